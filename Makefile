@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: run test check bench lock
+
+# Serves the example case on port 8000, and prints a contributor's key.
+run: $(READY)
+	@$(BIN)/constancia keys create --name "make run" --scope contribute
+	@$(BIN)/constancia serve --case tests/cases/venezuela-2026-01-08.json
+
+test: $(READY)
+	@$(BIN)/pytest -n auto
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -n auto
+
+bench: $(READY)
+	@$(BIN)/python -m bench
+
+# Pins the newest versions that pyproject.toml allows, with their hashes.
+lock: $(READY)
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --extra embedded --upgrade \
+		--generate-hashes --universal --python-version 3.11 --no-header -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q pyproject.toml -c requirements-dev.lock --upgrade \
+		--generate-hashes --universal --python-version 3.11 --no-header -o requirements.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@echo "Setting up .venv (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed.")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

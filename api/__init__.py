@@ -1,0 +1,1 @@
+"""Constancia: release verification of political prisoners."""

@@ -1,0 +1,16 @@
+"""The application: the contract bound to a pool of connections. The only wiring."""
+
+from flask import Flask
+from psycopg_pool import ConnectionPool
+
+from api import problems, routing, spec
+from api.queries import Connection
+
+
+def create_app(pool: ConnectionPool[Connection]) -> Flask:
+    """The WSGI application on a pool, which is opened by whoever serves it."""
+    contract = spec.load()
+    app = Flask("constancia", static_folder=None)
+    problems.register(app, contract.problems)
+    routing.bind(app, contract, pool)
+    return app

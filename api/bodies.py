@@ -1,0 +1,36 @@
+"""A request's bytes -> JSON that has one meaning only (I-JSON, RFC 7493)."""
+
+import json
+from typing import Any
+
+import orjson
+
+from api.errors import Refusal
+
+
+def read(raw: bytes) -> Any:
+    """The value of a JSON body. Refuses what parsers read differently, or quietly.
+
+    orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, other encodings
+    than UTF-8 and deep nesting; only names that stand twice in an object pass it, and are looked
+    for with the standard library, on text that is known to be JSON.
+    """
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(
+            "malformed-json", f"The body is not JSON, at line {error.lineno} column {error.colno}."
+        ) from None
+    try:
+        json.loads(raw, object_pairs_hook=_without_doubles)
+    except RecursionError:
+        raise Refusal("malformed-json", "The body is nested too deeply.") from None
+    return value
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise Refusal("malformed-json", f"The name {twice!r} stands twice in one object.")
+    return names

@@ -1,0 +1,41 @@
+"""Time, which is the database's and never the host's."""
+
+from datetime import date, datetime, timedelta
+from typing import cast
+
+from api import queries
+from api.errors import Fault, invalid
+
+TOLERANCE = timedelta(minutes=5)
+"""How far ahead of the database a caller's clock may be."""
+
+
+def now(conn: queries.Connection) -> datetime:
+    return cast(datetime, queries.one(conn, "read_clock").now)
+
+
+def is_day_ahead(conn: queries.Connection, day: date | None) -> bool:
+    """Whether a day lies in the future everywhere on earth (UTC+14 is the first to see it)."""
+    return day is not None and day > (now(conn) + timedelta(hours=14)).date()
+
+
+def settle(
+    conn: queries.Connection, as_of: datetime | None, recorded_as_of: datetime | None
+) -> None:
+    """Makes the answer for a pair of moments final, and refuses moments that have not come.
+
+    Nothing will be recorded at or before `recorded_as_of` any more. Without it an answer is for
+    the moment of the last entry of the ledger, which is final already.
+    """
+    if as_of is None and recorded_as_of is None:
+        return
+    present = now(conn)
+    faults = []
+    if as_of is not None and as_of > present + TOLERANCE:
+        faults.append(Fault("/as_of", "Lies in the future: nobody has said anything yet."))
+    if recorded_as_of is not None and recorded_as_of > present:
+        faults.append(Fault("/recorded_as_of", "Lies in the future: nothing is recorded yet."))
+    if faults:
+        raise invalid(*faults)
+    if recorded_as_of is not None:
+        queries.run(conn, "settle_ledger", recorded_as_of=recorded_as_of)

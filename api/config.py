@@ -1,0 +1,38 @@
+"""The settings, read from the environment and nowhere else. The README lists them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    database_url: str | None
+    data_dir: Path
+    threads: int
+    allow_unsafe_durability: bool
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings of this process. Raises ValueError with a sentence for a person."""
+    return Config(
+        database_url=environ.get("DATABASE_URL") or None,
+        data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
+        threads=_positive(environ, "CONSTANCIA_THREADS", 8),
+        allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
+    )
+
+
+def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 1000:
+        raise ValueError(f"{name} must be a whole number from 1 to 1000, not {value!r}.")
+    return int(value)
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "0"
+    if value not in {"0", "1"}:
+        raise ValueError(f"{name} must be 0 or 1, not {value!r}.")
+    return value == "1"

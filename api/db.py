@@ -1,0 +1,74 @@
+"""Connections to PostgreSQL: how each is set up, and which servers are taken."""
+
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import ConnectionPool
+
+from api.queries import Connection
+
+MINIMUM_VERSION = 18
+DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
+
+# A caller is not kept waiting for a lock, nor a worker for a query.
+_OPTIONS = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s"
+_OPTIONS_OF_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
+
+
+class UnfitServerError(Exception):
+    """A database server that this service does not run on, with a sentence that says why."""
+
+
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
+
+
+def connect(url: str) -> Connection:
+    """A connection for a command: autocommit, without limits on time."""
+    conn: Connection = psycopg.connect(
+        url, autocommit=True, row_factory=namedtuple_row, options=_OPTIONS_OF_COMMANDS
+    )
+    _configure(conn)
+    return conn
+
+
+def pool(url: str, size: int) -> ConnectionPool[Connection]:
+    """A pool of one worker, not opened yet: a pool does not survive a fork.
+
+    When it is full, a request waits two seconds at the most, and so do few: then it is busy.
+    """
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=2,
+        max_waiting=size * 4,
+        open=False,
+        configure=_configure,
+        kwargs={"autocommit": True, "row_factory": namedtuple_row, "options": _OPTIONS},
+    )
+
+
+def _configure(conn: psycopg.Connection[Any]) -> None:
+    conn.prepared_max = 500
+
+
+def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
+    """Refuses a server that is too old, or that could forget what it has acknowledged."""
+    version = conn.info.server_version // 10000
+    if version < MINIMUM_VERSION:
+        raise UnfitServerError(
+            f"This is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
+        )
+    if allow_unsafe_durability:
+        return
+    for setting in DURABILITY:
+        row = conn.execute("SELECT current_setting(%s) AS value", [setting]).fetchone()
+        if row is not None and row.value == "off":
+            raise UnfitServerError(
+                f"The database runs with {setting} off, so a write that was acknowledged could be "
+                f"lost. Turn it on, or set CONSTANCIA_ALLOW_UNSAFE_DURABILITY=1."
+            )

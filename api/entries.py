@@ -1,0 +1,256 @@
+"""What it takes to enter a record: checked and inserted, from one request or a whole case.
+
+Nothing here writes the ledger or a verdict; whoever calls does, by verify.record. `id` is None
+unless the record has to have an id of its own, as those of a case have.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from api import clock, names, queries
+from api.errors import Fault, Refusal, invalid, not_found
+
+Body = Mapping[str, Any]
+
+
+def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    return _inserted(conn, "insert_source", id=id, **body)
+
+
+def enter_facility(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    return _inserted(conn, "insert_facility", id=id, **body)
+
+
+def enter_affiliation(
+    conn: queries.Connection, source_id: UUID, body: Body, id: UUID | None = None
+) -> UUID:
+    check_affiliation({"source_id": source_id, **body})
+    ids = [source_id, body["with_source_id"]]
+    known = {row.id for row in queries.rows(conn, "read_known_sources", ids=ids)}
+    if source_id not in known:
+        raise not_found("source")
+    if body["with_source_id"] not in known:
+        raise invalid(Fault("/with_source_id", "There is no source with this id."))
+    return _inserted(conn, "insert_affiliation", id=id, source_id=source_id, **body)
+
+
+def check_affiliation(affiliation: Body) -> None:
+    """An affiliation ties two sources, and ends after it begins."""
+    faults = []
+    if affiliation["source_id"] == affiliation["with_source_id"]:
+        faults.append(Fault("/with_source_id", "A source is not tied to itself."))
+    begins, ends = affiliation["valid_from"], affiliation["valid_until"]
+    if begins is not None and ends is not None and begins >= ends:
+        faults.append(Fault("/valid_until", "Must lie after valid_from."))
+    if faults:
+        raise Refusal("affiliation-period", "This affiliation cannot be: see errors.", *faults)
+
+
+def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    check_detainee(conn, body)
+    row = {**body, "external_ids": Jsonb(body["external_ids"])}
+    entered = _inserted(conn, "insert_detainee", id=id, **row)
+    index_detainee(conn, entered, body["name"], body["aliases"])
+    return entered
+
+
+def check_detainee(conn: queries.Connection, detainee: Body) -> None:
+    """A birth date lies in the past; and who by it is a minor is entered as one, to be hidden."""
+    born = detainee["birth_date"]
+    if born is None:
+        return
+    today = clock.now(conn).date()
+    if born > today:
+        raise invalid(Fault("/birth_date", "Lies in the future."))
+    is_minor = (today.year - 18, today.month, today.day) < (born.year, born.month, born.day)
+    if is_minor and detainee["age_group"] != "minor":
+        raise invalid(Fault("/age_group", "By the birth date this person is a minor: say minor."))
+
+
+def index_detainee(conn: queries.Connection, id: UUID, name: str, aliases: Sequence[str]) -> None:
+    """Makes a person be found by every word of every name."""
+    queries.run(conn, "replace_detainee_words", detainee_id=id, words=names.words(name, *aliases))
+
+
+def enter_detention(
+    conn: queries.Connection, detainee_id: UUID, body: Body, id: UUID | None = None
+) -> UUID:
+    """A spell in custody; the person must be locked. A new one needs the last one to have ended."""
+    check_detained_on(conn, body["detained_on"])
+    earlier = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    first, last = _period(body["detained_on"])
+    began_on = first
+    if earlier and last >= earlier[-1].began_on:
+        if earlier[-1].last_release_on is None:
+            raise Refusal(
+                "still-detained",
+                "The last detention has no release event: record first how it ended.",
+            )
+        began_on = _began_after(earlier[-1].last_release_on, first, last)
+    row = {**body, "detainee_id": detainee_id, "began_on": began_on}
+    return _inserted(conn, "insert_detention", id=id, **row)
+
+
+def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body: Body) -> Body:
+    """A change of a detention, with what follows for its place among the person's others."""
+    if "detained_on" not in body:
+        return body
+    check_detained_on(conn, body["detained_on"])
+    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    place = [row.id for row in detentions].index(id)
+    first, last = _period(body["detained_on"])
+    if place and (released := detentions[place - 1].last_release_on) is not None:
+        first = _began_after(released, first, last)
+    return {**body, "began_on": first}
+
+
+def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None:
+    try:
+        first, _ = _period(detained_on)
+    except ValueError:
+        raise invalid(Fault("/detained_on", "There is no such day.")) from None
+    if clock.is_day_ahead(conn, first):
+        raise invalid(Fault("/detained_on", "Lies in the future."))
+
+
+def _began_after(released: date, first: date, last: date) -> date:
+    """The first day that a detention can have begun on, after a release within its period."""
+    return max(first, min(released, last))
+
+
+def _period(detained_on: str | None) -> tuple[date, date]:
+    """The first and the last day of a day, a month, a year, or of all time if it is unknown."""
+    if detained_on is None:
+        return date.min, date.max
+    year, month, day = (*(int(part) for part in detained_on.split("-")), 0, 0)[:3]
+    first = date(year, month or 1, day or 1)
+    if day:
+        return first, first
+    after = date(year + (month in (0, 12)), month % 12 + 1, 1) if year < date.max.year else date.max
+    return first, after - timedelta(days=1)
+
+
+def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    """A claim that a detention ended on a day; the person must be locked."""
+    detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
+    began_on = {row.id: row.began_on for row in detentions}
+    detention_id = body["detention_id"]
+    if detention_id is None:
+        open_then = [row.id for row in detentions if row.began_on <= body["occurred_on"]]
+        if not open_then:
+            raise invalid(
+                Fault("/occurred_on", "No detention of this person was open on that day.")
+                if detentions
+                else Fault("/detainee_id", "This person has no detention: record it first.")
+            )
+        detention_id = open_then[-1]
+    elif detention_id not in began_on:
+        raise invalid(Fault("/detention_id", "This person has no such detention."))
+    elif body["occurred_on"] < began_on[detention_id]:
+        raise invalid(Fault("/occurred_on", "Lies before the detention began."))
+    event = {**body, "detention_id": detention_id}
+    check_occurred_on(conn, event)
+    return _inserted(conn, "insert_release_event", id=id, **event)
+
+
+def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = None) -> None:
+    """An event's day has come, and no other event of the detention lies within three days."""
+    if clock.is_day_ahead(conn, event["occurred_on"]):
+        raise invalid(Fault("/occurred_on", "Lies in the future."))
+    near = queries.one(
+        conn,
+        "read_release_event_near",
+        detainee_id=event["detainee_id"],
+        detention_id=event["detention_id"],
+        occurred_on=event["occurred_on"],
+        but=id,
+    )
+    if near is not None:
+        raise Refusal(
+            "release-event-exists",
+            "Another release event of this detention lies within three days: "
+            f"/v1/release-events/{near.id}",
+            release_event_id=near.id,
+        )
+
+
+def enter_attestation(
+    conn: queries.Connection, event: Any, body: Body, id: UUID | None = None
+) -> UUID:
+    """A source's word on an event, whose row `lock_release_event` gave. Names every fault."""
+    faults = list(_attestation_faults(conn, event, body))
+    if faults:
+        kinds = {kind for kind, _ in faults}
+        raise Refusal(
+            kinds.pop() if len(kinds) == 1 else "validation-error",
+            "This attestation cannot be: see errors.",
+            *(fault for _, fault in faults),
+        )
+    relays = body["relays"]
+    return _inserted(
+        conn,
+        "insert_attestation",
+        id=id,
+        relayed_attestations=[relay.get("attestation_id") for relay in relays],
+        relayed_sources=[relay.get("source_id") for relay in relays],
+        **{"retracted_at": None, "retraction_note": None}
+        | {name: value for name, value in body.items() if name != "relays"},
+    )
+
+
+def _attestation_faults(
+    conn: queries.Connection, event: Any, body: Body
+) -> Sequence[tuple[str, Fault]]:
+    faults: list[tuple[str, Fault]] = []
+
+    def found(kind: str, pointer: str, detail: str) -> None:
+        faults.append((kind, Fault(pointer, detail)))
+
+    relays = [
+        (f"/relays/{i}/{name}", name, id)
+        for i, relay in enumerate(body["relays"])
+        for name, id in relay.items()
+    ]
+    sources = {
+        "/source_id": body["source_id"],
+        **{pointer: id for pointer, name, id in relays if name == "source_id"},
+    }
+    known = {row.id for row in queries.rows(conn, "read_known_sources", ids=list(sources.values()))}
+    for pointer, id in sources.items():
+        if id not in known:
+            found("validation-error", pointer, "There is no source with this id.")
+
+    relayed = {pointer: id for pointer, name, id in relays if name == "attestation_id"}
+    if relayed:
+        rows = queries.rows(conn, "read_relayed_attestations", ids=list(relayed.values()))
+        attestations = {row.id: row for row in rows}
+        for pointer, id in relayed.items():
+            origin = attestations.get(id)
+            if origin is None:
+                found("validation-error", pointer, "There is no attestation with this id.")
+            elif origin.release_event_id != event.id:
+                found("relay-elsewhere", pointer, "This attestation is of another release event.")
+            elif origin.stance != body["stance"]:
+                found("relay-elsewhere", pointer, "This attestation is of the other stance.")
+            elif origin.published_at > body["published_at"]:
+                found("relay-from-the-future", pointer, "This attestation was published later.")
+
+    if body["basis"] == "relayed" and not relays:
+        found("relayed-without-origin", "/relays", "Say what is relayed: an attestation or source.")
+    if body["basis"] != "relayed" and relays:
+        found("relayed-without-origin", "/basis", "What relays something has the basis relayed.")
+    if body["published_at"] > event.now + clock.TOLERANCE:
+        found("published-in-the-future", "/published_at", "Lies more than five minutes ahead.")
+    if body.get("retracted_at") is not None and body["retracted_at"] < body["published_at"]:
+        found("validation-error", "/retracted_at", "Lies before the attestation was published.")
+    if body["denial_reason"] is not None and body["stance"] != "denies":
+        found("validation-error", "/denial_reason", "Only what denies has a reason of denial.")
+    return faults
+
+
+def _inserted(conn: queries.Connection, query: str, **row: Any) -> UUID:
+    return cast(UUID, queries.one(conn, query, **row).id)

@@ -1,0 +1,18 @@
+"""Names as they are looked for: words without accents and case, whatever their order."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"\w+")
+
+
+def words(*names: str) -> list[str]:
+    """The words of all these names, each once, in a stable order."""
+    return sorted({word for name in names for word in _words(name)})
+
+
+def _words(name: str) -> Iterable[str]:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _WORD.findall(plain)

@@ -1,0 +1,42 @@
+"""Affiliations: what ties sources into groups. Changing one verifies again what it touches."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import entries, queries, verify
+from api.answers import One
+from api.auth import Caller
+from api.errors import not_found
+from api.ledger import Change
+
+
+def get_affiliation(conn: queries.Connection, id: UUID) -> One:
+    return One("affiliation", "select_affiliations", {"id": id})
+
+
+def create_affiliation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    queries.run(conn, "lock_affiliations_to_change")
+    created = entries.enter_affiliation(conn, id, body)
+    affiliation = {"source_id": id, **body}
+    verify.record_affiliation(conn, caller, Change("affiliation", created, "created"), affiliation)
+    return get_affiliation(conn, created)
+
+
+def update_affiliation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    queries.run(conn, "lock_affiliations_to_change")
+    row = queries.one(conn, "read_affiliation", id=id)
+    if row is None:
+        raise not_found("affiliation")
+    before = row._asdict()
+    affiliation = {**before, **body}
+    entries.check_affiliation(affiliation)
+    queries.run(conn, "update_affiliation", id=id, **body)
+    verify.record_affiliation(
+        conn, caller, Change("affiliation", id, "updated"), affiliation, before
+    )
+    return get_affiliation(conn, id)

@@ -1,0 +1,89 @@
+"""Attestations: one source's word on one release event. Never edited."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from api import clock, entries, queries, verify
+from api.answers import One, Page
+from api.auth import Caller
+from api.errors import Fault, Refusal, invalid, not_found
+from api.ledger import Change
+
+
+def list_attestations(
+    conn: queries.Connection,
+    limit: int,
+    cursor: str | None,
+    release_event_id: UUID | None,
+    source_id: UUID | None,
+) -> Page:
+    filters = {"release_event_id": release_event_id, "source_id": source_id}
+    return Page("select_attestations", limit, filters, cursor)
+
+
+def get_attestation(conn: queries.Connection, id: UUID) -> One:
+    return One("attestation", "select_attestations", {"id": id, "limit": 1})
+
+
+def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+    event = _locked(conn, body["release_event_id"])
+    if event is None:
+        raise invalid(Fault("/release_event_id", "There is no release event with this id."))
+    id = entries.enter_attestation(conn, event, body)
+    return _recorded(
+        conn, caller, event, Change("attestation", id, "created"), body["published_at"]
+    )
+
+
+def retract_attestation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    event, attestation = _standing(conn, id)
+    if attestation.retracted_at is not None:
+        raise Refusal("conflict", "This attestation was retracted before.")
+    if body["retracted_at"] < attestation.published_at:
+        raise invalid(Fault("/retracted_at", "Lies before the attestation was published."))
+    if body["retracted_at"] > event.now + clock.TOLERANCE:
+        raise invalid(Fault("/retracted_at", "Lies more than five minutes ahead."))
+    queries.run(conn, "retract_attestation", id=id, **body)
+    return _recorded(
+        conn, caller, event, Change("attestation", id, "retracted"), body["retracted_at"]
+    )
+
+
+def void_attestation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    event, attestation = _standing(conn, id)
+    queries.run(conn, "void_attestation", id=id, **body)
+    return _recorded(
+        conn, caller, event, Change("attestation", id, "voided"), attestation.published_at
+    )
+
+
+def _locked(conn: queries.Connection, release_event_id: UUID) -> Any:
+    queries.run(conn, "lock_affiliations")
+    return queries.one(conn, "lock_release_event", id=release_event_id)
+
+
+def _standing(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
+    """An attestation that is not void, and its event, locked."""
+    found = queries.one(conn, "read_attestation", id=id)
+    if found is None:
+        raise not_found("attestation")
+    event = _locked(conn, found.release_event_id)
+    attestation = queries.one(conn, "read_attestation", id=id)
+    if attestation.voided_at is not None:
+        raise Refusal("conflict", "This attestation was voided before.")
+    return event, attestation
+
+
+def _recorded(
+    conn: queries.Connection, caller: Caller, event: Any, change: Change, since: datetime
+) -> One:
+    verify.record(
+        conn, caller, [change], events=[event.id], detainees=[event.detainee_id], since=since
+    )
+    return get_attestation(conn, change.resource_id)

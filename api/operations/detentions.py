@@ -1,0 +1,45 @@
+"""Detentions: spells in custody, one after the other."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import entries, queries, verify
+from api.answers import One, Page
+from api.auth import Caller
+from api.errors import not_found
+from api.ledger import Change
+
+
+def list_detentions(conn: queries.Connection, id: UUID, limit: int, cursor: str | None) -> Page:
+    if queries.one(conn, "read_detainee", id=id) is None:
+        raise not_found("detainee")
+    return Page("select_detentions", limit, {"detainee_id": id}, cursor)
+
+
+def get_detention(conn: queries.Connection, id: UUID) -> One:
+    return One("detention", "select_detentions", {"id": id, "limit": 1})
+
+
+def create_detention(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    if queries.one(conn, "lock_detainee", id=id) is None:
+        raise not_found("detainee")
+    created = entries.enter_detention(conn, id, body)
+    verify.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
+    return get_detention(conn, created)
+
+
+def update_detention(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    detention = queries.one(conn, "read_detention", id=id)
+    if detention is None:
+        raise not_found("detention")
+    detainee_id = detention.detainee_id
+    queries.run(conn, "lock_detainee", id=detainee_id)
+    changed = entries.moved_detention(conn, detainee_id, id, body)
+    queries.run(conn, "update_detention", id=id, **changed)
+    verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
+    return get_detention(conn, id)

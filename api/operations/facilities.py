@@ -1,0 +1,34 @@
+"""Facilities: where people are held."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import entries, queries, verify
+from api.answers import One, Page
+from api.auth import Caller
+from api.errors import not_found
+from api.ledger import Change
+
+
+def list_facilities(conn: queries.Connection, limit: int, cursor: str | None) -> Page:
+    return Page("select_facilities", limit, cursor=cursor)
+
+
+def get_facility(conn: queries.Connection, id: UUID) -> One:
+    return One("facility", "select_facilities", {"id": id, "limit": 1})
+
+
+def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+    id = entries.enter_facility(conn, body)
+    verify.record(conn, caller, [Change("facility", id, "created")])
+    return get_facility(conn, id)
+
+
+def update_facility(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    if queries.one(conn, "update_facility", id=id, **body) is None:
+        raise not_found("facility")
+    verify.record(conn, caller, [Change("facility", id, "updated")])
+    return get_facility(conn, id)

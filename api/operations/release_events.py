@@ -1,0 +1,47 @@
+"""Release events: claims that a detention ended on a day."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import entries, queries, verify
+from api.answers import One, Page
+from api.auth import Caller
+from api.errors import Fault, Refusal, invalid, not_found
+from api.ledger import Change
+
+
+def list_release_events(
+    conn: queries.Connection, limit: int, cursor: str | None, detainee_id: UUID | None
+) -> Page:
+    return Page("select_release_events", limit, {"detainee_id": detainee_id}, cursor)
+
+
+def get_release_event(conn: queries.Connection, id: UUID) -> One:
+    return One("release event", "select_release_events", {"id": id, "limit": 1})
+
+
+def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+    if queries.one(conn, "lock_detainee", id=body["detainee_id"]) is None:
+        raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
+    id = entries.enter_release_event(conn, body)
+    verify.record(conn, caller, [Change("release_event", id, "created")])
+    return get_release_event(conn, id)
+
+
+def update_release_event(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    row = queries.one(conn, "lock_release_event", id=id)
+    if row is None:
+        raise not_found("release event")
+    if body.get("occurred_on", row.occurred_on) != row.occurred_on:
+        if queries.one(conn, "read_whether_attested", id=id).attested:
+            raise Refusal(
+                "conflict",
+                "Sources have spoken of that day. A claim of another day is another release event.",
+            )
+        entries.check_occurred_on(conn, {**row._asdict(), **body}, id)
+    queries.run(conn, "update_release_event", id=id, **body)
+    verify.record(conn, caller, [Change("release_event", id, "updated")])
+    return get_release_event(conn, id)

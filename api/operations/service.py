@@ -1,0 +1,53 @@
+"""The process itself, the contract for programs and people, the pages of problems."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from api import migrate, problems, queries, spec
+from api.errors import Refusal, not_found
+
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def get_health() -> Any:
+    return {"status": "pass"}
+
+
+def get_readiness(conn: queries.Connection) -> Any:
+    pending = migrate.pending(conn)
+    if pending:
+        raise Refusal(
+            "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."
+        )
+    return {"status": "pass"}
+
+
+@cache
+def get_contract() -> str:
+    return orjson.dumps(spec.load().document).decode()
+
+
+def get_contract_yaml() -> str:
+    return spec.load().source
+
+
+@cache
+def get_docs() -> str:
+    return (_DOCS / "index.html").read_text("utf-8")
+
+
+@cache
+def get_docs_asset(asset: str) -> str:
+    if asset != "redoc.standalone.js":
+        raise not_found("asset")
+    return (_DOCS / asset).read_text("utf-8")
+
+
+def get_problem(slug: str) -> str:
+    known = spec.load().problems
+    if slug not in known:
+        raise not_found("problem")
+    return problems.page(known[slug])

@@ -1,0 +1,38 @@
+"""Cursors: where a walk over a list goes on, valid for that list and those filters alone."""
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from api.errors import Fault, invalid
+
+_DIGEST = 9
+
+
+def encode(walk: str, filters: Mapping[str, Any], after: str) -> str:
+    """The cursor that goes on after an item, in the list of operation `walk` with these filters."""
+    digest = _digest(walk, filters, after)
+    return urlsafe_b64encode(digest + after.encode()).decode().rstrip("=")
+
+
+def decode(walk: str, filters: Mapping[str, Any], cursor: str) -> str:
+    """The item after which a cursor goes on; a cursor of anything else is refused.
+
+    The digest needs no secret: a cursor holds nothing that the list itself does not show.
+    """
+    try:
+        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        after = raw[_DIGEST:].decode()
+    except ValueError:
+        raw, after = b"", ""
+    if raw[:_DIGEST] != _digest(walk, filters, after) or encode(walk, filters, after) != cursor:
+        raise invalid(
+            Fault("/cursor", "Not a cursor of this list with these filters; begin without one.")
+        )
+    return after
+
+
+def _digest(walk: str, filters: Mapping[str, Any], after: str) -> bytes:
+    named = sorted((k, str(v)) for k, v in filters.items())
+    return hashlib.sha256(repr((walk, named, after)).encode()).digest()[:_DIGEST]

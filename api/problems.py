@@ -1,0 +1,84 @@
+"""What went wrong -> application/problem+json (RFC 9457), nowhere else."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Flask, Response, render_template_string
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from api.errors import Refusal
+from api.spec import Problem
+
+_LOG = logging.getLogger("constancia")
+_RETRY_AFTER = "2"
+# Werkzeug's own refusals, by status.
+_KINDS = {
+    400: "malformed-json",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{{ problem.title }} · Constancia</title>
+<h1>{{ problem.title }}</h1>
+<p>{{ problem.explanation }}</p>
+<p>Type <code>/problems/{{ problem.slug }}</code>, status {{ problem.status }}.
+<a href="/docs">The API</a></p>
+</html>
+"""
+
+
+def register(app: Flask, problems: Mapping[str, Problem]) -> None:
+    """Makes every error of the application a problem document."""
+
+    def answer(refusal: Refusal) -> Response:
+        problem = problems[refusal.kind]
+        document: dict[str, Any] = {
+            "type": f"/problems/{problem.slug}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": refusal.detail,
+        }
+        if refusal.faults:
+            document["errors"] = [
+                {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults
+            ]
+        if refusal.release_event_id is not None:
+            document["release_event_id"] = str(refusal.release_event_id)
+        response = Response(
+            orjson.dumps(document), problem.status, content_type="application/problem+json"
+        )
+        if problem.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
+        if refusal.kind == "busy":
+            response.headers["Retry-After"] = _RETRY_AFTER
+        return response
+
+    def from_werkzeug(error: HTTPException) -> Response:
+        kind = _KINDS.get(error.code or 500, "internal-error")
+        response = answer(Refusal(kind, error.description or problems[kind].title))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    def unexpected(error: Exception) -> Response:
+        # The message is left out: the driver's can hold what a caller sent, names among it.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s\n%s", type(error).__name__, frames)
+        return answer(
+            Refusal("internal-error", "The service failed. Nothing was changed; it has been noted.")
+        )
+
+    app.register_error_handler(Refusal, answer)
+    app.register_error_handler(HTTPException, from_werkzeug)
+    app.register_error_handler(Exception, unexpected)
+
+
+def page(problem: Problem) -> str:
+    """The page that explains a problem to a person."""
+    return render_template_string(_PAGE, problem=problem)

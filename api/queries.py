@@ -1,0 +1,85 @@
+"""The files of sql/queries, run by name; and the driver's errors, translated once.
+
+A line that ends in `-- if x` stands only where the parameter x is given, one that ends in
+`-- unless x` only where it is not: each combination is a statement of its own, with its own plan.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import TupleRow
+
+from api.errors import Fault, Refusal, invalid
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+Connection = psycopg.Connection[Any]
+Cursor = psycopg.Cursor[Any]
+
+_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameter>\w+)$")
+
+# What a caller is told when the database refuses: (pointer, detail) by the constraint's name.
+_FAULTS = {
+    "affiliation_source_exists": ("/source_id", "There is no source with this id."),
+    "affiliation_with_source_exists": ("/with_source_id", "There is no source with this id."),
+    "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
+}
+
+
+@cache
+def text(name: str, given: frozenset[str]) -> str:
+    """The statement of sql/queries/NAME.sql where these parameters are given."""
+    return "\n".join(_lines((SQL / "queries" / f"{name}.sql").read_text("utf-8"), given))
+
+
+def _lines(file: str, given: frozenset[str]) -> Iterator[str]:
+    for line in file.splitlines():
+        condition = _CONDITION.match(line)
+        if condition is None:
+            yield line
+        elif (condition["parameter"] in given) == (condition["word"] == "if"):
+            yield condition["sql"]
+
+
+def run(conn: Connection, name: str, /, **parameters: Any) -> Cursor:
+    """Runs sql/queries/NAME.sql with these parameters."""
+    return execute(conn, text(name, frozenset(parameters)), parameters)
+
+
+def execute(conn: Connection, statement: str, parameters: Mapping[str, Any]) -> Cursor:
+    """Runs a statement made of texts from sql/queries; only its parameters come from callers."""
+    with translated():
+        return conn.execute(cast(Any, statement), parameters, prepare=True)
+
+
+def one(conn: Connection, name: str, /, **parameters: Any) -> Any:
+    """The first row of a query, or None."""
+    return run(conn, name, **parameters).fetchone()
+
+
+def rows(conn: Connection, name: str, /, **parameters: Any) -> list[Any]:
+    """All rows of a query."""
+    return cast(list[TupleRow], run(conn, name, **parameters).fetchall())
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into refusals: PostgreSQL's own words never leave the house."""
+    try:
+        yield
+    except pg.IntegrityError as error:
+        constraint = error.diag.constraint_name or ""
+        if constraint not in _FAULTS:
+            raise
+        raise invalid(Fault(*_FAULTS[constraint])) from None
+    except psycopg.OperationalError as error:
+        # A full pool, a lost connection, a lock that was not to be had in time.
+        raise Refusal(
+            "busy", "The service cannot take this request now. Try again shortly."
+        ) from error

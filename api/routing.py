@@ -1,0 +1,202 @@
+"""Binds the contract: each operation to its function, and each request to one call of it.
+
+Per request: authenticate -> load -> transaction -> call -> answer. The only reader of
+flask.request.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Flask, Response, request
+from marshmallow import Schema, ValidationError
+from psycopg_pool import ConnectionPool
+
+from api import auth, bodies, queries, schemas
+from api.answers import Rendered, render
+from api.errors import Fault, Refusal, invalid, not_found
+from api.spec import Contract, Operation
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a body at the most."""
+
+_CONTENT_TYPES = {
+    "application/json": "application/json",
+    "application/javascript": "text/javascript; charset=utf-8",
+    "application/yaml": "application/yaml; charset=utf-8",
+    "text/html": "text/html; charset=utf-8",
+}
+# The pages load nothing but the contract and the one script that shows it.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+
+
+def bind(app: Flask, contract: Contract, pool: ConnectionPool[queries.Connection]) -> None:
+    """Adds a route for every operation. A gap between contract and code raises."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    bound: dict[str, set[str]] = {}
+    for operation in contract.operations:
+        bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
+        app.add_url_rule(
+            re.sub(r"\{(\w+)\}", r"<\1>", operation.path),
+            endpoint=operation.id,
+            view_func=_view(operation, _function(operation), pool),
+            methods=[operation.method.upper()],
+        )
+    for tag, functions in bound.items():
+        module = import_module(f"api.operations.{tag}")
+        extra = {
+            name
+            for name, value in vars(module).items()
+            if inspect.isfunction(value)
+            and value.__module__ == module.__name__
+            and not name.startswith("_")
+        } - functions
+        if extra:
+            raise schemas.ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
+
+
+def snake_case(operation_id: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower()
+
+
+def _function(operation: Operation) -> Callable[..., Any]:
+    """The function of an operation: it takes just what the contract says, by name."""
+    module = import_module(f"api.operations.{operation.tag}")
+    function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
+    if function is None:
+        raise schemas.ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
+    expected = {parameter.name for parameter in operation.parameters}
+    if operation.writes or _takes_connection(function):
+        expected.add("conn")
+    if operation.body is not None:
+        expected.add("body")
+    if operation.scope or operation.key_is_optional:
+        expected.add("caller")
+    taken = set(inspect.signature(function).parameters)
+    if taken != expected:
+        raise schemas.ContractError(
+            f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"
+        )
+    return function
+
+
+def _view(
+    operation: Operation, function: Callable[..., Any], pool: ConnectionPool[queries.Connection]
+) -> Callable[..., Response]:
+    query_schema = schemas.parameters_schema(
+        {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
+    )
+    defaults = query_schema.load({})
+    body_schema = schemas.body_schema(operation.body) if operation.body else None
+
+    def load(path: Mapping[str, str]) -> dict[str, Any]:
+        query = request.query_string
+        return {**_path(path), **(_query(query_schema, query) if query else defaults)}
+
+    def serve_without_database(**path: str) -> Response:
+        return _answer(operation, render(None, operation, function(**load(path))))
+
+    def read(**path: str) -> Response:
+        arguments = load(path)
+        with queries.translated(), pool.connection() as conn:
+            rendered = render(conn, operation, function(conn=conn, **arguments))
+        return _answer(operation, rendered)
+
+    def read_as_caller(**path: str) -> Response:
+        with queries.translated(), pool.connection() as conn:
+            caller = _caller(conn, operation)
+            arguments = load(path)
+            rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
+        return _answer(operation, rendered)
+
+    def write(**path: str) -> Response:
+        # Before a connection is taken, which a slow client must not hold.
+        raw = request.get_data(cache=False)
+        with queries.translated(), pool.connection() as conn:
+            caller = _caller(conn, operation)
+            arguments = load(path)
+            if body_schema is not None:
+                arguments["body"] = _body(body_schema, raw)
+            with conn.transaction():
+                rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
+        return _answer(operation, rendered)
+
+    if operation.writes:
+        return write
+    if operation.key_is_optional:
+        return read_as_caller
+    return read if _takes_connection(function) else serve_without_database
+
+
+def _takes_connection(function: Callable[..., Any]) -> bool:
+    return "conn" in inspect.signature(function).parameters
+
+
+def _caller(conn: queries.Connection, operation: Operation) -> auth.Caller | None:
+    header = request.headers.get("Authorization")
+    if header is None and operation.key_is_optional:
+        return None
+    caller = auth.authenticate(conn, header)
+    if operation.scope:
+        auth.authorize(caller, operation.scope)
+    return caller
+
+
+def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
+    """Path parameters. An id that cannot be one names nothing that there is."""
+    if "id" in path:
+        if not _UUID.fullmatch(path["id"]):
+            raise not_found("record")
+        return {**path, "id": UUID(path["id"])}
+    return path
+
+
+def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise invalid(Fault("", "The query is not percent-encoded UTF-8.")) from None
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return _load(schema, dict(pairs), *(Fault(f"/{name}", "Must be given once.") for name in twice))
+
+
+def _body(schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    if request.mimetype != "application/json" or "Content-Encoding" in request.headers:
+        raise Refusal(
+            "unsupported-media-type", "Send the body as application/json, without an encoding."
+        )
+    return _load(schema, bodies.read(raw))
+
+
+def _load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
+    try:
+        loaded: Mapping[str, Any] = schema.load(data)
+    except ValidationError as error:
+        raise invalid(*found, *schemas.faults(error)) from None
+    if found:
+        raise invalid(*found)
+    return loaded
+
+
+def _answer(operation: Operation, rendered: Rendered) -> Response:
+    response = Response(
+        rendered.body, operation.status, content_type=_CONTENT_TYPES[operation.media_type]
+    )
+    if operation.status == 201:
+        path = operation.tag.replace("_", "-")
+        response.headers["Location"] = f"/v1/{path}/{rendered.id}"
+    if rendered.following:
+        query = urlencode({**request.args, **rendered.following})
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    if operation.media_type == "text/html":
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    return response

@@ -1,0 +1,131 @@
+"""The contract, openapi.yaml, read into operations. Knows neither Flask nor marshmallow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
+
+Schema = Mapping[str, Any]
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path or query parameter."""
+
+    name: str
+    place: str
+    required: bool
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: where it is bound, what it takes, who may call it, what it answers."""
+
+    id: str
+    tag: str
+    method: str
+    path: str
+    parameters: Sequence[Parameter]
+    body: Schema | None
+    scope: str | None
+    key_is_optional: bool
+    status: int
+    media_type: str
+    answer: Schema
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "get"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of problem, as its page explains it."""
+
+    slug: str
+    status: int
+    title: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    document: Mapping[str, Any]
+    source: str
+    operations: Sequence[Operation]
+    problems: Mapping[str, Problem]
+
+    def schema(self, name: str) -> Schema:
+        """A schema of the contract by its name, without references."""
+        return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))
+
+
+@cache
+def load(file: Path = FILE) -> Contract:
+    """Reads the contract. Whatever this code cannot bind raises, and stops the start."""
+    source = file.read_text("utf-8")
+    document = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return Contract(
+        document=document,
+        source=source,
+        operations=[
+            _operation(document, path, method, item[method])
+            for path, item in document["paths"].items()
+            for method in _METHODS
+            if method in item
+        ],
+        problems={
+            slug: Problem(slug, **problem) for slug, problem in document["x-problems"].items()
+        },
+    )
+
+
+def _operation(
+    document: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
+) -> Operation:
+    operation = _resolved(document, raw)
+    ((status, answer),) = [a for a in operation["responses"].items() if a[0].startswith("2")]
+    ((media_type, content),) = answer["content"].items()
+    body = operation.get("requestBody")
+    security = operation.get("security", [])
+    scopes = [scope for requirement in security for scope in requirement.get("key", [])]
+    if len(operation["tags"]) != 1 or len(scopes) > 1:
+        raise ValueError(f"{operation['operationId']}: one tag, and one scope at the most")
+    return Operation(
+        id=operation["operationId"],
+        tag=operation["tags"][0],
+        method=method,
+        path=path,
+        parameters=[
+            Parameter(p["name"], p["in"], p.get("required", False), p["schema"])
+            for p in operation.get("parameters", [])
+        ],
+        body=body["content"]["application/json"]["schema"] if body else None,
+        scope=scopes[0] if scopes else None,
+        key_is_optional={} in security,
+        status=int(status),
+        media_type=media_type,
+        answer=content.get("schema", {}),
+    )
+
+
+def _resolved(document: Mapping[str, Any], node: Any) -> Any:
+    """A part of the contract with every reference replaced by what it refers to."""
+    if isinstance(node, Mapping):
+        if "$ref" in node:
+            target: Any = document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                target = target[step]
+            return {**_resolved(document, target), **{k: v for k, v in node.items() if k != "$ref"}}
+        return {k: _resolved(document, v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_resolved(document, v) for v in node]
+    return node

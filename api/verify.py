@@ -1,0 +1,216 @@
+"""Gather, decide, apply: the one way in which stored verdicts and counts come to change.
+
+Everything that can change a verdict (attestation, retraction, voiding, affiliation) calls
+`record`, with the person of each event locked. The ledger is written after the rule has decided,
+since its head is held until the commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from api import ledger, queries
+from api.auth import Caller
+from api.counting import Event, standings, tally_changes
+from api.verification import Affiliation, Attestation, Chain, Verdict, history, status
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What has to change in the stored verdicts of one event."""
+
+    close: Sequence[Mapping[str, Any]]
+    insert: Sequence[Mapping[str, Any]]
+
+
+def record(
+    conn: queries.Connection,
+    caller: Caller | None,
+    changes: Sequence[ledger.Change],
+    *,
+    events: Sequence[UUID] = (),
+    detainees: Iterable[UUID] = (),
+    since: datetime | None = None,
+) -> None:
+    """Enters changes in the ledger, with the verdicts and the counts that follow from them.
+
+    `events` are verified again, from the publication time `since` on if nothing before it can
+    have changed; `detainees` are the people whose counts may have changed. All of them are locked.
+    """
+    decisions = [_decide(conn, event, since) for event in events]
+    recorded_at = ledger.append(conn, caller, *changes)
+    _store(
+        conn,
+        recorded_at,
+        "verdicts",
+        [row for decision in decisions for row in decision.close],
+        [row for decision in decisions for row in decision.insert],
+    )
+    _recount(conn, recorded_at, list(detainees))
+
+
+def record_affiliation(
+    conn: queries.Connection,
+    caller: Caller | None,
+    change: ledger.Change,
+    affiliation: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    """Enters a new or changed affiliation, and verifies again every event that it touches.
+
+    No other affiliation may change meanwhile, nor an event's groups be read.
+    """
+    people = touched(conn, affiliation, before)
+    record(
+        conn,
+        caller,
+        [change],
+        events=[event for events in people.values() for event in events],
+        detainees=people,
+    )
+
+
+def touched(
+    conn: queries.Connection,
+    affiliation: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> dict[UUID, set[UUID]]:
+    """The people, locked, and of each the events whose groups an affiliation changes."""
+    people: dict[UUID, set[UUID]] = {}
+    for row in queries.rows(
+        conn,
+        "read_release_events_touched",
+        source_id=affiliation["source_id"],
+        with_source_id=affiliation["with_source_id"],
+        was_in_force=before is not None,
+        old_from=before and before["valid_from"],
+        old_until=before and before["valid_until"],
+        new_from=affiliation["valid_from"],
+        new_until=affiliation["valid_until"],
+    ):
+        people.setdefault(row.detainee_id, set()).add(row.id)
+    return people
+
+
+def _decide(conn: queries.Connection, event: UUID, since: datetime | None) -> _Decision:
+    attestations = [
+        Attestation(**row._asdict())
+        for row in queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
+    ]
+    affiliations = [
+        Affiliation(*row)
+        for row in queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
+    ]
+    stored = [
+        row._asdict()
+        for row in queries.rows(conn, "read_verdicts", release_event_id=event, since=since)
+    ]
+    before = stored.pop(0) if since and stored and stored[0]["published_from"] < since else None
+    decided = _rows(history(attestations, affiliations, since), before)
+    same = [row["published_from"] for row in decided if row in stored]
+    return _Decision(
+        close=[
+            {"release_event_id": event, "published_from": row["published_from"]}
+            for row in stored
+            if row["published_from"] not in same
+        ],
+        insert=[
+            {"release_event_id": event, **row}
+            for row in decided
+            if row["published_from"] not in same
+        ],
+    )
+
+
+def _rows(verdicts: Sequence[Verdict], before: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The rows of `verdicts` that these make: one wherever the answer differs from the last."""
+    rows: list[Mapping[str, Any]] = []
+    last: Mapping[str, Any] = before or {}
+    for verdict in verdicts:
+        content = {
+            "independent_sources": verdict.independent_sources,
+            "independent_denials": verdict.independent_denials,
+            "kinds": dict(verdict.kinds),
+            "reasoning": {
+                "proof": [_chain(chain) for chain in verdict.proof],
+                "denial_proof": [_chain(chain) for chain in verdict.denial_proof],
+                "rests_on": [list(group) for group in verdict.rests_on],
+                "not_counted": [
+                    {"attestation_id": attestation, "reason": reason}
+                    for attestation, reason in verdict.not_counted
+                ],
+            },
+        }
+        if content.items() <= last.items():
+            continue
+        word = status(verdict.independent_sources, verdict.independent_denials)
+        last = {
+            "published_from": verdict.at,
+            **content,
+            "status": word,
+            "since": last["since"] if last.get("status") == word else verdict.at,
+        }
+        rows.append(last)
+    return rows
+
+
+def _chain(chain: Chain) -> Mapping[str, Any]:
+    return {
+        "attestation_ids": list(chain.attestation_ids),
+        "groups": [list(group) for group in chain.groups],
+    }
+
+
+def _recount(conn: queries.Connection, recorded_at: datetime, detainees: Sequence[UUID]) -> None:
+    """Stores how people count now, and adds what changed to the tallies."""
+    steps: dict[UUID, dict[UUID, Event]] = {detainee: {} for detainee in detainees}
+    detained_at: dict[UUID, dict[UUID, datetime]] = {detainee: {} for detainee in detainees}
+    for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=detainees):
+        detained_at[row.detainee_id][row.id] = row.began_at
+    for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees):
+        place = list(detained_at[row.detainee_id]).index(row.detention_id)
+        event = steps[row.detainee_id].setdefault(row.release_event_id, Event(place, []))
+        event.steps.append((row.published_from, row.independent_sources, row.independent_denials))
+    stored: dict[UUID, list[tuple[datetime, str]]] = {detainee: [] for detainee in detainees}
+    for row in queries.rows(conn, "read_standings", detainee_ids=detainees):
+        stored[row.detainee_id].append((row.published_from, row.standing))
+
+    close, insert, tallies = [], [], []
+    for detainee in detainees:
+        before = stored[detainee]
+        after = standings(list(steps[detainee].values()), list(detained_at[detainee].values()))
+        close += [
+            {"detainee_id": detainee, "published_from": moment}
+            for moment, standing in before
+            if (moment, standing) not in after
+        ]
+        insert += [
+            {"detainee_id": detainee, "published_from": moment, "standing": standing}
+            for moment, standing in after
+            if (moment, standing) not in before
+        ]
+        tallies += [
+            {"moment": moment, "standing": standing, "people": people}
+            for (moment, standing), people in tally_changes(before, after).items()
+        ]
+    _store(conn, recorded_at, "standings", close, insert)
+    if tallies:
+        queries.run(conn, "add_tallies", rows=Jsonb(tallies))
+
+
+def _store(
+    conn: queries.Connection,
+    recorded_at: datetime,
+    table: str,
+    close: Sequence[Mapping[str, Any]],
+    insert: Sequence[Mapping[str, Any]],
+) -> None:
+    """Ends what the record says no more, and begins what it says now."""
+    if close:
+        queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(close))
+    if insert:
+        queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(insert))

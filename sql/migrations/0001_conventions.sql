@@ -1,0 +1,8 @@
+-- What every table shares. Ids are UUID version 7 (RFC 9562), times are the database's own.
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+-- RFC 3339 in UTC with Z and no more digits of fraction than there are, whatever the session's zone.
+CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (to_json(moment AT TIME ZONE 'UTC') #>> '{}') || 'Z';

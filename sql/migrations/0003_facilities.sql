@@ -1,0 +1,9 @@
+CREATE TABLE facilities (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    name text NOT NULL,
+    aliases text[] NOT NULL DEFAULT '{}',
+    country text NOT NULL,
+    region text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,54 @@
+-- What the rule says of an event, along both clocks: the row holds for publication times from
+-- `published_from` until the event's next row, in the record from `recorded_from` until
+-- `recorded_until`. A row is never changed but for its `recorded_until`.
+CREATE TABLE verdicts (
+    release_event_id uuid NOT NULL REFERENCES release_events,
+    published_from timestamptz NOT NULL,
+    recorded_from timestamptz NOT NULL,
+    recorded_until timestamptz NOT NULL DEFAULT 'infinity',
+    independent_sources integer NOT NULL,
+    independent_denials integer NOT NULL,
+    -- The status with the usual two required, and since when it holds.
+    status text NOT NULL,
+    since timestamptz NOT NULL,
+    -- Independent sources for each kind of release that is asserted.
+    kinds jsonb NOT NULL,
+    -- proof, denial_proof, rests_on, not_counted: of source and attestation ids, without names.
+    reasoning jsonb NOT NULL,
+    PRIMARY KEY (release_event_id, published_from, recorded_from),
+    CHECK (recorded_from < recorded_until)
+);
+
+CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published_from)
+    WHERE recorded_until = 'infinity';
+
+-- api/verification.py: status() in SQL, for counts with another number of sources required.
+CREATE FUNCTION verification_status(
+    independent_sources integer, independent_denials integer, required integer
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN independent_sources - independent_denials >= required THEN 'confirmed'
+        WHEN independent_denials - independent_sources >= required THEN 'refuted'
+        WHEN independent_denials >= 1 THEN 'disputed'
+        WHEN independent_sources >= 1 THEN 'reported'
+        ELSE 'unverified'
+    END;
+
+-- The summary that an event carries: the verdict now, with the usual two required.
+CREATE VIEW verification_summaries AS
+SELECT e.id AS release_event_id,
+    json_build_object(
+        'status', coalesce(v.status, 'unverified'),
+        'independent_sources', coalesce(v.independent_sources, 0),
+        'independent_denials', coalesce(v.independent_denials, 0),
+        'since', rfc3339(v.since)
+    ) AS verification
+FROM release_events e
+LEFT JOIN LATERAL (
+    SELECT c.status, c.independent_sources, c.independent_denials, c.since
+    FROM verdicts c
+    WHERE c.release_event_id = e.id AND c.recorded_until = 'infinity' AND c.published_from <= now()
+    ORDER BY c.published_from DESC
+    LIMIT 1
+) v ON true;

@@ -1,0 +1,9 @@
+-- A new person.
+INSERT INTO detainees (
+    id, name, aliases, sex, birth_date, age_group, nationalities, occupation, external_ids
+)
+VALUES (
+    coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(aliases)s, %(sex)s, %(birth_date)s,
+    %(age_group)s, %(nationalities)s, %(occupation)s, %(external_ids)s
+)
+RETURNING id

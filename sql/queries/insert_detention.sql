@@ -1,0 +1,9 @@
+-- A new spell in custody.
+INSERT INTO detentions (
+    id, detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts
+)
+VALUES (
+    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(facility_id)s, %(detained_on)s,
+    %(began_on)s, %(authority)s, %(charges)s, %(whereabouts)s
+)
+RETURNING id

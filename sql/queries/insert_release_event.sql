@@ -1,0 +1,6 @@
+-- A new claim that a detention ended on a day.
+INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, place)
+VALUES (
+    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(detention_id)s, %(occurred_on)s, %(place)s
+)
+RETURNING id

@@ -1,0 +1,20 @@
+-- Every affiliation that can be reached, through any others, from a source that an event names.
+-- The rule picks those in force.
+WITH RECURSIVE tied (source_id) AS (
+    SELECT named.source_id
+    FROM (
+        SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
+        UNION
+        SELECT r.relayed_source_id
+        FROM attestations a JOIN relays r ON r.attestation_id = a.id
+        WHERE a.release_event_id = %(release_event_id)s AND r.relayed_source_id IS NOT NULL
+    ) named
+    UNION
+    SELECT f.other_id FROM tied t CROSS JOIN LATERAL (
+        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        UNION ALL
+        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+    ) f
+)
+SELECT a.source_id::text, a.with_source_id::text, a.valid_from, a.valid_until
+FROM tied t JOIN affiliations a ON a.source_id = t.source_id

@@ -1,0 +1,2 @@
+-- Whether there is such a person.
+SELECT d.id FROM detainees d WHERE d.id = %(id)s

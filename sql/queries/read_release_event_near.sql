@@ -1,0 +1,7 @@
+-- Another event of that detention within three days.
+SELECT e.id FROM release_events e
+WHERE e.detainee_id = %(detainee_id)s AND e.detention_id = %(detention_id)s
+    AND e.occurred_on BETWEEN %(occurred_on)s::date - 3 AND %(occurred_on)s::date + 3
+    AND e.id IS DISTINCT FROM %(but)s
+ORDER BY e.id
+LIMIT 1

@@ -1,0 +1,7 @@
+-- How the counts of each event of these people went over publication time, as the record has it.
+SELECT e.detainee_id, e.id AS release_event_id, e.detention_id, v.published_from,
+    v.independent_sources, v.independent_denials
+FROM release_events e
+JOIN verdicts v ON v.release_event_id = e.id AND v.recorded_until = 'infinity'
+WHERE e.detainee_id = ANY (%(detainee_ids)s)
+ORDER BY e.detainee_id, e.id, v.published_from

@@ -1,0 +1,36 @@
+-- The events whose groups a tie between two sources can change: those that name a source of either
+-- side, directly or through others, if the tie's old and new periods differ at the moment that
+-- decides their groups. Locked person by person in one order, so that two changes never wait for
+-- each other.
+WITH RECURSIVE tied (source_id) AS (
+    SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
+    UNION
+    SELECT f.other_id FROM tied t CROSS JOIN LATERAL (
+        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        UNION ALL
+        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+    ) f
+), naming AS (
+    SELECT a.release_event_id
+    FROM tied t JOIN attestations a ON a.source_id = t.source_id
+    UNION
+    SELECT r.release_event_id FROM tied t JOIN relays r ON r.relayed_source_id = t.source_id
+)
+SELECT e.id, e.detainee_id
+FROM naming n
+JOIN release_events e ON e.id = n.release_event_id
+JOIN detainees d ON d.id = e.detainee_id
+CROSS JOIN LATERAL (
+    SELECT min(a.published_at) AS moment
+    FROM attestations a WHERE a.release_event_id = e.id AND a.voided_at IS NULL
+) earliest
+WHERE (
+    %(was_in_force)s
+    AND (%(old_from)s::timestamptz IS NULL OR %(old_from)s <= earliest.moment)
+    AND (%(old_until)s::timestamptz IS NULL OR earliest.moment < %(old_until)s)
+) <> (
+    (%(new_from)s::timestamptz IS NULL OR %(new_from)s <= earliest.moment)
+    AND (%(new_until)s::timestamptz IS NULL OR earliest.moment < %(new_until)s)
+)
+ORDER BY e.detainee_id, e.id
+FOR NO KEY UPDATE OF d

@@ -1,0 +1,41 @@
+-- All that an event's answer is made of at a pair of moments, in one snapshot: its steps over
+-- publication time, the reasoning of the last one, and the names of the heads of groups as the
+-- record had them. No row for an event that was not recorded yet.
+WITH asked AS (
+    SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
+        coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of
+    FROM ledger_head h
+), steps AS (
+    SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.reasoning
+    FROM asked a JOIN verdicts v ON v.release_event_id = %(id)s AND v.published_from <= a.as_of
+        AND v.recorded_from <= a.recorded_as_of AND a.recorded_as_of < v.recorded_until
+), latest AS (
+    SELECT s.kinds, s.reasoning FROM steps s ORDER BY s.published_from DESC LIMIT 1
+)
+SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of,
+    (
+        SELECT json_agg(json_build_array(
+            rfc3339(s.published_from), s.independent_sources, s.independent_denials
+        ) ORDER BY s.published_from)
+        FROM steps s
+    ) AS steps,
+    l.kinds, l.reasoning,
+    (
+        SELECT json_object_agg(g.head, (
+            SELECT n.entry ->> 'name' FROM ledger n
+            WHERE n.resource_id = g.head::uuid AND n.recorded_at <= a.recorded_as_of
+            ORDER BY n.seq DESC LIMIT 1
+        ))
+        FROM (
+            SELECT DISTINCT p.head #>> '{}' AS head
+            FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][0]') AS p (head)
+            UNION
+            SELECT p.head #>> '{}'
+            FROM jsonb_path_query(l.reasoning, '$.rests_on[*][0]') AS p (head)
+        ) g
+    ) AS names
+FROM asked a LEFT JOIN latest l ON true
+WHERE EXISTS (
+    SELECT FROM ledger e WHERE e.resource_id = %(id)s AND e.recorded_at <= a.recorded_as_of
+        AND e.resource = 'release_event'
+)

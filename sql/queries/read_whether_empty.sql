@@ -1,0 +1,2 @@
+-- Whether nothing was ever written.
+SELECT NOT EXISTS (SELECT FROM ledger) AS empty

@@ -1,0 +1,6 @@
+-- The ledger above a number, without what was written: its order never changes.
+SELECT l.seq AS id, l.seq, l.recorded_at, l.resource, l.resource_id, l.action, l.actor
+FROM ledger l
+WHERE l.seq > %(after)s
+ORDER BY l.seq
+LIMIT %(limit)s

@@ -1,0 +1,49 @@
+-- Detainees with their latest detention. What names a minor is null for who may not see it, and a
+-- search by name does not find a minor for them either: the person counts, and is not named.
+SELECT d.id,
+    CASE WHEN shown THEN d.name END AS name,
+    CASE WHEN shown THEN d.aliases ELSE '{}' END AS aliases,
+    d.sex,
+    CASE WHEN shown THEN d.birth_date END AS birth_date,
+    d.age_group, d.nationalities,
+    CASE WHEN shown THEN d.occupation END AS occupation,
+    CASE WHEN shown THEN d.external_ids ELSE '[]' END AS external_ids,
+    CASE WHEN l.id IS NOT NULL THEN json_build_object(
+        'id', l.id, 'facility_id', l.facility_id, 'detained_on', l.detained_on,
+        'authority', l.authority, 'charges', l.charges, 'whereabouts', l.whereabouts
+    ) END AS detention,
+    CASE
+        WHEN l.id IS NULL THEN NULL
+        WHEN EXISTS (
+            SELECT FROM release_events e, LATERAL (
+                SELECT v.status FROM verdicts v
+                WHERE v.release_event_id = e.id AND v.recorded_until = 'infinity'
+                    AND v.published_from <= now()
+                ORDER BY v.published_from DESC LIMIT 1
+            ) v
+            WHERE e.detainee_id = d.id AND e.detention_id = l.id AND v.status = 'confirmed'
+        ) THEN 'released'
+        WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
+        ELSE 'detained'
+    END AS custody,
+    d.created_at, d.updated_at
+FROM detainees d
+CROSS JOIN LATERAL (SELECT d.age_group <> 'minor' OR %(sees_hidden)s AS shown) h
+LEFT JOIN LATERAL (
+    SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
+    FROM detentions t WHERE t.detainee_id = d.id
+    ORDER BY t.began_on DESC, t.created_at DESC, t.id DESC LIMIT 1
+) l ON true
+WHERE true
+    AND d.id = %(id)s -- if id
+    AND d.id > %(after)s -- if after
+    AND shown -- if words
+    AND d.id IN (SELECT w.detainee_id FROM detainee_words w WHERE w.word = (%(words)s::text[])[1]) -- if words
+    AND NOT EXISTS ( -- if words
+        SELECT FROM unnest(%(words)s::text[]) AS asked (word) -- if words
+        WHERE NOT EXISTS ( -- if words
+            SELECT FROM detainee_words w WHERE w.detainee_id = d.id AND w.word = asked.word -- if words
+        ) -- if words
+    ) -- if words
+ORDER BY d.id
+LIMIT %(limit)s

@@ -1,0 +1,10 @@
+-- Detentions, of one detainee or one by its id.
+SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts,
+    t.created_at, t.updated_at
+FROM detentions t
+WHERE true
+    AND t.id = %(id)s -- if id
+    AND t.detainee_id = %(detainee_id)s -- if detainee_id
+    AND t.id > %(after)s -- if after
+ORDER BY t.id
+LIMIT %(limit)s

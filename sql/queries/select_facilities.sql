@@ -1,0 +1,8 @@
+-- Facilities.
+SELECT f.id, f.name, f.aliases, f.country, f.region, f.created_at, f.updated_at
+FROM facilities f
+WHERE true
+    AND f.id = %(id)s -- if id
+    AND f.id > %(after)s -- if after
+ORDER BY f.id
+LIMIT %(limit)s

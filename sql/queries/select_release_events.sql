@@ -1,0 +1,13 @@
+-- Release events with the summary of their verification.
+SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place,
+    (
+        SELECT s.verification FROM verification_summaries s WHERE s.release_event_id = e.id
+    ) AS verification,
+    e.created_at, e.updated_at
+FROM release_events e
+WHERE true
+    AND e.id = %(id)s -- if id
+    AND e.detainee_id = %(detainee_id)s -- if detainee_id
+    AND e.id > %(after)s -- if after
+ORDER BY e.id
+LIMIT %(limit)s

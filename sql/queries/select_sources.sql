@@ -1,0 +1,18 @@
+-- Sources, each with the affiliations in which it is either side.
+SELECT s.id, s.name, s.kind, s.country, s.url,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'id', a.id, 'source_id', a.source_id, 'with_source_id', a.with_source_id,
+            'relation', a.relation, 'valid_from', rfc3339(a.valid_from),
+            'valid_until', rfc3339(a.valid_until), 'created_at', rfc3339(a.created_at),
+            'updated_at', rfc3339(a.updated_at)
+        ) ORDER BY a.id), '[]')
+        FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
+    ) AS affiliations,
+    s.created_at, s.updated_at
+FROM sources s
+WHERE true
+    AND s.id = %(id)s -- if id
+    AND s.id > %(after)s -- if after
+ORDER BY s.id
+LIMIT %(limit)s

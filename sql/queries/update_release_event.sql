@@ -1,0 +1,7 @@
+-- Changes the given properties of a release event.
+UPDATE release_events SET
+    occurred_on = %(occurred_on)s, -- if occurred_on
+    place = %(place)s, -- if place
+    updated_at = now()
+WHERE id = %(id)s
+RETURNING id

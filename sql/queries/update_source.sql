@@ -1,0 +1,9 @@
+-- Changes the given properties of a source.
+UPDATE sources SET
+    name = %(name)s, -- if name
+    kind = %(kind)s, -- if kind
+    country = %(country)s, -- if country
+    url = %(url)s, -- if url
+    updated_at = now()
+WHERE id = %(id)s
+RETURNING id
