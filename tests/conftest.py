@@ -85,7 +85,7 @@ class Api:
         return self.client.open(path, method=method, headers=headers, **options)
 
     def get(self, path: str, status: int = 200, **query: Any) -> Any:
-        return self._json(self.send("GET", path, query_string=query), status)
+        return self._json(self.send("GET", path, query_string=query or None), status)
 
     def post(self, path: str, body: Any, status: int = 201) -> Any:
         return self._json(self.send("POST", path, json=body), status)

@@ -1,16 +1,189 @@
-"""What happened in January, with invented names: see the README's decisions."""
+"""Real cases, with invented names, told over HTTP from the first word to the figure."""
+
+from typing import Any
 
 from tests.conftest import Api
 
 
-def test_smoke(api: Api) -> None:
+def status(api: Api, event: str, as_of: str | None = None) -> str:
+    query = {"as_of": as_of} if as_of else {}
+    return api.get(f"/v1/release-events/{event}/verification", **query)["status"]
+
+
+def test_january(api: Api) -> None:
+    """Two newspapers named, in the same hour, a man who left prison 31 days later.
+
+    A rule that counts outlets would have confirmed it. That evening the family and an NGO denied;
+    a month later two outlets saw him walk out; eleven hours on he was taken again.
+    """
     editor = api.scope("edit")
-    ngo, paper = editor.source("Puertas Abiertas"), editor.source("El Faro", "news_outlet")
-    person = editor.detainee("Ana Prueba")
-    editor.detention(person, detained_on="2024-02")
-    event = editor.event(person, "2026-01-08")
-    first = editor.attest(event, ngo, "2026-01-09T01:00:00Z")
-    assert first["verification"]["status"] == "reported"
-    second = editor.attest(event, paper, "2026-01-09T03:00:00Z")
-    assert second["verification"]["status"] == "confirmed"
-    assert api.get("/v1/counts")["confirmed"] == 1
+    gazette = editor.source("La Gaceta del Lago", "news_outlet")
+    courier = editor.source("Correo de Sotavento", "news_outlet")
+    weekly = editor.source("Semanario Tres Ríos", "news_outlet")
+    website = editor.source("presos.example", "other")
+    ngo = editor.source("Puertas Abiertas")
+    daughter = editor.source("Inés Otero", "relative")
+    man = editor.detainee("Fermín Otero Valdivia", age_group="adult")
+    editor.detention(man, detained_on="2025-07")
+
+    january = editor.event(man, "2026-01-08")
+    for outlet, minute in ((gazette, "05"), (courier, "40")):
+        editor.attest(january, outlet, f"2026-01-09T13:{minute}:00Z", basis="unattributed")
+    editor.attest(
+        january,
+        weekly,
+        "2026-01-09T15:00:00Z",
+        basis="relayed",
+        relays=[{"source_id": website}],
+    )
+    assert status(api, january) == "reported"
+    for source, hour in ((daughter, "22"), (ngo, "23")):
+        editor.attest(
+            january,
+            source,
+            f"2026-01-09T{hour}:00:00Z",
+            stance="denies",
+            denial_reason="still_held",
+            evidence="statement",
+        )
+    assert status(api, january, "2026-01-09T22:30:00Z") == "disputed"
+
+    february = editor.event(man, "2026-02-08")
+    editor.attest(february, gazette, "2026-02-08T10:00:00Z", evidence="photo")
+    editor.attest(february, weekly, "2026-02-08T10:30:00Z", evidence="interview")
+    assert api.get("/v1/counts")["rearrested"] == 0
+    again = editor.detention(man, detained_on="2026-02-08", authority="Policía de Sotavento")
+
+    answer = api.get(f"/v1/release-events/{january}/verification")
+    assert "confirmed" not in {step["status"] for step in answer["history"]}
+    steps = [step["status"] for step in answer["history"]]
+    assert steps == ["unverified", "reported", "disputed", "disputed"]
+    reasons = {n["reason"] for n in answer["not_counted"]}
+    assert reasons == {"unattributed"}
+
+    answer = api.get(f"/v1/release-events/{february}/verification")
+    assert (answer["status"], answer["since"]) == ("confirmed", "2026-02-08T10:30:00Z")
+    assert status(api, january) == "disputed"
+
+    evening = api.get("/v1/counts", as_of="2026-01-09T23:59:00Z")
+    assert (evening["confirmed"], evening["disputed"]) == (0, 1)
+    today = api.get("/v1/counts")
+    assert (today["confirmed"], today["disputed"], today["rearrested"]) == (1, 0, 1)
+    person = api.get(f"/v1/detainees/{man}")
+    assert (person["detention"]["id"], person["custody"]) == (again, "detained")
+
+
+def test_an_organisation_and_its_director(api: Api) -> None:
+    """One organisation and its director, posting from two accounts, are one voice."""
+    editor = api.scope("edit")
+    ngo = editor.source("Puertas Abiertas")
+    director = editor.source("Delia Quintero", "person")
+    editor.tie(director, ngo, "member_of")
+    event = _event(editor)
+    editor.attest(event, ngo, "2026-01-09T10:00:00Z")
+    written = editor.attest(event, director, "2026-01-09T11:00:00Z")
+    assert written["verification"]["independent_sources"] == 1
+
+    answer = api.get(f"/v1/release-events/{event}/verification")
+    assert (answer["status"], answer["missing"]) == ("reported", 1)
+    assert [group["name"] for group in answer["rests_on"]] == ["Puertas Abiertas"]
+    assert set(answer["rests_on"][0]["source_ids"]) == {ngo, director}
+    assert [n["reason"] for n in answer["not_counted"]] == ["same_group"]
+
+
+def test_a_tie_that_comes_to_light_takes_a_confirmation_back(api: Api) -> None:
+    """Two outlets turn out to have one owner, at the moment that mattered."""
+    editor = api.scope("edit")
+    outlets = [editor.source(name, "news_outlet") for name in ("Radio Norte", "Canal Sur")]
+    owner = editor.source("Grupo Cardinal", "other")
+    event = _event(editor)
+    for outlet in outlets:
+        editor.attest(event, outlet, "2026-01-09T10:00:00Z")
+    assert status(api, event) == "confirmed"
+    before = api.get("/v1/counts")
+    assert before["confirmed"] == 1
+
+    editor.tie(outlets[0], owner)
+    tie = editor.tie(outlets[1], owner)
+    assert status(api, event) == "reported"
+    assert api.get("/v1/counts")["confirmed"] == 0
+    editor.patch(f"/v1/affiliations/{tie}", {"valid_until": "2025-12-31T00:00:00Z"})
+    assert status(api, event) == "confirmed"
+
+    clocks = {"as_of": before["as_of"], "recorded_as_of": before["recorded_as_of"]}
+    assert api.get("/v1/counts", **clocks) == before
+
+
+def test_a_state_that_denies_through_three_mouths_denies_once(api: Api) -> None:
+    editor = api.scope("edit")
+    state = editor.source("Ministerio", "state_body")
+    mouths = [editor.source(f"Vocero {i}", "state_media") for i in range(3)]
+    for mouth in mouths:
+        editor.tie(mouth, state, "controlled_by")
+    event = _event(editor)
+    for name in ("Puertas Abiertas", "Correo de Sotavento", "Madre"):
+        editor.attest(event, editor.source(name), "2026-01-09T10:00:00Z")
+    for mouth in mouths:
+        editor.attest(
+            event, mouth, "2026-01-09T12:00:00Z", stance="denies", denial_reason="still_held"
+        )
+    answer = api.get(f"/v1/release-events/{event}/verification")
+    assert (answer["independent_sources"], answer["independent_denials"]) == (3, 1)
+    assert answer["status"] == "confirmed"
+    assert len(answer["proof"]) == 3
+    assert [chain["groups"][0]["name"] for chain in answer["denial_proof"]] == ["Ministerio"]
+    stricter = api.get(f"/v1/release-events/{event}/verification", min_sources=3)
+    assert (stricter["status"], stricter["missing"]) == ("disputed", 1)
+
+
+def test_what_a_newsroom_printed_stays_as_it_was(api: Api) -> None:
+    """A late entry, a retraction and a voiding change today's view, and never the recorded one."""
+    editor = api.scope("edit")
+    ngo, paper, late = (editor.source(n) for n in ("Puertas Abiertas", "Correo", "Radio Norte"))
+    event = _event(editor)
+    editor.attest(event, ngo, "2026-01-09T10:00:00Z")
+    second = editor.attest(event, paper, "2026-01-09T11:00:00Z")
+    path = f"/v1/release-events/{event}/verification"
+
+    def printed(answer: Any) -> Any:
+        clocks = {"as_of": answer["as_of"], "recorded_as_of": answer["recorded_as_of"]}
+        return api.get("/v1/counts", **clocks), api.get(path, **clocks)
+
+    then = api.get("/v1/counts", as_of="2026-01-09T12:00:00Z")
+    first_edition = printed(then)
+    assert first_edition[0]["confirmed"] == 1
+
+    editor.attest(event, late, "2026-01-09T09:00:00Z", stance="denies")
+    now = api.get("/v1/counts", as_of="2026-01-09T12:00:00Z")
+    assert (now["confirmed"], now["disputed"]) == (0, 1)
+    editor.post(f"/v1/attestations/{second['id']}/void", {"reason": "The wrong person."}, 200)
+    editor.patch(f"/v1/sources/{ngo}", {"name": "Puertas Abiertas Internacional"})
+    assert printed(then) == first_edition
+    assert printed(now)[0] == now
+
+
+def test_a_retraction_takes_effect_from_its_own_moment(api: Api) -> None:
+    editor = api.scope("edit")
+    event = _event(editor)
+    first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
+    editor.attest(event, editor.source("Correo"), "2026-01-09T11:00:00Z")
+    written = editor.post(
+        f"/v1/attestations/{first['id']}/retraction",
+        {"retracted_at": "2026-01-10T08:00:00Z", "note": "It was a man of the same name."},
+        200,
+    )
+    assert written["retraction_note"] == "It was a man of the same name."
+    assert written["verification"] == {
+        "status": "reported",
+        "independent_sources": 1,
+        "independent_denials": 0,
+        "since": "2026-01-10T08:00:00Z",
+    }
+    assert status(api, event, "2026-01-10T07:59:59.999999Z") == "confirmed"
+    assert status(api, event, "2026-01-10T08:00:00Z") == "reported"
+
+
+def _event(editor: Api) -> str:
+    person = editor.detainee("Fermín Otero Valdivia", age_group="adult")
+    editor.detention(person, detained_on="2025-07")
+    return editor.event(person, "2026-01-08")

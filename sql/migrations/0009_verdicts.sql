@@ -37,13 +37,7 @@ CREATE FUNCTION verification_status(
 
 -- The summary that an event carries: the verdict now, with the usual two required.
 CREATE VIEW verification_summaries AS
-SELECT e.id AS release_event_id,
-    json_build_object(
-        'status', coalesce(v.status, 'unverified'),
-        'independent_sources', coalesce(v.independent_sources, 0),
-        'independent_denials', coalesce(v.independent_denials, 0),
-        'since', rfc3339(v.since)
-    ) AS verification
+SELECT e.id AS release_event_id, row_to_json(s) AS verification
 FROM release_events e
 LEFT JOIN LATERAL (
     SELECT c.status, c.independent_sources, c.independent_denials, c.since
@@ -51,4 +45,10 @@ LEFT JOIN LATERAL (
     WHERE c.release_event_id = e.id AND c.recorded_until = 'infinity' AND c.published_from <= now()
     ORDER BY c.published_from DESC
     LIMIT 1
-) v ON true;
+) v ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(v.status, 'unverified') AS status,
+        coalesce(v.independent_sources, 0) AS independent_sources,
+        coalesce(v.independent_denials, 0) AS independent_denials,
+        rfc3339(v.since) AS since
+) s;

@@ -8,10 +8,7 @@ SELECT d.id,
     d.age_group, d.nationalities,
     CASE WHEN shown THEN d.occupation END AS occupation,
     CASE WHEN shown THEN d.external_ids ELSE '[]' END AS external_ids,
-    CASE WHEN l.id IS NOT NULL THEN json_build_object(
-        'id', l.id, 'facility_id', l.facility_id, 'detained_on', l.detained_on,
-        'authority', l.authority, 'charges', l.charges, 'whereabouts', l.whereabouts
-    ) END AS detention,
+    CASE WHEN l.id IS NOT NULL THEN row_to_json(l) END AS detention,
     CASE
         WHEN l.id IS NULL THEN NULL
         WHEN EXISTS (

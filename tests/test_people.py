@@ -1,0 +1,222 @@
+"""People: found by their names, held, released and taken again; and minors, who are not named."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Api
+
+HIDDEN = {
+    "name": "Lucero Canario Paz",
+    "aliases": ["Luz Canario"],
+    "birth_date": "2011-05-04",
+    "occupation": "alumna canaria",
+    "external_ids": [{"scheme": "lista", "value": "CANARIO-7"}],
+}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "Rocío Ñáñez",
+        "rocio nanez",
+        "NAÑEZ ROCÍO",
+        "Nañez, Rocio",
+        "Rocio Nanez",  # the accents as characters of their own, on both
+        "Chío",
+    ],
+)
+def test_a_person_is_found_by_the_words_of_any_name(api: Api, spelling: str) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Rocío del Valle Ñáñez", aliases=["Chío Ñáñez"])
+    writer.detainee("Rocío Valdés")
+    found = api.get("/v1/detainees", q=spelling)["items"]
+    assert [item["id"] for item in found] == [person]
+
+
+def test_brothers_who_share_both_surnames_are_two_people(api: Api) -> None:
+    writer = api.scope("contribute")
+    brothers = [writer.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás")]
+    assert [p["id"] for p in api.get("/v1/detainees", q="otero valdivia")["items"]] == brothers
+    assert [p["id"] for p in api.get("/v1/detainees", q="tomas otero")["items"]] == brothers[1:]
+
+
+def test_a_person_is_found_by_a_new_name_and_no_more_by_the_old_one(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.patch(f"/v1/detainees/{person}", {"name": "Fermín Oteiza"})
+    assert api.get("/v1/detainees", q="otero")["items"] == []
+    assert [p["id"] for p in api.get("/v1/detainees", q="oteiza")["items"]] == [person]
+
+
+def test_a_minor_is_counted_and_not_named(api: Api) -> None:
+    """Not in any answer to who may not see it, the contributor who wrote it included."""
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    created = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})
+    person = created["id"]
+    writer.detention(person, detained_on="2025")
+    event = writer.event(person, "2026-01-08")
+    for source in ("Puertas Abiertas", "Correo"):
+        writer.attest(event, editor.source(source), "2026-01-09T10:00:00Z")
+
+    for caller in (api, writer):
+        for path in (
+            "/v1/detainees",
+            f"/v1/detainees/{person}",
+            "/v1/detainees?q=lucero",
+            "/v1/detainees?q=CANARIO",
+            f"/v1/release-events/{event}/verification",
+            "/v1/changes",
+        ):
+            answer = caller.send("GET", path).get_data(as_text=True)
+            assert "canari" not in answer.lower(), path
+            assert "lucero" not in answer.lower(), path
+            assert "2011" not in answer, path
+    assert created["name"] is None
+    assert api.get("/v1/detainees?q=lucero")["items"] == []
+    assert api.get("/v1/counts")["confirmed"] == 1
+    assert api.get("/v1/counts", age_group="minor")["confirmed"] == 1
+
+    seen = editor.get(f"/v1/detainees/{person}")
+    assert {name: seen[name] for name in HIDDEN} == HIDDEN
+    assert [p["id"] for p in editor.get("/v1/detainees", q="lucero")["items"]] == [person]
+
+
+def test_a_contributor_cannot_uncover_a_minor(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})["id"]
+    problem = writer.patch(f"/v1/detainees/{person}", {"age_group": "adult"}, 403)
+    assert problem["type"] == "/problems/forbidden"
+    refused = writer.patch(f"/v1/detainees/{person}", {"age_group": "unknown"}, 403)
+    assert "anar" not in str(refused)
+    grown = api.scope("edit").patch(
+        f"/v1/detainees/{person}", {"age_group": "adult", "birth_date": "2001-05-04"}
+    )
+    assert grown["name"] == HIDDEN["name"]
+    assert api.get(f"/v1/detainees/{person}")["name"] == HIDDEN["name"]
+
+
+@pytest.mark.parametrize("age_group", ["adult", "unknown"])
+def test_who_is_a_minor_by_the_birth_date_is_entered_as_one(api: Api, age_group: str) -> None:
+    writer = api.scope("contribute")
+    problem = writer.post("/v1/detainees", {**HIDDEN, "age_group": age_group}, 422)
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/age_group"]
+    person = writer.detainee("Ana Prueba", age_group=age_group)
+    writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)
+
+
+def test_a_new_detention_needs_the_end_of_the_last(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    first = writer.detention(person, detained_on="2024-02")
+    problem = writer.post(f"/v1/detainees/{person}/detentions", {"detained_on": "2026"}, 409)
+    assert problem["type"] == "/problems/still-detained"
+    writer.event(person, "2026-01-08")
+    again = writer.detention(person, detained_on="2026-01")
+    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == again
+
+    earlier = writer.detention(person, detained_on="2019-03-02")
+    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == again
+    listed = api.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert {d["id"] for d in listed} == {first, again, earlier}
+
+
+def test_an_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": "2026-01-08"}, 422)
+    assert problem["errors"][0]["pointer"] == "/detainee_id"
+    first = writer.detention(person, detained_on="2024-02-09")
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": "2024-02-08"}, 422)
+    assert problem["errors"][0]["pointer"] == "/occurred_on"
+    event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": "2025-06-01"})
+    assert event["detention_id"] == first
+    second = writer.detention(person, detained_on="2025-09")
+    event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": "2026-01-08"})
+    assert event["detention_id"] == second
+
+
+def test_days_near_each_other_are_one_event_and_days_far_apart_are_two(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.detention(person, detained_on="2024")
+    event = writer.event(person, "2026-01-08")
+    for day in ("2026-01-05", "2026-01-08", "2026-01-11"):
+        problem = _refused(writer, {"detainee_id": person, "occurred_on": day}, 409)
+        assert problem["type"] == "/problems/release-event-exists"
+        assert problem["release_event_id"] == event
+    other = writer.event(person, "2026-01-12")
+    writer.event(person, "2026-01-04")
+    moved = writer.patch(f"/v1/release-events/{other}", {"occurred_on": "2026-01-09"}, 409)
+    assert moved["release_event_id"] == event
+
+
+def test_the_day_of_an_event_stands_once_it_was_attested(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero")
+    editor.detention(person, detained_on="2024")
+    event = editor.event(person, "2026-01-08")
+    path = f"/v1/release-events/{event}"
+    assert editor.patch(path, {"occurred_on": "2026-01-09"})["occurred_on"] == "2026-01-09"
+    editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
+    assert editor.patch(path, {"occurred_on": "2026-01-08"}, 409)["type"] == "/problems/conflict"
+    assert editor.patch(path, {"place": "La Tejera"})["place"] == "La Tejera"
+
+
+def test_custody_follows_the_latest_detention(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero")
+    path = f"/v1/detainees/{person}"
+    assert api.get(path)["custody"] is None
+    detention = editor.detention(person, whereabouts="unknown")
+    assert api.get(path)["custody"] == "whereabouts_unknown"
+    editor.patch(f"/v1/detentions/{detention}", {"whereabouts": "known"})
+    assert api.get(path)["custody"] == "detained"
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
+    assert api.get(path)["custody"] == "detained"
+    editor.attest(event, editor.source("Correo"), "2026-01-09T10:00:00Z")
+    assert api.get(path)["custody"] == "released"
+    assert api.get("/v1/counts")["rearrested"] == 0
+    editor.detention(person)
+    assert api.get(path)["custody"] == "detained"
+    assert api.get("/v1/counts")["rearrested"] == 1
+
+
+def test_counts_by_what_is_known_of_people(api: Api) -> None:
+    editor = api.scope("edit")
+    facility = editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"]
+    sources = [editor.source(name) for name in ("Puertas Abiertas", "Correo")]
+    for i, (sex, nationalities) in enumerate(
+        [("female", ["VE", "ES"]), ("male", ["VE"]), (None, [])]
+    ):
+        person = editor.detainee(f"Persona {i}", sex=sex, nationalities=nationalities)
+        editor.detention(person, detained_on="2024", facility_id=facility if i < 2 else None)
+        event = editor.event(person, f"2026-01-{8 + i:02}")
+        for source in sources[: 2 - i % 2]:
+            editor.attest(
+                event, source, "2026-01-10T10:00:00Z", release_kind="exile" if i == 0 else "full"
+            )
+
+    def count(**filters: Any) -> tuple[int, int]:
+        answer = api.get("/v1/counts", **filters)
+        then = api.get("/v1/counts", recorded_as_of=answer["recorded_as_of"], **filters)
+        assert {**then, "as_of": None} == {**answer, "as_of": None}
+        return answer["confirmed"], answer["reported"]
+
+    assert count() == (2, 1)
+    assert count(sex="female") == (1, 0)
+    assert count(nationality="VE") == (1, 1)
+    assert count(nationality="ES", sex="male") == (0, 0)
+    assert count(facility_id=facility) == (1, 1)
+    assert count(age_group="unknown") == (2, 1)
+    assert count(release_kind="exile") == (1, 0)
+    assert count(release_kind="full") == (1, 1)
+    assert count(occurred_from="2026-01-09") == (1, 1)
+    assert count(occurred_from="2026-01-09", occurred_until="2026-01-09") == (0, 1)
+    assert count(min_sources=1) == (3, 0)
+    assert count(min_sources=3) == (0, 3)
+
+
+def _refused(writer: Api, event: dict[str, Any], status: int) -> Any:
+    return writer.post("/v1/release-events", event, status)
