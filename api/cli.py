@@ -250,22 +250,26 @@ def explanation(answer: Any) -> Iterator[str]:
         return " and ".join(group["name"] for group in groups)
 
     since = f" since {answer['since']}" if answer["since"] else ""
-    yield f"{answer['status']}{since} (rule {answer['rule']})"
+    yield f"{answer['status']}{since}, by {answer['rule']}"
     yield (
-        f"independent sources {answer['independent_sources']}, denials "
-        f"{answer['independent_denials']}, missing {answer['missing']}"
+        f"Independent sources: {answer['independent_sources']}; "
+        f"denials: {answer['independent_denials']}; missing: {answer['missing']}"
     )
     for title, chains in (("Confirmed by", "proof"), ("Denied by", "denial_proof")):
         for chain in answer[chains]:
-            yield f"{title} {names(chain['groups'])} (attestation {chain['attestation_ids'][-1]})"
-    for group in answer["rests_on"]:
-        yield f"Rests on {group['name']} alone"
-    for kind in answer["kinds"]:
-        yield f"As {kind['release_kind']}: {kind['status']} ({kind['independent_sources']})"
+            yield f"{title} {names(chain['groups'])}: {' -> '.join(chain['attestation_ids'])}"
+    if answer["rests_on"]:
+        yield f"Would fall with {' or with '.join(g['name'] for g in answer['rests_on'])}"
     for attestation in answer["not_counted"]:
-        yield f"Not counted: {attestation['attestation_id']}, {attestation['reason']}"
+        yield f"Not counted ({attestation['reason']}): {attestation['attestation_id']}"
+    for kind in answer["kinds"]:
+        yield (
+            f"As to {kind['release_kind']}: {kind['status']}, "
+            f"independent sources {kind['independent_sources']}"
+        )
+    yield "History:"
     for step in answer["history"]:
         yield (
-            f"{step['at']}  {step['status']} ({step['independent_sources']} for, "
-            f"{step['independent_denials']} against)"
+            f"  {step['at']}  {step['status']}, {step['independent_sources']} for, "
+            f"{step['independent_denials']} against"
         )

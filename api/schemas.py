@@ -30,6 +30,8 @@ _DATE_TIME = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+# Longer enumerations are told by their description.
+_LISTED = 20
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -212,7 +214,12 @@ class _String(fields.Field[Any]):
             raise ValidationError("Must be a string.")
         if self.enum is not None:
             if value not in self.enum:
-                raise ValidationError(f"Must be one of: {', '.join(filter(None, self.enum))}.")
+                values = ", ".join(filter(None, self.enum))
+                raise ValidationError(
+                    f"Must be one of: {values}."
+                    if len(self.enum) <= _LISTED
+                    else f"Is not of the right form. {self.explanation}"
+                )
             return value
         if self.read is not None:
             return self.read(value)

@@ -28,7 +28,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "loglevel": "warning",
             "graceful_timeout": 30,
-            "when_ready": lambda server: ready(f"http://{bind}"),
+            "when_ready": lambda server: ready(str(server.LISTENERS[0])),
             "post_fork": lambda server, worker: self._pool.open(),
         }
         super().__init__()
