@@ -29,8 +29,9 @@ def read(raw: bytes) -> Any:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(pairs)
-    if len(names) < len(pairs):
-        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-        raise Refusal("malformed-json", f"The name {twice!r} stands twice in one object.")
+    names: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in names:
+            raise Refusal("malformed-json", f"The name {name[:100]!r} stands twice in one object.")
+        names[name] = value
     return names

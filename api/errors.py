@@ -12,6 +12,10 @@ class Fault:
     detail: str
 
 
+MAX_FAULTS = 100
+"""How many faults of one request are named: beyond them an answer outgrows its question."""
+
+
 class Refusal(Exception):  # noqa: N818 - what it is: the service works as it should
     """A request that is not carried out. `kind` is a slug of the contract's `x-problems`."""
 
@@ -32,7 +36,9 @@ class Refusal(Exception):  # noqa: N818 - what it is: the service works as it sh
 def invalid(*faults: Fault) -> Refusal:
     """The refusal of a request that is well formed but wrong."""
     places = "1 place" if len(faults) == 1 else f"{len(faults)} places"
-    return Refusal("validation-error", f"The request is wrong in {places}: see errors.", *faults)
+    first = faults[:MAX_FAULTS]
+    told = "see errors." if first == faults else f"errors names the first {MAX_FAULTS}."
+    return Refusal("validation-error", f"The request is wrong in {places}: {told}", *first)
 
 
 def not_found(what: str) -> Refusal:

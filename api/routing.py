@@ -35,12 +35,15 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 def bind(app: Flask, contract: Contract, pool: ConnectionPool[queries.Connection]) -> None:
     """Adds a route for every operation. A gap between contract and code raises."""
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
+    app.url_map.merge_slashes = False
     bound: dict[str, set[str]] = {}
     for operation in contract.operations:
         bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
@@ -120,6 +123,8 @@ def _view(
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
         raw = request.get_data(cache=False)
+        if len(raw) > MAX_BODY:
+            raise Refusal("body-too-large", f"A body has {MAX_BODY} bytes at the most.")
         with queries.translated(), pool.connection() as conn:
             caller = _caller(conn, operation)
             arguments = load(path)
@@ -161,6 +166,8 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
     try:
+        if _STRAY_PERCENT.search(raw):
+            raise ValueError
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise invalid(Fault("", "The query is not percent-encoded UTF-8.")) from None
@@ -170,7 +177,12 @@ def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
 
 
 def _body(schema: Schema, raw: bytes) -> Mapping[str, Any]:
-    if request.mimetype != "application/json" or "Content-Encoding" in request.headers:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if (
+        request.mimetype != "application/json"
+        or charset != "utf-8"
+        or "Content-Encoding" in request.headers
+    ):
         raise Refusal(
             "unsupported-media-type", "Send the body as application/json, without an encoding."
         )

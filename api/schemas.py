@@ -9,11 +9,12 @@ integers are read from text.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
 from api.errors import Fault
 
@@ -21,17 +22,23 @@ _DOCUMENTATION = {"description", "examples", "example", "title"}
 _KEYWORDS = {
     "object": {"properties", "required", "additionalProperties", "minProperties", "maxProperties"},
     "array": {"items", "minItems", "maxItems", "uniqueItems"},
-    "string": {"format", "pattern", "minLength", "maxLength"},
+    "string": {"format", "pattern", "minLength", "maxLength", "enum"},
+    "integer": {"minimum", "maximum"},
+}
+_NEEDED = {
+    "object": {"properties"},
+    "array": {"items", "maxItems"},
     "integer": {"minimum", "maximum"},
 }
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}):(\d{2})(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}):(\d{2})(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 # Longer enumerations are told by their description.
 _LISTED = 20
+_UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -66,7 +73,8 @@ def _faults(pointer: str, messages: Any) -> Iterator[Fault]:
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             step = str(key).replace("~", "~0").replace("/", "~1")
-            yield from _faults(pointer if key == "_schema" else f"{pointer}/{step}", value)
+            own = key == "_schema" and "There is no such field." not in value
+            yield from _faults(pointer if own else f"{pointer}/{step}", value)
     else:
         for message in messages:
             yield Fault(pointer, message)
@@ -113,8 +121,11 @@ def _object(schema: Mapping[str, Any], *, from_text: bool) -> type[Schema]:
 def _field(
     schema: Mapping[str, Any], *, required: bool, is_change: bool = False, from_text: bool = False
 ) -> fields.Field[Any]:
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    named = schema.get("type", [])
+    types = named if isinstance(named, list) else [named]
     nullable = "null" in types
+    if len(types) - nullable != 1:
+        raise ContractError(f"one type, and null beside it, not {types}")
     (kind,) = [t for t in types if t != "null"]
     options: dict[str, Any] = {
         "required": required,
@@ -122,7 +133,7 @@ def _field(
         "error_messages": {"required": "Must be given.", "null": "Must not be null."},
     }
     if "default" in schema:
-        options["load_default"] = schema["default"]
+        options["load_default"] = lambda: copy(schema["default"])
     elif not required and not is_change:
         options["load_default"] = None
     _check_vocabulary(schema, kind)
@@ -139,7 +150,12 @@ def _check_vocabulary(schema: Mapping[str, Any], kind: str) -> None:
     known = _KEYWORDS.get(kind)
     if known is None:
         raise ContractError(f"type {kind} is not supported")
-    foreign = set(schema) - known - _DOCUMENTATION - {"type", "enum", "default"}
+    foreign = set(schema) - known - _DOCUMENTATION - {"type", "default"}
+    missing = _NEEDED.get(kind, set()) - set(schema)
+    if missing:
+        raise ContractError(f"{kind}: {', '.join(sorted(missing))} missing")
+    if not set(schema.get("required", ())) <= set(schema.get("properties", ())):
+        raise ContractError(f"{kind}: a required property that there is not")
     if foreign:
         raise ContractError(f"{kind}: {', '.join(sorted(foreign))} not supported")
 
@@ -174,19 +190,17 @@ class _Array(fields.List[Any]):
     """A JSON array within its bounds."""
 
     def __init__(self, schema: Mapping[str, Any], **options: Any) -> None:
-        low, high = schema.get("minItems", 0), schema["maxItems"]
-        item = _field(schema["items"], required=True)
-        super().__init__(
-            item,
-            validate=validate.Length(low, high, error=f"Must have {low} to {high} items."),
-            **options,
-        )
+        # Before any item is looked at: there may be very many.
+        self.low, self.high = schema.get("minItems", 0), schema["maxItems"]
+        super().__init__(_field(schema["items"], required=True), **options)
         self.error_messages["invalid"] = "Must be an array."
         self.unique = schema.get("uniqueItems", False)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
+        if not self.low <= len(value) <= self.high:
+            raise ValidationError(f"Must have {self.low} to {self.high} items.")
         items = super()._deserialize(value, attr, data, **kwargs)
         if self.unique and any(item in items[:i] for i, item in enumerate(items)):
             raise ValidationError("Must not hold the same item twice.")
@@ -206,6 +220,14 @@ class _String(fields.Field[Any]):
         if form is not None and form not in _FORMATS:
             raise ContractError(f"format {form} is not supported")
         self.read = _FORMATS[form] if form else None
+        if (
+            self.pattern is not None
+            and "maxLength" not in schema
+            and _UNBOUNDED.search(schema["pattern"])
+        ):
+            raise ContractError("a pattern that repeats without end needs a maxLength")
+        if (self.enum or self.read) and set(schema) & {"pattern", "minLength", "maxLength"}:
+            raise ContractError("an enum or a format stands without pattern and lengths")
         if not (self.enum or self.pattern or self.read):
             raise ContractError("a string that comes in needs a pattern, an enum or a format")
 
@@ -223,14 +245,19 @@ class _String(fields.Field[Any]):
             return value
         if self.read is not None:
             return self.read(value)
+        # As it is sent, which keeps the work of NFC small, and as it will be stored.
+        self._check(value)
         value = unicodedata.normalize("NFC", value)
+        self._check(value)
+        return value
+
+    def _check(self, value: str) -> None:
         low, high = self.length
         if not low <= len(value) <= high:
             raise ValidationError(f"Must have {_between(low, high)} characters.")
         assert self.pattern is not None  # noqa: S101 - by the constructor
-        if not self.pattern.match(value) or _SURROGATE.search(value):
+        if not self.pattern.search(value) or _SURROGATE.search(value):
             raise ValidationError(f"Is not of the right form. {self.explanation}".strip())
-        return value
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
