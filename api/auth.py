@@ -35,19 +35,31 @@ def sees_hidden(caller: Caller | None) -> bool:
     return caller is not None and caller.sees_hidden
 
 
-def authenticate(conn: queries.Connection, authorization: str | None) -> Caller:
-    """The caller that an Authorization header names (RFC 6750).
+def read_key(authorization: str | None) -> str:
+    """The key in an Authorization header (RFC 6750)."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.startswith(_PREFIX):
+        raise _unauthenticated()
+    return key
+
+
+def authenticate(conn: queries.Connection, key: str) -> Caller:
+    """The holder of a key.
 
     The key is looked up by its hash, so the time it takes tells nothing about stored keys: 256
     random bits cannot be approached by way of their SHA-256.
     """
-    scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer" and key.startswith(_PREFIX):
-        digest = _digest(key)
-        found = queries.one(conn, "find_key", hash=digest)
-        if found is not None and hmac.compare_digest(found.hash, digest):
-            return Caller(found.id, found.scope)
-    raise Refusal("unauthenticated", "Send a valid key in the header: Authorization: Bearer <key>.")
+    digest = _digest(key)
+    found = queries.one(conn, "find_key", hash=digest)
+    if found is None or not hmac.compare_digest(found.hash, digest):
+        raise _unauthenticated()
+    return Caller(found.id, found.scope)
+
+
+def _unauthenticated() -> Refusal:
+    return Refusal(
+        "unauthenticated", "Send a valid key in the header: Authorization: Bearer <key>."
+    )
 
 
 def authorize(caller: Caller, scope: str) -> None:

@@ -81,17 +81,14 @@ def enter_detention(
 ) -> UUID:
     """A spell in custody; the person must be locked. A new one needs the last one to have ended."""
     check_detained_on(conn, body["detained_on"])
-    earlier = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
     first, last = _period(body["detained_on"])
-    began_on = first
-    if earlier and last >= earlier[-1].began_on:
-        if earlier[-1].last_release_on is None:
-            raise Refusal(
-                "still-detained",
-                "The last detention has no release event: record first how it ended.",
-            )
-        began_on = _began_after(earlier[-1].last_release_on, first, last)
-    row = {**body, "detainee_id": detainee_id, "began_on": began_on}
+    before = [row for row in detentions if row.began_on <= last]
+    if before and before == detentions and not before[-1].released_on:
+        raise Refusal(
+            "still-detained", "The last detention has no release event: record first how it ended."
+        )
+    row = {**body, "detainee_id": detainee_id, "began_on": _began_on(before, first, last)}
     return _inserted(conn, "insert_detention", id=id, **row)
 
 
@@ -102,10 +99,26 @@ def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body:
     check_detained_on(conn, body["detained_on"])
     detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
     place = [row.id for row in detentions].index(id)
+    before, own, after = detentions[:place], detentions[place], detentions[place + 1 :]
     first, last = _period(body["detained_on"])
-    if place and (released := detentions[place - 1].last_release_on) is not None:
-        first = _began_after(released, first, last)
-    return {**body, "began_on": first}
+    began_on = _began_on(before, first, last)
+    if any(day < began_on for day in own.released_on):
+        raise invalid(Fault("/detained_on", "Lies after a release event of this detention."))
+    if after and began_on > after[0].began_on:
+        raise invalid(Fault("/detained_on", "Lies after the person's next detention."))
+    return {**body, "began_on": began_on}
+
+
+def _began_on(before: Sequence[Any], first: date, last: date) -> date:
+    """The first day on which a detention can have begun: not before the one before it ended."""
+    if not before:
+        return first
+    if last < before[-1].began_on:
+        raise invalid(Fault("/detained_on", "Lies before the person's previous detention."))
+    ended = [day for day in before[-1].released_on if day <= last]
+    if before[-1].released_on and not ended:
+        raise invalid(Fault("/detained_on", "Lies before the person's last release."))
+    return max([first, before[-1].began_on, *ended])
 
 
 def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None:
@@ -115,11 +128,6 @@ def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None
         raise invalid(Fault("/detained_on", "There is no such day.")) from None
     if clock.is_day_ahead(conn, first):
         raise invalid(Fault("/detained_on", "Lies in the future."))
-
-
-def _began_after(released: date, first: date, last: date) -> date:
-    """The first day that a detention can have begun on, after a release within its period."""
-    return max(first, min(released, last))
 
 
 def _period(detained_on: str | None) -> tuple[date, date]:
@@ -136,37 +144,41 @@ def _period(detained_on: str | None) -> tuple[date, date]:
 
 def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     """A claim that a detention ended on a day; the person must be locked."""
-    detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
-    began_on = {row.id: row.began_on for row in detentions}
     detention_id = body["detention_id"]
     if detention_id is None:
+        detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
+        if not detentions:
+            raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
         open_then = [row.id for row in detentions if row.began_on <= body["occurred_on"]]
         if not open_then:
             raise invalid(
                 Fault("/occurred_on", "No detention of this person was open on that day.")
-                if detentions
-                else Fault("/detainee_id", "This person has no detention: record it first.")
             )
         detention_id = open_then[-1]
-    elif detention_id not in began_on:
-        raise invalid(Fault("/detention_id", "This person has no such detention."))
-    elif body["occurred_on"] < began_on[detention_id]:
-        raise invalid(Fault("/occurred_on", "Lies before the detention began."))
     event = {**body, "detention_id": detention_id}
     check_occurred_on(conn, event)
     return _inserted(conn, "insert_release_event", id=id, **event)
 
 
 def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = None) -> None:
-    """An event's day has come, and no other event of the detention lies within three days."""
-    if clock.is_day_ahead(conn, event["occurred_on"]):
+    """An event's day has come and lies within its detention, three days from any other event."""
+    day = event["occurred_on"]
+    if clock.is_day_ahead(conn, day):
         raise invalid(Fault("/occurred_on", "Lies in the future."))
+    detentions = queries.rows(conn, "read_detentions", detainee_id=event["detainee_id"])
+    places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
+    if not places:
+        raise invalid(Fault("/detention_id", "This person has no such detention."))
+    if day < detentions[places[0]].began_on:
+        raise invalid(Fault("/occurred_on", "Lies before the detention began."))
+    if any(row.began_on < day for row in detentions[places[0] + 1 :]):
+        raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
     near = queries.one(
         conn,
         "read_release_event_near",
         detainee_id=event["detainee_id"],
         detention_id=event["detention_id"],
-        occurred_on=event["occurred_on"],
+        occurred_on=day,
         but=id,
     )
     if near is not None:

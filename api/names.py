@@ -13,6 +13,8 @@ def words(*names: str) -> list[str]:
 
 
 def _words(name: str) -> Iterable[str]:
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    # Compatibility forms (a mathematical A) become letters before they are folded.
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    decomposed = unicodedata.normalize("NFKD", folded)
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return _WORD.findall(plain)

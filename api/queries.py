@@ -1,7 +1,8 @@
 """The files of sql/queries, run by name; and the driver's errors, translated once.
 
 A line that ends in `-- if x` stands only where the parameter x is given, one that ends in
-`-- unless x` only where it is not: each combination is a statement of its own, with its own plan.
+`-- unless x` only where it is not, and `-- if x or y` needs one of the two; a line may have several
+such conditions. Each combination is a statement of its own, with its own plan.
 """
 
 import re
@@ -22,7 +23,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 
-_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameter>\w+)$")
+_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameters>\w+( or \w+)*)$")
 
 # What a caller is told when the database refuses: (pointer, detail) by the constraint's name.
 _FAULTS = {
@@ -40,11 +41,13 @@ def text(name: str, given: frozenset[str]) -> str:
 
 def _lines(file: str, given: frozenset[str]) -> Iterator[str]:
     for line in file.splitlines():
-        condition = _CONDITION.match(line)
-        if condition is None:
+        stands = True
+        while condition := _CONDITION.match(line):
+            named = given.intersection(condition["parameters"].split(" or "))
+            stands &= bool(named) == (condition["word"] == "if")
+            line = condition["sql"]
+        if stands:
             yield line
-        elif (condition["parameter"] in given) == (condition["word"] == "if"):
-            yield condition["sql"]
 
 
 def run(conn: Connection, name: str, /, **parameters: Any) -> Cursor:
@@ -78,7 +81,7 @@ def translated() -> Iterator[None]:
         if constraint not in _FAULTS:
             raise
         raise invalid(Fault(*_FAULTS[constraint])) from None
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         # A full pool, a lost connection, a lock that was not to be had in time.
         raise Refusal(
             "busy", "The service cannot take this request now. Try again shortly."

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
-from uuid import UUID
 
 from flask import Flask, Response, request
 from marshmallow import Schema, ValidationError
@@ -26,7 +25,7 @@ MAX_BODY = 1024 * 1024
 
 _CONTENT_TYPES = {
     "application/json": "application/json",
-    "application/javascript": "text/javascript; charset=utf-8",
+    "text/javascript": "text/javascript; charset=utf-8",
     "application/yaml": "application/yaml; charset=utf-8",
     "text/html": "text/html; charset=utf-8",
 }
@@ -36,7 +35,6 @@ _PAGE_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 def bind(app: Flask, contract: Contract, pool: ConnectionPool[queries.Connection]) -> None:
@@ -99,6 +97,9 @@ def _view(
     )
     defaults = query_schema.load({})
     body_schema = schemas.body_schema(operation.body) if operation.body else None
+    scope = operation.scope or ""
+    if operation.writes and not scope:
+        raise schemas.ContractError(f"{operation.id} writes and needs a scope")
 
     def load(path: Mapping[str, str]) -> dict[str, Any]:
         query = request.query_string
@@ -114,19 +115,23 @@ def _view(
         return _answer(operation, rendered)
 
     def read_as_caller(**path: str) -> Response:
+        header = request.headers.get("Authorization")
+        key = None if header is None else auth.read_key(header)
         with queries.translated(), pool.connection() as conn:
-            caller = _caller(conn, operation)
+            caller = None if key is None else auth.authenticate(conn, key)
             arguments = load(path)
             rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
         return _answer(operation, rendered)
 
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
+        key = auth.read_key(request.headers.get("Authorization"))
         raw = request.get_data(cache=False)
         if len(raw) > MAX_BODY:
             raise Refusal("body-too-large", f"A body has {MAX_BODY} bytes at the most.")
         with queries.translated(), pool.connection() as conn:
-            caller = _caller(conn, operation)
+            caller = auth.authenticate(conn, key)
+            auth.authorize(caller, scope)
             arguments = load(path)
             if body_schema is not None:
                 arguments["body"] = _body(body_schema, raw)
@@ -145,23 +150,14 @@ def _takes_connection(function: Callable[..., Any]) -> bool:
     return "conn" in inspect.signature(function).parameters
 
 
-def _caller(conn: queries.Connection, operation: Operation) -> auth.Caller | None:
-    header = request.headers.get("Authorization")
-    if header is None and operation.key_is_optional:
-        return None
-    caller = auth.authenticate(conn, header)
-    if operation.scope:
-        auth.authorize(caller, operation.scope)
-    return caller
-
-
 def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
     """Path parameters. An id that cannot be one names nothing that there is."""
-    if "id" in path:
-        if not _UUID.fullmatch(path["id"]):
-            raise not_found("record")
-        return {**path, "id": UUID(path["id"])}
-    return path
+    if "id" not in path:
+        return path
+    try:
+        return {**path, "id": schemas.uuid(path["id"])}
+    except ValidationError:
+        raise not_found("record") from None
 
 
 def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:

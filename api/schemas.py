@@ -297,10 +297,10 @@ def moment(value: str) -> datetime:
     )
 
 
-def _uuid(value: str) -> UUID:
+def uuid(value: str) -> UUID:
     if not _UUID.fullmatch(value):
         raise ValidationError("Must be a UUID.")
     return UUID(value)
 
 
-_FORMATS = {"date": _date, "date-time": moment, "uuid": _uuid}
+_FORMATS = {"date": _date, "date-time": moment, "uuid": uuid}

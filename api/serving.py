@@ -26,6 +26,8 @@ class Server(BaseApplication):
             "preload_app": True,
             # It would let whoever can open it stop or reload the service.
             "control_socket_disable": True,
+            # As long as any list of filters with a cursor.
+            "limit_request_line": 8190,
             "loglevel": "warning",
             "graceful_timeout": 30,
             "when_ready": lambda server: ready(str(server.LISTENERS[0])),

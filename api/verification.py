@@ -156,14 +156,14 @@ class _Groups:
 
 def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) -> Verdict:
     published = [a for a in attestations if a.published_at <= at]
-    standing = [a for a in published if a.retracted_at is None or a.retracted_at > at]
-    latest = {a.source: a.stance for a in standing}
-    live = [a for a in standing if a.stance == latest[a.source]]
+    unretracted = [a for a in published if a.retracted_at is None or a.retracted_at > at]
+    latest = {a.source: a.stance for a in unretracted}
+    live = [a for a in unretracted if a.stance == latest[a.source]]
 
     confirming = _Count([a for a in live if a.stance == "confirms"], groups)
     denying = _Count([a for a in live if a.stance == "denies"], groups)
 
-    reasons: dict[str, Reason] = {a.id: "superseded" for a in standing}
+    reasons: dict[str, Reason] = {a.id: "superseded" for a in unretracted}
     reasons |= confirming.not_counted | denying.not_counted
     counted = confirming.counted | denying.counted
     return Verdict(

@@ -5,7 +5,7 @@ Everything that can change a verdict (attestation, retraction, voiding, affiliat
 since its head is held until the commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,15 @@ from api.auth import Caller
 from api.counting import Event, standings, tally_changes
 from api.verification import Affiliation, Attestation, Chain, Verdict, history, status
 
+Row = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What has to change in the stored verdicts of one event."""
+    """What the record says no more of an event, and what it says now, by table."""
 
-    close: Sequence[Mapping[str, Any]]
-    insert: Sequence[Mapping[str, Any]]
+    close: Mapping[str, Sequence[Row]]
+    insert: Mapping[str, Sequence[Row]]
 
 
 def record(
@@ -43,13 +45,14 @@ def record(
     """
     decisions = [_decide(conn, event, since) for event in events]
     recorded_at = ledger.append(conn, caller, *changes)
-    _store(
-        conn,
-        recorded_at,
-        "verdicts",
-        [row for decision in decisions for row in decision.close],
-        [row for decision in decisions for row in decision.insert],
-    )
+    for table in _TABLES:
+        _store(
+            conn,
+            recorded_at,
+            table,
+            [row for decision in decisions for row in decision.close[table]],
+            [row for decision in decisions for row in decision.insert[table]],
+        )
     _recount(conn, recorded_at, list(detainees))
 
 
@@ -105,31 +108,32 @@ def _decide(conn: queries.Connection, event: UUID, since: datetime | None) -> _D
         Affiliation(*row)
         for row in queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
     ]
-    stored = [
-        row._asdict()
-        for row in queries.rows(conn, "read_verdicts", release_event_id=event, since=since)
-    ]
-    before = stored.pop(0) if since and stored and stored[0]["published_from"] < since else None
-    decided = _rows(history(attestations, affiliations, since), before)
-    same = [row["published_from"] for row in decided if row in stored]
-    return _Decision(
-        close=[
-            {"release_event_id": event, "published_from": row["published_from"]}
-            for row in stored
-            if row["published_from"] not in same
-        ],
-        insert=[
-            {"release_event_id": event, **row}
-            for row in decided
-            if row["published_from"] not in same
-        ],
+    verdicts = history(attestations, affiliations, since)
+    close, insert = {}, {}
+    for table, decide in _TABLES.items():
+        stored = [
+            row._asdict() for row in queries.rows(conn, f"read_{table}", release_event_id=event)
+        ]
+        before = [row for row in stored if since is not None and row["published_from"] < since]
+        decided = decide(verdicts, before)
+        close[table], insert[table] = _difference(event, stored[len(before) :], decided)
+    return _Decision(close, insert)
+
+
+def _difference(
+    event: UUID, stored: Sequence[Row], decided: Sequence[Row]
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """The stored rows that no longer hold, and the decided ones that are not stored yet."""
+    return (
+        [{"release_event_id": event, **row} for row in stored if row not in decided],
+        [{"release_event_id": event, **row} for row in decided if row not in stored],
     )
 
 
-def _rows(verdicts: Sequence[Verdict], before: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The rows of `verdicts` that these make: one wherever the answer differs from the last."""
-    rows: list[Mapping[str, Any]] = []
-    last: Mapping[str, Any] = before or {}
+def _verdict_rows(verdicts: Sequence[Verdict], before: Sequence[Row]) -> Sequence[Row]:
+    """The rows of `verdicts` after those before: one wherever the verdict or its proof changes."""
+    rows: list[Row] = []
+    last: Row = before[-1] if before else {}
     for verdict in verdicts:
         content = {
             "independent_sources": verdict.independent_sources,
@@ -139,10 +143,6 @@ def _rows(verdicts: Sequence[Verdict], before: Mapping[str, Any] | None) -> list
                 "proof": [_chain(chain) for chain in verdict.proof],
                 "denial_proof": [_chain(chain) for chain in verdict.denial_proof],
                 "rests_on": [list(group) for group in verdict.rests_on],
-                "not_counted": [
-                    {"attestation_id": attestation, "reason": reason}
-                    for attestation, reason in verdict.not_counted
-                ],
             },
         }
         if content.items() <= last.items():
@@ -156,6 +156,32 @@ def _rows(verdicts: Sequence[Verdict], before: Mapping[str, Any] | None) -> list
         }
         rows.append(last)
     return rows
+
+
+def _not_counted_rows(verdicts: Sequence[Verdict], before: Sequence[Row]) -> Sequence[Row]:
+    """The rows of `not_counted` after those before: one wherever a reason changes."""
+    rows: list[Row] = []
+    last: dict[str, str | None] = {row["attestation_id"]: row["reason"] for row in before}
+    for verdict in verdicts:
+        reasons = dict(verdict.not_counted)
+        for attestation in {**last, **reasons}:
+            reason = reasons.get(attestation)
+            if last.get(attestation) != reason:
+                rows.append(
+                    {
+                        "attestation_id": attestation,
+                        "published_from": verdict.at,
+                        "reason": reason,
+                    }
+                )
+                last[attestation] = reason
+    return rows
+
+
+_TABLES: Mapping[str, Callable[[Sequence[Verdict], Sequence[Row]], Sequence[Row]]] = {
+    "verdicts": _verdict_rows,
+    "not_counted": _not_counted_rows,
+}
 
 
 def _chain(chain: Chain) -> Mapping[str, Any]:

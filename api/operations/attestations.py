@@ -28,7 +28,7 @@ def get_attestation(conn: queries.Connection, id: UUID) -> One:
 
 
 def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
-    event = _locked(conn, body["release_event_id"])
+    event = _locked_event(conn, body["release_event_id"])
     if event is None:
         raise invalid(Fault("/release_event_id", "There is no release event with this id."))
     id = entries.enter_attestation(conn, event, body)
@@ -40,7 +40,7 @@ def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[s
 def retract_attestation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    event, attestation = _standing(conn, id)
+    event, attestation = _locked_attestation(conn, id)
     if attestation.retracted_at is not None:
         raise Refusal("conflict", "This attestation was retracted before.")
     if body["retracted_at"] < attestation.published_at:
@@ -56,24 +56,24 @@ def retract_attestation(
 def void_attestation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    event, attestation = _standing(conn, id)
+    event, attestation = _locked_attestation(conn, id)
     queries.run(conn, "void_attestation", id=id, **body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "voided"), attestation.published_at
     )
 
 
-def _locked(conn: queries.Connection, release_event_id: UUID) -> Any:
+def _locked_event(conn: queries.Connection, release_event_id: UUID) -> Any:
     queries.run(conn, "lock_affiliations")
     return queries.one(conn, "lock_release_event", id=release_event_id)
 
 
-def _standing(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
+def _locked_attestation(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
     """An attestation that is not void, and its event, locked."""
     found = queries.one(conn, "read_attestation", id=id)
     if found is None:
         raise not_found("attestation")
-    event = _locked(conn, found.release_event_id)
+    event = _locked_event(conn, found.release_event_id)
     attestation = queries.one(conn, "read_attestation", id=id)
     if attestation.voided_at is not None:
         raise Refusal("conflict", "This attestation was voided before.")

@@ -17,7 +17,10 @@ def get_health() -> Any:
 
 
 def get_readiness(conn: queries.Connection) -> Any:
-    pending = migrate.pending(conn)
+    try:
+        pending = migrate.pending(conn)
+    except migrate.MigrationError as error:
+        raise Refusal("not-ready", str(error)) from None
     if pending:
         raise Refusal(
             "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."

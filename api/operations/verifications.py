@@ -13,7 +13,6 @@ _NOTHING: Mapping[str, Any] = {
     "proof": [],
     "denial_proof": [],
     "rests_on": [],
-    "not_counted": [],
 }
 
 
@@ -56,7 +55,7 @@ def get_verification(
         "denial_proof": proof(reasoning["denial_proof"]),
         "rests_on": [] if word == "confirmed" else [group(g) for g in reasoning["rests_on"]],
         "missing": missing(sources, denials, min_sources),
-        "not_counted": reasoning["not_counted"],
+        "not_counted": row.not_counted or [],
         "kinds": [
             {
                 "release_kind": kind,

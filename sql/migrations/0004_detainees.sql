@@ -16,7 +16,7 @@ CREATE TABLE detainees (
 -- that a search walks an index in the order of the list and sorts nothing.
 CREATE TABLE detainee_words (
     word text NOT NULL,
-    detainee_id uuid NOT NULL REFERENCES detainees,
+    detainee_id uuid NOT NULL CONSTRAINT word_names_a_detainee REFERENCES detainees,
     PRIMARY KEY (word, detainee_id)
 );
 

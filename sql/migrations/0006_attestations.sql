@@ -3,8 +3,10 @@ CREATE TABLE attestations (
     release_event_id uuid NOT NULL
         CONSTRAINT attestation_release_event_exists REFERENCES release_events,
     source_id uuid NOT NULL CONSTRAINT attestation_source_exists REFERENCES sources,
-    stance text NOT NULL CHECK (stance IN ('confirms', 'denies')),
-    basis text NOT NULL CHECK (basis IN ('first_hand', 'relayed', 'unattributed')),
+    stance text NOT NULL CONSTRAINT attestation_confirms_or_denies
+        CHECK (stance IN ('confirms', 'denies')),
+    basis text NOT NULL CONSTRAINT attestation_has_a_known_basis
+        CHECK (basis IN ('first_hand', 'relayed', 'unattributed')),
     release_kind text NOT NULL,
     denial_reason text,
     evidence text NOT NULL,
@@ -36,7 +38,8 @@ CREATE TABLE relays (
     stance text NOT NULL,
     relayed_attestation_id uuid,
     relayed_source_id uuid CONSTRAINT relayed_source_exists REFERENCES sources,
-    FOREIGN KEY (attestation_id, release_event_id, stance)
+    CONSTRAINT relay_by_an_attestation_of_the_event
+        FOREIGN KEY (attestation_id, release_event_id, stance)
         REFERENCES attestations (id, release_event_id, stance),
     CONSTRAINT relayed_attestation_of_the_same_event_and_stance
         FOREIGN KEY (relayed_attestation_id, release_event_id, stance)

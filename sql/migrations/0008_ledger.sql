@@ -18,7 +18,7 @@ CREATE TABLE ledger (
     resource text NOT NULL,
     resource_id uuid NOT NULL,
     action text NOT NULL,
-    actor uuid REFERENCES keys,
+    actor uuid CONSTRAINT ledger_names_the_key_that_wrote REFERENCES keys,
     -- The whole row as it stood after the write: any moment of the record can be rebuilt from it.
     entry jsonb NOT NULL
 );

@@ -2,7 +2,8 @@
 -- `published_from` until the event's next row, in the record from `recorded_from` until
 -- `recorded_until`. A row is never changed but for its `recorded_until`.
 CREATE TABLE verdicts (
-    release_event_id uuid NOT NULL REFERENCES release_events,
+    release_event_id uuid NOT NULL
+        CONSTRAINT verdict_is_of_a_release_event REFERENCES release_events,
     published_from timestamptz NOT NULL,
     recorded_from timestamptz NOT NULL,
     recorded_until timestamptz NOT NULL DEFAULT 'infinity',
@@ -13,13 +14,33 @@ CREATE TABLE verdicts (
     since timestamptz NOT NULL,
     -- Independent sources for each kind of release that is asserted.
     kinds jsonb NOT NULL,
-    -- proof, denial_proof, rests_on, not_counted: of source and attestation ids, without names.
+    -- proof, denial_proof, rests_on: of source and attestation ids, without names.
     reasoning jsonb NOT NULL,
     PRIMARY KEY (release_event_id, published_from, recorded_from),
-    CHECK (recorded_from < recorded_until)
+    CONSTRAINT verdict_holds_for_a_while CHECK (recorded_from < recorded_until)
 );
 
 CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published_from)
+    WHERE recorded_until = 'infinity';
+
+-- Why an attestation adds nothing to the verdict, along both clocks like `verdicts`; null from
+-- where on it is counted. A row for each change: a list in every verdict would grow with the square
+-- of an event's attestations, and with every late entry again.
+CREATE TABLE not_counted (
+    release_event_id uuid NOT NULL
+        CONSTRAINT reason_is_of_a_release_event REFERENCES release_events,
+    attestation_id uuid NOT NULL
+        CONSTRAINT reason_is_of_an_attestation REFERENCES attestations,
+    published_from timestamptz NOT NULL,
+    recorded_from timestamptz NOT NULL,
+    recorded_until timestamptz NOT NULL DEFAULT 'infinity',
+    reason text,
+    PRIMARY KEY (release_event_id, attestation_id, published_from, recorded_from),
+    CONSTRAINT reason_holds_for_a_while CHECK (recorded_from < recorded_until)
+);
+
+CREATE UNIQUE INDEX one_current_reason
+    ON not_counted (release_event_id, attestation_id, published_from)
     WHERE recorded_until = 'infinity';
 
 -- api/verification.py: status() in SQL, for counts with another number of sources required.

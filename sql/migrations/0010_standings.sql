@@ -2,13 +2,14 @@
 -- number of independent sources that a caller may require, 1 to 5: C confirmed, A confirmed and
 -- detained again, D disputed, R reported, F refuted, U unverified (api/counting.py).
 CREATE TABLE standings (
-    detainee_id uuid NOT NULL REFERENCES detainees,
+    detainee_id uuid NOT NULL CONSTRAINT standing_is_of_a_detainee REFERENCES detainees,
     published_from timestamptz NOT NULL,
     recorded_from timestamptz NOT NULL,
     recorded_until timestamptz NOT NULL DEFAULT 'infinity',
-    standing text NOT NULL CHECK (standing ~ '^[CADRFU]{5}$'),
+    standing text NOT NULL CONSTRAINT standing_has_a_letter_for_each_required
+        CHECK (standing ~ '^[CADRFU]{5}$'),
     PRIMARY KEY (detainee_id, published_from, recorded_from),
-    CHECK (recorded_from < recorded_until)
+    CONSTRAINT standing_holds_for_a_while CHECK (recorded_from < recorded_until)
 );
 
 CREATE UNIQUE INDEX one_current_standing ON standings (detainee_id, published_from)

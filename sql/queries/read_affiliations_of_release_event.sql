@@ -17,4 +17,8 @@ WITH RECURSIVE tied (source_id) AS (
     ) f
 )
 SELECT a.source_id::text, a.with_source_id::text, a.valid_from, a.valid_until
-FROM tied t JOIN affiliations a ON a.source_id = t.source_id
+FROM tied t CROSS JOIN LATERAL (
+    -- OFFSET 0: whatever the planner makes of the recursion, each source is looked up.
+    SELECT b.source_id, b.with_source_id, b.valid_from, b.valid_until
+    FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
+) a

@@ -1,2 +1,3 @@
--- The database's time, the only one that counts.
-SELECT clock_timestamp() AS now
+-- The database's time, the only one that counts; never before what is recorded, should its clock
+-- have been set back.
+SELECT greatest(clock_timestamp(), h.recorded_at) AS now FROM ledger_head h

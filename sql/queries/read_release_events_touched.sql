@@ -18,7 +18,10 @@ WITH RECURSIVE tied (source_id) AS (
 )
 SELECT e.id, e.detainee_id
 FROM naming n
-JOIN release_events e ON e.id = n.release_event_id
+CROSS JOIN LATERAL (
+    -- OFFSET 0: whatever the planner makes of the recursion, each event is looked up.
+    SELECT r.id, r.detainee_id FROM release_events r WHERE r.id = n.release_event_id OFFSET 0
+) e
 JOIN detainees d ON d.id = e.detainee_id
 CROSS JOIN LATERAL (
     SELECT min(a.published_at) AS moment

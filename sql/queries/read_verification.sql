@@ -1,6 +1,6 @@
 -- All that an event's answer is made of at a pair of moments, in one snapshot: its steps over
--- publication time, the reasoning of the last one, and the names of the heads of groups as the
--- record had them. No row for an event that was not recorded yet.
+-- publication time, the reasoning of the last one, what is not counted and why, and the names of
+-- the heads of groups as the record had them. No row for an event that was not recorded yet.
 WITH asked AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of
@@ -20,6 +20,17 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of,
         FROM steps s
     ) AS steps,
     l.kinds, l.reasoning,
+    (
+        SELECT json_agg(c ORDER BY c.attestation_id)
+        FROM (
+            SELECT DISTINCT ON (n.attestation_id) n.attestation_id, n.reason
+            FROM not_counted n
+            WHERE n.release_event_id = %(id)s AND n.published_from <= a.as_of
+                AND n.recorded_from <= a.recorded_as_of AND a.recorded_as_of < n.recorded_until
+            ORDER BY n.attestation_id, n.published_from DESC
+        ) c
+        WHERE c.reason IS NOT NULL
+    ) AS not_counted,
     (
         SELECT json_object_agg(g.head, (
             SELECT n.entry ->> 'name' FROM ledger n

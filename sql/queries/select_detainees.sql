@@ -11,20 +11,21 @@ SELECT d.id,
     CASE WHEN l.id IS NOT NULL THEN row_to_json(l) END AS detention,
     CASE
         WHEN l.id IS NULL THEN NULL
-        WHEN EXISTS (
-            SELECT FROM release_events e, LATERAL (
+        WHEN 'confirmed' IN (
+            SELECT (
                 SELECT v.status FROM verdicts v
                 WHERE v.release_event_id = e.id AND v.recorded_until = 'infinity'
                     AND v.published_from <= now()
                 ORDER BY v.published_from DESC LIMIT 1
-            ) v
-            WHERE e.detainee_id = d.id AND e.detention_id = l.id AND v.status = 'confirmed'
+            )
+            FROM release_events e WHERE e.detainee_id = d.id AND e.detention_id = l.id
         ) THEN 'released'
         WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
         ELSE 'detained'
     END AS custody,
     d.created_at, d.updated_at
-FROM detainees d
+FROM detainees d -- unless words
+FROM detainee_words f JOIN detainees d ON d.id = f.detainee_id -- if words
 CROSS JOIN LATERAL (SELECT d.age_group <> 'minor' OR %(sees_hidden)s AS shown) h
 LEFT JOIN LATERAL (
     SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
@@ -33,14 +34,14 @@ LEFT JOIN LATERAL (
 ) l ON true
 WHERE true
     AND d.id = %(id)s -- if id
-    AND d.id > %(after)s -- if after
+    AND d.id > %(after)s -- if after -- unless words
+    AND f.detainee_id > %(after)s -- if after -- if words
     AND shown -- if words
-    AND d.id IN (SELECT w.detainee_id FROM detainee_words w WHERE w.word = (%(words)s::text[])[1]) -- if words
-    AND NOT EXISTS ( -- if words
-        SELECT FROM unnest(%(words)s::text[]) AS asked (word) -- if words
-        WHERE NOT EXISTS ( -- if words
-            SELECT FROM detainee_words w WHERE w.detainee_id = d.id AND w.word = asked.word -- if words
-        ) -- if words
+    AND f.word = (%(words)s::text[])[1] -- if words
+    AND cardinality(%(words)s::text[]) = ( -- if words
+        SELECT count(*) FROM detainee_words w -- if words
+        WHERE w.detainee_id = f.detainee_id AND w.word = ANY (%(words)s) -- if words
     ) -- if words
-ORDER BY d.id
+ORDER BY d.id -- unless words
+ORDER BY f.detainee_id -- if words
 LIMIT %(limit)s

@@ -1,0 +1,1028 @@
+"""Whole-set tests: what holds of every operation, answer, problem, query and migration, so that it
+needs no promise."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import combinations, count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import psycopg
+import pytest
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import validate
+from psycopg import sql
+from werkzeug.test import TestResponse
+
+import api as package
+from api import auth, db, migrate, problems, queries, routing, spec
+from api.app import create_app
+
+from .conftest import Api, cloned
+
+CONTRACT = spec.load()
+OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
+WRITES = [operation for operation in CONTRACT.operations if operation.writes]
+LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
+FILES = sorted((queries.SQL / "queries").glob("*.sql"))
+NOWHERE = "019b0000-0000-7000-8000-000000000000"
+
+
+def ids(operations: list[spec.Operation]) -> list[str]:
+    return [operation.id for operation in operations]
+
+
+def check(schema: spec.Schema, value: Any) -> None:
+    """A value meets a schema, with formats on."""
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
+
+
+def test_formats_are_checked() -> None:
+    assert {"date", "date-time", "uuid"} <= set(FormatChecker.checkers)
+
+
+# The contract by itself.
+
+
+def nodes(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object of the contract, with its place."""
+    if isinstance(node, Mapping):
+        yield place, node
+        for key, value in node.items():
+            yield from nodes(value, f"{place}/{key}")
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from nodes(value, f"{place}/{i}")
+
+
+def test_the_contract_is_valid_openapi() -> None:
+    validate(CONTRACT.document)
+
+
+def resolved(node: Any) -> Any:
+    return spec._resolved(CONTRACT.document, node)
+
+
+def examples() -> Iterator[tuple[str, spec.Schema, Any]]:
+    """Every example, with its place and its schema."""
+    for place, node in nodes(CONTRACT.document):
+        if "schema" in node:
+            whole = resolved(node)
+            for name, example in whole.get("examples", {}).items():
+                yield f"{place}/{name}", whole["schema"], example["value"]
+            if "example" in whole:
+                yield place, whole["schema"], whole["example"]
+        elif place.startswith("/components/schemas/") and "type" in node:
+            whole = resolved(node)
+            if isinstance(whole["type"], str | list):
+                for word in ("default", "example"):
+                    if word in whole:
+                        yield f"{place}/{word}", whole, whole[word]
+                for i, example in enumerate(whole.get("examples", [])):
+                    yield f"{place}/examples/{i}", whole, example
+
+
+def test_every_example_is_valid_under_its_schema() -> None:
+    faults = [
+        f"{place}: {error.message}"
+        for place, schema, example in examples()
+        for error in Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(
+            example
+        )
+    ]
+    assert faults == []
+    assert len(list(examples())) > len(CONTRACT.operations)
+
+
+def test_every_body_and_every_answer_in_json_has_an_example() -> None:
+    for place, node in nodes(CONTRACT.document["paths"]):
+        for media_type, content in node.items() if place.endswith("/content") else ():
+            if media_type.endswith("json") and "schema" in content:
+                assert content.get("examples") or content.get("example"), place
+
+
+def test_everything_that_the_contract_holds_ready_is_used() -> None:
+    used = {node["$ref"] for _, node in nodes(CONTRACT.document) if "$ref" in node}
+    held = {
+        f"#/components/{section}/{name}"
+        for section, parts in CONTRACT.document["components"].items()
+        if section != "securitySchemes"
+        for name in parts
+    }
+    assert held - used == set()
+
+
+def test_every_object_of_an_answer_is_closed_and_whole() -> None:
+    """No property that the contract does not list, and none that may be missing."""
+    for operation in CONTRACT.operations:
+        for place, node in nodes(operation.answer):
+            if "properties" in node and not place.endswith("/properties"):
+                assert node["additionalProperties"] is False, f"{operation.id}{place}"
+                assert set(node["required"]) == set(node["properties"]), f"{operation.id}{place}"
+
+
+def test_every_operation_is_told_to_a_newcomer() -> None:
+    for operation in CONTRACT.operations:
+        raw = CONTRACT.document["paths"][operation.path][operation.method]
+        assert raw["summary"], operation.id
+        assert raw["description"].endswith("."), operation.id
+
+
+# The contract and the code.
+
+
+def test_every_operation_has_its_function_and_the_reverse() -> None:
+    folder = Path(package.__file__).parent / "operations"
+    found = set()
+    for file in folder.glob("[!_]*.py"):
+        module = import_module(f"api.operations.{file.stem}")
+        found |= {
+            (file.stem, name)
+            for name, value in vars(module).items()
+            if not name.startswith("_")
+            and callable(value)
+            and getattr(value, "__module__", "") == module.__name__
+        }
+    assert found == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
+
+
+def test_the_routes_are_the_contract_and_nothing_else() -> None:
+    app = create_app(db.pool("", 1))
+    routed = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert routed == {(o.path, o.method) for o in CONTRACT.operations}
+
+
+@cache
+def sources_of_code() -> Mapping[Path, ast.Module]:
+    files = Path(package.__file__).parent.rglob("*.py")
+    return {file: ast.parse(file.read_text("utf-8")) for file in files}
+
+
+def strings() -> set[str]:
+    """Every string that stands in the code."""
+    return {
+        node.value
+        for tree in sources_of_code().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def first_arguments(*functions: str, place: int = 0) -> set[str]:
+    """The constant arguments at a place of every call of these functions."""
+    return {
+        call.args[place].value
+        for tree in sources_of_code().values()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and len(call.args) > place
+        and isinstance(call.args[place], ast.Constant)
+        and (getattr(call.func, "id", None) or getattr(call.func, "attr", None)) in functions
+    }
+
+
+# Keys.
+
+
+def test_every_write_is_secured_and_no_read_needs_a_key() -> None:
+    for operation in CONTRACT.operations:
+        raw = CONTRACT.document["paths"][operation.path][operation.method]
+        documented = set(raw["responses"])
+        if operation.writes:
+            assert operation.scope in {"contribute", "edit"}, operation.id
+            assert not operation.key_is_optional, operation.id
+            assert {"400", "401", "403", "413", "415", "422"} <= documented, operation.id
+        else:
+            assert raw.get("security", []) in ([], [{}, {"key": []}]), operation.id
+            assert ("401" in documented) == operation.key_is_optional, operation.id
+
+
+GRANTED = {
+    None: set(),
+    "contribute": {"contribute"},
+    "edit": {"contribute", "edit"},
+    "admin": set(),
+}
+
+
+@pytest.mark.parametrize("scope", GRANTED)
+def test_a_key_opens_what_its_scope_grants_and_nothing_else(api: Api, scope: str | None) -> None:
+    caller = api.scope(scope) if scope else api
+    for operation in CONTRACT.operations:
+        path = operation.path.replace("{id}", NOWHERE)
+        body = {} if operation.body else None
+        response = caller.send(operation.method.upper(), path, json=body)
+        if operation.scope is None:
+            assert response.status_code not in {401, 403, 500}, operation.id
+        elif scope is None:
+            assert response.status_code == 401, operation.id
+        elif operation.scope not in GRANTED[scope]:
+            assert response.status_code == 403, operation.id
+        else:
+            assert response.status_code in {404, 422}, operation.id
+        if response.status_code >= 400:
+            check(CONTRACT.schema("Problem"), response.get_json(force=True))
+
+
+def test_a_key_that_is_not_valid_opens_nothing(api: Api) -> None:
+    headers = {"Authorization": "Bearer constancia_unknown"}
+    for operation in CONTRACT.operations:
+        path = operation.path.replace("{id}", NOWHERE)
+        response = api.send(operation.method.upper(), path, json={}, headers=headers)
+        needs = operation.writes or operation.key_is_optional
+        assert (response.status_code == 401) == needs, operation.id
+
+
+def test_the_scopes_of_keys_are_those_of_the_contract() -> None:
+    assert set(auth.GRANTS) == set(GRANTED) - {None}
+    assert {o.scope for o in WRITES} <= set(auth.GRANTS)
+
+
+# Problems.
+
+
+def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
+    raised = first_arguments("Refusal", "found") | set(problems._KINDS.values())
+    assert raised <= set(CONTRACT.problems)
+    assert set(CONTRACT.problems) <= strings()
+
+
+def test_every_problem_has_a_page_for_people(api: Api) -> None:
+    for problem in CONTRACT.problems.values():
+        response = api.send("GET", f"/problems/{problem.slug}")
+        assert response.status_code == 200
+        assert response.mimetype == "text/html"
+        assert problem.title in response.text.replace("&#39;", "'")
+        assert str(problem.status) in response.text
+
+
+# The contract as it is served.
+
+
+def test_the_contract_is_served_as_it_is(api: Api) -> None:
+    served = api.send("GET", "/openapi.yaml")
+    assert served.get_data() == spec.FILE.read_bytes()
+    assert api.get("/openapi.json") == yaml.safe_load(served.text)
+
+
+# A session that succeeds with every operation.
+
+
+@dataclass(frozen=True)
+class Visit:
+    operation: spec.Operation
+    path: Mapping[str, Any]
+    query: Mapping[str, Any]
+    response: TestResponse
+    # What stood at the Location of a new record when it was new.
+    located: Any
+
+    @property
+    def json(self) -> Any:
+        return self.response.get_json(force=True)
+
+
+class Session:
+    """An editor who can do any operation, having first recorded whatever it takes."""
+
+    def __init__(self, api: Api, sending: Callable[[], None] = lambda: None) -> None:
+        """`sending` is told when all that an operation takes is there."""
+        self.api = api.scope("edit")
+        self.sending = sending
+        self.visits: list[Visit] = []
+        self.names = (f"Name {number}" for number in count(1))
+
+    def do(self, operation_id: str, **given: Any) -> Visit:
+        """Carries out an operation. `given` replaces what it would say by itself: path
+        parameters by name, single query parameters and fields in `query` and `body`."""
+        operation = OPERATIONS[operation_id]
+        says = getattr(self, routing.snake_case(operation_id))()
+        query = {**says.get("query", {}), **given.get("query", {})}
+        body = {**says["body"], **given.get("body", {})} if "body" in says else None
+        path = {k: v for k, v in {**says, **given}.items() if k not in {"query", "body"}}
+        self.sending()
+        response = self.api.send(
+            operation.method.upper(),
+            operation.path.format(**path),
+            query_string={k: v for k, v in query.items() if v is not None},
+            json=body,
+        )
+        assert response.status_code == operation.status, f"{operation_id}: {response.text}"
+        location = response.headers.get("Location")
+        located = self.api.get(location) if location else None
+        visit = Visit(operation, path, query, response, located)
+        self.visits.append(visit)
+        return visit
+
+    def id(self, operation_id: str, **given: Any) -> str:
+        return self.do(operation_id, **given).json["id"]
+
+    # What each operation says: by itself, and on new records.
+
+    def get_health(self) -> Any:
+        return {}
+
+    get_readiness = get_contract = get_contract_yaml = get_docs = get_health
+
+    def get_docs_asset(self) -> Any:
+        return {"asset": "redoc.standalone.js"}
+
+    def get_problem(self) -> Any:
+        return {"slug": "not-found"}
+
+    def create_source(self) -> Any:
+        body = {
+            "name": next(self.names),
+            "kind": "ngo",
+            "country": "VE",
+            "url": "https://a.example",
+        }
+        return {"body": body}
+
+    def get_source(self) -> Any:
+        return {"id": self.do("createAffiliation").json["source_id"]}
+
+    def update_source(self) -> Any:
+        return {"id": self.id("createSource"), "body": {"country": None, "kind": "witness"}}
+
+    def list_sources(self) -> Any:
+        self.do("createAffiliation")
+        return {"query": {"limit": 1}}
+
+    def create_affiliation(self) -> Any:
+        body = {"with_source_id": self.id("createSource"), "relation": "owned_by"}
+        body["valid_from"] = "2020-01-01T00:00:00-04:00"
+        return {"id": self.id("createSource"), "body": body}
+
+    def get_affiliation(self) -> Any:
+        return {"id": self.id("createAffiliation")}
+
+    def update_affiliation(self) -> Any:
+        return {
+            "id": self.id("createAffiliation"),
+            "body": {"valid_until": "2026-01-01T00:00:00.5Z"},
+        }
+
+    def create_facility(self) -> Any:
+        body = {"name": next(self.names), "aliases": ["Casa"], "country": "VE", "region": "Lara"}
+        return {"body": body}
+
+    def get_facility(self) -> Any:
+        return {"id": self.id("createFacility")}
+
+    def update_facility(self) -> Any:
+        return {"id": self.id("createFacility"), "body": {"aliases": ["La Casa", "Casa"]}}
+
+    def list_facilities(self) -> Any:
+        self.do("createFacility")
+        self.do("createFacility")
+        return {"query": {"limit": 1}}
+
+    def create_detainee(self) -> Any:
+        return {
+            "body": {
+                "name": next(self.names),
+                "aliases": ["Alias"],
+                "sex": "female",
+                "birth_date": "1980-02-29",
+                "age_group": "adult",
+                "nationalities": ["VE", "ES"],
+                "occupation": "teacher",
+                "external_ids": [{"scheme": "register", "value": "A/1"}],
+            }
+        }
+
+    def get_detainee(self) -> Any:
+        return {"id": self.do("createDetention").json["detainee_id"]}
+
+    def update_detainee(self) -> Any:
+        return {"id": self.id("createDetainee"), "body": {"aliases": [], "birth_date": None}}
+
+    def list_detainees(self) -> Any:
+        self.do("createDetainee")
+        self.do("createDetainee", body={"age_group": "minor", "birth_date": None})
+        return {"query": {"limit": 1, "q": "alias"}}
+
+    def create_detention(self) -> Any:
+        return {
+            "id": self.id("createDetainee"),
+            "body": {
+                "facility_id": self.id("createFacility"),
+                "detained_on": "2024-02",
+                "authority": "Police",
+                "charges": "None were told.",
+                "whereabouts": "unknown",
+            },
+        }
+
+    def get_detention(self) -> Any:
+        return {"id": self.id("createDetention")}
+
+    def update_detention(self) -> Any:
+        return {"id": self.id("createDetention"), "body": {"detained_on": "2024-02-09"}}
+
+    def list_detentions(self) -> Any:
+        detainee = self.do("createReleaseEvent").json["detainee_id"]
+        self.do("createDetention", id=detainee, body={"detained_on": "2026-02"})
+        return {"id": detainee, "query": {"limit": 1}}
+
+    def create_release_event(self) -> Any:
+        detention = self.do("createDetention").json
+        return {
+            "body": {
+                "detainee_id": detention["detainee_id"],
+                "detention_id": detention["id"],
+                "occurred_on": "2026-01-08",
+                "place": "The gate",
+            }
+        }
+
+    def get_release_event(self) -> Any:
+        return {"id": self.do("createAttestation").json["release_event_id"]}
+
+    def update_release_event(self) -> Any:
+        return {"id": self.id("createReleaseEvent"), "body": {"occurred_on": "2026-01-09"}}
+
+    def list_release_events(self) -> Any:
+        first = self.do("createReleaseEvent").json
+        self.do("createReleaseEvent", body={**_day(first, "2026-01-20")})
+        return {"query": {"limit": 1, "detainee_id": first["detainee_id"]}}
+
+    def create_attestation(self) -> Any:
+        return {
+            "body": {
+                "release_event_id": self.id("createReleaseEvent"),
+                "source_id": self.id("createSource"),
+                "stance": "confirms",
+                "basis": "first_hand",
+                "release_kind": "full",
+                "evidence": "photo",
+                "published_at": "2026-01-09T12:25:00.25-04:00",
+                "url": "https://a.example/1",
+                "archived_url": "https://archive.example/1",
+                "content_sha256": "0" * 64,
+                "language": "es",
+                "note": "Seen at the gate.",
+            }
+        }
+
+    def get_attestation(self) -> Any:
+        return {"id": self.id("createAttestation")}
+
+    def list_attestations(self) -> Any:
+        first = self.do("createAttestation").json
+        at = {name: first[name] for name in ("release_event_id", "source_id")}
+        self.do("createAttestation", body={**at, "published_at": "2026-01-10T00:00:00Z"})
+        return {"query": {"limit": 1, **at}}
+
+    def retract_attestation(self) -> Any:
+        body = {"retracted_at": "2026-01-10T00:00:00Z", "note": "A mistake."}
+        return {"id": self.id("createAttestation"), "body": body}
+
+    def void_attestation(self) -> Any:
+        return {"id": self.id("createAttestation"), "body": {"reason": "Entered twice."}}
+
+    def get_verification(self) -> Any:
+        """An event on which everything has happened that an answer can show."""
+        first = self.do("createAttestation").json
+        on = {"release_event_id": first["release_event_id"]}
+        echo = {**on, "basis": "relayed", "relays": [{"attestation_id": first["id"]}]}
+        self.do("createAttestation", body=echo)
+        self.do("createAttestation", body={**on, "basis": "unattributed"})
+        denial = {"stance": "denies", "denial_reason": "still_held", "release_kind": "unknown"}
+        self.do("createAttestation", body={**on, **denial})
+        self.do("retractAttestation", id=self.id("createAttestation", body=on))
+        return {"id": on["release_event_id"], "query": {"min_sources": 3}}
+
+    def get_counts(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"as_of": "2026-01-09T23:00:00Z"}}
+
+    def list_changes(self) -> Any:
+        self.do("createSource")
+        self.do("createSource")
+        return {"query": {"limit": 1}}
+
+
+def _day(event: Mapping[str, Any], day: str) -> Mapping[str, Any]:
+    """Another claim about the same detention."""
+    return {
+        "detainee_id": event["detainee_id"],
+        "detention_id": event["detention_id"],
+        "occurred_on": day,
+    }
+
+
+@pytest.mark.parametrize("operation", CONTRACT.operations, ids=ids(list(CONTRACT.operations)))
+def test_every_answer_is_what_the_contract_says(api: Api, operation: spec.Operation) -> None:
+    session = Session(api)
+    session.do(operation.id)
+    for visit in session.visits:
+        response = visit.response
+        assert response.mimetype == visit.operation.media_type, visit.operation.id
+        if response.mimetype == "application/json":
+            check(visit.operation.answer, visit.json)
+        if visit.operation.status == 201:
+            # The answer to a write carries what the rule says besides.
+            shown = {k: v for k, v in visit.json.items() if k in visit.located}
+            assert shown == visit.located
+            assert set(visit.json) - set(shown) <= {"verification"}
+        else:
+            assert visit.located is None
+
+
+def test_a_verification_shows_everything(api: Api) -> None:
+    """The session's event leaves no list of the answer empty, so that the test above sees all."""
+    answer = Session(api).do("getVerification").json
+    for name in ("proof", "denial_proof", "rests_on", "not_counted", "kinds", "history"):
+        assert answer[name], name
+
+
+def links() -> list[tuple[str, str, str, Mapping[str, Any]]]:
+    return [
+        (operation.id, status, name, resolved(link))
+        for operation in CONTRACT.operations
+        for status, response in CONTRACT.document["paths"][operation.path][operation.method][
+            "responses"
+        ].items()
+        for name, link in resolved(response).get("links", {}).items()
+    ]
+
+
+def evaluated(expression: Any, visit: Visit) -> Any:
+    """The value of what stands in a link (OpenAPI, runtime expressions)."""
+    if isinstance(expression, dict):
+        return {name: evaluated(value, visit) for name, value in expression.items()}
+    if isinstance(expression, list):
+        return [evaluated(value, visit) for value in expression]
+    if expression.startswith("$request.path."):
+        return visit.path[expression.removeprefix("$request.path.")]
+    if expression.startswith("$request.query."):
+        return visit.query.get(expression.removeprefix("$request.query."))
+    if not expression.startswith("$"):
+        return expression
+    value = visit.json
+    for step in expression.removeprefix("$response.body#/").split("/"):
+        value = value[int(step) if isinstance(value, list) else step]
+    assert value is not None, expression
+    return value
+
+
+def test_every_link_leads_to_a_success(api: Api) -> None:
+    assert links()
+    for operation_id, status, name, link in links():
+        session = Session(api)
+        visit = session.do(operation_id)
+        assert status == str(visit.operation.status), f"{operation_id}: {name}"
+        target = OPERATIONS[link["operationId"]]
+        places = {parameter.name: parameter.place for parameter in target.parameters}
+        given: dict[str, Any] = {"query": {}, "body": evaluated(link.get("requestBody", {}), visit)}
+        for parameter, expression in link.get("parameters", {}).items():
+            value = evaluated(expression, visit)
+            if places[parameter] == "query":
+                given["query"][parameter] = value
+            else:
+                given[parameter] = value
+        reached = session.do(target.id, **given)
+        assert reached.response.status_code == target.status, f"{operation_id}: {name}"
+
+
+# Lists.
+
+# How to add to each list, and which query shows it.
+ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
+    "listSources": lambda s: s.do("createSource") and {},
+    "listFacilities": lambda s: s.do("createFacility") and {},
+    "listDetainees": lambda s: s.do("createDetainee") and {"q": "álias"},
+    "listDetentions": lambda s: {"id": _detained_again(s)},
+    "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
+    "listAttestations": lambda s: s.do("createAttestation") and {},
+    "listChanges": lambda s: s.do("updateFacility") and {},
+}
+
+
+def _detained_again(session: Session) -> str:
+    """One person of the session, who is detained and released once more."""
+    earlier = [v.json for v in session.visits if v.operation.id == "createReleaseEvent"]
+    year = 2000 + len(earlier)
+    on = {"id": earlier[0]["detainee_id"]} if earlier else {}
+    detention = session.do("createDetention", **on, body={"detained_on": f"{year}"}).json
+    body = {"detainee_id": detention["detainee_id"], "detention_id": detention["id"]}
+    session.do("createReleaseEvent", body={**body, "occurred_on": f"{year}-06-01"})
+    return detention["detainee_id"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
+def test_a_walk_while_others_write_repeats_and_skips_nothing(
+    api: Api, operation: spec.Operation, limit: int
+) -> None:
+    session = Session(api)
+    given: Mapping[str, Any] = {}
+    for _ in range(7):
+        given = ADDED[operation.id](session)
+    path = operation.path.format(**given)
+    query = {k: v for k, v in given.items() if k == "q"}
+    key = "seq" if operation.id == "listChanges" else "id"
+    at_the_start = [item[key] for item in session.api.get(path, limit=200, **query)["items"]]
+    assert len(at_the_start) >= 7
+
+    walked: list[Any] = []
+    response = session.api.send("GET", path, query_string={**query, "limit": limit})
+    while True:
+        page = response.get_json()
+        assert len(page["items"]) <= limit
+        walked += [item[key] for item in page["items"]]
+        link = response.headers.get("Link")
+        assert (link is None) == (page["next"] is None)
+        if link is None or len(walked) > 10 * len(at_the_start):
+            break
+        match = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
+        assert match
+        target = urlsplit(match[1])
+        following = dict(parse_qsl(target.query))
+        name = "after" if operation.id == "listChanges" else "cursor"
+        assert target.path == path
+        assert following == {**query, "limit": str(limit), name: str(page["next"])}
+        if len(walked) < len(at_the_start):
+            ADDED[operation.id](session)
+        response = session.api.send("GET", match[1])
+    assert max(Counter(walked).values()) == 1
+    assert [item for item in walked if item in set(at_the_start)] == at_the_start
+    assert len(walked) > len(at_the_start), "nobody wrote meanwhile"
+
+
+class Statements(list[tuple[Any, Any]]):
+    """Every statement that any connection of this process runs, with its parameters."""
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    run = Statements()
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        run.append((query, params))
+        return execute(cursor, query, params, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    return run
+
+
+# A large store.
+
+
+def _fill(conn: queries.Connection, size: int) -> None:
+    """As many people as `size`, each with a detention, a release event and a word on it, and as
+    many sources and facilities. One name is everybody's, one is rare."""
+    # What is referred to is there, so that nothing has to be looked up for each row.
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("SET synchronous_commit = off")
+    numbers = f"generate_series(1, {size}) AS n"
+    made = "('019b0000-0000-7%s-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+    ids = {
+        table: made % f"{place:03}"
+        for place, table in enumerate(
+            ["source", "facility", "detainee", "detention", "event", "attestation", "affiliation"]
+        )
+    }
+    for statement in (
+        f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
+        f" FROM {numbers}",
+        f"INSERT INTO affiliations (id, source_id, with_source_id, relation)"
+        f" SELECT {ids['affiliation']}, {ids['source']},"
+        f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",
+        f"INSERT INTO facilities (id, name, country)"
+        f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
+        f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
+        f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
+        f"INSERT INTO detainee_words (word, detainee_id)"
+        f" SELECT w, {ids['detainee']} FROM {numbers}, LATERAL (VALUES ('ana'), (n::text)) v (w)",
+        f"INSERT INTO detentions (id, detainee_id, facility_id, began_on, whereabouts)"
+        f" SELECT {ids['detention']}, {ids['detainee']}, {ids['facility']}, '0001-01-01', 'known'"
+        f" FROM {numbers}",
+        f"INSERT INTO release_events (id, detainee_id, detention_id, occurred_on)"
+        f" SELECT {ids['event']}, {ids['detainee']}, {ids['detention']},"
+        f" '2025-01-01'::date + n % 365"
+        f" FROM {numbers}",
+        f"INSERT INTO attestations (id, release_event_id, source_id, stance, basis, release_kind,"
+        f" evidence, published_at) SELECT {ids['attestation']}, {ids['event']}, {ids['source']},"
+        f" 'confirms', 'first_hand', 'unknown', 'report', '2026-01-01' FROM {numbers}",
+        f"INSERT INTO relays (attestation_id, release_event_id, stance, relayed_source_id)"
+        f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
+        f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
+        f" independent_sources, independent_denials, status, since, kinds, reasoning)"
+        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02', 1, 0, 'reported', '2026-01-01',"
+        f" '{{}}', '{{}}' FROM {numbers}",
+        f"INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
+        f" SELECT n, '2026-01-02', 'source', {ids['source']}, 'created', '{{}}' FROM {numbers}",
+        f"UPDATE ledger_head SET seq = {size}",
+    ):
+        conn.execute(statement)
+    conn.execute("VACUUM ANALYZE")
+
+
+@pytest.fixture(scope="module")
+def large(server: str) -> Iterator[Any]:
+    """An editor's and a stranger's API on 100,000 records of each kind, and a connection."""
+    with cloned(server) as url, db.connect(url) as conn:
+        _fill(conn, 100_000)
+        conn.execute("RESET ALL")
+        key = auth.create_key(conn, "large", "edit")[1]
+        with db.pool(url, 2) as pool:
+            client = create_app(pool).test_client()
+            stranger = Api(client, lambda _: key)
+            yield SimpleNamespace(editor=stranger.scope("edit"), stranger=stranger, conn=conn)
+
+
+def made(place: int, number: int = 5) -> str:
+    return f"019b0000-0000-7{place:03}-8000-{number:012x}"
+
+
+# Every combination of filters that a list takes.
+FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
+    "listSources": [{}],
+    "listFacilities": [{}],
+    "listDetainees": [{}, {"q": "ana"}, {"q": "99999"}, {"q": "ana 77"}, {"q": "nobody"}],
+    "listDetentions": [{}],
+    "listReleaseEvents": [{}, {"detainee_id": made(2)}],
+    "listAttestations": [
+        {},
+        {"release_event_id": made(4)},
+        {"source_id": made(0)},
+        {"release_event_id": made(4), "source_id": made(0)},
+    ],
+    "listChanges": [{}, {"after": 50_000}],
+}
+
+
+def test_every_filter_of_every_list_is_looked_at() -> None:
+    for operation in LISTS:
+        names = {p.name for p in operation.parameters if p.place == "query"} - {"limit", "cursor"}
+        assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
+def test_a_page_of_fifty_costs_no_more_statements_than_one(
+    large: Any, statements: Statements, operation: spec.Operation
+) -> None:
+    path = operation.path.format(id=made(2))
+    costs = {}
+    for limit in (1, 50):
+        statements.clear()
+        page = large.editor.get(path, limit=limit)
+        costs[limit] = len(statements)
+        assert operation.id == "listDetentions" or len(page["items"]) == limit
+    assert costs[50] == costs[1]
+    assert costs[1] <= 3
+
+
+# What may be sorted or read whole below an item of a list, each with the reason. Sorting is of the
+# few rows that belong to one item; the list itself comes out of an index in its order.
+SORTED_WITHIN_AN_ITEM = {
+    "affiliations": "those of one source",
+    "relays": "what one attestation relays",
+    "detentions": "those of one person, of which the latest is shown",
+}
+BIG = {
+    "sources",
+    "affiliations",
+    "facilities",
+    "detainees",
+    "detainee_words",
+    "detentions",
+    "release_events",
+    "attestations",
+    "relays",
+    "verdicts",
+    "ledger",
+}
+
+
+def plan_faults(plan: Mapping[str, Any], within_item: bool = False) -> Iterator[str]:
+    """What in a plan grows with the table: a sort, or the reading of a whole table."""
+    kind = plan["Node Type"]
+    within_item = within_item or plan.get("Subplan Name") is not None
+    below = set(relations(plan))
+    if "Sort" in kind and not (within_item and below <= set(SORTED_WITHIN_AN_ITEM)):
+        yield f"{kind} of {', '.join(sorted(below))}"
+    if kind in {"Seq Scan", "Bitmap Heap Scan"} and plan["Relation Name"] in BIG:
+        is_bounded = kind == "Bitmap Heap Scan" and plan["Plan Rows"] < 1000
+        if not is_bounded:
+            yield f"{kind} of {plan['Relation Name']}"
+    children = plan.get("Plans", [])
+    for place, child in enumerate(children):
+        # What is asked anew for each row of a list is within an item of it.
+        inner = within_item or (kind == "Nested Loop" and place == 1)
+        yield from plan_faults(child, inner)
+
+
+def relations(plan: Mapping[str, Any]) -> Iterator[str]:
+    if "Relation Name" in plan:
+        yield plan["Relation Name"]
+    for child in plan.get("Plans", []):
+        yield from relations(child)
+
+
+def plans(conn: queries.Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:
+    """The plans that PostgreSQL makes for a statement that is run again and again: for these
+    values at first, and perhaps for any values later."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
+    numbered = re.sub(r"%\((\w+)\)s", lambda m: f"${names.index(m[1]) + 1}", query)
+    values = ", ".join(sql.Literal(parameters[name]).as_string(conn) for name in names)
+    arguments = f"({values})" if names else ""
+    conn.execute(f"PREPARE list AS {numbered}")
+    explain = f"EXPLAIN (FORMAT JSON) EXECUTE list {arguments}"
+    found = [conn.execute(explain).fetchone() for _ in range(7)]
+    conn.execute("DEALLOCATE list")
+    return [row[0][0]["Plan"] for row in found if row]
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
+def test_every_list_comes_out_of_an_index_and_sorts_nothing(
+    large: Any, statements: Statements, operation: spec.Operation
+) -> None:
+    path = operation.path.format(id=made(2))
+    for filters in FILTERS[operation.id]:
+        for caller in (large.editor, large.stranger):
+            for limit in (1, 50, 200):
+                query = {**filters, "limit": limit}
+                statements.clear()
+                following = caller.get(path, **query)["next"]
+                if following is not None and operation.id != "listChanges":
+                    caller.get(path, **query, cursor=following)
+                lists = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]
+                assert lists
+                for statement, parameters in lists:
+                    for plan in plans(large.conn, statement, parameters):
+                        assert list(plan_faults(plan)) == [], (query, parameters)
+                        assert "Index" in str(plan)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [o for o in CONTRACT.operations if "{id}" in o.path or o.writes],
+    ids=lambda o: o.id,
+)
+def test_no_request_for_one_record_reads_a_whole_table(
+    large: Any, statements: Statements, operation: spec.Operation
+) -> None:
+    Session(large.editor, statements.clear).do(operation.id)
+    # LOCK has no plan, and statements without parameters read no table of records.
+    run = {
+        statement: parameters
+        for statement, parameters in statements
+        if isinstance(parameters, Mapping) and not re.search("^LOCK", statement, re.MULTILINE)
+    }
+    assert run
+    for statement, parameters in run.items():
+        for plan in plans(large.conn, statement, parameters)[:1]:
+            whole = [fault for fault in plan_faults(plan) if "Scan" in fault]
+            assert whole == [], (statement, parameters)
+
+
+# Queries.
+
+VERBS = {
+    *("add", "append", "close", "count", "find", "insert", "lock", "read", "replace", "retract"),
+    *("revoke", "select", "settle", "update", "void"),
+}
+# LOCK has no plan to be explained: these are run.
+WITHOUT_A_PLAN = {"lock_affiliations", "lock_affiliations_to_change"}
+STORED = ("verdicts", "standings")
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_every_query_says_why_and_is_named_by_what_it_does(file: Path) -> None:
+    first, *rest = file.read_text("utf-8").splitlines()
+    assert re.match(r"-- \S.*[a-z,.]", first)
+    assert rest
+    verb, _, noun = file.stem.partition("_")
+    assert verb in VERBS
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", noun)
+    assert not re.search(r"\bSELECT \*|\w\.\*", "\n".join(rest))
+
+
+def test_every_query_is_used_and_every_query_used_is_there() -> None:
+    files = {file.stem for file in FILES}
+    # verify.record names two queries by the table that they write.
+    named = strings() | {f"{verb}_{table}" for verb in ("close", "insert") for table in STORED}
+    assert files - named == set()
+    used = first_arguments("run", "one", "rows", place=1) | first_arguments("One", place=1)
+    used |= first_arguments("Page")
+    assert {name for name in used if "_" in name} <= files
+
+
+def combinations_of_conditions(name: str) -> Iterator[frozenset[str]]:
+    """None of a query's conditions, each one, each two, all but one and all of them."""
+    text = (queries.SQL / "queries" / f"{name}.sql").read_text("utf-8")
+    conditions = sorted(set(re.findall(r" -- (?:if|unless) (\w+)$", text, re.MULTILINE)))
+    sizes = {0, 1, 2, len(conditions) - 1, len(conditions)}
+    for size in sorted(size for size in sizes if 0 <= size <= len(conditions)):
+        yield from map(frozenset, combinations(conditions, size))
+
+
+def test_every_query_explains_with_its_conditions(conn: queries.Connection) -> None:
+    for file in FILES:
+        for given in combinations_of_conditions(file.stem):
+            text = queries.text(file.stem, given)
+            assert " -- if " not in text
+            assert " -- unless " not in text
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)
+            if file.stem in WITHOUT_A_PLAN:
+                with conn.transaction(force_rollback=True):
+                    conn.execute(text)
+                continue
+            try:
+                conn.execute(f"EXPLAIN (GENERIC_PLAN) {numbered}")
+            except psycopg.Error as error:
+                pytest.fail(f"{file.name} with {sorted(given)}: {error}")
+
+
+# Migrations.
+
+
+def test_every_migration_is_numbered_and_has_one_subject() -> None:
+    found = migrate.migrations()
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    subjects = [migration.name for migration in found]
+    assert len(set(subjects)) == len(subjects)
+    for migration in found:
+        tables = re.findall(r"^CREATE TABLE (\w+)", migration.sql, re.MULTILINE)
+        assert not tables or migration.name in tables, f"{migration.name} makes {tables}"
+
+
+def shape(conn: queries.Connection) -> Any:
+    """Everything that migrations make: tables, columns, constraints, indexes, functions, views."""
+    return [
+        conn.execute(query).fetchall()
+        for query in (
+            "SELECT table_name, column_name, data_type, is_nullable, column_default"
+            " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
+            " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT proname, pg_get_functiondef(p.oid) FROM pg_proc p"
+            " WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'"
+            " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+            " ORDER BY 1",
+            "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT number, name, sha256 FROM migrations ORDER BY 1",
+            "SELECT seq FROM ledger_head",
+        )
+    ]
+
+
+def test_migrating_twice_is_migrating_once(conn: queries.Connection) -> None:
+    before = shape(conn)
+    said: list[str] = []
+    migrate.migrate(conn, said.append)
+    assert said == []
+    assert shape(conn) == before
+    assert migrate.pending(conn) == []
+
+
+def test_two_that_migrate_at_once_migrate_once(server: str, conn: queries.Connection) -> None:
+    said: list[str] = []
+
+    def run(url: str) -> None:
+        with db.connect(url) as connection:
+            migrate.migrate(connection, said.append)
+
+    with cloned(server, "template1") as url:
+        with ThreadPoolExecutor(4) as threads:
+            for done in [threads.submit(run, url) for _ in range(4)]:
+                done.result()
+        with db.connect(url) as connection:
+            assert shape(connection) == shape(conn)
+    assert len(said) == len(migrate.migrations())
+
+
+def test_the_names_of_constraints_are_sentences(conn: queries.Connection) -> None:
+    """What PostgreSQL names by itself says nothing to whoever reads a log. NOT NULL, primary keys
+    and the keys of tables say by their table and columns what they hold."""
+    named_by_itself = conn.execute(
+        "SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"
+        " AND conname ~ '_(check|fkey|excl)[0-9]*$' ORDER BY 1"
+    ).fetchall()
+    assert [row.name for row in named_by_itself] == []
+
+
+def test_every_constraint_that_callers_are_told_of_is_there(conn: queries.Connection) -> None:
+    there = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
+    assert set(queries._FAULTS) <= there

@@ -1,0 +1,771 @@
+"""A real service under many writers at once, and under kill -9: nothing acknowledged is lost,
+nothing is there twice, and what is stored is what the rule says."""
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from api import db, embedded, queries
+from api.counting import Event, standings
+from api.verification import Affiliation, Attestation, history, status
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds the processes of a service in /proc"
+)
+
+COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Ours, with no setting of the service but these."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("CONSTANCIA_")}
+    ours.pop("DATABASE_URL", None)
+    return ours | settings
+
+
+def until(true: Callable[[], object], what: str) -> float:
+    """Wait, and give how long it took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() < began + 60, f"not within a minute: {what}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Client:
+    """One connection to the service, opened again when it was lost."""
+
+    def __init__(self, port: int, key: str | None = None) -> None:
+        self._port, self._key = port, key
+        self._connection: HTTPConnection | None = None
+        self._used = 0.0
+
+    def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and answer. Raises OSError or HTTPException if there is none."""
+        if time.monotonic() > self._used + 1:
+            self.close()  # the service may have: it keeps an idle connection for two seconds
+        if self._connection is None:
+            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        try:
+            content = None if body is None else json.dumps(body)
+            self._connection.request(method, path, content, headers)
+            answer = self._connection.getresponse()
+            self._used = time.monotonic()
+            return answer.status, json.loads(answer.read())
+        except (OSError, HTTPException, ValueError):
+            self.close()
+            raise
+
+    def get(self, path: str) -> Any:
+        status, answer = self.send("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, body: Any) -> Any:
+        status, answer = self.send("POST", path, body)
+        assert status == 201, answer
+        return answer
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What these stories are made of.
+
+    def source(self, name: str) -> str:
+        return str(self.post("/v1/sources", {"name": name, "kind": "ngo"})["id"])
+
+    def event(self, name: str) -> str:
+        """A release event of a new person."""
+        return self.event_of(self.person(name), "2026-01-08")
+
+    def person(self, name: str) -> str:
+        person = str(self.post("/v1/detainees", {"name": name})["id"])
+        self.post(f"/v1/detainees/{person}/detentions", {"detained_on": "2024-02"})
+        return person
+
+    def event_of(self, person: str, day: str) -> str:
+        body = {"detainee_id": person, "occurred_on": day}
+        return str(self.post("/v1/release-events", body)["id"])
+
+    def attest(self, event: str, source: str, **more: Any) -> Any:
+        return self.post("/v1/attestations", word(event, source, **more))
+
+
+def word(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str, Any]:
+    return {
+        "release_event_id": event,
+        "source_id": source,
+        "stance": "confirms",
+        "basis": "first_hand",
+        "evidence": "report",
+        "published_at": at.isoformat(),
+        **more,
+    }
+
+
+class Service:
+    """`constancia serve` on a data directory, in processes of its own."""
+
+    def __init__(self, data_dir: Path, port: int = 0, workers: int = 2) -> None:
+        self.data_dir = data_dir
+        where = ["--data-dir", str(data_dir), "--port", str(port)]
+        self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", *where, "--workers", str(workers)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(PYTHONUNBUFFERED="1"),
+                start_new_session=True,
+            )
+
+    @property
+    def port(self) -> int:
+        """Where it says that it answers; 0 before it does."""
+        said = re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
+        return int(said[1]) if said else 0
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with Client(self.port) as client:
+                return client.send("GET", "/readyz")[0] == 200
+        except (OSError, HTTPException, ValueError):
+            return False
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command on the same directory, while the service runs."""
+        return subprocess.run(
+            [*COMMAND, *words, "--data-dir", str(self.data_dir)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+
+    def key(self, scope: str) -> str:
+        created = self.command("keys", "create", "--name", f"test {scope}", "--scope", scope)
+        assert created.returncode == 0, created.stderr
+        return created.stdout.strip()
+
+    def postgres(self) -> list[int]:
+        """The postmaster and its backends."""
+        postmaster = int((self.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
+        return [postmaster, *children(postmaster)]
+
+    def workers(self) -> list[int]:
+        """Those who answer: children that run the command, as the master does."""
+        master = embedded.command_of(self.process.pid)
+        return [pid for pid in children(self.process.pid) if embedded.command_of(pid) == master]
+
+    def processes(self) -> list[int]:
+        """All that belongs to the service: it stands on their command lines, or their parents'."""
+        found = [pid for pid in pids() if str(self.data_dir) in (embedded.command_of(pid) or "")]
+        return sorted({*found, *(child for pid in found for child in children(pid))})
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(120)
+
+    def kill(self) -> None:
+        """kill -9 of everything."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(120)
+
+
+def pids() -> list[int]:
+    return [
+        int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
+    ]
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for pid in pids():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            if int(stat.rpartition(")")[2].split()[1]) == parent:
+                found.append(pid)
+    return found
+
+
+def gone(processes: Iterable[int]) -> bool:
+    return not any(embedded.command_of(pid) for pid in processes)
+
+
+@contextlib.contextmanager
+def data_dir() -> Iterator[Path]:
+    """A place for a data directory, in memory if there is such a place."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None)
+    try:
+        yield Path(folder) / "data"
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def serving(directory: Path, **options: Any) -> Iterator[Service]:
+    """A service that is ready, and is stopped; whatever is then left of it is killed."""
+    service = Service(directory, **options)
+    try:
+        until(service.ready, "ready")
+        yield service
+    finally:
+        # PostgreSQL takes its shared memory with it if it is let.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            service.stop()
+        service.kill()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Service]:
+    """One service for the stories that only write."""
+    with data_dir() as directory, serving(directory) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def key(shared: Service) -> str:
+    return shared.key("edit")
+
+
+@pytest.fixture
+def editor(shared: Service, key: str) -> Iterator[Client]:
+    with Client(shared.port, key) as client:
+        yield client
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A service of its own, to be broken."""
+    with data_dir() as directory, serving(directory) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def store(service: Service) -> Iterator[queries.Connection]:
+    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
+        yield conn
+
+
+def together(*actions: Callable[[], Any]) -> list[Any]:
+    """Does all at once, each in a thread of its own, and gives their results."""
+    barrier = threading.Barrier(len(actions))
+
+    def act(action: Callable[[], Any]) -> Any:
+        barrier.wait(60)
+        return action()
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return list(threads.map(act, actions))
+
+
+def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
+    """All these attestations at once, each by a caller of its own."""
+
+    def attest(body: Any) -> None:
+        with Client(service.port, key) as client:
+            client.post("/v1/attestations", body)
+
+    together(*(functools.partial(attest, body) for body in words))
+
+
+# What must hold, whatever happened.
+
+
+def check_store(conn: queries.Connection) -> None:
+    """The ledger has no hole and an entry for each row; verdicts and counts are the rule's."""
+    head = conn.execute("SELECT seq FROM ledger_head").fetchone()
+    seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
+    assert seqs == list(range(1, head.seq + 1))
+    created = conn.execute(
+        "SELECT resource_id FROM ledger WHERE action = 'created' AND resource = 'attestation'"
+    )
+    attestations = conn.execute("SELECT id FROM attestations")
+    assert Counter(row.resource_id for row in created) == Counter(r.id for r in attestations)
+    for event in conn.execute("SELECT id FROM release_events").fetchall():
+        check_verdicts(conn, event.id)
+    check_counts(conn)
+
+
+def check_verdicts(conn: queries.Connection, event: Any) -> None:
+    """At every moment, what is stored of an event is the rule's answer from its attestations."""
+    attestations = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
+    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
+    stored = queries.rows(conn, "read_verdicts", release_event_id=event)
+    reasons = conn.execute(
+        "SELECT attestation_id::text AS id, published_from, reason FROM not_counted "
+        "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
+        [event],
+    ).fetchall()
+    said = history(
+        [Attestation(**row._asdict()) for row in attestations], [Affiliation(*row) for row in ties]
+    )
+    assert {row.published_from for row in stored} <= {verdict.at for verdict in said}
+    last, since = None, None
+    for verdict in said:
+        row = [row for row in stored if row.published_from <= verdict.at][-1]
+        answer = status(verdict.independent_sources, verdict.independent_denials)
+        since = since if answer == last else verdict.at
+        last = answer
+        assert (row.status, row.since) == (answer, since)
+        assert row.independent_sources == verdict.independent_sources
+        assert row.independent_denials == verdict.independent_denials
+        assert row.kinds == verdict.kinds
+        reasoning = {
+            "proof": [asdict(chain) for chain in verdict.proof],
+            "denial_proof": [asdict(chain) for chain in verdict.denial_proof],
+            "rests_on": verdict.rests_on,
+        }
+        assert row.reasoning == orjson.loads(orjson.dumps(reasoning))
+        not_counted = {row.id: row.reason for row in reasons if row.published_from <= verdict.at}
+        assert {id: reason for id, reason in not_counted.items() if reason} == dict(
+            verdict.not_counted
+        )
+
+
+def check_counts(conn: queries.Connection) -> None:
+    """How each person counts follows from their verdicts, and the tallies are the sum of that."""
+    people = [row.id for row in conn.execute("SELECT id FROM detainees")]
+    detentions: dict[Any, dict[Any, datetime]] = {person: {} for person in people}
+    for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=people):
+        detentions[row.detainee_id][row.id] = row.began_at
+    events: dict[Any, dict[Any, Event]] = {person: {} for person in people}
+    for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=people):
+        place = list(detentions[row.detainee_id]).index(row.detention_id)
+        event = events[row.detainee_id].setdefault(row.release_event_id, Event(place, []))
+        event.steps.append((row.published_from, row.independent_sources, row.independent_denials))
+    stored: dict[Any, list[tuple[datetime, str]]] = {person: [] for person in people}
+    for row in queries.rows(conn, "read_standings", detainee_ids=people):
+        stored[row.detainee_id].append((row.published_from, row.standing))
+    now: Counter[str] = Counter()
+    moves: Counter[tuple[datetime, str]] = Counter()
+    for person in people:
+        said = standings(list(events[person].values()), list(detentions[person].values()))
+        assert stored[person] == said
+        now.update(standing for _, standing in said[-1:])
+        for (_, before), (moment, _) in itertools.pairwise(said):
+            moves[moment, before] -= 1
+        moves.update(said)
+    tallies: dict[str, Counter[Any]] = {"total": Counter(), "moment": Counter()}
+    for row in conn.execute(
+        "SELECT grain, nullif(bucket, '-infinity') AS bucket, standing, people FROM tallies"
+    ):
+        grain = tallies.setdefault(row.grain, Counter())
+        grain[row.standing if row.grain == "total" else (row.bucket, row.standing)] += row.people
+    assert not tallies["total"] - now
+    assert not now - tallies["total"]
+    assert {k: n for k, n in tallies["moment"].items() if n} == {
+        k: n for k, n in moves.items() if n
+    }
+    for grain in set(tallies) - {"total"}:
+        summed: Counter[str] = Counter()
+        for (_, standing), n in tallies[grain].items():
+            summed[standing] += n
+        assert {k: n for k, n in summed.items() if n} == dict(now)
+
+
+class Follower(threading.Thread):
+    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._client = Client(port)
+        self._enough = threading.Event()
+        self.seen: list[int] = []
+        self.pages = 0
+        self.fault: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # told by finish, in the test's own thread
+            self.fault = error
+        finally:
+            self._client.close()
+
+    def _follow(self) -> None:
+        while True:
+            last_time = self._enough.is_set()
+            after = self.seen[-1] if self.seen else 0
+            items = self._client.get(f"/v1/changes?after={after}&limit=20")["items"]
+            self.seen += [item["seq"] for item in items]
+            self.pages += bool(items)
+            if not items:
+                if last_time:
+                    return
+                time.sleep(0.01)
+
+    def finish(self) -> None:
+        """Everything is written: read to the end."""
+        self._enough.set()
+        self.join(120)
+        if self.fault:
+            raise self.fault
+
+
+# Many at once.
+
+
+def test_fifty_second_words_and_fifty_echoes_at_once(
+    shared: Service, key: str, editor: Client
+) -> None:
+    first, second, third = (editor.source(f"Fuente {n}") for n in "ABC")
+    events = [editor.event(f"Persona {n}") for n in range(50)]
+    firsts = [editor.attest(event, first)["id"] for event in events]
+    follower = Follower(shared.port)
+
+    words = [word(event, second, NOON + timedelta(hours=1)) for event in events]
+    for event, origin in zip(events, firsts, strict=True):
+        relay = {"basis": "relayed", "relays": [{"attestation_id": origin}]}
+        words.append(word(event, third, NOON + timedelta(minutes=30), **relay))
+    attested_together(shared, key, words)
+    follower.finish()
+
+    told = {event: editor.get(f"/v1/release-events/{event}")["verification"] for event in events}
+    assert {summary["status"] for summary in told.values()} == {"confirmed"}
+    assert {summary["independent_sources"] for summary in told.values()} == {2}
+    with store(shared) as conn:
+        check_store(conn)
+        head = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+    assert follower.seen == list(range(1, head + 1))
+
+
+def test_sixteen_writers_on_one_event(shared: Service, key: str, editor: Client) -> None:
+    event = editor.event("Una persona")
+    sources = [editor.source(f"Testigo {n}") for n in range(16)]
+    minutes = [NOON + timedelta(minutes=n) for n in range(16)]
+    attested_together(
+        shared, key, [word(event, *said) for said in zip(sources, minutes, strict=True)]
+    )
+    answer = editor.get(f"/v1/release-events/{event}/verification")
+    assert answer["independent_sources"] == len(answer["proof"]) == 16
+    assert [step["independent_sources"] for step in answer["history"]] == list(range(1, 17))
+    with store(shared) as conn:
+        check_store(conn)
+
+
+def test_sixteen_writers_on_one_person_with_two_events(
+    shared: Service, key: str, editor: Client
+) -> None:
+    before = editor.get("/v1/counts")
+    person = editor.person("Otra persona")
+    denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2026-02-08"))
+    sources = [editor.source(f"Vecino {n}") for n in range(8)]
+    words = [word(denied, source, stance="denies") for source in sources]
+    words += [word(confirmed, source) for source in sources]
+    attested_together(shared, key, words)
+    answers = [editor.get(f"/v1/release-events/{id}/verification") for id in (denied, confirmed)]
+    assert [answer["status"] for answer in answers] == ["refuted", "confirmed"]
+    assert answers[0]["independent_denials"] == answers[1]["independent_sources"] == 8
+    after = editor.get("/v1/counts")
+    assert after["confirmed"] == before["confirmed"] + 1
+    assert after["refuted"] == before["refuted"]
+    with store(shared) as conn:
+        check_store(conn)
+
+
+def test_affiliations_change_while_others_attest(shared: Service, key: str, editor: Client) -> None:
+    sources = [editor.source(f"Casa {n}") for n in range(5)]
+    events = [editor.event(f"Vecina {n}") for n in range(10)]
+    made: list[str] = []
+
+    def a_day(chance: random.Random) -> str | None:
+        return chance.choice([None, f"2026-01-{chance.randrange(5, 9):02}T00:00:00Z"])
+
+    def tie(seed: int) -> list[tuple[int, Any]]:
+        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        for _ in range(12):
+            source, other = chance.sample(sources, 2)
+            if made and chance.random() < 0.6:
+                until_ = chance.choice([None, f"2026-01-{chance.randrange(9, 14):02}T00:00:00Z"])
+                period = {"valid_from": a_day(chance), "valid_until": until_}
+                path = f"/v1/affiliations/{chance.choice(made)}"
+                answers.append(client.send("PATCH", path, period))
+            else:
+                body = {"with_source_id": other, "relation": "related_to"}
+                body["valid_from"] = a_day(chance) or "2026-01-10T00:00:00Z"
+                answers.append(client.send("POST", f"/v1/sources/{source}/affiliations", body))
+                made.append(answers[-1][1].get("id"))
+        client.close()
+        return answers
+
+    def attest(seed: int) -> list[tuple[int, Any]]:
+        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        for _ in range(20):
+            source, other = chance.sample(sources, 2)
+            relay = {"basis": "relayed", "relays": [{"source_id": other}]}
+            body = word(
+                chance.choice(events),
+                source,
+                datetime(2026, 1, chance.randrange(6, 13), chance.randrange(24), tzinfo=UTC),
+                stance=chance.choice(["confirms", "confirms", "denies"]),
+                **chance.choice([{}, relay]),
+            )
+            answers.append(client.send("POST", "/v1/attestations", body))
+        client.close()
+        return answers
+
+    answers = together(
+        *(lambda n=n: tie(n) for n in range(4)), *(lambda n=n: attest(100 + n) for n in range(8))
+    )
+    assert [a for answers_ in answers for a in answers_ if a[0] not in (200, 201)] == []
+    with store(shared) as conn:
+        check_store(conn)
+        changed = conn.execute("SELECT count(*) AS n FROM verdicts WHERE recorded_until < now()")
+        assert changed.fetchone().n > 0
+
+
+def test_a_tie_is_made_while_both_sides_speak(shared: Service, key: str, editor: Client) -> None:
+    """Neither may miss the other: whoever is tied at the end counts as one."""
+    events = []
+    for n in range(25):
+        event = editor.event(f"Hija {n}")
+        owner, owned = editor.source(f"Dueño {n}"), editor.source(f"Propiedad {n}")
+        tie = {"with_source_id": owner, "relation": "owned_by"}
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(shared.port, key)) for _ in range(3)]
+            for client in clients:
+                client.get("/healthz")  # connected, so that all are heard at the same time
+            together(
+                functools.partial(clients[0].attest, event, owner),
+                functools.partial(clients[1].attest, event, owned),
+                functools.partial(clients[2].post, f"/v1/sources/{owned}/affiliations", tie),
+            )
+        events.append(event)
+    told = [editor.get(f"/v1/release-events/{event}")["verification"] for event in events]
+    assert Counter(answer["independent_sources"] for answer in told) == {1: 25}
+    with store(shared) as conn:
+        check_store(conn)
+
+
+# Broken off.
+
+
+class Writers:
+    """Attest without a pause, each time with a note of its own, and remember what came of it."""
+
+    def __init__(self, service: Service, key: str, count: int = 8) -> None:
+        self._port, self._key = service.port, key
+        with Client(service.port, key) as editor:
+            self._sources = [editor.source(f"Agencia {n}") for n in range(6)]
+            self._events = [editor.event(f"Nombre {n}") for n in range(30)]
+        self._enough = threading.Event()
+        self.acknowledged: list[str] = []
+        self.unknown: list[str] = []
+        self.refused: list[Any] = []
+        self._threads = [threading.Thread(target=self._write, args=[n]) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, writer: int) -> None:
+        chance, client = random.Random(writer), Client(self._port, self._key)
+        written = 0
+        while not self._enough.is_set():
+            note = f"{writer}-{written}"
+            written += 1
+            at = NOON + timedelta(seconds=written)
+            body = word(chance.choice(self._events), chance.choice(self._sources), at, note=note)
+            try:
+                status, answer = client.send("POST", "/v1/attestations", body)
+            except (OSError, HTTPException, ValueError):
+                self.unknown.append(note)
+                time.sleep(0.05)
+                continue
+            if status == 201:
+                self.acknowledged.append(note)
+            elif status == 503:
+                self.unknown.append(note)
+                time.sleep(0.05)
+            else:
+                self.refused.append(answer)
+        client.close()
+
+    def more(self, count: int = 20) -> float:
+        """Wait until so many more have been acknowledged."""
+        wanted = len(self.acknowledged) + count
+        return until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
+
+    def finish(self) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    def check(self, conn: queries.Connection) -> None:
+        """All that was acknowledged is there, and nothing is there twice."""
+        rows = conn.execute("SELECT note FROM attestations WHERE note IS NOT NULL").fetchall()
+        stored = Counter(row.note for row in rows)
+        assert set(self.acknowledged) <= set(stored) <= {*self.acknowledged, *self.unknown}
+        assert set(stored.values()) == {1}
+        check_store(conn)
+
+
+def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        for _ in range(5):
+            writers.more()
+            os.kill(random.Random(1).choice(service.workers()), signal.SIGKILL)
+        print(f"writes go on {writers.more(1):.2f} s after the kill of a worker")
+        until(lambda: len(service.workers()) == 2, "a new worker")
+        writers.more(100)
+        for pid in service.postgres():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        took = until(service.ready, "ready again by itself")
+        writes = writers.more(1)
+        print(f"ready {took:.2f} s after the kill of PostgreSQL, writing {writes:.2f} s later")
+        writers.more(100)
+    finally:
+        writers.finish()
+    assert writers.refused == []
+    assert writers.unknown
+    with store(service) as conn:
+        writers.check(conn)
+
+
+def test_one_killed_backend_is_no_harm(service: Service) -> None:
+    """PostgreSQL ends every session when one dies of kill -9, and recovers by itself."""
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(50)
+        with store(service) as conn:
+            backends = conn.execute(
+                "SELECT pid FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        os.kill(backends[0].pid, signal.SIGKILL)
+        took = until(service.ready, "ready again by itself")
+        print(f"ready {took:.2f} s after the kill of a backend")
+        writers.more(50)
+    finally:
+        writers.finish()
+    assert writers.refused == []
+    with store(service) as conn:
+        writers.check(conn)
+
+
+def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
+    """Whoever keeps PostgreSQL running is replaced: it still stops with the service, and a command
+    beside the service leaves it alone."""
+    with Client(service.port, service.key("edit")) as client:
+        source = client.source("Antes")
+    keeper = int((service.data_dir / "lock").read_text().split()[0])
+    os.kill(keeper, signal.SIGKILL)
+    assert service.command("counts").returncode == 0
+    until(service.ready, "ready again by itself")
+    with Client(service.port) as client:
+        assert client.get(f"/v1/sources/{source}")
+    processes = service.processes()
+    assert service.stop() == 0
+    until(lambda: gone(processes), "nothing is left")
+
+
+def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(100)
+        processes = service.processes()
+        service.kill()
+    finally:
+        writers.finish()
+    assert len(processes) > 5  # master, workers, keeper, postmaster, backends
+    assert gone(processes)
+    began = time.monotonic()
+    with serving(service.data_dir, port=service.port) as again:
+        print(f"ready {time.monotonic() - began:.2f} s after a start on what was killed")
+        assert writers.refused == []
+        with store(again) as conn:
+            writers.check(conn)
+        with Client(again.port, again.key("edit")) as client:
+            assert client.source("Después")
+
+
+def test_a_second_service_on_the_same_directory_is_refused(service: Service) -> None:
+    second = Service(service.data_dir)
+    assert second.process.wait(120) != 0
+    told = second.log.read_text()
+    assert "in use" in told
+    assert str(service.data_dir) in told
+    assert "Traceback" not in told
+    assert service.ready()
+
+
+def test_a_port_in_use_is_refused_and_leaves_nothing(service: Service) -> None:
+    with data_dir() as other:
+        second = Service(other, service.port)
+        assert second.process.wait(120) != 0
+        told = second.log.read_text()
+        assert str(service.port) in told
+        assert "in use" in told
+        assert "Traceback" not in told
+        until(lambda: gone(second.processes()), "nothing is left")
+    assert service.ready()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_a_stop_leaves_no_process_and_a_start_finds_everything(number: signal.Signals) -> None:
+    with data_dir() as directory:
+        with serving(directory) as service:
+            with Client(service.port, service.key("edit")) as client:
+                source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
+            processes = service.processes()
+            service.process.send_signal(number)
+            assert service.process.wait(120) == 0
+            until(lambda: gone(processes), "nothing is left")
+            assert service.processes() == []
+            assert "Traceback" not in service.log.read_text()
+        with serving(directory, port=service.port) as again, Client(again.port) as reader:
+            assert reader.get(f"/v1/sources/{source['id']}") == source
+
+
+def test_a_stop_in_the_middle_of_writes_loses_nothing(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(50)
+        processes: Sequence[int] = service.processes()
+        assert service.stop() == 0
+    finally:
+        writers.finish()
+    until(lambda: gone(processes), "nothing is left")
+    assert writers.refused == []
+    with serving(service.data_dir) as again, store(again) as conn:
+        writers.check(conn)
