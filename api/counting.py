@@ -33,7 +33,7 @@ class Event:
     """A release event: the place of its detention in order, and its counts from each moment on."""
 
     detention: int
-    steps: list[tuple[datetime, int, int]]
+    steps: Sequence[tuple[datetime, int, int]]
 
 
 def standings(

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
@@ -13,9 +14,13 @@ from api.queries import Connection
 MINIMUM_VERSION = 18
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
-# A caller is not kept waiting for a lock, nor a worker for a query.
-_OPTIONS = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s"
-_OPTIONS_OF_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
+# A caller is not kept waiting for a lock, nor a worker for a query. Every statement is a file of
+# sql/queries for one set of conditions, so one plan of it serves: no planning while a caller waits.
+_FOR_SERVING = (
+    "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
+    "-c plan_cache_mode=force_generic_plan"
+)
+_FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
 
 
 class UnfitServerError(Exception):
@@ -29,7 +34,7 @@ set_json_loads(orjson.loads)
 def connect(url: str) -> Connection:
     """A connection for a command: autocommit, without limits on time."""
     conn: Connection = psycopg.connect(
-        url, autocommit=True, row_factory=namedtuple_row, options=_OPTIONS_OF_COMMANDS
+        _with_options(url, _FOR_COMMANDS), autocommit=True, row_factory=namedtuple_row
     )
     _configure(conn)
     return conn
@@ -41,18 +46,25 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
     When it is full, a request waits two seconds at the most, and so do few: then it is busy.
     """
     return ConnectionPool(
-        url,
+        _with_options(url, _FOR_SERVING),
         min_size=1,
         max_size=size,
         timeout=2,
         max_waiting=size * 4,
         open=False,
         configure=_configure,
-        kwargs={"autocommit": True, "row_factory": namedtuple_row, "options": _OPTIONS},
+        kwargs={"autocommit": True, "row_factory": namedtuple_row},
     )
 
 
+def _with_options(url: str, options: str) -> str:
+    """The URL with these settings beside its own, which come after and so go before."""
+    own = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{options} {own}".strip())
+
+
 def _configure(conn: psycopg.Connection[Any]) -> None:
+    # More than there are statements: none is ever dropped and prepared again.
     conn.prepared_max = 500
 
 

@@ -118,7 +118,8 @@ def _began_on(before: Sequence[Any], first: date, last: date) -> date:
     ended = [day for day in before[-1].released_on if day <= last]
     if before[-1].released_on and not ended:
         raise invalid(Fault("/detained_on", "Lies before the person's last release."))
-    return max([first, before[-1].began_on, *ended])
+    began_on: date = max([first, before[-1].began_on, *ended])
+    return began_on
 
 
 def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None:

@@ -5,8 +5,9 @@ Everything that can change a verdict (attestation, retraction, voiding, affiliat
 since its head is held until the commit.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,12 +22,12 @@ from api.verification import Affiliation, Attestation, Chain, Verdict, history, 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """What the record says no more of an event, and what it says now, by table."""
+@dataclass(slots=True)
+class _Changes:
+    """What the record says no more, and what it says now, by table."""
 
-    close: Mapping[str, Sequence[Row]]
-    insert: Mapping[str, Sequence[Row]]
+    close: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    insert: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
 
 def record(
@@ -43,17 +44,20 @@ def record(
     `events` are verified again, from the publication time `since` on if nothing before it can
     have changed; `detainees` are the people whose counts may have changed. All of them are locked.
     """
-    decisions = [_decide(conn, event, since) for event in events]
+    decided = _Changes()
+    for event in events:
+        _decide(conn, event, since, decided)
+    # An echo changes no verdict, and so nobody's count.
+    if not events or decided.close["verdicts"] or decided.insert["verdicts"]:
+        _recount(conn, list(detainees), decided)
     recorded_at = ledger.append(conn, caller, *changes)
-    for table in _TABLES:
-        _store(
-            conn,
-            recorded_at,
-            table,
-            [row for decision in decisions for row in decision.close[table]],
-            [row for decision in decisions for row in decision.insert[table]],
-        )
-    _recount(conn, recorded_at, list(detainees))
+    for table in ("verdicts", "not_counted", "standings"):
+        if rows := decided.close[table]:
+            queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
+        if rows := decided.insert[table]:
+            queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
+    if rows := decided.insert["tallies"]:
+        queries.run(conn, "add_tallies", rows=Jsonb(rows))
 
 
 def record_affiliation(
@@ -99,7 +103,10 @@ def touched(
     return people
 
 
-def _decide(conn: queries.Connection, event: UUID, since: datetime | None) -> _Decision:
+def _decide(
+    conn: queries.Connection, event: UUID, since: datetime | None, changes: _Changes
+) -> None:
+    """Adds what the rule changes of an event's stored answers."""
     attestations = [
         Attestation(**row._asdict())
         for row in queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
@@ -109,25 +116,21 @@ def _decide(conn: queries.Connection, event: UUID, since: datetime | None) -> _D
         for row in queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
     ]
     verdicts = history(attestations, affiliations, since)
-    close, insert = {}, {}
-    for table, decide in _TABLES.items():
+    for table, rows_of in _TABLES.items():
         stored = [
             row._asdict() for row in queries.rows(conn, f"read_{table}", release_event_id=event)
         ]
         before = [row for row in stored if since is not None and row["published_from"] < since]
-        decided = decide(verdicts, before)
-        close[table], insert[table] = _difference(event, stored[len(before) :], decided)
-    return _Decision(close, insert)
+        decided = rows_of(verdicts, before)
+        _compare(changes, table, {"release_event_id": event}, stored[len(before) :], decided)
 
 
-def _difference(
-    event: UUID, stored: Sequence[Row], decided: Sequence[Row]
-) -> tuple[Sequence[Row], Sequence[Row]]:
-    """The stored rows that no longer hold, and the decided ones that are not stored yet."""
-    return (
-        [{"release_event_id": event, **row} for row in stored if row not in decided],
-        [{"release_event_id": event, **row} for row in decided if row not in stored],
-    )
+def _compare(
+    changes: _Changes, table: str, of: Row, stored: Sequence[Row], decided: Sequence[Row]
+) -> None:
+    """Adds the stored rows that no longer hold, and the decided ones that are not stored yet."""
+    changes.close[table] += [{**of, **row} for row in stored if row not in decided]
+    changes.insert[table] += [{**of, **row} for row in decided if row not in stored]
 
 
 def _verdict_rows(verdicts: Sequence[Verdict], before: Sequence[Row]) -> Sequence[Row]:
@@ -191,52 +194,43 @@ def _chain(chain: Chain) -> Mapping[str, Any]:
     }
 
 
-def _recount(conn: queries.Connection, recorded_at: datetime, detainees: Sequence[UUID]) -> None:
-    """Stores how people count now, and adds what changed to the tallies."""
-    steps: dict[UUID, dict[UUID, Event]] = {detainee: {} for detainee in detainees}
+def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Changes) -> None:
+    """Adds what changes of how people count, and of the tallies, once these verdicts hold."""
     detained_at: dict[UUID, dict[UUID, datetime]] = {detainee: {} for detainee in detainees}
     for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=detainees):
         detained_at[row.detainee_id][row.id] = row.began_at
+    steps: dict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
+    events: dict[UUID, dict[UUID, UUID]] = {detainee: {} for detainee in detainees}
     for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees):
-        place = list(detained_at[row.detainee_id]).index(row.detention_id)
-        event = steps[row.detainee_id].setdefault(row.release_event_id, Event(place, []))
-        event.steps.append((row.published_from, row.independent_sources, row.independent_denials))
+        events[row.detainee_id][row.release_event_id] = row.detention_id
+        if row.published_from is not None:
+            counts = (row.independent_sources, row.independent_denials)
+            steps[row.release_event_id][row.published_from] = counts
+    for closed in changes.close["verdicts"]:
+        del steps[closed["release_event_id"]][closed["published_from"]]
+    for new in changes.insert["verdicts"]:
+        counts = (new["independent_sources"], new["independent_denials"])
+        steps[new["release_event_id"]][new["published_from"]] = counts
     stored: dict[UUID, list[tuple[datetime, str]]] = {detainee: [] for detainee in detainees}
     for row in queries.rows(conn, "read_standings", detainee_ids=detainees):
         stored[row.detainee_id].append((row.published_from, row.standing))
 
-    close, insert, tallies = [], [], []
     for detainee in detainees:
+        places = {detention: place for place, detention in enumerate(detained_at[detainee])}
+        after = standings(
+            [
+                Event(places[detention], [(at, *counts) for at, counts in steps[event].items()])
+                for event, detention in events[detainee].items()
+            ],
+            list(detained_at[detainee].values()),
+        )
         before = stored[detainee]
-        after = standings(list(steps[detainee].values()), list(detained_at[detainee].values()))
-        close += [
-            {"detainee_id": detainee, "published_from": moment}
-            for moment, standing in before
-            if (moment, standing) not in after
-        ]
-        insert += [
-            {"detainee_id": detainee, "published_from": moment, "standing": standing}
-            for moment, standing in after
-            if (moment, standing) not in before
-        ]
-        tallies += [
+        _compare(changes, "standings", {"detainee_id": detainee}, _as_rows(before), _as_rows(after))
+        changes.insert["tallies"] += [
             {"moment": moment, "standing": standing, "people": people}
             for (moment, standing), people in tally_changes(before, after).items()
         ]
-    _store(conn, recorded_at, "standings", close, insert)
-    if tallies:
-        queries.run(conn, "add_tallies", rows=Jsonb(tallies))
 
 
-def _store(
-    conn: queries.Connection,
-    recorded_at: datetime,
-    table: str,
-    close: Sequence[Mapping[str, Any]],
-    insert: Sequence[Mapping[str, Any]],
-) -> None:
-    """Ends what the record says no more, and begins what it says now."""
-    if close:
-        queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(close))
-    if insert:
-        queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(insert))
+def _as_rows(standings: Sequence[tuple[datetime, str]]) -> Sequence[Row]:
+    return [{"published_from": moment, "standing": standing} for moment, standing in standings]

@@ -117,15 +117,24 @@ def assert_verdicts_are_the_rule(conn: Connection) -> None:
                     (list(c.attestation_ids), [list(g) for g in c.groups]) for c in chains
                 ]
             assert reasoning["rests_on"] == [list(group) for group in verdict.rests_on]
-            assert [(n["attestation_id"], n["reason"]) for n in reasoning["not_counted"]] == list(
-                verdict.not_counted
-            )
+            assert reasons_at(conn, event, verdict.at) == dict(verdict.not_counted)
         # A row wherever the answer differs from the one before, and no other.
         contents = [
             (r.independent_sources, r.independent_denials, r.kinds, r.reasoning) for r in rows
         ]
         assert all(before != after for before, after in pairwise(contents))
     assert not stored
+
+
+def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]:
+    """Why each attestation is not counted at a moment, as the record has it."""
+    rows = conn.execute(
+        "SELECT DISTINCT ON (attestation_id) attestation_id::text, reason FROM not_counted"
+        " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from <= %s"
+        " ORDER BY attestation_id, published_from DESC",
+        [event, moment],
+    )
+    return {row.attestation_id: row.reason for row in rows if row.reason is not None}
 
 
 def assert_standings_are_recounted(conn: Connection) -> None:

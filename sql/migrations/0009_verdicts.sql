@@ -56,20 +56,16 @@ CREATE FUNCTION verification_status(
         ELSE 'unverified'
     END;
 
--- The summary that an event carries: the verdict now, with the usual two required.
+-- The summary that an event carries: of its rows here the one that was published last, with the
+-- usual two required; an event without any is nothing_attested().
 CREATE VIEW verification_summaries AS
-SELECT e.id AS release_event_id, row_to_json(s) AS verification
-FROM release_events e
-LEFT JOIN LATERAL (
-    SELECT c.status, c.independent_sources, c.independent_denials, c.since
-    FROM verdicts c
-    WHERE c.release_event_id = e.id AND c.recorded_until = 'infinity' AND c.published_from <= now()
-    ORDER BY c.published_from DESC
-    LIMIT 1
-) v ON true
+SELECT v.release_event_id, v.published_from, row_to_json(s) AS verification
+FROM verdicts v
 CROSS JOIN LATERAL (
-    SELECT coalesce(v.status, 'unverified') AS status,
-        coalesce(v.independent_sources, 0) AS independent_sources,
-        coalesce(v.independent_denials, 0) AS independent_denials,
-        rfc3339(v.since) AS since
-) s;
+    SELECT v.status, v.independent_sources, v.independent_denials, rfc3339(v.since) AS since
+) s
+WHERE v.recorded_until = 'infinity' AND v.published_from <= now();
+
+CREATE FUNCTION nothing_attested() RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '{"status":"unverified","independent_sources":0,"independent_denials":0,"since":null}'::json;

@@ -2,6 +2,6 @@
 SELECT e.detainee_id, e.id AS release_event_id, e.detention_id, v.published_from,
     v.independent_sources, v.independent_denials
 FROM release_events e
-JOIN verdicts v ON v.release_event_id = e.id AND v.recorded_until = 'infinity'
+LEFT JOIN verdicts v ON v.release_event_id = e.id AND v.recorded_until = 'infinity'
 WHERE e.detainee_id = ANY (%(detainee_ids)s)
 ORDER BY e.detainee_id, e.id, v.published_from

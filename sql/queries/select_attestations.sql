@@ -9,10 +9,10 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
     a.release_kind, a.denial_reason, a.evidence, a.published_at, a.url, a.archived_url,
     a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note, a.voided_at,
     a.void_reason,
-    (
+    coalesce((
         SELECT s.verification FROM verification_summaries s
-        WHERE s.release_event_id = a.release_event_id
-    ) AS verification,
+        WHERE s.release_event_id = a.release_event_id ORDER BY s.published_from DESC LIMIT 1
+    ), nothing_attested()) AS verification,
     a.created_at, a.updated_at
 FROM attestations a
 WHERE true

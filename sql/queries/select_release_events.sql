@@ -1,8 +1,9 @@
 -- Release events with the summary of their verification.
 SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place,
-    (
-        SELECT s.verification FROM verification_summaries s WHERE s.release_event_id = e.id
-    ) AS verification,
+    coalesce((
+        SELECT s.verification FROM verification_summaries s
+        WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1
+    ), nothing_attested()) AS verification,
     e.created_at, e.updated_at
 FROM release_events e
 WHERE true
