@@ -3,7 +3,7 @@
 from flask import Flask
 from psycopg_pool import ConnectionPool
 
-from api import problems, routing, spec
+from api import binding, problems, spec
 from api.queries import Connection
 
 
@@ -12,5 +12,5 @@ def create_app(pool: ConnectionPool[Connection]) -> Flask:
     contract = spec.load()
     app = Flask("constancia", static_folder=None)
     problems.register(app, contract.problems)
-    routing.bind(app, contract, pool)
+    binding.bind(app, contract, pool)
     return app

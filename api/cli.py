@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import click
@@ -77,9 +78,7 @@ def faults_told() -> Iterator[None]:
     except case.CaseError as error:
         for fault in error.faults:
             click.echo(f"{fault.pointer or '/'}: {fault.detail}", err=True)
-        raise click.ClickException(
-            f"{len(error.faults)} faults in the case; nothing was changed."
-        ) from None
+        raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except Refusal as refusal:
         faults = "".join(f" {fault.pointer}: {fault.detail}" for fault in refusal.faults)
         raise click.ClickException(f"{refusal.detail}{faults}") from None
@@ -90,8 +89,18 @@ def faults_told() -> Iterator[None]:
         ValueError,
     ) as error:
         raise click.ClickException(str(error)) from None
-    except psycopg.OperationalError as error:
-        raise click.ClickException(f"The database cannot be reached: {error}") from None
+    except psycopg.Error as error:
+        raise click.ClickException(_without_secrets(error)) from None
+
+
+def _without_secrets(error: psycopg.Error) -> str:
+    """What the server or the system says; libpq's own words may hold a part of the password."""
+    if error.diag.message_primary:
+        return f"The database refuses: {error.diag.message_primary}."
+    if not isinstance(error, psycopg.OperationalError):
+        return "DATABASE_URL is not one that PostgreSQL takes."
+    said = re.search(r'("|port \d+) failed: (.+)', str(error))
+    return f"The database cannot be reached: {said[2] if said else 'see DATABASE_URL'}."
 
 
 @main.command()
@@ -122,7 +131,7 @@ def serve(
         conn.close()
         serving.Server(
             url,
-            bind=f"{host}:{port}",
+            bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             workers=workers,
             threads=settings.threads,
             ready=lambda address: click.echo(f"Constancia is ready at {address}"),
@@ -157,13 +166,26 @@ def _load(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     click.echo(f"{'Would load' if dry_run else 'Loaded'}: {told or 'nothing new'}.", err=True)
 
 
+class _Name(click.ParamType[str]):
+    """A name as the API takes it."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        schema = schemas.parameters_schema({"name": (True, spec.load().schema("Name"))})
+        try:
+            return cast(str, schema.load({"name": value})["name"])
+        except ValidationError as error:
+            self.fail(schemas.faults(error)[0].detail, param, ctx)
+
+
 @main.group()
 def keys() -> None:
     """Keys with which callers write."""
 
 
 @keys.command("create")
-@click.option("--name", required=True, help="Whose it is, for the list of keys.")
+@click.option("--name", type=_Name(), required=True, help="Whose it is, for the list of keys.")
 @click.option("--scope", required=True, type=click.Choice(list(auth.GRANTS)))
 @data_dir_option
 def create_key(name: str, scope: str, data_dir: Path | None) -> None:

@@ -1,6 +1,7 @@
 """The settings, read from the environment and nowhere else. The README lists them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
 
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
     value = environ.get(name) or str(default)
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 1000:
-        raise ValueError(f"{name} must be a whole number from 1 to 1000, not {value!r}.")
+    if not re.fullmatch(r"[1-9][0-9]{0,2}|1000", value):
+        raise ValueError(f"{name} must be a whole number from 1 to 1000, not {value[:20]!r}.")
     return int(value)
 
 

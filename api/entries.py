@@ -258,8 +258,11 @@ def _attestation_faults(
         found("relayed-without-origin", "/basis", "What relays something has the basis relayed.")
     if body["published_at"] > event.now + clock.TOLERANCE:
         found("published-in-the-future", "/published_at", "Lies more than five minutes ahead.")
-    if body.get("retracted_at") is not None and body["retracted_at"] < body["published_at"]:
-        found("validation-error", "/retracted_at", "Lies before the attestation was published.")
+    if (retracted_at := body.get("retracted_at")) is not None:
+        if retracted_at < body["published_at"]:
+            found("validation-error", "/retracted_at", "Lies before the attestation was published.")
+        if retracted_at > event.now + clock.TOLERANCE:
+            found("validation-error", "/retracted_at", "Lies more than five minutes ahead.")
     if body["denial_reason"] is not None and body["stance"] != "denies":
         found("validation-error", "/denial_reason", "Only what denies has a reason of denial.")
     return faults

@@ -1,4 +1,4 @@
-"""Binds the contract: each operation to its function, and each request to one call of it.
+"""Makes each request one call of its operation's function.
 
 Per request: authenticate -> load -> transaction -> call -> answer. The only reader of
 flask.request.
@@ -7,18 +7,17 @@ flask.request.
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Flask, Response, request
+from flask import Response, request
 from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
 from api import auth, bodies, queries, schemas
 from api.answers import Rendered, render
 from api.errors import Fault, Refusal, invalid, not_found
-from api.spec import Contract, Operation
+from api.spec import Operation
 
 MAX_BODY = 1024 * 1024
 """Bytes of a body at the most."""
@@ -37,61 +36,10 @@ _PAGE_POLICY = (
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def bind(app: Flask, contract: Contract, pool: ConnectionPool[queries.Connection]) -> None:
-    """Adds a route for every operation. A gap between contract and code raises."""
-    # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
-    app.url_map.merge_slashes = False
-    bound: dict[str, set[str]] = {}
-    for operation in contract.operations:
-        bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
-        app.add_url_rule(
-            re.sub(r"\{(\w+)\}", r"<\1>", operation.path),
-            endpoint=operation.id,
-            view_func=_view(operation, _function(operation), pool),
-            methods=[operation.method.upper()],
-        )
-    for tag, functions in bound.items():
-        module = import_module(f"api.operations.{tag}")
-        extra = {
-            name
-            for name, value in vars(module).items()
-            if inspect.isfunction(value)
-            and value.__module__ == module.__name__
-            and not name.startswith("_")
-        } - functions
-        if extra:
-            raise schemas.ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
-
-
-def snake_case(operation_id: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower()
-
-
-def _function(operation: Operation) -> Callable[..., Any]:
-    """The function of an operation: it takes just what the contract says, by name."""
-    module = import_module(f"api.operations.{operation.tag}")
-    function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
-    if function is None:
-        raise schemas.ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
-    expected = {parameter.name for parameter in operation.parameters}
-    if operation.writes or _takes_connection(function):
-        expected.add("conn")
-    if operation.body is not None:
-        expected.add("body")
-    if operation.scope or operation.key_is_optional:
-        expected.add("caller")
-    taken = set(inspect.signature(function).parameters)
-    if taken != expected:
-        raise schemas.ContractError(
-            f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"
-        )
-    return function
-
-
-def _view(
+def view(
     operation: Operation, function: Callable[..., Any], pool: ConnectionPool[queries.Connection]
 ) -> Callable[..., Response]:
+    """The Flask view of an operation."""
     query_schema = schemas.parameters_schema(
         {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
     )
@@ -125,10 +73,12 @@ def _view(
 
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
+        if (request.content_length or 0) > MAX_BODY:
+            raise _too_large()
         key = auth.read_key(request.headers.get("Authorization"))
         raw = request.get_data(cache=False)
         if len(raw) > MAX_BODY:
-            raise Refusal("body-too-large", f"A body has {MAX_BODY} bytes at the most.")
+            raise _too_large()
         with queries.translated(), pool.connection() as conn:
             caller = auth.authenticate(conn, key)
             auth.authorize(caller, scope)
@@ -143,11 +93,12 @@ def _view(
         return write
     if operation.key_is_optional:
         return read_as_caller
-    return read if _takes_connection(function) else serve_without_database
+    takes_connection = "conn" in inspect.signature(function).parameters
+    return read if takes_connection else serve_without_database
 
 
-def _takes_connection(function: Callable[..., Any]) -> bool:
-    return "conn" in inspect.signature(function).parameters
+def _too_large() -> Refusal:
+    return Refusal("body-too-large", f"A body has {MAX_BODY} bytes at the most.")
 
 
 def _path(path: Mapping[str, str]) -> Mapping[str, Any]:

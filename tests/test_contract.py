@@ -24,7 +24,7 @@ from psycopg import sql
 from werkzeug.test import TestResponse
 
 import api as package
-from api import auth, db, migrate, problems, queries, routing, spec
+from api import auth, binding, db, migrate, problems, queries, spec
 from api.app import create_app
 
 from .conftest import Api, cloned
@@ -152,7 +152,7 @@ def test_every_operation_has_its_function_and_the_reverse() -> None:
             and callable(value)
             and getattr(value, "__module__", "") == module.__name__
         }
-    assert found == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
+    assert found == {(o.tag, binding.snake_case(o.id)) for o in CONTRACT.operations}
 
 
 def test_the_routes_are_the_contract_and_nothing_else() -> None:
@@ -309,7 +309,7 @@ class Session:
         """Carries out an operation. `given` replaces what it would say by itself: path
         parameters by name, single query parameters and fields in `query` and `body`."""
         operation = OPERATIONS[operation_id]
-        says = getattr(self, routing.snake_case(operation_id))()
+        says = getattr(self, binding.snake_case(operation_id))()
         query = {**says.get("query", {}), **given.get("query", {})}
         body = {**says["body"], **given.get("body", {})} if "body" in says else None
         path = {k: v for k, v in {**says, **given}.items() if k not in {"query", "body"}}

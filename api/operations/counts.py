@@ -22,26 +22,24 @@ def get_counts(
     occurred_until: date | None,
 ) -> One:
     clock.settle(conn, as_of, recorded_as_of)
-    moments: dict[str, Any] = {"as_of": as_of, "min_sources": min_sources}
-    if recorded_as_of is not None:
-        moments["recorded_as_of"] = recorded_as_of
-    filters = {
-        name: value
-        for name, value in {
-            "facility_id": facility_id,
-            "nationality": nationality,
-            "age_group": age_group,
-            "sex": sex,
-            "release_kind": release_kind,
-            "occurred_from": occurred_from,
-            "occurred_until": occurred_until,
-        }.items()
-        if value is not None
-    }
+    moments = _given(as_of=as_of, recorded_as_of=recorded_as_of)
+    filters = _given(
+        facility_id=facility_id,
+        nationality=nationality,
+        age_group=age_group,
+        sex=sex,
+        release_kind=release_kind,
+        occurred_from=occurred_from,
+        occurred_until=occurred_until,
+    )
     if filters:
         query = "count_matching_people"
     elif recorded_as_of is not None:
         query = "count_recorded_people"
     else:
         query = "count_people"
-    return One("count", query, {**moments, **filters})
+    return One("count", query, {"min_sources": min_sources, **moments, **filters})
+
+
+def _given(**parameters: Any) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}

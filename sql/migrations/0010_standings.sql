@@ -22,6 +22,6 @@ CREATE TABLE tallies (
     grain text NOT NULL,
     bucket timestamptz NOT NULL,
     standing text NOT NULL,
-    people bigint NOT NULL,
+    people integer NOT NULL,
     PRIMARY KEY (grain, bucket, standing)
 );

@@ -1,6 +1,6 @@
 -- People who came to a standing at a moment (or, negative, no longer did), added to every grain.
 INSERT INTO tallies (grain, bucket, standing, people)
-SELECT g.grain, g.bucket, c.standing, sum(c.people)
+SELECT g.grain, g.bucket, c.standing, sum(c.people)::integer
 FROM jsonb_to_recordset(%(rows)s) AS c (moment timestamptz, standing text, people integer)
 CROSS JOIN LATERAL (
     VALUES

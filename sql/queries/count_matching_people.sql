@@ -1,7 +1,8 @@
 -- People by the strongest status among their events that match, at any pair of moments. An event's
 -- person and detention never change; all else is taken as the record had it.
 WITH asked AS (
-    SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
+    SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
+    SELECT now() AS as_of, -- unless as_of
         %(min_sources)s::integer AS required,
         %(recorded_as_of)s::timestamptz AS recorded_as_of -- if recorded_as_of
         h.recorded_at AS recorded_as_of FROM ledger_head h -- unless recorded_as_of

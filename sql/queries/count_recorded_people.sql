@@ -7,7 +7,8 @@ SELECT a.as_of, a.recorded_as_of, a.required AS min_sources,
     count(*) FILTER (WHERE p.letter = 'U') AS unverified,
     count(*) FILTER (WHERE p.letter = 'A') AS rearrested
 FROM (
-    SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
+    SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
+    SELECT now() AS as_of, -- unless as_of
         %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required
 ) a
 LEFT JOIN LATERAL (

@@ -1,0 +1,67 @@
+"""Binds the contract at start: a route for every operation, and no function without one."""
+
+import inspect
+import re
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from flask import Flask
+from psycopg_pool import ConnectionPool
+
+from api.queries import Connection
+from api.routing import MAX_BODY, view
+from api.schemas import ContractError
+from api.spec import Contract, Operation
+
+
+def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> None:
+    """Adds a route for every operation. A gap between contract and code raises."""
+    # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
+    app.url_map.merge_slashes = False
+    bound: dict[str, set[str]] = {}
+    for operation in contract.operations:
+        bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
+        app.add_url_rule(
+            re.sub(r"\{(\w+)\}", r"<\1>", operation.path),
+            endpoint=operation.id,
+            view_func=view(operation, _function(operation), pool),
+            methods=[operation.method.upper()],
+        )
+    for tag, functions in bound.items():
+        module = import_module(f"api.operations.{tag}")
+        extra = {
+            name
+            for name, value in vars(module).items()
+            if inspect.isfunction(value)
+            and value.__module__ == module.__name__
+            and not name.startswith("_")
+        } - functions
+        if extra:
+            raise ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
+
+
+def snake_case(operation_id: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower()
+
+
+def _function(operation: Operation) -> Callable[..., Any]:
+    """The function of an operation: it takes just what the contract says, by name."""
+    module = import_module(f"api.operations.{operation.tag}")
+    function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
+    if function is None:
+        raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
+    expected = {parameter.name for parameter in operation.parameters}
+    if operation.writes or "conn" in inspect.signature(function).parameters:
+        expected.add("conn")
+    if operation.body is not None:
+        expected.add("body")
+    if operation.scope or operation.key_is_optional:
+        expected.add("caller")
+    taken = set(inspect.signature(function).parameters)
+    if taken != expected:
+        raise ContractError(
+            f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"
+        )
+    return function
