@@ -215,9 +215,9 @@ class Postgres:
             pg_ctl = self.spawn(self.bin / "pg_ctl", "start", "-w", "-t", "99999999", *words)
             began, told = time.monotonic(), False
             while pg_ctl.poll() is None:
-                if ended(0.05):
-                    pg_ctl.send_signal(signal.SIGINT)  # it stops what it has started
-                    pg_ctl.communicate()
+                time.sleep(0.05)
+                # Not before the postmaster has told its pid, or it would be left behind unknown.
+                if ended(0) and self.alive():
                     sys.exit()
                 if time.monotonic() - began > 10 and not told:
                     say("PostgreSQL is recovering from a crash; this may take a while")

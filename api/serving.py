@@ -30,10 +30,20 @@ class Server(BaseApplication):
             "limit_request_line": 8190,
             "loglevel": "warning",
             "graceful_timeout": 30,
-            "when_ready": lambda server: ready(str(server.LISTENERS[0])),
-            "post_fork": lambda server, worker: self._pool.open(),
+            "post_worker_init": self._begin,
+            "worker_exit": lambda server, worker: self._pool.close(),
         }
+        self._ready = ready
         super().__init__()
+
+    def _begin(self, worker: Any) -> None:
+        """Opens a worker's pool; the last one tells that the service is ready.
+
+        Not before gunicorn has set the worker's signals: until then a SIGTERM would be lost.
+        """
+        self._pool.open()
+        if worker.age == self.cfg.workers:
+            self._ready(str(worker.sockets[0]))
 
     def load_config(self) -> None:
         for name, value in self._settings.items():
