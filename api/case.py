@@ -243,10 +243,17 @@ class _Load:
         try:
             self._insert(entry)
         except Refusal as refusal:
-            self._fault(entry.place, refusal.faults or [Fault("", refusal.detail)])
+            self._fault(entry.place, refusal.faults or [Fault("", self._told(refusal))])
             return FAULTY
         self._new[entry.name] += entry.id.bytes
         return STORED
+
+    def _told(self, refusal: Refusal) -> str:
+        """What a refusal says, with a key of the case for an id that nobody outside knows."""
+        for key in self._file.keys["release_events"] if refusal.release_event_id else ():
+            if self._id("release_events", {"key": key}) == refusal.release_event_id:
+                return f"The release event {key!r} of this detention lies within three days."
+        return refusal.detail
 
     def _put_aside(self, entry: _Entry, origin: str) -> None:
         self._waiting.setdefault(origin, []).append(self._waiting_file.seek(0, os.SEEK_END))

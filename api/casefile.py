@@ -48,9 +48,10 @@ class Object(dict[str, Any]):
 
 
 class CaseFile:
-    """A file that is a case by its outline; CaseError if it is none.
+    """A file that can be read as a case; CaseError if it cannot.
 
-    Whoever reads on adds the faults found in the entries, and has all of them told together.
+    Faults of its outline stand among those that whoever reads on finds in the entries, to be told
+    together.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +69,9 @@ class CaseFile:
         self._path = path
         with self._reading() as stream:
             self._read_outline(stream)
-        self.stop_if_faulty()
+        # What is no object, or has no array where a list should be, is not worth reading on.
+        if any(place in self.faults for place in ("", *(f"/{name}" for name in LISTS))):
+            self.stop_if_faulty()
 
     def fault(self, place: str, detail: str) -> None:
         self.faults.setdefault(place, detail)

@@ -123,6 +123,12 @@ def serve(
     host: str, port: int, workers: int, case_file: Path | None, data_dir: Path | None
 ) -> None:
     """Migrate, then serve the API."""
+    try:
+        serving.check_free(host, port)
+    except OSError as error:
+        raise click.ClickException(
+            f"{host} port {port} cannot be had ({error.strerror}): see --host and --port."
+        ) from None
     with migrated(data_dir, service=True) as (settings, url, conn):
         if case_file and not queries.one(conn, "read_whether_empty").empty:
             click.echo("The database is not empty: the case is not loaded again.", err=True)

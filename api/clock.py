@@ -32,9 +32,9 @@ def settle(
     present = now(conn)
     faults = []
     if as_of is not None and as_of > present + TOLERANCE:
-        faults.append(Fault("/as_of", "Lies in the future: nobody has said anything yet."))
+        faults.append(Fault("/as_of", "Lies in the future."))
     if recorded_as_of is not None and recorded_as_of > present:
-        faults.append(Fault("/recorded_as_of", "Lies in the future: nothing is recorded yet."))
+        faults.append(Fault("/recorded_as_of", "Lies in the future."))
     if faults:
         raise invalid(*faults)
     if recorded_as_of is not None:

@@ -16,6 +16,8 @@ from api.errors import Fault, Refusal, invalid, not_found
 
 Body = Mapping[str, Any]
 
+_SAME_CLAIM = timedelta(days=3)
+
 
 def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     return _inserted(conn, "insert_source", id=id, **body)
@@ -145,20 +147,27 @@ def _period(detained_on: str | None) -> tuple[date, date]:
 
 def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     """A claim that a detention ended on a day; the person must be locked."""
-    detention_id = body["detention_id"]
-    if detention_id is None:
-        detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
-        if not detentions:
-            raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
-        open_then = [row.id for row in detentions if row.began_on <= body["occurred_on"]]
-        if not open_then:
-            raise invalid(
-                Fault("/occurred_on", "No detention of this person was open on that day.")
-            )
-        detention_id = open_then[-1]
-    event = {**body, "detention_id": detention_id}
+    event = {**body}
+    if body["detention_id"] is None:
+        event["detention_id"] = _detention_open_on(conn, body["detainee_id"], body["occurred_on"])
     check_occurred_on(conn, event)
     return _inserted(conn, "insert_release_event", id=id, **event)
+
+
+def _detention_open_on(conn: queries.Connection, detainee_id: UUID, day: date) -> UUID:
+    """The person's detention that was open on a day: the last that can have begun by then.
+
+    A release told again after the person was retaken, on that day or nobody knows when, is the
+    release that is recorded already, and not one from the new detention.
+    """
+    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    if not detentions:
+        raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
+    told = [row for row in detentions if any(abs(day - r) <= _SAME_CLAIM for r in row.released_on)]
+    begun = told or [row for row in detentions if row.began_on <= day]
+    if not begun:
+        raise invalid(Fault("/occurred_on", "No detention of this person was open on that day."))
+    return cast(UUID, begun[-1].id)
 
 
 def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = None) -> None:
@@ -172,8 +181,6 @@ def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = N
         raise invalid(Fault("/detention_id", "This person has no such detention."))
     if day < detentions[places[0]].began_on:
         raise invalid(Fault("/occurred_on", "Lies before the detention began."))
-    if any(row.began_on < day for row in detentions[places[0] + 1 :]):
-        raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
     near = queries.one(
         conn,
         "read_release_event_near",
@@ -189,6 +196,8 @@ def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = N
             f"/v1/release-events/{near.id}",
             release_event_id=near.id,
         )
+    if any(_period(row.detained_on)[1] < day for row in detentions[places[0] + 1 :]):
+        raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
 
 
 def enter_attestation(
@@ -245,6 +254,8 @@ def _attestation_faults(
             origin = attestations.get(id)
             if origin is None:
                 found("validation-error", pointer, "There is no attestation with this id.")
+            elif origin.voided_at is not None:
+                found("validation-error", pointer, "This attestation was voided.")
             elif origin.release_event_id != event.id:
                 found("relay-elsewhere", pointer, "This attestation is of another release event.")
             elif origin.stance != body["stance"]:

@@ -4,6 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+# Letters that Unicode does not take for another one with a mark.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"}
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -15,6 +19,6 @@ def words(*names: str) -> list[str]:
 def _words(name: str) -> Iterable[str]:
     # Compatibility forms (a mathematical A) become letters before they are folded.
     folded = unicodedata.normalize("NFKC", name).casefold()
-    decomposed = unicodedata.normalize("NFKD", folded)
+    decomposed = unicodedata.normalize("NFKD", folded.translate(_PLAIN))
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return _WORD.findall(plain)

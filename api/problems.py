@@ -61,7 +61,8 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
 
     def from_werkzeug(error: HTTPException) -> Response:
         kind = _KINDS.get(error.code or 500, "internal-error")
-        response = answer(Refusal(kind, error.description or problems[kind].title))
+        detail = problems[kind].title if kind == "not-found" else error.description
+        response = answer(Refusal(kind, detail or problems[kind].title))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response

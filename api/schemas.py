@@ -36,6 +36,7 @@ _DATE_TIME = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_UNKNOWN = "There is no such field or parameter."
 # Longer enumerations are told by their description.
 _LISTED = 20
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
@@ -73,7 +74,7 @@ def _faults(pointer: str, messages: Any) -> Iterator[Fault]:
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             step = str(key).replace("~", "~0").replace("/", "~1")
-            own = key == "_schema" and "There is no such field." not in value
+            own = key == "_schema" and _UNKNOWN not in value
             yield from _faults(pointer if own else f"{pointer}/{step}", value)
     else:
         for message in messages:
@@ -87,7 +88,7 @@ class _Strict(Schema):
         unknown = RAISE
 
     error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
-        "unknown": "There is no such field.",
+        "unknown": _UNKNOWN,
         "type": "Must be an object.",
     }
     bounds: tuple[int, float] = (0, float("inf"))
@@ -96,7 +97,7 @@ class _Strict(Schema):
     def _within_bounds(self, data: Any, **_: Any) -> Any:
         low, high = self.bounds
         if isinstance(data, Mapping) and not low <= len(data) <= high:
-            raise ValidationError(f"Must have {_between(low, high)} fields, not {len(data)}.")
+            raise ValidationError(f"Must have {_between(low, high)} field(s), not {len(data)}.")
         return data
 
 

@@ -1,5 +1,6 @@
 """Serving: gunicorn, with one pool of connections for each worker."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,14 @@ from psycopg_pool import ConnectionPool
 from api import db
 from api.app import create_app
 from api.queries import Connection
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises OSError if nobody can listen there, before anything is started for it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 class Server(BaseApplication):

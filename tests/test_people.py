@@ -34,6 +34,12 @@ def test_a_person_is_found_by_the_words_of_any_name(api: Api, spelling: str) -> 
     assert [item["id"] for item in found] == [person]
 
 
+def test_letters_that_are_no_accented_ones_are_found_by_their_plain_forms(api: Api) -> None:
+    person = api.scope("contribute").detainee("Øyvind Straße", aliases=["Łukasz Đorđević"])
+    for spelling in ("oyvind", "strasse", "lukasz", "dordevic", "ØYVIND"):
+        assert [p["id"] for p in api.get("/v1/detainees", q=spelling)["items"]] == [person]
+
+
 def test_brothers_who_share_both_surnames_are_two_people(api: Api) -> None:
     writer = api.scope("contribute")
     brothers = [writer.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás")]
@@ -134,6 +140,40 @@ def test_an_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
     second = writer.detention(person, detained_on="2025-09")
     event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": "2026-01-08"})
     assert event["detention_id"] == second
+
+
+@pytest.mark.parametrize("detained_on", ["2026-02-08", "2026-02", "2026", None])
+@pytest.mark.parametrize("day", ["2026-02-08", "2026-02-10"])
+def test_a_release_told_again_after_the_person_was_retaken_is_the_same_release(
+    api: Api, detained_on: str | None, day: str
+) -> None:
+    """Retaken on the day of the release, or nobody knows just when."""
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.detention(person, detained_on="2025-07")
+    event = writer.event(person, "2026-02-08")
+    writer.detention(person, detained_on=detained_on)
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": day}, 409)
+    assert problem["type"] == "/problems/release-event-exists"
+    assert problem["release_event_id"] == event
+
+
+def test_a_release_is_of_the_last_detention_that_can_have_begun(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    first = writer.detention(person, detained_on="2025-07")
+    writer.event(person, "2026-02-08")
+    second = writer.detention(person, detained_on="2026-02")
+
+    def detention_of(day: str) -> str:
+        event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": day})
+        return event["detention_id"]
+
+    assert detention_of("2026-03-01") == second
+    named = {"detainee_id": person, "occurred_on": "2026-02-25", "detention_id": first}
+    assert writer.post("/v1/release-events", named)["detention_id"] == first
+    late = {"detainee_id": person, "occurred_on": "2026-03-09", "detention_id": first}
+    assert _refused(writer, late, 422)["errors"][0]["pointer"] == "/occurred_on"
 
 
 def test_days_near_each_other_are_one_event_and_days_far_apart_are_two(api: Api) -> None:

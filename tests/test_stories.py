@@ -183,6 +183,24 @@ def test_a_retraction_takes_effect_from_its_own_moment(api: Api) -> None:
     assert status(api, event, "2026-01-10T08:00:00Z") == "reported"
 
 
+def test_what_was_voided_cannot_be_relayed(api: Api) -> None:
+    editor = api.scope("edit")
+    event = _event(editor)
+    first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")["id"]
+    editor.post(f"/v1/attestations/{first}/void", {"reason": "The wrong person."}, 200)
+    word = {
+        "release_event_id": event,
+        "source_id": editor.source("Correo"),
+        "stance": "confirms",
+        "basis": "relayed",
+        "relays": [{"attestation_id": first}],
+        "evidence": "report",
+        "published_at": "2026-01-09T11:00:00Z",
+    }
+    problem = editor.post("/v1/attestations", word, 422)
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/relays/0/attestation_id"]
+
+
 def _event(editor: Api) -> str:
     person = editor.detainee("Fermín Otero Valdivia", age_group="adult")
     editor.detention(person, detained_on="2025-07")

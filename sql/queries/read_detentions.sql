@@ -1,5 +1,5 @@
 -- A person's detentions in order, each with the days of its release events.
-SELECT t.id, t.began_on, ARRAY(
+SELECT t.id, t.detained_on, t.began_on, ARRAY(
     SELECT e.occurred_on FROM release_events e
     WHERE e.detainee_id = t.detainee_id AND e.detention_id = t.id
     ORDER BY e.occurred_on
