@@ -61,8 +61,9 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
 
     def from_werkzeug(error: HTTPException) -> Response:
         kind = _KINDS.get(error.code or 500, "internal-error")
-        detail = problems[kind].title if kind == "not-found" else error.description
-        response = answer(Refusal(kind, detail or problems[kind].title))
+        # Werkzeug's own words for a path that is not there are for who typed it into a browser.
+        detail = "There is nothing at this path." if kind == "not-found" else error.description
+        response = answer(Refusal(kind, detail or problems[kind].explanation))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
