@@ -27,8 +27,6 @@ _CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameters>\w+
 
 # What a caller is told when the database refuses: (pointer, detail) by the constraint's name.
 _FAULTS = {
-    "affiliation_source_exists": ("/source_id", "There is no source with this id."),
-    "affiliation_with_source_exists": ("/with_source_id", "There is no source with this id."),
     "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
 }
 
