@@ -147,20 +147,20 @@ def _period(detained_on: str | None) -> tuple[date, date]:
 
 def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     """A claim that a detention ended on a day; the person must be locked."""
+    detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
     event = {**body}
     if body["detention_id"] is None:
-        event["detention_id"] = _detention_open_on(conn, body["detainee_id"], body["occurred_on"])
-    check_occurred_on(conn, event)
+        event["detention_id"] = _detention_open_on(detentions, body["occurred_on"])
+    _check_occurred_on(conn, event, detentions)
     return _inserted(conn, "insert_release_event", id=id, **event)
 
 
-def _detention_open_on(conn: queries.Connection, detainee_id: UUID, day: date) -> UUID:
+def _detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     """The person's detention that was open on a day: the last that can have begun by then.
 
     A release told again after the person was retaken, on that day or nobody knows when, is the
     release that is recorded already, and not one from the new detention.
     """
-    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
     if not detentions:
         raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
     told = [row for row in detentions if any(abs(day - r) <= _SAME_CLAIM for r in row.released_on)]
@@ -170,12 +170,19 @@ def _detention_open_on(conn: queries.Connection, detainee_id: UUID, day: date) -
     return cast(UUID, begun[-1].id)
 
 
-def check_occurred_on(conn: queries.Connection, event: Body, id: UUID | None = None) -> None:
+def check_moved_release_event(conn: queries.Connection, event: Body, id: UUID) -> None:
+    """The day that an event is moved to must be one on which it could be entered."""
+    detentions = queries.rows(conn, "read_detentions", detainee_id=event["detainee_id"])
+    _check_occurred_on(conn, event, detentions, id)
+
+
+def _check_occurred_on(
+    conn: queries.Connection, event: Body, detentions: Sequence[Any], id: UUID | None = None
+) -> None:
     """An event's day has come and lies within its detention, three days from any other event."""
     day = event["occurred_on"]
     if clock.is_day_ahead(conn, day):
         raise invalid(Fault("/occurred_on", "Lies in the future."))
-    detentions = queries.rows(conn, "read_detentions", detainee_id=event["detainee_id"])
     places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
     if not places:
         raise invalid(Fault("/detention_id", "This person has no such detention."))

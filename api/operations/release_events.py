@@ -41,7 +41,7 @@ def update_release_event(
                 "conflict",
                 "Sources have spoken of that day. A claim of another day is another release event.",
             )
-        entries.check_occurred_on(conn, {**row._asdict(), **body}, id)
+        entries.check_moved_release_event(conn, {**row._asdict(), **body}, id)
     queries.run(conn, "update_release_event", id=id, **body)
     verify.record(conn, caller, [Change("release_event", id, "updated")])
     return get_release_event(conn, id)
