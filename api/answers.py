@@ -4,16 +4,18 @@ An operation names a query and its parameters; the contract's answer gives the p
 taken from its rows. What the contract does not list is not selected.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import orjson
 
-from api import paging, queries
+from api import paging, queries, spec
 from api.errors import not_found
 from api.spec import Operation, Schema
+
+Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Page:
     """A page of a list: the rows of a query that takes `after` and `limit`.
 
     `filters` are those of the query; one that is None is left out. The walk goes on after the item
-    that `cursor` names, or after the number `after` where the items are numbered themselves.
+    that `cursor` names, or after the number `after` where the items are numbered themselves. Where
+    the rows are not the items, they are of the contract's schema `of`, and `made` makes items of
+    them.
     """
 
     query: str
@@ -38,26 +42,41 @@ class Page:
     filters: Mapping[str, Any] = field(default_factory=dict)
     cursor: str | None = None
     after: int | None = None
+    of: str | None = None
+    made: Callable[[queries.Connection, Sequence[Item]], Sequence[Item]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An answer in a form of its own, written for the address at which the service is reached."""
+
+    write: Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer's body; the id of what it is about, or where its list goes on."""
+    """An answer's body; the id of what it is about, where its list goes on, how it is cited."""
 
     body: bytes
     id: str | None = None
     following: Mapping[str, str] = field(default_factory=dict)
+    cite_as: str | None = None
 
 
 def render(conn: queries.Connection | None, operation: Operation, result: Any) -> Rendered:
-    """The body of what an operation returned, cut to the contract's answer."""
+    """The JSON of what an operation returned, cut to the contract's answer."""
     if isinstance(result, str):
         return Rendered(result.encode())
     if conn is not None and isinstance(result, One):
         return _one(conn, operation, result)
     if conn is not None and isinstance(result, Page):
         return _page(conn, operation, result)
-    return Rendered(orjson.dumps(cut(operation.answer, result)))
+    answer = cut(operation.answer, result)
+    return Rendered(orjson.dumps(answer), cite_as=cite_as(result))
+
+
+def cite_as(result: Any) -> str | None:
+    return result["citation"]["url"] if "citation" in result else None
 
 
 def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
@@ -68,33 +87,62 @@ def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
     return Rendered(row.body.encode(), str(one.parameters.get("id")))
 
 
+def read(
+    conn: queries.Connection, query: str, of: str, **parameters: Any
+) -> Sequence[Mapping[str, Any]]:
+    """The rows of a query as the contract's schema `of` has them, to make an answer of."""
+    statement = _statement(query, frozenset(parameters), _columns_of(of))
+    return [orjson.loads(row.body) for row in queries.execute(conn, statement, parameters)]
+
+
 def _page(conn: queries.Connection, operation: Operation, page: Page) -> Rendered:
-    filters = {name: value for name, value in page.filters.items() if value is not None}
-    parameters = {**filters, "limit": page.limit + 1}
+    keys, items = block(conn, operation, page, start(operation, page), page.limit + 1)
+    following: Mapping[str, str] = {}
+    if len(items) > page.limit:
+        items = items[: page.limit]
+        if page.after is None:
+            cursor = paging.encode(operation.id, _given(page.filters), keys[page.limit - 1])
+            following = {"cursor": cursor}
+        else:
+            following = {"after": keys[page.limit - 1]}
+    ending = orjson.dumps(next(iter(following.values()), None))
+    return Rendered(
+        b'{"items":[' + b",".join(items) + b'],"next":' + ending + b"}", following=following
+    )
+
+
+def start(operation: Operation, page: Page) -> str | int | None:
+    """After which key a page begins. A cursor of another list is refused."""
     if page.cursor is not None:
-        parameters["after"] = paging.decode(operation.id, filters, page.cursor)
-    elif page.after is not None:
-        parameters["after"] = page.after
+        return paging.decode(operation.id, _given(page.filters), page.cursor)
+    return page.after
+
+
+def block(
+    conn: queries.Connection, operation: Operation, page: Page, after: str | int | None, limit: int
+) -> tuple[Sequence[str], Sequence[bytes]]:
+    """The keys and the JSON of the items after a key, `limit` at the most."""
+    parameters = {**_given(page.filters), "limit": limit}
+    if after is not None:
+        parameters["after"] = after
+    item = operation.answer["properties"]["items"]["items"]
     statement = _statement(
         page.query,
         frozenset(parameters),
-        _columns(operation.answer["properties"]["items"]["items"]),
+        _columns(item) if page.of is None else _columns_of(page.of),
         "id" if page.after is None else "seq",
     )
-    rows = queries.execute(conn, statement, parameters).fetchall()
-    following: Mapping[str, str] = {}
-    if len(rows) > page.limit:
-        rows.pop()
-        last = rows[-1].key
-        if page.after is None:
-            following = {"cursor": paging.encode(operation.id, filters, last)}
-        else:
-            following = {"after": last}
-    ending = orjson.dumps(next(iter(following.values()), None))
-    items = ",".join(row.body for row in rows)
-    return Rendered(
-        b'{"items":[' + items.encode() + b'],"next":' + ending + b"}", following=following
-    )
+    if page.made is None:
+        rows = queries.execute(conn, statement, parameters).fetchall()
+        return [row.key for row in rows], [row.body.encode() for row in rows]
+    with queries.snapshot(conn):
+        rows = queries.execute(conn, statement, parameters).fetchall()
+        made = page.made(conn, [orjson.loads(row.body) for row in rows])
+    return [row.key for row in rows], [orjson.dumps(cut(item, one)) for one in made]
+
+
+def _given(filters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 @cache
@@ -109,6 +157,12 @@ def _statement(
     )
 
 
+@cache
+def _columns_of(name: str) -> tuple[str, ...]:
+    """The columns of a query whose rows are of this schema of the contract."""
+    return _columns(spec.load().schema(name))
+
+
 def _columns(schema: Schema) -> tuple[str, ...]:
     return tuple(
         f"rfc3339(q.{name}) AS {name}" if part.get("format") == "date-time" else f"q.{name}"
@@ -119,8 +173,31 @@ def _columns(schema: Schema) -> tuple[str, ...]:
 def cut(schema: Schema, data: Any) -> Any:
     """What the contract lists of an answer, and nothing else: in a register of people who are
     held, a property that slips out can harm. A property that is missing raises KeyError."""
-    if isinstance(data, Mapping) and "properties" in schema:
-        return {name: cut(part, data[name]) for name, part in schema["properties"].items()}
-    if isinstance(data, list) and "items" in schema:
-        return [cut(schema["items"], item) for item in data]
-    return data
+    cutter = _cutter(schema)
+    return data if cutter is None else cutter(data)
+
+
+def _cutter(schema: Schema) -> Callable[[Any], Any] | None:
+    """What cuts data to a schema; None where there is nothing to cut. Made once: an answer can
+    have a thousand items."""
+    # With the schema itself, so that no other can come to have its id.
+    if id(schema) not in _CUTTERS:
+        _CUTTERS[id(schema)] = schema, _made(schema)
+    return _CUTTERS[id(schema)][1]
+
+
+def _made(schema: Schema) -> Callable[[Any], Any] | None:
+    if "properties" in schema:
+        parts = [(name, _cutter(part)) for name, part in schema["properties"].items()]
+        return lambda data: (
+            {name: data[name] if part is None else part(data[name]) for name, part in parts}
+            if data is not None
+            else None
+        )
+    cutter = _cutter(schema["items"]) if "items" in schema else None
+    if cutter is None:
+        return None
+    return lambda data: None if data is None else [cutter(item) for item in data]
+
+
+_CUTTERS: dict[int, tuple[Schema, Callable[[Any], Any] | None]] = {}

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 from flask import Flask
@@ -52,14 +53,15 @@ def _function(operation: Operation) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
     if function is None:
         raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
-    expected = {parameter.name for parameter in operation.parameters}
+    names = {parameter.name for parameter in operation.parameters} - {"format"}
+    expected = {f"{name}_" if iskeyword(name) else name for name in names}
     if operation.writes or "conn" in inspect.signature(function).parameters:
         expected.add("conn")
     if operation.body is not None:
         expected.add("body")
     if operation.scope or operation.key_is_optional:
         expected.add("caller")
-    taken = set(inspect.signature(function).parameters)
+    taken = set(inspect.signature(function).parameters) - {"media_type"}
     if taken != expected:
         raise ContractError(
             f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"

@@ -17,10 +17,8 @@ from uuid import UUID, uuid5
 
 from marshmallow import Schema, ValidationError
 
-from api import clock, entries, queries, schemas, spec, verify
+from api import clock, entries, queries, schemas, spec, statements, verify
 from api.casefile import (
-    ANNOUNCEMENT,
-    CLAIMS,
     FAULTY,
     LISTS,
     STORED,
@@ -44,13 +42,14 @@ _ANALYZE = (
     "ANALYZE attestations, relays, affiliations, release_events, detentions, detainees, "
     "verdicts, not_counted, standings"
 )
-# So many bytes of attestations that wait for others are kept in memory, more in a file.
+# So many bytes of entries that wait for others are kept in memory, more in a file.
 _WAITING = 1 << 16
 # Each list's resource, and that of the detentions which stand within detainees.
 _RESOURCES: Mapping[str, Any] = {
     "sources": "source",
     "affiliations": "affiliation",
     "facilities": "facility",
+    "claims": "claim",
     "detainees": "detainee",
     "release_events": "release_event",
     "attestations": "attestation",
@@ -66,6 +65,8 @@ _FIELDS: Mapping[str, tuple[str, str | None]] = {
     "detainee": ("detainee_id", "detainees"),
     "release_event": ("release_event_id", "release_events"),
     "attestation": ("attestation_id", "attestations"),
+    "announcement": ("announcement_id", "claims"),
+    "claim": ("claim_id", "claims"),
 }
 _CASE_NAMES = {name: case_name for case_name, (name, _) in _FIELDS.items()}
 
@@ -118,25 +119,20 @@ class _Load:
         self._new = {name: bytearray() for name in _RESOURCES}
         # The person of each event that is to be verified; both are locked.
         self._people: dict[bytes, bytes] = {}
-        # Attestations that relay one which stands further on: by its key, where they stand in a
-        # file of their own.
+        # Entries that refer to one of their list which stands further on: by its key, where they
+        # stand in a file of their own.
         self._waiting: dict[str, list[int]] = {}
         self._waiting_file = waiting
         self._schemas = {name: _schema(name) for name in LISTS}
 
     def run(self) -> Mapping[str, int]:
-        claims, references = self._file.totals[CLAIMS], self._file.totals[ANNOUNCEMENT]
-        if claims or references:
-            self._say(
-                f"Passed over: {claims:,} claims and {references:,} references to announcements; "
-                "this version does not keep claims yet."
-            )
         queries.run(self._conn, "lock_affiliations_to_change")
         for name in LISTS:
             self._enter_list(name)
         for origin in list(self._waiting):
             for entry in self._taken_up(origin):
-                self._file.fault(f"{entry.place}/relays", "Relays itself, by way of others.")
+                field = "relays" if entry.body.get("relays") else "announcement"
+                self._file.fault(f"{entry.place}/{field}", "Refers to itself, by way of others.")
         self._file.stop_if_faulty()
         self._record()
         return {name: len(ids) // 16 for name, ids in self._new.items()}
@@ -175,8 +171,6 @@ class _Load:
         references: list[tuple[str, str]] = []
         fields = self._translated(place, entry, references)
         key = fields.pop("key", None)
-        if name == "release_events":
-            fields.pop(ANNOUNCEMENT, None)
         body = {}
         try:
             body = self._schemas[name].load(fields)
@@ -278,6 +272,8 @@ class _Load:
                 self._people |= {event.bytes: person.bytes for event in events}
         elif entry.name == "facilities":
             entries.enter_facility(conn, body, id)
+        elif entry.name == "claims":
+            statements.enter_claim(conn, body, id)
         elif entry.name == "detainees":
             held = body.pop("detention")
             entries.enter_detainee(conn, body, id)
@@ -292,7 +288,7 @@ class _Load:
             if event.bytes not in self._people:
                 locked = queries.one(conn, "lock_release_event", id=event)
                 self._people[event.bytes] = locked.detainee_id.bytes
-            entries.enter_attestation(conn, _Event(event, self._began), body, id)
+            statements.enter_attestation(conn, _Event(event, self._began), body, id)
 
     def _record(self) -> None:
         """Enters all that is new in the ledger, and verifies every event that it concerns."""
@@ -334,7 +330,7 @@ def _schema(name: str) -> Schema:
         required.append("source_id")
     elif name == "detainees":
         properties["detention"] = {**contract.schema("DetentionCreate"), "type": ["object", "null"]}
-    elif name == "attestations":
+    elif name in {"attestations", "claims"}:
         properties |= {field: whole[field] for field in ("retracted_at", "retraction_note")}
     return schemas.body_schema({**schema, "properties": properties, "required": required})
 

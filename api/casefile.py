@@ -15,9 +15,15 @@ import ijson
 from api.errors import Fault
 
 # In the order in which their entries refer to one another.
-LISTS = ("sources", "affiliations", "facilities", "detainees", "release_events", "attestations")
-CLAIMS = "claims"
-ANNOUNCEMENT = "announcement"
+LISTS = (
+    "sources",
+    "affiliations",
+    "facilities",
+    "claims",
+    "detainees",
+    "release_events",
+    "attestations",
+)
 # What became of an entry.
 UNREAD, STORED, FAULTY = range(3)
 _HEAD = {"case", "title", "note", "expected"}
@@ -58,7 +64,7 @@ class CaseFile:
         self.case = ""
         # What became of each list's entries, by their keys: that is for the reader to note.
         self.keys: dict[str, dict[str, int]] = {name: {} for name in LISTS}
-        # How many entries each list has, and how many refer to an announcement.
+        # How many entries each list has.
         self.totals: Counter[str] = Counter()
         # What is said of each place, once.
         self.faults: dict[str, str] = {}
@@ -123,7 +129,7 @@ class CaseFile:
                 top = value
                 self._read_top(top)
             elif depth == 1:
-                if top in {*LISTS, CLAIMS} and event != "start_array":
+                if top in LISTS and event != "start_array":
                     self.fault(f"/{top}", "Must be an array.")
                 elif top == "case" and event == "string":
                     self.case = value
@@ -136,14 +142,12 @@ class CaseFile:
                 if value in self.keys[top]:
                     self._keys_twice.add(f"/{top}/{self.totals[top] - 1}/key")
                 self.keys[top][value] = UNREAD
-            elif depth == 3 and field == ANNOUNCEMENT and event != "null":
-                self.totals[ANNOUNCEMENT] += top == "release_events"
         if not self.case:
             self.fault("/case", "Must be given: the name of the case.")
 
     def _read_top(self, name: str) -> None:
         place = below("", name)
-        if name not in {*LISTS, *_HEAD, CLAIMS}:
+        if name not in {*LISTS, *_HEAD}:
             self.fault(place, "There is no such list in a case.")
         if place in self._tops:
             self.fault(place, "Stands twice.")

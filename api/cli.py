@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from api import (
     answers,
     auth,
     case,
+    citations,
     config,
     db,
     embedded,
@@ -26,9 +27,13 @@ from api import (
     schemas,
     serving,
     spec,
+    terminal,
+    verify,
 )
+from api.counting import MIN_SOURCES, PROPERTIES
 from api.errors import Refusal
-from api.operations import counts, verifications
+from api.figures import Moments
+from api.operations import comparisons, counts, verifications
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,6 +72,7 @@ def migrated(
     with database(data_dir, service=service) as (settings, url), db.connect(url) as conn:
         db.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
         migrate.migrate(conn, lambda what: click.echo(f"Migrated: {what}", err=True))
+        verify.count_again(conn, lambda what: click.echo(f"Migrated: {what}", err=True))
         yield settings, url, conn
 
 
@@ -235,17 +241,77 @@ class _Moment(click.ParamType[datetime]):
             self.fail(str(error.messages[0]), param, ctx)
 
 
+def record_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--recorded-as-of", type=_Moment(), help="What the record said at a moment [now]."
+    )(command)
+
+
+def json_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--json", "as_json", is_flag=True, help="The API's own answer.")(command)
+
+
 @main.command("counts")
 @click.option("--as-of", type=_Moment(), help="Publication time, as 2026-01-09T12:30:00Z [now].")
+@record_option
+@click.option(
+    "--min-sources",
+    type=click.IntRange(MIN_SOURCES[0], MIN_SOURCES[-1]),
+    default=2,
+    show_default=True,
+    help="How many independent sources make a release confirmed.",
+)
+@click.option("--group-by", type=click.Choice(PROPERTIES), help="Count by the values of this.")
+@json_option
 @data_dir_option
-def counts_(as_of: datetime | None, data_dir: Path | None) -> None:
+def counts_(data_dir: Path | None, as_json: bool, **given: Any) -> None:
     """Print how many people are out."""
     with migrated(data_dir) as (_, _, conn):
-        answer = _answer(conn, "getCounts", counts.get_counts, as_of=as_of)
-    click.echo(f"As of {answer['as_of']}, recorded by {answer['recorded_as_of']}:")
-    for word in ("confirmed", "disputed", "reported", "refuted", "unverified"):
-        click.echo(f"  {word:11}{answer[word]:>8,}")
-    click.echo(f"Of the confirmed, detained again: {answer['rearrested']:,}")
+        answer = _answer(conn, "getCounts", counts.get_counts, **given)
+    _tell(answer, terminal.counts, as_json=as_json)
+
+
+@main.command("compare")
+@record_option
+@json_option
+@data_dir_option
+def compare(data_dir: Path | None, as_json: bool, **given: Any) -> None:
+    """Print what sources claim beside what is confirmed, each at its moment."""
+    items: list[Any] = []
+    cursor = None
+    with migrated(data_dir) as (_, _, conn):
+        while True:
+            page = _answer(
+                conn, "listComparisons", comparisons.list_comparisons, cursor=cursor, **given
+            )
+            items += page["items"]
+            if (cursor := page["next"]) is None:
+                break
+        names = _names(conn, items)
+    answer = {"items": items, "next": None}
+    _tell(answer, lambda told: terminal.comparisons(told, names), as_json=as_json)
+
+
+def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
+    """By the ids of claims and sources, who speaks, as far as the comparisons name them."""
+    if not items:
+        return {}
+    claims = [item["claim"] for item in items]
+    origins = [origin for claim in claims for origin in claim["origins"]]
+    ids = {claim["source_id"] for claim in claims}
+    ids |= {id for origin in origins for id in origin.values() if id is not None}
+    citation = items[0]["citation"]
+    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+    named = citations.recorded_names(conn, [UUID(id) for id in ids], moments)
+    return {str(id): name for id, name in named.items()}
+
+
+def _tell(answer: Any, told: Callable[[Any], Iterator[str]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+    else:
+        for line in told(answer):
+            click.echo(line)
 
 
 @main.command("explain")
@@ -257,7 +323,7 @@ def explain(release_event_id: UUID, data_dir: Path | None) -> None:
         answer = _answer(
             conn, "getVerification", verifications.get_verification, id=release_event_id
         )
-    for line in explanation(answer):
+    for line in terminal.explanation(answer):
         click.echo(line)
 
 
@@ -266,38 +332,6 @@ def _answer(
 ) -> Any:
     """The API's own answer to an operation, with the contract's defaults."""
     (operation,) = (o for o in spec.load().operations if o.id == operation_id)
-    defaults = {p.name: p.schema.get("default") for p in operation.parameters}
+    defaults = {p.name: p.schema.get("default") for p in operation.parameters if p.name != "format"}
     rendered = answers.render(conn, operation, function(conn, **(defaults | given)))
     return orjson.loads(rendered.body)
-
-
-def explanation(answer: Any) -> Iterator[str]:
-    """A verification as a person reads it."""
-
-    def names(groups: Any) -> str:
-        return " and ".join(group["name"] for group in groups)
-
-    since = f" since {answer['since']}" if answer["since"] else ""
-    yield f"{answer['status']}{since}, by {answer['rule']}"
-    yield (
-        f"Independent sources: {answer['independent_sources']}; "
-        f"denials: {answer['independent_denials']}; missing: {answer['missing']}"
-    )
-    for title, chains in (("Confirmed by", "proof"), ("Denied by", "denial_proof")):
-        for chain in answer[chains]:
-            yield f"{title} {names(chain['groups'])}: {' -> '.join(chain['attestation_ids'])}"
-    if answer["rests_on"]:
-        yield f"Would fall with {' or with '.join(g['name'] for g in answer['rests_on'])}"
-    for attestation in answer["not_counted"]:
-        yield f"Not counted ({attestation['reason']}): {attestation['attestation_id']}"
-    for kind in answer["kinds"]:
-        yield (
-            f"As to {kind['release_kind']}: {kind['status']}, "
-            f"independent sources {kind['independent_sources']}"
-        )
-    yield "History:"
-    for step in answer["history"]:
-        yield (
-            f"  {step['at']}  {step['status']}, {step['independent_sources']} for, "
-            f"{step['independent_denials']} against"
-        )

@@ -1,6 +1,6 @@
 """Time, which is the database's and never the host's."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 from api import queries
@@ -12,6 +12,12 @@ TOLERANCE = timedelta(minutes=5)
 
 def now(conn: queries.Connection) -> datetime:
     return cast(datetime, queries.one(conn, "read_clock").now)
+
+
+def rfc3339(moment: datetime) -> str:
+    """As PostgreSQL writes it here: in UTC, with no more digits of fraction than there are."""
+    text = moment.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
 def is_day_ahead(conn: queries.Connection, day: date | None) -> bool:

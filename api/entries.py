@@ -20,11 +20,11 @@ _SAME_CLAIM = timedelta(days=3)
 
 
 def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return _inserted(conn, "insert_source", id=id, **body)
+    return inserted(conn, "insert_source", id=id, **body)
 
 
 def enter_facility(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return _inserted(conn, "insert_facility", id=id, **body)
+    return inserted(conn, "insert_facility", id=id, **body)
 
 
 def enter_affiliation(
@@ -37,7 +37,7 @@ def enter_affiliation(
         raise not_found("source")
     if body["with_source_id"] not in known:
         raise invalid(Fault("/with_source_id", "There is no source with this id."))
-    return _inserted(conn, "insert_affiliation", id=id, source_id=source_id, **body)
+    return inserted(conn, "insert_affiliation", id=id, source_id=source_id, **body)
 
 
 def check_affiliation(affiliation: Body) -> None:
@@ -55,7 +55,7 @@ def check_affiliation(affiliation: Body) -> None:
 def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     check_detainee(conn, body)
     row = {**body, "external_ids": Jsonb(body["external_ids"])}
-    entered = _inserted(conn, "insert_detainee", id=id, **row)
+    entered = inserted(conn, "insert_detainee", id=id, **row)
     index_detainee(conn, entered, body["name"], body["aliases"])
     return entered
 
@@ -91,7 +91,7 @@ def enter_detention(
             "still-detained", "The last detention has no release event: record first how it ended."
         )
     row = {**body, "detainee_id": detainee_id, "began_on": _began_on(before, first, last)}
-    return _inserted(conn, "insert_detention", id=id, **row)
+    return inserted(conn, "insert_detention", id=id, **row)
 
 
 def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body: Body) -> Body:
@@ -149,10 +149,23 @@ def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = 
     """A claim that a detention ended on a day; the person must be locked."""
     detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
     event = {**body}
+    check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
         event["detention_id"] = _detention_open_on(detentions, body["occurred_on"])
     _check_occurred_on(conn, event, detentions)
-    return _inserted(conn, "insert_release_event", id=id, **event)
+    return inserted(conn, "insert_release_event", id=id, **event)
+
+
+def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
+    if fault := announcement_fault(conn, id):
+        raise invalid(fault)
+
+
+def announcement_fault(conn: queries.Connection, id: UUID | None) -> Fault | None:
+    """What is wrong with a reference to an announcement, if anything is."""
+    if id is None or [c.kind for c in queries.rows(conn, "read_claims", ids=[id])] == ["announced"]:
+        return None
+    return Fault("/announcement_id", "There is no such claim of kind announced.")
 
 
 def _detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
@@ -207,84 +220,6 @@ def _check_occurred_on(
         raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
 
 
-def enter_attestation(
-    conn: queries.Connection, event: Any, body: Body, id: UUID | None = None
-) -> UUID:
-    """A source's word on an event, whose row `lock_release_event` gave. Names every fault."""
-    faults = list(_attestation_faults(conn, event, body))
-    if faults:
-        kinds = {kind for kind, _ in faults}
-        raise Refusal(
-            kinds.pop() if len(kinds) == 1 else "validation-error",
-            "This attestation cannot be: see errors.",
-            *(fault for _, fault in faults),
-        )
-    relays = body["relays"]
-    return _inserted(
-        conn,
-        "insert_attestation",
-        id=id,
-        relayed_attestations=[relay.get("attestation_id") for relay in relays],
-        relayed_sources=[relay.get("source_id") for relay in relays],
-        **{"retracted_at": None, "retraction_note": None}
-        | {name: value for name, value in body.items() if name != "relays"},
-    )
-
-
-def _attestation_faults(
-    conn: queries.Connection, event: Any, body: Body
-) -> Sequence[tuple[str, Fault]]:
-    faults: list[tuple[str, Fault]] = []
-
-    def found(kind: str, pointer: str, detail: str) -> None:
-        faults.append((kind, Fault(pointer, detail)))
-
-    relays = [
-        (f"/relays/{i}/{name}", name, id)
-        for i, relay in enumerate(body["relays"])
-        for name, id in relay.items()
-    ]
-    sources = {
-        "/source_id": body["source_id"],
-        **{pointer: id for pointer, name, id in relays if name == "source_id"},
-    }
-    known = {row.id for row in queries.rows(conn, "read_known_sources", ids=list(sources.values()))}
-    for pointer, id in sources.items():
-        if id not in known:
-            found("validation-error", pointer, "There is no source with this id.")
-
-    relayed = {pointer: id for pointer, name, id in relays if name == "attestation_id"}
-    if relayed:
-        rows = queries.rows(conn, "read_relayed_attestations", ids=list(relayed.values()))
-        attestations = {row.id: row for row in rows}
-        for pointer, id in relayed.items():
-            origin = attestations.get(id)
-            if origin is None:
-                found("validation-error", pointer, "There is no attestation with this id.")
-            elif origin.voided_at is not None:
-                found("validation-error", pointer, "This attestation was voided.")
-            elif origin.release_event_id != event.id:
-                found("relay-elsewhere", pointer, "This attestation is of another release event.")
-            elif origin.stance != body["stance"]:
-                found("relay-elsewhere", pointer, "This attestation is of the other stance.")
-            elif origin.published_at > body["published_at"]:
-                found("relay-from-the-future", pointer, "This attestation was published later.")
-
-    if body["basis"] == "relayed" and not relays:
-        found("relayed-without-origin", "/relays", "Say what is relayed: an attestation or source.")
-    if body["basis"] != "relayed" and relays:
-        found("relayed-without-origin", "/basis", "What relays something has the basis relayed.")
-    if body["published_at"] > event.now + clock.TOLERANCE:
-        found("published-in-the-future", "/published_at", "Lies more than five minutes ahead.")
-    if (retracted_at := body.get("retracted_at")) is not None:
-        if retracted_at < body["published_at"]:
-            found("validation-error", "/retracted_at", "Lies before the attestation was published.")
-        if retracted_at > event.now + clock.TOLERANCE:
-            found("validation-error", "/retracted_at", "Lies more than five minutes ahead.")
-    if body["denial_reason"] is not None and body["stance"] != "denies":
-        found("validation-error", "/denial_reason", "Only what denies has a reason of denial.")
-    return faults
-
-
-def _inserted(conn: queries.Connection, query: str, **row: Any) -> UUID:
+def inserted(conn: queries.Connection, query: str, **row: Any) -> UUID:
+    """The id of a row that a query inserts."""
     return cast(UUID, queries.one(conn, query, **row).id)

@@ -19,6 +19,7 @@ class Change(NamedTuple):
         "detention",
         "release_event",
         "attestation",
+        "claim",
     ]
     resource_id: UUID
     action: Literal["created", "updated", "retracted", "voided"]

@@ -70,6 +70,14 @@ def rows(conn: Connection, name: str, /, **parameters: Any) -> list[Any]:
 
 
 @contextmanager
+def snapshot(conn: Connection) -> Iterator[None]:
+    """Several queries that see the store at one moment; for reading alone."""
+    with translated(), conn.transaction():
+        run(conn, "begin_snapshot")
+        yield
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Turns the driver's errors into refusals: PostgreSQL's own words never leave the house."""
     try:

@@ -7,6 +7,7 @@ flask.request.
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from keyword import iskeyword
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,20 +15,14 @@ from flask import Response, request
 from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
-from api import auth, bodies, queries, schemas
-from api.answers import Rendered, render
+from api import auth, bodies, formats, queries, schemas, streams
+from api.answers import Document, Page, Rendered, cite_as, render
 from api.errors import Fault, Refusal, invalid, not_found
 from api.spec import Operation
 
 MAX_BODY = 1024 * 1024
 """Bytes of a body at the most."""
 
-_CONTENT_TYPES = {
-    "application/json": "application/json",
-    "text/javascript": "text/javascript; charset=utf-8",
-    "application/yaml": "application/yaml; charset=utf-8",
-    "text/html": "text/html; charset=utf-8",
-}
 # The pages load nothing but the contract and the one script that shows it.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
@@ -43,33 +38,53 @@ def view(
     query_schema = schemas.parameters_schema(
         {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
     )
-    defaults = query_schema.load({})
+    defaults = None if any(p.required for p in operation.parameters) else query_schema.load({})
     body_schema = schemas.body_schema(operation.body) if operation.body else None
     scope = operation.scope or ""
     if operation.writes and not scope:
         raise schemas.ContractError(f"{operation.id} writes and needs a scope")
 
-    def load(path: Mapping[str, str]) -> dict[str, Any]:
+    takes_connection = "conn" in inspect.signature(function).parameters
+    takes_media_type = "media_type" in inspect.signature(function).parameters
+
+    def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         query = request.query_string
-        return {**_path(path), **(_query(query_schema, query) if query else defaults)}
+        given = _query(query_schema, query) if query or defaults is None else defaults
+        arguments = {**_path(path), **given}
+        word = arguments.pop("format", None)
+        media_type = formats.choose(operation.offers, word, request.headers.get("Accept"))
+        if takes_media_type:
+            arguments["media_type"] = media_type
+        # Words that Python keeps for itself.
+        return {f"{n}_" if iskeyword(n) else n: v for n, v in arguments.items()}, media_type
 
     def serve_without_database(**path: str) -> Response:
-        return _answer(operation, render(None, operation, function(**load(path))))
+        arguments, media_type = load(path)
+        return _answer(operation, render(None, operation, function(**arguments)), media_type)
 
     def read(**path: str) -> Response:
-        arguments = load(path)
+        arguments, media_type = load(path)
         with queries.translated(), pool.connection() as conn:
-            rendered = render(conn, operation, function(conn=conn, **arguments))
-        return _answer(operation, rendered)
+            result = function(conn=conn, **arguments)
+            rendered = _rendered(conn, operation, result, media_type)
+        return answer(result, rendered, media_type)
 
     def read_as_caller(**path: str) -> Response:
         header = request.headers.get("Authorization")
         key = None if header is None else auth.read_key(header)
         with queries.translated(), pool.connection() as conn:
             caller = None if key is None else auth.authenticate(conn, key)
-            arguments = load(path)
-            rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
-        return _answer(operation, rendered)
+            arguments, media_type = load(path)
+            result = function(conn=conn, caller=caller, **arguments)
+            rendered = _rendered(conn, operation, result, media_type)
+        return answer(result, rendered, media_type)
+
+    def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
+        if rendered is not None:
+            return _answer(operation, rendered, media_type)
+        limit = result.limit if "limit" in request.args else None
+        blocks = streams.stream(pool, operation, result, limit, media_type)
+        return _described(Response(blocks), operation, media_type)
 
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
@@ -82,18 +97,17 @@ def view(
         with queries.translated(), pool.connection() as conn:
             caller = auth.authenticate(conn, key)
             auth.authorize(caller, scope)
-            arguments = load(path)
+            arguments, media_type = load(path)
             if body_schema is not None:
                 arguments["body"] = _body(body_schema, raw)
             with conn.transaction():
                 rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
-        return _answer(operation, rendered)
+        return _answer(operation, rendered, media_type)
 
     if operation.writes:
         return write
     if operation.key_is_optional:
         return read_as_caller
-    takes_connection = "conn" in inspect.signature(function).parameters
     return read if takes_connection else serve_without_database
 
 
@@ -146,16 +160,40 @@ def _load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
     return loaded
 
 
-def _answer(operation: Operation, rendered: Rendered) -> Response:
-    response = Response(
-        rendered.body, operation.status, content_type=_CONTENT_TYPES[operation.media_type]
-    )
+def _rendered(
+    conn: queries.Connection, operation: Operation, result: Any, media_type: str
+) -> Rendered | None:
+    """An answer in this media type; None for a list that is to be streamed."""
+    if isinstance(result, Document):
+        return Rendered(result.write(request.url_root))
+    if media_type not in formats.TABULAR:
+        return render(conn, operation, result)
+    if isinstance(result, Page):
+        return None
+    return Rendered(streams.rows(operation, result, media_type), cite_as=cite_as(result))
+
+
+def _answer(operation: Operation, rendered: Rendered, media_type: str) -> Response:
+    response = _described(Response(rendered.body, operation.status), operation, media_type)
     if operation.status == 201:
         path = operation.tag.replace("_", "-")
         response.headers["Location"] = f"/v1/{path}/{rendered.id}"
     if rendered.following:
         query = urlencode({**request.args, **rendered.following})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    if operation.media_type == "text/html":
+    if rendered.cite_as is not None:
+        # RFC 8574
+        response.headers["Link"] = f'<{rendered.cite_as}>; rel="cite-as"'
+    if media_type == "text/html":
         response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    return response
+
+
+def _described(response: Response, operation: Operation, media_type: str) -> Response:
+    response.headers["Content-Type"] = formats.CONTENT_TYPES[media_type]
+    if len(operation.offers) > 1:
+        response.headers["Vary"] = "Accept"
+    if media_type == formats.CSV:
+        name = operation.tag.replace("_", "-")
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

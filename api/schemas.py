@@ -16,6 +16,7 @@ from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
+from api import buckets
 from api.errors import Fault
 
 _DOCUMENTATION = {"description", "examples", "example", "title"}
@@ -227,7 +228,8 @@ class _String(fields.Field[Any]):
             and _UNBOUNDED.search(schema["pattern"])
         ):
             raise ContractError("a pattern that repeats without end needs a maxLength")
-        if (self.enum or self.read) and set(schema) & {"pattern", "minLength", "maxLength"}:
+        bounds = set(schema) & {"pattern", "minLength", "maxLength"}
+        if bounds and (self.enum or (self.read and form not in _OWN_FORMATS)):
             raise ContractError("an enum or a format stands without pattern and lengths")
         if not (self.enum or self.pattern or self.read):
             raise ContractError("a string that comes in needs a pattern, an enum or a format")
@@ -245,6 +247,8 @@ class _String(fields.Field[Any]):
                 )
             return value
         if self.read is not None:
+            if self.pattern is not None:
+                self._check(value)
             return self.read(value)
         # As it is sent, which keeps the work of NFC small, and as it will be stored.
         self._check(value)
@@ -268,7 +272,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
-def _date(value: str) -> date:
+def day(value: str) -> date:
     try:
         if _DATE.fullmatch(value):
             return date.fromisoformat(value)
@@ -304,4 +308,16 @@ def uuid(value: str) -> UUID:
     return UUID(value)
 
 
-_FORMATS = {"date": _date, "date-time": moment, "uuid": uuid}
+def _day_or_moment(value: str) -> date | datetime:
+    return day(value) if len(value) == len("2026-01-08") else moment(value)
+
+
+def _time_zone(value: str) -> str:
+    if value not in buckets.zones():
+        raise ValidationError("Is not an IANA time zone, as America/Caracas.")
+    return value
+
+
+# Those that no standard knows stand with a pattern, for who reads the contract.
+_OWN_FORMATS = {"day-or-moment": _day_or_moment, "time-zone": _time_zone}
+_FORMATS = {"date": day, "date-time": moment, "uuid": uuid, **_OWN_FORMATS}

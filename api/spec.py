@@ -38,7 +38,8 @@ class Operation:
     scope: str | None
     key_is_optional: bool
     status: int
-    media_type: str
+    # Media types, the one first that is given if none is asked for.
+    offers: Sequence[str]
     answer: Schema
 
     @property
@@ -93,7 +94,7 @@ def _operation(
 ) -> Operation:
     operation = _resolved(document, raw)
     ((status, answer),) = [a for a in operation["responses"].items() if a[0].startswith("2")]
-    ((media_type, content),) = answer["content"].items()
+    offers = list(answer["content"])
     body = operation.get("requestBody")
     security = operation.get("security", [])
     scopes = [scope for requirement in security for scope in requirement.get("key", [])]
@@ -112,8 +113,8 @@ def _operation(
         scope=scopes[0] if scopes else None,
         key_is_optional={} in security,
         status=int(status),
-        media_type=media_type,
-        answer=content.get("schema", {}),
+        offers=offers,
+        answer=answer["content"][offers[0]].get("schema", {}),
     )
 
 

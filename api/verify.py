@@ -1,8 +1,8 @@
 """Gather, decide, apply: the one way in which stored verdicts and counts come to change.
 
-Everything that can change a verdict (attestation, retraction, voiding, affiliation) calls
-`record`, with the person of each event locked. The ledger is written after the rule has decided,
-since its head is held until the commit.
+Everything that can change a verdict (attestation, retraction, voiding, affiliation), or how people
+count, calls `record`, with the person of each event locked. The ledger is written after the rule
+has decided, since its head is held until the commit.
 """
 
 from collections import defaultdict
@@ -16,7 +16,16 @@ from psycopg.types.json import Jsonb
 
 from api import ledger, queries
 from api.auth import Caller
-from api.counting import Event, standings, tally_changes
+from api.counting import (
+    Event,
+    Figures,
+    Standing,
+    Step,
+    Tally,
+    add_figures,
+    standings,
+    tally_changes,
+)
 from api.verification import Affiliation, Attestation, Chain, Verdict, history, status
 
 Row = Mapping[str, Any]
@@ -42,7 +51,8 @@ def record(
     """Enters changes in the ledger, with the verdicts and the counts that follow from them.
 
     `events` are verified again, from the publication time `since` on if nothing before it can
-    have changed; `detainees` are the people whose counts may have changed. All of them are locked.
+    have changed; `detainees` are the people whose counts or groups may have changed. All of them
+    are locked.
     """
     decided = _Changes()
     for event in events:
@@ -79,6 +89,22 @@ def record_affiliation(
         events=[event for events in people.values() for event in events],
         detainees=people,
     )
+
+
+def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
+    """Groups the people who were counted before there were groups."""
+    done = 0
+    while True:
+        with conn.transaction():
+            people = [row.id for row in queries.rows(conn, "lock_ungrouped_people", limit=_BLOCK)]
+            if not people:
+                return
+            record(conn, None, [], detainees=people)
+        done += len(people)
+        say(f"{done:,} people counted again")
+
+
+_BLOCK = 1000
 
 
 def touched(
@@ -196,41 +222,96 @@ def _chain(chain: Chain) -> Mapping[str, Any]:
 
 def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Changes) -> None:
     """Adds what changes of how people count, and of the tallies, once these verdicts hold."""
-    detained_at: dict[UUID, dict[UUID, datetime]] = {detainee: {} for detainee in detainees}
+    detained_at: dict[UUID, list[Any]] = {detainee: [] for detainee in detainees}
     for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=detainees):
-        detained_at[row.detainee_id][row.id] = row.began_at
-    steps: dict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
-    events: dict[UUID, dict[UUID, UUID]] = {detainee: {} for detainee in detainees}
+        detained_at[row.detainee_id].append(row)
+    steps: dict[UUID, dict[datetime, Step]] = defaultdict(dict)
+    events: dict[UUID, dict[UUID, Any]] = {detainee: {} for detainee in detainees}
     for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees):
-        events[row.detainee_id][row.release_event_id] = row.detention_id
+        events[row.detainee_id][row.release_event_id] = row
         if row.published_from is not None:
-            counts = (row.independent_sources, row.independent_denials)
-            steps[row.release_event_id][row.published_from] = counts
+            steps[row.release_event_id][row.published_from] = _step(row._asdict())
     for closed in changes.close["verdicts"]:
         del steps[closed["release_event_id"]][closed["published_from"]]
     for new in changes.insert["verdicts"]:
-        counts = (new["independent_sources"], new["independent_denials"])
-        steps[new["release_event_id"]][new["published_from"]] = counts
-    stored: dict[UUID, list[tuple[datetime, str]]] = {detainee: [] for detainee in detainees}
+        steps[new["release_event_id"]][new["published_from"]] = _step(new)
+    stored: dict[UUID, list[Any]] = {detainee: [] for detainee in detainees}
     for row in queries.rows(conn, "read_standings", detainee_ids=detainees):
-        stored[row.detainee_id].append((row.published_from, row.standing))
+        stored[row.detainee_id].append(row)
 
+    tallies: dict[Tally, list[Figures]] = {}
     for detainee in detainees:
-        places = {detention: place for place, detention in enumerate(detained_at[detainee])}
+        own = list(events[detainee].values())
         after = standings(
-            [
-                Event(places[detention], [(at, *counts) for at, counts in steps[event].items()])
-                for event, detention in events[detainee].items()
-            ],
-            list(detained_at[detainee].values()),
+            [_event(row, detained_at[detainee], steps[row.release_event_id]) for row in own],
+            _groups_of_person(own[0]) if own else {},
         )
         before = stored[detainee]
-        _compare(changes, "standings", {"detainee_id": detainee}, _as_rows(before), _as_rows(after))
-        changes.insert["tallies"] += [
-            {"moment": moment, "standing": standing, "people": people}
-            for (moment, standing), people in tally_changes(before, after).items()
+        _compare(
+            changes,
+            "standings",
+            {"detainee_id": detainee},
+            [_standing_row(row.published_from, row.standing, row.groups) for row in before],
+            [_standing_row(at, s.letters, s.groups_as_json()) for at, s in after],
+        )
+        # What was counted before there were groups is in no tally.
+        tallied = [
+            (row.published_from, Standing.from_json(row.standing, row.groups))
+            for row in before
+            if row.groups is not None
         ]
+        for tally, figures in tally_changes(tallied, after).items():
+            add_figures(tallies, tally, figures)
+    changes.insert["tallies"] = [
+        {"property": name, "value": value, "grain": grain, "bucket": bucket, "people": figures}
+        for (name, value, grain, bucket), figures in sorted(tallies.items(), key=_in_order)
+        if any(map(any, figures))
+    ]
 
 
-def _as_rows(standings: Sequence[tuple[datetime, str]]) -> Sequence[Row]:
-    return [{"published_from": moment, "standing": standing} for moment, standing in standings]
+def _step(row: Row) -> Step:
+    return Step(
+        row["published_from"],
+        row["independent_sources"],
+        row["independent_denials"],
+        row["kinds"],
+    )
+
+
+def _event(row: Any, detentions: Sequence[Any], steps: Mapping[datetime, Step]) -> Event:
+    """An event as it counts; `detentions` are the person's, in order."""
+    place = [detention.id for detention in detentions].index(row.detention_id)
+    occurred_on = row.occurred_on.isoformat()
+    return Event(
+        [steps[at] for at in sorted(steps)],
+        min((later.began_at for later in detentions[place + 1 :]), default=None),
+        {
+            "facility_id": _text(detentions[place].facility_id),
+            "announcement_id": _text(row.announcement_id),
+            "occurred_on": occurred_on,
+        },
+        (occurred_on, str(row.release_event_id)),
+    )
+
+
+def _groups_of_person(row: Any) -> Mapping[str, str | None]:
+    """Of several nationalities, the one that is listed first."""
+    return {
+        "nationality": row.nationalities[0] if row.nationalities else None,
+        "age_group": None if row.age_group == "unknown" else row.age_group,
+        "sex": row.sex,
+    }
+
+
+def _text(id: UUID | None) -> str | None:
+    return None if id is None else str(id)
+
+
+def _standing_row(at: datetime, letters: str, groups: Any) -> Row:
+    return {"published_from": at, "standing": letters, "groups": groups}
+
+
+def _in_order(item: tuple[Tally, Any]) -> tuple[str, str, str, str]:
+    """The order in which rows are locked."""
+    (name, value, grain, bucket), _ = item
+    return name, value, grain, "" if bucket is None else bucket.isoformat()

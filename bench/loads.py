@@ -107,6 +107,37 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
     return done / elapsed
 
 
+def stream(port: int, path: str) -> tuple[int, float, int]:
+    """The rows of a streamed answer, the seconds it took, and by how many kB the memory of any
+    worker grew meanwhile at the most."""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        pids = {int(_ask(s).rpartition(b"\r\n")[2]) for s in _spread(port)}
+        before = {pid: _resident(pid) for pid in pids}
+        began, lines, grown = time.perf_counter(), 0, 0
+        sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        answer = sock.makefile("rb")
+        while answer.readline().strip():
+            pass
+        while chunk := answer.read(1 << 20):
+            lines += chunk.count(b"\r\n")
+            grown = max(grown, *(_resident(pid) - before[pid] for pid in pids))
+        return lines - 1, time.perf_counter() - began, grown
+
+
+def _resident(pid: int) -> int:
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def _ask(sock: socket.socket) -> bytes:
+    """The empty route's answer on a connection."""
+    sock.sendall(request("GET", EMPTY))
+    answer = b""
+    while not _is_whole(answer := answer + sock.recv(1 << 16)):
+        pass
+    return answer
+
+
 def _is_whole(answer: bytes) -> bool:
     """Whether an answer has come in to its end. Anything but a success ends the run."""
     head = answer.find(b"\r\n\r\n")
@@ -130,11 +161,7 @@ def _spread(port: int) -> list[socket.socket]:
     while sum(map(len, kept.values())) < CONNECTIONS:
         sock = socket.create_connection(("127.0.0.1", port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.sendall(request("GET", EMPTY))
-        answer = b""
-        while not _is_whole(answer := answer + sock.recv(1 << 16)):
-            pass
-        of_worker = kept.setdefault(answer.rpartition(b"\r\n")[2], [])
+        of_worker = kept.setdefault(_ask(sock).rpartition(b"\r\n")[2], [])
         if len(of_worker) < CONNECTIONS // WORKERS:
             of_worker.append(sock)
         else:

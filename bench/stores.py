@@ -3,8 +3,9 @@
 import json
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 MIDDLE = "2025-07-02T12:34:30Z"
 SPEAKING = 40
 """Sources that speak in the case."""
+PART = 20_000
+"""Release events that are loaded at a time."""
 NEWCOMERS = 10
 """Sources that are silent in the case: those whose words the bench itself adds."""
 
@@ -22,31 +25,36 @@ NEWCOMERS = 10
 def fill(url: str, events: int, say: Callable[[str], Any]) -> None:
     """Migrates an empty database, loads so many release events, and tidies up.
 
-    The first thousand make a case of their own: after it PostgreSQL has statistics, without which
-    it plans badly for all that a load looks up.
+    The first thousand are loaded alone: after it PostgreSQL has statistics, without which it plans
+    badly for all that a load looks up.
     """
+    parts = [0, *range(1000, events, PART), events]
     with tempfile.TemporaryDirectory() as folder, db.connect(url) as conn:
         migrate.migrate(conn, lambda _: None)
-        for part in filter(None, (min(events, 1000), events - min(events, 1000))):
+        for first, after in pairwise(parts):
             file = Path(folder) / "case.json"
-            file.write_text(json.dumps(invented_case(part)))
-            case.load(conn, file, say)
-            conn.execute("VACUUM (ANALYZE)")
+            file.write_text(json.dumps(invented_case(events, range(first, after))))
+            case.load(conn, file, lambda _: None)
+            say(f"{after:,} of {events:,} release events")
+            if first == 0:
+                conn.execute("VACUUM (ANALYZE)")
+        conn.execute("VACUUM (ANALYZE)")
         conn.execute("CHECKPOINT")
 
 
-def invented_case(events: int) -> dict[str, Any]:
-    """A case of so many people, one release event each, with three attestations on average.
+def invented_case(events: int, numbers: Iterable[int]) -> dict[str, Any]:
+    """Those people of a case of so many, one release event each, with ten attestations on three.
 
     Most words are first hand, a third relay another word or a silent source, some give no origin;
-    about one word in twelve denies, and one in fifty is retracted a day later. The same case
-    always comes out.
+    about one word in twelve denies, and one in fifty is retracted a day later. Half of the events
+    are announced, by one announcement a month, and a hundred claims count releases, each since a
+    day or two before. The same case always comes out.
     """
-    draw = random.Random(events)
     sources = [f"source-{i}" for i in range(SPEAKING)]
     newcomers = [f"newcomer-{i}" for i in range(NEWCOMERS)]
     people, releases, attestations = [], [], []
-    for i in range(events):
+    for i in numbers:
+        draw = random.Random(i)
         day = FIRST_DAY + timedelta(days=draw.randrange(360))
         people.append(
             {
@@ -60,7 +68,12 @@ def invented_case(events: int) -> dict[str, Any]:
             }
         )
         releases.append(
-            {"key": f"event-{i}", "detainee": f"person-{i}", "occurred_on": f"{day:%Y-%m-%d}"}
+            {
+                "key": f"event-{i}",
+                "detainee": f"person-{i}",
+                "occurred_on": f"{day:%Y-%m-%d}",
+                "announcement": f"announcement-{day.month}" if draw.random() < 0.5 else None,
+            }
         )
         attestations += list(_words(draw, i, day, sources))
     return {
@@ -77,10 +90,35 @@ def invented_case(events: int) -> dict[str, Any]:
         "facilities": [
             {"key": f"prison-{i}", "name": f"Prison {i}", "country": "AR"} for i in range(20)
         ],
+        "claims": list(_claims(sources)),
         "detainees": people,
         "release_events": releases,
         "attestations": attestations,
     }
+
+
+def _claims(sources: list[str]) -> Iterator[dict[str, Any]]:
+    draw = random.Random("claims")
+    for month in range(1, 13):
+        began = f"2025-{month:02}-01T00:00:00Z"
+        yield {
+            "key": f"announcement-{month}",
+            "source": "source-0",
+            "kind": "announced",
+            "as_of": began,
+            "published_at": began,
+        }
+    for i in range(100):
+        moment = FIRST_DAY + timedelta(minutes=draw.randrange(300 * 24 * 60))
+        yield {
+            "key": f"claim-{i}",
+            "source": draw.choice(sources),
+            "kind": "released",
+            "value": draw.randrange(3000),
+            "window_start": f"{moment - timedelta(days=draw.randint(1, 2)):%Y-%m-%d}",
+            "as_of": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+            "published_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        }
 
 
 def _words(
@@ -90,7 +128,8 @@ def _words(
     spoken: list[str] = []
     speakers = draw.sample(sources, 6)
     silent = speakers.pop()
-    for j, source in enumerate(speakers[: draw.randint(1, 5)]):
+    many = draw.choices(range(1, 6), [10, 20, 20, 27, 23])[0]
+    for j, source in enumerate(speakers[:many]):
         moment += timedelta(seconds=draw.randrange(1, 8 * 3600))
         denies = draw.random() < 1 / 12
         basis = draw.choices(["first_hand", "relayed", "unattributed"], [60, 33, 7])[0]

@@ -37,6 +37,7 @@ STATUS = {
     "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "not-acceptable": 406,
     "conflict": 409,
     "release-event-exists": 409,
     "still-detained": 409,
@@ -127,6 +128,17 @@ def attestation(**more: Any) -> dict[str, Any]:
         "stance": "confirms",
         "basis": "first_hand",
         "evidence": "report",
+        "published_at": "2026-01-09T12:00:00Z",
+        **more,
+    }
+
+
+def claim(**more: Any) -> dict[str, Any]:
+    return {
+        "source_id": "$source",
+        "kind": "released",
+        "value": 24,
+        "as_of": "2026-01-09T12:00:00Z",
         "published_at": "2026-01-09T12:00:00Z",
         **more,
     }
@@ -714,6 +726,250 @@ for name, method, path, body in (
 ):
     refused(name, method, path, "conflict", body=body)
 
+# Claims.
+for value in (1.5, "24", True, [], {}, -1, -0.5, 1_000_000_001, 2**31, 2**63, 10**300):
+    wrong_body(f"{str(value)[:20]!r} for a figure", "/v1/claims", claim(value=value), "/value")
+for name in ("NaN", "1e400", "01", "0x18"):
+    malformed(f"the figure {name}", json.dumps(claim()).replace("24", name).encode(), "/v1/claims")
+for name, values in {
+    "kind": (None, 1, "Released", "arrested", ""),
+    "qualifier": (None, 1, "circa", ""),
+    "source_id": (None, 1, "x", ""),
+    "as_of": (None, 1767960000, "2026-01-09", "2026-02-30T12:00:00Z", "now"),
+    "published_at": (None, 1, "2026-01-09T12:00:00", "yesterday"),
+    "window_start": (1, "2026-02-30", "2026-01", "2026-01-08T00:00:00Z", ""),
+    "facility_id": (1, "x", ""),
+    "age_group": (1, "child", ""),
+    "nationality": (1, "ve", "XX", ""),
+    "announcement_id": (1, "x", ""),
+    "url": (1, "ftp://example.org", "javascript:alert(1)"),
+    "note": (1, "", " ", "a\u0000b", "a\u202eb", "n" * 4001),
+    "relays": (None, {}, "x", [1], [None]),
+}.items():
+    for value in values:
+        pointer = f"/{name}/0" if value in ([1], [None]) else f"/{name}"
+        wrong_body(
+            f"{str(value)[:20]!r} for {name} of a claim",
+            "/v1/claims",
+            claim(**{name: value}),
+            pointer,
+        )
+wrong_body("nothing of a claim", "/v1/claims", {}, "/source_id", "/kind", "/as_of", "/published_at")
+wrong_body(
+    "what is derived: a claim",
+    "/v1/claims",
+    claim(
+        id=UNKNOWN,
+        origins=[],
+        retracted_at="2026-01-10T00:00:00Z",
+        retraction_note=None,
+        created_at="2026-01-10T00:00:00Z",
+        verification=None,
+    ),
+    "/id",
+    "/origins",
+    "/retracted_at",
+    "/retraction_note",
+    "/created_at",
+    "/verification",
+)
+wrong_body(
+    "a claim that relays itself",
+    "/v1/claims",
+    claim(id=UNKNOWN, relays=[{"claim_id": UNKNOWN}]),
+    "/id",
+)
+wrong_body(
+    "every fault of a claim at once",
+    "/v1/claims",
+    {
+        "source_id": "x",
+        "kind": "perhaps",
+        "value": -1,
+        "qualifier": None,
+        "as_of": "2026-01-09",
+        "window_start": "2026-02-30",
+        "facility_id": "x",
+        "age_group": "child",
+        "nationality": "ve",
+        "announcement_id": "x",
+        "relays": [{}, {"claim_id": "x"}, {"claim_id": UNKNOWN, "source_id": UNKNOWN}],
+        "url": "//example.org",
+        "note": "",
+        "extra": 1,
+    },
+    "/source_id",
+    "/kind",
+    "/value",
+    "/qualifier",
+    "/as_of",
+    "/published_at",
+    "/window_start",
+    "/facility_id",
+    "/age_group",
+    "/nationality",
+    "/announcement_id",
+    "/relays/0",
+    "/relays/1/claim_id",
+    "/relays/2",
+    "/url",
+    "/note",
+    "/extra",
+)
+wrong_body(
+    "several faults of meaning of a claim at once",
+    "/v1/claims",
+    claim(
+        kind="announced",
+        source_id=UNKNOWN,
+        relays=[
+            {"claim_id": UNKNOWN},
+            {"claim_id": "$claim"},
+            {"claim_id": "$later_announcement"},
+            {"source_id": UNKNOWN},
+        ],
+        facility_id=UNKNOWN,
+        announcement_id="$announcement",
+        as_of="2125-01-01T00:00:00Z",
+        window_start="2125-02-01",
+    ),
+    "/source_id",
+    "/relays/0/claim_id",
+    "/relays/1/claim_id",
+    "/relays/2/claim_id",
+    "/relays/3/source_id",
+    "/facility_id",
+    "/announcement_id",
+    "/as_of",
+    "/window_start",
+)
+wrong_body(
+    "a figure that is published, and true, in a hundred years",
+    "/v1/claims",
+    claim(as_of="2125-01-01T00:00:00Z", published_at="2125-01-01T00:00:00Z"),
+    "/as_of",
+    "/published_at",
+)
+for name, body, pointer in (
+    ("an unknown source", claim(source_id=UNKNOWN), "/source_id"),
+    ("an unknown facility", claim(facility_id=UNKNOWN), "/facility_id"),
+    ("an unknown announcement", claim(announcement_id=UNKNOWN), "/announcement_id"),
+    ("the delivery of no announcement", claim(announcement_id="$claim"), "/announcement_id"),
+    (
+        "an announcement of an announcement",
+        claim(kind="announced", announcement_id="$announcement"),
+        "/announcement_id",
+    ),
+    ("an unknown claim", claim(relays=[{"claim_id": UNKNOWN}]), "/relays/0/claim_id"),
+    (
+        "an unknown source relayed",
+        claim(relays=[{"claim_id": "$claim"}, {"source_id": UNKNOWN}]),
+        "/relays/1/source_id",
+    ),
+    ("an attestation", claim(relays=[{"claim_id": "$attestation"}]), "/relays/0/claim_id"),
+    ("a relay of nothing", claim(relays=[{}]), "/relays/0"),
+    (
+        "a relay of two",
+        claim(relays=[{"claim_id": "$claim", "source_id": "$source"}]),
+        "/relays/0",
+    ),
+    (
+        "a relay of an attestation",
+        claim(relays=[{"attestation_id": "$attestation"}]),
+        "/relays/0/attestation_id",
+    ),
+    (
+        "a source relayed twice, in two spellings",
+        claim(relays=[{"source_id": UNKNOWN}, {"source_id": UNKNOWN.upper()}]),
+        "/relays",
+    ),
+    (
+        "21 relays",
+        claim(relays=[{"source_id": UNKNOWN[:-2] + f"{i:02}"} for i in range(21)]),
+        "/relays",
+    ),
+    ("true in a hundred years", claim(as_of="2125-01-01T00:00:00Z"), "/as_of"),
+    ("true at the end of time", claim(as_of="9999-12-31T23:59:59.999999Z"), "/as_of"),
+    ("since after it", claim(window_start="2026-01-11"), "/window_start"),
+    ("since the end of time", claim(window_start="9999-12-31"), "/window_start"),
+):
+    wrong_body(f"a claim: {name}", "/v1/claims", body, pointer)
+for name, slug, body, pointer in (
+    (
+        "of another kind",
+        "relay-elsewhere",
+        claim(relays=[{"claim_id": "$announcement"}]),
+        "/relays/0/claim_id",
+    ),
+    (
+        "of a figure of the same people",
+        "relay-elsewhere",
+        claim(kind="detained", relays=[{"source_id": "$source"}, {"claim_id": "$claim"}]),
+        "/relays/1/claim_id",
+    ),
+    (
+        "before what it relays",
+        "relay-from-the-future",
+        claim(published_at="2026-01-09T09:59:59.999999Z", relays=[{"claim_id": "$claim"}]),
+        "/relays/0/claim_id",
+    ),
+    (
+        "in a hundred years",
+        "published-in-the-future",
+        claim(published_at="2125-01-01T00:00:00Z"),
+        "/published_at",
+    ),
+    (
+        "at the end of time",
+        "published-in-the-future",
+        claim(published_at="9999-12-31T23:59:59.999999Z"),
+        "/published_at",
+    ),
+):
+    refused(f"a claim {name}", "POST", "/v1/claims", slug, pointer, body=body)
+for name, body, pointer in (
+    ("before it was published", {"retracted_at": "2026-01-09T09:59:59.999999Z"}, "/retracted_at"),
+    ("in the year 1", {"retracted_at": "0001-01-01T00:00:00Z"}, "/retracted_at"),
+    ("in a hundred years", {"retracted_at": "2125-01-01T00:00:00Z"}, "/retracted_at"),
+    ("at the end of time", {"retracted_at": "9999-12-31T23:59:59Z"}, "/retracted_at"),
+    ("at no moment", {"retracted_at": None}, "/retracted_at"),
+    ("without a moment", {}, "/retracted_at"),
+    ("with another figure", {"retracted_at": "2026-01-10T00:00:00Z", "value": 1}, "/value"),
+):
+    wrong_body(f"a claim retracted {name}", "/v1/claims/$claim/retraction", body, pointer)
+refused(
+    "a claim retracted twice",
+    "POST",
+    "/v1/claims/$retracted_claim/retraction",
+    "conflict",
+    body={"retracted_at": "2026-01-10T00:00:00Z"},
+)
+for name, id in {
+    "of nothing": UNKNOWN,
+    "of another kind": "$claim",
+    "of a source": "$source",
+}.items():
+    wrong_body(
+        f"an announcement {name}",
+        "/v1/release-events",
+        release_event(announcement_id=id),
+        "/announcement_id",
+    )
+    wrong_body(
+        f"an announcement {name}",
+        "/v1/release-events/$event",
+        {"announcement_id": id},
+        "/announcement_id",
+        method="PATCH",
+    )
+for value in (1, "x", "", []):
+    wrong_body(
+        f"{value!r} for an announcement",
+        "/v1/release-events",
+        release_event(announcement_id=value),
+        "/announcement_id",
+    )
+
 # JSON.
 malformed("nothing", b"")
 malformed("a space", b" ")
@@ -847,6 +1103,59 @@ refused(
     headers={"Content-Type": ""},
 )
 
+# What is not offered.
+for value in (
+    "image/png",
+    "text/html",
+    "application/atom+xml",
+    "application/problem+json",
+    "application/json;q=0",
+    "*/*;q=0",
+    "x",
+    "*",
+    ";;",
+    "\xff",
+    "a/b," * 10_000,
+):
+    for path in ("/v1/sources", "/v1/claims", "/v1/counts", "/v1/sources/$source", "/healthz"):
+        refused(
+            f"{value[:20]!r}", "GET", path, "not-acceptable", headers={"Accept": value}, scope=None
+        )
+for value in ("application/json", "text/csv", "text/html"):
+    refused(
+        f"{value!r} of a feed",
+        "GET",
+        "/v1/feed",
+        "not-acceptable",
+        headers={"Accept": value},
+        scope=None,
+    )
+for path in ("/v1/sources/$source", "/v1/claims/$claim/delivery", "/v1/release-events/$event"):
+    refused(
+        "a table of one record",
+        "GET",
+        path,
+        "not-acceptable",
+        headers={"Accept": "text/csv"},
+        scope=None,
+    )
+refused(
+    "a write that wants a picture",
+    "POST",
+    "/v1/sources",
+    "not-acceptable",
+    body=source(),
+    headers={"Accept": "image/png"},
+)
+refused(
+    "a retraction that wants a table",
+    "POST",
+    "/v1/claims/$claim/retraction",
+    "not-acceptable",
+    body={"retracted_at": "2026-01-10T00:00:00Z"},
+    headers={"Accept": "text/csv"},
+)
+
 # Size.
 refused("10 MB of body", "POST", "/v1/sources", "body-too-large", raw=b" " * 10_000_000)
 refused(
@@ -870,6 +1179,8 @@ LISTS = (
     "/v1/detainees/$detainee/detentions",
     "/v1/release-events",
     "/v1/attestations",
+    "/v1/claims",
+    "/v1/comparisons",
     "/v1/changes",
 )
 for path in LISTS:
@@ -927,14 +1238,8 @@ for value in (
 ):
     wrong_query(f"after={value}", "/v1/changes", f"after={value}", "/after")
 wrong_query("changes have no cursor", "/v1/changes", "cursor=abc", "/cursor")
-for path in (
-    "/v1/sources",
-    "/v1/facilities",
-    "/v1/detainees",
-    "/v1/detainees/$detainee/detentions",
-    "/v1/release-events",
-    "/v1/attestations",
-):
+LISTS_WITH_CURSOR = tuple(path for path in LISTS if path != "/v1/changes")
+for path in LISTS_WITH_CURSOR:
     for value in (
         "",
         "%20",
@@ -952,6 +1257,7 @@ for path in (
         "AAAAAAAAAAAA_w",
     ):
         wrong_query(f"cursor={value[:20]}", path, f"cursor={value}", "/cursor")
+    wrong_query("a cursor of no table", path, "format=csv&cursor=abc", "/cursor")
 for query, pointer in {
     "min_sources=0": "/min_sources",
     "min_sources=6": "/min_sources",
@@ -971,10 +1277,181 @@ for query, pointer in {
     "as_of=2026-01-09T12:00:00+00:00": "/as_of",
     "as_of=": "/as_of",
     "group_by=colour": "/group_by",
+    "group_by=": "/group_by",
+    "group_by=SEX": "/group_by",
+    "group_by=sex,age_group": "/group_by",
+    "group_by=sex&group_by=age_group": "/group_by",
+    "announcement_id=x": "/announcement_id",
+    "announcement_id=": "/announcement_id",
+    f"announcement_id={UNKNOWN}%00": "/announcement_id",
 }.items():
     wrong_query(query, "/v1/counts", query, pointer)
     if query.startswith(("min_sources", "as_of", "recorded_as_of")):
         wrong_query(query, "/v1/release-events/$event/verification", query, pointer)
+        wrong_query(query, "/v1/claims/$announcement/delivery", query, pointer)
+    if query.startswith(("min_sources", "recorded_as_of")):
+        wrong_query(query, "/v1/claims/$claim/comparison", query, pointer)
+        wrong_query(query, "/v1/comparisons", query, pointer)
+    if not query.startswith(("as_of", "group_by")):
+        wrong_query(query, "/v1/counts/timeline", f"from=2026-01-08&{query}", pointer)
+for path in ("/v1/claims/$claim/comparison", "/v1/comparisons"):
+    wrong_query("its moment is the claim's", path, "as_of=2026-01-09T12:00:00Z", "/as_of")
+wrong_query("grouped", "/v1/counts/timeline", "from=2026-01-08&group_by=sex", "/group_by")
+for query, pointer in {
+    "kind=": "/kind",
+    "kind=RELEASED": "/kind",
+    "kind=arrested": "/kind",
+    "kind=released&kind=detained": "/kind",
+    "source_id=x": "/source_id",
+    "announcement_id=x": "/announcement_id",
+    "value=24": "/value",
+}.items():
+    wrong_query(query, "/v1/claims", query, pointer)
+    wrong_query(query, "/v1/comparisons", query, pointer)
+for query, pointer in {
+    "facility_id=x": "/facility_id",
+    "nationality=ve": "/nationality",
+    "age_group=child": "/age_group",
+}.items():
+    wrong_query(query, "/v1/comparisons", query, pointer)
+    wrong_query(query, "/v1/claims", query, pointer)
+
+# Time zones: no file is read but a zone's, whatever it is called.
+for value in (
+    "",
+    "Mars/Olympus",
+    "america/caracas",
+    "America",
+    "America/",
+    "/America/Caracas",
+    "America//Caracas",
+    "localtime",
+    "Factory",
+    "posixrules",
+    "zone.tab",
+    "tzdata.zi",
+    "__init__",
+    "../etc/passwd",
+    "..%2F..%2Fetc%2Fpasswd",
+    "/etc/passwd",
+    "/dev/zero",
+    "%2Fetc%2Flocaltime",
+    "UTC%00",
+    "UTC%0A",
+    "%20UTC",
+    "+04:00",
+    "-04:00",
+    "A" * 64,
+    "A" * 65,
+    "A" * 5000,
+):
+    for path in (
+        "/v1/counts",
+        "/v1/release-events/$event/verification",
+        "/v1/claims/$claim/comparison",
+        "/v1/claims/$announcement/delivery",
+        "/v1/comparisons",
+    ):
+        wrong_query(f"time_zone={value[:30]}", path, f"time_zone={value}", "/time_zone")
+    wrong_query(
+        f"time_zone={value[:30]}",
+        "/v1/counts/timeline",
+        f"from=2026-01-08&time_zone={value}",
+        "/time_zone",
+    )
+wrong_query(
+    "no zone, and no moment",
+    "/v1/counts",
+    "time_zone=Mars/Olympus&as_of=2025-02-30T00:00:00Z",
+    "/as_of",
+    "/time_zone",
+)
+
+# Timelines.
+for query, pointers in {
+    "": ("/from",),
+    "from=": ("/from",),
+    "until=2026-01-09": ("/from",),
+    "from=2026": ("/from",),
+    "from=2026-01": ("/from",),
+    "from=2026-1-8": ("/from",),
+    "from=2026-02-30": ("/from",),
+    "from=2026-13-01": ("/from",),
+    "from=0000-01-01": ("/from",),
+    "from=0001-01-01": ("/from",),
+    "from=0001-01-01T00:00:00Z": ("/from",),
+    "from=0001-12-31&bucket=month": ("/from",),
+    "from=1000-01-01&bucket=month": ("/bucket",),
+    "from=9999-12-31": ("/from",),
+    "from=9999-12-31T23:59:59Z": ("/from",),
+    "from=9999-12-31T23:59:59-14:00": ("/from",),
+    "from=2125-01-01": ("/from",),
+    "from=2125-01-01T00:00:00Z": ("/from",),
+    "from=2026-01-08T00:00:00": ("/from",),
+    "from=2026-01-08T25:00:00Z": ("/from",),
+    "from=2026-01-08T00:00:60Z": ("/from",),
+    "from=2026-01-08T00:00:00+00:00": ("/from",),
+    "from=2026-01-08%00": ("/from",),
+    "from=today": ("/from",),
+    "from=" + "2" * 5000: ("/from",),
+    "from=2026-01-08&from=2026-01-09": ("/from",),
+    "from=2026-01-08&until=": ("/until",),
+    "from=2026-01-08&until=2026-02-30": ("/until",),
+    "from=2026-01-08&until=9999-12-31": ("/until",),
+    "from=2026-01-08&until=9999-12-31T23:59:59.999999Z": ("/until",),
+    "from=2026-01-08&until=2125-01-01": ("/until",),
+    "from=2026-01-08&until=2026-01-07": ("/from",),
+    "from=2026-01-08&until=0001-01-01": ("/from",),
+    "from=2026-01-08T00:00:00Z&until=2026-01-08T00:00:00Z": ("/from",),
+    "from=2026-01-08T00:00:00Z&until=2026-01-08T01:00:00%2B01:00": ("/from",),
+    "from=2026-01-08&until=2026-01-07T23:59:59.999999Z": ("/from",),
+    "from=2125-01-01&until=2125-01-02": ("/from", "/until"),
+    "from=2026-02-30&until=2026-02-31": ("/from", "/until"),
+    "from=2026-01-08&bucket=": ("/bucket",),
+    "from=2026-01-08&bucket=year": ("/bucket",),
+    "from=2026-01-08&bucket=DAY": ("/bucket",),
+    "from=2026-01-08&bucket=minute": ("/bucket",),
+    "from=2025-11-01&until=2025-12-31&bucket=hour": ("/bucket",),
+    "from=0002-01-01&bucket=hour": ("/bucket",),
+    "from=2020-01-01&until=2025-12-31&bucket=day": ("/bucket",),
+    "from=1900-01-01&until=2025-12-31&bucket=week": ("/bucket",),
+    "from=2026-01-08&limit=5": ("/limit",),
+    "from=2026-01-08&as_of=2026-01-09T12:00:00Z": ("/as_of",),
+    "From=2026-01-08": ("/From", "/from"),
+    "from_=2026-01-08": ("/from_", "/from"),
+    "bucket=year&time_zone=%20&min_sources=0": ("/from", "/bucket", "/time_zone", "/min_sources"),
+}.items():
+    wrong_query(f"a timeline: {query[:60]}", "/v1/counts/timeline", query, *pointers)
+
+# Forms.
+for path in (*LISTS, "/v1/counts", "/v1/claims/$claim/comparison"):
+    for value in ("", "xml", "CSV", "jsonld", "atom", "text/csv", "csv%00", "csv,json"):
+        wrong_query(f"format={value}", path, f"format={value}", "/format")
+    wrong_query("a format twice", path, "format=csv&format=json", "/format")
+for path, words in {
+    "/v1/feed": ("json", "csv", "rss", ""),
+    "/v1/release-events/$event": ("csv", "ndjson", "atom", ""),
+    "/v1/sources/$source": ("json", "csv"),
+    "/v1/claims/$claim": ("json", "csv"),
+    "/v1/claims/$announcement/delivery": ("json", "csv"),
+    "/v1/release-events/$event/verification": ("json", "csv"),
+    "/healthz": ("json",),
+}.items():
+    for value in words:
+        wrong_query(f"format={value}", path, f"format={value}", "/format")
+refused(
+    "a format of a write",
+    "POST",
+    "/v1/sources",
+    "validation-error",
+    "/format",
+    body=source(),
+    query="format=json",
+)
+for value in ("0", "201", "-1", "1.0", "five", ""):
+    wrong_query(f"limit={value}", "/v1/feed", f"limit={value}", "/limit")
+for name in ("cursor", "after", "status", "since"):
+    wrong_query(f"a feed by {name}", "/v1/feed", f"{name}=1", f"/{name}")
 wrong_query(
     "two moments ahead",
     "/v1/counts",
@@ -1010,6 +1487,7 @@ RECORDS = (
     "/v1/detentions",
     "/v1/release-events",
     "/v1/attestations",
+    "/v1/claims",
 )
 for path in RECORDS:
     for value in (
@@ -1057,8 +1535,11 @@ for method, path, body in (
     ("POST", "/v1/detainees/$no/detentions", detention()),
     ("POST", "/v1/attestations/$no/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}),
     ("POST", "/v1/attestations/$no/void", {"reason": "Entered twice."}),
+    ("GET", "/v1/claims/$no/comparison", None),
+    ("GET", "/v1/claims/$no/delivery", None),
+    ("POST", "/v1/claims/$no/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}),
 ):
-    for value in (UNKNOWN, "x"):
+    for value in (UNKNOWN, "x", "$facility"):
         refused(
             f"{method} of no record", method, path.replace("$no", value), "not-found", body=body
         )
@@ -1070,7 +1551,12 @@ for path in (
     "/v1/sources/",
     "/v1/Sources",
     "/v1//sources",
-    "/v1/claims",
+    "/v1/claim",
+    "/v1/timeline",
+    "/v1/counts/",
+    "/v1/counts/feed",
+    "/v1/comparisons/$claim",
+    "/v1/feed.atom",
     "/v1/sources/$source/x",
     "/favicon.ico",
     "/static/x",
@@ -1089,6 +1575,22 @@ for path in (
 ):
     refused(f"no such path: {path}", "GET", path, "not-found", scope=None)
 refused("a write to no such path", "POST", "/v1/nothing", "not-found", body={})
+for name, path, query in (
+    ("the delivery of no announcement", "/v1/claims/$claim/delivery", ""),
+    (
+        "a comparison before the claim was recorded",
+        "/v1/claims/$claim/comparison",
+        "recorded_as_of=2026-01-01T00:00:00Z",
+    ),
+    (
+        "a delivery before the announcement was recorded",
+        "/v1/claims/$announcement/delivery",
+        "recorded_as_of=0001-01-01T00:00:00Z",
+    ),
+    ("a table of no claim", f"/v1/claims/{UNKNOWN}/comparison", "format=csv"),
+    ("a review of no event", f"/v1/release-events/{UNKNOWN}", "format=jsonld"),
+):
+    refused(name, "GET", path, "not-found", query=query, scope=None)
 
 # Methods.
 for method in ("PUT", "DELETE", "TRACE", "QUERY", "PATCH", "CONNECT", "BREW"):
@@ -1097,7 +1599,17 @@ for method in ("PUT", "DELETE", "TRACE", "QUERY", "POST"):
     refused(
         f"{method} of a record", method, "/v1/release-events/$event", "method-not-allowed", body={}
     )
-for path in ("/v1/attestations/$attestation", "/v1/counts", "/v1/changes", "/healthz"):
+for path in (
+    "/v1/attestations/$attestation",
+    "/v1/claims/$claim",
+    "/v1/claims/$claim/comparison",
+    "/v1/comparisons",
+    "/v1/counts",
+    "/v1/counts/timeline",
+    "/v1/feed",
+    "/v1/changes",
+    "/healthz",
+):
     refused(f"a change of {path}", "PATCH", path, "method-not-allowed", body={})
 
 # Keys.
@@ -1119,6 +1631,13 @@ WRITES = (
     (
         "POST",
         "/v1/attestations/$attestation/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+        "contribute",
+    ),
+    ("POST", "/v1/claims", claim(), "contribute"),
+    (
+        "POST",
+        "/v1/claims/$claim/retraction",
         {"retracted_at": "2026-01-10T00:00:00Z"},
         "contribute",
     ),
@@ -1315,6 +1834,18 @@ def _records(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         200,
     )
     api.post(path.format(records["voided"], "void"), {"reason": "Entered twice."}, 200)
+    for name, more in {
+        "claim": {"published_at": "2026-01-09T10:00:00Z"},
+        "retracted_claim": {"value": None},
+        "announcement": {"kind": "announced"},
+        "later_announcement": {"kind": "announced", "published_at": "2026-01-10T00:00:00Z"},
+    }.items():
+        records[name] = api.post("/v1/claims", claim(source_id=source_id, **more))["id"]
+    api.post(
+        f"/v1/claims/{records['retracted_claim']}/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+        200,
+    )
     edit = keys["edit"]
     return records | {
         "edit": edit,
@@ -1476,9 +2007,6 @@ def test_a_body_that_claims_to_be_too_large_is_not_read(nothing_written: World) 
     assert body.taken == 0
 
 
-LISTS_WITH_CURSOR = tuple(path for path in LISTS if path != "/v1/changes")
-
-
 @pytest.fixture(scope="module")
 def cursors(world: World) -> dict[str, str]:
     """A true cursor of each list that has one."""
@@ -1494,6 +2022,8 @@ def cursors(world: World) -> dict[str, str]:
         "/v1/release-events", limit=1, detainee_id=world.records["detainee"]
     )["next"]
     found["by name"] = world.api.get("/v1/detainees", limit=1, q="held")["next"]
+    found["by kind"] = world.api.get("/v1/claims", limit=1, kind="announced")["next"]
+    found["compared by kind"] = world.api.get("/v1/comparisons", limit=1, kind="announced")["next"]
     assert all(found.values())
     assert len(set(found.values())) == len(found)
     return found
@@ -1506,7 +2036,11 @@ def _refuses_cursor(world: World, path: str, cursor: str, **filters: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/sources", "/v1/detainees", "/v1/release-events", "/v1/attestations"]
+    "path",
+    [
+        *("/v1/sources", "/v1/detainees", "/v1/release-events", "/v1/attestations"),
+        *("/v1/claims", "/v1/comparisons"),
+    ],
 )
 def test_a_cursor_of_another_list_is_refused(
     nothing_written: World, cursors: Mapping[str, str], path: str
@@ -1535,6 +2069,28 @@ def test_a_cursor_of_another_filter_is_refused(
         world, "/v1/release-events", cursors["by detainee"], detainee_id=records["held"]
     )
     _refuses_cursor(world, "/v1/detainees", cursors["by name"], q="marek")
+    _refuses_cursor(world, "/v1/claims", cursors["by kind"], kind="released")
+    _refuses_cursor(world, "/v1/claims", cursors["by kind"], source_id=records["source"])
+    # Left out, the kind is released.
+    for kind in ("announced", "detained"):
+        _refuses_cursor(world, "/v1/comparisons", cursors["/v1/comparisons"], kind=kind)
+    for name, value in {
+        "source_id": records["source"],
+        "facility_id": records["facility"],
+        "nationality": "VE",
+        "age_group": "adult",
+        "announcement_id": records["announcement"],
+        "recorded_as_of": "2026-01-10T00:00:00Z",
+        "format": "csv",
+    }.items():
+        _refuses_cursor(world, "/v1/comparisons", cursors["compared by kind"], **{name: value})
+
+
+def test_a_cursor_does_not_tell_how_a_list_is_shown(
+    world: World, cursors: Mapping[str, str]
+) -> None:
+    query = {"kind": "announced", "min_sources": 3, "time_zone": "America/Caracas"}
+    assert world.api.get("/v1/comparisons", cursor=cursors["compared by kind"], **query)["items"]
 
 
 def test_a_cursor_of_who_sees_the_hidden_is_another(world: World) -> None:

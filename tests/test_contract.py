@@ -2,11 +2,16 @@
 needs no promise."""
 
 import ast
+import csv
+import hashlib
+import io
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from itertools import combinations, count
@@ -15,8 +20,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import feedparser
 import psycopg
 import pytest
+import rfc8785
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
@@ -24,16 +31,20 @@ from psycopg import sql
 from werkzeug.test import TestResponse
 
 import api as package
-from api import auth, binding, db, migrate, problems, queries, spec
+from api import auth, binding, db, figures, formats, migrate, problems, queries, spec
 from api.app import create_app
+from api.counting import PROPERTIES
 
 from .conftest import Api, cloned
 
 CONTRACT = spec.load()
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
 WRITES = [operation for operation in CONTRACT.operations if operation.writes]
+READS = [operation for operation in CONTRACT.operations if not operation.writes]
 LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
 FILES = sorted((queries.SQL / "queries").glob("*.sql"))
+IN_SEVERAL_FORMS = [operation for operation in READS if len(operation.offers) > 1]
+TABULAR = [operation for operation in READS if "text/csv" in operation.offers]
 NOWHERE = "019b0000-0000-7000-8000-000000000000"
 
 
@@ -447,6 +458,7 @@ class Session:
                 "detention_id": detention["id"],
                 "occurred_on": "2026-01-08",
                 "place": "The gate",
+                "announcement_id": self.id("createClaim"),
             }
         }
 
@@ -454,7 +466,8 @@ class Session:
         return {"id": self.do("createAttestation").json["release_event_id"]}
 
     def update_release_event(self) -> Any:
-        return {"id": self.id("createReleaseEvent"), "body": {"occurred_on": "2026-01-09"}}
+        body = {"occurred_on": "2026-01-09", "announcement_id": self.id("createClaim")}
+        return {"id": self.id("createReleaseEvent"), "body": body}
 
     def list_release_events(self) -> Any:
         first = self.do("createReleaseEvent").json
@@ -507,9 +520,87 @@ class Session:
         self.do("retractAttestation", id=self.id("createAttestation", body=on))
         return {"id": on["release_event_id"], "query": {"min_sources": 3}}
 
+    def create_claim(self) -> Any:
+        """An announcement of releases, which another source has made first."""
+        body = {
+            "source_id": self.id("createSource"),
+            "kind": "announced",
+            "value": 116,
+            "qualifier": "at_least",
+            "as_of": "2026-01-09T20:00:00-04:00",
+            "published_at": "2026-01-10T12:25:00.25-04:00",
+            "window_start": "2026-01-08",
+            "facility_id": self.id("createFacility"),
+            "age_group": "adult",
+            "nationality": "VE",
+            "relays": [{"source_id": self.id("createSource")}],
+            "url": "https://a.example/2",
+            "note": 'The first line,\n\t"the second" \U0001f54a.',
+        }
+        return {"body": body}
+
+    def get_claim(self) -> Any:
+        return {"id": self.id("createClaim", body={"value": None, "relays": []})}
+
+    def retract_claim(self) -> Any:
+        body = {"retracted_at": "2026-01-11T00:00:00Z", "note": "A mistake."}
+        return {"id": self.id("createClaim"), "body": body}
+
+    def list_claims(self) -> Any:
+        first = self._claim_of_delivery(self.id("createClaim"))
+        at = {name: first[name] for name in ("kind", "source_id", "announcement_id")}
+        self.do("createClaim", body=at)
+        return {"query": {"limit": 1, **at}}
+
+    def _claim_of_delivery(self, announcement: str) -> Any:
+        """A figure of those who are out by an announcement: beside it, somebody is."""
+        event = self.do("createReleaseEvent", body={"announcement_id": announcement}).json
+        said = self.do("createAttestation", body={"release_event_id": event["id"]}).json
+        detention = self.api.get(f"/v1/detentions/{event['detention_id']}")
+        scope = {
+            "facility_id": detention["facility_id"],
+            "relays": [],
+            "as_of": "2026-01-12T00:00:00Z",
+        }
+        assert said["published_at"] < scope["as_of"]
+        body = {"kind": "released", "announcement_id": announcement, **scope}
+        return self.do("createClaim", body=body).json
+
+    def get_comparison(self) -> Any:
+        return {"id": self._claim_of_delivery(self.id("createClaim"))["id"]}
+
+    def list_comparisons(self) -> Any:
+        first = self._claim_of_delivery(self.id("createClaim"))
+        of = ("kind", "source_id", "facility_id", "nationality", "age_group", "announcement_id")
+        at = {name: first[name] for name in of}
+        self.do("createClaim", body=at)
+        recorded_as_of = self.api.get("/v1/counts")["recorded_as_of"]
+        return {"query": {"limit": 1, **at, "recorded_as_of": recorded_as_of, "min_sources": 1}}
+
+    def get_delivery(self) -> Any:
+        announcement = self.id("createClaim")
+        self._claim_of_delivery(announcement)
+        return {"id": announcement}
+
     def get_counts(self) -> Any:
         self.do("getVerification")
-        return {"query": {"as_of": "2026-01-09T23:00:00Z"}}
+        return {"query": {"as_of": "2026-01-09T23:00:00Z", "group_by": "facility_id"}}
+
+    def get_timeline(self) -> Any:
+        self.do("getVerification")
+        return {
+            "query": {
+                "from": "2026-01-09",
+                "until": "2026-01-10T16:00:00Z",
+                "bucket": "hour",
+                "time_zone": "America/Caracas",
+            }
+        }
+
+    def get_feed(self) -> Any:
+        """Of an event that is disputed."""
+        self.do("getVerification")
+        return {}
 
     def list_changes(self) -> Any:
         self.do("createSource")
@@ -532,7 +623,7 @@ def test_every_answer_is_what_the_contract_says(api: Api, operation: spec.Operat
     session.do(operation.id)
     for visit in session.visits:
         response = visit.response
-        assert response.mimetype == visit.operation.media_type, visit.operation.id
+        assert response.mimetype == visit.operation.offers[0], visit.operation.id
         if response.mimetype == "application/json":
             check(visit.operation.answer, visit.json)
         if visit.operation.status == 201:
@@ -544,11 +635,34 @@ def test_every_answer_is_what_the_contract_says(api: Api, operation: spec.Operat
             assert visit.located is None
 
 
-def test_a_verification_shows_everything(api: Api) -> None:
-    """The session's event leaves no list of the answer empty, so that the test above sees all."""
-    answer = Session(api).do("getVerification").json
-    for name in ("proof", "denial_proof", "rests_on", "not_counted", "kinds", "history"):
+LISTED: Mapping[str, Sequence[str]] = {
+    "getVerification": ("proof", "denial_proof", "rests_on", "not_counted", "kinds", "history"),
+    "createClaim": ("relays", "origins"),
+    "getCounts": ("groups",),
+    "getTimeline": ("items",),
+    "getDelivery": ("claims",),
+}
+
+
+@pytest.mark.parametrize("operation_id", LISTED)
+def test_an_answer_shows_everything(api: Api, operation_id: str) -> None:
+    """The session leaves no list of an answer empty, so that the test above sees all."""
+    answer = Session(api).do(operation_id).json
+    for name in LISTED[operation_id]:
         assert answer[name], name
+
+
+def test_figures_without_groups_are_what_the_contract_says(api: Api) -> None:
+    visit = Session(api).do("getCounts", query={"group_by": None})
+    assert visit.json["groups"] is None
+    check(visit.operation.answer, visit.json)
+
+
+def test_figures_are_beside_something(api: Api) -> None:
+    """What is compared and delivered in the session is not only noughts."""
+    session = Session(api)
+    for visit in (session.do("getComparison"), session.do("getDelivery")):
+        assert visit.json["reported"] == 1, visit.operation.id
 
 
 def links() -> list[tuple[str, str, str, Mapping[str, Any]]]:
@@ -600,6 +714,284 @@ def test_every_link_leads_to_a_success(api: Api) -> None:
         assert reached.response.status_code == target.status, f"{operation_id}: {name}"
 
 
+# The forms of an answer.
+
+
+def lines(text: str) -> list[Any]:
+    assert not text or text.endswith("\n")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """A CSV, read by its header, with one apostrophe taken away where one stands."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert text.endswith("\r\n")
+    assert {len(row) for row in rows} == {len(rows[0])}
+    return [
+        {name: cell.removeprefix("'") for name, cell in zip(rows[0], row, strict=True)}
+        for row in rows[1:]
+    ]
+
+
+def atom(text: str) -> Any:
+    feed = feedparser.parse(text.encode())
+    assert not feed.bozo
+    assert feed.version == "atom10"
+    return feed
+
+
+# What reads each form as its readers do.
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "application/json": json.loads,
+    "text/csv": table,
+    "application/x-ndjson": lines,
+    "application/atom+xml": atom,
+    "application/feed+json": json.loads,
+    "application/ld+json": json.loads,
+}
+
+
+def columns(schema: spec.Schema, name: str = "") -> Iterator[str]:
+    """The columns that the contract promises for items of a schema."""
+    for part, inner in schema["properties"].items():
+        if "properties" in inner:
+            yield from columns(inner, f"{name}{part}.")
+        else:
+            yield f"{name}{part}"
+
+
+def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """An item as its line of CSV has to read."""
+    found = {}
+    for name in names:
+        value: Any = item
+        for step in name.split("."):
+            value = None if value is None else value[step]
+        is_text = isinstance(value, str)
+        found[name] = "" if value is None else value if is_text else json.dumps(value)
+    return found
+
+
+def same_json(text: str) -> str:
+    """An array as JSON of one spelling; any other cell as it is."""
+    return json.dumps(json.loads(text)) if text.startswith("[") else text
+
+
+def test_who_offers_a_table_offers_lines_as_well() -> None:
+    for operation in CONTRACT.operations:
+        assert set(operation.offers) & formats.TABULAR in (set(), formats.TABULAR), operation.id
+    assert set(ids(LISTS)) <= set(ids(TABULAR))
+
+
+def test_every_form_is_named_in_the_contract_and_known_to_the_code() -> None:
+    """Who answers in several forms takes the word for each, and says what else is not offered."""
+    for operation in CONTRACT.operations:
+        words = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
+        assert set(operation.offers) <= set(formats.CONTENT_TYPES)
+        if len(operation.offers) == 1:
+            assert words == [], operation.id
+        else:
+            raw = CONTRACT.document["paths"][operation.path][operation.method]
+            assert [[formats.FORMATS[w] for w in of] for of in words] == [operation.offers]
+            assert "406" in raw["responses"], operation.id
+    assert {offer for o in CONTRACT.operations for offer in o.offers} == set(formats.CONTENT_TYPES)
+
+
+@pytest.mark.parametrize("operation", IN_SEVERAL_FORMS, ids=ids(IN_SEVERAL_FORMS))
+def test_every_form_is_the_same_by_its_word_and_by_its_media_type(
+    api: Api, operation: spec.Operation
+) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path, query = visit.response.request.path, visit.query
+    words = {media_type: word for word, media_type in formats.FORMATS.items()}
+    contents = resolved(CONTRACT.document["paths"][operation.path]["get"])["responses"]["200"]
+    for media_type in operation.offers:
+        answers = [
+            session.api.send("GET", path, query_string=query, headers={"Accept": media_type}),
+            session.api.send(
+                "GET",
+                path,
+                query_string={**query, "format": words[media_type]},
+                headers={"Accept": "image/png"},
+            ),
+        ]
+        for answer in answers:
+            assert answer.status_code == 200, answer.text
+            assert answer.mimetype == media_type
+            assert answer.headers["Vary"] == "Accept"
+            assert ("Content-Disposition" in answer.headers) == (media_type == "text/csv")
+            assert READERS[media_type](answer.text)
+        assert answers[0].get_data() == answers[1].get_data()
+        schema = contents["content"][media_type].get("schema", {})
+        if schema.get("type") == "object":
+            check(schema, answers[0].get_json(force=True))
+
+
+@pytest.mark.parametrize("operation", TABULAR, ids=ids(TABULAR))
+def test_json_lines_and_tables_give_the_same_rows(api: Api, operation: spec.Operation) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+    given = [visit.query]
+    given += [{**visit.query, name: None} for name in ("limit", "group_by") if name in visit.query]
+    for query in given:
+        asked = {name: value for name, value in query.items() if value is not None}
+        answer, of_lines, of_table = (
+            session.api.send("GET", path, query_string={**asked, "format": word})
+            for word in ("json", "ndjson", "csv")
+        )
+        rows, schema = answer.get_json(), operation.answer
+        for name in ("items", "groups"):
+            if rows.get(name) is not None:
+                rows, schema = rows[name], schema["properties"][name]["items"]
+                break
+        else:
+            rows = [rows]
+        assert rows
+        assert lines(of_lines.text) == rows
+        names = list(columns(schema))
+        assert of_table.text.split("\r\n")[0].split(",") == names
+        assert [
+            {name: same_json(cell) for name, cell in row.items()} for row in table(of_table.text)
+        ] == [cells(row, names) for row in rows]
+        for other in (of_lines, of_table):
+            link = answer.headers.get("Link", "")
+            assert other.headers.get("Link", "") == (link if "cite-as" in link else "")
+
+
+def test_the_feeds_tell_the_same(api: Api) -> None:
+    session = Session(api)
+    read = atom(session.do("getFeed").response.text)
+    feed = session.api.get("/v1/feed", format="jsonfeed")
+    assert [(e.id, e.title, e.link) for e in read.entries] == [
+        (item["id"], item["title"], item["url"]) for item in feed["items"]
+    ]
+    assert len(feed["items"]) == 1
+    for item in feed["items"]:
+        target = urlsplit(item["url"])
+        check(OPERATIONS["getVerification"].answer, api.get(f"{target.path}?{target.query}"))
+
+
+# What a browser sends when somebody follows a link.
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("operation", CONTRACT.operations, ids=ids(list(CONTRACT.operations)))
+def test_what_is_not_offered_is_refused_and_the_first_offer_is_given_to_all_others(
+    api: Api, operation: spec.Operation
+) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+
+    def ask(accept: str | None) -> TestResponse:
+        return session.api.send(
+            operation.method.upper(),
+            path,
+            query_string={k: v for k, v in visit.query.items() if v is not None},
+            json={} if operation.body else None,
+            headers={} if accept is None else {"Accept": accept},
+        )
+
+    refused = ask("image/png")
+    assert refused.status_code == 406
+    assert refused.mimetype == "application/problem+json"
+    problem = refused.get_json(force=True)
+    check(CONTRACT.schema("Problem"), problem)
+    assert problem["type"] == "/problems/not-acceptable"
+    assert all(offer in problem["detail"] for offer in operation.offers)
+    if not operation.writes:
+        for accept in ("*/*", None, BROWSER):
+            assert ask(accept).status_code == 200, accept
+            assert ask(accept).mimetype == operation.offers[0], accept
+
+
+def test_an_answer_is_given_to_who_asks_for_it_as_it_is_sent(api: Api) -> None:
+    """With its parameters: many clients ask for `application/json; charset=utf-8`."""
+    session = Session(api)
+    refused = set()
+    for operation in READS:
+        visit = session.do(operation.id)
+        path, query = visit.response.request.path, visit.query
+        for media_type in operation.offers:
+            for accept in (formats.CONTENT_TYPES[media_type], f"{media_type}; charset=utf-8"):
+                headers = {"Accept": accept}
+                answer = session.api.send("GET", path, query_string=query, headers=headers)
+                if answer.mimetype != media_type:
+                    refused.add(accept)
+    assert refused == set()
+
+
+# Citations.
+
+CITED = [
+    operation
+    for operation in CONTRACT.operations
+    if any("citation" in node.get("properties", {}) for _, node in nodes(operation.answer))
+]
+
+# What an answer is narrowed to, so that its citation has to say it.
+NARROWED = {
+    "facility_id": NOWHERE,
+    "nationality": "VE",
+    "age_group": "adult",
+    "sex": "female",
+    "release_kind": "full",
+    "announcement_id": NOWHERE,
+    "occurred_from": "2026-01-01",
+    "occurred_until": "2026-01-31",
+}
+# Other questions of each operation than what the session asks by itself.
+ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "getCounts": [
+        *({"group_by": name} for name in PROPERTIES),
+        *({"group_by": None, name: value} for name, value in NARROWED.items()),
+        NARROWED,
+        {"as_of": None, "group_by": None, "min_sources": 3, "time_zone": "Asia/Kolkata"},
+    ],
+    "getTimeline": [
+        *({name: value} for name, value in NARROWED.items()),
+        {**NARROWED, "bucket": "month", "until": None},
+        {"from": "2026-01-05T10:00:00+05:30", "bucket": "week", "time_zone": "Pacific/Apia"},
+    ],
+    "getVerification": [{"min_sources": 1, "as_of": "2026-01-09T23:00:00Z"}],
+    "getDelivery": [{"min_sources": 1, "as_of": "2026-01-11T00:00:00Z"}],
+    "getComparison": [{"min_sources": 5, "time_zone": "America/Caracas"}],
+    "listComparisons": [{"limit": 200, "time_zone": "America/Caracas"}],
+}
+
+
+@pytest.mark.parametrize("operation", CITED, ids=ids(CITED))
+def test_every_citation_is_one_that_a_stranger_can_check(
+    api: Api, operation: spec.Operation
+) -> None:
+    """By RFC 8785 as somebody else has written it; and the answer is there to be asked for again,
+    whatever was recorded since."""
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+    answers = [visit.response]
+    for more in ASKED[operation.id]:
+        asked = {k: v for k, v in {**visit.query, **more}.items() if v is not None}
+        answers.append(session.api.send("GET", path, query_string=asked))
+    session.do("getVerification")
+    session.do("getDelivery")
+    for response in answers:
+        assert response.status_code == 200, response.text
+        check(operation.answer, response.get_json())
+        found = [node for _, node in nodes(response.get_json()) if "citation" in node]
+        assert found
+        for answer in found:
+            rest = {name: value for name, value in answer.items() if name != "citation"}
+            citation = answer["citation"]
+            assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(rest)).hexdigest()
+            assert api.get(citation["url"]) == answer
+        if "citation" in response.get_json():
+            url = response.get_json()["citation"]["url"]
+            assert response.headers["Link"] == f'<{url}>; rel="cite-as"'
+
+
 # Lists.
 
 # How to add to each list, and which query shows it.
@@ -610,8 +1002,20 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listDetentions": lambda s: {"id": _detained_again(s)},
     "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
     "listAttestations": lambda s: s.do("createAttestation") and {},
+    "listClaims": lambda s: s.do("createClaim") and {},
+    "listComparisons": lambda s: _claimed(s) or {},
     "listChanges": lambda s: s.do("updateFacility") and {},
 }
+
+
+def _claimed(session: Session) -> None:
+    """Two claims of a moment before all others of the session, and one of a moment after."""
+    made = sum(visit.operation.id == "createClaim" for visit in session.visits)
+    noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
+    before, after = noon - timedelta(hours=made), noon + timedelta(seconds=made)
+    for as_of in (before, before, after):
+        body = {"kind": "released", "as_of": as_of.isoformat(), "window_start": None}
+        session.do("createClaim", body=body)
 
 
 def _detained_again(session: Session) -> str:
@@ -625,6 +1029,13 @@ def _detained_again(session: Session) -> str:
     return detention["detainee_id"]
 
 
+# What tells the items of a list apart, where it is not their id.
+_KEYS: Mapping[str, Callable[[Any], Any]] = {
+    "listChanges": lambda item: item["seq"],
+    "listComparisons": lambda item: item["claim"]["id"],
+}
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3])
 @pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
 def test_a_walk_while_others_write_repeats_and_skips_nothing(
@@ -636,8 +1047,8 @@ def test_a_walk_while_others_write_repeats_and_skips_nothing(
         given = ADDED[operation.id](session)
     path = operation.path.format(**given)
     query = {k: v for k, v in given.items() if k == "q"}
-    key = "seq" if operation.id == "listChanges" else "id"
-    at_the_start = [item[key] for item in session.api.get(path, limit=200, **query)["items"]]
+    key = _KEYS.get(operation.id, lambda item: item["id"])
+    at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
     assert len(at_the_start) >= 7
 
     walked: list[Any] = []
@@ -645,7 +1056,7 @@ def test_a_walk_while_others_write_repeats_and_skips_nothing(
     while True:
         page = response.get_json()
         assert len(page["items"]) <= limit
-        walked += [item[key] for item in page["items"]]
+        walked += [key(item) for item in page["items"]]
         link = response.headers.get("Link")
         assert (link is None) == (page["next"] is None)
         if link is None or len(walked) > 10 * len(at_the_start):
@@ -687,7 +1098,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
 def _fill(conn: queries.Connection, size: int) -> None:
     """As many people as `size`, each with a detention, a release event and a word on it, and as
-    many sources and facilities. One name is everybody's, one is rare."""
+    many sources, facilities and claims. One name is everybody's, one is rare; of every ten claims
+    one is an announcement, seven are of released, and few are of one facility."""
     # What is referred to is there, so that nothing has to be looked up for each row.
     conn.execute("SET session_replication_role = replica")
     conn.execute("SET synchronous_commit = off")
@@ -696,9 +1108,15 @@ def _fill(conn: queries.Connection, size: int) -> None:
     ids = {
         table: made % f"{place:03}"
         for place, table in enumerate(
-            ["source", "facility", "detainee", "detention", "event", "attestation", "affiliation"]
+            [
+                *("source", "facility", "detainee", "detention", "event", "attestation"),
+                *("affiliation", "claim"),
+            ]
         )
     }
+    # Three sources give the figures, and four announcements are counted.
+    sources = ids["source"].replace("(n)", "(n % 3 + 1)")
+    announcements = ids["claim"].replace("(n)", "(n % 4 * 10 + 10)")
     for statement in (
         f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
         f" FROM {numbers}",
@@ -725,11 +1143,24 @@ def _fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
         f" independent_sources, independent_denials, status, since, kinds, reasoning)"
-        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02', 1, 0, 'reported', '2026-01-01',"
-        f" '{{}}', '{{}}' FROM {numbers}",
+        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
+        f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01', '{{}}',"
+        f" '{{}}' FROM {numbers}",
+        f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
+        f" facility_id, age_group, nationality, announcement_id, relays, origins)"
+        f" SELECT {ids['claim']}, {sources}, CASE n % 10 WHEN 0 THEN 'announced'"
+        f" WHEN 1 THEN 'detained' WHEN 2 THEN 'whereabouts_unknown' ELSE 'released' END, n,"
+        f" 'exact', '2025-01-01'::timestamptz + n % 8000 * interval '1 h', '2026-01-02',"
+        f" CASE WHEN n % 1000 = 3 THEN {ids['facility']} END,"
+        f" CASE WHEN n % 100 = 4 THEN 'minor' END, CASE WHEN n % 1000 = 5 THEN 'ES' END,"
+        f" CASE WHEN n % 10 > 2 THEN {announcements} END, '[]', '[]' FROM {numbers}",
         f"INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
-        f" SELECT n, '2026-01-02', 'source', {ids['source']}, 'created', '{{}}' FROM {numbers}",
-        f"UPDATE ledger_head SET seq = {size}",
+        f" SELECT n, '2026-01-02', 'source', {ids['source']}, 'created',"
+        f" jsonb_build_object('name', 'Source ' || n) FROM {numbers}",
+        f"INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
+        f" SELECT {size} + n, '2026-01-02', 'claim', c.id, 'created', to_jsonb(c)"
+        f" FROM (SELECT row_number() OVER (ORDER BY id) AS n, * FROM claims) c",
+        f"UPDATE ledger_head SET seq = 2 * {size}, recorded_at = '2026-01-02'",
     ):
         conn.execute(statement)
     conn.execute("VACUUM ANALYZE")
@@ -752,7 +1183,16 @@ def made(place: int, number: int = 5) -> str:
     return f"019b0000-0000-7{place:03}-8000-{number:012x}"
 
 
-# Every combination of filters that a list takes.
+def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
+    """No filter and each one; and as many of them together as `more` says."""
+    return [
+        {name: filters[name] for name in names}
+        for size in (0, 1, *more)
+        for names in combinations(filters, size)
+    ]
+
+
+# Combinations of the filters that a list takes.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": [{}],
     "listFacilities": [{}],
@@ -765,14 +1205,36 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
         {"source_id": made(0)},
         {"release_event_id": made(4), "source_id": made(0)},
     ],
+    "listClaims": each(
+        {"kind": "released", "source_id": made(0, 1), "announcement_id": made(7, 10)}, 2, 3
+    ),
+    "listComparisons": each(
+        {
+            "kind": "announced",
+            "source_id": made(0, 1),
+            "facility_id": made(1, 1003),
+            "nationality": "ES",
+            "age_group": "minor",
+            "announcement_id": made(7, 10),
+            "recorded_as_of": "2026-01-03T00:00:00Z",
+        }
+    ),
     "listChanges": [{}, {"after": 50_000}],
 }
+# What changes how a list is shown, and not what stands in it.
+SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
 
 
 def test_every_filter_of_every_list_is_looked_at() -> None:
     for operation in LISTS:
-        names = {p.name for p in operation.parameters if p.place == "query"} - {"limit", "cursor"}
+        names = {p.name for p in operation.parameters if p.place == "query"} - SHOWN_BY
         assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
+
+
+# What each item of a list may cost, with the reason.
+STATEMENTS_OF_AN_ITEM = {
+    "listComparisons": 2,  # counts at the claim's own moment: as they are, and as they were
+}
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
@@ -786,8 +1248,10 @@ def test_a_page_of_fifty_costs_no_more_statements_than_one(
         page = large.editor.get(path, limit=limit)
         costs[limit] = len(statements)
         assert operation.id == "listDetentions" or len(page["items"]) == limit
-    assert costs[50] == costs[1]
-    assert costs[1] <= 3
+    of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
+    assert costs[50] == costs[1] + 49 * of_item
+    # Of a page of one, a second item tells that there are more.
+    assert costs[1] <= 3 + 2 * of_item
 
 
 # What may be sorted or read whole below an item of a list, each with the reason. Sorting is of the
@@ -808,6 +1272,7 @@ BIG = {
     "attestations",
     "relays",
     "verdicts",
+    "claims",
     "ledger",
 }
 
@@ -865,11 +1330,69 @@ def test_every_list_comes_out_of_an_index_and_sorts_nothing(
                 if following is not None and operation.id != "listChanges":
                     caller.get(path, **query, cursor=following)
                 lists = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]
-                assert lists
+                assert len(lists) == 1 + (following is not None and operation.id != "listChanges")
                 for statement, parameters in lists:
                     for plan in plans(large.conn, statement, parameters):
                         assert list(plan_faults(plan)) == [], (query, parameters)
                         assert "Index" in str(plan)
+
+
+# The table of each list, and where its lines are in the order of their keys.
+TABLES = {
+    "listSources": "sources",
+    "listFacilities": "facilities",
+    "listDetainees": "detainees",
+    "listReleaseEvents": "release_events",
+    "listAttestations": "attestations",
+    "listClaims": "claims",
+    "listChanges": "ledger",
+}
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=ids(LISTS))
+def test_a_whole_list_is_given_block_by_block(
+    large: Any, statements: Statements, operation: spec.Operation
+) -> None:
+    """Every line once and in order, of no more than a thousand by any statement."""
+    path = operation.path.format(id=made(2))
+    filters = {"age_group": "minor"} if operation.id == "listComparisons" else {}
+    key = _KEYS.get(operation.id, lambda item: item["id"])
+    answers = {
+        form: large.stranger.send("GET", path, query_string={**filters, "format": form}).text
+        for form in ("ndjson", "csv")
+    }
+    assert max(p["limit"] for q, p in statements if "LIMIT %(limit)s" in str(q)) <= 1000
+    items = lines(answers["ndjson"])
+    if operation.id == "listComparisons":
+        order = [(item["claim"]["as_of"], key(item)) for item in items]
+        assert order == sorted(set(order), reverse=True)
+        ((size,),) = large.conn.execute(
+            "SELECT count(*) FROM claims WHERE kind = 'released' AND age_group = 'minor'"
+        )
+    else:
+        keys = [key(item) for item in items]
+        assert keys == sorted(set(keys))
+        size = 1
+        if operation.id != "listDetentions":
+            ((size,),) = large.conn.execute(f"SELECT count(*) FROM {TABLES[operation.id]}")
+            assert size >= 100_000
+    assert len(items) == size
+    rows = table(answers["csv"])
+    name = {"listChanges": "seq", "listComparisons": "claim.id"}.get(operation.id, "id")
+    assert [row[name] for row in rows] == [str(key(item)) for item in items]
+
+
+def test_the_feed_comes_out_of_an_index_and_sorts_nothing(
+    large: Any, statements: Statements
+) -> None:
+    for limit in (1, 50, 200):
+        statements.clear()
+        feed = large.stranger.get("/v1/feed", limit=limit, format="jsonfeed")
+        assert len(feed["items"]) == limit
+        ((statement, parameters),) = [(q, p) for q, p in statements if p and "limit" in p]
+        for plan in plans(large.conn, statement, parameters):
+            assert list(plan_faults(plan)) == []
+            assert "Index" in str(plan)
 
 
 @pytest.mark.parametrize(
@@ -881,11 +1404,11 @@ def test_no_request_for_one_record_reads_a_whole_table(
     large: Any, statements: Statements, operation: spec.Operation
 ) -> None:
     Session(large.editor, statements.clear).do(operation.id)
-    # LOCK has no plan, and statements without parameters read no table of records.
+    # LOCK and SET have no plan, and statements without parameters read no table of records.
     run = {
         statement: parameters
         for statement, parameters in statements
-        if isinstance(parameters, Mapping) and not re.search("^LOCK", statement, re.MULTILINE)
+        if isinstance(parameters, Mapping) and not re.search("^(LOCK|SET)", statement, re.MULTILINE)
     }
     assert run
     for statement, parameters in run.items():
@@ -897,11 +1420,11 @@ def test_no_request_for_one_record_reads_a_whole_table(
 # Queries.
 
 VERBS = {
-    *("add", "append", "close", "count", "find", "insert", "lock", "read", "replace", "retract"),
-    *("revoke", "select", "settle", "update", "void"),
+    *("add", "append", "begin", "close", "count", "find", "insert", "lock", "read", "replace"),
+    *("retract", "revoke", "select", "settle", "update", "void"),
 }
-# LOCK has no plan to be explained: these are run.
-WITHOUT_A_PLAN = {"lock_affiliations", "lock_affiliations_to_change"}
+# LOCK and SET have no plan to be explained: these are run.
+WITHOUT_A_PLAN = {"begin_snapshot", "lock_affiliations", "lock_affiliations_to_change"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
@@ -924,19 +1447,44 @@ def test_every_query_is_used_and_every_query_used_is_there() -> None:
         for table in ("verdicts", "not_counted", "standings")
     }
     assert files - named == set()
-    used = first_arguments("run", "one", "rows", place=1) | first_arguments("One", place=1)
+    used = first_arguments("run", "one", "rows", "read", place=1) | first_arguments("One", place=1)
     used |= first_arguments("Page")
-    assert {name for name in used if "_" in name} <= files
+    assert {name for name in used if isinstance(name, str) and "_" in name} <= files
 
 
-def combinations_of_conditions(name: str) -> Iterator[frozenset[str]]:
-    """None of a query's conditions, each one, each two, all but one and all of them."""
-    text = (queries.SQL / "queries" / f"{name}.sql").read_text("utf-8")
-    named = re.findall(r" -- (?:if|unless) (\w+(?: or \w+)*)", text)
-    conditions = sorted({condition for words in named for condition in words.split(" or ")})
+def none_few_and_all(conditions: Sequence[str]) -> Iterator[frozenset[str]]:
+    """None of the conditions, each one, each two, all but one and all of them."""
     sizes = {0, 1, 2, len(conditions) - 1, len(conditions)}
     for size in sorted(size for size in sizes if 0 <= size <= len(conditions)):
         yield from map(frozenset, combinations(conditions, size))
+
+
+def conditions_of(name: str) -> list[str]:
+    text = (queries.SQL / "queries" / f"{name}.sql").read_text("utf-8")
+    named = re.findall(r" -- (?:if|unless) (\w+(?: or \w+)*)", text)
+    return sorted({condition for words in named for condition in words.split(" or ")})
+
+
+# What only follows from other conditions: which rows are looked at, and for which group.
+FOLLOWS = {"event", "detention", "person", "grouped", *(f"by_{name}" for name in PROPERTIES)}
+
+
+def combinations_of_conditions(name: str) -> Iterator[frozenset[str]]:
+    """Those of a query's conditions that callers choose, with those that follow from them: for
+    each property by which its rows are grouped, and for none."""
+    conditions = conditions_of(name)
+    groups: list[str | None] = [None]
+    groups += [by.removeprefix("by_") for by in conditions if by.startswith("by_")]
+    for group_by in groups:
+        for given in none_few_and_all([c for c in conditions if c not in FOLLOWS]):
+            filters = {condition: condition for condition in given}
+            yield given | set(figures._looked_at(filters, group_by)) & set(conditions)
+
+
+def test_every_condition_is_met_by_some_combination() -> None:
+    for file in FILES:
+        met = frozenset().union(*combinations_of_conditions(file.stem))
+        assert met == set(conditions_of(file.stem)), file.stem
 
 
 def test_every_query_explains_with_its_conditions(conn: queries.Connection) -> None:

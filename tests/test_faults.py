@@ -3,7 +3,6 @@ nothing is there twice, and what is stored is what the rule says."""
 
 import contextlib
 import functools
-import itertools
 import os
 import random
 import signal
@@ -22,9 +21,9 @@ import orjson
 import pytest
 
 from api import db, embedded, queries
-from api.counting import Event, standings
 from api.postgres import command_of
 from api.verification import Affiliation, Attestation, history, status
+from tests.brute_force import Ledger, assert_standings_are_recounted
 from tests.support import NOON, Client, Service, data_dir, gone, serving, until, word
 
 pytestmark = pytest.mark.skipif(
@@ -100,7 +99,7 @@ def check_store(conn: queries.Connection) -> None:
     assert Counter(row.resource_id for row in created) == Counter(r.id for r in attestations)
     for event in conn.execute("SELECT id FROM release_events").fetchall():
         check_verdicts(conn, event.id)
-    check_counts(conn)
+    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
 
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
@@ -137,49 +136,6 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         assert {id: reason for id, reason in not_counted.items() if reason} == dict(
             verdict.not_counted
         )
-
-
-def check_counts(conn: queries.Connection) -> None:
-    """How each person counts follows from their verdicts, and the tallies are the sum of that."""
-    people = [row.id for row in conn.execute("SELECT id FROM detainees")]
-    detentions: dict[Any, dict[Any, datetime]] = {person: {} for person in people}
-    for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=people):
-        detentions[row.detainee_id][row.id] = row.began_at
-    events: dict[Any, dict[Any, Event]] = {person: {} for person in people}
-    for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=people):
-        place = list(detentions[row.detainee_id]).index(row.detention_id)
-        event = events[row.detainee_id].setdefault(row.release_event_id, Event(place, []))
-        if row.published_from is not None:  # nobody has spoken of it yet
-            counts = row.independent_sources, row.independent_denials
-            event.steps.append((row.published_from, *counts))
-    stored: dict[Any, list[tuple[datetime, str]]] = {person: [] for person in people}
-    for row in queries.rows(conn, "read_standings", detainee_ids=people):
-        stored[row.detainee_id].append((row.published_from, row.standing))
-    now: Counter[str] = Counter()
-    moves: Counter[tuple[datetime, str]] = Counter()
-    for person in people:
-        said = standings(list(events[person].values()), list(detentions[person].values()))
-        assert stored[person] == said
-        now.update(standing for _, standing in said[-1:])
-        for (_, before), (moment, _) in itertools.pairwise(said):
-            moves[moment, before] -= 1
-        moves.update(said)
-    tallies: dict[str, Counter[Any]] = {"total": Counter(), "moment": Counter()}
-    for row in conn.execute(
-        "SELECT grain, nullif(bucket, '-infinity') AS bucket, standing, people FROM tallies"
-    ):
-        grain = tallies.setdefault(row.grain, Counter())
-        grain[row.standing if row.grain == "total" else (row.bucket, row.standing)] += row.people
-    assert not tallies["total"] - now
-    assert not now - tallies["total"]
-    assert {k: n for k, n in tallies["moment"].items() if n} == {
-        k: n for k, n in moves.items() if n
-    }
-    for grain in set(tallies) - {"total"}:
-        summed: Counter[str] = Counter()
-        for (_, standing), n in tallies[grain].items():
-            summed[standing] += n
-        assert {k: n for k, n in summed.items() if n} == dict(now)
 
 
 class Follower(threading.Thread):

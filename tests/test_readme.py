@@ -17,13 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
-# What differs from run to run: when something was entered, and the ids of what the tour enters.
+# What differs from run to run: when something was entered, what is computed from that, and the ids
+# of what the tour enters.
+DIGEST = re.compile(r"[0-9a-f]{64}")
 ENTERED = re.compile(r"2026-(1[0-2]|0[2-9])-\d\dT[\d:.]+Z|20(2[7-9]|[3-9]\d)-\d\d-\d\dT[\d:.]+Z")
 NEW_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def stable(text: str) -> str:
-    return NEW_ID.sub("<id>", ENTERED.sub("<moment>", text))
+    return DIGEST.sub("<digest>", NEW_ID.sub("<id>", ENTERED.sub("<moment>", text)))
 
 
 @pytest.fixture(scope="module")

@@ -287,6 +287,8 @@ def _allowed(kind: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         )
     if kind == "object":
         return _allowed_object(schema)
+    if kind == "integer":
+        return st.integers(schema["minimum"], schema["maximum"])
     return _allowed_text(schema)
 
 
@@ -390,6 +392,7 @@ _WRONG_TYPES: Mapping[str, list[Any]] = {
     "string": [0, 1.5, True, [], {}],
     "array": [0, "[]", True, {}],
     "object": [0, "{}", True, []],
+    "integer": ["1", 1.5, True, [], {}],
 }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import clock, entries, queries, verify
+from api import queries, statements, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
@@ -31,7 +31,7 @@ def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[s
     event = _locked_event(conn, body["release_event_id"])
     if event is None:
         raise invalid(Fault("/release_event_id", "There is no release event with this id."))
-    id = entries.enter_attestation(conn, event, body)
+    id = statements.enter_attestation(conn, event, body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "created"), body["published_at"]
     )
@@ -43,10 +43,7 @@ def retract_attestation(
     event, attestation = _locked_attestation(conn, id)
     if attestation.retracted_at is not None:
         raise Refusal("conflict", "This attestation was retracted before.")
-    if body["retracted_at"] < attestation.published_at:
-        raise invalid(Fault("/retracted_at", "Lies before the attestation was published."))
-    if body["retracted_at"] > event.now + clock.TOLERANCE:
-        raise invalid(Fault("/retracted_at", "Lies more than five minutes ahead."))
+    statements.check_retraction(body["retracted_at"], attestation.published_at, event.now)
     queries.run(conn, "retract_attestation", id=id, **body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "retracted"), body["retracted_at"]

@@ -1,11 +1,13 @@
-"""Counts: how many people are out, at any pair of moments."""
+"""Counts: how many people are out, at any pair of moments and all along a timeline."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import clock, queries
-from api.answers import One
+from api import buckets, clock, figures, queries, sentences
+from api.citations import cited, scope
+from api.counting import FIGURES
 
 
 def get_counts(
@@ -18,27 +20,128 @@ def get_counts(
     age_group: str | None,
     sex: str | None,
     release_kind: str | None,
+    announcement_id: UUID | None,
     occurred_from: date | None,
     occurred_until: date | None,
-) -> One:
+    group_by: str | None,
+    time_zone: str,
+) -> Mapping[str, Any]:
     clock.settle(conn, as_of, recorded_as_of)
-    moments = _given(as_of=as_of, recorded_as_of=recorded_as_of)
     filters = _given(
         facility_id=facility_id,
         nationality=nationality,
         age_group=age_group,
         sex=sex,
         release_kind=release_kind,
+        announcement_id=announcement_id,
         occurred_from=occurred_from,
         occurred_until=occurred_until,
     )
-    if filters:
-        query = "count_matching_people"
-    elif recorded_as_of is not None:
-        query = "count_recorded_people"
-    else:
-        query = "count_people"
-    return One("count", query, {"min_sources": min_sources, **moments, **filters})
+    counted = figures.count(conn, as_of, recorded_as_of, min_sources, filters, group_by)
+    moments, total = counted.moments, counted.total
+    groups = None
+    if group_by is not None:
+        groups = [
+            {"value": value, **dict(zip(FIGURES, row, strict=True))}
+            for value, row in counted.groups
+        ]
+    return cited(
+        {
+            "as_of": moments.as_of,
+            "recorded_as_of": moments.recorded_as_of,
+            "min_sources": min_sources,
+            **total,
+            "groups": groups,
+        },
+        "/v1/counts",
+        {
+            "as_of": moments.as_of,
+            "recorded_as_of": moments.recorded_as_of,
+            "min_sources": min_sources,
+            **filters,
+            "group_by": group_by,
+            "time_zone": time_zone,
+        },
+        moments,
+        sentences.counts(
+            datetime.fromisoformat(moments.as_of),
+            time_zone,
+            total["confirmed"],
+            min_sources,
+            scope(conn, filters, moments),
+        ),
+    )
+
+
+def get_timeline(
+    conn: queries.Connection,
+    from_: date | datetime,
+    until: date | datetime | None,
+    bucket: buckets.Bucket,
+    time_zone: str,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    facility_id: UUID | None,
+    nationality: str | None,
+    age_group: str | None,
+    sex: str | None,
+    release_kind: str | None,
+    announcement_id: UUID | None,
+    occurred_from: date | None,
+    occurred_until: date | None,
+) -> Mapping[str, Any]:
+    now = clock.now(conn)
+    span = buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
+    clock.settle(conn, None, recorded_as_of)
+    filters = _given(
+        facility_id=facility_id,
+        nationality=nationality,
+        age_group=age_group,
+        sex=sex,
+        release_kind=release_kind,
+        announcement_id=announcement_id,
+        occurred_from=occurred_from,
+        occurred_until=occurred_until,
+    )
+    (start_text, *ends), moments, (before, *counted) = figures.timeline(
+        conn, [span.start, *span.ends], recorded_as_of, min_sources, filters
+    )
+    answer = {
+        "from": start_text,
+        "until": ends[-1],
+        "bucket": bucket,
+        "time_zone": time_zone,
+        "recorded_as_of": moments.recorded_as_of,
+        "min_sources": min_sources,
+        "items": [
+            {
+                "at": at,
+                "confirmed": row[0],
+                "disputed": row[1],
+                "reported": row[2],
+                "refuted": row[3],
+                "unverified": row[4],
+                "rearrested": row[5],
+            }
+            for at, row in zip(ends, counted, strict=True)
+        ],
+    }
+    parameters = {name: value for name, value in answer.items() if name != "items"}
+    return cited(
+        answer,
+        "/v1/counts/timeline",
+        {**parameters, **filters},
+        moments,
+        sentences.timeline(
+            span.start,
+            span.until,
+            time_zone,
+            before[0],
+            counted[-1][0],
+            min_sources,
+            scope(conn, filters, moments),
+        ),
+    )
 
 
 def _given(**parameters: Any) -> dict[str, Any]:

@@ -49,5 +49,5 @@ def update_detainee(
         changed["external_ids"] = Jsonb(body["external_ids"])
     queries.run(conn, "update_detainee", id=id, **changed)
     entries.index_detainee(conn, id, detainee["name"], detainee["aliases"])
-    verify.record(conn, caller, [Change("detainee", id, "updated")])
+    verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
     return get_detainee(conn, caller, id)

@@ -1,11 +1,12 @@
 """Release events: claims that a detention ended on a day."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api import entries, queries, verify
-from api.answers import One, Page
+from api import claim_reviews, entries, formats, queries, verify
+from api.answers import Document, One, Page
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
 from api.ledger import Change
@@ -17,8 +18,13 @@ def list_release_events(
     return Page("select_release_events", limit, {"detainee_id": detainee_id}, cursor)
 
 
-def get_release_event(conn: queries.Connection, id: UUID) -> One:
-    return One("release event", "select_release_events", {"id": id, "limit": 1})
+def get_release_event(conn: queries.Connection, id: UUID, media_type: str) -> One | Document:
+    if media_type == formats.FORMATS["jsonld"]:
+        row = queries.one(conn, "read_release_event_to_review", id=id)
+        if row is None:
+            raise not_found("release event")
+        return Document(partial(claim_reviews.claim_review, row._asdict()))
+    return _release_event(id)
 
 
 def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -26,7 +32,7 @@ def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping
         raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
     id = entries.enter_release_event(conn, body)
     verify.record(conn, caller, [Change("release_event", id, "created")])
-    return get_release_event(conn, id)
+    return _release_event(id)
 
 
 def update_release_event(
@@ -35,6 +41,7 @@ def update_release_event(
     row = queries.one(conn, "lock_release_event", id=id)
     if row is None:
         raise not_found("release event")
+    entries.check_announcement(conn, body.get("announcement_id"))
     if body.get("occurred_on", row.occurred_on) != row.occurred_on:
         if queries.one(conn, "read_whether_attested", id=id).attested:
             raise Refusal(
@@ -43,5 +50,11 @@ def update_release_event(
             )
         entries.check_moved_release_event(conn, {**row._asdict(), **body}, id)
     queries.run(conn, "update_release_event", id=id, **body)
-    verify.record(conn, caller, [Change("release_event", id, "updated")])
-    return get_release_event(conn, id)
+    verify.record(
+        conn, caller, [Change("release_event", id, "updated")], detainees=[row.detainee_id]
+    )
+    return _release_event(id)
+
+
+def _release_event(id: UUID) -> One:
+    return One("release event", "select_release_events", {"id": id, "limit": 1})

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import clock, queries
+from api import clock, queries, sentences
+from api.citations import cited
 from api.errors import not_found
+from api.figures import Moments
 from api.verification import RULE, missing, status
 
 _NOTHING: Mapping[str, Any] = {
@@ -22,6 +24,7 @@ def get_verification(
     as_of: datetime | None,
     recorded_as_of: datetime | None,
     min_sources: int,
+    time_zone: str,
 ) -> Mapping[str, Any]:
     clock.settle(conn, as_of, recorded_as_of)
     row = queries.one(conn, "read_verification", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
@@ -41,7 +44,8 @@ def get_verification(
     sources = now["independent_sources"] if now else 0
     denials = now["independent_denials"] if now else 0
     word = status(sources, denials, min_sources)
-    return {
+    moments = Moments(row.as_of, row.recorded_as_of, row.ledger_seq)
+    answer = {
         "release_event_id": str(id),
         "as_of": row.as_of,
         "recorded_as_of": row.recorded_as_of,
@@ -66,6 +70,20 @@ def get_verification(
         ],
         "history": history,
     }
+    return cited(
+        answer,
+        f"/v1/release-events/{id}/verification",
+        {
+            "as_of": moments.as_of,
+            "recorded_as_of": moments.recorded_as_of,
+            "min_sources": min_sources,
+            "time_zone": time_zone,
+        },
+        moments,
+        sentences.verification(
+            datetime.fromisoformat(moments.as_of), time_zone, word, sources, denials, min_sources
+        ),
+    )
 
 
 def _history(steps: Sequence[Sequence[Any]], min_sources: int) -> list[Mapping[str, Any]]:

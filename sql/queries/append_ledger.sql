@@ -23,6 +23,7 @@ WITH head AS (
                 (SELECT to_jsonb(r) FROM detentions r WHERE r.id = w.resource_id)
             WHEN 'release_event' THEN
                 (SELECT to_jsonb(r) FROM release_events r WHERE r.id = w.resource_id)
+            WHEN 'claim' THEN (SELECT to_jsonb(r) FROM claims r WHERE r.id = w.resource_id)
             WHEN 'attestation' THEN (
                 SELECT to_jsonb(r) || jsonb_build_object('relays', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -1,20 +1,36 @@
--- People by the strongest status among their events that match, at any pair of moments. An event's
--- person and detention never change; all else is taken as the record had it.
+-- People by the strongest status among their events that match, at any pair of moments, of all or
+-- by one property. An event's person, its detention and, since it was spoken of, its day never
+-- change; all else is taken as the record had it: r of the event, t of the detention, p of the
+-- person.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
         %(min_sources)s::integer AS required,
-        %(recorded_as_of)s::timestamptz AS recorded_as_of -- if recorded_as_of
-        h.recorded_at AS recorded_as_of FROM ledger_head h -- unless recorded_as_of
+        %(recorded_as_of)s::timestamptz AS recorded_as_of, -- if recorded_as_of
+        recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
+        h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM ledger_head h -- unless recorded_as_of
 ), judged AS (
-    SELECT e.detainee_id, s.status,
+    SELECT e.detainee_id, e.id, s.status,
+        e.occurred_on,
+        NULL AS value, -- unless grouped
+        t.facility_id::text AS value, -- if by_facility_id
+        p.nationalities[1] AS value, -- if by_nationality -- unless nationality
+        %(nationality)s::text AS value, -- if by_nationality -- if nationality
+        nullif(p.age_group, 'unknown') AS value, -- if by_age_group
+        p.sex AS value, -- if by_sex
+        verified_kind(v.kinds, v.independent_denials, a.required, s.status) AS value, -- if by_release_kind -- unless release_kind
+        nullif(%(release_kind)s, 'unknown') AS value, -- if by_release_kind -- if release_kind
+        r.announcement_id::text AS value, -- if by_announcement_id
+        e.occurred_on::text AS value, -- if by_occurred_on
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
-            SELECT FROM detentions t, detentions o -- unless recorded_as_of
-            WHERE t.id = e.detention_id AND o.detainee_id = e.detainee_id -- unless recorded_as_of
-            SELECT FROM recorded_detention(e.detention_id, a.recorded_as_of) t, -- if recorded_as_of
-                detentions i, LATERAL recorded_detention(i.id, a.recorded_as_of) o -- if recorded_as_of
+            SELECT FROM detentions own, detentions o -- unless recorded_as_of
+            WHERE own.id = e.detention_id AND o.detainee_id = e.detainee_id -- unless recorded_as_of
+            SELECT FROM recorded(e.detention_id, a.recorded_as_of) x, -- if recorded_as_of
+                jsonb_populate_record(NULL::detentions, x.entry) own, detentions i, -- if recorded_as_of
+                LATERAL recorded(i.id, a.recorded_as_of) y, -- if recorded_as_of
+                jsonb_populate_record(NULL::detentions, y.entry) o -- if recorded_as_of
             WHERE i.detainee_id = e.detainee_id -- if recorded_as_of
-                AND (o.began_on, o.created_at, o.id) > (t.began_on, t.created_at, t.id)
+                AND (o.began_on, o.created_at, o.id) > (own.began_on, own.created_at, own.id)
                 AND a.as_of >= CASE
                     WHEN o.detained_on IS NULL THEN o.created_at
                     ELSE o.began_on::timestamp AT TIME ZONE 'UTC'
@@ -22,8 +38,11 @@ WITH asked AS (
         ) END AS detained_again
     FROM asked a
     CROSS JOIN release_events e
-    JOIN detentions t ON t.id = e.detention_id -- if facility_id -- unless recorded_as_of
-    JOIN detainees p ON p.id = e.detainee_id -- if nationality or age_group or sex -- unless recorded_as_of
+    CROSS JOIN LATERAL (SELECT e.announcement_id) r -- if event -- unless recorded_as_of
+    -- Not `=`, for which the index of the three days would be taken: much slower.
+    JOIN detentions t ON t.detainee_id = e.detainee_id -- if detention -- unless recorded_as_of
+        AND t.id IS NOT DISTINCT FROM e.detention_id -- if detention -- unless recorded_as_of
+    JOIN detainees p ON p.id = e.detainee_id -- if person -- unless recorded_as_of
     CROSS JOIN LATERAL (
         SELECT c.independent_sources, c.independent_denials, c.kinds
         FROM verdicts c
@@ -33,9 +52,12 @@ WITH asked AS (
         ORDER BY c.published_from DESC
         LIMIT 1
     ) v
-    CROSS JOIN LATERAL recorded_release_event(e.id, a.recorded_as_of) r -- if occurred_from or occurred_until -- if recorded_as_of
-    CROSS JOIN LATERAL recorded_detention(e.detention_id, a.recorded_as_of) t -- if facility_id -- if recorded_as_of
-    CROSS JOIN LATERAL recorded_detainee(e.detainee_id, a.recorded_as_of) p -- if nationality or age_group or sex -- if recorded_as_of
+    CROSS JOIN LATERAL recorded(e.id, a.recorded_as_of) re -- if event -- if recorded_as_of
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::release_events, re.entry) r -- if event -- if recorded_as_of
+    CROSS JOIN LATERAL recorded(e.detention_id, a.recorded_as_of) te -- if detention -- if recorded_as_of
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
+    CROSS JOIN LATERAL recorded(e.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
     CROSS JOIN LATERAL (
         SELECT verification_status(
             v.independent_sources, -- unless release_kind
@@ -45,28 +67,38 @@ WITH asked AS (
     ) s
     WHERE true
         AND t.facility_id = %(facility_id)s -- if facility_id
-        AND %(nationality)s = ANY (p.nationalities) -- if nationality
+        AND p.nationalities @> ARRAY[%(nationality)s] -- if nationality
         AND p.age_group = %(age_group)s -- if age_group
         AND p.sex = %(sex)s -- if sex
         AND v.kinds ? %(release_kind)s -- if release_kind
-        AND e.occurred_on >= %(occurred_from)s -- if occurred_from -- unless recorded_as_of
-        AND e.occurred_on <= %(occurred_until)s -- if occurred_until -- unless recorded_as_of
-        AND r.occurred_on >= %(occurred_from)s -- if occurred_from -- if recorded_as_of
-        AND r.occurred_on <= %(occurred_until)s -- if occurred_until -- if recorded_as_of
+        AND r.announcement_id = %(announcement_id)s -- if announcement_id
+        AND e.occurred_on >= %(occurred_from)s -- if occurred_from
+        AND e.occurred_on <= %(occurred_until)s -- if occurred_until
+        AND e.occurred_on <= (a.as_of AT TIME ZONE 'UTC')::date + (SELECT days FROM leads)
+), ranked AS (
+    SELECT j.detainee_id, j.id, j.occurred_on, j.status, j.value, j.detained_again, array_position(
+        ARRAY['confirmed', 'disputed', 'reported', 'refuted', 'unverified'], j.status
+    ) AS rank
+    FROM judged j
 ), people AS (
-    SELECT j.detainee_id,
-        min(array_position(ARRAY['confirmed', 'disputed', 'reported', 'refuted'], j.status)) AS rank,
+    SELECT j.detainee_id, min(j.rank) AS rank,
+        NULL AS value, -- unless grouped
+        (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.id DESC))[1] AS value, -- if grouped
         bool_and(j.detained_again) FILTER (WHERE j.status = 'confirmed') AS rearrested
-    FROM judged j GROUP BY j.detainee_id
+    FROM ranked j GROUP BY j.detainee_id
 )
-SELECT a.as_of, a.recorded_as_of, a.required AS min_sources,
-    c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
-FROM asked a, (
-    SELECT count(*) FILTER (WHERE rank = 1) AS confirmed,
-        count(*) FILTER (WHERE rank = 2) AS disputed,
-        count(*) FILTER (WHERE rank = 3) AS reported,
-        count(*) FILTER (WHERE rank = 4) AS refuted,
-        count(*) FILTER (WHERE rank IS NULL) AS unverified,
-        count(*) FILTER (WHERE rearrested) AS rearrested
-    FROM people
-) c
+SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a.ledger_seq,
+    c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
+FROM asked a
+LEFT JOIN (
+    SELECT p.value,
+        count(*) FILTER (WHERE p.rank = 1) AS confirmed,
+        count(*) FILTER (WHERE p.rank = 2) AS disputed,
+        count(*) FILTER (WHERE p.rank = 3) AS reported,
+        count(*) FILTER (WHERE p.rank = 4) AS refuted,
+        count(*) FILTER (WHERE p.rank = 5) AS unverified,
+        count(*) FILTER (WHERE p.rearrested) AS rearrested
+    FROM people p
+    GROUP BY p.value
+) c ON true
+ORDER BY c.value

@@ -1,45 +1,77 @@
--- People by standing at any publication time, as the record stands: the total less all that came
--- after that moment, in years after its year, months after its month, and so on down; after now
--- there is next to nothing.
+-- People by standing at any publication time, as the record stands, of all or by one property: the
+-- total less all that came after that moment, in years after its year, months after its month, and
+-- so on down to the standings within one quarter of an hour; after now there is next to nothing.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
-        %(min_sources)s::integer AS required
+        %(min_sources)s::integer AS required, %(property)s::text AS property
+), within AS ( -- if as_of
+    -- The bucket of each grain that holds the moment. -- if as_of
+    SELECT a.property, a.as_of, date_trunc('year', l.moment, 'UTC') AS year, -- if as_of
+        date_trunc('month', l.moment, 'UTC') AS month, date_trunc('day', l.moment, 'UTC') AS day, -- if as_of
+        date_trunc('hour', l.moment, 'UTC') AS hour, -- if as_of
+        date_bin('15 minutes', l.moment, 'epoch') AS quarter -- if as_of
+    FROM asked a CROSS JOIN LATERAL ( -- if as_of
+        -- What came at the beginning of a bucket is in the one before, but at the beginning of time. -- if as_of
+        SELECT greatest(a.as_of - interval '1 microsecond', '0001-01-01Z') AS moment -- if as_of
+    ) l -- if as_of
+), later AS (
+    SELECT s.detainee_id, s.published_from, s.standing, s.groups
+    FROM asked a, standings s -- unless as_of
+    FROM within a, standings s -- if as_of
+    WHERE s.recorded_until = 'infinity' AND s.published_from > a.as_of
+        AND s.published_from <= a.quarter + interval '15 minutes' -- if as_of
 ), changed AS (
-    SELECT t.standing, t.people FROM tallies t WHERE t.grain = 'total'
+    SELECT t.value, 1 AS sign, t.people, NULL AS letter FROM asked a, tallies t
+    WHERE t.property = a.property AND t.grain = 'total'
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = 'quarter' -- if as_of
+        AND t.bucket > a.quarter AND t.bucket < a.hour + interval '1 hour' -- if as_of
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = 'hour' -- if as_of
+        AND t.bucket > a.hour AND t.bucket < a.day + interval '1 day' -- if as_of
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = 'day' -- if as_of
+        AND t.bucket > a.day AND t.bucket < a.month + interval '1 month' -- if as_of
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = 'month' -- if as_of
+        AND t.bucket > a.month AND t.bucket < a.year + interval '1 year' -- if as_of
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = 'year' AND t.bucket > a.year -- if as_of
     UNION ALL
-    SELECT t.standing, -t.people FROM asked a, tallies t
-    WHERE t.grain = 'moment' AND t.bucket > a.as_of
-        AND t.bucket < date_trunc('minute', a.as_of, 'UTC') + interval '1 minute' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.standing, -t.people FROM asked a, tallies t -- if as_of
-    WHERE t.grain = 'minute' AND t.bucket > date_trunc('minute', a.as_of, 'UTC') -- if as_of
-        AND t.bucket < date_trunc('hour', a.as_of, 'UTC') + interval '1 hour' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.standing, -t.people FROM asked a, tallies t -- if as_of
-    WHERE t.grain = 'hour' AND t.bucket > date_trunc('hour', a.as_of, 'UTC') -- if as_of
-        AND t.bucket < date_trunc('day', a.as_of, 'UTC') + interval '1 day' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.standing, -t.people FROM asked a, tallies t -- if as_of
-    WHERE t.grain = 'day' AND t.bucket > date_trunc('day', a.as_of, 'UTC') -- if as_of
-        AND t.bucket < date_trunc('month', a.as_of, 'UTC') + interval '1 month' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.standing, -t.people FROM asked a, tallies t -- if as_of
-    WHERE t.grain = 'month' AND t.bucket > date_trunc('month', a.as_of, 'UTC') -- if as_of
-        AND t.bucket < date_trunc('year', a.as_of, 'UTC') + interval '1 year' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.standing, -t.people FROM asked a, tallies t -- if as_of
-    WHERE t.grain = 'year' AND t.bucket > date_trunc('year', a.as_of, 'UTC') -- if as_of
+    SELECT coalesce(group_value(l.groups, a.property, a.required), ''), -1, NULL,
+        substr(l.standing, a.required, 1)
+    FROM asked a, later l
+    UNION ALL
+    SELECT coalesce(group_value(f.groups, a.property, a.required), ''), 1, NULL,
+        substr(f.standing, a.required, 1)
+    FROM asked a, later l
+    CROSS JOIN LATERAL (
+        SELECT s.standing, s.groups FROM standings s
+        WHERE s.detainee_id = l.detainee_id AND s.recorded_until = 'infinity'
+            AND s.published_from < l.published_from
+        ORDER BY s.published_from DESC
+        LIMIT 1
+    ) f
 )
-SELECT a.as_of, h.recorded_at AS recorded_as_of, a.required AS min_sources,
-    c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
-FROM asked a, ledger_head h, LATERAL (
-    SELECT
-        coalesce(sum(people) FILTER (WHERE letter IN ('C', 'A')), 0) AS confirmed,
-        coalesce(sum(people) FILTER (WHERE letter = 'D'), 0) AS disputed,
-        coalesce(sum(people) FILTER (WHERE letter = 'R'), 0) AS reported,
-        coalesce(sum(people) FILTER (WHERE letter = 'F'), 0) AS refuted,
-        coalesce(sum(people) FILTER (WHERE letter = 'U'), 0) AS unverified,
-        coalesce(sum(people) FILTER (WHERE letter = 'A'), 0) AS rearrested
-    FROM (SELECT substr(d.standing, a.required, 1) AS letter, d.people FROM changed d) d
-) c
+SELECT rfc3339(a.as_of) AS as_of, rfc3339(h.recorded_at) AS recorded_as_of, h.seq AS ledger_seq,
+    c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
+FROM asked a CROSS JOIN ledger_head h
+LEFT JOIN (
+    SELECT nullif(d.value, '') AS value,
+        sum(d.sign * coalesce(d.people[a.required][1], (d.letter IN ('C', 'A'))::integer)) AS confirmed,
+        sum(d.sign * coalesce(d.people[a.required][2], (d.letter = 'D')::integer)) AS disputed,
+        sum(d.sign * coalesce(d.people[a.required][3], (d.letter = 'R')::integer)) AS reported,
+        sum(d.sign * coalesce(d.people[a.required][4], (d.letter = 'F')::integer)) AS refuted,
+        sum(d.sign * coalesce(d.people[a.required][5], (d.letter = 'U')::integer)) AS unverified,
+        sum(d.sign * coalesce(d.people[a.required][6], (d.letter = 'A')::integer)) AS rearrested
+    FROM asked a, changed d
+    WHERE d.value = %(value)s -- if value
+    GROUP BY d.value
+) c ON true
+ORDER BY c.value

@@ -1,21 +1,31 @@
--- People by standing at any publication time, as the record had it at a moment of its own.
-SELECT a.as_of, a.recorded_as_of, a.required AS min_sources,
-    count(*) FILTER (WHERE p.letter IN ('C', 'A')) AS confirmed,
-    count(*) FILTER (WHERE p.letter = 'D') AS disputed,
-    count(*) FILTER (WHERE p.letter = 'R') AS reported,
-    count(*) FILTER (WHERE p.letter = 'F') AS refuted,
-    count(*) FILTER (WHERE p.letter = 'U') AS unverified,
-    count(*) FILTER (WHERE p.letter = 'A') AS rearrested
-FROM (
+-- People by standing at any publication time, as the record had it at a moment of its own, of all
+-- or by one property.
+WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
-        %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required
-) a
-LEFT JOIN LATERAL (
-    SELECT DISTINCT ON (s.detainee_id) substr(s.standing, a.required, 1) AS letter
-    FROM standings s
-    WHERE s.published_from <= a.as_of
+        %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required,
+        %(property)s::text AS property
+), people AS (
+    SELECT DISTINCT ON (s.detainee_id) substr(s.standing, a.required, 1) AS letter,
+        coalesce(group_value(s.groups, a.property, a.required), '') AS value
+    FROM asked a JOIN standings s ON s.published_from <= a.as_of
         AND s.recorded_from <= a.recorded_as_of AND a.recorded_as_of < s.recorded_until
     ORDER BY s.detainee_id, s.published_from DESC
-) p ON true
-GROUP BY a.as_of, a.recorded_as_of, a.required
+)
+SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of,
+    recorded_seq(a.recorded_as_of) AS ledger_seq,
+    c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
+FROM asked a
+LEFT JOIN (
+    SELECT nullif(p.value, '') AS value,
+        count(*) FILTER (WHERE p.letter IN ('C', 'A')) AS confirmed,
+        count(*) FILTER (WHERE p.letter = 'D') AS disputed,
+        count(*) FILTER (WHERE p.letter = 'R') AS reported,
+        count(*) FILTER (WHERE p.letter = 'F') AS refuted,
+        count(*) FILTER (WHERE p.letter = 'U') AS unverified,
+        count(*) FILTER (WHERE p.letter = 'A') AS rearrested
+    FROM people p
+    WHERE p.value = %(value)s -- if value
+    GROUP BY p.value
+) c ON true
+ORDER BY c.value

@@ -1,6 +1,7 @@
 -- A new claim that a detention ended on a day.
-INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, place)
+INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, place, announcement_id)
 VALUES (
-    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(detention_id)s, %(occurred_on)s, %(place)s
+    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(detention_id)s, %(occurred_on)s,
+    %(place)s, %(announcement_id)s
 )
 RETURNING id

@@ -1,7 +1,8 @@
 -- A person's detentions in order, each with the days of its release events.
 SELECT t.id, t.detained_on, t.began_on, ARRAY(
     SELECT e.occurred_on FROM release_events e
-    WHERE e.detainee_id = t.detainee_id AND e.detention_id = t.id
+    -- Not `=`, for which the index of the three days would be taken: much slower.
+    WHERE e.detainee_id = t.detainee_id AND e.detention_id IS NOT DISTINCT FROM t.id
     ORDER BY e.occurred_on
 ) AS released_on
 FROM detentions t

@@ -1,6 +1,6 @@
 -- These people's detentions in order, and from when on each counts: a day begins at midnight UTC,
 -- and one of unknown date counts since it was entered.
-SELECT t.detainee_id, t.id,
+SELECT t.detainee_id, t.id, t.facility_id,
     CASE
         WHEN t.detained_on IS NULL THEN t.created_at
         ELSE t.began_on::timestamp AT TIME ZONE 'UTC'

@@ -3,7 +3,11 @@
 -- the heads of groups as the record had them. No row for an event that was not recorded yet.
 WITH asked AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
-        coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of
+        coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
+        CASE
+            WHEN %(recorded_as_of)s::timestamptz IS NULL THEN h.seq
+            ELSE recorded_seq(%(recorded_as_of)s::timestamptz)
+        END AS ledger_seq
     FROM ledger_head h
 ), steps AS (
     SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.reasoning
@@ -12,7 +16,7 @@ WITH asked AS (
 ), latest AS (
     SELECT s.kinds, s.reasoning FROM steps s ORDER BY s.published_from DESC LIMIT 1
 )
-SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of,
+SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a.ledger_seq,
     (
         SELECT json_agg(json_build_array(
             rfc3339(s.published_from), s.independent_sources, s.independent_denials

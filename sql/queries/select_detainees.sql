@@ -18,7 +18,9 @@ SELECT d.id,
                     AND v.published_from <= now()
                 ORDER BY v.published_from DESC LIMIT 1
             )
-            FROM release_events e WHERE e.detainee_id = d.id AND e.detention_id = l.id
+            FROM release_events e
+            -- Not `=`, for which the index of the three days would be taken: much slower.
+            WHERE e.detainee_id = d.id AND e.detention_id IS NOT DISTINCT FROM l.id
         ) THEN 'released'
         WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
         ELSE 'detained'

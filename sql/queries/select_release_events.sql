@@ -1,5 +1,5 @@
 -- Release events with the summary of their verification.
-SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place,
+SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announcement_id,
     coalesce((
         SELECT s.verification FROM verification_summaries s
         WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1

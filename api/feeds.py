@@ -1,0 +1,117 @@
+"""Verdicts as feeds, which any feed reader can follow: Atom (RFC 4287) and JSON Feed 1.1."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID, uuid5
+
+import orjson
+
+from api.claim_reviews import day, person, verification_url
+from api.verification import RULE
+
+# The id of the feed, and the namespace of those of its entries. Another one would show every
+# reader every entry anew.
+_FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
+_TITLE = "Constancia: verdicts on releases"
+_AUTHOR = "Constancia"
+_NEVER = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A verdict on a release event: it holds `since` a publication time, and was recorded at
+    `recorded_at`. A person whose `name` is None must not be named. Moments and the day are texts
+    as the contract has them."""
+
+    release_event_id: str
+    status: str
+    since: str
+    recorded_at: str
+    occurred_on: str
+    name: str | None
+    independent_sources: int
+    independent_denials: int
+
+
+def atom(entries: Sequence[Entry], base: str) -> bytes:
+    moments = (entry.recorded_at for entry in entries)
+    # Not compared as texts: 15Z would come after 15.3Z.
+    newest = max(moments, key=datetime.fromisoformat, default=_NEVER)
+    feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
+    _text(feed, "id", _FEED.urn)
+    _text(feed, "title", _TITLE)
+    _text(feed, "updated", newest)
+    _author(feed)
+    ET.SubElement(feed, "link", {"rel": "self", "href": _feed_url(base, "atom")})
+    for entry in entries:
+        element = ET.SubElement(feed, "entry")
+        _text(element, "id", _id(entry))
+        _text(element, "title", _title(entry))
+        _text(element, "published", entry.since)
+        _text(element, "updated", entry.recorded_at)
+        _author(element)
+        ET.SubElement(element, "link", {"rel": "alternate", "href": _url(entry, base)})
+        _text(element, "summary", _summary(entry))
+    document: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def json_feed(entries: Sequence[Entry], base: str) -> bytes:
+    authors = [{"name": _AUTHOR}]
+    return orjson.dumps(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": _TITLE,
+            "home_page_url": f"{base}docs",
+            "feed_url": _feed_url(base, "jsonfeed"),
+            "authors": authors,
+            "items": [
+                {
+                    "id": _id(entry),
+                    "url": _url(entry, base),
+                    "title": _title(entry),
+                    "content_text": _summary(entry),
+                    "date_published": entry.since,
+                    "date_modified": entry.recorded_at,
+                    "authors": authors,
+                }
+                for entry in entries
+            ],
+        }
+    )
+
+
+def _text(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag).text = text
+
+
+def _author(parent: ET.Element) -> None:
+    _text(ET.SubElement(parent, "author"), "name", _AUTHOR)
+
+
+def _feed_url(base: str, name: str) -> str:
+    return f"{base}v1/feed?format={name}"
+
+
+def _id(entry: Entry) -> str:
+    return uuid5(_FEED, f"{entry.release_event_id} {entry.status} {entry.since}").urn
+
+
+def _url(entry: Entry, base: str) -> str:
+    """The whole answer as it was when this was recorded, which never changes."""
+    moments = urlencode({"as_of": entry.since, "recorded_as_of": entry.recorded_at})
+    return f"{verification_url(entry.release_event_id, base)}?{moments}"
+
+
+def _title(entry: Entry) -> str:
+    return f"{person(entry.name)}: release {entry.status}"
+
+
+def _summary(entry: Entry) -> str:
+    return (
+        f"Release of {day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
+        f"denials: {entry.independent_denials}. By the rule {RULE}."
+    )

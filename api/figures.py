@@ -1,0 +1,152 @@
+"""Figures: how many people are of each status, at a pair of moments or all along a timeline.
+
+Of three ways the one that costs least: tallies for the record as it stands, the stored standings
+for an earlier one, and the events themselves where a filter picks some of them.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate, groupby
+from typing import Any
+
+from api import clock, queries
+from api.counting import FIGURES, Event, Figures, Step, add_letter, standings
+
+Filters = Mapping[str, Any]
+"""What the people and events that count must meet, by the names of the contract."""
+
+# The properties of which each person has one value for all their events: to count those of one
+# value is to read one group.
+_OF_ONE_VALUE = {"age_group", "sex"}
+# Which rows a filter or a group looks at.
+_LOOKS_AT = {
+    "facility_id": "detention",
+    "nationality": "person",
+    "age_group": "person",
+    "sex": "person",
+    "announcement_id": "event",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The two moments of an answer, and the ledger's last entry by then."""
+
+    as_of: str
+    recorded_as_of: str
+    ledger_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """People by value of what they are grouped by, None where it is unknown; `total` of all."""
+
+    moments: Moments
+    groups: Sequence[tuple[str | None, Figures]]
+
+    @property
+    def total(self) -> Mapping[str, int]:
+        sums = map(sum, zip([0] * len(FIGURES), *(row for _, row in self.groups), strict=True))
+        return dict(zip(FIGURES, sums, strict=True))
+
+
+def count(
+    conn: queries.Connection,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    filters: Filters,
+    group_by: str | None = None,
+) -> Counted:
+    """Counts people once each, by the strongest status among their events that match."""
+    given = {"as_of": as_of, "recorded_as_of": recorded_as_of}
+    parameters: dict[str, Any] = {n: moment for n, moment in given.items() if moment is not None}
+    if narrowed := _tallied(filters, group_by):
+        parameters |= narrowed
+        query = "count_people" if recorded_as_of is None else "count_recorded_people"
+    else:
+        parameters |= {**filters, **_looked_at(filters, group_by)}
+        query = "count_matching_people"
+    rows = queries.rows(conn, query, min_sources=min_sources, **parameters)
+    moments = Moments(rows[0].as_of, rows[0].recorded_as_of, rows[0].ledger_seq)
+    counted = [(row.value, [int(n) for n in row[4:]]) for row in rows if row.confirmed is not None]
+    return Counted(moments, [(value, figures) for value, figures in counted if any(figures)])
+
+
+def timeline(
+    conn: queries.Connection,
+    ends: Sequence[datetime],
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    filters: Filters,
+) -> tuple[Sequence[str], Moments, Sequence[Sequence[int]]]:
+    """These moments, which are in order, as text, and what is counted at each."""
+    texts = [clock.rfc3339(end) for end in ends]
+    recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
+    if narrowed := _tallied(filters, None):
+        query = "read_timeline" if recorded_as_of is None else "read_recorded_timeline"
+        row = queries.one(
+            conn,
+            query,
+            # As text: a list of moments takes the driver as long as all the rest.
+            ends=f"{{{','.join(texts)}}}",
+            min_sources=min_sources,
+            **{"value": "", **narrowed, **recorded},
+        )
+        moments = Moments(texts[-1], row.recorded_as_of, row.ledger_seq)
+        return texts, moments, list(zip(*row[: len(FIGURES)], strict=True))
+    with queries.snapshot(conn):
+        at = queries.one(conn, "read_moment", **recorded)
+        rows = queries.rows(
+            conn,
+            "read_matching_steps",
+            until=ends[-1],
+            **{**recorded, **filters, **_looked_at(filters, None)},
+        )
+    moved: list[Figures] = [[0] * len(FIGURES) for _ in ends]
+    for _, own in groupby(rows, key=lambda row: row.detainee_id):
+        before = None
+        for moment, standing in standings(_events(list(own))):
+            position = bisect_left(ends, moment)
+            letter = standing.letters[min_sources - 1]
+            # A detention may begin after the timeline ends.
+            if position < len(ends) and letter != before:
+                add_letter(moved[position], letter, 1)
+                if before is not None:
+                    add_letter(moved[position], before, -1)
+                before = letter
+    figures = list(accumulate(moved, lambda a, b: [x + y for x, y in zip(a, b, strict=True)]))
+    return texts, Moments(texts[-1], at.recorded_as_of, at.ledger_seq), figures
+
+
+def _events(rows: Sequence[Any]) -> list[Event]:
+    return [
+        Event(
+            [
+                Step(row.published_from, row.independent_sources, row.independent_denials)
+                for row in steps
+            ],
+            steps[0].detained_again_at,
+        )
+        for steps in (list(own) for _, own in groupby(rows, key=lambda row: row.release_event_id))
+    ]
+
+
+def _tallied(filters: Filters, group_by: str | None) -> Mapping[str, str] | None:
+    """The groups, or the one group, that are all that is asked for; None if it is more."""
+    if not filters:
+        return {"property": group_by or ""}
+    ((name, value), *others) = filters.items()
+    if others or name not in _OF_ONE_VALUE or group_by not in (None, name):
+        return None
+    return {"property": name, "value": "" if value == "unknown" else value}
+
+
+def _looked_at(filters: Filters, group_by: str | None) -> Mapping[str, bool]:
+    names = [*filters] if group_by is None else [*filters, group_by]
+    looked_at = {_LOOKS_AT[name]: True for name in names if name in _LOOKS_AT}
+    if group_by is None:
+        return looked_at
+    return {**looked_at, "grouped": True, f"by_{group_by}": True}

@@ -1,0 +1,47 @@
+"""Claims: a source's aggregate figure, announcements among them. Never edited."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import queries, statements, verify
+from api.answers import One, Page
+from api.auth import Caller
+from api.errors import Refusal, not_found
+from api.ledger import Change
+
+
+def list_claims(
+    conn: queries.Connection,
+    limit: int,
+    cursor: str | None,
+    kind: str | None,
+    source_id: UUID | None,
+    announcement_id: UUID | None,
+) -> Page:
+    filters = {"kind": kind, "source_id": source_id, "announcement_id": announcement_id}
+    return Page("select_claims", limit, filters, cursor)
+
+
+def get_claim(conn: queries.Connection, id: UUID) -> One:
+    return One("claim", "select_claims", {"id": id, "limit": 1})
+
+
+def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+    id = statements.enter_claim(conn, body)
+    verify.record(conn, caller, [Change("claim", id, "created")])
+    return get_claim(conn, id)
+
+
+def retract_claim(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    claim = queries.one(conn, "lock_claim", id=id)
+    if claim is None:
+        raise not_found("claim")
+    if claim.retracted_at is not None:
+        raise Refusal("conflict", "This claim was retracted before.")
+    statements.check_retraction(body["retracted_at"], claim.published_at, claim.now)
+    queries.run(conn, "retract_claim", id=id, **body)
+    verify.record(conn, caller, [Change("claim", id, "retracted")])
+    return get_claim(conn, id)

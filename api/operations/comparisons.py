@@ -1,0 +1,231 @@
+"""Comparisons: what a source claims beside what is confirmed, each claim at its own moment."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from api import answers, clock, figures, queries, sentences
+from api.answers import Item, Page
+from api.citations import cited, recorded_names, scope
+from api.errors import Fault, invalid, not_found
+from api.figures import Counted, Filters, Moments
+
+_WITHIN = ("confirmed", "disputed", "reported")
+# What a claim speaks of, as a filter of counts.
+_SCOPE = {
+    "facility_id": "facility_id",
+    "nationality": "nationality",
+    "age_group": "age_group",
+    "window_start": "occurred_from",
+}
+_MOST_CLAIMS = 200
+
+
+def get_comparison(
+    conn: queries.Connection,
+    id: UUID,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Mapping[str, Any]:
+    clock.settle(conn, None, recorded_as_of)
+    with queries.snapshot(conn):
+        claim = _claim(conn, id, recorded_as_of)
+        return _compared(conn, [claim], recorded_as_of, min_sources, time_zone)[0]
+
+
+def list_comparisons(
+    conn: queries.Connection,
+    limit: int,
+    cursor: str | None,
+    kind: str,
+    source_id: UUID | None,
+    facility_id: UUID | None,
+    nationality: str | None,
+    age_group: str | None,
+    announcement_id: UUID | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Page:
+    clock.settle(conn, None, recorded_as_of)
+    return Page(
+        "select_claims_to_compare",
+        limit,
+        {
+            "kind": kind,
+            "source_id": source_id,
+            "facility_id": facility_id,
+            "nationality": nationality,
+            "age_group": age_group,
+            "announcement_id": announcement_id,
+            "recorded_as_of": recorded_as_of,
+        },
+        cursor,
+        of="Claim",
+        made=lambda conn, claims: _compared(conn, claims, recorded_as_of, min_sources, time_zone),
+    )
+
+
+def get_delivery(
+    conn: queries.Connection,
+    id: UUID,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Mapping[str, Any]:
+    clock.settle(conn, as_of, recorded_as_of)
+    with queries.snapshot(conn):
+        announcement = _claim(conn, id, recorded_as_of)
+        if announcement["kind"] != "announced":
+            raise not_found("announcement")
+        if as_of is not None and as_of < datetime.fromisoformat(announcement["published_at"]):
+            raise invalid(Fault("/as_of", "Lies before the announcement was published."))
+        recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
+        counted = figures.count(conn, as_of, recorded_as_of, min_sources, {"announcement_id": id})
+        named = queries.one(conn, "count_named_people", announcement_id=id, **recorded).named
+        claims = answers.read(
+            conn,
+            "select_claims_to_compare",
+            "Claim",
+            announcement_id=id,
+            published_until=counted.moments.as_of,
+            limit=_MOST_CLAIMS,
+            **recorded,
+        )
+        compared = _compared(conn, claims, recorded_as_of, min_sources, time_zone)
+    moments, total = counted.moments, counted.total
+    out = {name: total[name] for name in _WITHIN}
+    return cited(
+        {
+            "announcement": announcement,
+            "announced": announcement["value"],
+            "named": named,
+            **out,
+            "still_held": named - sum(out.values()),
+            "claims": compared,
+        },
+        f"/v1/claims/{id}/delivery",
+        {
+            "as_of": moments.as_of,
+            "recorded_as_of": moments.recorded_as_of,
+            "min_sources": min_sources,
+            "time_zone": time_zone,
+        },
+        moments,
+        sentences.delivery(
+            datetime.fromisoformat(moments.as_of),
+            time_zone,
+            announcement["value"],
+            named,
+            total["confirmed"],
+            min_sources,
+        ),
+    )
+
+
+def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
+    recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
+    found = answers.read(conn, "select_claims", "Claim", id=id, limit=1, **recorded)
+    if not found:
+        raise not_found("claim")
+    return found[0]
+
+
+def _compared(
+    conn: queries.Connection,
+    claims: Sequence[Item],
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Sequence[Item]:
+    """Each claim beside what is confirmed in its own window and scope, at its own moment; all
+    within one snapshot."""
+    if not claims:
+        return []
+    counted = [_counted(conn, claim, recorded_as_of, min_sources) for claim in claims]
+    moments = counted[0][0].moments
+    names = recorded_names(conn, list({UUID(claim["source_id"]) for claim in claims}), moments)
+    return [
+        _comparison(conn, claim, now, then, min_sources, time_zone, names[UUID(claim["source_id"])])
+        for claim, (now, then) in zip(claims, counted, strict=True)
+    ]
+
+
+def _counted(
+    conn: queries.Connection, claim: Item, recorded_as_of: datetime | None, min_sources: int
+) -> tuple[Counted, Counted]:
+    """The people that a claim is about, as the record has them, and as it had them at the claim's
+    own moment."""
+    as_of, filters = datetime.fromisoformat(claim["as_of"]), _filters(claim)
+    now = figures.count(conn, as_of, recorded_as_of, min_sources, filters)
+    recorded = datetime.fromisoformat(now.moments.recorded_as_of)
+    if recorded <= as_of:
+        return now, now
+    return now, figures.count(conn, as_of, as_of, min_sources, filters)
+
+
+def _filters(claim: Item) -> Filters:
+    filters = {of: claim[name] for name, of in _SCOPE.items() if claim[name] is not None}
+    if "facility_id" in filters:
+        filters["facility_id"] = UUID(filters["facility_id"])
+    if "occurred_from" in filters:
+        filters["occurred_from"] = date.fromisoformat(filters["occurred_from"])
+    return filters
+
+
+def _comparison(
+    conn: queries.Connection,
+    claim: Item,
+    now: Counted,
+    then: Counted,
+    min_sources: int,
+    time_zone: str,
+    source: str,
+) -> Item:
+    figures_now, claimed = now.total, claim["value"]
+    verdict, reason = _verdict(claim["kind"], claimed, figures_now)
+    moments = Moments(claim["as_of"], now.moments.recorded_as_of, now.moments.ledger_seq)
+    return cited(
+        {
+            "claim": claim,
+            "claimed": claimed,
+            **{name: figures_now[name] for name in _WITHIN},
+            "gap": claimed - figures_now["confirmed"] if reason is None else None,
+            "verdict": verdict,
+            "reason": reason,
+            "recorded_then": {name: then.total[name] for name in _WITHIN},
+        },
+        f"/v1/claims/{claim['id']}/comparison",
+        {
+            "recorded_as_of": moments.recorded_as_of,
+            "min_sources": min_sources,
+            "time_zone": time_zone,
+        },
+        moments,
+        sentences.comparison(
+            datetime.fromisoformat(moments.as_of),
+            time_zone,
+            source,
+            claim["kind"],
+            claimed,
+            claim["qualifier"],
+            figures_now["confirmed"],
+            min_sources,
+            scope(conn, _filters(claim), moments),
+        ),
+    )
+
+
+def _verdict(kind: str, claimed: int | None, counted: Mapping[str, int]) -> tuple[str, str | None]:
+    """What a claim is beside what is documented, in a word, and why there is none."""
+    if kind != "released":
+        return "not_comparable", "another_kind"
+    if claimed is None:
+        return "not_comparable", "no_figure"
+    if claimed < counted["confirmed"]:
+        return "below_confirmed", None
+    documented = sum(counted[name] for name in _WITHIN)
+    return ("within_documented" if claimed <= documented else "above_documented"), None

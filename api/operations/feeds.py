@@ -1,0 +1,14 @@
+"""Feeds: what became confirmed, disputed or refuted."""
+
+from functools import partial
+
+from api import feeds, queries
+from api.answers import Document
+from api.feeds import Entry
+from api.formats import FORMATS
+
+
+def get_feed(conn: queries.Connection, limit: int, media_type: str) -> Document:
+    rows = queries.rows(conn, "read_feed", limit=limit)
+    write = feeds.atom if media_type == FORMATS["atom"] else feeds.json_feed
+    return Document(partial(write, [Entry(*row) for row in rows]))

@@ -1,0 +1,120 @@
+-- People by standing at each of these moments, as the record stands: all that came before the
+-- first one's day, then day by day, and of each moment's own day the hours and quarters of an hour
+-- that are over, and the standings since.
+WITH ends AS (
+    SELECT e.position, e.at, date_trunc('day', e.at, 'UTC') AS day,
+        date_trunc('hour', e.at, 'UTC') AS hour, date_bin('15 minutes', e.at, 'epoch') AS quarter
+    FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS e (at, position)
+), first AS (
+    SELECT e.day, date_trunc('month', e.day, 'UTC') AS month,
+        date_trunc('year', e.day, 'UTC') AS year
+    FROM ends e WHERE e.position = 1
+), figures AS (
+    SELECT %(min_sources)s::integer AS required, %(property)s::text AS property,
+        %(value)s::text AS value
+), days AS (
+    SELECT NULL::bigint AS position, '-infinity'::timestamptz AS moment, t.people AS people, 1 AS sign
+    FROM figures f, tallies t
+    WHERE t.property = f.property AND t.grain = 'total' AND t.value = f.value
+    UNION ALL
+    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
+    WHERE t.property = f.property AND t.grain = 'year' AND t.value = f.value AND t.bucket > d.year
+    UNION ALL
+    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
+    WHERE t.property = f.property AND t.grain = 'month' AND t.value = f.value
+        AND t.bucket > d.month AND t.bucket < d.year + interval '1 year'
+    UNION ALL
+    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
+    WHERE t.property = f.property AND t.grain = 'day' AND t.value = f.value
+        AND t.bucket >= d.day AND t.bucket < d.month + interval '1 month'
+    UNION ALL
+    SELECT NULL, t.bucket + interval '1 day', t.people, 1 FROM figures f, first d, tallies t
+    WHERE t.property = f.property AND t.grain = 'day' AND t.value = f.value
+        AND t.bucket >= d.day AND t.bucket < (SELECT max(e.day) FROM ends e)
+    UNION ALL
+    SELECT e.position, e.day, NULL, 0 FROM ends e
+), running AS (
+    SELECT d.position,
+        (sum(d.sign * d.people[f.required][1]) OVER w)::integer AS confirmed,
+        (sum(d.sign * d.people[f.required][2]) OVER w)::integer AS disputed,
+        (sum(d.sign * d.people[f.required][3]) OVER w)::integer AS reported,
+        (sum(d.sign * d.people[f.required][4]) OVER w)::integer AS refuted,
+        (sum(d.sign * d.people[f.required][5]) OVER w)::integer AS unverified,
+        (sum(d.sign * d.people[f.required][6]) OVER w)::integer AS rearrested
+    FROM days d, figures f
+    WINDOW w AS (ORDER BY d.moment RANGE UNBOUNDED PRECEDING)
+), within AS (
+    SELECT e.position, t.people[f.required][1] AS confirmed, t.people[f.required][2] AS disputed,
+        t.people[f.required][3] AS reported, t.people[f.required][4] AS refuted,
+        t.people[f.required][5] AS unverified, t.people[f.required][6] AS rearrested
+    FROM figures f CROSS JOIN ends e
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: whatever the planner makes of the rest, these few are looked up.
+        SELECT h.people FROM tallies h
+        WHERE h.property = f.property AND h.grain = 'hour' AND h.value = f.value
+            AND h.bucket >= e.day AND h.bucket < e.hour
+        OFFSET 0
+    ) t
+    WHERE e.day < e.hour
+    UNION ALL
+    SELECT e.position, t.people[f.required][1], t.people[f.required][2], t.people[f.required][3],
+        t.people[f.required][4], t.people[f.required][5], t.people[f.required][6]
+    FROM figures f CROSS JOIN ends e
+    CROSS JOIN LATERAL (
+        SELECT q.people FROM tallies q
+        WHERE q.property = f.property AND q.grain = 'quarter' AND q.value = f.value
+            AND q.bucket >= e.hour AND q.bucket < e.quarter
+        OFFSET 0
+    ) t
+    WHERE e.hour < e.quarter
+), rest AS (
+    -- Only where a moment does not end a quarter of an hour.
+    SELECT m.position,
+        (sum(m.sign) FILTER (WHERE m.letter IN ('C', 'A')))::integer AS confirmed,
+        (sum(m.sign) FILTER (WHERE m.letter = 'D'))::integer AS disputed,
+        (sum(m.sign) FILTER (WHERE m.letter = 'R'))::integer AS reported,
+        (sum(m.sign) FILTER (WHERE m.letter = 'F'))::integer AS refuted,
+        (sum(m.sign) FILTER (WHERE m.letter = 'U'))::integer AS unverified,
+        (sum(m.sign) FILTER (WHERE m.letter = 'A'))::integer AS rearrested
+    FROM (
+        SELECT e.position, v.sign, substr(v.standing, f.required, 1) AS letter
+        FROM ends e CROSS JOIN figures f
+        JOIN standings s ON s.recorded_until = 'infinity' AND e.quarter < e.at
+            AND s.published_from > e.quarter AND s.published_from <= e.at
+        LEFT JOIN LATERAL (
+            SELECT o.standing, o.groups FROM standings o
+            WHERE o.detainee_id = s.detainee_id AND o.recorded_until = 'infinity'
+                AND o.published_from < s.published_from
+            ORDER BY o.published_from DESC
+            LIMIT 1
+        ) o ON true
+        CROSS JOIN LATERAL (VALUES (1, s.standing, s.groups), (-1, o.standing, o.groups))
+            AS v (sign, standing, groups)
+        WHERE coalesce(group_value(v.groups, f.property, f.required), '') = f.value
+    ) m
+    GROUP BY m.position
+)
+SELECT c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested,
+    rfc3339(h.recorded_at) AS recorded_as_of, h.seq AS ledger_seq
+FROM ledger_head h, (
+    SELECT array_agg(s.confirmed) AS confirmed, array_agg(s.disputed) AS disputed,
+        array_agg(s.reported) AS reported, array_agg(s.refuted) AS refuted,
+        array_agg(s.unverified) AS unverified, array_agg(s.rearrested) AS rearrested
+    FROM (
+        SELECT coalesce(sum(p.confirmed), 0) AS confirmed, coalesce(sum(p.disputed), 0) AS disputed,
+            coalesce(sum(p.reported), 0) AS reported, coalesce(sum(p.refuted), 0) AS refuted,
+            coalesce(sum(p.unverified), 0) AS unverified, coalesce(sum(p.rearrested), 0) AS rearrested
+        FROM (
+            SELECT r.position, r.confirmed, r.disputed, r.reported, r.refuted, r.unverified, r.rearrested
+            FROM running r WHERE r.position IS NOT NULL
+            UNION ALL
+            SELECT w.position, w.confirmed, w.disputed, w.reported, w.refuted, w.unverified, w.rearrested
+            FROM within w
+            UNION ALL
+            SELECT r.position, r.confirmed, r.disputed, r.reported, r.refuted, r.unverified, r.rearrested
+            FROM rest r
+        ) p
+        GROUP BY p.position
+        ORDER BY p.position
+    ) s
+) c

@@ -1,0 +1,24 @@
+-- Claims of a kind, as they are or as the record had them, those that speak of the latest moment
+-- first; k is what never changes of a claim, and is indexed.
+SELECT c.id, c.source_id, c.kind, c.value, c.qualifier, c.as_of, c.published_at, c.window_start,
+    c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays, c.origins, c.url, c.note,
+    c.retracted_at, c.retraction_note, c.created_at, c.updated_at
+FROM claims k
+CROSS JOIN LATERAL ( -- unless recorded_as_of
+    SELECT k.id, k.source_id, k.kind, k.value, k.qualifier, k.as_of, k.published_at, -- unless recorded_as_of
+        k.window_start, k.facility_id, k.age_group, k.nationality, k.announcement_id, k.relays, -- unless recorded_as_of
+        k.origins, k.url, k.note, k.retracted_at, k.retraction_note, k.created_at, k.updated_at -- unless recorded_as_of
+) c -- unless recorded_as_of
+CROSS JOIN LATERAL recorded(k.id, %(recorded_as_of)s) x -- if recorded_as_of
+CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) c -- if recorded_as_of
+WHERE true
+    AND k.kind = %(kind)s -- if kind
+    AND k.published_at <= %(published_until)s::timestamptz -- if published_until
+    AND k.source_id = %(source_id)s -- if source_id
+    AND k.facility_id = %(facility_id)s -- if facility_id
+    AND k.nationality = %(nationality)s -- if nationality
+    AND k.age_group = %(age_group)s -- if age_group
+    AND k.announcement_id = %(announcement_id)s -- if announcement_id
+    AND (k.as_of, k.id) < (SELECT l.as_of, l.id FROM claims l WHERE l.id = %(after)s) -- if after
+ORDER BY k.as_of DESC, k.id DESC
+LIMIT %(limit)s
