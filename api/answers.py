@@ -96,25 +96,31 @@ def read(
 
 
 def _page(conn: queries.Connection, operation: Operation, page: Page) -> Rendered:
-    keys, items = block(conn, operation, page, start(operation, page), page.limit + 1)
-    following: Mapping[str, str] = {}
-    if len(items) > page.limit:
-        items = items[: page.limit]
-        if page.after is None:
-            cursor = paging.encode(operation.id, _given(page.filters), keys[page.limit - 1])
-            following = {"cursor": cursor}
-        else:
-            following = {"after": keys[page.limit - 1]}
+    texts, following = items(conn, operation, page)
     ending = orjson.dumps(next(iter(following.values()), None))
     return Rendered(
-        b'{"items":[' + b",".join(items) + b'],"next":' + ending + b"}", following=following
+        b'{"items":[' + b",".join(texts) + b'],"next":' + ending + b"}", following=following
     )
+
+
+def items(
+    conn: queries.Connection, operation: Operation, page: Page
+) -> tuple[Sequence[bytes], Mapping[str, str]]:
+    """The JSON of a page's items, and the parameter with which the next page is asked for."""
+    keys, texts = block(conn, operation, page, start(operation, page), page.limit + 1)
+    if len(texts) <= page.limit:
+        return texts, {}
+    last = keys[page.limit - 1]
+    if page.after is not None:
+        return texts[: page.limit], {"after": last}
+    cursor = paging.encode(operation.id, queries.given(**page.filters), last)
+    return texts[: page.limit], {"cursor": cursor}
 
 
 def start(operation: Operation, page: Page) -> str | int | None:
     """After which key a page begins. A cursor of another list is refused."""
     if page.cursor is not None:
-        return paging.decode(operation.id, _given(page.filters), page.cursor)
+        return paging.decode(operation.id, queries.given(**page.filters), page.cursor)
     return page.after
 
 
@@ -122,7 +128,7 @@ def block(
     conn: queries.Connection, operation: Operation, page: Page, after: str | int | None, limit: int
 ) -> tuple[Sequence[str], Sequence[bytes]]:
     """The keys and the JSON of the items after a key, `limit` at the most."""
-    parameters = {**_given(page.filters), "limit": limit}
+    parameters = {**queries.given(**page.filters), "limit": limit}
     if after is not None:
         parameters["after"] = after
     item = operation.answer["properties"]["items"]["items"]
@@ -139,10 +145,6 @@ def block(
         rows = queries.execute(conn, statement, parameters).fetchall()
         made = page.made(conn, [orjson.loads(row.body) for row in rows])
     return [row.key for row in rows], [orjson.dumps(cut(item, one)) for one in made]
-
-
-def _given(filters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in filters.items() if value is not None}
 
 
 @cache

@@ -9,9 +9,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import takewhile
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, available_timezones, reset_tzpath
 
 from api.errors import Fault, invalid
+
+# The zones of the package that is pinned, not of the machine: a day of the past stays that day.
+reset_tzpath(to=())
 
 MAX_BUCKETS = 1000
 """How many buckets one timeline may have."""
@@ -77,6 +80,8 @@ def buckets(
         raise invalid(*faults)
 
     start = from_ if isinstance(from_, datetime) else _beginning(from_, clock)
+    if start.year == 1:
+        raise invalid(Fault("/from", "Lies too far in the past."))
     if until is None:
         end = now
     elif isinstance(until, datetime):

@@ -27,7 +27,7 @@ def cited(
     sentence: Sentence,
 ) -> Mapping[str, Any]:
     """An answer with its citation; `parameters` are those that, at `path`, ask for it again."""
-    asked = {name: value for name, value in parameters.items() if value is not None}
+    asked = queries.given(**parameters)
     citation = {
         "url": f"{path}?{urlencode(asked, safe=':/')}",
         "as_of": moments.as_of,
@@ -43,22 +43,39 @@ def cited(
 def scope(conn: queries.Connection, filters: Filters, moments: Moments) -> Scope:
     """What a sentence has to say that an answer was narrowed to; what has a name, by its name."""
     said = {name: str(value) for name, value in filters.items() if name not in _NAMED}
-    ids = {_NAMED[name]: id for name, id in filters.items() if name in _NAMED}
-    names = recorded_names(conn, list(ids.values()), moments)
-    return {**said, **{word: names.get(id, str(id)) for word, id in ids.items()}}
+    ids = {name: [filters[name]] for name in _NAMED if name in filters}
+    if not ids:
+        return said
+    names = recorded_names(
+        conn,
+        moments,
+        facilities=ids.get("facility_id", ()),
+        claims=ids.get("announcement_id", ()),
+    )
+    return {**said, **{_NAMED[name]: names.get(id, str(id)) for name, (id,) in ids.items()}}
 
 
 _NAMED = {"facility_id": "facility", "announcement_id": "announcement"}
 
 
 def recorded_names(
-    conn: queries.Connection, ids: Sequence[UUID], moments: Moments
+    conn: queries.Connection,
+    moments: Moments,
+    *,
+    facilities: Sequence[UUID] = (),
+    sources: Sequence[UUID] = (),
+    claims: Sequence[UUID] = (),
 ) -> Mapping[UUID, str]:
     """The names of facilities and sources, and for a claim its source's, as they were recorded."""
-    if not ids:
-        return {}
-    rows = queries.rows(conn, "read_recorded_names", ids=ids, recorded_as_of=moments.recorded_as_of)
-    return {row.id: row.name for row in rows if row.name is not None}
+    rows = queries.rows(
+        conn,
+        "read_recorded_names",
+        facility_ids=list(facilities),
+        source_ids=list(sources),
+        claim_ids=list(claims),
+        recorded_as_of=moments.recorded_as_of,
+    )
+    return {row.id: row.name for row in rows}
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:

@@ -46,8 +46,8 @@ def claim_review(event: Mapping[str, Any], base: str) -> bytes:
         "@type": "ClaimReview",
         "@id": url,
         "url": url,
-        "datePublished": event["since"] or event["created_at"],
-        "author": {"@type": "Organization", "name": "Constancia", "url": base},
+        "datePublished": event["since"],
+        "author": {"@type": "Organization", "name": "Constancia", "url": f"{base}docs"},
         "claimReviewed": claim,
         "itemReviewed": {"@type": "Claim", "text": claim},
         "reviewRating": {

@@ -278,6 +278,7 @@ def counts_(data_dir: Path | None, as_json: bool, **given: Any) -> None:
 def compare(data_dir: Path | None, as_json: bool, **given: Any) -> None:
     """Print what sources claim beside what is confirmed, each at its moment."""
     items: list[Any] = []
+    names: dict[str, str] = {}
     cursor = None
     with migrated(data_dir) as (_, _, conn):
         while True:
@@ -285,24 +286,28 @@ def compare(data_dir: Path | None, as_json: bool, **given: Any) -> None:
                 conn, "listComparisons", comparisons.list_comparisons, cursor=cursor, **given
             )
             items += page["items"]
+            names |= _names(conn, page["items"])
             if (cursor := page["next"]) is None:
                 break
-        names = _names(conn, items)
     answer = {"items": items, "next": None}
     _tell(answer, lambda told: terminal.comparisons(told, names), as_json=as_json)
 
 
 def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
-    """By the ids of claims and sources, who speaks, as far as the comparisons name them."""
+    """By id, the names of the sources and facilities that these comparisons speak of."""
     if not items:
         return {}
     claims = [item["claim"] for item in items]
     origins = [origin for claim in claims for origin in claim["origins"]]
-    ids = {claim["source_id"] for claim in claims}
-    ids |= {id for origin in origins for id in origin.values() if id is not None}
+    sources = {claim["source_id"] for claim in claims} | {o["source_id"] for o in origins}
     citation = items[0]["citation"]
-    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
-    named = citations.recorded_names(conn, [UUID(id) for id in ids], moments)
+    named = citations.recorded_names(
+        conn,
+        Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"]),
+        facilities=[UUID(c["facility_id"]) for c in claims if c["facility_id"] is not None],
+        sources=[UUID(id) for id in sources if id is not None],
+        claims=[UUID(o["claim_id"]) for o in origins if o["claim_id"] is not None],
+    )
     return {str(id): name for id, name in named.items()}
 
 

@@ -42,15 +42,14 @@ _STRONGEST_FIRST: Sequence[Status] = (
 )
 _LETTERS = dict(zip(_STRONGEST_FIRST, "CDRFU", strict=True))
 # Which figures a letter adds to.
-_ADDS = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), "A": (0, 5), " ": ()}
+_ADDS = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), "A": (0, 5)}
 
 
 class Standing(NamedTuple):
     """How a person counts, for each of MIN_SOURCES.
 
     `letters` has one for each: C confirmed, A confirmed and detained again, D disputed, R reported,
-    F refuted, U unverified; blank where no event counts any more. `groups` has for each of
-    PROPERTIES one value for each.
+    F refuted, U unverified. `groups` has for each of PROPERTIES one value for each.
     """
 
     letters: str
@@ -73,15 +72,11 @@ class Standing(NamedTuple):
         )
 
 
-_NOT_COUNTED = Standing(" " * len(MIN_SOURCES), ((None,) * len(MIN_SOURCES),) * len(PROPERTIES))
-
-
 class Step(NamedTuple):
-    """An event's counts from a moment on, and its independent sources for each kind of release.
-    Without independent sources it does not count from then on."""
+    """An event's counts from a moment on, and its independent sources for each kind of release."""
 
     at: datetime
-    independent_sources: int | None
+    independent_sources: int
     independent_denials: int
     kinds: Mapping[str, int] = {}
 
@@ -122,15 +117,13 @@ def _standing(events: Sequence[Event], person: Mapping[str, Value], moment: date
     latest = []
     for event in events:
         passed = [step for step in event.steps if step.at <= moment]
-        if passed and passed[-1].independent_sources is not None:
-            latest.append((event, passed[-1], passed[-1].independent_sources))
-    if not latest:
-        return _NOT_COUNTED
+        if passed:
+            latest.append((event, passed[-1]))
     letters, groups = [], []
     for required in MIN_SOURCES:
         judged = [
-            (event, step, status(sources, step.independent_denials, required))
-            for event, step, sources in latest
+            (event, step, status(step.independent_sources, step.independent_denials, required))
+            for event, step in latest
         ]
         strongest = min((word for _, _, word in judged), key=_STRONGEST_FIRST.index)
         counting = [(event, step) for event, step, word in judged if word == strongest]

@@ -4,7 +4,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
 import orjson
@@ -17,19 +16,21 @@ from api.verification import RULE
 _FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
 _TITLE = "Constancia: verdicts on releases"
 _AUTHOR = "Constancia"
+# An entry begins as confirmed, disputed or refuted; these it can only come down to.
+_WORDS = {"reported": "now only reported", "unverified": "no longer verified"}
 _NEVER = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A verdict on a release event: it holds `since` a publication time, and was recorded at
-    `recorded_at`. A person whose `name` is None must not be named. Moments and the day are texts
+    """What is said of a release event: it holds `since` a publication time, and was changed at
+    `updated_at`. A person whose `name` is None must not be named. Moments and the day are texts
     as the contract has them."""
 
     release_event_id: str
     status: str
     since: str
-    recorded_at: str
+    updated_at: str
     occurred_on: str
     name: str | None
     independent_sources: int
@@ -37,7 +38,7 @@ class Entry:
 
 
 def atom(entries: Sequence[Entry], base: str) -> bytes:
-    moments = (entry.recorded_at for entry in entries)
+    moments = (entry.updated_at for entry in entries)
     # Not compared as texts: 15Z would come after 15.3Z.
     newest = max(moments, key=datetime.fromisoformat, default=_NEVER)
     feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
@@ -51,7 +52,7 @@ def atom(entries: Sequence[Entry], base: str) -> bytes:
         _text(element, "id", _id(entry))
         _text(element, "title", _title(entry))
         _text(element, "published", entry.since)
-        _text(element, "updated", entry.recorded_at)
+        _text(element, "updated", entry.updated_at)
         _author(element)
         ET.SubElement(element, "link", {"rel": "alternate", "href": _url(entry, base)})
         _text(element, "summary", _summary(entry))
@@ -75,7 +76,7 @@ def json_feed(entries: Sequence[Entry], base: str) -> bytes:
                     "title": _title(entry),
                     "content_text": _summary(entry),
                     "date_published": entry.since,
-                    "date_modified": entry.recorded_at,
+                    "date_modified": entry.updated_at,
                     "authors": authors,
                 }
                 for entry in entries
@@ -97,17 +98,17 @@ def _feed_url(base: str, name: str) -> str:
 
 
 def _id(entry: Entry) -> str:
-    return uuid5(_FEED, f"{entry.release_event_id} {entry.status} {entry.since}").urn
+    """One entry for each event, whatever becomes of it: a reader who saw it confirmed sees the same
+    entry taken back."""
+    return uuid5(_FEED, entry.release_event_id).urn
 
 
 def _url(entry: Entry, base: str) -> str:
-    """The whole answer as it was when this was recorded, which never changes."""
-    moments = urlencode({"as_of": entry.since, "recorded_as_of": entry.recorded_at})
-    return f"{verification_url(entry.release_event_id, base)}?{moments}"
+    return verification_url(entry.release_event_id, base)
 
 
 def _title(entry: Entry) -> str:
-    return f"{person(entry.name)}: release {entry.status}"
+    return f"{person(entry.name)}: release {_WORDS.get(entry.status, entry.status)}"
 
 
 def _summary(entry: Entry) -> str:

@@ -4,15 +4,13 @@ Of three ways the one that costs least: tallies for the record as it stands, the
 for an earlier one, and the events themselves where a filter picks some of them.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, groupby
 from typing import Any
 
 from api import clock, queries
-from api.counting import FIGURES, Event, Figures, Step, add_letter, standings
+from api.counting import FIGURES, Figures
 
 Filters = Mapping[str, Any]
 """What the people and events that count must meet, by the names of the contract."""
@@ -61,9 +59,8 @@ def count(
     group_by: str | None = None,
 ) -> Counted:
     """Counts people once each, by the strongest status among their events that match."""
-    given = {"as_of": as_of, "recorded_as_of": recorded_as_of}
-    parameters: dict[str, Any] = {n: moment for n, moment in given.items() if moment is not None}
-    if narrowed := _tallied(filters, group_by):
+    parameters = queries.given(as_of=as_of, recorded_as_of=recorded_as_of)
+    if narrowed := _stored(conn, recorded_as_of, filters, group_by):
         parameters |= narrowed
         query = "count_people" if recorded_as_of is None else "count_recorded_people"
     else:
@@ -84,58 +81,45 @@ def timeline(
 ) -> tuple[Sequence[str], Moments, Sequence[Sequence[int]]]:
     """These moments, which are in order, as text, and what is counted at each."""
     texts = [clock.rfc3339(end) for end in ends]
-    recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
-    if narrowed := _tallied(filters, None):
+    parameters = queries.given(recorded_as_of=recorded_as_of)
+    if narrowed := _stored(conn, recorded_as_of, filters, None):
+        parameters |= {"value": "", **narrowed}
         query = "read_timeline" if recorded_as_of is None else "read_recorded_timeline"
-        row = queries.one(
-            conn,
-            query,
-            # As text: a list of moments takes the driver as long as all the rest.
-            ends=f"{{{','.join(texts)}}}",
-            min_sources=min_sources,
-            **{"value": "", **narrowed, **recorded},
-        )
-        moments = Moments(texts[-1], row.recorded_as_of, row.ledger_seq)
-        return texts, moments, list(zip(*row[: len(FIGURES)], strict=True))
-    with queries.snapshot(conn):
-        at = queries.one(conn, "read_moment", **recorded)
-        rows = queries.rows(
-            conn,
-            "read_matching_steps",
-            until=ends[-1],
-            **{**recorded, **filters, **_looked_at(filters, None)},
-        )
-    moved: list[Figures] = [[0] * len(FIGURES) for _ in ends]
-    for _, own in groupby(rows, key=lambda row: row.detainee_id):
-        before = None
-        for moment, standing in standings(_events(list(own))):
-            position = bisect_left(ends, moment)
-            letter = standing.letters[min_sources - 1]
-            # A detention may begin after the timeline ends.
-            if position < len(ends) and letter != before:
-                add_letter(moved[position], letter, 1)
-                if before is not None:
-                    add_letter(moved[position], before, -1)
-                before = letter
-    figures = list(accumulate(moved, lambda a, b: [x + y for x, y in zip(a, b, strict=True)]))
-    return texts, Moments(texts[-1], at.recorded_as_of, at.ledger_seq), figures
+    else:
+        parameters |= {**filters, **_looked_at(filters, None)}
+        query = "read_matching_timeline"
+    row = queries.one(
+        conn,
+        query,
+        # As text: a list of moments takes the driver as long as all the rest.
+        ends=f"{{{','.join(texts)}}}",
+        min_sources=min_sources,
+        **parameters,
+    )
+    moments = Moments(texts[-1], row.recorded_as_of, row.ledger_seq)
+    return texts, moments, list(zip(*row[: len(FIGURES)], strict=True))
 
 
-def _events(rows: Sequence[Any]) -> list[Event]:
-    return [
-        Event(
-            [
-                Step(row.published_from, row.independent_sources, row.independent_denials)
-                for row in steps
-            ],
-            steps[0].detained_again_at,
-        )
-        for steps in (list(own) for _, own in groupby(rows, key=lambda row: row.release_event_id))
-    ]
+def _stored(
+    conn: queries.Connection,
+    recorded_as_of: datetime | None,
+    filters: Filters,
+    group_by: str | None,
+) -> Mapping[str, str] | None:
+    """The groups, or the one group, that are all that is asked for, if people are stored by them;
+    None if it is more, or the record is older than groups are."""
+    narrowed = _narrowed(filters, group_by)
+    if (
+        narrowed is not None
+        and recorded_as_of is not None
+        and narrowed["property"]
+        and not queries.one(conn, "read_whether_grouped", recorded_as_of=recorded_as_of).grouped
+    ):
+        return None
+    return narrowed
 
 
-def _tallied(filters: Filters, group_by: str | None) -> Mapping[str, str] | None:
-    """The groups, or the one group, that are all that is asked for; None if it is more."""
+def _narrowed(filters: Filters, group_by: str | None) -> Mapping[str, str] | None:
     if not filters:
         return {"property": group_by or ""}
     ((name, value), *others) = filters.items()

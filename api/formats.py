@@ -36,8 +36,14 @@ FORMATS: Mapping[str, str] = {
 """The words of the parameter `format`."""
 
 _BARE_FRACTION = re.compile(r"\bq=(?=\.)", re.IGNORECASE)
-# Other names by which callers ask for them.
-_ALSO = {"application/jsonl": NDJSON, "application/ndjson": NDJSON}
+# Other names by which callers ask for what is offered.
+_ALSO = {
+    "application/jsonl": NDJSON,
+    "application/ndjson": NDJSON,
+    "application/xml": FORMATS["atom"],
+    "text/xml": FORMATS["atom"],
+    JSON: FORMATS["jsonfeed"],
+}
 
 
 def choose(offers: Sequence[str], word: str | None, accept: str | None) -> str:
@@ -51,8 +57,8 @@ def choose(offers: Sequence[str], word: str | None, accept: str | None) -> str:
     # writes .2 for 0.2.
     ranges = parse_accept_header(_BARE_FRACTION.sub("q=0", accept), MIMEAccept)
     bare = MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in ranges])
-    also = [name for name, offer in _ALSO.items() if offer in offers]
+    also = [name for name, offer in _ALSO.items() if offer in offers and name not in offers]
     best = bare.best_match([*offers, *also])
     if best is None:
         raise Refusal("not-acceptable", f"This is offered as {', '.join(offers)}.")
-    return _ALSO.get(best, best)
+    return best if best in offers else _ALSO[best]

@@ -1,8 +1,8 @@
 """The files of sql/queries, run by name; and the driver's errors, translated once.
 
 A line that ends in `-- if x` stands only where the parameter x is given, one that ends in
-`-- unless x` only where it is not, and `-- if x or y` needs one of the two; a line may have several
-such conditions. Each combination is a statement of its own, with its own plan.
+`-- unless x` only where it is not; a line may have several such conditions. Each combination is a
+statement of its own, with its own plan.
 """
 
 import re
@@ -23,7 +23,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 
-_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameters>\w+( or \w+)*)$")
+_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameter>\w+)$")
 
 # What a caller is told when the database refuses: (pointer, detail) by the constraint's name.
 _FAULTS = {
@@ -41,11 +41,15 @@ def _lines(file: str, given: frozenset[str]) -> Iterator[str]:
     for line in file.splitlines():
         stands = True
         while condition := _CONDITION.match(line):
-            named = given.intersection(condition["parameters"].split(" or "))
-            stands &= bool(named) == (condition["word"] == "if")
+            stands &= (condition["parameter"] in given) == (condition["word"] == "if")
             line = condition["sql"]
         if stands:
             yield line
+
+
+def given(**parameters: Any) -> dict[str, Any]:
+    """Those that are not None: the others stand for what was left out."""
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def run(conn: Connection, name: str, /, **parameters: Any) -> Cursor:

@@ -82,8 +82,7 @@ def view(
     def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
         if rendered is not None:
             return _answer(operation, rendered, media_type)
-        limit = result.limit if "limit" in request.args else None
-        blocks = streams.stream(pool, operation, result, limit, media_type)
+        blocks = streams.stream(pool, operation, result, media_type)
         return _described(Response(blocks), operation, media_type)
 
     def write(**path: str) -> Response:
@@ -168,8 +167,10 @@ def _rendered(
         return Rendered(result.write(request.url_root))
     if media_type not in formats.TABULAR:
         return render(conn, operation, result)
-    if isinstance(result, Page):
+    if isinstance(result, Page) and "limit" not in request.args:
         return None
+    if isinstance(result, Page):
+        return streams.page_of_rows(conn, operation, result, media_type)
     return Rendered(streams.rows(operation, result, media_type), cite_as=cite_as(result))
 
 

@@ -146,15 +146,15 @@ def timeline(
     (only_en, only_es), (by_en, by_es) = _only(scope), _by(min_sources)
     (before_en, before_es), (after_en, after_es) = _number(before), _number(after)
     if before == after:
-        en, es = f"numbered {after_en} at both moments", f"eran {after_es} en ambos momentos"
+        en, es = f"was {after_en} at both moments", f"era {after_es} en ambos momentos"
     else:
         en = f"went from {before_en} to {after_en}"
-        es = f"pasaron de {before_es} a {after_es}"
+        es = f"pasó de {before_es} a {after_es}"
     return {
         "en": f"Between {start_en} and {end_en} ({place}), "
-        f"the releases{only_en} confirmed {by_en} {en}.",
+        f"the number of releases{only_en} confirmed {by_en} {en}.",
         "es": f"Entre el {start_es}, y el {end_es} ({place}), "
-        f"las excarcelaciones{only_es} confirmadas {by_es} {es}.",
+        f"el número de excarcelaciones{only_es} confirmadas {by_es} {es}.",
     }
 
 
@@ -197,11 +197,13 @@ def comparison(
     kind: str,
     value: int | None,
     qualifier: str,
+    was_retracted: bool,
     confirmed: int,
     min_sources: int,
     scope: Scope,
 ) -> Sentence:
-    """A source's figure; beside it what was confirmed, if it speaks of releases that took place."""
+    """A source's figure; beside it what was confirmed, if it speaks of releases that took place.
+    Those are not said to be among the ones that it counted: it names nobody."""
     at_en, at_es = _as_of(as_of, zone)
     claimed_en, claimed_es = _claimed(kind, value, qualifier, scope)
     en, es = f"{at_en}, {source} {claimed_en}", f"{at_es}, {source} {claimed_es}"
@@ -209,55 +211,78 @@ def comparison(
         (n_en, n_es), (by_en, by_es) = _number(confirmed), _by(min_sources)
         confirmed_en, confirmed_es = _form(
             confirmed,
-            ("none was", "ninguna estaba confirmada"),
-            ("at least 1 was", "al menos 1 estaba confirmada"),
-            (f"at least {n_en} were", f"al menos {n_es} estaban confirmadas"),
+            ("no release was", "ninguna excarcelación estaba confirmada"),
+            ("at least 1 release was", "al menos 1 excarcelación estaba confirmada"),
+            (
+                f"at least {n_en} releases were",
+                f"al menos {n_es} excarcelaciones estaban confirmadas",
+            ),
         )
         en, es = f"{en}; {confirmed_en} confirmed {by_en}", f"{es}; {confirmed_es} {by_es}"
+    if was_retracted:
+        en, es = (
+            f"{en}; {source} later took its figure back",
+            f"{es}; {source} retiró después su cifra",
+        )
     return {"en": f"{en}.", "es": f"{es}."}
 
 
 def delivery(
-    as_of: datetime, zone: str, announced: int | None, named: int, confirmed: int, min_sources: int
+    as_of: datetime,
+    zone: str,
+    announced: int | None,
+    qualifier: str,
+    was_retracted: bool,
+    named: int,
+    confirmed: int,
+    min_sources: int,
 ) -> Sentence:
+    """Who is named is said of the record: names have no moment of publication of their own."""
     (at_en, at_es), (by_en, by_es) = _as_of(as_of, zone), _by(min_sources)
     if announced is None:
         announced_en = "releases had been announced without a figure"
         announced_es = "se habían anunciado excarcelaciones sin dar una cifra"
     else:
-        n_en, n_es = _number(announced)
+        (n_en, n_es), (about_en, about_es) = _number(announced), _QUALIFIER[qualifier]
         announced_en, announced_es = _form(
             announced,
             ("no release had been announced", "no se había anunciado ninguna excarcelación"),
-            ("1 release had been announced", "se había anunciado 1 excarcelación"),
             (
-                f"{n_en} releases had been announced",
-                f"se habían anunciado {n_es} excarcelaciones",
+                f"{about_en}1 release had been announced",
+                f"se había anunciado {about_es}1 excarcelación",
+            ),
+            (
+                f"{about_en}{n_en} releases had been announced",
+                f"se habían anunciado {about_es}{n_es} excarcelaciones",
             ),
         )
+    if was_retracted:
+        announced_en += ", which was later taken back"
+        announced_es += ", lo que después se retiró"
+    if not named:
+        return {
+            "en": f"{at_en}, {announced_en}; this record names nobody.",
+            "es": f"{at_es}, {announced_es}; este registro no nombra a nadie.",
+        }
     n_en, n_es = _number(named)
     named_en, named_es = _form(
         named,
-        ("no one had been named", "no se había nombrado a nadie"),
-        ("1 person had been named", "se había nombrado a 1 persona"),
-        (f"{n_en} people had been named", f"se había nombrado a {n_es} personas"),
+        ("", ""),
+        ("the 1 person", "la 1 persona"),
+        (f"the {n_en} people", f"las {n_es} personas"),
     )
     n_en, n_es = _number(confirmed)
     confirmed_en, confirmed_es = _form(
         confirmed,
-        ("none of these releases was", "ninguna de estas excarcelaciones estaba confirmada"),
-        (
-            "at least 1 of these releases was",
-            "al menos 1 de estas excarcelaciones estaba confirmada",
-        ),
-        (
-            f"at least {n_en} of these releases were",
-            f"al menos {n_es} de estas excarcelaciones estaban confirmadas",
-        ),
+        ("none was", "ninguna tenía confirmada"),
+        ("at least 1 was", "al menos 1 tenía confirmada"),
+        (f"at least {n_en} were", f"al menos {n_es} tenían confirmada"),
     )
     return {
-        "en": f"{at_en}, {announced_en}, {named_en}, and {confirmed_en} confirmed {by_en}.",
-        "es": f"{at_es}, {announced_es}, {named_es} y {confirmed_es} {by_es}.",
+        "en": f"{at_en}, {announced_en}; of {named_en} whom this record names, "
+        f"{confirmed_en} confirmed as released {by_en}.",
+        "es": f"{at_es}, {announced_es}; de {named_es} que este registro nombra, "
+        f"{confirmed_es} su excarcelación {by_es}.",
     }
 
 

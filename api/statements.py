@@ -19,6 +19,7 @@ from api.errors import Fault, Refusal, invalid
 _Found = Iterator[tuple[str, Fault]]
 """Faults, each with the kind of refusal that it makes if it is the only one."""
 
+_NOTHING_RELAYED = {"claim_id": None, "source_id": None}
 _NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
 
 
@@ -42,14 +43,11 @@ def enter_claim(conn: queries.Connection, body: Body, id: UUID | None = None) ->
     """A source's figure. Names every fault."""
     _refuse("claim", list(_claim_faults(conn, body)))
     relays = [
-        {name: relay and str(relay) for name, relay in ({**_NOTHING_RELAYED, **one}).items()}
-        for one in body["relays"]
+        {name: of and str(of) for name, of in {**_NOTHING_RELAYED, **relay}.items()}
+        for relay in body["relays"]
     ]
     row = _NOT_RETRACTED | {**body, "relays": Jsonb(relays)}
     return inserted(conn, "insert_claim", id=id, **row)
-
-
-_NOTHING_RELAYED = {"claim_id": None, "source_id": None}
 
 
 def check_retraction(retracted_at: datetime, published_at: datetime, now: datetime) -> None:

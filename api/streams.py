@@ -8,27 +8,22 @@ import orjson
 from psycopg_pool import ConnectionPool
 
 from api import answers, queries
-from api.answers import Page
+from api.answers import Page, Rendered
 from api.formats import CSV
-from api.spec import Operation, Schema
+from api.spec import Operation
 from api.tables import Table, ndjson_lines
 
 _BLOCK = 1000
 
 
 def stream(
-    pool: ConnectionPool[queries.Connection],
-    operation: Operation,
-    page: Page,
-    limit: int | None,
-    media_type: str,
+    pool: ConnectionPool[queries.Connection], operation: Operation, page: Page, media_type: str
 ) -> Iterator[bytes]:
-    """The rows of a list from its page on, `limit` or all of them; the first block is read when
-    this is called, so that what is wrong with the request is still a refusal."""
-    item = operation.answer["properties"]["items"]["items"]
-    header, lines = _of_texts(item, media_type)
+    """The rows of a whole list, from its page on; the first block is read when this is called, so
+    that what is wrong with the request is still a refusal."""
+    header, lines = _of_texts(operation, media_type)
     # What is made of rows takes queries of its own, and a connection meanwhile.
-    many = limit or (_BLOCK if page.made is None else page.limit)
+    many = _BLOCK if page.made is None else page.limit
 
     def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
         with queries.translated(), pool.connection() as conn:
@@ -36,11 +31,20 @@ def stream(
 
     def blocks(keys: Sequence[str], texts: Sequence[bytes]) -> Iterator[bytes]:
         yield header + lines(texts)
-        while limit is None and len(texts) == many:
+        while len(texts) == many:
             keys, texts = read(keys[-1])
             yield lines(texts)
 
     return blocks(*read(answers.start(operation, page)))
+
+
+def page_of_rows(
+    conn: queries.Connection, operation: Operation, page: Page, media_type: str
+) -> Rendered:
+    """The rows of one page of a list."""
+    header, lines = _of_texts(operation, media_type)
+    texts, following = answers.items(conn, operation, page)
+    return Rendered(header + lines(texts), following=following)
 
 
 def rows(operation: Operation, result: Mapping[str, Any], media_type: str) -> bytes:
@@ -58,9 +62,11 @@ def rows(operation: Operation, result: Mapping[str, Any], media_type: str) -> by
     return ndjson_lines(answer)
 
 
-def _of_texts(schema: Schema, media_type: str) -> tuple[bytes, Callable[[Sequence[bytes]], bytes]]:
-    """The header, and what makes lines of items' JSON."""
+def _of_texts(
+    operation: Operation, media_type: str
+) -> tuple[bytes, Callable[[Sequence[bytes]], bytes]]:
+    """The header of a list, and what makes lines of its items' JSON."""
     if media_type == CSV:
-        table = Table(schema)
+        table = Table(operation.answer["properties"]["items"]["items"])
         return table.header(), lambda texts: table.lines(map(orjson.loads, texts))
     return b"", lambda texts: b"".join(text + b"\n" for text in texts)

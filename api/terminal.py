@@ -26,15 +26,16 @@ def counts(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def comparisons(answer: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-    """Claims, one to a line; `names` has who speaks, by the ids of sources and claims."""
+    """Claims, one to a line; `names` has who speaks and of which facility, by id."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
-        ["as of", *figures, "verdict", "who"],
+        ["as of", *figures, "verdict", "of", "who"],
         [
             [
                 item["claim"]["as_of"],
                 *("" if item[word] is None else f"{item[word]:,}" for word in figures),
                 item["verdict"] + (f" ({item['reason']})" if item["reason"] else ""),
+                _of(item["claim"], names),
                 _who(item["claim"], names),
             ]
             for item in answer["items"]
@@ -51,7 +52,21 @@ def _who(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
         if id not in (None, claim["id"])
     ]
     passed_on = f", passing on {' and '.join(origins)}" if origins else ""
-    return names[claim["source_id"]] + passed_on
+    retracted = " (retracted)" if claim["retracted_at"] else ""
+    return names[claim["source_id"]] + passed_on + retracted
+
+
+def _of(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The people that a claim speaks of."""
+    since = claim["window_start"]
+    facility = claim["facility_id"]
+    parts = [
+        f"since {since}" if since else None,
+        names.get(facility, facility),
+        claim["age_group"],
+        claim["nationality"],
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -66,6 +66,9 @@ def record(
             queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
         if rows := decided.insert[table]:
             queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
+    if rows := [*decided.close["verdicts"], *decided.insert["verdicts"]]:
+        noted = [{name: row[name] for name in ("release_event_id", "status")} for row in rows]
+        queries.run(conn, "add_feed_entries", recorded_at=recorded_at, rows=Jsonb(noted))
     if rows := decided.insert["tallies"]:
         queries.run(conn, "add_tallies", rows=Jsonb(rows))
 
@@ -264,7 +267,7 @@ def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Chan
             add_figures(tallies, tally, figures)
     changes.insert["tallies"] = [
         {"property": name, "value": value, "grain": grain, "bucket": bucket, "people": figures}
-        for (name, value, grain, bucket), figures in sorted(tallies.items(), key=_in_order)
+        for (name, value, grain, bucket), figures in tallies.items()
         if any(map(any, figures))
     ]
 
@@ -309,9 +312,3 @@ def _text(id: UUID | None) -> str | None:
 
 def _standing_row(at: datetime, letters: str, groups: Any) -> Row:
     return {"published_from": at, "standing": letters, "groups": groups}
-
-
-def _in_order(item: tuple[Tally, Any]) -> tuple[str, str, str, str]:
-    """The order in which rows are locked."""
-    (name, value, grain, bucket), _ = item
-    return name, value, grain, "" if bucket is None else bucket.isoformat()

@@ -855,9 +855,12 @@ def test_json_lines_and_tables_give_the_same_rows(api: Api, operation: spec.Oper
         assert [
             {name: same_json(cell) for name, cell in row.items()} for row in table(of_table.text)
         ] == [cells(row, names) for row in rows]
-        for other in (of_lines, of_table):
-            link = answer.headers.get("Link", "")
-            assert other.headers.get("Link", "") == (link if "cite-as" in link else "")
+        link = answer.headers.get("Link", "")
+        for word, other in (("ndjson", of_lines), ("csv", of_table)):
+            # A whole list has no next page.
+            has_link = "limit" in asked or "cite-as" in link
+            expected = link.replace("format=json", f"format={word}") if has_link else ""
+            assert other.headers.get("Link", "") == expected
 
 
 def test_the_feeds_tell_the_same(api: Api) -> None:
@@ -933,12 +936,12 @@ CITED = [
 
 # What an answer is narrowed to, so that its citation has to say it.
 NARROWED = {
-    "facility_id": NOWHERE,
+    "facility_id": "facility",
     "nationality": "VE",
     "age_group": "adult",
     "sex": "female",
     "release_kind": "full",
-    "announcement_id": NOWHERE,
+    "announcement_id": "announcement",
     "occurred_from": "2026-01-01",
     "occurred_until": "2026-01-31",
 }
@@ -972,8 +975,14 @@ def test_every_citation_is_one_that_a_stranger_can_check(
     visit = session.do(operation.id)
     path = visit.response.request.path
     answers = [visit.response]
+    editor = api.scope("edit")
+    named = {
+        "facility": editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"],
+        "announcement": session.do("createClaim").response.get_json()["id"],
+    }
     for more in ASKED[operation.id]:
         asked = {k: v for k, v in {**visit.query, **more}.items() if v is not None}
+        asked |= {k: named[v] for k, v in asked.items() if k.endswith("_id") and v in named}
         answers.append(session.api.send("GET", path, query_string=asked))
     session.do("getVerification")
     session.do("getDelivery")
@@ -1146,6 +1155,7 @@ def _fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
         f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01', '{{}}',"
         f" '{{}}' FROM {numbers}",
+        "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
         f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
         f" facility_id, age_group, nationality, announcement_id, relays, origins)"
         f" SELECT {ids['claim']}, {sources}, CASE n % 10 WHEN 0 THEN 'announced'"
@@ -1249,7 +1259,7 @@ def test_a_page_of_fifty_costs_no_more_statements_than_one(
         costs[limit] = len(statements)
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
-    assert costs[50] == costs[1] + 49 * of_item
+    assert costs[50] <= costs[1] + 49 * of_item
     # Of a page of one, a second item tells that there are more.
     assert costs[1] <= 3 + 2 * of_item
 

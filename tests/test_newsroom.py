@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import rfc8785
 
-from api import case
+from api import case, terminal
 from api.counting import FIGURES, PROPERTIES
 from api.queries import Connection
 from tests.conftest import CASES, Api
@@ -285,9 +285,10 @@ def test_what_was_recorded_at_the_moment_of_a_claim_stands_beside_it(desk: Desk)
     # The record of before, and of before there was the claim.
     then = first["citation"]["recorded_as_of"]
     assert desk.comparison(claim, recorded_as_of=then) == first
-    desk.api.get(
+    problem = desk.api.get(
         f"/v1/claims/{claim['id']}/comparison", 404, recorded_as_of=known["recorded_as_of"]
     )
+    assert problem["detail"] == "No claim with this id was recorded by then."
 
 
 # --- 116 announced --------------------------------------------------------------------------------
@@ -396,8 +397,8 @@ def test_a_delivery_says_how_many_sources_were_required(desk: Desk) -> None:
     assert [answer["confirmed"] for answer in told] == [4, 3, 2, 1, 0]
     assert [answer["reported"] for answer in told] == [0, 1, 2, 3, 4]
     assert told[2]["citation"]["sentence"]["en"].endswith(
-        ", 116 releases had been announced, 4 people had been named, and at least 2 of these "
-        "releases were confirmed by three or more independent sources."
+        ", 116 releases had been announced; of the 4 people whom this record names, at least 2 "
+        "were confirmed as released by three or more independent sources."
     )
 
 
@@ -504,10 +505,11 @@ def test_a_day_in_caracas_ends_at_four_in_utc(desk: Desk) -> None:
     for item in told["items"]:
         assert figures(item) == figures(desk.counts(as_of=item["at"]))
     assert told["citation"]["sentence"] == {
-        "en": "Between 7 January 2026, 00:00 and 10 January 2026, 00:00 (Caracas), the releases "
-        "confirmed by two or more independent sources went from 0 to 5.",
-        "es": "Entre el 7 de enero de 2026, 00:00, y el 10 de enero de 2026, 00:00 (Caracas), las "
-        "excarcelaciones confirmadas por dos o más fuentes independientes pasaron de 0 a 5.",
+        "en": "Between 7 January 2026, 00:00 and 10 January 2026, 00:00 (Caracas), the number "
+        "of releases confirmed by two or more independent sources went from 0 to 5.",
+        "es": "Entre el 7 de enero de 2026, 00:00, y el 10 de enero de 2026, 00:00 (Caracas), el "
+        "número de excarcelaciones confirmadas por dos o más fuentes independientes pasó de 0 a "
+        "5.",
     }
 
 
@@ -788,6 +790,39 @@ def test_of_two_releases_on_one_day_the_one_entered_later_counts(desk: Desk) -> 
     assert (first["confirmed"], first["rearrested"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/v1/counts", {}), ("/v1/counts/timeline", {"from": "2026-01-08", "until": "2026-01-10"})],
+)
+def test_what_nothing_can_match_is_refused_and_not_counted_as_zero(
+    desk: Desk, path: str, query: Mapping[str, str]
+) -> None:
+    at = "2026-01-09T10:00:00Z"
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    announcement = desk.claim(desk.sources[0], "announced", at)["id"]
+    released = desk.claim(desk.sources[0], "released", at, value=11)["id"]
+    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    backwards = {"occurred_from": "2026-01-09", "occurred_until": "2026-01-08"}
+    for filters, pointers in (
+        ({"facility_id": unknown}, {"/facility_id"}),
+        ({"facility_id": announcement}, {"/facility_id"}),
+        ({"announcement_id": unknown}, {"/announcement_id"}),
+        ({"announcement_id": released}, {"/announcement_id"}),
+        (backwards, {"/occurred_until"}),
+        (
+            {"facility_id": unknown, "announcement_id": released, **backwards},
+            {"/facility_id", "/announcement_id", "/occurred_until"},
+        ),
+    ):
+        problem = desk.api.get(path, 422, **query, **filters)
+        assert problem["type"] == "/problems/validation-error"
+        assert {fault["pointer"] for fault in problem["errors"]} == pointers, filters
+    # What is there is counted, be it zero; a day may be both the first and the last.
+    one_day = {"occurred_from": "2026-01-08", "occurred_until": "2026-01-08"}
+    for filters in ({"facility_id": facility}, {"announcement_id": announcement}, one_day):
+        desk.api.get(path, **query, **filters)
+
+
 # --- Citations ------------------------------------------------------------------------------------
 
 
@@ -945,12 +980,80 @@ def test_a_comparison_as_a_sentence(desk: Desk) -> None:
     )
     assert desk.comparison(claim, time_zone="America/Caracas")["citation"]["sentence"] == {
         "en": "As of 9 January 2026, 08:30 (Caracas), Coalición counted 11 releases (counting only "
-        "people released on 8 January 2026 or later); at least 1 was confirmed by two or more "
-        "independent sources.",
+        "people released on 8 January 2026 or later); at least 1 release was confirmed by two "
+        "or more independent sources.",
         "es": "Al 9 de enero de 2026, 08:30 (Caracas), Coalición contaba 11 excarcelaciones "
-        "(contando solo personas excarceladas el 8 de enero de 2026 o después); al menos 1 estaba "
-        "confirmada por dos o más fuentes independientes.",
+        "(contando solo personas excarceladas el 8 de enero de 2026 o después); al menos 1 "
+        "excarcelación estaba confirmada por dos o más fuentes independientes.",
     }
+
+
+def test_a_sentence_says_that_a_figure_was_taken_back(desk: Desk) -> None:
+    """Not in the record of before, which is cited as it was."""
+    coalition = desk.editor.source("Coalición", "political_party")
+    at, moment = "2026-01-09T12:30:00Z", "As of 9 January 2026, 12:30 (UTC)"
+    momento = "Al 9 de enero de 2026, 12:30 (UTC)"
+    announcement = desk.claim(coalition, "announced", at, value=116, qualifier="at_least")
+    released = desk.claim(coalition, "released", at, value=11)
+
+    def told() -> list[Any]:
+        return [desk.comparison(released), desk.delivery(announcement, as_of=at)]
+
+    before = told()
+    for claim in (released, announcement):
+        retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
+        desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    assert [answer["citation"]["sentence"] for answer in told()] == [
+        {
+            "en": f"{moment}, Coalición counted 11 releases; no release was confirmed by two or "
+            "more independent sources; Coalición later took its figure back.",
+            "es": f"{momento}, Coalición contaba 11 excarcelaciones; ninguna excarcelación estaba "
+            "confirmada por dos o más fuentes independientes; Coalición retiró después su cifra.",
+        },
+        {
+            "en": f"{moment}, at least 116 releases had been announced, which was later taken "
+            "back; this record names nobody.",
+            "es": f"{momento}, se habían anunciado al menos 116 excarcelaciones, lo que después se "
+            "retiró; este registro no nombra a nadie.",
+        },
+    ]
+    for answer in before:
+        assert "taken back" not in answer["citation"]["sentence"]["en"]
+        assert "took" not in answer["citation"]["sentence"]["en"]
+        assert desk.api.get(answer["citation"]["url"]) == answer
+
+
+def test_the_terminal_says_which_claims_were_taken_back(desk: Desk) -> None:
+    coalition = desk.editor.source("Coalición", "political_party")
+    paper = desk.editor.source("Correo", "news_outlet")
+    place = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    scope = {"facility_id": place, "window_start": "2026-01-08", "age_group": "adult"}
+    said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
+    relays = [{"claim_id": said["id"]}]
+    passed_on = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
+    names = {
+        coalition: "Coalición",
+        paper: "Correo",
+        place: "Rodeo I",
+        said["id"]: "Coalición",
+        passed_on["id"]: "Correo",
+    }
+
+    def lines() -> list[str]:
+        return list(terminal.comparisons(desk.api.get("/v1/comparisons"), names))
+
+    head, newer, older = lines()
+    assert head.split() == [
+        *("as", "of", "claimed", "confirmed", "disputed", "reported", "gap"),
+        *("verdict", "of", "who"),
+    ]
+    assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
+    assert newer.endswith("  Correo, passing on Coalición")
+    assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
+    for claim in (said, passed_on):
+        retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
+        desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    assert lines() == [head, f"{newer} (retracted)", f"{older} (retracted)"]
 
 
 # --- Cases with claims ----------------------------------------------------------------------------
@@ -1144,3 +1247,20 @@ def test_every_fault_of_a_claim_is_told_at_once(conn: Connection, tmp_path: Path
         "/claims/1/published_at",
         "/claims/1/as_of",
     ]
+
+
+def test_no_sentence_names_whom_a_parameter_points_to(desk: Desk) -> None:
+    """Only a facility is named as one, and only who made an announcement as who announced."""
+    editor = desk.editor
+    minor = editor.detainee("Niña Secreta Apellido", age_group="minor")
+    source = editor.source("Fuente Ajena")
+    claim = desk.claim(desk.sources[0], "released", "2026-01-09T10:00:00Z", value=11)
+    for id in (minor, source, claim["id"]):
+        for parameter in ("facility_id", "announcement_id"):
+            for path in ("/v1/counts", "/v1/counts/timeline"):
+                query = {parameter: id} | ({"from": "2026-01-08"} if "timeline" in path else {})
+                problem = editor.get(path, 422, **query)
+                assert [fault["pointer"] for fault in problem["errors"]] == [f"/{parameter}"]
+                told = json.dumps(problem, ensure_ascii=False)
+                assert "Secreta" not in told
+                assert "Ajena" not in told

@@ -73,14 +73,18 @@ def test_how_many_sources_were_required_is_said_in_words(
 ) -> None:
     for sentence in (
         sentences.counts(AS_OF, ZONE, 9, min_sources, {}),
-        sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", 9, min_sources, {}),
-        sentences.delivery(AS_OF, ZONE, 116, 80, 9, min_sources),
+        sentences.comparison(
+            AS_OF, ZONE, "NTN24", "released", 11, "exact", False, 9, min_sources, {}
+        ),
     ):
         assert sentence["en"].endswith(f" were confirmed {en}.")
         assert sentence["es"].endswith(f" estaban confirmadas {es}.")
     moved = sentences.timeline(START, AS_OF, ZONE, 0, 9, min_sources, {})
-    assert f"the releases confirmed {en} went" in moved["en"]
-    assert f"las excarcelaciones confirmadas {es} pasaron" in moved["es"]
+    assert f"the number of releases confirmed {en} went" in moved["en"]
+    assert f"el número de excarcelaciones confirmadas {es} pasó" in moved["es"]
+    named = sentences.delivery(AS_OF, ZONE, 116, "exact", False, 80, 9, min_sources)
+    assert named["en"].endswith(f"at least 9 were confirmed as released {en}.")
+    assert named["es"].endswith(f"al menos 9 tenían confirmada su excarcelación {es}.")
 
 
 # --- What a count was narrowed to -----------------------------------------------------------------
@@ -206,9 +210,9 @@ def test_the_scope_stands_beside_each_number() -> None:
     }
     assert sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, scope) == {
         "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
-        f"the releases {en} confirmed {BY_EN} went from 0 to 9.",
+        f"the number of releases {en} confirmed {BY_EN} went from 0 to 9.",
         "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
-        f"las excarcelaciones {es} confirmadas {BY_ES} pasaron de 0 a 9.",
+        f"el número de excarcelaciones {es} confirmadas {BY_ES} pasó de 0 a 9.",
     }
 
 
@@ -231,18 +235,18 @@ def test_a_filter_without_words_is_refused_and_not_left_out() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "en", "es"),
     [
-        (0, 9, "went from 0 to 9", "pasaron de 0 a 9"),
-        (9, 1, "went from 9 to 1", "pasaron de 9 a 1"),
-        (9, 9, "numbered 9 at both moments", "eran 9 en ambos momentos"),
-        (0, 0, "numbered 0 at both moments", "eran 0 en ambos momentos"),
+        (0, 9, "went from 0 to 9", "pasó de 0 a 9"),
+        (9, 1, "went from 9 to 1", "pasó de 9 a 1"),
+        (9, 9, "was 9 at both moments", "era 9 en ambos momentos"),
+        (0, 0, "was 0 at both moments", "era 0 en ambos momentos"),
     ],
 )
 def test_a_timeline(before: int, after: int, en: str, es: str) -> None:
     assert sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}) == {
         "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
-        f"the releases confirmed {BY_EN} {en}.",
+        f"the number of releases confirmed {BY_EN} {en}.",
         "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
-        f"las excarcelaciones confirmadas {BY_ES} {es}.",
+        f"el número de excarcelaciones confirmadas {BY_ES} {es}.",
     }
 
 
@@ -387,12 +391,12 @@ def test_a_claim_of_releases_stands_beside_what_was_confirmed(
 ) -> None:
     source = "Plataforma Unitaria Democrática"
     for confirmed, confirmed_en, confirmed_es in (
-        (0, "none was confirmed", "ninguna estaba confirmada"),
-        (1, "at least 1 was confirmed", "al menos 1 estaba confirmada"),
-        (9, "at least 9 were confirmed", "al menos 9 estaban confirmadas"),
+        (0, "no release was confirmed", "ninguna excarcelación estaba confirmada"),
+        (1, "at least 1 release was confirmed", "al menos 1 excarcelación estaba confirmada"),
+        (9, "at least 9 releases were confirmed", "al menos 9 excarcelaciones estaban confirmadas"),
     ):
         assert sentences.comparison(
-            AS_OF, ZONE, source, "released", value, qualifier, confirmed, 2, {}
+            AS_OF, ZONE, source, "released", value, qualifier, False, confirmed, 2, {}
         ) == {
             "en": f"{EN}{source} {en}; {confirmed_en} {BY_EN}.",
             "es": f"{ES}{source} {es}; {confirmed_es} {BY_ES}.",
@@ -449,25 +453,49 @@ def test_a_claim_of_releases_stands_beside_what_was_confirmed(
 def test_a_claim_of_another_kind_stands_alone(
     kind: str, value: int | None, en: str, es: str
 ) -> None:
-    assert sentences.comparison(AS_OF, ZONE, "Foro Penal", kind, value, "exact", 9, 2, {}) == {
-        "en": f"{EN}Foro Penal {en}.",
-        "es": f"{ES}Foro Penal {es}.",
+    for was_retracted, later_en, later_es in (
+        (False, "", ""),
+        (True, "; Foro Penal later took its figure back", "; Foro Penal retiró después su cifra"),
+    ):
+        assert sentences.comparison(
+            AS_OF, ZONE, "Foro Penal", kind, value, "exact", was_retracted, 9, 2, {}
+        ) == {
+            "en": f"{EN}Foro Penal {en}{later_en}.",
+            "es": f"{ES}Foro Penal {es}{later_es}.",
+        }
+
+
+def test_a_figure_that_was_taken_back_is_said_to_be_so() -> None:
+    assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
+        "en": f"{EN}NTN24 counted 11 releases; at least 1 release was confirmed {BY_EN}; "
+        "NTN24 later took its figure back.",
+        "es": f"{ES}NTN24 contaba 11 excarcelaciones; al menos 1 excarcelación estaba confirmada "
+        f"{BY_ES}; NTN24 retiró después su cifra.",
     }
 
 
 def test_the_scope_of_a_claim() -> None:
     scope = {"facility": "Rodeo I", "occurred_from": "2026-01-08"}
     assert sentences.comparison(
-        AS_OF, ZONE, "Miliany Castillo", "released", 0, "exact", 0, 2, scope
+        AS_OF, ZONE, "Miliany Castillo", "released", 0, "exact", False, 0, 2, scope
     ) == {
         "en": f"{EN}Miliany Castillo counted no release (counting only people released from "
-        f"Rodeo I on 8 January 2026 or later); none was confirmed {BY_EN}.",
+        f"Rodeo I on 8 January 2026 or later); no release was confirmed {BY_EN}.",
         "es": f"{ES}Miliany Castillo no contaba ninguna excarcelación (contando solo personas "
         "excarceladas de Rodeo I el 8 de enero de 2026 o después); "
-        f"ninguna estaba confirmada {BY_ES}.",
+        f"ninguna excarcelación estaba confirmada {BY_ES}.",
     }
     assert sentences.comparison(
-        AS_OF, ZONE, "Foro Penal", "detained", 12, "about", 0, 2, {**scope, "age_group": "adult"}
+        AS_OF,
+        ZONE,
+        "Foro Penal",
+        "detained",
+        12,
+        "about",
+        False,
+        0,
+        2,
+        {**scope, "age_group": "adult"},
     ) == {
         "en": f"{EN}Foro Penal counted about 12 people detained (counting only adults "
         "detained at Rodeo I on 8 January 2026 or later).",
@@ -486,44 +514,99 @@ def test_the_scope_of_a_claim() -> None:
             116,
             80,
             53,
-            "116 releases had been announced, 80 people had been named, "
-            "and at least 53 of these releases were",
-            "se habían anunciado 116 excarcelaciones, se había nombrado a 80 personas "
-            "y al menos 53 de estas excarcelaciones estaban confirmadas",
+            "116 releases had been announced; of the 80 people whom this record names, "
+            f"at least 53 were confirmed as released {BY_EN}",
+            "se habían anunciado 116 excarcelaciones; de las 80 personas que este registro nombra, "
+            f"al menos 53 tenían confirmada su excarcelación {BY_ES}",
         ),
         (
             1,
             1,
             1,
-            "1 release had been announced, 1 person had been named, "
-            "and at least 1 of these releases was",
-            "se había anunciado 1 excarcelación, se había nombrado a 1 persona "
-            "y al menos 1 de estas excarcelaciones estaba confirmada",
+            "1 release had been announced; of the 1 person whom this record names, "
+            f"at least 1 was confirmed as released {BY_EN}",
+            "se había anunciado 1 excarcelación; de la 1 persona que este registro nombra, "
+            f"al menos 1 tenía confirmada su excarcelación {BY_ES}",
         ),
         (
             0,
             0,
             0,
-            "no release had been announced, no one had been named, and none of these releases was",
-            "no se había anunciado ninguna excarcelación, no se había nombrado a nadie "
-            "y ninguna de estas excarcelaciones estaba confirmada",
+            "no release had been announced; this record names nobody",
+            "no se había anunciado ninguna excarcelación; este registro no nombra a nadie",
         ),
         (
             None,
             3,
             0,
-            "releases had been announced without a figure, 3 people had been named, "
-            "and none of these releases was",
-            "se habían anunciado excarcelaciones sin dar una cifra, "
-            "se había nombrado a 3 personas y ninguna de estas excarcelaciones estaba confirmada",
+            "releases had been announced without a figure; of the 3 people whom this record "
+            f"names, none was confirmed as released {BY_EN}",
+            "se habían anunciado excarcelaciones sin dar una cifra; de las 3 personas que este "
+            f"registro nombra, ninguna tenía confirmada su excarcelación {BY_ES}",
         ),
     ],
 )
 def test_a_delivery(announced: int | None, named: int, confirmed: int, en: str, es: str) -> None:
-    assert sentences.delivery(AS_OF, ZONE, announced, named, confirmed, 2) == {
-        "en": f"{EN}{en} confirmed {BY_EN}.",
-        "es": f"{ES}{es} {BY_ES}.",
+    assert sentences.delivery(AS_OF, ZONE, announced, "exact", False, named, confirmed, 2) == {
+        "en": f"{EN}{en}.",
+        "es": f"{ES}{es}.",
     }
+
+
+@pytest.mark.parametrize(
+    ("announced", "qualifier", "en", "es"),
+    [
+        (116, "exact", "116 releases had", "se habían anunciado 116 excarcelaciones"),
+        (116, "unspecified", "116 releases had", "se habían anunciado 116 excarcelaciones"),
+        (
+            116,
+            "at_least",
+            "at least 116 releases had",
+            "se habían anunciado al menos 116 excarcelaciones",
+        ),
+        (
+            116,
+            "at_most",
+            "at most 116 releases had",
+            "se habían anunciado como máximo 116 excarcelaciones",
+        ),
+        (
+            116,
+            "about",
+            "about 116 releases had",
+            "se habían anunciado alrededor de 116 excarcelaciones",
+        ),
+        (1, "at_least", "at least 1 release had", "se había anunciado al menos 1 excarcelación"),
+        (None, "unspecified", "releases had", "se habían anunciado excarcelaciones"),
+        (0, "exact", "no release had", "no se había anunciado ninguna excarcelación"),
+    ],
+)
+def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
+    announced: int | None, qualifier: str, en: str, es: str
+) -> None:
+    figure_en, figure_es = (
+        (" without a figure", " sin dar una cifra") if announced is None else ("", "")
+    )
+    for was_retracted, later_en, later_es in (
+        (False, "", ""),
+        (True, ", which was later taken back", ", lo que después se retiró"),
+    ):
+        for named, told_en, told_es in (
+            (0, "this record names nobody", "este registro no nombra a nadie"),
+            (
+                80,
+                "of the 80 people whom this record names, at least 53 were confirmed as released "
+                + BY_EN,
+                "de las 80 personas que este registro nombra, al menos 53 tenían confirmada su "
+                f"excarcelación {BY_ES}",
+            ),
+        ):
+            assert sentences.delivery(
+                AS_OF, ZONE, announced, qualifier, was_retracted, named, min(named, 53), 2
+            ) == {
+                "en": f"{EN}{en} been announced{figure_en}{later_en}; {told_en}.",
+                "es": f"{ES}{es}{figure_es}{later_es}; {told_es}.",
+            }
 
 
 # --- Moments and numbers --------------------------------------------------------------------------
@@ -610,8 +693,8 @@ def test_a_number_is_grouped_as_its_language_asks(number: int, en: str, es: str)
         sentences.counts(AS_OF, ZONE, number, 2, {}),
         sentences.timeline(START, AS_OF, ZONE, 0, number, 2, {}),
         sentences.verification(AS_OF, ZONE, "confirmed", number, 0, 2),
-        sentences.comparison(AS_OF, ZONE, "NTN24", "detained", number, "about", 0, 2, {}),
-        sentences.delivery(AS_OF, ZONE, number, 0, 0, 2),
+        sentences.comparison(AS_OF, ZONE, "NTN24", "detained", number, "about", False, 0, 2, {}),
+        sentences.delivery(AS_OF, ZONE, number, "about", False, 0, 0, 2),
     ):
         assert f" {en}" in sentence["en"]
         assert f" {es}" in sentence["es"]
@@ -623,6 +706,7 @@ zones = st.sampled_from(sorted(available_timezones()))
 moments = st.datetimes(timezones=st.just(UTC))
 numbers = st.integers(0, 3) | st.integers(0, 1_000_000_000)
 required = st.integers(1, 5)
+qualifiers = st.sampled_from(["exact", "at_least", "at_most", "about", "unspecified"])
 names = st.text("abcÑé -", min_size=1, max_size=20).map(str.strip).filter(bool)
 days = st.dates(date(1900, 1, 1)).map(date.isoformat)
 scopes = st.fixed_dictionaries(
@@ -686,7 +770,8 @@ def test_a_verification_is_always_one_sentence(
     names,
     st.sampled_from(["announced", "released", "detained", "whereabouts_unknown"]),
     st.none() | numbers,
-    st.sampled_from(["exact", "at_least", "at_most", "about", "unspecified"]),
+    qualifiers,
+    st.booleans(),
     numbers,
     required,
     scopes,
@@ -698,19 +783,40 @@ def test_a_comparison_is_always_one_sentence(
     kind: str,
     value: int | None,
     qualifier: str,
+    was_retracted: bool,
     confirmed: int,
     min_sources: int,
     scope: dict[str, str],
 ) -> None:
     is_one_sentence(
         sentences.comparison(
-            as_of, zone, source, kind, value, qualifier, confirmed, min_sources, scope
+            as_of,
+            zone,
+            source,
+            kind,
+            value,
+            qualifier,
+            was_retracted,
+            confirmed,
+            min_sources,
+            scope,
         )
     )
 
 
-@given(moments, zones, st.none() | numbers, numbers, numbers, required)
+@given(moments, zones, st.none() | numbers, qualifiers, st.booleans(), numbers, numbers, required)
 def test_a_delivery_is_always_one_sentence(
-    as_of: datetime, zone: str, announced: int | None, named: int, confirmed: int, min_sources: int
+    as_of: datetime,
+    zone: str,
+    announced: int | None,
+    qualifier: str,
+    was_retracted: bool,
+    named: int,
+    confirmed: int,
+    min_sources: int,
 ) -> None:
-    is_one_sentence(sentences.delivery(as_of, zone, announced, named, confirmed, min_sources))
+    is_one_sentence(
+        sentences.delivery(
+            as_of, zone, announced, qualifier, was_retracted, named, confirmed, min_sources
+        )
+    )

@@ -1,10 +1,14 @@
 """What was recorded by an earlier version counts as if it had been recorded by this one."""
 
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
-from api import case, verify
+from api import case, db, figures, verify
+from api.ledger import Change
+from api.migrate import migrations
 from api.queries import Connection
-from tests.conftest import CASES, Api
+from tests.conftest import CASES, Api, cloned
 
 
 def stored(conn: Connection) -> list[Any]:
@@ -40,9 +44,77 @@ def test_people_counted_before_there_were_groups_are_counted_again(
         ("female", 1),
         ("male", 0),
     ]
-    # What was answered then is answered still; what people were grouped by was not known.
+    # What was answered then is answered still, and is grouped by what the ledger says.
     assert api.get("/v1/counts", **recorded) == whole
-    (unknown,) = api.get("/v1/counts", **recorded, group_by="sex")["groups"]
-    assert (unknown["value"], unknown["confirmed"]) == (None, 1)
+    assert api.get("/v1/counts", **recorded, group_by="sex")["groups"] == by_sex
+    assert api.get("/v1/counts", **recorded, sex="female")["confirmed"] == 1
+    days = {"from": "2026-01-08", "recorded_as_of": whole["recorded_as_of"], "sex": "female"}
+    assert api.get("/v1/counts/timeline", **days)["items"][-1]["confirmed"] == 1
     verify.count_again(conn, said.append)
     assert len(said) == 1
+
+
+def test_a_service_is_not_ready_before_they_are(conn: Connection, api: Api) -> None:
+    case.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
+    api.get("/readyz")
+    conn.execute("UPDATE standings SET groups = NULL")
+    assert api.get("/readyz", 503)["type"] == "/problems/not-ready"
+    verify.count_again(conn, lambda _: None)
+    api.get("/readyz")
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(server: str) -> None:
+    """The migrations of claims, groups and leads, over what was there before them."""
+    with cloned(server, "template0") as url, db.connect(url) as conn:
+        first, later = migrations()[:10], migrations()[10:]
+        for migration in first:
+            conn.execute(migration.sql)
+        source, person, held, event, word = (UUID(int=n) for n in range(1, 6))
+        conn.execute("INSERT INTO sources (id, name, kind) VALUES (%s, 'Puertas', 'ngo')", [source])
+        conn.execute(
+            "INSERT INTO detainees (id, name, age_group, sex) "
+            "VALUES (%s, 'Ana', 'adult', 'female')",
+            [person],
+        )
+        conn.execute(
+            "INSERT INTO detentions (id, detainee_id, began_on, whereabouts) "
+            "VALUES (%s, %s, '2025-01-01', 'known')",
+            [held, person],
+        )
+        conn.execute(
+            "INSERT INTO release_events (id, detainee_id, detention_id, occurred_on) "
+            "VALUES (%s, %s, %s, '2026-01-10')",
+            [event, person, held],
+        )
+        # Two days before the day it speaks of.
+        conn.execute(
+            "INSERT INTO attestations (id, release_event_id, source_id, stance, basis, "
+            "release_kind, evidence, published_at) VALUES "
+            "(%s, %s, %s, 'confirms', 'first_hand', 'full', 'report', '2026-01-08T12:00:00Z')",
+            [word, event, source],
+        )
+        for migration in later:
+            conn.execute(migration.sql)
+        verify.record(
+            conn,
+            None,
+            [Change("release_event", event, "created")],
+            events=[event],
+            detainees=[person],
+        )
+        as_of = datetime(2026, 1, 8, 13, tzinfo=UTC)
+        for filters in ({}, {"sex": "female"}, {"occurred_from": date(2026, 1, 10)}):
+            counted = figures.count(conn, as_of, None, 2, filters)
+            assert counted.total["reported"] == 1, filters
+
+
+def test_a_word_far_ahead_of_its_day_counts(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Prueba", sex="female")
+    editor.detention(person, detained_on="2025")
+    event = editor.event(person, "2026-03-10")
+    editor.attest(event, editor.source("Puertas"), "2026-01-08T12:00:00Z")
+    early = {"as_of": "2026-01-09T00:00:00Z", "occurred_from": "2026-03-01"}
+    assert api.get("/v1/counts", **early)["reported"] == 1
+    days = {"from": "2026-01-07", "until": "2026-01-09", "occurred_from": "2026-03-01"}
+    assert api.get("/v1/counts/timeline", **days)["items"][-1]["reported"] == 1

@@ -8,7 +8,7 @@ from uuid import UUID
 from api import answers, clock, figures, queries, sentences
 from api.answers import Item, Page
 from api.citations import cited, recorded_names, scope
-from api.errors import Fault, invalid, not_found
+from api.errors import Fault, Refusal, invalid, not_found
 from api.figures import Counted, Filters, Moments
 
 _WITHIN = ("confirmed", "disputed", "reported")
@@ -81,17 +81,18 @@ def get_delivery(
         announcement = _claim(conn, id, recorded_as_of)
         if announcement["kind"] != "announced":
             raise not_found("announcement")
-        if as_of is not None and as_of < datetime.fromisoformat(announcement["published_at"]):
-            raise invalid(Fault("/as_of", "Lies before the announcement was published."))
-        recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
+        recorded = queries.given(recorded_as_of=recorded_as_of)
         counted = figures.count(conn, as_of, recorded_as_of, min_sources, {"announcement_id": id})
+        until = datetime.fromisoformat(counted.moments.as_of)
+        if until < datetime.fromisoformat(announcement["published_at"]):
+            raise invalid(Fault("/as_of", "Lies before the announcement was published."))
         named = queries.one(conn, "count_named_people", announcement_id=id, **recorded).named
         claims = answers.read(
             conn,
             "select_claims_to_compare",
             "Claim",
             announcement_id=id,
-            published_until=counted.moments.as_of,
+            until=until,
             limit=_MOST_CLAIMS,
             **recorded,
         )
@@ -116,9 +117,11 @@ def get_delivery(
         },
         moments,
         sentences.delivery(
-            datetime.fromisoformat(moments.as_of),
+            until,
             time_zone,
             announcement["value"],
+            announcement["qualifier"],
+            announcement["retracted_at"] is not None,
             named,
             total["confirmed"],
             min_sources,
@@ -127,8 +130,10 @@ def get_delivery(
 
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
-    recorded = {} if recorded_as_of is None else {"recorded_as_of": recorded_as_of}
+    recorded = queries.given(recorded_as_of=recorded_as_of)
     found = answers.read(conn, "select_claims", "Claim", id=id, limit=1, **recorded)
+    if not found and recorded:
+        raise Refusal("not-found", "No claim with this id was recorded by then.")
     if not found:
         raise not_found("claim")
     return found[0]
@@ -145,9 +150,19 @@ def _compared(
     within one snapshot."""
     if not claims:
         return []
-    counted = [_counted(conn, claim, recorded_as_of, min_sources) for claim in claims]
-    moments = counted[0][0].moments
-    names = recorded_names(conn, list({UUID(claim["source_id"]) for claim in claims}), moments)
+    counts: dict[Any, tuple[Counted, Counted]] = {}
+    counted = []
+    for claim in claims:
+        # Who passes a figure on speaks of the same people at the same moment, often.
+        asked = claim["as_of"], *(claim[name] for name in _SCOPE)
+        if asked not in counts:
+            counts[asked] = _counted(conn, claim, recorded_as_of, min_sources)
+        counted.append(counts[asked])
+    names = recorded_names(
+        conn,
+        counted[0][0].moments,
+        sources=list({UUID(claim["source_id"]) for claim in claims}),
+    )
     return [
         _comparison(conn, claim, now, then, min_sources, time_zone, names[UUID(claim["source_id"])])
         for claim, (now, then) in zip(claims, counted, strict=True)
@@ -212,6 +227,7 @@ def _comparison(
             claim["kind"],
             claimed,
             claim["qualifier"],
+            claim["retracted_at"] is not None,
             figures_now["confirmed"],
             min_sources,
             scope(conn, _filters(claim), moments),

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import buckets, clock, figures, queries, sentences
+from api import buckets, clock, entries, figures, queries, sentences
 from api.citations import cited, scope
 from api.counting import FIGURES
+from api.errors import Fault, invalid
 
 
 def get_counts(
@@ -27,7 +28,7 @@ def get_counts(
     time_zone: str,
 ) -> Mapping[str, Any]:
     clock.settle(conn, as_of, recorded_as_of)
-    filters = _given(
+    filters = queries.given(
         facility_id=facility_id,
         nationality=nationality,
         age_group=age_group,
@@ -37,6 +38,7 @@ def get_counts(
         occurred_from=occurred_from,
         occurred_until=occurred_until,
     )
+    _check(conn, filters)
     counted = figures.count(conn, as_of, recorded_as_of, min_sources, filters, group_by)
     moments, total = counted.moments, counted.total
     groups = None
@@ -93,7 +95,7 @@ def get_timeline(
     now = clock.now(conn)
     span = buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
-    filters = _given(
+    filters = queries.given(
         facility_id=facility_id,
         nationality=nationality,
         age_group=age_group,
@@ -103,6 +105,7 @@ def get_timeline(
         occurred_from=occurred_from,
         occurred_until=occurred_until,
     )
+    _check(conn, filters)
     (start_text, *ends), moments, (before, *counted) = figures.timeline(
         conn, [span.start, *span.ends], recorded_as_of, min_sources, filters
     )
@@ -144,5 +147,16 @@ def get_timeline(
     )
 
 
-def _given(**parameters: Any) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if value is not None}
+def _check(conn: queries.Connection, filters: figures.Filters) -> None:
+    """A zero that a slip of the pen makes must not come to be printed."""
+    faults = []
+    facility = filters.get("facility_id")
+    if facility and queries.one(conn, "read_known_facility", id=facility) is None:
+        faults.append(Fault("/facility_id", "There is no facility with this id."))
+    if fault := entries.announcement_fault(conn, filters.get("announcement_id")):
+        faults.append(fault)
+    first, last = filters.get("occurred_from"), filters.get("occurred_until")
+    if first and last and last < first:
+        faults.append(Fault("/occurred_until", "Lies before occurred_from."))
+    if faults:
+        raise invalid(*faults)

@@ -1,4 +1,4 @@
-"""Release events: claims that a detention ended on a day."""
+"""Release events: detentions that are said to have ended on a day."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,6 +23,8 @@ def get_release_event(conn: queries.Connection, id: UUID, media_type: str) -> On
         row = queries.one(conn, "read_release_event_to_review", id=id)
         if row is None:
             raise not_found("release event")
+        if row.since is None:
+            raise Refusal("not-found", "Nobody has spoken of this release: there is no review.")
         return Document(partial(claim_reviews.claim_review, row._asdict()))
     return _release_event(id)
 
@@ -46,7 +48,7 @@ def update_release_event(
         if queries.one(conn, "read_whether_attested", id=id).attested:
             raise Refusal(
                 "conflict",
-                "Sources have spoken of that day. A claim of another day is another release event.",
+                "Sources have spoken of that day. Another day is another release event.",
             )
         entries.check_moved_release_event(conn, {**row._asdict(), **body}, id)
     queries.run(conn, "update_release_event", id=id, **body)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from api import migrate, problems, queries, spec
+from api import clock, migrate, problems, queries, spec
 from api.errors import Refusal, not_found
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -25,6 +25,8 @@ def get_readiness(conn: queries.Connection) -> Any:
         raise Refusal(
             "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."
         )
+    if not queries.one(conn, "read_whether_grouped", recorded_as_of=clock.now(conn)).grouped:
+        raise Refusal("not-ready", "People are to be counted again: run constancia migrate.")
     return {"status": "pass"}
 
 

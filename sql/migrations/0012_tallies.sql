@@ -10,6 +10,12 @@ BEGIN ATOMIC
     WHERE l.resource_id = $1 AND l.recorded_at <= $2 ORDER BY l.seq DESC LIMIT 1;
 END;
 
+-- Which events and detentions ever named an announcement or a facility.
+CREATE INDEX ledger_of_announcement ON ledger ((entry ->> 'announcement_id'))
+    WHERE resource = 'release_event';
+CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
+    WHERE resource = 'detention';
+
 -- The place of the last entry that was recorded by a moment.
 CREATE INDEX ledger_by_moment ON ledger (recorded_at, seq);
 
@@ -26,8 +32,7 @@ END;
 -- was recorded before there were groups; `constancia migrate` counts those people again.
 ALTER TABLE standings ADD COLUMN groups jsonb;
 
-CREATE INDEX standings_without_groups ON standings (detainee_id)
-    WHERE groups IS NULL AND recorded_until = 'infinity';
+CREATE INDEX standings_without_groups ON standings (recorded_until) WHERE groups IS NULL;
 
 CREATE FUNCTION group_value(groups jsonb, property text, required integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -8,7 +8,5 @@ CREATE TABLE leads (
 CREATE UNIQUE INDEX one_lead ON leads ((true));
 
 INSERT INTO leads
-SELECT coalesce(max(e.occurred_on - (a.published_at AT TIME ZONE 'UTC')::date), 0)
+SELECT greatest(0, max(e.occurred_on - (a.published_at AT TIME ZONE 'UTC')::date))
 FROM attestations a JOIN release_events e ON e.id = a.release_event_id;
-
-UPDATE leads SET days = 0 WHERE days < 0;

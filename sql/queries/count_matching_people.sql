@@ -67,11 +67,22 @@ WITH asked AS (
     ) s
     WHERE true
         AND t.facility_id = %(facility_id)s -- if facility_id
+        -- Only what ever was there, which the ledger tells without being read whole.
+        AND e.detention_id IN ( -- if facility_id -- if recorded_as_of
+            SELECT l.resource_id FROM ledger l -- if facility_id -- if recorded_as_of
+            WHERE l.resource = 'detention' -- if facility_id -- if recorded_as_of
+                AND l.entry ->> 'facility_id' = %(facility_id)s::text -- if facility_id -- if recorded_as_of
+        ) -- if facility_id -- if recorded_as_of
         AND p.nationalities @> ARRAY[%(nationality)s] -- if nationality
         AND p.age_group = %(age_group)s -- if age_group
         AND p.sex = %(sex)s -- if sex
         AND v.kinds ? %(release_kind)s -- if release_kind
         AND r.announcement_id = %(announcement_id)s -- if announcement_id
+        AND e.id IN ( -- if announcement_id -- if recorded_as_of
+            SELECT l.resource_id FROM ledger l -- if announcement_id -- if recorded_as_of
+            WHERE l.resource = 'release_event' -- if announcement_id -- if recorded_as_of
+                AND l.entry ->> 'announcement_id' = %(announcement_id)s::text -- if announcement_id -- if recorded_as_of
+        ) -- if announcement_id -- if recorded_as_of
         AND e.occurred_on >= %(occurred_from)s -- if occurred_from
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
         AND e.occurred_on <= (a.as_of AT TIME ZONE 'UTC')::date + (SELECT days FROM leads)

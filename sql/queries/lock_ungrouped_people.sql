@@ -4,7 +4,7 @@ FROM detainees d
 WHERE d.id IN (
     SELECT s.detainee_id FROM standings s
     WHERE s.groups IS NULL AND s.recorded_until = 'infinity'
-    GROUP BY s.detainee_id ORDER BY s.detainee_id LIMIT %(limit)s
+    LIMIT %(limit)s
 )
 ORDER BY d.id
 FOR NO KEY UPDATE

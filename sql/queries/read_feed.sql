@@ -1,20 +1,25 @@
--- What became confirmed, disputed or refuted and still stands so in the record, what was recorded
--- last first. What names a minor is null.
+-- What is said now of releases that ever were confirmed, disputed or refuted, what changed last
+-- first. What names a minor is null.
 WITH latest AS MATERIALIZED (
-    SELECT v.release_event_id, v.status, v.since, v.recorded_from, v.published_from,
-        v.independent_sources, v.independent_denials
-    FROM verdicts v
-    WHERE v.recorded_until = 'infinity' AND v.since = v.published_from
-        AND v.status IN ('confirmed', 'disputed', 'refuted')
-        AND v.published_from <= now()
-    ORDER BY v.recorded_from DESC, v.published_from DESC, v.release_event_id DESC
+    SELECT f.release_event_id, f.recorded_at FROM feed_entries f
+    ORDER BY f.recorded_at DESC, f.release_event_id DESC
     LIMIT %(limit)s
 )
-SELECT v.release_event_id::text, v.status, rfc3339(v.since) AS since,
-    rfc3339(v.recorded_from) AS recorded_at, e.occurred_on::text,
-    CASE WHEN d.age_group <> 'minor' THEN d.name END AS name, v.independent_sources,
-    v.independent_denials
-FROM latest v
-JOIN release_events e ON e.id = v.release_event_id
+SELECT f.release_event_id::text, coalesce(v.status, 'unverified') AS status,
+    rfc3339(coalesce(v.since, f.recorded_at)) AS since,
+    -- A name that is hidden from now on is to be taken back by who read it.
+    rfc3339(greatest(f.recorded_at, d.updated_at)) AS updated_at, e.occurred_on::text,
+    CASE WHEN d.age_group <> 'minor' THEN d.name END AS name,
+    coalesce(v.independent_sources, 0) AS independent_sources,
+    coalesce(v.independent_denials, 0) AS independent_denials
+FROM latest f
+JOIN release_events e ON e.id = f.release_event_id
 JOIN detainees d ON d.id = e.detainee_id
-ORDER BY v.recorded_from DESC, v.published_from DESC, v.release_event_id DESC
+LEFT JOIN LATERAL (
+    SELECT c.status, c.independent_sources, c.independent_denials, c.since FROM verdicts c
+    WHERE c.release_event_id = f.release_event_id AND c.recorded_until = 'infinity'
+        AND c.published_from <= now()
+    ORDER BY c.published_from DESC
+    LIMIT 1
+) v ON true
+ORDER BY f.recorded_at DESC, f.release_event_id DESC

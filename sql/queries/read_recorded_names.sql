@@ -1,6 +1,11 @@
--- The names of sources and facilities as the record had them; of a claim, its source's.
-SELECT i.id, coalesce(x.entry ->> 'name', s.entry ->> 'name') AS name
-FROM unnest(%(ids)s::uuid[]) AS i (id)
-CROSS JOIN LATERAL recorded(i.id, %(recorded_as_of)s::timestamptz) x
-LEFT JOIN LATERAL
-    recorded((x.entry ->> 'source_id')::uuid, %(recorded_as_of)s::timestamptz) s ON true
+-- The names of these facilities and sources as the record had them; of a claim, its source's. By
+-- the table that each is in, so that no other id, a person's say, is ever answered with a name.
+SELECT n.id, x.entry ->> 'name' AS name
+FROM (
+    SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
+    UNION ALL
+    SELECT s.id, s.id FROM sources s WHERE s.id = ANY (%(source_ids)s)
+    UNION ALL
+    SELECT c.id, c.source_id FROM claims c WHERE c.id = ANY (%(claim_ids)s)
+) n
+CROSS JOIN LATERAL recorded(n.named_by, %(recorded_as_of)s::timestamptz) x

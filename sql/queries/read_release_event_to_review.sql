@@ -4,7 +4,7 @@ SELECT e.id::text AS release_event_id, e.occurred_on::text,
     coalesce(v.status, 'unverified') AS status,
     coalesce(v.independent_sources, 0) AS independent_sources,
     coalesce(v.independent_denials, 0) AS independent_denials,
-    rfc3339(v.since) AS since, rfc3339(e.created_at) AS created_at
+    rfc3339(v.since) AS since
 FROM release_events e
 JOIN detainees d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (

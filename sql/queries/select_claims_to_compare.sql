@@ -4,16 +4,12 @@ SELECT c.id, c.source_id, c.kind, c.value, c.qualifier, c.as_of, c.published_at,
     c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays, c.origins, c.url, c.note,
     c.retracted_at, c.retraction_note, c.created_at, c.updated_at
 FROM claims k
-CROSS JOIN LATERAL ( -- unless recorded_as_of
-    SELECT k.id, k.source_id, k.kind, k.value, k.qualifier, k.as_of, k.published_at, -- unless recorded_as_of
-        k.window_start, k.facility_id, k.age_group, k.nationality, k.announcement_id, k.relays, -- unless recorded_as_of
-        k.origins, k.url, k.note, k.retracted_at, k.retraction_note, k.created_at, k.updated_at -- unless recorded_as_of
-) c -- unless recorded_as_of
+JOIN claims c ON c.id = k.id -- unless recorded_as_of
 CROSS JOIN LATERAL recorded(k.id, %(recorded_as_of)s) x -- if recorded_as_of
 CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) c -- if recorded_as_of
 WHERE true
     AND k.kind = %(kind)s -- if kind
-    AND k.published_at <= %(published_until)s::timestamptz -- if published_until
+    AND k.published_at <= %(until)s AND k.as_of <= %(until)s -- if until
     AND k.source_id = %(source_id)s -- if source_id
     AND k.facility_id = %(facility_id)s -- if facility_id
     AND k.nationality = %(nationality)s -- if nationality
