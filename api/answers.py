@@ -190,12 +190,19 @@ def _cutter(schema: Schema) -> Callable[[Any], Any] | None:
 
 def _made(schema: Schema) -> Callable[[Any], Any] | None:
     if "properties" in schema:
+        names = list(schema["properties"])
         parts = [(name, _cutter(part)) for name, part in schema["properties"].items()]
-        return lambda data: (
-            {name: data[name] if part is None else part(data[name]) for name, part in parts}
-            if data is not None
-            else None
-        )
+        deeper = [(name, part) for name, part in parts if part is not None]
+
+        def cut_object(data: Any) -> Any:
+            if data is None:
+                return None
+            kept = {name: data[name] for name in names}
+            for name, part in deeper:
+                kept[name] = part(kept[name])
+            return kept
+
+        return cut_object
     cutter = _cutter(schema["items"]) if "items" in schema else None
     if cutter is None:
         return None

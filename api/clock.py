@@ -16,7 +16,7 @@ def now(conn: queries.Connection) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """As PostgreSQL writes it here: in UTC, with no more digits of fraction than there are."""
-    text = moment.astimezone(UTC).isoformat().removesuffix("+00:00")
+    text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:-6]
     return f"{text.rstrip('0') if '.' in text else text}Z"
 
 

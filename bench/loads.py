@@ -246,7 +246,7 @@ def _variables(
         if "INSERT INTO attestations" in text:
             event = parameters["release_event_id"]
             moments = {"published_at": parameters["published_at"]}
-        elif "UPDATE ledger_head" in text:
+        elif "resource_ids" in parameters:
             replace(parameters["resource_ids"][0], "inserted_id")
             continue
         elif "recorded_at" in parameters:

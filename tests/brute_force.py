@@ -173,6 +173,7 @@ class Record:
             for claim in self.of["claim"].values()
             if claim["announcement_id"] == announcement_id
             and datetime.fromisoformat(claim["published_at"]) <= as_of
+            and datetime.fromisoformat(claim["as_of"]) <= as_of
         ]
         return {
             "announced": self.of["claim"][announcement_id]["value"],

@@ -1121,7 +1121,7 @@ for value in (
         refused(
             f"{value[:20]!r}", "GET", path, "not-acceptable", headers={"Accept": value}, scope=None
         )
-for value in ("application/json", "text/csv", "text/html"):
+for value in ("application/ld+json", "text/csv", "text/html"):
     refused(
         f"{value!r} of a feed",
         "GET",

@@ -12,25 +12,31 @@ WITH ends AS (
 ), figures AS (
     SELECT %(min_sources)s::integer AS required, %(property)s::text AS property,
         %(value)s::text AS value
+), ranges AS (
+    -- All, less what came since the first one's day began; and then day by day.
+    SELECT 'total' AS grain, '-infinity'::timestamptz AS begin, 'infinity'::timestamptz AS until,
+        1 AS sign, false AS is_daily
+    UNION ALL
+    SELECT 'year', d.year + interval '1 year', 'infinity', -1, false FROM first d
+    UNION ALL
+    SELECT 'month', d.month + interval '1 month', d.year + interval '1 year', -1, false
+    FROM first d
+    UNION ALL
+    SELECT 'day', d.day, d.month + interval '1 month', -1, false FROM first d
+    UNION ALL
+    SELECT 'day', d.day, (SELECT max(e.day) FROM ends e), 1, true FROM first d
 ), days AS (
-    SELECT NULL::bigint AS position, '-infinity'::timestamptz AS moment, t.people AS people, 1 AS sign
-    FROM figures f, tallies t
-    WHERE t.property = f.property AND t.grain = 'total' AND t.value = f.value
-    UNION ALL
-    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
-    WHERE t.property = f.property AND t.grain = 'year' AND t.value = f.value AND t.bucket > d.year
-    UNION ALL
-    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
-    WHERE t.property = f.property AND t.grain = 'month' AND t.value = f.value
-        AND t.bucket > d.month AND t.bucket < d.year + interval '1 year'
-    UNION ALL
-    SELECT NULL, '-infinity', t.people, -1 FROM figures f, first d, tallies t
-    WHERE t.property = f.property AND t.grain = 'day' AND t.value = f.value
-        AND t.bucket >= d.day AND t.bucket < d.month + interval '1 month'
-    UNION ALL
-    SELECT NULL, t.bucket + interval '1 day', t.people, 1 FROM figures f, first d, tallies t
-    WHERE t.property = f.property AND t.grain = 'day' AND t.value = f.value
-        AND t.bucket >= d.day AND t.bucket < (SELECT max(e.day) FROM ends e)
+    SELECT NULL::bigint AS position,
+        CASE WHEN r.is_daily THEN t.bucket + interval '1 day' ELSE '-infinity' END AS moment,
+        t.people, r.sign
+    FROM figures f CROSS JOIN ranges r
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: whatever the planner makes of the rest, these few are looked up.
+        SELECT y.bucket, y.people FROM tallies y
+        WHERE y.property = f.property AND y.grain = r.grain AND y.value = f.value
+            AND y.bucket >= r.begin AND y.bucket < r.until
+        OFFSET 0
+    ) t
     UNION ALL
     SELECT e.position, e.day, NULL, 0 FROM ends e
 ), running AS (
@@ -49,7 +55,6 @@ WITH ends AS (
         t.people[f.required][5] AS unverified, t.people[f.required][6] AS rearrested
     FROM figures f CROSS JOIN ends e
     CROSS JOIN LATERAL (
-        -- OFFSET 0: whatever the planner makes of the rest, these few are looked up.
         SELECT h.people FROM tallies h
         WHERE h.property = f.property AND h.grain = 'hour' AND h.value = f.value
             AND h.bucket >= e.day AND h.bucket < e.hour
