@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 from psycopg_pool import ConnectionPool
+from werkzeug.routing import BaseConverter
 
 from api.queries import Connection
 from api.routing import MAX_BODY, view
@@ -21,11 +22,12 @@ def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> No
     # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
     app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = _id_converter(contract)
     bound: dict[str, set[str]] = {}
     for operation in contract.operations:
         bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
         app.add_url_rule(
-            re.sub(r"\{(\w+)\}", r"<\1>", operation.path),
+            re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
             view_func=view(operation, _function(operation), pool),
             methods=[operation.method.upper()],
@@ -41,6 +43,18 @@ def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> No
         } - functions
         if extra:
             raise ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
+
+
+def _id_converter(contract: Contract) -> type[BaseConverter]:
+    """Takes anything for an id but the names that stand beside ids in the contract's paths, so
+    that those paths have only the methods of their own."""
+    paths = {operation.path for operation in contract.operations}
+    parents = {path.removesuffix("{id}") for path in paths if path.endswith("/{id}")}
+    names = {
+        path.removeprefix(parent) for parent in parents for path in paths if path.startswith(parent)
+    }
+    beside = "|".join(sorted(name for name in names if re.fullmatch(r"\w+", name)))
+    return type("Id", (BaseConverter,), {"regex": f"(?!(?:{beside})(?:/|$))[^/]+"})
 
 
 def snake_case(operation_id: str) -> str:

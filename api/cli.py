@@ -22,6 +22,7 @@ from api import (
     config,
     db,
     embedded,
+    entries,
     migrate,
     queries,
     schemas,
@@ -73,6 +74,7 @@ def migrated(
         db.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
         migrate.migrate(conn, lambda what: click.echo(f"Migrated: {what}", err=True))
         verify.count_again(conn, lambda what: click.echo(f"Migrated: {what}", err=True))
+        entries.spell_again(conn, lambda what: click.echo(f"Migrated: {what}", err=True))
         yield settings, url, conn
 
 

@@ -4,14 +4,14 @@ Nothing here writes the ledger or a verdict; whoever calls does, by verify.recor
 unless the record has to have an id of its own, as those of a case have.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from api import clock, names, queries
+from api import clock, full_names, names, queries
 from api.errors import Fault, Refusal, invalid, not_found
 
 Body = Mapping[str, Any]
@@ -74,8 +74,20 @@ def check_detainee(conn: queries.Connection, detainee: Body) -> None:
 
 
 def index_detainee(conn: queries.Connection, id: UUID, name: str, aliases: Sequence[str]) -> None:
-    """Makes a person be found by every word of every name."""
+    """Makes a person be found by every word of every name, and by other spellings of them."""
     queries.run(conn, "replace_detainee_words", detainee_id=id, words=names.words(name, *aliases))
+    spelled = full_names.keys(name, *aliases)
+    queries.run(conn, "replace_detainee_spellings", detainee_id=id, spellings=spelled)
+
+
+def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
+    """Keeps the spellings of the people who were recorded before they were kept."""
+    with conn.transaction():
+        people = queries.rows(conn, "read_unspelled_people")
+        for done, person in enumerate(people, 1):
+            index_detainee(conn, person.id, person.name, person.aliases)
+            if done % 10_000 == 0 or done == len(people):
+                say(f"{done:,} people spelled")
 
 
 def enter_detention(

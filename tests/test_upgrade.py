@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import case, db, figures, verify
+from api import case, db, entries, figures, verify
 from api.ledger import Change
 from api.migrate import migrations
 from api.queries import Connection
@@ -118,3 +118,17 @@ def test_a_word_far_ahead_of_its_day_counts(api: Api) -> None:
     assert api.get("/v1/counts", **early)["reported"] == 1
     days = {"from": "2026-01-07", "until": "2026-01-09", "occurred_from": "2026-03-01"}
     assert api.get("/v1/counts/timeline", **days)["items"][-1]["reported"] == 1
+
+
+def test_people_recorded_before_spellings_are_found_by_them(conn: Connection, api: Api) -> None:
+    case.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
+    stored = "SELECT spelling, detainee_id FROM detainee_spellings ORDER BY 1, 2"
+    before = conn.execute(stored).fetchall()
+    assert before
+    conn.execute("TRUNCATE detainee_spellings")
+    said: list[str] = []
+    entries.spell_again(conn, said.append)
+    assert said == ["3 people spelled"]
+    assert conn.execute(stored).fetchall() == before
+    entries.spell_again(conn, said.append)
+    assert len(said) == 1

@@ -1,16 +1,19 @@
 """Detainees: people who are or were held."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.types.json import Jsonb
 
-from api import auth, entries, names, queries, verify
+from api import auth, entries, full_names, names, queries, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
+from api.matching import Person, compare
 
 
 def list_detainees(
@@ -51,3 +54,61 @@ def update_detainee(
     entries.index_detainee(conn, id, detainee["name"], detainee["aliases"])
     verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
     return get_detainee(conn, caller, id)
+
+
+def match_detainees(
+    conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    asked = [_person(item) for item in body["items"]]
+    found: dict[int, list[Any]] = {i: [] for i in range(len(asked))}
+    keys = [(i, key) for i, person in enumerate(asked) for key in full_names.keys(*person.names)]
+    ids = [(i, one) for i, item in enumerate(body["items"]) for one in item["external_ids"]]
+    for row in queries.rows(
+        conn,
+        "find_candidates",
+        items=[i for i, _ in keys],
+        spellings=[key for _, key in keys],
+        identified=[i for i, _ in ids],
+        external_ids=[orjson.dumps(one).decode() for _, one in ids],
+        sees_hidden=caller.sees_hidden,
+    ):
+        found[row.item].append(row)
+    return {"items": [_matched(person, found[i]) for i, person in enumerate(asked)]}
+
+
+def _matched(asked: Person, found: Sequence[Any]) -> Mapping[str, Any]:
+    """The candidates of one person, the likeliest first, and what the likeliest comes to."""
+    compared = [(compare(asked, _person(row._asdict())), row) for row in found]
+    likely = sorted(
+        (pair for pair in compared if pair[0].decision != "none"),
+        key=lambda pair: (-pair[0].score, str(pair[1].id)),
+    )
+    return {
+        "decision": likely[0][0].decision if likely else "none",
+        "candidates": [
+            {
+                "detainee_id": str(row.id),
+                "name": row.name,
+                "score": match.score,
+                "decision": match.decision,
+                "features": [asdict(feature) for feature in match.features],
+            }
+            for match, row in likely[:_MOST_CANDIDATES]
+        ],
+    }
+
+
+_MOST_CANDIDATES = 10
+
+
+def _person(record: Mapping[str, Any]) -> Person:
+    facility = record["facility_id"]
+    return Person(
+        names=[record["name"], *record["aliases"]],
+        birth_date=record["birth_date"],
+        nationalities=record["nationalities"],
+        sex=record["sex"],
+        facility_id=None if facility is None else str(facility),
+        detained_on=record["detained_on"],
+        external_ids=[(one["scheme"], one["value"]) for one in record["external_ids"]],
+    )
