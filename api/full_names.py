@@ -65,7 +65,7 @@ _ABD = re.compile(r"abd[uea](?:l|[rsnz](?=[rsnz]))([a-z]{3,})\Z")
 _MOST_WORDS = 12
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 10)
 def read(name: str) -> FullName:
     """A name as it was written down, told apart."""
     nicknames: list[str] = []
@@ -222,7 +222,7 @@ def keys(*names: str) -> list[str]:
 _MOST_KEYS = 40
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 10)
 def codes(name: str) -> frozenset[str]:
     """What the words of a name have in common with those that are alike."""
     return frozenset(spellings.code(word.text) for word in read(name).words)

@@ -55,7 +55,7 @@ def best(a: Sequence[str], b: Sequence[str]) -> Naming:
     return found._replace(doubt=found.doubt or (first.two_people and first.words > 0))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 10)
 def _named(a: str, b: str) -> Naming:
     return _compare_names(read(a), read(b))
 

@@ -157,7 +157,7 @@ _SOUND = [
 ]
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def sound(word: str) -> str:
     """A word as it sounds in Spanish or Portuguese."""
     for pattern, by in _SOUND:
@@ -191,7 +191,7 @@ _SLAVIC_SOUND = [
 ]
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def slavic_sound(word: str) -> str:
     """A word as it sounds in Russian, Belarusian and Ukrainian alike; empty if it ends as none."""
     if len(word) < 5 or not _SLAVIC.search(word):
@@ -226,7 +226,7 @@ def consonants(word: str) -> str:
 _DOUBLE = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 12)
 def likeness(a: str, b: str) -> Likeness | None:
     """How two words agree, or None: they are two words."""
     if a == b:
@@ -301,7 +301,7 @@ def _is_pet_name(word: str, name: str) -> bool:
 _DIMINUTIVE = re.compile(r"(?:c?it|inh)[oa]s?\Z")
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def patronymics(a: str, b: str) -> Likeness | None:
     """How two patronymics agree: by the fathers' given names, which are spelled in many ways."""
     if a == b:

@@ -1367,6 +1367,34 @@ wrong_query(
     "/time_zone",
 )
 
+# Lists to be matched.
+for name, body, pointers in (
+    ("nothing to match", {}, ("/items",)),
+    ("nobody to match", {"items": []}, ("/items",)),
+    ("501 people to match", {"items": [{"name": "Ana Prueba"}] * 501}, ("/items",)),
+    ("a person to match without a name", {"items": [{}]}, ("/items/0/name",)),
+    (
+        "all wrong with people to match",
+        {
+            "items": [
+                {"name": "Ana Prueba"},
+                {"name": "a\0b", "birth_date": "1974-13", "sex": "x", "nationalities": ["ve"]},
+                {"name": "Ana", "external_ids": [{"scheme": "A B", "value": ""}], "age": 50},
+            ]
+        },
+        (
+            "/items/1/birth_date",
+            "/items/1/name",
+            "/items/1/nationalities/0",
+            "/items/1/sex",
+            "/items/2/age",
+            "/items/2/external_ids/0/scheme",
+            "/items/2/external_ids/0/value",
+        ),
+    ),
+):
+    wrong_body(name, "/v1/detainees/match", body, *pointers)
+
 # Timelines.
 for query, pointers in {
     "": ("/from",),
