@@ -278,11 +278,13 @@ def test_a_name_has_few_keys(name: str) -> None:
 
 
 common = spellings._common()
+# At the end of a name Nieto may say whose grandson somebody is.
+surnames_alone = sorted(common.surnames - {"nieto"})
 
 
 @given(
     st.lists(st.sampled_from(sorted(common.commonest)), min_size=1, max_size=2, unique=True),
-    st.lists(st.sampled_from(sorted(common.surnames)), min_size=2, max_size=2, unique=True),
+    st.lists(st.sampled_from(surnames_alone), min_size=2, max_size=2, unique=True),
 )
 def test_a_person_is_the_same_as_themself(names: list[str], surnames: list[str]) -> None:
     one = person(" ".join(names + surnames), birth_date="1971-05-04")
