@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from api import sentences
 from api.verification import RULE
 
 # What a reader is shown, and a number from 1 (the public record is against the claim) to 5 (for
@@ -22,12 +23,6 @@ _RATINGS = {
     "unverified": ("Unverified", 3),
     "refuted": ("Refuted", 1),
 }
-
-# Not strftime's, which follow the locale of the host.
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -75,8 +70,8 @@ def person(name: str | None) -> str:
 
 def day(text: str) -> str:
     """2026-01-08 as 8 January 2026."""
-    parsed = date.fromisoformat(text)
-    return f"{parsed.day} {_MONTHS[parsed.month - 1]} {parsed.year}"
+    english, _ = sentences.day(date.fromisoformat(text))
+    return english
 
 
 def _explanation(sources: int, denials: int) -> str:

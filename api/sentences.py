@@ -31,6 +31,7 @@ SCOPE = frozenset(
 # English and Spanish, in this order everywhere below.
 _Pair = tuple[str, str]
 
+# Not strftime's, which follow the locale of the host.
 _MONTHS: tuple[_Pair, ...] = (
     ("January", "enero"),
     ("February", "febrero"),
@@ -309,16 +310,17 @@ def _place(zone: str) -> str:
 
 
 def _moment(local: datetime) -> _Pair:
-    en, es = _day(local)
+    en, es = day(local)
     clock = f"{local.hour:02}:{local.minute:02}"
     if local.second:
         clock += f":{local.second:02}"
     return f"{en}, {clock}", f"{es}, {clock}"
 
 
-def _day(day: date) -> _Pair:
-    en, es = _MONTHS[day.month - 1]
-    return f"{day.day} {en} {day.year}", f"{day.day} de {es} de {day.year}"
+def day(date_: date) -> _Pair:
+    """A day in English and in Spanish."""
+    en, es = _MONTHS[date_.month - 1]
+    return f"{date_.day} {en} {date_.year}", f"{date_.day} de {es} de {date_.year}"
 
 
 def _number(number: int) -> _Pair:
@@ -441,8 +443,8 @@ def _how(scope: Scope, of_releases: bool) -> list[_Pair]:
     if "release_kind" in scope:
         how.append(_RELEASE_KIND[scope["release_kind"]])
     first, last = (
-        _day(date.fromisoformat(scope[day])) if day in scope else None
-        for day in ("occurred_from", "occurred_until")
+        day(date.fromisoformat(scope[name])) if name in scope else None
+        for name in ("occurred_from", "occurred_until")
     )
     if first and last:
         if first == last:

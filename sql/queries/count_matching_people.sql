@@ -31,10 +31,7 @@ WITH asked AS (
                 jsonb_populate_record(NULL::detentions, y.entry) o -- if recorded_as_of
             WHERE i.detainee_id = e.detainee_id -- if recorded_as_of
                 AND (o.began_on, o.created_at, o.id) > (own.began_on, own.created_at, own.id)
-                AND a.as_of >= CASE
-                    WHEN o.detained_on IS NULL THEN o.created_at
-                    ELSE o.began_on::timestamp AT TIME ZONE 'UTC'
-                END
+                AND a.as_of >= detention_began_at(o.detained_on, o.began_on, o.created_at)
         ) END AS detained_again
     FROM asked a
     CROSS JOIN release_events e

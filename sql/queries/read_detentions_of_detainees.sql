@@ -1,10 +1,6 @@
--- These people's detentions in order, and from when on each counts: a day begins at midnight UTC,
--- and one of unknown date counts since it was entered.
+-- These people's detentions in order, and from when on each counts.
 SELECT t.detainee_id, t.id, t.facility_id,
-    CASE
-        WHEN t.detained_on IS NULL THEN t.created_at
-        ELSE t.began_on::timestamp AT TIME ZONE 'UTC'
-    END AS began_at
+    detention_began_at(t.detained_on, t.began_on, t.created_at) AS began_at
 FROM detentions t
 WHERE t.detainee_id = ANY (%(detainee_ids)s)
 ORDER BY t.detainee_id, t.began_on, t.created_at, t.id

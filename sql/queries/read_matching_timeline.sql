@@ -11,10 +11,7 @@ WITH ends AS (
 ), events AS MATERIALIZED (
     SELECT e.detainee_id, e.id,
         (
-            SELECT min(CASE
-                WHEN o.detained_on IS NULL THEN o.created_at
-                ELSE o.began_on::timestamp AT TIME ZONE 'UTC'
-            END)
+            SELECT min(detention_began_at(o.detained_on, o.began_on, o.created_at))
             FROM detentions own, detentions o -- unless recorded_as_of
             WHERE own.id = e.detention_id AND o.detainee_id = e.detainee_id -- unless recorded_as_of
             FROM recorded(e.detention_id, a.recorded_as_of) x, -- if recorded_as_of
