@@ -231,6 +231,7 @@ def _buckets(moment: datetime) -> Sequence[tuple[str, datetime | None]]:
         ("year", day.replace(month=1, day=1)),
         ("month", day.replace(day=1)),
         ("day", day),
+        ("4 hours", hour.replace(hour=hour.hour // 4 * 4)),
         ("hour", hour),
         ("quarter", hour.replace(minute=utc.minute // 15 * 15)),
     )

@@ -341,6 +341,7 @@ def _buckets(moment: datetime) -> Iterator[tuple[str, datetime | None]]:
     hour = before.replace(minute=0, second=0, microsecond=0)
     yield "quarter", hour + timedelta(minutes=15) * ((before - hour) // timedelta(minutes=15))
     yield "hour", hour
+    yield "4 hours", hour - timedelta(hours=hour.hour % 4)
     yield "day", hour.replace(hour=0)
     yield "month", hour.replace(day=1, hour=0)
     yield "year", hour.replace(month=1, day=1, hour=0)

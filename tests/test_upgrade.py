@@ -108,6 +108,15 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(server: str) -> None
             assert counted.total["reported"] == 1, filters
 
 
+def test_tallies_of_four_hours_are_made_of_those_of_hours(conn: Connection) -> None:
+    case.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
+    before = stored(conn)
+    conn.execute("DELETE FROM tallies WHERE grain = '4 hours'")
+    (four_hours,) = [m.sql for m in migrations() if m.name == "four_hours"]
+    conn.execute(four_hours)
+    assert stored(conn) == before
+
+
 def test_a_word_far_ahead_of_its_day_counts(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba", sex="female")

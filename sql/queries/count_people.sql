@@ -9,6 +9,7 @@ WITH asked AS (
     -- The bucket of each grain that holds the moment. -- if as_of
     SELECT a.property, a.as_of, date_trunc('year', l.moment, 'UTC') AS year, -- if as_of
         date_trunc('month', l.moment, 'UTC') AS month, date_trunc('day', l.moment, 'UTC') AS day, -- if as_of
+        date_bin('4 hours', l.moment, 'epoch') AS four_hours, -- if as_of
         date_trunc('hour', l.moment, 'UTC') AS hour, -- if as_of
         date_bin('15 minutes', l.moment, 'epoch') AS quarter -- if as_of
     FROM asked a CROSS JOIN LATERAL ( -- if as_of
@@ -31,7 +32,11 @@ WITH asked AS (
     UNION ALL -- if as_of
     SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
     WHERE t.property = a.property AND t.grain = 'hour' -- if as_of
-        AND t.bucket > a.hour AND t.bucket < a.day + interval '1 day' -- if as_of
+        AND t.bucket > a.hour AND t.bucket < a.four_hours + interval '4 hours' -- if as_of
+    UNION ALL -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    WHERE t.property = a.property AND t.grain = '4 hours' -- if as_of
+        AND t.bucket > a.four_hours AND t.bucket < a.day + interval '1 day' -- if as_of
     UNION ALL -- if as_of
     SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
     WHERE t.property = a.property AND t.grain = 'day' -- if as_of

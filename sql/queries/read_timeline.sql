@@ -1,8 +1,9 @@
 -- People by standing at each of these moments, as the record stands: all that came before the
--- first one's day, then day by day, and of each moment's own day the hours and quarters of an hour
--- that are over, and the standings since.
+-- first one's day, then day by day, and of each moment's own day the four hours, hours and quarters
+-- of an hour that are over, and the standings since.
 WITH ends AS (
     SELECT e.position, e.at, date_trunc('day', e.at, 'UTC') AS day,
+        date_bin('4 hours', e.at, 'epoch') AS four_hours,
         date_trunc('hour', e.at, 'UTC') AS hour, date_bin('15 minutes', e.at, 'epoch') AS quarter
     FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS e (at, position)
 ), first AS (
@@ -56,11 +57,22 @@ WITH ends AS (
     FROM figures f CROSS JOIN ends e
     CROSS JOIN LATERAL (
         SELECT h.people FROM tallies h
-        WHERE h.property = f.property AND h.grain = 'hour' AND h.value = f.value
-            AND h.bucket >= e.day AND h.bucket < e.hour
+        WHERE h.property = f.property AND h.grain = '4 hours' AND h.value = f.value
+            AND h.bucket >= e.day AND h.bucket < e.four_hours
         OFFSET 0
     ) t
-    WHERE e.day < e.hour
+    WHERE e.day < e.four_hours
+    UNION ALL
+    SELECT e.position, t.people[f.required][1], t.people[f.required][2], t.people[f.required][3],
+        t.people[f.required][4], t.people[f.required][5], t.people[f.required][6]
+    FROM figures f CROSS JOIN ends e
+    CROSS JOIN LATERAL (
+        SELECT h.people FROM tallies h
+        WHERE h.property = f.property AND h.grain = 'hour' AND h.value = f.value
+            AND h.bucket >= e.four_hours AND h.bucket < e.hour
+        OFFSET 0
+    ) t
+    WHERE e.four_hours < e.hour
     UNION ALL
     SELECT e.position, t.people[f.required][1], t.people[f.required][2], t.people[f.required][3],
         t.people[f.required][4], t.people[f.required][5], t.people[f.required][6]
