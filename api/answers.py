@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from api import paging, queries, spec
+from api import ledger, paging, queries, spec
 from api.errors import not_found
+from api.ledger import Reader
 from api.spec import Operation, Schema
 
 Item = Mapping[str, Any]
@@ -20,11 +21,13 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """The one row of a query; none is an unknown `what`."""
+    """The one row of a query; none is an unknown `what`. That the `reader` was shown a hidden name
+    is noted."""
 
     what: str
     query: str
     parameters: Mapping[str, Any]
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Page:
     `filters` are those of the query; one that is None is left out. The walk goes on after the item
     that `cursor` names, or after the number `after` where the items are numbered themselves. Where
     the rows are not the items, they are of the contract's schema `of`, and `made` makes items of
-    them.
+    them. That the `reader` was shown hidden names is noted.
     """
 
     query: str
@@ -44,6 +47,7 @@ class Page:
     after: int | None = None
     of: str | None = None
     made: Callable[[queries.Connection, Sequence[Item]], Sequence[Item]] | None = None
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,16 @@ def cite_as(result: Any) -> str | None:
 
 
 def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
-    statement = _statement(one.query, frozenset(one.parameters), _columns(operation.answer))
-    row = queries.execute(conn, statement, one.parameters).fetchone()
-    if row is None:
+    statement = _statement(
+        one.query,
+        frozenset(one.parameters),
+        _columns(operation.answer),
+        of_reader=one.reader is not None,
+    )
+    rows = _read(conn, statement, one.parameters, one.reader)
+    if not rows:
         raise not_found(one.what)
+    (row,) = rows
     return Rendered(row.body.encode(), str(one.parameters.get("id")))
 
 
@@ -137,9 +147,10 @@ def block(
         frozenset(parameters),
         _columns(item) if page.of is None else _columns_of(page.of),
         "id" if page.after is None else "seq",
+        of_reader=page.reader is not None,
     )
     if page.made is None:
-        rows = queries.execute(conn, statement, parameters).fetchall()
+        rows = _read(conn, statement, parameters, page.reader)
         return [row.key for row in rows], [row.body.encode() for row in rows]
     with queries.snapshot(conn):
         rows = queries.execute(conn, statement, parameters).fetchall()
@@ -147,12 +158,34 @@ def block(
     return [row.key for row in rows], [orjson.dumps(cut(item, one)) for one in made]
 
 
+def _read(
+    conn: queries.Connection, statement: str, parameters: Mapping[str, Any], reader: Reader | None
+) -> Sequence[Any]:
+    """The rows of a statement; those that name whom others do not see are noted first."""
+    rows = queries.execute(conn, statement, parameters).fetchall()
+    if reader is not None:
+        ledger.note_reading(conn, reader, [row.id for row in rows if row.is_hidden])
+    return rows
+
+
 @cache
 def _statement(
-    query: str, given: frozenset[str], columns: tuple[str, ...], key: str | None = None
+    query: str,
+    given: frozenset[str],
+    columns: tuple[str, ...],
+    key: str | None = None,
+    *,
+    of_reader: bool = False,
 ) -> str:
-    """A query's rows as JSON objects of these columns, with what identifies a row as `key`."""
+    """A query's rows as JSON objects of these columns, with what identifies a row as `key`, and for
+    a reader which of them are hidden from others."""
     select = f"r.{key}::text AS key, " if key else ""
+    if of_reader:
+        return (
+            f"SELECT {select}q.id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608
+            f"FROM (\n{queries.text(query, given)}\n) q "
+            f"CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
+        )
     return (
         f"SELECT {select}row_to_json(r)::text AS body "  # noqa: S608 - all from contract and files
         f"FROM (SELECT {', '.join(columns)} FROM (\n{queries.text(query, given)}\n) q) r"

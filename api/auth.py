@@ -27,7 +27,8 @@ class Caller:
 
     @property
     def sees_hidden(self) -> bool:
-        """Whether the caller may see what names a minor."""
+        """Whether the caller may see what is hidden: who must not be named, and who speaks in
+        confidence."""
         return "edit" in GRANTS[self.scope]
 
 

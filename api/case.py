@@ -58,6 +58,7 @@ _RESOURCES: Mapping[str, Any] = {
 # A case's names of fields -> the contract's, and the list that a field's value is a key of.
 _FIELDS: Mapping[str, tuple[str, str | None]] = {
     "source": ("source_id", "sources"),
+    "vouched_by": ("vouched_by", "sources"),
     "with": ("with_source_id", "sources"),
     "from": ("valid_from", None),
     "until": ("valid_until", None),
@@ -68,7 +69,7 @@ _FIELDS: Mapping[str, tuple[str, str | None]] = {
     "announcement": ("announcement_id", "claims"),
     "claim": ("claim_id", "claims"),
 }
-_CASE_NAMES = {name: case_name for case_name, (name, _) in _FIELDS.items()}
+_CASE_NAMES = {name: case_name for case_name, (name, _) in _FIELDS.items() if name != case_name}
 
 
 def load(

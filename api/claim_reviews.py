@@ -63,9 +63,9 @@ def verification_url(release_event_id: str, base: str) -> str:
     return f"{base}v1/release-events/{release_event_id}/verification"
 
 
-def person(name: str | None) -> str:
+def person(name: str) -> str:
     """Who was released, in characters that XML and JSON can hold."""
-    return "A person who is not named" if name is None else _NOT_IN_XML.sub("\ufffd", name)
+    return _NOT_IN_XML.sub("\ufffd", name)
 
 
 def day(text: str) -> str:

@@ -20,7 +20,33 @@ _SAME_CLAIM = timedelta(days=3)
 
 
 def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    check_confidential(conn, {"id": id, "affiliated": False, "vouches": False, **body})
     return inserted(conn, "insert_source", id=id, **body)
+
+
+def check_confidential(conn: queries.Connection, source: Body) -> None:
+    """A confidential source speaks through one that vouches for it, and is tied to no other: whose
+    it is would give it away."""
+    vouching = source["vouched_by"]
+    faults = []
+    if source["confidential"] and vouching is None:
+        faults.append(Fault("/vouched_by", "Say who vouches for a confidential source."))
+    if vouching is not None and not source["confidential"]:
+        faults.append(Fault("/vouched_by", "Only a confidential source is vouched for."))
+    elif vouching is not None and vouching == source["id"]:
+        faults.append(Fault("/vouched_by", "A source does not vouch for itself."))
+    elif vouching is not None:
+        organisation = queries.rows(conn, "read_known_sources", ids=[vouching])
+        if not organisation:
+            faults.append(Fault("/vouched_by", "There is no source with this id."))
+        elif organisation[0].confidential:
+            faults.append(Fault("/vouched_by", "This source is confidential itself."))
+    if source["confidential"] and source["affiliated"]:
+        faults.append(Fault("/confidential", "This source has affiliations: enter it anew."))
+    if source["confidential"] and source["vouches"]:
+        faults.append(Fault("/confidential", "This source vouches for others."))
+    if faults:
+        raise invalid(*faults)
 
 
 def enter_facility(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -32,11 +58,13 @@ def enter_affiliation(
 ) -> UUID:
     check_affiliation({"source_id": source_id, **body})
     ids = [source_id, body["with_source_id"]]
-    known = {row.id for row in queries.rows(conn, "read_known_sources", ids=ids)}
+    known = {row.id: row for row in queries.rows(conn, "read_known_sources", ids=ids)}
     if source_id not in known:
         raise not_found("source")
     if body["with_source_id"] not in known:
         raise invalid(Fault("/with_source_id", "There is no source with this id."))
+    if any(row.confidential for row in known.values()):
+        raise Refusal("conflict", "A confidential source is tied to who vouches for it alone.")
     return inserted(conn, "insert_affiliation", id=id, source_id=source_id, **body)
 
 

@@ -24,15 +24,14 @@ _NEVER = "1970-01-01T00:00:00Z"
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is said of a release event: it holds `since` a publication time, and was changed at
-    `updated_at`. A person whose `name` is None must not be named. Moments and the day are texts
-    as the contract has them."""
+    `updated_at`. Moments and the day are texts as the contract has them."""
 
     release_event_id: str
     status: str
     since: str
     updated_at: str
     occurred_on: str
-    name: str | None
+    name: str
     independent_sources: int
     independent_denials: int
 

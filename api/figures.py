@@ -20,11 +20,11 @@ Filters = Mapping[str, Any]
 _OF_ONE_VALUE = {"age_group", "sex"}
 # Which rows a filter or a group looks at.
 _LOOKS_AT = {
-    "facility_id": "detention",
-    "nationality": "person",
-    "age_group": "person",
-    "sex": "person",
-    "announcement_id": "event",
+    "facility_id": ("detention", "person"),
+    "nationality": ("person",),
+    "age_group": ("person",),
+    "sex": ("person",),
+    "announcement_id": ("event",),
 }
 
 
@@ -130,7 +130,7 @@ def _narrowed(filters: Filters, group_by: str | None) -> Mapping[str, str] | Non
 
 def _looked_at(filters: Filters, group_by: str | None) -> Mapping[str, bool]:
     names = [*filters] if group_by is None else [*filters, group_by]
-    looked_at = {_LOOKS_AT[name]: True for name in names if name in _LOOKS_AT}
+    looked_at = {row: True for name in names for row in _LOOKS_AT.get(name, ())}
     if group_by is None:
         return looked_at
     return {**looked_at, "grouped": True, f"by_{group_by}": True}

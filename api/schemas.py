@@ -25,6 +25,7 @@ _KEYWORDS = {
     "array": {"items", "minItems", "maxItems", "uniqueItems"},
     "string": {"format", "pattern", "minLength", "maxLength", "enum"},
     "integer": {"minimum", "maximum"},
+    "boolean": set(),
 }
 _NEEDED = {
     "object": {"properties"},
@@ -143,6 +144,8 @@ def _field(
         return fields.Nested(_object(schema, from_text=False), **options)
     if kind == "array":
         return _Array(schema, **options)
+    if kind == "boolean":
+        return _Boolean(**options)
     if kind == "integer":
         return _Integer(schema, from_text=from_text, **options)
     return _String(schema, **options)
@@ -185,6 +188,15 @@ class _Integer(fields.Field[int]):
             raise ValidationError("Must be an integer.")
         if not self.low <= value <= self.high:
             raise ValidationError(f"Must be from {self.low} to {self.high}.")
+        return value
+
+
+class _Boolean(fields.Field[bool]):
+    """A JSON boolean; 1 and "true" are none."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Must be true or false.")
         return value
 
 

@@ -10,6 +10,9 @@ already there, so the chains that contain no other are of two forms: {a}, a grou
 of its own, and {o, p}, a silent origin o that p passes on. By König's theorem (1931) the least
 set that meets every edge of a bipartite graph is as large as its largest matching, and the
 matching is the proof: that many chains that share no group.
+
+A confidential source adds the group of who vouches for it to its chains. It has no ties of its own,
+so whatever set meets a chain in it meets the same chains in that group: the group alone is as good.
 """
 
 from collections import deque
@@ -110,15 +113,17 @@ def history(
     attestations: Iterable[Attestation],
     affiliations: Iterable[Affiliation],
     since: datetime | None = None,
+    vouched_by: Mapping[str, str] | None = None,
 ) -> list[Verdict]:
     """The verdict at every moment at which an attestation is published or retracted.
 
     `since` leaves out the moments before it. A voided attestation must not be among the input.
+    `vouched_by` has of each confidential source, none of which is affiliated, who vouches for it.
     """
     attestations = sorted(attestations, key=lambda a: a.order)
     if not attestations:
         return []
-    groups = _Groups(affiliations, attestations[0].published_at)
+    groups = _Groups(affiliations, attestations[0].published_at, vouched_by or {})
     moments = {a.published_at for a in attestations}
     moments |= {a.retracted_at for a in attestations if a.retracted_at is not None}
     # A word retracted before it was published, entered by mistake, must not open the history.
@@ -130,7 +135,13 @@ def history(
 class _Groups:
     """The group of each source: the connected parts of the affiliations in force at one moment."""
 
-    def __init__(self, affiliations: Iterable[Affiliation], moment: datetime) -> None:
+    def __init__(
+        self,
+        affiliations: Iterable[Affiliation],
+        moment: datetime,
+        vouched_by: Mapping[str, str],
+    ) -> None:
+        self._vouched_by = vouched_by
         self._group: dict[str, Group] = {}
         ties: dict[str, set[str]] = {}
         subordinate: set[str] = set()
@@ -151,7 +162,8 @@ class _Groups:
                 self._group.update(dict.fromkeys(members, group))
 
     def __getitem__(self, source: str) -> Group:
-        return self._group.get(source) or (source,)
+        voice = self._vouched_by.get(source, source)
+        return self._group.get(voice) or (voice,)
 
 
 def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) -> Verdict:

@@ -38,6 +38,14 @@ class _Changes:
     close: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     insert: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
+    @property
+    def verdicts(self) -> Sequence[Row]:
+        return [*self.close["verdicts"], *self.insert["verdicts"]]
+
+    @property
+    def standings(self) -> Sequence[Row]:
+        return [*self.close["standings"], *self.insert["standings"]]
+
 
 def record(
     conn: queries.Connection,
@@ -57,17 +65,31 @@ def record(
     decided = _Changes()
     for event in events:
         _decide(conn, event, since, decided)
+    told = _told(conn, changes)
     # An echo changes no verdict, and so nobody's count.
-    if not events or decided.close["verdicts"] or decided.insert["verdicts"]:
-        _recount(conn, list(detainees), decided)
-    recorded_at = ledger.append(conn, caller, *changes)
+    if told is not None or not events or decided.verdicts:
+        people = list(detainees)
+        if (
+            told is None
+            and people
+            and queries.rows(conn, "read_hidden_people", detainee_ids=people)
+        ):
+            # What the public may know of them changes with who else is recorded.
+            queries.run(conn, "lock_ledger")
+        _recount(conn, list({*people, *(told or ())}), decided)
+    is_public = told is not None or bool(decided.verdicts or decided.standings)
+    recorded_at = ledger.append(conn, caller, *changes, changes_answers=is_public)
+    if told is not None:
+        queries.run(conn, "update_cohorts", recorded_at=recorded_at)
     for table in ("verdicts", "not_counted", "standings"):
         if rows := decided.close[table]:
             queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
         if rows := decided.insert[table]:
             queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
-    if rows := [*decided.close["verdicts"], *decided.insert["verdicts"]]:
-        noted = [{name: row[name] for name in ("release_event_id", "status")} for row in rows]
+    if decided.verdicts:
+        noted = [
+            {name: row[name] for name in ("release_event_id", "status")} for row in decided.verdicts
+        ]
         queries.run(conn, "add_feed_entries", recorded_at=recorded_at, rows=Jsonb(noted))
     if rows := decided.insert["tallies"]:
         queries.run(conn, "add_tallies", rows=Jsonb(rows))
@@ -94,12 +116,28 @@ def record_affiliation(
     )
 
 
+def _told(conn: queries.Connection, changes: Sequence[ledger.Change]) -> Sequence[UUID] | None:
+    """The hidden people of whom more may be known from now on, since a fifth person shares it with
+    them: nobody else enters anything then. None if nothing was told."""
+    ids: dict[str, list[UUID]] = {"detainee": [], "detention": []}
+    for change in changes:
+        if change.resource in ids:
+            ids[change.resource].append(change.resource_id)
+    if not any(ids.values()):
+        return None
+    written = {"detainee_ids": ids["detainee"], "detention_ids": ids["detention"]}
+    if not queries.one(conn, "read_ripe_cohorts", **written).ripe:
+        return None
+    queries.run(conn, "lock_ledger")
+    return [row.id for row in queries.rows(conn, "insert_cohorts", **written)]
+
+
 def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
-    """Groups the people who were counted before there were groups."""
+    """Counts the people again who were counted before there were groups, or by what is hidden."""
     done = 0
     while True:
         with conn.transaction():
-            people = [row.id for row in queries.rows(conn, "lock_ungrouped_people", limit=_BLOCK)]
+            people = [row.id for row in queries.rows(conn, "lock_people_to_recount", limit=_BLOCK)]
             if not people:
                 return
             record(conn, None, [], detainees=people)
@@ -140,11 +178,14 @@ def _decide(
         Attestation(**row._asdict())
         for row in queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
     ]
+    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
     affiliations = [
-        Affiliation(*row)
-        for row in queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
+        Affiliation(tie.source_id, tie.with_source_id, tie.valid_from, tie.valid_until)
+        for tie in ties
+        if not tie.vouches
     ]
-    verdicts = history(attestations, affiliations, since)
+    vouched_by = {tie.source_id: tie.with_source_id for tie in ties if tie.vouches}
+    verdicts = history(attestations, affiliations, since, vouched_by)
     for table, rows_of in _TABLES.items():
         stored = [
             row._asdict() for row in queries.rows(conn, f"read_{table}", release_event_id=event)

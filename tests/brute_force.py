@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from api import verification
@@ -54,7 +55,7 @@ class Ledger:
         last = self._entries[-1].seq if self._entries else 0
         self._entries += self._conn.execute(
             "SELECT seq, recorded_at, resource, resource_id::text AS id, entry FROM ledger"
-            " WHERE seq > %s ORDER BY seq",
+            " WHERE seq > %s AND action <> 'read' ORDER BY seq",
             [last],
         )
         known = bisect_right(self._entries, recorded_as_of, key=lambda entry: entry.recorded_at)
@@ -123,10 +124,34 @@ class Record:
     def __init__(self, entries: Iterable[Any]) -> None:
         self.of: dict[str, dict[str, Entry]] = {resource: {} for resource in RESOURCES}
         self._first_seq: dict[str, int] = {}
-        for entry in entries:
-            self.of[entry.resource][entry.id] = entry.entry
-            self._first_seq.setdefault(entry.id, entry.seq)
+        self._told: set[tuple[str, str | None]] = set()
+        for _, written in groupby(entries, key=lambda entry: entry.recorded_at):
+            for entry in written:
+                self.of[entry.resource][entry.id] = entry.entry
+                self._first_seq.setdefault(entry.id, entry.seq)
+            self._told |= self._shared_by_five()
         self._histories = {event: self._history(event) for event in self.of["release_event"]}
+
+    def _shared_by_five(self) -> set[tuple[str, str | None]]:
+        """The age groups, alone and at a facility, that five people share."""
+        people = self.of["detainee"]
+        held = {
+            (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
+            for detention in self.of["detention"].values()
+            if (facility := detention["facility_id"]) is not None
+        }
+        shared = Counter((age_group, facility) for age_group, facility, _ in held)
+        shared.update((person["age_group"], None) for person in people.values())
+        return {cohort for cohort, number in shared.items() if number >= 5}
+
+    def _seen(self, person_id: str) -> Entry:
+        """What the public may know of a person."""
+        person = self.of["detainee"][person_id]
+        if not _is_hidden(person):
+            return person
+        age_group = person["age_group"]
+        told = age_group if (age_group, None) in self._told else "unknown"
+        return {"age_group": told, "sex": None, "nationalities": []}
 
     def history(self, event: str) -> Sequence[Verdict]:
         """What the rule says of an event, along publication time."""
@@ -227,7 +252,7 @@ class Record:
         return people
 
     def _meets(self, event: Entry, verdict: Verdict, filters: Mapping[str, str]) -> bool:
-        person = self.of["detainee"][event["detainee_id"]]
+        person = self._seen(event["detainee_id"])
         met: Mapping[str, Callable[[Any], bool]] = {
             "facility_id": lambda id: self._facility(event) == id,
             "nationality": lambda country: country in person["nationalities"],
@@ -244,7 +269,7 @@ class Record:
         self, name: str, judged: Judged, required: int, filters: Mapping[str, str]
     ) -> str | None:
         """What a person is grouped by: a value of theirs, or of the event by which they count."""
-        person = self.of["detainee"][judged.event["detainee_id"]]
+        person = self._seen(judged.event["detainee_id"])
         value: str | None
         if name in ("nationality", "release_kind") and name in filters:
             value = filters[name]
@@ -262,6 +287,9 @@ class Record:
 
     def _facility(self, event: Entry) -> str | None:
         facility_id: str | None = self.of["detention"][event["detention_id"]]["facility_id"]
+        person = self.of["detainee"][event["detainee_id"]]
+        if _is_hidden(person) and (person["age_group"], facility_id) not in self._told:
+            return None
         return facility_id
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
@@ -304,7 +332,12 @@ class Record:
             )
             for a in self.of["affiliation"].values()
         )
-        return _of_the_rule(attestations, affiliations)
+        vouched_by = tuple(
+            (source["id"], source["vouched_by"])
+            for source in self.of["source"].values()
+            if source["vouched_by"] is not None
+        )
+        return _of_the_rule(attestations, affiliations, vouched_by)
 
 
 Tallies = Mapping[tuple[str, str, str, datetime | None], list[list[int]]]
@@ -352,9 +385,15 @@ _LETTER = {"confirmed": "C", "disputed": "D", "reported": "R", "refuted": "F", "
 
 @lru_cache(maxsize=10_000)
 def _of_the_rule(
-    attestations: tuple[Attestation, ...], affiliations: tuple[Affiliation, ...]
+    attestations: tuple[Attestation, ...],
+    affiliations: tuple[Affiliation, ...],
+    vouched_by: tuple[tuple[str, str], ...],
 ) -> Sequence[Verdict]:
-    return verification.history(attestations, affiliations)
+    return verification.history(attestations, affiliations, vouched_by=dict(vouched_by))
+
+
+def _is_hidden(person: Entry) -> bool:
+    return person["age_group"] == "minor" or bool(person["withheld"])
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -575,6 +575,26 @@ wrong_body(
     "/age_group",
 )
 wrong_body(
+    "a confidential source that nobody vouches for",
+    "/v1/sources",
+    {"name": "Voz", "kind": "witness", "confidential": True},
+    "/vouched_by",
+)
+wrong_body(
+    "a voucher that is not there",
+    "/v1/sources",
+    {"name": "Voz", "kind": "witness", "confidential": True, "vouched_by": UNKNOWN},
+    "/vouched_by",
+)
+wrong_body(
+    "a source that vouches for itself",
+    "/v1/sources/$source",
+    {"confidential": True, "vouched_by": "$source"},
+    "/vouched_by",
+    "/confidential",
+    method="PATCH",
+)
+wrong_body(
     "a reason of denial in what confirms",
     "/v1/attestations",
     attestation(denial_reason="still_held"),

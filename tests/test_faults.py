@@ -113,7 +113,8 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         [event],
     ).fetchall()
     said = history(
-        [Attestation(**row._asdict()) for row in attestations], [Affiliation(*row) for row in ties]
+        [Attestation(**row._asdict()) for row in attestations],
+        [Affiliation(*row[:4]) for row in ties],
     )
     assert {row.published_from for row in stored} <= {verdict.at for verdict in said}
     last, since = None, None

@@ -1,5 +1,6 @@
 """People: found by their names, held, released and taken again; and minors, who are not named."""
 
+import re
 from typing import Any
 
 import pytest
@@ -79,9 +80,13 @@ def test_a_minor_is_counted_and_not_named(api: Api) -> None:
             assert "canari" not in answer.lower(), path
             assert "lucero" not in answer.lower(), path
             assert "2011" not in answer, path
-    assert created["name"] is None
+    assert re.fullmatch("Person [0-9A-Z]{6}", created["name"])
+    assert created["is_named"] is False
     assert api.get("/v1/detainees?q=lucero")["items"] == []
     assert api.get("/v1/counts")["confirmed"] == 1
+    assert api.get("/v1/counts", age_group="minor")["confirmed"] == 0
+    for n in range(4):
+        writer.detainee(f"Niña {n}", age_group="minor")
     assert api.get("/v1/counts", age_group="minor")["confirmed"] == 1
 
     seen = editor.get(f"/v1/detainees/{person}")

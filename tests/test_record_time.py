@@ -154,6 +154,15 @@ class World:
                 "POST", "/v1/facilities", {"name": f"Lugar {i}", "country": "VE"}, "facility"
             )
         self.claim({"kind": "announced", "value": 2})
+        # Nobody speaks of these. A fifth makes more known of all of them.
+        for age_group, facility in (("adult", 0), ("minor", 1)):
+            for _ in range(3):
+                body = {"name": "Una más", "age_group": age_group}
+                self.write("POST", "/v1/detainees", body, "detainee")
+                path = f"/v1/detainees/{self.ids['detainee'].pop()}/detentions"
+                body = {"facility_id": self.ids["facility"][facility]}
+                self.write("POST", path, body, "detention")
+                self.ids["detention"].pop()
         for i, known in enumerate(
             [
                 {"sex": "male", "nationalities": ["VE"], "age_group": "adult"},
@@ -274,7 +283,10 @@ def write_something(world: World, choose: Chooser) -> None:
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
     kind = choose.of(kinds)
     if kind == "source":
-        world.write("POST", "/v1/sources", {"name": "Otra fuente", "kind": "person"}, "source")
+        body = {"name": "Otra fuente", "kind": "person"}
+        if choose.of([True, False]):
+            body |= {"confidential": True, "vouched_by": choose.of(ids["source"])}
+        world.write("POST", "/v1/sources", body, "source")
     elif kind == "name of source":
         path = f"/v1/sources/{choose.of(ids['source'])}"
         world.write("PATCH", path, {"name": choose.of(["Una", "La misma"])}, "source")
@@ -309,6 +321,8 @@ def write_something(world: World, choose: Chooser) -> None:
                 {"age_group": "unknown"},
                 {"sex": "female"},
                 {"sex": None},
+                {"withheld": True},
+                {"withheld": False},
             ]
         )
         world.write("PATCH", f"/v1/detainees/{choose.of(ids['detainee'])}", body, "detainee")

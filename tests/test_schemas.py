@@ -289,6 +289,8 @@ def _allowed(kind: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         return _allowed_object(schema)
     if kind == "integer":
         return st.integers(schema["minimum"], schema["maximum"])
+    if kind == "boolean":
+        return st.booleans()
     return _allowed_text(schema)
 
 
@@ -393,6 +395,7 @@ _WRONG_TYPES: Mapping[str, list[Any]] = {
     "array": [0, "[]", True, {}],
     "object": [0, "{}", True, []],
     "integer": ["1", 1.5, True, [], {}],
+    "boolean": ["true", 1, 0, "", [], {}],
 }
 
 
@@ -674,7 +677,7 @@ NOT_HELD: Mapping[str, Mapping[str, Any]] = {
     "an enum without a type": {"enum": ["a"]},
     "nothing": {},
     "a number": {"type": "number"},
-    "a boolean": {"type": "boolean"},
+    "a boolean with bounds": {"type": "boolean", "minimum": 0},
     "null alone": {"type": "null"},
     "two types": {"type": ["string", "integer"], "enum": ["a", 1]},
     "an unknown type": {"type": "text", "enum": ["a"]},
@@ -738,6 +741,7 @@ def _written_back(name: str) -> Mapping[str, Any]:
     document = APISpec("Constancia", "1", "3.1.0", plugins=[plugin])
     plugin.map_to_openapi_type(schemas._String, "string", None)
     plugin.map_to_openapi_type(schemas._Integer, "integer", None)
+    plugin.map_to_openapi_type(schemas._Boolean, "boolean", None)
     plugin.map_to_openapi_type(schemas._Array, "array", None)
     assert plugin.converter is not None
     # Nested objects are written where they stand, as the contract has them after its references.

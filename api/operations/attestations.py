@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import queries, statements, verify
+from api import auth, queries, statements, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
@@ -14,17 +14,23 @@ from api.ledger import Change
 
 def list_attestations(
     conn: queries.Connection,
+    caller: Caller | None,
     limit: int,
     cursor: str | None,
     release_event_id: UUID | None,
     source_id: UUID | None,
 ) -> Page:
-    filters = {"release_event_id": release_event_id, "source_id": source_id}
+    filters = {
+        "release_event_id": release_event_id,
+        "source_id": source_id,
+        "sees_hidden": auth.sees_hidden(caller),
+    }
     return Page("select_attestations", limit, filters, cursor)
 
 
-def get_attestation(conn: queries.Connection, id: UUID) -> One:
-    return One("attestation", "select_attestations", {"id": id, "limit": 1})
+def get_attestation(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("attestation", "select_attestations", parameters)
 
 
 def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -83,4 +89,4 @@ def _recorded(
     verify.record(
         conn, caller, [change], events=[event.id], detainees=[event.detainee_id], since=since
     )
-    return get_attestation(conn, change.resource_id)
+    return get_attestation(conn, caller, change.resource_id)

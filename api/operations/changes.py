@@ -1,8 +1,10 @@
 """Changes: the ledger, to be followed."""
 
-from api import queries
+from api import auth, queries
 from api.answers import Page
+from api.auth import Caller
 
 
-def list_changes(conn: queries.Connection, after: int, limit: int) -> Page:
-    return Page("select_changes", limit, after=after)
+def list_changes(conn: queries.Connection, caller: Caller | None, after: int, limit: int) -> Page:
+    filters = {"sees_hidden": auth.sees_hidden(caller) or None}
+    return Page("select_changes", limit, filters, after=after)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import queries, statements, verify
+from api import auth, queries, statements, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Refusal, not_found
@@ -13,24 +13,31 @@ from api.ledger import Change
 
 def list_claims(
     conn: queries.Connection,
+    caller: Caller | None,
     limit: int,
     cursor: str | None,
     kind: str | None,
     source_id: UUID | None,
     announcement_id: UUID | None,
 ) -> Page:
-    filters = {"kind": kind, "source_id": source_id, "announcement_id": announcement_id}
+    filters = {
+        "kind": kind,
+        "source_id": source_id,
+        "announcement_id": announcement_id,
+        "sees_hidden": auth.sees_hidden(caller),
+    }
     return Page("select_claims", limit, filters, cursor)
 
 
-def get_claim(conn: queries.Connection, id: UUID) -> One:
-    return One("claim", "select_claims", {"id": id, "limit": 1})
+def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("claim", "select_claims", parameters)
 
 
 def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
     id = statements.enter_claim(conn, body)
     verify.record(conn, caller, [Change("claim", id, "created")])
-    return get_claim(conn, id)
+    return get_claim(conn, caller, id)
 
 
 def retract_claim(
@@ -44,4 +51,4 @@ def retract_claim(
     statements.check_retraction(body["retracted_at"], claim.published_at, claim.now)
     queries.run(conn, "retract_claim", id=id, **body)
     verify.record(conn, caller, [Change("claim", id, "retracted")])
-    return get_claim(conn, id)
+    return get_claim(conn, caller, id)

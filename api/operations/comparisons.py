@@ -61,6 +61,7 @@ def list_comparisons(
             "age_group": age_group,
             "announcement_id": announcement_id,
             "recorded_as_of": recorded_as_of,
+            "sees_hidden": False,
         },
         cursor,
         of="Claim",
@@ -94,6 +95,7 @@ def get_delivery(
             announcement_id=id,
             until=until,
             limit=_MOST_CLAIMS,
+            sees_hidden=False,
             **recorded,
         )
         compared = _compared(conn, claims, recorded_as_of, min_sources, time_zone)
@@ -131,7 +133,9 @@ def get_delivery(
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     recorded = queries.given(recorded_as_of=recorded_as_of)
-    found = answers.read(conn, "select_claims", "Claim", id=id, limit=1, **recorded)
+    found = answers.read(
+        conn, "select_claims", "Claim", id=id, limit=1, sees_hidden=False, **recorded
+    )
     if not found and recorded:
         raise Refusal("not-found", "No claim with this id was recorded by then.")
     if not found:

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from api import auth, entries, full_names, names, queries, verify
+from api import auth, entries, full_names, ledger, names, queries, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Refusal, not_found
@@ -23,18 +23,19 @@ def list_detainees(
         "sees_hidden": auth.sees_hidden(caller),
         "words": None if q is None else names.words(q),
     }
-    return Page("select_detainees", limit, filters, cursor)
+    reader = ledger.reader(caller, "detainee")
+    return Page("select_detainees", limit, filters, cursor, reader=reader)
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
-    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("detainee", "select_detainees", parameters)
+    return _detainee(caller, id, ledger.reader(caller, "detainee"))
 
 
 def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+    _check_withheld(caller, body["withheld"], False)
     id = entries.enter_detainee(conn, body)
     verify.record(conn, caller, [Change("detainee", id, "created")])
-    return get_detainee(conn, caller, id)
+    return _detainee(caller, id)
 
 
 def update_detainee(
@@ -46,6 +47,7 @@ def update_detainee(
     detainee = {**row._asdict(), **body}
     if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
         raise Refusal("forbidden", "Only a key of scope edit can end that a minor is hidden.")
+    _check_withheld(caller, detainee["withheld"], row.withheld)
     entries.check_detainee(conn, detainee)
     changed = dict(body)
     if "external_ids" in body:
@@ -53,7 +55,17 @@ def update_detainee(
     queries.run(conn, "update_detainee", id=id, **changed)
     entries.index_detainee(conn, id, detainee["name"], detainee["aliases"])
     verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
-    return get_detainee(conn, caller, id)
+    return _detainee(caller, id)
+
+
+def _check_withheld(caller: Caller, withheld: bool, before: bool) -> None:
+    if withheld != before and not caller.sees_hidden:
+        raise Refusal("forbidden", "Only a key of scope edit says who is withheld.")
+
+
+def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("detainee", "select_detainees", parameters, reader)
 
 
 def match_detainees(
@@ -73,7 +85,12 @@ def match_detainees(
         sees_hidden=caller.sees_hidden,
     ):
         found[row.item].append(row)
-    return {"items": [_matched(person, found[i]) for i, person in enumerate(asked)]}
+    items = [_matched(person, found[i]) for i, person in enumerate(asked)]
+    if reader := ledger.reader(caller, "detainee"):
+        hidden = {str(row.id) for rows in found.values() for row in rows if not row.is_named}
+        shown = {candidate["detainee_id"] for item in items for candidate in item["candidates"]}
+        ledger.note_reading(conn, reader, [UUID(id) for id in sorted(hidden & shown)])
+    return {"items": items}
 
 
 def _matched(asked: Person, found: Sequence[Any]) -> Mapping[str, Any]:

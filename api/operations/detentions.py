@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import entries, queries, verify
+from api import auth, entries, queries, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Change
 
 
-def list_detentions(conn: queries.Connection, id: UUID, limit: int, cursor: str | None) -> Page:
+def list_detentions(
+    conn: queries.Connection, caller: Caller | None, id: UUID, limit: int, cursor: str | None
+) -> Page:
     if queries.one(conn, "read_detainee", id=id) is None:
         raise not_found("detainee")
-    return Page("select_detentions", limit, {"detainee_id": id}, cursor)
+    filters = {"detainee_id": id, "sees_hidden": auth.sees_hidden(caller)}
+    return Page("select_detentions", limit, filters, cursor)
 
 
-def get_detention(conn: queries.Connection, id: UUID) -> One:
-    return One("detention", "select_detentions", {"id": id, "limit": 1})
+def get_detention(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("detention", "select_detentions", parameters)
 
 
 def create_detention(
@@ -28,7 +32,7 @@ def create_detention(
         raise not_found("detainee")
     created = entries.enter_detention(conn, id, body)
     verify.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
-    return get_detention(conn, created)
+    return get_detention(conn, caller, created)
 
 
 def update_detention(
@@ -42,4 +46,4 @@ def update_detention(
     changed = entries.moved_detention(conn, detainee_id, id, body)
     queries.run(conn, "update_detention", id=id, **changed)
     verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
-    return get_detention(conn, id)
+    return get_detention(conn, caller, id)

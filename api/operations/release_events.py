@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api import claim_reviews, entries, formats, queries, verify
+from api import auth, claim_reviews, entries, formats, queries, verify
 from api.answers import Document, One, Page
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
@@ -13,12 +13,19 @@ from api.ledger import Change
 
 
 def list_release_events(
-    conn: queries.Connection, limit: int, cursor: str | None, detainee_id: UUID | None
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int,
+    cursor: str | None,
+    detainee_id: UUID | None,
 ) -> Page:
-    return Page("select_release_events", limit, {"detainee_id": detainee_id}, cursor)
+    filters = {"detainee_id": detainee_id, "sees_hidden": auth.sees_hidden(caller)}
+    return Page("select_release_events", limit, filters, cursor)
 
 
-def get_release_event(conn: queries.Connection, id: UUID, media_type: str) -> One | Document:
+def get_release_event(
+    conn: queries.Connection, caller: Caller | None, id: UUID, media_type: str
+) -> One | Document:
     if media_type == formats.FORMATS["jsonld"]:
         row = queries.one(conn, "read_release_event_to_review", id=id)
         if row is None:
@@ -26,7 +33,7 @@ def get_release_event(conn: queries.Connection, id: UUID, media_type: str) -> On
         if row.since is None:
             raise Refusal("not-found", "Nobody has spoken of this release: there is no review.")
         return Document(partial(claim_reviews.claim_review, row._asdict()))
-    return _release_event(id)
+    return _release_event(caller, id)
 
 
 def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -34,7 +41,7 @@ def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping
         raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
     id = entries.enter_release_event(conn, body)
     verify.record(conn, caller, [Change("release_event", id, "created")])
-    return _release_event(id)
+    return _release_event(caller, id)
 
 
 def update_release_event(
@@ -55,8 +62,9 @@ def update_release_event(
     verify.record(
         conn, caller, [Change("release_event", id, "updated")], detainees=[row.detainee_id]
     )
-    return _release_event(id)
+    return _release_event(caller, id)
 
 
-def _release_event(id: UUID) -> One:
-    return One("release event", "select_release_events", {"id": id, "limit": 1})
+def _release_event(caller: Caller | None, id: UUID) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("release event", "select_release_events", parameters)

@@ -4,31 +4,68 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import entries, queries, verify
+from api import auth, entries, ledger, queries, verify
 from api.answers import One, Page
 from api.auth import Caller
-from api.errors import not_found
+from api.errors import Refusal, not_found
 from api.ledger import Change
 
 
-def list_sources(conn: queries.Connection, limit: int, cursor: str | None) -> Page:
-    return Page("select_sources", limit, cursor=cursor)
+def list_sources(
+    conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None
+) -> Page:
+    filters = {"sees_hidden": auth.sees_hidden(caller)}
+    reader = ledger.reader(caller, "source")
+    return Page("select_sources", limit, filters, cursor, reader=reader)
 
 
-def get_source(conn: queries.Connection, id: UUID) -> One:
-    return One("source", "select_sources", {"id": id, "limit": 1})
+def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+    return _source(caller, id, ledger.reader(caller, "source"))
 
 
 def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
     id = entries.enter_source(conn, body)
     verify.record(conn, caller, [Change("source", id, "created")])
-    return get_source(conn, id)
+    return _source(caller, id)
 
 
 def update_source(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
+    people: dict[UUID, set[UUID]] = {}
+    if body.keys() & {"confidential", "vouched_by"}:
+        queries.run(conn, "lock_affiliations_to_change")
+        row = queries.one(conn, "lock_source", id=id)
+        if row is None:
+            raise not_found("source")
+        source = {**row._asdict(), **body}
+        entries.check_confidential(conn, source)
+        if row.confidential and source != row._asdict():
+            raise Refusal("conflict", "What was said in confidence stays so: enter another source.")
+        if source["confidential"]:
+            people = verify.touched(conn, _tie(id, source["vouched_by"]))
     if queries.one(conn, "update_source", id=id, **body) is None:
         raise not_found("source")
-    verify.record(conn, caller, [Change("source", id, "updated")])
-    return get_source(conn, id)
+    verify.record(
+        conn,
+        caller,
+        [Change("source", id, "updated")],
+        events=[event for events in people.values() for event in events],
+        detainees=people,
+    )
+    return _source(caller, id)
+
+
+def _tie(id: UUID, vouched_by: UUID) -> Mapping[str, Any]:
+    """One voice, whenever it speaks."""
+    return {
+        "source_id": id,
+        "with_source_id": vouched_by,
+        "valid_from": None,
+        "valid_until": None,
+    }
+
+
+def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
+    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
+    return One("source", "select_sources", parameters, reader)

@@ -30,11 +30,13 @@ def get_verification(
     row = queries.one(conn, "read_verification", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
         raise not_found("release event")
-    names = row.names or {}
+    names, confidential = row.names or {}, row.confidential or {}
     reasoning = row.reasoning or _NOTHING
 
     def group(source_ids: Sequence[str]) -> Mapping[str, Any]:
-        return {"name": names[source_ids[0]], "source_ids": source_ids}
+        # Who stands for a confidential source stands for it once.
+        seen = [*dict.fromkeys(confidential.get(id, id) for id in source_ids)]
+        return {"name": names[seen[0]], "source_ids": seen}
 
     def proof(chains: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         return [{**chain, "groups": [group(g) for g in chain["groups"]]} for chain in chains]

@@ -1,30 +1,26 @@
 -- One entry for each write, in its transaction: takes the head, numbers the entries, and keeps
--- each row as it now stands. The clock is the database's, and never runs backwards.
-WITH head AS (
-    UPDATE ledger_head SET
-        seq = seq + cardinality(%(resource_ids)s::uuid[]),
-        recorded_at = CASE
-            WHEN recorded_by = pg_current_xact_id() THEN recorded_at
-            ELSE greatest(clock_timestamp(), recorded_at + interval '1 microsecond')
-        END,
-        recorded_by = pg_current_xact_id()
-    RETURNING old.seq, new.recorded_at
-), entries AS (
-    INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, actor, entry)
-    SELECT h.seq + w.position, h.recorded_at, w.resource, w.resource_id, w.action, %(actor)s,
-        CASE w.resource
-            WHEN 'source' THEN (SELECT to_jsonb(r) FROM sources r WHERE r.id = w.resource_id)
-            WHEN 'affiliation' THEN
+-- each row as it now stands. The clock is the database's, and never runs backwards. An entry that
+-- changes what the public sees, of the row itself or of what is said of it, is numbered for the
+-- public too.
+WITH written AS (
+    SELECT w.resource, w.resource_id, w.action, w.position,
+        CASE
+            WHEN w.action = 'read' THEN '{}'
+            WHEN w.resource = 'source' THEN
+                (SELECT to_jsonb(r) FROM sources r WHERE r.id = w.resource_id)
+            WHEN w.resource = 'affiliation' THEN
                 (SELECT to_jsonb(r) FROM affiliations r WHERE r.id = w.resource_id)
-            WHEN 'facility' THEN
+            WHEN w.resource = 'facility' THEN
                 (SELECT to_jsonb(r) FROM facilities r WHERE r.id = w.resource_id)
-            WHEN 'detainee' THEN (SELECT to_jsonb(r) FROM detainees r WHERE r.id = w.resource_id)
-            WHEN 'detention' THEN
+            WHEN w.resource = 'detainee' THEN
+                (SELECT to_jsonb(r) FROM detainees r WHERE r.id = w.resource_id)
+            WHEN w.resource = 'detention' THEN
                 (SELECT to_jsonb(r) FROM detentions r WHERE r.id = w.resource_id)
-            WHEN 'release_event' THEN
+            WHEN w.resource = 'release_event' THEN
                 (SELECT to_jsonb(r) FROM release_events r WHERE r.id = w.resource_id)
-            WHEN 'claim' THEN (SELECT to_jsonb(r) FROM claims r WHERE r.id = w.resource_id)
-            WHEN 'attestation' THEN (
+            WHEN w.resource = 'claim' THEN
+                (SELECT to_jsonb(r) FROM claims r WHERE r.id = w.resource_id)
+            WHEN w.resource = 'attestation' THEN (
                 SELECT to_jsonb(r) || jsonb_build_object('relays', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'attestation_id', l.relayed_attestation_id,
@@ -34,9 +30,80 @@ WITH head AS (
                 ))
                 FROM attestations r WHERE r.id = w.resource_id
             )
-        END
-    FROM head h,
-        unnest(%(resources)s::text[], %(resource_ids)s::uuid[], %(actions)s::text[])
-            WITH ORDINALITY AS w (resource, resource_id, action, position)
+        END AS entry,
+        CASE w.resource
+            WHEN 'source' THEN
+                (SELECT to_jsonb(r) FROM seen_sources(false) r WHERE r.id = w.resource_id)
+            WHEN 'affiliation' THEN
+                (SELECT to_jsonb(r) FROM affiliations r WHERE r.id = w.resource_id)
+            WHEN 'facility' THEN
+                (SELECT to_jsonb(r) FROM facilities r WHERE r.id = w.resource_id)
+            WHEN 'detainee' THEN
+                (SELECT to_jsonb(r) FROM seen_detainees(false) r WHERE r.id = w.resource_id)
+            WHEN 'detention' THEN
+                -- Also when one of several began: it decides who is detained again.
+                (
+                    SELECT to_jsonb(r) || jsonb_build_object('began', (
+                        SELECT jsonb_build_array(
+                            t.began_on, detention_began_at(t.detained_on, t.began_on, t.created_at)
+                        )
+                        FROM detentions t
+                        WHERE t.id = r.id AND EXISTS (
+                            SELECT FROM detentions o
+                            WHERE o.detainee_id = t.detainee_id AND o.id <> t.id
+                        )
+                    ))
+                    FROM seen_detentions(false) r WHERE r.id = w.resource_id
+                )
+            WHEN 'release_event' THEN
+                (SELECT to_jsonb(r) FROM seen_release_events(false) r WHERE r.id = w.resource_id)
+            WHEN 'claim' THEN (
+                SELECT to_jsonb(r) FROM claims c CROSS JOIN LATERAL seen_claim(c, false) r
+                WHERE c.id = w.resource_id
+            )
+            WHEN 'attestation' THEN
+                (SELECT to_jsonb(r) FROM seen_attestations(false) r WHERE r.id = w.resource_id)
+        END AS seen
+    FROM unnest(%(resources)s::text[], %(resource_ids)s::uuid[], %(actions)s::text[])
+        WITH ORDINALITY AS w (resource, resource_id, action, position)
+), compared AS (
+    SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.seen,
+        w.action <> 'read' AND (%(changes_answers)s OR s.seen IS DISTINCT FROM (
+            SELECT l.seen FROM ledger l WHERE l.resource_id = w.resource_id AND l.action <> 'read'
+            ORDER BY l.seq DESC LIMIT 1
+        )) AS is_public
+    FROM written w
+    CROSS JOIN LATERAL (SELECT sha256(convert_to(w.seen::text, 'UTF8')) AS seen) s
+), head AS (
+    UPDATE ledger_head SET
+        seq = seq + cardinality(%(resource_ids)s::uuid[]),
+        public_seq = public_seq + (SELECT count(*) FROM compared c WHERE c.is_public),
+        (recorded_at, public_recorded_at) = (
+            SELECT m.moment, CASE
+                WHEN EXISTS (SELECT FROM compared c WHERE c.is_public) THEN m.moment
+                ELSE ledger_head.public_recorded_at
+            END
+            FROM (
+                SELECT CASE
+                    WHEN ledger_head.recorded_by = pg_current_xact_id() THEN ledger_head.recorded_at
+                    ELSE greatest(
+                        clock_timestamp(), ledger_head.recorded_at + interval '1 microsecond'
+                    )
+                END AS moment
+                OFFSET 0
+            ) m
+        ),
+        recorded_by = pg_current_xact_id()
+    RETURNING old.seq, old.public_seq, new.recorded_at
+), entries AS (
+    INSERT INTO ledger (
+        seq, public_seq, recorded_at, resource, resource_id, action, actor, entry, seen
+    )
+    SELECT h.seq + c.position,
+        CASE WHEN c.is_public THEN
+            h.public_seq + count(*) FILTER (WHERE c.is_public) OVER (ORDER BY c.position)
+        END,
+        h.recorded_at, c.resource, c.resource_id, c.action, %(actor)s, c.entry, c.seen
+    FROM head h, compared c
 )
 SELECT h.recorded_at FROM head h

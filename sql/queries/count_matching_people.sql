@@ -1,23 +1,23 @@
 -- People by the strongest status among their events that match, at any pair of moments, of all or
 -- by one property. An event's person, its detention and, since it was spoken of, its day never
 -- change; all else is taken as the record had it: r of the event, t of the detention, p of the
--- person.
+-- person; and tt and tp are what the public might know of these.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
         %(min_sources)s::integer AS required,
         %(recorded_as_of)s::timestamptz AS recorded_as_of, -- if recorded_as_of
         recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
-        h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM ledger_head h -- unless recorded_as_of
+        h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM public_head h -- unless recorded_as_of
 ), judged AS (
     SELECT e.detainee_id, e.id, s.status,
         e.occurred_on,
         NULL AS value, -- unless grouped
-        t.facility_id::text AS value, -- if by_facility_id
-        p.nationalities[1] AS value, -- if by_nationality -- unless nationality
+        tt.facility_id::text AS value, -- if by_facility_id
+        tp.nationalities[1] AS value, -- if by_nationality -- unless nationality
         %(nationality)s::text AS value, -- if by_nationality -- if nationality
-        nullif(p.age_group, 'unknown') AS value, -- if by_age_group
-        p.sex AS value, -- if by_sex
+        nullif(tp.age_group, 'unknown') AS value, -- if by_age_group
+        tp.sex AS value, -- if by_sex
         verified_kind(v.kinds, v.independent_denials, a.required, s.status) AS value, -- if by_release_kind -- unless release_kind
         nullif(%(release_kind)s, 'unknown') AS value, -- if by_release_kind -- if release_kind
         r.announcement_id::text AS value, -- if by_announcement_id
@@ -55,6 +55,10 @@ WITH asked AS (
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
     CROSS JOIN LATERAL recorded(e.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
+    CROSS JOIN LATERAL told_person(p, a.recorded_as_of) tp -- if person
+    CROSS JOIN LATERAL ( -- if detention
+        SELECT told_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
+    ) tt -- if detention
     CROSS JOIN LATERAL (
         SELECT verification_status(
             v.independent_sources, -- unless release_kind
@@ -63,16 +67,16 @@ WITH asked AS (
         ) AS status
     ) s
     WHERE true
-        AND t.facility_id = %(facility_id)s -- if facility_id
+        AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
         -- Only what ever was there, which the ledger tells without being read whole.
         AND e.detention_id IN ( -- if facility_id -- if recorded_as_of
             SELECT l.resource_id FROM ledger l -- if facility_id -- if recorded_as_of
             WHERE l.resource = 'detention' -- if facility_id -- if recorded_as_of
                 AND l.entry ->> 'facility_id' = %(facility_id)s::text -- if facility_id -- if recorded_as_of
         ) -- if facility_id -- if recorded_as_of
-        AND p.nationalities @> ARRAY[%(nationality)s] -- if nationality
-        AND p.age_group = %(age_group)s -- if age_group
-        AND p.sex = %(sex)s -- if sex
+        AND p.nationalities @> ARRAY[%(nationality)s] AND tp.nationalities <> '{}' -- if nationality
+        AND tp.age_group = %(age_group)s -- if age_group
+        AND tp.sex = %(sex)s -- if sex
         AND v.kinds ? %(release_kind)s -- if release_kind
         AND r.announcement_id = %(announcement_id)s -- if announcement_id
         AND e.id IN ( -- if announcement_id -- if recorded_as_of

@@ -66,7 +66,7 @@ WITH asked AS (
 )
 SELECT rfc3339(a.as_of) AS as_of, rfc3339(h.recorded_at) AS recorded_as_of, h.seq AS ledger_seq,
     c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
-FROM asked a CROSS JOIN ledger_head h
+FROM asked a CROSS JOIN public_head h
 LEFT JOIN (
     SELECT nullif(d.value, '') AS value,
         sum(d.sign * coalesce(d.people[a.required][1], (d.letter IN ('C', 'A'))::integer)) AS confirmed,

@@ -1,6 +1,6 @@
 -- For each person of a list, those who share the most keys of spelling, and who have one of the same
--- identifiers. Of a key that very many share only some are read: it says little. A minor is found
--- by those alone who may see one.
+-- identifiers. Of a key that very many share only some are read: it says little. Nobody is found who
+-- is hidden from the caller.
 WITH asked AS (
     SELECT a.item, a.spelling
     FROM unnest(%(items)s::integer[], %(spellings)s::text[]) AS a (item, spelling)
@@ -24,14 +24,14 @@ WITH asked AS (
         WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb) LIMIT 50
     ) d
 )
-SELECT f.item, d.id, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
+SELECT f.item, d.id, d.is_named, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
     d.external_ids, t.facility_id::text AS facility_id, t.detained_on
 FROM found f
 CROSS JOIN LATERAL (
     -- OFFSET 0: whatever the planner makes of the rest, each is looked up.
-    SELECT p.id, p.name, p.aliases, p.birth_date, p.nationalities, p.sex, p.external_ids
-    FROM detainees p
-    WHERE p.id = f.detainee_id AND (p.age_group <> 'minor' OR %(sees_hidden)s)
+    SELECT p.id, p.is_named, p.name, p.aliases, p.birth_date, p.nationalities, p.sex, p.external_ids
+    FROM seen_detainees(%(sees_hidden)s) p
+    WHERE p.id = f.detainee_id AND (p.is_named OR %(sees_hidden)s)
     OFFSET 0
 ) d
 LEFT JOIN LATERAL (

@@ -1,9 +1,11 @@
 -- A new person.
 INSERT INTO detainees (
-    id, name, aliases, sex, birth_date, age_group, nationalities, occupation, external_ids
+    id, name, aliases, sex, birth_date, age_group, nationalities, occupation, external_ids,
+    withheld
 )
 VALUES (
     coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(aliases)s, %(sex)s, %(birth_date)s,
-    %(age_group)s, %(nationalities)s, %(occupation)s, %(external_ids)s
+    %(age_group)s, %(nationalities)s, %(occupation)s, %(external_ids)s,
+    %(withheld)s
 )
 RETURNING id

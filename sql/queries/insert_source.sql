@@ -1,4 +1,7 @@
 -- A new source.
-INSERT INTO sources (id, name, kind, country, url)
-VALUES (coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(kind)s, %(country)s, %(url)s)
+INSERT INTO sources (id, name, kind, country, url, confidential, vouched_by)
+VALUES (
+    coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(kind)s, %(country)s, %(url)s, %(confidential)s,
+    %(vouched_by)s
+)
 RETURNING id

@@ -1,2 +1,2 @@
 -- Which of these sources there are.
-SELECT s.id FROM sources s WHERE s.id = ANY (%(ids)s)
+SELECT s.id, s.confidential FROM sources s WHERE s.id = ANY (%(ids)s)

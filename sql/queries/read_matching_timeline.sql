@@ -7,7 +7,7 @@ WITH ends AS (
     SELECT (SELECT max(e.at) FROM ends e) AS until, %(min_sources)s::integer AS required,
         %(recorded_as_of)s::timestamptz AS recorded_as_of, -- if recorded_as_of
         recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
-        h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM ledger_head h -- unless recorded_as_of
+        h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM public_head h -- unless recorded_as_of
 ), events AS MATERIALIZED (
     SELECT e.detainee_id, e.id,
         (
@@ -34,17 +34,21 @@ WITH ends AS (
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
     CROSS JOIN LATERAL recorded(e.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
+    CROSS JOIN LATERAL told_person(p, a.recorded_as_of) tp -- if person
+    CROSS JOIN LATERAL ( -- if detention
+        SELECT told_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
+    ) tt -- if detention
     WHERE true
-        AND t.facility_id = %(facility_id)s -- if facility_id
+        AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
         -- Only what ever was there, which the ledger tells without being read whole.
         AND e.detention_id IN ( -- if facility_id -- if recorded_as_of
             SELECT l.resource_id FROM ledger l -- if facility_id -- if recorded_as_of
             WHERE l.resource = 'detention' -- if facility_id -- if recorded_as_of
                 AND l.entry ->> 'facility_id' = %(facility_id)s::text -- if facility_id -- if recorded_as_of
         ) -- if facility_id -- if recorded_as_of
-        AND p.nationalities @> ARRAY[%(nationality)s] -- if nationality
-        AND p.age_group = %(age_group)s -- if age_group
-        AND p.sex = %(sex)s -- if sex
+        AND p.nationalities @> ARRAY[%(nationality)s] AND tp.nationalities <> '{}' -- if nationality
+        AND tp.age_group = %(age_group)s -- if age_group
+        AND tp.sex = %(sex)s -- if sex
         AND r.announcement_id = %(announcement_id)s -- if announcement_id
         AND e.id IN ( -- if announcement_id -- if recorded_as_of
             SELECT l.resource_id FROM ledger l -- if announcement_id -- if recorded_as_of

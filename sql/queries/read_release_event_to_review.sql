@@ -1,12 +1,12 @@
--- A release event as a fact-check tells it. What names a minor is null.
+-- A release event as a fact-check tells it.
 SELECT e.id::text AS release_event_id, e.occurred_on::text,
-    CASE WHEN d.age_group <> 'minor' THEN d.name END AS name,
+    d.name,
     coalesce(v.status, 'unverified') AS status,
     coalesce(v.independent_sources, 0) AS independent_sources,
     coalesce(v.independent_denials, 0) AS independent_denials,
     rfc3339(v.since) AS since
 FROM release_events e
-JOIN detainees d ON d.id = e.detainee_id
+JOIN seen_detainees(false) d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (
     SELECT c.status, c.independent_sources, c.independent_denials, c.since FROM verdicts c
     WHERE c.release_event_id = e.id AND c.recorded_until = 'infinity' AND c.published_from <= now()

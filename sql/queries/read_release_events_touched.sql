@@ -1,7 +1,7 @@
 -- The events whose groups a tie between two sources can change: those that name a source of either
--- side, directly or through others, if the tie's old and new periods differ at the moment that
--- decides their groups. Locked person by person in one order, so that two changes never wait for
--- each other.
+-- side, directly or through others, or one that such a source vouches for, if the tie's old and new
+-- periods differ at the moment that decides their groups. Locked person by person in one order, so
+-- that two changes never wait for each other.
 WITH RECURSIVE tied (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION
@@ -9,17 +9,22 @@ WITH RECURSIVE tied (source_id) AS (
         SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
         UNION ALL
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+        UNION ALL
+        SELECT s.id FROM sources s WHERE s.vouched_by = t.source_id
     ) f
 ), naming AS (
-    SELECT a.release_event_id
-    FROM tied t JOIN attestations a ON a.source_id = t.source_id
+    -- OFFSET 0: whatever the planner makes of the recursion, each source and event is looked up.
+    SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
+        SELECT a.release_event_id FROM attestations a WHERE a.source_id = t.source_id OFFSET 0
+    ) w
     UNION
-    SELECT r.release_event_id FROM tied t JOIN relays r ON r.relayed_source_id = t.source_id
+    SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
+        SELECT r.release_event_id FROM relays r WHERE r.relayed_source_id = t.source_id OFFSET 0
+    ) w
 )
 SELECT e.id, e.detainee_id
 FROM naming n
 CROSS JOIN LATERAL (
-    -- OFFSET 0: whatever the planner makes of the recursion, each event is looked up.
     SELECT r.id, r.detainee_id FROM release_events r WHERE r.id = n.release_event_id OFFSET 0
 ) e
 JOIN detainees d ON d.id = e.detainee_id

@@ -113,7 +113,7 @@ WITH ends AS (
 )
 SELECT c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested,
     rfc3339(h.recorded_at) AS recorded_as_of, h.seq AS ledger_seq
-FROM ledger_head h, (
+FROM public_head h, (
     SELECT array_agg(s.confirmed) AS confirmed, array_agg(s.disputed) AS disputed,
         array_agg(s.reported) AS reported, array_agg(s.refuted) AS refuted,
         array_agg(s.unverified) AS unverified, array_agg(s.rearrested) AS rearrested

@@ -1,6 +1,6 @@
 -- All that an event's answer is made of at a pair of moments, in one snapshot: its steps over
 -- publication time, the reasoning of the last one, what is not counted and why, and the names of
--- the heads of groups as the record had them. No row for an event that was not recorded yet.
+-- the heads of groups as the record had them, with who stands for a confidential source. No row for an event that was not recorded yet.
 WITH asked AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
@@ -8,7 +8,7 @@ WITH asked AS (
             WHEN %(recorded_as_of)s::timestamptz IS NULL THEN h.seq
             ELSE recorded_seq(%(recorded_as_of)s::timestamptz)
         END AS ledger_seq
-    FROM ledger_head h
+    FROM public_head h
 ), steps AS (
     SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.reasoning
     FROM asked a JOIN verdicts v ON v.release_event_id = %(id)s AND v.published_from <= a.as_of
@@ -37,18 +37,26 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
     ) AS not_counted,
     (
         SELECT json_object_agg(g.head, (
-            SELECT n.entry ->> 'name' FROM ledger n
-            WHERE n.resource_id = g.head::uuid AND n.recorded_at <= a.recorded_as_of
-            ORDER BY n.seq DESC LIMIT 1
+            SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r
         ))
         FROM (
-            SELECT DISTINCT p.head #>> '{}' AS head
+            SELECT seen_source_id((p.head #>> '{}')::uuid, false) AS head
             FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][0]') AS p (head)
             UNION
-            SELECT p.head #>> '{}'
+            SELECT seen_source_id((p.head #>> '{}')::uuid, false)
             FROM jsonb_path_query(l.reasoning, '$.rests_on[*][0]') AS p (head)
         ) g
-    ) AS names
+    ) AS names,
+    (
+        SELECT json_object_agg(s.id, s.vouched_by) FROM sources s
+        WHERE s.vouched_by IS NOT NULL AND s.id IN (
+            SELECT (p.source #>> '{}')::uuid
+            FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][*]') AS p (source)
+            UNION
+            SELECT (p.source #>> '{}')::uuid
+            FROM jsonb_path_query(l.reasoning, '$.rests_on[*][*]') AS p (source)
+        )
+    ) AS confidential
 FROM asked a LEFT JOIN latest l ON true
 WHERE EXISTS (
     SELECT FROM ledger e WHERE e.resource_id = %(id)s AND e.recorded_at <= a.recorded_as_of

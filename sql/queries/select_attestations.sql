@@ -1,10 +1,15 @@
 -- Attestations with what they relay; the answer to a write also shows its event's summary.
-SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
+SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.basis,
     (
         SELECT coalesce(json_agg(json_build_object(
-            'attestation_id', r.relayed_attestation_id, 'source_id', r.relayed_source_id
-        ) ORDER BY r.relayed_attestation_id, r.relayed_source_id), '[]')
-        FROM relays r WHERE r.attestation_id = a.id
+            'attestation_id', s.attestation_id, 'source_id', s.source_id
+        ) ORDER BY s.attestation_id, s.source_id), '[]')
+        FROM (
+            -- Once each: how many of one organisation are relayed is not seen.
+            SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
+                seen_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
+            FROM relays r WHERE r.attestation_id = a.id
+        ) s
     ) AS relays,
     a.release_kind, a.denial_reason, a.evidence, a.published_at, a.url, a.archived_url,
     a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note, a.voided_at,
@@ -14,11 +19,19 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
         WHERE s.release_event_id = a.release_event_id ORDER BY s.published_from DESC LIMIT 1
     ), nothing_attested()) AS verification,
     a.created_at, a.updated_at
-FROM attestations a
+FROM seen_attestations(%(sees_hidden)s) a -- unless source_id
+FROM sources_seen_as(%(source_id)s, %(sees_hidden)s) AS v (source_id) -- if source_id
+CROSS JOIN LATERAL ( -- if source_id
+    SELECT w.id FROM attestations w -- if source_id
+    WHERE w.source_id = v.source_id -- if source_id
+        AND w.release_event_id = %(release_event_id)s -- if source_id -- if release_event_id
+        AND w.id > %(after)s -- if source_id -- if after
+    ORDER BY w.id LIMIT %(limit)s -- if source_id
+) w -- if source_id
+JOIN seen_attestations(%(sees_hidden)s) a ON a.id = w.id -- if source_id
 WHERE true
     AND a.id = %(id)s -- if id
-    AND a.release_event_id = %(release_event_id)s -- if release_event_id
-    AND a.source_id = %(source_id)s -- if source_id
-    AND a.id > %(after)s -- if after
+    AND a.release_event_id = %(release_event_id)s -- unless source_id -- if release_event_id
+    AND a.id > %(after)s -- unless source_id -- if after
 ORDER BY a.id
 LIMIT %(limit)s

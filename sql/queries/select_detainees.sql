@@ -1,13 +1,7 @@
--- Detainees with their latest detention. What names a minor is null for who may not see it, and a
--- search by name does not find a minor for them either: the person counts, and is not named.
-SELECT d.id,
-    CASE WHEN shown THEN d.name END AS name,
-    CASE WHEN shown THEN d.aliases ELSE '{}' END AS aliases,
-    d.sex,
-    CASE WHEN shown THEN d.birth_date END AS birth_date,
-    d.age_group, d.nationalities,
-    CASE WHEN shown THEN d.occupation END AS occupation,
-    CASE WHEN shown THEN d.external_ids ELSE '[]' END AS external_ids,
+-- Detainees with their latest detention. A search by name finds nobody who is hidden from the one
+-- who searches.
+SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
+    d.nationalities, d.occupation, d.external_ids,
     CASE WHEN l.id IS NOT NULL THEN row_to_json(l) END AS detention,
     CASE
         WHEN l.id IS NULL THEN NULL
@@ -25,20 +19,22 @@ SELECT d.id,
         WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
         ELSE 'detained'
     END AS custody,
-    d.created_at, d.updated_at
-FROM detainees d -- unless words
-FROM detainee_words f JOIN detainees d ON d.id = f.detainee_id -- if words
-CROSS JOIN LATERAL (SELECT d.age_group <> 'minor' OR %(sees_hidden)s AS shown) h
+    d.created_at, d.updated_at, NOT d.is_named AS is_hidden
+FROM seen_detainees(%(sees_hidden)s) d -- unless words
+FROM detainee_words f JOIN seen_detainees(%(sees_hidden)s) d ON d.id = f.detainee_id -- if words
 LEFT JOIN LATERAL (
     SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
-    FROM detentions t WHERE t.detainee_id = d.id
-    ORDER BY t.began_on DESC, t.created_at DESC, t.id DESC LIMIT 1
+    FROM (
+        SELECT o.id FROM detentions o WHERE o.detainee_id = d.id
+        ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1
+    ) latest
+    JOIN seen_detentions(%(sees_hidden)s) t ON t.id = latest.id
 ) l ON true
 WHERE true
     AND d.id = %(id)s -- if id
     AND d.id > %(after)s -- if after -- unless words
     AND f.detainee_id > %(after)s -- if after -- if words
-    AND shown -- if words
+    AND (d.is_named OR %(sees_hidden)s) -- if words
     AND f.word = (%(words)s::text[])[1] -- if words
     AND cardinality(%(words)s::text[]) = ( -- if words
         SELECT count(*) FROM detainee_words w -- if words

@@ -1,7 +1,7 @@
 -- Detentions, of one detainee or one by its id.
 SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts,
     t.created_at, t.updated_at
-FROM detentions t
+FROM seen_detentions(%(sees_hidden)s) t
 WHERE true
     AND t.id = %(id)s -- if id
     AND t.detainee_id = %(detainee_id)s -- if detainee_id

@@ -1,5 +1,5 @@
 -- Sources, each with the affiliations in which it is either side.
-SELECT s.id, s.name, s.kind, s.country, s.url,
+SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
     (
         SELECT coalesce(json_agg(json_build_object(
             'id', a.id, 'source_id', a.source_id, 'with_source_id', a.with_source_id,
@@ -9,8 +9,8 @@ SELECT s.id, s.name, s.kind, s.country, s.url,
         ) ORDER BY a.id), '[]')
         FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
     ) AS affiliations,
-    s.created_at, s.updated_at
-FROM sources s
+    s.created_at, s.updated_at, s.confidential AS is_hidden
+FROM seen_sources(%(sees_hidden)s) s
 WHERE true
     AND s.id = %(id)s -- if id
     AND s.id > %(after)s -- if after

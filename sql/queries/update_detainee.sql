@@ -8,6 +8,7 @@ UPDATE detainees SET
     nationalities = %(nationalities)s, -- if nationalities
     occupation = %(occupation)s, -- if occupation
     external_ids = %(external_ids)s, -- if external_ids
+    withheld = %(withheld)s, -- if withheld
     updated_at = now()
 WHERE id = %(id)s
 RETURNING id

@@ -4,6 +4,8 @@ UPDATE sources SET
     kind = %(kind)s, -- if kind
     country = %(country)s, -- if country
     url = %(url)s, -- if url
+    confidential = %(confidential)s, -- if confidential
+    vouched_by = %(vouched_by)s, -- if vouched_by
     updated_at = now()
 WHERE id = %(id)s
 RETURNING id

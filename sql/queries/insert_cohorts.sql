@@ -1,0 +1,25 @@
+-- Tells the cohorts that are ripe, and gives the hidden people who are in them: of these more is
+-- known from now on. Told at the moment of the ledger's entry, which comes later.
+WITH told AS (
+    INSERT INTO cohorts (age_group, facility_id, told_from)
+    SELECT r.age_group, r.facility_id, 'infinity'
+    FROM ripe_cohorts(%(detainee_ids)s, %(detention_ids)s) r
+    RETURNING age_group, facility_id
+)
+SELECT DISTINCT p.id
+FROM told c
+CROSS JOIN LATERAL (
+    SELECT d.id FROM detainees d
+    WHERE c.facility_id IS NULL AND d.age_group = c.age_group
+        AND (d.age_group = 'minor' OR d.withheld)
+    OFFSET 0
+) p
+UNION
+SELECT p.id
+FROM told c
+CROSS JOIN LATERAL (
+    SELECT d.id FROM detentions t JOIN detainees d ON d.id = t.detainee_id
+    WHERE t.facility_id = c.facility_id AND d.age_group = c.age_group
+        AND (d.age_group = 'minor' OR d.withheld)
+    OFFSET 0
+) p

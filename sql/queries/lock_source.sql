@@ -1,0 +1,9 @@
+-- One writer at a time for whose voice a source speaks with.
+SELECT s.id, s.confidential, s.vouched_by,
+    EXISTS (
+        SELECT FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
+    ) AS affiliated,
+    EXISTS (SELECT FROM sources o WHERE o.vouched_by = s.id) AS vouches
+FROM sources s
+WHERE s.id = %(id)s
+FOR NO KEY UPDATE

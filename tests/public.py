@@ -1,0 +1,119 @@
+"""All that the public can ask: every operation of the contract, in every format, with every filter.
+
+What a new operation takes has to be said here, or the walk stops.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from api import spec
+from api.formats import FORMATS
+from tests.conftest import Api
+
+CONTRACT = spec.load()
+AT = "2026-01-09T10:00:00Z"
+NOWHERE = "019b9f3e-0000-7000-8000-000000000000"
+_WORDS = {media_type: word for word, media_type in FORMATS.items()}
+
+
+class Answer(NamedTuple):
+    """What was asked, and all that came back, as text."""
+
+    asked: str
+    status: int
+    text: str
+
+
+def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> Iterator[Answer]:
+    """The answers of every operation: `ids` are those of each kind of record by its path, such as
+    `release-events`, the last of which are looked at, and `words` what a search may look for."""
+    for operation in CONTRACT.operations:
+        for path in _paths(operation, ids):
+            if operation.writes:
+                for body in ({}, {"name": 7, "source_id": NOWHERE}):
+                    yield _answer(api, operation.method, path, body)
+                continue
+            asked = list(_queries(operation, ids, words))
+            for query in asked:
+                yield _answer(api, "get", f"{path}?{query}")
+            for media_type in operation.offers[1:]:
+                for query in asked[:2]:
+                    yield _answer(api, "get", f"{path}?{query}&format={_WORDS[media_type]}")
+            yield _answer(api, "get", f"{path}?unknown=1")
+            yield _answer(api, "options", path)
+
+
+def _paths(operation: spec.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if "{id}" in operation.path:
+        kind = operation.path.split("/")[2]
+        for id in [*ids[kind][-3:], NOWHERE]:
+            yield operation.path.format(id=id)
+    elif "{slug}" in operation.path:
+        yield from (operation.path.format(slug=slug) for slug in CONTRACT.problems)
+    elif "{asset}" in operation.path:
+        yield operation.path.format(asset="none")
+    else:
+        yield operation.path
+
+
+def _queries(
+    operation: spec.Operation, ids: Mapping[str, Sequence[str]], words: Sequence[str]
+) -> Iterator[str]:
+    """One for each value of each parameter, and some of several, percent-encoded."""
+    values: Mapping[str, Sequence[Any]] = {
+        "q": [*words, "a", "persona", "person"],
+        "limit": [1, 200],
+        "cursor": ["AAAA"],
+        "after": [0, 3],
+        "detainee_id": ids["detainees"][-3:],
+        "release_event_id": ids["release-events"][-3:],
+        "source_id": ids["sources"],
+        "facility_id": ids["facilities"],
+        "announcement_id": ids["claims"][:2],
+        "nationality": ["VE", "ES", "CO"],
+        "time_zone": ["America/Caracas"],
+        "as_of": [AT, "2026-01-08T12:00:00Z"],
+        "recorded_as_of": [AT],
+        "from": ["2026-01-08"],
+        "until": ["2026-01-12"],
+        "occurred_from": ["2026-01-08"],
+        "occurred_until": ["2026-01-09"],
+        "min_sources": [1, 2],
+    }
+    given = {}
+    for parameter in operation.parameters:
+        if parameter.place == "query" and parameter.name != "format":
+            known = values.get(parameter.name) or parameter.schema["enum"]
+            given[parameter.name] = [value for value in known if value is not None]
+    required = {
+        p.name: given[p.name][0] for p in operation.parameters if p.required and p.name in given
+    }
+    yield _text(required)
+    for name, choices in given.items():
+        for choice in choices:
+            yield _text({**required, name: choice})
+    for name in {"sex", "age_group", "facility_id", "nationality"} & given.keys():
+        for choice, group_by in product(given[name][:2], given.get("group_by", ())):
+            yield _text({**required, name: choice, "group_by": group_by})
+
+
+def _text(query: Mapping[str, Any]) -> str:
+    return "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
+
+
+def _answer(api: Api, method: str, path: str, body: Any = None) -> Answer:
+    options = {} if body is None else {"json": body}
+    response = api.send(method.upper(), path, **options)
+    text = response.get_data(as_text=True)
+    head = "\n".join(f"{name}: {value}" for name, value in response.headers)
+    opened = ""
+    cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
+    # That of the ledger is a number.
+    if cursor is not None and not cursor.isdigit():
+        opened = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
+        again = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")
+        opened += again.get_data(as_text=True)
+    return Answer(f"{method} {path}", response.status_code, f"{head}\n\n{text}\n{opened}")
