@@ -4,10 +4,11 @@ An operation names a query and its parameters; the contract's answer gives the p
 taken from its rows. What the contract does not list is not selected.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -55,6 +56,14 @@ class Document:
     """An answer in a form of its own, written for the address at which the service is reached."""
 
     write: Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """All that may be seen, or what belongs to one announcement, to be loaded elsewhere."""
+
+    sees_hidden: bool
+    announcement_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,20 @@ def _read(
     return rows
 
 
+def blocks(
+    conn: queries.Connection,
+    query: str,
+    schema: Schema,
+    parameters: Mapping[str, Any],
+    size: int,
+) -> Iterator[Sequence[bytes]]:
+    """The JSON of all rows of a query, cut to a schema and without what is null; in a transaction,
+    so many rows at a time."""
+    statement = _statement(query, frozenset(parameters), _columns(schema), nulls=False)
+    for rows in queries.blocks(conn, statement, parameters, size):
+        yield [row.body.encode() for row in rows]
+
+
 @cache
 def _statement(
     query: str,
@@ -176,6 +199,7 @@ def _statement(
     key: str | None = None,
     *,
     of_reader: bool = False,
+    nulls: bool = True,
 ) -> str:
     """A query's rows as JSON objects of these columns, with what identifies a row as `key`, and for
     a reader which of them are hidden from others."""
@@ -186,8 +210,9 @@ def _statement(
             f"FROM (\n{queries.text(query, given)}\n) q "
             f"CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
         )
+    body = "row_to_json(r)" if nulls else "json_strip_nulls(row_to_json(r))"
     return (
-        f"SELECT {select}row_to_json(r)::text AS body "  # noqa: S608 - all from contract and files
+        f"SELECT {select}{body}::text AS body "  # noqa: S608 - all from contract and files
         f"FROM (SELECT {', '.join(columns)} FROM (\n{queries.text(query, given)}\n) q) r"
     )
 

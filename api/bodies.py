@@ -8,8 +8,9 @@ import orjson
 from api.errors import Refusal
 
 
-def read(raw: bytes) -> Any:
-    """The value of a JSON body. Refuses what parsers read differently, or quietly.
+def read(raw: bytes, what: str = "body") -> Any:
+    """The value of a JSON body, or of `what` else. Refuses what parsers read differently, or
+    quietly.
 
     orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, other encodings
     than UTF-8 and deep nesting; only names that stand twice in an object pass it, and are looked
@@ -19,12 +20,13 @@ def read(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Refusal(
-            "malformed-json", f"The body is not JSON, at line {error.lineno} column {error.colno}."
+            "malformed-json",
+            f"The {what} is not JSON, at line {error.lineno} column {error.colno}.",
         ) from None
     try:
         json.loads(raw, object_pairs_hook=_without_doubles)
     except RecursionError:
-        raise Refusal("malformed-json", "The body is nested too deeply.") from None
+        raise Refusal("malformed-json", f"The {what} is nested too deeply.") from None
     return value
 
 

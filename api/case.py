@@ -1,8 +1,4 @@
-"""Cases: entered in one transaction or not at all.
-
-A case names its entries by keys of its own. Each gets an id made from the case's name and its key
-(RFC 9562, version 5), so that a second load finds what the first one entered and changes nothing.
-"""
+"""Cases and exports: entered in one transaction or not at all. What was entered before stays."""
 
 import os
 import pickle
@@ -17,23 +13,15 @@ from uuid import UUID, uuid5
 
 from marshmallow import Schema, ValidationError
 
-from api import clock, entries, queries, schemas, spec, statements, verify
-from api.casefile import (
-    FAULTY,
-    LISTS,
-    STORED,
-    UNREAD,
-    CaseError,
-    CaseFile,
-    Object,
-    below,
-)
-from api.errors import Fault, Refusal
+from api import clock, entries, lists, queries, schemas, spec, statements, verify
+from api.casefile import FAULTY, STORED, UNREAD, CaseError, CaseFile, ListFile, below
+from api.errors import Fault, Refusal, invalid
+from api.exportfile import ExportFile, is_export
 from api.ledger import Change
+from api.lists import LISTS, REFERENCES, RESOURCES
 
 __all__ = ["CaseError", "load"]
 
-_NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
 _BLOCK = 1000
 _PROGRESS = 10_000
 # From so many new entries on, the planner's statistics are of another store.
@@ -44,45 +32,19 @@ _ANALYZE = (
 )
 # So many bytes of entries that wait for others are kept in memory, more in a file.
 _WAITING = 1 << 16
-# Each list's resource, and that of the detentions which stand within detainees.
-_RESOURCES: Mapping[str, Any] = {
-    "sources": "source",
-    "affiliations": "affiliation",
-    "facilities": "facility",
-    "claims": "claim",
-    "detainees": "detainee",
-    "release_events": "release_event",
-    "attestations": "attestation",
-    "detentions": "detention",
-}
-# A case's names of fields -> the contract's, and the list that a field's value is a key of.
-_FIELDS: Mapping[str, tuple[str, str | None]] = {
-    "source": ("source_id", "sources"),
-    "vouched_by": ("vouched_by", "sources"),
-    "with": ("with_source_id", "sources"),
-    "from": ("valid_from", None),
-    "until": ("valid_until", None),
-    "facility": ("facility_id", "facilities"),
-    "detainee": ("detainee_id", "detainees"),
-    "release_event": ("release_event_id", "release_events"),
-    "attestation": ("attestation_id", "attestations"),
-    "announcement": ("announcement_id", "claims"),
-    "claim": ("claim_id", "claims"),
-}
-_CASE_NAMES = {name: case_name for case_name, (name, _) in _FIELDS.items() if name != case_name}
 
 
 def load(
     conn: queries.Connection, file: Path, say: Callable[[str], Any], *, dry_run: bool = False
 ) -> Mapping[str, int]:
-    """Enters a case, and gives how many entries of each list were new.
+    """Enters a case or an export, and gives how many entries of each list were new.
 
     An entry that was loaded before stays as it is. `say` is told of progress and of what is passed
     over. Raises CaseError, and changes nothing, if anything in the file is wrong.
     """
-    case_file = CaseFile(file)
+    read = ExportFile(file) if is_export(file) else CaseFile(file)
     with conn.transaction(force_rollback=dry_run), SpooledTemporaryFile(_WAITING) as waiting:
-        return _Load(conn, case_file, say, waiting).run()
+        return _Load(conn, read, say, waiting).run()
 
 
 class _Event(NamedTuple):
@@ -100,6 +62,8 @@ class _Entry(NamedTuple):
     place: str
     id: UUID
     body: Mapping[str, Any]
+    # Of an attestation: it relays something, and all of that was voided.
+    origins_voided: bool
     # The list and the key of each entry that it names.
     references: Sequence[tuple[str, str]]
 
@@ -108,7 +72,7 @@ class _Load:
     def __init__(
         self,
         conn: queries.Connection,
-        file: CaseFile,
+        file: ListFile,
         say: Callable[[str], Any],
         waiting: IO[bytes],
     ) -> None:
@@ -117,7 +81,7 @@ class _Load:
         self._say = say
         self._began = clock.now(conn)
         # Ids as their 16 bytes: there may be very many.
-        self._new = {name: bytearray() for name in _RESOURCES}
+        self._new = {name: bytearray() for name in RESOURCES}
         # The person of each event that is to be verified; both are locked.
         self._people: dict[bytes, bytes] = {}
         # Entries that refer to one of their list which stands further on: by its key, where they
@@ -125,6 +89,12 @@ class _Load:
         self._waiting: dict[str, list[int]] = {}
         self._waiting_file = waiting
         self._schemas = {name: _schema(name) for name in LISTS}
+        self._names = {name: file.names(name) for name in LISTS}
+        # The contract's names that the file has others for.
+        self._misnamed = {
+            name: {contract_name: own for own, contract_name in names.items()}
+            for name, names in self._names.items()
+        }
 
     def run(self) -> Mapping[str, int]:
         queries.run(self._conn, "lock_affiliations_to_change")
@@ -141,76 +111,82 @@ class _Load:
     def _enter_list(self, name: str) -> None:
         numbered, done, total = self._file.entries(name), 0, self._file.totals[name]
         while block := list(islice(numbered, _BLOCK)):
-            ids = [self._id(name, entry) for _, entry in block]
-            known = {
-                row.resource_id for row in queries.rows(self._conn, "read_known_resources", ids=ids)
-            }
-            for (number, entry), id in zip(block, ids, strict=True):
+            ids = [self._file.id(name, entry) for _, _, entry in block]
+            known = self._ids("read_known_resources", ids)
+            entered = self._ids("read_entered_ids", ids)
+            for (_, place, entry), id in zip(block, ids, strict=True):
                 if id in known:
                     state = STORED
-                elif checked := self._checked(name, f"/{name}/{number}", id, entry):
+                elif id in entered:
+                    self._file.fault(place, "Stands twice.")
+                    continue
+                elif checked := self._checked(name, place, id, entry):
                     state = self._entered(checked)
+                    entered.add(id)
                 else:
                     state = FAULTY
-                self._settle(name, entry.get("key"), state)
+                self._settle(name, entry.get(self._file.key), state)
             before, done = done, block[-1][0] + 1
             if done // _PROGRESS > before // _PROGRESS or done == total > _PROGRESS:
                 self._say(f"{name.replace('_', ' ')}: {done:,} of {total:,}")
 
-    def _id(self, name: str, entry: Mapping[str, Any]) -> UUID:
-        """The same id for the same entry of the same case, whenever it is loaded."""
-        # An affiliation needs no key: it is what it ties, how, and since when.
-        tie = [str(entry.get(name)) for name in ("source", "with", "relation", "from")]
-        what = entry.get("key") or tie
-        return uuid5(_NAMESPACE, f"{self._file.case}\n{name}\n{what}")
+    def _ids(self, query: str, ids: Sequence[UUID]) -> set[UUID]:
+        return {id for (id,) in queries.rows(self._conn, query, ids=ids)}
 
-    def _checked(self, name: str, place: str, id: UUID, entry: Object) -> _Entry | None:
+    def _checked(self, name: str, place: str, id: UUID, entry: Mapping[str, Any]) -> _Entry | None:
         """An entry as the contract takes it, or None if it has faults."""
         before = len(self._file.faults)
-        if name != "affiliations" and not isinstance(entry.get("key"), str):
-            self._file.fault(f"{place}/key", "Must be given: a string.")
+        key = entry.get(self._file.key)
+        if name != "affiliations" and not isinstance(key, str):
+            self._file.fault(f"{place}/{self._file.key}", "Must be given: a string.")
         references: list[tuple[str, str]] = []
-        fields = self._translated(place, entry, references)
-        key = fields.pop("key", None)
+        fields = self._translated(name, place, entry, references)
+        fields.pop(self._file.key, None)
         body = {}
         try:
             body = self._schemas[name].load(fields)
         except ValidationError as error:
-            self._fault(place, schemas.faults(error))
+            self._fault(name, place, schemas.faults(error))
         if len(self._file.faults) > before:
             return None
-        return _Entry(name, key, place, id, body, references)
+        return _Entry(name, key, place, id, body, fields.get("relays") == [], references)
 
-    def _translated(self, place: str, value: Any, references: list[tuple[str, str]]) -> Any:
+    def _translated(
+        self, name: str, place: str, value: Any, references: list[tuple[str, str]]
+    ) -> Any:
         """Fields by the contract's names, and keys as the ids of what they name."""
         if isinstance(value, list):
             return [
-                self._translated(f"{place}/{i}", item, references) for i, item in enumerate(value)
+                self._translated(name, f"{place}/{i}", item, references)
+                for i, item in enumerate(value)
             ]
-        if not isinstance(value, Object):
+        if not isinstance(value, dict):
             return value
-        if value.twice is not None:
-            self._file.fault(below(place, value.twice), "Stands twice.")
+        if (twice := getattr(value, "twice", None)) is not None:
+            self._file.fault(below(place, twice), "Stands twice.")
         translated = {}
-        for name, part in value.items():
-            at = below(place, name)
-            contract_name, of = _FIELDS.get(name, (name, None))
-            if name in _CASE_NAMES:
-                self._file.fault(at, f"Is {_CASE_NAMES[name]} in a case.")
+        for field, part in value.items():
+            at = below(place, field)
+            contract_name = self._names[name].get(field, field)
+            of = REFERENCES.get(contract_name)
+            if field in self._misnamed[name]:
+                self._file.fault(at, f"Is {self._misnamed[name][field]} in a case.")
             elif of is None or part is None:
-                translated[contract_name] = self._translated(at, part, references)
-            elif isinstance(part, str) and part in self._file.keys[of]:
+                translated[contract_name] = self._translated(name, at, part, references)
+            elif self._file.knows(of, part):
                 references.append((of, part))
-                translated[contract_name] = str(self._id(of, {"key": part}))
+                translated[contract_name] = str(self._file.id(of, {self._file.key: part}))
             else:
-                self._file.fault(at, f"None of the {of.replace('_', ' ')} has this key.")
+                self._file.fault(
+                    at, f"None of the {of.replace('_', ' ')} has this {self._file.key}."
+                )
                 translated[contract_name] = part
         return translated
 
-    def _fault(self, place: str, faults: Sequence[Fault]) -> None:
+    def _fault(self, name: str, place: str, faults: Sequence[Fault]) -> None:
         """Tells faults that were found by the contract's names."""
         for fault in faults:
-            steps = (_CASE_NAMES.get(step, step) for step in fault.pointer.split("/"))
+            steps = (self._misnamed[name].get(step, step) for step in fault.pointer.split("/"))
             self._file.fault(place + "/".join(steps), fault.detail)
 
     def _settle(self, name: str, key: Any, state: int) -> None:
@@ -220,14 +196,14 @@ class _Load:
             key, state = settled.pop()
             if not isinstance(key, str) or state == UNREAD:
                 continue
-            self._file.keys[name][key] = state
+            self._file.note(name, key, state)
             for waiting in self._taken_up(key):
                 settled.append((waiting.key, self._entered(waiting)))
 
     def _entered(self, entry: _Entry) -> int:
         """What becomes of an entry: it waits while one of its own list that it names is unread."""
         states = {
-            (name, self._file.keys[name][key]): key for name, key in reversed(entry.references)
+            (name, self._file.state(name, key)): key for name, key in reversed(entry.references)
         }
         origin = states.pop((entry.name, UNREAD), None)
         if any(state != STORED for _, state in states):
@@ -238,16 +214,16 @@ class _Load:
         try:
             self._insert(entry)
         except Refusal as refusal:
-            self._fault(entry.place, refusal.faults or [Fault("", self._told(refusal))])
+            self._fault(entry.name, entry.place, refusal.faults or [Fault("", self._told(refusal))])
             return FAULTY
         self._new[entry.name] += entry.id.bytes
         return STORED
 
     def _told(self, refusal: Refusal) -> str:
         """What a refusal says, with a key of the case for an id that nobody outside knows."""
-        for key in self._file.keys["release_events"] if refusal.release_event_id else ():
-            if self._id("release_events", {"key": key}) == refusal.release_event_id:
-                return f"The release event {key!r} of this detention lies within three days."
+        event = refusal.release_event_id
+        if event is not None and (key := self._file.key_of("release_events", event)):
+            return f"The release event {key!r} of this detention lies within three days."
         return refusal.detail
 
     def _put_aside(self, entry: _Entry, origin: str) -> None:
@@ -265,8 +241,6 @@ class _Load:
         if entry.name == "sources":
             entries.enter_source(conn, body, id)
         elif entry.name == "affiliations":
-            if queries.one(conn, "read_affiliation", id=id):
-                raise Refusal("conflict", "Stands twice.")
             source_id = body.pop("source_id")
             entries.enter_affiliation(conn, source_id, body, id)
             for person, events in verify.touched(conn, entry.body).items():
@@ -281,27 +255,48 @@ class _Load:
             if held is not None:
                 detention = entries.enter_detention(conn, id, held, uuid5(id, "detention"))
                 self._new["detentions"] += detention.bytes
+        elif entry.name == "detentions":
+            self._lock_detainee(body["detainee_id"])
+            entries.restore_detention(conn, body, id)
         elif entry.name == "release_events":
-            queries.run(conn, "lock_detainee", id=body["detainee_id"])
-            entries.enter_release_event(conn, body, id)
+            self._lock_detainee(body["detainee_id"])
+            restored = body["detention_id"] is not None
+            entries.enter_release_event(conn, body, id, restored=restored)
         elif entry.name == "attestations":
             event = body["release_event_id"]
             if event.bytes not in self._people:
                 locked = queries.one(conn, "lock_release_event", id=event)
+                if locked is None:
+                    detail = "There is no release event with this id."
+                    raise invalid(Fault("/release_event_id", detail))
                 self._people[event.bytes] = locked.detainee_id.bytes
-            statements.enter_attestation(conn, _Event(event, self._began), body, id)
+            statements.enter_attestation(
+                conn,
+                _Event(event, self._began),
+                body,
+                id,
+                origins_voided=entry.origins_voided,
+            )
+
+    def _lock_detainee(self, id: UUID) -> None:
+        if queries.one(self._conn, "lock_detainee", id=id) is None:
+            raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
 
     def _record(self) -> None:
         """Enters all that is new in the ledger, and verifies every event that it concerns."""
-        self._file.keys.clear()
         for name, ids in self._new.items():
             for block in _blocks(ids):
-                changes = [Change(_RESOURCES[name], id, "created") for id in block]
+                changes = [Change(RESOURCES[name], id, "created") for id in block]
                 verify.record(self._conn, None, changes)
         # All events of a person at once: what is recorded at one moment does not change again.
-        by_person = sorted(self._people.items(), key=itemgetter(1))
+        detained = [
+            (None, row.id.bytes)
+            for ids in _blocks(self._new["detentions"])
+            for row in queries.rows(self._conn, "read_counted_people", detention_ids=ids)
+        ]
+        by_person = sorted([*self._people.items(), *detained], key=itemgetter(1))
         people = ((UUID(bytes=p), list(own)) for p, own in groupby(by_person, key=itemgetter(1)))
-        done, total = 0, len(set(self._people.values()))
+        done, total = 0, len({person for _, person in by_person})
         are_many = sum(map(len, self._new.values())) > _MANY * 16
         while some := list(islice(people, _BLOCK)):
             # Planned for the few rows that were there before, queries would read all for each
@@ -312,8 +307,9 @@ class _Load:
                 self._conn,
                 None,
                 [],
-                events=[UUID(bytes=event) for _, own in some for event, _ in own],
+                events=[UUID(bytes=event) for _, own in some for event, _ in own if event],
                 detainees=[person for person, _ in some],
+                recount=bool(detained),
             )
             done += len(some)
             if total > _BLOCK:
@@ -321,19 +317,13 @@ class _Load:
 
 
 def _schema(name: str) -> Schema:
-    """What an entry must meet: a new resource, what its path would say, and what came since."""
-    contract = spec.load()
-    resource = _RESOURCES[name].title().replace("_", "")
-    schema, whole = contract.schema(f"{resource}Create"), contract.schema(resource)["properties"]
-    properties, required = dict(schema["properties"]), list(schema.get("required", ()))
-    if name == "affiliations":
-        properties["source_id"] = whole["source_id"]
-        required.append("source_id")
-    elif name == "detainees":
-        properties["detention"] = {**contract.schema("DetentionCreate"), "type": ["object", "null"]}
-    elif name in {"attestations", "claims"}:
-        properties |= {field: whole[field] for field in ("retracted_at", "retraction_note")}
-    return schemas.body_schema({**schema, "properties": properties, "required": required})
+    """What an entry must meet. A detainee's detention may stand within it."""
+    schema = lists.entry(name)
+    properties = dict(schema["properties"])
+    if name == "detainees":
+        held = spec.load().schema("DetentionCreate")
+        properties["detention"] = {**held, "type": ["object", "null"]}
+    return schemas.body_schema({**schema, "properties": properties})
 
 
 def _blocks(ids: bytearray) -> Iterator[Sequence[UUID]]:

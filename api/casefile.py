@@ -1,31 +1,26 @@
 """Case files, read without holding them in memory: the outline first, then list by list.
 
-Knows what a case is made of, and nothing of what its entries mean.
+Knows what a case is made of, and nothing of what its entries mean. A case names its entries by
+keys of its own. Each gets an id made from the case's name and its key (RFC 9562, version 5), so
+that a second load finds what the first one entered.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID, uuid5
 
 import ijson
 
 from api.errors import Fault
+from api.lists import CASE_NAMES, LISTS
 
-# In the order in which their entries refer to one another.
-LISTS = (
-    "sources",
-    "affiliations",
-    "facilities",
-    "claims",
-    "detainees",
-    "release_events",
-    "attestations",
-)
 # What became of an entry.
 UNREAD, STORED, FAULTY = range(3)
+_NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
 _HEAD = {"case", "title", "note", "expected"}
 # Deeper than anything that a case can say; the parser would hold a name for each level.
 _DEEPEST = 20
@@ -53,31 +48,18 @@ class Object(dict[str, Any]):
         super().__setitem__(name, value)
 
 
-class CaseFile:
-    """A file that can be read as a case; CaseError if it cannot.
+class ListFile:
+    """A file of lists, each entry of which has a place in it, at which faults are told together."""
 
-    Faults of its outline stand among those that whoever reads on finds in the entries, to be told
-    together.
-    """
+    # The name of an entry's field that is its key.
+    key: str
 
     def __init__(self, path: Path) -> None:
-        self.case = ""
-        # What became of each list's entries, by their keys: that is for the reader to note.
-        self.keys: dict[str, dict[str, int]] = {name: {} for name in LISTS}
         # How many entries each list has.
         self.totals: Counter[str] = Counter()
         # What is said of each place, once.
         self.faults: dict[str, str] = {}
-        # The places of the top-level names, numbered in the file's order.
-        self._tops: dict[str, int] = {}
-        # The places of keys that an entry before has.
-        self._keys_twice: set[str] = set()
         self._path = path
-        with self._reading() as stream:
-            self._read_outline(stream)
-        # What is no object, or has no array where a list should be, is not worth reading on.
-        if any(place in self.faults for place in ("", *(f"/{name}" for name in LISTS))):
-            self.stop_if_faulty()
 
     def fault(self, place: str, detail: str) -> None:
         self.faults.setdefault(place, detail)
@@ -87,12 +69,67 @@ class CaseFile:
             places = sorted(self.faults, key=self._in_order)
             raise CaseError([Fault(place, self.faults[place]) for place in places])
 
+    def _in_order(self, place: str) -> Any:
+        """What puts a place in the file's order."""
+        raise NotImplementedError
+
+    def entries(self, name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """The entries of a list, each with its number and place; not what cannot be an entry."""
+        raise NotImplementedError
+
+    def id(self, name: str, entry: Mapping[str, Any]) -> UUID:
+        """The same id for the same entry, whenever it is loaded."""
+        raise NotImplementedError
+
+    def names(self, name: str) -> Mapping[str, str]:
+        """What fields of a list's entries are called here that the contract calls otherwise."""
+        raise NotImplementedError
+
+    def knows(self, name: str, key: Any) -> bool:
+        """Whether a key can be one of this list."""
+        raise NotImplementedError
+
+    def state(self, name: str, key: str) -> int:
+        """What became of the entry with this key."""
+        raise NotImplementedError
+
+    def note(self, name: str, key: str, state: int) -> None:
+        """Keeps what became of an entry."""
+        raise NotImplementedError
+
+    def key_of(self, name: str, id: UUID) -> str | None:
+        """The key of an entry, where it is not its id."""
+        raise NotImplementedError
+
+
+class CaseFile(ListFile):
+    """A file that can be read as a case; CaseError if it cannot.
+
+    Faults of its outline stand among those that whoever reads on finds in the entries.
+    """
+
+    key = "key"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.case = ""
+        # What became of each list's entries, by their keys.
+        self._keys: dict[str, dict[str, int]] = {name: {} for name in LISTS}
+        # The places of the top-level names, numbered in the file's order.
+        self._tops: dict[str, int] = {}
+        # The places of keys that an entry before has.
+        self._keys_twice: set[str] = set()
+        with self._reading() as stream:
+            self._read_outline(stream)
+        # What is no object, or has no array where a list should be, is not worth reading on.
+        if any(place in self.faults for place in ("", *(f"/{name}" for name in LISTS))):
+            self.stop_if_faulty()
+
     def _in_order(self, place: str) -> tuple[int, int]:
         _, top, entry, *_ = f"{place}//".split("/")
         return self._tops.get(f"/{top}", -1), int(entry) if entry else -1
 
-    def entries(self, name: str) -> Iterator[tuple[int, Object]]:
-        """The entries of a list, each with its number; not those that cannot be an entry."""
+    def entries(self, name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         with self._reading() as stream:
             items = ijson.items(stream, f"{name}.item", map_type=Object, use_float=True)
             for number, entry in enumerate(items):
@@ -102,7 +139,33 @@ class CaseFile:
                 elif f"{place}/key" in self._keys_twice:
                     self.fault(f"{place}/key", "An entry before has this key.")
                 else:
-                    yield number, entry
+                    yield number, place, entry
+
+    def id(self, name: str, entry: Mapping[str, Any]) -> UUID:
+        # An affiliation needs no key: it is what it ties, how, and since when.
+        tie = [str(entry.get(name)) for name in ("source", "with", "relation", "from")]
+        what = entry.get("key") or tie
+        return uuid5(_NAMESPACE, f"{self.case}\n{name}\n{what}")
+
+    def names(self, name: str) -> Mapping[str, str]:
+        # That of a detainee is no reference but stands in it whole.
+        return {
+            case_name: contract_name
+            for contract_name, case_name in CASE_NAMES.items()
+            if (name, case_name) != ("detainees", "detention")
+        }
+
+    def knows(self, name: str, key: Any) -> bool:
+        return isinstance(key, str) and key in self._keys[name]
+
+    def state(self, name: str, key: str) -> int:
+        return self._keys[name][key]
+
+    def note(self, name: str, key: str, state: int) -> None:
+        self._keys[name][key] = state
+
+    def key_of(self, name: str, id: UUID) -> str | None:
+        return next((key for key in self._keys[name] if self.id(name, {"key": key}) == id), None)
 
     @contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
@@ -139,9 +202,9 @@ class CaseFile:
             elif depth == 3 and event == "map_key":
                 field = value
             elif depth == 3 and field == "key" and event == "string" and top in LISTS:
-                if value in self.keys[top]:
+                if value in self._keys[top]:
                     self._keys_twice.add(f"/{top}/{self.totals[top] - 1}/key")
-                self.keys[top][value] = UNREAD
+                self._keys[top][value] = UNREAD
         if not self.case:
             self.fault("/case", "Must be given: the name of the case.")
 

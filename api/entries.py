@@ -131,7 +131,28 @@ def enter_detention(
             "still-detained", "The last detention has no release event: record first how it ended."
         )
     row = {**body, "detainee_id": detainee_id, "began_on": _began_on(before, first, last)}
-    return inserted(conn, "insert_detention", id=id, **row)
+    return inserted(conn, "insert_detention", id=id, created_at=None, **row)
+
+
+def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
+    """A spell in custody that was recorded elsewhere, as it stood there; the person must be locked.
+
+    The order in which a person's detentions and releases were told, by which a new one is checked,
+    is not known any more.
+    """
+    check_detained_on(conn, body["detained_on"])
+    first, last = _period(body["detained_on"])
+    faults = []
+    if not first <= body["began_on"] <= last:
+        faults.append(Fault("/began_on", "Does not lie within detained_on."))
+    if body["created_at"] > clock.now(conn) + clock.TOLERANCE:
+        faults.append(Fault("/created_at", "Lies more than five minutes ahead."))
+    facility = body["facility_id"]
+    if facility is not None and queries.one(conn, "read_known_facility", id=facility) is None:
+        faults.append(Fault("/facility_id", "There is no facility with this id."))
+    if faults:
+        raise invalid(*faults)
+    return inserted(conn, "insert_detention", id=id, **body)
 
 
 def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body: Body) -> Body:
@@ -185,14 +206,20 @@ def _period(detained_on: str | None) -> tuple[date, date]:
     return first, after - timedelta(days=1)
 
 
-def enter_release_event(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    """A claim that a detention ended on a day; the person must be locked."""
+def enter_release_event(
+    conn: queries.Connection, body: Body, id: UUID | None = None, *, restored: bool = False
+) -> UUID:
+    """A claim that a detention ended on a day; the person must be locked.
+
+    One that is `restored`, as it stood elsewhere, may lie after the next detention: that one can
+    have been told later.
+    """
     detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
     event = {**body}
     check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
         event["detention_id"] = _detention_open_on(detentions, body["occurred_on"])
-    _check_occurred_on(conn, event, detentions)
+    _check_occurred_on(conn, event, detentions, restored=restored)
     return inserted(conn, "insert_release_event", id=id, **event)
 
 
@@ -230,7 +257,12 @@ def check_moved_release_event(conn: queries.Connection, event: Body, id: UUID) -
 
 
 def _check_occurred_on(
-    conn: queries.Connection, event: Body, detentions: Sequence[Any], id: UUID | None = None
+    conn: queries.Connection,
+    event: Body,
+    detentions: Sequence[Any],
+    id: UUID | None = None,
+    *,
+    restored: bool = False,
 ) -> None:
     """An event's day has come and lies within its detention, three days from any other event."""
     day = event["occurred_on"]
@@ -256,7 +288,8 @@ def _check_occurred_on(
             f"/v1/release-events/{near.id}",
             release_event_id=near.id,
         )
-    if any(_period(row.detained_on)[1] < day for row in detentions[places[0] + 1 :]):
+    later = [] if restored else detentions[places[0] + 1 :]
+    if any(_period(row.detained_on)[1] < day for row in later):
         raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
 
 

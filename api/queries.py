@@ -73,6 +73,16 @@ def rows(conn: Connection, name: str, /, **parameters: Any) -> list[Any]:
     return cast(list[TupleRow], run(conn, name, **parameters).fetchall())
 
 
+def blocks(
+    conn: Connection, statement: str, parameters: Mapping[str, Any], size: int
+) -> Iterator[list[Any]]:
+    """All rows of such a statement, so many at a time; only within a transaction."""
+    with conn.cursor("blocks") as cursor:
+        cursor.execute(cast(Any, statement), parameters)
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+
 @contextmanager
 def snapshot(conn: Connection) -> Iterator[None]:
     """Several queries that see the store at one moment; for reading alone."""

@@ -15,8 +15,8 @@ from flask import Response, request
 from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
-from api import auth, bodies, formats, queries, schemas, streams
-from api.answers import Document, Page, Rendered, cite_as, render
+from api import auth, bodies, exports, formats, queries, schemas, streams
+from api.answers import Document, Export, Page, Rendered, cite_as, render
 from api.errors import Fault, Refusal, invalid, not_found
 from api.spec import Operation
 
@@ -82,7 +82,10 @@ def view(
     def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
         if rendered is not None:
             return _answer(operation, rendered, media_type)
-        blocks = streams.stream(pool, operation, result, media_type)
+        if isinstance(result, Export):
+            blocks = exports.stream(pool, result)
+        else:
+            blocks = streams.stream(pool, operation, result, media_type)
         return _described(Response(blocks), operation, media_type)
 
     def write(**path: str) -> Response:
@@ -162,7 +165,9 @@ def _load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
 def _rendered(
     conn: queries.Connection, operation: Operation, result: Any, media_type: str
 ) -> Rendered | None:
-    """An answer in this media type; None for a list that is to be streamed."""
+    """An answer in this media type; None for a list or an export that is to be streamed."""
+    if isinstance(result, Export):
+        return None
     if isinstance(result, Document):
         return Rendered(result.write(request.url_root))
     if media_type not in formats.TABULAR:

@@ -24,10 +24,18 @@ _NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
 
 
 def enter_attestation(
-    conn: queries.Connection, event: Any, body: Body, id: UUID | None = None
+    conn: queries.Connection,
+    event: Any,
+    body: Body,
+    id: UUID | None = None,
+    *,
+    origins_voided: bool = False,
 ) -> UUID:
-    """A source's word on an event, whose row `lock_release_event` gave. Names every fault."""
-    _refuse("attestation", list(_attestation_faults(conn, event, body)))
+    """A source's word on an event, whose row `lock_release_event` gave. Names every fault.
+
+    What relays nothing any more, since all that it relayed was voided, says so.
+    """
+    _refuse("attestation", list(_attestation_faults(conn, event, body, origins_voided)))
     relays = body["relays"]
     return inserted(
         conn,
@@ -66,7 +74,9 @@ def _refuse(what: str, faults: Sequence[tuple[str, Fault]]) -> None:
         )
 
 
-def _attestation_faults(conn: queries.Connection, event: Any, body: Body) -> _Found:
+def _attestation_faults(
+    conn: queries.Connection, event: Any, body: Body, origins_voided: bool
+) -> _Found:
     yield from _unknown_sources(conn, body)
     relayed = dict(_relayed(body, "attestation_id"))
     if relayed:
@@ -88,7 +98,7 @@ def _attestation_faults(conn: queries.Connection, event: Any, body: Body) -> _Fo
                 detail = "This attestation was published later."
                 yield "relay-from-the-future", Fault(pointer, detail)
 
-    if body["basis"] == "relayed" and not body["relays"]:
+    if body["basis"] == "relayed" and not body["relays"] and not origins_voided:
         detail = "Say what is relayed: an attestation or source."
         yield "relayed-without-origin", Fault("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:

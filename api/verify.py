@@ -55,19 +55,20 @@ def record(
     events: Sequence[UUID] = (),
     detainees: Iterable[UUID] = (),
     since: datetime | None = None,
+    recount: bool = False,
 ) -> None:
     """Enters changes in the ledger, with the verdicts and the counts that follow from them.
 
     `events` are verified again, from the publication time `since` on if nothing before it can
     have changed; `detainees` are the people whose counts or groups may have changed. All of them
-    are locked.
+    are locked. With `recount`, their counts may have changed also where no verdict did.
     """
     decided = _Changes()
     for event in events:
         _decide(conn, event, since, decided)
     told = _told(conn, changes)
     # An echo changes no verdict, and so nobody's count.
-    if told is not None or not events or decided.verdicts:
+    if recount or told is not None or not events or decided.verdicts:
         people = list(detainees)
         if (
             told is None

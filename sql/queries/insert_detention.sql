@@ -1,9 +1,11 @@
 -- A new spell in custody.
 INSERT INTO detentions (
-    id, detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts
+    id, detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
+    created_at
 )
 VALUES (
     coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(facility_id)s, %(detained_on)s,
-    %(began_on)s, %(authority)s, %(charges)s, %(whereabouts)s
+    %(began_on)s, %(authority)s, %(charges)s, %(whereabouts)s,
+    coalesce(%(created_at)s::timestamptz, now())
 )
 RETURNING id

@@ -1,5 +1,8 @@
--- One affiliation.
+-- Affiliations.
 SELECT a.id, a.source_id, a.with_source_id, a.relation, a.valid_from, a.valid_until,
     a.created_at, a.updated_at
 FROM affiliations a
-WHERE a.id = %(id)s
+WHERE true
+    AND a.id = %(id)s -- if id
+    AND a.id = ANY (%(ids)s) -- if ids
+ORDER BY a.id

@@ -8,7 +8,10 @@ SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.bas
             -- Once each: how many of one organisation are relayed is not seen.
             SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
                 seen_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
-            FROM relays r WHERE r.attestation_id = a.id
+            FROM relays r
+            LEFT JOIN attestations o ON o.id = r.relayed_attestation_id -- if exported
+            WHERE r.attestation_id = a.id
+                AND o.voided_at IS NULL -- if exported
         ) s
     ) AS relays,
     a.release_kind, a.denial_reason, a.evidence, a.published_at, a.url, a.archived_url,
@@ -32,6 +35,12 @@ JOIN seen_attestations(%(sees_hidden)s) a ON a.id = w.id -- if source_id
 WHERE true
     AND a.id = %(id)s -- if id
     AND a.release_event_id = %(release_event_id)s -- unless source_id -- if release_event_id
+    AND a.release_event_id IN ( -- if announcement_id
+        SELECT e.id FROM release_events e -- if announcement_id
+        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+    ) -- if announcement_id
     AND a.id > %(after)s -- unless source_id -- if after
-ORDER BY a.id
+    AND a.voided_at IS NULL -- if exported
+ORDER BY a.id -- unless exported
+ORDER BY k.recorded_order -- if exported
 LIMIT %(limit)s

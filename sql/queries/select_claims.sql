@@ -12,6 +12,8 @@ WHERE true
     AND k.kind = %(kind)s -- if kind
     AND k.source_id = ANY (ARRAY(SELECT sources_seen_as(%(source_id)s, %(sees_hidden)s))) -- if source_id
     AND k.announcement_id = %(announcement_id)s -- if announcement_id
+    AND k.id = ANY (%(ids)s) -- if ids
     AND k.id > %(after)s -- if after
-ORDER BY k.id
+ORDER BY k.id -- unless exported
+ORDER BY k.recorded_order -- if exported
 LIMIT %(limit)s

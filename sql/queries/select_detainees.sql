@@ -32,6 +32,10 @@ LEFT JOIN LATERAL (
 ) l ON true
 WHERE true
     AND d.id = %(id)s -- if id
+    AND d.id IN ( -- if announcement_id
+        SELECT e.detainee_id FROM release_events e -- if announcement_id
+        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+    ) -- if announcement_id
     AND d.id > %(after)s -- if after -- unless words
     AND f.detainee_id > %(after)s -- if after -- if words
     AND (d.is_named OR %(sees_hidden)s) -- if words

@@ -9,6 +9,7 @@ FROM seen_release_events(%(sees_hidden)s) e
 WHERE true
     AND e.id = %(id)s -- if id
     AND e.detainee_id = %(detainee_id)s -- if detainee_id
+    AND e.announcement_id = %(announcement_id)s -- if announcement_id
     AND e.id > %(after)s -- if after
 ORDER BY e.id
 LIMIT %(limit)s

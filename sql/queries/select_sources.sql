@@ -13,6 +13,7 @@ SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
 FROM seen_sources(%(sees_hidden)s) s
 WHERE true
     AND s.id = %(id)s -- if id
+    AND s.id = ANY (%(ids)s) -- if ids
     AND s.id > %(after)s -- if after
 ORDER BY s.id
 LIMIT %(limit)s

@@ -1,0 +1,100 @@
+"""All that a caller may see, in the form in which `constancia load` takes it back: lines (NDJSON),
+or for one announcement a case file.
+
+Read from one snapshot and sent block by block: a million records take no more memory than a
+thousand, and who reads slowly keeps nobody from writing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg_pool import ConnectionPool
+
+from api import answers, queries
+from api.answers import Export
+from api.lists import CASE_NAMES, EXPORT_VERSION, LISTS, entry
+
+_BLOCK = 1000
+# Of these the selection is by id, made before.
+_NAMED = ("sources", "affiliations", "facilities", "claims")
+_IN_A_CASE = {**CASE_NAMES, "id": "key"}
+
+
+def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
+    """An export. Its snapshot is taken when this is called, so that a service which is busy is
+    still a refusal; whatever cuts it off later leaves it without its last line."""
+    blocks = _blocks(pool, export)
+    next(blocks)
+    return blocks
+
+
+def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
+    with queries.translated(), pool.connection() as conn, queries.snapshot(conn):
+        queries.run(conn, "begin_export")
+        moment = queries.one(conn, "read_recorded_moment").recorded_as_of
+        yield b""
+        if export.announcement_id is None:
+            yield from _lines(conn, export, moment)
+        else:
+            yield from _case(conn, export, export.announcement_id, moment)
+
+
+def _lines(conn: queries.Connection, export: Export, moment: str) -> Iterator[bytes]:
+    yield _line({"export": "constancia", "version": EXPORT_VERSION, "recorded_as_of": moment})
+    totals = dict.fromkeys(LISTS, 0)
+    for name in LISTS:
+        opening = b'{"list":"%b",' % name.encode()
+        for texts in _entries(conn, export, name, {}):
+            totals[name] += len(texts)
+            yield b"".join(b"%b%b\n" % (opening, text[1:]) for text in texts)
+    yield _line({"totals": totals})
+
+
+def _line(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _case(
+    conn: queries.Connection, export: Export, announcement_id: UUID, moment: str
+) -> Iterator[bytes]:
+    named: dict[str, list[UUID]] = {name: [] for name in _NAMED}
+    for row in queries.rows(conn, "read_named_by_announcement", id=announcement_id):
+        named[row.list].append(row.id)
+    head = {
+        "case": f"announcement-{announcement_id}",
+        "title": f"What was said of the announcement {announcement_id}",
+        "note": f"As recorded at {moment}.",
+    }
+    yield orjson.dumps(head)[:-1]
+    for name in LISTS:
+        yield b',\n"%b":[' % name.encode()
+        picked: Mapping[str, Any] = (
+            {"ids": named[name]} if name in named else {"announcement_id": announcement_id}
+        )
+        separator = b"\n"
+        for texts in _entries(conn, export, name, picked):
+            entries = (orjson.dumps(_in_a_case(orjson.loads(text))) for text in texts)
+            yield separator + b",\n".join(entries)
+            separator = b",\n"
+        yield b"]"
+    yield b"}\n"
+
+
+def _in_a_case(value: Any) -> Any:
+    """The same by the names of a case; what was an id is a key."""
+    if isinstance(value, list):
+        return [_in_a_case(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {_IN_A_CASE.get(name, name): _in_a_case(part) for name, part in value.items()}
+
+
+def _entries(
+    conn: queries.Connection, export: Export, name: str, picked: Mapping[str, Any]
+) -> Iterator[Sequence[bytes]]:
+    """The JSON of a list's entries, each after those that it refers to, in blocks."""
+    properties = {"id": {}, **entry(name)["properties"]}
+    parameters = {**picked, "exported": True, "sees_hidden": export.sees_hidden, "limit": None}
+    return answers.blocks(conn, f"select_{name}", {"properties": properties}, parameters, _BLOCK)
