@@ -62,8 +62,6 @@ class _Entry(NamedTuple):
     place: str
     id: UUID
     body: Mapping[str, Any]
-    # Of an attestation: it relays something, and all of that was voided.
-    origins_voided: bool
     # The list and the key of each entry that it names.
     references: Sequence[tuple[str, str]]
 
@@ -149,7 +147,7 @@ class _Load:
             self._fault(name, place, schemas.faults(error))
         if len(self._file.faults) > before:
             return None
-        return _Entry(name, key, place, id, body, fields.get("relays") == [], references)
+        return _Entry(name, key, place, id, body, references)
 
     def _translated(
         self, name: str, place: str, value: Any, references: list[tuple[str, str]]
@@ -260,8 +258,7 @@ class _Load:
             entries.restore_detention(conn, body, id)
         elif entry.name == "release_events":
             self._lock_detainee(body["detainee_id"])
-            restored = body["detention_id"] is not None
-            entries.enter_release_event(conn, body, id, restored=restored)
+            entries.enter_release_event(conn, body, id, restored=self._file.is_exported)
         elif entry.name == "attestations":
             event = body["release_event_id"]
             if event.bytes not in self._people:
@@ -275,7 +272,7 @@ class _Load:
                 _Event(event, self._began),
                 body,
                 id,
-                origins_voided=entry.origins_voided,
+                restored=self._file.is_exported,
             )
 
     def _lock_detainee(self, id: UUID) -> None:

@@ -21,7 +21,7 @@ from api.lists import CASE_NAMES, LISTS
 # What became of an entry.
 UNREAD, STORED, FAULTY = range(3)
 _NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
-_HEAD = {"case", "title", "note", "expected"}
+_HEAD = {"case", "title", "note", "expected", "recorded_as_of"}
 # Deeper than anything that a case can say; the parser would hold a name for each level.
 _DEEPEST = 20
 # An escape, or a pair of them; in the group, one that is half a character without its other half.
@@ -53,6 +53,8 @@ class ListFile:
 
     # The name of an entry's field that is its key.
     key: str
+    # Whether it holds what was recorded elsewhere: how that came about is not checked again.
+    is_exported: bool
 
     def __init__(self, path: Path) -> None:
         # How many entries each list has.
@@ -112,6 +114,7 @@ class CaseFile(ListFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self.is_exported = False
         self.case = ""
         # What became of each list's entries, by their keys.
         self._keys: dict[str, dict[str, int]] = {name: {} for name in LISTS}
@@ -196,6 +199,8 @@ class CaseFile(ListFile):
                     self.fault(f"/{top}", "Must be an array.")
                 elif top == "case" and event == "string":
                     self.case = value
+                elif top == "recorded_as_of" and event == "string":
+                    self.is_exported = True
             elif depth == 2:
                 self.totals[top] += 1
                 field = ""

@@ -33,6 +33,7 @@ class ExportFile(ListFile):
     """A file that begins as an export; CaseError if it is of another version, or cut off."""
 
     key = "id"
+    is_exported = True
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

@@ -65,7 +65,7 @@ def _case(
     head = {
         "case": f"announcement-{announcement_id}",
         "title": f"What was said of the announcement {announcement_id}",
-        "note": f"As recorded at {moment}.",
+        "recorded_as_of": moment,
     }
     yield orjson.dumps(head)[:-1]
     for name in LISTS:

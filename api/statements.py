@@ -29,13 +29,14 @@ def enter_attestation(
     body: Body,
     id: UUID | None = None,
     *,
-    origins_voided: bool = False,
+    restored: bool = False,
 ) -> UUID:
     """A source's word on an event, whose row `lock_release_event` gave. Names every fault.
 
-    What relays nothing any more, since all that it relayed was voided, says so.
+    One that is `restored`, as it stood elsewhere, may relay nothing any more: what it relayed may
+    have been voided.
     """
-    _refuse("attestation", list(_attestation_faults(conn, event, body, origins_voided)))
+    _refuse("attestation", list(_attestation_faults(conn, event, body, restored)))
     relays = body["relays"]
     return inserted(
         conn,
@@ -74,9 +75,7 @@ def _refuse(what: str, faults: Sequence[tuple[str, Fault]]) -> None:
         )
 
 
-def _attestation_faults(
-    conn: queries.Connection, event: Any, body: Body, origins_voided: bool
-) -> _Found:
+def _attestation_faults(conn: queries.Connection, event: Any, body: Body, restored: bool) -> _Found:
     yield from _unknown_sources(conn, body)
     relayed = dict(_relayed(body, "attestation_id"))
     if relayed:
@@ -98,7 +97,7 @@ def _attestation_faults(
                 detail = "This attestation was published later."
                 yield "relay-from-the-future", Fault(pointer, detail)
 
-    if body["basis"] == "relayed" and not body["relays"] and not origins_voided:
+    if body["basis"] == "relayed" and not body["relays"] and not restored:
         detail = "Say what is relayed: an attestation or source."
         yield "relayed-without-origin", Fault("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:

@@ -1,52 +1,66 @@
 -- What an announcement and all that was said of its releases names, by list: the claims that count
 -- its delivery and those that they pass on, the facilities, and every source that is tied to one
--- of those who speak, since ties that go through a third make one group.
-WITH RECURSIVE claimed (id) AS (
-    SELECT c.id FROM claims c WHERE c.id = %(id)s OR c.announcement_id = %(id)s
+-- of those who speak, since ties that go through a third make one group. OFFSET 0: whatever the
+-- planner makes of the recursion, each record is looked up.
+WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
+    SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
+    FROM claims c WHERE c.id = %(id)s OR c.announcement_id = %(id)s
     UNION
-    SELECT f.id FROM claimed t JOIN claims c ON c.id = t.id CROSS JOIN LATERAL (
-        SELECT (r.relay ->> 'claim_id')::uuid AS id
-        FROM jsonb_array_elements(c.relays) AS r (relay)
-        WHERE r.relay ->> 'claim_id' IS NOT NULL
+    SELECT o.id, o.source_id, o.facility_id, o.announcement_id, o.relays
+    FROM claimed t
+    CROSS JOIN LATERAL (
+        SELECT (r.relay ->> 'claim_id')::uuid AS id FROM jsonb_array_elements(t.relays) r (relay)
         UNION ALL
-        SELECT c.announcement_id WHERE c.announcement_id IS NOT NULL
+        SELECT t.announcement_id
     ) f
-), announced (id, detainee_id) AS (
-    SELECT e.id, e.detainee_id FROM release_events e WHERE e.announcement_id = %(id)s
+    CROSS JOIN LATERAL (
+        SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
+        FROM claims c WHERE c.id = f.id OFFSET 0
+    ) o
+), said (id, source_id) AS (
+    SELECT a.id, a.source_id
+    FROM release_events e CROSS JOIN LATERAL (
+        SELECT w.id, w.source_id FROM attestations w WHERE w.release_event_id = e.id OFFSET 0
+    ) a
+    WHERE e.announcement_id = %(id)s
 ), tied (source_id) AS (
     SELECT s.source_id
     FROM (
-        SELECT c.source_id FROM claimed t JOIN claims c ON c.id = t.id
+        SELECT t.source_id FROM claimed t
         UNION
         SELECT (r.relay ->> 'source_id')::uuid
-        FROM claimed t JOIN claims c ON c.id = t.id
-        CROSS JOIN LATERAL jsonb_array_elements(c.relays) AS r (relay)
-        WHERE r.relay ->> 'source_id' IS NOT NULL
+        FROM claimed t CROSS JOIN LATERAL jsonb_array_elements(t.relays) r (relay)
         UNION
-        SELECT a.source_id FROM announced e JOIN attestations a ON a.release_event_id = e.id
+        SELECT a.source_id FROM said a
         UNION
         SELECT r.relayed_source_id
-        FROM announced e
-        JOIN attestations a ON a.release_event_id = e.id
-        JOIN relays r ON r.attestation_id = a.id
-        WHERE r.relayed_source_id IS NOT NULL
+        FROM said a CROSS JOIN LATERAL (
+            SELECT o.relayed_source_id FROM relays o WHERE o.attestation_id = a.id OFFSET 0
+        ) r
     ) s
+    WHERE s.source_id IS NOT NULL
     UNION
     SELECT f.other_id FROM tied t CROSS JOIN LATERAL (
         SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
         UNION ALL
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
     ) f
+), placed (facility_id) AS (
+    SELECT t.facility_id FROM claimed t
+    UNION
+    SELECT d.facility_id
+    FROM release_events e CROSS JOIN LATERAL (
+        SELECT h.facility_id FROM detentions h WHERE h.detainee_id = e.detainee_id OFFSET 0
+    ) d
+    WHERE e.announcement_id = %(id)s
 )
 SELECT 'sources' AS list, t.source_id AS id FROM tied t
-UNION
-SELECT 'affiliations', a.id FROM tied t JOIN affiliations a ON a.source_id = t.source_id
-UNION
-SELECT 'facilities', c.facility_id FROM claimed t JOIN claims c ON c.id = t.id
-WHERE c.facility_id IS NOT NULL
-UNION
-SELECT 'facilities', d.facility_id
-FROM announced e JOIN detentions d ON d.detainee_id = e.detainee_id
-WHERE d.facility_id IS NOT NULL
-UNION
-SELECT 'claims', t.id FROM claimed t
+UNION ALL
+SELECT 'affiliations', a.id
+FROM tied t CROSS JOIN LATERAL (
+    SELECT b.id FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
+) a
+UNION ALL
+SELECT 'facilities', p.facility_id FROM placed p WHERE p.facility_id IS NOT NULL
+UNION ALL
+SELECT DISTINCT 'claims', t.id FROM claimed t
