@@ -165,7 +165,7 @@ def migrate_(data_dir: Path | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Check everything, and change nothing.")
 @data_dir_option
 def load_(file: Path, dry_run: bool, data_dir: Path | None) -> None:
-    """Load a case FILE, all of it or nothing.
+    """Load a case or an export from FILE, all of it or nothing.
 
     A second load of the same file changes nothing: an entry that was loaded before stays as it is,
     also if the file now says something else.

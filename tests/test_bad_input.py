@@ -1150,7 +1150,12 @@ for value in ("application/ld+json", "text/csv", "text/html"):
         headers={"Accept": value},
         scope=None,
     )
-for path in ("/v1/sources/$source", "/v1/claims/$claim/delivery", "/v1/release-events/$event"):
+for path in (
+    "/v1/sources/$source",
+    "/v1/claims/$claim/delivery",
+    "/v1/release-events/$event",
+    "/v1/export",
+):
     refused(
         "a table of one record",
         "GET",
@@ -1479,6 +1484,8 @@ for path in (*LISTS, "/v1/counts", "/v1/claims/$claim/comparison"):
 for path, words in {
     "/v1/feed": ("json", "csv", "rss", ""),
     "/v1/release-events/$event": ("csv", "ndjson", "atom", ""),
+    "/v1/export": ("json", "csv", "ndjson"),
+    "/v1/claims/$announcement/case": ("json", "ndjson"),
     "/v1/sources/$source": ("json", "csv"),
     "/v1/claims/$claim": ("json", "csv"),
     "/v1/claims/$announcement/delivery": ("json", "csv"),
@@ -1514,6 +1521,8 @@ for path in (
     "/docs",
     "/v1/sources/$source",
     "/v1/detentions/$detention",
+    "/v1/export",
+    "/v1/claims/$announcement/case",
 ):
     wrong_query("takes no parameters", path, "x=1", "/x")
 refused(
@@ -1585,6 +1594,7 @@ for method, path, body in (
     ("POST", "/v1/attestations/$no/void", {"reason": "Entered twice."}),
     ("GET", "/v1/claims/$no/comparison", None),
     ("GET", "/v1/claims/$no/delivery", None),
+    ("GET", "/v1/claims/$no/case", None),
     ("POST", "/v1/claims/$no/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}),
 ):
     for value in (UNKNOWN, "x", "$facility"):
@@ -1625,6 +1635,7 @@ for path in (
 refused("a write to no such path", "POST", "/v1/nothing", "not-found", body={})
 for name, path, query in (
     ("the delivery of no announcement", "/v1/claims/$claim/delivery", ""),
+    ("a case of no announcement", "/v1/claims/$claim/case", ""),
     (
         "a comparison before the claim was recorded",
         "/v1/claims/$claim/comparison",
@@ -1655,6 +1666,8 @@ for path in (
     "/v1/counts",
     "/v1/counts/timeline",
     "/v1/feed",
+    "/v1/export",
+    "/v1/claims/$announcement/case",
     "/v1/changes",
     "/healthz",
 ):
@@ -1738,6 +1751,8 @@ for name, value in FORMS_OF_NO_KEY.items():
         ("POST", "/v1/sources"),
         ("GET", "/v1/detainees"),
         ("GET", "/v1/detainees/$detainee"),
+        ("GET", "/v1/export"),
+        ("GET", "/v1/claims/$announcement/case"),
     ):
         refused(
             f"{name}: {method} {path}",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from api.lists import LISTS
 from api.queries import Connection
 
 from .conftest import CASES, Api, cloned
+from .test_command import linux, load_and_measure
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
@@ -839,3 +841,28 @@ def test_an_export_takes_no_more_memory_the_more_there_is(database: str, conn: C
     assert sent > 5_000_000
     # Ten times as many.
     assert peaks[1] < peaks[0] + 500_000
+
+
+@linux
+def test_a_large_export_takes_little_memory_to_load(server: str, tmp_path: Path) -> None:
+    peaks, sizes = [], []
+    for many in (1_000, 16_000):
+        file = tmp_path / f"{many}.ndjson"
+        with file.open("w") as out:
+            out.write('{"export": "constancia", "version": 1}\n')
+            for n in range(many):
+                entry = {"list": "facilities", "id": str(UUID(int=n)), "name": f"Prison {n}"}
+                entry |= {
+                    "country": "VE",
+                    "aliases": [f"{i} of {n}: {'a' * 100}" for i in range(8)],
+                }
+                out.write(json.dumps(entry) + "\n")
+            out.write(json.dumps({"totals": {"facilities": many}}) + "\n")
+        sizes.append(file.stat().st_size)
+        with cloned(server) as url:
+            told, peak = load_and_measure(url, file)
+            assert told[-1] == f"Loaded: {many:,} facilities."
+            peaks.append(peak)
+    assert "facilities: 16,000 of 16,000" in told
+    print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2
