@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from api import ledger, paging, queries, spec
+from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Reader
 from api.spec import Operation, Schema
@@ -60,9 +61,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """All that may be seen, or what belongs to one announcement, to be loaded elsewhere."""
+    """All that a caller may see, or what belongs to one announcement, to be loaded elsewhere."""
 
-    sees_hidden: bool
+    caller: Caller | None
     announcement_id: UUID | None = None
 
 

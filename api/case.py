@@ -281,6 +281,7 @@ class _Load:
 
     def _record(self) -> None:
         """Enters all that is new in the ledger, and verifies every event that it concerns."""
+        self._file.forget()
         for name, ids in self._new.items():
             for block in _blocks(ids):
                 changes = [Change(RESOURCES[name], id, "created") for id in block]

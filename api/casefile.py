@@ -103,6 +103,10 @@ class ListFile:
         """The key of an entry, where it is not its id."""
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """When all entries are read: what became of them is of no use any more."""
+        raise NotImplementedError
+
 
 class CaseFile(ListFile):
     """A file that can be read as a case; CaseError if it cannot.
@@ -169,6 +173,9 @@ class CaseFile(ListFile):
 
     def key_of(self, name: str, id: UUID) -> str | None:
         return next((key for key in self._keys[name] if self.id(name, {"key": key}) == id), None)
+
+    def forget(self) -> None:
+        self._keys.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[BinaryIO]:

@@ -140,6 +140,9 @@ class ExportFile(ListFile):
     def key_of(self, name: str, id: UUID) -> str | None:
         return None
 
+    def forget(self) -> None:
+        self._faulty.clear()
+
 
 def _read(raw: bytes) -> Any:
     """A line's JSON; None if it has none."""

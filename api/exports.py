@@ -6,14 +6,17 @@ thousand, and who reads slowly keeps nobody from writing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 from psycopg_pool import ConnectionPool
 
-from api import answers, queries
+from api import answers, auth, ledger, queries
 from api.answers import Export
+from api.ledger import Reader
 from api.lists import CASE_NAMES, EXPORT_VERSION, LISTS, entry
 
 _BLOCK = 1000
@@ -31,14 +34,67 @@ def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator
 
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
-    with queries.translated(), pool.connection() as conn, queries.snapshot(conn):
-        queries.run(conn, "begin_export")
-        moment = queries.one(conn, "read_recorded_moment").recorded_as_of
-        yield b""
-        if export.announcement_id is None:
-            yield from _lines(conn, export, moment)
-        else:
-            yield from _case(conn, export, export.announcement_id, moment)
+    with queries.translated(), pool.connection() as conn:
+        since = queries.one(conn, "read_recorded_moment", sees_hidden=True).seq
+        while True:
+            with queries.snapshot(conn):
+                named = _named(conn, export)
+                unnoted = _unnoted(conn, export, named, since)
+                if not unnoted:
+                    queries.run(conn, "begin_export")
+                    yield b""
+                    yield from _written(conn, export, named)
+                    return
+            # Before any of them leaves; and then in a snapshot of its own, which may have more.
+            for reader, ids in unnoted:
+                ledger.note_reading(conn, reader, ids)
+
+
+def _unnoted(
+    conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]], since: int
+) -> Sequence[tuple[Reader, Sequence[UUID]]]:
+    """Those, some at a time, whose hidden names the export shows, which is not noted yet."""
+    if export.caller is None or not export.caller.sees_hidden:
+        return []
+    picked = queries.given(announcement_id=export.announcement_id)
+    rows = queries.rows(
+        conn,
+        "read_unnoted_names",
+        since=since,
+        actor=export.caller.key_id,
+        source_ids=named.get("sources"),
+        limit=_BLOCK,
+        **picked,
+    )
+    by_resource = groupby(sorted(rows), key=itemgetter(0))
+    return [
+        (Reader(export.caller, resource), [id for _, id in own]) for resource, own in by_resource
+    ]
+
+
+def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UUID]]:
+    """Of one announcement, by list, what is named by all that was said of it."""
+    if export.announcement_id is None:
+        return {}
+    named: dict[str, list[UUID]] = {name: [] for name in _NAMED}
+    for row in queries.rows(
+        conn,
+        "read_named_by_announcement",
+        id=export.announcement_id,
+        sees_hidden=auth.sees_hidden(export.caller),
+    ):
+        named[row.list].append(row.id)
+    return named
+
+
+def _written(
+    conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]]
+) -> Iterator[bytes]:
+    whole = queries.given(sees_hidden=auth.sees_hidden(export.caller) or None)
+    moment = queries.one(conn, "read_recorded_moment", **whole).recorded_as_of
+    if export.announcement_id is None:
+        return _lines(conn, export, moment)
+    return _case(conn, export, export.announcement_id, named, moment)
 
 
 def _lines(conn: queries.Connection, export: Export, moment: str) -> Iterator[bytes]:
@@ -57,11 +113,12 @@ def _line(value: Any) -> bytes:
 
 
 def _case(
-    conn: queries.Connection, export: Export, announcement_id: UUID, moment: str
+    conn: queries.Connection,
+    export: Export,
+    announcement_id: UUID,
+    named: Mapping[str, Sequence[UUID]],
+    moment: str,
 ) -> Iterator[bytes]:
-    named: dict[str, list[UUID]] = {name: [] for name in _NAMED}
-    for row in queries.rows(conn, "read_named_by_announcement", id=announcement_id):
-        named[row.list].append(row.id)
     head = {
         "case": f"announcement-{announcement_id}",
         "title": f"What was said of the announcement {announcement_id}",
@@ -96,5 +153,6 @@ def _entries(
 ) -> Iterator[Sequence[bytes]]:
     """The JSON of a list's entries, each after those that it refers to, in blocks."""
     properties = {"id": {}, **entry(name)["properties"]}
-    parameters = {**picked, "exported": True, "sees_hidden": export.sees_hidden, "limit": None}
+    sees_hidden = auth.sees_hidden(export.caller)
+    parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
     return answers.blocks(conn, f"select_{name}", {"properties": properties}, parameters, _BLOCK)

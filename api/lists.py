@@ -40,6 +40,7 @@ RESOURCES: Mapping[str, Any] = {
 REFERENCES: Mapping[str, str] = {
     "source_id": "sources",
     "with_source_id": "sources",
+    "vouched_by": "sources",
     "facility_id": "facilities",
     "detainee_id": "detainees",
     "detention_id": "detentions",

@@ -32,6 +32,7 @@ CROSS JOIN LATERAL ( -- if source_id
     ORDER BY w.id LIMIT %(limit)s -- if source_id
 ) w -- if source_id
 JOIN seen_attestations(%(sees_hidden)s) a ON a.id = w.id -- if source_id
+JOIN attestations k ON k.id = a.id -- if exported
 WHERE true
     AND a.id = %(id)s -- if id
     AND a.release_event_id = %(release_event_id)s -- unless source_id -- if release_event_id

@@ -1,6 +1,10 @@
 -- Detainees with their latest detention. A search by name finds nobody who is hidden from the one
 -- who searches.
-SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
+SELECT d.id, d.name, d.is_named,
+    d.withheld, -- unless exported
+    -- Who is hidden from the reader is to be hidden from all.
+    coalesce(d.withheld, true) AS withheld, -- if exported
+    d.aliases, d.sex, d.birth_date, d.age_group,
     d.nationalities, d.occupation, d.external_ids,
     CASE WHEN l.id IS NOT NULL THEN row_to_json(l) END AS detention,
     CASE

@@ -15,5 +15,6 @@ WHERE true
     AND s.id = %(id)s -- if id
     AND s.id = ANY (%(ids)s) -- if ids
     AND s.id > %(after)s -- if after
-ORDER BY s.id
+ORDER BY s.id -- unless exported
+ORDER BY s.confidential, s.id -- if exported
 LIMIT %(limit)s

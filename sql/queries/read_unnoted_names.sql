@@ -1,0 +1,21 @@
+-- Hidden people and sources that an export shows, and of whom it is not in the ledger yet, since a
+-- place in it, that this reader was shown them.
+SELECT r.resource, r.id
+FROM (
+    SELECT 'detainee' AS resource, d.id FROM detainees d
+    WHERE (d.age_group = 'minor' OR d.withheld)
+        AND d.id IN ( -- if announcement_id
+            SELECT e.detainee_id FROM release_events e -- if announcement_id
+            WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+        ) -- if announcement_id
+    UNION ALL
+    SELECT 'source', s.id FROM sources s
+    WHERE s.vouched_by IS NOT NULL
+        AND s.id = ANY (%(source_ids)s) -- if announcement_id
+) r
+WHERE NOT EXISTS (
+    SELECT FROM ledger l
+    WHERE l.resource_id = r.id AND l.seq > %(since)s AND l.action = 'read'
+        AND l.actor = %(actor)s
+)
+LIMIT %(limit)s
