@@ -153,7 +153,7 @@ def found(api: Api, name: str) -> Any:
 
 
 def matched(api: Api, people: Sequence[Any]) -> Any:
-    if not people:
+    if not people or not api._key:
         return None
     asked = ("name", "aliases", "birth_date", "nationalities", "sex", "external_ids")
     items = [{name: person[name] for name in asked} for person in people[:20]]
@@ -170,6 +170,7 @@ def assert_equal(api: Api, other: Api) -> None:
 
 # Random stores.
 
+CANARY = "Canario"
 DAYS = ("2025-12-20", "2026-01-03", "2026-01-08", "2026-01-10", "2026-01-20")
 DETAINED = (None, "2025", "2026", "2026-01", "2026-01-08", "2026-01-10", "2024-02-29")
 LATE = "2026-06-01T00:00:00Z"
@@ -196,6 +197,9 @@ class Writer:
 
     def source(self, a: int, b: int, c: int) -> None:
         body = {"name": f"Source {a}", "kind": "ngo", "country": "VE" if b % 2 else None}
+        if c % 4 == 3:
+            body |= {"name": f"{CANARY} {a}", "confidential": True}
+            body["vouched_by"] = self.one("sources", b)
         self.write("sources", "sources", body)
 
     def affiliation(self, a: int, b: int, c: int) -> None:
@@ -228,15 +232,19 @@ class Writer:
         self.write("claims", "claims", body)
 
     def person(self, a: int, b: int, c: int) -> None:
+        hidden = {"age_group": "minor"} if b % 4 == 1 else {"withheld": True} if b % 5 == 2 else {}
         names = ("Ana María Pérez Gil", "José Pérez", "Iryna Kalesnikava", "Luís da Silva")
         body = {
             "name": names[a % len(names)],
             "aliases": [f"Alias {b}"] if b % 2 else [],
             "sex": ("female", "male", None)[a % 3],
-            "age_group": ("adult", "minor", "unknown", "adult")[b % 4],
+            "age_group": ("adult", "unknown")[b % 2],
             "nationalities": [["VE"], ["ES", "VE"], []][c % 3],
             "external_ids": [{"scheme": "list", "value": str(c)}] if c % 2 else [],
         }
+        if hidden:
+            # Its own name is sought in what must not show it.
+            body |= {"name": f"{CANARY} {a}", "aliases": [f"{CANARY} de {b}"], **hidden}
         self.write("detainees", "detainees", body)
 
     def detention(self, a: int, b: int, c: int) -> None:
@@ -317,7 +325,7 @@ STORES = st.lists(st.tuples(st.sampled_from(DEEDS), NUMBERS, NUMBERS, NUMBERS), 
 def written(api: Api, deeds: Sequence[tuple[Callable[..., None], int, int, int]]) -> Writer:
     writer = Writer(api)
     for i in range(4):
-        writer.source(i, i, i)
+        writer.source(i, i, 0)
     writer.claim(0, 2, 0)
     for i in range(2):
         writer.person(i, i, i)
@@ -866,3 +874,109 @@ def test_a_large_export_takes_little_memory_to_load(server: str, tmp_path: Path)
     assert "facilities: 16,000 of 16,000" in told
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2
+
+
+# Who must not be named.
+
+
+def public(api: Api) -> Api:
+    return Api(api.client, lambda _: "")
+
+
+def without_rearrests(value: Any) -> Any:
+    if isinstance(value, list):
+        return [without_rearrests(item) for item in value]
+    if isinstance(value, dict):
+        return {n: without_rearrests(part) for n, part in value.items() if n != "rearrested"}
+    return value
+
+
+@settings(max_examples=6, deadline=None)
+@given(STORES)
+def test_what_the_public_takes_home_hides_whom_it_did_not_see(server: str, deeds: Any) -> None:
+    """Without confidential sources, whose words are their organisation's there, it is equal, but
+    for when those were detained of whom that is hidden."""
+    open_deeds = [
+        (deed, a, b, c - c % 4 if deed is Writer.source else c) for deed, a, b, c in deeds
+    ]
+    for spoken in (open_deeds, deeds):
+        with a_store(server) as api:
+            written(api, spoken)
+            text = export(public(api))
+            assert CANARY not in text.decode()
+            with loaded(server, text) as other:
+                if spoken is open_deeds:
+                    for (asked, here), (_, there) in zip(
+                        everything(public(api)), everything(public(other)), strict=True
+                    ):
+                        assert without_rearrests(here) == without_rearrests(there), asked
+                assert lines(export(public(other)))[1:] == lines(text)[1:]
+                hidden = [d["id"] for d in whole(api, "/v1/detainees") if not d["is_named"]]
+                there = [d["id"] for d in whole(other, "/v1/detainees") if not d["is_named"]]
+                assert hidden == there
+
+
+def test_the_hidden_names_that_an_export_shows_are_noted(api: Api, conn: Connection) -> None:
+    def noted() -> list[str]:
+        """Of whom it was noted since it was last asked."""
+        rows = conn.execute(
+            "SELECT resource_id::text AS id FROM ledger WHERE action = 'read' AND seq > %s",
+            [seen[0]],
+        ).fetchall()
+        seen[0] = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+        return sorted(row.id for row in rows)
+
+    stranger, api = api, api.scope("edit")
+    outlet = api.source("El Faro")
+    confidential = api.source("Canario", confidential=True, vouched_by=outlet)
+    moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
+    announced = {"source_id": outlet, "kind": "announced", **moment}
+    announcement = api.post("/v1/claims", announced)["id"]
+    minor = api.detainee("Ana", age_group="minor")
+    withheld = api.detainee("Luz", withheld=True)
+    api.detainee("Eva")
+    api.detention(withheld)
+    event = api.event(withheld, "2026-01-08", announcement_id=announcement)
+    api.attest(event, outlet, "2026-01-09T00:00:00Z")
+    seen = [0]
+    noted()
+    export(api)
+    assert noted() == sorted([minor, withheld, confidential])
+    export(api)
+    assert noted() == sorted([minor, withheld, confidential])
+    export(api, f"/v1/claims/{announcement}/case")
+    assert noted() == [withheld]
+    export(stranger)
+    export(stranger, f"/v1/claims/{announcement}/case")
+    export(api.scope("contribute"))
+    assert noted() == []
+    assert {change["action"] for change in stranger.get("/v1/changes")["items"]} == {"created"}
+
+
+def test_two_confidential_sources_of_one_organisation_are_one_voice_there_too(
+    server: str, api: Api
+) -> None:
+    stranger, api = api, api.scope("edit")
+    first, second = api.source("One"), api.source("Two")
+    speakers = [
+        api.source(f"{CANARY} {n}", confidential=True, vouched_by=vouching)
+        for n, vouching in enumerate((first, first, second))
+    ]
+    person = api.detainee("Ana Prueba")
+    api.detention(person, detained_on="2024-02")
+    days = ("2026-01-08", "2026-02-08")
+    events = [api.event(person, day) for day in days]
+    for event, two in zip(events, (speakers[:2], speakers[1:]), strict=True):
+        for source in two:
+            api.attest(event, source, "2026-02-09T00:00:00Z", note=f"{CANARY} said so.")
+    # Who relays both of one organisation relays that one, once.
+    relays = [{"source_id": source} for source in speakers[:2]]
+    api.attest(events[1], second, "2026-02-10T00:00:00Z", basis="relayed", relays=relays)
+    for reader in (stranger, api):
+        text = export(reader)
+        assert (CANARY in text.decode()) == (reader is api)
+        with loaded(server, text) as other:
+            told = [other.get(f"/v1/release-events/{event}")["verification"] for event in events]
+            assert [one["status"] for one in told] == ["reported", "confirmed"]
+    words = [line for line in lines(export(stranger)) if line.get("list") == "attestations"]
+    assert words[-1]["relays"] == [{"source_id": first}]
