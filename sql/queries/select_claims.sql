@@ -1,16 +1,6 @@
 -- Claims, as they are or as the record had them; k is what never changes of a claim, and is indexed.
 SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_of, c.published_at,
-    c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id,
-    c.relays, -- unless exported
-    -- Two confidential sources that one organisation vouches for are seen as it, once.
-    ( -- if exported
-        SELECT coalesce(jsonb_agg(s.relay ORDER BY s.place), '[]') -- if exported
-        FROM ( -- if exported
-            SELECT r.relay, min(r.place) AS place -- if exported
-            FROM jsonb_array_elements(c.relays) WITH ORDINALITY AS r (relay, place) -- if exported
-            GROUP BY r.relay -- if exported
-        ) s -- if exported
-    ) AS relays, -- if exported
+    c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays,
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.created_at, c.updated_at
 FROM claims k
 CROSS JOIN LATERAL seen_claim(k, %(sees_hidden)s) c -- unless recorded_as_of

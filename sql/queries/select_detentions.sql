@@ -2,15 +2,16 @@
 SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts,
     -- Of who is hidden only the order is told.
     CASE -- if exported
-        WHEN d.is_named OR %(sees_hidden)s THEN t.began_on -- if exported
+        WHEN d.is_named OR %(sees_hidden)s THEN k.began_on -- if exported
         ELSE date '0001-01-01' + ( -- if exported
-            SELECT count(*) FROM seen_detentions(%(sees_hidden)s) o -- if exported
-            WHERE o.detainee_id = t.detainee_id -- if exported
-                AND (o.began_on, o.created_at, o.id) < (t.began_on, t.created_at, t.id) -- if exported
+            SELECT count(*) FROM detentions o -- if exported
+            WHERE o.detainee_id = k.detainee_id -- if exported
+                AND (o.began_on, o.created_at, o.id) < (k.began_on, k.created_at, k.id) -- if exported
         )::integer -- if exported
     END AS began_on, -- if exported
     t.created_at, t.updated_at
 FROM seen_detentions(%(sees_hidden)s) t
+JOIN detentions k ON k.id = t.id -- if exported
 JOIN seen_detainees(%(sees_hidden)s) d ON d.id = t.detainee_id -- if exported
 WHERE true
     AND t.id = %(id)s -- if id
