@@ -39,7 +39,8 @@ class Page:
     `filters` are those of the query; one that is None is left out. The walk goes on after the item
     that `cursor` names, or after the number `after` where the items are numbered themselves. Where
     the rows are not the items, they are of the contract's schema `of`, and `made` makes items of
-    them. That the `reader` was shown hidden names is noted.
+    them. A list that is a `ranking` goes on through it; its query takes `ids`, and `matches`, which
+    say how each was found, instead. That the `reader` was shown hidden names is noted.
     """
 
     query: str
@@ -48,8 +49,22 @@ class Page:
     cursor: str | None = None
     after: int | None = None
     of: str | None = None
+    ranking: Sequence["Ranked"] | None = None
     made: Callable[[queries.Connection, Sequence[Item]], Sequence[Item]] | None = None
     reader: Reader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A place in a ranking: by its score, from 0 to 1 in thousandths, and of equals by the id."""
+
+    score: float
+    id: str
+    match: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.score:.3f}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,8 @@ def items(
 def start(operation: Operation, page: Page) -> str | int | None:
     """After which key a page begins. A cursor of another list is refused."""
     if page.cursor is not None:
-        return paging.decode(operation.id, queries.given(**page.filters), page.cursor)
+        filters = queries.given(**page.filters)
+        return paging.decode(operation.id, filters, page.cursor, page.ranking is not None)
     return page.after
 
 
@@ -149,7 +165,11 @@ def block(
 ) -> tuple[Sequence[str], Sequence[bytes]]:
     """The keys and the JSON of the items after a key, `limit` at the most."""
     parameters = {**queries.given(**page.filters), "limit": limit}
-    if after is not None:
+    ranked = None if page.ranking is None else _following(page.ranking, after)[:limit]
+    if ranked is not None:
+        parameters["ids"] = [one.id for one in ranked]
+        parameters["matches"] = [orjson.dumps(one.match).decode() for one in ranked]
+    elif after is not None:
         parameters["after"] = after
     item = operation.answer["properties"]["items"]["items"]
     statement = _statement(
@@ -159,6 +179,11 @@ def block(
         "id" if page.after is None else "seq",
         of_reader=page.reader is not None,
     )
+    if ranked is not None:
+        rows = _read(conn, statement, parameters, page.reader)
+        bodies = {row.key: row.body for row in rows}
+        there = [one for one in ranked if one.id in bodies]
+        return [one.key for one in there], [bodies[one.id].encode() for one in there]
     if page.made is None:
         rows = _read(conn, statement, parameters, page.reader)
         return [row.key for row in rows], [row.body.encode() for row in rows]
@@ -190,6 +215,14 @@ def blocks(
     statement = _statement(query, frozenset(parameters), _columns(schema), nulls=False)
     for rows in queries.blocks(conn, statement, parameters, size):
         yield [row.body.encode() for row in rows]
+
+
+def _following(ranking: Sequence[Ranked], after: str | int | None) -> Sequence[Ranked]:
+    """The places of a ranking after the one that a key names, whoever holds it now."""
+    if after is None:
+        return ranking
+    score, _, id = str(after).partition("/")
+    return [one for one in ranking if (-one.score, one.id) > (-float(score), id)]
 
 
 @cache

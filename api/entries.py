@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from api import clock, full_names, names, queries
+from api import candidates, clock, queries
 from api.errors import Fault, Refusal, invalid, not_found
 
 Body = Mapping[str, Any]
@@ -84,7 +84,7 @@ def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None)
     check_detainee(conn, body)
     row = {**body, "external_ids": Jsonb(body["external_ids"])}
     entered = inserted(conn, "insert_detainee", id=id, **row)
-    index_detainee(conn, entered, body["name"], body["aliases"])
+    candidates.keep(conn, entered, [body["name"], *body["aliases"]])
     return entered
 
 
@@ -101,19 +101,12 @@ def check_detainee(conn: queries.Connection, detainee: Body) -> None:
         raise invalid(Fault("/age_group", "By the birth date this person is a minor: say minor."))
 
 
-def index_detainee(conn: queries.Connection, id: UUID, name: str, aliases: Sequence[str]) -> None:
-    """Makes a person be found by every word of every name, and by other spellings of them."""
-    queries.run(conn, "replace_detainee_words", detainee_id=id, words=names.words(name, *aliases))
-    spelled = full_names.keys(name, *aliases)
-    queries.run(conn, "replace_detainee_spellings", detainee_id=id, spellings=spelled)
-
-
 def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     """Keeps the spellings of the people who were recorded before they were kept."""
     with conn.transaction():
         people = queries.rows(conn, "read_unspelled_people")
         for done, person in enumerate(people, 1):
-            index_detainee(conn, person.id, person.name, person.aliases)
+            candidates.keep(conn, person.id, [person.name, *person.aliases])
             if done % 10_000 == 0 or done == len(people):
                 say(f"{done:,} people spelled")
 

@@ -5,10 +5,10 @@ written with it (titles, particles, what people call the person) is told apart h
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise, product
 from typing import Literal
 
 from api import spellings
@@ -58,9 +58,12 @@ _NOBODY = re.compile(
     r"|\A\s*n\. ?n\.?\s*\Z"
 )
 _WORD = re.compile(r"(?<![a-z0-9])(~?[a-z]+)(\.?)")
-_ABD = re.compile(r"abd[uea](?:l|[rsnz](?=[rsnz]))([a-z]{3,})\Z")
+_ABD = re.compile(r"\Aabd[uea](?:l|[rsnz](?=[rsnz]))(?=[a-z]{3,}\Z)")
+_ABD_VOWELLESS = re.compile(r"\A~bdl(?=[a-z]{2,}\Z)")
 
 
+# No word of a name is longer.
+_LONGEST = 40
 # No name has more; a text that has would be compared word by word.
 _MOST_WORDS = 12
 
@@ -121,7 +124,8 @@ def _words(text: str) -> list[Word]:
     words: list[Word] = []
     before = saint = ""
     # An apostrophe stands in a word (D'Elia), or for a letter that is not heard (Grigor'ev).
-    for word, dot in _WORD.findall(text.replace("'", "").replace("`", "")):
+    for found, dot in _WORD.findall(text.replace("'", "").replace("`", "")):
+        word = found[:_LONGEST]
         if word in ("abd", "abdul", "abdel", "abdal", "abdur", "abder", "~bd"):
             saint = "~bd" if word == "~bd" else "abdul"
         elif saint in ("abdul", "~bd") and spellings.is_particle(word):
@@ -131,12 +135,17 @@ def _words(text: str) -> list[Word]:
         elif spellings.is_particle(word) and not dot and not saint:
             before += word
         else:
-            whole = saint + _ABD.sub(r"abdul\1", word).removeprefix("~" if saint else "")
-            words.append(Word(whole, whole=before + whole if before else ""))
+            word = _ABD_VOWELLESS.sub("~bd", _ABD.sub("abdul", word))
+            whole = saint + word.removeprefix("~" if saint else "")
+            words.append(Word(whole, whole=_with(before, whole) if before else ""))
             before = saint = ""
     if saint or (before and not words):
         words.append(Word(saint or before))
     return words
+
+
+def _with(particles: str, word: str) -> str:
+    return f"~{particles}{word[1:]}" if word[0] == "~" else particles + word
 
 
 def _in_order(words: Sequence[Word]) -> list[Word]:
@@ -205,13 +214,12 @@ def _part(i: int, count: int, known: Part, word: str) -> Part:
 
 
 def keys(*names: str) -> list[str]:
-    """Keys by which these names are found: two people who may be one share at least one, nearly
-    always.
+    """Keys under which these names are kept, so that other spellings of them are found.
 
-    Two words of the name in any order; a word that is no common name, and that word with any one
-    letter left out; a given name and a surname, of one of which no more than a letter or its
-    beginning or end is right (these keys have a dot, and are shared by many); and for other scripts
-    the consonants of the first word and the last.
+    Each word; two and three of them in any order, as they sound or as the names that they are short
+    for; all of them, after an equals sign; a given name and a surname of which one is no more than
+    its first letter, with a dot; and for other scripts the consonants of the first word and the
+    last.
     """
     found: dict[str, None] = {}
     for name in names:
@@ -221,6 +229,43 @@ def keys(*names: str) -> list[str]:
 
 _MOST_KEYS = 40
 
+Near = Mapping[str, Sequence[str]]
+"""Words -> the words of recorded names that are hardly spelled otherwise."""
+
+
+def sought(names: Iterable[str], near: Near, alone: bool) -> dict[str, float]:
+    """Keys under which these names or other spellings of them can be kept, and how much it says to
+    be kept there. With `alone` also under one common word of them alone: very many are."""
+    found: dict[str, float] = {}
+    for name in names:
+        for key, weight in islice(_sought(name, near, alone), _MOST_SOUGHT):
+            found[key] = max(weight, found.get(key, 0))
+    return found
+
+
+_MOST_SOUGHT = 120
+
+
+def words_of(names: Iterable[str]) -> list[str]:
+    """The words of these names, each once, also with their particles and joined with the next."""
+    found: dict[str, None] = {}
+    for name in names:
+        words = _searched(name)
+        found.update(dict.fromkeys(w for word in words for w in (word.text, word.whole) if w))
+        found.update(dict.fromkeys(a + b for a, b in _joinable(words)))
+    return [word for word in found if len(word) > 1]
+
+
+def loosely(name: str) -> FullName:
+    """A name that may be a part of one: what of it is no common name may be any part."""
+    told = searched(name)
+    return FullName(tuple(map(_loose, told.words)), told.generation)
+
+
+def _loose(word: Word) -> Word:
+    trusted = word.part in ("nickname", "patronymic") or word.part == _known(word.text)
+    return word if trusted else _as(word, "unknown")
+
 
 @lru_cache(maxsize=1 << 10)
 def codes(name: str) -> frozenset[str]:
@@ -228,40 +273,130 @@ def codes(name: str) -> frozenset[str]:
     return frozenset(spellings.code(word.text) for word in read(name).words)
 
 
+def searched(name: str) -> FullName:
+    """A name as it is looked for: with its numbers, and if it names nobody, as Unidentified does,
+    or is in letters that have no plain ones, with whatever words it has."""
+    told = read(name)
+    text = spellings.plain(name)
+    words = told.words or tuple(_words(text)) or tuple(map(Word, _ANY.findall(name.casefold())))
+    if told.words:
+        words += tuple(map(Word, _NUMBER.findall(text)))
+    return FullName(words[:_MOST_WORDS], told.generation)
+
+
+_ANY = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+")
+
+
+def _searched(name: str) -> Sequence[Word]:
+    return searched(name).words[:_MOST_SEARCHED]
+
+
+_MOST_SEARCHED = 7
+
+
 def _keys(name: str) -> Sequence[str]:
-    words = read(name).words[:7]
-    code = {word.text: spellings.code(word.text) for word in words if len(word.text) > 1}
-    rare = {text: by for text, by in code.items() if not spellings.is_known(text)}
-    # San Miguel is found as Miguel too.
-    saints = {spellings.code(text.removeprefix(spellings.saint(text))) for text in code}
-    distinct = sorted({*code.values(), *saints})
-    found = [f"{a} {b}" for a, b in combinations(distinct, 2)]
-    found += distinct if len(words) == 1 else rare.values()
-    # Two short words may be one elsewhere: Li-hua, Lihua.
-    for a, b in pairwise(word.text for word in words):
-        if 1 < len(a) <= 4 and 1 < len(b) <= 4:
-            found += [" ".join(sorted((spellings.code(a + b), other))) for other in distinct]
-    given = [w.text for w in words if w.part not in ("surname", "patronymic")]
-    for word in words:
-        if word.part in ("given", "nickname") or word.text not in code:
-            continue
-        begins, ends = _ends(code[word.text])
-        for first in sorted({spellings.sound(name)[:1] for name in given if name != word.text}):
-            found += [f"{first}.{begins}-", f"{first}.-{ends}"]
-        for name in given[:1]:
-            if name in code and name != word.text:
-                found += [f"{code[name]}.{begins[:1]}", f"{code[word.text]}.-{_ends(name)[1]}"]
-    written = [spellings.consonants(w.text) for w in words if w.part != "nickname"]
-    if len(written) > 1:
-        found.append("~" + " ".join(sorted((written[0], written[-1]))))
-    for by in rare.values():
-        if len(by) > 4:
-            found += [by[:i] + by[i + 1 :] for i in range(len(by[:8]))]
+    words = _searched(name)
+    code = _coded(words)
+    joined = _joinable(words)
+    alone = [spellings.key(text) for text in code]
+    alone += [spellings.key(word.whole) for word in words if word.whole]
+    alone += [spellings.key(a + b) for a, b in joined]
+    several = sorted({*code.values(), *_without_saints(code)})
+    found = ["=" + " ".join(sorted({*code.values()})), *alone]
+    found += map(" ".join, combinations(several, 2))
+    found += _joined_pairs(joined, several)
+    for given, surname in _given_and_surnames(words):
+        if len(given.text) > 1:
+            found.append(f"{_initial(given)}.{code[surname.text]}")
+        if len(surname.text) > 1:
+            found.append(f"{code[given.text]}.{_initial(surname)}")
+    found += _written(words)
+    found += map(" ".join, combinations(several, 3))
     return list(dict.fromkeys(found))
 
 
-def _ends(code: str) -> tuple[str, str]:
-    """How a word begins and how it ends; too many end in -ez."""
-    stem = re.sub(r"(?<=...)es\Z", "", code)
-    half = 4 if len(stem) > 7 else 3
-    return stem[:half], stem[-half:]
+def _sought(name: str, near: Near, alone: bool) -> Iterable[tuple[str, float]]:
+    words = _searched(name)
+    code = _coded(words)
+    joined = _joinable(words)
+    several = sorted({*code.values(), *_without_saints(code)})
+    yield "=" + " ".join(sorted({*code.values()})), 5.0
+    for three in combinations(several, 3):
+        yield " ".join(three), 3.0
+    for two in combinations(several, 2):
+        yield " ".join(two), 2.0
+    for two in _joined_pairs(joined, several):
+        yield two, 2.0
+    # What is an initial here is a word elsewhere, and the other way round.
+    for given, surname in _given_and_surnames(words):
+        if len(given.text) == 1:
+            yield f"{given.text}.{code[surname.text]}", 1.5
+        elif len(surname.text) == 1:
+            yield f"{code[given.text]}.{surname.text}", 1.5
+        else:
+            yield _pair(_initial(given), code[surname.text]), 1.5
+            yield _pair(code[given.text], _initial(surname)), 1.0
+    for written in _written(words):
+        yield written, 1.5
+    for text in {*code, *(w.whole for w in words if w.whole), *(a + b for a, b in joined)}:
+        if alone or not spellings.is_known(text):
+            yield spellings.key(text), 1.0
+        for other in spellings.kin(text) if alone else ():
+            yield other, 0.8
+        for other in near.get(text, ()):
+            if alone or not spellings.is_known(other):
+                yield spellings.key(other), 0.8
+            for before in several:
+                if before != code.get(text):
+                    yield _pair(spellings.code(other), before), 1.6
+
+
+def _coded(words: Iterable[Word]) -> dict[str, str]:
+    return {word.text: spellings.code(word.text) for word in words}
+
+
+def _without_saints(code: Iterable[str]) -> Iterable[str]:
+    """San Miguel is found as Miguel too."""
+    return (spellings.code(text.removeprefix(spellings.saint(text))) for text in code)
+
+
+def _joinable(words: Sequence[Word]) -> Sequence[tuple[str, str]]:
+    """Two short words may be one elsewhere: Li-hua, Lihua; Ana María, Anamaría."""
+    pairs = pairwise(word.text for word in words if word.part != "nickname")
+    return [(a, b) for a, b in pairs if 1 < len(a) <= 5 and 1 < len(b) <= 5]
+
+
+def _joined_pairs(joined: Iterable[tuple[str, str]], others: Iterable[str]) -> Sequence[str]:
+    return [
+        _pair(spellings.code(a + b), other)
+        for a, b in joined
+        for other in others
+        if other not in (spellings.code(a), spellings.code(b))
+    ]
+
+
+def _given_and_surnames(words: Sequence[Word]) -> Iterable[tuple[Word, Word]]:
+    """The first given name with each surname, as far as it can be told what they are."""
+    given = next((word for word in words if word.part in ("given", "unknown")), None)
+    for word in words if given else ():
+        if word.part in ("surname", "unknown") and given and word.text != given.text:
+            yield given, word
+
+
+def _initial(word: Word) -> str:
+    return spellings.sound(word.text)[:1]
+
+
+def _pair(a: str, b: str) -> str:
+    return f"{a} {b}" if a < b else f"{b} {a}"
+
+
+def _written(words: Sequence[Word]) -> Sequence[str]:
+    """The consonants of the first word and the last, with their particles and without."""
+    called = [word for word in words if word.part != "nickname"]
+    if len(called) < 2:
+        return []
+    first, last = ({word.text, word.whole or word.text} for word in (called[0], called[-1]))
+    pairs = product(map(spellings.consonants, first), map(spellings.consonants, last))
+    return sorted({"~" + _pair(a, b) for a, b in pairs})

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 from api import spellings
-from api.full_names import FullName, Word, codes, read
+from api.full_names import FullName, Part, Word, codes, read
 from api.spellings import Likeness
 
 Want = Literal["nothing", "year", "day"]
@@ -60,7 +60,7 @@ def _named(a: str, b: str) -> Naming:
     return _compare_names(read(a), read(b))
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
     """Two words that agree, as places in two names."""
 
     i: int
@@ -70,32 +70,57 @@ class _Pair(NamedTuple):
     likeness: Likeness
 
 
-def _compare_names(a: FullName, b: FullName) -> Naming:
+class Agreement(NamedTuple):
+    """Which words of two names agree, and which of each are left over."""
+
+    pairs: Sequence[Pair]
+    a_left: Sequence[Word]
+    b_left: Sequence[Word]
+
+    def differing(self, part: Part) -> Sequence[str]:
+        """The words of this part that each has and the other has not, if both have such."""
+        return _differing(self.a_left, self.b_left, part)
+
+    def features(self) -> Iterable[Feature]:
+        """In which given names and surnames they agree and differ."""
+        left = [*self.a_left, *self.b_left]
+        differ = self.differing("given") or self.differing("patronymic")
+        given = [pair for pair in self.pairs if _is_given(pair)]
+        surnames = [pair for pair in self.pairs if not _is_given(pair)]
+        yield from _naming_feature("given_names", "Given names", given, differ, left)
+        yield from _naming_feature(
+            "surnames", "Surnames", surnames, self.differing("surname"), left
+        )
+
+
+def agree(a: FullName, b: FullName) -> Agreement:
+    """Which words of two names agree, however they are spelled and in whatever order."""
     a_words, b_words = _joined(a.words, b.words), _joined(b.words, a.words)
     pairs = _agreeing(a_words, b_words)
     a_left = _left(a_words, {pair.i for pair in pairs})
-    b_left = _left(b_words, {pair.j for pair in pairs})
-    given = [pair for pair in pairs if _is_given(pair)]
-    surnames = [pair for pair in pairs if not _is_given(pair)]
-    differ = _differing(a_left, b_left, ("given",)) or _differing(a_left, b_left, ("patronymic",))
-    apart = _differing(a_left, b_left, ("surname",))
+    return Agreement(pairs, a_left, _left(b_words, {pair.j for pair in pairs}))
+
+
+def _compare_names(a: FullName, b: FullName) -> Naming:
+    agreement = agree(a, b)
+    pairs, a_left, b_left = agreement
+    differ = agreement.differing("given") or agreement.differing("patronymic")
+    apart = agreement.differing("surname")
     unsure = not differ and not apart and _unsure(a_left, b_left)
     elder = a.generation != b.generation
-    features = [
-        *_naming_feature("given_names", "Given names", given, differ, a_left + b_left),
-        *_naming_feature("surnames", "Surnames", surnames, apart, a_left + b_left),
-    ]
+    features = [*agreement.features()]
     two_people = bool(differ) or (elder and "" not in (a.generation, b.generation))
     if elder:
         which = " and ".join(sorted(g or "not told" for g in (a.generation, b.generation)))
         features.append(
             Feature("generation", 0.0 if two_people else 0.4, f"Which of that name: {which}")
         )
-    bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(a_left + b_left)
+    left = len(a_left) + len(b_left)
+    bits = sum(_bits(pair) for pair in pairs) - 0.5 * left
     bits -= 20 * two_people + 10 * bool(apart) + 2 * bool(unsure) + 2 * elder
-    doubt = bool(apart or unsure) or elder or any(map(_doubtful, pairs)) or _crossed(pairs)
+    doubt = bool(apart or unsure) or elder or any(map(_doubtful, pairs)) or crossed(pairs)
     slip = any(pair.likeness.kind == "slip" and _is_given(pair) for pair in pairs)
-    partly = any(word.part in _GIVEN for word in a_left + b_left)
+    partly = any(word.part in _GIVEN for word in (*a_left, *b_left))
     wants: Want = "day" if slip else "year" if partly else "nothing"
     return Naming(bits, len(pairs), two_people, doubt, wants, features)
 
@@ -113,7 +138,7 @@ def _joined(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
     return joined
 
 
-def _agreeing(a: Sequence[Word], b: Sequence[Word]) -> list[_Pair]:
+def _agreeing(a: Sequence[Word], b: Sequence[Word]) -> list[Pair]:
     """Words that agree, each with one of the other name at the most, the most alike first."""
     alike = []
     for i, j in product(range(len(a)), range(len(b))):
@@ -129,7 +154,7 @@ def _agreeing(a: Sequence[Word], b: Sequence[Word]) -> list[_Pair]:
         if i not in a_taken and j not in b_taken:
             a_taken.add(i)
             b_taken.add(j)
-            pairs.append(_Pair(i, j, a[i], b[j], likeness))
+            pairs.append(Pair(i, j, a[i], b[j], likeness))
     return sorted(pairs)
 
 
@@ -142,8 +167,9 @@ def _likeness(a: Word, b: Word) -> Likeness | None:
         return spellings.patronymics(a.text, b.text)
     likeness = spellings.likeness(a.text, b.text)
     if likeness is None:
-        whole = (a.whole or a.text) == b.text or a.text == (b.whole or b.text)
-        return Likeness("spelling", 0.95) if whole else None
+        likeness = _likeness_with_particles(a, b)
+    if likeness is None:
+        return None
     if likeness.kind == "ending" and parts & {*_GIVEN, "nickname"}:
         return None
     if likeness.kind not in ("same", "spelling", "part") and "surname" in parts and parts & _GIVEN:
@@ -151,11 +177,22 @@ def _likeness(a: Word, b: Word) -> Likeness | None:
     return likeness
 
 
+def _likeness_with_particles(a: Word, b: Word) -> Likeness | None:
+    """How a word with its particles agrees with one that is written so: Al Khawaja, Alkhawaja."""
+    for one, other in ((a.whole, b.text), (a.text, b.whole)):
+        likeness = spellings.likeness(one, other) if one and other else None
+        if likeness and likeness.kind in ("same", "spelling"):
+            return Likeness("spelling", 0.95)
+        if likeness and likeness.kind in ("letters", "consonants"):
+            return likeness
+    return None
+
+
 def _left(words: Sequence[Word], taken: set[int]) -> list[Word]:
     return [w for i, w in enumerate(words) if i not in taken and w.part != "nickname"]
 
 
-def _is_given(pair: _Pair) -> bool:
+def _is_given(pair: Pair) -> bool:
     parts = {pair.a.part, pair.b.part}
     if parts & {"given", "patronymic", "nickname"}:
         return "surname" not in parts
@@ -163,9 +200,8 @@ def _is_given(pair: _Pair) -> bool:
     return parts == {"unknown"} and bool(spellings.given_names(text)) > spellings.is_surname(text)
 
 
-def _differing(a: Sequence[Word], b: Sequence[Word], parts: Iterable[str]) -> list[str]:
-    """The words of these parts that each has and the other has not, if both have such."""
-    each = [" ".join(word.shown for word in words if word.part in parts) for words in (a, b)]
+def _differing(a: Sequence[Word], b: Sequence[Word], part: Part) -> list[str]:
+    each = [" ".join(word.shown for word in words if word.part == part) for words in (a, b)]
     return sorted(each) if all(each) else []
 
 
@@ -187,12 +223,12 @@ _WEIGHTS = {
 }
 
 
-def _bits(pair: _Pair) -> float:
+def _bits(pair: Pair) -> float:
     rarity = min(spellings.rarity(pair.a.text), spellings.rarity(pair.b.text))
     return rarity * _WEIGHTS[pair.likeness.kind]
 
 
-def _doubtful(pair: _Pair) -> bool:
+def _doubtful(pair: Pair) -> bool:
     """Whether two people can well be called so: Petrov and Petrova, two sisters with one letter."""
     kind = pair.likeness.kind
     far = kind == "letters" and (_is_given(pair) or pair.likeness.score < _TWO_LETTERS)
@@ -203,17 +239,18 @@ def _doubtful(pair: _Pair) -> bool:
 _TWO_LETTERS = 0.81
 
 
-def _crossed(pairs: Sequence[_Pair]) -> bool:
-    """Whether given names or surnames change places: María José is not José María."""
-    for part in ("given", "surname"):
-        places = [pair.j for pair in pairs if pair.a.part == pair.b.part == part]
+def crossed(pairs: Sequence[Pair]) -> bool:
+    """Whether given names or surnames change places: María José is not José María, and who is
+    called Quispe Condori is a cousin of Condori Quispe."""
+    for parts in ({"given"}, {"surname", "unknown"}):
+        places = [pair.j for pair in pairs if {pair.a.part, pair.b.part} <= parts]
         if places != sorted(places):
             return True
     return False
 
 
 def _naming_feature(
-    feature: str, title: str, pairs: Sequence[_Pair], differ: Sequence[str], left: Sequence[Word]
+    feature: str, title: str, pairs: Sequence[Pair], differ: Sequence[str], left: Sequence[Word]
 ) -> Iterable[Feature]:
     agree = ", ".join(" = ".join(sorted({pair.a.shown, pair.b.shown})) for pair in pairs)
     if differ:

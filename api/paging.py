@@ -1,10 +1,10 @@
 """Cursors: where a walk over a list goes on, valid for that list and those filters alone."""
 
 import hashlib
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from api.errors import Fault, invalid
 
@@ -17,21 +17,26 @@ def encode(walk: str, filters: Mapping[str, Any], after: str) -> str:
     return urlsafe_b64encode(digest + after.encode()).decode().rstrip("=")
 
 
-def decode(walk: str, filters: Mapping[str, Any], cursor: str) -> str:
-    """The item after which a cursor goes on; a cursor of anything else is refused.
+def decode(walk: str, filters: Mapping[str, Any], cursor: str, scored: bool = False) -> str:
+    """The item after which a cursor goes on, with its score where the list is `scored`; a cursor of
+    anything else is refused.
 
     The digest needs no secret: a cursor holds nothing that the list itself does not show.
     """
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        after = str(UUID(raw[_DIGEST:].decode()))
-        if encode(walk, filters, after) == cursor:
+        after = raw[_DIGEST:].decode()
+        if (_SCORED if scored else _ID).fullmatch(after) and encode(walk, filters, after) == cursor:
             return after
     except ValueError:
         pass
     raise invalid(
         Fault("/cursor", "Not a cursor of this list with these filters; begin without one.")
     )
+
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SCORED = re.compile(r"[01]\.\d{3}/" + _ID.pattern)
 
 
 def _digest(walk: str, filters: Mapping[str, Any], after: str) -> bytes:

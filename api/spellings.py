@@ -36,6 +36,7 @@ class _Common(NamedTuple):
     titles: frozenset[str]
     particles: frozenset[str]
     classes: dict[str, str]
+    words: dict[str, frozenset[str]]
 
 
 @cache
@@ -61,6 +62,10 @@ def _common() -> _Common:
                 given.setdefault(word, set()).add(name)
             if line.startswith("+"):
                 commonest.update(spellings.split())
+    words: dict[str, set[str]] = {}
+    for word, names in given.items():
+        for name in names:
+            words.setdefault(name, set()).add(word)
     # One class holds all names that share a nickname, so that a person is found by any of them.
     for names in given.values():
         joined = {classes.get(name, name) for name in names}
@@ -75,6 +80,7 @@ def _common() -> _Common:
         frozenset(listed["[titles]"]),
         frozenset(listed["[particles]"]),
         classes,
+        {name: frozenset(of) for name, of in words.items()},
     )
 
 
@@ -115,17 +121,21 @@ def rarity(word: str) -> float:
 
 
 _OPEN = re.compile(r"([\u3040-\u9fff\uac00-\ud7a3])")
-_VOWELLESS = re.compile(r"(?:\u0627\u0644)?([\u0590-\u06ff]+)")
+_VOWELLESS = re.compile(r"(\u0627\u0644)?([\u0590-\u06ff]+)")
 
 
 def plain(text: str) -> str:
     """A text in plain letters, lower case; what it is written with stays where it was."""
     text = unicodedata.normalize("NFKC", text)
     if not text.isascii():
-        # A syllable is a word until it is joined with the next; the article al is no part of one.
-        text = _VOWELLESS.sub(r" ~\1", _OPEN.sub(r"\1 ", text))
+        # A syllable is a word until it is joined with the next; the article al is a word of its own.
+        text = _VOWELLESS.sub(_vowelless, _OPEN.sub(r"\1 ", text))
         text = anyascii(text)
     return text.lower()
+
+
+def _vowelless(found: re.Match[str]) -> str:
+    return f" {'al ' if found[1] else ''}~{found[2]}"
 
 
 # What sounds alike to who speaks Spanish or Portuguese. The order matters.
@@ -210,6 +220,36 @@ def code(word: str) -> str:
     return _masculine(slavic) if slavic else sound(word)
 
 
+def key(word: str) -> str:
+    """Under which a word alone is kept: a common given name as it is, all else as it sounds."""
+    return word if given_names(word) else code(word)
+
+
+def kin(word: str) -> frozenset[str]:
+    """The other spellings and nicknames of the given names that a word can be."""
+    words = _common().words
+    return frozenset(other for name in given_names(word) for other in words[name]) - {word}
+
+
+@lru_cache(maxsize=1 << 12)
+def deletions(word: str) -> frozenset[str]:
+    """What is left of a word, as it sounds, without none, one or two letters of its beginning: two
+    words of which one or two letters are wrong or swapped have one of these in common."""
+    sounded = sound(word)[:_BEGINNING]
+    if len(sounded) < 3 or not (sounded[0].isalpha() and sounded[-1].isalpha()):
+        return frozenset()
+    left = {sounded}
+    found = {sounded}
+    for _ in range(2 if len(sounded) > 4 else 1):
+        left = {one[:i] + one[i + 1 :] for one in left for i in range(len(one))}
+        found |= left
+    return frozenset(found)
+
+
+_BEGINNING = 8
+"""So many letters of a word are enough to find those that are alike."""
+
+
 def _masculine(slavic: str) -> str:
     """Of a surname that a woman and a man bear with other endings, the man's."""
     if slavic.endswith("ska"):
@@ -219,7 +259,8 @@ def _masculine(slavic: str) -> str:
 
 def consonants(word: str) -> str:
     """What is left of a word in a script that leaves its vowels out."""
-    word = word.replace("abdul", "abd").replace("kh", "x").replace("q", "k")
+    for letters, one in (("abdul", "abd"), ("kh", "x"), ("gh", "k"), ("q", "k")):
+        word = word.replace(letters, one)
     return _DOUBLE.sub(r"\1", re.sub(r"[^bcdfgjklmnprstvxz]", "", word))
 
 
@@ -231,6 +272,8 @@ def likeness(a: str, b: str) -> Likeness | None:
     """How two words agree, or None: they are two words."""
     if a == b:
         return Likeness("same" if len(a) > 1 else "initial", 1.0 if len(a) > 1 else 0.7)
+    if not (a[-1].isalpha() and b[-1].isalpha()):
+        return None
     if len(a) == 1 or len(b) == 1:
         alike = a[0] == b[0] or sound(a)[:1] == sound(b)[:1] != ""
         return Likeness("initial", 0.7) if alike else None
@@ -274,8 +317,12 @@ def _close(a: str, b: str, given: bool) -> Likeness | None:
         return Likeness("ending", 0.6)
     if long == saint(long) + short:
         return Likeness("part", 0.7)
-    if given and _is_pet_name(*((b, a) if given_names(a) else (a, b))):
-        return Likeness("nickname", 0.7)
+    if given:
+        word, name = (b, a) if given_names(a) else (a, b)
+        if _is_pet_name(word, name):
+            return Likeness("nickname", 0.7)
+        if len(word) > 3 and word[-1] in "iy" and name.startswith(word[:-1]):
+            return Likeness("part", 0.7)  # Yuli is Yuleidy, or Yulimar
     distance = min(OSA.distance(a, b), OSA.distance(sound(a), sound(b)))
     if distance <= (len(long) >= 4) + (len(long) >= 6):
         score = round(0.95 - distance / 2 / len(long), 3)

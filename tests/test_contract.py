@@ -1149,8 +1149,11 @@ def _fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
         f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
         f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
-        f"INSERT INTO detainee_words (word, detainee_id)"
-        f" SELECT w, {ids['detainee']} FROM {numbers}, LATERAL (VALUES ('ana'), (n::text)) v (w)",
+        f"INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)"
+        f" SELECT w, n % 50 = 0, 0, {ids['detainee']}"
+        f" FROM {numbers}, LATERAL (VALUES ('ana'), ('=ana')) v (w)",
+        f"INSERT INTO word_deletions (deletion, hidden, word)"
+        f" SELECT 'o' || n, n % 50 = 0, 'otero' || n FROM {numbers}",
         f"INSERT INTO detentions (id, detainee_id, facility_id, began_on, whereabouts)"
         f" SELECT {ids['detention']}, {ids['detainee']}, {ids['facility']}, '0001-01-01', 'known'"
         f" FROM {numbers}",
@@ -1220,7 +1223,7 @@ def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": [{}],
     "listFacilities": [{}],
-    "listDetainees": [{}, {"q": "ana"}, {"q": "99999"}, {"q": "ana 77"}, {"q": "nobody"}],
+    "listDetainees": [{}, {"q": "ana"}, {"q": "ana otero"}, {"q": "nobody"}],
     "listDetentions": [{}],
     "listReleaseEvents": [{}, {"detainee_id": made(2)}],
     "listAttestations": [
@@ -1292,7 +1295,8 @@ BIG = {
     "affiliations",
     "facilities",
     "detainees",
-    "detainee_words",
+    "detainee_spellings",
+    "word_deletions",
     "detentions",
     "release_events",
     "attestations",

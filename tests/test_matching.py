@@ -1,7 +1,9 @@
 """Whether two records are one person's, tried on pairs: half are two people who look alike.
 
 tests/pairs/pairs.csv is what the rules were made by; tests/pairs/held_out.csv was written before
-them, and nothing was changed for it. A person's names are divided by a slash.
+them, and nothing was changed for it; tests/pairs/later.csv was written before the rules were tried
+on it, and what it showed to be wrong in principle was mended. A person's names are divided by a
+slash. `python -m tests.test_matching` prints what is decided, by category.
 """
 
 import csv
@@ -15,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import spellings
-from api.full_names import keys, read
+from api.full_names import keys, read, sought, words_of
 from api.matching import Person, compare
+from api.spellings import deletions
 
 PAIRS = Path(__file__).parent / "pairs"
-FILES = ("pairs", "held_out")
+FILES = ("pairs", "held_out", "later")
 
 
 class Pair(NamedTuple):
@@ -76,7 +79,7 @@ def test_the_same_person_is_found(file: str) -> None:
 def test_the_pairs_are_many_and_half_of_them_hard() -> None:
     every = [pair for file in FILES for pair in pairs(file)]
     different = [pair for pair in every if pair.expected == "different"]
-    assert len(every) >= 400
+    assert len(every) >= 850
     assert len(different) >= len(every) / 2
     assert {"brothers", "cousins", "homonyms", "father_and_son"} <= {p.category for p in different}
 
@@ -89,8 +92,19 @@ def test_the_same_person_shares_a_key(file: str) -> None:
         for pair in pairs(file)
         if pair.expected == "same" and not set(pair.a.external_ids) & set(pair.b.external_ids)
     ]
-    found = [pair for pair in same if {*keys(*pair.a.names)} & {*keys(*pair.b.names)}]
+    found = [pair for pair in same if finds(pair.a, pair.b)]
+    assert [pair for pair in same if finds(pair.b, pair.a)] == found
     assert len(found) / len(same) >= 0.98
+
+
+def finds(asked: Person, recorded: Person) -> bool:
+    """Whether one is looked for under a key of the other's, were there nobody else."""
+    words = words_of(recorded.names)
+    near = {
+        word: [other for other in words if deletions(word) & deletions(other)]
+        for word in words_of(asked.names)
+    }
+    return not {*keys(*recorded.names)}.isdisjoint(sought(asked.names, near, alone=False))
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -289,3 +303,37 @@ surnames_alone = sorted(common.surnames - {"nieto"})
 def test_a_person_is_the_same_as_themself(names: list[str], surnames: list[str]) -> None:
     one = person(" ".join(names + surnames), birth_date="1971-05-04")
     assert compare(one, one).decision == "same"
+
+
+def by_category(file: str) -> Iterator[str]:
+    """What is decided on the pairs of a file: a line for each category, and the shares."""
+    found = Counter(
+        (pair.category, pair.expected, compare(pair.a, pair.b).decision) for pair in pairs(file)
+    )
+    heads = [(expected, decision) for expected in EXPECTED for decision in DECISIONS]
+    titles = "".join(f"{f'{expected}: {decision}':>21}" for expected, decision in heads)
+    yield f"{file:18}{titles}{'precision':>11}{'recall':>8}"
+    for category in [*sorted({category for category, _, _ in found}), ""]:
+        counts = {
+            head: sum(n for (of, *rest), n in found.items() if tuple(rest) == head and of == category)
+            if category
+            else sum(n for (_, *rest), n in found.items() if tuple(rest) == head)
+            for head in heads
+        }
+        right = counts["same", "same"]
+        called = right + counts["different", "same"]
+        one = sum(counts["same", decision] for decision in DECISIONS)
+        precision = f"{right / called:.3f}" if called else ""
+        recall = f"{1 - counts['same', 'none'] / one:.3f}" if one else ""
+        yield (
+            f"{category or 'all':18}"
+            + "".join(f"{counts[head]:>21}" for head in heads)
+            + f"{precision:>11}{recall:>8}"
+        )
+
+
+EXPECTED, DECISIONS = ("same", "different"), ("same", "possible", "none")
+
+if __name__ == "__main__":
+    for of in FILES:
+        print(*by_category(of), "", sep="\n")

@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-import orjson
 from psycopg.types.json import Jsonb
 
-from api import auth, entries, full_names, ledger, names, queries, verify
-from api.answers import One, Page
+from api import auth, candidates, entries, finding, ledger, queries, verify
+from api.answers import One, Page, Ranked
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
@@ -19,12 +18,21 @@ from api.matching import Person, compare
 def list_detainees(
     conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None, q: str | None
 ) -> Page:
-    filters = {
-        "sees_hidden": auth.sees_hidden(caller),
-        "words": None if q is None else names.words(q),
-    }
+    sees_hidden = auth.sees_hidden(caller)
+    ranking = None if q is None else _ranking(conn, q, sees_hidden)
+    filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
-    return Page("select_detainees", limit, filters, cursor, reader=reader)
+    return Page("select_detainees", limit, filters, cursor, ranking=ranking, reader=reader)
+
+
+def _ranking(conn: queries.Connection, q: str, sees_hidden: bool) -> Sequence[Ranked]:
+    """Those who are found by a name, the best first."""
+    ranking = []
+    for row in candidates.named(conn, q, sees_hidden):
+        found = finding.find(q, [row.name, *row.aliases])
+        if found is not None:
+            ranking.append(Ranked(found.score, str(row.id), asdict(found)))
+    return sorted(ranking, key=lambda one: (-one.score, one.id))
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
@@ -53,7 +61,7 @@ def update_detainee(
     if "external_ids" in body:
         changed["external_ids"] = Jsonb(body["external_ids"])
     queries.run(conn, "update_detainee", id=id, **changed)
-    entries.index_detainee(conn, id, detainee["name"], detainee["aliases"])
+    candidates.keep(conn, id, [detainee["name"], *detainee["aliases"]])
     verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
     return _detainee(caller, id)
 
@@ -71,23 +79,12 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
 def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    asked = [_person(item) for item in body["items"]]
-    found: dict[int, list[Any]] = {i: [] for i in range(len(asked))}
-    keys = [(i, key) for i, person in enumerate(asked) for key in full_names.keys(*person.names)]
-    ids = [(i, one) for i, item in enumerate(body["items"]) for one in item["external_ids"]]
-    for row in queries.rows(
-        conn,
-        "find_candidates",
-        items=[i for i, _ in keys],
-        spellings=[key for _, key in keys],
-        identified=[i for i, _ in ids],
-        external_ids=[orjson.dumps(one).decode() for _, one in ids],
-        sees_hidden=caller.sees_hidden,
-    ):
-        found[row.item].append(row)
-    items = [_matched(person, found[i]) for i, person in enumerate(asked)]
+    found = candidates.like(conn, body["items"], caller.sees_hidden)
+    items = [
+        _matched(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)
+    ]
     if reader := ledger.reader(caller, "detainee"):
-        hidden = {str(row.id) for rows in found.values() for row in rows if not row.is_named}
+        hidden = {str(row.id) for rows in found for row in rows if not row.is_named}
         shown = {candidate["detainee_id"] for item in items for candidate in item["candidates"]}
         ledger.note_reading(conn, reader, [UUID(id) for id in sorted(hidden & shown)])
     return {"items": items}

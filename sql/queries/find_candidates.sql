@@ -1,31 +1,53 @@
--- For each person of a list, those who share the most keys of spelling, and who have one of the same
--- identifiers. Of a key that very many share only some are read: it says little. Nobody is found who
--- is hidden from the caller.
-WITH asked AS (
-    SELECT a.item, a.spelling
-    FROM unnest(%(items)s::integer[], %(spellings)s::text[]) AS a (item, spelling)
+-- For each name of a list, those people who share the keys of spelling that say most, and who have
+-- one of the same identifiers. Of a key that very many share only some are read, and of those born
+-- in the years that are asked for, or nobody knows when, as many again. Who is hidden is kept
+-- apart: whoever may not see them finds what they would find without them.
+WITH visible AS (
+    SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s
 ), shared AS (
-    SELECT a.item, s.detainee_id, count(*) AS many
-    FROM asked a CROSS JOIN LATERAL (
-        SELECT d.detainee_id FROM detainee_spellings d WHERE d.spelling = a.spelling LIMIT 500
-    ) s
-    GROUP BY a.item, s.detainee_id
-), likeliest AS (
-    SELECT s.item, s.detainee_id,
-        row_number() OVER (PARTITION BY s.item ORDER BY s.many DESC, s.detainee_id) AS place
-    FROM shared s
-), found AS (
-    SELECT l.item, l.detainee_id FROM likeliest l WHERE l.place <= 50
-    UNION
-    SELECT i.item, d.id
-    FROM unnest(%(identified)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
+    SELECT a.item, s.detainee_id, a.weight
+    FROM unnest(%(items)s::integer[], %(spellings)s::text[], %(weights)s::real[])
+        AS a (item, spelling, weight)
+    CROSS JOIN visible v
     CROSS JOIN LATERAL (
-        SELECT p.id FROM detainees p
-        WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb) LIMIT 50
-    ) d
+        SELECT d.detainee_id FROM detainee_spellings d
+        WHERE d.spelling = a.spelling AND d.hidden = v.hidden
+        ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s
+    ) s
+    UNION ALL -- if born
+    SELECT a.item, s.detainee_id, a.weight + 0.5 -- if born
+    FROM unnest(%(born_items)s::integer[], %(born_spellings)s::text[], -- if born
+        %(born_weights)s::real[], %(born)s::smallint[]) -- if born
+        AS a (item, spelling, weight, born) -- if born
+    CROSS JOIN visible v -- if born
+    CROSS JOIN LATERAL ( -- if born
+        SELECT d.detainee_id FROM detainee_spellings d -- if born
+        WHERE d.spelling = a.spelling AND d.hidden = v.hidden AND d.born = a.born -- if born
+        ORDER BY d.detainee_id LIMIT %(most_of_key)s -- if born
+    ) s -- if born
+), weighed AS (
+    SELECT s.item, s.detainee_id, sum(s.weight) AS weight FROM shared s
+    GROUP BY s.item, s.detainee_id
+), likeliest AS (
+    SELECT w.item, w.detainee_id,
+        row_number() OVER (PARTITION BY w.item ORDER BY w.weight DESC, w.detainee_id) AS place
+    FROM weighed w
+), found AS (
+    SELECT l.item, l.detainee_id FROM likeliest l WHERE l.place <= %(most)s
+    UNION -- if external_ids
+    SELECT i.item, d.id -- if external_ids
+    FROM unnest(%(identified)s::integer[], %(external_ids)s::text[]) -- if external_ids
+        AS i (item, external_id) -- if external_ids
+    CROSS JOIN LATERAL ( -- if external_ids
+        SELECT p.id FROM detainees p -- if external_ids
+        WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb) -- if external_ids
+            AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s) -- if external_ids
+        LIMIT 50 -- if external_ids
+    ) d -- if external_ids
 )
-SELECT f.item, d.id, d.is_named, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
-    d.external_ids, t.facility_id::text AS facility_id, t.detained_on
+SELECT f.item, d.id, d.is_named, d.name, d.aliases
+    , d.birth_date::text AS birth_date, d.nationalities, d.sex, d.external_ids -- if external_ids
+    , t.facility_id::text AS facility_id, t.detained_on -- if external_ids
 FROM found f
 CROSS JOIN LATERAL (
     -- OFFSET 0: whatever the planner makes of the rest, each is looked up.
@@ -34,8 +56,9 @@ CROSS JOIN LATERAL (
     WHERE p.id = f.detainee_id AND (p.is_named OR %(sees_hidden)s)
     OFFSET 0
 ) d
-LEFT JOIN LATERAL (
-    SELECT o.facility_id, o.detained_on FROM detentions o WHERE o.detainee_id = d.id
-    ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1
-) t ON true
+LEFT JOIN LATERAL ( -- if external_ids
+    SELECT o.facility_id, o.detained_on FROM detentions o -- if external_ids
+    WHERE o.detainee_id = d.id -- if external_ids
+    ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1 -- if external_ids
+) t ON true -- if external_ids
 ORDER BY f.item, d.id

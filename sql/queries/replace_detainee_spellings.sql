@@ -1,8 +1,17 @@
--- The keys by which other spellings of a person's names are found become these.
-WITH gone AS (
-    DELETE FROM detainee_spellings
-    WHERE detainee_id = %(detainee_id)s AND spelling <> ALL (%(spellings)s)
+-- The keys by which other spellings of a person's names are found become these, as of somebody who
+-- is hidden or is not, and was born in that year; gives whether the person is hidden.
+WITH person AS (
+    SELECT d.id, is_hidden(d.age_group, d.withheld) AS hidden,
+        coalesce(extract(year FROM d.birth_date), 0)::smallint AS born
+    FROM detainees d WHERE d.id = %(detainee_id)s
+), gone AS (
+    DELETE FROM detainee_spellings s USING person p
+    WHERE s.detainee_id = p.id
+        AND (s.spelling <> ALL (%(spellings)s) OR s.hidden <> p.hidden OR s.born <> p.born)
+), added AS (
+    INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)
+    SELECT s.spelling, p.hidden, p.born, p.id
+    FROM person p, unnest(%(spellings)s::text[]) s (spelling)
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO detainee_spellings (spelling, detainee_id)
-SELECT s.spelling, %(detainee_id)s FROM unnest(%(spellings)s::text[]) s (spelling)
-ON CONFLICT DO NOTHING
+SELECT p.hidden FROM person p

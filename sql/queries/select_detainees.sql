@@ -1,5 +1,5 @@
--- Detainees with their latest detention. A search by name finds nobody who is hidden from the one
--- who searches.
+-- Detainees with their latest detention: all in order, or those that a search found. Nobody is found
+-- who is hidden from the one who searches.
 SELECT d.id, d.name, d.is_named,
     d.withheld, -- unless exported
     -- Who is hidden from the reader is to be hidden from all.
@@ -23,9 +23,12 @@ SELECT d.id, d.name, d.is_named,
         WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
         ELSE 'detained'
     END AS custody,
+    NULL AS match, -- unless ids
+    m.match, -- if ids
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden
-FROM seen_detainees(%(sees_hidden)s) d -- unless words
-FROM detainee_words f JOIN seen_detainees(%(sees_hidden)s) d ON d.id = f.detainee_id -- if words
+FROM seen_detainees(%(sees_hidden)s) d -- unless ids
+FROM unnest(%(ids)s::uuid[], %(matches)s::json[]) m (id, match) -- if ids
+JOIN seen_detainees(%(sees_hidden)s) d ON d.id = m.id -- if ids
 LEFT JOIN LATERAL (
     SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
     FROM (
@@ -50,4 +53,7 @@ WHERE true
     ) -- if words
 ORDER BY d.id -- unless words
 ORDER BY f.detainee_id -- if words
+    AND d.id > %(after)s -- if after
+    AND (d.is_named OR %(sees_hidden)s) -- if ids
+ORDER BY d.id -- unless ids
 LIMIT %(limit)s

@@ -1,0 +1,128 @@
+"""Who of the recorded people may be meant by a name: those under whose keys of spelling it stands.
+
+Nothing here reads all people. Of a key that more people share than are read, some are read: of a
+common word alone that is as good as any, and whoever agrees in more words, or in a word and the
+year of birth, is found by keys that fewer share.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from api import full_names, queries, spellings
+
+MOST_FOUND = 200
+"""People that a search finds at the most: the best."""
+
+_MOST_COMPARED = 50
+_MOST_OF_KEY = 100
+_MOST_NEAR = 12
+
+
+def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
+    """Makes a person be found by every spelling of every name."""
+    row = queries.one(
+        conn,
+        "replace_detainee_spellings",
+        detainee_id=detainee_id,
+        spellings=full_names.keys(*names),
+    )
+    words = {word: spellings.deletions(word) for word in full_names.words_of(names)}
+    told = [word for word, deletions in words.items() if deletions]
+    new = queries.rows(
+        conn,
+        "read_new_words",
+        words=told,
+        wholes=[max(words[word], key=len) for word in told],
+        hidden=row.hidden,
+    )
+    rest = [(deletion, word.word) for word in new for deletion in words[word.word]]
+    if rest:
+        queries.run(
+            conn,
+            "insert_word_deletions",
+            deletions=[deletion for deletion, _ in rest],
+            words=[word for _, word in rest],
+            hidden=row.hidden,
+        )
+
+
+def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[Any]:
+    """The people whose names are most like this one or hold it, as far as the caller may see them;
+    their ids, names and aliases."""
+    near = _near(conn, [[name]], sees_hidden)
+    keys = full_names.sought([name], near, alone=True)
+    return queries.rows(
+        conn,
+        "find_candidates",
+        items=[0] * len(keys),
+        spellings=list(keys),
+        weights=list(keys.values()),
+        most_of_key=MOST_FOUND,
+        most=MOST_FOUND,
+        sees_hidden=sees_hidden,
+    )
+
+
+def like(
+    conn: queries.Connection, people: Sequence[Mapping[str, Any]], sees_hidden: bool
+) -> Sequence[Sequence[Any]]:
+    """For each of these people, those who may be the same, with all that is compared."""
+    names = [[person["name"], *person["aliases"]] for person in people]
+    near = _near(conn, names, sees_hidden)
+    keys = [
+        (i, key, weight)
+        for i, of_one in enumerate(names)
+        for key, weight in full_names.sought(of_one, near, alone=False).items()
+    ]
+    years = [_years(person["birth_date"]) for person in people]
+    born = [(i, key, weight, year) for i, key, weight in keys for year in years[i]]
+    ids = [(i, one) for i, person in enumerate(people) for one in person["external_ids"]]
+    found: list[list[Any]] = [[] for _ in people]
+    for row in queries.rows(
+        conn,
+        "find_candidates",
+        items=[i for i, _, _ in keys],
+        spellings=[key for _, key, _ in keys],
+        weights=[weight for _, _, weight in keys],
+        born_items=[i for i, _, _, _ in born],
+        born_spellings=[key for _, key, _, _ in born],
+        born_weights=[weight for _, _, weight, _ in born],
+        born=[year for _, _, _, year in born],
+        identified=[i for i, _ in ids],
+        external_ids=[orjson.dumps(one).decode() for _, one in ids],
+        most_of_key=_MOST_OF_KEY,
+        most=_MOST_COMPARED,
+        sees_hidden=sees_hidden,
+    ):
+        found[row.item].append(row)
+    return found
+
+
+def _years(birth_date: str | None) -> Sequence[int]:
+    """The years in which somebody of this birth date may be recorded as born: a slip away."""
+    if not birth_date or not birth_date[:4].isdecimal():
+        return ()
+    year = int(birth_date[:4])
+    return (year, year - 1, year + 1)
+
+
+def _near(
+    conn: queries.Connection, names: Iterable[Sequence[str]], sees_hidden: bool
+) -> full_names.Near:
+    words = {word for of_one in names for word in full_names.words_of(of_one)}
+    rest = [(word, deletion) for word in words for deletion in spellings.deletions(word)]
+    found: dict[str, list[tuple[float, str]]] = {}
+    for row in queries.rows(
+        conn,
+        "find_near_words",
+        words=[word for word, _ in rest],
+        deletions=[deletion for _, deletion in rest],
+        sees_hidden=sees_hidden,
+    ):
+        likeness = spellings.likeness(row.word, row.near)
+        if likeness is not None:
+            found.setdefault(row.word, []).append((-likeness.score, row.near))
+    return {word: [near for _, near in sorted(of)[:_MOST_NEAR]] for word, of in found.items()}

@@ -1,0 +1,64 @@
+"""How well a person's names answer to a name that is looked for, however either is spelled.
+
+Pure. What is looked for may be less than a name (a surname, a nickname, a first letter), or more: both
+surnames of somebody who is recorded under one. It is found in a name that has most of it, as rare as
+its words are, and nothing else in its place: who looks for Tomás Otero is not shown Fermín Otero.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from api import naming, spellings
+from api.full_names import FullName, Word, loosely, searched
+from api.naming import Agreement, Feature
+
+_LEAST = 0.5
+_OTHER_GIVEN_NAME, _OTHER_WORD, _OTHER_ORDER = 0.5, 0.6, 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A name in which another was found, and what agreed; the score goes from 0.5 to 1, the same
+    name."""
+
+    score: float
+    name: str
+    features: Sequence[Feature]
+
+
+def find(sought: str, names: Iterable[str]) -> Found | None:
+    """Which of a person's names answers best to the one that is sought, if any does."""
+    asked = loosely(sought)
+    found = []
+    for name in names:
+        agreement = naming.agree(asked, searched(name))
+        score = _score(asked, agreement)
+        if score >= _LEAST:
+            found.append((score, name, agreement))
+    if not found:
+        return None
+    score, name, agreement = max(found, key=lambda one: one[0])
+    return Found(score, name, list(agreement.features()))
+
+
+def _score(asked: FullName, agreement: Agreement) -> float:
+    """How much of what is sought agrees, each word as it is rare; less where something else stands
+    in the place of a word, and a little less for each word that is there besides."""
+    pairs, left, besides = agreement
+    if not pairs:
+        return 0.0
+    agrees = sum(spellings.rarity(pair.a.text) * pair.likeness.score for pair in pairs)
+    whole = sum(spellings.rarity(pair.a.text) for pair in pairs)
+    score = agrees / (whole + sum(spellings.rarity(word.text) for word in left))
+    score *= 0.9 + 0.1 * len(pairs) / (len(pairs) + len(besides))
+    if agreement.differing("given") or agreement.differing("patronymic"):
+        score *= _OTHER_GIVEN_NAME
+    elif any(_may_stand_for(a, b) for a in left for b in besides):
+        score *= _OTHER_WORD
+    if naming.crossed(pairs):
+        score *= _OTHER_ORDER
+    return round(score, 3)
+
+
+def _may_stand_for(a: Word, b: Word) -> bool:
+    return a.part == b.part or "unknown" in (a.part, b.part)

@@ -1,0 +1,4 @@
+-- New words of names, each with what is left of it without some letters.
+INSERT INTO word_deletions (deletion, hidden, word)
+SELECT w.deletion, %(hidden)s, w.word
+FROM unnest(%(deletions)s::text[], %(words)s::text[]) w (deletion, word)
