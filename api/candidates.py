@@ -6,10 +6,13 @@ year of birth, is found by keys that fewer share.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import orjson
+from rapidfuzz.distance import OSA
 
 from api import full_names, queries, spellings
 
@@ -19,6 +22,8 @@ MOST_FOUND = 200
 _MOST_COMPARED = 50
 _MOST_OF_KEY = 100
 _MOST_NEAR = 12
+_MOST_LETTERS = 3
+"""So many letters differ at the most where two words are one with two wrong: g for gu is a third."""
 
 
 def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
@@ -53,7 +58,7 @@ def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[An
     """The people whose names are most like this one or hold it, as far as the caller may see them;
     their ids, names and aliases."""
     near = _near(conn, [[name]], sees_hidden)
-    keys = full_names.sought([name], near, alone=True)
+    keys = full_names.sought([name], near)
     return queries.rows(
         conn,
         "find_candidates",
@@ -75,10 +80,14 @@ def like(
     keys = [
         (i, key, weight)
         for i, of_one in enumerate(names)
-        for key, weight in full_names.sought(of_one, near, alone=False).items()
+        for key, weight in full_names.sought(of_one, near).items()
     ]
-    years = [_years(person["birth_date"]) for person in people]
-    born = [(i, key, weight, year) for i, key, weight in keys for year in years[i]]
+    periods = [_periods(person["birth_date"]) for person in people]
+    born = [
+        (i, key, weight + more, first, last)
+        for i, key, weight in keys
+        for first, last, more in periods[i]
+    ]
     ids = [(i, one) for i, person in enumerate(people) for one in person["external_ids"]]
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
@@ -87,10 +96,11 @@ def like(
         items=[i for i, _, _ in keys],
         spellings=[key for _, key, _ in keys],
         weights=[weight for _, _, weight in keys],
-        born_items=[i for i, _, _, _ in born],
-        born_spellings=[key for _, key, _, _ in born],
-        born_weights=[weight for _, _, weight, _ in born],
-        born=[year for _, _, _, year in born],
+        born_items=[i for i, *_ in born],
+        born_spellings=[key for _, key, *_ in born],
+        born_weights=[weight for *_, weight, _, _ in born],
+        born_from=[first for *_, first, _ in born],
+        born_until=[last for *_, last in born],
         identified=[i for i, _ in ids],
         external_ids=[orjson.dumps(one).decode() for _, one in ids],
         most_of_key=_MOST_OF_KEY,
@@ -101,12 +111,21 @@ def like(
     return found
 
 
-def _years(birth_date: str | None) -> Sequence[int]:
-    """The years in which somebody of this birth date may be recorded as born: a slip away."""
+def _periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
+    """From when until when somebody of this birth date may be recorded as born, and how much more
+    it says to be found there."""
     if not birth_date or not birth_date[:4].isdecimal():
         return ()
     year = int(birth_date[:4])
-    return (year, year - 1, year + 1)
+    periods = [
+        (date(one, 1, 1), date(one, 12, 31), more)
+        for one, more in ((year, 0.5), (year - 1, 0.2), (year + 1, 0.2))
+        if date.min.year <= one <= date.max.year
+    ]
+    with suppress(ValueError):  # a year or a month, or a day that there is not
+        day = date.fromisoformat(birth_date)
+        periods.append((day, day, 1.5))
+    return periods
 
 
 def _near(
@@ -122,7 +141,8 @@ def _near(
         deletions=[deletion for _, deletion in rest],
         sees_hidden=sees_hidden,
     ):
-        likeness = spellings.likeness(row.word, row.near)
+        far = OSA.distance(row.word, row.near, score_cutoff=_MOST_LETTERS) > _MOST_LETTERS
+        likeness = None if far else spellings.likeness(row.word, row.near)
         if likeness is not None:
             found.setdefault(row.word, []).append((-likeness.score, row.near))
     return {word: [near for _, near in sorted(of)[:_MOST_NEAR]] for word, of in found.items()}

@@ -18,12 +18,16 @@ _OTHER_GIVEN_NAME, _OTHER_WORD, _OTHER_ORDER = 0.5, 0.6, 0.97
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A name in which another was found, and what agreed; the score goes from 0.5 to 1, the same
+    """A name in which another was found, and what agrees; the score goes from 0.5 to 1, the same
     name."""
 
     score: float
     name: str
-    features: Sequence[Feature]
+    agreement: Agreement
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        return list(self.agreement.features())
 
 
 def find(sought: str, names: Iterable[str]) -> Found | None:
@@ -37,8 +41,7 @@ def find(sought: str, names: Iterable[str]) -> Found | None:
             found.append((score, name, agreement))
     if not found:
         return None
-    score, name, agreement = max(found, key=lambda one: one[0])
-    return Found(score, name, list(agreement.features()))
+    return Found(*max(found, key=lambda one: one[0]))
 
 
 def _score(asked: FullName, agreement: Agreement) -> float:

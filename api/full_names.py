@@ -233,12 +233,12 @@ Near = Mapping[str, Sequence[str]]
 """Words -> the words of recorded names that are hardly spelled otherwise."""
 
 
-def sought(names: Iterable[str], near: Near, alone: bool) -> dict[str, float]:
+def sought(names: Iterable[str], near: Near) -> dict[str, float]:
     """Keys under which these names or other spellings of them can be kept, and how much it says to
     be kept there. With `alone` also under one common word of them alone: very many are."""
     found: dict[str, float] = {}
     for name in names:
-        for key, weight in islice(_sought(name, near, alone), _MOST_SOUGHT):
+        for key, weight in islice(_sought(name, near), _MOST_SOUGHT):
             found[key] = max(weight, found.get(key, 0))
     return found
 
@@ -256,6 +256,7 @@ def words_of(names: Iterable[str]) -> list[str]:
     return [word for word in found if len(word) > 1]
 
 
+@lru_cache(maxsize=1 << 6)
 def loosely(name: str) -> FullName:
     """A name that may be a part of one: what of it is no common name may be any part."""
     told = searched(name)
@@ -273,14 +274,15 @@ def codes(name: str) -> frozenset[str]:
     return frozenset(spellings.code(word.text) for word in read(name).words)
 
 
+@lru_cache(maxsize=1 << 10)
 def searched(name: str) -> FullName:
     """A name as it is looked for: with its numbers, and if it names nobody, as Unidentified does,
     or is in letters that have no plain ones, with whatever words it has."""
     told = read(name)
-    text = spellings.plain(name)
-    words = told.words or tuple(_words(text)) or tuple(map(Word, _ANY.findall(name.casefold())))
-    if told.words:
-        words += tuple(map(Word, _NUMBER.findall(text)))
+    words = told.words or tuple(_words(spellings.plain(name)))
+    words = words or tuple(map(Word, _ANY.findall(name.casefold())))
+    if told.words and any(map(str.isdigit, name)):
+        words += tuple(map(Word, _NUMBER.findall(name)))
     return FullName(words[:_MOST_WORDS], told.generation)
 
 
@@ -316,7 +318,7 @@ def _keys(name: str) -> Sequence[str]:
     return list(dict.fromkeys(found))
 
 
-def _sought(name: str, near: Near, alone: bool) -> Iterable[tuple[str, float]]:
+def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
     words = _searched(name)
     code = _coded(words)
     joined = _joinable(words)
@@ -337,11 +339,14 @@ def _sought(name: str, near: Near, alone: bool) -> Iterable[tuple[str, float]]:
         else:
             yield _pair(_initial(given), code[surname.text]), 1.5
             yield _pair(code[given.text], _initial(surname)), 1.0
-    for written in _written(words):
-        yield written, 1.5
+    for consonants in _written(words):
+        yield consonants, 1.5
+    alone = len(words) == 1
     for text in {*code, *(w.whole for w in words if w.whole), *(a + b for a, b in joined)}:
         if alone or not spellings.is_known(text):
             yield spellings.key(text), 1.0
+        else:
+            yield f"={code.get(text, text)}", 1.0
         for other in spellings.kin(text) if alone else ():
             yield other, 0.8
         for other in near.get(text, ()):

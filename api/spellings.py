@@ -126,12 +126,19 @@ _VOWELLESS = re.compile(r"(\u0627\u0644)?([\u0590-\u06ff]+)")
 
 def plain(text: str) -> str:
     """A text in plain letters, lower case; what it is written with stays where it was."""
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKD", text)
     if not text.isascii():
+        without_marks = _MARKS.sub("", text)
+        if without_marks.isascii():
+            return without_marks.lower()
+        text = unicodedata.normalize("NFC", text)
         # A syllable is a word until it is joined with the next; the article al is a word of its own.
         text = _VOWELLESS.sub(_vowelless, _OPEN.sub(r"\1 ", text))
         text = anyascii(text)
     return text.lower()
+
+
+_MARKS = re.compile("[\u0300-\u036f]+")
 
 
 def _vowelless(found: re.Match[str]) -> str:

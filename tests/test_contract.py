@@ -1150,7 +1150,7 @@ def _fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
         f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
         f"INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)"
-        f" SELECT w, n % 50 = 0, 0, {ids['detainee']}"
+        f" SELECT w, n % 50 = 0, '-infinity', {ids['detainee']}"
         f" FROM {numbers}, LATERAL (VALUES ('ana'), ('=ana')) v (w)",
         f"INSERT INTO word_deletions (deletion, hidden, word)"
         f" SELECT 'o' || n, n % 50 = 0, 'otero' || n FROM {numbers}",

@@ -104,7 +104,7 @@ def finds(asked: Person, recorded: Person) -> bool:
         word: [other for other in words if deletions(word) & deletions(other)]
         for word in words_of(asked.names)
     }
-    return not {*keys(*recorded.names)}.isdisjoint(sought(asked.names, near, alone=False))
+    return not {*keys(*recorded.names)}.isdisjoint(sought(asked.names, near))
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -315,7 +315,9 @@ def by_category(file: str) -> Iterator[str]:
     yield f"{file:18}{titles}{'precision':>11}{'recall':>8}"
     for category in [*sorted({category for category, _, _ in found}), ""]:
         counts = {
-            head: sum(n for (of, *rest), n in found.items() if tuple(rest) == head and of == category)
+            head: sum(
+                n for (of, *rest), n in found.items() if tuple(rest) == head and of == category
+            )
             if category
             else sum(n for (_, *rest), n in found.items() if tuple(rest) == head)
             for head in heads

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +32,16 @@ def _ranking(conn: queries.Connection, q: str, sees_hidden: bool) -> Sequence[Ra
     for row in candidates.named(conn, q, sees_hidden):
         found = finding.find(q, [row.name, *row.aliases])
         if found is not None:
-            ranking.append(Ranked(found.score, str(row.id), asdict(found)))
+            ranking.append(Ranked(found.score, str(row.id), partial(_match, found)))
     return sorted(ranking, key=lambda one: (-one.score, one.id))
+
+
+def _match(found: finding.Found) -> Mapping[str, Any]:
+    return {
+        "score": found.score,
+        "name": found.name,
+        "features": [asdict(feature) for feature in found.features],
+    }
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:

@@ -1,6 +1,7 @@
 -- One way to find people: under keys of spelling, which now hold single words too, and threes of
 -- them. Who is hidden is kept apart, so that what a stranger finds does not depend on them, and who
--- was born in a year can be read alone, where very many share a name. They are spelled again.
+-- was born on a day or in a year can be read alone, where very many share a name. All are spelled
+-- again.
 
 DROP TABLE detainee_words;
 DROP TABLE detainee_spellings;
@@ -8,7 +9,7 @@ DROP TABLE detainee_spellings;
 CREATE TABLE detainee_spellings (
     spelling text NOT NULL,
     hidden boolean NOT NULL,
-    born smallint NOT NULL, -- the year, 0 if it is not known
+    born date NOT NULL, -- -infinity if it is not known
     detainee_id uuid NOT NULL CONSTRAINT spelling_is_of_a_detainee REFERENCES detainees,
     PRIMARY KEY (spelling, hidden, born, detainee_id)
 );

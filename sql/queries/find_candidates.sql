@@ -1,7 +1,7 @@
 -- For each name of a list, those people who share the keys of spelling that say most, and who have
--- one of the same identifiers. Of a key that very many share only some are read, and of those born
--- in the years that are asked for, or nobody knows when, as many again. Who is hidden is kept
--- apart: whoever may not see them finds what they would find without them.
+-- one of the same identifiers. Of a key that very many share only some are read, and as many again of
+-- those born in each of the periods that are asked for. Who is hidden is kept apart: whoever may not
+-- see them finds what they would find without them.
 WITH visible AS (
     SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s
 ), shared AS (
@@ -14,17 +14,18 @@ WITH visible AS (
         WHERE d.spelling = a.spelling AND d.hidden = v.hidden
         ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s
     ) s
-    UNION ALL -- if born
-    SELECT a.item, s.detainee_id, a.weight + 0.5 -- if born
-    FROM unnest(%(born_items)s::integer[], %(born_spellings)s::text[], -- if born
-        %(born_weights)s::real[], %(born)s::smallint[]) -- if born
-        AS a (item, spelling, weight, born) -- if born
-    CROSS JOIN visible v -- if born
-    CROSS JOIN LATERAL ( -- if born
-        SELECT d.detainee_id FROM detainee_spellings d -- if born
-        WHERE d.spelling = a.spelling AND d.hidden = v.hidden AND d.born = a.born -- if born
-        ORDER BY d.detainee_id LIMIT %(most_of_key)s -- if born
-    ) s -- if born
+    UNION ALL -- if born_items
+    SELECT a.item, s.detainee_id, a.weight -- if born_items
+    FROM unnest(%(born_items)s::integer[], %(born_spellings)s::text[], -- if born_items
+        %(born_weights)s::real[], %(born_from)s::date[], %(born_until)s::date[]) -- if born_items
+        AS a (item, spelling, weight, born_from, born_until) -- if born_items
+    CROSS JOIN visible v -- if born_items
+    CROSS JOIN LATERAL ( -- if born_items
+        SELECT d.detainee_id FROM detainee_spellings d -- if born_items
+        WHERE d.spelling = a.spelling AND d.hidden = v.hidden -- if born_items
+            AND d.born BETWEEN a.born_from AND a.born_until -- if born_items
+        ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s -- if born_items
+    ) s -- if born_items
 ), weighed AS (
     SELECT s.item, s.detainee_id, sum(s.weight) AS weight FROM shared s
     GROUP BY s.item, s.detainee_id

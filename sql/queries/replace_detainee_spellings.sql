@@ -2,7 +2,7 @@
 -- is hidden or is not, and was born in that year; gives whether the person is hidden.
 WITH person AS (
     SELECT d.id, is_hidden(d.age_group, d.withheld) AS hidden,
-        coalesce(extract(year FROM d.birth_date), 0)::smallint AS born
+        coalesce(d.birth_date, '-infinity') AS born
     FROM detainees d WHERE d.id = %(detainee_id)s
 ), gone AS (
     DELETE FROM detainee_spellings s USING person p
