@@ -23,7 +23,7 @@ _MOST_COMPARED = 50
 _MOST_OF_KEY = 100
 _MOST_NEAR = 12
 _MOST_LETTERS = 3
-"""So many letters differ at the most where two words are one with two wrong: g for gu is a third."""
+"""So many letters differ where two words are one with two wrong: a third is g for gu."""
 
 
 def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:

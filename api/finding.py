@@ -1,8 +1,9 @@
 """How well a person's names answer to a name that is looked for, however either is spelled.
 
-Pure. What is looked for may be less than a name (a surname, a nickname, a first letter), or more: both
-surnames of somebody who is recorded under one. It is found in a name that has most of it, as rare as
-its words are, and nothing else in its place: who looks for Tomás Otero is not shown Fermín Otero.
+Pure. What is looked for may be less than a name (a surname, a nickname, a first letter), or more:
+both surnames of somebody who is recorded under one. It is found in a name that has most of it, as
+rare as its words are, and nothing else in its place: who looks for Tomás Otero is not shown Fermín
+Otero.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from api.full_names import FullName, Word, loosely, searched
 from api.naming import Agreement, Feature
 
 _LEAST = 0.5
-_OTHER_GIVEN_NAME, _OTHER_WORD, _OTHER_ORDER = 0.5, 0.6, 0.97
+_OTHER_GIVEN_NAME, _OTHER_WORD, _NOT_TOLD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,15 @@ def _score(asked: FullName, agreement: Agreement) -> float:
     if not pairs:
         return 0.0
     agrees = sum(spellings.rarity(pair.a.text) * pair.likeness.score for pair in pairs)
-    whole = sum(spellings.rarity(pair.a.text) for pair in pairs)
-    score = agrees / (whole + sum(spellings.rarity(word.text) for word in left))
-    score *= 0.9 + 0.1 * len(pairs) / (len(pairs) + len(besides))
+    there = sum(spellings.rarity(pair.a.text) for pair in pairs)
+    missing = sum(spellings.rarity(word.text) for word in left)
     if agreement.differing("given") or agreement.differing("patronymic"):
-        score *= _OTHER_GIVEN_NAME
+        score = _OTHER_GIVEN_NAME * agrees / (there + missing)
     elif any(_may_stand_for(a, b) for a in left for b in besides):
-        score *= _OTHER_WORD
+        score = _OTHER_WORD * agrees / (there + missing)
+    else:
+        score = agrees / (there + _NOT_TOLD * missing)
+    score *= 0.9 + 0.1 * len(pairs) / (len(pairs) + len(besides))
     if naming.crossed(pairs):
         score *= _OTHER_ORDER
     return round(score, 3)

@@ -310,9 +310,9 @@ def _keys(name: str) -> Sequence[str]:
     found += _joined_pairs(joined, several)
     for given, surname in _given_and_surnames(words):
         if len(given.text) > 1:
-            found.append(f"{_initial(given)}.{code[surname.text]}")
+            found += [f"{initial}.{code[surname.text]}" for initial in _initials(given)]
         if len(surname.text) > 1:
-            found.append(f"{code[given.text]}.{_initial(surname)}")
+            found += [f"{code[given.text]}.{initial}" for initial in _initials(surname)]
     found += _written(words)
     found += map(" ".join, combinations(several, 3))
     return list(dict.fromkeys(found))
@@ -326,19 +326,9 @@ def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
     yield "=" + " ".join(sorted({*code.values()})), 5.0
     for three in combinations(several, 3):
         yield " ".join(three), 3.0
-    for two in combinations(several, 2):
-        yield " ".join(two), 2.0
-    for two in _joined_pairs(joined, several):
+    for two in (*map(" ".join, combinations(several, 2)), *_joined_pairs(joined, several)):
         yield two, 2.0
-    # What is an initial here is a word elsewhere, and the other way round.
-    for given, surname in _given_and_surnames(words):
-        if len(given.text) == 1:
-            yield f"{given.text}.{code[surname.text]}", 1.5
-        elif len(surname.text) == 1:
-            yield f"{code[given.text]}.{surname.text}", 1.5
-        else:
-            yield _pair(_initial(given), code[surname.text]), 1.5
-            yield _pair(code[given.text], _initial(surname)), 1.0
+    yield from _sought_by_initials(words, code)
     for consonants in _written(words):
         yield consonants, 1.5
     alone = len(words) == 1
@@ -352,9 +342,33 @@ def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
         for other in near.get(text, ()):
             if alone or not spellings.is_known(other):
                 yield spellings.key(other), 0.8
-            for before in several:
-                if before != code.get(text):
-                    yield _pair(spellings.code(other), before), 1.6
+            others = [one for one in several if one != code.get(text)]
+            for one in others:
+                yield _pair(spellings.code(other), one), 1.6
+            if spellings.is_known(other):
+                for two in combinations(others, 2):
+                    yield " ".join(sorted((spellings.code(other), *two))), 2.4
+    # Two words are misspelled. What is rare alone is found alone.
+    for a, b in combinations(code, 2):
+        for a_near, b_near in product(near.get(a, ()), near.get(b, ())):
+            if spellings.is_known(a_near) and spellings.is_known(b_near):
+                yield _pair(spellings.code(a_near), spellings.code(b_near)), 1.4
+
+
+def _sought_by_initials(
+    words: Sequence[Word], code: Mapping[str, str]
+) -> Iterable[tuple[str, float]]:
+    """What is an initial here is a word elsewhere, and the other way round."""
+    for given, surname in _given_and_surnames(words):
+        if len(given.text) == 1:
+            yield f"{given.text}.{code[surname.text]}", 1.5
+        elif len(surname.text) == 1:
+            yield f"{code[given.text]}.{surname.text}", 1.5
+        else:
+            for initial in _initials(given):
+                yield _pair(initial, code[surname.text]), 1.5
+            for initial in _initials(surname):
+                yield _pair(code[given.text], initial), 1.0
 
 
 def _coded(words: Iterable[Word]) -> dict[str, str]:
@@ -389,8 +403,9 @@ def _given_and_surnames(words: Sequence[Word]) -> Iterable[tuple[Word, Word]]:
             yield given, word
 
 
-def _initial(word: Word) -> str:
-    return spellings.sound(word.text)[:1]
+def _initials(word: Word) -> Sequence[str]:
+    """The first letter of a word, as it is written and as it sounds: Hilda, Ilda."""
+    return sorted({word.text[0], spellings.sound(word.text)[:1] or word.text[0]})
 
 
 def _pair(a: str, b: str) -> str:

@@ -132,7 +132,7 @@ def plain(text: str) -> str:
         if without_marks.isascii():
             return without_marks.lower()
         text = unicodedata.normalize("NFC", text)
-        # A syllable is a word until it is joined with the next; the article al is a word of its own.
+        # A syllable is a word until it is joined with the next; so is the article al.
         text = _VOWELLESS.sub(_vowelless, _OPEN.sub(r"\1 ", text))
         text = anyascii(text)
     return text.lower()
@@ -220,6 +220,8 @@ def slavic_sound(word: str) -> str:
 
 def code(word: str) -> str:
     """What words that are alike have in common, nearly always."""
+    if len(word) == 1:
+        return word
     names = given_names(word)
     if names:
         return _common().classes[min(names)]

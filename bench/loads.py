@@ -97,6 +97,8 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
                 done += 1
                 message = next(ahead, None) if time.perf_counter() < until else None
                 if message is None:
+                    # The service closes it, while others still wait for slow answers.
+                    selector.unregister(sock)
                     del under_way[sock]
                 else:
                     sock.sendall(message)

@@ -47,25 +47,30 @@ FILLERS = (
     "api/common_names.txt",
 )
 
+
+def _listed(names: str) -> list[str]:
+    return names.split()
+
+
 # The commonest first.
-MEN = (
-    "José Luis Carlos Juan Jesús Miguel Antonio Rafael Pedro Manuel Francisco Ángel Alejandro Jorge "
+MEN = _listed(
+    "José Luis Carlos Juan Jesús Miguel Antonio Rafael Pedro Manuel Francisco Ángel Jorge "
     "Daniel Víctor Gregorio Alexander Eduardo David Ramón Enrique Andrés Alberto Javier Gabriel "
-    "Ricardo Fernando Roberto Julio César Orlando Héctor Wilmer Jhonny Edgar Franklin Leonardo Nelson "
+    "Ricardo Fernando Roberto Julio César Orlando Héctor Wilmer Jhonny Edgar Franklin Nelson "
     "Freddy Óscar Gustavo Henry Simón Yorman Yeison Darwin Edixon Keiber Yonaiker"
-).split()
-WOMEN = (
+)
+WOMEN = _listed(
     "María Ana Carmen Rosa Luisa Mariana Gabriela Andrea Patricia Elena Isabel Josefina Daniela "
     "Carolina Alejandra Beatriz Teresa Adriana Gladys Yolanda Milagros Yajaira Mercedes Fernanda "
     "Verónica Mariela Coromoto Nathaly Desirée Yuleima Keila Yusmary Emirlendris Dayana"
-).split()
-SURNAMES = (
+)
+SURNAMES = _listed(
     "González Rodríguez Pérez García Hernández Martínez López Díaz Sánchez Ramírez Rojas Torres "
-    "Gómez Fernández Morales Contreras Moreno Gutiérrez Medina Rivas Castillo Jiménez Flores Romero "
-    "Álvarez Silva Suárez Mendoza Márquez Ruiz Blanco Rivero Vásquez Ortiz Guerrero Salazar Castro "
-    "Chacón Molina Zambrano Colmenares Parra Colina Acosta Méndez Guerra Peña Reyes Marcano Quintero "
-    "Rondón Briceño Urdaneta Villalobos Bracho Machado Ferrer Montilla Figueroa Guevara Pacheco Soto"
-).split()
+    "Gómez Fernández Morales Contreras Moreno Gutiérrez Medina Rivas Castillo Jiménez Flores "
+    "Álvarez Silva Suárez Mendoza Márquez Ruiz Blanco Rivero Vásquez Ortiz Salazar Castro "
+    "Chacón Molina Zambrano Colmenares Parra Colina Acosta Méndez Guerra Peña Reyes Marcano "
+    "Rondón Briceño Urdaneta Villalobos Bracho Machado Ferrer Montilla Figueroa Guevara Pacheco"
+)
 TAIL = 30_000
 """Surnames that few share, made of syllables."""
 
@@ -96,10 +101,10 @@ def _draw(draw: random.Random, names: list[str], power: float) -> str:
 @cache
 def _tail() -> list[str]:
     draw = random.Random("tail")
-    syllables = (
-        "ba cha da fa gua ja la lle ma na pa que ra rri sa ta tu vi za bo co do lo mo ro so".split()
+    syllables = _listed(
+        "ba cha da fa gua ja la lle ma na pa que ra rri sa ta tu vi za bo co do lo mo ro so"
     )
-    ends = "n r s l z no ra do ta ma lli cao ga via zola rte ndi sco".split()
+    ends = _listed("n r s l z no ra do ta ma lli cao ga via zola rte ndi sco")
     found: dict[str, None] = {}
     while len(found) < TAIL:
         parts = [*draw.choices(syllables, k=draw.choice((2, 2, 3))), draw.choice(ends)]
