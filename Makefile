@@ -21,6 +21,7 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.people
 
 # Pins the newest versions that pyproject.toml allows, with their hashes.
 lock: $(READY)

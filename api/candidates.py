@@ -21,6 +21,8 @@ MOST_FOUND = 200
 
 _MOST_COMPARED = 50
 _MOST_OF_KEY = 100
+_MOST_NAMES = 5
+"""Of many aliases so many are looked for with letters wrong."""
 _MOST_NEAR = 12
 _MOST_LETTERS = 3
 """So many letters differ where two words are one with two wrong: a third is g for gu."""
@@ -131,7 +133,7 @@ def _periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
 def _near(
     conn: queries.Connection, names: Iterable[Sequence[str]], sees_hidden: bool
 ) -> full_names.Near:
-    words = {word for of_one in names for word in full_names.words_of(of_one)}
+    words = {word for of_one in names for word in full_names.words_of(of_one[:_MOST_NAMES])}
     rest = [(word, deletion) for word in words for deletion in spellings.deletions(word)]
     found: dict[str, list[tuple[float, str]]] = {}
     for row in queries.rows(

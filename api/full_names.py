@@ -235,15 +235,16 @@ Near = Mapping[str, Sequence[str]]
 
 def sought(names: Iterable[str], near: Near) -> dict[str, float]:
     """Keys under which these names or other spellings of them can be kept, and how much it says to
-    be kept there. With `alone` also under one common word of them alone: very many are."""
+    be kept there. A common word alone, which says little, is looked for where there is no other.
+    """
     found: dict[str, float] = {}
     for name in names:
         for key, weight in islice(_sought(name, near), _MOST_SOUGHT):
             found[key] = max(weight, found.get(key, 0))
-    return found
+    return dict(sorted(found.items(), key=lambda one: -one[1])[:_MOST_SOUGHT])
 
 
-_MOST_SOUGHT = 120
+_MOST_SOUGHT = 200
 
 
 def words_of(names: Iterable[str]) -> list[str]:
@@ -332,12 +333,13 @@ def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
     for consonants in _written(words):
         yield consonants, 1.5
     alone = len(words) == 1
-    for text in {*code, *(w.whole for w in words if w.whole), *(a + b for a, b in joined)}:
+    wholes = [word.whole for word in words if word.whole]
+    for text in dict.fromkeys([*code, *wholes, *(a + b for a, b in joined)]):
         if alone or not spellings.is_known(text):
             yield spellings.key(text), 1.0
         else:
             yield f"={code.get(text, text)}", 1.0
-        for other in spellings.kin(text) if alone else ():
+        for other in sorted(spellings.kin(text)) if alone else ():
             yield other, 0.8
         for other in near.get(text, ()):
             if alone or not spellings.is_known(other):
@@ -346,8 +348,8 @@ def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
             for one in others:
                 yield _pair(spellings.code(other), one), 1.6
             if spellings.is_known(other):
-                for two in combinations(others, 2):
-                    yield " ".join(sorted((spellings.code(other), *two))), 2.4
+                for pair in combinations(others, 2):
+                    yield " ".join(sorted((spellings.code(other), *pair))), 2.4
     # Two words are misspelled. What is rare alone is found alone.
     for a, b in combinations(code, 2):
         for a_near, b_near in product(near.get(a, ()), near.get(b, ())):

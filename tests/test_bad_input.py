@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from psycopg.rows import tuple_row
 from werkzeug.test import TestResponse
 
-from api import auth, db, routing, spec
+from api import auth, db, paging, routing, spec
 from api.app import create_app
 from api.queries import Connection
 from tests.conftest import Api, cloned
@@ -2159,6 +2159,24 @@ def test_a_cursor_does_not_tell_how_a_list_is_shown(
 def test_a_cursor_of_who_sees_the_hidden_is_another(world: World) -> None:
     cursor = world.api.scope("edit").get("/v1/detainees", limit=1)["next"]
     _refuses_cursor(world, "/v1/detainees", cursor)
+
+
+def test_a_cursor_that_somebody_made_is_refused(world: World) -> None:
+    """Its digest is right, and what it names is no place in that list."""
+    id, hidden = world.records["detainee"], {"sees_hidden": False}
+    made = {
+        f"0.953/{id}": hidden,
+        id: {**hidden, "q": "held"},
+        f"nan/{id}": {**hidden, "q": "held"},
+        f"1e3/{id}": {**hidden, "q": "held"},
+        "0.953/": {**hidden, "q": "held"},
+    }
+    for after, filters in made.items():
+        cursor = paging.encode("listDetainees", filters, after)
+        more = {"q": "held"} if "q" in filters else {}
+        _refuses_cursor(world, "/v1/detainees", cursor, **more)
+    cursor = paging.encode("listDetainees", {**hidden, "q": "held"}, f"0.000/{id}")
+    assert world.api.get("/v1/detainees", q="held", cursor=cursor)["items"] == []
 
 
 def test_a_cursor_with_one_byte_changed_is_refused(

@@ -1442,6 +1442,21 @@ def test_the_feed_comes_out_of_an_index_and_sorts_nothing(
             assert "Index" in str(plan)
 
 
+def test_a_search_and_a_match_read_no_whole_table(large: Any, statements: Statements) -> None:
+    """Also not where as many are looked for as can be, and everybody bears the name."""
+    for many in (1, 500):
+        people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
+        large.editor.post("/v1/detainees/match", {"items": people}, 200)
+    for q in ("ana", "Ana Otero5", "otero5", "A. Otero", "nobody"):
+        assert len(large.stranger.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
+    run = [(q, p) for q, p in statements if isinstance(p, Mapping) and "SELECT" in str(q)]
+    assert sum("detainee_spellings" in str(q) for q, _ in run) == 7
+    assert sum("word_deletions" in str(q) for q, _ in run) == 7
+    for statement, parameters in run:
+        for plan in plans(large.conn, statement, parameters):
+            assert [fault for fault in plan_faults(plan) if "Scan" in fault] == []
+
+
 @pytest.mark.parametrize(
     "operation",
     [o for o in CONTRACT.operations if "{id}" in o.path or o.writes],

@@ -2,5 +2,10 @@
 SELECT DISTINCT a.word, d.word AS near
 FROM unnest(%(words)s::text[], %(deletions)s::text[]) a (word, deletion)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)
-JOIN word_deletions d ON d.deletion = a.deletion AND d.hidden = h.hidden AND d.word <> a.word
-    AND abs(length(d.word) - length(a.word)) <= 3
+CROSS JOIN LATERAL (
+    -- OFFSET 0: however many are looked for, each is looked up.
+    SELECT w.word FROM word_deletions w
+    WHERE w.deletion = a.deletion AND w.hidden = h.hidden AND w.word <> a.word
+        AND abs(length(w.word) - length(a.word)) <= 3
+    OFFSET 0
+) d
