@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 from api import full_names, queries, spellings
 
-MOST_FOUND = 200
+MOST_FOUND = 100
 """People that a search finds at the most: the best."""
 
 _MOST_COMPARED = 50
@@ -30,29 +30,24 @@ _MOST_LETTERS = 3
 
 def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
     """Makes a person be found by every spelling of every name."""
-    row = queries.one(
-        conn,
-        "replace_detainee_spellings",
-        detainee_id=detainee_id,
-        spellings=full_names.keys(*names),
-    )
     words = {word: spellings.deletions(word) for word in full_names.words_of(names)}
     told = [word for word, deletions in words.items() if deletions]
     new = queries.rows(
         conn,
-        "read_new_words",
+        "replace_detainee_spellings",
+        detainee_id=detainee_id,
+        spellings=full_names.keys(*names),
         words=told,
         wholes=[max(words[word], key=len) for word in told],
-        hidden=row.hidden,
     )
-    rest = [(deletion, word.word) for word in new for deletion in words[word.word]]
-    if rest:
+    if new:
+        rest = [(deletion, one.word) for one in new for deletion in words[one.word]]
         queries.run(
             conn,
             "insert_word_deletions",
             deletions=[deletion for deletion, _ in rest],
             words=[word for _, word in rest],
-            hidden=row.hidden,
+            hidden=new[0].hidden,
         )
 
 
@@ -67,7 +62,7 @@ def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[An
         items=[0] * len(keys),
         spellings=list(keys),
         weights=list(keys.values()),
-        most_of_key=MOST_FOUND,
+        most_of_key=_MOST_OF_KEY,
         most=MOST_FOUND,
         sees_hidden=sees_hidden,
     )

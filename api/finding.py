@@ -54,7 +54,7 @@ def _score(asked: FullName, agreement: Agreement) -> float:
     agrees = sum(spellings.rarity(pair.a.text) * pair.likeness.score for pair in pairs)
     there = sum(spellings.rarity(pair.a.text) for pair in pairs)
     missing = sum(spellings.rarity(word.text) for word in left)
-    if agreement.differing("given") or agreement.differing("patronymic"):
+    if agreement.contradicts("given") or agreement.contradicts("patronymic"):
         score = _OTHER_GIVEN_NAME * agrees / (there + missing)
     elif any(_may_stand_for(a, b) for a in left for b in besides):
         score = _OTHER_WORD * agrees / (there + missing)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, pairwise, product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from api import spellings
 
@@ -19,8 +19,7 @@ _GIVEN: tuple[Part] = ("given",)
 _SURNAME: tuple[Part] = ("surname",)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a name, the part of the name that it is, and its form with its particles."""
 
     text: str
@@ -53,6 +52,7 @@ _CALLED = re.compile(
     r"|[(,]?\s*\b(?:alias|apodad[oa]|conocid[oa] como|a\.k\.a\.)\s+([^,()]*)",
     re.IGNORECASE,
 )
+_MAY_BE_CALLED = re.compile(r"[(\"“”«»',.]|\b(?:alias|apodad|conocid)", re.IGNORECASE)
 _NOBODY = re.compile(
     r"\b(?:(?:no|sin|por) identifica\w+|desconocid[oa]|unknown|unidentified|nn)\b"
     r"|\A\s*n\. ?n\.?\s*\Z"
@@ -72,7 +72,9 @@ _MOST_WORDS = 12
 def read(name: str) -> FullName:
     """A name as it was written down, told apart."""
     nicknames: list[str] = []
-    text = spellings.plain(_CALLED.sub(lambda found: _set_aside(found, nicknames), name))
+    if _MAY_BE_CALLED.search(name):
+        name = _CALLED.sub(lambda found: _set_aside(found, nicknames), name)
+    text = spellings.plain(name)
     if _NOBODY.search(text):
         return FullName(())
     segments: list[list[Word]] = []
@@ -135,7 +137,8 @@ def _words(text: str) -> list[Word]:
         elif spellings.is_particle(word) and not dot and not saint:
             before += word
         else:
-            word = _ABD_VOWELLESS.sub("~bd", _ABD.sub("abdul", word))
+            if "bd" in word:
+                word = _ABD_VOWELLESS.sub("~bd", _ABD.sub("abdul", word))
             whole = saint + word.removeprefix("~" if saint else "")
             words.append(Word(whole, whole=_with(before, whole) if before else ""))
             before = saint = ""
@@ -348,6 +351,7 @@ def _sought(name: str, near: Near) -> Iterable[tuple[str, float]]:
             for one in others:
                 yield _pair(spellings.code(other), one), 1.6
             if spellings.is_known(other):
+                yield "=" + " ".join(sorted({spellings.code(other), *others})), 4.0
                 for pair in combinations(others, 2):
                     yield " ".join(sorted((spellings.code(other), *pair))), 2.4
     # Two words are misspelled. What is rare alone is found alone.

@@ -81,6 +81,12 @@ class Agreement(NamedTuple):
         """The words of this part that each has and the other has not, if both have such."""
         return _differing(self.a_left, self.b_left, part)
 
+    def contradicts(self, part: Part) -> bool:
+        """Whether each has a word of this part that the other has not."""
+        return any(word.part == part for word in self.a_left) and any(
+            word.part == part for word in self.b_left
+        )
+
     def features(self) -> Iterable[Feature]:
         """In which given names and surnames they agree and differ."""
         left = [*self.a_left, *self.b_left]
@@ -162,14 +168,14 @@ _GIVEN = frozenset(("given", "patronymic"))
 
 
 def _likeness(a: Word, b: Word) -> Likeness | None:
-    parts = {a.part, b.part}
-    if parts == {"patronymic"}:
+    if a.part == b.part == "patronymic":
         return spellings.patronymics(a.text, b.text)
     likeness = spellings.likeness(a.text, b.text)
-    if likeness is None:
+    if likeness is None and (a.whole or b.whole):
         likeness = _likeness_with_particles(a, b)
     if likeness is None:
         return None
+    parts = {a.part, b.part}
     if likeness.kind == "ending" and parts & {*_GIVEN, "nickname"}:
         return None
     if likeness.kind not in ("same", "spelling", "part") and "surname" in parts and parts & _GIVEN:
@@ -242,6 +248,8 @@ _TWO_LETTERS = 0.81
 def crossed(pairs: Sequence[Pair]) -> bool:
     """Whether given names or surnames change places: María José is not José María, and who is
     called Quispe Condori is a cousin of Condori Quispe."""
+    if len(pairs) < 2:
+        return False
     for parts in ({"given"}, {"surname", "unknown"}):
         places = [pair.j for pair in pairs if {pair.a.part, pair.b.part} <= parts]
         if places != sorted(places):

@@ -299,6 +299,8 @@ def likeness(a: str, b: str) -> Likeness | None:
         return Likeness("nickname", 0.8)
     if given_a and given_b:
         return None
+    if a[0] != b[0] and a[-1] != b[-1] and OSA.distance(a, b, score_cutoff=3) > 3:
+        return None  # soon told, as most are: whatever else two words can agree by, it is more
     if sound(a) == sound(b):
         return Likeness("spelling", 0.95)
     return _slavic_likeness(a, b) or _close(a, b, bool(given_a or given_b))
