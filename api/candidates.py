@@ -142,4 +142,24 @@ def _near(
         likeness = None if far else spellings.likeness(row.word, row.near)
         if likeness is not None:
             found.setdefault(row.word, []).append((-likeness.score, row.near))
-    return {word: [near for _, near in sorted(of)[:_MOST_NEAR]] for word, of in found.items()}
+    kept = _kept(conn, {near for of in found.values() for _, near in of}, sees_hidden)
+    return {
+        word: [near for _, near in sorted(of) if near in kept][:_MOST_NEAR]
+        for word, of in found.items()
+    }
+
+
+def _kept(conn: queries.Connection, words: Iterable[str], sees_hidden: bool) -> frozenset[str]:
+    """The words under which somebody is kept whom the caller may see. A word outlives its name: one
+    of somebody who was hidden since must not stand in the way of others."""
+    keys = {word: spellings.key(word) for word in words}
+    if not keys:
+        return frozenset()
+    rows = queries.rows(
+        conn,
+        "find_kept_spellings",
+        spellings=list(set(keys.values())),
+        sees_hidden=sees_hidden,
+    )
+    kept = {row.spelling for row in rows}
+    return frozenset(word for word, key in keys.items() if key in kept)

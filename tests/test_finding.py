@@ -214,8 +214,12 @@ def test_a_search_is_given_as_rows_too(api: Api) -> None:
 # Who is hidden.
 
 
+HIDDEN: Any = ({"age_group": "minor"}, {"age_group": "adult", "withheld": True})
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
 def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch, hidden: Any
 ) -> None:
     """Also where so many are hidden that they would crowd the others out."""
     monkeypatch.setattr(candidates, "MOST_FOUND", 3)
@@ -227,40 +231,67 @@ def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
 
     def answers(caller: Api) -> list[Any]:
         found = [caller.get("/v1/detainees", q=q) for q in asked]
-        body = {"items": [{"name": q, "birth_date": "2011"} for q in asked]}
+        # Of an identifier only some people are read too.
+        external_ids = [{"scheme": "foro", "value": "1"}]
+        known = {"birth_date": born, "external_ids": external_ids}
+        body = {"items": [{"name": q, **known} for q in asked]}
         return [*found, writer.post("/v1/detainees/match", body, 200)]
 
-    minors = [
-        editor.detainee(f"Rosa {word}", age_group="minor", birth_date="2011-05-04")
-        for word in ("Guaramato", "Guaramata", "Guaramate", "Guaramato")
+    born = "2011-05-04" if "withheld" not in hidden else "1971-05-04"
+    people = [
+        editor.detainee(
+            f"Rosa {word}",
+            birth_date=born,
+            external_ids=[{"scheme": "foro", "value": "1"}],
+            **hidden,
+        )
+        for word in ("Guaramato", "Guaramata", "Guaramate", *["Guaramato"] * 50)
     ]
     assert answers(api)[0]["items"] == []
+    assert {item["decision"] for item in answers(api)[-1]["items"]} == {"none"}
+    writer.detainee("Zoe", external_ids=[{"scheme": "foro", "value": "1"}])
     for number in range(5):
         writer.detainee(f"Rosa Guaramato {'Díaz Otero'[:number]}".strip())
-    with_minors = answers(api)
+    with_hidden = answers(api)
     seen = [item["id"] for item in editor.get("/v1/detainees", q="Rosa Guaramata")["items"]]
-    assert minors[1] in seen
+    assert people[1] in seen
     # Who is named otherwise, and hidden still, leaves nothing behind either.
-    for minor in minors:
-        editor.patch(f"/v1/detainees/{minor}", {"name": "Zoe Zambrano"})
-    assert answers(api) == with_minors
-    assert [len(answer["items"]) for answer in with_minors[:-1]] == [3, 3, 3, 3, 3]
+    for id in people:
+        editor.patch(f"/v1/detainees/{id}", {"name": "Zoe Zambrano", "external_ids": []})
+    assert answers(api) == with_hidden
+    assert [len(answer["items"]) for answer in with_hidden[:-1]] == [3, 3, 3, 3, 3]
 
 
-def test_who_becomes_hidden_is_found_no_more(api: Api, conn: Connection) -> None:
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_who_becomes_hidden_is_found_no_more(api: Api, conn: Connection, hidden: Any) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Rosa Guaramato")
     assert api.get("/v1/detainees", q="guaramato")["items"]
-    editor.patch(f"/v1/detainees/{person}", {"age_group": "minor"})
+    editor.patch(f"/v1/detainees/{person}", hidden)
     for q in ("guaramato", "Rosa Guaramato", "guaramatto", "r. guaramato"):
         assert api.get("/v1/detainees", q=q)["items"] == []
         (item,) = editor.get("/v1/detainees", q=q)["items"]
         assert item["id"] == person
     stored = "SELECT DISTINCT hidden, born::text FROM detainee_spellings"
     assert conn.execute(stored).fetchall() == [(True, "-infinity")]
-    editor.patch(f"/v1/detainees/{person}", {"age_group": "adult", "birth_date": "1971-05-04"})
+    editor.patch(f"/v1/detainees/{person}", {"age_group": "adult", "withheld": False})
+    editor.patch(f"/v1/detainees/{person}", {"birth_date": "1971-05-04"})
     assert conn.execute(stored).fetchall() == [(False, "1971-05-04")]
     assert api.get("/v1/detainees", q="guaramatto")["items"]
+
+
+def test_the_word_of_who_became_hidden_stands_in_nobodys_way(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_MOST_NEAR", 1)
+    editor = api.scope("edit")
+    seen = editor.detainee("Rosa Guaranabo")
+    before = api.get("/v1/detainees", q="Guaramado")
+    assert [item["id"] for item in before["items"]] == [seen]
+    other = editor.detainee("Eva Guaramaddo")
+    assert api.get("/v1/detainees", q="Guaramado") != before
+    editor.patch(f"/v1/detainees/{other}", {"withheld": True})
+    assert api.get("/v1/detainees", q="Guaramado") == before
 
 
 # Many of one name.

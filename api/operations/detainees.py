@@ -89,9 +89,7 @@ def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     found = candidates.like(conn, body["items"], caller.sees_hidden)
-    items = [
-        _matched(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)
-    ]
+    items = [_matched(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)]
     if reader := ledger.reader(caller, "detainee"):
         hidden = {str(row.id) for rows in found for row in rows if not row.is_named}
         shown = {candidate["detainee_id"] for item in items for candidate in item["candidates"]}
