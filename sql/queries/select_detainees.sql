@@ -43,16 +43,6 @@ WHERE true
         SELECT e.detainee_id FROM release_events e -- if announcement_id
         WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
     ) -- if announcement_id
-    AND d.id > %(after)s -- if after -- unless words
-    AND f.detainee_id > %(after)s -- if after -- if words
-    AND (d.is_named OR %(sees_hidden)s) -- if words
-    AND f.word = (%(words)s::text[])[1] -- if words
-    AND cardinality(%(words)s::text[]) = ( -- if words
-        SELECT count(*) FROM detainee_words w -- if words
-        WHERE w.detainee_id = f.detainee_id AND w.word = ANY (%(words)s) -- if words
-    ) -- if words
-ORDER BY d.id -- unless words
-ORDER BY f.detainee_id -- if words
     AND d.id > %(after)s -- if after
     AND (d.is_named OR %(sees_hidden)s) -- if ids
 ORDER BY d.id -- unless ids
