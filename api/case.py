@@ -254,18 +254,19 @@ class _Load:
                 detention = entries.enter_detention(conn, id, held, uuid5(id, "detention"))
                 self._new["detentions"] += detention.bytes
         elif entry.name == "detentions":
-            self._lock_detainee(body["detainee_id"])
+            body["detainee_id"] = self._lock_person(body["detainee_id"])
             entries.restore_detention(conn, body, id)
         elif entry.name == "release_events":
-            self._lock_detainee(body["detainee_id"])
+            body["detainee_id"] = self._lock_person(body["detainee_id"])
             entries.enter_release_event(conn, body, id, restored=self._file.is_exported)
         elif entry.name == "attestations":
             event = body["release_event_id"]
             if event.bytes not in self._people:
-                locked = queries.one(conn, "lock_release_event", id=event)
+                locked = entries.lock_event_named(conn, event)
                 if locked is None:
                     detail = "There is no release event with this id."
                     raise invalid(Fault("/release_event_id", detail))
+                event = locked.id
                 self._people[event.bytes] = locked.detainee_id.bytes
             statements.enter_attestation(
                 conn,
@@ -275,9 +276,11 @@ class _Load:
                 restored=self._file.is_exported,
             )
 
-    def _lock_detainee(self, id: UUID) -> None:
-        if queries.one(self._conn, "lock_detainee", id=id) is None:
+    def _lock_person(self, id: UUID) -> UUID:
+        person = entries.lock_person(self._conn, id)
+        if person is None:
             raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
+        return person
 
     def _record(self) -> None:
         """Enters all that is new in the ledger, and verifies every event that it concerns."""

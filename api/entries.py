@@ -5,18 +5,75 @@ unless the record has to have an id of its own, as those of a case have.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from api import candidates, clock, queries
+from api.custody import SAME_CLAIM, period
 from api.errors import Fault, Refusal, invalid, not_found
 
 Body = Mapping[str, Any]
 
-_SAME_CLAIM = timedelta(days=3)
+
+def merged_into(
+    conn: queries.Connection, resource: str, id: UUID, recorded_as_of: datetime | None = None
+) -> UUID | None:
+    """What a record that became another one is, now or at a moment of the record; None for one that
+    did not."""
+    recorded = queries.given(recorded_as_of=recorded_as_of)
+    row = queries.one(conn, "read_merged_into", resource=resource, id=id, **recorded)
+    return None if row is None else cast(UUID, row.id)
+
+
+def standing_for(conn: queries.Connection, resource: str, id: UUID) -> UUID:
+    """The record that an id stands for: its own, or the one that it became."""
+    return merged_into(conn, resource, id) or id
+
+
+def lock_person(conn: queries.Connection, id: UUID) -> UUID | None:
+    """Locks the person that an id stands for, and gives the person's own id; None if it is
+    nobody's."""
+    while queries.one(conn, "lock_detainee", id=id) is None:
+        into = merged_into(conn, "detainee", id)
+        if into is None:
+            return None
+        id = into
+    return id
+
+
+def lock_event(conn: queries.Connection, id: UUID) -> Any:
+    """A release event, with its person locked; None for one that became another, or is none.
+
+    It may come to be another person's while the lock is waited for: then that one is locked too.
+    """
+    while (locked := queries.one(conn, "lock_release_event", id=id)) is not None:
+        event = queries.one(conn, "read_release_event", id=id)
+        if event is None or event.detainee_id == locked.detainee_id:
+            return event
+    return None
+
+
+def lock_event_named(conn: queries.Connection, id: UUID) -> Any:
+    """The release event that an id stands for, with its person locked; None if it is none's."""
+    while (event := lock_event(conn, id)) is None:
+        into = merged_into(conn, "release_event", id)
+        if into is None:
+            return None
+        id = into
+    return event
+
+
+def lock_detention(conn: queries.Connection, id: UUID) -> UUID | None:
+    """Locks the person of a detention, and gives the person's id; None for a detention that became
+    another, or is none."""
+    while (found := queries.one(conn, "read_detention", id=id)) is not None:
+        queries.run(conn, "lock_detainee", id=found.detainee_id)
+        if queries.one(conn, "read_detention", id=id) == found:
+            return cast(UUID, found.detainee_id)
+    return None
 
 
 def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -117,7 +174,7 @@ def enter_detention(
     """A spell in custody; the person must be locked. A new one needs the last one to have ended."""
     check_detained_on(conn, body["detained_on"])
     detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
-    first, last = _period(body["detained_on"])
+    first, last = period(body["detained_on"])
     before = [row for row in detentions if row.began_on <= last]
     if before and before == detentions and not before[-1].released_on:
         raise Refusal(
@@ -134,7 +191,7 @@ def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
     is not known any more.
     """
     check_detained_on(conn, body["detained_on"])
-    first, last = _period(body["detained_on"])
+    first, last = period(body["detained_on"])
     faults = []
     if not first <= body["began_on"] <= last:
         faults.append(Fault("/began_on", "Does not lie within detained_on."))
@@ -156,7 +213,7 @@ def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body:
     detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
     place = [row.id for row in detentions].index(id)
     before, own, after = detentions[:place], detentions[place], detentions[place + 1 :]
-    first, last = _period(body["detained_on"])
+    first, last = period(body["detained_on"])
     began_on = _began_on(before, first, last)
     if any(day < began_on for day in own.released_on):
         raise invalid(Fault("/detained_on", "Lies after a release event of this detention."))
@@ -180,23 +237,11 @@ def _began_on(before: Sequence[Any], first: date, last: date) -> date:
 
 def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None:
     try:
-        first, _ = _period(detained_on)
+        first, _ = period(detained_on)
     except ValueError:
         raise invalid(Fault("/detained_on", "There is no such day.")) from None
     if clock.is_day_ahead(conn, first):
         raise invalid(Fault("/detained_on", "Lies in the future."))
-
-
-def _period(detained_on: str | None) -> tuple[date, date]:
-    """The first and the last day of a day, a month, a year, or of all time if it is unknown."""
-    if detained_on is None:
-        return date.min, date.max
-    year, month, day = (*(int(part) for part in detained_on.split("-")), 0, 0)[:3]
-    first = date(year, month or 1, day or 1)
-    if day:
-        return first, first
-    after = date(year + (month in (0, 12)), month % 12 + 1, 1) if year < date.max.year else date.max
-    return first, after - timedelta(days=1)
 
 
 def enter_release_event(
@@ -212,6 +257,8 @@ def enter_release_event(
     check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
         event["detention_id"] = _detention_open_on(detentions, body["occurred_on"])
+    else:
+        event["detention_id"] = standing_for(conn, "detention", body["detention_id"])
     _check_occurred_on(conn, event, detentions, restored=restored)
     return inserted(conn, "insert_release_event", id=id, **event)
 
@@ -236,7 +283,7 @@ def _detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     """
     if not detentions:
         raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
-    told = [row for row in detentions if any(abs(day - r) <= _SAME_CLAIM for r in row.released_on)]
+    told = [row for row in detentions if any(abs(day - r) <= SAME_CLAIM for r in row.released_on)]
     begun = told or [row for row in detentions if row.began_on <= day]
     if not begun:
         raise invalid(Fault("/occurred_on", "No detention of this person was open on that day."))
@@ -282,7 +329,7 @@ def _check_occurred_on(
             release_event_id=near.id,
         )
     later = [] if restored else detentions[places[0] + 1 :]
-    if any(_period(row.detained_on)[1] < day for row in later):
+    if any(period(row.detained_on)[1] < day for row in later):
         raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
 
 

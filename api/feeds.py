@@ -17,21 +17,26 @@ _FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
 _TITLE = "Constancia: verdicts on releases"
 _AUTHOR = "Constancia"
 # An entry begins as confirmed, disputed or refuted; these it can only come down to.
-_WORDS = {"reported": "now only reported", "unverified": "no longer verified"}
+_WORDS = {
+    "reported": "now only reported",
+    "unverified": "no longer verified",
+    "merged": "now told with another record",
+}
 _NEVER = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is said of a release event: it holds `since` a publication time, and was changed at
-    `updated_at`. Moments and the day are texts as the contract has them."""
+    `updated_at`. One that became another by a merge is `merged` and has no `name`: that one says
+    whose it is. Moments and the day are texts as the contract has them."""
 
     release_event_id: str
     status: str
     since: str
     updated_at: str
     occurred_on: str
-    name: str
+    name: str | None
     independent_sources: int
     independent_denials: int
 
@@ -107,10 +112,13 @@ def _url(entry: Entry, base: str) -> str:
 
 
 def _title(entry: Entry) -> str:
-    return f"{person(entry.name)}: release {_WORDS.get(entry.status, entry.status)}"
+    whose = "A record that was merged" if entry.name is None else person(entry.name)
+    return f"{whose}: release {_WORDS.get(entry.status, entry.status)}"
 
 
 def _summary(entry: Entry) -> str:
+    if entry.status == "merged":
+        return f"Release of {day(entry.occurred_on)}. Another record of it tells what is known."
     return (
         f"Release of {day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
         f"denials: {entry.independent_denials}. By the rule {RULE}."

@@ -21,9 +21,20 @@ class Change(NamedTuple):
         "release_event",
         "attestation",
         "claim",
+        "merge",
+        "distinction",
     ]
     resource_id: UUID
-    action: Literal["created", "updated", "retracted", "voided", "read"]
+    action: Literal[
+        "created",
+        "updated",
+        "retracted",
+        "voided",
+        "moved",
+        "undone",
+        "withdrawn",
+        "read",
+    ]
 
 
 def append(

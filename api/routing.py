@@ -6,16 +6,18 @@ flask.request.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from keyword import iskeyword
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from flask import Response, request
 from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
-from api import auth, bodies, exports, formats, queries, schemas, streams
+from api import auth, bodies, entries, exports, formats, queries, schemas, streams
 from api.answers import Document, Export, Page, Rendered, cite_as, render
 from api.errors import Fault, Refusal, invalid, not_found
 from api.spec import Operation
@@ -28,6 +30,8 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# What can become another record, by how its path begins. Such an id still names what it became.
+_MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -44,6 +48,7 @@ def view(
     if operation.writes and not scope:
         raise schemas.ContractError(f"{operation.id} writes and needs a scope")
 
+    mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
     takes_connection = "conn" in inspect.signature(function).parameters
     takes_media_type = "media_type" in inspect.signature(function).parameters
 
@@ -64,7 +69,7 @@ def view(
 
     def read(**path: str) -> Response:
         arguments, media_type = load(path)
-        with queries.translated(), pool.connection() as conn:
+        with queries.translated(), pool.connection() as conn, followed(conn, arguments):
             result = function(conn=conn, **arguments)
             rendered = _rendered(conn, operation, result, media_type)
         return answer(result, rendered, media_type)
@@ -75,9 +80,40 @@ def view(
         with queries.translated(), pool.connection() as conn:
             caller = None if key is None else auth.authenticate(conn, key)
             arguments, media_type = load(path)
-            result = function(conn=conn, caller=caller, **arguments)
-            rendered = _rendered(conn, operation, result, media_type)
+            with followed(conn, arguments):
+                result = function(conn=conn, caller=caller, **arguments)
+                rendered = _rendered(conn, operation, result, media_type)
         return answer(result, rendered, media_type)
+
+    @contextmanager
+    def followed(conn: queries.Connection, arguments: Mapping[str, Any]) -> Iterator[None]:
+        """Sends on who asks for a record by the id of one that was merged into it."""
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.kind != "not-found" or mergeable is None or "id" not in arguments:
+                raise
+            moment = arguments.get("recorded_as_of")
+            into = entries.merged_into(conn, mergeable, arguments["id"], moment)
+            if into is None:
+                raise
+            raise _MergedError(into) from None
+
+    def following(answer: Callable[..., Response]) -> Callable[..., Response]:
+        """For the time being (RFC 9110, 15.4.8), since a merge can be undone, and with the same
+        method: whoever follows does what was meant."""
+
+        def answer_or_send_on(**path: str) -> Response:
+            try:
+                return answer(**path)
+            except _MergedError as merged:
+                location = operation.path.replace("{id}", str(merged.into))
+                query = request.query_string.decode("ascii")
+                response = Response(status=307)
+                response.headers["Location"] = f"{location}?{query}" if query else location
+                return response
+
+        return answer_or_send_on
 
     def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
         if rendered is not None:
@@ -102,15 +138,23 @@ def view(
             arguments, media_type = load(path)
             if body_schema is not None:
                 arguments["body"] = _body(body_schema, raw)
-            with conn.transaction():
+            with followed(conn, arguments), conn.transaction():
                 rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
         return _answer(operation, rendered, media_type)
 
     if operation.writes:
-        return write
+        return following(write)
     if operation.key_is_optional:
-        return read_as_caller
-    return read if takes_connection else serve_without_database
+        return following(read_as_caller)
+    return following(read) if takes_connection else serve_without_database
+
+
+class _MergedError(Exception):
+    """What was asked for by its old id is another record now."""
+
+    def __init__(self, into: UUID) -> None:
+        super().__init__()
+        self.into = into
 
 
 def _too_large() -> Refusal:

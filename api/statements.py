@@ -31,7 +31,7 @@ def enter_attestation(
     *,
     restored: bool = False,
 ) -> UUID:
-    """A source's word on an event, whose row `lock_release_event` gave. Names every fault.
+    """A source's word on an event, as `entries.lock_event` gave it. Names every fault.
 
     One that is `restored`, as it stood elsewhere, may relay nothing any more: what it relayed may
     have been voided.
@@ -44,7 +44,9 @@ def enter_attestation(
         id=id,
         relayed_attestations=[relay.get("attestation_id") for relay in relays],
         relayed_sources=[relay.get("source_id") for relay in relays],
-        **_NOT_RETRACTED | {name: value for name, value in body.items() if name != "relays"},
+        **_NOT_RETRACTED
+        | {name: value for name, value in body.items() if name != "relays"}
+        | {"release_event_id": event.id},
     )
 
 

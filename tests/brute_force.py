@@ -36,6 +36,8 @@ RESOURCES = (
     "release_event",
     "attestation",
     "claim",
+    "merge",
+    "distinction",
 )
 
 Entry = Mapping[str, Any]
@@ -130,6 +132,11 @@ class Record:
                 self.of[entry.resource][entry.id] = entry.entry
                 self._first_seq.setdefault(entry.id, entry.seq)
             self._told |= self._shared_by_five()
+        # Nothing is left of who was merged but what became another's.
+        for resource in ("detention", "release_event"):
+            for record in self.of[resource].values():
+                merged = self.of["detainee"][record["detainee_id"]]["merged_into"]
+                assert merged is None or record["merged_into"]
         self._histories = {event: self._history(event) for event in self.of["release_event"]}
 
     def _shared_by_five(self) -> set[tuple[str, str | None]]:
@@ -139,9 +146,14 @@ class Record:
             (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
             for detention in self.of["detention"].values()
             if (facility := detention["facility_id"]) is not None
+            and people[detention["detainee_id"]]["merged_into"] is None
         }
         shared = Counter((age_group, facility) for age_group, facility, _ in held)
-        shared.update((person["age_group"], None) for person in people.values())
+        shared.update(
+            (person["age_group"], None)
+            for person in people.values()
+            if person["merged_into"] is None
+        )
         return {cohort for cohort, number in shared.items() if number >= 5}
 
     def _seen(self, person_id: str) -> Entry:
@@ -189,7 +201,7 @@ class Record:
         named = {
             event["detainee_id"]
             for event in self.of["release_event"].values()
-            if event["announcement_id"] == announcement_id
+            if event["announcement_id"] == announcement_id and event["merged_into"] is None
         }
         matching = self._matching(as_of, required, {"announcement_id": announcement_id})
         standing = {person: _strongest(matching[person])[0] for person in named & {*matching}}
@@ -301,7 +313,7 @@ class Record:
         return any(
             place(other) > place(ended) and _begins(other) <= as_of
             for other in self.of["detention"].values()
-            if other["detainee_id"] == event["detainee_id"]
+            if other["detainee_id"] == event["detainee_id"] and other["merged_into"] is None
         )
 
     def _history(self, event: str) -> Sequence[Verdict]:

@@ -746,6 +746,45 @@ for name, method, path, body in (
 ):
     refused(name, method, path, "conflict", body=body)
 
+# Merges and distinctions.
+for action, field_ in (("merge", "into"), ("distinct-from", "detainee_id")):
+    path = f"/v1/detainees/$detainee/{action}"
+    for value in (None, 1, True, "x", "", [], {}, "{" + UNKNOWN + "}"):
+        wrong_body(f"{value!r} for the other person", path, {field_: value}, f"/{field_}")
+    wrong_body("no other person", path, {}, f"/{field_}")
+    wrong_body("more than the other", path, {field_: "$held", "id": UNKNOWN}, "/id")
+    wrong_body("the same person", path, {field_: "$detainee"}, f"/{field_}")
+    for name in ("source", "event", "detention", "merge"):
+        wrong_body(f"a {name} for a person", path, {field_: f"${name}"}, f"/{field_}")
+    wrong_body("an unknown person", path, {field_: UNKNOWN}, f"/{field_}")
+    unknown = f"/v1/detainees/{UNKNOWN}/{action}"
+    refused("nobody", "POST", unknown, "not-found", body={field_: "$held"})
+    merged = f"/v1/detainees/$merged/{action}"
+    for name, at, other in (
+        ("who was merged", merged, "$held"),
+        ("beside who was merged", path, "$merged"),
+        ("who was merged and the one they are", merged, "$never_held"),
+        ("who were judged to be two", "/v1/detainees/$brother/" + action, "$never_held"),
+        ("the other of who were judged", "/v1/detainees/$never_held/" + action, "$brother"),
+    ):
+        refused(f"{action} of {name}", "POST", at, "conflict", body={field_: other})
+for what, word in (("merge", "undone"), ("distinction", "withdrawn")):
+    path = f"/v1/{what}s/"
+    refused(f"{what} {word} twice", "DELETE", f"{path}${word}", "conflict")
+    refused(f"no such {what}", "GET", path + UNKNOWN, "not-found", scope=None)
+    refused(f"no such {what} to end", "DELETE", path + UNKNOWN, "not-found")
+    refused(f"a person for a {what}", "DELETE", f"{path}$detainee", "not-found")
+    for method in ("PUT", "POST", "PATCH"):
+        refused(f"{method} of a {what}", method, f"{path}${what}", "method-not-allowed", body={})
+    refused(
+        f"a query for ending a {what}",
+        "DELETE",
+        f"{path}${what}",
+        "validation-error",
+        "/force",
+        query="force=1",
+    )
+
 # Claims.
 for value in (1.5, "24", True, [], {}, -1, -0.5, 1_000_000_001, 2**31, 2**63, 10**300):
     wrong_body(f"{str(value)[:20]!r} for a figure", "/v1/claims", claim(value=value), "/value")
@@ -1682,6 +1721,12 @@ WRITES = (
     ("POST", "/v1/facilities", facility(), "edit"),
     ("PATCH", "/v1/facilities/$facility", {"name": "Ana"}, "edit"),
     ("POST", "/v1/attestations/$attestation/void", {"reason": "Entered twice."}, "edit"),
+    ("POST", "/v1/detainees/$detainee/merge", {"into": "$held"}, "edit"),
+    ("DELETE", "/v1/merges/$merge", {}, "edit"),
+    ("POST", "/v1/detainees/$detainee/distinct-from", {"detainee_id": "$held"}, "edit"),
+    ("DELETE", "/v1/distinctions/$distinction", {}, "edit"),
+    # By an old id too: who may not write is not sent on.
+    ("PATCH", "/v1/detainees/$merged", {"name": "Ana"}, "contribute"),
     ("POST", "/v1/detainees", detainee(), "contribute"),
     ("PATCH", "/v1/detainees/$detainee", {"name": "Ana"}, "contribute"),
     ("POST", "/v1/detainees/$detainee/detentions", detention(), "contribute"),
@@ -1909,6 +1954,7 @@ def _records(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         {"retracted_at": "2026-01-10T00:00:00Z"},
         200,
     )
+    _judge(api, records)
     edit = keys["edit"]
     return records | {
         "edit": edit,
@@ -1918,6 +1964,20 @@ def _records(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "hash": "constancia_" + hashlib.sha256(edit.encode()).hexdigest(),
         "revoked": keys["revoked"],
     }
+
+
+def _judge(api: Api, records: dict[str, str]) -> None:
+    """Somebody who was merged, a merge that was undone, and the same of judgements."""
+    records["merged"], records["brother"] = api.detainee("Vera Fre"), api.detainee("Vero Free")
+    merge, distinct = "/v1/detainees/{merged}/merge", "/v1/detainees/{brother}/distinct-from"
+    for word, what, path, body in (
+        ("undone", "merge", merge, {"into": records["never_held"]}),
+        ("withdrawn", "distinction", distinct, {"detainee_id": records["never_held"]}),
+    ):
+        records[word] = api.post(path.format(**records), body)["id"]
+        ended = api.send("DELETE", f"/v1/{what}s/{records[word]}")
+        assert ended.status_code == 200
+        records[what] = api.post(path.format(**records), body)["id"]
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ TABLES = {
     "release_event": "release_events",
     "attestation": "attestations",
     "claim": "claims",
+    "merge": "merges",
+    "distinction": "distinctions",
 }
 # A few moments, so that words published at one moment, and periods that end there, are common; and
 # such as begin or end a quarter of an hour, a day or a year, here or in Caracas.
@@ -194,31 +196,39 @@ class World:
         return int(row.seq)
 
     def write(self, method: str, path: str, body: Any, resource: str) -> None:
-        """One write: one entry of the ledger, equal to the row; none if it is refused."""
+        """One write: one entry of the ledger, equal to its row, and of a merge one for each record
+        that it moves; none if it is refused, or of a record that was merged."""
         before = self.seq()
         response = self.api.send(method, path, json=body)
-        if response.status_code in (409, 422):
+        if response.status_code in (307, 409, 422):
             assert self.seq() == before
             return
         assert response.status_code in (200, 201), response.get_data(as_text=True)
         written = response.get_json()
         if response.status_code == 201:
             self.ids[resource].append(written["id"])
+        entries = [entry for kind in TABLES for entry in self._entries(kind, before)]
+        assert all(entry.equal for entry in entries)
+        entries.sort(key=lambda entry: entry.seq)
+        assert [entry.seq for entry in entries] == [*range(before + 1, self.seq() + 1)]
+        assert (entries[0].resource, entries[0].id) == (resource, written["id"])
+        assert len(entries) == 1 or resource == "merge"
+
+    def _entries(self, resource: str, after: int) -> list[Any]:
+        """Entries above a number, and whether each is its row as it stands."""
         relays = (
             "|| jsonb_build_object('relays', (SELECT coalesce(jsonb_agg(jsonb_build_object("
             "'attestation_id', l.relayed_attestation_id, 'source_id', l.relayed_source_id)"
             " ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')"
             " FROM relays l WHERE l.attestation_id = r.id))"
         )
-        entries = self.conn.execute(
+        return self.conn.execute(
             "SELECT l.seq, l.resource, l.resource_id::text AS id, l.entry ="
             f" (SELECT to_jsonb(r) {relays if resource == 'attestation' else ''}"
             f" FROM {TABLES[resource]} r WHERE r.id = l.resource_id) AS equal"
-            " FROM ledger l WHERE l.seq > %s",
-            [before],
+            " FROM ledger l WHERE l.seq > %s AND l.resource = %s",
+            [after, resource],
         ).fetchall()
-        assert entries == [(before + 1, resource, written["id"], True)]
-        assert self.seq() == before + 1
 
     def ask(self, path: str, **query: Any) -> Any:
         """An answer; every byte of it is remembered if it is for a pair of moments, and every byte
@@ -241,6 +251,9 @@ class World:
     def _body(self, question: Question) -> bytes:
         path, query = question
         response = self.api.send("GET", path, query_string=dict(query) or None)
+        if response.status_code == 307:
+            # Where it is to be found is an answer too.
+            return json.dumps({"moved_to": response.headers["Location"]}).encode()
         assert response.status_code == 200, response.get_data(as_text=True)
         return response.get_data()
 
@@ -281,6 +294,7 @@ def write_something(world: World, choose: Chooser) -> None:
     kinds += ["tie", "tie again", "of detainee", "of detention", "of event"] * 2
     kinds += ["of detention", "of event"] * 2
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
+    kinds += ["merge"] * 4 + ["undo"] * 3 + ["distinguish", "withdraw"]
     kind = choose.of(kinds)
     if kind == "source":
         body = {"name": "Otra fuente", "kind": "person"}
@@ -346,6 +360,17 @@ def write_something(world: World, choose: Chooser) -> None:
         world.write("POST", path, {"reason": "Entered twice."}, "attestation")
     elif kind == "claim":
         claim_something(world, choose)
+    elif kind == "merge":
+        path = f"/v1/detainees/{choose.of(ids['detainee'])}/merge"
+        world.write("POST", path, {"into": choose.of(ids["detainee"])}, "merge")
+    elif kind == "undo" and ids["merge"]:
+        world.write("DELETE", f"/v1/merges/{choose.of(ids['merge'])}", None, "merge")
+    elif kind == "distinguish":
+        path = f"/v1/detainees/{choose.of(ids['detainee'])}/distinct-from"
+        world.write("POST", path, {"detainee_id": choose.of(ids["detainee"])}, "distinction")
+    elif kind == "withdraw" and ids["distinction"]:
+        path = f"/v1/distinctions/{choose.of(ids['distinction'])}"
+        world.write("DELETE", path, None, "distinction")
     elif kind == "retract claim":
         path = f"/v1/claims/{choose.of(ids['claim'])}/retraction"
         world.write("POST", path, {"retracted_at": choose.moment()}, "claim")
@@ -529,6 +554,12 @@ class Reader:
         asked = {} if as_of is None else {"as_of": text(as_of)}
         path = f"/v1/release-events/{event}/verification"
         answer = self._ask(path, min_sources=required, **asked)
+        known = self.record().of["release_event"]
+        if known[event]["merged_into"] is not None:
+            while known[event]["merged_into"] is not None:
+                event = known[event]["merged_into"]
+            assert answer["moved_to"].startswith(f"/v1/release-events/{event}/verification?")
+            return
         moment = datetime.fromisoformat(answer["as_of"])
         verdict = self.record(answer["recorded_as_of"]).verdict(event, moment)
         counts = (verdict.independent_sources, verdict.independent_denials) if verdict else (0, 0)
@@ -621,6 +652,8 @@ def _announcements(record: Record) -> list[str]:
 def assert_summaries_are_the_answers(world: World) -> None:
     """The summary that an event carries is what its verification says."""
     for event in world.ids["release_event"]:
+        if world.api.send("GET", f"/v1/release-events/{event}").status_code == 307:
+            continue
         whole = world.api.get(f"/v1/release-events/{event}/verification")
         summary = world.api.get(f"/v1/release-events/{event}")["verification"]
         assert summary == {name: whole[name] for name in summary}

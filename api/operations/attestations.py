@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import auth, queries, statements, verify
+from api import auth, entries, queries, statements, verify
 from api.answers import One, Page
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
@@ -20,6 +20,8 @@ def list_attestations(
     release_event_id: UUID | None,
     source_id: UUID | None,
 ) -> Page:
+    if release_event_id is not None:
+        release_event_id = entries.standing_for(conn, "release_event", release_event_id)
     filters = {
         "release_event_id": release_event_id,
         "source_id": source_id,
@@ -68,16 +70,19 @@ def void_attestation(
 
 def _locked_event(conn: queries.Connection, release_event_id: UUID) -> Any:
     queries.run(conn, "lock_affiliations")
-    return queries.one(conn, "lock_release_event", id=release_event_id)
+    return entries.lock_event_named(conn, release_event_id)
 
 
 def _locked_attestation(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
     """An attestation that is not void, and its event, locked."""
-    found = queries.one(conn, "read_attestation", id=id)
-    if found is None:
-        raise not_found("attestation")
-    event = _locked_event(conn, found.release_event_id)
     attestation = queries.one(conn, "read_attestation", id=id)
+    if attestation is None:
+        raise not_found("attestation")
+    event = None
+    # It may come to speak of another event while the lock is waited for.
+    while event is None or event.id != attestation.release_event_id:
+        event = _locked_event(conn, attestation.release_event_id)
+        attestation = queries.one(conn, "read_attestation", id=id)
     if attestation.voided_at is not None:
         raise Refusal("conflict", "This attestation was voided before.")
     return event, attestation

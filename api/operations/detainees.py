@@ -1,6 +1,6 @@
 """Detainees: people who are or were held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from api.answers import One, Page, Ranked
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
-from api.matching import Person, compare
+from api.matching import Match, Person, compare
 
 
 def list_detainees(
@@ -89,7 +89,15 @@ def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     found = candidates.like(conn, body["items"], caller.sees_hidden)
-    items = [_matched(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)]
+    likely = [
+        _likely(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)
+    ]
+    beside = {row.id for one in likely if _is_known(one) for _, row in one}
+    distinct = {
+        frozenset((row.one_id, row.other_id))
+        for row in queries.rows(conn, "read_distinctions", ids=list(beside))
+    }
+    items = [_matched(one, distinct) for one in likely]
     if reader := ledger.reader(caller, "detainee"):
         hidden = {str(row.id) for rows in found for row in rows if not row.is_named}
         shown = {candidate["detainee_id"] for item in items for candidate in item["candidates"]}
@@ -97,13 +105,28 @@ def match_detainees(
     return {"items": items}
 
 
-def _matched(asked: Person, found: Sequence[Any]) -> Mapping[str, Any]:
-    """The candidates of one person, the likeliest first, and what the likeliest comes to."""
+_Likely = Sequence[tuple[Match, Any]]
+"""Who may be the person that is asked for, the likeliest first, each with the row of a record."""
+
+
+def _likely(asked: Person, found: Sequence[Any]) -> _Likely:
     compared = [(compare(asked, _person(row._asdict())), row) for row in found]
-    likely = sorted(
+    return sorted(
         (pair for pair in compared if pair[0].decision != "none"),
         key=lambda pair: (-pair[0].score, str(pair[1].id)),
     )
+
+
+def _is_known(likely: _Likely) -> bool:
+    return bool(likely) and likely[0][0].decision == "same"
+
+
+def _matched(likely: _Likely, distinct: Set[frozenset[UUID]]) -> Mapping[str, Any]:
+    """The candidates of one person, and what the likeliest comes to. Who was judged to be another
+    than the one who is the same is none."""
+    if _is_known(likely):
+        _, one = likely[0]
+        likely = [pair for pair in likely if frozenset((one.id, pair[1].id)) not in distinct]
     return {
         "decision": likely[0][0].decision if likely else "none",
         "candidates": [

@@ -38,11 +38,9 @@ def create_detention(
 def update_detention(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    detention = queries.one(conn, "read_detention", id=id)
-    if detention is None:
+    detainee_id = entries.lock_detention(conn, id)
+    if detainee_id is None:
         raise not_found("detention")
-    detainee_id = detention.detainee_id
-    queries.run(conn, "lock_detainee", id=detainee_id)
     changed = entries.moved_detention(conn, detainee_id, id, body)
     queries.run(conn, "update_detention", id=id, **changed)
     verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])

@@ -19,6 +19,8 @@ def list_release_events(
     cursor: str | None,
     detainee_id: UUID | None,
 ) -> Page:
+    if detainee_id is not None:
+        detainee_id = entries.standing_for(conn, "detainee", detainee_id)
     filters = {"detainee_id": detainee_id, "sees_hidden": auth.sees_hidden(caller)}
     return Page("select_release_events", limit, filters, cursor)
 
@@ -37,9 +39,10 @@ def get_release_event(
 
 
 def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
-    if queries.one(conn, "lock_detainee", id=body["detainee_id"]) is None:
+    person = entries.lock_person(conn, body["detainee_id"])
+    if person is None:
         raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
-    id = entries.enter_release_event(conn, body)
+    id = entries.enter_release_event(conn, {**body, "detainee_id": person})
     verify.record(conn, caller, [Change("release_event", id, "created")])
     return _release_event(caller, id)
 
@@ -47,7 +50,7 @@ def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping
 def update_release_event(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    row = queries.one(conn, "lock_release_event", id=id)
+    row = entries.lock_event(conn, id)
     if row is None:
         raise not_found("release event")
     entries.check_announcement(conn, body.get("announcement_id"))

@@ -20,6 +20,10 @@ WITH written AS (
                 (SELECT to_jsonb(r) FROM release_events r WHERE r.id = w.resource_id)
             WHEN w.resource = 'claim' THEN
                 (SELECT to_jsonb(r) FROM claims r WHERE r.id = w.resource_id)
+            WHEN w.resource = 'merge' THEN
+                (SELECT to_jsonb(r) FROM merges r WHERE r.id = w.resource_id)
+            WHEN w.resource = 'distinction' THEN
+                (SELECT to_jsonb(r) FROM distinctions r WHERE r.id = w.resource_id)
             WHEN w.resource = 'attestation' THEN (
                 SELECT to_jsonb(r) || jsonb_build_object('relays', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -61,6 +65,10 @@ WITH written AS (
                 SELECT to_jsonb(r) FROM claims c CROSS JOIN LATERAL seen_claim(c, false) r
                 WHERE c.id = w.resource_id
             )
+            WHEN 'merge' THEN
+                (SELECT to_jsonb(r) FROM merges r WHERE r.id = w.resource_id)
+            WHEN 'distinction' THEN
+                (SELECT to_jsonb(r) FROM distinctions r WHERE r.id = w.resource_id)
             WHEN 'attestation' THEN
                 (SELECT to_jsonb(r) FROM seen_attestations(false) r WHERE r.id = w.resource_id)
         END AS seen

@@ -1,6 +1,6 @@
 -- People by the strongest status among their events that match, at any pair of moments, of all or
--- by one property. An event's person, its detention and, since it was spoken of, its day never
--- change; all else is taken as the record had it: r of the event, t of the detention, p of the
+-- by one property. Since it was spoken of, an event's day never changes; all else is taken as the
+-- record had it: w whose it was and of which detention, r of the event, t of the detention, p of the
 -- person; and tt and tp are what the public might know of these.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
@@ -9,8 +9,18 @@ WITH asked AS (
         %(recorded_as_of)s::timestamptz AS recorded_as_of, -- if recorded_as_of
         recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
         h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM public_head h -- unless recorded_as_of
+), merged AS MATERIALIZED ( -- if recorded_as_of
+    -- The events that a merge or its undo ever made another person's, and where they were then. -- if recorded_as_of
+    SELECT m.id, (r.entry ->> 'detainee_id')::uuid AS detainee_id, -- if recorded_as_of
+        (r.entry ->> 'detention_id')::uuid AS detention_id -- if recorded_as_of
+    FROM asked a CROSS JOIN ( -- if recorded_as_of
+        SELECT DISTINCT l.resource_id AS id FROM ledger l -- if recorded_as_of
+        WHERE l.action = 'moved' AND l.resource = 'release_event' -- if recorded_as_of
+    ) m CROSS JOIN LATERAL recorded(m.id, a.recorded_as_of) r -- if recorded_as_of
 ), judged AS (
-    SELECT e.detainee_id, e.id, s.status,
+    SELECT e.id, s.status,
+        e.detainee_id, -- unless recorded_as_of
+        w.detainee_id, -- if recorded_as_of
         e.occurred_on,
         NULL AS value, -- unless grouped
         tt.facility_id::text AS value, -- if by_facility_id
@@ -25,16 +35,19 @@ WITH asked AS (
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
             SELECT FROM detentions own, detentions o -- unless recorded_as_of
             WHERE own.id = e.detention_id AND o.detainee_id = e.detainee_id -- unless recorded_as_of
-            SELECT FROM recorded(e.detention_id, a.recorded_as_of) x, -- if recorded_as_of
-                jsonb_populate_record(NULL::detentions, x.entry) own, detentions i, -- if recorded_as_of
-                LATERAL recorded(i.id, a.recorded_as_of) y, -- if recorded_as_of
-                jsonb_populate_record(NULL::detentions, y.entry) o -- if recorded_as_of
-            WHERE i.detainee_id = e.detainee_id -- if recorded_as_of
+            SELECT FROM recorded_detentions(w.detainee_id, a.recorded_as_of) own, -- if recorded_as_of
+                recorded_detentions(w.detainee_id, a.recorded_as_of) o -- if recorded_as_of
+            WHERE own.id = w.detention_id -- if recorded_as_of
                 AND (o.began_on, o.created_at, o.id) > (own.began_on, own.created_at, own.id)
                 AND a.as_of >= detention_began_at(o.detained_on, o.began_on, o.created_at)
         ) END AS detained_again
     FROM asked a
     CROSS JOIN release_events e
+    LEFT JOIN merged m ON m.id = e.id -- if recorded_as_of
+    CROSS JOIN LATERAL ( -- if recorded_as_of
+        SELECT coalesce(m.detainee_id, e.detainee_id) AS detainee_id, -- if recorded_as_of
+            coalesce(m.detention_id, e.detention_id) AS detention_id -- if recorded_as_of
+    ) w -- if recorded_as_of
     CROSS JOIN LATERAL (SELECT e.announcement_id) r -- if event -- unless recorded_as_of
     -- Not `=`, for which the index of the three days would be taken: much slower.
     JOIN detentions t ON t.detainee_id = e.detainee_id -- if detention -- unless recorded_as_of
@@ -51,9 +64,9 @@ WITH asked AS (
     ) v
     CROSS JOIN LATERAL recorded(e.id, a.recorded_as_of) re -- if event -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::release_events, re.entry) r -- if event -- if recorded_as_of
-    CROSS JOIN LATERAL recorded(e.detention_id, a.recorded_as_of) te -- if detention -- if recorded_as_of
+    CROSS JOIN LATERAL recorded(w.detention_id, a.recorded_as_of) te -- if detention -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
-    CROSS JOIN LATERAL recorded(e.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
+    CROSS JOIN LATERAL recorded(w.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
     CROSS JOIN LATERAL told_person(p, a.recorded_as_of) tp -- if person
     CROSS JOIN LATERAL ( -- if detention
@@ -69,10 +82,15 @@ WITH asked AS (
     WHERE true
         AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
         -- Only what ever was there, which the ledger tells without being read whole.
-        AND e.detention_id IN ( -- if facility_id -- if recorded_as_of
-            SELECT l.resource_id FROM ledger l -- if facility_id -- if recorded_as_of
+        AND e.id IN ( -- if facility_id -- if recorded_as_of
+            SELECT c.id FROM ledger l -- if facility_id -- if recorded_as_of
+            JOIN detentions h ON h.id = l.resource_id -- if facility_id -- if recorded_as_of
+            JOIN release_events c ON c.detainee_id = h.detainee_id -- if facility_id -- if recorded_as_of
+                AND c.detention_id IS NOT DISTINCT FROM h.id -- if facility_id -- if recorded_as_of
             WHERE l.resource = 'detention' -- if facility_id -- if recorded_as_of
                 AND l.entry ->> 'facility_id' = %(facility_id)s::text -- if facility_id -- if recorded_as_of
+            UNION -- if facility_id -- if recorded_as_of
+            SELECT m.id FROM merged m -- if facility_id -- if recorded_as_of
         ) -- if facility_id -- if recorded_as_of
         AND p.nationalities @> ARRAY[%(nationality)s] AND tp.nationalities <> '{}' -- if nationality
         AND tp.age_group = %(age_group)s -- if age_group

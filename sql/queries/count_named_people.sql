@@ -1,13 +1,14 @@
 -- The people with a release event that refers to an announcement, as the record stands or had it.
-SELECT count(DISTINCT e.detainee_id) AS named
+SELECT count(DISTINCT e.detainee_id) AS named -- unless recorded_as_of
+SELECT count(DISTINCT x.entry ->> 'detainee_id') AS named -- if recorded_as_of
 FROM release_events e -- unless recorded_as_of
-WHERE e.announcement_id = %(announcement_id)s -- unless recorded_as_of
+WHERE e.announcement_id = %(announcement_id)s AND e.merged_into IS NULL -- unless recorded_as_of
 FROM ( -- if recorded_as_of
     -- Only those that ever did.
     SELECT DISTINCT l.resource_id AS id FROM ledger l -- if recorded_as_of
     WHERE l.resource = 'release_event' -- if recorded_as_of
         AND l.entry ->> 'announcement_id' = %(announcement_id)s::text -- if recorded_as_of
 ) i -- if recorded_as_of
-JOIN release_events e ON e.id = i.id -- if recorded_as_of
 CROSS JOIN LATERAL recorded(i.id, %(recorded_as_of)s) x -- if recorded_as_of
 WHERE x.entry ->> 'announcement_id' = %(announcement_id)s::text -- if recorded_as_of
+    AND x.entry ->> 'merged_into' IS NULL -- if recorded_as_of

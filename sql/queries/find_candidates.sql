@@ -43,6 +43,7 @@ WITH visible AS (
         SELECT p.id FROM detainees p -- if external_ids
         WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb) -- if external_ids
             AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s) -- if external_ids
+            AND p.merged_into IS NULL -- if external_ids
         LIMIT 50 -- if external_ids
     ) d -- if external_ids
 )

@@ -10,7 +10,7 @@ SELECT DISTINCT p.id
 FROM told c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detainees d
-    WHERE c.facility_id IS NULL AND d.age_group = c.age_group
+    WHERE c.facility_id IS NULL AND d.age_group = c.age_group AND d.merged_into IS NULL
         AND (d.age_group = 'minor' OR d.withheld)
     OFFSET 0
 ) p
@@ -19,7 +19,7 @@ SELECT p.id
 FROM told c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detentions t JOIN detainees d ON d.id = t.detainee_id
-    WHERE t.facility_id = c.facility_id AND d.age_group = c.age_group
+    WHERE t.facility_id = c.facility_id AND d.age_group = c.age_group AND d.merged_into IS NULL
         AND (d.age_group = 'minor' OR d.withheld)
     OFFSET 0
 ) p

@@ -1,11 +1,12 @@
 -- What is said now of releases that ever were confirmed, disputed or refuted, what changed last
--- first.
+-- first; of one that became another, that it is told there: the name is null.
 WITH latest AS MATERIALIZED (
     SELECT f.release_event_id, f.recorded_at FROM feed_entries f
     ORDER BY f.recorded_at DESC, f.release_event_id DESC
     LIMIT %(limit)s
 )
-SELECT f.release_event_id::text, coalesce(v.status, 'unverified') AS status,
+SELECT f.release_event_id::text,
+    CASE WHEN e.merged_into IS NULL THEN coalesce(v.status, 'unverified') ELSE 'merged' END AS status,
     rfc3339(coalesce(v.since, f.recorded_at)) AS since,
     -- A name that is hidden from now on is to be taken back by who read it.
     rfc3339(greatest(f.recorded_at, c.recorded_at)) AS updated_at, e.occurred_on::text, d.name,
@@ -13,10 +14,11 @@ SELECT f.release_event_id::text, coalesce(v.status, 'unverified') AS status,
     coalesce(v.independent_denials, 0) AS independent_denials
 FROM latest f
 JOIN release_events e ON e.id = f.release_event_id
-JOIN seen_detainees(false) d ON d.id = e.detainee_id
+LEFT JOIN seen_detainees(false) d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (
     SELECT l.recorded_at FROM ledger l
-    WHERE l.resource_id = e.detainee_id AND l.public_seq IS NOT NULL
+    WHERE l.resource_id IN (e.detainee_id, e.id) AND l.public_seq IS NOT NULL
+        AND (l.resource = 'detainee' OR l.action = 'moved')
     ORDER BY l.seq DESC
     LIMIT 1
 ) c ON true

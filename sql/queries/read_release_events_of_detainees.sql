@@ -2,9 +2,10 @@
 -- with what the people are grouped by: what the public may know of them.
 SELECT e.detainee_id, e.id AS release_event_id, e.detention_id, e.occurred_on, e.announcement_id,
     v.published_from, v.independent_sources, v.independent_denials, v.kinds,
-    d.sex, d.age_group, d.nationalities
+    p.sex, p.age_group, p.nationalities
 FROM release_events e
-JOIN seen_detainees(false) d ON d.id = e.detainee_id
+JOIN detainees d ON d.id = e.detainee_id
+CROSS JOIN LATERAL told_person(d, 'infinity') p
 LEFT JOIN verdicts v ON v.release_event_id = e.id AND v.recorded_until = 'infinity'
 WHERE e.detainee_id = ANY (%(detainee_ids)s)
 ORDER BY e.detainee_id, e.id, v.published_from

@@ -1,6 +1,7 @@
 -- All that an event's answer is made of at a pair of moments, in one snapshot: its steps over
 -- publication time, the reasoning of the last one, what is not counted and why, and the names of
--- the heads of groups as the record had them, with who stands for a confidential source. No row for an event that was not recorded yet.
+-- the heads of groups as the record had them, with who stands for a confidential source. No row for
+-- an event that was not recorded yet, or had become another one by then.
 WITH asked AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
@@ -61,4 +62,4 @@ FROM asked a LEFT JOIN latest l ON true
 WHERE EXISTS (
     SELECT FROM ledger e WHERE e.resource_id = %(id)s AND e.recorded_at <= a.recorded_as_of
         AND e.resource = 'release_event'
-)
+) AND (SELECT r.entry ->> 'merged_into' FROM recorded(%(id)s, a.recorded_as_of) r) IS NULL

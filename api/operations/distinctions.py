@@ -1,0 +1,43 @@
+"""Distinctions: judgements that two records are of two people."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import entries, merging, queries, verify
+from api.answers import One
+from api.auth import Caller
+from api.errors import Fault, Refusal, invalid, not_found
+from api.ledger import Change
+
+
+def distinguish_detainee(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    other = body["detainee_id"]
+    if id == other:
+        raise invalid(Fault("/detainee_id", "A person is not two."))
+    merging.lock_people(conn, id, other, "/detainee_id")
+    for known in queries.rows(conn, "read_distinctions", ids=[id, other]):
+        raise Refusal(
+            "conflict",
+            f"By /v1/distinctions/{known.distinction_id} they were judged to be two before.",
+        )
+    judged = entries.inserted(conn, "insert_distinction", detainee_id=id, distinct_from_id=other)
+    verify.record(conn, caller, [Change("distinction", judged, "created")])
+    return get_distinction(conn, judged)
+
+
+def get_distinction(conn: queries.Connection, id: UUID) -> One:
+    return One("distinction", "select_distinctions", {"id": id})
+
+
+def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> One:
+    distinction = queries.one(conn, "lock_distinction", id=id)
+    if distinction is None:
+        raise not_found("distinction")
+    if distinction.withdrawn_at is not None:
+        raise Refusal("conflict", "This judgement was withdrawn before.")
+    queries.run(conn, "withdraw_distinction", id=id)
+    verify.record(conn, caller, [Change("distinction", id, "withdrawn")])
+    return get_distinction(conn, id)

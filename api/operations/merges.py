@@ -1,0 +1,24 @@
+"""Merges: two records that are of one person, made one. A merge can be undone."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from api import merging, queries
+from api.answers import One
+from api.auth import Caller
+
+
+def merge_detainee(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> One:
+    return get_merge(conn, merging.merge(conn, caller, id, body["into"]))
+
+
+def get_merge(conn: queries.Connection, id: UUID) -> One:
+    return One("merge", "select_merges", {"id": id})
+
+
+def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> One:
+    merging.undo(conn, caller, id)
+    return get_merge(conn, id)

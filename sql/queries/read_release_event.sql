@@ -1,0 +1,5 @@
+-- Whose release event it is, of which detention and day, and what time it is; none for one that became
+-- another.
+SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, clock_timestamp() AS now
+FROM release_events e
+WHERE e.id = %(id)s AND e.merged_into IS NULL

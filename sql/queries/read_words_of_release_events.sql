@@ -1,0 +1,9 @@
+-- Who spoke on these events, in the order of entry, and which attestations each passes on.
+SELECT a.id, a.release_event_id, a.voided_at IS NOT NULL AS voided, ARRAY(
+    SELECT r.relayed_attestation_id FROM relays r
+    WHERE r.attestation_id = a.id AND r.relayed_attestation_id IS NOT NULL
+    ORDER BY r.relayed_attestation_id
+) AS relayed
+FROM attestations a
+WHERE a.release_event_id = ANY (%(release_event_ids)s)
+ORDER BY a.recorded_order

@@ -1,0 +1,49 @@
+-- What a merge or its undo changes, in one statement: records that refer to each other move together.
+-- Of what is voided the relays belong to no event where they would to two.
+WITH changed AS (
+    SELECT r.resource, r.id, r.changes
+    FROM jsonb_to_recordset(%(rows)s) AS r (resource text, id uuid, changes jsonb)
+), people AS (
+    UPDATE detainees d SET updated_at = now(),
+        (
+            aliases, sex, birth_date, age_group, nationalities, occupation, external_ids,
+            withheld, merged_into
+        ) = (
+            SELECT n.aliases, n.sex, n.birth_date, n.age_group, n.nationalities, n.occupation,
+                n.external_ids, n.withheld, n.merged_into
+            FROM jsonb_populate_record(d, c.changes) n
+        )
+    FROM changed c WHERE c.resource = 'detainee' AND d.id = c.id
+), spells AS (
+    UPDATE detentions t SET updated_at = now(),
+        (
+            detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
+            merged_into
+        ) = (
+            SELECT n.detainee_id, n.facility_id, n.detained_on, n.began_on, n.authority, n.charges,
+                n.whereabouts, n.merged_into
+            FROM jsonb_populate_record(t, c.changes) n
+        )
+    FROM changed c WHERE c.resource = 'detention' AND t.id = c.id
+), events AS (
+    UPDATE release_events e SET updated_at = now(),
+        (detainee_id, detention_id, place, announcement_id, merged_into) = (
+            SELECT n.detainee_id, n.detention_id, n.place, n.announcement_id, n.merged_into
+            FROM jsonb_populate_record(e, c.changes) n
+        )
+    FROM changed c WHERE c.resource = 'release_event' AND e.id = c.id
+), words AS (
+    UPDATE attestations a SET updated_at = now(),
+        release_event_id = (c.changes ->> 'release_event_id')::uuid
+    FROM changed c WHERE c.resource = 'attestation' AND a.id = c.id
+)
+UPDATE relays r SET release_event_id = CASE
+    WHEN r.attestation_id = ANY (%(across)s) THEN NULL
+    WHEN r.release_event_id IS NOT NULL THEN (c.changes ->> 'release_event_id')::uuid
+END
+FROM (
+    SELECT c.id, c.changes FROM changed c WHERE c.resource = 'attestation'
+    UNION ALL
+    SELECT x.id, NULL FROM unnest(%(across)s::uuid[]) x (id)
+) c
+WHERE r.attestation_id = c.id
