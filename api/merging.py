@@ -132,7 +132,8 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     for event in records.belonging("release_event", kept):
         owner = records.now("detention", event["detention_id"])["detainee_id"]
         records.change("release_event", event["id"], detainee_id=owner)
-    _hide_both(records, gone, kept, was_hidden=found.was_hidden)
+    if queries.one(conn, "read_whether_changed", merge_id=id).changed:
+        _hide_both(records, gone, kept)
     _part(records, gone, [])
     _part(records, kept, order)
     events = {
@@ -290,14 +291,13 @@ def _part(records: _Records, person: str, before: Sequence[Spell]) -> None:
         _arrange(records, spells)
 
 
-def _hide_both(records: _Records, gone: str, kept: str, *, was_hidden: bool) -> None:
-    """Who was hidden since they are one is hidden as both: nothing tells which of the two it meant.
-
-    `was_hidden` says whether the one who stays was hidden before the merge.
-    """
-    own, other = records.of["detainee"][kept], records.now("detainee", gone)
-    if _is_hidden(own) and not (was_hidden or _is_hidden(other)):
-        records.change("detainee", gone, withheld=True)
+def _hide_both(records: _Records, gone: str, kept: str) -> None:
+    """Who is hidden as one stays hidden as both, since something was entered meanwhile: nothing
+    tells of which of the two it was, and it may name the one who was hidden before."""
+    if _is_hidden(records.of["detainee"][kept]):
+        for person in (gone, kept):
+            if not _is_hidden(records.now("detainee", person)):
+                records.change("detainee", person, withheld=True)
 
 
 def _is_hidden(detainee: Row) -> bool:

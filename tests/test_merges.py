@@ -1,7 +1,7 @@
 """Two records of one person: made one, and two again. What is undone is undone to the last row."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -421,20 +421,111 @@ def test_what_was_changed_since_stays_changed(api: Api, editor: Api) -> None:
     assert api.get(f"/v1/detainees/{gone}")["aliases"] == ["Unita"]
 
 
+HIDDEN: Sequence[Mapping[str, Any]] = ({"age_group": "minor"}, {"withheld": True})
+
+
+@pytest.mark.parametrize("how", HIDDEN)
 @pytest.mark.parametrize("hidden", ["gone", "kept"])
-def test_who_was_hidden_in_either_record_is_hidden(api: Api, editor: Api, hidden: str) -> None:
-    groups = {"gone": "adult", "kept": "adult", hidden: "minor"}
-    gone = editor.detainee("Zulmaida Quintero", age_group=groups["gone"])
-    kept = editor.detainee("Zulma Quintero", age_group=groups["kept"])
+def test_who_was_hidden_in_either_record_is_hidden(
+    api: Api, editor: Api, conn: Connection, hidden: str, how: Mapping[str, Any]
+) -> None:
+    kinds = {"gone": {"age_group": "adult"}, "kept": {"age_group": "adult"}}
+    kinds[hidden] = kinds[hidden] | how
+    gone, _, gone_event = person(editor, "Zulmaida Quintero", "2024", DAY, **kinds["gone"])
+    kept, _, kept_event = person(editor, "Zulma Quintero", "2024", "2026-01-15", **kinds["kept"])
+    sources = [editor.source(name) for name in ("Una", "Otra")]
+    for event in (gone_event, kept_event):
+        for source in sources:
+            editor.attest(event, source, AT, note="De Zulmaida, o Zulma")
+
+    def names() -> Mapping[str, Any]:
+        paths = {id: f"/v1/detainees/{id}" for id in (gone, kept)}
+        return {id: api.get(path)["is_named"] for id, path in paths.items()}
+
+    def told() -> str:
+        paths = ("detainees", "release-events", "attestations", "changes", "feed?format=jsonfeed")
+        texts = [api.send("GET", f"/v1/{path}").get_data(as_text=True) for path in paths]
+        paths = (f"detainees/{kept}", f"detainees/{kept}/detentions", "feed?format=atom")
+        texts += [api.send("GET", f"/v1/{path}").get_data(as_text=True) for path in paths]
+        return "".join(texts)
+
+    def modified(event: str) -> str:
+        items = api.get("/v1/feed", format="jsonfeed")["items"]
+        return next(item["date_modified"] for item in items if event in item["url"])
+
+    before, was, at = dump(conn), names(), modified(gone_event)
+    assert was == {gone: hidden != "gone", kept: hidden != "kept"}
     merged = merge(editor, gone, kept)["id"]
     record = api.get(f"/v1/detainees/{kept}")
-    assert (record["age_group"], record["name"], record["aliases"]) == ("minor", None, [])
+    assert not record["is_named"]
+    assert (record["age_group"], record["aliases"]) == ("unknown", [])
     for q in ("Zulmaida", "Zulma", "Quintero"):
         assert api.get("/v1/detainees", q=q)["items"] == []
-    assert b"Zulma" not in api.send("GET", "/v1/detainees").get_data()
+    assert "Zulma" not in told()
+    # Who follows the feed is told to take the name back.
+    assert modified(gone_event) > at
+    # It is seen that the two are one.
+    entries = {item["resource_id"]: item for item in api.get("/v1/changes", limit=200)["items"]}
+    assert entries[merged]["resource"] == "merge"
+    assert entries[gone]["action"] == "moved"
+    assert editor.get(f"/v1/detainees/{kept}")["name"] == "Zulma Quintero"
     undo(editor, merged)
-    for id, group in ((gone, groups["gone"]), (kept, groups["kept"])):
-        assert (api.get(f"/v1/detainees/{id}")["name"] is None) == (group == "minor")
+    assert names() == was
+    assert dump(conn) == before
+
+
+@pytest.mark.parametrize("hidden", [{"gone"}, {"kept"}, set()])
+@pytest.mark.parametrize("how", HIDDEN)
+@pytest.mark.parametrize("entered", ["detainee", "attestation"])
+def test_who_is_hidden_as_one_stays_hidden_as_both_if_anything_was_entered(
+    api: Api, editor: Api, hidden: set[str], how: Mapping[str, Any], entered: str
+) -> None:
+    kinds = {name: how if name in hidden else {} for name in ("gone", "kept")}
+    gone, *_ = person(editor, "Una", "2024", **kinds["gone"])
+    kept, _, event = person(editor, "Otra", "2024", DAY, **kinds["kept"])
+    merged = merge(editor, gone, kept)["id"]
+    if not hidden:
+        editor.patch(f"/v1/detainees/{kept}", how)
+    elif entered == "detainee":
+        editor.patch(f"/v1/detainees/{kept}", {"aliases": ["Unita"]})
+    else:
+        editor.attest(event, editor.source("Fuente"), AT, note="Habla de Una")
+    undo(editor, merged)
+    for id in (gone, kept):
+        assert not api.get(f"/v1/detainees/{id}")["is_named"]
+    for path in ("detainees", "attestations"):
+        assert "Una" not in api.send("GET", f"/v1/{path}").get_data(as_text=True)
+        assert "Unita" not in api.send("GET", f"/v1/{path}").get_data(as_text=True)
+
+
+def test_two_who_are_one_are_one_of_the_five_who_share(
+    api: Api, editor: Api, conn: Connection
+) -> None:
+    body = {"name": "El Helicoide", "country": "VE"}
+    prison = editor.post("/v1/facilities", body)["id"]
+
+    def enter(name: str) -> str:
+        id = editor.detainee(name, age_group="minor")
+        editor.detention(id, facility_id=prison)
+        return id
+
+    def told(id: str) -> tuple[str, str | None]:
+        record = api.get(f"/v1/detainees/{id}")
+        return record["age_group"], record["detention"]["facility_id"]
+
+    first, second, third, fourth = (enter(f"Persona {n}") for n in range(4))
+    merged = merge(editor, first, second)["id"]
+    enter("Persona 5")
+    assert told(third) == ("unknown", None)
+    assert_store_is_whole(conn)
+    # Two again, they are five.
+    undo(editor, merged)
+    assert told(third) == ("minor", prison)
+    assert_store_is_whole(conn)
+    # What was told stays told.
+    merge(editor, third, fourth)
+    assert told(fourth) == told(first) == ("minor", prison)
+    assert_store_is_whole(conn)
 
 
 def test_together_they_have_no_more_aliases_than_a_person_can_have(
@@ -909,8 +1000,16 @@ def test_whatever_is_recorded_a_merge_that_is_undone_leaves_it_as_it_was(
                     # Two who have nothing but what all begin with can always be merged.
                     assert writes, answer.text
                     assert answer.status_code == 409, answer.text
-                assert dump(world.conn) == before
+                _assert_undone(before, dump(world.conn))
             assert_store_is_whole(world.conn)
+
+
+def _assert_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> None:
+    """All is as it was, but that what five people shared meanwhile stays told."""
+    told = {"cohorts", "standings", "tallies"} if before["cohorts"] != after["cohorts"] else set()
+    assert all(cohort in after["cohorts"] for cohort in before["cohorts"])
+    for table in before.keys() - told:
+        assert after[table] == before[table]
 
 
 # The order of detentions by itself.
