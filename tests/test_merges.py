@@ -819,6 +819,26 @@ def test_a_feed_tells_a_release_once(api: Api, editor: Api) -> None:
     assert titles() == confirmed
 
 
+def test_a_feed_takes_back_a_name_also_of_what_counts_no_more(api: Api, editor: Api) -> None:
+    gone, _, event = person(editor, "Ana Prueba", "2024", DAY)
+    kept = editor.detainee("Otra", withheld=True)
+    sources = [editor.source(f"Fuente {i}") for i in range(2)]
+    for word in [editor.attest(event, source, AT)["id"] for source in sources]:
+        editor.post(f"/v1/attestations/{word}/void", {"reason": "Entered twice."}, 200)
+
+    def entry() -> Any:
+        (item,) = api.get("/v1/feed", format="jsonfeed")["items"]
+        return item
+
+    before = entry()
+    assert before["title"].startswith("Ana Prueba: ")
+    merge(editor, gone, kept)
+    after = entry()
+    assert after["id"] == before["id"]
+    assert after["title"].startswith(api.get(f"/v1/detainees/{kept}")["name"])
+    assert after["date_modified"] > before["date_modified"]
+
+
 def test_a_delivery_names_a_person_once(api: Api, editor: Api) -> None:
     body = {
         "source_id": editor.source("Gobierno"),

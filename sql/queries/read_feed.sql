@@ -9,7 +9,8 @@ SELECT f.release_event_id::text,
     CASE WHEN e.merged_into IS NULL THEN coalesce(v.status, 'unverified') ELSE 'merged' END AS status,
     rfc3339(coalesce(v.since, f.recorded_at)) AS since,
     -- A name that is hidden from now on is to be taken back by who read it.
-    rfc3339(greatest(f.recorded_at, c.recorded_at)) AS updated_at, e.occurred_on::text, d.name,
+    rfc3339(greatest(f.recorded_at, c.recorded_at, m.recorded_at)) AS updated_at,
+    e.occurred_on::text, d.name,
     coalesce(v.independent_sources, 0) AS independent_sources,
     coalesce(v.independent_denials, 0) AS independent_denials
 FROM latest f
@@ -17,11 +18,14 @@ JOIN release_events e ON e.id = f.release_event_id
 LEFT JOIN seen_detainees(false) d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (
     SELECT l.recorded_at FROM ledger l
-    WHERE l.resource_id IN (e.detainee_id, e.id) AND l.public_seq IS NOT NULL
-        AND (l.resource = 'detainee' OR l.action = 'moved')
+    WHERE l.resource_id = e.detainee_id AND l.public_seq IS NOT NULL
     ORDER BY l.seq DESC
     LIMIT 1
 ) c ON true
+LEFT JOIN LATERAL (
+    SELECT max(l.recorded_at) AS recorded_at FROM ledger l
+    WHERE l.resource = 'release_event' AND l.resource_id = e.id AND l.action = 'moved'
+) m ON true
 LEFT JOIN LATERAL (
     SELECT c.status, c.independent_sources, c.independent_denials, c.since FROM verdicts c
     WHERE c.release_event_id = f.release_event_id AND c.recorded_until = 'infinity'
