@@ -76,8 +76,12 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
 
 
 # What a merge and its undo leave alone: the ledger and the merges tell of both, and of what is said
-# at a moment of the record only what is said now is the same. A lead only grows.
-TOLD = {"ledger", "ledger_head", "merges", "moves", "leads", "feed_entries", "keys", "migrations"}
+# at a moment of the record only what is said now is the same. A lead only grows, and words that are
+# misspelled are looked for among all that ever stood in a name.
+TOLD = {
+    *("ledger", "ledger_head", "merges", "moves", "leads", "feed_entries", "keys", "migrations"),
+    "word_deletions",
+}
 BITEMPORAL = {"verdicts", "not_counted", "standings"}
 
 

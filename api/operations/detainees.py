@@ -89,9 +89,7 @@ def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     found = candidates.like(conn, body["items"], caller.sees_hidden)
-    likely = [
-        _likely(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)
-    ]
+    likely = [_likely(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)]
     beside = {row.id for one in likely if _is_known(one) for _, row in one}
     distinct = {
         frozenset((row.one_id, row.other_id))
