@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -841,6 +842,37 @@ def test_a_feed_takes_back_a_name_also_of_what_counts_no_more(api: Api, editor: 
     assert after["id"] == before["id"]
     assert after["title"].startswith(api.get(f"/v1/detainees/{kept}")["name"])
     assert after["date_modified"] > before["date_modified"]
+
+
+def test_an_export_has_one_person_and_is_loaded_beside_who_was_merged(
+    api: Api, editor: Api, conn: Connection, tmp_path: Path
+) -> None:
+    gone, gone_detention, gone_event = person(editor, "Una", "2024", DAY)
+    kept, _, kept_event = person(editor, "Otra", "2024", DAY)
+    source = editor.source("Fuente")
+    before = tmp_path / "before.ndjson"
+    for event in (gone_event, kept_event):
+        editor.attest(event, source, AT)
+    before.write_bytes(editor.send("GET", "/v1/export").get_data())
+    merge(editor, gone, kept)
+    after = tmp_path / "after.ndjson"
+    after.write_bytes(editor.send("GET", "/v1/export").get_data())
+    text = after.read_text()
+    assert all(id in before.read_text() for id in (gone, gone_detention, gone_event))
+    assert not any(id in text for id in (gone, gone_detention, gone_event))
+    assert text.count('"list":"attestations"') == 2
+    # All of it is there already, under these ids or as what they became.
+    for file in (before, after):
+        assert not any(case.load(conn, file, lambda _: None).values())
+    # A later export of elsewhere, where the two were not merged, is of the one person here.
+    *lines, last = before.read_text().splitlines()
+    word = json.loads(next(line for line in lines if "attestations" in line and gone_event in line))
+    word |= {"id": str(uuid4()), "published_at": LATER}
+    totals = json.loads(last)
+    totals["totals"]["attestations"] += 1
+    before.write_text("\n".join([*lines, json.dumps(word), json.dumps(totals), ""]))
+    assert case.load(conn, before, lambda _: None)["attestations"] == 1
+    assert api.get(f"/v1/attestations/{word['id']}")["release_event_id"] == kept_event
 
 
 def test_a_delivery_names_a_person_once(api: Api, editor: Api) -> None:
