@@ -230,7 +230,9 @@ class _Count:
                 self._own.setdefault(group, a.id)
                 self._begins.add(a.id)
             leans_on = [i for i in a.relayed_attestations if i in alive]
-            if len(leans_on) < len(a.relayed_attestations):
+            # What was voided is not told elsewhere: a word can be left that relays nothing.
+            relays_nothing = a.basis == "relayed" and not (a.relayed_attestations or origins)
+            if relays_nothing or len(leans_on) < len(a.relayed_attestations):
                 self._leans_on_none.add(a.id)
             for origin in origins:
                 if origin == group:

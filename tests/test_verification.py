@@ -730,3 +730,12 @@ def test_the_rule_imports_nothing_but_the_standard_library():
             imported.add("." * node.level + (node.module or ""))
     assert imported
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_a_relayed_word_whose_origins_are_not_told_has_no_live_origin() -> None:
+    """As an export leaves it that was taken after its origin was voided."""
+    noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
+    word = Attestation("word", "paper", "confirms", "relayed", noon)
+    (verdict,) = history([word], [])
+    assert verdict.independent_sources == 0
+    assert verdict.not_counted == (("word", "origin_not_live"),)
