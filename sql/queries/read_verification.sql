@@ -37,8 +37,10 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
         WHERE c.reason IS NOT NULL
     ) AS not_counted,
     (
-        SELECT json_object_agg(g.head, (
-            SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r
+        SELECT json_object_agg(g.head, coalesce(
+            (SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r),
+            -- Who vouches since then may have been recorded later.
+            (SELECT s.name FROM sources s WHERE s.id = g.head)
         ))
         FROM (
             SELECT seen_source_id((p.head #>> '{}')::uuid, false) AS head
