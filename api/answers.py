@@ -69,6 +69,19 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """One object with lists that may be very long, which are read and sent block by block.
+
+    Each list is read by a function that gives its items after one of these numbers, by the
+    property `row`; none is the end of it.
+    """
+
+    id: str
+    properties: Item
+    lists: Mapping[str, Callable[[queries.Connection, int], Sequence[Item]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """An answer in a form of its own, written for the address at which the service is reached."""
 

@@ -12,15 +12,13 @@ from psycopg_pool import ConnectionPool
 from werkzeug.routing import BaseConverter
 
 from api.queries import Connection
-from api.routing import MAX_BODY, view
+from api.routing import view
 from api.schemas import ContractError
 from api.spec import Contract, Operation
 
 
 def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> None:
     """Adds a route for every operation. A gap between contract and code raises."""
-    # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _id_converter(contract)
     bound: dict[str, set[str]] = {}

@@ -1,11 +1,20 @@
 """A request's bytes -> JSON that has one meaning only (I-JSON, RFC 7493)."""
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import orjson
 
 from api.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body as a file."""
+
+    media_type: str
+    file: BinaryIO
 
 
 def read(raw: bytes, what: str = "body") -> Any:

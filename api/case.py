@@ -4,8 +4,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
@@ -14,22 +13,16 @@ from uuid import UUID, uuid5
 from marshmallow import Schema, ValidationError
 
 from api import clock, entries, lists, queries, schemas, spec, statements, verify
+from api.batches import Batch
 from api.casefile import FAULTY, STORED, UNREAD, CaseError, CaseFile, ListFile, below
 from api.errors import Fault, Refusal, invalid
 from api.exportfile import ExportFile, is_export
-from api.ledger import Change
 from api.lists import LISTS, REFERENCES, RESOURCES
 
 __all__ = ["CaseError", "load"]
 
 _BLOCK = 1000
 _PROGRESS = 10_000
-# From so many new entries on, the planner's statistics are of another store.
-_MANY = 1000
-_ANALYZE = (
-    "ANALYZE attestations, relays, affiliations, release_events, detentions, detainees, "
-    "verdicts, not_counted, standings"
-)
 # So many bytes of entries that wait for others are kept in memory, more in a file.
 _WAITING = 1 << 16
 
@@ -78,10 +71,7 @@ class _Load:
         self._file = file
         self._say = say
         self._began = clock.now(conn)
-        # Ids as their 16 bytes: there may be very many.
-        self._new = {name: bytearray() for name in RESOURCES}
-        # The person of each event that is to be verified; both are locked.
-        self._people: dict[bytes, bytes] = {}
+        self._batch = Batch(conn, None, say)
         # Entries that refer to one of their list which stands further on: by its key, where they
         # stand in a file of their own.
         self._waiting: dict[str, list[int]] = {}
@@ -103,8 +93,9 @@ class _Load:
                 field = "relays" if entry.body.get("relays") else "announcement"
                 self._file.fault(f"{entry.place}/{field}", "Refers to itself, by way of others.")
         self._file.stop_if_faulty()
-        self._record()
-        return {name: len(ids) // 16 for name, ids in self._new.items()}
+        self._file.forget()
+        self._batch.record()
+        return {name: self._batch.count(resource) for name, resource in RESOURCES.items()}
 
     def _enter_list(self, name: str) -> None:
         numbered, done, total = self._file.entries(name), 0, self._file.totals[name]
@@ -214,7 +205,7 @@ class _Load:
         except Refusal as refusal:
             self._fault(entry.name, entry.place, refusal.faults or [Fault("", self._told(refusal))])
             return FAULTY
-        self._new[entry.name] += entry.id.bytes
+        self._batch.add(RESOURCES[entry.name], entry.id)
         return STORED
 
     def _told(self, refusal: Refusal) -> str:
@@ -242,7 +233,8 @@ class _Load:
             source_id = body.pop("source_id")
             entries.enter_affiliation(conn, source_id, body, id)
             for person, events in verify.touched(conn, entry.body).items():
-                self._people |= {event.bytes: person.bytes for event in events}
+                for event in events:
+                    self._batch.verify(event, person)
         elif entry.name == "facilities":
             entries.enter_facility(conn, body, id)
         elif entry.name == "claims":
@@ -252,7 +244,7 @@ class _Load:
             entries.enter_detainee(conn, body, id)
             if held is not None:
                 detention = entries.enter_detention(conn, id, held, uuid5(id, "detention"))
-                self._new["detentions"] += detention.bytes
+                self._batch.add("detention", detention)
         elif entry.name == "detentions":
             body["detainee_id"] = self._lock_person(body["detainee_id"])
             entries.restore_detention(conn, body, id)
@@ -261,13 +253,13 @@ class _Load:
             entries.enter_release_event(conn, body, id, restored=self._file.is_exported)
         elif entry.name == "attestations":
             event = body["release_event_id"]
-            if event.bytes not in self._people:
+            if not self._batch.verifies(event):
                 locked = entries.lock_event_named(conn, event)
                 if locked is None:
                     detail = "There is no release event with this id."
                     raise invalid(Fault("/release_event_id", detail))
                 event = locked.id
-                self._people[event.bytes] = locked.detainee_id.bytes
+                self._batch.verify(event, locked.detainee_id)
             statements.enter_attestation(
                 conn,
                 _Event(event, self._began),
@@ -282,40 +274,6 @@ class _Load:
             raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
         return person
 
-    def _record(self) -> None:
-        """Enters all that is new in the ledger, and verifies every event that it concerns."""
-        self._file.forget()
-        for name, ids in self._new.items():
-            for block in _blocks(ids):
-                changes = [Change(RESOURCES[name], id, "created") for id in block]
-                verify.record(self._conn, None, changes)
-        # All events of a person at once: what is recorded at one moment does not change again.
-        detained = [
-            (None, row.id.bytes)
-            for ids in _blocks(self._new["detentions"])
-            for row in queries.rows(self._conn, "read_counted_people", detention_ids=ids)
-        ]
-        by_person = sorted([*self._people.items(), *detained], key=itemgetter(1))
-        people = ((UUID(bytes=p), list(own)) for p, own in groupby(by_person, key=itemgetter(1)))
-        done, total = 0, len({person for _, person in by_person})
-        are_many = sum(map(len, self._new.values())) > _MANY * 16
-        while some := list(islice(people, _BLOCK)):
-            # Planned for the few rows that were there before, queries would read all for each
-            # event: once for what was entered, and once when there are verdicts.
-            if are_many and done <= _BLOCK:
-                self._conn.execute(_ANALYZE)
-            verify.record(
-                self._conn,
-                None,
-                [],
-                events=[UUID(bytes=event) for _, own in some for event, _ in own if event],
-                detainees=[person for person, _ in some],
-                recount=bool(detained),
-            )
-            done += len(some)
-            if total > _BLOCK:
-                self._say(f"verified: {done:,} of {total:,} people")
-
 
 def _schema(name: str) -> Schema:
     """What an entry must meet. A detainee's detention may stand within it."""
@@ -325,9 +283,3 @@ def _schema(name: str) -> Schema:
         held = spec.load().schema("DetentionCreate")
         properties["detention"] = {**held, "type": ["object", "null"]}
     return schemas.body_schema({**schema, "properties": properties})
-
-
-def _blocks(ids: bytearray) -> Iterator[Sequence[UUID]]:
-    each = (UUID(bytes=bytes(ids[start : start + 16])) for start in range(0, len(ids), 16))
-    while block := list(islice(each, _BLOCK)):
-        yield block

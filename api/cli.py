@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +24,11 @@ from api import (
     db,
     embedded,
     entries,
+    formats,
+    imports,
     migrate,
+    people_lists,
+    previews,
     queries,
     schemas,
     serving,
@@ -180,6 +185,164 @@ def _load(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     click.echo(f"{'Would load' if dry_run else 'Loaded'}: {told or 'nothing new'}.", err=True)
 
 
+class _Moment(click.ParamType[datetime]):
+    """A moment as the API takes it."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            return schemas.moment(value)
+        except ValidationError as error:
+            self.fail(str(error.messages[0]), param, ctx)
+
+
+_LISTS = {".csv": formats.CSV, ".tsv": formats.CSV, ".txt": formats.CSV}
+_LISTS |= dict.fromkeys((".ndjson", ".jsonl"), formats.NDJSON)
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--mapping", help="What columns say, as a JSON object; null passes one over.")
+@click.option(
+    "--date-order",
+    type=click.Choice(["day_first", "month_first"]),
+    help="How 03/04/2024 is read [not at all].",
+)
+@click.option("--source", "source_id", type=click.UUID, help="Whose word the list is, by id.")
+@click.option("--published-at", type=_Moment(), help="When the source published it.")
+@click.option("--basis", type=click.Choice(["first_hand", "relayed", "unattributed"]))
+@click.option("--relayed-source", "relayed_source_id", type=click.UUID, help="Whom it passes on.")
+@click.option("--skip-invalid", is_flag=True, help="Pass over rows that are not valid.")
+@click.option("--skip-doubtful", is_flag=True, help="Pass over people who may be recorded.")
+@click.option("--yes", is_flag=True, help="Do not ask whether to apply it.")
+@click.option("--dry-run", is_flag=True, help="Only say what would become of it.")
+@data_dir_option
+def import_(data_dir: Path | None, file: Path, **given: Any) -> None:
+    """Import a list of people from FILE, CSV or NDJSON: all of it or nothing.
+
+    Says what would become of each row, asks about people who may be recorded already, and then
+    writes. Without a terminal it lists those, and changes nothing.
+    """
+    media_type = _LISTS.get(file.suffix.lower())
+    if media_type is None:
+        raise click.ClickException(f"A list is one of {', '.join(_LISTS)}; a case is loaded.")
+    with migrated(data_dir) as (_, _, conn), file.open("rb") as stream:
+        of_source = ("source_id", "published_at", "basis", "relayed_source_id")
+        id = previews.preview(
+            conn,
+            None,
+            stream,
+            media_type,
+            mapping=people_lists.read_mapping(given["mapping"]),
+            date_order=given["date_order"],
+            word=previews.word(
+                **{name: given[name] for name in of_source}, evidence=None, release_kind=None
+            ),
+            say=_progress,
+        )
+        try:
+            _apply(conn, id, given)
+        finally:
+            imports.forget(conn, id)
+
+
+def _progress(what: str) -> None:
+    click.echo(what, err=True)
+
+
+def _apply(conn: queries.Connection, id: UUID, given: Mapping[str, Any]) -> None:
+    """Tells what a list comes to, asks what has to be asked, and applies it."""
+    told = imports.read_own(conn, id)
+    for line in terminal.preview(told):
+        click.echo(line)
+    for block in imports.blocks(conn, id):
+        for row in block:
+            for fault in row.faults:
+                where = f"row {row.row}" + (f", {fault['column']}" if fault["column"] else "")
+                click.echo(f"{where}: {fault['detail']}", err=True)
+    for flip in imports.all_flips(conn, id):
+        click.echo(f"row {flip['row']}: {flip['from']} becomes {flip['to']}")
+    if given["dry_run"]:
+        return
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    decisions = [*_invalid(conn, id, told, given, asks=asks)]
+    undecided = 0
+    for doubt in imports.all_doubts(conn, id):
+        others = [(_title(one), one.person) for one in doubt.candidates]
+        if given["skip_doubtful"]:
+            decisions.append({"row": doubt.row, "decision": "skip"})
+            continue
+        click.echo(f"Row {doubt.row} may be recorded:", err=True)
+        for line in terminal.side_by_side(doubt.person, others):
+            click.echo(f"  {line}", err=True)
+        if asks:
+            decisions.append(_asked(doubt))
+        else:
+            undecided += 1
+    if undecided:
+        raise click.ClickException(
+            f"{undecided} rows want a decision, on a terminal or with --skip-doubtful; "
+            "nothing was changed."
+        )
+    if asks and not given["yes"]:
+        click.confirm("Apply it?", abort=True, err=True)
+    imports.apply(conn, None, id, [{**_UNDECIDED, **one} for one in decisions], _progress)
+    click.echo("Applied.", err=True)
+
+
+_UNDECIDED = {"detainee_id": None, "same_as_row": None}
+
+
+def _invalid(
+    conn: queries.Connection,
+    id: UUID,
+    told: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    asks: bool,
+) -> Iterator[Mapping[str, Any]]:
+    """The decisions to pass over what is not valid."""
+    many = told["totals"]["invalid"]
+    if not many:
+        return
+    if not given["skip_invalid"]:
+        if not asks:
+            raise click.ClickException(
+                f"{many} rows are not valid: correct them, or say --skip-invalid; "
+                "nothing was changed."
+            )
+        click.confirm(f"Pass over the {many} rows that are not valid?", abort=True, err=True)
+    for block in imports.blocks(conn, id):
+        for row in block:
+            if row.outcome == "invalid":
+                yield {"row": row.row, "decision": "skip"}
+
+
+def _title(one: imports.Doubtful) -> str:
+    return f"row {one.row}" if one.detainee_id is None else str(one.detainee_id)
+
+
+def _asked(doubt: imports.Doubt) -> Mapping[str, Any]:
+    """What the operator decides on a row."""
+    same = ["same"] if len(doubt.candidates) == 1 else []
+    same = same or [str(number) for number in range(1, len(doubt.candidates) + 1)]
+    answer = click.prompt(
+        "Is it the same, new, or to be skipped?" if same == ["same"] else "Which one is it?",
+        type=click.Choice([*same, "new", "skip"]),
+        err=True,
+    )
+    if answer in ("new", "skip"):
+        return {"row": doubt.row, "decision": answer}
+    one = doubt.candidates[same.index(answer)]
+    return {
+        "row": doubt.row,
+        "decision": "same",
+        "detainee_id": one.detainee_id,
+        "same_as_row": one.row,
+    }
+
+
 class _Name(click.ParamType[str]):
     """A name as the API takes it."""
 
@@ -229,18 +392,6 @@ def revoke_key(id: UUID, data_dir: Path | None) -> None:
         if queries.one(conn, "revoke_key", id=id) is None:
             raise click.ClickException(f"There is no key {id}.")
     click.echo(f"Revoked: {id}")
-
-
-class _Moment(click.ParamType[datetime]):
-    """A moment as the API takes it."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        try:
-            return schemas.moment(value)
-        except ValidationError as error:
-            self.fail(str(error.messages[0]), param, ctx)
 
 
 def record_option(command: Callable[..., None]) -> Callable[..., None]:

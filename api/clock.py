@@ -20,9 +20,9 @@ def rfc3339(moment: datetime) -> str:
     return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
-def is_day_ahead(conn: queries.Connection, day: date | None) -> bool:
+def is_day_ahead(day: date, now: datetime) -> bool:
     """Whether a day lies in the future everywhere on earth (UTC+14 is the first to see it)."""
-    return day is not None and day > (now(conn) + timedelta(hours=14)).date()
+    return day > (now + timedelta(hours=14)).date()
 
 
 def settle(

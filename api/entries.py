@@ -145,17 +145,41 @@ def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None)
     return entered
 
 
+def enter_detainees(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+    """Many new people at once, of whom everything was checked."""
+    rows = [{**body, "external_ids": Jsonb(body["external_ids"])} for body in bodies]
+    ids = insert_many(conn, "insert_detainee", rows)
+    for id, body in zip(ids, bodies, strict=True):
+        candidates.keep(conn, id, [body["name"], *body["aliases"]])
+    return ids
+
+
+def change_detainee(conn: queries.Connection, id: UUID, before: Body, body: Body) -> None:
+    """A change of a person, who is locked, of which everything was checked."""
+    changed = dict(body)
+    if "external_ids" in body:
+        changed["external_ids"] = Jsonb(body["external_ids"])
+    queries.run(conn, "update_detainee", id=id, **changed)
+    whole = {**before, **body}
+    candidates.keep(conn, id, [whole["name"], *whole["aliases"]])
+
+
 def check_detainee(conn: queries.Connection, detainee: Body) -> None:
+    if detainee["birth_date"] is not None and (fault := birth_fault(detainee, clock.now(conn))):
+        raise invalid(fault)
+
+
+def birth_fault(detainee: Body, now: datetime) -> Fault | None:
     """A birth date lies in the past; and who by it is a minor is entered as one, to be hidden."""
-    born = detainee["birth_date"]
+    born, today = detainee["birth_date"], now.date()
     if born is None:
-        return
-    today = clock.now(conn).date()
+        return None
     if born > today:
-        raise invalid(Fault("/birth_date", "Lies in the future."))
+        return Fault("/birth_date", "Lies in the future.")
     is_minor = (today.year - 18, today.month, today.day) < (born.year, born.month, born.day)
     if is_minor and detainee["age_group"] != "minor":
-        raise invalid(Fault("/age_group", "By the birth date this person is a minor: say minor."))
+        return Fault("/age_group", "By the birth date this person is a minor: say minor.")
+    return None
 
 
 def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
@@ -172,16 +196,23 @@ def enter_detention(
     conn: queries.Connection, detainee_id: UUID, body: Body, id: UUID | None = None
 ) -> UUID:
     """A spell in custody; the person must be locked. A new one needs the last one to have ended."""
-    check_detained_on(conn, body["detained_on"])
     detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    row = detention_to_enter(detentions, body, clock.now(conn))
+    return inserted(
+        conn, "insert_detention", id=id, detainee_id=detainee_id, created_at=None, **row
+    )
+
+
+def detention_to_enter(detentions: Sequence[Any], body: Body, now: datetime) -> Body:
+    """A new detention, with what follows for its place among the person's others."""
+    check_detained_on(body["detained_on"], now)
     first, last = period(body["detained_on"])
     before = [row for row in detentions if row.began_on <= last]
     if before and before == detentions and not before[-1].released_on:
         raise Refusal(
             "still-detained", "The last detention has no release event: record first how it ended."
         )
-    row = {**body, "detainee_id": detainee_id, "began_on": _began_on(before, first, last)}
-    return inserted(conn, "insert_detention", id=id, created_at=None, **row)
+    return {**body, "began_on": _began_on(before, first, last)}
 
 
 def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
@@ -190,12 +221,13 @@ def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
     The order in which a person's detentions and releases were told, by which a new one is checked,
     is not known any more.
     """
-    check_detained_on(conn, body["detained_on"])
+    now = clock.now(conn)
+    check_detained_on(body["detained_on"], now)
     first, last = period(body["detained_on"])
     faults = []
     if not first <= body["began_on"] <= last:
         faults.append(Fault("/began_on", "Does not lie within detained_on."))
-    if body["created_at"] > clock.now(conn) + clock.TOLERANCE:
+    if body["created_at"] > now + clock.TOLERANCE:
         faults.append(Fault("/created_at", "Lies more than five minutes ahead."))
     facility = body["facility_id"]
     if facility is not None and queries.one(conn, "read_known_facility", id=facility) is None:
@@ -207,10 +239,14 @@ def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
 
 def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body: Body) -> Body:
     """A change of a detention, with what follows for its place among the person's others."""
+    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    return detention_as_moved(detentions, id, body, clock.now(conn))
+
+
+def detention_as_moved(detentions: Sequence[Any], id: UUID, body: Body, now: datetime) -> Body:
     if "detained_on" not in body:
         return body
-    check_detained_on(conn, body["detained_on"])
-    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    check_detained_on(body["detained_on"], now)
     place = [row.id for row in detentions].index(id)
     before, own, after = detentions[:place], detentions[place], detentions[place + 1 :]
     first, last = period(body["detained_on"])
@@ -235,12 +271,12 @@ def _began_on(before: Sequence[Any], first: date, last: date) -> date:
     return began_on
 
 
-def check_detained_on(conn: queries.Connection, detained_on: str | None) -> None:
+def check_detained_on(detained_on: str | None, now: datetime) -> None:
     try:
         first, _ = period(detained_on)
     except ValueError:
         raise invalid(Fault("/detained_on", "There is no such day.")) from None
-    if clock.is_day_ahead(conn, first):
+    if clock.is_day_ahead(first, now):
         raise invalid(Fault("/detained_on", "Lies in the future."))
 
 
@@ -256,7 +292,7 @@ def enter_release_event(
     event = {**body}
     check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
-        event["detention_id"] = _detention_open_on(detentions, body["occurred_on"])
+        event["detention_id"] = detention_open_on(detentions, body["occurred_on"])
     else:
         event["detention_id"] = standing_for(conn, "detention", body["detention_id"])
     _check_occurred_on(conn, event, detentions, restored=restored)
@@ -275,7 +311,7 @@ def announcement_fault(conn: queries.Connection, id: UUID | None) -> Fault | Non
     return Fault("/announcement_id", "There is no such claim of kind announced.")
 
 
-def _detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
+def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     """The person's detention that was open on a day: the last that can have begun by then.
 
     A release told again after the person was retaken, on that day or nobody knows when, is the
@@ -304,33 +340,53 @@ def _check_occurred_on(
     *,
     restored: bool = False,
 ) -> None:
+    near = queries.one(
+        conn,
+        "read_release_event_near",
+        detainee_id=event["detainee_id"],
+        detention_id=event["detention_id"],
+        occurred_on=event["occurred_on"],
+        but=id,
+    )
+    check_occurred_on(event, detentions, near and near.id, clock.now(conn), restored=restored)
+
+
+def check_occurred_on(
+    event: Body,
+    detentions: Sequence[Any],
+    near: UUID | None,
+    now: datetime,
+    *,
+    restored: bool = False,
+) -> None:
     """An event's day has come and lies within its detention, three days from any other event."""
     day = event["occurred_on"]
-    if clock.is_day_ahead(conn, day):
+    if clock.is_day_ahead(day, now):
         raise invalid(Fault("/occurred_on", "Lies in the future."))
     places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
     if not places:
         raise invalid(Fault("/detention_id", "This person has no such detention."))
     if day < detentions[places[0]].began_on:
         raise invalid(Fault("/occurred_on", "Lies before the detention began."))
-    near = queries.one(
-        conn,
-        "read_release_event_near",
-        detainee_id=event["detainee_id"],
-        detention_id=event["detention_id"],
-        occurred_on=day,
-        but=id,
-    )
     if near is not None:
         raise Refusal(
             "release-event-exists",
             "Another release event of this detention lies within three days: "
-            f"/v1/release-events/{near.id}",
-            release_event_id=near.id,
+            f"/v1/release-events/{near}",
+            release_event_id=near,
         )
     later = [] if restored else detentions[places[0] + 1 :]
     if any(period(row.detained_on)[1] < day for row in later):
         raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
+
+
+def insert_many(
+    conn: queries.Connection, query: str, rows: Sequence[Mapping[str, Any]]
+) -> list[UUID]:
+    """The ids of rows that a query inserts, one for each, without waiting in between."""
+    ids = [row.id for row in queries.rows(conn, "read_new_ids", many=len(rows))] if rows else []
+    queries.many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
+    return ids
 
 
 def inserted(conn: queries.Connection, query: str, **row: Any) -> UUID:

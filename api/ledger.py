@@ -8,33 +8,29 @@ from uuid import UUID
 from api import queries
 from api.auth import Caller
 
+Resource = Literal[
+    "source",
+    "affiliation",
+    "facility",
+    "claim",
+    "detainee",
+    "detention",
+    "release_event",
+    "attestation",
+    "merge",
+    "distinction",
+]
+Action = Literal[
+    "created", "updated", "retracted", "voided", "moved", "undone", "withdrawn", "read"
+]
+
 
 class Change(NamedTuple):
     """One resource that was written."""
 
-    resource: Literal[
-        "source",
-        "affiliation",
-        "facility",
-        "detainee",
-        "detention",
-        "release_event",
-        "attestation",
-        "claim",
-        "merge",
-        "distinction",
-    ]
+    resource: Resource
     resource_id: UUID
-    action: Literal[
-        "created",
-        "updated",
-        "retracted",
-        "voided",
-        "moved",
-        "undone",
-        "withdrawn",
-        "read",
-    ]
+    action: Action
 
 
 def append(

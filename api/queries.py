@@ -6,7 +6,7 @@ statement of its own, with its own plan.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -81,6 +81,13 @@ def blocks(
         cursor.execute(cast(Any, statement), parameters)
         while rows := cursor.fetchmany(size):
             yield rows
+
+
+def many(conn: Connection, name: str, /, parameters: Sequence[Mapping[str, Any]]) -> None:
+    """Runs sql/queries/NAME.sql with each of these parameters, without waiting in between."""
+    if parameters:
+        with translated(), conn.cursor() as cursor:
+            cursor.executemany(cast(Any, text(name, frozenset(parameters[0]))), parameters)
 
 
 @contextmanager

@@ -6,10 +6,11 @@ flask.request.
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from keyword import iskeyword
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -18,12 +19,9 @@ from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
 from api import auth, bodies, entries, exports, formats, queries, schemas, streams
-from api.answers import Document, Export, Page, Rendered, cite_as, render
+from api.answers import Document, Export, Page, Rendered, Whole, cite_as, render
 from api.errors import Fault, Refusal, invalid, not_found
 from api.spec import Operation
-
-MAX_BODY = 1024 * 1024
-"""Bytes of a body at the most."""
 
 # The pages load nothing but the contract and the one script that shows it.
 _PAGE_POLICY = (
@@ -118,20 +116,46 @@ def view(
     def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
         if rendered is not None:
             return _answer(operation, rendered, media_type)
+        if isinstance(result, Whole):
+            return whole(result, media_type)
         if isinstance(result, Export):
             blocks = exports.stream(pool, result)
         else:
             blocks = streams.stream(pool, operation, result, media_type)
         return _described(Response(blocks), operation, media_type)
 
+    def whole(result: Whole, media_type: str) -> Response:
+        blocks = Response(streams.whole(pool, operation, result), operation.status)
+        return _located(_described(blocks, operation, media_type), operation, result.id)
+
+    def upload(**path: str) -> Response:
+        if (request.content_length or 0) > operation.max_bytes:
+            raise _too_large(operation)
+        # Whoever may not write is told so before a large body is read, and no connection is held
+        # meanwhile.
+        key = auth.read_key(request.headers.get("Authorization"))
+        with queries.translated(), pool.connection() as conn:
+            caller = auth.authenticate(conn, key)
+        auth.authorize(caller, scope)
+        arguments, media_type = load(path)
+        _check_media_type(operation.uploads)
+        with TemporaryFile() as file:
+            _spool(operation, file)
+            arguments["body"] = bodies.Upload(request.mimetype, file)
+            with queries.translated(), pool.connection() as conn:
+                result = function(conn=conn, caller=caller, **arguments)
+        return whole(result, media_type)
+
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
-        if (request.content_length or 0) > MAX_BODY:
-            raise _too_large()
+        if (request.content_length or 0) > operation.max_bytes:
+            raise _too_large(operation)
         key = auth.read_key(request.headers.get("Authorization"))
+        # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
+        request.max_content_length = operation.max_bytes + 1
         raw = request.get_data(cache=False)
-        if len(raw) > MAX_BODY:
-            raise _too_large()
+        if len(raw) > operation.max_bytes:
+            raise _too_large(operation)
         with queries.translated(), pool.connection() as conn:
             caller = auth.authenticate(conn, key)
             auth.authorize(caller, scope)
@@ -142,6 +166,8 @@ def view(
                 rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
         return _answer(operation, rendered, media_type)
 
+    if operation.uploads:
+        return upload
     if operation.writes:
         return following(write)
     if operation.key_is_optional:
@@ -157,8 +183,20 @@ class _MergedError(Exception):
         self.into = into
 
 
-def _too_large() -> Refusal:
-    return Refusal("body-too-large", f"A body has {MAX_BODY} bytes at the most.")
+def _too_large(operation: Operation) -> Refusal:
+    return Refusal("body-too-large", f"A body has {operation.max_bytes} bytes at the most.")
+
+
+def _spool(operation: Operation, file: BinaryIO) -> None:
+    """The body as a file, to be read from its beginning."""
+    request.max_content_length = operation.max_bytes + 1
+    size = 0
+    while chunk := request.stream.read(1 << 16):
+        size += len(chunk)
+        if size > operation.max_bytes:
+            raise _too_large(operation)
+        file.write(chunk)
+    file.seek(0)
 
 
 def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
@@ -180,37 +218,29 @@ def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
         raise invalid(Fault("", "The query is not percent-encoded UTF-8.")) from None
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return _load(schema, dict(pairs), *(Fault(f"/{name}", "Must be given once.") for name in twice))
+    return schemas.load(
+        schema, dict(pairs), *(Fault(f"/{name}", "Must be given once.") for name in twice)
+    )
 
 
 def _body(schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    _check_media_type([formats.JSON])
+    return schemas.load(schema, bodies.read(raw))
+
+
+def _check_media_type(taken: Sequence[str]) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if (
-        request.mimetype != "application/json"
-        or charset != "utf-8"
-        or "Content-Encoding" in request.headers
-    ):
+    if request.mimetype not in taken or charset != "utf-8" or "Content-Encoding" in request.headers:
         raise Refusal(
-            "unsupported-media-type", "Send the body as application/json, without an encoding."
+            "unsupported-media-type", f"Send the body as {' or '.join(taken)}, without an encoding."
         )
-    return _load(schema, bodies.read(raw))
-
-
-def _load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
-    try:
-        loaded: Mapping[str, Any] = schema.load(data)
-    except ValidationError as error:
-        raise invalid(*found, *schemas.faults(error)) from None
-    if found:
-        raise invalid(*found)
-    return loaded
 
 
 def _rendered(
     conn: queries.Connection, operation: Operation, result: Any, media_type: str
 ) -> Rendered | None:
-    """An answer in this media type; None for a list or an export that is to be streamed."""
-    if isinstance(result, Export):
+    """An answer in this media type; None for what is to be streamed: a list, a whole, an export."""
+    if isinstance(result, Export | Whole):
         return None
     if isinstance(result, Document):
         return Rendered(result.write(request.url_root))
@@ -225,9 +255,7 @@ def _rendered(
 
 def _answer(operation: Operation, rendered: Rendered, media_type: str) -> Response:
     response = _described(Response(rendered.body, operation.status), operation, media_type)
-    if operation.status == 201:
-        path = operation.tag.replace("_", "-")
-        response.headers["Location"] = f"/v1/{path}/{rendered.id}"
+    _located(response, operation, rendered.id)
     if rendered.following:
         query = urlencode({**request.args, **rendered.following})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
@@ -236,6 +264,13 @@ def _answer(operation: Operation, rendered: Rendered, media_type: str) -> Respon
         response.headers["Link"] = f'<{rendered.cite_as}>; rel="cite-as"'
     if media_type == "text/html":
         response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    return response
+
+
+def _located(response: Response, operation: Operation, id: str | None) -> Response:
+    if operation.status == 201:
+        path = operation.tag.replace("_", "-")
+        response.headers["Location"] = f"/v1/{path}/{id}"
     return response
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
 from api import buckets
-from api.errors import Fault
+from api.errors import Fault, invalid
 
 _DOCUMENTATION = {"description", "examples", "example", "title"}
 _KEYWORDS = {
@@ -65,6 +65,17 @@ def parameters_schema(parameters: Mapping[str, tuple[bool, Mapping[str, Any]]]) 
         },
         from_text=True,
     )()
+
+
+def load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
+    """Data as a schema takes it. Raises Refusal with every fault, and those found before."""
+    try:
+        loaded: Mapping[str, Any] = schema.load(data)
+    except ValidationError as error:
+        raise invalid(*found, *faults(error)) from None
+    if found:
+        raise invalid(*found)
+    return loaded
 
 
 def faults(error: ValidationError) -> list[Fault]:

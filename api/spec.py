@@ -10,6 +10,9 @@ import yaml
 
 FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
 
+MAX_BYTES = 1024 * 1024
+"""Bytes of a body at the most, where its `x-max-bytes` says nothing else."""
+
 Schema = Mapping[str, Any]
 
 _METHODS = ("get", "put", "post", "patch", "delete")
@@ -35,6 +38,10 @@ class Operation:
     path: str
     parameters: Sequence[Parameter]
     body: Schema | None
+    # The media types of a body that is read as a file, of so many bytes at the most; none where a
+    # body is JSON and nothing else.
+    uploads: Sequence[str]
+    max_bytes: int
     scope: str | None
     key_is_optional: bool
     status: int
@@ -96,6 +103,7 @@ def _operation(
     ((status, answer),) = [a for a in operation["responses"].items() if a[0].startswith("2")]
     offers = list(answer["content"])
     body = operation.get("requestBody")
+    max_bytes = (body or {}).get("x-max-bytes")
     security = operation.get("security", [])
     scopes = [scope for requirement in security for scope in requirement.get("key", [])]
     if len(operation["tags"]) != 1 or len(scopes) > 1:
@@ -110,6 +118,8 @@ def _operation(
             for p in operation.get("parameters", [])
         ],
         body=body["content"]["application/json"]["schema"] if body else None,
+        uploads=list(body["content"]) if body and max_bytes else [],
+        max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,
         key_is_optional={} in security,
         status=int(status),

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from api import clock, queries
-from api.entries import Body, announcement_fault, inserted
+from api.entries import Body, announcement_fault, insert_many, inserted
 from api.errors import Fault, Refusal, invalid
 
 _Found = Iterator[tuple[str, Fault]]
@@ -37,17 +37,28 @@ def enter_attestation(
     have been voided.
     """
     _refuse("attestation", list(_attestation_faults(conn, event, body, restored)))
+    row = {**_attestation(body), "release_event_id": event.id}
+    return inserted(conn, "insert_attestation", id=id, **row)
+
+
+def enter_attestations(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+    """Many words at once, each on an event of its own, of which everything was checked."""
+    return insert_many(conn, "insert_attestation", [_attestation(body) for body in bodies])
+
+
+def check_word(conn: queries.Connection, word: Body, now: datetime) -> None:
+    """What a source says of many releases at once. Names every fault."""
+    _refuse("list", [*_unknown_sources(conn, word), *_basis_faults(word), *time_faults(word, now)])
+
+
+def _attestation(body: Body) -> Mapping[str, Any]:
     relays = body["relays"]
-    return inserted(
-        conn,
-        "insert_attestation",
-        id=id,
-        relayed_attestations=[relay.get("attestation_id") for relay in relays],
-        relayed_sources=[relay.get("source_id") for relay in relays],
-        **_NOT_RETRACTED
-        | {name: value for name, value in body.items() if name != "relays"}
-        | {"release_event_id": event.id},
-    )
+    return {
+        "relayed_attestations": [relay.get("attestation_id") for relay in relays],
+        "relayed_sources": [relay.get("source_id") for relay in relays],
+        **_NOT_RETRACTED,
+        **{name: value for name, value in body.items() if name != "relays"},
+    }
 
 
 def enter_claim(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -99,16 +110,20 @@ def _attestation_faults(conn: queries.Connection, event: Any, body: Body, restor
                 detail = "This attestation was published later."
                 yield "relay-from-the-future", Fault(pointer, detail)
 
+    yield from _basis_faults(body, restored)
+    yield from time_faults(body, event.now)
+    if body["denial_reason"] is not None and body["stance"] != "denies":
+        detail = "Only what denies has a reason of denial."
+        yield "validation-error", Fault("/denial_reason", detail)
+
+
+def _basis_faults(body: Body, restored: bool = False) -> _Found:
     if body["basis"] == "relayed" and not body["relays"] and not restored:
         detail = "Say what is relayed: an attestation or source."
         yield "relayed-without-origin", Fault("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:
         detail = "What relays something has the basis relayed."
         yield "relayed-without-origin", Fault("/basis", detail)
-    yield from _time_faults(body, event.now)
-    if body["denial_reason"] is not None and body["stance"] != "denies":
-        detail = "Only what denies has a reason of denial."
-        yield "validation-error", Fault("/denial_reason", detail)
 
 
 def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
@@ -134,7 +149,7 @@ def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
     elif fault := announcement_fault(conn, body["announcement_id"]):
         yield "validation-error", fault
     now = clock.now(conn)
-    yield from _time_faults(body, now)
+    yield from time_faults(body, now)
     if body["as_of"] > now + clock.TOLERANCE:
         yield "validation-error", Fault("/as_of", "Lies more than five minutes ahead.")
     # Where the day begins first, it is 14 hours ahead of UTC.
@@ -157,7 +172,7 @@ def _unknown_sources(conn: queries.Connection, body: Body) -> _Found:
             yield "validation-error", Fault(pointer, "There is no source with this id.")
 
 
-def _time_faults(body: Mapping[str, Any], now: datetime) -> _Found:
+def time_faults(body: Mapping[str, Any], now: datetime) -> _Found:
     if body["published_at"] > now + clock.TOLERANCE:
         detail = "Lies more than five minutes ahead."
         yield "published-in-the-future", Fault("/published_at", detail)

@@ -8,7 +8,7 @@ import orjson
 from psycopg_pool import ConnectionPool
 
 from api import answers, queries
-from api.answers import Page, Rendered
+from api.answers import Page, Rendered, Whole
 from api.formats import CSV
 from api.spec import Operation
 from api.tables import Table, ndjson_lines
@@ -36,6 +36,33 @@ def stream(
             yield lines(texts)
 
     return blocks(*read(answers.start(operation, page)))
+
+
+def whole(
+    pool: ConnectionPool[queries.Connection], operation: Operation, result: Whole
+) -> Iterator[bytes]:
+    """The JSON of an object with long lists."""
+    schemas = operation.answer["properties"]
+    own = {name: of for name, of in schemas.items() if name not in result.lists}
+    head = orjson.dumps(answers.cut({"properties": own}, result.properties))
+
+    def read(name: str, after: int) -> Sequence[Mapping[str, Any]]:
+        with queries.translated(), pool.connection() as conn:
+            items = result.lists[name](conn, after)
+        return [answers.cut(schemas[name]["items"], item) for item in items]
+
+    def blocks() -> Iterator[bytes]:
+        yield head[:-1]
+        for name in result.lists:
+            yield b"," + orjson.dumps(name) + b":["
+            after, comma = 0, b""
+            while items := read(name, after):
+                yield comma + orjson.dumps(items)[1:-1]
+                after, comma = items[-1]["row"], b","
+            yield b"]"
+        yield b"}"
+
+    return blocks()
 
 
 def page_of_rows(

@@ -75,6 +75,12 @@ def _cell(value: Any) -> str | int | None:
     return orjson.dumps(value).decode()  # also true and false
 
 
+def unescaped(cell: str) -> str:
+    """A cell as it was before an apostrophe was put before it; an apostrophe that a writer of
+    other tables meant stays."""
+    return cell[1:] if cell.startswith("'") and _ESCAPED.match(cell[1:]) else cell
+
+
 def _csv(lines: Iterable[Iterable[str | int | None]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(lines)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.counting import FIGURES
+from api.matching import Person
 
 
 def counts(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -84,6 +85,42 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 def _is_number(cell: str) -> bool:
     return cell.lstrip("-").replace(",", "").isdigit() or not cell
+
+
+def preview(told: Mapping[str, Any]) -> Iterator[str]:
+    """What a list comes to, in one line for each thing."""
+    for word, rows in told["totals"].items():
+        if rows:
+            yield f"  {word.replace('_', ' '):20}{rows:>8,} rows"
+    for word in ("people", "release_events", "attestations"):
+        if told[word]:
+            yield f"  new {word.replace('_', ' '):16}{told[word]:>8,}"
+
+
+def side_by_side(person: Person, others: Sequence[tuple[str, Person]]) -> Iterator[str]:
+    """A person of a list beside those who may be the same."""
+    columns = [_facts(person), *(_facts(other) for _, other in others)]
+    yield from _table(
+        ["", "the list", *(title for title, _ in others)],
+        [
+            [name, *(facts[name] for facts in columns)]
+            for name in columns[0]
+            if any(facts[name] for facts in columns)
+        ],
+    )
+
+
+def _facts(person: Person) -> Mapping[str, str]:
+    return {
+        "name": person.names[0],
+        "aliases": "; ".join(person.names[1:]),
+        "born": person.birth_date or "",
+        "sex": person.sex or "",
+        "nationalities": " ".join(person.nationalities),
+        "detained on": person.detained_on or "",
+        "facility": person.facility_id or "",
+        "identifiers": "; ".join(f"{scheme} {value}" for scheme, value in person.external_ids),
+    }
 
 
 def explanation(answer: Any) -> Iterator[str]:

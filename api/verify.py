@@ -171,22 +171,56 @@ def touched(
     return people
 
 
-def _decide(
-    conn: queries.Connection, event: UUID, since: datetime | None, changes: _Changes
-) -> None:
-    """Adds what the rule changes of an event's stored answers."""
-    attestations = [
-        Attestation(**row._asdict())
-        for row in queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
-    ]
-    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
+def foreseen(
+    conn: queries.Connection, event: UUID | None, word: Attestation, now: datetime
+) -> tuple[str, str]:
+    """The status of an event now, a new one without an id, and what it would be with one more
+    word."""
+    attestations: list[Attestation] = []
+    ties: Sequence[Any] = []
+    if event is not None:
+        attestations = _attestations(conn, event)
+        named = [word.source, *word.relayed_sources]
+        ties = _ties(conn, event, source_ids=named)
+    return (
+        _status_at(_history(attestations, ties), now),
+        _status_at(_history([*attestations, word], ties), now),
+    )
+
+
+def _status_at(verdicts: Sequence[Verdict], now: datetime) -> str:
+    held = [verdict for verdict in verdicts if verdict.at <= now]
+    return (
+        status(held[-1].independent_sources, held[-1].independent_denials) if held else status(0, 0)
+    )
+
+
+def _attestations(conn: queries.Connection, event: UUID) -> list[Attestation]:
+    rows = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
+    return [Attestation(**row._asdict()) for row in rows]
+
+
+def _ties(conn: queries.Connection, event: UUID, **more: Any) -> Sequence[Any]:
+    return queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event, **more)
+
+
+def _history(
+    attestations: Sequence[Attestation], ties: Sequence[Any], since: datetime | None = None
+) -> list[Verdict]:
     affiliations = [
         Affiliation(tie.source_id, tie.with_source_id, tie.valid_from, tie.valid_until)
         for tie in ties
         if not tie.vouches
     ]
     vouched_by = {tie.source_id: tie.with_source_id for tie in ties if tie.vouches}
-    verdicts = history(attestations, affiliations, since, vouched_by)
+    return history(attestations, affiliations, since, vouched_by)
+
+
+def _decide(
+    conn: queries.Connection, event: UUID, since: datetime | None, changes: _Changes
+) -> None:
+    """Adds what the rule changes of an event's stored answers."""
+    verdicts = _history(_attestations(conn, event), _ties(conn, event), since)
     for table, rows_of in _TABLES.items():
         stored = [
             row._asdict() for row in queries.rows(conn, f"read_{table}", release_event_id=event)

@@ -113,7 +113,7 @@ def stream(port: int, path: str) -> tuple[int, float, int]:
     """The rows of a streamed answer, the seconds it took, and by how many kB the memory of any
     worker grew meanwhile at the most."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
-        pids = {int(_ask(s).rpartition(b"\r\n")[2]) for s in _spread(port)}
+        pids = workers(port)
         before = {pid: _resident(pid) for pid in pids}
         began, lines, grown = time.perf_counter(), 0, 0
         sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
@@ -124,6 +124,15 @@ def stream(port: int, path: str) -> tuple[int, float, int]:
             lines += chunk.count(b"\r\n")
             grown = max(grown, *(_resident(pid) - before[pid] for pid in pids))
         return lines - 1, time.perf_counter() - began, grown
+
+
+def workers(port: int) -> set[int]:
+    """The processes that answer."""
+    sockets = _spread(port)
+    pids = {int(_ask(sock).rpartition(b"\r\n")[2]) for sock in sockets}
+    for sock in sockets:
+        sock.close()
+    return pids
 
 
 def _resident(pid: int) -> int:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from psycopg.rows import tuple_row
 from werkzeug.test import TestResponse
 
-from api import auth, db, paging, routing, spec
+from api import auth, db, paging, spec
 from api.app import create_app
 from api.queries import Connection
 from tests.conftest import Api, cloned
@@ -41,6 +41,7 @@ STATUS = {
     "conflict": 409,
     "release-event-exists": 409,
     "still-detained": 409,
+    "import-outdated": 409,
     "relay-elsewhere": 422,
     "relay-from-the-future": 422,
     "published-in-the-future": 422,
@@ -1222,9 +1223,7 @@ refused(
 
 # Size.
 refused("10 MB of body", "POST", "/v1/sources", "body-too-large", raw=b" " * 10_000_000)
-refused(
-    "a byte too many", "POST", "/v1/sources", "body-too-large", raw=b" " * (routing.MAX_BODY + 1)
-)
+refused("a byte too many", "POST", "/v1/sources", "body-too-large", raw=b" " * (spec.MAX_BYTES + 1))
 refused(
     "10 MB without a key",
     "POST",
@@ -1458,6 +1457,70 @@ for name, body, pointers in (
     ),
 ):
     wrong_body(name, "/v1/detainees/match", body, *pointers)
+
+# Imports; what is wrong with a list itself is in test_imports.py.
+LIST = {"raw": b"name\nAna Prueba\n", "headers": {"Content-Type": "text/csv"}}
+for query, pointers in {
+    "": ("/mode",),
+    "mode=": ("/mode",),
+    "mode=Preview": ("/mode",),
+    "mode=preview&mode=apply": ("/mode",),
+    "mode=preview&mapping=": ("/mapping",),
+    "mode=preview&mapping=%00%00": ("/mapping",),
+    "mode=preview&mapping=null": ("/mapping",),
+    "mode=preview&mapping=[[[": ("/mapping",),
+    "mode=preview&mapping=" + "[" * 2000: ("/mapping",),
+    "mode=preview&date_order=dmy": ("/date_order",),
+    "mode=preview&source_id=7": ("/source_id",),
+    "mode=preview&source_id=" + UNKNOWN: ("/published_at", "/basis"),
+    "mode=preview&basis=hearsay&evidence=x&release_kind=x": (
+        *("/basis", "/evidence", "/release_kind"),
+    ),
+    "mode=preview&published_at=2026-01-09": ("/published_at",),
+    "mode=preview&rows=1": ("/rows",),
+}.items():
+    refused(
+        f"an import: {query[:40]}",
+        "POST",
+        "/v1/imports",
+        "validation-error",
+        *pointers,
+        query=query,
+        **LIST,
+    )
+for name, body, pointers in (
+    ("nothing to apply", {}, ("/import_id",)),
+    (
+        "an unknown decision",
+        {"import_id": UNKNOWN, "decisions": [{"row": 1}]},
+        ("/decisions/0/decision",),
+    ),
+    ("too many decisions", {"import_id": UNKNOWN, "decisions": [1] * 200_001}, ("/decisions",)),
+):
+    refused(
+        name, "POST", "/v1/imports", "validation-error", *pointers, query="mode=apply", body=body
+    )
+refused(
+    "an import that is not there",
+    "POST",
+    "/v1/imports",
+    "not-found",
+    query="mode=apply",
+    body={"import_id": UNKNOWN},
+)
+refused(
+    "a list to apply", "POST", "/v1/imports", "unsupported-media-type", query="mode=apply", **LIST
+)
+refused("a list without a key", "POST", "/v1/imports", "unauthenticated", scope=None, **LIST)
+refused("a list by who hands out keys", "POST", "/v1/imports", "forbidden", scope="admin", **LIST)
+refused(
+    "decisions that are not JSON",
+    "POST",
+    "/v1/imports",
+    "malformed-json",
+    query="mode=apply",
+    raw=b"{",
+)
 
 # Timelines.
 for query, pointers in {
@@ -2036,8 +2099,9 @@ def test_the_names_of_the_cases_are_their_own() -> None:
 
 
 def test_every_problem_of_the_contract_is_reached() -> None:
-    # Those that no request alone can bring about have tests of their own below.
-    elsewhere = {"not-ready", "busy", "internal-error"}
+    # Those that no request alone can bring about have tests of their own below, and
+    # import-outdated in test_imports.py, where lists have theirs.
+    elsewhere = {"not-ready", "busy", "internal-error", "import-outdated"}
     reached = {case.slug for case in CASES}
     assert reached.isdisjoint(elsewhere)
     assert reached | elsewhere == set(spec.load().problems) == set(STATUS)
@@ -2103,19 +2167,19 @@ def _chunked(api: Api, body: io.BytesIO) -> TestResponse:
 def test_a_body_without_its_length_is_bounded_too(nothing_written: World) -> None:
     body = _Body(b" " * 10_000_000)
     check_problem(_chunked(nothing_written.api, body), "body-too-large")
-    assert body.taken < 2 * routing.MAX_BODY
+    assert body.taken < 2 * spec.MAX_BYTES
 
 
 def test_a_body_without_its_length_is_not_cut(nothing_written: World) -> None:
     """What would be left of it is JSON, and means something else."""
-    body = json.dumps(source()).encode().ljust(routing.MAX_BODY) + b"this is not JSON"
+    body = json.dumps(source()).encode().ljust(spec.MAX_BYTES) + b"this is not JSON"
     check_problem(_chunked(nothing_written.api, io.BytesIO(body)), "body-too-large")
 
 
 def test_a_body_without_its_length_is_taken(api: Api) -> None:
     raw = json.dumps(source()).encode()
     assert _chunked(api, io.BytesIO(raw)).status_code == 201
-    assert _chunked(api, io.BytesIO(raw.ljust(routing.MAX_BODY))).status_code == 201
+    assert _chunked(api, io.BytesIO(raw.ljust(spec.MAX_BYTES))).status_code == 201
 
 
 def test_a_body_that_claims_to_be_too_large_is_not_read(nothing_written: World) -> None:
@@ -2407,7 +2471,7 @@ def test_json_is_taken_by_its_type(api: Api, content_type: str) -> None:
 
 
 def test_a_body_of_the_largest_size_is_taken(api: Api) -> None:
-    raw = json.dumps(source()).encode().ljust(routing.MAX_BODY)
+    raw = json.dumps(source()).encode().ljust(spec.MAX_BYTES)
     headers = {"Content-Type": "application/json"}
     assert (
         api.scope("edit").send("POST", "/v1/sources", data=raw, headers=headers).status_code == 201

@@ -84,6 +84,7 @@ def test_each_command_says_what_it_does_and_takes_a_data_directory(tmp_path: Pat
         ("serve",),
         ("migrate",),
         ("load",),
+        ("import",),
         ("keys",),
         ("keys", "create"),
         ("keys", "list"),
@@ -877,7 +878,7 @@ def write_large_case(file: Path, attestations: int) -> None:
         out.write("}\n")
 
 
-def load_and_measure(database: str, file: Path) -> tuple[list[str], int]:
+def run_and_measure(database: str, *words: str) -> tuple[list[str], int]:
     """What the command says meanwhile, and the most memory that it took."""
     program = (
         "import atexit; from api.cli import main\n"
@@ -887,13 +888,13 @@ def load_and_measure(database: str, file: Path) -> tuple[list[str], int]:
         "atexit.register(tell); main()"
     )
     told = subprocess.run(
-        [sys.executable, "-c", program, "load", str(file)],
+        [sys.executable, "-c", program, *words],
         env=environment(DATABASE_URL=database),
         capture_output=True,
         text=True,
     )
     assert told.returncode == 0, told.stderr
-    return told.stderr.splitlines(), int(told.stdout.split()[1]) * 1024
+    return told.stderr.splitlines(), int(told.stdout.split()[-2]) * 1024
 
 
 @linux
@@ -905,7 +906,7 @@ def test_a_large_case_shows_its_progress_and_takes_little_memory(
         write_large_case(file, attestations)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
-            lines, peak = load_and_measure(url, file)
+            lines, peak = run_and_measure(url, "load", str(file))
             told.append(lines)
             peaks.append(peak)
             with db.connect(url) as conn:

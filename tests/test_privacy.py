@@ -451,7 +451,7 @@ class Canaries:
         self.ids: dict[str, list[str]] = {
             **{kind: [] for kind in ("sources", "affiliations", "facilities", "detainees")},
             **{kind: [] for kind in ("detentions", "release-events", "attestations", "claims")},
-            **{kind: [] for kind in ("merges", "distinctions")},
+            **{kind: [] for kind in ("merges", "distinctions", "imports")},
         }
         for name in ("El Helicoide", "Rodeo I"):
             body = {"name": name, "country": "VE"}
@@ -470,6 +470,11 @@ class Canaries:
             self.person(is_hidden=True)
         for _ in range(self._of([0, 1, 3])):
             self.judge()
+        listed = "name,note\n" + "\n".join(f"{word}," for word in self.secrets)
+        preview = editor.send(
+            "POST", "/v1/imports?mode=preview", data=listed, content_type="text/csv"
+        )
+        self.keep("imports", preview.get_json()["id"])
 
     def judge(self) -> None:
         """Two are one, of whom one or both may be hidden, or two again; or are judged to be two."""
@@ -760,7 +765,7 @@ def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> N
         ids["detentions"] = [
             editor.get(f"/v1/detainees/{p}")["detention"]["id"] for p in ids["detainees"]
         ]
-        ids["affiliations"] = []
+        ids["affiliations"] = ids["imports"] = []
         seen = [p for p in ids["detainees"] if p not in hidden]
         judged = [judge_in_twin(world, hidden, seen) for _, world in worlds]
         # What an editor does to what is hidden, and looks at, in one of them alone.

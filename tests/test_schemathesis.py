@@ -4,6 +4,7 @@ What it may not know from the contract stands in schemathesis.toml, each with it
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +22,7 @@ from api.app import create_app
 
 from .conftest import CASES
 
+HERE = str(Path(__file__).parent)
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
@@ -95,7 +97,12 @@ def run(database: str, folder: Path, scope: str | None, phases: set[str]) -> Cou
         command += ["--header", f"Authorization: Bearer {key}"]
     with served(database) as address:
         done = subprocess.run(
-            [*command, "--url", address], cwd=folder, capture_output=True, text=True, check=False
+            [*command, "--url", address],
+            cwd=folder,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": HERE},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -6,14 +6,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from api import auth, candidates, entries, finding, ledger, queries, verify
+from api import auth, candidates, entries, finding, ledger, matches, queries, verify
 from api.answers import One, Page, Ranked
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
-from api.matching import Match, Person, compare
+from api.matches import Candidate
 
 
 def list_detainees(
@@ -66,11 +64,7 @@ def update_detainee(
         raise Refusal("forbidden", "Only a key of scope edit can end that a minor is hidden.")
     _check_withheld(caller, detainee["withheld"], row.withheld)
     entries.check_detainee(conn, detainee)
-    changed = dict(body)
-    if "external_ids" in body:
-        changed["external_ids"] = Jsonb(body["external_ids"])
-    queries.run(conn, "update_detainee", id=id, **changed)
-    candidates.keep(conn, id, [detainee["name"], *detainee["aliases"]])
+    entries.change_detainee(conn, id, row._asdict(), body)
     verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
     return _detainee(caller, id)
 
@@ -88,69 +82,37 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
 def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    found = candidates.like(conn, body["items"], caller.sees_hidden)
-    likely = [_likely(_person(item), rows) for item, rows in zip(body["items"], found, strict=True)]
-    beside = {row.id for one in likely if _is_known(one) for _, row in one}
+    found = matches.find(conn, body["items"], sees_hidden=caller.sees_hidden)
+    beside = {one.row.id for likely in found if _is_known(likely) for one in likely}
     distinct = {
         frozenset((row.one_id, row.other_id))
         for row in queries.rows(conn, "read_distinctions", ids=list(beside))
     }
-    items = [_matched(one, distinct) for one in likely]
+    told = [_told(likely, distinct) for likely in found]
     if reader := ledger.reader(caller, "detainee"):
-        hidden = {str(row.id) for rows in found for row in rows if not row.is_named}
-        shown = {candidate["detainee_id"] for item in items for candidate in item["candidates"]}
-        ledger.note_reading(conn, reader, [UUID(id) for id in sorted(hidden & shown)])
-    return {"items": items}
+        shown = {one.row.id for likely in told for one in likely if not one.row.is_named}
+        ledger.note_reading(conn, reader, sorted(shown))
+    return {"items": [_matched(likely) for likely in told]}
 
 
-_Likely = Sequence[tuple[Match, Any]]
-"""Who may be the person that is asked for, the likeliest first, each with the row of a record."""
+def _is_known(likely: Sequence[Candidate]) -> bool:
+    return bool(likely) and likely[0].match.decision == "same"
 
 
-def _likely(asked: Person, found: Sequence[Any]) -> _Likely:
-    compared = [(compare(asked, _person(row._asdict())), row) for row in found]
-    return sorted(
-        (pair for pair in compared if pair[0].decision != "none"),
-        key=lambda pair: (-pair[0].score, str(pair[1].id)),
-    )
-
-
-def _is_known(likely: _Likely) -> bool:
-    return bool(likely) and likely[0][0].decision == "same"
-
-
-def _matched(likely: _Likely, distinct: Set[frozenset[UUID]]) -> Mapping[str, Any]:
-    """The candidates of one person, and what the likeliest comes to. Who was judged to be another
-    than the one who is the same is none."""
+def _told(likely: Sequence[Candidate], distinct: Set[frozenset[UUID]]) -> Sequence[Candidate]:
+    """The candidates of one person, the likeliest first. Who was judged to be another than the one
+    who is the same is none."""
     if _is_known(likely):
-        _, one = likely[0]
-        likely = [pair for pair in likely if frozenset((one.id, pair[1].id)) not in distinct]
+        one = likely[0].row.id
+        likely = [other for other in likely if frozenset((one, other.row.id)) not in distinct]
+    return likely[: matches.MOST]
+
+
+def _matched(likely: Sequence[Candidate]) -> Mapping[str, Any]:
+    """The candidates of one person, and what the likeliest comes to."""
     return {
-        "decision": likely[0][0].decision if likely else "none",
+        "decision": likely[0].match.decision if likely else "none",
         "candidates": [
-            {
-                "detainee_id": str(row.id),
-                "name": row.name,
-                "score": match.score,
-                "decision": match.decision,
-                "features": [asdict(feature) for feature in match.features],
-            }
-            for match, row in likely[:_MOST_CANDIDATES]
+            {"detainee_id": str(row.id), "name": row.name, **asdict(match)} for match, row in likely
         ],
     }
-
-
-_MOST_CANDIDATES = 10
-
-
-def _person(record: Mapping[str, Any]) -> Person:
-    facility = record["facility_id"]
-    return Person(
-        names=[record["name"], *record["aliases"]],
-        birth_date=record["birth_date"],
-        nationalities=record["nationalities"],
-        sex=record["sex"],
-        facility_id=None if facility is None else str(facility),
-        detained_on=record["detained_on"],
-        external_ids=[(one["scheme"], one["value"]) for one in record["external_ids"]],
-    )

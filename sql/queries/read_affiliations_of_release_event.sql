@@ -1,12 +1,14 @@
--- Every affiliation that can be reached, through any others, from a source that an event names. The
--- rule picks those in force. A confidential source that is named is tied to who vouches for it,
--- whenever that is; others whom that one vouches for are none of this event's.
+-- Every affiliation that can be reached, through any others, from a source that an event names, or
+-- would name. The rule picks those in force. A confidential source that is named is tied to who
+-- vouches for it, whenever that is; others whom that one vouches for are none of this event's.
 WITH RECURSIVE named AS (
     SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
     UNION
     SELECT r.relayed_source_id
     FROM attestations a JOIN relays r ON r.attestation_id = a.id
     WHERE a.release_event_id = %(release_event_id)s AND r.relayed_source_id IS NOT NULL
+    UNION -- if source_ids
+    SELECT unnest(%(source_ids)s::uuid[]) -- if source_ids
 ), vouched_for AS (
     SELECT s.id, s.vouched_by FROM named n CROSS JOIN LATERAL (
         SELECT o.id, o.vouched_by FROM sources o WHERE o.id = n.source_id OFFSET 0

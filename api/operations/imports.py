@@ -1,0 +1,78 @@
+"""Imports: lists of people, previewed and applied."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema
+
+from api import bodies, formats, imports, people_lists, previews, queries, schemas, spec
+from api.answers import Whole
+from api.auth import Caller
+from api.errors import Fault, Refusal, invalid
+
+
+def create_import(
+    conn: queries.Connection,
+    caller: Caller,
+    body: bodies.Upload,
+    mode: str,
+    mapping: str | None,
+    date_order: str | None,
+    source_id: UUID | None,
+    published_at: datetime | None,
+    basis: str | None,
+    relayed_source_id: UUID | None,
+    evidence: str | None,
+    release_kind: str | None,
+) -> Whole:
+    of_source = {
+        "published_at": published_at,
+        "basis": basis,
+        "relayed_source_id": relayed_source_id,
+        "evidence": evidence,
+        "release_kind": release_kind,
+    }
+    if mode == "apply":
+        given = {"mapping": mapping, "date_order": date_order, "source_id": source_id, **of_source}
+        if faults := [Fault(f"/{n}", "Goes with the preview.") for n, v in given.items() if v]:
+            raise invalid(*faults)
+        if body.media_type != formats.JSON:
+            raise Refusal("unsupported-media-type", "Send decisions as application/json.")
+        asked = schemas.load(_application(), bodies.read(body.file.read()))
+        imports.apply(conn, caller, asked["import_id"], asked["decisions"])
+        return get_import(conn, caller, asked["import_id"])
+    if body.media_type not in formats.TABULAR:
+        raise Refusal("unsupported-media-type", "Send a list as text/csv or application/x-ndjson.")
+    id = previews.preview(
+        conn,
+        caller,
+        body.file,
+        body.media_type,
+        mapping=people_lists.read_mapping(mapping),
+        date_order=date_order,
+        word=previews.word(source_id, **of_source),
+    )
+    return get_import(conn, caller, id)
+
+
+def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Whole:
+    def rows(conn: queries.Connection, after: int) -> Any:
+        return imports.rows(conn, caller, id, after)
+
+    def flips(conn: queries.Connection, after: int) -> Any:
+        return imports.flips(conn, id, after)
+
+    told = imports.read(conn, caller, id)
+    return Whole(str(id), told, {"rows": rows, "flips": flips})
+
+
+@cache
+def _application() -> Schema:
+    """Of a body in JSON what goes with the mode `apply`."""
+    schema = spec.load().schema("ImportCreate")
+    names = ("import_id", "decisions")
+    properties: Mapping[str, Any] = {name: schema["properties"][name] for name in names}
+    return schemas.body_schema({**schema, "properties": properties, "required": ["import_id"]})

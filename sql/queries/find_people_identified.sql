@@ -1,0 +1,11 @@
+-- Who has one of these identifiers, if one person alone has. Counted, not limited: for a few rows of
+-- very many that may contain a value the planner would read the whole table.
+SELECT i.item, d.id
+FROM unnest(%(items)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
+CROSS JOIN LATERAL (
+    SELECT (array_agg(p.id))[1] AS id, count(*) AS people FROM detainees p
+    WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb)
+        AND p.merged_into IS NULL
+        AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s)
+) d
+WHERE d.people = 1

@@ -1,0 +1,32 @@
+-- For each row of a block the rows before it in the list that share the most keys with it: a ninth
+-- of those that the one who has fewer has, or an identifier, which is JSON. How many keys a row of
+-- this block has is not here.
+WITH sized AS (
+    SELECT a.row, count(*) AS keys
+    FROM unnest(%(rows)s::integer[]) AS a (row)
+    GROUP BY a.row
+), shared AS (
+    SELECT a.row, s.row AS other, count(*) AS many,
+        bool_or(left(a.spelling, 1) = '{') AS identified
+    FROM unnest(%(rows)s::integer[], %(spellings)s::text[]) AS a (row, spelling)
+    CROSS JOIN LATERAL (
+        SELECT i.row FROM import_spellings i
+        WHERE i.import_id = %(import_id)s AND i.spelling = hashtextextended(a.spelling, 0)
+            AND i.row < a.row
+        LIMIT 100
+    ) s
+    GROUP BY a.row, s.row
+), likeliest AS (
+    SELECT s.row, s.other, s.many, s.identified,
+        row_number() OVER (PARTITION BY s.row ORDER BY s.identified DESC, s.many DESC, s.other) AS place
+    FROM shared s
+)
+SELECT l.row, l.other
+FROM likeliest l
+JOIN sized z ON z.row = l.row
+LEFT JOIN sized o ON o.row = l.other
+LEFT JOIN import_rows r ON r.import_id = %(import_id)s AND r.row = l.other
+WHERE l.place <= 8 AND (
+    l.identified OR l.many >= least(z.keys, coalesce(o.keys, r.keys)) / 9
+)
+ORDER BY l.row, l.other

@@ -1,0 +1,22 @@
+-- Who the same rows were when the same key imported the same file before, or what they became since.
+-- Somebody whose name is hidden from that key is known again in any file: the key could not find the
+-- person otherwise, and would enter one more each time.
+SELECT DISTINCT ON (r.digest) r.digest, d.id AS detainee_id
+FROM import_rows r
+JOIN imports i ON i.id = r.import_id
+CROSS JOIN LATERAL (
+    WITH RECURSIVE chain (id, merged_into) AS (
+        SELECT p.id, p.merged_into FROM detainees p WHERE p.id = r.detainee_id
+        UNION ALL
+        SELECT p.id, p.merged_into FROM chain c JOIN detainees p ON p.id = c.merged_into
+    )
+    SELECT c.id FROM chain c WHERE c.merged_into IS NULL
+) now
+JOIN detainees d ON d.id = now.id
+WHERE r.digest = ANY (%(digests)s) AND i.state = 'applied'
+    AND (i.key_id IS NOT DISTINCT FROM %(key_id)s OR %(sees_hidden)s)
+    AND (
+        i.file_sha256 = %(file_sha256)s
+        OR (is_hidden(d.age_group, d.withheld) AND NOT %(sees_hidden)s)
+    )
+ORDER BY r.digest, i.applied_at DESC

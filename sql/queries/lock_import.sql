@@ -1,0 +1,5 @@
+-- An import that is about to be applied: only once.
+SELECT i.id, i.state, i.ledger_seq, i.word, i.key_id, i.people, i.release_events, i.attestations
+FROM imports i
+WHERE i.id = %(id)s AND (i.key_id IS NOT DISTINCT FROM %(key_id)s OR %(sees_all)s)
+FOR UPDATE

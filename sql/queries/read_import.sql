@@ -1,0 +1,5 @@
+-- An import, for who sent it and for who may see everything.
+SELECT i.id, i.state, i.created_at, i.applied_at, i.totals, i.people, i.release_events,
+    i.attestations
+FROM imports i
+WHERE i.id = %(id)s AND (i.key_id IS NOT DISTINCT FROM %(key_id)s OR %(sees_all)s)

@@ -1,0 +1,13 @@
+-- The people of whom anything was written after an entry of the ledger.
+SELECT DISTINCT coalesce(
+    CASE l.resource WHEN 'detainee' THEN l.resource_id END,
+    (l.entry ->> 'detainee_id')::uuid,
+    (
+        SELECT e.detainee_id FROM release_events e
+        WHERE e.id = (l.entry ->> 'release_event_id')::uuid
+    )
+) AS id
+FROM ledger l
+WHERE l.seq > %(after)s AND l.action <> 'read'
+    AND l.resource IN ('detainee', 'detention', 'release_event', 'attestation')
+ORDER BY id

@@ -1,0 +1,10 @@
+-- Rows that nobody decided on and that have to be, and those that speak of a row that is skipped.
+SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS of_skipped
+FROM import_rows r
+LEFT JOIN import_rows o ON o.import_id = r.import_id AND o.row = r.same_as_row
+WHERE r.import_id = %(import_id)s AND (
+    (r.outcome IN ('possible_duplicate', 'invalid') AND r.decision IS NULL)
+    OR (o.decision = 'skip' AND r.decision IS DISTINCT FROM 'skip')
+)
+ORDER BY r.row
+LIMIT %(limit)s

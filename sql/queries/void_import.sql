@@ -1,0 +1,5 @@
+-- A preview that is not wanted any more.
+WITH gone AS (
+    DELETE FROM imports WHERE id = %(id)s AND state = 'previewed' RETURNING id
+)
+DELETE FROM import_spellings USING gone WHERE import_spellings.import_id = gone.id

@@ -1,0 +1,11 @@
+-- Previews that nobody applied within a day are gone, with the names that they hold.
+WITH gone AS (
+    DELETE FROM imports
+    WHERE id IN (
+        SELECT i.id FROM imports i
+        WHERE i.state = 'previewed' AND i.created_at < now() - interval '1 day'
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+)
+DELETE FROM import_spellings USING gone WHERE import_spellings.import_id = gone.id
