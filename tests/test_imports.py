@@ -700,6 +700,34 @@ def test_a_person_changed_in_between_makes_a_preview_outdated(api: Api, change: 
     assert rows_told == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
 
 
+def test_who_was_merged_is_who_they_became(api: Api, conn: queries.Connection) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    rows = [{**PAIR[0], "detained_on": "2024-02"}, PAIR[1]]
+    told = preview(writer, table(rows))
+    gone = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    kept = writer.detainee("Crescencio Uslar Mijares", birth_date="1974-06-02")
+    writer.detention(kept, detained_on="2024-02-09")
+    pending = preview(writer, table([{"name": PAIR[0]["name"], "id": gone, "sex": "m"}]))
+    assert outcomes(pending) == ["changed"]
+    merge = editor.post(f"/v1/detainees/{gone}/merge", {"into": kept})["id"]
+    assert outdated(apply(writer, pending["id"], status=409)) == ["/rows/1"]
+    before = seq(conn)
+    same_file = preview(writer, table(rows))
+    for listed in (
+        same_file,
+        preview(writer, table([{"name": PAIR[0]["name"], "id": gone}])),
+        preview(writer, table([{**PAIR[0], "sex": ""}])),
+    ):
+        assert listed["rows"][0]["outcome"] == "same"
+        assert listed["rows"][0]["detainee_id"] == kept
+        apply(writer, listed["id"])
+    assert seq(conn) == before
+    pending = preview(writer, table([{"name": "Crescencio Uslar Mijares", "sex": "m", "id": kept}]))
+    assert editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
+    assert outdated(apply(writer, pending["id"], status=409)) == ["/rows/1"]
+    assert preview(writer, table(rows))["rows"][0]["detainee_id"] == gone
+
+
 def test_an_import_is_applied_once(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     writer.detainee("Fermín Otero")

@@ -1,6 +1,7 @@
 -- Who the same rows were when the same key imported the same file before, or what they became since.
 -- Somebody whose name is hidden from that key is known again in any file: the key could not find the
--- person otherwise, and would enter one more each time.
+-- person otherwise, and would enter one more each time. What was decided last counts; else who it
+-- was first, which an undone merge does not change.
 SELECT DISTINCT ON (r.digest) r.digest, d.id AS detainee_id
 FROM import_rows r
 JOIN imports i ON i.id = r.import_id
@@ -19,4 +20,5 @@ WHERE r.digest = ANY (%(digests)s) AND i.state = 'applied'
         i.file_sha256 = %(file_sha256)s
         OR (is_hidden(d.age_group, d.withheld) AND NOT %(sees_hidden)s)
     )
-ORDER BY r.digest, i.applied_at DESC
+ORDER BY r.digest, r.decision IS NULL, CASE WHEN r.decision IS NULL THEN i.applied_at END,
+    i.applied_at DESC
