@@ -1150,7 +1150,8 @@ def test_a_large_list_shows_its_progress_and_takes_little_memory(
     server: str, tmp_path: Path
 ) -> None:
     file, sizes, peaks = tmp_path / "large.csv", [], []
-    for rows in (500, 11_000):
+    # Enough words in either to fill the caches of what words are spelled like.
+    for rows in (2500, 11_000):
         large(file, rows, "Lo que se dice de esta persona. " * 60)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
