@@ -23,7 +23,7 @@ from api.lists import LISTS
 from api.queries import Connection
 
 from .conftest import CASES, Api, cloned
-from .test_command import linux, load_and_measure
+from .test_command import linux, run_and_measure
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
@@ -868,7 +868,7 @@ def test_a_large_export_takes_little_memory_to_load(server: str, tmp_path: Path)
             out.write(json.dumps({"totals": {"facilities": many}}) + "\n")
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
-            told, peak = load_and_measure(url, file)
+            told, peak = run_and_measure(url, "load", str(file))
             assert told[-1] == f"Loaded: {many:,} facilities."
             peaks.append(peak)
     assert "facilities: 16,000 of 16,000" in told
