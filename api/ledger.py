@@ -8,15 +8,16 @@ from uuid import UUID
 from api import queries
 from api.auth import Caller
 
+# In the order in which those that are written together are entered.
 Resource = Literal[
     "source",
     "affiliation",
     "facility",
     "claim",
     "detainee",
-    "detention",
     "release_event",
     "attestation",
+    "detention",
     "merge",
     "distinction",
 ]
