@@ -68,7 +68,7 @@ _LONGEST = 40
 _MOST_WORDS = 12
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 8)
 def read(name: str) -> FullName:
     """A name as it was written down, told apart."""
     nicknames: list[str] = []
@@ -272,13 +272,13 @@ def _loose(word: Word) -> Word:
     return word if trusted else _as(word, "unknown")
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 8)
 def codes(name: str) -> frozenset[str]:
     """What the words of a name have in common with those that are alike."""
     return frozenset(spellings.code(word.text) for word in read(name).words)
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 8)
 def searched(name: str) -> FullName:
     """A name as it is looked for: with its numbers, and if it names nobody, as Unidentified does,
     or is in letters that have no plain ones, with whatever words it has."""

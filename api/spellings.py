@@ -174,7 +174,7 @@ _SOUND = [
 ]
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 11)
 def sound(word: str) -> str:
     """A word as it sounds in Spanish or Portuguese."""
     for pattern, by in _SOUND:
@@ -240,7 +240,7 @@ def kin(word: str) -> frozenset[str]:
     return frozenset(other for name in given_names(word) for other in words[name]) - {word}
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 8)
 def deletions(word: str) -> frozenset[str]:
     """What is left of a word, as it sounds, without none, one or two letters of its beginning: two
     words of which one or two letters are wrong or swapped have one of these in common."""
