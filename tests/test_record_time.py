@@ -574,9 +574,20 @@ class Reader:
         claim = answer["claim"]["id"]
         by_hand = self._world.ledger.comparison(claim, recorded_as_of, required)
         assert {name: answer[name] for name in by_hand} == by_hand
-        entered = self.record(answer["citation"]["recorded_as_of"]).of["claim"][claim]
-        for name in ("retracted_at", "value", "facility_id", "announcement_id", "origins"):
+        record = self.record(answer["citation"]["recorded_as_of"])
+        entered = record.of["claim"][claim]
+        for name in ("retracted_at", "value", "facility_id", "announcement_id"):
             assert _same(answer["claim"][name], entered[name])
+        # A confidential source is seen as who vouches for it, once.
+        sources = record.of["source"]
+        origins = [
+            {**origin, "source_id": source and (sources[source]["vouched_by"] or source)}
+            for origin in entered["origins"]
+            for source in [origin["source_id"]]
+        ]
+        assert answer["claim"]["origins"] == [
+            origin for n, origin in enumerate(origins) if origin not in origins[:n]
+        ]
 
 
 def _same(answered: Any, entered: Any) -> bool:
