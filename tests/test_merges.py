@@ -970,7 +970,8 @@ def test_merges_and_words_at_once_lose_nothing(api: Api, editor: Api, conn: Conn
             send("POST", f"/v1/detainees/{gone}/merge", {"into": kept}),
             send("POST", f"/v1/detainees/{third}/merge", {"into": gone}),
             lambda event=event: editor.attest(event, sources[1], AT),
-            lambda event=third_event: editor.attest(event, sources[2], AT),
+            # At another moment: of words of two events at one moment none is the later one.
+            lambda event=third_event: editor.attest(event, sources[2], "2026-01-09T11:30:00Z"),
             send(
                 "POST",
                 f"/v1/attestations/{first}/retraction",

@@ -74,9 +74,13 @@ _OTHER_DIGITS = re.compile(r"(?=.*[^\x00-\x7f])[\w-]{36}\Z")
 _END_OF_TIME = re.compile(r"(0000-|0001-01-01|9999-12-31)")
 
 
+def _written(item: Any) -> str:
+    return repr(sorted(item.items()) if isinstance(item, dict) else item)
+
+
 def _alike(item: Any) -> str:
     """An item as the service compares it: text in NFC, and ids in lower case."""
-    text = unicodedata.normalize("NFC", repr(item))
+    text = unicodedata.normalize("NFC", _written(item))
     return re.sub(r"[0-9A-Fa-f-]{36}", lambda m: m[0].lower(), text)
 
 
@@ -84,7 +88,7 @@ def differs(value: Any) -> str | None:
     """Why the derived schema may say of this value what JSON Schema does not say, if it may."""
     for leaf in _leaves(value):
         if isinstance(leaf, list):
-            if len({_alike(item) for item in leaf}) < len({repr(item) for item in leaf}):
+            if len({_alike(item) for item in leaf}) < len({_written(item) for item in leaf}):
                 return "items that differ in spelling alone are the same item"
         elif isinstance(leaf, str):
             if re.search("[\ud800-\udfff]", leaf):
