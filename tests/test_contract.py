@@ -1371,7 +1371,7 @@ def plan_faults(plan: Mapping[str, Any], within_item: bool = False) -> Iterator[
     if kind in {"Seq Scan", "Bitmap Heap Scan"} and plan["Relation Name"] in BIG:
         # Of what contains a value PostgreSQL supposes one in a hundred, however rare it is.
         # There are 100,000, and what the tests add.
-            is_bounded = kind == "Bitmap Heap Scan" and plan["Plan Rows"] <= 1010
+        is_bounded = kind == "Bitmap Heap Scan" and plan["Plan Rows"] <= 1010
         if not is_bounded:
             yield f"{kind} of {plan['Relation Name']}"
     children = plan.get("Plans", [])
