@@ -425,6 +425,8 @@ def test_what_was_said_in_confidence_stays_so(editor: Api) -> None:
     source = editor.source("Voz", confidential=True, vouched_by=first)
     for body in ({"confidential": False, "vouched_by": None}, {"vouched_by": second}):
         assert editor.patch(f"/v1/sources/{source}", body, 409)["type"] == "/problems/conflict"
+    same = {"name": "Otra", "confidential": True, "vouched_by": first}
+    assert editor.patch(f"/v1/sources/{source}", same)["name"] == "Otra"
     assert editor.post(
         f"/v1/sources/{source}/affiliations",
         {"with_source_id": second, "relation": "employed_by"},
