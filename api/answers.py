@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from api import ledger, paging, queries, spec
+from api import ledger, paging, queries, spec, validators
 from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Reader
@@ -81,6 +81,11 @@ class Whole:
     lists: Mapping[str, Callable[[queries.Connection, int], Sequence[Item]]]
 
 
+Unchanged = Callable[[One], None]
+"""Refuses a change that was meant for another state of a record than it is in. To be called with
+the record, as it is answered, once nobody else can change it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """An answer in a form of its own, written for the address at which the service is reached."""
@@ -98,9 +103,11 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer's body; the id of what it is about, where its list goes on, how it is cited."""
+    """An answer's body and its validator; the id of what it is about, where its list goes on, how
+    it is cited."""
 
     body: bytes
+    etag: str
     id: str | None = None
     following: Mapping[str, str] = field(default_factory=dict)
     cite_as: str | None = None
@@ -109,17 +116,27 @@ class Rendered:
 def render(conn: queries.Connection | None, operation: Operation, result: Any) -> Rendered:
     """The JSON of what an operation returned, cut to the contract's answer."""
     if isinstance(result, str):
-        return Rendered(result.encode())
+        return rendered(result.encode())
     if conn is not None and isinstance(result, One):
         return _one(conn, operation, result)
     if conn is not None and isinstance(result, Page):
         return _page(conn, operation, result)
     answer = cut(operation.answer, result)
-    return Rendered(orjson.dumps(answer), cite_as=cite_as(result))
+    body = orjson.dumps(answer)
+    return cited(answer, body, operation.offers[0]) if "citation" in answer else rendered(body)
 
 
-def cite_as(result: Any) -> str | None:
-    return result["citation"]["url"] if "citation" in result else None
+def rendered(
+    body: bytes, id: str | None = None, following: Mapping[str, str] | None = None
+) -> Rendered:
+    """An answer that is known again by its bytes."""
+    return Rendered(body, validators.strong(body), id, following or {})
+
+
+def cited(answer: Mapping[str, Any], body: bytes, media_type: str) -> Rendered:
+    """An answer with a citation, in some form."""
+    etag = validators.of_cited(answer, media_type)
+    return Rendered(body, etag, cite_as=answer["citation"]["url"])
 
 
 def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
@@ -133,7 +150,7 @@ def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
     if not rows:
         raise not_found(one.what)
     (row,) = rows
-    return Rendered(row.body.encode(), str(one.parameters.get("id")))
+    return rendered(row.body.encode(), str(one.parameters.get("id")))
 
 
 def read(
@@ -147,7 +164,7 @@ def read(
 def _page(conn: queries.Connection, operation: Operation, page: Page) -> Rendered:
     texts, following = items(conn, operation, page)
     ending = orjson.dumps(next(iter(following.values()), None))
-    return Rendered(
+    return rendered(
         b'{"items":[' + b",".join(texts) + b'],"next":' + ending + b"}", following=following
     )
 

@@ -5,6 +5,7 @@ from psycopg_pool import ConnectionPool
 
 from api import binding, problems, spec
 from api.queries import Connection
+from api.revalidation import Revalidation
 
 
 def create_app(pool: ConnectionPool[Connection]) -> Flask:
@@ -13,4 +14,5 @@ def create_app(pool: ConnectionPool[Connection]) -> Flask:
     app = Flask("constancia", static_folder=None)
     problems.register(app, contract.problems)
     binding.bind(app, contract, pool)
+    app.wsgi_app = Revalidation(app.wsgi_app, pool)  # type: ignore[method-assign]
     return app

@@ -27,7 +27,7 @@ def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> No
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=view(operation, _function(operation), pool),
+            view_func=view(operation, _function(operation), pool, _again(contract, operation)),
             methods=[operation.method.upper()],
         )
     for tag, functions in bound.items():
@@ -41,6 +41,14 @@ def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> No
         } - functions
         if extra:
             raise ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
+
+
+def _again(contract: Contract, operation: Operation) -> Callable[..., Any]:
+    """What reads again what an upload made; where there is none, nothing else than the function."""
+    if not operation.uploads:
+        return _function(operation)
+    (made,) = (o for o in contract.operations if o.path == f"{operation.path}/{{id}}")
+    return _function(made)
 
 
 def _id_converter(contract: Contract) -> type[BaseConverter]:
@@ -65,7 +73,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
     if function is None:
         raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
-    names = {parameter.name for parameter in operation.parameters} - {"format"}
+    names = {p.name for p in operation.parameters if p.place != "header"} - {"format"}
     expected = {f"{name}_" if iskeyword(name) else name for name in names}
     if operation.writes or "conn" in inspect.signature(function).parameters:
         expected.add("conn")
@@ -73,6 +81,8 @@ def _function(operation: Operation) -> Callable[..., Any]:
         expected.add("body")
     if operation.scope or operation.key_is_optional:
         expected.add("caller")
+    if operation.method == "patch":
+        expected.add("unchanged")
     taken = set(inspect.signature(function).parameters) - {"media_type"}
     if taken != expected:
         raise ContractError(

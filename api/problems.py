@@ -13,7 +13,8 @@ from api.errors import Refusal
 from api.spec import Problem
 
 _LOG = logging.getLogger("constancia")
-_RETRY_AFTER = "2"
+# Seconds, by the kinds that go away by waiting.
+_RETRY_AFTER = {"busy": "2", "idempotency-key-in-use": "1"}
 # Werkzeug's own refusals, by status.
 _KINDS = {
     400: "malformed-json",
@@ -55,8 +56,10 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
         )
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
-        if refusal.kind == "busy":
-            response.headers["Retry-After"] = _RETRY_AFTER
+        if refusal.kind in _RETRY_AFTER:
+            response.headers["Retry-After"] = _RETRY_AFTER[refusal.kind]
+        # It may be otherwise at once.
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     def from_werkzeug(error: HTTPException) -> Response:

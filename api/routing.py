@@ -4,41 +4,58 @@ Per request: authenticate -> load -> transaction -> call -> answer. The only rea
 flask.request.
 """
 
+import hashlib
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from keyword import iskeyword
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, urlencode
+from typing import Any
 from uuid import UUID
 
+import orjson
 from flask import Response, request
-from marshmallow import Schema, ValidationError
 from psycopg_pool import ConnectionPool
 
-from api import auth, bodies, entries, exports, formats, queries, schemas, streams
-from api.answers import Document, Export, Page, Rendered, Whole, cite_as, render
-from api.errors import Fault, Refusal, invalid, not_found
+from api import (
+    auth,
+    bodies,
+    entries,
+    exports,
+    formats,
+    idempotency,
+    loading,
+    queries,
+    responding,
+    revalidation,
+    schemas,
+    streams,
+    validators,
+)
+from api.answers import Document, Export, One, Page, Rendered, Whole, render, rendered
+from api.errors import Refusal
+from api.idempotency import Attempt
 from api.spec import Operation
 
-# The pages load nothing but the contract and the one script that shows it.
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 # What can become another record, by how its path begins. Such an id still names what it became.
 _MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
-_STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 def view(
-    operation: Operation, function: Callable[..., Any], pool: ConnectionPool[queries.Connection]
+    operation: Operation,
+    function: Callable[..., Any],
+    pool: ConnectionPool[queries.Connection],
+    again: Callable[..., Any],
 ) -> Callable[..., Response]:
-    """The Flask view of an operation."""
+    """The Flask view of an operation; `again` reads what an upload made."""
     query_schema = schemas.parameters_schema(
         {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
+    )
+    header_schema = schemas.parameters_schema(
+        {p.name: (p.required, p.schema) for p in operation.parameters if p.name == _IDEMPOTENCY_KEY}
     )
     defaults = None if any(p.required for p in operation.parameters) else query_schema.load({})
     body_schema = schemas.body_schema(operation.body) if operation.body else None
@@ -47,30 +64,30 @@ def view(
         raise schemas.ContractError(f"{operation.id} writes and needs a scope")
 
     mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
-    takes_connection = "conn" in inspect.signature(function).parameters
-    takes_media_type = "media_type" in inspect.signature(function).parameters
+    taken = inspect.signature(function).parameters
 
     def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         query = request.query_string
-        given = _query(query_schema, query) if query or defaults is None else defaults
-        arguments = {**_path(path), **given}
+        given = loading.query(query_schema, query) if query or defaults is None else defaults
+        arguments = {**loading.path(path), **given}
         word = arguments.pop("format", None)
         media_type = formats.choose(operation.offers, word, request.headers.get("Accept"))
-        if takes_media_type:
+        if "media_type" in taken:
             arguments["media_type"] = media_type
         # Words that Python keeps for itself.
         return {f"{n}_" if iskeyword(n) else n: v for n, v in arguments.items()}, media_type
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)
-        return _answer(operation, render(None, operation, function(**arguments)), media_type)
+        answer = render(None, operation, function(**arguments))
+        return responding.whole(request, operation, answer, media_type)
 
     def read(**path: str) -> Response:
         arguments, media_type = load(path)
         with queries.translated(), pool.connection() as conn, followed(conn, arguments):
             result = function(conn=conn, **arguments)
-            rendered = _rendered(conn, operation, result, media_type)
-        return answer(result, rendered, media_type)
+            answer = _answer(conn, operation, result, media_type, sees_hidden=False)
+        return respond(result, answer, media_type)
 
     def read_as_caller(**path: str) -> Response:
         header = request.headers.get("Authorization")
@@ -80,8 +97,9 @@ def view(
             arguments, media_type = load(path)
             with followed(conn, arguments):
                 result = function(conn=conn, caller=caller, **arguments)
-                rendered = _rendered(conn, operation, result, media_type)
-        return answer(result, rendered, media_type)
+                sees_hidden = auth.sees_hidden(caller)
+                answer = _answer(conn, operation, result, media_type, sees_hidden=sees_hidden)
+        return respond(result, answer, media_type)
 
     @contextmanager
     def followed(conn: queries.Connection, arguments: Mapping[str, Any]) -> Iterator[None]:
@@ -98,39 +116,29 @@ def view(
             raise _MergedError(into) from None
 
     def following(answer: Callable[..., Response]) -> Callable[..., Response]:
-        """For the time being (RFC 9110, 15.4.8), since a merge can be undone, and with the same
-        method: whoever follows does what was meant."""
-
         def answer_or_send_on(**path: str) -> Response:
             try:
                 return answer(**path)
             except _MergedError as merged:
-                location = operation.path.replace("{id}", str(merged.into))
-                query = request.query_string.decode("ascii")
-                response = Response(status=307)
-                response.headers["Location"] = f"{location}?{query}" if query else location
-                return response
+                return responding.merged(request, operation, str(merged.into))
 
         return answer_or_send_on
 
-    def answer(result: Any, rendered: Rendered | None, media_type: str) -> Response:
-        if rendered is not None:
-            return _answer(operation, rendered, media_type)
-        if isinstance(result, Whole):
-            return whole(result, media_type)
-        if isinstance(result, Export):
-            blocks = exports.stream(pool, result)
-        else:
-            blocks = streams.stream(pool, operation, result, media_type)
-        return _described(Response(blocks), operation, media_type)
+    def respond(result: Any, answer: Rendered | str | None, media_type: str) -> Response:
+        if isinstance(answer, Rendered):
+            return responding.whole(request, operation, answer, media_type)
 
-    def whole(result: Whole, media_type: str) -> Response:
-        blocks = Response(streams.whole(pool, operation, result), operation.status)
-        return _located(_described(blocks, operation, media_type), operation, result.id)
+        def blocks() -> Iterator[bytes]:
+            if isinstance(result, Whole):
+                return streams.whole(pool, operation, result)
+            if isinstance(result, Export):
+                return exports.stream(pool, result)
+            return streams.stream(pool, operation, result, media_type)
+
+        return responding.of(request, operation, blocks, answer, media_type)
 
     def upload(**path: str) -> Response:
-        if (request.content_length or 0) > operation.max_bytes:
-            raise _too_large(operation)
+        loading.check_length(request, operation)
         # Whoever may not write is told so before a large body is read, and no connection is held
         # meanwhile.
         key = auth.read_key(request.headers.get("Authorization"))
@@ -138,33 +146,71 @@ def view(
             caller = auth.authenticate(conn, key)
         auth.authorize(caller, scope)
         arguments, media_type = load(path)
-        _check_media_type(operation.uploads)
+        loading.check_media_type(request, operation.uploads)
         with TemporaryFile() as file:
-            _spool(operation, file)
+            sha256 = loading.spool(request, operation, file)
             arguments["body"] = bodies.Upload(request.mimetype, file)
-            with queries.translated(), pool.connection() as conn:
-                result = function(conn=conn, caller=caller, **arguments)
-        return whole(result, media_type)
+            attempt = attempted(caller, sha256)
+            with (
+                queries.translated(),
+                pool.connection() as conn,
+                idempotency.alone(conn, attempt),
+            ):
+                first = idempotency.recall(conn, attempt)
+                if first:
+                    result = again(conn=conn, caller=caller, id=first.resource_id)
+                else:
+                    # In transactions of its own. If it comes again because this one is cut off, a
+                    # preview is made anew, and what was applied stays as it is.
+                    result = function(conn=conn, caller=caller, **arguments)
+                    idempotency.keep(conn, attempt, result.id, None)
+        response = respond(result, None, media_type)
+        responding.locate(response, operation, result.id)
+        return responding.replayed(response) if first else response
 
     def write(**path: str) -> Response:
         # Before a connection is taken, which a slow client must not hold.
-        if (request.content_length or 0) > operation.max_bytes:
-            raise _too_large(operation)
+        loading.check_length(request, operation)
         key = auth.read_key(request.headers.get("Authorization"))
-        # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
-        request.max_content_length = operation.max_bytes + 1
-        raw = request.get_data(cache=False)
-        if len(raw) > operation.max_bytes:
-            raise _too_large(operation)
+        raw = loading.read(request, operation)
         with queries.translated(), pool.connection() as conn:
             caller = auth.authenticate(conn, key)
             auth.authorize(caller, scope)
             arguments, media_type = load(path)
+            attempt = attempted(caller, raw)
             if body_schema is not None:
-                arguments["body"] = _body(body_schema, raw)
-            with followed(conn, arguments), conn.transaction():
-                rendered = render(conn, operation, function(conn=conn, caller=caller, **arguments))
-        return _answer(operation, rendered, media_type)
+                arguments["body"] = loading.body(request, body_schema, raw)
+            if "unchanged" in taken:
+                arguments["unchanged"] = partial(check_unchanged, conn)
+            with (
+                followed(conn, arguments),
+                idempotency.alone(conn, attempt),
+                conn.transaction(),
+            ):
+                first = idempotency.recall(conn, attempt)
+                if first:
+                    answer = rendered(first.body, str(first.resource_id))
+                else:
+                    result = function(conn=conn, caller=caller, **arguments)
+                    answer = render(conn, operation, result)
+                    idempotency.keep(conn, attempt, answer.id, answer.body)
+        response = responding.whole(request, operation, answer, media_type)
+        return responding.replayed(response) if first else response
+
+    def attempted(caller: auth.Caller, raw: bytes) -> Attempt | None:
+        """The write as one that may come again, if the caller has a key for that."""
+        given = request.headers.get(_IDEMPOTENCY_KEY)
+        if given is None or not operation.is_retriable:
+            return None
+        key = schemas.load(header_schema, {_IDEMPOTENCY_KEY: given})[_IDEMPOTENCY_KEY]
+        digest = hashlib.sha256(request.query_string + b"\0" + raw).digest()
+        return Attempt(caller.key_id, request.path, idempotency.read_key(key), digest)
+
+    def check_unchanged(conn: queries.Connection, record: One) -> None:
+        if "If-Match" in request.headers:
+            # Nobody is shown it.
+            etag = render(conn, operation, replace(record, reader=None)).etag
+            responding.check_unchanged(request, etag)
 
     if operation.uploads:
         return upload
@@ -172,7 +218,7 @@ def view(
         return following(write)
     if operation.key_is_optional:
         return following(read_as_caller)
-    return following(read) if takes_connection else serve_without_database
+    return following(read) if "conn" in taken else serve_without_database
 
 
 class _MergedError(Exception):
@@ -183,102 +229,26 @@ class _MergedError(Exception):
         self.into = into
 
 
-def _too_large(operation: Operation) -> Refusal:
-    return Refusal("body-too-large", f"A body has {operation.max_bytes} bytes at the most.")
-
-
-def _spool(operation: Operation, file: BinaryIO) -> None:
-    """The body as a file, to be read from its beginning."""
-    request.max_content_length = operation.max_bytes + 1
-    size = 0
-    while chunk := request.stream.read(1 << 16):
-        size += len(chunk)
-        if size > operation.max_bytes:
-            raise _too_large(operation)
-        file.write(chunk)
-    file.seek(0)
-
-
-def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
-    """Path parameters. An id that cannot be one names nothing that there is."""
-    if "id" not in path:
-        return path
-    try:
-        return {**path, "id": schemas.uuid(path["id"])}
-    except ValidationError:
-        raise not_found("record") from None
-
-
-def _query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
-    try:
-        if _STRAY_PERCENT.search(raw):
-            raise ValueError
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise invalid(Fault("", "The query is not percent-encoded UTF-8.")) from None
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return schemas.load(
-        schema, dict(pairs), *(Fault(f"/{name}", "Must be given once.") for name in twice)
-    )
-
-
-def _body(schema: Schema, raw: bytes) -> Mapping[str, Any]:
-    _check_media_type([formats.JSON])
-    return schemas.load(schema, bodies.read(raw))
-
-
-def _check_media_type(taken: Sequence[str]) -> None:
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype not in taken or charset != "utf-8" or "Content-Encoding" in request.headers:
-        raise Refusal(
-            "unsupported-media-type", f"Send the body as {' or '.join(taken)}, without an encoding."
-        )
-
-
-def _rendered(
-    conn: queries.Connection, operation: Operation, result: Any, media_type: str
-) -> Rendered | None:
-    """An answer in this media type; None for what is to be streamed: a list, a whole, an export."""
-    if isinstance(result, Export | Whole):
-        return None
+def _answer(
+    conn: queries.Connection,
+    operation: Operation,
+    result: Any,
+    media_type: str,
+    *,
+    sees_hidden: bool,
+) -> Rendered | str | None:
+    """An answer in this media type; of one that is to be streamed, a list, a whole or an export,
+    its validator alone, if it can have one."""
     if isinstance(result, Document):
-        return Rendered(result.write(request.url_root))
-    if media_type not in formats.TABULAR:
-        return render(conn, operation, result)
-    if isinstance(result, Page) and "limit" not in request.args:
-        return None
-    if isinstance(result, Page):
+        return rendered(result.write(request.url_root))
+    is_list = isinstance(result, Page) and media_type in formats.TABULAR
+    if isinstance(result, Export | Whole) or (is_list and "limit" not in request.args):
+        own = orjson.dumps(result.properties) if isinstance(result, Whole) else b""
+        of = [request.full_path.encode(), media_type.encode(), b"%d" % sees_hidden, own]
+        version = revalidation.version(conn, sees_hidden=sees_hidden)
+        return None if version is None else validators.strong(b"%d" % version, *of)
+    if is_list:
         return streams.page_of_rows(conn, operation, result, media_type)
-    return Rendered(streams.rows(operation, result, media_type), cite_as=cite_as(result))
-
-
-def _answer(operation: Operation, rendered: Rendered, media_type: str) -> Response:
-    response = _described(Response(rendered.body, operation.status), operation, media_type)
-    _located(response, operation, rendered.id)
-    if rendered.following:
-        query = urlencode({**request.args, **rendered.following})
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    if rendered.cite_as is not None:
-        # RFC 8574
-        response.headers["Link"] = f'<{rendered.cite_as}>; rel="cite-as"'
-    if media_type == "text/html":
-        response.headers["Content-Security-Policy"] = _PAGE_POLICY
-    return response
-
-
-def _located(response: Response, operation: Operation, id: str | None) -> Response:
-    if operation.status == 201:
-        path = operation.tag.replace("_", "-")
-        response.headers["Location"] = f"/v1/{path}/{id}"
-    return response
-
-
-def _described(response: Response, operation: Operation, media_type: str) -> Response:
-    response.headers["Content-Type"] = formats.CONTENT_TYPES[media_type]
-    if len(operation.offers) > 1:
-        response.headers["Vary"] = "Accept"
-    if media_type == formats.CSV:
-        name = operation.tag.replace("_", "-")
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+    if media_type in formats.TABULAR:
+        return streams.rows(operation, result, media_type)
+    return render(conn, operation, result)

@@ -20,7 +20,7 @@ _METHODS = ("get", "put", "post", "patch", "delete")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A path or query parameter."""
+    """A parameter of a path, a query or a header."""
 
     name: str
     place: str
@@ -44,10 +44,14 @@ class Operation:
     max_bytes: int
     scope: str | None
     key_is_optional: bool
+    # Whether it can be sent again with an Idempotency-Key.
+    is_retriable: bool
     status: int
     # Media types, the one first that is given if none is asked for.
     offers: Sequence[str]
     answer: Schema
+    # Whether the answer has a validator.
+    tags_answer: bool
 
     @property
     def writes(self) -> bool:
@@ -122,9 +126,11 @@ def _operation(
         max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,
         key_is_optional={} in security,
+        is_retriable=any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])),
         status=int(status),
         offers=offers,
         answer=answer["content"][offers[0]].get("schema", {}),
+        tags_answer="ETag" in answer.get("headers", {}),
     )
 
 

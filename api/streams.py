@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 from api import answers, queries
 from api.answers import Page, Rendered, Whole
 from api.formats import CSV
-from api.spec import Operation
+from api.spec import Operation, Schema
 from api.tables import Table, ndjson_lines
 
 _BLOCK = 1000
@@ -71,12 +71,19 @@ def page_of_rows(
     """The rows of one page of a list."""
     header, lines = _of_texts(operation, media_type)
     texts, following = answers.items(conn, operation, page)
-    return Rendered(header + lines(texts), following=following)
+    return answers.rendered(header + lines(texts), following=following)
 
 
-def rows(operation: Operation, result: Mapping[str, Any], media_type: str) -> bytes:
+def rows(operation: Operation, result: Mapping[str, Any], media_type: str) -> Rendered:
     """The rows of any other answer: its items, or its groups if it has any, or itself."""
-    schema, answer = operation.answer, answers.cut(operation.answer, result)
+    answer = answers.cut(operation.answer, result)
+    body = _rows_of(operation.answer, answer, media_type)
+    if "citation" in answer:
+        return answers.cited(answer, body, media_type)
+    return answers.rendered(body)
+
+
+def _rows_of(schema: Schema, answer: Any, media_type: str) -> bytes:
     for name in ("items", "groups"):
         if answer.get(name) is not None:
             schema, answer = schema["properties"][name]["items"], answer[name]

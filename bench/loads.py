@@ -8,7 +8,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
@@ -60,14 +61,23 @@ def _serve(url: str, port: int, parent: Any) -> None:
     Server(url, bind=f"127.0.0.1:{port}", workers=WORKERS, threads=THREADS, ready=parent.send).run()
 
 
-def request(method: str, path: str, body: bytes = b"", key: str = "") -> bytes:
+def request(method: str, path: str, body: bytes = b"", key: str = "", etag: str = "") -> bytes:
     """A request as it goes over the wire."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+    if etag:
+        head += f"If-None-Match: {etag}\r\n"
     if key:
         head += f"Authorization: Bearer {key}\r\n"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
+
+
+def etag(port: int, path: str) -> str:
+    """The validator of an answer."""
+    with closing(HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", path)
+        return str(connection.getresponse().headers["ETag"])
 
 
 def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
@@ -156,6 +166,8 @@ def _is_whole(answer: bytes) -> bool:
         if not answer:
             raise RuntimeError("The service closed a connection.")
         return False
+    if answer[9:12] == b"304":
+        return True
     if answer[9:12] not in (b"200", b"201"):
         raise RuntimeError(answer.decode(errors="replace"))
     start = answer.index(b"Content-Length: ", 0, head) + 16

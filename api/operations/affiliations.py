@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from api import entries, queries, verify
-from api.answers import One
+from api.answers import One, Unchanged
 from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Change
@@ -26,12 +26,17 @@ def create_affiliation(
 
 
 def update_affiliation(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
     queries.run(conn, "lock_affiliations_to_change")
     row = queries.one(conn, "read_affiliation", id=id)
     if row is None:
         raise not_found("affiliation")
+    unchanged(get_affiliation(conn, id))
     before = row._asdict()
     affiliation = {**before, **body}
     entries.check_affiliation(affiliation)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from api import auth, candidates, entries, finding, ledger, matches, queries, verify
-from api.answers import One, Page, Ranked
+from api.answers import One, Page, Ranked, Unchanged
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
@@ -54,11 +54,16 @@ def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str,
 
 
 def update_detainee(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
     row = queries.one(conn, "lock_detainee", id=id)
     if row is None:
         raise not_found("detainee")
+    unchanged(_detainee(caller, id))
     detainee = {**row._asdict(), **body}
     if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
         raise Refusal("forbidden", "Only a key of scope edit can end that a minor is hidden.")

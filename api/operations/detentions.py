@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from api import auth, entries, queries, verify
-from api.answers import One, Page
+from api.answers import One, Page, Unchanged
 from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Change
@@ -36,11 +36,16 @@ def create_detention(
 
 
 def update_detention(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
     detainee_id = entries.lock_detention(conn, id)
     if detainee_id is None:
         raise not_found("detention")
+    unchanged(get_detention(conn, caller, id))
     changed = entries.moved_detention(conn, detainee_id, id, body)
     queries.run(conn, "update_detention", id=id, **changed)
     verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from api import entries, queries, verify
-from api.answers import One, Page
+from api.answers import One, Page, Unchanged
 from api.auth import Caller
 from api.errors import not_found
 from api.ledger import Change
@@ -26,9 +26,15 @@ def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str,
 
 
 def update_facility(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
-    if queries.one(conn, "update_facility", id=id, **body) is None:
+    if queries.one(conn, "lock_facility", id=id) is None:
         raise not_found("facility")
+    unchanged(get_facility(conn, id))
+    queries.run(conn, "update_facility", id=id, **body)
     verify.record(conn, caller, [Change("facility", id, "updated")])
     return get_facility(conn, id)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from api import auth, claim_reviews, entries, formats, queries, verify
-from api.answers import Document, One, Page
+from api.answers import Document, One, Page, Unchanged
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid, not_found
 from api.ledger import Change
@@ -48,11 +48,16 @@ def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping
 
 
 def update_release_event(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
     row = entries.lock_event(conn, id)
     if row is None:
         raise not_found("release event")
+    unchanged(_release_event(caller, id))
     entries.check_announcement(conn, body.get("announcement_id"))
     if body.get("occurred_on", row.occurred_on) != row.occurred_on:
         if queries.one(conn, "read_whether_attested", id=id).attested:

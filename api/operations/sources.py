@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from api import auth, entries, ledger, queries, verify
-from api.answers import One, Page
+from api.answers import One, Page, Unchanged
 from api.auth import Caller
 from api.errors import Refusal, not_found
 from api.ledger import Change
@@ -30,22 +30,28 @@ def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, A
 
 
 def update_source(
-    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
 ) -> One:
     people: dict[UUID, set[UUID]] = {}
-    if body.keys() & {"confidential", "vouched_by"}:
+    changes_voice = bool(body.keys() & {"confidential", "vouched_by"})
+    if changes_voice:
         queries.run(conn, "lock_affiliations_to_change")
-        row = queries.one(conn, "lock_source", id=id)
-        if row is None:
-            raise not_found("source")
+    row = queries.one(conn, "lock_source", id=id)
+    if row is None:
+        raise not_found("source")
+    unchanged(_source(caller, id))
+    if changes_voice:
         source = {**row._asdict(), **body}
         entries.check_confidential(conn, source)
         if row.confidential and source["vouched_by"] != row.vouched_by:
             raise Refusal("conflict", "What was said in confidence stays so: enter another source.")
         if source["confidential"]:
             people = verify.touched(conn, _tie(id, source["vouched_by"]))
-    if queries.one(conn, "update_source", id=id, **body) is None:
-        raise not_found("source")
+    queries.run(conn, "update_source", id=id, **body)
     verify.record(
         conn,
         caller,

@@ -101,7 +101,21 @@ WITH written AS (
                 OFFSET 0
             ) m
         ),
-        recorded_by = pg_current_xact_id()
+        recorded_by = pg_current_xact_id(),
+        moving_until = (
+            SELECT greatest(ledger_head.moving_until, max(CASE w.resource
+                WHEN 'attestation' THEN greatest(
+                    (w.entry ->> 'published_at')::timestamptz,
+                    (w.entry ->> 'retracted_at')::timestamptz
+                )
+                WHEN 'detention' THEN detention_began_at(
+                    w.entry ->> 'detained_on',
+                    (w.entry ->> 'began_on')::date,
+                    (w.entry ->> 'created_at')::timestamptz
+                )
+            END))
+            FROM written w
+        )
     RETURNING old.seq, old.public_seq, new.recorded_at
 ), entries AS (
     INSERT INTO ledger (

@@ -6,4 +6,3 @@ UPDATE facilities SET
     region = %(region)s, -- if region
     updated_at = now()
 WHERE id = %(id)s
-RETURNING id

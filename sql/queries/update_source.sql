@@ -8,4 +8,3 @@ UPDATE sources SET
     vouched_by = %(vouched_by)s, -- if vouched_by
     updated_at = now()
 WHERE id = %(id)s
-RETURNING id

@@ -1,0 +1,114 @@
+"""What an operation answered -> the response: its form, its headers, and how a copy of it may
+serve (RFC 9110, section 13; RFC 9111)."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlencode
+
+from flask import Request, Response
+from werkzeug.http import unquote_etag
+
+from api import formats
+from api.answers import Rendered
+from api.errors import Refusal
+from api.spec import Operation
+
+# Anybody may keep a copy, and asks each time whether it still stands: at any moment a person can
+# come to be withheld, and a confirmation to fall.
+_PUBLIC = "public, no-cache"
+# What a key is shown is for its holder alone, and what was done is not there to be had again.
+_PRIVATE = "private, no-store"
+# The pages load nothing but the contract and the one script that shows it.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def whole(request: Request, operation: Operation, rendered: Rendered, media_type: str) -> Response:
+    """The response of an answer that is there as a whole."""
+    response = of(request, operation, lambda: rendered.body, rendered.etag, media_type)
+    if operation.status == 201:
+        locate(response, operation, rendered.id)
+    if rendered.following:
+        query = urlencode({**request.args, **rendered.following})
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    if rendered.cite_as is not None:
+        # RFC 8574
+        response.headers["Link"] = f'<{rendered.cite_as}>; rel="cite-as"'
+    return response
+
+
+def of(
+    request: Request,
+    operation: Operation,
+    body: Callable[[], bytes | Iterable[bytes]],
+    etag: str | None,
+    media_type: str,
+) -> Response:
+    """The response with a body, which is not made for a caller who has it already."""
+    if etag is not None and not operation.writes and _is_known(request, etag):
+        response = Response(status=304)
+    else:
+        response = Response(body(), operation.status)
+        _describe(response, operation, media_type)
+    if etag is not None and operation.tags_answer:
+        response.headers["ETag"] = etag
+    is_public = operation.tags_answer and not operation.writes and not _has_key(request)
+    response.headers["Cache-Control"] = _PUBLIC if is_public else _PRIVATE
+    depends_on = ["Accept"] * (len(operation.offers) > 1)
+    depends_on += ["Authorization"] * operation.key_is_optional
+    if depends_on:
+        response.headers["Vary"] = ", ".join(depends_on)
+    return response
+
+
+def replayed(response: Response) -> Response:
+    """Says that it is the answer to an earlier request."""
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def locate(response: Response, operation: Operation, id: str | None) -> None:
+    response.headers["Location"] = f"/v1/{operation.tag.replace('_', '-')}/{id}"
+
+
+def merged(request: Request, operation: Operation, into: str) -> Response:
+    """Sends on to what a record became: for the time being, since a merge can be undone, and with
+    the same method, so that whoever follows does what was meant (RFC 9110, section 15.4.8)."""
+    location = operation.path.replace("{id}", into)
+    query = request.query_string.decode("ascii")
+    response = Response(status=307)
+    response.headers["Location"] = f"{location}?{query}" if query else location
+    response.headers["Cache-Control"] = _PRIVATE
+    return response
+
+
+def check_unchanged(request: Request, etag: str) -> None:
+    """Refuses a request that was meant for another state of the record (RFC 9110, 13.1.1)."""
+    if "HTTP_IF_MATCH" not in request.environ:
+        return
+    opaque, is_weak = unquote_etag(etag)
+    if is_weak or not request.if_match.contains(opaque):
+        raise Refusal(
+            "precondition-failed",
+            "It is not what If-Match says any more. Read it again, and decide anew.",
+        )
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    check_unchanged(request, etag)
+    opaque, _ = unquote_etag(etag)
+    return "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(opaque)
+
+
+def _has_key(request: Request) -> bool:
+    return "HTTP_AUTHORIZATION" in request.environ
+
+
+def _describe(response: Response, operation: Operation, media_type: str) -> None:
+    response.headers["Content-Type"] = formats.CONTENT_TYPES[media_type]
+    if media_type == formats.CSV:
+        name = operation.tag.replace("_", "-")
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    if media_type == "text/html":
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY

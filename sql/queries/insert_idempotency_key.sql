@@ -1,0 +1,7 @@
+-- Keeps an answer, for when the same request comes again.
+INSERT INTO idempotency_keys (
+    key_id, path, idempotency_key, request_sha256, resource_id, body
+)
+VALUES (
+    %(key_id)s, %(path)s, %(idempotency_key)s, %(request_sha256)s, %(resource_id)s, %(body)s
+)
