@@ -73,7 +73,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
     if function is None:
         raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
-    names = {p.name for p in operation.parameters if p.place != "header"} - {"format"}
+    names = {parameter.name for parameter in operation.arguments}
     expected = {f"{name}_" if iskeyword(name) else name for name in names}
     if operation.writes or "conn" in inspect.signature(function).parameters:
         expected.add("conn")

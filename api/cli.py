@@ -490,6 +490,6 @@ def _answer(
 ) -> Any:
     """The API's own answer to an operation, with the contract's defaults."""
     (operation,) = (o for o in spec.load().operations if o.id == operation_id)
-    defaults = {p.name: p.schema.get("default") for p in operation.parameters if p.name != "format"}
+    defaults = {p.name: p.schema.get("default") for p in operation.arguments}
     rendered = answers.render(conn, operation, function(conn, **(defaults | given)))
     return orjson.loads(rendered.body)

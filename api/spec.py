@@ -57,6 +57,11 @@ class Operation:
     def writes(self) -> bool:
         return self.method != "get"
 
+    @property
+    def arguments(self) -> Sequence[Parameter]:
+        """The parameters that its function takes: the others say how it is asked and answered."""
+        return [p for p in self.parameters if p.place != "header" and p.name != "format"]
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -42,6 +42,9 @@ STATUS = {
     "release-event-exists": 409,
     "still-detained": 409,
     "import-outdated": 409,
+    "idempotency-key-in-use": 409,
+    "idempotency-key-reused": 422,
+    "precondition-failed": 412,
     "relay-elsewhere": 422,
     "relay-from-the-future": 422,
     "published-in-the-future": 422,
@@ -2100,8 +2103,10 @@ def test_the_names_of_the_cases_are_their_own() -> None:
 
 def test_every_problem_of_the_contract_is_reached() -> None:
     # Those that no request alone can bring about have tests of their own below, and
-    # import-outdated in test_imports.py, where lists have theirs.
+    # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
+    # and of changes to what is another by now, in test_retries.py and test_validators.py.
     elsewhere = {"not-ready", "busy", "internal-error", "import-outdated"}
+    elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
     reached = {case.slug for case in CASES}
     assert reached.isdisjoint(elsewhere)
     assert reached | elsewhere == set(spec.load().problems) == set(STATUS)
