@@ -46,6 +46,8 @@ AIMS = {
     "GET /v1/comparisons?limit=50": "grows with events that match",
     "GET /v1/release-events?limit=50": "0.6 of empty",
     "GET /v1/release-events/{id}/verification": "",
+    "GET /v1/counts, unchanged": "0.8 of empty",
+    "GET /v1/release-events?limit=50, unchanged": "0.8 of empty",
     "POST /v1/attestations": "0.5 of pgbench",
 }
 WRITE = "POST /v1/attestations"
@@ -174,11 +176,16 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
         requests = {
             name: [loads.request("GET", path) for path in paths] for name, paths in reads.items()
         }
+        scripts = {name: loads.script(bare, "GET", paths[0]) for name, paths in reads.items()}
+        for name in ("GET /v1/counts", "GET /v1/release-events?limit=50"):
+            (path,) = reads[name]
+            etag = loads.etag(port, path)
+            requests[f"{name}, unchanged"] = [loads.request("GET", path, etag=etag)]
+            scripts[f"{name}, unchanged"] = loads.statement("read_version")
         requests[WRITE] = [
             loads.request("POST", "/v1/attestations", json.dumps(word).encode(), key)
             for word in words
         ]
-        scripts = {name: loads.script(bare, "GET", paths[0]) for name, paths in reads.items()}
         # Recorded on an event like most, so that the write changes how a person counts.
         event = next(event for event in events if event in middling)
         scripts[WRITE] = loads.script(

@@ -255,6 +255,11 @@ def script(url: str, method: str, path: str, **options: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def statement(name: str) -> str:
+    """A pgbench script of one query without parameters."""
+    return f"{_without_comments(queries.text(name, frozenset()))};\n"
+
+
 def _variables(
     conn: psycopg.Connection[Any], ran: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, str]:
