@@ -60,11 +60,12 @@ def data_dir_option(command: Callable[..., None]) -> Callable[..., None]:
 def database(
     data_dir: Path | None, *, service: bool = False
 ) -> Iterator[tuple[config.Config, str]]:
-    """The settings and the database's URL; faults that a person can mend end the command."""
+    """The settings and the database's URL, the owner's; faults that a person can mend end the
+    command."""
     with faults_told():
         settings = config.read()
         if settings.database_url:
-            yield settings, settings.database_url
+            yield settings, settings.owner_database_url or settings.database_url
         else:
             with embedded.running(data_dir or settings.data_dir, service=service) as url:
                 yield settings, url
@@ -148,8 +149,10 @@ def serve(
         elif case_file:
             _load(conn, case_file, dry_run=False)
         conn.close()
+        service_url = settings.database_url or embedded.service_url(url)
+        db.check_service(service_url)
         serving.Server(
-            url,
+            service_url,
             bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             workers=workers,
             threads=settings.threads,

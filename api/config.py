@@ -10,6 +10,7 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True)
 class Config:
     database_url: str | None
+    owner_database_url: str | None
     data_dir: Path
     threads: int
     allow_unsafe_durability: bool
@@ -17,8 +18,13 @@ class Config:
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
     """The settings of this process. Raises ValueError with a sentence for a person."""
+    database_url = environ.get("DATABASE_URL") or None
+    owner_database_url = environ.get("CONSTANCIA_OWNER_DATABASE_URL") or None
+    if owner_database_url and not database_url:
+        raise ValueError("CONSTANCIA_OWNER_DATABASE_URL is beside DATABASE_URL: set both.")
     return Config(
-        database_url=environ.get("DATABASE_URL") or None,
+        database_url=database_url,
+        owner_database_url=owner_database_url,
         data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
         threads=_positive(environ, "CONSTANCIA_THREADS", 8),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),

@@ -9,6 +9,7 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
 
+from api.postgres import SERVICE
 from api.queries import Connection
 
 MINIMUM_VERSION = 18
@@ -18,7 +19,7 @@ DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 # sql/queries for one set of conditions, so one plan of it serves: no planning while a caller waits.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
-    "-c plan_cache_mode=force_generic_plan"
+    f"-c plan_cache_mode=force_generic_plan -c role={SERVICE}"
 )
 _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
 
@@ -43,6 +44,7 @@ def connect(url: str) -> Connection:
 def pool(url: str, size: int) -> ConnectionPool[Connection]:
     """A pool of one worker, not opened yet: a pool does not survive a fork.
 
+    Its connections have the rights of the service's role alone, whoever logs in.
     When it is full, a request waits two seconds at the most, and so do few: then it is busy.
     """
     return ConnectionPool(
@@ -66,6 +68,19 @@ def _with_options(url: str, options: str) -> str:
 def _configure(conn: psycopg.Connection[Any]) -> None:
     # More than there are statements: none is ever dropped and prepared again.
     conn.prepared_max = 500
+
+
+def check_service(url: str) -> None:
+    """Refuses a login by which the service would get no connection of its role."""
+    try:
+        psycopg.connect(_with_options(url, _FOR_SERVING)).close()
+    except psycopg.OperationalError as error:
+        if SERVICE not in str(error):
+            raise
+        user = conninfo_to_dict(url).get("user") or "the login of DATABASE_URL"
+        raise UnfitServerError(
+            f"{user} may not serve: GRANT {SERVICE} TO it, as who runs the server."
+        ) from None
 
 
 def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api import keeper
-from api.postgres import EmbeddedError
+from api.postgres import OWNER, SERVICE, EmbeddedError
 
-__all__ = ["EmbeddedError", "running"]
+__all__ = ["EmbeddedError", "running", "service_url"]
 
 
 @contextlib.contextmanager
 def running(data_dir: Path, *, service: bool = False) -> Iterator[str]:
-    """Yield the URL of a directory's PostgreSQL; a command shares the one that runs there."""
+    """Yield the owner's URL of a directory's PostgreSQL; a command shares the one that runs."""
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     mode = "service" if service else "command"
@@ -43,6 +43,11 @@ def running(data_dir: Path, *, service: bool = False) -> Iterator[str]:
         if os.getpid() == parent:
             kept.terminate()
             kept.communicate()  # until all that keep it are gone, also if the first was killed
+
+
+def service_url(url: str) -> str:
+    """The URL of the same PostgreSQL for the login that serves."""
+    return url.replace(f"//{OWNER}@", f"//{SERVICE}@", 1)
 
 
 if __name__ == "__main__":

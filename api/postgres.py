@@ -19,6 +19,7 @@ from urllib.parse import quote
 from api.acl import let_pass
 
 SOCKET = ".s.PGSQL.5432"
+OWNER, SERVICE = "constancia", "constancia_service"
 LONGEST_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 SMART, FAST, IMMEDIATE = (signal.SIGTERM, 5), (signal.SIGINT, 60), (signal.SIGQUIT, 60)
 
@@ -73,7 +74,7 @@ class Postgres:
             name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
             self.sockets = Path(tempfile.gettempdir()).resolve() / f"constancia-{name}"
         host = quote(bytes(self.sockets), safe="")
-        self.url = f"postgresql://constancia@/constancia?host={host}&port=5432"
+        self.url = f"postgresql://{OWNER}@/{OWNER}?host={host}&port=5432"
         self.as_root = os.geteuid() == 0
         self.uid, self.gid = self.account() if self.as_root else (os.geteuid(), os.getegid())
         if self.as_root:
@@ -164,7 +165,7 @@ class Postgres:
         options = "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"
         settings = "-c timezone=UTC -c log_timezone=UTC -c max_connections=100"
         rest = f"{options} --data-checksums --auth=trust {settings}".split()
-        self.run(self.bin / "initdb", "-D", new, "-U", "constancia", *rest)
+        self.run(self.bin / "initdb", "-D", new, "-U", OWNER, *rest)
         hba = os.open(new / "pg_hba.conf", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
         os.write(hba, b"local all all trust\n")
         os.fsync(hba)
@@ -233,12 +234,16 @@ class Postgres:
         return " ".join(faults[-3:]) or words_of_pg_ctl or "pg_ctl failed"
 
     def create_database(self) -> None:
-        """Create the database of the URL if it is missing."""
-        server = ("-h", self.sockets, "-p", "5432", "-U", "constancia")
-        query = "SELECT 1 FROM pg_database WHERE datname = 'constancia'"
-        words = (*server, "-d", "postgres", "-XAtc", query)
-        if not self.run(self.bin / "psql", *words).stdout.strip():
-            self.run(self.bin / "createdb", *server, "constancia")
+        """Create the database of the URL, and a login for the service, if they are missing."""
+        server = ("-h", self.sockets, "-p", "5432", "-U", OWNER)
+        sql = (self.bin / "psql", *server, "-d", "postgres", "-XAtqc")
+        there = "SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles"
+        names = self.run(*sql, there).stdout.split("\n")
+        # The name of the owner is a role's too.
+        if names.count(OWNER) < 2:
+            self.run(self.bin / "createdb", *server, OWNER)
+        if SERVICE not in names:
+            self.run(*sql, f"CREATE ROLE {SERVICE} LOGIN")
 
     def answers(self, url: str) -> bool:
         """Whether a PostgreSQL takes connections there."""
