@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from api import queries
+from api import queries, trace
 from api.errors import Refusal
 
 # What each scope grants. `admin` is for keys alone: who hands out keys need not be able to write.
@@ -54,6 +54,7 @@ def authenticate(conn: queries.Connection, key: str) -> Caller:
     found = queries.one(conn, "find_key", hash=digest)
     if found is None or not hmac.compare_digest(found.hash, digest):
         raise _unauthenticated()
+    trace.note_key(found.id)
     return Caller(found.id, found.scope)
 
 

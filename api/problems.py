@@ -9,10 +9,11 @@ import orjson
 from flask import Flask, Response, render_template_string
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from api import logs
 from api.errors import Refusal
 from api.spec import Problem
 
-_LOG = logging.getLogger("constancia")
+_LOG = logging.getLogger(logs.OURS)
 # Seconds, by the kinds that go away by waiting.
 _RETRY_AFTER = {"busy": "2", "idempotency-key-in-use": "1"}
 # Werkzeug's own refusals, by status.

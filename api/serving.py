@@ -1,13 +1,15 @@
 """Serving: gunicorn, with one pool of connections for each worker."""
 
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from psycopg_pool import ConnectionPool
 
-from api import db
+from api import db, logs
 from api.app import create_app
 from api.queries import Connection
 
@@ -18,6 +20,14 @@ def check_free(host: str, port: int) -> None:
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
+
+
+class _Logger(Logger):
+    """gunicorn's log in our lines; it keeps no log of requests, which we do."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers = [logs.Lines()]
 
 
 class Server(BaseApplication):
@@ -38,6 +48,7 @@ class Server(BaseApplication):
             # As long as any list of filters with a cursor.
             "limit_request_line": 8190,
             "loglevel": "warning",
+            "logger_class": _Logger,
             "graceful_timeout": 30,
             "post_worker_init": self._begin,
             "worker_exit": lambda server, worker: self._pool.close(),
@@ -53,6 +64,10 @@ class Server(BaseApplication):
         self._pool.open()
         if worker.age == self.cfg.workers:
             self._ready(str(worker.sockets[0]))
+
+    def run(self) -> None:
+        logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
+        super().run()
 
     def load_config(self) -> None:
         for name, value in self._settings.items():
