@@ -83,7 +83,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
         expected.add("caller")
     if operation.method == "patch":
         expected.add("unchanged")
-    taken = set(inspect.signature(function).parameters) - {"media_type"}
+    taken = set(inspect.signature(function).parameters) - {"media_type", "pool"}
     if taken != expected:
         raise ContractError(
             f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"

@@ -137,13 +137,10 @@ def serve(
     host: str, port: int, workers: int, case_file: Path | None, data_dir: Path | None
 ) -> None:
     """Migrate, then serve the API."""
-    try:
-        serving.check_free(host, port)
-    except OSError as error:
-        raise click.ClickException(
-            f"{host} port {port} cannot be had ({error.strerror}): see --host and --port."
-        ) from None
+    _check_free(host, port, "--host and --port")
     with migrated(data_dir, service=True) as (settings, url, conn):
+        if settings.metrics_port:
+            _check_free("127.0.0.1", settings.metrics_port, "CONSTANCIA_METRICS_PORT")
         if case_file and not queries.one(conn, "read_whether_empty").empty:
             click.echo("The database is not empty: the case is not loaded again.", err=True)
         elif case_file:
@@ -156,8 +153,18 @@ def serve(
             bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             workers=workers,
             threads=settings.threads,
+            metrics_port=settings.metrics_port,
             ready=lambda address: click.echo(f"Constancia is ready at {address}"),
         ).run()
+
+
+def _check_free(host: str, port: int, where: str) -> None:
+    try:
+        serving.check_free(host, port)
+    except OSError as error:
+        raise click.ClickException(
+            f"{host} port {port} cannot be had ({error.strerror}): see {where}."
+        ) from None
 
 
 @main.command("migrate")

@@ -13,6 +13,7 @@ class Config:
     owner_database_url: str | None
     data_dir: Path
     threads: int
+    metrics_port: int | None
     allow_unsafe_durability: bool
 
 
@@ -26,15 +27,18 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         database_url=database_url,
         owner_database_url=owner_database_url,
         data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
-        threads=_positive(environ, "CONSTANCIA_THREADS", 8),
+        threads=_positive(environ, "CONSTANCIA_THREADS", 1000) or 8,
+        metrics_port=_positive(environ, "CONSTANCIA_METRICS_PORT", 65535),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
     )
 
 
-def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name) or str(default)
-    if not re.fullmatch(r"[1-9][0-9]{0,2}|1000", value):
-        raise ValueError(f"{name} must be a whole number from 1 to 1000, not {value[:20]!r}.")
+def _positive(environ: Mapping[str, str], name: str, most: int) -> int | None:
+    value = environ.get(name)
+    if not value:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", value) or int(value) > most:
+        raise ValueError(f"{name} must be a whole number from 1 to {most}, not {value[:20]!r}.")
     return int(value)
 
 

@@ -43,9 +43,14 @@ def migrations() -> Sequence[Migration]:
 
 def pending(conn: Connection) -> Sequence[Migration]:
     """What the database lacks. Raises MigrationError if it is not of this version's making."""
-    exists = conn.execute("SELECT to_regclass('migrations') IS NOT NULL AS yes").fetchone()
+    exists = conn.execute(
+        "SELECT m IS NOT NULL AS yes, has_table_privilege(m, 'SELECT') AS legible "
+        "FROM to_regclass('migrations') m"
+    ).fetchone()
     if not exists or not exists.yes:
         return migrations()
+    if not exists.legible:
+        raise MigrationError("The role that serves lacks its rights: run constancia doctor.")
     applied = {
         row.number: row
         for row in conn.execute("SELECT number, name, sha256 FROM migrations ORDER BY number")

@@ -79,6 +79,8 @@ def view(
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)
+        if "pool" in taken:
+            arguments["pool"] = pool
         answer = render(None, operation, function(**arguments))
         return responding.whole(request, operation, answer, media_type)
 

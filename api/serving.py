@@ -1,8 +1,12 @@
 """Serving: gunicorn, with one pool of connections for each worker."""
 
 import logging
+import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -11,6 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from api import db, logs
 from api.app import create_app
+from api.metrics import Metrics
 from api.queries import Connection
 
 
@@ -34,7 +39,14 @@ class Server(BaseApplication):
     """gunicorn's master: loads the application once, and forks workers that migrate nothing."""
 
     def __init__(
-        self, url: str, *, bind: str, workers: int, threads: int, ready: Callable[[str], Any]
+        self,
+        url: str,
+        *,
+        bind: str,
+        workers: int,
+        threads: int,
+        ready: Callable[[str], Any],
+        metrics_port: int | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = db.pool(url, threads)
         self._settings = {
@@ -51,9 +63,12 @@ class Server(BaseApplication):
             "logger_class": _Logger,
             "graceful_timeout": 30,
             "post_worker_init": self._begin,
+            "child_exit": self._forget,
             "worker_exit": lambda server, worker: self._pool.close(),
         }
         self._ready = ready
+        self._metrics_port = metrics_port
+        self._metrics: Metrics | None = None
         super().__init__()
 
     def _begin(self, worker: Any) -> None:
@@ -62,16 +77,32 @@ class Server(BaseApplication):
         Not before gunicorn has set the worker's signals: until then a SIGTERM would be lost.
         """
         self._pool.open()
+        if self._metrics and self._metrics_port:
+            self._metrics.serve(self._metrics_port, self._pool)
         if worker.age == self.cfg.workers:
             self._ready(str(worker.sockets[0]))
 
+    def _forget(self, server: Any, worker: Any) -> None:
+        if self._metrics:
+            self._metrics.forget(worker.pid)
+
     def run(self) -> None:
         logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
-        super().run()
+        if not self._metrics_port:
+            return super().run()
+        master = os.getpid()
+        folder = Path(tempfile.mkdtemp(prefix="constancia-metrics-"))
+        self._metrics = Metrics(folder)
+        try:
+            super().run()
+        finally:
+            # A worker that ends comes by here too.
+            if os.getpid() == master:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def load_config(self) -> None:
         for name, value in self._settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self._pool)
+        return create_app(self._pool, self._metrics)

@@ -123,7 +123,7 @@ def word(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str,
 class Service:
     """`constancia serve` on a data directory, in processes of its own."""
 
-    def __init__(self, data_dir: Path, port: int = 0, workers: int = 2) -> None:
+    def __init__(self, data_dir: Path, port: int = 0, workers: int = 2, **settings: str) -> None:
         self.data_dir = data_dir
         where = ["--data-dir", str(data_dir), "--port", str(port)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
@@ -133,7 +133,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(PYTHONUNBUFFERED="1"),
+                env=environment(PYTHONUNBUFFERED="1", **settings),
                 start_new_session=True,
             )
 

@@ -153,7 +153,7 @@ def test_who_goes_away_before_the_end_is_seen(client: FlaskClient, lines: Lines)
         ("Worker (pid:%s) was sent %s!", (7, "SIGKILL"), "Worker (pid:7) was sent SIGKILL!"),
         ("Error handling request %s %s", ("GET", "/?q=ana"), "Error handling request ... ..."),
         ("Invalid request from ip=203.0.113.7: ana", (), "Invalid request"),
-        ("error connecting in %r: %s", ("pool-1", OSError("ana")), "error connecting in '...': ..."),
+        ("connecting %r: %s", ("pool-1", OSError("ana")), "connecting '...': ..."),
         ("%d of %s", ("ana", "ana"), "%d of %s"),
         (ValueError("ana"), (), "ValueError"),
     ],
