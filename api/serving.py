@@ -11,6 +11,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 from psycopg_pool import ConnectionPool
 
 from api import db, logs
@@ -35,6 +36,17 @@ class _Logger(Logger):
         self.error_log.handlers = [logs.Lines()]
 
 
+class _Worker(ThreadWorker):
+    """Takes no connection any more once it is told to end: were its socket open until it has
+    answered what it began, whoever connects would wait so long for nothing."""
+
+    def set_accept_enabled(self, enabled: Any) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+
 class Server(BaseApplication):
     """gunicorn's master: loads the application once, and forks workers that migrate nothing."""
 
@@ -53,7 +65,7 @@ class Server(BaseApplication):
             "bind": bind,
             "workers": workers,
             "threads": threads,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "preload_app": True,
             # It would let whoever can open it stop or reload the service.
             "control_socket_disable": True,

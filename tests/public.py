@@ -108,7 +108,8 @@ def _answer(api: Api, method: str, path: str, body: Any = None) -> Answer:
     options = {} if body is None else {"json": body}
     response = api.send(method.upper(), path, **options)
     text = response.get_data(as_text=True)
-    head = "\n".join(f"{name}: {value}" for name, value in response.headers)
+    # But for what is random.
+    head = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
     opened = ""
     cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
     # That of the ledger is a number.

@@ -125,7 +125,7 @@ def test_a_failure_is_an_error_with_the_id_that_the_caller_has(
     def fail(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError(words)
 
-    monkeypatch.setattr("api.queries.text", fail)
+    monkeypatch.setattr("api.queries.execute", fail)
     handler = logs.Lines()
     logging.getLogger(logs.OURS).addHandler(handler)
     try:

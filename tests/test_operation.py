@@ -1,0 +1,185 @@
+"""Started, stopped and replaced while it is asked: who was taken on gets an answer."""
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from typing import Any
+
+import pytest
+
+from api import db, embedded
+from api.app import create_app
+from api.queries import Connection
+from tests.support import Client, Service, data_dir, gone, serving, until
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds the processes of a service in /proc"
+)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with data_dir() as directory, serving(directory) as running:
+        yield running
+
+
+# Whether it is ready.
+
+
+def not_ready(answer: Any, word: str) -> None:
+    problem = answer.get_json(force=True)
+    assert (answer.status_code, problem["type"]) == (503, "/problems/not-ready"), problem
+    assert word in problem["detail"]
+    for said in ("127.0.0.1", "nobody", "psycopg", "postgres", "constancia_service", "pool"):
+        assert said not in str(problem).lower()
+
+
+def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str) -> None:
+    with db.pool(database, 1) as pool, pool.connection():
+        assert pool.timeout > 1
+        pool.max_waiting = 1
+        # A caller waits in the queue meanwhile, which is full with that.
+        with ThreadPoolExecutor(1) as threads:
+            client = create_app(pool).test_client()
+            waiting = threads.submit(client.get, "/v1/sources")
+            until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
+            not_ready(create_app(pool).test_client().get("/readyz"), "in use")
+            assert not waiting.done()
+            assert waiting.result().status_code == 503
+
+
+def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
+    pool = db.pool("postgresql://nobody@127.0.0.1:1/nowhere", 1)
+    client = create_app(pool).test_client()
+    assert client.get("/healthz").status_code == 200
+    not_ready(client.get("/readyz"), "connection to the database")  # closed
+    pool.open()
+    try:
+        not_ready(client.get("/readyz"), "connection to the database")
+        assert client.get("/healthz").status_code == 200
+    finally:
+        pool.close()
+
+
+def test_a_role_without_rights_is_told(database: str, conn: Connection) -> None:
+    with db.pool(database, 1) as pool:
+        client = create_app(pool).test_client()
+        assert client.get("/readyz").status_code == 200
+        conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
+        not_ready(client.get("/readyz"), "constancia doctor")
+
+
+# How it ends.
+
+
+@contextlib.contextmanager
+def held(service: Service) -> Iterator[Connection]:
+    """Every writer waits meanwhile, holding what it has."""
+    with (
+        embedded.running(service.data_dir) as url,
+        db.connect(url) as conn,
+        conn.transaction(),
+    ):
+        conn.execute("SELECT FROM ledger_head FOR UPDATE")
+        yield conn
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_stop_finishes_what_it_began_and_takes_nothing_new(service: Service) -> None:
+    key, port, processes = service.key("edit"), service.port, service.processes()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(4) as threads:
+
+        def enter(n: int) -> Any:
+            with Client(port, key) as client:
+                return client.send("POST", "/v1/sources", {"name": f"Puertas {n}", "kind": "ngo"})
+
+        with held(service) as conn:
+            entered = [threads.submit(enter, n) for n in range(4)]
+            until(lambda: conn.execute(waiting).fetchone()[0] == 4, "all wait")
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: refused(port), "nobody else is taken on")
+            assert service.process.poll() is None
+            assert not any(one.done() for one in entered)
+        assert [one.result()[0] for one in entered] == [201] * 4
+    assert service.process.wait(120) == 0
+    until(lambda: gone(processes), "nothing is left, PostgreSQL last")
+    with serving(service.data_dir) as again, Client(again.port) as reader:
+        assert len(reader.get("/v1/sources")["items"]) == 4
+
+
+class Load:
+    """Readers and writers, who keep their connections or make new ones."""
+
+    def __init__(self, service: Service) -> None:
+        self.answers: list[Any] = []
+        self.failures: list[Any] = []
+        self._end = threading.Event()
+        self._port, self._key = service.port, service.key("edit")
+        kinds = itertools.product((True, False), (True, False), range(2))
+        self._threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, writes: bool, keeps: bool, n: int) -> None:
+        with Client(self._port, self._key) as client:
+            while not self._end.is_set():
+                try:
+                    if writes:
+                        body = {"name": f"Puertas {time.monotonic_ns()} {n}", "kind": "ngo"}
+                        status, _ = client.send("POST", "/v1/sources", body)
+                    else:
+                        status, _ = client.send("GET", "/v1/counts")
+                    self.answers.append((writes, status))
+                except (OSError, HTTPException, ValueError) as error:
+                    self.failures.append((writes, keeps, repr(error)))
+                if not keeps:
+                    client.close()
+
+    def more(self, n: int = 100) -> None:
+        enough = len(self.answers) + n
+        until(lambda: len(self.answers) >= enough or self.failures, "answers")
+
+    def finish(self) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_workers_are_replaced_under_load_without_a_failed_request(service: Service) -> None:
+    load = Load(service)
+    try:
+        for _ in range(3):
+            load.more()
+            before = service.workers()
+            os.kill(service.process.pid, signal.SIGHUP)
+            until(
+                lambda old=before: (
+                    len(service.workers()) == 2 and not {*old} & {*service.workers()}
+                ),
+                "two others",
+            )
+            load.more()
+    finally:
+        load.finish()
+    assert load.failures == []
+    assert {status for writes, status in load.answers if writes} == {201}
+    assert {status for writes, status in load.answers if not writes} == {200}
+    written = sum(writes for writes, _ in load.answers)
+    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM sources").fetchone()[0] == written
