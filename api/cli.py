@@ -22,6 +22,7 @@ from api import (
     citations,
     config,
     db,
+    doctor,
     embedded,
     entries,
     formats,
@@ -146,7 +147,7 @@ def serve(
         elif case_file:
             _load(conn, case_file, dry_run=False)
         conn.close()
-        service_url = settings.database_url or embedded.service_url(url)
+        service_url = _service_url(settings, url)
         db.check_service(service_url)
         serving.Server(
             service_url,
@@ -173,6 +174,40 @@ def migrate_(data_dir: Path | None) -> None:
     """Bring the database up to date. Safe to run twice, and at once."""
     with migrated(data_dir):
         click.echo(f"The database is up to date: {len(migrate.migrations())} migrations.")
+
+
+@main.command("doctor")
+@data_dir_option
+def doctor_(data_dir: Path | None) -> None:
+    """Check the settings and the store, and say what to do. Changes nothing."""
+    faults = 0
+    for finding in _findings(data_dir):
+        faults += finding.remedy is not None
+        word = "ok" if finding.remedy is None else "fault"
+        remedy = "" if finding.remedy is None else f". {finding.remedy}"
+        click.echo(f"{word:6} {finding.check:13} {finding.found}{remedy}")
+    if faults:
+        sys.exit(1)
+
+
+def _findings(data_dir: Path | None) -> Iterator[doctor.Finding]:
+    try:
+        settings = config.read()
+        yield doctor.Finding("settings", "all can be read")
+        with database(data_dir) as (_, url), db.connect(url) as conn:
+            if not settings.database_url:
+                yield doctor.room(data_dir or settings.data_dir)
+            yield from doctor.examine(
+                conn, settings, _service_url(settings, url), lambda what: click.echo(what, err=True)
+            )
+    except ValueError as error:
+        yield doctor.Finding("settings", "one is wrong", str(error))
+    except click.ClickException as error:
+        yield doctor.Finding("database", "it cannot be examined", error.message)
+
+
+def _service_url(settings: config.Config, url: str) -> str:
+    return settings.database_url or embedded.service_url(url)
 
 
 @main.command("load")

@@ -6,10 +6,12 @@ has decided, since its head is held until the commit.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -147,6 +149,38 @@ def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
 
 
 _BLOCK = 1000
+
+
+class Differing(NamedTuple):
+    """What is stored and is not what the rule says now: nothing, unless something else wrote it."""
+
+    verdicts: set[UUID]  # of release events
+    standings: set[UUID]  # of people
+
+
+def differing(conn: queries.Connection, detainees: Sequence[UUID]) -> Differing:
+    """Of these people, what `record` would change although nothing is new. Reads only."""
+    changes = _Changes()
+    rows = queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees)
+    for event in {row.release_event_id for row in rows}:
+        _decide(conn, event, None, changes)
+    _recount(conn, detainees, changes)
+    stored = [*changes.verdicts, *changes.close["not_counted"], *changes.insert["not_counted"]]
+    return Differing(
+        {row["release_event_id"] for row in stored},
+        {row["detainee_id"] for row in changes.standings},
+    )
+
+
+def stored_standings(
+    conn: queries.Connection, detainees: Sequence[UUID]
+) -> Iterator[list[tuple[datetime, Standing]]]:
+    """How each of these people counts, as the record has it."""
+    rows = queries.rows(conn, "read_standings", detainee_ids=detainees)
+    for _, own in groupby(rows, key=attrgetter("detainee_id")):
+        yield [
+            (row.published_from, Standing.from_json(row.standing, row.groups or {})) for row in own
+        ]
 
 
 def touched(

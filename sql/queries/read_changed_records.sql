@@ -1,0 +1,10 @@
+-- What sources said that is not what the ledger has of it, also where a column was added since.
+SELECT a.id
+FROM attestations a
+LEFT JOIN LATERAL (
+    SELECT l.entry FROM ledger l
+    WHERE l.resource_id = a.id AND l.action <> 'read' ORDER BY l.seq DESC LIMIT 1
+) l ON true
+WHERE l.entry IS NULL OR NOT to_jsonb(a) @> (l.entry - 'relays')
+ORDER BY a.id
+LIMIT 5
