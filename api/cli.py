@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -29,6 +30,7 @@ from api import (
     imports,
     migrate,
     people_lists,
+    postgres,
     previews,
     queries,
     schemas,
@@ -204,6 +206,22 @@ def _findings(data_dir: Path | None) -> Iterator[doctor.Finding]:
         yield doctor.Finding("settings", "one is wrong", str(error))
     except click.ClickException as error:
         yield doctor.Finding("database", "it cannot be examined", error.message)
+
+
+@main.command("postgres", context_settings={"allow_interspersed_args": False})
+@data_dir_option
+@click.argument("program")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def postgres_(data_dir: Path | None, program: str, words: Sequence[str]) -> None:
+    """Run a PROGRAM of PostgreSQL's own on the database: pg_dump, pg_restore, psql."""
+    with database(data_dir) as (_, url):
+        try:
+            done = subprocess.run(  # noqa: S603
+                [postgres.program(program), *words], env={**os.environ, **db.environment(url)}
+            )
+        except OSError as error:
+            raise click.ClickException(f"{program} cannot be run: {error.strerror}.") from None
+    sys.exit(done.returncode)
 
 
 def _service_url(settings: config.Config, url: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
@@ -57,6 +58,12 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
         configure=_configure,
         kwargs={"autocommit": True, "row_factory": namedtuple_row},
     )
+
+
+def environment(url: str) -> dict[str, str]:
+    """What tells PostgreSQL's own programs to connect there."""
+    options = Conninfo.parse(url.encode())
+    return {o.envvar.decode(): o.val.decode() for o in options if o.envvar and o.val}
 
 
 def _with_options(url: str, options: str) -> str:

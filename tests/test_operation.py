@@ -5,12 +5,14 @@ import itertools
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,8 @@ import pytest
 from api import db, embedded
 from api.app import create_app
 from api.queries import Connection
-from tests.support import Client, Service, data_dir, gone, serving, until
+from tests.conftest import CASES
+from tests.support import COMMAND, Client, Service, data_dir, environment, gone, serving, until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes of a service in /proc"
@@ -183,3 +186,58 @@ def test_workers_are_replaced_under_load_without_a_failed_request(service: Servi
     written = sum(writes for writes, _ in load.answers)
     with embedded.running(service.data_dir) as url, db.connect(url) as conn:
         assert conn.execute("SELECT count(*) FROM sources").fetchone()[0] == written
+
+
+# What becomes of it elsewhere.
+
+STANDINGS = (
+    "SELECT detainee_id, published_from, recorded_from, standing, groups FROM standings "
+    "ORDER BY 1, 2, 3"
+)
+
+
+def run(directory: Path, *words: str) -> str:
+    """A command on a directory."""
+    command, *rest = words
+    done = subprocess.run(
+        [*COMMAND, command, "--data-dir", str(directory), *rest],
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_backup_of_a_service_at_work_is_restored_elsewhere(service: Service) -> None:
+    """With PostgreSQL's own tools: the same counts, the same ledger, and nothing wrong with it."""
+    run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
+    load = Load(service)
+    try:
+        load.more()
+        dump = service.data_dir.with_suffix(".dump")
+        run(service.data_dir, "postgres", "pg_dump", "-Fc", "-f", str(dump))
+        load.more()
+    finally:
+        load.finish()
+    elsewhere = service.data_dir.with_name("elsewhere")
+    began = time.monotonic()
+    restore = ("pg_restore", "--clean", "--if-exists", "--create", "-d", "postgres", str(dump))
+    run(elsewhere, "postgres", *restore)
+    print(f"restored in {time.monotonic() - began:.2f} s")
+    assert "fault" not in run(elsewhere, "doctor")
+    ledger = "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s"
+    with embedded.running(elsewhere) as url, db.connect(url) as conn:
+        head = conn.execute("SELECT seq, rfc3339(recorded_at) AS at FROM ledger_head").fetchone()
+        restored = conn.execute(ledger, [head.seq]).fetchall()
+        standings = conn.execute(STANDINGS).fetchall()
+    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
+        assert conn.execute("SELECT seq FROM ledger_head").fetchone()[0] > head.seq > 47
+        assert conn.execute(ledger, [head.seq]).fetchall() == restored
+        assert conn.execute(STANDINGS).fetchall() == standings
+    asked = f"/v1/counts?as_of=2026-01-09T16:00:00Z&recorded_as_of={head.at}"
+    with serving(elsewhere) as other:
+        with Client(service.port) as one, Client(other.port) as two:
+            assert one.get(asked) == two.get(asked)
+        with Client(other.port, other.key("edit")) as writer:
+            writer.source("Puertas de otra parte")
