@@ -114,6 +114,8 @@ REFUSED = [
     "CREATE FUNCTION x() RETURNS integer LANGUAGE sql RETURN 1",
     "CREATE SCHEMA x",
     "CREATE SEQUENCE x",
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, 'x')",
     "CREATE TYPE x AS ENUM ()",
     "CREATE EXTENSION dblink",
     "CREATE INDEX x ON ledger (action)",
