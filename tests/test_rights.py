@@ -10,9 +10,10 @@ import pytest
 from psycopg import errors as pg
 from psycopg.conninfo import make_conninfo
 
-from api import case, db, migrate, queries
+from api import auth, case, db, embedded, migrate, queries
 from api.postgres import SERVICE
 from tests.conftest import CASES, Api, cloned
+from tests.support import Client, data_dir, serving
 from tests.test_command import constancia
 from tests.test_contract import FILES, WITHOUT_A_PLAN, combinations_of_conditions
 
@@ -244,3 +245,37 @@ def test_a_login_that_may_not_serve_is_told_so(logins: dict[str, str]) -> None:
     )  # fmt: skip
     assert told.exit_code == 1
     assert f"GRANT {SERVICE}" in told.stderr
+
+
+WHO = (
+    "SELECT DISTINCT usename, current_setting('is_superuser') FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_a_login_of_its_own_serves_what_the_owner_migrates(logins: dict[str, str]) -> None:
+    settings = {
+        "DATABASE_URL": logins["service"],
+        "CONSTANCIA_OWNER_DATABASE_URL": logins["owner"],
+    }
+    with data_dir() as directory, serving(directory, **settings) as service:
+        with db.connect(logins["owner"]) as conn:
+            _, key = auth.create_key(conn, "test", "edit")
+            with Client(service.port, key) as client:
+                client.event("Ana Prueba")
+            assert {row.usename for row in conn.execute(WHO)} == {"test_service"}
+        assert not directory.exists()
+
+
+def test_the_embedded_postgresql_has_a_login_for_the_service() -> None:
+    with data_dir() as directory, serving(directory) as service:
+        with Client(service.port, service.key("edit")) as client:
+            client.event("Ana Prueba")
+        with embedded.running(directory) as url, db.connect(url) as conn:
+            assert {row.usename for row in conn.execute(WHO)} == {SERVICE}
+
+
+def test_the_owner_alone_is_not_enough() -> None:
+    told = constancia("counts", CONSTANCIA_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert told.exit_code == 1
+    assert "set both" in told.stderr
