@@ -50,7 +50,6 @@ class _Answer:
         self._trace = trace.begin(environ.get("HTTP_TRACEPARENT"))
         self._start_response = start_response
         self._status = 500
-        self._operation: str | None = None
         self._whole = False
         self._body: Iterable[bytes] = ()
         if around.watch:
@@ -65,7 +64,8 @@ class _Answer:
         self._status = int(status[:3])
         # Flask forgets the request before its answer is sent.
         request: Request | None = self._environ.get("werkzeug.request")
-        self._operation = request.endpoint if request else None
+        if request:
+            self._trace.operation = request.endpoint
         headers.append(("Request-Id", self._trace.request_id))
         if self._trace.traceparent:
             headers.append(("traceparent", self._trace.traceparent))
@@ -91,7 +91,7 @@ class _Answer:
                 "level": "error" if failed else "info" if self._whole else "warning",
                 "message": "request",
                 "method": method if method in _METHODS else "other",
-                "operation": self._operation,
+                "operation": self._trace.operation,
                 "status": self._status,
                 "whole": self._whole,
                 "duration_ms": round(seconds * 1000, 3),
@@ -102,4 +102,4 @@ class _Answer:
             }
         )
         if self._around.watch:
-            self._around.watch.ended(self._operation or "none", self._status, seconds)
+            self._around.watch.ended(self._trace.operation or "none", self._status, seconds)

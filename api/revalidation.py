@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import DiagnosticField
 from psycopg_pool import ConnectionPool
 
-from api import queries
+from api import queries, trace
 
 # So many answers are remembered, to questions of so many characters.
 _MOST, _LONGEST = 4096, 1000
@@ -37,6 +37,7 @@ class _Known(NamedTuple):
 
     version: bytes
     etag: str
+    operation: str | None
     headers: list[tuple[str, str]]
 
 
@@ -68,6 +69,7 @@ class Revalidation:
         question = tuple(map(environ.get, _QUESTION))
         known = self._known.get(question)
         if known is not None and known.version == version and known.etag == asked:
+            trace.note_operation(known.operation)
             start_response("304 NOT MODIFIED", [*known.headers])
             return ()
 
@@ -75,7 +77,9 @@ class Revalidation:
             status: str, headers: list[tuple[str, str]], *more: Any
         ) -> Callable[[bytes], object]:
             if status.startswith(("200", "304")):
-                self._remember(question, version, headers)
+                request = environ.get("werkzeug.request")
+                operation = request.endpoint if request else None
+                self._remember(question, version, operation, headers)
             return start_response(status, headers, *more)  # type: ignore[no-any-return]
 
         answer = self._app(environ, remembering)
@@ -99,7 +103,11 @@ class Revalidation:
             return None
 
     def _remember(
-        self, question: tuple[str | None, ...], version: bytes, headers: list[tuple[str, str]]
+        self,
+        question: tuple[str | None, ...],
+        version: bytes,
+        operation: str | None,
+        headers: list[tuple[str, str]],
     ) -> None:
         kept = [(name, value) for name, value in headers if not _is_of_one_answer(name)]
         named = {name.lower(): value for name, value in kept}
@@ -114,7 +122,7 @@ class Revalidation:
             self._known.pop(question, None)
             if len(self._known) == _MOST:
                 del self._known[next(iter(self._known))]
-            self._known[question] = _Known(version, named["etag"], kept)
+            self._known[question] = _Known(version, named["etag"], operation, kept)
 
 
 def _is_of_one_answer(name: str) -> bool:

@@ -23,6 +23,7 @@ class Trace:
     request_id: str
     trace_id: str
     traceparent: str | None = None
+    operation: str | None = None
     key_id: UUID | None = None
 
 
@@ -46,6 +47,12 @@ def begin(traceparent: str | None) -> Trace:
 def current() -> Trace | None:
     """None outside of a request."""
     return _current.get()
+
+
+def note_operation(operation: str | None) -> None:
+    """Which operation is asked for, where Flask is not."""
+    if trace := _current.get():
+        trace.operation = operation
 
 
 def note_key(key_id: UUID) -> None:

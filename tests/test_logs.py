@@ -141,6 +141,19 @@ def test_a_failure_is_an_error_with_the_id_that_the_caller_has(
     assert words not in json.dumps([said, request])
 
 
+def test_an_answer_that_still_stands_is_of_its_operation(client: FlaskClient, lines: Lines) -> None:
+    first = client.get("/v1/sources")
+    for _ in range(3):
+        answer = client.get("/v1/sources", headers={"If-None-Match": first.headers["ETag"]})
+        answer.get_data()
+        answer.close()
+        assert answer.status_code == 304
+    assert [(line["operation"], line["status"]) for line in lines[-3:]] == [
+        ("listSources", 304)
+    ] * 3
+    assert len({line["request_id"] for line in lines[-3:]}) == 3
+
+
 def test_who_goes_away_before_the_end_is_seen(client: FlaskClient, lines: Lines) -> None:
     client.get("/v1/sources?format=csv").close()
     assert not lines[0]["whole"]
