@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any, Protocol
 
-from flask import Request
-
 from api import trace
 
 # A caller may send any word for one.
@@ -63,9 +61,9 @@ class _Answer:
     def _start(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         self._status = int(status[:3])
         # Flask forgets the request before its answer is sent.
-        request: Request | None = self._environ.get("werkzeug.request")
-        if request:
-            self._trace.operation = request.endpoint
+        request = self._environ.get("werkzeug.request")
+        if operation := getattr(request, "endpoint", None):
+            self._trace.operation = operation
         headers.append(("Request-Id", self._trace.request_id))
         if self._trace.traceparent:
             headers.append(("traceparent", self._trace.traceparent))

@@ -80,6 +80,8 @@ def test_an_answer_that_still_stands_is_not_sent_again(api: Api, operation_id: s
         assert re.fullmatch(r'(W/)?"[\w-]{24}"', etag)
         head = ask(caller, path, method="HEAD")
         assert head.data == b""
+        for answer in (head, whole):
+            del answer.headers["Request-Id"]
         assert without_moments(str(head.headers)) == without_moments(str(whole.headers))
         assert head.headers["ETag"] == etag
         # The worker makes it once more, and then knows it by heart.
