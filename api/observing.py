@@ -79,6 +79,7 @@ class _Answer:
                 close()
         finally:
             self._end()
+            trace.end()
 
     def _end(self) -> None:
         seconds = perf_counter() - self._began

@@ -44,6 +44,11 @@ def begin(traceparent: str | None) -> Trace:
     return trace
 
 
+def end() -> None:
+    """Of the thread's next words none is of this request."""
+    _current.set(None)
+
+
 def current() -> Trace | None:
     """None outside of a request."""
     return _current.get()

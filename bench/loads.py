@@ -58,6 +58,8 @@ def served(url: str) -> Iterator[int]:
 
 
 def _serve(url: str, port: int, parent: Any) -> None:
+    # Its log, a line for each request, is not for whoever reads the figures.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     Server(url, bind=f"127.0.0.1:{port}", workers=WORKERS, threads=THREADS, ready=parent.send).run()
 
 

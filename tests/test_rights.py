@@ -233,6 +233,25 @@ def test_an_owner_without_rights_over_roles_migrates(logins: dict[str, str]) -> 
         assert row.name == SERVICE
 
 
+def test_an_owner_may_have_to_ask_for_the_role_or_make_it() -> None:
+    """On a server that has no such role yet, and whose owner is not this one."""
+    with data_dir() as directory, embedded.running(directory) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(cast(Any, f"DROP ROLE {SERVICE}"))
+            conn.execute("CREATE ROLE test_owner LOGIN")
+            conn.execute("CREATE DATABASE test OWNER test_owner")
+        owner = make_conninfo(url, user="test_owner", dbname="test")
+        told = constancia("migrate", DATABASE_URL=owner)
+        assert told.exit_code == 1
+        assert f"CREATE ROLE {SERVICE}" in told.stderr
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("ALTER ROLE test_owner CREATEROLE")
+        assert constancia("migrate", DATABASE_URL=owner).exit_code == 0
+        # It gave itself the role that it made.
+        db.check_service(owner)
+        assert constancia("doctor", DATABASE_URL=owner).exit_code == 0
+
+
 def test_a_login_that_may_not_serve_is_told_so(logins: dict[str, str]) -> None:
     with db.connect(logins["owner"]) as conn:
         migrate.migrate(conn, lambda _: None)
