@@ -50,7 +50,9 @@ def pending(conn: Connection) -> Sequence[Migration]:
     if not exists or not exists.yes:
         return migrations()
     if not exists.legible:
-        raise MigrationError("The role that serves lacks its rights: run constancia doctor.")
+        raise MigrationError(
+            "There is no permission to read the migrations: run constancia doctor."
+        )
     applied = {
         row.number: row
         for row in conn.execute("SELECT number, name, sha256 FROM migrations ORDER BY number")

@@ -84,6 +84,8 @@ def test_each_command_says_what_it_does_and_takes_a_data_directory(tmp_path: Pat
         ("serve",),
         ("migrate",),
         ("load",),
+        ("doctor",),
+        ("postgres",),
         ("import",),
         ("keys",),
         ("keys", "create"),
