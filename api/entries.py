@@ -6,7 +6,8 @@ unless the record has to have an id of its own, as those of a case have.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -16,6 +17,7 @@ from api.custody import SAME_CLAIM, period
 from api.errors import Fault, Refusal, invalid, not_found
 
 Body = Mapping[str, Any]
+_T = TypeVar("_T")
 
 
 def merged_into(
@@ -36,12 +38,11 @@ def standing_for(conn: queries.Connection, resource: str, id: UUID) -> UUID:
 def lock_person(conn: queries.Connection, id: UUID) -> UUID | None:
     """Locks the person that an id stands for, and gives the person's own id; None if it is
     nobody's."""
-    while queries.one(conn, "lock_detainee", id=id) is None:
-        into = merged_into(conn, "detainee", id)
-        if into is None:
-            return None
-        id = into
-    return id
+
+    def lock(id: UUID) -> UUID | None:
+        return None if queries.one(conn, "lock_detainee", id=id) is None else id
+
+    return _locked(conn, "detainee", id, lock)
 
 
 def lock_event(conn: queries.Connection, id: UUID) -> Any:
@@ -58,12 +59,23 @@ def lock_event(conn: queries.Connection, id: UUID) -> Any:
 
 def lock_event_named(conn: queries.Connection, id: UUID) -> Any:
     """The release event that an id stands for, with its person locked; None if it is none's."""
-    while (event := lock_event(conn, id)) is None:
-        into = merged_into(conn, "release_event", id)
-        if into is None:
+    return _locked(conn, "release_event", id, partial(lock_event, conn))
+
+
+def _locked(
+    conn: queries.Connection, resource: str, id: UUID, lock: Callable[[UUID], _T | None]
+) -> _T | None:
+    """The record that an id stands for, once it is locked and the id still stands for it: a merge
+    can be made or undone while the lock is waited for."""
+    while (locked := lock(id)) is None:
+        into = merged_into(conn, resource, id)
+        if into is not None:
+            locked = lock(into)
+            if locked is not None and merged_into(conn, resource, id) == into:
+                return locked
+        elif not queries.one(conn, "read_whether_recorded", resource=resource, id=id).recorded:
             return None
-        id = into
-    return event
+    return locked
 
 
 def lock_detention(conn: queries.Connection, id: UUID) -> UUID | None:

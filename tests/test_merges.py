@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from api import case, custody
+from api import case, custody, entries
 from api.custody import OrderError, Spell
 from api.queries import Connection
 from tests.conftest import Api
@@ -1025,6 +1025,25 @@ def test_undoing_at_once_undoes_once_and_loses_no_word(
         assert sorted(answers) == [200, 409]
     assert len(api.get("/v1/attestations")["items"]) == 6
     assert_store_is_whole(conn)
+
+
+def test_a_word_on_an_event_is_taken_whose_merge_is_undone_meanwhile(
+    editor: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, _, event = person(editor, "Una", "2024", DAY)
+    kept, _, _ = person(editor, "Otra", "2024", DAY)
+    merged = merge(editor, gone, kept)["id"]
+    lock_event = entries.lock_event
+
+    def undone_meanwhile(conn: Connection, id: UUID) -> Any:
+        locked = lock_event(conn, id)
+        if locked is None:
+            undo(editor, merged)
+        return locked
+
+    source = editor.source("Una")
+    monkeypatch.setattr(entries, "lock_event", undone_meanwhile)
+    assert editor.attest(event, source, AT)["release_event_id"] == event
 
 
 # Any store.
