@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from api import candidates, clock, queries
@@ -70,9 +71,13 @@ def _locked(
     while (locked := lock(id)) is None:
         into = merged_into(conn, resource, id)
         if into is not None:
-            locked = lock(into)
-            if locked is not None and merged_into(conn, resource, id) == into:
-                return locked
+            # A lock that turns out to be another's is let go: held while the right one is waited
+            # for, it could have each of two writers wait for the other.
+            with conn.transaction() as attempt:
+                locked = lock(into)
+                if locked is not None and merged_into(conn, resource, id) == into:
+                    return locked
+                raise Rollback(attempt)
         elif not queries.one(conn, "read_whether_recorded", resource=resource, id=id).recorded:
             return None
     return locked
