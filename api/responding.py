@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Request, Response
 from werkzeug.http import unquote_etag
 
-from api import formats
+from api import formats, headers
 from api.answers import Rendered
 from api.errors import Refusal
 from api.spec import Operation
@@ -51,6 +51,9 @@ def of(
     else:
         response = Response(body(), operation.status)
         _describe(response, operation, media_type)
+    if media_type == "text/html":
+        # With a 304 too, which changes the headers of the copy (RFC 9111, section 3.2).
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY
     if etag is not None and operation.tags_answer:
         response.headers["ETag"] = etag
     is_public = operation.tags_answer and not operation.writes and not _has_key(request)
@@ -83,6 +86,14 @@ def merged(request: Request, operation: Operation, into: str) -> Response:
     return response
 
 
+def options(response: Response) -> Response:
+    """What a path allows, to a browser that asks before it sends a page's request as well."""
+    response.status_code = 204
+    del response.headers["Content-Type"]
+    response.headers.update(headers.preflight(response.headers["Allow"]))
+    return response
+
+
 def check_unchanged(request: Request, etag: str) -> None:
     """Refuses a request that was meant for another state of the record (RFC 9110, 13.1.1)."""
     if "HTTP_IF_MATCH" not in request.environ:
@@ -110,5 +121,3 @@ def _describe(response: Response, operation: Operation, media_type: str) -> None
     if media_type == formats.CSV:
         name = operation.tag.replace("_", "-")
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    if media_type == "text/html":
-        response.headers["Content-Security-Policy"] = _PAGE_POLICY

@@ -22,7 +22,10 @@ _MOST, _LONGEST = 4096, 1000
 _QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
 _STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
 # What an answer has of the moment at which it was sent, or of its body.
-_OF_ONE_ANSWER = ("content-", "date", "ratelimit", "request-id", "traceparent", "connection")
+_OF_ONE_ANSWER = (
+    *("content-type", "content-length", "content-disposition", "connection", "date"),
+    *("ratelimit", "request-id", "traceparent"),
+)
 
 
 def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:

@@ -2131,7 +2131,7 @@ def test_a_refused_caller_learns_how_to_call(nothing_written: World) -> None:
     record = f"/v1/sources/{world.records['source']}"
     assert allowed("PUT", "/v1/sources") == {"GET", "HEAD", "OPTIONS", "POST"}
     assert allowed("DELETE", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
-    assert world.api.send("OPTIONS", record).status_code == 200
+    assert world.api.send("OPTIONS", record).status_code == 204
     assert allowed("OPTIONS", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
 
 
