@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test check bench lock
+.PHONY: run test check bench faults lock
 
 # Serves the example case on port 8000, and prints a contributor's key.
 run: $(READY)
@@ -22,6 +22,10 @@ check: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.people
+
+# Minutes of kill -9, lost connections, full disks and the like; fails if anything does not hold.
+faults: $(READY)
+	@$(BIN)/python -m tests.faults
 
 # Pins the newest versions that pyproject.toml allows, with their hashes.
 lock: $(READY)

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +50,27 @@ class Client:
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and answer. Raises OSError or HTTPException if there is none."""
+        status, _, content = self.exchange(method, path, body)
+        return status, json.loads(content)
+
+    def exchange(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, HTTPMessage, bytes]:
+        """The same, as it came over the wire."""
         if time.monotonic() > self._used + 1:
             self.close()  # the service may have: it keeps an idle connection for two seconds
         if self._connection is None:
             self._connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+            sent["Authorization"] = f"Bearer {self._key}"
         try:
             content = None if body is None else json.dumps(body)
-            self._connection.request(method, path, content, headers)
+            self._connection.request(method, path, content, {**sent, **(headers or {})})
             answer = self._connection.getresponse()
             self._used = time.monotonic()
-            return answer.status, json.loads(answer.read())
-        except (OSError, HTTPException, ValueError):
+            return answer.status, answer.headers, answer.read()
+        except (OSError, HTTPException):
             self.close()
             raise
 
@@ -190,6 +199,58 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(120)
+
+
+def together(*actions: Callable[[], Any]) -> list[Any]:
+    """Does all at once, each in a thread of its own, and gives their results."""
+    barrier = threading.Barrier(len(actions))
+
+    def act(action: Callable[[], Any]) -> Any:
+        barrier.wait(60)
+        return action()
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return list(threads.map(act, actions))
+
+
+class Follower(threading.Thread):
+    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._client = Client(port)
+        self._enough = threading.Event()
+        self.seen: list[int] = []
+        self.pages = 0
+        self.fault: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # told by finish, in the test's own thread
+            self.fault = error
+        finally:
+            self._client.close()
+
+    def _follow(self) -> None:
+        while True:
+            last_time = self._enough.is_set()
+            after = self.seen[-1] if self.seen else 0
+            items = self._client.get(f"/v1/changes?after={after}&limit=20")["items"]
+            self.seen += [item["seq"] for item in items]
+            self.pages += bool(items)
+            if not items:
+                if last_time:
+                    return
+                time.sleep(0.01)
+
+    def finish(self) -> None:
+        """Everything is written: read to the end."""
+        self._enough.set()
+        self.join(120)
+        if self.fault:
+            raise self.fault
 
 
 def pids() -> list[int]:

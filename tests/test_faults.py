@@ -10,21 +10,28 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 
-import orjson
 import pytest
 
-from api import db, embedded, queries
+from api import queries
 from api.postgres import command_of
-from api.verification import Affiliation, Attestation, history, status
-from tests.brute_force import Ledger, assert_standings_are_recounted
-from tests.support import NOON, Client, Service, data_dir, gone, serving, until, word
+from tests.checks import check_store, store
+from tests.support import (
+    NOON,
+    Client,
+    Follower,
+    Service,
+    data_dir,
+    gone,
+    serving,
+    together,
+    until,
+    word,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes of a service in /proc"
@@ -56,24 +63,6 @@ def service() -> Iterator[Service]:
         yield running
 
 
-@contextlib.contextmanager
-def store(service: Service) -> Iterator[queries.Connection]:
-    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
-        yield conn
-
-
-def together(*actions: Callable[[], Any]) -> list[Any]:
-    """Does all at once, each in a thread of its own, and gives their results."""
-    barrier = threading.Barrier(len(actions))
-
-    def act(action: Callable[[], Any]) -> Any:
-        barrier.wait(60)
-        return action()
-
-    with ThreadPoolExecutor(len(actions)) as threads:
-        return list(threads.map(act, actions))
-
-
 def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
     """All these attestations at once, each by a caller of its own."""
 
@@ -82,101 +71,6 @@ def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
             client.post("/v1/attestations", body)
 
     together(*(functools.partial(attest, body) for body in words))
-
-
-# What must hold, whatever happened.
-
-
-def check_store(conn: queries.Connection) -> None:
-    """The ledger has no hole and an entry for each row; verdicts and counts are the rule's."""
-    head = conn.execute("SELECT seq FROM ledger_head").fetchone()
-    seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
-    assert seqs == list(range(1, head.seq + 1))
-    created = conn.execute(
-        "SELECT resource_id FROM ledger WHERE action = 'created' AND resource = 'attestation'"
-    )
-    attestations = conn.execute("SELECT id FROM attestations")
-    assert Counter(row.resource_id for row in created) == Counter(r.id for r in attestations)
-    for event in conn.execute("SELECT id FROM release_events").fetchall():
-        check_verdicts(conn, event.id)
-    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
-
-
-def check_verdicts(conn: queries.Connection, event: Any) -> None:
-    """At every moment, what is stored of an event is the rule's answer from its attestations."""
-    attestations = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
-    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
-    stored = queries.rows(conn, "read_verdicts", release_event_id=event)
-    reasons = conn.execute(
-        "SELECT attestation_id::text AS id, published_from, reason FROM not_counted "
-        "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
-        [event],
-    ).fetchall()
-    said = history(
-        [Attestation(**row._asdict()) for row in attestations],
-        [Affiliation(*row[:4]) for row in ties],
-    )
-    assert {row.published_from for row in stored} <= {verdict.at for verdict in said}
-    last, since = None, None
-    for verdict in said:
-        row = [row for row in stored if row.published_from <= verdict.at][-1]
-        answer = status(verdict.independent_sources, verdict.independent_denials)
-        since = since if answer == last else verdict.at
-        last = answer
-        assert (row.status, row.since) == (answer, since)
-        assert row.independent_sources == verdict.independent_sources
-        assert row.independent_denials == verdict.independent_denials
-        assert row.kinds == verdict.kinds
-        reasoning = {
-            "proof": [asdict(chain) for chain in verdict.proof],
-            "denial_proof": [asdict(chain) for chain in verdict.denial_proof],
-            "rests_on": verdict.rests_on,
-        }
-        assert row.reasoning == orjson.loads(orjson.dumps(reasoning))
-        not_counted = {row.id: row.reason for row in reasons if row.published_from <= verdict.at}
-        assert {id: reason for id, reason in not_counted.items() if reason} == dict(
-            verdict.not_counted
-        )
-
-
-class Follower(threading.Thread):
-    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._client = Client(port)
-        self._enough = threading.Event()
-        self.seen: list[int] = []
-        self.pages = 0
-        self.fault: Exception | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._follow()
-        except Exception as error:  # told by finish, in the test's own thread
-            self.fault = error
-        finally:
-            self._client.close()
-
-    def _follow(self) -> None:
-        while True:
-            last_time = self._enough.is_set()
-            after = self.seen[-1] if self.seen else 0
-            items = self._client.get(f"/v1/changes?after={after}&limit=20")["items"]
-            self.seen += [item["seq"] for item in items]
-            self.pages += bool(items)
-            if not items:
-                if last_time:
-                    return
-                time.sleep(0.01)
-
-    def finish(self) -> None:
-        """Everything is written: read to the end."""
-        self._enough.set()
-        self.join(120)
-        if self.fault:
-            raise self.fault
 
 
 # Many at once.

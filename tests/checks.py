@@ -1,0 +1,73 @@
+"""What must hold of a store, whatever happened to the service."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from api import db, embedded, queries
+from api.verification import Affiliation, Attestation, history, status
+from tests.brute_force import Ledger, assert_standings_are_recounted
+from tests.support import Service
+
+
+@contextlib.contextmanager
+def store(service: Service) -> Iterator[queries.Connection]:
+    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
+        yield conn
+
+
+def check_store(conn: queries.Connection) -> None:
+    """The ledger has no hole and an entry for each row; verdicts and counts are the rule's."""
+    head = conn.execute("SELECT seq FROM ledger_head").fetchone()
+    seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
+    assert seqs == list(range(1, head.seq + 1))
+    created = conn.execute(
+        "SELECT resource_id FROM ledger WHERE action = 'created' AND resource = 'attestation'"
+    )
+    attestations = conn.execute("SELECT id FROM attestations")
+    assert Counter(row.resource_id for row in created) == Counter(r.id for r in attestations)
+    for event in conn.execute("SELECT id FROM release_events").fetchall():
+        check_verdicts(conn, event.id)
+    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+
+
+def check_verdicts(conn: queries.Connection, event: Any) -> None:
+    """At every moment, what is stored of an event is the rule's answer from its attestations."""
+    attestations = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
+    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
+    stored = queries.rows(conn, "read_verdicts", release_event_id=event)
+    reasons = conn.execute(
+        "SELECT attestation_id::text AS id, published_from, reason FROM not_counted "
+        "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
+        [event],
+    ).fetchall()
+    said = history(
+        [Attestation(**row._asdict()) for row in attestations],
+        [Affiliation(*row[:4]) for row in ties],
+    )
+    assert {row.published_from for row in stored} <= {verdict.at for verdict in said}
+    last, since = None, None
+    for verdict in said:
+        row = [row for row in stored if row.published_from <= verdict.at][-1]
+        answer = status(verdict.independent_sources, verdict.independent_denials)
+        since = since if answer == last else verdict.at
+        last = answer
+        assert (row.status, row.since) == (answer, since)
+        assert row.independent_sources == verdict.independent_sources
+        assert row.independent_denials == verdict.independent_denials
+        assert row.kinds == verdict.kinds
+        reasoning = {
+            "proof": [asdict(chain) for chain in verdict.proof],
+            "denial_proof": [asdict(chain) for chain in verdict.denial_proof],
+            "rests_on": verdict.rests_on,
+        }
+        assert row.reasoning == orjson.loads(orjson.dumps(reasoning))
+        not_counted = {row.id: row.reason for row in reasons if row.published_from <= verdict.at}
+        assert {id: reason for id, reason in not_counted.items() if reason} == dict(
+            verdict.not_counted
+        )

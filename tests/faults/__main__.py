@@ -1,0 +1,30 @@
+"""Brings about each fault in full and prints the table: `python -m tests.faults [NAME ...]`."""
+
+import sys
+from collections.abc import Callable
+
+from tests.faults import cuts, kills
+from tests.faults.table import Row, heading, line
+
+FAULTS: list[Callable[[], Row]] = [
+    kills.retries,
+    kills.killed_workers,
+    kills.killed_postgresql,
+    cuts.cut_connections,
+]
+
+
+def main(names: list[str]) -> None:
+    chosen = [fault for fault in FAULTS if not names or fault.__name__ in names]
+    print(heading(), flush=True)
+    broken = 0
+    for fault in chosen:
+        row = fault()
+        broken += bool(row.broken)
+        print(line(row.cells()), flush=True)
+    if broken:
+        sys.exit(f"\n{broken} of {len(chosen)} did not hold.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

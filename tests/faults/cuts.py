@@ -1,0 +1,112 @@
+"""The connection to the database lost at every point of a request."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tests.checks import check_store, store
+from tests.faults.proxy import Proxy, proxied
+from tests.faults.table import Row
+from tests.support import Client, Service, until, word
+
+_DIES = {"CONSTANCIA_THREADS": "1"}
+
+
+class _Cuts:
+    """One request after another, of which each is cut off one message later."""
+
+    def __init__(self, running: Service, proxy: Proxy, client: Client, row: Row) -> None:
+        self._running, self._proxy, self._client, self._row = running, proxy, client, row
+        self.statuses: Counter[int] = Counter()
+        self.acknowledged: list[str] = []
+        self.committed = 0
+
+    def afresh(self) -> None:
+        """A connection that has sent nothing yet, so that a request is always as many messages."""
+        self._proxy.count()
+        self._proxy.cut()
+        until(self._running.ready, "ready again")
+
+    def send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
+        status, answer, content = self._client.exchange(method, path, body, headers)
+        self._row.sent += 1
+        self._row.must(status in (200, 201, 409, 503), f"{method} {path} was answered {status}")
+        self._row.must(status < 400 or answer["Retry-After"], f"{status} without Retry-After")
+        return status, answer, content
+
+    def length(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> int:
+        """In messages."""
+        self.afresh()
+        self._proxy.count()
+        self.send(method, path, body, headers)
+        return self._proxy.passed
+
+    def write(self, path: str, body: Mapping[str, Any], label: str, at: int) -> None:
+        key = {"Idempotency-Key": f"{label} {at}".replace(" ", "-")}
+        self.afresh()
+        self._proxy.count(at)
+        status, _, first = self.send("POST", path, body, key)
+        self.statuses[status] += 1
+        self._proxy.count()
+        again = 503
+        while again in (409, 503):  # PostgreSQL may be about to notice that it was cut off
+            again, answer, second = self.send("POST", path, body, key)
+        self.acknowledged += [label] * ((status == 201) + (again == 201))
+        self.committed += status == 503 and answer["Idempotent-Replayed"] == "true"
+        self._row.differing += status == 201 and first != second
+
+    def read(self, path: str, at: int) -> None:
+        self.afresh()
+        self._proxy.count(at)
+        self.statuses[self.send("GET", path, None, {})[0]] += 1
+
+
+def cut_connections(step: int = 1) -> Row:
+    """Before each message of either side, in a write, an attestation and a read; after the last
+    message of one side is before the first of the other."""
+    row = Row("the connection cut before every message" if step == 1 else "connections cut")
+    points = 0
+    with proxied(workers=1, **_DIES) as (running, proxy):
+        with Client(running.port, running.key("edit")) as client:
+            cuts = _Cuts(running, proxy, client, row)
+            event, sources = client.event("Nombre"), [client.source(f"Fuente {n}") for n in "AB"]
+            client.attest(event, sources[0])
+            source = {"name": "write", "kind": "ngo"}
+            attestation = word(event, sources[1])
+            for path, body, field in (
+                ("/v1/sources", source, "name"),
+                ("/v1/attestations", attestation, "note"),
+            ):
+                first = {**body, field: f"write {path} whole"}
+                length = cuts.length("POST", path, first, {"Idempotency-Key": "whole"})
+                # The commit is among the last ten.
+                for at in sorted({*range(1, length, step), *range(length - 10, length + 2)}):
+                    label = f"write {path} {at}"
+                    cuts.write(path, {**body, field: label}, label, at)
+                    points += 1
+            path = "/v1/counts"
+            for at in range(1, cuts.length("GET", path, None, {}) + 2, step):
+                cuts.read(path, at)
+                points += 1
+        with store(running) as conn:
+            labels = Counter(
+                one.label
+                for one in conn.execute(
+                    "SELECT name AS label FROM sources WHERE name LIKE 'write %' "
+                    "UNION ALL SELECT note FROM attestations WHERE note IS NOT NULL"
+                )
+            )
+            check_store(conn)
+    row.acknowledged = len(cuts.acknowledged)
+    row.lost = len({*cuts.acknowledged} - {*labels})
+    row.doubled = sum(times > 1 for times in labels.values())
+    row.must(row.lost == 0, "a write that was acknowledged is lost")
+    row.must(row.doubled == 0, "a write was carried out twice")
+    row.must(row.differing == 0, "one key was answered in two ways")
+    row.must(cuts.committed, "no write was cut off after its commit")
+    row.must(cuts.statuses[503], "nothing was cut")
+    row.remark = (
+        f"{points} points; {cuts.statuses[503]} answered 503, {cuts.committed} of them committed "
+        "already"
+    )
+    return row

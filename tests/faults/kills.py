@@ -1,0 +1,104 @@
+"""kill -9: of workers, of PostgreSQL, of both while everything is sent ten times."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tests.checks import store
+from tests.faults.table import Row
+from tests.faults.writers import Fleet, fleet
+from tests.support import Service, data_dir, serving, until
+
+
+@contextlib.contextmanager
+def service(**options: Any) -> Iterator[Service]:
+    """A service of its own, to be broken."""
+    with data_dir() as directory, serving(directory, **options) as running:
+        yield running
+
+
+def kill(pids: Iterable[int]) -> float:
+    """kill -9 of all of them; when it was."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def a_worker(running: Service) -> list[int]:
+    return random.sample(workers, 1) if (workers := running.workers()) else []
+
+
+def postgresql(running: Service) -> list[int]:
+    """The postmaster and its backends, once there are such."""
+    with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
+        return running.postgres()
+    return []
+
+
+def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
+    """Every write is sent so often, by whichever client comes to it, in no order."""
+    row = Row(f"{writes * times:,} retries of {writes:,} writes, kills at random")
+    order = [number for number in range(writes) for _ in range(times)]
+    random.shuffle(order)
+    took: list[float] = []
+    workers = servers = 0
+    with service() as running:
+        with fleet(running.port, running.key("edit"), order, clients=clients, pause=0) as writers:
+            while not writers.done:
+                if servers * 8 <= workers:
+                    took.append(writers.ready_again(kill(postgresql(running))))
+                    servers += 1
+                else:
+                    kill(a_worker(running))
+                    workers += 1
+                time.sleep(random.uniform(0.2, 0.8))
+        finished(row, running, writers, took)
+    row.must(len(writers.answers) == writes, "a write is missing")
+    row.must(row.acknowledged == writes * times, "a retry was not acknowledged")
+    row.remark = (
+        f"{workers} workers and {servers} times PostgreSQL killed; {len(writers.answers):,} "
+        f"objects; {writers.statuses[409]:,} times under way"
+    )
+    return row
+
+
+def killed_workers(seconds: float = 60) -> Row:
+    row = Row(f"kill -9 of a worker every second for {seconds:.0f} s")
+    took: list[float] = []
+    end = time.monotonic() + seconds
+    with service() as running:
+        with fleet(running.port, running.key("edit")) as writers:
+            writers.more()
+            while time.monotonic() < end:
+                until(running.workers, "a worker")
+                at = kill(a_worker(running))
+                took.append(writers.ready_again(at))
+                time.sleep(max(0.0, at + 1 - time.monotonic()))
+        finished(row, running, writers, took)
+    row.remark = f"{len(took)} killed; slowest write {writers.slowest:.1f} s"
+    return row
+
+
+def killed_postgresql(times: int = 5) -> Row:
+    row = Row(f"kill -9 of PostgreSQL, {times} times")
+    took = []
+    with service() as running:
+        with fleet(running.port, running.key("edit")) as writers:
+            for _ in range(times):
+                writers.more(100)
+                pids = running.postgres()
+                took.append(writers.ready_again(kill(pids)))
+        finished(row, running, writers, took)
+    row.remark = f"{writers.statuses[503]} answers 503; slowest write {writers.slowest:.1f} s"
+    return row
+
+
+def finished(row: Row, running: Service, writers: Fleet, took: list[float]) -> None:
+    with store(running) as conn:
+        writers.fill(row, conn)
+    row.ready = took

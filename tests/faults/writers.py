@@ -1,0 +1,166 @@
+"""Writers that do not give up, and what became of what they wrote."""
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from http.client import HTTPException
+from typing import Any
+
+import orjson
+
+from api import queries
+from tests.checks import check_store
+from tests.faults.table import Row
+from tests.support import NOON, Client, until, word
+
+_STORED = (
+    "SELECT id::text, note AS label FROM attestations WHERE note LIKE 'write %' "
+    "UNION ALL SELECT id::text, name FROM sources WHERE name LIKE 'write %'"
+)
+
+
+class Fleet:
+    """Clients that each take the next write of a sequence and send it, with an Idempotency-Key of
+    its own, until it is acknowledged. A number that comes again is the same write again."""
+
+    def __init__(
+        self,
+        port: int,
+        key: str,
+        writes: Iterable[int] | None = None,
+        *,
+        clients: int = 16,
+        pause: float = 0.02,
+    ) -> None:
+        self._port, self._key, self._pause = port, key, pause
+        with Client(port, key) as editor:
+            self._sources = [editor.source(f"Agencia {n}") for n in range(6)]
+            self._events = [editor.event(f"Nombre {n}") for n in range(40)]
+        self._writes = iter(itertools.count() if writes is None else writes)
+        self._lock = threading.Lock()
+        self._enough = threading.Event()
+        self._last_begun = 0.0
+        self.statuses: Counter[int | str] = Counter()
+        self.answers: dict[int, set[tuple[bytes, str | None, str | None]]] = defaultdict(set)
+        self.slowest = 0.0
+        self.broken: set[str] = set()
+        self._threads = [threading.Thread(target=self._write) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _next(self) -> Iterator[int]:
+        while not self._enough.is_set():
+            with self._lock:
+                number = next(self._writes, None)
+            if number is None:
+                return
+            yield number
+
+    def _write(self) -> None:
+        with Client(self._port, self._key) as client:
+            for number in self._next():
+                began = time.monotonic()
+                while not self._acknowledged(client, number):
+                    time.sleep(0.05)
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                time.sleep(self._pause * random.random())
+
+    def _acknowledged(self, client: Client, number: int) -> bool:
+        """Sends it once. Whether there is no reason to send it again."""
+        path, body = self._write_of(number)
+        begun = time.monotonic()
+        try:
+            status, headers, content = client.exchange(
+                "POST", path, body, {"Idempotency-Key": f"write-{number}"}
+            )
+        except (OSError, HTTPException) as error:
+            with self._lock:
+                self.statuses[type(error).__name__] += 1
+            return False
+        with self._lock:
+            self.statuses[status] += 1
+            if status == 201:
+                answer = (content, headers["ETag"], headers["Location"])
+                self.answers[number].add(answer)
+                self._last_begun = max(self._last_begun, begun)
+            elif status in (409, 503):
+                if not headers["Retry-After"]:
+                    self.broken.add(f"{status} without Retry-After")
+                if headers["Content-Type"] != "application/problem+json":
+                    self.broken.add(f"{status} that is no problem document")
+            else:
+                self.broken.add(f"answered {status} {content[:200]!r}")
+        return status not in (409, 503)
+
+    def _write_of(self, number: int) -> tuple[str, Mapping[str, Any]]:
+        """Every third an attestation, which is verified; no two of them say the same."""
+        label, at = f"write {number}", NOON + timedelta(minutes=number % 20)
+        if number % 3:
+            return "/v1/sources", {"name": label, "kind": "ngo"}
+        event, source = self._events[number % 40], self._sources[number // 40 % 6]
+        return "/v1/attestations", word(event, source, at, note=label)
+
+    @property
+    def acknowledged(self) -> int:
+        return self.statuses[201]
+
+    def more(self, count: int = 20) -> None:
+        """Wait until so many more are acknowledged."""
+        wanted = self.acknowledged + count
+        until(lambda: self.acknowledged >= wanted, "writing goes on")
+
+    def ready_again(self, since: float) -> float:
+        """Seconds from a moment to the first acknowledgement of a write begun after it, or to the
+        last one's of all."""
+        until(lambda: self._last_begun > since or self.done, "writing goes on")
+        return time.monotonic() - since
+
+    @property
+    def done(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def finish(self) -> None:
+        """What was begun is sent until it is acknowledged; nothing new is begun."""
+        self._enough.set()
+        for thread in self._threads:
+            thread.join(120)
+        if not self.done:
+            self.broken.add("a writer hangs")
+
+    def fill(self, row: Row, conn: queries.Connection) -> None:
+        """Reads the store back: what is lost, what doubled; and it is what the rule says."""
+        stored = conn.execute(_STORED).fetchall()
+        ids, labels = {one.id for one in stored}, Counter(one.label for one in stored)
+        row.sent += sum(self.statuses.values())
+        row.acknowledged += self.acknowledged
+        row.lost += sum(
+            f"write {number}" not in labels or orjson.loads(content)["id"] not in ids
+            for number, answers in self.answers.items()
+            for content, _, _ in answers
+        )
+        row.doubled += sum(times > 1 for times in labels.values())
+        row.differing += sum(len(answers) > 1 for answers in self.answers.values())
+        row.broken += sorted(self.broken)
+        row.must(row.lost == 0, "a write that was acknowledged is lost")
+        row.must(row.doubled == 0, "a write was carried out twice")
+        row.must(row.differing == 0, "one key was answered in two ways")
+        row.must(len(labels) == len(self.answers), "what is stored is not what was acknowledged")
+        try:
+            check_store(conn)
+        except AssertionError as error:
+            row.broken.append(f"the store is not what the rule says: {str(error)[:200]}")
+
+
+@contextmanager
+def fleet(port: int, key: str, *writes: Iterable[int], **options: Any) -> Iterator[Fleet]:
+    """Writers at work, who have finished afterwards."""
+    running = Fleet(port, key, *writes, **options)
+    try:
+        yield running
+    finally:
+        running.finish()
