@@ -1,9 +1,15 @@
-"""Keys: who is calling, and what they may do. A key is stored as its SHA-256 only."""
+"""Keys: who is calling, and what they may do.
+
+A key is `constancia_PREFIX_SECRET`: it is found by its prefix, which is no secret, and stored as
+its SHA-256 only.
+"""
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from api import queries, trace
@@ -15,7 +21,10 @@ GRANTS = {
     "edit": {"contribute", "edit"},
     "admin": {"admin"},
 }
-_PREFIX = "constancia_"
+_MARK = "constancia_"
+_KEY = re.compile(_MARK + r"(?P<prefix>[0-9a-f]{12})_[\w-]{43}", re.ASCII)
+# The hash of no key.
+_NOBODY = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ def sees_hidden(caller: Caller | None) -> bool:
 def read_key(authorization: str | None) -> str:
     """The key in an Authorization header (RFC 6750)."""
     scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not key.startswith(_PREFIX):
+    if scheme.lower() != "bearer" or not key.startswith(_MARK):
         raise _unauthenticated()
     return key
 
@@ -47,12 +56,12 @@ def read_key(authorization: str | None) -> str:
 def authenticate(conn: queries.Connection, key: str) -> Caller:
     """The holder of a key.
 
-    The key is looked up by its hash, so the time it takes tells nothing about stored keys: 256
-    random bits cannot be approached by way of their SHA-256.
+    Whether there is a key of this prefix and whether this is its secret are told apart by nothing,
+    time included: both times one row is looked for and one hash compared.
     """
     digest = _digest(key)
-    found = queries.one(conn, "find_key", hash=digest)
-    if found is None or not hmac.compare_digest(found.hash, digest):
+    found = queries.one(conn, "find_key", prefix=_prefix(key, digest))
+    if not hmac.compare_digest(found.hash if found else _NOBODY, digest):
         raise _unauthenticated()
     trace.note_key(found.id)
     return Caller(found.id, found.scope)
@@ -72,11 +81,28 @@ def authorize(caller: Caller, scope: str) -> None:
         )
 
 
-def create_key(conn: queries.Connection, name: str, scope: str) -> tuple[UUID, str]:
+def create_key(
+    conn: queries.Connection, name: str, scope: str, valid_until: datetime | None = None
+) -> tuple[UUID, str]:
     """A new key: its id, and the key itself, which is not kept."""
-    key = _PREFIX + secrets.token_urlsafe(32)
-    created = queries.one(conn, "insert_key", name=name, scope=scope, hash=_digest(key))
+    prefix = secrets.token_hex(6)
+    key = f"{_MARK}{prefix}_{secrets.token_urlsafe(32)}"
+    created = queries.one(
+        conn,
+        "insert_key",
+        name=name,
+        scope=scope,
+        prefix=prefix,
+        hash=_digest(key),
+        valid_until=valid_until,
+    )
     return created.id, key
+
+
+def _prefix(key: str, digest: bytes) -> str:
+    """Of keys that were made before they had one, the beginning of the hash serves."""
+    made_with_one = _KEY.fullmatch(key)
+    return made_with_one["prefix"] if made_with_one else digest.hex()[:12]
 
 
 def _digest(key: str) -> bytes:

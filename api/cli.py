@@ -427,11 +427,12 @@ def keys() -> None:
 @keys.command("create")
 @click.option("--name", type=_Name(), required=True, help="Whose it is, for the list of keys.")
 @click.option("--scope", required=True, type=click.Choice(list(auth.GRANTS)))
+@click.option("--until", type=_Moment(), help="When it ends, as 2027-01-01T00:00:00Z [never].")
 @data_dir_option
-def create_key(name: str, scope: str, data_dir: Path | None) -> None:
+def create_key(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
     """Create a key, and print it this once."""
     with migrated(data_dir) as (_, _, conn):
-        id, key = auth.create_key(conn, name, scope)
+        id, key = auth.create_key(conn, name, scope, until)
     click.echo(f"The key {id} of scope {scope} is shown only now:", err=True)
     click.echo(key)
 
@@ -439,11 +440,17 @@ def create_key(name: str, scope: str, data_dir: Path | None) -> None:
 @keys.command("list")
 @data_dir_option
 def list_keys(data_dir: Path | None) -> None:
-    """List all keys, without what they open."""
+    """List all keys by what they begin with, without what they open."""
     with migrated(data_dir) as (_, _, conn):
         for key in queries.rows(conn, "read_keys"):
-            state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "valid"
-            click.echo(f"{key.id}  {key.scope:10}  {state:24}  {key.name}")
+            if key.revoked_at:
+                state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+            elif key.valid_until:
+                word = "ended" if key.has_ended else "valid until"
+                state = f"{word} {key.valid_until:%Y-%m-%d %H:%M}"
+            else:
+                state = "valid"
+            click.echo(f"{key.id}  {key.prefix}  {key.scope:10}  {state:28}  {key.name}")
 
 
 @keys.command("revoke")

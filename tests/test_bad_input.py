@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -1856,6 +1856,8 @@ FORMS_OF_NO_KEY = {
     "of other characters": "Bearer constancia_\xff\xfe",
     "very long": "Bearer constancia_" + "A" * 100_000,
     "revoked": "Bearer $revoked",
+    "ended": "Bearer $ended",
+    "another's secret": "Bearer $of_another",
 }
 for name, value in FORMS_OF_NO_KEY.items():
     for method, path in (
@@ -1950,9 +1952,14 @@ def store(conn: Connection) -> dict[str, str]:
 def _world(server: str) -> Iterator[World]:
     with cloned(server) as url, db.connect(url) as conn, db.pool(url, 4) as pool:
         keys = {}
-        for scope in ("contribute", "edit", "admin", "revoked"):
-            id, keys[scope] = auth.create_key(conn, scope, "edit" if scope == "revoked" else scope)
-        conn.execute("UPDATE keys SET revoked_at = now() WHERE id = %s", [id])
+        for scope in ("contribute", "edit", "admin"):
+            _, keys[scope] = auth.create_key(conn, scope, scope)
+        for state, change in (
+            ("revoked", "revoked_at = now()"),
+            ("ended", "created_at = '2026-01-01', valid_until = now()"),
+        ):
+            id, keys[state] = auth.create_key(conn, state, "edit")
+            conn.execute(cast(Any, f"UPDATE keys SET {change} WHERE id = %s"), [id])
         api = Api(create_app(pool).test_client(), keys.__getitem__)
         yield World(api, conn, _records(api.scope("edit"), keys))
 
@@ -2029,6 +2036,8 @@ def _records(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "edit_": edit + "A",
         "hash": "constancia_" + hashlib.sha256(edit.encode()).hexdigest(),
         "revoked": keys["revoked"],
+        "ended": keys["ended"],
+        "of_another": edit[:-43] + keys["admin"][-43:],
     }
 
 

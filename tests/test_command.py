@@ -18,9 +18,10 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 
-from api import db, embedded, migrate, queries
+from api import auth, db, embedded, migrate, queries
 from api.app import create_app
 from api.cli import main
+from api.errors import Refusal
 from tests.conftest import CASES, cloned
 from tests.support import COMMAND, Client, Service, data_dir, environment, serving
 
@@ -937,12 +938,13 @@ def test_a_key_is_shown_once(database: str, conn: queries.Connection) -> None:
     assert key not in created.stderr
     listed = constancia("keys", "list", DATABASE_URL=database)
     (line,) = listed.stdout.splitlines()
-    id, scope, valid, name = line.split()
+    id, prefix, scope, valid, name = line.split()
     assert (scope, valid, name) == ("edit", "valid", "Ana")
+    assert key.startswith(f"constancia_{prefix}_")
     (stored,) = conn.execute("SELECT id, hash FROM keys").fetchall()
     assert str(stored.id) == id
     assert id in created.stderr
-    for secret in (key, key.partition("_")[2], stored.hash.hex()):
+    for secret in (key, key.split("_", 2)[2], stored.hash.hex()):
         assert secret not in listed.output
     assert not any(key in row for rows in snapshot(conn).values() for row in rows)
 
@@ -956,6 +958,23 @@ def test_keys_are_told_apart(database: str) -> None:
     }
     assert len(made) == 4
     assert len(constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()) == 4
+
+
+def test_a_key_can_have_an_end(database: str, conn: queries.Connection) -> None:
+    words = ["keys", "create", "--name", "Ana", "--scope", "edit", "--until"]
+    created = constancia(*words, "2126-01-09T12:00:00-04:00", DATABASE_URL=database)
+    assert created.exit_code == 0
+    key = created.stdout.strip()
+    (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
+    assert "valid until 2126-01-09 16:00" in line
+    assert auth.authenticate(conn, key).scope == "edit"
+    conn.execute("UPDATE keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
+    (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
+    assert "ended 2026-01-02 00:00" in line
+    with pytest.raises(Refusal, match="valid key"):
+        auth.authenticate(conn, key)
+    refused(constancia(*words, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
+    refused(constancia(*words, "tomorrow", DATABASE_URL=database), "--until", code=2)
 
 
 def test_what_is_no_key_is_refused(database: str) -> None:

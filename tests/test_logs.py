@@ -54,7 +54,8 @@ def test_nothing_that_was_sent_is_in_a_line(
     client: FlaskClient, lines: Lines, conn: Connection
 ) -> None:
     _, key = auth.create_key(conn, "Redacción de Ana", "edit")
-    secrets = ["canari", "Canari", "203.0.113.7", key, "Redacc", "063293c2"]
+    _, prefix, secret = key.split("_", 2)
+    secrets = ["canari", "Canari", "203.0.113.7", prefix, secret, "Redacc", "063293c2"]
     headers = {
         "Authorization": f"Bearer {key}", "User-Agent": "Canaria", "Referer": "http://canaria/",
         "X-Forwarded-For": "203.0.113.7", "X-Request-Id": "canaria", "Request-Id": "canaria",

@@ -94,7 +94,7 @@ REFUSED = [
             "not_counted": ["reason", "recorded_from", "published_from"],
             "standings": ["standing", "groups", "recorded_from", "published_from"],
             "moves": ["before", "after"],
-            "keys": ["scope", "hash", "revoked_at"],
+            "keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
             "migrations": ["sha256"],
         }.items()
         for column in columns
@@ -108,7 +108,7 @@ REFUSED = [
     "UPDATE ledger_head SET public_seq = 0",
     "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
     # Who else may read and write.
-    "INSERT INTO keys (name, scope, hash) VALUES ('x', 'admin', 'x')",
+    "INSERT INTO keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
     # To create anything.
     "CREATE TABLE x (y integer)",
     "CREATE VIEW x AS SELECT 1",

@@ -1,10 +1,14 @@
 """What was recorded by an earlier version counts as if it had been recorded by this one."""
 
+import hashlib
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import case, db, entries, figures, migrate, verify
+import pytest
+
+from api import auth, case, db, entries, figures, migrate, verify
+from api.errors import Refusal
 from api.ledger import Change
 from api.queries import Connection
 from tests.conftest import CASES, Api, cloned
@@ -62,19 +66,23 @@ def test_a_service_is_not_ready_before_they_are(conn: Connection, api: Api) -> N
     api.get("/readyz")
 
 
+def _migrate_up_to(conn: Connection, number: int) -> None:
+    conn.execute(
+        "CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL, "
+        "sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    for migration in migrate.migrations()[:number]:
+        conn.execute(migration.sql)
+        conn.execute(
+            "INSERT INTO migrations (number, name, sha256) VALUES (%s, %s, %s)",
+            [migration.number, migration.name, migration.sha256],
+        )
+
+
 def test_a_store_of_the_first_version_is_brought_up_to_date(server: str) -> None:
     """The migrations of claims, groups and leads, over what was there before them."""
     with cloned(server, "template0") as url, db.connect(url) as conn:
-        conn.execute(
-            "CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL, "
-            "sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        for migration in migrate.migrations()[:10]:
-            conn.execute(migration.sql)
-            conn.execute(
-                "INSERT INTO migrations (number, name, sha256) VALUES (%s, %s, %s)",
-                [migration.number, migration.name, migration.sha256],
-            )
+        _migrate_up_to(conn, 10)
         source, person, held, event, word = (UUID(int=n) for n in range(1, 6))
         conn.execute("INSERT INTO sources (id, name, kind) VALUES (%s, 'Puertas', 'ngo')", [source])
         conn.execute(
@@ -111,6 +119,26 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(server: str) -> None
         for filters in ({}, {"sex": "female"}, {"occurred_from": date(2026, 1, 10)}):
             counted = figures.count(conn, as_of, None, 2, filters)
             assert counted.total["reported"] == 1, filters
+
+
+def test_a_key_of_the_first_version_opens_what_it_did(server: str) -> None:
+    """It has no prefix of its own, and may look like one that has."""
+    made = ["constancia_" + "A" * 43, "constancia_0123456789ab_" + "-" * 30]
+    with cloned(server, "template0") as url, db.connect(url) as conn:
+        _migrate_up_to(conn, 28)
+        for key in made:
+            conn.execute(
+                "INSERT INTO keys (name, scope, hash) VALUES ('old', 'edit', %s)",
+                [hashlib.sha256(key.encode()).digest()],
+            )
+        migrate.migrate(conn, lambda _: None)
+        _, new = auth.create_key(conn, "new", "contribute")
+        assert [auth.authenticate(conn, key).scope for key in (*made, new)] == [
+            "edit", "edit", "contribute",
+        ]  # fmt: skip
+        for key in (made[0] + "A", made[0][:-1] + "B", made[1] + "-" * 13):
+            with pytest.raises(Refusal, match="valid key"):
+                auth.authenticate(conn, key)
 
 
 def test_tallies_of_four_hours_are_made_of_those_of_hours(conn: Connection) -> None:

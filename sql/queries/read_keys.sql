@@ -1,2 +1,4 @@
 -- All keys, without their hashes.
-SELECT k.id, k.name, k.scope, k.created_at, k.revoked_at FROM keys k ORDER BY k.id
+SELECT k.id, k.name, k.scope, k.prefix, k.revoked_at, k.valid_until,
+    k.valid_until <= now() AS has_ended
+FROM keys k ORDER BY k.id
