@@ -237,12 +237,13 @@ def _bits(pair: Pair) -> float:
 def _doubtful(pair: Pair) -> bool:
     """Whether two people can well be called so: Petrov and Petrova, two sisters with one letter."""
     kind = pair.likeness.kind
-    far = kind == "letters" and (_is_given(pair) or pair.likeness.score < _TWO_LETTERS)
+    far = kind == "letters" and (_is_given(pair) or pair.likeness.score < _FAR)
     return far or kind in ("ending", "consonants", "part")
 
 
-# Two wrong letters of a word that has seven or fewer leave less than this.
-_TWO_LETTERS = 0.81
+# One wrong letter of a word that has four leaves less than this, as do two of eight: Min-jun is not
+# Min-jung, nor Mora Mota.
+_FAR = 0.83
 
 
 def crossed(pairs: Sequence[Pair]) -> bool:
