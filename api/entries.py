@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from api import candidates, clock, queries
+from api import candidates, clock, queries, spellings
 from api.custody import SAME_CLAIM, period
 from api.errors import Fault, Refusal, invalid, not_found
 
@@ -200,13 +200,30 @@ def birth_fault(detainee: Body, now: datetime) -> Fault | None:
 
 
 def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
-    """Keeps the spellings of the people who were recorded before they were kept."""
+    """Keeps everybody's spellings anew where they were made by other rules than today's.
+
+    Block by block, so that whoever serves meanwhile waits for a block at the most; broken off, it
+    begins again.
+    """
+    rules = spellings.rules()
+    if queries.one(conn, "read_spelling_rules", sha256=rules).kept:
+        return
+    done, after = 0, None
+    while people := _spell_block(conn, after):
+        done, after = done + len(people), people[-1].id
+        if done % 10_000 == 0:
+            say(f"{done:,} people spelled")
+    queries.run(conn, "replace_spelling_rules", sha256=rules)
+    if done % 10_000:
+        say(f"{done:,} people spelled")
+
+
+def _spell_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
     with conn.transaction():
-        people = queries.rows(conn, "read_unspelled_people")
-        for done, person in enumerate(people, 1):
+        people = queries.rows(conn, "lock_people_to_spell", after=after, most=1000)
+        for person in people:
             candidates.keep(conn, person.id, [person.name, *person.aliases])
-            if done % 10_000 == 0 or done == len(people):
-                say(f"{done:,} people spelled")
+    return people
 
 
 def enter_detention(

@@ -5,6 +5,7 @@ from Cyrillic, Arabic or Chinese by rules that differ. A word here is in plain l
 one from a script that leaves its vowels out begins with `~`.
 """
 
+import hashlib
 import re
 import unicodedata
 from functools import cache, lru_cache
@@ -82,6 +83,15 @@ def _common() -> _Common:
         classes,
         {name: frozenset(of) for name, of in words.items()},
     )
+
+
+def rules() -> bytes:
+    """The SHA-256 of what decides how a name is spelled: a database that was filled by other rules
+    has other keys."""
+    files_of = (
+        files("api") / name for name in ("common_names.txt", "spellings.py", "full_names.py")
+    )
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files_of)).digest()
 
 
 def given_names(word: str) -> frozenset[str]:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
 from werkzeug.test import TestResponse
 
-from api import auth, db, embedded, migrate
+from api import auth, db, embedded, entries, migrate
 from api.app import create_app
 from api.queries import Connection
 
@@ -36,6 +36,7 @@ def server() -> Iterator[str]:
                 conn.execute("CREATE DATABASE template")
             with db.connect(make_conninfo(url, dbname="template")) as conn:
                 migrate.migrate(conn, lambda _: None)
+                entries.spell_again(conn, lambda _: None)
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)

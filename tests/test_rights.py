@@ -19,7 +19,7 @@ from tests.test_contract import FILES, WITHOUT_A_PLAN, combinations_of_condition
 
 NOON = "2026-01-09T12:00:00Z"
 # The operator's own: keys, and what was recorded by an earlier version.
-OWNERS = {"insert_key", "revoke_key"}
+OWNERS = {"insert_key", "replace_spelling_rules", "revoke_key"}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from api import auth, case, db, entries, figures, migrate, verify
+from api import auth, case, db, entries, figures, migrate, spellings, verify
 from api.errors import Refusal
 from api.ledger import Change
 from api.queries import Connection
@@ -162,15 +162,28 @@ def test_a_word_far_ahead_of_its_day_counts(api: Api) -> None:
     assert api.get("/v1/counts/timeline", **days)["items"][-1]["reported"] == 1
 
 
-def test_people_recorded_before_spellings_are_found_by_them(conn: Connection, api: Api) -> None:
+def test_people_recorded_by_other_spellings_are_found_by_todays(
+    conn: Connection, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
     stored = "SELECT spelling, detainee_id FROM detainee_spellings ORDER BY 1, 2"
     before = conn.execute(stored).fetchall()
     assert before
-    conn.execute("TRUNCATE detainee_spellings")
     said: list[str] = []
+    entries.spell_again(conn, said.append)
+    assert said == []  # as the migrated database is of today
+    conn.execute("UPDATE detainee_spellings SET spelling = spelling || '?'")
+    monkeypatch.setattr(spellings, "rules", lambda: b"those of tomorrow")
     entries.spell_again(conn, said.append)
     assert said == ["3 people spelled"]
     assert conn.execute(stored).fetchall() == before
     entries.spell_again(conn, said.append)
     assert len(said) == 1
+
+
+def test_a_database_older_than_spelling_rules_is_spelled(conn: Connection, api: Api) -> None:
+    case.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
+    conn.execute("DELETE FROM spelling_rules")
+    conn.execute("DELETE FROM detainee_spellings")
+    entries.spell_again(conn, lambda _: None)
+    assert api.get("/v1/detainees", q="san migel rosio")["items"]

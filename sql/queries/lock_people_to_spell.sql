@@ -1,0 +1,5 @@
+-- The next people in the order of their ids, held so that nobody renames them meanwhile.
+SELECT d.id, d.name, d.aliases FROM detainees d
+WHERE d.merged_into IS NULL AND (%(after)s::uuid IS NULL OR d.id > %(after)s)
+ORDER BY d.id LIMIT %(most)s
+FOR NO KEY UPDATE
