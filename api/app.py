@@ -15,13 +15,17 @@ class _Application(Flask):
         return responding.options(super().make_default_options_response())
 
 
-def create_app(pool: ConnectionPool[Connection], watch: Watch | None = None) -> Flask:
+def create_app(
+    pool: ConnectionPool[Connection],
+    watch: Watch | None = None,
+    security_contact: str | None = None,
+) -> Flask:
     """The WSGI application on a pool, which is opened by whoever serves it; `watch` is told of each
-    request."""
+    request, and whoever finds a fault is told of the `security_contact`."""
     contract = spec.load()
     app = _Application("constancia", static_folder=None)
     problems.register(app, contract.problems)
-    binding.bind(app, contract, pool)
+    binding.bind(app, contract, pool, security_contact)
     app.wsgi_app = Revalidation(app.wsgi_app, pool)  # type: ignore[method-assign]
     app.wsgi_app = Guarded(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Observed(app.wsgi_app, logs.write, watch)  # type: ignore[method-assign]

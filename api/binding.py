@@ -17,8 +17,14 @@ from api.schemas import ContractError
 from api.spec import Contract, Operation
 
 
-def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> None:
+def bind(
+    app: Flask,
+    contract: Contract,
+    pool: ConnectionPool[Connection],
+    security_contact: str | None,
+) -> None:
     """Adds a route for every operation. A gap between contract and code raises."""
+    own = {"pool": pool, "security_contact": security_contact}
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _id_converter(contract)
     bound: dict[str, set[str]] = {}
@@ -27,7 +33,7 @@ def bind(app: Flask, contract: Contract, pool: ConnectionPool[Connection]) -> No
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=view(operation, _function(operation), pool, _again(contract, operation)),
+            view_func=view(operation, _function(operation), pool, _again(contract, operation), own),
             methods=[operation.method.upper()],
         )
     for tag, functions in bound.items():
@@ -83,7 +89,8 @@ def _function(operation: Operation) -> Callable[..., Any]:
         expected.add("caller")
     if operation.method == "patch":
         expected.add("unchanged")
-    taken = set(inspect.signature(function).parameters) - {"media_type", "pool"}
+    own = {"media_type", "pool", "security_contact"}
+    taken = set(inspect.signature(function).parameters) - own
     if taken != expected:
         raise ContractError(
             f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"

@@ -157,6 +157,7 @@ def serve(
             workers=workers,
             threads=settings.threads,
             metrics_port=settings.metrics_port,
+            security_contact=settings.security_contact,
             ready=lambda address: click.echo(f"Constancia is ready at {address}"),
         ).run()
 

@@ -15,6 +15,7 @@ class Config:
     threads: int
     metrics_port: int | None
     allow_unsafe_durability: bool
+    security_contact: str | None
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
@@ -30,6 +31,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         threads=_positive(environ, "CONSTANCIA_THREADS", 1000) or 8,
         metrics_port=_positive(environ, "CONSTANCIA_METRICS_PORT", 65535),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
+        security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
     )
 
 
@@ -40,6 +42,16 @@ def _positive(environ: Mapping[str, str], name: str, most: int) -> int | None:
     if not re.fullmatch(r"[1-9][0-9]{0,4}", value) or int(value) > most:
         raise ValueError(f"{name} must be a whole number from 1 to {most}, not {value[:20]!r}.")
     return int(value)
+
+
+def _contact(environ: Mapping[str, str], name: str) -> str | None:
+    """As RFC 9116, section 2.5.3, has it."""
+    value = environ.get(name) or None
+    if value and not re.fullmatch(r"(mailto:|https://|tel:)[!-~]+", value):
+        raise ValueError(
+            f"{name} must be an address such as mailto:security@example.org or https://example.org."
+        )
+    return value
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -22,6 +22,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "text/javascript": "text/javascript; charset=utf-8",
     "application/yaml": "application/yaml; charset=utf-8",
     "text/html": "text/html; charset=utf-8",
+    "text/plain": "text/plain; charset=utf-8",
 }
 """What each media type is sent as."""
 

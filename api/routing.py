@@ -49,8 +49,10 @@ def view(
     function: Callable[..., Any],
     pool: ConnectionPool[queries.Connection],
     again: Callable[..., Any],
+    own: Mapping[str, Any],
 ) -> Callable[..., Response]:
-    """The Flask view of an operation; `again` reads what an upload made."""
+    """The Flask view of an operation; `again` reads what an upload made. What says of the service
+    itself takes of its `own`, by name."""
     query_schema = schemas.parameters_schema(
         {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
     )
@@ -79,8 +81,7 @@ def view(
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)
-        if "pool" in taken:
-            arguments["pool"] = pool
+        arguments |= {name: value for name, value in own.items() if name in taken}
         answer = render(None, operation, function(**arguments))
         return responding.whole(request, operation, answer, media_type)
 

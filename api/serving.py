@@ -59,6 +59,7 @@ class Server(BaseApplication):
         threads: int,
         ready: Callable[[str], Any],
         metrics_port: int | None = None,
+        security_contact: str | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = db.pool(url, threads)
         self._settings = {
@@ -80,6 +81,7 @@ class Server(BaseApplication):
         }
         self._ready = ready
         self._metrics_port = metrics_port
+        self._security_contact = security_contact
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -117,4 +119,4 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self._pool, self._metrics)
+        return create_app(self._pool, self._metrics, self._security_contact)

@@ -144,4 +144,5 @@ def api(database: str) -> Iterator[Api]:
         return keys[scope]
 
     with pool:
-        yield Api(create_app(pool).test_client(), key)
+        app = create_app(pool, security_contact="mailto:security@example.org")
+        yield Api(app.test_client(), key)

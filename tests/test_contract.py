@@ -349,6 +349,7 @@ class Session:
         return {}
 
     get_readiness = get_contract = get_contract_yaml = get_docs = get_health
+    get_security_contact = get_health
 
     def get_docs_asset(self) -> Any:
         return {"asset": "redoc.standalone.js"}

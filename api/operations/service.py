@@ -1,5 +1,6 @@
 """The process itself, the contract for programs and people, the pages of problems."""
 
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from api import clock, migrate, problems, queries, spec
 from api.errors import Refusal, not_found
 
 _SOON = 0.25  # seconds
+_CONTACT_HOLDS = timedelta(days=90)
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -66,6 +68,17 @@ def get_docs_asset(asset: str) -> str:
     if asset != "redoc.standalone.js":
         raise not_found("asset")
     return (_DOCS / asset).read_text("utf-8")
+
+
+def get_security_contact(security_contact: str | None) -> str:
+    """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
+    if security_contact is None:
+        raise Refusal("not-found", "Nobody is named here to whom to report a security fault.")
+    expires = datetime.now(UTC) + _CONTACT_HOLDS
+    return (
+        f"Contact: {security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
+        "Preferred-Languages: en, es\n"
+    )
 
 
 def get_problem(slug: str) -> str:
