@@ -216,9 +216,9 @@ def together(*actions: Callable[[], Any]) -> list[Any]:
 class Follower(threading.Thread):
     """Reads /v1/changes from the beginning, page by page, until told that nothing more comes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, key: str | None = None) -> None:
         super().__init__()
-        self._client = Client(port)
+        self._client = Client(port, key)
         self._enough = threading.Event()
         self.seen: list[int] = []
         self.pages = 0

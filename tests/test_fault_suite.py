@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.faults import cuts, kills
+from tests.faults import cuts, kills, orders, vanishing
 from tests.faults.table import Row
 
 pytestmark = pytest.mark.skipif(
@@ -18,6 +18,9 @@ IN_SHORT = [
     partial(kills.killed_workers, seconds=3),
     partial(kills.killed_postgresql, times=1),
     partial(cuts.cut_connections, step=25),
+    partial(vanishing.vanished_clients, clients=40),
+    partial(orders.contradictory_writes, clients=6, writes=8, pairs=10),
+    partial(orders.followed_writers, writers=4, each=40),
 ]
 
 

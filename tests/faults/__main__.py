@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.faults import cuts, kills
+from tests.faults import cuts, kills, orders, vanishing
 from tests.faults.table import Row, heading, line
 
 FAULTS: list[Callable[[], Row]] = [
@@ -11,6 +11,9 @@ FAULTS: list[Callable[[], Row]] = [
     kills.killed_workers,
     kills.killed_postgresql,
     cuts.cut_connections,
+    vanishing.vanished_clients,
+    orders.contradictory_writes,
+    orders.followed_writers,
 ]
 
 

@@ -47,9 +47,12 @@ class Fleet:
         self._last_begun = 0.0
         self.statuses: Counter[int | str] = Counter()
         self.answers: dict[int, set[tuple[bytes, str | None, str | None]]] = defaultdict(set)
+        self.replayed = 0
         self.slowest = 0.0
         self.broken: set[str] = set()
-        self._threads = [threading.Thread(target=self._write) for _ in range(clients)]
+        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
+
+    def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
@@ -61,7 +64,7 @@ class Fleet:
                 return
             yield number
 
-    def _write(self) -> None:
+    def _run(self) -> None:
         with Client(self._port, self._key) as client:
             for number in self._next():
                 began = time.monotonic()
@@ -72,12 +75,9 @@ class Fleet:
 
     def _acknowledged(self, client: Client, number: int) -> bool:
         """Sends it once. Whether there is no reason to send it again."""
-        path, body = self._write_of(number)
         begun = time.monotonic()
         try:
-            status, headers, content = client.exchange(
-                "POST", path, body, {"Idempotency-Key": f"write-{number}"}
-            )
+            status, headers, content = client.exchange("POST", *self.write(number))
         except (OSError, HTTPException) as error:
             with self._lock:
                 self.statuses[type(error).__name__] += 1
@@ -87,6 +87,7 @@ class Fleet:
             if status == 201:
                 answer = (content, headers["ETag"], headers["Location"])
                 self.answers[number].add(answer)
+                self.replayed += headers["Idempotent-Replayed"] == "true"
                 self._last_begun = max(self._last_begun, begun)
             elif status in (409, 503):
                 if not headers["Retry-After"]:
@@ -97,13 +98,15 @@ class Fleet:
                 self.broken.add(f"answered {status} {content[:200]!r}")
         return status not in (409, 503)
 
-    def _write_of(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        """Every third an attestation, which is verified; no two of them say the same."""
-        label, at = f"write {number}", NOON + timedelta(minutes=number % 20)
+    def write(self, number: int) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
+        """Path, body and headers. Every third is an attestation, which is verified; no two of them
+        say the same."""
+        label, key = f"write {number}", {"Idempotency-Key": f"write-{number}"}
         if number % 3:
-            return "/v1/sources", {"name": label, "kind": "ngo"}
+            return "/v1/sources", {"name": label, "kind": "ngo"}, key
         event, source = self._events[number % 40], self._sources[number // 40 % 6]
-        return "/v1/attestations", word(event, source, at, note=label)
+        at = NOON + timedelta(minutes=number % 20)
+        return "/v1/attestations", word(event, source, at, note=label), key
 
     @property
     def acknowledged(self) -> int:
@@ -160,6 +163,7 @@ class Fleet:
 def fleet(port: int, key: str, *writes: Iterable[int], **options: Any) -> Iterator[Fleet]:
     """Writers at work, who have finished afterwards."""
     running = Fleet(port, key, *writes, **options)
+    running.start()
     try:
         yield running
     finally:
