@@ -11,6 +11,7 @@ from flask import Flask
 from psycopg_pool import ConnectionPool
 from werkzeug.routing import BaseConverter
 
+from api.limiting import Limiting
 from api.queries import Connection
 from api.routing import view
 from api.schemas import ContractError
@@ -21,6 +22,7 @@ def bind(
     app: Flask,
     contract: Contract,
     pool: ConnectionPool[Connection],
+    limiting: Limiting,
     security_contact: str | None,
 ) -> None:
     """Adds a route for every operation. A gap between contract and code raises."""
@@ -29,11 +31,12 @@ def bind(
     app.url_map.converters["id"] = _id_converter(contract)
     bound: dict[str, set[str]] = {}
     for operation in contract.operations:
+        function, again = _function(operation), _again(contract, operation)
         bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=view(operation, _function(operation), pool, _again(contract, operation), own),
+            view_func=limiting.around(view(operation, function, pool, again, own, limiting.admit)),
             methods=[operation.method.upper()],
         )
     for tag, functions in bound.items():

@@ -42,6 +42,8 @@ from api import (
 from api.counting import MIN_SOURCES, PROPERTIES
 from api.errors import Refusal
 from api.figures import Moments
+from api.limiting import Limiting
+from api.limits import Limits
 from api.operations import comparisons, counts, verifications
 
 
@@ -158,6 +160,10 @@ def serve(
             threads=settings.threads,
             metrics_port=settings.metrics_port,
             security_contact=settings.security_contact,
+            limiting=Limiting(
+                Limits(settings.requests_per_address, settings.requests_per_key),
+                settings.trusted_proxies,
+            ),
             ready=lambda address: click.echo(f"Constancia is ready at {address}"),
         ).run()
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from api import addresses
+
+_MOST = 999_999_999
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -14,6 +18,9 @@ class Config:
     data_dir: Path
     threads: int
     metrics_port: int | None
+    requests_per_address: int
+    requests_per_key: int
+    trusted_proxies: tuple[addresses.Network, ...]
     allow_unsafe_durability: bool
     security_contact: str | None
 
@@ -30,6 +37,9 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
         threads=_positive(environ, "CONSTANCIA_THREADS", 1000) or 8,
         metrics_port=_positive(environ, "CONSTANCIA_METRICS_PORT", 65535),
+        requests_per_address=_positive(environ, "CONSTANCIA_REQUESTS_PER_ADDRESS", _MOST) or 1200,
+        requests_per_key=_positive(environ, "CONSTANCIA_REQUESTS_PER_KEY", _MOST) or 6000,
+        trusted_proxies=_networks(environ, "CONSTANCIA_TRUSTED_PROXIES"),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
         security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
     )
@@ -39,7 +49,7 @@ def _positive(environ: Mapping[str, str], name: str, most: int) -> int | None:
     value = environ.get(name)
     if not value:
         return None
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", value) or int(value) > most:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value) or int(value) > most:
         raise ValueError(f"{name} must be a whole number from 1 to {most}, not {value[:20]!r}.")
     return int(value)
 
@@ -52,6 +62,15 @@ def _contact(environ: Mapping[str, str], name: str) -> str | None:
             f"{name} must be an address such as mailto:security@example.org or https://example.org."
         )
     return value
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[addresses.Network, ...]:
+    try:
+        return addresses.networks(environ.get(name, ""))
+    except ValueError:
+        raise ValueError(
+            f"{name} must be addresses or networks, as 127.0.0.1,10.0.0.0/8, with commas."
+        ) from None
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

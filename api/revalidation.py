@@ -50,9 +50,16 @@ class Revalidation:
     It knows the public's answers only: those to a key can hold what is hidden, and are noted.
     """
 
-    def __init__(self, app: Any, pool: ConnectionPool[queries.Connection]) -> None:
+    def __init__(
+        self,
+        app: Any,
+        pool: ConnectionPool[queries.Connection],
+        told: Callable[[Mapping[str, Any]], list[tuple[str, str]]],
+    ) -> None:
+        """`told` are the headers that an answer from memory has of its own."""
         self._app = app
         self._pool = pool
+        self._told = told
         self._known: dict[tuple[str | None, ...], _Known] = {}
         self._lock = Lock()
 
@@ -73,7 +80,7 @@ class Revalidation:
         known = self._known.get(question)
         if known is not None and known.version == version and known.etag == asked:
             trace.note_operation(known.operation)
-            start_response("304 NOT MODIFIED", [*known.headers])
+            start_response("304 NOT MODIFIED", [*known.headers, *self._told(environ)])
             return ()
 
         def remembering(

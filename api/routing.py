@@ -1,7 +1,7 @@
 """Makes each request one call of its operation's function.
 
-Per request: authenticate -> load -> transaction -> call -> answer. The only reader of
-flask.request.
+Per request: authenticate -> load -> transaction -> call -> answer. Beside api/limiting.py the only
+reader of flask.request.
 """
 
 import hashlib
@@ -50,9 +50,10 @@ def view(
     pool: ConnectionPool[queries.Connection],
     again: Callable[..., Any],
     own: Mapping[str, Any],
+    admit: Callable[[UUID], None],
 ) -> Callable[..., Response]:
     """The Flask view of an operation; `again` reads what an upload made. What says of the service
-    itself takes of its `own`, by name."""
+    itself takes of its `own`, by name; `admit` refuses a key with which too much is asked."""
     query_schema = schemas.parameters_schema(
         {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
     )
@@ -96,13 +97,18 @@ def view(
         header = request.headers.get("Authorization")
         key = None if header is None else auth.read_key(header)
         with queries.translated(), pool.connection() as conn:
-            caller = None if key is None else auth.authenticate(conn, key)
+            caller = None if key is None else known(conn, key)
             arguments, media_type = load(path)
             with followed(conn, arguments):
                 result = function(conn=conn, caller=caller, **arguments)
                 sees_hidden = auth.sees_hidden(caller)
                 answer = _answer(conn, operation, result, media_type, sees_hidden=sees_hidden)
         return respond(result, answer, media_type)
+
+    def known(conn: queries.Connection, key: str) -> auth.Caller:
+        caller = auth.authenticate(conn, key)
+        admit(caller.key_id)
+        return caller
 
     @contextmanager
     def followed(conn: queries.Connection, arguments: Mapping[str, Any]) -> Iterator[None]:
@@ -146,7 +152,7 @@ def view(
         # meanwhile.
         key = auth.read_key(request.headers.get("Authorization"))
         with queries.translated(), pool.connection() as conn:
-            caller = auth.authenticate(conn, key)
+            caller = known(conn, key)
         auth.authorize(caller, scope)
         arguments, media_type = load(path)
         loading.check_media_type(request, operation.uploads)
@@ -177,7 +183,7 @@ def view(
         key = auth.read_key(request.headers.get("Authorization"))
         raw = loading.read(request, operation)
         with queries.translated(), pool.connection() as conn:
-            caller = auth.authenticate(conn, key)
+            caller = known(conn, key)
             auth.authorize(caller, scope)
             arguments, media_type = load(path)
             attempt = attempted(caller, raw)

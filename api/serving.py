@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from api import db, logs
 from api.app import create_app
+from api.limiting import Limiting
 from api.metrics import Metrics
 from api.queries import Connection
 
@@ -60,6 +61,7 @@ class Server(BaseApplication):
         ready: Callable[[str], Any],
         metrics_port: int | None = None,
         security_contact: str | None = None,
+        limiting: Limiting | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = db.pool(url, threads)
         self._settings = {
@@ -82,6 +84,7 @@ class Server(BaseApplication):
         self._ready = ready
         self._metrics_port = metrics_port
         self._security_contact = security_contact
+        self._limiting = limiting
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -119,4 +122,6 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self._pool, self._metrics, self._security_contact)
+        return create_app(
+            self._pool, self._metrics, self._security_contact, limiting=self._limiting
+        )

@@ -52,6 +52,8 @@ class Operation:
     answer: Schema
     # Whether the answer has a validator.
     tags_answer: bool
+    # Whether it counts for its caller's quota.
+    is_limited: bool
 
     @property
     def writes(self) -> bool:
@@ -136,6 +138,7 @@ def _operation(
         offers=offers,
         answer=answer["content"][offers[0]].get("schema", {}),
         tags_answer="ETag" in answer.get("headers", {}),
+        is_limited="429" in operation["responses"],
     )
 
 

@@ -21,6 +21,8 @@ from flask import Flask
 
 from api import db, queries, serving
 from api.app import create_app
+from api.limiting import Limiting
+from api.limits import Limits
 
 EMPTY = "/bench/empty"
 """A route that the bench adds, and no product has: it answers with its worker's pid."""
@@ -60,7 +62,14 @@ def served(url: str) -> Iterator[int]:
 def _serve(url: str, port: int, parent: Any) -> None:
     # Its log, a line for each request, is not for whoever reads the figures.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    Server(url, bind=f"127.0.0.1:{port}", workers=WORKERS, threads=THREADS, ready=parent.send).run()
+    Server(
+        url,
+        bind=f"127.0.0.1:{port}",
+        workers=WORKERS,
+        threads=THREADS,
+        ready=parent.send,
+        limiting=Limiting(Limits(10**9, 10**9)),
+    ).run()
 
 
 def request(method: str, path: str, body: bytes = b"", key: str = "", etag: str = "") -> bytes:

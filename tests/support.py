@@ -21,6 +21,8 @@ from typing import Any
 from api.postgres import command_of
 
 COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+# Whoever asks as much as they can would be told to wait.
+UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{what}": "999999999" for what in ("ADDRESS", "KEY")}
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 
 
@@ -142,7 +144,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(PYTHONUNBUFFERED="1", **settings),
+                env=environment(PYTHONUNBUFFERED="1", **(UNLIMITED | settings)),
                 start_new_session=True,
             )
 

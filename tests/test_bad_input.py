@@ -52,6 +52,7 @@ STATUS = {
     "affiliation-period": 422,
     "body-too-large": 413,
     "unsupported-media-type": 415,
+    "quota-exceeded": 429,
     "not-ready": 503,
     "busy": 503,
     "internal-error": 500,
@@ -2113,8 +2114,9 @@ def test_the_names_of_the_cases_are_their_own() -> None:
 def test_every_problem_of_the_contract_is_reached() -> None:
     # Those that no request alone can bring about have tests of their own below, and
     # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
-    # and of changes to what is another by now, in test_retries.py and test_validators.py.
-    elsewhere = {"not-ready", "busy", "internal-error", "import-outdated"}
+    # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
+    # test_limits.py.
+    elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
     elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
     reached = {case.slug for case in CASES}
     assert reached.isdisjoint(elsewhere)
