@@ -26,6 +26,7 @@ bench: $(READY)
 # Minutes of kill -9, lost connections, full disks and the like; fails if anything does not hold.
 faults: $(READY)
 	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.faults.mutants
 
 # Pins the newest versions that pyproject.toml allows, with their hashes.
 lock: $(READY)

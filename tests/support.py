@@ -134,7 +134,15 @@ def word(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str,
 class Service:
     """`constancia serve` on a data directory, in processes of its own."""
 
-    def __init__(self, data_dir: Path, port: int = 0, workers: int = 2, **settings: str) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        workers: int = 2,
+        folder: Path | None = None,
+        **settings: str,
+    ) -> None:
+        """`folder` is where its code is, if not here."""
         self.data_dir = data_dir
         where = ["--data-dir", str(data_dir), "--port", str(port)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
@@ -146,6 +154,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 env=environment(PYTHONUNBUFFERED="1", **(UNLIMITED | settings)),
                 start_new_session=True,
+                cwd=folder,
             )
 
     @property

@@ -1,12 +1,14 @@
 """The faults of tests/faults, each in short."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.faults import cuts, kills, orders, vanishing
+from tests.faults import clocks, cuts, kills, mutants, orders, upgrades, vanishing
 from tests.faults.table import Row
 
 pytestmark = pytest.mark.skipif(
@@ -21,7 +23,10 @@ IN_SHORT = [
     partial(vanishing.vanished_clients, clients=40),
     partial(orders.contradictory_writes, clients=6, writes=8, pairs=10),
     partial(orders.followed_writers, writers=4, each=40),
+    partial(upgrades.migrated_twice, processes=2),
+    partial(upgrades.upgraded),
 ]
+OF_CLOCKS = [partial(clocks.shifted_service), partial(clocks.shifted_database)]
 
 
 @pytest.mark.parametrize("fault", IN_SHORT, ids=lambda fault: fault.func.__name__)
@@ -29,3 +34,18 @@ def test_what_must_hold_holds(fault: Callable[[], Row]) -> None:
     row = fault()
     assert row.broken == []
     assert row.acknowledged > 0
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="makes a clock with a C compiler")
+@pytest.mark.parametrize("fault", OF_CLOCKS, ids=lambda fault: fault.func.__name__)
+def test_a_clock_does_no_harm(fault: Callable[[], Row]) -> None:
+    test_what_must_hold_holds(fault)
+
+
+@pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.name)
+def test_a_mutant_can_be_made(mutant: mutants.Mutant, tmp_path: Path) -> None:
+    """And the test that must catch it is there: whether it does is told by `make faults`."""
+    mutants.copy(tmp_path)
+    mutants.mutate(tmp_path, mutant)
+    path, _, test = mutant.test.partition("::")
+    assert f"def {test.partition('[')[0]}(" in (tmp_path / path).read_text()

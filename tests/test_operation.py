@@ -20,7 +20,7 @@ import pytest
 from api import db, embedded
 from api.app import create_app
 from api.queries import Connection
-from tests.conftest import CASES
+from tests.conftest import CASES, Api
 from tests.support import COMMAND, Client, Service, data_dir, environment, gone, serving, until
 
 pytestmark = pytest.mark.skipif(
@@ -78,6 +78,21 @@ def test_a_role_without_rights_is_told(database: str, conn: Connection) -> None:
         assert client.get("/readyz").status_code == 200
         conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
         not_ready(client.get("/readyz"), "constancia doctor")
+
+
+# What it promises.
+
+
+def test_what_is_acknowledged_is_on_disk(api: Api, conn: Connection) -> None:
+    """It was not only handed on, to be written a moment later."""
+    editor, flushed = api.scope("edit"), 0
+    for n in range(20):
+        editor.source(f"Puertas {n}")
+        flushed += conn.execute(
+            "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"
+        ).fetchone()[0]
+    # PostgreSQL writes something of its own now and then.
+    assert flushed > 15
 
 
 # How it ends.

@@ -989,6 +989,23 @@ def test_a_word_of_a_moment_that_has_not_come_is_not_in_any_answer_yet(
     assert_store_is_whole(conn)
 
 
+def test_a_word_of_just_now_is_taken_after_the_databases_clock_was_set_back(
+    api: Api, conn: Connection
+) -> None:
+    """What was recorded has happened, whatever the clock says."""
+    editor = api.scope("edit")
+    source, person = editor.source("Fuente"), editor.detainee("Persona")
+    editor.detention(person, detained_on="2024-02")
+    event = editor.event(person, "2026-01-08")
+    conn.execute("UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'")
+    ago = _now(conn) + timedelta(minutes=59)
+    word = editor.attest(event, source, ago.isoformat())["id"]
+    claim = {"source_id": source, "kind": "released", "value": 1, "as_of": ago.isoformat()}
+    claimed = editor.post("/v1/claims", {**claim, "published_at": ago.isoformat()})["id"]
+    for path in (f"/v1/attestations/{word}", f"/v1/claims/{claimed}"):
+        editor.post(f"{path}/retraction", {"retracted_at": ago.isoformat()}, 200)
+
+
 def test_the_database_words_a_status_as_the_rule_does(conn: Connection) -> None:
     for sources, denials, required in product(range(8), range(8), REQUIRED):
         row = conn.execute(

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.faults import cuts, kills, orders, vanishing
+from tests.faults import clocks, cuts, disks, kills, orders, upgrades, vanishing
 from tests.faults.table import Row, heading, line
 
 FAULTS: list[Callable[[], Row]] = [
@@ -12,8 +12,15 @@ FAULTS: list[Callable[[], Row]] = [
     kills.killed_postgresql,
     cuts.cut_connections,
     vanishing.vanished_clients,
+    disks.full_disk,
+    disks.full_log,
+    clocks.shifted_service,
+    clocks.shifted_database,
     orders.contradictory_writes,
     orders.followed_writers,
+    upgrades.migrated_twice,
+    upgrades.reloaded_workers,
+    upgrades.upgraded,
 ]
 
 

@@ -1,0 +1,147 @@
+"""Migrations, reloads and a new version, while the service is at work."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from api import db, embedded, migrate
+from tests.checks import store
+from tests.faults.kills import service
+from tests.faults.table import Row
+from tests.faults.writers import Fleet, fleet
+from tests.support import COMMAND, Client, Service, data_dir, environment, serving, until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def migrated_twice(processes: int = 8) -> Row:
+    """So many commands at once on one new database: each migration is applied once, and every
+    command ends well."""
+    row = Row(f"a migration started {processes} times at once")
+    with data_dir() as directory, embedded.running(directory) as server:
+        with psycopg.connect(server, autocommit=True) as conn:
+            conn.execute("CREATE DATABASE another")
+        url = make_conninfo(server, dbname="another")
+        began = time.monotonic()
+        commands = [
+            subprocess.Popen(
+                [*COMMAND, "migrate"],
+                env=environment(DATABASE_URL=url),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(processes)
+        ]
+        told = [command.communicate() for command in commands]
+        row.ready = [time.monotonic() - began]
+        with db.connect(url) as conn:
+            applied = [one.number for one in conn.execute("SELECT number FROM migrations")]
+            pending = migrate.pending(conn)
+    row.sent = processes
+    row.acknowledged = sum(command.returncode == 0 for command in commands)
+    by_whom = Counter("Migrated: 0001" in err for _, err in told)
+    expected = [one.number for one in migrate.migrations()]
+    row.lost = len({*expected} - {*applied})
+    row.doubled = by_whom[True] - 1
+    row.must(row.acknowledged == processes, "a command failed")
+    row.must(sorted(applied) == expected and not pending, "not every migration is applied once")
+    row.must(by_whom[True] == 1, "it was migrated by more than one")
+    row.remark = f"{len(applied)} migrations, each applied once"
+    return row
+
+
+def reloaded_workers(times: int = 5) -> Row:
+    """SIGHUP under load: no request fails."""
+    row = Row(f"all workers replaced {times} times (SIGHUP)")
+    with service() as running:
+        with fleet(running.port, running.key("edit")) as writers:
+            took = []
+            for _ in range(times):
+                writers.more(100)
+                before, at = {*running.workers()}, time.monotonic()
+                os.kill(running.process.pid, signal.SIGHUP)
+                until(lambda old=before: not old & {*running.workers()}, "others")
+                took.append(time.monotonic() - at)
+                writers.more(50)
+        with store(running) as conn:
+            writers.fill(row, conn)
+    row.ready = took
+    row.must(_unfailed(writers), f"requests failed: {dict(writers.statuses)}")
+    row.remark = "no request failed; the time is until all are replaced"
+    return row
+
+
+@contextlib.contextmanager
+def _next_version() -> Iterator[Path]:
+    """The code of a version that has one migration more."""
+    folder = Path(tempfile.mkdtemp(prefix="constancia-"))
+    try:
+        for name in ("api", "sql"):
+            shutil.copytree(ROOT / name, folder / name)
+        shutil.copy(ROOT / "openapi.yaml", folder)
+        number = len(migrate.migrations()) + 1
+        (folder / f"sql/migrations/{number:04}_next_version.sql").write_text(
+            "-- What a next version would add.\n"
+            "ALTER TABLE sources ADD COLUMN of_next_version text;\n"
+            "SELECT pg_sleep(1);\n"
+        )
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def upgraded() -> Row:
+    """A new version is started beside the old one and migrates, as the README says. The old one
+    answers until it is stopped."""
+    row = Row("a new version migrates beside the old one")
+    with contextlib.ExitStack() as stack:
+        directory, folder = stack.enter_context(data_dir()), stack.enter_context(_next_version())
+        url = stack.enter_context(embedded.running(directory))
+        urls = {
+            "DATABASE_URL": embedded.service_url(url),
+            "CONSTANCIA_OWNER_DATABASE_URL": url,
+        }
+        old = stack.enter_context(serving(directory, **urls))
+        key = old.key("edit")
+        with fleet(old.port, key, clients=8) as writers:
+            writers.more(100)
+            at = time.monotonic()
+            new = stack.enter_context(serving(directory, folder=folder, **urls))
+            row.ready = [time.monotonic() - at]
+            writers.more(100)  # of the old one
+            with Client(old.port) as reader:
+                status, problem = reader.send("GET", "/readyz")
+            row.must(status == 503 and "ahead" in str(problem), "the old one calls itself ready")
+        row.must(_unfailed(writers), f"requests failed: {dict(writers.statuses)}")
+        row.must(old.stop() == 0, "the old one did not end well")
+        _again(row, new, key, writers)
+        with store(new) as conn:
+            writers.fill(row, conn)
+    row.remark = "no request of the old one failed; the time is until the new one is ready"
+    return row
+
+
+def _again(row: Row, new: Service, key: str, writers: Fleet) -> None:
+    """What was answered by the old one is answered so by the new one."""
+    with Client(new.port, key) as client:
+        for number in list(writers.answers)[:50]:
+            status, headers, content = client.exchange("POST", *writers.write(number))
+            same = (content, headers["ETag"], headers["Location"]) in writers.answers[number]
+            row.must(status == 201 and same, "the new version answers a retry in another way")
+
+
+def _unfailed(writers: Fleet) -> bool:
+    statuses: set[Any] = {*writers.statuses}
+    return statuses == {201}
