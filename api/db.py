@@ -46,13 +46,13 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
     """A pool of one worker, not opened yet: a pool does not survive a fork.
 
     Its connections have the rights of the service's role alone, whoever logs in.
-    When it is full, a request waits two seconds at the most, and so do few: then it is busy.
+    When it is full, a request waits a second at the most, and so do few: then it is busy.
     """
     return ConnectionPool(
         _with_options(url, _FOR_SERVING),
         min_size=1,
         max_size=size,
-        timeout=2,
+        timeout=1,
         max_waiting=size * 4,
         open=False,
         configure=_configure,

@@ -64,6 +64,9 @@ class Server(BaseApplication):
         limiting: Limiting | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = db.pool(url, threads)
+        # Who waits for a connection keeps nobody from being told that there is none, or that the
+        # process is well.
+        threads += self._pool.max_waiting + 4
         self._settings = {
             "bind": bind,
             "workers": workers,

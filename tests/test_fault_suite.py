@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import clocks, cuts, kills, mutants, orders, upgrades, vanishing
+from tests.faults import clocks, cuts, kills, mutants, orders, pools, upgrades, vanishing
 from tests.faults.table import Row
 
 pytestmark = pytest.mark.skipif(
@@ -20,6 +20,8 @@ IN_SHORT = [
     partial(kills.killed_workers, seconds=3),
     partial(kills.killed_postgresql, times=1),
     partial(cuts.cut_connections, step=25),
+    partial(pools.full_pool, requests=24),
+    partial(pools.late_database, seconds=1),
     partial(vanishing.vanished_clients, clients=40),
     partial(orders.contradictory_writes, clients=6, writes=8, pairs=10),
     partial(orders.followed_writers, writers=4, each=40),

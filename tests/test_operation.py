@@ -47,7 +47,7 @@ def not_ready(answer: Any, word: str) -> None:
 
 def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str) -> None:
     with db.pool(database, 1) as pool, pool.connection():
-        assert pool.timeout > 1
+        assert pool.timeout == 1
         pool.max_waiting = 1
         # A caller waits in the queue meanwhile, which is full with that.
         with ThreadPoolExecutor(1) as threads:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.faults import clocks, cuts, disks, kills, orders, upgrades, vanishing
+from tests.faults import clocks, cuts, disks, kills, load, orders, pools, upgrades, vanishing
 from tests.faults.table import Row, heading, line
 
 FAULTS: list[Callable[[], Row]] = [
@@ -11,6 +11,8 @@ FAULTS: list[Callable[[], Row]] = [
     kills.killed_workers,
     kills.killed_postgresql,
     cuts.cut_connections,
+    pools.full_pool,
+    pools.late_database,
     vanishing.vanished_clients,
     disks.full_disk,
     disks.full_log,
@@ -21,6 +23,7 @@ FAULTS: list[Callable[[], Row]] = [
     upgrades.migrated_twice,
     upgrades.reloaded_workers,
     upgrades.upgraded,
+    load.mixed_load,
 ]
 
 

@@ -1,0 +1,142 @@
+"""Mixed load for long: what the service holds must not grow."""
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections import Counter
+from http.client import HTTPException
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from tests.checks import store
+from tests.faults.kills import service
+from tests.faults.table import Row
+from tests.faults.writers import fleet
+from tests.support import Client, Service
+
+_MEBIBYTE = 1 << 20
+
+
+class _Held(NamedTuple):
+    """By all workers together, at one moment."""
+
+    memory: float
+    """Resident, in MiB."""
+    files: int
+    connections: int
+    """To the database: its backends for the service."""
+
+
+def _held(running: Service) -> _Held:
+    memory = files = 0
+    for pid in running.workers():
+        with contextlib.suppress(OSError):
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            memory += pages * os.sysconf("SC_PAGE_SIZE")
+            files += len(os.listdir(f"/proc/{pid}/fd"))
+    with store(running) as conn:
+        connections = conn.execute(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'constancia_service'"
+        ).fetchone()
+    return _Held(memory / _MEBIBYTE, files, connections.n)
+
+
+class _Readers:
+    """Ask for all sorts of things, keeping their connection or not, some for what they know."""
+
+    def __init__(self, port: int, key: str, clients: int) -> None:
+        self._port, self._key = port, key
+        self._enough = threading.Event()
+        self.statuses: Counter[int | str] = Counter()
+        self._threads = [threading.Thread(target=self._run, args=[n]) for n in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, n: int) -> None:
+        chance, etags = random.Random(n), dict[str, str]()
+        with Client(self._port, self._key if n % 2 else None) as client:
+            while not self._enough.is_set():
+                path = self._path(chance)
+                known = etags.get(path)
+                headers = {"If-None-Match": known} if known and chance.random() < 0.5 else {}
+                try:
+                    status, answer, _ = client.exchange("GET", path, None, headers)
+                    self.statuses[status] += 1
+                    if answer["ETag"] and len(etags) < 100:
+                        etags[path] = answer["ETag"]
+                except (OSError, HTTPException) as error:
+                    self.statuses[type(error).__name__] += 1
+                if chance.random() < 0.1:
+                    client.close()
+
+    @staticmethod
+    def _path(chance: random.Random) -> str:
+        day, hour = chance.randrange(1, 28), chance.randrange(24)
+        return chance.choice(
+            (
+                f"/v1/counts?as_of=2026-01-{day:02}T{hour:02}:00:00Z",
+                "/v1/counts?group_by=age_group",
+                f"/v1/counts/timeline?from=2026-01-01&until=2026-01-{day:02}",
+                f"/v1/sources?limit={chance.randrange(1, 50)}",
+                "/v1/sources?format=csv&limit=50",
+                "/v1/release-events?format=ndjson",
+                f"/v1/detainees?q=nombre+{chance.randrange(100)}",
+                f"/v1/changes?after={chance.randrange(100)}&limit=20",
+                "/v1/feed",
+                "/v1/export",
+                f"/v1/sources/{chance.randrange(10**12):032x}",
+                f"/v1/nowhere/{chance.random()}",
+                "/healthz",
+                "/readyz",
+            )
+        )
+
+    def finish(self) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def mixed_load(seconds: float = 240, settled: float = 80) -> Row:
+    """Readers and writers. What is held is compared as medians of ten looks: once it has run for
+    `settled`, when what a worker remembers of answers is full, and at the end."""
+    row = Row(f"{seconds:.0f} s of mixed load")
+    with service() as running:
+        key = running.key("edit")
+        with fleet(running.port, key, clients=4, pause=0.2) as writers:
+            readers = _Readers(running.port, key, 8)
+            try:
+                time.sleep(settled)
+                first = _looks(running)
+                time.sleep(max(0.0, seconds - settled - 20))
+                last = _looks(running)
+            finally:
+                readers.finish()
+        with store(running) as conn:
+            writers.fill(row, conn)
+    asked = readers.statuses.total()
+    row.sent += asked
+    row.must({*readers.statuses} <= {200, 304, 404}, f"was answered {dict(readers.statuses)}")
+    row.must(last.memory < first.memory * 1.1 + 8, "memory grows")
+    row.must(last.files <= first.files + 4, "files are left open")
+    row.must(last.connections <= first.connections + 2, "connections are left open")
+    row.remark = (
+        f"{asked:,} reads; memory {first.memory:.0f} then {last.memory:.0f} MiB, open files "
+        f"{first.files} then {last.files}, connections {first.connections} then {last.connections}"
+    )
+    return row
+
+
+def _looks(running: Service) -> _Held:
+    looks = []
+    for _ in range(10):
+        looks.append(_held(running))
+        time.sleep(0.5)
+    return _Held(
+        median(one.memory for one in looks),
+        round(median(one.files for one in looks)),
+        round(median(one.connections for one in looks)),
+    )

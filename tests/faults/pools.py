@@ -1,0 +1,110 @@
+"""More requests than there are connections, and a database that answers late or not at all."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from statistics import median
+from typing import Any
+
+from api import db, embedded
+from tests.checks import store
+from tests.faults.kills import service
+from tests.faults.proxy import proxied
+from tests.faults.table import Row
+from tests.faults.writers import Fleet, fleet
+from tests.support import Client, until
+
+_TWO = {"CONSTANCIA_THREADS": "2"}
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.monotonic()
+    result = action()
+    return time.monotonic() - began, result
+
+
+def _health(port: int) -> int:
+    with Client(port) as client:
+        return client.exchange("GET", "/healthz")[0]
+
+
+def full_pool(requests: int = 64) -> Row:
+    """As many writes at once on two connections, which both wait for a lock: who can have none is
+    told so while they still wait."""
+    row = Row(f"{requests} requests on a pool of 2 that wait")
+    with service(workers=1, **_TWO) as running:
+        key, port = running.key("edit"), running.port
+        writers = Fleet(port, key, range(requests), clients=8, pause=0)
+
+        def enter(n: int) -> tuple[float, Any]:
+            with Client(port, key) as client:
+                return _timed(lambda: client.exchange("POST", *writers.write(n)))
+
+        with ThreadPoolExecutor(requests + 1) as threads:
+            with (
+                embedded.running(running.data_dir) as url,
+                db.connect(url) as conn,
+                conn.transaction(),
+            ):
+                conn.execute("SELECT FROM ledger_head FOR UPDATE")
+                asked = [threads.submit(enter, n) for n in range(requests)]
+                health = threads.submit(_timed, lambda: _health(port))
+                _told(row, asked, requests - 2)
+                row.must(health.done(), "/healthz waits for the database")
+            answers = [one.result() for one in asked]
+        at = time.monotonic()
+        writers.start()
+        row.ready = [writers.ready_again(at)]
+        until(lambda: writers.done, "all is written")
+        with store(running) as conn:
+            writers.fill(row, conn)
+    row.sent += requests
+    statuses = Counter(status for _, (status, _, _) in answers)
+    refused = [(took, headers) for took, (status, headers, _) in answers if status == 503]
+    row.acknowledged += statuses[201]
+    row.must({*statuses} <= {201, 503}, f"was answered {dict(statuses)}")
+    row.must(all(headers["Retry-After"] for _, headers in refused), "503 without Retry-After")
+    row.must(len(refused) >= requests - 10, "a caller waited for a pool that was full")
+    if refused:
+        took = [seconds for seconds, _ in refused]
+        row.remark = (
+            f"{len(refused)} answered 503 after {median(took):.2f} s, {max(took):.2f} s at the "
+            f"most; /healthz after {health.result()[0]:.3f} s"
+        )
+    return row
+
+
+def _told(row: Row, asked: list[Future[Any]], count: int) -> None:
+    """Wait until so many are answered."""
+    try:
+        until(lambda: sum(one.done() for one in asked) >= count, "they are told")
+    except AssertionError:
+        row.broken.append("who cannot be served is left waiting")
+
+
+def late_database(seconds: float = 15, late: float = 0.01) -> Row:
+    """It says nothing for a while; then each of its messages comes late. Whoever asks meanwhile is
+    told, and whether the process lives is still answered."""
+    row = Row(f"a database silent for {seconds:.0f} s, then late")
+    with proxied(workers=2, **_TWO) as (running, proxy):
+        with fleet(running.port, running.key("edit")) as writers:
+            writers.more()
+            proxy.silence()
+            until(lambda: writers.statuses[503] >= 20, "they are told")
+            time.sleep(seconds)
+            health, status = _timed(lambda: _health(running.port))
+            row.must(status == 200, f"/healthz was answered {status}")
+            proxy.delay = late
+            proxy.resume()
+            writers.more()
+            proxy.delay = 0
+            row.ready = [writers.ready_again(time.monotonic())]
+            writers.more(50)
+        with store(running) as conn:
+            writers.fill(row, conn)
+    row.remark = (
+        f"/healthz after {health:.3f} s while it was silent; {writers.statuses[503]:,} answers "
+        f"503; slowest write {writers.slowest:.1f} s"
+    )
+    return row
