@@ -13,6 +13,10 @@ from api import logs
 from api.errors import Refusal
 from api.spec import Problem
 
+MEDIA_TYPE = "application/problem+json"
+FAILED = Refusal("internal-error", "The service failed. Nothing was changed; it has been noted.")
+"""All that is told of an error of ours."""
+
 _LOG = logging.getLogger(logs.OURS)
 # Seconds, by the kinds that go away by waiting.
 _RETRY_AFTER = {"busy": "2", "idempotency-key-in-use": "1"}
@@ -40,21 +44,7 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
 
     def answer(refusal: Refusal) -> Response:
         problem = problems[refusal.kind]
-        document: dict[str, Any] = {
-            "type": f"/problems/{problem.slug}",
-            "title": problem.title,
-            "status": problem.status,
-            "detail": refusal.detail,
-        }
-        if refusal.faults:
-            document["errors"] = [
-                {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults
-            ]
-        if refusal.release_event_id is not None:
-            document["release_event_id"] = str(refusal.release_event_id)
-        response = Response(
-            orjson.dumps(document), problem.status, content_type="application/problem+json"
-        )
+        response = Response(document(problem, refusal), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
         if refusal.kind in _RETRY_AFTER:
@@ -76,13 +66,28 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
         # The message is left out: the driver's can hold what a caller sent, names among it.
         frames = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s\n%s", type(error).__name__, frames)
-        return answer(
-            Refusal("internal-error", "The service failed. Nothing was changed; it has been noted.")
-        )
+        return answer(FAILED)
 
     app.register_error_handler(Refusal, answer)
     app.register_error_handler(HTTPException, from_werkzeug)
     app.register_error_handler(Exception, unexpected)
+
+
+def document(problem: Problem, refusal: Refusal) -> bytes:
+    """The body of an answer."""
+    told: dict[str, Any] = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": refusal.detail,
+    }
+    if refusal.faults:
+        told["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults
+        ]
+    if refusal.release_event_id is not None:
+        told["release_event_id"] = str(refusal.release_event_id)
+    return orjson.dumps(told)
 
 
 def page(problem: Problem) -> str:

@@ -147,13 +147,13 @@ def view(
         return responding.of(request, operation, blocks, answer, media_type)
 
     def upload(**path: str) -> Response:
-        loading.check_length(request, operation)
         # Whoever may not write is told so before a large body is read, and no connection is held
         # meanwhile.
         key = auth.read_key(request.headers.get("Authorization"))
         with queries.translated(), pool.connection() as conn:
             caller = known(conn, key)
         auth.authorize(caller, scope)
+        loading.check_length(request, operation)
         arguments, media_type = load(path)
         loading.check_media_type(request, operation.uploads)
         with TemporaryFile() as file:
@@ -178,9 +178,9 @@ def view(
         return responding.replayed(response) if first else response
 
     def write(**path: str) -> Response:
+        key = auth.read_key(request.headers.get("Authorization"))
         # Before a connection is taken, which a slow client must not hold.
         loading.check_length(request, operation)
-        key = auth.read_key(request.headers.get("Authorization"))
         raw = loading.read(request, operation)
         with queries.translated(), pool.connection() as conn:
             caller = known(conn, key)

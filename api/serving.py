@@ -11,7 +11,6 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 from psycopg_pool import ConnectionPool
 
 from api import db, logs
@@ -19,6 +18,14 @@ from api.app import create_app
 from api.limiting import Limiting
 from api.metrics import Metrics
 from api.queries import Connection
+from api.worker import (
+    LONGEST_HEADER,
+    LONGEST_LINE,
+    MOST_HEADERS,
+    UNREADABLE,
+    Worker,
+    refused,
+)
 
 
 def check_free(host: str, port: int) -> None:
@@ -35,17 +42,6 @@ class _Logger(Logger):
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         self.error_log.handlers = [logs.Lines()]
-
-
-class _Worker(ThreadWorker):
-    """Takes no connection any more once it is told to end: were its socket open until it has
-    answered what it began, whoever connects would wait so long for nothing."""
-
-    def set_accept_enabled(self, enabled: Any) -> None:
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                listener.close()
 
 
 class Server(BaseApplication):
@@ -71,12 +67,13 @@ class Server(BaseApplication):
             "bind": bind,
             "workers": workers,
             "threads": threads,
-            "worker_class": _Worker,
+            "worker_class": Worker,
             "preload_app": True,
             # It would let whoever can open it stop or reload the service.
             "control_socket_disable": True,
-            # As long as any list of filters with a cursor.
-            "limit_request_line": 8190,
+            "limit_request_line": LONGEST_LINE,
+            "limit_request_fields": MOST_HEADERS,
+            "limit_request_field_size": LONGEST_HEADER,
             "loglevel": "warning",
             "logger_class": _Logger,
             "graceful_timeout": 30,
@@ -125,6 +122,12 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(
-            self._pool, self._metrics, self._security_contact, limiting=self._limiting
-        )
+        app = create_app(self._pool, self._metrics, self._security_contact, limiting=self._limiting)
+
+        def answer(error: Exception) -> Any:
+            return app.handle_user_exception(refused(error))
+
+        # The chunks of a body are looked at when it is read.
+        for kind in UNREADABLE:
+            app.register_error_handler(kind, answer)
+        return app

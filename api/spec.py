@@ -82,6 +82,11 @@ class Contract:
     operations: Sequence[Operation]
     problems: Mapping[str, Problem]
 
+    @property
+    def max_bytes(self) -> int:
+        """Of the largest body that any operation takes."""
+        return max(operation.max_bytes for operation in self.operations)
+
     def schema(self, name: str) -> Schema:
         """A schema of the contract by its name, without references."""
         return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))

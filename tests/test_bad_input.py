@@ -33,6 +33,10 @@ UNKNOWN = "019b9f3e-0000-7000-8000-000000000000"
 STATUS = {
     "validation-error": 422,
     "malformed-json": 400,
+    "malformed-request": 400,
+    "uri-too-long": 414,
+    "headers-too-large": 431,
+    "not-implemented": 501,
     "unauthenticated": 401,
     "forbidden": 403,
     "not-found": 404,
@@ -2115,9 +2119,10 @@ def test_every_problem_of_the_contract_is_reached() -> None:
     # Those that no request alone can bring about have tests of their own below, and
     # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
     # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
-    # test_limits.py.
+    # test_limits.py; what is no request is refused in test_framing.py.
     elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
     elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
+    elsewhere |= {"malformed-request", "uri-too-long", "headers-too-large", "not-implemented"}
     reached = {case.slug for case in CASES}
     assert reached.isdisjoint(elsewhere)
     assert reached | elsewhere == set(spec.load().problems) == set(STATUS)
@@ -2184,6 +2189,32 @@ def test_a_body_without_its_length_is_bounded_too(nothing_written: World) -> Non
     body = _Body(b" " * 10_000_000)
     check_problem(_chunked(nothing_written.api, body), "body-too-large")
     assert body.taken < 2 * spec.MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in spec.load().operations if o.writes], ids=lambda o: o.id
+)
+def test_a_body_is_as_large_as_the_contract_says(
+    nothing_written: World, operation: spec.Operation
+) -> None:
+    """In whichever way it is sent; and who has no key is told that first, whatever its size."""
+    api = nothing_written.api
+
+    def send(api: Api, size: int, framing: Mapping[str, str]) -> TestResponse:
+        return api.send(
+            operation.method.upper(),
+            operation.path.replace("{id}", nothing_written.records["source"]),
+            input_stream=io.BytesIO(b" " * size),
+            query_string={"mode": "preview"} if operation.uploads else None,
+            headers={"Content-Type": [*operation.uploads, "application/json"][0], **framing},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+
+    for size in (operation.max_bytes, operation.max_bytes + 1):
+        for framing in ({"Content-Length": str(size)}, {"Transfer-Encoding": "chunked"}):
+            check_problem(send(api, size, framing), "unauthenticated")
+            answer = send(api.scope("edit"), size, framing)
+            assert (answer.status_code == 413) == (size > operation.max_bytes), framing
 
 
 def test_a_body_without_its_length_is_not_cut(nothing_written: World) -> None:
