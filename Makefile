@@ -22,6 +22,7 @@ check: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.people
+	@$(BIN)/python -m bench.slow
 
 # Minutes of kill -9, lost connections, full disks and the like; fails if anything does not hold.
 faults: $(READY)

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,8 +47,8 @@ def until(true: Callable[[], object], what: str) -> float:
 class Client:
     """One connection to the service, opened again when it was lost."""
 
-    def __init__(self, port: int, key: str | None = None) -> None:
-        self._port, self._key = port, key
+    def __init__(self, port: int, key: str | None = None, timeout: float = 60) -> None:
+        self._port, self._key, self._timeout = port, key, timeout
         self._connection: HTTPConnection | None = None
         self._used = 0.0
 
@@ -62,7 +64,7 @@ class Client:
         if time.monotonic() > self._used + 1:
             self.close()  # the service may have: it keeps an idle connection for two seconds
         if self._connection is None:
-            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._key:
             sent["Authorization"] = f"Bearer {self._key}"
@@ -144,11 +146,11 @@ class Service:
     ) -> None:
         """`folder` is where its code is, if not here."""
         self.data_dir = data_dir
-        where = ["--data-dir", str(data_dir), "--port", str(port)]
+        where = ["--data-dir", str(data_dir), "--workers", str(workers)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", *where, "--workers", str(workers)],
+                [*self.serve(port), *where],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -156,6 +158,9 @@ class Service:
                 start_new_session=True,
                 cwd=folder,
             )
+
+    def serve(self, port: int) -> list[str]:
+        return [*COMMAND, "serve", "--port", str(port)]
 
     @property
     def port(self) -> int:
@@ -264,6 +269,45 @@ class Follower(threading.Thread):
             raise self.fault
 
 
+class Front(Service):
+    """The same as the image has it: nginx, and the service behind it."""
+
+    COMMAND = shlex.join(COMMAND)
+    _PLACE = Path(__file__).parent.parent / "front"
+
+    def __init__(self, data_dir: Path, **options: Any) -> None:
+        # The command, by the name that it has where it is installed.
+        commands = data_dir.with_name("commands")
+        commands.mkdir(exist_ok=True)
+        (commands / "constancia").write_text(f'#!/bin/sh\nexec {self.COMMAND} "$@"\n')
+        (commands / "constancia").chmod(0o755)
+        path = f"{commands}:{os.environ['PATH']}"
+        self._front, self.behind = free_ports(2)
+        super().__init__(data_dir, PATH=path, **options)
+
+    def serve(self, port: int) -> list[str]:
+        return [str(self._PLACE / "front.sh"), str(self._front), str(self.behind)]
+
+    @property
+    def port(self) -> int:
+        return self._front
+
+    def part(self, word: str) -> int:
+        """The process of nginx, or of the service, that the other parts belong to."""
+        (found,) = (pid for pid in children(self.process.pid) if word in (command_of(pid) or ""))
+        return found
+
+    def processes(self) -> list[int]:
+        return sorted({*super().processes(), *session(self.process.pid)})
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on by now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def pids() -> list[int]:
     return [
         int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
@@ -276,6 +320,16 @@ def children(parent: int) -> list[int]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             stat = Path(f"/proc/{pid}/stat").read_text()
             if int(stat.rpartition(")")[2].split()[1]) == parent:
+                found.append(pid)
+    return found
+
+
+def session(leader: int) -> list[int]:
+    """The processes that were started by this one, whatever became of it."""
+    found = []
+    for pid in pids():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(pid) == leader:
                 found.append(pid)
     return found
 
@@ -296,9 +350,9 @@ def data_dir() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(directory: Path, **options: Any) -> Iterator[Service]:
+def serving(directory: Path, kind: type[Service] = Service, **options: Any) -> Iterator[Service]:
     """A service that is ready, and is stopped; whatever is then left of it is killed."""
-    service = Service(directory, **options)
+    service = kind(directory, **options)
     try:
         until(service.ready, "ready")
         yield service

@@ -59,6 +59,7 @@ STATUS = {
     "quota-exceeded": 429,
     "not-ready": 503,
     "busy": 503,
+    "unanswered": 502,
     "internal-error": 500,
 }
 
@@ -1236,7 +1237,7 @@ refused(
     "10 MB without a key",
     "POST",
     "/v1/sources",
-    "body-too-large",
+    "unauthenticated",
     raw=b" " * 10_000_000,
     scope=None,
 )
@@ -2119,10 +2120,11 @@ def test_every_problem_of_the_contract_is_reached() -> None:
     # Those that no request alone can bring about have tests of their own below, and
     # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
     # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
-    # test_limits.py; what is no request is refused in test_framing.py.
+    # test_limits.py; what is no request, in test_framing.py; no answer, in test_front.py.
     elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
     elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
     elsewhere |= {"malformed-request", "uri-too-long", "headers-too-large", "not-implemented"}
+    elsewhere |= {"unanswered"}
     reached = {case.slug for case in CASES}
     assert reached.isdisjoint(elsewhere)
     assert reached | elsewhere == set(spec.load().problems) == set(STATUS)
