@@ -42,8 +42,9 @@ def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterato
                 unnoted = _unnoted(conn, export, named, since)
                 if not unnoted:
                     queries.run(conn, "begin_export")
+                    written = _written(conn, export, named)
                     yield b""
-                    yield from _written(conn, export, named)
+                    yield from written
                     return
             # Before any of them leaves; and then in a snapshot of its own, which may have more.
             for reader, ids in unnoted:

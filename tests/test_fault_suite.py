@@ -20,6 +20,7 @@ IN_SHORT = [
     partial(kills.killed_workers, seconds=3),
     partial(kills.killed_postgresql, times=1),
     partial(cuts.cut_connections, step=25),
+    partial(cuts.cut_off, times=3),
     partial(pools.full_pool, requests=24),
     partial(pools.late_database, seconds=1),
     partial(vanishing.vanished_clients, clients=40),

@@ -11,6 +11,7 @@ FAULTS: list[Callable[[], Row]] = [
     kills.killed_workers,
     kills.killed_postgresql,
     cuts.cut_connections,
+    cuts.cut_off,
     pools.full_pool,
     pools.late_database,
     vanishing.vanished_clients,

@@ -1,15 +1,18 @@
-"""The connection to the database lost at every point of a request."""
+"""Connections to the database that are lost: at every point of a request, and all at once."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 
 from tests.checks import check_store, store
 from tests.faults.proxy import Proxy, proxied
 from tests.faults.table import Row
+from tests.faults.writers import fleet
 from tests.support import Client, Service, until, word
 
-_DIES = {"CONSTANCIA_THREADS": "1"}
+_ONE = {"CONSTANCIA_THREADS": "1"}
 
 
 class _Cuts:
@@ -20,6 +23,7 @@ class _Cuts:
         self.statuses: Counter[int] = Counter()
         self.acknowledged: list[str] = []
         self.committed = 0
+        self.cut_short = 0
 
     def afresh(self) -> None:
         """A connection that has sent nothing yet, so that a request is always as many messages."""
@@ -55,18 +59,27 @@ class _Cuts:
         self.committed += status == 503 and answer["Idempotent-Replayed"] == "true"
         self._row.differing += status == 201 and first != second
 
-    def read(self, path: str, at: int) -> None:
+    def read(self, path: str, whole: bytes, at: int) -> None:
+        """An answer that is sent while it is read cannot be made a 503 any more; it must not end as
+        if it were whole."""
         self.afresh()
         self._proxy.count(at)
-        self.statuses[self.send("GET", path, None, {})[0]] += 1
+        try:
+            status, _, content = self.send("GET", path, None, {})
+        except (OSError, HTTPException):
+            self.cut_short += 1
+            return
+        self.statuses[status] += 1
+        if status == 200 and "counts" not in path:  # which tells the present moment
+            self._row.must(content == whole, f"half of {path} passes for the whole")
 
 
 def cut_connections(step: int = 1) -> Row:
-    """Before each message of either side, in a write, an attestation and a read; after the last
-    message of one side is before the first of the other."""
+    """Before each message of either side, in writes and reads; after the last message of one side
+    is before the first of the other."""
     row = Row("the connection cut before every message" if step == 1 else "connections cut")
     points = 0
-    with proxied(workers=1, **_DIES) as (running, proxy):
+    with proxied(workers=1, **_ONE) as (running, proxy):
         with Client(running.port, running.key("edit")) as client:
             cuts = _Cuts(running, proxy, client, row)
             event, sources = client.event("Nombre"), [client.source(f"Fuente {n}") for n in "AB"]
@@ -84,10 +97,12 @@ def cut_connections(step: int = 1) -> Row:
                     label = f"write {path} {at}"
                     cuts.write(path, {**body, field: label}, label, at)
                     points += 1
-            path = "/v1/counts"
-            for at in range(1, cuts.length("GET", path, None, {}) + 2, step):
-                cuts.read(path, at)
-                points += 1
+            for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
+                _, _, whole = cuts.send("GET", path, None, {})
+                # No query of a read is passed over: each is more messages than that.
+                for at in range(1, cuts.length("GET", path, None, {}) + 2, min(step, 8)):
+                    cuts.read(path, whole, at)
+                    points += 1
         with store(running) as conn:
             labels = Counter(
                 one.label
@@ -107,6 +122,26 @@ def cut_connections(step: int = 1) -> Row:
     row.must(cuts.statuses[503], "nothing was cut")
     row.remark = (
         f"{points} points; {cuts.statuses[503]} answered 503, {cuts.committed} of them committed "
-        "already"
+        f"already; {cuts.cut_short} exports that end short, as can be seen"
     )
+    return row
+
+
+def cut_off(times: int = 30) -> Row:
+    """All connections at once, every half second."""
+    row = Row(f"all connections cut, {times} times")
+    took = []
+    with proxied() as (running, proxy):
+        with fleet(running.port, running.key("edit"), pause=0) as writers:
+            for _ in range(times):
+                writers.more()
+                at = time.monotonic()
+                proxy.cut()
+                took.append(writers.ready_again(at))
+                time.sleep(max(0.0, at + 0.5 - time.monotonic()))
+        with store(running) as conn:
+            writers.fill(row, conn)
+    row.ready = took
+    row.must(writers.statuses[503], "nothing was cut")
+    row.remark = f"{writers.statuses[503]} answers 503"
     return row

@@ -36,7 +36,7 @@ class Row:
     broken: list[str] = field(default_factory=list)
 
     def must(self, holds: object, what: str) -> None:
-        if not holds:
+        if not holds and what not in self.broken:
             self.broken.append(what)
 
     def cells(self) -> Sequence[str]:
