@@ -50,6 +50,10 @@ class Batch:
     def verifies(self, event: UUID) -> bool:
         return event.bytes in self._people
 
+    def events(self) -> list[UUID]:
+        """The events that are to be verified."""
+        return [UUID(bytes=event) for event in self._people]
+
     def count_again(self, person: UUID) -> None:
         """A person, locked, who may count in another way, whatever is said of the releases."""
         self._counted.add(person.bytes)

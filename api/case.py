@@ -2,17 +2,18 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from marshmallow import Schema, ValidationError
 
 from api import clock, entries, lists, queries, schemas, spec, statements, verify
+from api.auth import Caller
 from api.batches import Batch
 from api.casefile import FAULTY, STORED, UNREAD, CaseError, CaseFile, ListFile, below
 from api.errors import Fault, Refusal, invalid
@@ -35,9 +36,12 @@ def load(
     An entry that was loaded before stays as it is. `say` is told of progress and of what is passed
     over. Raises CaseError, and changes nothing, if anything in the file is wrong.
     """
-    read = ExportFile(file) if is_export(file) else CaseFile(file)
-    with conn.transaction(force_rollback=dry_run), SpooledTemporaryFile(_WAITING) as waiting:
-        return _Load(conn, read, say, waiting).run()
+    with (
+        file.open("rb") as stream,
+        conn.transaction(force_rollback=dry_run),
+        Loading(conn, ExportFile(file) if is_export(file) else CaseFile(stream), None, say) as load,
+    ):
+        return load.run()
 
 
 class _Event(NamedTuple):
@@ -47,7 +51,7 @@ class _Event(NamedTuple):
     now: datetime
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """An entry without faults of its own, as the contract takes it."""
 
     name: str
@@ -55,27 +59,35 @@ class _Entry(NamedTuple):
     place: str
     id: UUID
     body: Mapping[str, Any]
+    # Of these fields those that are given, as they stand in the file.
+    given: Mapping[str, Any]
     # The list and the key of each entry that it names.
     references: Sequence[tuple[str, str]]
 
 
-class _Load:
+class Loading:
+    """Enters a file's entries, in a transaction that is under way. To be left when it is done."""
+
     def __init__(
         self,
         conn: queries.Connection,
         file: ListFile,
+        caller: Caller | None,
         say: Callable[[str], Any],
-        waiting: IO[bytes],
     ) -> None:
         self._conn = conn
         self._file = file
         self._say = say
         self._began = clock.now(conn)
-        self._batch = Batch(conn, None, say)
+        self.batch = Batch(conn, caller, say)
+        # The records that entries have become, where these have ids of their own.
+        self._records: dict[UUID, UUID] = {}
         # Entries that refer to one of their list which stands further on: by its key, where they
         # stand in a file of their own.
         self._waiting: dict[str, list[int]] = {}
-        self._waiting_file = waiting
+        self._waiting_file: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed on leaving
+            _WAITING
+        )
         self._schemas = {name: _schema(name) for name in LISTS}
         self._names = {name: file.names(name) for name in LISTS}
         # The contract's names that the file has others for.
@@ -84,45 +96,64 @@ class _Load:
             for name, names in self._names.items()
         }
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting_file.close()
+
     def run(self) -> Mapping[str, int]:
         queries.run(self._conn, "lock_affiliations_to_change")
+        self.enter()
+        self._file.stop_if_faulty()
+        self._file.forget()
+        self.batch.record()
+        return {name: self.batch.count(resource) for name, resource in RESOURCES.items()}
+
+    def enter(self) -> None:
+        """Enters all that has no fault; what is written is then to be recorded."""
         for name in LISTS:
             self._enter_list(name)
         for origin in list(self._waiting):
             for entry in self._taken_up(origin):
                 field = "relays" if entry.body.get("relays") else "announcement"
                 self._file.fault(f"{entry.place}/{field}", "Refers to itself, by way of others.")
-        self._file.stop_if_faulty()
-        self._file.forget()
-        self._batch.record()
-        return {name: self._batch.count(resource) for name, resource in RESOURCES.items()}
 
     def _enter_list(self, name: str) -> None:
         numbered, done, total = self._file.entries(name), 0, self._file.totals[name]
         while block := list(islice(numbered, _BLOCK)):
-            ids = [self._file.id(name, entry) for _, _, entry in block]
-            known = self._ids("read_known_resources", ids)
-            entered = self._ids("read_entered_ids", ids)
-            for (_, place, entry), id in zip(block, ids, strict=True):
-                if id in known:
-                    state = STORED
-                elif id in entered:
-                    self._file.fault(place, "Stands twice.")
-                    continue
-                elif checked := self._checked(name, place, id, entry):
-                    state = self._entered(checked)
-                    entered.add(id)
-                else:
-                    state = FAULTY
-                self._settle(name, entry.get(self._file.key), state)
+            self._enter_block(name, block)
             before, done = done, block[-1][0] + 1
             if done // _PROGRESS > before // _PROGRESS or done == total > _PROGRESS:
                 self._say(f"{name.replace('_', ' ')}: {done:,} of {total:,}")
 
-    def _ids(self, query: str, ids: Sequence[UUID]) -> set[UUID]:
-        return {id for (id,) in queries.rows(self._conn, query, ids=ids)}
+    def _enter_block(self, name: str, block: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
+        ids = [self._file.id(name, entry) for _, _, entry in block]
+        known = self._known(ids)
+        entered = self._entered_ids(ids)
+        for (_, place, entry), id in zip(block, ids, strict=True):
+            if id in known:
+                state = STORED
+            elif id in entered:
+                self._file.fault(place, "Stands twice.")
+                continue
+            elif checked := self._checked(name, place, id, entry):
+                state = self._entered(checked)
+                entered.add(id)
+            else:
+                state = FAULTY
+            self._settle(name, entry.get(self._file.key), state)
 
-    def _checked(self, name: str, place: str, id: UUID, entry: Mapping[str, Any]) -> _Entry | None:
+    def _known(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Which of these entries were entered before."""
+        found = queries.rows(self._conn, "read_known_entries", ids=ids)
+        self._records |= {row.id: row.record_id for row in found if row.id != row.record_id}
+        return {row.id for row in found}
+
+    def _entered_ids(self, ids: Sequence[UUID]) -> set[UUID]:
+        return {row.id for row in queries.rows(self._conn, "read_entered_ids", ids=ids)}
+
+    def _checked(self, name: str, place: str, id: UUID, entry: Mapping[str, Any]) -> Entry | None:
         """An entry as the contract takes it, or None if it has faults."""
         before = len(self._file.faults)
         key = entry.get(self._file.key)
@@ -138,7 +169,7 @@ class _Load:
             self._fault(name, place, schemas.faults(error))
         if len(self._file.faults) > before:
             return None
-        return _Entry(name, key, place, id, body, references)
+        return Entry(name, key, place, id, body, fields, references)
 
     def _translated(
         self, name: str, place: str, value: Any, references: list[tuple[str, str]]
@@ -189,14 +220,14 @@ class _Load:
             for waiting in self._taken_up(key):
                 settled.append((waiting.key, self._entered(waiting)))
 
-    def _entered(self, entry: _Entry) -> int:
+    def _entered(self, entry: Entry) -> int:
         """What becomes of an entry: it waits while one of its own list that it names is unread."""
         states = {
             (name, self._file.state(name, key)): key for name, key in reversed(entry.references)
         }
         origin = states.pop((entry.name, UNREAD), None)
-        if any(state != STORED for _, state in states):
-            return FAULTY  # the other's own faults are told
+        if left := {state for _, state in states} - {STORED}:
+            return self._left_out(entry, left)
         if origin is not None:
             self._put_aside(entry, origin)
             return UNREAD
@@ -205,8 +236,11 @@ class _Load:
         except Refusal as refusal:
             self._fault(entry.name, entry.place, refusal.faults or [Fault("", self._told(refusal))])
             return FAULTY
-        self._batch.add(RESOURCES[entry.name], entry.id)
         return STORED
+
+    def _left_out(self, entry: Entry, states: Set[int]) -> int:
+        """What becomes of an entry that names others which were not entered."""
+        return FAULTY  # the other's own faults are told
 
     def _told(self, refusal: Refusal) -> str:
         """What a refusal says, with a key of the case for an id that nobody outside knows."""
@@ -215,18 +249,19 @@ class _Load:
             return f"The release event {key!r} of this detention lies within three days."
         return refusal.detail
 
-    def _put_aside(self, entry: _Entry, origin: str) -> None:
+    def _put_aside(self, entry: Entry, origin: str) -> None:
         self._waiting.setdefault(origin, []).append(self._waiting_file.seek(0, os.SEEK_END))
         pickle.dump(entry, self._waiting_file)
 
-    def _taken_up(self, origin: str) -> Iterator[_Entry]:
+    def _taken_up(self, origin: str) -> Iterator[Entry]:
         """Those that waited for this one, in their order: of two words the later one counts."""
         for at in self._waiting.pop(origin, ()):
             self._waiting_file.seek(at)
             yield pickle.load(self._waiting_file)  # noqa: S301 - no one else can write to it
 
-    def _insert(self, entry: _Entry) -> None:
-        conn, id, body = self._conn, entry.id, dict(entry.body)
+    def _insert(self, entry: Entry) -> None:
+        conn, id, body = self._conn, entry.id, dict(self._as_recorded(entry.body))
+        entry = entry._replace(body={**body})
         if entry.name == "sources":
             entries.enter_source(conn, body, id)
         elif entry.name == "affiliations":
@@ -234,7 +269,7 @@ class _Load:
             entries.enter_affiliation(conn, source_id, body, id)
             for person, events in verify.touched(conn, entry.body).items():
                 for event in events:
-                    self._batch.verify(event, person)
+                    self._verify(entry, event, person)
         elif entry.name == "facilities":
             entries.enter_facility(conn, body, id)
         elif entry.name == "claims":
@@ -244,7 +279,7 @@ class _Load:
             entries.enter_detainee(conn, body, id)
             if held is not None:
                 detention = entries.enter_detention(conn, id, held, uuid5(id, "detention"))
-                self._batch.add("detention", detention)
+                self.batch.add("detention", detention)
         elif entry.name == "detentions":
             body["detainee_id"] = self._lock_person(body["detainee_id"])
             entries.restore_detention(conn, body, id)
@@ -252,14 +287,7 @@ class _Load:
             body["detainee_id"] = self._lock_person(body["detainee_id"])
             entries.enter_release_event(conn, body, id, restored=self._file.is_exported)
         elif entry.name == "attestations":
-            event = body["release_event_id"]
-            if not self._batch.verifies(event):
-                locked = entries.lock_event_named(conn, event)
-                if locked is None:
-                    detail = "There is no release event with this id."
-                    raise invalid(Fault("/release_event_id", detail))
-                event = locked.id
-                self._batch.verify(event, locked.detainee_id)
+            event = self._lock_event(entry, body["release_event_id"])
             statements.enter_attestation(
                 conn,
                 _Event(event, self._began),
@@ -267,6 +295,29 @@ class _Load:
                 id,
                 restored=self._file.is_exported,
             )
+        self.batch.add(RESOURCES[entry.name], id)
+
+    def _as_recorded(self, value: Any) -> Any:
+        """What an entry says, with the ids of records for those of entries that became others."""
+        if isinstance(value, dict):
+            return {name: self._as_recorded(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self._as_recorded(item) for item in value]
+        return self._records.get(value, value) if isinstance(value, UUID) else value
+
+    def _verify(self, entry: Entry, event: UUID, person: UUID) -> None:
+        """An event that an entry concerns; the person is locked."""
+        self.batch.verify(event, person)
+
+    def _lock_event(self, entry: Entry, event: UUID) -> UUID:
+        """The event that an entry speaks of, to be verified once all is written."""
+        if not self.batch.verifies(event):
+            locked = entries.lock_event_named(self._conn, event)
+            if locked is None:
+                raise invalid(Fault("/release_event_id", "There is no release event with this id."))
+            event = locked.id
+            self._verify(entry, event, locked.detainee_id)
+        return event
 
     def _lock_person(self, id: UUID) -> UUID:
         person = entries.lock_person(self._conn, id)

@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid5
 
@@ -19,7 +18,7 @@ from api.errors import Fault
 from api.lists import CASE_NAMES, LISTS
 
 # What became of an entry.
-UNREAD, STORED, FAULTY = range(3)
+UNREAD, STORED, FAULTY, DOUBTFUL = range(4)
 _NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
 _HEAD = {"case", "title", "note", "expected", "recorded_as_of"}
 # Deeper than anything that a case can say; the parser would hold a name for each level.
@@ -56,12 +55,11 @@ class ListFile:
     # Whether it holds what was recorded elsewhere: how that came about is not checked again.
     is_exported: bool
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self) -> None:
         # How many entries each list has.
         self.totals: Counter[str] = Counter()
         # What is said of each place, once.
         self.faults: dict[str, str] = {}
-        self._path = path
 
     def fault(self, place: str, detail: str) -> None:
         self.faults.setdefault(place, detail)
@@ -116,8 +114,9 @@ class CaseFile(ListFile):
 
     key = "key"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
         self.is_exported = False
         self.case = ""
         # What became of each list's entries, by their keys.
@@ -179,11 +178,11 @@ class CaseFile(ListFile):
 
     @contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
-        with self._path.open("rb") as stream:
-            try:
-                yield stream
-            except ijson.JSONError as error:
-                self.fault("", f"The file is not JSON: {_first_line(error)}")
+        self._stream.seek(0)
+        try:
+            yield self._stream
+        except ijson.JSONError as error:
+            self.fault("", f"The file is not JSON: {_first_line(error)}")
 
     def _read_outline(self, stream: BinaryIO) -> None:
         if line := _line_of_half_a_character(stream):

@@ -36,7 +36,8 @@ class ExportFile(ListFile):
     is_exported = True
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__()
+        self._path = path
         self._faulty: set[bytes] = set()
         with path.open("rb") as stream:
             self._read_ends(stream)

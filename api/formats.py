@@ -9,6 +9,7 @@ from werkzeug.http import parse_accept_header
 from api.errors import Refusal
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+CASE = "application/vnd.constancia.case+json"
 TABULAR = {CSV, NDJSON}
 """What gives rows: whole lists, streamed."""
 

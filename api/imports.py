@@ -1,4 +1,4 @@
-"""Imports of lists: read, and applied all or nothing.
+"""Imports of lists and cases: read, and applied all or nothing.
 
 Applying one refuses where what its preview rests on has changed since: the people its rows speak
 of, or may; people recorded since who may be the same; and the statuses that were foreseen.
@@ -6,12 +6,15 @@ of, or may; people recorded since who may be the same; and the statuses that wer
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from api import (
+    additions,
+    case_imports,
     clock,
     entries,
     ledger,
@@ -23,9 +26,11 @@ from api import (
 )
 from api.auth import Caller, sees_hidden
 from api.batches import Batch
+from api.case_imports import Becoming
+from api.casefile import CaseFile
 from api.errors import MAX_FAULTS, Fault, Refusal, invalid, not_found
 from api.matching import Match, Person, compare
-from api.plans import Known, Plan
+from api.plans import Known
 from api.previews import (
     BLOCK,
     NOBODY,
@@ -90,7 +95,10 @@ def rows(
     return [
         {
             "row": row.row,
+            "resource": row.resource or "detainee",
+            "place": row.place,
             "outcome": row.outcome,
+            "record_id": row.record_id or row.detainee_id or row.same_detainee_id,
             "detainee_id": row.detainee_id or row.same_detainee_id,
             "same_as_row": row.same_as_row,
             "changes": row.changes,
@@ -103,7 +111,7 @@ def rows(
                 }
                 for one in (told[row.row].candidates if row.row in told else ())
             ],
-            "faults": row.faults,
+            "faults": [{"pointer": None, **fault} for fault in row.faults],
             "decision": row.decision,
         }
         for row in found
@@ -119,9 +127,7 @@ def flips(conn: queries.Connection, id: UUID, after: int) -> Sequence[Mapping[st
             "from": row.status_from,
             "to": row.status_to,
         }
-        for row in queries.rows(
-            conn, "read_import_rows", import_id=id, after=after, limit=BLOCK, flipped=True
-        )
+        for row in queries.rows(conn, "read_import_flips", import_id=id, after=after, limit=BLOCK)
     ]
 
 
@@ -229,7 +235,8 @@ def apply(
         if found.state == "applied":
             _check_repeated(conn, id, decisions)
         else:
-            _Application(conn, caller, found, say).run(decisions)
+            kind = _CaseApplication if found.is_case else _Application
+            kind(conn, caller, found, say).run(decisions)
 
 
 def _check_repeated(
@@ -253,6 +260,7 @@ class _Application:
         self, conn: queries.Connection, caller: Caller | None, found: Any, say: Say
     ) -> None:
         self._conn = conn
+        self._caller = caller
         self._id = found.id
         self._import = found
         self._word = found.word
@@ -266,20 +274,29 @@ class _Application:
         if not queries.one(conn, "read_whether_spelled", import_id=self._id).spelled:
             raise _outdated(Fault("", "The database was restarted after a crash."))
         self._decide(decisions)
-        if self._word is not None:
-            queries.run(conn, "lock_affiliations")
+        self._lock_groups()
         queries.run(conn, "lock_people_of_import", import_id=self._id)
         seq = queries.one(conn, "read_ledger_seq").seq
         self._check_unchanged(self._import.ledger_seq)
-        for block in blocks(self._conn, self._id):
-            self._write(block)
+        self._enter_all()
         # From here on nobody else can write: what came in between is the last that can.
         queries.run(conn, "lock_ledger")
         self._check_unchanged(seq)
-        self._batch.record()
-        self._check_statuses()
+        self._record()
         queries.run(conn, "update_import_said", import_id=self._id)
         queries.run(conn, "update_import", id=self._id, applied=True)
+
+    def _lock_groups(self) -> None:
+        if self._word is not None:
+            queries.run(self._conn, "lock_affiliations")
+
+    def _enter_all(self) -> None:
+        for block in blocks(self._conn, self._id):
+            self._write(block)
+
+    def _record(self) -> None:
+        self._batch.record()
+        self._check_statuses()
 
     # What was decided.
 
@@ -425,20 +442,20 @@ class _Application:
             self._batch.add("detainee", id)
             made = plans.plan(Known(NOBODY), said, self._now)
             if made.detention:
-                detentions.append({**_NEW_DETENTION, **made.detention, "detainee_id": id})
+                detentions.append({**additions.NEW_DETENTION, **made.detention, "detainee_id": id})
             if made.release_event is not None:
                 events.append({**made.release_event, "detainee_id": id})
                 words.append(said_of(self._word, said["release"]))
         held = dict(
             zip(
                 (detention["detainee_id"] for detention in detentions),
-                self._inserted("detention", detentions),
+                additions.enter(conn, self._batch, "detention", detentions),
                 strict=True,
             )
         )
         for event in events:
             event["detention_id"] = held[event["detainee_id"]]
-        told = self._inserted("release_event", events)
+        told = additions.enter(conn, self._batch, "release_event", events)
         bodies = [
             {**word, "release_event_id": event} for word, event in zip(words, told, strict=True)
         ]
@@ -448,35 +465,13 @@ class _Application:
             self._batch.verify(id, event["detainee_id"])
         return {number: id for (number, _), id in zip(new, ids, strict=True)}
 
-    def _inserted(self, resource: Any, rows: Sequence[Mapping[str, Any]]) -> list[UUID]:
-        ids = entries.insert_many(self._conn, f"insert_{resource}", rows)
-        for id in ids:
-            self._batch.add(resource, id)
-        return ids
-
     def _add(self, person: UUID, said: Mapping[str, Any]) -> None:
         """Writes what a row adds to a person who is recorded."""
         known = recorded(self._conn, [person], sees_hidden=self._sees_hidden)[person]
         made = plans.plan(known, said, self._now)
-        if made.detainee:
-            entries.change_detainee(self._conn, person, known.detainee, made.detainee)
-            self._batch.add("detainee", person, "updated")
-        detention = self._detention(person, made)
-        if made.detainee or made.detention:
-            self._batch.count_again(person)
+        detention = additions.write(self._conn, self._batch, person, known, made)
         if made.release_event is not None:
             self._attest(person, made.release_event, detention, said["release"])
-
-    def _detention(self, person: UUID, made: Plan) -> UUID | None:
-        """Writes what changes of a person's detentions, and gives one that is new."""
-        if made.detention_id is not None:
-            queries.run(self._conn, "update_detention", id=made.detention_id, **made.detention)
-            self._batch.add("detention", made.detention_id, "updated")
-            return None
-        if not made.detention:
-            return None
-        row = {**_NEW_DETENTION, **made.detention, "detainee_id": person}
-        return self._inserted("detention", [row])[0]
 
     def _attest(
         self,
@@ -496,13 +491,81 @@ class _Application:
                 "detainee_id": person,
                 "detention_id": event["detention_id"] or detention,
             }
-            (id,) = self._inserted("release_event", [row])
+            (id,) = additions.enter(self._conn, self._batch, "release_event", [row])
         (told,) = statements.enter_attestations(self._conn, [{**word, "release_event_id": id}])
         self._batch.add("attestation", told)
         self._batch.verify(id, person)
 
 
-_NEW_DETENTION = {**plans.NO_DETENTION, "created_at": None}
+class _CaseApplication(_Application):
+    """The same of a case: what its preview rests on is all that becomes of its entries."""
+
+    _becoming: Becoming
+
+    def _lock_groups(self) -> None:
+        queries.run(self._conn, "lock_affiliations_to_change")
+
+    def _enter_all(self) -> None:
+        decided = queries.rows(
+            self._conn,
+            "read_import_rows",
+            import_id=self._id,
+            after=0,
+            limit=people_lists.MAX_ROWS,
+            decided=True,
+        )
+        decisions = {row.row: (row.decision, row.detainee_id) for row in decided}
+        with TemporaryFile() as file:
+            case_imports.write(self._conn, self._id, file)
+            read = CaseFile(file)
+            with Becoming(self._conn, read, self._caller, self._say, decisions) as becoming:
+                becoming.enter()
+        becoming.faults()
+        self._becoming = becoming
+        self._check_entries()
+
+    def _check_entries(self) -> None:
+        """Refuses if anything becomes something else than foreseen, but for what was decided."""
+        told = {one.row: one for one in self._becoming.told.values()}
+        faults, wrong = [], []
+        for block in blocks(self._conn, self._id):
+            for row in block:
+                now = told[row.row]
+                if row.decision == "skip":
+                    continue
+                if now.is_decided:
+                    details = {self._becoming.detail(place) for place in now.faults}
+                    wrong += [Fault(f"/rows/{row.row}", detail) for detail in sorted(details)]
+                elif now.rests_on != (row.outcome, row.record_id, row.changes, sorted(row.people)):
+                    outcome = now.outcome.replace("_", " ")
+                    changes = f" ({', '.join(now.changes)})" if now.changes else ""
+                    faults.append(Fault(f"/rows/{row.row}", f"Would be {outcome}{changes} now."))
+        if faults:
+            raise _outdated(*faults)
+        if wrong:
+            raise invalid(*wrong)
+
+    def _record(self) -> None:
+        foreseen = {
+            (row.row, row.release_event_id): row.status_to
+            for row in queries.rows(self._conn, "read_import_statuses", import_id=self._id)
+        }
+        faults = [
+            Fault(f"/rows/{one['row']}", f"Its release event would be {one['status_to']}.")
+            for one in self._becoming.record()
+            if not one["is_decided"]
+            and one["status_to"] != foreseen.get((one["row"], one["release_event_id"]))
+        ]
+        if faults:
+            raise _outdated(*faults)
+        became = [one for one in self._becoming.told.values() if one.record_id is not None]
+        queries.run(
+            self._conn,
+            "update_import_records",
+            import_id=self._id,
+            rows=[one.row for one in became],
+            records=[one.record_id for one in became],
+        )
 
 
 def _decided(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -91,7 +91,8 @@ def plan(known: Known, said: Mapping[str, Any], now: datetime) -> Plan:
     if not (known.is_hidden and detentions):
         detentions = _detention(made, detentions, said, now)
     if "release" in said:
-        _release(made, detentions, said["release"]["occurred_on"], now)
+        day = said["release"]["occurred_on"]
+        made.release_event = _release(detentions, {**_OF_EVENT, "occurred_on": day}, now)
     return made
 
 
@@ -103,6 +104,9 @@ def _detainee(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, An
         stays = name == "age_group" and (value == "unknown" or known[name] == "minor")
         if value not in (None, known[name]) and not stays:
             changed[name] = value
+    # Whoever must not be named stays so, and comes to be so.
+    if said.get("withheld") and not known["withheld"]:
+        changed["withheld"] = True
     called = {frozenset(folding.words(one)) for one in (known["name"], *known["aliases"])}
     aliases = []
     for one in (said["name"], *said.get("aliases", ())):
@@ -134,48 +138,70 @@ def _detention(
         made.detention = {k: v for k, v in entered.items() if k in own or k == "began_on"}
         new = Detention(UNENTERED, **entered)
         return sorted([*detentions, new], key=lambda one: one.began_on)
-    changed = {
-        name: value
-        for name, value in own.items()
-        if value != getattr(spoken_of, name)
-        and not (name == "detained_on" and (spoken_of.detained_on or "").startswith(value))
-    }
-    if not changed:
+    made.detention = detention_changes(detentions, spoken_of, own, now)
+    if not made.detention:
         return detentions
     made.detention_id = spoken_of.id
-    made.detention = dict(entries.detention_as_moved(detentions, spoken_of.id, changed, now))
     return [one._replace(**made.detention) if one.id == spoken_of.id else one for one in detentions]
+
+
+def detention_changes(
+    detentions: Sequence[Detention], one: Detention, said: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """What is said of one of the detentions that is not known of it."""
+    changed = {
+        name: value
+        for name, value in said.items()
+        if value != getattr(one, name)
+        and not (name == "detained_on" and (one.detained_on or "").startswith(value))
+    }
+    return dict(entries.detention_as_moved(detentions, one.id, changed, now)) if changed else {}
 
 
 def _spoken_of(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
     """Which of the detentions began on a day, or may have; None for one that is new."""
     if not detentions or detained_on is None:
         return detentions[-1] if detentions else None
+    if (since := detention_since(detentions, detained_on)) is not None:
+        return since
+    last = detentions[-1]
+    ended = any(day.isoformat()[: len(detained_on)] <= detained_on for day in last.released_on)
+    return None if ended else last
+
+
+def detention_since(detentions: Sequence[Detention], detained_on: str) -> Detention | None:
+    """The last of the detentions that began on a day, month or year, or may have; "" if it is not
+    known."""
     for one in reversed(detentions):
         told = one.detained_on or ""
         # Nobody is taken on a day after the release.
         ended = not told and any(day.isoformat() < detained_on for day in one.released_on)
         if not ended and (told.startswith(detained_on) or detained_on.startswith(told)):
             return one
-    last = detentions[-1]
-    ended = any(day.isoformat()[: len(detained_on)] <= detained_on for day in last.released_on)
-    return None if ended else last
+    return None
 
 
-def _release(made: Plan, detentions: Sequence[Detention], day: date, now: datetime) -> None:
-    """Adds the release event of that day: that within three days of it, or a new one."""
+def _release(
+    detentions: Sequence[Detention], said: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """The release event of a day: that within three days of it, or a new one."""
     if not detentions:
         raise invalid(Fault("/occurred_on", "This person has no detention."))
-    id = entries.detention_open_on(detentions, day)
-    (own,) = (one for one in detentions if one.id == id)
+    id = entries.detention_open_on(detentions, said["occurred_on"])
+    if (near := same_claim(detentions, id, said["occurred_on"])) is not None:
+        return {"id": near}
+    event = {**said, "detention_id": id}
+    entries.check_occurred_on(event, detentions, None, now)
+    return {**event, "detention_id": None if id == UNENTERED else id}
+
+
+def same_claim(detentions: Sequence[Detention], id: UUID, day: date) -> UUID | None:
+    """The release event of a detention within three days of a day, the nearest of several."""
     near = [
         (abs(on - day), event)
+        for own in detentions
+        if own.id == id
         for event, on in zip(own.event_ids, own.released_on, strict=True)
         if abs(on - day) <= SAME_CLAIM
     ]
-    if near:
-        made.release_event = {"id": min(near)[1]}
-        return
-    event = {"detention_id": id, "occurred_on": day, **_OF_EVENT}
-    entries.check_occurred_on(event, detentions, None, now)
-    made.release_event = {**event, "detention_id": None if id == UNENTERED else id}
+    return min(near)[1] if near else None

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
 import orjson
@@ -38,6 +38,7 @@ from api.verification import Attestation
 
 OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")
 BLOCK = 500
+_Who = TypeVar("_Who")
 _PROGRESS = 10_000
 
 Say = Callable[[str], Any]
@@ -171,17 +172,44 @@ def preview(
     `word` is what a source says of all who are named as released: an attestation, but for its
     event. `caller` is None for the operator's own command.
     """
-    with conn.transaction():
-        queries.run(conn, "begin_long")
-        queries.run(conn, "void_imports")
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 16):
-        digest.update(chunk)
-    file.seek(0)
+    forget_old(conn)
+    sha256 = digest(file)
     with queries.translated(), conn.transaction():
         queries.run(conn, "begin_import")
         with closing(people_lists.rows(file, media_type, mapping, date_order)) as listed:
-            return _Preview(conn, caller, digest.digest(), word, say).run(listed)
+            return _Preview(conn, caller, sha256, word, say).run(listed)
+
+
+def forget_old(conn: queries.Connection) -> None:
+    """Drops the previews that nobody applied within a day."""
+    with conn.transaction():
+        queries.run(conn, "begin_long")
+        queries.run(conn, "void_imports")
+
+
+def digest(file: BinaryIO) -> bytes:
+    """The SHA-256 of a file, to be read from its beginning then."""
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type] # of any binary file
+    file.seek(0)
+    return sha256.digest()
+
+
+def begun(
+    conn: queries.Connection,
+    caller: Caller | None,
+    sha256: bytes,
+    word: Mapping[str, Any] | None,
+) -> UUID:
+    """The id of a preview of which nothing is known yet but the file."""
+    return entries.inserted(
+        conn,
+        "insert_import",
+        key_id=caller and caller.key_id,
+        ledger_seq=queries.one(conn, "read_ledger_seq").seq,
+        file_sha256=sha256,
+        word=None if word is None else Jsonb(word),
+    )
 
 
 class _Preview:
@@ -209,14 +237,7 @@ class _Preview:
     def _begun(self) -> UUID:
         if self._word is not None:
             self._check_word(self._word)
-        return entries.inserted(
-            self._conn,
-            "insert_import",
-            key_id=self._caller and self._caller.key_id,
-            ledger_seq=queries.one(self._conn, "read_ledger_seq").seq,
-            file_sha256=self._digest,
-            word=None if self._word is None else Jsonb(self._word),
-        )
+        return begun(self._conn, self._caller, self._digest, self._word)
 
     def _check_word(self, said: Mapping[str, Any]) -> None:
         try:
@@ -480,6 +501,7 @@ NOBODY: Mapping[str, Any] = {
     **dict.fromkeys(("name", "sex", "birth_date", "occupation")),
     "name": "",
     "age_group": "unknown",
+    "withheld": False,
     "aliases": [],
     "nationalities": [],
     "external_ids": [],
@@ -535,21 +557,25 @@ def _decide(
     """Who a row speaks of: one person who is the same, or all who may be."""
     found: list[tuple[Match, UUID | int]] = [(one.match, one.row.id) for one in recorded]
     found = sorted([*found, *earlier], key=lambda pair: -pair[0].score)
-    same = list(dict.fromkeys(who for match, who in found if match.decision == "same"))
-    certain = list(dict.fromkeys(who for match, who in found if match.score == 1 and _by_id(match)))
-    if len(certain) == 1:
-        same = certain
-    if len(same) == 1:
-        (who,) = same
-        if isinstance(who, UUID):
-            entry.detainee_id = who
-        else:
-            entry.same_as_row = who
+    who = who_is_meant(found)
+    if isinstance(who, UUID):
+        entry.detainee_id = who
+    elif who is not None:
+        entry.same_as_row = who
     elif found:
         entry.outcome = "possible_duplicate"
         who_else = list(dict.fromkeys(who for _, who in found))
         entry.people = [who for who in who_else if isinstance(who, UUID)][: matches.MOST]
         entry.rows = [who for who in who_else if isinstance(who, int)][: matches.MOST]
+
+
+def who_is_meant(found: Sequence[tuple[Match, _Who]]) -> _Who | None:
+    """The one of those who may be meant who is the same; None if nobody or several are."""
+    same = list(dict.fromkeys(who for match, who in found if match.decision == "same"))
+    certain = list(dict.fromkeys(who for match, who in found if match.score == 1 and _by_id(match)))
+    if len(certain) == 1:
+        same = certain
+    return same[0] if len(same) == 1 else None
 
 
 def _by_id(match: Match) -> bool:

@@ -1522,6 +1522,32 @@ refused(
 )
 refused("a list without a key", "POST", "/v1/imports", "unauthenticated", scope=None, **LIST)
 refused("a list by who hands out keys", "POST", "/v1/imports", "forbidden", scope="admin", **LIST)
+CASE = {
+    "raw": b'{"case": "x"}',
+    "headers": {"Content-Type": "application/vnd.constancia.case+json"},
+    "query": "mode=preview",
+}
+for name, scope, slug in (
+    ("a case without a key", None, "unauthenticated"),
+    ("a case by who may not edit", "contribute", "forbidden"),
+    ("a case by who hands out keys", "admin", "forbidden"),
+):
+    refused(name, "POST", "/v1/imports", slug, scope=scope, **CASE)
+refused(
+    "a case without a name",
+    "POST",
+    "/v1/imports",
+    "validation-error",
+    "/case",
+    **{**CASE, "raw": b"{}"},
+)
+refused(
+    "a case to apply",
+    "POST",
+    "/v1/imports",
+    "unsupported-media-type",
+    **{**CASE, "query": "mode=apply"},
+)
 refused(
     "decisions that are not JSON",
     "POST",

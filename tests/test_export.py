@@ -492,7 +492,8 @@ def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "case.json"
         file.write_bytes(text)
-        read = casefile.CaseFile(file)
+        with file.open("rb") as stream:
+            read = casefile.CaseFile(stream)
     entries = json.loads(text)
     ids = {entry["key"]: str(read.id(name, entry)) for name in LISTS for entry in entries[name]}
     events = [e for e in whole(api, "/v1/release-events") if e["announcement_id"] == announcement]

@@ -17,10 +17,10 @@ import pytest
 
 from api import auth, db, queries
 from tests.brute_force import Ledger, assert_standings_are_recounted
+from tests.checks import check_store, check_verdicts, store
 from tests.conftest import CASES, Api, cloned
 from tests.support import COMMAND, Service, data_dir, environment, serving, until
 from tests.test_command import in_a_process, linux, run_and_measure, snapshot
-from tests.test_faults import check_store, check_verdicts, store
 
 PREVIEW = {"mode": "preview"}
 NDJSON = "application/x-ndjson"
@@ -83,7 +83,7 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
     assert told["rows"][0]["detainee_id"] == known
     assert told["rows"][3]["same_as_row"] == 3
     assert told["rows"][4]["faults"] == [
-        {"column": "sex", "detail": "Must be one of: female, male, other."}
+        {"column": "sex", "pointer": None, "detail": "Must be one of: female, male, other."}
     ]
     assert seq(conn) == before
     assert people(conn) == 1

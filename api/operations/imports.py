@@ -1,4 +1,4 @@
-"""Imports: lists of people, previewed and applied."""
+"""Imports: lists of people and whole cases, previewed and applied."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,18 @@ from uuid import UUID
 
 from marshmallow import Schema
 
-from api import bodies, formats, imports, people_lists, previews, queries, schemas, spec
+from api import (
+    auth,
+    bodies,
+    case_imports,
+    formats,
+    imports,
+    people_lists,
+    previews,
+    queries,
+    schemas,
+    spec,
+)
 from api.answers import Whole
 from api.auth import Caller
 from api.errors import Fault, Refusal, invalid
@@ -35,17 +46,24 @@ def create_import(
         "evidence": evidence,
         "release_kind": release_kind,
     }
+    of_list = {"mapping": mapping, "date_order": date_order, "source_id": source_id, **of_source}
     if mode == "apply":
-        given = {"mapping": mapping, "date_order": date_order, "source_id": source_id, **of_source}
-        if faults := [Fault(f"/{n}", "Goes with the preview.") for n, v in given.items() if v]:
-            raise invalid(*faults)
+        _refuse(of_list, "Goes with the preview.")
         if body.media_type != formats.JSON:
             raise Refusal("unsupported-media-type", "Send decisions as application/json.")
         asked = schemas.load(_application(), bodies.read(body.file.read()))
         imports.apply(conn, caller, asked["import_id"], asked["decisions"])
         return get_import(conn, caller, asked["import_id"])
+    if body.media_type == formats.CASE:
+        auth.authorize(caller, "edit")
+        _refuse(of_list, "Goes with a list.")
+        id = case_imports.preview(conn, caller, body.file)
+        return get_import(conn, caller, id)
     if body.media_type not in formats.TABULAR:
-        raise Refusal("unsupported-media-type", "Send a list as text/csv or application/x-ndjson.")
+        raise Refusal(
+            "unsupported-media-type",
+            f"Send a list as text/csv or application/x-ndjson, or a case as {formats.CASE}.",
+        )
     id = previews.preview(
         conn,
         caller,
@@ -56,6 +74,11 @@ def create_import(
         word=previews.word(source_id, **of_source),
     )
     return get_import(conn, caller, id)
+
+
+def _refuse(given: Mapping[str, Any], why: str) -> None:
+    if faults := [Fault(f"/{name}", why) for name, value in given.items() if value]:
+        raise invalid(*faults)
 
 
 def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Whole:

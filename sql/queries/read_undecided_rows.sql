@@ -3,7 +3,11 @@ SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS of_skipped
 FROM import_rows r
 LEFT JOIN import_rows o ON o.import_id = r.import_id AND o.row = r.same_as_row
 WHERE r.import_id = %(import_id)s AND (
-    (r.outcome IN ('possible_duplicate', 'invalid') AND r.decision IS NULL)
+    (
+        r.decision IS NULL
+        -- What a case says of somebody who is in doubt follows what is decided on the person.
+        AND (r.outcome = 'invalid' OR r.people <> '{}' OR r.rows <> '{}')
+    )
     OR (o.decision = 'skip' AND r.decision IS DISTINCT FROM 'skip')
 )
 ORDER BY r.row

@@ -1,0 +1,40 @@
+"""What is added to the record of a person who is there, by a plan."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from api import entries, plans, queries
+from api.batches import Batch
+from api.plans import Known, Plan
+
+NEW_DETENTION: Mapping[str, Any] = {**plans.NO_DETENTION, "created_at": None}
+
+
+def write(
+    conn: queries.Connection, batch: Batch, person: UUID, known: Known, made: Plan
+) -> UUID | None:
+    """Writes what changes of a person, who is locked, and of the detentions; gives one that is
+    new. The release event is left to the caller."""
+    if made.detainee:
+        entries.change_detainee(conn, person, known.detainee, made.detainee)
+        batch.add("detainee", person, "updated")
+    if made.detainee or made.detention:
+        batch.count_again(person)
+    if made.detention_id is not None:
+        queries.run(conn, "update_detention", id=made.detention_id, **made.detention)
+        batch.add("detention", made.detention_id, "updated")
+    elif made.detention:
+        row = {**NEW_DETENTION, **made.detention, "detainee_id": person}
+        return enter(conn, batch, "detention", [row])[0]
+    return None
+
+
+def enter(
+    conn: queries.Connection, batch: Batch, resource: Any, rows: Sequence[Mapping[str, Any]]
+) -> list[UUID]:
+    """The ids of new records."""
+    ids = entries.insert_many(conn, f"insert_{resource}", rows)
+    for id in ids:
+        batch.add(resource, id)
+    return ids

@@ -1,0 +1,7 @@
+-- The words of a source on a release event that say the same and were published at the same moment.
+SELECT a.id
+FROM attestations a
+WHERE a.release_event_id = %(release_event_id)s AND a.source_id = %(source_id)s
+    AND a.stance = %(stance)s AND a.basis = %(basis)s AND a.published_at = %(published_at)s
+    AND a.release_kind = %(release_kind)s AND a.voided_at IS NULL
+ORDER BY a.id

@@ -1,0 +1,12 @@
+-- The claims of a source that give the same figure of the same at the same moment.
+SELECT c.id
+FROM claims c
+WHERE c.source_id = %(source_id)s AND c.kind = %(kind)s AND c.published_at = %(published_at)s
+    AND c.as_of = %(as_of)s AND c.qualifier = %(qualifier)s
+    AND c.value IS NOT DISTINCT FROM %(value)s
+    AND c.window_start IS NOT DISTINCT FROM %(window_start)s
+    AND c.facility_id IS NOT DISTINCT FROM %(facility_id)s
+    AND c.age_group IS NOT DISTINCT FROM %(age_group)s
+    AND c.nationality IS NOT DISTINCT FROM %(nationality)s
+    AND c.announcement_id IS NOT DISTINCT FROM %(announcement_id)s
+ORDER BY c.id

@@ -1,0 +1,5 @@
+-- What becomes of the status of every release event that a case concerns.
+INSERT INTO import_statuses (import_id, row, release_event_id, status_from, status_to)
+SELECT %(import_id)s, s.row, s.release_event_id, s.status_from, s.status_to
+FROM jsonb_to_recordset(%(statuses)s)
+    AS s (row integer, release_event_id uuid, status_from text, status_to text)

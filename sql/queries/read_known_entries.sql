@@ -1,0 +1,6 @@
+-- Which of these entries of files have been entered before, and what records they are: their own, or
+-- ones that were there already.
+SELECT DISTINCT l.resource_id AS id, l.resource_id AS record_id
+FROM ledger l WHERE l.resource_id = ANY (%(ids)s)
+UNION ALL
+SELECT c.id, c.record_id FROM case_entries c WHERE c.id = ANY (%(ids)s)
