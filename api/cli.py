@@ -20,6 +20,7 @@ from api import (
     answers,
     auth,
     case,
+    case_imports,
     citations,
     config,
     db,
@@ -268,7 +269,11 @@ class _Moment(click.ParamType[datetime]):
 
 
 _LISTS = {".csv": formats.CSV, ".tsv": formats.CSV, ".txt": formats.CSV}
+_CASE = ".json"
 _LISTS |= dict.fromkeys((".ndjson", ".jsonl"), formats.NDJSON)
+
+
+_OF_SOURCE = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
 @main.command("import")
@@ -289,28 +294,33 @@ _LISTS |= dict.fromkeys((".ndjson", ".jsonl"), formats.NDJSON)
 @click.option("--dry-run", is_flag=True, help="Only say what would become of it.")
 @data_dir_option
 def import_(data_dir: Path | None, file: Path, **given: Any) -> None:
-    """Import a list of people from FILE, CSV or NDJSON: all of it or nothing.
+    """Import a list of people, CSV or NDJSON, or a case, JSON, from FILE: all of it or nothing.
 
     Says what would become of each row, asks about people who may be recorded already, and then
     writes. Without a terminal it lists those, and changes nothing.
     """
-    media_type = _LISTS.get(file.suffix.lower())
-    if media_type is None:
-        raise click.ClickException(f"A list is one of {', '.join(_LISTS)}; a case is loaded.")
+    suffix = file.suffix.lower()
+    if suffix != _CASE and suffix not in _LISTS:
+        raise click.ClickException(f"A list is one of {', '.join(_LISTS)}; a case is {_CASE}.")
+    of_list = [name for name in ("mapping", "date_order", *_OF_SOURCE) if given[name]]
+    if suffix == _CASE and of_list:
+        raise click.ClickException(f"A case takes no {' and no '.join(of_list)}.")
     with migrated(data_dir) as (_, _, conn), file.open("rb") as stream:
-        of_source = ("source_id", "published_at", "basis", "relayed_source_id")
-        id = previews.preview(
-            conn,
-            None,
-            stream,
-            media_type,
-            mapping=people_lists.read_mapping(given["mapping"]),
-            date_order=given["date_order"],
-            word=previews.word(
-                **{name: given[name] for name in of_source}, evidence=None, release_kind=None
-            ),
-            say=_progress,
-        )
+        if suffix == _CASE:
+            id = case_imports.preview(conn, None, stream, _progress)
+        else:
+            id = previews.preview(
+                conn,
+                None,
+                stream,
+                _LISTS[suffix],
+                mapping=people_lists.read_mapping(given["mapping"]),
+                date_order=given["date_order"],
+                word=previews.word(
+                    **{name: given[name] for name in _OF_SOURCE}, evidence=None, release_kind=None
+                ),
+                say=_progress,
+            )
         try:
             _apply(conn, id, given)
         finally:
@@ -329,10 +339,12 @@ def _apply(conn: queries.Connection, id: UUID, given: Mapping[str, Any]) -> None
     for block in imports.blocks(conn, id):
         for row in block:
             for fault in row.faults:
-                where = f"row {row.row}" + (f", {fault['column']}" if fault["column"] else "")
+                column = f", {fault['column']}" if fault["column"] else ""
+                where = fault.get("pointer") or f"row {row.row}{column}"
                 click.echo(f"{where}: {fault['detail']}", err=True)
     for flip in imports.all_flips(conn, id):
-        click.echo(f"row {flip['row']}: {flip['from']} becomes {flip['to']}")
+        of = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
+        click.echo(f"row {flip['row']}{of}: {flip['from']} becomes {flip['to']}")
     if given["dry_run"]:
         return
     asks = sys.stdin.isatty() and sys.stderr.isatty()

@@ -19,9 +19,17 @@ from tests.brute_force import Ledger, assert_standings_are_recounted
 from tests.checks import check_store, store
 from tests.conftest import CASES, Api
 from tests.support import Service, data_dir, serving, until
-from tests.test_command import linux
+from tests.test_command import in_a_process, linux
 from tests.test_command import snapshot as whole
-from tests.test_imports import apply, invented, outcomes, people, respelled, seq
+from tests.test_imports import (
+    apply,
+    invented,
+    on_a_terminal,
+    outcomes,
+    people,
+    respelled,
+    seq,
+)
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 MORNING, NOON = "2026-01-09T08:00:00Z", "2026-01-09T12:00:00Z"
@@ -587,6 +595,61 @@ def test_a_case_makes_nobody_be_named(api: Api, editor: Api) -> None:
     assert row_of(told, "/detainees/0")["record_id"] == person
     apply(editor, told["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
+
+
+# The command.
+
+
+def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> None:
+    told = in_a_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 0), told.stderr
+    assert "unverified becomes confirmed" in told.stdout
+    told = in_a_process("import", EXAMPLE, DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 3), told.stderr
+    before = snapshot(conn)
+    for words in (["import"], ["load"]):
+        told = in_a_process(*words, EXAMPLE, DATABASE_URL=database)
+        assert told.returncode == 0, told.stderr
+        assert snapshot(conn) == before
+    refused = in_a_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
+    assert refused.returncode == 1
+    assert "A case takes no date_order" in refused.stderr
+
+
+def test_the_command_tells_faults_and_passes_them_over(
+    database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    made = of_one()
+    made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(made))
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (1, 0)
+    assert "/release_events/1/detainee: None of the detainees has this key." in told.stderr
+    told = in_a_process("import", file, "--skip-invalid", DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 1), told.stderr
+    file.write_text("{")
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+
+
+@linux
+def test_the_command_asks_about_who_is_in_doubt(
+    editor: Api, database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    person, made = in_doubt(editor)
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(made))
+    before = snapshot(conn)
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert told.returncode == 1
+    assert "Row 2 may be recorded" in told.stderr
+    assert snapshot(conn) == before
+    status, shown = on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)
+    assert status == 0, shown
+    assert people(conn) == 1
+    assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == 1
 
 
 # What is broken off.
