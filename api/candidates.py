@@ -8,10 +8,12 @@ year of birth, is found by keys that fewer share.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.types.json import Jsonb
 from rapidfuzz.distance import OSA
 
 from api import full_names, queries, spellings
@@ -29,25 +31,37 @@ _MOST_LETTERS = 3
 
 
 def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
-    """Makes a person be found by every spelling of every name."""
-    words = {word: spellings.deletions(word) for word in full_names.words_of(names)}
-    told = [word for word, deletions in words.items() if deletions]
-    new = queries.rows(
-        conn,
-        "replace_detainee_spellings",
-        detainee_id=detainee_id,
-        spellings=full_names.keys(*names),
-        words=told,
-        wholes=[max(words[word], key=len) for word in told],
-    )
-    if new:
-        rest = [(deletion, one.word) for one in new for deletion in words[one.word]]
+    """Makes a person be found by every spelling of every name, and by no other."""
+    keys = full_names.keys(*names)
+    queries.run(conn, "void_detainee_spellings", detainee_id=detainee_id, spellings=keys)
+    keep_new(conn, [(detainee_id, names)])
+
+
+def keep_new(conn: queries.Connection, people: Sequence[tuple[UUID, Sequence[str]]]) -> None:
+    """Makes people who are found by nothing yet be found by every spelling of every name."""
+    words: dict[str, frozenset[str]] = {}
+    entries = []
+    for id, names in people:
+        own = full_names.words_of(names)
+        words |= {word: spellings.deletions(word) for word in own if word not in words}
+        told = [word for word in own if words[word]]
+        entries.append(
+            {
+                "id": str(id),
+                "spellings": full_names.keys(*names),
+                "words": told,
+                "wholes": [max(words[word], key=len) for word in told],
+            }
+        )
+    new = queries.rows(conn, "insert_detainee_spellings", people=Jsonb(entries))
+    rest = [(deletion, one.word, one.hidden) for one in new for deletion in words[one.word]]
+    if rest:
         queries.run(
             conn,
             "insert_word_deletions",
-            deletions=[deletion for deletion, _ in rest],
-            words=[word for _, word in rest],
-            hidden=new[0].hidden,
+            deletions=[deletion for deletion, _, _ in rest],
+            words=[word for _, word, _ in rest],
+            hidden=[hidden for _, _, hidden in rest],
         )
 
 
@@ -56,11 +70,14 @@ def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[An
     their ids, names and aliases."""
     near = _near(conn, [[name]], sees_hidden)
     keys = full_names.sought([name], near)
+    places = list(range(1, len(keys) + 1))
     return queries.rows(
         conn,
         "find_candidates",
-        items=[0] * len(keys),
         spellings=list(keys),
+        firsts=places,
+        lasts=places,
+        items=[0] * len(keys),
         weights=list(keys.values()),
         most_of_key=_MOST_OF_KEY,
         most=MOST_FOUND,
@@ -74,28 +91,32 @@ def like(
     """For each of these people, those who may be the same, with all that is compared."""
     names = [[person["name"], *person["aliases"]] for person in people]
     near = _near(conn, names, sees_hidden)
-    keys = [
-        (i, key, weight)
-        for i, of_one in enumerate(names)
-        for key, weight in full_names.sought(of_one, near).items()
-    ]
+    asked: dict[str, list[tuple[int, float]]] = {}
+    for i, of_one in enumerate(names):
+        for key, weight in full_names.sought(of_one, near).items():
+            asked.setdefault(key, []).append((i, weight))
     periods = [_periods(person["birth_date"]) for person in people]
+    keys = [one for own in asked.values() for one in own]
     born = [
-        (i, key, weight + more, first, last)
-        for i, key, weight in keys
-        for first, last, more in periods[i]
+        (i, weight + more, first, last) for i, weight in keys for first, last, more in periods[i]
     ]
+    sizes = [len(own) for own in asked.values()]
+    born_sizes = [sum(len(periods[i]) for i, _ in own) for own in asked.values()]
+    lasts, born_lasts = list(accumulate(sizes)), list(accumulate(born_sizes))
     ids = [(i, one) for i, person in enumerate(people) for one in person["external_ids"]]
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
         "find_candidates",
-        items=[i for i, _, _ in keys],
-        spellings=[key for _, key, _ in keys],
-        weights=[weight for _, _, weight in keys],
+        spellings=list(asked),
+        firsts=[last - size + 1 for last, size in zip(lasts, sizes, strict=True)],
+        lasts=lasts,
+        items=[i for i, _ in keys],
+        weights=[weight for _, weight in keys],
+        born_firsts=[last - size + 1 for last, size in zip(born_lasts, born_sizes, strict=True)],
+        born_lasts=born_lasts,
         born_items=[i for i, *_ in born],
-        born_spellings=[key for _, key, *_ in born],
-        born_weights=[weight for *_, weight, _, _ in born],
+        born_weights=[weight for _, weight, _, _ in born],
         born_from=[first for *_, first, _ in born],
         born_until=[last for *_, last in born],
         identified=[i for i, _ in ids],

@@ -158,7 +158,7 @@ def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None)
     check_detainee(conn, body)
     row = {**body, "external_ids": Jsonb(body["external_ids"])}
     entered = inserted(conn, "insert_detainee", id=id, **row)
-    candidates.keep(conn, entered, [body["name"], *body["aliases"]])
+    candidates.keep_new(conn, [(entered, [body["name"], *body["aliases"]])])
     return entered
 
 
@@ -166,8 +166,8 @@ def enter_detainees(conn: queries.Connection, bodies: Sequence[Body]) -> list[UU
     """Many new people at once, of whom everything was checked."""
     rows = [{**body, "external_ids": Jsonb(body["external_ids"])} for body in bodies]
     ids = insert_many(conn, "insert_detainee", rows)
-    for id, body in zip(ids, bodies, strict=True):
-        candidates.keep(conn, id, [body["name"], *body["aliases"]])
+    names = ([body["name"], *body["aliases"]] for body in bodies)
+    candidates.keep_new(conn, list(zip(ids, names, strict=True)))
     return ids
 
 

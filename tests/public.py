@@ -34,7 +34,10 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> It
         for path in _paths(operation, ids):
             if operation.writes:
                 for body in ({}, {"name": 7, "source_id": NOWHERE}):
-                    yield _answer(api, operation.method, path, body)
+                    yield _answer(api, operation.method, path, json=body)
+                for media_type in operation.uploads:
+                    sent = {"data": b'{"case": "x"}', "content_type": media_type}
+                    yield _answer(api, operation.method, f"{path}?mode=preview", **sent)
                 continue
             asked = list(_queries(operation, ids, words))
             for query in asked:
@@ -104,8 +107,7 @@ def _text(query: Mapping[str, Any]) -> str:
     return "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
 
 
-def _answer(api: Api, method: str, path: str, body: Any = None) -> Answer:
-    options = {} if body is None else {"json": body}
+def _answer(api: Api, method: str, path: str, **options: Any) -> Answer:
     response = api.send(method.upper(), path, **options)
     text = response.get_data(as_text=True)
     # But for what is random.

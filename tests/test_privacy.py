@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from api import auth, case, db
+from api import auth, case, db, formats
 from api.app import create_app
 from tests import public
 from tests.conftest import Api, cloned
@@ -442,6 +442,9 @@ def test_what_was_said_in_confidence_stays_so(editor: Api) -> None:
 # Canaries: hidden fields that hold a string of their own, which is then nowhere to be found.
 
 
+_IN_CONFIDENCE = {"confidential": True, "vouched_by": "house"}
+
+
 class Canaries:
     """A random store in which whatever is hidden says so."""
 
@@ -475,6 +478,23 @@ class Canaries:
         listed = "name,note\n" + "\n".join(f"{word}," for word in self.secrets)
         preview = editor.send(
             "POST", "/v1/imports?mode=preview", data=listed, content_type="text/csv"
+        )
+        self.keep("imports", preview.get_json()["id"])
+        told = {
+            "case": self.secrets[-1] if self.secrets else "canaries",
+            "sources": [
+                {"key": "house", "name": "Foro", "kind": "ngo"},
+                *(
+                    {"key": one, "name": one, "kind": "witness", **_IN_CONFIDENCE}
+                    for one in self.secrets
+                ),
+            ],
+            "detainees": [
+                {"key": word, "name": word, "age_group": "minor"} for word in self.secrets
+            ],
+        }
+        preview = editor.send(
+            "POST", "/v1/imports?mode=preview", data=json.dumps(told), content_type=formats.CASE
         )
         self.keep("imports", preview.get_json()["id"])
 

@@ -4,27 +4,59 @@
 -- see them finds what they would find without them.
 WITH visible AS (
     SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s
-), shared AS (
-    SELECT a.item, s.detainee_id, a.weight
-    FROM unnest(%(items)s::integer[], %(spellings)s::text[], %(weights)s::real[])
-        AS a (item, spelling, weight)
+), given AS MATERIALIZED (
+    SELECT %(items)s::integer[] AS items, %(weights)s::real[] AS weights
+        , %(born_items)s::integer[] AS born_items, %(born_weights)s::real[] AS born_weights -- if born_items
+        , %(born_from)s::date[] AS born_from, %(born_until)s::date[] AS born_until -- if born_items
+), held AS (
+    -- Each key is looked up once, whoever asks. Those who ask are the places `first` to `last` of
+    -- the lists of items.
+    SELECT k.spelling, v.hidden, s.ids, s.born, s.many, k.first, k.last
+        , k.born_first, k.born_last -- if born_items
+    FROM unnest(%(spellings)s::text[], %(firsts)s::integer[], %(lasts)s::integer[]
+        , %(born_firsts)s::integer[], %(born_lasts)s::integer[] -- if born_items
+        ) AS k (spelling, first, last
+        , born_first, born_last -- if born_items
+        )
     CROSS JOIN visible v
     CROSS JOIN LATERAL (
-        SELECT d.detainee_id FROM detainee_spellings d
-        WHERE d.spelling = a.spelling AND d.hidden = v.hidden
-        ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s
+        SELECT array_agg(r.detainee_id) AS ids, array_agg(r.born) AS born, count(*) AS many
+        FROM (
+            SELECT d.detainee_id, d.born FROM detainee_spellings d
+            WHERE d.spelling = k.spelling AND d.hidden = v.hidden
+            ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s
+        ) r
     ) s
+    WHERE s.many > 0
+), shared AS (
+    SELECT a.item, s.detainee_id, a.weight
+    FROM held h
+    CROSS JOIN given g
+    CROSS JOIN LATERAL unnest(g.items[h.first:h.last], g.weights[h.first:h.last])
+        AS a (item, weight)
+    CROSS JOIN LATERAL unnest(h.ids) AS s (detainee_id)
     UNION ALL -- if born_items
     SELECT a.item, s.detainee_id, a.weight -- if born_items
-    FROM unnest(%(born_items)s::integer[], %(born_spellings)s::text[], -- if born_items
-        %(born_weights)s::real[], %(born_from)s::date[], %(born_until)s::date[]) -- if born_items
-        AS a (item, spelling, weight, born_from, born_until) -- if born_items
-    CROSS JOIN visible v -- if born_items
+    FROM held h -- if born_items
+    CROSS JOIN given g -- if born_items
+    CROSS JOIN LATERAL unnest( -- if born_items
+        g.born_items[h.born_first:h.born_last], -- if born_items
+        g.born_weights[h.born_first:h.born_last], -- if born_items
+        g.born_from[h.born_first:h.born_last], -- if born_items
+        g.born_until[h.born_first:h.born_last] -- if born_items
+    ) AS a (item, weight, born_from, born_until) -- if born_items
     CROSS JOIN LATERAL ( -- if born_items
-        SELECT d.detainee_id FROM detainee_spellings d -- if born_items
-        WHERE d.spelling = a.spelling AND d.hidden = v.hidden -- if born_items
-            AND d.born BETWEEN a.born_from AND a.born_until -- if born_items
-        ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s -- if born_items
+        SELECT u.detainee_id FROM unnest(h.ids, h.born) AS u (detainee_id, born) -- if born_items
+        WHERE h.many < %(most_of_key)s -- if born_items
+            AND u.born BETWEEN a.born_from AND a.born_until -- if born_items
+        UNION ALL -- if born_items
+        SELECT r.detainee_id FROM ( -- if born_items
+            SELECT d.detainee_id FROM detainee_spellings d -- if born_items
+            WHERE h.many >= %(most_of_key)s -- if born_items
+                AND d.spelling = h.spelling AND d.hidden = h.hidden -- if born_items
+                AND d.born BETWEEN a.born_from AND a.born_until -- if born_items
+            ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s -- if born_items
+        ) r -- if born_items
     ) s -- if born_items
 ), weighed AS (
     SELECT s.item, s.detainee_id, sum(s.weight) AS weight FROM shared s

@@ -3,7 +3,12 @@ SELECT r.row, r.outcome, r.said, r.digest, r.detainee_id, r.same_as_row, r.peopl
     r.changes, r.faults, r.release_event_id, r.status_from, r.status_to, r.decision,
     r.resource, r.place, r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
-LEFT JOIN import_rows o ON o.import_id = r.import_id AND o.row = r.same_as_row
+LEFT JOIN LATERAL (
+    -- OFFSET 0: each is looked up, also where there were few rows when this was planned.
+    SELECT e.detainee_id FROM import_rows e
+    WHERE e.import_id = r.import_id AND e.row = r.same_as_row
+    OFFSET 0
+) o ON true
 WHERE r.import_id = %(import_id)s AND r.row > %(after)s
     AND r.row = ANY (%(rows)s) -- if rows
     AND r.decision IS NOT NULL -- if decided
