@@ -28,6 +28,8 @@ class _Cuts:
     def afresh(self) -> None:
         """A connection that has sent nothing yet, so that a request is always as many messages."""
         self._proxy.count()
+        # Not while the pool connects: after that has failed it waits.
+        until(self._running.ready, "ready again")
         self._proxy.cut()
         until(self._running.ready, "ready again")
 
