@@ -145,7 +145,7 @@ class Service:
         **settings: str,
     ) -> None:
         """`folder` is where its code is, if not here."""
-        self.data_dir = data_dir
+        self.data_dir, self._port = data_dir, 0
         where = ["--data-dir", str(data_dir), "--workers", str(workers)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
         with self.log.open("wb") as log:
@@ -165,8 +165,11 @@ class Service:
     @property
     def port(self) -> int:
         """Where it says that it answers; 0 before it does."""
-        said = re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
-        return int(said[1]) if said else 0
+        if not self._port and (
+            said := re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
+        ):
+            self._port = int(said[1])
+        return self._port
 
     def ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
