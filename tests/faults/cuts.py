@@ -40,12 +40,14 @@ class _Cuts:
         self._row.must(status < 400 or answer["Retry-After"], f"{status} without Retry-After")
         return status, answer, content
 
-    def length(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> int:
-        """In messages."""
+    def length(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """Of a request in messages, when nothing is cut; and its answer."""
         self.afresh()
         self._proxy.count()
-        self.send(method, path, body, headers)
-        return self._proxy.passed
+        _, _, answer = self.send(method, path, body, headers)
+        return self._proxy.passed, answer
 
     def write(self, path: str, body: Mapping[str, Any], label: str, at: int) -> None:
         key = {"Idempotency-Key": f"{label} {at}".replace(" ", "-")}
@@ -88,22 +90,22 @@ def cut_connections(step: int = 1) -> Row:
             client.attest(event, sources[0])
             source = {"name": "write", "kind": "ngo"}
             attestation = word(event, sources[1])
+            for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
+                length, whole = cuts.length("GET", path, None, {})
+                # No query of a read is passed over: each is more messages than that.
+                for at in range(1, length + 2, min(step, 8)):
+                    cuts.read(path, whole, at)
+                    points += 1
             for path, body, field in (
                 ("/v1/sources", source, "name"),
                 ("/v1/attestations", attestation, "note"),
             ):
                 first = {**body, field: f"write {path} whole"}
-                length = cuts.length("POST", path, first, {"Idempotency-Key": "whole"})
+                length, _ = cuts.length("POST", path, first, {"Idempotency-Key": "whole"})
                 # The commit is among the last ten.
                 for at in sorted({*range(1, length, step), *range(length - 10, length + 2)}):
                     label = f"write {path} {at}"
                     cuts.write(path, {**body, field: label}, label, at)
-                    points += 1
-            for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
-                _, _, whole = cuts.send("GET", path, None, {})
-                # No query of a read is passed over: each is more messages than that.
-                for at in range(1, cuts.length("GET", path, None, {}) + 2, min(step, 8)):
-                    cuts.read(path, whole, at)
                     points += 1
         with store(running) as conn:
             labels = Counter(
