@@ -49,9 +49,12 @@ class Crowd:
         ]
 
     async def _scatter(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Who is told at the same time that a second has passed does not hear of it: so again.
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=1)
 
     async def _come(self, kind: str, be: Callable[..., Coroutine[Any, Any, None]]) -> None:
         while True:
