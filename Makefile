@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test check bench faults lock
+.PHONY: run test check bench faults lock audit
 
 # Serves the example case on port 8000, and prints a contributor's key.
 run: $(READY)
@@ -28,6 +28,11 @@ bench: $(READY)
 faults: $(READY)
 	@$(BIN)/python -m tests.faults
 	@$(BIN)/python -m tests.faults.mutants
+
+# Looks every pinned dependency up among the known faults; one that cannot be looked up fails it.
+audit: $(READY)
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv tool run -q pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 # Pins the newest versions that pyproject.toml allows, with their hashes.
 lock: $(READY)

@@ -16,10 +16,12 @@ from api.queries import Connection
 MINIMUM_VERSION = 18
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
-# A caller is not kept waiting for a lock, nor a worker for a query. Every statement is a file of
+# A caller is not kept waiting for a lock, nor a worker for a query, nor anybody for what a worker
+# has begun that is stopped, or whose caller does not take the answer. Every statement is a file of
 # sql/queries for one set of conditions, so one plan of it serves: no planning while a caller waits.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
+    "-c idle_in_transaction_session_timeout=60s "
     f"-c plan_cache_mode=force_generic_plan -c role={SERVICE}"
 )
 _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
@@ -46,13 +48,13 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
     """A pool of one worker, not opened yet: a pool does not survive a fork.
 
     Its connections have the rights of the service's role alone, whoever logs in.
-    When it is full, a request waits a second at the most, and so do few: then it is busy.
+    When it is full, a request waits for three quarters of a second, and so do few: then it is busy.
     """
     return ConnectionPool(
         _with_options(url, _FOR_SERVING),
         min_size=1,
         max_size=size,
-        timeout=1,
+        timeout=0.75,
         max_waiting=size * 4,
         open=False,
         configure=_configure,

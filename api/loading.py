@@ -13,6 +13,8 @@ from api import bodies, formats, schemas
 from api.errors import Fault, Refusal, invalid, not_found
 from api.spec import Operation
 
+# Of a query. No operation takes nearly as many.
+_MOST_PARAMETERS = 100
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -28,6 +30,8 @@ def path(given: Mapping[str, str]) -> Mapping[str, Any]:
 
 def query(schema: Schema, raw: bytes, found: Sequence[Fault] = ()) -> Mapping[str, Any]:
     """Query parameters, with what was found to be wrong before."""
+    if raw.count(b"&") >= _MOST_PARAMETERS:
+        raise invalid(Fault("", f"A query has {_MOST_PARAMETERS} parameters at the most."))
     try:
         if _STRAY_PERCENT.search(raw):
             raise ValueError

@@ -18,6 +18,7 @@ from api import queries, trace
 
 # So many answers are remembered, to questions of so many characters.
 _MOST, _LONGEST = 4096, 1000
+_SOON = 0.05  # seconds
 # All that an answer to the public depends on, beside the record: feeds name their own address.
 _QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
 _STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
@@ -102,7 +103,8 @@ class Revalidation:
         takes.
         """
         try:
-            with self._pool.connection() as conn:
+            # Where none is free, whoever makes the answer waits.
+            with self._pool.connection(timeout=_SOON) as conn:
                 result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 if result.error_field(DiagnosticField.SQLSTATE) == _NOT_PREPARED:
                     text = queries.text("read_version", frozenset())

@@ -1662,6 +1662,9 @@ for path in (
     "/v1/claims/$announcement/case",
 ):
     wrong_query("takes no parameters", path, "x=1", "/x")
+wrong_query("100 parameters", "/v1/sources", "&".join("x" for _ in range(100)), "/x", "/x")
+wrong_query("101 parameters", "/v1/sources", "&".join("x" for _ in range(101)), "")
+wrong_query("only ampersands", "/v1/sources", "&" * 8000, "")
 refused(
     "a parameter of a write",
     "POST",

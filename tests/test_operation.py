@@ -46,17 +46,72 @@ def not_ready(answer: Any, word: str) -> None:
 
 
 def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str) -> None:
+    with db.pool(database, 1) as pool, pool.connection(), ThreadPoolExecutor(1) as threads:
+        assert 0.25 < pool.timeout < 1
+        pool.timeout = 5
+        # A caller waits in the queue meanwhile.
+        waiting = threads.submit(create_app(pool).test_client().get, "/v1/sources")
+        until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
+        not_ready(create_app(pool).test_client().get("/readyz"), "in use")
+        assert not waiting.done()
+        assert waiting.result().status_code == 503
+
+
+def test_a_full_pool_is_told_soon_and_health_meanwhile() -> None:
+    """The one connection waits for a lock; whoever asks is answered before it has it."""
+    alone = {"workers": 1, "CONSTANCIA_THREADS": "1"}
+    with data_dir() as directory, serving(directory, **alone) as service:
+        key, port = service.key("edit"), service.port
+
+        def enter() -> int:
+            with Client(port, key) as client:
+                body = {"name": "Puertas", "kind": "ngo"}
+                return client.exchange("POST", "/v1/sources", body)[0]
+
+        def ask(path: str) -> tuple[int, str | None]:
+            with Client(port) as client:
+                status, headers, _ = client.exchange("GET", path)
+                return status, headers["Retry-After"]
+
+        with ThreadPoolExecutor(5) as threads:
+            with held(service) as conn:
+                entering = threads.submit(enter)
+                waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
+                until(lambda: conn.execute(waiting).fetchone().n, "it waits")
+                asked = [threads.submit(ask, "/v1/sources") for _ in range(2)]
+                assert ask("/healthz") == (200, None)
+                assert ask("/readyz")[0] == 503
+                assert {future.result() for future in asked} == {(503, "2")}
+                assert not entering.done()
+            assert entering.result() in {201, 503}
+
+
+def test_a_conditional_read_does_not_wait_twice(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For whether its answer stands, and then to make it."""
+    waited: list[float] = []
     with db.pool(database, 1) as pool, pool.connection():
-        assert pool.timeout == 1
-        pool.max_waiting = 1
-        # A caller waits in the queue meanwhile, which is full with that.
-        with ThreadPoolExecutor(1) as threads:
-            client = create_app(pool).test_client()
-            waiting = threads.submit(client.get, "/v1/sources")
-            until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
-            not_ready(create_app(pool).test_client().get("/readyz"), "in use")
-            assert not waiting.done()
-            assert waiting.result().status_code == 503
+        getconn = pool.getconn
+
+        def noted(timeout: float | None = None) -> Any:
+            waited.append(pool.timeout if timeout is None else timeout)
+            return getconn(timeout)
+
+        monkeypatch.setattr(pool, "getconn", noted)
+        client = create_app(pool).test_client()
+        answer = client.get("/v1/sources", headers={"If-None-Match": '"x"'})
+        assert answer.status_code == 503
+    assert len(waited) == 2
+    assert sum(waited) < 1
+
+
+def test_no_statement_of_the_service_lasts_for_ever(database: str) -> None:
+    with db.pool(database, 1) as pool, pool.connection() as conn:
+        for setting in ("statement", "lock", "idle_in_transaction_session"):
+            row = conn.execute(f"SHOW {setting}_timeout").fetchone()
+            assert row is not None
+            assert row[0] not in {"0", ""}, setting
 
 
 def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
@@ -241,7 +296,10 @@ def test_a_backup_of_a_service_at_work_is_restored_elsewhere(service: Service) -
     run(elsewhere, "postgres", *restore)
     print(f"restored in {time.monotonic() - began:.2f} s")
     assert "fault" not in run(elsewhere, "doctor")
-    ledger = "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s"
+    ledger = (
+        "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s "
+        "ORDER BY seq"
+    )
     with embedded.running(elsewhere) as url, db.connect(url) as conn:
         head = conn.execute("SELECT seq, rfc3339(recorded_at) AS at FROM ledger_head").fetchone()
         restored = conn.execute(ledger, [head.seq]).fetchall()
