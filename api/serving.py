@@ -1,5 +1,6 @@
 """Serving: gunicorn, with one pool of connections for each worker."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from api import db, logs
 from api.app import create_app
@@ -94,6 +95,9 @@ class Server(BaseApplication):
         Not before gunicorn has set the worker's signals: until then a SIGTERM would be lost.
         """
         self._pool.open()
+        # Who comes at once, as when workers are replaced, does not wait for the first connection.
+        with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
+            pass
         if self._metrics and self._metrics_port:
             self._metrics.serve(self._metrics_port, self._pool)
         if worker.age == self.cfg.workers:
