@@ -5,6 +5,7 @@ names, nationalities and identifiers are added to those there were. The same day
 says nothing new.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,6 +25,8 @@ NO_DETENTION = {
     "whereabouts": "known",
 }
 _OF_EVENT = {"place": None, "announcement_id": None}
+# Instead of a name, as the public is shown one that is hidden (sql/migrations/0018_cohorts.sql).
+_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 # Stands for a detention or an event that is yet to be entered.
 UNENTERED = UUID(int=0)
 
@@ -110,7 +113,8 @@ def _detainee(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, An
     called = {frozenset(folding.words(one)) for one in (known["name"], *known["aliases"])}
     aliases = []
     for one in (said["name"], *said.get("aliases", ())):
-        if (words := frozenset(folding.words(one))) not in called:
+        words = frozenset(folding.words(one))
+        if words not in called and not _PSEUDONYM.fullmatch(one):
             called.add(words)
             aliases.append(one)
     for name, more in {

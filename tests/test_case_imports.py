@@ -195,6 +195,25 @@ def test_an_exported_case_is_known_by_its_ids(editor: Api, conn: queries.Connect
     )
 
 
+def test_what_the_public_is_shown_instead_of_a_name_is_none(
+    editor: Api, api: Api, conn: queries.Connection
+) -> None:
+    announced = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
+    said = {**announced, "source_id": editor.source("Gobierno", "state_body")}
+    claim = editor.post("/v1/claims", said)["id"]
+    person, event = recorded(editor)
+    editor.patch(f"/v1/release-events/{event}", {"announcement_id": claim})
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    shown = api.get(f"/v1/claims/{claim}/case")
+    (hidden,) = shown["detainees"]
+    assert hidden["name"].startswith("Person ")
+    told = preview(editor, shown)
+    assert row_of(told, "/detainees/0")["record_id"] == person
+    assert row_of(told, "/detainees/0")["outcome"] == "same"
+    apply(editor, told["id"])
+    assert editor.get(f"/v1/detainees/{person}")["aliases"] == []
+
+
 def test_a_person_under_another_spelling_is_not_doubled(
     editor: Api, conn: queries.Connection
 ) -> None:
