@@ -294,7 +294,7 @@ _OF_SOURCE = ("source_id", "published_at", "basis", "relayed_source_id")
 @click.option("--dry-run", is_flag=True, help="Only say what would become of it.")
 @data_dir_option
 def import_(data_dir: Path | None, file: Path, **given: Any) -> None:
-    """Import a list of people, CSV or NDJSON, or a case, JSON, from FILE: all of it or nothing.
+    """Import a list of people (CSV, NDJSON) or a case (JSON), all or nothing.
 
     Says what would become of each row, asks about people who may be recorded already, and then
     writes. Without a terminal it lists those, and changes nothing.

@@ -43,6 +43,8 @@ def test_requests_are_counted_across_workers_and_their_deaths(watched: tuple[Ser
     for _ in range(20):
         with Client(service.port) as client:
             client.get("/v1/sources")
+    # The last is counted once its answer was sent.
+    until(lambda: scrape(port).get(counted) == 20, "counted")
     for _ in range(8):  # whichever worker answers
         samples = scrape(port)
         assert samples[counted] == 20
@@ -55,7 +57,7 @@ def test_requests_are_counted_across_workers_and_their_deaths(watched: tuple[Ser
     assert scrape(port)[counted] == 20
     with Client(service.port) as client:
         client.get("/v1/sources")
-    assert scrape(port)[counted] == 21
+    until(lambda: scrape(port)[counted] == 21, "counted")
 
 
 def test_the_pool_and_the_public_ledger_are_told(watched: tuple[Service, int]) -> None:
