@@ -2,22 +2,20 @@
 
 The table is made before the workers are forked. A caller stands in it by a keyed hash, so no
 address is kept, and nobody can choose whom to share a place with. It is cut into short sets of
-rows, each held by a lock on one byte of a file, which the system takes from a worker that is
-killed.
+rows, whose locks are semaphores: to take one that is free is no system call, at which all other
+threads would have their turn.
 """
 
 import math
 import os
-from collections.abc import Callable
-from fcntl import LOCK_EX, LOCK_UN, lockf
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from mmap import mmap
+from multiprocessing import get_context
 from struct import Struct
-from tempfile import TemporaryFile
-from threading import Lock
 from time import monotonic
 from typing import NamedTuple
-from weakref import finalize
 
 WINDOW = 60
 """Seconds for which a quota is."""
@@ -27,6 +25,9 @@ _ROW = Struct("=16sdQ")
 # 65,536 callers in 2 MiB. Where a set is full, whoever asked least is forgotten.
 _SETS, _WAYS = 4096, 16
 _SET = _WAYS * _ROW.size
+_LOCKS = 64
+# Seconds after which whoever holds a lock, for microseconds, is taken for killed.
+_ABANDONED = 0.25
 
 
 class Standing(NamedTuple):
@@ -56,9 +57,7 @@ class Limits:
         self._clock = clock
         self._secret = os.urandom(32)
         self._rows = mmap(-1, _SETS * _SET)
-        self._file = TemporaryFile()  # noqa: SIM115 - open for as long as these limits are
-        finalize(self, self._file.close)
-        self._lock = Lock()
+        self._locks = [get_context("fork").Lock() for _ in range(_LOCKS)]
 
     def of_address(self, network: bytes, *, costs: bool = True) -> Standing:
         return self._count(b"address" + network, self.per_address, costs=costs)
@@ -74,20 +73,26 @@ class Limits:
             now = self._clock()
             _, since, count = self._read(tag, number, now)
             return Standing(quota, quota - count, math.ceil(since + WINDOW - now))
-        # The lock on a file is a process's own, and is none between its threads.
-        with self._lock:
-            lockf(self._file, LOCK_EX, 1, number)
-            try:
-                now = self._clock()
-                at, since, count = self._read(tag, number, now)
-                is_exceeded = count >= quota
-                if not is_exceeded:
-                    count += 1
-                    at = self._place(number, now) if at < 0 else at
-                    _ROW.pack_into(self._rows, at, tag, since, count)
-            finally:
-                lockf(self._file, LOCK_UN, 1, number)
+        with self._held(number):
+            now = self._clock()
+            at, since, count = self._read(tag, number, now)
+            is_exceeded = count >= quota
+            if not is_exceeded:
+                count += 1
+                at = self._place(number, now) if at < 0 else at
+                _ROW.pack_into(self._rows, at, tag, since, count)
         return Standing(quota, quota - count, math.ceil(since + WINDOW - now), is_exceeded)
+
+    @contextmanager
+    def _held(self, number: int) -> Iterator[None]:
+        """A set alone, or after a while together with whoever may have been killed in it."""
+        lock = self._locks[number % _LOCKS]
+        lock.acquire(timeout=_ABANDONED)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):  # it was not killed, and has let go itself
+                lock.release()
 
     def _read(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
         """Where somebody stands, or -1, since when and how often they asked."""

@@ -25,6 +25,7 @@ LONGEST_HEADER = 8190
 
 # What a host and its port are written with (RFC 3986, section 3.2.2).
 _HOST = re.compile(r"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
+_WITH_A_BODY = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 # Seconds for what is left of a body that nobody has read.
 _DRAINED_WITHIN = 5
 _NOT_HTTP = Refusal("malformed-request", "This is not a request of HTTP/1.1 (RFC 9112).")
@@ -77,6 +78,8 @@ class Worker(ThreadWorker):
             # RFC 9112, section 3.2
             raise errors.InvalidHeader("HOST")
         is_kept = super().handle_request(req, conn)
+        if _WITH_A_BODY.isdisjoint(name for name, _ in req.headers):
+            return bool(is_kept)
         # A body that was refused unread is read now. Were the connection closed on it, whoever
         # still sends would take the answer for lost.
         try:

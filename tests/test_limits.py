@@ -294,6 +294,15 @@ QUOTA = 60
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
+    limits = Limits(2, 2)
+    for lock in limits._locks:  # as they are left behind
+        lock.acquire()
+    assert limits.of_address(b"a").remaining == 1
+    assert limits.of_address(b"a").remaining == 0
+    assert limits.of_address(b"a").is_exceeded
+
+
 def test_all_workers_count_together() -> None:
     settings = {"CONSTANCIA_REQUESTS_PER_ADDRESS": str(QUOTA), "CONSTANCIA_REQUESTS_PER_KEY": "90"}
     with data_dir() as directory, serving(directory, workers=2, **settings) as service:
