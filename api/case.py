@@ -299,6 +299,8 @@ class Loading:
 
     def _as_recorded(self, value: Any) -> Any:
         """What an entry says, with the ids of records for those of entries that became others."""
+        if not self._records:
+            return value  # as in every file of which no entry was imported before
         if isinstance(value, dict):
             return {name: self._as_recorded(part) for name, part in value.items()}
         if isinstance(value, list):

@@ -322,17 +322,15 @@ class Becoming(Loading):
     # What entries change of the records that they are.
 
     def _change_source(self, entry: Entry, id: UUID) -> Iterator[str]:
-        changed = self._records_of.told_of_source(entry.body, id)
-        if changed:
-            queries.run(self._conn, "update_source", id=id, **changed)
-            self.batch.add("source", id, "updated")
-        yield from changed
+        return self._change_named("source", id, self._records_of.told_of_source(entry.body, id))
 
     def _change_facility(self, entry: Entry, id: UUID) -> Iterator[str]:
-        changed = self._records_of.told_of_facility(entry.body, id)
+        return self._change_named("facility", id, self._records_of.told_of_facility(entry.body, id))
+
+    def _change_named(self, resource: Any, id: UUID, changed: Mapping[str, Any]) -> Iterator[str]:
         if changed:
-            queries.run(self._conn, "update_facility", id=id, **changed)
-            self.batch.add("facility", id, "updated")
+            queries.run(self._conn, f"update_{resource}", id=id, **changed)
+            self.batch.add(resource, id, "updated")
         yield from changed
 
     def _change_affiliation(self, entry: Entry, id: UUID) -> Iterator[str]:

@@ -269,10 +269,8 @@ class _Moment(click.ParamType[datetime]):
 
 
 _LISTS = {".csv": formats.CSV, ".tsv": formats.CSV, ".txt": formats.CSV}
-_CASE = ".json"
 _LISTS |= dict.fromkeys((".ndjson", ".jsonl"), formats.NDJSON)
-
-
+_CASE = ".json"
 _OF_SOURCE = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
