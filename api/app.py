@@ -1,6 +1,8 @@
 """The application: the contract bound to a pool of connections. The only wiring."""
 
-from flask import Flask, Response
+from typing import NoReturn
+
+from flask import Flask, Request, Response
 from psycopg_pool import ConnectionPool
 
 from api import binding, logs, problems, responding, spec
@@ -12,8 +14,17 @@ from api.revalidation import Revalidation
 
 
 class _Application(Flask):
+    """Flask, where what no operation answers counts as well."""
+
+    limiting: Limiting
+
     def make_default_options_response(self) -> Response:
+        self.limiting.count()
         return responding.options(super().make_default_options_response())
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        self.limiting.count()
+        super().raise_routing_exception(request)
 
 
 def create_app(
@@ -25,13 +36,13 @@ def create_app(
     """The WSGI application on a pool, which is opened by whoever serves it; `watch` is told of each
     request, and whoever finds a fault is told of the `security_contact`. Without `limiting` any
     number of requests is taken."""
-    limiting = limiting or Limiting()
     contract = spec.load()
     app = _Application("constancia", static_folder=None)
+    app.limiting = limiting or Limiting()
     problems.register(app, contract.problems)
-    limiting.register(app, contract.operations)
-    binding.bind(app, contract, pool, limiting, security_contact)
-    app.wsgi_app = Revalidation(app.wsgi_app, pool, limiting.headers)  # type: ignore[method-assign]
+    binding.bind(app, contract, pool, app.limiting, security_contact)
+    app.wsgi_app = Revalidation(app.wsgi_app, pool, app.limiting.look)  # type: ignore[method-assign]
+    app.wsgi_app = app.limiting.telling(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Guarded(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Observed(app.wsgi_app, logs.write, watch)  # type: ignore[method-assign]
     return app

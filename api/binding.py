@@ -36,7 +36,9 @@ def bind(
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=limiting.around(view(operation, function, pool, again, own, limiting.admit)),
+            view_func=limiting.around(
+                operation, view(operation, function, pool, again, own, limiting.admit)
+            ),
             methods=[operation.method.upper()],
         )
     for tag, functions in bound.items():

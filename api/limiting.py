@@ -4,12 +4,12 @@ A request counts for its key once that is known to be valid, and otherwise for t
 comes from: whoever sends a key that is none spends nothing of another's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from flask import Flask, Response, g, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from api import addresses
@@ -18,6 +18,8 @@ from api.limits import Limits, Standing
 from api.spec import Operation
 
 View = Callable[..., Response]
+# Where a request's standing is in its environment, from its being counted to its answer.
+_STANDING = "constancia.standing"
 
 
 class Limiting:
@@ -29,69 +31,70 @@ class Limiting:
         self._limits = limits
         self._trusted_proxies = trusted_proxies
 
-    def headers(self, environ: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """What is told to an address whose request costs nothing."""
+    def telling(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+        """A WSGI application whose answers tell what is left to who was counted."""
         if self._limits is None:
-            return []
-        return self._of_address(self._limits, environ, costs=False).headers()
+            return app
 
-    def register(self, app: Flask, operations: Sequence[Operation]) -> None:
-        limits = self._limits
-        if limits is None:
-            return
-        unlimited = {operation.id for operation in operations if not operation.is_limited}
-        keyed = {o.id for o in operations if o.scope or o.key_is_optional}
+        def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+                standing: Standing | None = environ.get(_STANDING)
+                if standing:
+                    headers.extend(standing.headers())
+                return start_response(status, headers, *more)
 
-        @app.before_request
-        def count() -> None:
-            may_have_key = request.endpoint in keyed and request.method != "OPTIONS"
-            if may_have_key and "HTTP_AUTHORIZATION" in request.environ:
-                return
-            if request.endpoint not in unlimited:
-                self._take(self._of_address(limits, request.environ))
+            return app(environ, start)
 
-        @app.after_request
-        def tell(response: Response) -> Response:
-            standing: Standing | None = g.get("standing")
-            if standing:
-                response.headers.extend(standing.headers())
-                if standing.is_exceeded:
-                    response.headers["Retry-After"] = str(standing.seconds)
-            return response
+        return telling
+
+    def look(self, environ: dict[str, Any]) -> None:
+        """Notes how an address stands whose request costs nothing."""
+        if self._limits:
+            environ[_STANDING] = self._of_address(self._limits, environ, costs=False)
+
+    def count(self) -> None:
+        """Counts a request for its address. Refuses it where the address has no more."""
+        if self._limits:
+            environ = request.environ
+            self._take(environ, self._of_address(self._limits, environ))
 
     def admit(self, key_id: UUID) -> None:
         """Counts a request for its key. Refuses it where the key has no more."""
         if self._limits:
-            self._take(self._limits.of_key(key_id.bytes))
+            self._take(request.environ, self._limits.of_key(key_id.bytes))
 
-    def around(self, view: View) -> View:
-        """Counts for the address what was refused before it was known whose it is."""
-        limits = self._limits
-        if limits is None:
+    def around(self, operation: Operation, view: View) -> View:
+        """The view of an operation, counted. Where it takes a key, what comes with one counts for
+        the address if it is refused before it is known whose it is."""
+        if self._limits is None or not operation.is_limited:
             return view
+        takes_key = operation.scope or operation.key_is_optional
 
         @wraps(view)
         def counted(**path: str) -> Response:
+            if not takes_key or "HTTP_AUTHORIZATION" not in request.environ:
+                self.count()
+                return view(**path)
             try:
                 return view(**path)
             except (Refusal, HTTPException) as error:
                 is_ours = isinstance(error, Refusal) and error.kind == "busy"
-                if "standing" not in g and not is_ours:
-                    self._take(self._of_address(limits, request.environ))
+                if _STANDING not in request.environ and not is_ours:
+                    self.count()
                 raise
 
         return counted
 
     def _of_address(
-        self, limits: Limits, environ: Mapping[str, Any], *, costs: bool = True
+        self, limits: Limits, environ: dict[str, Any], *, costs: bool = True
     ) -> Standing:
         peer, forwarded_for = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR")
         network = addresses.network(peer, forwarded_for, self._trusted_proxies)
         return limits.of_address(network, costs=costs)
 
     @staticmethod
-    def _take(standing: Standing) -> None:
-        g.standing = standing
+    def _take(environ: dict[str, Any], standing: Standing) -> None:
+        environ[_STANDING] = standing
         if standing.is_exceeded:
             raise Refusal(
                 "quota-exceeded",

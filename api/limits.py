@@ -8,8 +8,8 @@ threads would have their turn.
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from mmap import mmap
 from multiprocessing import get_context
@@ -40,10 +40,11 @@ class Standing(NamedTuple):
 
     def headers(self) -> list[tuple[str, str]]:
         """As draft-ietf-httpapi-ratelimit-headers-10 writes it, in structured fields (RFC 9651)."""
-        return [
+        told = [
             ("RateLimit-Policy", f'"default";q={self.quota};w={WINDOW}'),
             ("RateLimit", f'"default";r={self.remaining};t={self.seconds}'),
         ]
+        return [*told, ("Retry-After", str(self.seconds))] if self.is_exceeded else told
 
 
 class Limits:
@@ -73,7 +74,10 @@ class Limits:
             now = self._clock()
             _, since, count = self._read(tag, number, now)
             return Standing(quota, quota - count, math.ceil(since + WINDOW - now))
-        with self._held(number):
+        # Alone, or after a while together with whoever may have been killed in there.
+        lock = self._locks[number % _LOCKS]
+        lock.acquire(timeout=_ABANDONED)
+        try:
             now = self._clock()
             at, since, count = self._read(tag, number, now)
             is_exceeded = count >= quota
@@ -81,18 +85,10 @@ class Limits:
                 count += 1
                 at = self._place(number, now) if at < 0 else at
                 _ROW.pack_into(self._rows, at, tag, since, count)
-        return Standing(quota, quota - count, math.ceil(since + WINDOW - now), is_exceeded)
-
-    @contextmanager
-    def _held(self, number: int) -> Iterator[None]:
-        """A set alone, or after a while together with whoever may have been killed in it."""
-        lock = self._locks[number % _LOCKS]
-        lock.acquire(timeout=_ABANDONED)
-        try:
-            yield
         finally:
             with suppress(ValueError):  # it was not killed, and has let go itself
                 lock.release()
+        return Standing(quota, quota - count, math.ceil(since + WINDOW - now), is_exceeded)
 
     def _read(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
         """Where somebody stands, or -1, since when and how often they asked."""

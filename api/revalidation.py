@@ -6,7 +6,7 @@ something that was recorded comes to be published, the same question has the sam
 that is so is read from the database each time: what any process has committed is seen.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ _STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
 # What an answer has of the moment at which it was sent, or of its body.
 _OF_ONE_ANSWER = (
     *("content-type", "content-length", "content-disposition", "connection", "date"),
-    *("ratelimit", "request-id", "traceparent"),
+    *("request-id", "traceparent"),
 )
 
 
@@ -55,17 +55,17 @@ class Revalidation:
         self,
         app: Any,
         pool: ConnectionPool[queries.Connection],
-        told: Callable[[Mapping[str, Any]], list[tuple[str, str]]],
+        look: Callable[[dict[str, Any]], None],
     ) -> None:
-        """`told` are the headers that an answer from memory has of its own."""
+        """`look` notes how a caller stands whose answer is from memory."""
         self._app = app
         self._pool = pool
-        self._told = told
+        self._look = look
         self._known: dict[tuple[str | None, ...], _Known] = {}
         self._lock = Lock()
 
     def __call__(
-        self, environ: Mapping[str, Any], start_response: Callable[..., Any]
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         asked = environ.get("HTTP_IF_NONE_MATCH")
         if (
@@ -81,7 +81,8 @@ class Revalidation:
         known = self._known.get(question)
         if known is not None and known.version == version and known.etag == asked:
             trace.note_operation(known.operation)
-            start_response("304 NOT MODIFIED", [*known.headers, *self._told(environ)])
+            self._look(environ)
+            start_response("304 NOT MODIFIED", list(known.headers))
             return ()
 
         def remembering(
