@@ -4,6 +4,7 @@ from typing import NoReturn
 
 from flask import Flask, Request, Response
 from psycopg_pool import ConnectionPool
+from werkzeug.routing import MapAdapter
 
 from api import binding, logs, problems, responding, spec
 from api.headers import Guarded
@@ -17,6 +18,14 @@ class _Application(Flask):
     """Flask, where what no operation answers counts as well."""
 
     limiting: Limiting
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Of an address the path alone says what is asked for. What Flask looks at beside it, the
+        host above all, takes a tenth of an empty request."""
+        if request is None:
+            return None
+        path = request.environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        return self.url_map.bind("", path_info=path, default_method=request.method)
 
     def make_default_options_response(self) -> Response:
         self.limiting.count()
