@@ -6,16 +6,15 @@ from typing import Any
 
 _POLICY = "Content-Security-Policy"
 # Never with credentials: a page that writes has a key of its own and sends it in `Authorization`.
-_ALWAYS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Access-Control-Allow-Origin", "*"),
-    (
-        "Access-Control-Expose-Headers",
+OF_ALL: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
         "Allow, Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit, "
-        "RateLimit-Policy, Request-Id, Retry-After, traceparent, WWW-Authenticate",
+        "RateLimit-Policy, Request-Id, Retry-After, traceparent, WWW-Authenticate"
     ),
-)
+}
 # What is answered is shown, not run; the pages have a policy of their own.
 _DATA_POLICY = (_POLICY, "default-src 'none'; frame-ancestors 'none'")
 # `*` does not stand for `Authorization` (Fetch standard, section 3.3.3).
@@ -39,8 +38,8 @@ class Guarded:
 
 def guarded(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """An answer's headers, with those of all answers."""
-    has_policy = any(name == _POLICY for name, _ in headers)
-    return [*headers, *_ALWAYS] if has_policy else [*headers, *_ALWAYS, _DATA_POLICY]
+    has_policy = _POLICY in dict(headers)
+    return [*headers, *OF_ALL.items(), *(() if has_policy else (_DATA_POLICY,))]
 
 
 def preflight(allowed: str) -> Mapping[str, str]:

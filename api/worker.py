@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from socket import socket
@@ -60,6 +60,40 @@ _OURS = (
 )
 UNREADABLE = (errors.ParseException, errors.NoMoreData)
 """What is raised for a request that cannot be read, or not to its end."""
+
+
+class _Response(wsgi.Response):
+    """An answer whose head is sent together with the first of its body, and whose headers that all
+    answers have are not looked at each time."""
+
+    _head = b""
+
+    def process_headers(self, given: Iterable[tuple[str, str]]) -> None:
+        super().process_headers([header for header in given if header[0] not in headers.OF_ALL])
+        self.headers = [*self.headers, *headers.OF_ALL.items()]
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *(f"{n}: {v}\r\n" for n, v in self.headers), "\r\n"]
+            self._head = "".join(lines).encode("latin-1")
+            self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        if self.chunked:
+            data = b"%X\r\n%b\r\n" % (len(data), data)
+        self._send(data)
+
+    def close(self) -> None:
+        self.send_headers()
+        self._send(b"0\r\n\r\n" if self.chunked else b"")
+
+    def _send(self, data: bytes) -> None:
+        if self._head or data:
+            self.sock.sendall(self._head + data)
+            self._head = b""
+
+
+wsgi.Response = _Response  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):
