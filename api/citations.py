@@ -8,7 +8,7 @@ printed as it is.
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import orjson
@@ -29,7 +29,7 @@ def cited(
     """An answer with its citation; `parameters` are those that, at `path`, ask for it again."""
     asked = queries.given(**parameters)
     citation = {
-        "url": f"{path}?{urlencode(asked, safe=':/')}",
+        "url": f"{path}?" + "&".join(f"{name}={_quoted(said)}" for name, said in asked.items()),
         "as_of": moments.as_of,
         "recorded_as_of": moments.recorded_as_of,
         "rule": RULE,
@@ -76,6 +76,11 @@ def recorded_names(
         recorded_as_of=moments.recorded_as_of,
     )
     return {row.id: row.name for row in rows}
+
+
+def _quoted(said: Any) -> str:
+    """The value of a parameter, whose name needs no quoting."""
+    return quote_plus(str(said), safe=":/")
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:

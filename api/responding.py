@@ -26,15 +26,16 @@ _PAGE_POLICY = (
 
 def whole(request: Request, operation: Operation, rendered: Rendered, media_type: str) -> Response:
     """The response of an answer that is there as a whole."""
-    response = of(request, operation, lambda: rendered.body, rendered.etag, media_type)
-    if operation.status == 201:
-        locate(response, operation, rendered.id)
+    told = []
     if rendered.following:
         query = urlencode({**request.args, **rendered.following})
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+        told.append(("Link", f'<{request.path}?{query}>; rel="next"'))
     if rendered.cite_as is not None:
         # RFC 8574
-        response.headers["Link"] = f'<{rendered.cite_as}>; rel="cite-as"'
+        told.append(("Link", f'<{rendered.cite_as}>; rel="cite-as"'))
+    response = of(request, operation, lambda: rendered.body, rendered.etag, media_type, told)
+    if operation.status == 201:
+        locate(response, operation, rendered.id)
     return response
 
 
@@ -44,25 +45,28 @@ def of(
     body: Callable[[], bytes | Iterable[bytes]],
     etag: str | None,
     media_type: str,
+    told: Iterable[tuple[str, str]] = (),
 ) -> Response:
-    """The response with a body, which is not made for a caller who has it already."""
-    if etag is not None and not operation.writes and _is_known(request, etag):
-        response = Response(status=304)
-    else:
-        response = Response(body(), operation.status)
-        _describe(response, operation, media_type)
-    if media_type == "text/html":
-        # With a 304 too, which changes the headers of the copy (RFC 9111, section 3.2).
-        response.headers["Content-Security-Policy"] = _PAGE_POLICY
-    if etag is not None and operation.tags_answer:
-        response.headers["ETag"] = etag
+    """The response with a body, which is not made for a caller who has it already; what else is
+    told in headers."""
     is_public = operation.tags_answer and not operation.writes and not _has_key(request)
-    response.headers["Cache-Control"] = _PUBLIC if is_public else _PRIVATE
+    described = [*told, ("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
+    if etag is not None and operation.tags_answer:
+        described.append(("ETag", etag))
     depends_on = ["Accept"] * (len(operation.offers) > 1)
     depends_on += ["Authorization"] * operation.key_is_optional
     if depends_on:
-        response.headers["Vary"] = ", ".join(depends_on)
-    return response
+        described.append(("Vary", ", ".join(depends_on)))
+    if media_type == "text/html":
+        # With a 304 too, which changes the headers of the copy (RFC 9111, section 3.2).
+        described.append(("Content-Security-Policy", _PAGE_POLICY))
+    if etag is not None and not operation.writes and _is_known(request, etag):
+        return Response(status=304, headers=described)
+    if media_type == formats.CSV:
+        name = operation.tag.replace("_", "-")
+        described.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))
+    content_type = formats.CONTENT_TYPES[media_type]
+    return Response(body(), operation.status, described, content_type=content_type)
 
 
 def replayed(response: Response) -> Response:
@@ -108,16 +112,11 @@ def check_unchanged(request: Request, etag: str) -> None:
 
 def _is_known(request: Request, etag: str) -> bool:
     check_unchanged(request, etag)
+    if "HTTP_IF_NONE_MATCH" not in request.environ:
+        return False
     opaque, _ = unquote_etag(etag)
-    return "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(opaque)
+    return request.if_none_match.contains_weak(opaque)
 
 
 def _has_key(request: Request) -> bool:
     return "HTTP_AUTHORIZATION" in request.environ
-
-
-def _describe(response: Response, operation: Operation, media_type: str) -> None:
-    response.headers["Content-Type"] = formats.CONTENT_TYPES[media_type]
-    if media_type == formats.CSV:
-        name = operation.tag.replace("_", "-")
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'

@@ -7,16 +7,16 @@ reader of flask.request.
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from keyword import iskeyword
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from flask import Response, request
+from flask import Request, Response, request
 from psycopg_pool import ConnectionPool
 
 from api import (
@@ -68,23 +68,27 @@ def view(
 
     mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
     taken = inspect.signature(function).parameters
+    own = {name: value for name, value in own.items() if name in taken}
+    # Words that Python keeps for itself.
+    keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
 
     def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-        query = request.query_string
+        asked = _request()
+        query = asked.query_string
         given = loading.query(query_schema, query) if query or defaults is None else defaults
         arguments = {**loading.path(path), **given}
         word = arguments.pop("format", None)
-        media_type = formats.choose(operation.offers, word, request.headers.get("Accept"))
+        media_type = formats.choose(operation.offers, word, asked.environ.get("HTTP_ACCEPT"))
         if "media_type" in taken:
             arguments["media_type"] = media_type
-        # Words that Python keeps for itself.
-        return {f"{n}_" if iskeyword(n) else n: v for n, v in arguments.items()}, media_type
+        for name in keywords:
+            arguments[f"{name}_"] = arguments.pop(name)
+        return arguments, media_type
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)
-        arguments |= {name: value for name, value in own.items() if name in taken}
-        answer = render(None, operation, function(**arguments))
-        return responding.whole(request, operation, answer, media_type)
+        answer = render(None, operation, function(**arguments, **own))
+        return responding.whole(_request(), operation, answer, media_type)
 
     def read(**path: str) -> Response:
         arguments, media_type = load(path)
@@ -94,7 +98,7 @@ def view(
         return respond(result, answer, media_type)
 
     def read_as_caller(**path: str) -> Response:
-        header = request.headers.get("Authorization")
+        header = request.environ.get("HTTP_AUTHORIZATION")
         key = None if header is None else auth.read_key(header)
         with queries.translated(), pool.connection() as conn:
             caller = None if key is None else known(conn, key)
@@ -110,13 +114,22 @@ def view(
         admit(caller.key_id)
         return caller
 
-    @contextmanager
-    def followed(conn: queries.Connection, arguments: Mapping[str, Any]) -> Iterator[None]:
+    def followed(
+        conn: queries.Connection, arguments: Mapping[str, Any]
+    ) -> AbstractContextManager[None]:
         """Sends on who asks for a record by the id of one that was merged into it."""
+        if mergeable is None or "id" not in arguments:
+            return nullcontext()
+        return sent_on(conn, mergeable, arguments)
+
+    @contextmanager
+    def sent_on(
+        conn: queries.Connection, mergeable: str, arguments: Mapping[str, Any]
+    ) -> Iterator[None]:
         try:
             yield
         except Refusal as refusal:
-            if refusal.kind != "not-found" or mergeable is None or "id" not in arguments:
+            if refusal.kind != "not-found":
                 raise
             moment = arguments.get("recorded_as_of")
             into = entries.merged_into(conn, mergeable, arguments["id"], moment)
@@ -135,7 +148,7 @@ def view(
 
     def respond(result: Any, answer: Rendered | str | None, media_type: str) -> Response:
         if isinstance(answer, Rendered):
-            return responding.whole(request, operation, answer, media_type)
+            return responding.whole(_request(), operation, answer, media_type)
 
         def blocks() -> Iterator[bytes]:
             if isinstance(result, Whole):
@@ -144,12 +157,12 @@ def view(
                 return exports.stream(pool, result)
             return streams.stream(pool, operation, result, media_type)
 
-        return responding.of(request, operation, blocks, answer, media_type)
+        return responding.of(_request(), operation, blocks, answer, media_type)
 
     def upload(**path: str) -> Response:
         # Whoever may not write is told so before a large body is read, and no connection is held
         # meanwhile.
-        key = auth.read_key(request.headers.get("Authorization"))
+        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
         with queries.translated(), pool.connection() as conn:
             caller = known(conn, key)
         auth.authorize(caller, scope)
@@ -178,7 +191,7 @@ def view(
         return responding.replayed(response) if first else response
 
     def write(**path: str) -> Response:
-        key = auth.read_key(request.headers.get("Authorization"))
+        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
         # Before a connection is taken, which a slow client must not hold.
         loading.check_length(request, operation)
         raw = loading.read(request, operation)
@@ -228,6 +241,11 @@ def view(
     if operation.key_is_optional:
         return following(read_as_caller)
     return following(read) if "conn" in taken else serve_without_database
+
+
+def _request() -> Request:
+    """The request itself, for who has several questions to it: each to the proxy is looked up."""
+    return cast(Any, request)._get_current_object()  # type: ignore[no-any-return]
 
 
 class _MergedError(Exception):

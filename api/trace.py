@@ -4,10 +4,11 @@ A trace is taken on from `traceparent` and handed on (W3C Trace Context, level 1
 valid is as if it were not there, so nothing of a caller's own making gets into a log.
 """
 
-import os
+import random
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import blake2b
 from uuid import UUID
 
 _TRACEPARENT = re.compile(
@@ -32,7 +33,9 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 def begin(traceparent: str | None) -> Trace:
     """A new request's, from its header."""
-    request_id = os.urandom(16).hex()
+    # Without a system call, at which all other threads would have their turn; hashed, so that from
+    # some of them nobody can tell how many others there were.
+    request_id = blake2b(random.randbytes(16), digest_size=16).hexdigest()  # noqa: S311
     trace = Trace(request_id, request_id)
     given = traceparent and _TRACEPARENT.fullmatch(traceparent)
     if given and not (given["later"] and given["version"] == "00"):
