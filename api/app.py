@@ -20,8 +20,8 @@ class _Application(Flask):
     limiting: Limiting
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Of an address the path alone says what is asked for. What Flask looks at beside it, the
-        host above all, takes a tenth of an empty request."""
+        """Of an address the path alone says what is asked for. Its host, at which Flask would look
+        as long as at the path, plays no part."""
         if request is None:
             return None
         path = request.environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")

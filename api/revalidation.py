@@ -22,11 +22,8 @@ _SOON = 0.05  # seconds
 # All that an answer to the public depends on, beside the record: feeds name their own address.
 _QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
 _STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
-# What an answer has of the moment at which it was sent, or of its body.
-_OF_ONE_ANSWER = (
-    *("content-type", "content-length", "content-disposition", "connection", "date"),
-    *("request-id", "traceparent"),
-)
+# What an answer has of its body.
+_OF_ITS_BODY = ("content-type", "content-length", "content-disposition")
 
 
 def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
@@ -122,7 +119,9 @@ class Revalidation:
         operation: str | None,
         headers: list[tuple[str, str]],
     ) -> None:
-        kept = [(name, value) for name, value in headers if not _is_of_one_answer(name)]
+        kept = [
+            (name, value) for name, value in headers if not name.lower().startswith(_OF_ITS_BODY)
+        ]
         named = {name.lower(): value for name, value in kept}
         asked = sum(len(part or "") for part in question)
         if (
@@ -136,7 +135,3 @@ class Revalidation:
             if len(self._known) == _MOST:
                 del self._known[next(iter(self._known))]
             self._known[question] = _Known(version, named["etag"], operation, kept)
-
-
-def _is_of_one_answer(name: str) -> bool:
-    return name.lower().startswith(_OF_ONE_ANSWER)
