@@ -233,7 +233,8 @@ def together(*actions: Callable[[], Any]) -> list[Any]:
 
 
 class Follower(threading.Thread):
-    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes."""
+    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes; comes
+    again if told so."""
 
     def __init__(self, port: int, key: str | None = None) -> None:
         super().__init__()
@@ -256,7 +257,12 @@ class Follower(threading.Thread):
         while True:
             last_time = self._enough.is_set()
             after = self.seen[-1] if self.seen else 0
-            items = self._client.get(f"/v1/changes?after={after}&limit=20")["items"]
+            status, answer = self._client.send("GET", f"/v1/changes?after={after}&limit=20")
+            if status == 503:
+                assert answer["type"] == "/problems/busy"
+                continue
+            assert status == 200, answer
+            items = answer["items"]
             self.seen += [item["seq"] for item in items]
             self.pages += bool(items)
             if not items:
