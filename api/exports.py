@@ -34,7 +34,7 @@ def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator
 
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
-    with queries.translated(), pool.connection() as conn:
+    with queries.Lent(pool) as conn:
         since = queries.one(conn, "read_recorded_moment", sees_hidden=True).seq
         while True:
             with queries.snapshot(conn):

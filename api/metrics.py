@@ -115,7 +115,7 @@ class Metrics:
             # Never instead of a caller.
             if available:
                 try:
-                    with queries.translated(), pool.connection(timeout=0.1) as conn:
+                    with queries.Lent(pool, timeout=0.1) as conn:
                         self._ledger.set(queries.one(conn, "read_recorded_moment").seq)
                 except Refusal:
                     pass  # the next look tells

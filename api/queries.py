@@ -15,6 +15,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import errors as pg
 from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
 
 from api.errors import Fault, Refusal, invalid
 
@@ -123,3 +124,24 @@ _TRANSLATION = _Translation()
 def translated() -> _Translation:
     """Turns the driver's errors into refusals: PostgreSQL's own words never leave the house."""
     return _TRANSLATION
+
+
+class Lent:
+    """A connection of a pool, with the driver's errors translated.
+
+    The pool's own context would end a transaction as well. Here there is none: whoever needs one
+    has a context for it.
+    """
+
+    def __init__(self, pool: ConnectionPool[Connection], timeout: float | None = None) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    def __enter__(self) -> Connection:
+        with _TRANSLATION:
+            self._conn = self._pool.getconn(self._timeout)
+        return self._conn
+
+    def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> None:
+        self._pool.putconn(self._conn)
+        _TRANSLATION.__exit__(kind, error, frames)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any, NamedTuple
 
-import psycopg
 from psycopg.pq import DiagnosticField
 from psycopg_pool import ConnectionPool
 
 from api import queries, trace
+from api.errors import Refusal
 
 # So many answers are remembered, to questions of so many characters.
 _MOST, _LONGEST = 4096, 1000
@@ -102,14 +102,14 @@ class Revalidation:
         """
         try:
             # Where none is free, whoever makes the answer waits.
-            with self._pool.connection(timeout=_SOON) as conn:
+            with queries.Lent(self._pool, timeout=_SOON) as conn:
                 result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 if result.error_field(DiagnosticField.SQLSTATE) == _NOT_PREPARED:
                     text = queries.text("read_version", frozenset())
                     conn.pgconn.prepare(_STATEMENT, text.encode())
                     result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 return result.get_value(0, 0)
-        except psycopg.Error:
+        except Refusal:
             return None
 
     def _remember(

@@ -92,7 +92,7 @@ def view(
 
     def read(**path: str) -> Response:
         arguments, media_type = load(path)
-        with queries.translated(), pool.connection() as conn, followed(conn, arguments):
+        with queries.Lent(pool) as conn, followed(conn, arguments):
             result = function(conn=conn, **arguments)
             answer = _answer(conn, operation, result, media_type, sees_hidden=False)
         return respond(result, answer, media_type)
@@ -100,7 +100,7 @@ def view(
     def read_as_caller(**path: str) -> Response:
         header = request.environ.get("HTTP_AUTHORIZATION")
         key = None if header is None else auth.read_key(header)
-        with queries.translated(), pool.connection() as conn:
+        with queries.Lent(pool) as conn:
             caller = None if key is None else known(conn, key)
             arguments, media_type = load(path)
             with followed(conn, arguments):
@@ -163,7 +163,7 @@ def view(
         # Whoever may not write is told so before a large body is read, and no connection is held
         # meanwhile.
         key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
-        with queries.translated(), pool.connection() as conn:
+        with queries.Lent(pool) as conn:
             caller = known(conn, key)
         auth.authorize(caller, scope)
         loading.check_length(request, operation)
@@ -174,8 +174,7 @@ def view(
             arguments["body"] = bodies.Upload(request.mimetype, file)
             attempt = attempted(caller, sha256)
             with (
-                queries.translated(),
-                pool.connection() as conn,
+                queries.Lent(pool) as conn,
                 idempotency.alone(conn, attempt),
             ):
                 first = idempotency.recall(conn, attempt)
@@ -195,7 +194,7 @@ def view(
         # Before a connection is taken, which a slow client must not hold.
         loading.check_length(request, operation)
         raw = loading.read(request, operation)
-        with queries.translated(), pool.connection() as conn:
+        with queries.Lent(pool) as conn:
             caller = known(conn, key)
             auth.authorize(caller, scope)
             arguments, media_type = load(path)

@@ -26,7 +26,7 @@ def stream(
     many = _BLOCK if page.made is None else page.limit
 
     def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
-        with queries.translated(), pool.connection() as conn:
+        with queries.Lent(pool) as conn:
             return answers.block(conn, operation, page, after, many)
 
     def blocks(keys: Sequence[str], texts: Sequence[bytes]) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def whole(
     head = orjson.dumps(answers.cut({"properties": own}, result.properties))
 
     def read(name: str, after: int) -> Sequence[Mapping[str, Any]]:
-        with queries.translated(), pool.connection() as conn:
+        with queries.Lent(pool) as conn:
             items = result.lists[name](conn, after)
         return [answers.cut(schemas[name]["items"], item) for item in items]
 
