@@ -100,6 +100,15 @@ def snapshot(conn: Connection) -> Iterator[None]:
         yield
 
 
+# A full pool, a lost connection, a lock that was not to be had in time, a write that took too long.
+_BUSY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    pg.TransactionTimeout,
+    pg.IdleInTransactionSessionTimeout,
+)
+
+
 class _Translation:
     """A context of which every request has several: a generator would take five times as long."""
 
@@ -111,8 +120,7 @@ class _Translation:
             constraint = error.diag.constraint_name or ""
             if constraint in _FAULTS:
                 raise invalid(Fault(*_FAULTS[constraint])) from None
-        elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            # A full pool, a lost connection, a lock that was not to be had in time.
+        elif isinstance(error, _BUSY):
             raise Refusal(
                 "busy", "The service cannot take this request now. Try again shortly."
             ) from error

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from api import db, embedded
+from api import auth, db, embedded
 from api.app import create_app
 from api.queries import Connection
 from tests.conftest import CASES, Api
@@ -108,10 +109,32 @@ def test_a_conditional_read_does_not_wait_twice(
 
 def test_no_statement_of_the_service_lasts_for_ever(database: str) -> None:
     with db.pool(database, 1) as pool, pool.connection() as conn:
-        for setting in ("statement", "lock", "idle_in_transaction_session"):
+        for setting in ("statement", "lock", "idle_in_transaction_session", "transaction"):
             row = conn.execute(f"SHOW {setting}_timeout").fetchone()
             assert row is not None
             assert row[0] not in {"0", ""}, setting
+
+
+def test_a_write_that_takes_too_long_is_stopped_and_changes_nothing(
+    database: str, conn: Connection
+) -> None:
+    _, key = auth.create_key(conn, "an NGO", "edit")
+    headers = {"Authorization": f"Bearer {key}"}
+    # Half an hour, for a test.
+    url = make_conninfo(database, options="-c transaction_timeout=500ms")
+    with db.pool(url, 1) as pool:
+        client = create_app(pool).test_client()
+
+        def send() -> int:
+            body = {"name": "Foro Prueba", "kind": "ngo"}
+            return client.post("/v1/sources", json=body, headers=headers).status_code
+
+        with conn.transaction():
+            conn.execute("LOCK ledger_head")
+            assert send() == 503
+        assert client.get("/v1/sources").get_json()["items"] == []
+        assert send() == 201
+        assert len(client.get("/v1/sources").get_json()["items"]) == 1
 
 
 def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
