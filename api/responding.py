@@ -50,7 +50,7 @@ def of(
     """The response with a body, which is not made for a caller who has it already; what else is
     told in headers."""
     is_public = operation.tags_answer and not operation.writes and not _has_key(request)
-    described = [*told, ("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
+    described = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
     if etag is not None and operation.tags_answer:
         described.append(("ETag", etag))
     depends_on = ["Accept"] * (len(operation.offers) > 1)
@@ -61,7 +61,9 @@ def of(
         # With a 304 too, which changes the headers of the copy (RFC 9111, section 3.2).
         described.append(("Content-Security-Policy", _PAGE_POLICY))
     if etag is not None and not operation.writes and _is_known(request, etag):
+        # Without what else is told: a copy says of itself how it is cited (RFC 9110, 15.4.5).
         return Response(status=304, headers=described)
+    described += told
     if media_type == formats.CSV:
         name = operation.tag.replace("_", "-")
         described.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))

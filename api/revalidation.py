@@ -22,8 +22,8 @@ _SOON = 0.05  # seconds
 # All that an answer to the public depends on, beside the record: feeds name their own address.
 _QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
 _STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
-# What an answer has of its body.
-_OF_ITS_BODY = ("content-type", "content-length", "content-disposition")
+# What an answer says of the very body that it has.
+_OF_ITS_BODY = ("content-type", "content-length", "content-disposition", "link")
 
 
 def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:

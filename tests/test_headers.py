@@ -68,6 +68,8 @@ def test_an_answer_that_still_stands_keeps_what_was_told(api: Api, operation_id:
     for _ in range(3):  # made once more, and then known by heart
         known = caller.send("GET", path_of(visit), headers={"If-None-Match": whole.headers["ETag"]})
         assert known.status_code == 304
+        # How a copy is cited it says of itself.
+        assert "Link" not in known.headers
         for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
             assert known.headers.get_all(name) == whole.headers.get_all(name)
         check_headers(known, is_page=whole.mimetype == "text/html")
