@@ -111,7 +111,7 @@ def mutants() -> Sequence[Mutant]:
                 (
                     "api/routing.py",
                     "        raw = loading.read(request, operation)\n"
-                    "        with queries.translated(), pool.connection() as conn:\n",
+                    "        with queries.Lent(pool) as conn:\n",
                     "        raw = loading.read(request, operation)\n"
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
