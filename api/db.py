@@ -18,11 +18,14 @@ DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
 # A caller is not kept waiting for a lock, nor a worker for a query, nor anybody for what a worker
 # has begun that is stopped, or whose caller does not take the answer. Nothing is written that takes
-# longer than the front waits for it. Every statement is a file of sql/queries for one set of
-# conditions, so one plan of it serves: no planning while a caller waits.
+# longer than the front waits for it. A request takes one process of the database: to start others
+# takes longer than nearly all of them, and there are not enough for all. Every statement is a file
+# of sql/queries for one set of conditions, so one plan of it serves: no planning while a caller
+# waits.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "
+    "-c max_parallel_workers_per_gather=0 "
     f"-c plan_cache_mode=force_generic_plan -c role={SERVICE}"
 )
 _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"

@@ -137,6 +137,25 @@ def test_a_write_that_takes_too_long_is_stopped_and_changes_nothing(
         assert len(client.get("/v1/sources").get_json()["items"]) == 1
 
 
+def test_a_request_takes_one_process_of_the_database(database: str, conn: Connection) -> None:
+    """To start others takes longer than nearly all requests, and there are not enough for all."""
+    # So small a store is read by several only where that costs nothing.
+    free = ("setup_cost", "tuple_cost")
+    small = ("table_scan_size", "index_scan_size")
+    settings = [f"parallel_{cost}" for cost in free] + [f"min_parallel_{size}" for size in small]
+    url = make_conninfo(database, options=" ".join(f"-c {name}=0" for name in settings))
+    with db.pool(url, 1) as pool:
+        client = create_app(pool).test_client()
+        for path in ("release-events?limit=50", "detainees?q=Ana", "counts", "comparisons"):
+            assert client.get(f"/v1/{path}").status_code == 200, path
+        with pool.connection() as served:
+            served.execute("SELECT pg_stat_force_next_flush()")
+    launched = conn.execute(
+        "SELECT parallel_workers_to_launch FROM pg_stat_database WHERE datname = current_database()"
+    )
+    assert launched.fetchone() == (0,)
+
+
 def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
     pool = db.pool("postgresql://nobody@127.0.0.1:1/nowhere", 1)
     client = create_app(pool).test_client()
