@@ -72,11 +72,9 @@ def _serve(url: str, port: int, parent: Any) -> None:
     ).run()
 
 
-def request(method: str, path: str, body: bytes = b"", key: str = "", etag: str = "") -> bytes:
+def request(method: str, path: str, body: bytes = b"", key: str = "") -> bytes:
     """A request as it goes over the wire."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-    if etag:
-        head += f"If-None-Match: {etag}\r\n"
     if key:
         head += f"Authorization: Bearer {key}\r\n"
     if body:
@@ -84,11 +82,13 @@ def request(method: str, path: str, body: bytes = b"", key: str = "", etag: str 
     return head.encode() + b"\r\n" + body
 
 
-def etag(port: int, path: str) -> str:
-    """The validator of an answer."""
+def conditional(port: int, request: bytes) -> bytes:
+    """A read by who has the answer already."""
+    path = request.split(b" ", 2)[1].decode()
     with closing(HTTPConnection("127.0.0.1", port)) as connection:
         connection.request("GET", path)
-        return str(connection.getresponse().headers["ETag"])
+        etag = connection.getresponse().headers["ETag"]
+    return request.removesuffix(b"\r\n") + f"If-None-Match: {etag}\r\n\r\n".encode()
 
 
 def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
