@@ -293,7 +293,6 @@ def test_threads_lose_no_count() -> None:
 QUOTA = 60
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
     limits = Limits(2, 2)
     for lock in limits._locks:  # as they are left behind
@@ -303,6 +302,7 @@ def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
     assert limits.of_address(b"a").is_exceeded
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_all_workers_count_together() -> None:
     settings = {"CONSTANCIA_REQUESTS_PER_ADDRESS": str(QUOTA), "CONSTANCIA_REQUESTS_PER_KEY": "90"}
     with data_dir() as directory, serving(directory, workers=2, **settings) as service:
