@@ -8,6 +8,7 @@ from api import entries, plans, queries
 from api.batches import Batch
 from api.plans import Known, Plan
 
+_INSERT = {"detention": "detentions/insert", "release_event": "release_events/insert"}
 NEW_DETENTION: Mapping[str, Any] = {**plans.NO_DETENTION, "created_at": None}
 
 
@@ -22,7 +23,7 @@ def write(
     if made.detainee or made.detention:
         batch.count_again(person)
     if made.detention_id is not None:
-        queries.run(conn, "update_detention", id=made.detention_id, **made.detention)
+        queries.run(conn, "detentions/update", id=made.detention_id, **made.detention)
         batch.add("detention", made.detention_id, "updated")
     elif made.detention:
         row = {**NEW_DETENTION, **made.detention, "detainee_id": person}
@@ -34,7 +35,7 @@ def enter(
     conn: queries.Connection, batch: Batch, resource: Any, rows: Sequence[Mapping[str, Any]]
 ) -> list[UUID]:
     """The ids of new records."""
-    ids = entries.insert_many(conn, f"insert_{resource}", rows)
+    ids = entries.insert_many(conn, _INSERT[resource], rows)
     for id in ids:
         batch.add(resource, id)
     return ids

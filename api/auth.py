@@ -60,7 +60,7 @@ def authenticate(conn: queries.Connection, key: str) -> Caller:
     time included: both times one row is looked for and one hash compared.
     """
     digest = _digest(key)
-    found = queries.one(conn, "find_key", prefix=_prefix(key, digest))
+    found = queries.one(conn, "api_keys/find", prefix=_prefix(key, digest))
     if not hmac.compare_digest(found.hash if found else _NOBODY, digest):
         raise _unauthenticated()
     trace.note_key(found.id)
@@ -89,7 +89,7 @@ def create_key(
     key = f"{_MARK}{prefix}_{secrets.token_urlsafe(32)}"
     created = queries.one(
         conn,
-        "insert_key",
+        "api_keys/insert",
         name=name,
         scope=scope,
         prefix=prefix,

@@ -70,7 +70,9 @@ class Batch:
                 verify.record(self._conn, self._caller, changes)
         # All events of a person at once: what is recorded at one moment does not change again.
         for block in _blocks(self._written["created", "detention"]):
-            for row in queries.rows(self._conn, "read_counted_people", detention_ids=block):
+            for row in queries.rows(
+                self._conn, "verification/list_counted_people", detention_ids=block
+            ):
                 self.count_again(row.id)
         counted = [(None, person) for person in self._counted]
         by_person = sorted([*self._people.items(), *counted], key=itemgetter(1))

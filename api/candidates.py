@@ -33,7 +33,7 @@ _MOST_LETTERS = 3
 def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
     """Makes a person be found by every spelling of every name, and by no other."""
     keys = full_names.keys(*names)
-    queries.run(conn, "void_detainee_spellings", detainee_id=detainee_id, spellings=keys)
+    queries.run(conn, "matching/delete_name_keys", detainee_id=detainee_id, spellings=keys)
     keep_new(conn, [(detainee_id, names)])
 
 
@@ -53,12 +53,12 @@ def keep_new(conn: queries.Connection, people: Sequence[tuple[UUID, Sequence[str
                 "wholes": [max(words[word], key=len) for word in told],
             }
         )
-    new = queries.rows(conn, "insert_detainee_spellings", people=Jsonb(entries))
+    new = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
     rest = [(deletion, one.word, one.hidden) for one in new for deletion in words[one.word]]
     if rest:
         queries.run(
             conn,
-            "insert_word_deletions",
+            "matching/insert_word_variants",
             deletions=[deletion for deletion, _, _ in rest],
             words=[word for _, word, _ in rest],
             hidden=[hidden for _, _, hidden in rest],
@@ -73,7 +73,7 @@ def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[An
     places = list(range(1, len(keys) + 1))
     return queries.rows(
         conn,
-        "find_candidates",
+        "matching/find_candidates",
         spellings=list(keys),
         firsts=places,
         lasts=places,
@@ -107,7 +107,7 @@ def like(
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
-        "find_candidates",
+        "matching/find_candidates",
         spellings=list(asked),
         firsts=[last - size + 1 for last, size in zip(lasts, sizes, strict=True)],
         lasts=lasts,
@@ -154,7 +154,7 @@ def _near(
     found: dict[str, list[tuple[float, str]]] = {}
     for row in queries.rows(
         conn,
-        "find_near_words",
+        "matching/find_near_words",
         words=[word for word, _ in rest],
         deletions=[deletion for _, deletion in rest],
         sees_hidden=sees_hidden,
@@ -178,7 +178,7 @@ def _kept(conn: queries.Connection, words: Iterable[str], sees_hidden: bool) -> 
         return frozenset()
     rows = queries.rows(
         conn,
-        "find_kept_spellings",
+        "matching/find_stored_keys",
         spellings=list(set(keys.values())),
         sees_hidden=sees_hidden,
     )

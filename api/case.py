@@ -103,7 +103,7 @@ class Loading:
         self._waiting_file.close()
 
     def run(self) -> Mapping[str, int]:
-        queries.run(self._conn, "lock_affiliations_to_change")
+        queries.run(self._conn, "affiliations/lock_exclusive")
         self.enter()
         self._file.stop_if_faulty()
         self._file.forget()
@@ -146,12 +146,12 @@ class Loading:
 
     def _known(self, ids: Sequence[UUID]) -> set[UUID]:
         """Which of these entries were entered before."""
-        found = queries.rows(self._conn, "read_known_entries", ids=ids)
+        found = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
         self._records |= {row.id: row.record_id for row in found if row.id != row.record_id}
         return {row.id for row in found}
 
     def _entered_ids(self, ids: Sequence[UUID]) -> set[UUID]:
-        return {row.id for row in queries.rows(self._conn, "read_entered_ids", ids=ids)}
+        return {row.id for row in queries.rows(self._conn, "imports/list_existing_ids", ids=ids)}
 
     def _checked(self, name: str, place: str, id: UUID, entry: Mapping[str, Any]) -> Entry | None:
         """An entry as the contract takes it, or None if it has faults."""

@@ -40,6 +40,8 @@ from api.plans import Known, Plan
 from api.previews import BLOCK, Say, silent
 
 _PART = 1 << 20
+_UPDATE = {"source": "sources/update", "facility": "facilities/update"}
+_RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
 
 
 @dataclass(slots=True)
@@ -113,7 +115,9 @@ class Becoming(Loading):
                             row.created_at,
                             tuple(row.released_on),
                         )
-                        for row in queries.rows(self._conn, "read_detentions", detainee_id=person)
+                        for row in queries.rows(
+                            self._conn, "detentions/list_for_detainee", detainee_id=person
+                        )
                     ]
                 )
             except custody.OrderError as error:
@@ -121,7 +125,7 @@ class Becoming(Loading):
                 self._file.fault(place, detail)
         queries.run(
             self._conn,
-            "insert_case_entries",
+            "imports/insert_case_entry_links",
             ids=list(self._records),
             record_ids=list(self._records.values()),
         )
@@ -164,7 +168,7 @@ class Becoming(Loading):
     def _statuses(self, events: Sequence[UUID]) -> Mapping[UUID, str]:
         return {
             row.release_event_id: row.status
-            for row in queries.rows(self._conn, "read_statuses", ids=events)
+            for row in queries.rows(self._conn, "verification/list_statuses", ids=events)
         }
 
     # Entries.
@@ -329,18 +333,18 @@ class Becoming(Loading):
 
     def _change_named(self, resource: Any, id: UUID, changed: Mapping[str, Any]) -> Iterator[str]:
         if changed:
-            queries.run(self._conn, f"update_{resource}", id=id, **changed)
+            queries.run(self._conn, _UPDATE[resource], id=id, **changed)
             self.batch.add(resource, id, "updated")
         yield from changed
 
     def _change_affiliation(self, entry: Entry, id: UUID) -> Iterator[str]:
-        before = queries.one(self._conn, "read_affiliation", id=id)
+        before = queries.one(self._conn, "affiliations/get", id=id)
         until = entry.body["valid_until"]
         if until is None or until == before.valid_until:
             return
         changed = {**before._asdict(), "valid_until": until}
         entries.check_affiliation(changed)
-        queries.run(self._conn, "update_affiliation", id=id, valid_until=until)
+        queries.run(self._conn, "affiliations/update", id=id, valid_until=until)
         self.batch.add("affiliation", id, "updated")
         for person, events in verify.touched(self._conn, changed, before._asdict()).items():
             for event in events:
@@ -348,7 +352,7 @@ class Becoming(Loading):
         yield "valid_until"
 
     def _change_claim(self, entry: Entry, id: UUID) -> Iterator[str]:
-        row = queries.one(self._conn, "lock_claim", id=id)
+        row = queries.one(self._conn, "claims/lock", id=id)
         if self._retracts(entry, row):
             self._retract("claim", entry, id)
             yield "retracted_at"
@@ -364,7 +368,7 @@ class Becoming(Loading):
     def _retract(self, resource: Any, entry: Entry, id: UUID) -> None:
         queries.run(
             self._conn,
-            f"retract_{resource}",
+            _RETRACT[resource],
             id=id,
             retracted_at=entry.body["retracted_at"],
             note=entry.body.get("retraction_note"),
@@ -406,13 +410,13 @@ class Becoming(Loading):
         }
         if changed:
             entries.check_announcement(self._conn, changed.get("announcement_id"))
-            queries.run(self._conn, "update_release_event", id=id, **changed)
+            queries.run(self._conn, "release_events/update", id=id, **changed)
             self.batch.add("release_event", id, "updated")
             self.batch.count_again(event.detainee_id)
         yield from changed
 
     def _change_attestation(self, entry: Entry, id: UUID) -> Iterator[str]:
-        row = queries.one(self._conn, "read_word", id=id)
+        row = queries.one(self._conn, "attestations/get_publication", id=id)
         if self._retracts(entry, row):
             self._lock_event(entry, row.release_event_id)
             self._retract("attestation", entry, id)
@@ -445,7 +449,7 @@ def preview(
     import's id. `caller` is None for the operator's own command."""
     previews.forget_old(conn)
     with queries.translated(), conn.transaction():
-        queries.run(conn, "begin_long")
+        queries.run(conn, "database/begin_long")
         try:
             read = CaseFile(file)
         except CaseError as error:
@@ -458,7 +462,7 @@ def preview(
             conn.transaction(force_rollback=True),
             Becoming(conn, read, caller, say, {}) as becoming,
         ):
-            queries.run(conn, "lock_affiliations_to_change")
+            queries.run(conn, "affiliations/lock_exclusive")
             becoming.enter()
             if faults := becoming.faults():
                 raise invalid(*faults)
@@ -476,7 +480,7 @@ def _keep(
 ) -> None:
     file.seek(0)
     for part, content in enumerate(iter(lambda: file.read(_PART), b"")):
-        queries.run(conn, "insert_import_file", import_id=id, part=part, content=content)
+        queries.run(conn, "imports/insert_file_part", import_id=id, part=part, content=content)
     told = sorted(becoming.told.values(), key=lambda one: one.row)
     for start in range(0, len(told), BLOCK):
         some = told[start : start + BLOCK]
@@ -486,21 +490,21 @@ def _keep(
             if one.person is not None and one.outcome != "invalid"
         }
         rows = [_row(one, becoming, len(keys.get(one.row, ()))) for one in some]
-        queries.run(conn, "insert_import_rows", import_id=id, entries=Jsonb(rows))
+        queries.run(conn, "imports/insert_rows", import_id=id, entries=Jsonb(rows))
         placed = [(row, key) for row, own in keys.items() for key in own]
         queries.run(
             conn,
-            "insert_import_spellings",
+            "imports/insert_keys",
             import_id=id,
             rows=[row for row, _ in placed],
             spellings=[key for _, key in placed],
         )
     kept = [{n: _text(v) for n, v in one.items() if n != "is_decided"} for one in statuses]
-    queries.run(conn, "insert_import_statuses", import_id=id, statuses=Jsonb(kept))
+    queries.run(conn, "imports/insert_statuses", import_id=id, statuses=Jsonb(kept))
     batch = becoming.batch
     queries.run(
         conn,
-        "update_import",
+        "imports/update",
         id=id,
         totals=Jsonb(Counter(one.outcome for one in told)),
         people=batch.count("detainee"),
@@ -542,6 +546,6 @@ def _text(value: Any) -> Any:
 def write(conn: queries.Connection, id: UUID, out: BinaryIO) -> None:
     """Writes the case that a preview keeps."""
     part = 0
-    while (row := queries.one(conn, "read_import_file", import_id=id, part=part)) is not None:
+    while (row := queries.one(conn, "imports/get_file_part", import_id=id, part=part)) is not None:
         out.write(row.content)
         part += 1

@@ -36,7 +36,7 @@ class Records:
 
     def recorded(self, resource: str, ids: Sequence[UUID]) -> set[UUID]:
         """Which of these ids records of a kind have."""
-        found = queries.rows(self._conn, "read_recorded_ids", resource=resource, ids=ids)
+        found = queries.rows(self._conn, "ledger/list_recorded_ids", resource=resource, ids=ids)
         return {row.id for row in found}
 
     def find(self, entry: Entry) -> UUID | None:
@@ -57,7 +57,7 @@ class Records:
 
     @cached_property
     def _known_sources(self) -> Mapping[UUID, Any]:
-        return {row.id: row for row in queries.rows(self._conn, "read_source_names")}
+        return {row.id: row for row in queries.rows(self._conn, "sources/list_names")}
 
     @cached_property
     def _sources(self) -> Mapping[str, Sequence[Any]]:
@@ -91,7 +91,7 @@ class Records:
 
     @cached_property
     def _known_facilities(self) -> Mapping[UUID, Any]:
-        return {row.id: row for row in queries.rows(self._conn, "read_facility_names")}
+        return {row.id: row for row in queries.rows(self._conn, "facilities/list_names")}
 
     @cached_property
     def _facilities(self) -> Mapping[tuple[str, str], Sequence[Any]]:
@@ -115,7 +115,7 @@ class Records:
 
     def _affiliation(self, body: Mapping[str, Any]) -> UUID | None:
         tie = ("source_id", "with_source_id", "relation", "valid_from")
-        return self._one("find_affiliation", **{name: body[name] for name in tie})
+        return self._one("affiliations/find", **{name: body[name] for name in tie})
 
     def _claim(self, body: Mapping[str, Any]) -> UUID | None:
         """The same figure, of the same source, published at the same moment."""
@@ -123,7 +123,7 @@ class Records:
             *("source_id", "kind", "value", "qualifier", "as_of", "published_at", "window_start"),
             *("facility_id", "age_group", "nationality", "announcement_id"),
         )
-        return self._one("find_claim", **{name: body[name] for name in said})
+        return self._one("claims/find", **{name: body[name] for name in said})
 
     def _detention(self, body: Mapping[str, Any]) -> UUID | None:
         if self.is_new(body["detainee_id"]):
@@ -155,7 +155,7 @@ class Records:
         event = entries.standing_for(self._conn, "release_event", event)
         said = ("source_id", "stance", "basis", "published_at", "release_kind")
         word = {name: body[name] for name in said}
-        return self._one("find_attestation", release_event_id=event, **word)
+        return self._one("attestations/find", release_event_id=event, **word)
 
     def _one(self, query: str, **said: Any) -> UUID | None:
         rows = queries.rows(self._conn, query, **said)

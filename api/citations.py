@@ -69,7 +69,7 @@ def recorded_names(
     """The names of facilities and sources, and for a claim its source's, as they were recorded."""
     rows = queries.rows(
         conn,
-        "read_recorded_names",
+        "counts/list_recorded_names",
         facility_ids=list(facilities),
         source_ids=list(sources),
         claim_ids=list(claims),

@@ -147,7 +147,7 @@ def serve(
     with migrated(data_dir, service=True) as (settings, url, conn):
         if settings.metrics_port:
             _check_free("127.0.0.1", settings.metrics_port, "CONSTANCIA_METRICS_PORT")
-        if case_file and not queries.one(conn, "read_whether_empty").empty:
+        if case_file and not queries.one(conn, "ledger/exist").empty:
             click.echo("The database is not empty: the case is not loaded again.", err=True)
         elif case_file:
             _load(conn, case_file, dry_run=False)
@@ -459,7 +459,7 @@ def create_key(name: str, scope: str, until: datetime | None, data_dir: Path | N
 def list_keys(data_dir: Path | None) -> None:
     """List all keys by what they begin with, without what they open."""
     with migrated(data_dir) as (_, _, conn):
-        for key in queries.rows(conn, "read_keys"):
+        for key in queries.rows(conn, "api_keys/list"):
             if key.revoked_at:
                 state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
             elif key.valid_until:
@@ -476,7 +476,7 @@ def list_keys(data_dir: Path | None) -> None:
 def revoke_key(id: UUID, data_dir: Path | None) -> None:
     """Revoke the key with this ID, at once."""
     with migrated(data_dir) as (_, _, conn):
-        if queries.one(conn, "revoke_key", id=id) is None:
+        if queries.one(conn, "api_keys/revoke", id=id) is None:
             raise click.ClickException(f"There is no key {id}.")
     click.echo(f"Revoked: {id}")
 

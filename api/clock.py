@@ -11,7 +11,7 @@ TOLERANCE = timedelta(minutes=5)
 
 
 def now(conn: queries.Connection) -> datetime:
-    return cast(datetime, queries.one(conn, "read_clock").now)
+    return cast(datetime, queries.one(conn, "ledger/get_clock").now)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -44,4 +44,4 @@ def settle(
     if faults:
         raise invalid(*faults)
     if recorded_as_of is not None:
-        queries.run(conn, "settle_ledger", recorded_as_of=recorded_as_of)
+        queries.run(conn, "ledger/settle", recorded_as_of=recorded_as_of)

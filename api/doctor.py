@@ -99,7 +99,7 @@ def _login(service_url: str) -> Finding:
 
 
 def _rights(conn: queries.Connection) -> Finding:
-    wrong = [row.what for row in queries.rows(conn, "read_service_rights", role=SERVICE)]
+    wrong = [row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE)]
     if wrong:
         return Finding(
             "rights",
@@ -111,7 +111,7 @@ def _rights(conn: queries.Connection) -> Finding:
 
 def _clock(conn: queries.Connection) -> Finding:
     before = datetime.now(UTC)
-    ends = queries.one(conn, "read_ledger_ends")
+    ends = queries.one(conn, "ledger/get_ends")
     after = datetime.now(UTC)
     apart = max(before - ends.now, ends.now - after, timedelta())
     if ends.is_ahead:
@@ -130,9 +130,9 @@ def _clock(conn: queries.Connection) -> Finding:
 
 
 def _ledger(conn: queries.Connection) -> Finding:
-    ends = queries.one(conn, "read_ledger_ends")
+    ends = queries.one(conn, "ledger/get_ends")
     remedy = "Restore a backup elsewhere and compare: an entry was changed outside of the service."
-    disorder = queries.one(conn, "read_ledger_disorder")
+    disorder = queries.one(conn, "ledger/find_disorder")
     if disorder:
         return Finding("ledger", f"entry {disorder.seq} does not follow the one before", remedy)
     if ends.seq != ends.last_seq or ends.public_seq != ends.last_public_seq or not ends.is_last:
@@ -141,7 +141,7 @@ def _ledger(conn: queries.Connection) -> Finding:
 
 
 def _attestations(conn: queries.Connection) -> Finding:
-    changed = [str(row.id) for row in queries.rows(conn, "read_changed_records")]
+    changed = [str(row.id) for row in queries.rows(conn, "ledger/list_mismatches")]
     if changed:
         return Finding(
             "attestations",
@@ -168,7 +168,7 @@ def _rule(conn: queries.Connection, say: Callable[[str], Any]) -> Iterator[Findi
             say(f"{done:,} people gone through")
     stored = _Sums()
     with conn.cursor("tallies") as cursor:
-        cursor.execute(queries.text("read_tallies", frozenset()).encode())
+        cursor.execute(queries.text("verification/list_rollups", frozenset()).encode())
         for row in cursor:
             stored.add([((row.property, row.value, row.grain, row.bucket), row.people)])
     remedy = "Restore a backup elsewhere and compare: it was changed outside of the service."
@@ -188,7 +188,7 @@ def _rule(conn: queries.Connection, say: Callable[[str], Any]) -> Iterator[Findi
 
 def _people(conn: queries.Connection) -> Iterator[Sequence[UUID]]:
     after = UUID(int=0)
-    while rows := queries.rows(conn, "read_people_after", after=after, limit=_BLOCK):
+    while rows := queries.rows(conn, "detainees/list_ids", after=after, limit=_BLOCK):
         yield [row.id for row in rows]
         after = rows[-1].id
 

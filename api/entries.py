@@ -27,7 +27,7 @@ def merged_into(
     """What a record that became another one is, now or at a moment of the record; None for one that
     did not."""
     recorded = queries.given(recorded_as_of=recorded_as_of)
-    row = queries.one(conn, "read_merged_into", resource=resource, id=id, **recorded)
+    row = queries.one(conn, "merges/get_canonical_id", resource=resource, id=id, **recorded)
     return None if row is None else cast(UUID, row.id)
 
 
@@ -41,7 +41,7 @@ def lock_person(conn: queries.Connection, id: UUID) -> UUID | None:
     nobody's."""
 
     def lock(id: UUID) -> UUID | None:
-        return None if queries.one(conn, "lock_detainee", id=id) is None else id
+        return None if queries.one(conn, "detainees/lock", id=id) is None else id
 
     return _locked(conn, "detainee", id, lock)
 
@@ -51,8 +51,8 @@ def lock_event(conn: queries.Connection, id: UUID) -> Any:
 
     It may come to be another person's while the lock is waited for: then that one is locked too.
     """
-    while (locked := queries.one(conn, "lock_release_event", id=id)) is not None:
-        event = queries.one(conn, "read_release_event", id=id)
+    while (locked := queries.one(conn, "release_events/lock", id=id)) is not None:
+        event = queries.one(conn, "release_events/get", id=id)
         if event is None or event.detainee_id == locked.detainee_id:
             return event
     return None
@@ -78,7 +78,7 @@ def _locked(
                 if locked is not None and merged_into(conn, resource, id) == into:
                     return locked
                 raise Rollback(attempt)
-        elif not queries.one(conn, "read_whether_recorded", resource=resource, id=id).recorded:
+        elif not queries.one(conn, "ledger/exist_for_record", resource=resource, id=id).recorded:
             return None
     return locked
 
@@ -86,16 +86,16 @@ def _locked(
 def lock_detention(conn: queries.Connection, id: UUID) -> UUID | None:
     """Locks the person of a detention, and gives the person's id; None for a detention that became
     another, or is none."""
-    while (found := queries.one(conn, "read_detention", id=id)) is not None:
-        queries.run(conn, "lock_detainee", id=found.detainee_id)
-        if queries.one(conn, "read_detention", id=id) == found:
+    while (found := queries.one(conn, "detentions/get", id=id)) is not None:
+        queries.run(conn, "detainees/lock", id=found.detainee_id)
+        if queries.one(conn, "detentions/get", id=id) == found:
             return cast(UUID, found.detainee_id)
     return None
 
 
 def enter_source(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     check_confidential(conn, {"id": id, "affiliated": False, "vouches": False, **body})
-    return inserted(conn, "insert_source", id=id, **body)
+    return inserted(conn, "sources/insert", id=id, **body)
 
 
 def check_confidential(conn: queries.Connection, source: Body) -> None:
@@ -110,7 +110,7 @@ def check_confidential(conn: queries.Connection, source: Body) -> None:
     elif vouching is not None and vouching == source["id"]:
         faults.append(Fault("/vouched_by", "A source does not vouch for itself."))
     elif vouching is not None:
-        organisation = queries.rows(conn, "read_known_sources", ids=[vouching])
+        organisation = queries.rows(conn, "sources/list_by_ids", ids=[vouching])
         if not organisation:
             faults.append(Fault("/vouched_by", "There is no source with this id."))
         elif organisation[0].confidential:
@@ -124,7 +124,7 @@ def check_confidential(conn: queries.Connection, source: Body) -> None:
 
 
 def enter_facility(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return inserted(conn, "insert_facility", id=id, **body)
+    return inserted(conn, "facilities/insert", id=id, **body)
 
 
 def enter_affiliation(
@@ -132,14 +132,14 @@ def enter_affiliation(
 ) -> UUID:
     check_affiliation({"source_id": source_id, **body})
     ids = [source_id, body["with_source_id"]]
-    known = {row.id: row for row in queries.rows(conn, "read_known_sources", ids=ids)}
+    known = {row.id: row for row in queries.rows(conn, "sources/list_by_ids", ids=ids)}
     if source_id not in known:
         raise not_found("source")
     if body["with_source_id"] not in known:
         raise invalid(Fault("/with_source_id", "There is no source with this id."))
     if any(row.confidential for row in known.values()):
         raise Refusal("conflict", "A confidential source is tied to who vouches for it alone.")
-    return inserted(conn, "insert_affiliation", id=id, source_id=source_id, **body)
+    return inserted(conn, "affiliations/insert", id=id, source_id=source_id, **body)
 
 
 def check_affiliation(affiliation: Body) -> None:
@@ -157,7 +157,7 @@ def check_affiliation(affiliation: Body) -> None:
 def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
     check_detainee(conn, body)
     row = {**body, "external_ids": Jsonb(body["external_ids"])}
-    entered = inserted(conn, "insert_detainee", id=id, **row)
+    entered = inserted(conn, "detainees/insert", id=id, **row)
     candidates.keep_new(conn, [(entered, [body["name"], *body["aliases"]])])
     return entered
 
@@ -165,7 +165,7 @@ def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None)
 def enter_detainees(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
     """Many new people at once, of whom everything was checked."""
     rows = [{**body, "external_ids": Jsonb(body["external_ids"])} for body in bodies]
-    ids = insert_many(conn, "insert_detainee", rows)
+    ids = insert_many(conn, "detainees/insert", rows)
     names = ([body["name"], *body["aliases"]] for body in bodies)
     candidates.keep_new(conn, list(zip(ids, names, strict=True)))
     return ids
@@ -176,7 +176,7 @@ def change_detainee(conn: queries.Connection, id: UUID, before: Body, body: Body
     changed = dict(body)
     if "external_ids" in body:
         changed["external_ids"] = Jsonb(body["external_ids"])
-    queries.run(conn, "update_detainee", id=id, **changed)
+    queries.run(conn, "detainees/update", id=id, **changed)
     whole = {**before, **body}
     candidates.keep(conn, id, [whole["name"], *whole["aliases"]])
 
@@ -206,21 +206,21 @@ def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     begins again.
     """
     rules = spellings.rules()
-    if queries.one(conn, "read_spelling_rules", sha256=rules).kept:
+    if queries.one(conn, "matching/get_key_version", sha256=rules).kept:
         return
     done, after = 0, None
     while people := _spell_block(conn, after):
         done, after = done + len(people), people[-1].id
         if done % 10_000 == 0:
             say(f"{done:,} people spelled")
-    queries.run(conn, "replace_spelling_rules", sha256=rules)
+    queries.run(conn, "matching/update_key_version", sha256=rules)
     if done % 10_000:
         say(f"{done:,} people spelled")
 
 
 def _spell_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
     with conn.transaction():
-        people = queries.rows(conn, "lock_people_to_spell", after=after, most=1000)
+        people = queries.rows(conn, "matching/lock_people_to_index", after=after, most=1000)
         for person in people:
             candidates.keep(conn, person.id, [person.name, *person.aliases])
     return people
@@ -230,10 +230,10 @@ def enter_detention(
     conn: queries.Connection, detainee_id: UUID, body: Body, id: UUID | None = None
 ) -> UUID:
     """A spell in custody; the person must be locked. A new one needs the last one to have ended."""
-    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=detainee_id)
     row = detention_to_enter(detentions, body, clock.now(conn))
     return inserted(
-        conn, "insert_detention", id=id, detainee_id=detainee_id, created_at=None, **row
+        conn, "detentions/insert", id=id, detainee_id=detainee_id, created_at=None, **row
     )
 
 
@@ -264,16 +264,16 @@ def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
     if body["created_at"] > now + clock.TOLERANCE:
         faults.append(Fault("/created_at", "Lies more than five minutes ahead."))
     facility = body["facility_id"]
-    if facility is not None and queries.one(conn, "read_known_facility", id=facility) is None:
+    if facility is not None and queries.one(conn, "facilities/exist", id=facility) is None:
         faults.append(Fault("/facility_id", "There is no facility with this id."))
     if faults:
         raise invalid(*faults)
-    return inserted(conn, "insert_detention", id=id, **body)
+    return inserted(conn, "detentions/insert", id=id, **body)
 
 
 def moved_detention(conn: queries.Connection, detainee_id: UUID, id: UUID, body: Body) -> Body:
     """A change of a detention, with what follows for its place among the person's others."""
-    detentions = queries.rows(conn, "read_detentions", detainee_id=detainee_id)
+    detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=detainee_id)
     return detention_as_moved(detentions, id, body, clock.now(conn))
 
 
@@ -322,7 +322,7 @@ def enter_release_event(
     One that is `restored`, as it stood elsewhere, may lie after the next detention: that one can
     have been told later.
     """
-    detentions = queries.rows(conn, "read_detentions", detainee_id=body["detainee_id"])
+    detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=body["detainee_id"])
     event = {**body}
     check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
@@ -330,7 +330,7 @@ def enter_release_event(
     else:
         event["detention_id"] = standing_for(conn, "detention", body["detention_id"])
     _check_occurred_on(conn, event, detentions, restored=restored)
-    return inserted(conn, "insert_release_event", id=id, **event)
+    return inserted(conn, "release_events/insert", id=id, **event)
 
 
 def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
@@ -340,7 +340,9 @@ def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
 
 def announcement_fault(conn: queries.Connection, id: UUID | None) -> Fault | None:
     """What is wrong with a reference to an announcement, if anything is."""
-    if id is None or [c.kind for c in queries.rows(conn, "read_claims", ids=[id])] == ["announced"]:
+    if id is None or [c.kind for c in queries.rows(conn, "claims/list_referenced", ids=[id])] == [
+        "announced"
+    ]:
         return None
     return Fault("/announcement_id", "There is no such claim of kind announced.")
 
@@ -362,7 +364,9 @@ def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
 
 def check_moved_release_event(conn: queries.Connection, event: Body, id: UUID) -> None:
     """The day that an event is moved to must be one on which it could be entered."""
-    detentions = queries.rows(conn, "read_detentions", detainee_id=event["detainee_id"])
+    detentions = queries.rows(
+        conn, "detentions/list_for_detainee", detainee_id=event["detainee_id"]
+    )
     _check_occurred_on(conn, event, detentions, id)
 
 
@@ -376,7 +380,7 @@ def _check_occurred_on(
 ) -> None:
     near = queries.one(
         conn,
-        "read_release_event_near",
+        "release_events/find_near",
         detainee_id=event["detainee_id"],
         detention_id=event["detention_id"],
         occurred_on=event["occurred_on"],
@@ -418,7 +422,11 @@ def insert_many(
     conn: queries.Connection, query: str, rows: Sequence[Mapping[str, Any]]
 ) -> list[UUID]:
     """The ids of rows that a query inserts, one for each, without waiting in between."""
-    ids = [row.id for row in queries.rows(conn, "read_new_ids", many=len(rows))] if rows else []
+    ids = (
+        [row.id for row in queries.rows(conn, "database/list_new_ids", many=len(rows))]
+        if rows
+        else []
+    )
     queries.many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
     return ids
 

@@ -22,6 +22,16 @@ from api.lists import CASE_NAMES, EXPORT_VERSION, LISTS, entry
 _BLOCK = 1000
 # Of these the selection is by id, made before.
 _NAMED = ("sources", "affiliations", "facilities", "claims")
+_LIST = {
+    "sources": "sources/list",
+    "affiliations": "affiliations/list",
+    "facilities": "facilities/list",
+    "claims": "claims/list",
+    "detainees": "detainees/list",
+    "release_events": "release_events/list",
+    "attestations": "attestations/list",
+    "detentions": "detentions/list",
+}
 _IN_A_CASE = {**CASE_NAMES, "id": "key"}
 
 
@@ -35,13 +45,13 @@ def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
     with queries.Lent(pool) as conn:
-        since = queries.one(conn, "read_recorded_moment", sees_hidden=True).seq
+        since = queries.one(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
         while True:
             with queries.snapshot(conn):
                 named = _named(conn, export)
                 unnoted = _unnoted(conn, export, named, since)
                 if not unnoted:
-                    queries.run(conn, "begin_export")
+                    queries.run(conn, "database/begin_export")
                     written = _written(conn, export, named)
                     yield b""
                     yield from written
@@ -60,7 +70,7 @@ def _unnoted(
     picked = queries.given(announcement_id=export.announcement_id)
     rows = queries.rows(
         conn,
-        "read_unnoted_names",
+        "ledger/list_unlogged_readings",
         since=since,
         actor=export.caller.key_id,
         source_ids=named.get("sources"),
@@ -80,7 +90,7 @@ def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UU
     named: dict[str, list[UUID]] = {name: [] for name in _NAMED}
     for row in queries.rows(
         conn,
-        "read_named_by_announcement",
+        "claims/list_announced_records",
         id=export.announcement_id,
         sees_hidden=auth.sees_hidden(export.caller),
     ):
@@ -92,7 +102,7 @@ def _written(
     conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
     whole = queries.given(sees_hidden=auth.sees_hidden(export.caller) or None)
-    moment = queries.one(conn, "read_recorded_moment", **whole).recorded_as_of
+    moment = queries.one(conn, "ledger/get_recorded_moment", **whole).recorded_as_of
     if export.announcement_id is None:
         return _lines(conn, export, moment)
     return _case(conn, export, export.announcement_id, named, moment)
@@ -156,4 +166,4 @@ def _entries(
     properties = {"id": {}, **entry(name)["properties"]}
     sees_hidden = auth.sees_hidden(export.caller)
     parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
-    return answers.blocks(conn, f"select_{name}", {"properties": properties}, parameters, _BLOCK)
+    return answers.blocks(conn, _LIST[name], {"properties": properties}, parameters, _BLOCK)

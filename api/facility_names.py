@@ -42,7 +42,7 @@ class FacilityNames:
         return id
 
     def _read(self) -> None:
-        for row in queries.rows(self._conn, "read_facility_names"):
+        for row in queries.rows(self._conn, "facilities/list_names"):
             self._known.add(row.id)
             for name in (row.name, *row.aliases):
                 self._ids[_folded(name)].add(row.id)

@@ -62,10 +62,10 @@ def count(
     parameters = queries.given(as_of=as_of, recorded_as_of=recorded_as_of)
     if narrowed := _stored(conn, recorded_as_of, filters, group_by):
         parameters |= narrowed
-        query = "count_people" if recorded_as_of is None else "count_recorded_people"
+        query = "counts/count" if recorded_as_of is None else "counts/count_recorded"
     else:
         parameters |= {**filters, **_looked_at(filters, group_by)}
-        query = "count_matching_people"
+        query = "counts/count_filtered"
     rows = queries.rows(conn, query, min_sources=min_sources, **parameters)
     moments = Moments(rows[0].as_of, rows[0].recorded_as_of, rows[0].ledger_seq)
     counted = [(row.value, [int(n) for n in row[4:]]) for row in rows if row.confirmed is not None]
@@ -84,10 +84,12 @@ def timeline(
     parameters = queries.given(recorded_as_of=recorded_as_of)
     if narrowed := _stored(conn, recorded_as_of, filters, None):
         parameters |= {"value": "", **narrowed}
-        query = "read_timeline" if recorded_as_of is None else "read_recorded_timeline"
+        query = (
+            "counts/list_timeline" if recorded_as_of is None else "counts/list_timeline_recorded"
+        )
     else:
         parameters |= {**filters, **_looked_at(filters, None)}
-        query = "read_matching_timeline"
+        query = "counts/list_timeline_filtered"
     row = queries.one(
         conn,
         query,
@@ -113,7 +115,7 @@ def _stored(
         narrowed is not None
         and recorded_as_of is not None
         and narrowed["property"]
-        and not queries.one(conn, "read_whether_grouped", recorded_as_of=recorded_as_of).grouped
+        and not queries.one(conn, "counts/exist_ungrouped", recorded_as_of=recorded_as_of).grouped
     ):
         return None
     return narrowed

@@ -45,7 +45,7 @@ def alone(conn: queries.Connection, attempt: Attempt | None) -> Iterator[None]:
     if attempt is None:
         yield
         return
-    if not queries.one(conn, "lock_idempotency_key", **attempt.name).locked:
+    if not queries.one(conn, "idempotency_keys/lock", **attempt.name).locked:
         raise Refusal(
             "idempotency-key-in-use",
             "A request with this Idempotency-Key is still under way. Send it again shortly.",
@@ -55,7 +55,7 @@ def alone(conn: queries.Connection, attempt: Attempt | None) -> Iterator[None]:
     finally:
         # With a lost connection the lock is lost as well.
         if not conn.broken:
-            queries.run(conn, "undo_idempotency_lock", **attempt.name)
+            queries.run(conn, "idempotency_keys/unlock", **attempt.name)
 
 
 def recall(conn: queries.Connection, attempt: Attempt | None) -> Any:
@@ -63,7 +63,7 @@ def recall(conn: queries.Connection, attempt: Attempt | None) -> Any:
     again. None if this is the first."""
     if attempt is None:
         return None
-    first = queries.one(conn, "read_idempotency_key", **attempt.name)
+    first = queries.one(conn, "idempotency_keys/get", **attempt.name)
     if first is not None and first.request_sha256 != attempt.sha256:
         raise Refusal(
             "idempotency-key-reused",
@@ -80,10 +80,10 @@ def keep(
         return
     queries.run(
         conn,
-        "insert_idempotency_key",
+        "idempotency_keys/insert",
         **attempt.name,
         request_sha256=attempt.sha256,
         resource_id=resource_id,
         body=body,
     )
-    queries.run(conn, "void_idempotency_keys")
+    queries.run(conn, "idempotency_keys/delete_expired")

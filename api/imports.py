@@ -49,12 +49,12 @@ from api.previews import (
 
 def read(conn: queries.Connection, caller: Caller | None, id: UUID) -> Mapping[str, Any]:
     """An import without its rows, for who sent it or may see everything."""
-    return _told(queries.one(conn, "read_import", id=id, **_reader(caller)))
+    return _told(queries.one(conn, "imports/get", id=id, **_reader(caller)))
 
 
 def read_own(conn: queries.Connection, id: UUID) -> Mapping[str, Any]:
     """The same, for the operator."""
-    return _told(queries.one(conn, "read_import", id=id, **_OPERATOR))
+    return _told(queries.one(conn, "imports/get", id=id, **_OPERATOR))
 
 
 def _told(row: Any) -> Mapping[str, Any]:
@@ -86,11 +86,11 @@ def rows(
     conn: queries.Connection, caller: Caller | None, id: UUID, after: int
 ) -> Sequence[Mapping[str, Any]]:
     """The rows of an import after one of them, a block at the most."""
-    found = queries.rows(conn, "read_import_rows", import_id=id, after=after, limit=BLOCK)
+    found = queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK)
     told = doubts(conn, id, found, sees_hidden=sees_hidden(caller))
     if reader := ledger.reader(caller, "detainee"):
         shown = [one.detainee_id for doubt in told.values() for one in doubt.candidates]
-        hidden = queries.rows(conn, "read_hidden_people", detainee_ids=shown)
+        hidden = queries.rows(conn, "verification/list_hidden_people", detainee_ids=shown)
         ledger.note_reading(conn, reader, [row.id for row in hidden])
     return [
         {
@@ -127,7 +127,7 @@ def flips(conn: queries.Connection, id: UUID, after: int) -> Sequence[Mapping[st
             "from": row.status_from,
             "to": row.status_to,
         }
-        for row in queries.rows(conn, "read_import_flips", import_id=id, after=after, limit=BLOCK)
+        for row in queries.rows(conn, "imports/list_flips", import_id=id, after=after, limit=BLOCK)
     ]
 
 
@@ -166,7 +166,7 @@ def doubts(
     ids = sorted({person for row in doubtful for person in row.people})
     recorded_people = {
         row.id: matches.person(row._asdict())
-        for row in queries.rows(conn, "read_people_to_match", ids=ids, sees_hidden=sees_hidden)
+        for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=sees_hidden)
     }
     listed = {
         row: person_of(said)
@@ -201,14 +201,14 @@ def all_doubts(conn: queries.Connection, id: UUID) -> Iterator[Doubt]:
 def blocks(conn: queries.Connection, id: UUID) -> Iterator[Sequence[Any]]:
     """The rows of an import in their order."""
     after = 0
-    while block := queries.rows(conn, "read_import_rows", import_id=id, after=after, limit=BLOCK):
+    while block := queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK):
         yield block
         after = block[-1].row
 
 
 def forget(conn: queries.Connection, id: UUID) -> None:
     """Drops a preview."""
-    queries.run(conn, "void_import", id=id)
+    queries.run(conn, "imports/delete", id=id)
 
 
 # Applying.
@@ -228,8 +228,8 @@ def apply(
     """
     reader = _OPERATOR if caller is None else _reader(caller)
     with queries.translated(), conn.transaction():
-        queries.run(conn, "begin_long")
-        found = queries.one(conn, "lock_import", id=id, **reader)
+        queries.run(conn, "database/begin_long")
+        found = queries.one(conn, "imports/lock", id=id, **reader)
         if found is None:
             raise not_found("import")
         if found.state == "applied":
@@ -243,7 +243,7 @@ def _check_repeated(
     conn: queries.Connection, id: UUID, decisions: Sequence[Mapping[str, Any]]
 ) -> None:
     before = queries.rows(
-        conn, "read_import_rows", import_id=id, after=0, limit=people_lists.MAX_ROWS, decided=True
+        conn, "imports/list_rows", import_id=id, after=0, limit=people_lists.MAX_ROWS, decided=True
     )
     made = {row.row: row for row in before}
     again = {decision["row"]: decision for decision in decisions}
@@ -271,24 +271,24 @@ class _Application:
 
     def run(self, decisions: Sequence[Mapping[str, Any]]) -> None:
         conn = self._conn
-        if not queries.one(conn, "read_whether_spelled", import_id=self._id).spelled:
+        if not queries.one(conn, "imports/exist_keys", import_id=self._id).spelled:
             raise _outdated(Fault("", "The database was restarted after a crash."))
         self._decide(decisions)
         self._lock_groups()
-        queries.run(conn, "lock_people_of_import", import_id=self._id)
-        seq = queries.one(conn, "read_ledger_seq").seq
+        queries.run(conn, "imports/lock_people", import_id=self._id)
+        seq = queries.one(conn, "ledger/get_seq").seq
         self._check_unchanged(self._import.ledger_seq)
         self._enter_all()
         # From here on nobody else can write: what came in between is the last that can.
-        queries.run(conn, "lock_ledger")
+        queries.run(conn, "ledger/lock")
         self._check_unchanged(seq)
         self._record()
-        queries.run(conn, "update_import_said", import_id=self._id)
-        queries.run(conn, "update_import", id=self._id, applied=True)
+        queries.run(conn, "imports/update_recorded_rows", import_id=self._id)
+        queries.run(conn, "imports/update", id=self._id, applied=True)
 
     def _lock_groups(self) -> None:
         if self._word is not None:
-            queries.run(self._conn, "lock_affiliations")
+            queries.run(self._conn, "affiliations/lock_shared")
 
     def _enter_all(self) -> None:
         for block in blocks(self._conn, self._id):
@@ -311,7 +311,7 @@ class _Application:
             row.row: row
             for row in queries.rows(
                 self._conn,
-                "read_import_rows",
+                "imports/list_rows",
                 import_id=self._id,
                 after=0,
                 limit=max(len(given), 1),
@@ -327,10 +327,10 @@ class _Application:
         if faults:
             raise invalid(*faults)
         queries.run(
-            self._conn, "update_import_decisions", import_id=self._id, decisions=Jsonb(decided)
+            self._conn, "imports/update_decisions", import_id=self._id, decisions=Jsonb(decided)
         )
         undecided = queries.rows(
-            self._conn, "read_undecided_rows", import_id=self._id, limit=MAX_FAULTS + 1
+            self._conn, "imports/list_undecided_rows", import_id=self._id, limit=MAX_FAULTS + 1
         )
         if undecided:
             raise invalid(*(Fault(f"/rows/{row.row}", _wanting(row)) for row in undecided))
@@ -342,7 +342,7 @@ class _Application:
         ledger."""
         people = [
             row.id
-            for row in queries.rows(self._conn, "read_people_written", after=after)
+            for row in queries.rows(self._conn, "ledger/list_people_written_since", after=after)
             if row.id is not None
         ]
         if not people:
@@ -351,7 +351,7 @@ class _Application:
             Fault(f"/rows/{row.row}", f"The detainee {row.detainee_id} was changed meanwhile.")
             for row in queries.rows(
                 self._conn,
-                "read_rows_resting_on",
+                "imports/list_rows_resting_on_people",
                 import_id=self._id,
                 people=people,
                 limit=MAX_FAULTS + 1,
@@ -372,13 +372,13 @@ class _Application:
         people = {
             row.id: matches.person(row._asdict())
             for row in queries.rows(
-                self._conn, "read_people_to_match", ids=ids, sees_hidden=self._sees_hidden
+                self._conn, "matching/list_people", ids=ids, sees_hidden=self._sees_hidden
             )
         }
         keys = [(id, key) for id, person in people.items() for key in matches.keys(person)]
         pairs = queries.rows(
             self._conn,
-            "find_rows_of_people",
+            "imports/find_rows_sharing_keys",
             import_id=self._id,
             people=[id for id, _ in keys],
             spellings=[key for _, key in keys],
@@ -404,7 +404,9 @@ class _Application:
                         f"/rows/{told[now.release_event_id].row}",
                         f"The release event {now.release_event_id} would be {now.status}.",
                     )
-                    for now in queries.rows(self._conn, "read_statuses", ids=list(told))
+                    for now in queries.rows(
+                        self._conn, "verification/list_statuses", ids=list(told)
+                    )
                     if now.status != told[now.release_event_id].status_to
                 ]
         if faults:
@@ -427,7 +429,7 @@ class _Application:
                     self._add(person, said[row.row])
         queries.run(
             self._conn,
-            "update_import_rows",
+            "imports/update_row_people",
             import_id=self._id,
             rows=list(became),
             people=list(became.values()),
@@ -503,12 +505,12 @@ class _CaseApplication(_Application):
     _becoming: Becoming
 
     def _lock_groups(self) -> None:
-        queries.run(self._conn, "lock_affiliations_to_change")
+        queries.run(self._conn, "affiliations/lock_exclusive")
 
     def _enter_all(self) -> None:
         decided = queries.rows(
             self._conn,
-            "read_import_rows",
+            "imports/list_rows",
             import_id=self._id,
             after=0,
             limit=people_lists.MAX_ROWS,
@@ -548,7 +550,7 @@ class _CaseApplication(_Application):
     def _record(self) -> None:
         foreseen = {
             (row.row, row.release_event_id): row.status_to
-            for row in queries.rows(self._conn, "read_import_statuses", import_id=self._id)
+            for row in queries.rows(self._conn, "imports/list_statuses", import_id=self._id)
         }
         faults = [
             Fault(f"/rows/{one['row']}", f"Its release event would be {one['status_to']}.")
@@ -561,7 +563,7 @@ class _CaseApplication(_Application):
         became = [one for one in self._becoming.told.values() if one.record_id is not None]
         queries.run(
             self._conn,
-            "update_import_records",
+            "imports/update_case_records",
             import_id=self._id,
             rows=[one.row for one in became],
             records=[one.record_id for one in became],

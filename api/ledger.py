@@ -48,7 +48,7 @@ def append(
     """
     entry = queries.one(
         conn,
-        "append_ledger",
+        "ledger/append",
         actor=caller and caller.key_id,
         resources=[c.resource for c in changes],
         resource_ids=[c.resource_id for c in changes],

@@ -72,9 +72,9 @@ def merge(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUI
     """Makes the person `id` one with the person `into`, and gives the id of the merge."""
     if id == into:
         raise invalid(Fault("/into", "A person is not merged into themselves."))
-    queries.run(conn, "lock_affiliations")
+    queries.run(conn, "affiliations/lock_shared")
     lock_people(conn, id, into, "/into")
-    for judged in queries.rows(conn, "read_distinctions", ids=[id, into]):
+    for judged in queries.rows(conn, "merges/list_distinctions_between", ids=[id, into]):
         raise Refusal(
             "conflict",
             f"By the judgement /v1/distinctions/{judged.distinction_id} they are two people. "
@@ -96,8 +96,8 @@ def merge(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUI
         for resource, changes in records.changes.items()
         for of, changed in changes.items()
     ]
-    created = entries.inserted(conn, "insert_merge", detainee_id=id, into_id=into)
-    queries.run(conn, "insert_moves", merge_id=created, rows=Jsonb(moves))
+    created = entries.inserted(conn, "merges/insert", detainee_id=id, into_id=into)
+    queries.run(conn, "merges/insert_changes", merge_id=created, rows=Jsonb(moves))
     change = ledger.Change("merge", created, "created")
     _apply(conn, caller, change, records, [id, into], [*events, *events.values()])
     return created
@@ -105,23 +105,23 @@ def merge(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUI
 
 def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     """Makes the two people of a merge two again."""
-    queries.run(conn, "lock_affiliations")
-    found = queries.one(conn, "read_merge", id=id)
+    queries.run(conn, "affiliations/lock_shared")
+    found = queries.one(conn, "merges/get", id=id)
     if found is None:
         raise not_found("merge")
     people = [found.detainee_id, found.into_id]
-    queries.run(conn, "lock_detainees", ids=people)
+    queries.run(conn, "detainees/lock_pair", ids=people)
     # What was recorded while the lock was waited for counts.
-    found = queries.one(conn, "read_merge", id=id)
+    found = queries.one(conn, "merges/get", id=id)
     if found.undone_at is not None:
         raise Refusal("conflict", "This merge was undone before.")
     if found.into_merged_into is not None:
-        last = queries.one(conn, "read_merge_of_detainee", detainee_id=found.into_id)
+        last = queries.one(conn, "merges/get_for_detainee", detainee_id=found.into_id)
         raise _undo_first(last.id, "the person was merged into another one")
     if found.last_id != id:
         raise _undo_first(found.last_id, "another record was merged into this person")
     records = _records(conn, *people)
-    moves = queries.rows(conn, "read_moves", merge_id=id)
+    moves = queries.rows(conn, "merges/list_changes", merge_id=id)
     gone, kept = (str(person) for person in people)
     order = records.spells(kept)
     for move in moves:
@@ -132,7 +132,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     for event in records.belonging("release_event", kept):
         owner = records.now("detention", event["detention_id"])["detainee_id"]
         records.change("release_event", event["id"], detainee_id=owner)
-    if queries.one(conn, "read_whether_changed", merge_id=id).changed:
+    if queries.one(conn, "merges/exist_later_changes", merge_id=id).changed:
         _hide_both(records, gone, kept)
     _part(records, gone, [])
     _part(records, kept, order)
@@ -147,14 +147,14 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
         if move.resource == "attestation"
     }
     across = _return_words(conn, records, events, homes)
-    queries.run(conn, "undo_merge", id=id)
+    queries.run(conn, "merges/undo", id=id)
     change = ledger.Change("merge", id, "undone")
     _apply(conn, caller, change, records, people, [*events, *events.values()], across)
 
 
 def lock_people(conn: queries.Connection, id: UUID, other: UUID, pointer: str) -> None:
     """Locks two people who are there and were not merged; `other` is named at `pointer`."""
-    found = {row.id: row for row in queries.rows(conn, "lock_detainees", ids=[id, other])}
+    found = {row.id: row for row in queries.rows(conn, "detainees/lock_pair", ids=[id, other])}
     if id not in found:
         raise not_found("detainee")
     if other not in found:
@@ -174,7 +174,7 @@ def _undo_first(id: UUID, why: str) -> Refusal:
 
 def _records(conn: queries.Connection, *detainees: UUID) -> _Records:
     records = _Records()
-    for row in queries.rows(conn, "read_records_of_detainees", detainee_ids=list(detainees)):
+    for row in queries.rows(conn, "merges/list_records", detainee_ids=list(detainees)):
         records.of[row.resource][str(row.id)] = row.entry
     return records
 
@@ -351,7 +351,7 @@ def _return_words(
 
 def _words(conn: queries.Connection, records: _Records, events: Sequence[str]) -> list[Any]:
     ids = [UUID(event) for event in events]
-    words = queries.rows(conn, "read_words_of_release_events", release_event_ids=ids)
+    words = queries.rows(conn, "merges/list_attestations", release_event_ids=ids)
     for word in words:
         records.of["attestation"][str(word.id)] = {"release_event_id": str(word.release_event_id)}
     return words
@@ -376,8 +376,8 @@ def _apply(
         for resource, changes in records.changes.items()
         for id, changed in changes.items()
     ]
-    queries.run(conn, "update_records", rows=Jsonb(rows), across=list(across))
-    queries.run(conn, "update_leads", release_event_ids=ids)
+    queries.run(conn, "merges/update_records", rows=Jsonb(rows), across=list(across))
+    queries.run(conn, "verification/update_leads", release_event_ids=ids)
     for person in people:
         row = records.now("detainee", str(person))
         is_found = row["merged_into"] is None

@@ -116,7 +116,7 @@ class Metrics:
             if available:
                 try:
                     with queries.Lent(pool, timeout=0.1) as conn:
-                        self._ledger.set(queries.one(conn, "read_recorded_moment").seq)
+                        self._ledger.set(queries.one(conn, "ledger/get_recorded_moment").seq)
                 except Refusal:
                     pass  # the next look tells
             sleep(_EVERY)

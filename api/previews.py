@@ -55,7 +55,7 @@ def said_by(
     if not numbers:
         return {}
     found = queries.rows(
-        conn, "read_import_rows", import_id=id, after=0, limit=len(numbers), rows=sorted(numbers)
+        conn, "imports/list_rows", import_id=id, after=0, limit=len(numbers), rows=sorted(numbers)
     )
     return {row.row: people_lists.loaded(row.said) for row in found}
 
@@ -175,7 +175,7 @@ def preview(
     forget_old(conn)
     sha256 = digest(file)
     with queries.translated(), conn.transaction():
-        queries.run(conn, "begin_import")
+        queries.run(conn, "database/begin_import")
         with closing(people_lists.rows(file, media_type, mapping, date_order)) as listed:
             return _Preview(conn, caller, sha256, word, say).run(listed)
 
@@ -183,8 +183,8 @@ def preview(
 def forget_old(conn: queries.Connection) -> None:
     """Drops the previews that nobody applied within a day."""
     with conn.transaction():
-        queries.run(conn, "begin_long")
-        queries.run(conn, "void_imports")
+        queries.run(conn, "database/begin_long")
+        queries.run(conn, "imports/delete_expired")
 
 
 def digest(file: BinaryIO) -> bytes:
@@ -204,9 +204,9 @@ def begun(
     """The id of a preview of which nothing is known yet but the file."""
     return entries.inserted(
         conn,
-        "insert_import",
+        "imports/insert",
         key_id=caller and caller.key_id,
-        ledger_seq=queries.one(conn, "read_ledger_seq").seq,
+        ledger_seq=queries.one(conn, "ledger/get_seq").seq,
         file_sha256=sha256,
         word=None if word is None else Jsonb(word),
     )
@@ -258,7 +258,7 @@ class _Preview:
                 self._say(f"{done:,} rows read")
         queries.run(
             self._conn,
-            "update_import",
+            "imports/update",
             id=self._id,
             totals=Jsonb(self._totals),
             people=self._totals["new"],
@@ -284,7 +284,7 @@ class _Preview:
                 entry.outcome = "invalid"
             self._totals[entry.outcome] += 1
         rows = [entry.entry() for entry in block]
-        queries.run(self._conn, "insert_import_rows", import_id=self._id, entries=Jsonb(rows))
+        queries.run(self._conn, "imports/insert_rows", import_id=self._id, entries=Jsonb(rows))
 
     def _check(self, entry: _Entry) -> None:
         """What is wrong with a row by itself."""
@@ -326,7 +326,7 @@ class _Preview:
             entry.keys = len(own)
             keys += [(entry.row.number, key) for key in own]
         placed = {"rows": [row for row, _ in keys], "spellings": [key for _, key in keys]}
-        queries.run(self._conn, "insert_import_spellings", import_id=self._id, **placed)
+        queries.run(self._conn, "imports/insert_keys", import_id=self._id, **placed)
         self._know(valid)
         doubtful = [entry for entry in valid if entry.detainee_id is None]
         found = matches.find(
@@ -346,7 +346,7 @@ class _Preview:
             row.digest.hex(): row.detainee_id
             for row in queries.rows(
                 self._conn,
-                "find_rows_applied",
+                "imports/find_applied_rows",
                 digests=[bytes.fromhex(entry.digest or "") for entry in valid],
                 file_sha256=self._digest,
                 key_id=self._caller and self._caller.key_id,
@@ -361,7 +361,7 @@ class _Preview:
         identified: dict[int, set[UUID]] = {}
         for row in queries.rows(
             self._conn,
-            "find_people_identified",
+            "matching/find_by_external_id",
             items=[i for i, _ in ids],
             external_ids=[one for _, one in ids],
             sees_hidden=self._sees_hidden,
@@ -381,7 +381,7 @@ class _Preview:
         people = {id: entries.standing_for(self._conn, "detainee", id) for id in ids}
         known = queries.rows(
             self._conn,
-            "read_people_to_match",
+            "matching/list_people",
             ids=list(people.values()),
             sees_hidden=self._sees_hidden,
         )
@@ -399,7 +399,7 @@ class _Preview:
         near: dict[int, list[int]] = {}
         for row in queries.rows(
             self._conn,
-            "find_rows_alike",
+            "imports/find_similar_rows",
             import_id=self._id,
             rows=[row for row, _ in asked],
             spellings=[key for _, key in asked],
@@ -409,7 +409,7 @@ class _Preview:
         stored = (
             queries.rows(
                 self._conn,
-                "read_import_rows",
+                "imports/list_rows",
                 import_id=self._id,
                 after=0,
                 limit=len(before),
@@ -528,7 +528,7 @@ def words_known(
         (row.release_event_id, row.published_at)
         for row in queries.rows(
             conn,
-            "read_words_of_source",
+            "sources/list_confirmations",
             release_event_ids=events,
             source_id=word["source_id"],
         )
@@ -614,11 +614,11 @@ def recorded(
     found = {
         row.id: Known(row._asdict(), is_hidden=row.is_hidden)
         for row in queries.rows(
-            conn, "read_recorded_people", ids=list(ids), sees_hidden=sees_hidden
+            conn, "detainees/list_for_import", ids=list(ids), sees_hidden=sees_hidden
         )
     }
     held: dict[UUID, list[plans.Detention]] = {}
-    for row in queries.rows(conn, "read_recorded_detentions", ids=list(ids)):
+    for row in queries.rows(conn, "detentions/list_for_import", ids=list(ids)):
         own = {name: value for name, value in row._asdict().items() if name != "detainee_id"}
         held.setdefault(row.detainee_id, []).append(plans.Detention(**own))
     for id, known in found.items():

@@ -96,7 +96,7 @@ def many(conn: Connection, name: str, /, parameters: Sequence[Mapping[str, Any]]
 def snapshot(conn: Connection) -> Iterator[None]:
     """Several queries that see the store at one moment; for reading alone."""
     with translated(), conn.transaction():
-        run(conn, "begin_snapshot")
+        run(conn, "database/begin_snapshot")
         yield
 
 

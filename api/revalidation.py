@@ -21,7 +21,7 @@ _MOST, _LONGEST = 4096, 1000
 _SOON = 0.05  # seconds
 # All that an answer to the public depends on, beside the record: feeds name their own address.
 _QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
-_STATEMENT, _NOT_PREPARED = b"read_version", b"26000"
+_STATEMENT, _NOT_PREPARED = b"ledger/get_version", b"26000"
 # What an answer says of the very body that it has.
 _OF_ITS_BODY = ("content-type", "content-length", "content-disposition", "link")
 
@@ -29,7 +29,7 @@ _OF_ITS_BODY = ("content-type", "content-length", "content-disposition", "link")
 def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
     """The last entry of the ledger, the public's or the whole one; None while answers change by
     the mere passing of time."""
-    row = queries.one(conn, "read_version", **queries.given(sees_hidden=sees_hidden or None))
+    row = queries.one(conn, "ledger/get_version", **queries.given(sees_hidden=sees_hidden or None))
     return None if row is None else row.seq
 
 
@@ -105,7 +105,7 @@ class Revalidation:
             with queries.Lent(self._pool, timeout=_SOON) as conn:
                 result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 if result.error_field(DiagnosticField.SQLSTATE) == _NOT_PREPARED:
-                    text = queries.text("read_version", frozenset())
+                    text = queries.text("ledger/get_version", frozenset())
                     conn.pgconn.prepare(_STATEMENT, text.encode())
                     result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 return result.get_value(0, 0)

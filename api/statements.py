@@ -38,12 +38,12 @@ def enter_attestation(
     """
     _refuse("attestation", list(_attestation_faults(conn, event, body, restored)))
     row = {**_attestation(body), "release_event_id": event.id}
-    return inserted(conn, "insert_attestation", id=id, **row)
+    return inserted(conn, "attestations/insert", id=id, **row)
 
 
 def enter_attestations(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
     """Many words at once, each on an event of its own, of which everything was checked."""
-    return insert_many(conn, "insert_attestation", [_attestation(body) for body in bodies])
+    return insert_many(conn, "attestations/insert", [_attestation(body) for body in bodies])
 
 
 def check_word(conn: queries.Connection, word: Body, now: datetime) -> None:
@@ -69,7 +69,7 @@ def enter_claim(conn: queries.Connection, body: Body, id: UUID | None = None) ->
         for relay in body["relays"]
     ]
     row = _NOT_RETRACTED | {**body, "relays": Jsonb(relays)}
-    return inserted(conn, "insert_claim", id=id, **row)
+    return inserted(conn, "claims/insert", id=id, **row)
 
 
 def check_retraction(retracted_at: datetime, published_at: datetime, now: datetime) -> None:
@@ -92,7 +92,7 @@ def _attestation_faults(conn: queries.Connection, event: Any, body: Body, restor
     yield from _unknown_sources(conn, body)
     relayed = dict(_relayed(body, "attestation_id"))
     if relayed:
-        rows = queries.rows(conn, "read_relayed_attestations", ids=list(relayed.values()))
+        rows = queries.rows(conn, "attestations/list_relayed", ids=list(relayed.values()))
         attestations = {row.id: row for row in rows}
         for pointer, id in relayed.items():
             origin = attestations.get(id)
@@ -129,7 +129,9 @@ def _basis_faults(body: Body, restored: bool = False) -> _Found:
 def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
     yield from _unknown_sources(conn, body)
     relayed = dict(_relayed(body, "claim_id"))
-    rows = queries.rows(conn, "read_claims", ids=list(relayed.values())) if relayed else []
+    rows = (
+        queries.rows(conn, "claims/list_referenced", ids=list(relayed.values())) if relayed else []
+    )
     claims = {row.id: row for row in rows}
     for pointer, id in relayed.items():
         origin = claims.get(id)
@@ -141,7 +143,7 @@ def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
             yield "relay-from-the-future", Fault(pointer, "This claim was published later.")
 
     facility = body["facility_id"]
-    if facility is not None and queries.one(conn, "read_known_facility", id=facility) is None:
+    if facility is not None and queries.one(conn, "facilities/exist", id=facility) is None:
         yield "validation-error", Fault("/facility_id", "There is no facility with this id.")
     if body["kind"] == "announced" and body["announcement_id"] is not None:
         detail = "An announcement counts no other's delivery."
@@ -166,7 +168,9 @@ def _relayed(body: Body, name: str) -> Iterator[tuple[str, UUID]]:
 
 def _unknown_sources(conn: queries.Connection, body: Body) -> _Found:
     sources = {"/source_id": body["source_id"], **dict(_relayed(body, "source_id"))}
-    known = {row.id for row in queries.rows(conn, "read_known_sources", ids=list(sources.values()))}
+    known = {
+        row.id for row in queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))
+    }
     for pointer, id in sources.items():
         if id not in known:
             yield "validation-error", Fault(pointer, "There is no source with this id.")

@@ -32,6 +32,18 @@ from api.verification import Affiliation, Attestation, Chain, Verdict, history, 
 
 Row = Mapping[str, Any]
 
+_LIST = {"verdicts": "verification/list_verdicts", "not_counted": "verification/list_exclusions"}
+_SUPERSEDE = {
+    "verdicts": "verification/supersede_verdicts",
+    "not_counted": "verification/supersede_exclusions",
+    "standings": "verification/supersede_person_statuses",
+}
+_INSERT = {
+    "verdicts": "verification/insert_verdicts",
+    "not_counted": "verification/insert_exclusions",
+    "standings": "verification/insert_person_statuses",
+}
+
 
 @dataclass(slots=True)
 class _Changes:
@@ -75,27 +87,29 @@ def record(
         if (
             told is None
             and people
-            and queries.rows(conn, "read_hidden_people", detainee_ids=people)
+            and queries.rows(conn, "verification/list_hidden_people", detainee_ids=people)
         ):
             # What the public may know of them changes with who else is recorded.
-            queries.run(conn, "lock_ledger")
+            queries.run(conn, "ledger/lock")
         _recount(conn, list({*people, *(told or ())}), decided)
     is_public = told is not None or bool(decided.verdicts or decided.standings)
     recorded_at = ledger.append(conn, caller, *changes, changes_answers=is_public)
     if told is not None:
-        queries.run(conn, "update_cohorts", recorded_at=recorded_at)
+        queries.run(conn, "verification/update_disclosed_groups", recorded_at=recorded_at)
     for table in ("verdicts", "not_counted", "standings"):
         if rows := decided.close[table]:
-            queries.run(conn, f"close_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
+            queries.run(conn, _SUPERSEDE[table], recorded_at=recorded_at, rows=Jsonb(rows))
         if rows := decided.insert[table]:
-            queries.run(conn, f"insert_{table}", recorded_at=recorded_at, rows=Jsonb(rows))
+            queries.run(conn, _INSERT[table], recorded_at=recorded_at, rows=Jsonb(rows))
     if decided.verdicts:
         noted = [
             {name: row[name] for name in ("release_event_id", "status")} for row in decided.verdicts
         ]
-        queries.run(conn, "add_feed_entries", recorded_at=recorded_at, rows=Jsonb(noted))
+        queries.run(
+            conn, "verification/upsert_feed_entries", recorded_at=recorded_at, rows=Jsonb(noted)
+        )
     if rows := decided.insert["tallies"]:
-        queries.run(conn, "add_tallies", rows=Jsonb(rows))
+        queries.run(conn, "verification/add_rollups", rows=Jsonb(rows))
 
 
 def record_affiliation(
@@ -129,10 +143,10 @@ def _told(conn: queries.Connection, changes: Sequence[ledger.Change]) -> Sequenc
     if not any(ids.values()):
         return None
     written = {"detainee_ids": ids["detainee"], "detention_ids": ids["detention"]}
-    if not queries.one(conn, "read_ripe_cohorts", **written).ripe:
+    if not queries.one(conn, "verification/exist_disclosable_groups", **written).ripe:
         return None
-    queries.run(conn, "lock_ledger")
-    return [row.id for row in queries.rows(conn, "insert_cohorts", **written)]
+    queries.run(conn, "ledger/lock")
+    return [row.id for row in queries.rows(conn, "verification/insert_disclosed_groups", **written)]
 
 
 def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
@@ -140,7 +154,10 @@ def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     done = 0
     while True:
         with conn.transaction():
-            people = [row.id for row in queries.rows(conn, "lock_people_to_recount", limit=_BLOCK)]
+            people = [
+                row.id
+                for row in queries.rows(conn, "verification/lock_people_to_recount", limit=_BLOCK)
+            ]
             if not people:
                 return
             record(conn, None, [], detainees=people)
@@ -161,7 +178,7 @@ class Differing(NamedTuple):
 def differing(conn: queries.Connection, detainees: Sequence[UUID]) -> Differing:
     """Of these people, what `record` would change although nothing is new. Reads only."""
     changes = _Changes()
-    rows = queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees)
+    rows = queries.rows(conn, "verification/list_release_events", detainee_ids=detainees)
     for event in {row.release_event_id for row in rows}:
         _decide(conn, event, None, changes)
     _recount(conn, detainees, changes)
@@ -176,7 +193,7 @@ def stored_standings(
     conn: queries.Connection, detainees: Sequence[UUID]
 ) -> Iterator[list[tuple[datetime, Standing]]]:
     """How each of these people counts, as the record has it."""
-    rows = queries.rows(conn, "read_standings", detainee_ids=detainees)
+    rows = queries.rows(conn, "verification/list_person_statuses", detainee_ids=detainees)
     for _, own in groupby(rows, key=attrgetter("detainee_id")):
         yield [
             (row.published_from, Standing.from_json(row.standing, row.groups or {})) for row in own
@@ -192,7 +209,7 @@ def touched(
     people: dict[UUID, set[UUID]] = {}
     for row in queries.rows(
         conn,
-        "read_release_events_touched",
+        "verification/list_affected_release_events",
         source_id=affiliation["source_id"],
         with_source_id=affiliation["with_source_id"],
         was_in_force=before is not None,
@@ -230,12 +247,12 @@ def _status_at(verdicts: Sequence[Verdict], now: datetime) -> str:
 
 
 def _attestations(conn: queries.Connection, event: UUID) -> list[Attestation]:
-    rows = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
+    rows = queries.rows(conn, "verification/list_attestations", release_event_id=event)
     return [Attestation(**row._asdict()) for row in rows]
 
 
 def _ties(conn: queries.Connection, event: UUID, **more: Any) -> Sequence[Any]:
-    return queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event, **more)
+    return queries.rows(conn, "verification/list_affiliations", release_event_id=event, **more)
 
 
 def _history(
@@ -256,9 +273,7 @@ def _decide(
     """Adds what the rule changes of an event's stored answers."""
     verdicts = _history(_attestations(conn, event), _ties(conn, event), since)
     for table, rows_of in _TABLES.items():
-        stored = [
-            row._asdict() for row in queries.rows(conn, f"read_{table}", release_event_id=event)
-        ]
+        stored = [row._asdict() for row in queries.rows(conn, _LIST[table], release_event_id=event)]
         before = [row for row in stored if since is not None and row["published_from"] < since]
         decided = rows_of(verdicts, before)
         _compare(changes, table, {"release_event_id": event}, stored[len(before) :], decided)
@@ -336,11 +351,11 @@ def _chain(chain: Chain) -> Mapping[str, Any]:
 def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Changes) -> None:
     """Adds what changes of how people count, and of the tallies, once these verdicts hold."""
     detained_at: dict[UUID, list[Any]] = {detainee: [] for detainee in detainees}
-    for row in queries.rows(conn, "read_detentions_of_detainees", detainee_ids=detainees):
+    for row in queries.rows(conn, "verification/list_detentions", detainee_ids=detainees):
         detained_at[row.detainee_id].append(row)
     steps: dict[UUID, dict[datetime, Step]] = defaultdict(dict)
     events: dict[UUID, dict[UUID, Any]] = {detainee: {} for detainee in detainees}
-    for row in queries.rows(conn, "read_release_events_of_detainees", detainee_ids=detainees):
+    for row in queries.rows(conn, "verification/list_release_events", detainee_ids=detainees):
         events[row.detainee_id][row.release_event_id] = row
         if row.published_from is not None:
             steps[row.release_event_id][row.published_from] = _step(row._asdict())
@@ -349,7 +364,7 @@ def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Chan
     for new in changes.insert["verdicts"]:
         steps[new["release_event_id"]][new["published_from"]] = _step(new)
     stored: dict[UUID, list[Any]] = {detainee: [] for detainee in detainees}
-    for row in queries.rows(conn, "read_standings", detainee_ids=detainees):
+    for row in queries.rows(conn, "verification/list_person_statuses", detainee_ids=detainees):
         stored[row.detainee_id].append(row)
 
     tallies: dict[Tally, list[Figures]] = {}

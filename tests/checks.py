@@ -38,9 +38,9 @@ def check_store(conn: queries.Connection) -> None:
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
     """At every moment, what is stored of an event is the rule's answer from its attestations."""
-    attestations = queries.rows(conn, "read_attestations_of_release_event", release_event_id=event)
-    ties = queries.rows(conn, "read_affiliations_of_release_event", release_event_id=event)
-    stored = queries.rows(conn, "read_verdicts", release_event_id=event)
+    attestations = queries.rows(conn, "verification/list_attestations", release_event_id=event)
+    ties = queries.rows(conn, "verification/list_affiliations", release_event_id=event)
+    stored = queries.rows(conn, "verification/list_verdicts", release_event_id=event)
     reasons = conn.execute(
         "SELECT attestation_id::text AS id, published_from, reason FROM not_counted "
         "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",

@@ -19,7 +19,7 @@ from tests.test_contract import FILES, WITHOUT_A_PLAN, combinations_of_condition
 
 NOON = "2026-01-09T12:00:00Z"
 # The operator's own: keys, and what was recorded by an earlier version.
-OWNERS = {"insert_key", "replace_spelling_rules", "revoke_key"}
+OWNERS = {"api_keys/insert", "matching/update_key_version", "api_keys/revoke"}
 
 
 @pytest.fixture
@@ -33,17 +33,17 @@ def service(database: str) -> Iterator[queries.Connection]:
 
 def test_the_service_may_run_every_query_but_the_operators(service: queries.Connection) -> None:
     refused = set()
-    for file in FILES:
-        for given in combinations_of_conditions(file.stem):
-            text = queries.text(file.stem, given)
+    for name in FILES:
+        for given in combinations_of_conditions(name):
+            text = queries.text(name, given)
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
             numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)
-            plan = "" if file.stem in WITHOUT_A_PLAN else "EXPLAIN (GENERIC_PLAN) "
+            plan = "" if name in WITHOUT_A_PLAN else "EXPLAIN (GENERIC_PLAN) "
             try:
                 with service.transaction(force_rollback=True):
                     service.execute(cast(Any, plan + numbered))
             except pg.InsufficientPrivilege:
-                refused.add(file.stem)
+                refused.add(name)
     assert refused == OWNERS
 
 
@@ -169,7 +169,7 @@ def test_an_answer_ends_only_at_the_moment_that_is_recorded(service: queries.Con
     """In the transaction that records it, as `verify.record` does; and once."""
     with service.transaction(force_rollback=True):
         moment = queries.one(
-            service, "append_ledger", actor=None, resources=[], resource_ids=[], actions=[],
+            service, "ledger/append", actor=None, resources=[], resource_ids=[], actions=[],
             changes_answers=False,
         ).recorded_at  # fmt: skip
         service.execute("UPDATE verdicts SET recorded_until = %s", [moment])

@@ -12,13 +12,13 @@ from api.ledger import Change
 
 
 def get_affiliation(conn: queries.Connection, id: UUID) -> One:
-    return One("affiliation", "select_affiliations", {"id": id})
+    return One("affiliation", "affiliations/list", {"id": id})
 
 
 def create_affiliation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    queries.run(conn, "lock_affiliations_to_change")
+    queries.run(conn, "affiliations/lock_exclusive")
     created = entries.enter_affiliation(conn, id, body)
     affiliation = {"source_id": id, **body}
     verify.record_affiliation(conn, caller, Change("affiliation", created, "created"), affiliation)
@@ -32,15 +32,15 @@ def update_affiliation(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> One:
-    queries.run(conn, "lock_affiliations_to_change")
-    row = queries.one(conn, "read_affiliation", id=id)
+    queries.run(conn, "affiliations/lock_exclusive")
+    row = queries.one(conn, "affiliations/get", id=id)
     if row is None:
         raise not_found("affiliation")
     unchanged(get_affiliation(conn, id))
     before = row._asdict()
     affiliation = {**before, **body}
     entries.check_affiliation(affiliation)
-    queries.run(conn, "update_affiliation", id=id, **body)
+    queries.run(conn, "affiliations/update", id=id, **body)
     verify.record_affiliation(
         conn, caller, Change("affiliation", id, "updated"), affiliation, before
     )

@@ -27,12 +27,12 @@ def list_attestations(
         "source_id": source_id,
         "sees_hidden": auth.sees_hidden(caller),
     }
-    return Page("select_attestations", limit, filters, cursor)
+    return Page("attestations/list", limit, filters, cursor)
 
 
 def get_attestation(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("attestation", "select_attestations", parameters)
+    return One("attestation", "attestations/list", parameters)
 
 
 def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -52,7 +52,7 @@ def retract_attestation(
     if attestation.retracted_at is not None:
         raise Refusal("conflict", "This attestation was retracted before.")
     statements.check_retraction(body["retracted_at"], attestation.published_at, event.now)
-    queries.run(conn, "retract_attestation", id=id, **body)
+    queries.run(conn, "attestations/retract", id=id, **body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "retracted"), body["retracted_at"]
     )
@@ -62,27 +62,27 @@ def void_attestation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
     event, attestation = _locked_attestation(conn, id)
-    queries.run(conn, "void_attestation", id=id, **body)
+    queries.run(conn, "attestations/void", id=id, **body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "voided"), attestation.published_at
     )
 
 
 def _locked_event(conn: queries.Connection, release_event_id: UUID) -> Any:
-    queries.run(conn, "lock_affiliations")
+    queries.run(conn, "affiliations/lock_shared")
     return entries.lock_event_named(conn, release_event_id)
 
 
 def _locked_attestation(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
     """An attestation that is not void, and its event, locked."""
-    attestation = queries.one(conn, "read_attestation", id=id)
+    attestation = queries.one(conn, "attestations/get", id=id)
     if attestation is None:
         raise not_found("attestation")
     event = None
     # It may come to speak of another event while the lock is waited for.
     while event is None or event.id != attestation.release_event_id:
         event = _locked_event(conn, attestation.release_event_id)
-        attestation = queries.one(conn, "read_attestation", id=id)
+        attestation = queries.one(conn, "attestations/get", id=id)
     if attestation.voided_at is not None:
         raise Refusal("conflict", "This attestation was voided before.")
     return event, attestation

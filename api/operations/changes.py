@@ -7,4 +7,4 @@ from api.auth import Caller
 
 def list_changes(conn: queries.Connection, caller: Caller | None, after: int, limit: int) -> Page:
     filters = {"sees_hidden": auth.sees_hidden(caller) or None}
-    return Page("select_changes", limit, filters, after=after)
+    return Page("ledger/list", limit, filters, after=after)

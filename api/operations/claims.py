@@ -26,12 +26,12 @@ def list_claims(
         "announcement_id": announcement_id,
         "sees_hidden": auth.sees_hidden(caller),
     }
-    return Page("select_claims", limit, filters, cursor)
+    return Page("claims/list", limit, filters, cursor)
 
 
 def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("claim", "select_claims", parameters)
+    return One("claim", "claims/list", parameters)
 
 
 def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -43,12 +43,12 @@ def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, An
 def retract_claim(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    claim = queries.one(conn, "lock_claim", id=id)
+    claim = queries.one(conn, "claims/lock", id=id)
     if claim is None:
         raise not_found("claim")
     if claim.retracted_at is not None:
         raise Refusal("conflict", "This claim was retracted before.")
     statements.check_retraction(body["retracted_at"], claim.published_at, claim.now)
-    queries.run(conn, "retract_claim", id=id, **body)
+    queries.run(conn, "claims/retract", id=id, **body)
     verify.record(conn, caller, [Change("claim", id, "retracted")])
     return get_claim(conn, caller, id)

@@ -51,7 +51,7 @@ def list_comparisons(
 ) -> Page:
     clock.settle(conn, None, recorded_as_of)
     return Page(
-        "select_claims_to_compare",
+        "claims/list_to_compare",
         limit,
         {
             "kind": kind,
@@ -87,10 +87,10 @@ def get_delivery(
         until = datetime.fromisoformat(counted.moments.as_of)
         if until < datetime.fromisoformat(announcement["published_at"]):
             raise invalid(Fault("/as_of", "Lies before the announcement was published."))
-        named = queries.one(conn, "count_named_people", announcement_id=id, **recorded).named
+        named = queries.one(conn, "claims/count_named_people", announcement_id=id, **recorded).named
         claims = answers.read(
             conn,
-            "select_claims_to_compare",
+            "claims/list_to_compare",
             "Claim",
             announcement_id=id,
             until=until,
@@ -134,7 +134,7 @@ def get_delivery(
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     recorded = queries.given(recorded_as_of=recorded_as_of)
     found = answers.read(
-        conn, "select_claims", "Claim", id=id, limit=1, sees_hidden=False, **recorded
+        conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded
     )
     if not found and recorded:
         raise Refusal("not-found", "No claim with this id was recorded by then.")

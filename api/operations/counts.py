@@ -151,7 +151,7 @@ def _check(conn: queries.Connection, filters: figures.Filters) -> None:
     """A zero that a slip of the pen makes must not come to be printed."""
     faults = []
     facility = filters.get("facility_id")
-    if facility and queries.one(conn, "read_known_facility", id=facility) is None:
+    if facility and queries.one(conn, "facilities/exist", id=facility) is None:
         faults.append(Fault("/facility_id", "There is no facility with this id."))
     if fault := entries.announcement_fault(conn, filters.get("announcement_id")):
         faults.append(fault)

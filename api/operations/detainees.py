@@ -21,7 +21,7 @@ def list_detainees(
     ranking = None if q is None else _ranking(conn, q, sees_hidden)
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
-    return Page("select_detainees", limit, filters, cursor, ranking=ranking, reader=reader)
+    return Page("detainees/list", limit, filters, cursor, ranking=ranking, reader=reader)
 
 
 def _ranking(conn: queries.Connection, q: str, sees_hidden: bool) -> Sequence[Ranked]:
@@ -60,7 +60,7 @@ def update_detainee(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> One:
-    row = queries.one(conn, "lock_detainee", id=id)
+    row = queries.one(conn, "detainees/lock", id=id)
     if row is None:
         raise not_found("detainee")
     unchanged(_detainee(caller, id))
@@ -81,7 +81,7 @@ def _check_withheld(caller: Caller, withheld: bool, before: bool) -> None:
 
 def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("detainee", "select_detainees", parameters, reader)
+    return One("detainee", "detainees/list", parameters, reader)
 
 
 def match_detainees(
@@ -91,7 +91,7 @@ def match_detainees(
     beside = {one.row.id for likely in found if _is_known(likely) for one in likely}
     distinct = {
         frozenset((row.one_id, row.other_id))
-        for row in queries.rows(conn, "read_distinctions", ids=list(beside))
+        for row in queries.rows(conn, "merges/list_distinctions_between", ids=list(beside))
     }
     told = [_told(likely, distinct) for likely in found]
     if reader := ledger.reader(caller, "detainee"):

@@ -14,21 +14,21 @@ from api.ledger import Change
 def list_detentions(
     conn: queries.Connection, caller: Caller | None, id: UUID, limit: int, cursor: str | None
 ) -> Page:
-    if queries.one(conn, "read_detainee", id=id) is None:
+    if queries.one(conn, "detainees/exist", id=id) is None:
         raise not_found("detainee")
     filters = {"detainee_id": id, "sees_hidden": auth.sees_hidden(caller)}
-    return Page("select_detentions", limit, filters, cursor)
+    return Page("detentions/list", limit, filters, cursor)
 
 
 def get_detention(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("detention", "select_detentions", parameters)
+    return One("detention", "detentions/list", parameters)
 
 
 def create_detention(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    if queries.one(conn, "lock_detainee", id=id) is None:
+    if queries.one(conn, "detainees/lock", id=id) is None:
         raise not_found("detainee")
     created = entries.enter_detention(conn, id, body)
     verify.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
@@ -47,6 +47,6 @@ def update_detention(
         raise not_found("detention")
     unchanged(get_detention(conn, caller, id))
     changed = entries.moved_detention(conn, detainee_id, id, body)
-    queries.run(conn, "update_detention", id=id, **changed)
+    queries.run(conn, "detentions/update", id=id, **changed)
     verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
     return get_detention(conn, caller, id)

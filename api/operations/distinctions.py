@@ -18,26 +18,28 @@ def distinguish_detainee(
     if id == other:
         raise invalid(Fault("/detainee_id", "A person is not two."))
     merging.lock_people(conn, id, other, "/detainee_id")
-    for known in queries.rows(conn, "read_distinctions", ids=[id, other]):
+    for known in queries.rows(conn, "merges/list_distinctions_between", ids=[id, other]):
         raise Refusal(
             "conflict",
             f"By /v1/distinctions/{known.distinction_id} they were judged to be two before.",
         )
-    judged = entries.inserted(conn, "insert_distinction", detainee_id=id, distinct_from_id=other)
+    judged = entries.inserted(
+        conn, "merges/insert_distinction", detainee_id=id, distinct_from_id=other
+    )
     verify.record(conn, caller, [Change("distinction", judged, "created")])
     return get_distinction(conn, judged)
 
 
 def get_distinction(conn: queries.Connection, id: UUID) -> One:
-    return One("distinction", "select_distinctions", {"id": id})
+    return One("distinction", "merges/list_distinctions", {"id": id})
 
 
 def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> One:
-    distinction = queries.one(conn, "lock_distinction", id=id)
+    distinction = queries.one(conn, "merges/lock_distinction", id=id)
     if distinction is None:
         raise not_found("distinction")
     if distinction.withdrawn_at is not None:
         raise Refusal("conflict", "This judgement was withdrawn before.")
-    queries.run(conn, "withdraw_distinction", id=id)
+    queries.run(conn, "merges/withdraw_distinction", id=id)
     verify.record(conn, caller, [Change("distinction", id, "withdrawn")])
     return get_distinction(conn, id)

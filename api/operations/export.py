@@ -13,6 +13,8 @@ def export_store(conn: queries.Connection, caller: Caller | None) -> Export:
 
 
 def get_case(conn: queries.Connection, caller: Caller | None, id: UUID) -> Export:
-    if [claim.kind for claim in queries.rows(conn, "read_claims", ids=[id])] != ["announced"]:
+    if [claim.kind for claim in queries.rows(conn, "claims/list_referenced", ids=[id])] != [
+        "announced"
+    ]:
         raise not_found("announcement")
     return Export(caller, id)

@@ -12,11 +12,11 @@ from api.ledger import Change
 
 
 def list_facilities(conn: queries.Connection, limit: int, cursor: str | None) -> Page:
-    return Page("select_facilities", limit, cursor=cursor)
+    return Page("facilities/list", limit, cursor=cursor)
 
 
 def get_facility(conn: queries.Connection, id: UUID) -> One:
-    return One("facility", "select_facilities", {"id": id, "limit": 1})
+    return One("facility", "facilities/list", {"id": id, "limit": 1})
 
 
 def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
@@ -32,9 +32,9 @@ def update_facility(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> One:
-    if queries.one(conn, "lock_facility", id=id) is None:
+    if queries.one(conn, "facilities/lock", id=id) is None:
         raise not_found("facility")
     unchanged(get_facility(conn, id))
-    queries.run(conn, "update_facility", id=id, **body)
+    queries.run(conn, "facilities/update", id=id, **body)
     verify.record(conn, caller, [Change("facility", id, "updated")])
     return get_facility(conn, id)

@@ -9,6 +9,6 @@ from api.formats import FORMATS
 
 
 def get_feed(conn: queries.Connection, limit: int, media_type: str) -> Document:
-    rows = queries.rows(conn, "read_feed", limit=limit)
+    rows = queries.rows(conn, "release_events/list_feed", limit=limit)
     write = feeds.atom if media_type == FORMATS["atom"] else feeds.json_feed
     return Document(partial(write, [Entry(*row) for row in rows]))

@@ -16,7 +16,7 @@ def merge_detainee(
 
 
 def get_merge(conn: queries.Connection, id: UUID) -> One:
-    return One("merge", "select_merges", {"id": id})
+    return One("merge", "merges/list", {"id": id})
 
 
 def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> One:

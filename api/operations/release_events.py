@@ -22,14 +22,14 @@ def list_release_events(
     if detainee_id is not None:
         detainee_id = entries.standing_for(conn, "detainee", detainee_id)
     filters = {"detainee_id": detainee_id, "sees_hidden": auth.sees_hidden(caller)}
-    return Page("select_release_events", limit, filters, cursor)
+    return Page("release_events/list", limit, filters, cursor)
 
 
 def get_release_event(
     conn: queries.Connection, caller: Caller | None, id: UUID, media_type: str
 ) -> One | Document:
     if media_type == formats.FORMATS["jsonld"]:
-        row = queries.one(conn, "read_release_event_to_review", id=id)
+        row = queries.one(conn, "release_events/get_for_review", id=id)
         if row is None:
             raise not_found("release event")
         if row.since is None:
@@ -60,13 +60,13 @@ def update_release_event(
     unchanged(_release_event(caller, id))
     entries.check_announcement(conn, body.get("announcement_id"))
     if body.get("occurred_on", row.occurred_on) != row.occurred_on:
-        if queries.one(conn, "read_whether_attested", id=id).attested:
+        if queries.one(conn, "attestations/exist", id=id).attested:
             raise Refusal(
                 "conflict",
                 "Sources have spoken of that day. Another day is another release event.",
             )
         entries.check_moved_release_event(conn, {**row._asdict(), **body}, id)
-    queries.run(conn, "update_release_event", id=id, **body)
+    queries.run(conn, "release_events/update", id=id, **body)
     verify.record(
         conn, caller, [Change("release_event", id, "updated")], detainees=[row.detainee_id]
     )
@@ -75,4 +75,4 @@ def update_release_event(
 
 def _release_event(caller: Caller | None, id: UUID) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("release event", "select_release_events", parameters)
+    return One("release event", "release_events/list", parameters)

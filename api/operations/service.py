@@ -44,7 +44,7 @@ def _readiness(conn: queries.Connection) -> Any:
         raise Refusal(
             "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."
         )
-    if not queries.one(conn, "read_whether_grouped", recorded_as_of=clock.now(conn)).grouped:
+    if not queries.one(conn, "counts/exist_ungrouped", recorded_as_of=clock.now(conn)).grouped:
         raise Refusal("not-ready", "People are to be counted again: run constancia migrate.")
     return {"status": "pass"}
 

@@ -16,7 +16,7 @@ def list_sources(
 ) -> Page:
     filters = {"sees_hidden": auth.sees_hidden(caller)}
     reader = ledger.reader(caller, "source")
-    return Page("select_sources", limit, filters, cursor, reader=reader)
+    return Page("sources/list", limit, filters, cursor, reader=reader)
 
 
 def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
@@ -39,8 +39,8 @@ def update_source(
     people: dict[UUID, set[UUID]] = {}
     changes_voice = bool(body.keys() & {"confidential", "vouched_by"})
     if changes_voice:
-        queries.run(conn, "lock_affiliations_to_change")
-    row = queries.one(conn, "lock_source", id=id)
+        queries.run(conn, "affiliations/lock_exclusive")
+    row = queries.one(conn, "sources/lock", id=id)
     if row is None:
         raise not_found("source")
     unchanged(_source(caller, id))
@@ -51,7 +51,7 @@ def update_source(
             raise Refusal("conflict", "What was said in confidence stays so: enter another source.")
         if source["confidential"]:
             people = verify.touched(conn, _tie(id, source["vouched_by"]))
-    queries.run(conn, "update_source", id=id, **body)
+    queries.run(conn, "sources/update", id=id, **body)
     verify.record(
         conn,
         caller,
@@ -74,4 +74,4 @@ def _tie(id: UUID, vouched_by: UUID) -> Mapping[str, Any]:
 
 def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
     parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("source", "select_sources", parameters, reader)
+    return One("source", "sources/list", parameters, reader)

@@ -69,7 +69,7 @@ def _head() -> str:
     """The part of the query that takes the head of the ledger."""
     text = (ROOT / "sql/queries/append_ledger.sql").read_text("utf-8")
     found = _HEAD.search(text)
-    assert found, "append_ledger.sql takes the head in another way"
+    assert found, "ledger/append.sql takes the head in another way"
     return found[0]
 
 
