@@ -15,11 +15,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* && useradd --system --no-create-home constancia
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-COPY front /app/front
+
 WORKDIR /app
 USER constancia
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD \
     ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz')"]
-CMD ["front/front.sh"]
+CMD ["api/server/nginx.sh"]

@@ -20,9 +20,9 @@ check: $(READY)
 	@$(BIN)/pytest -n auto
 
 bench: $(READY)
-	@$(BIN)/python -m bench
-	@$(BIN)/python -m bench.people
-	@$(BIN)/python -m bench.slow
+	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.people
+	@$(BIN)/python -m tests.bench.slow
 
 # Minutes of kill -9, lost connections, full disks and the like; fails if anything does not hold.
 faults: $(READY)

@@ -6,12 +6,14 @@ from flask import Flask, Request, Response
 from psycopg_pool import ConnectionPool
 from werkzeug.routing import MapAdapter
 
-from api import binding, logs, problems, responding, spec
-from api.headers import Guarded
-from api.limiting import Limiting
-from api.observing import Observed, Watch
-from api.queries import Connection
-from api.revalidation import Revalidation
+from api import logs
+from api.contract import document
+from api.database.queries import Connection
+from api.http import problems, responses, routing
+from api.http.conditional import Revalidation
+from api.http.headers import Guarded
+from api.http.limiting import Limiting
+from api.http.request_log import Observed, Watch
 
 
 class _Application(Flask):
@@ -29,7 +31,7 @@ class _Application(Flask):
 
     def make_default_options_response(self) -> Response:
         self.limiting.count()
-        return responding.options(super().make_default_options_response())
+        return responses.options(super().make_default_options_response())
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         self.limiting.count()
@@ -45,11 +47,11 @@ def create_app(
     """The WSGI application on a pool, which is opened by whoever serves it; `watch` is told of each
     request, and whoever finds a fault is told of the `security_contact`. Without `limiting` any
     number of requests is taken."""
-    contract = spec.load()
+    contract = document.load()
     app = _Application("constancia", static_folder=None)
     app.limiting = limiting or Limiting()
     problems.register(app, contract.problems)
-    binding.bind(app, contract, pool, app.limiting, security_contact)
+    routing.bind(app, contract, pool, app.limiting, security_contact)
     app.wsgi_app = Revalidation(app.wsgi_app, pool, app.limiting.look)  # type: ignore[method-assign]
     app.wsgi_app = app.limiting.telling(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Guarded(app.wsgi_app)  # type: ignore[method-assign]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api import queries, trace
+from api import trace
+from api.database import queries
 from api.errors import Refusal
 
 # What each scope grants. `admin` is for keys alone: who hands out keys need not be able to write.

@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from api import addresses
+Network = IPv4Network | IPv6Network
 
 _MOST = 999_999_999
 
@@ -20,7 +21,7 @@ class Config:
     metrics_port: int | None
     requests_per_address: int
     requests_per_key: int
-    trusted_proxies: tuple[addresses.Network, ...]
+    trusted_proxies: tuple[Network, ...]
     allow_unsafe_durability: bool
     security_contact: str | None
 
@@ -64,9 +65,10 @@ def _contact(environ: Mapping[str, str], name: str) -> str | None:
     return value
 
 
-def _networks(environ: Mapping[str, str], name: str) -> tuple[addresses.Network, ...]:
+def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
     try:
-        return addresses.networks(environ.get(name, ""))
+        parts = environ.get(name, "").split(",")
+        return tuple(ip_network(part.strip()) for part in parts if part.strip())
     except ValueError:
         raise ValueError(
             f"{name} must be addresses or networks, as 127.0.0.1,10.0.0.0/8, with commas."

@@ -10,9 +10,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from api import verification
-from api.queries import Connection
-from api.verification import Affiliation, Attestation, Verdict
+from api.database.queries import Connection
+from api.verification import rule
+from api.verification.rule import Affiliation, Attestation, Verdict
 
 STATUSES = ("confirmed", "disputed", "reported", "refuted", "unverified")
 FIGURES = (*STATUSES, "rearrested")
@@ -258,7 +258,7 @@ class Record:
             if verdict is None or not self._meets(event, verdict, filters):
                 continue
             sources = verdict.kinds[kind] if kind else verdict.independent_sources
-            status = verification.status(sources, verdict.independent_denials, required)
+            status = rule.status(sources, verdict.independent_denials, required)
             judged = Judged(event, verdict, status, self._detained_again(event, as_of))
             people.setdefault(event["detainee_id"], []).append(judged)
         return people
@@ -401,7 +401,7 @@ def _of_the_rule(
     affiliations: tuple[Affiliation, ...],
     vouched_by: tuple[tuple[str, str], ...],
 ) -> Sequence[Verdict]:
-    return verification.history(attestations, affiliations, vouched_by=dict(vouched_by))
+    return rule.history(attestations, affiliations, vouched_by=dict(vouched_by))
 
 
 def _is_hidden(person: Entry) -> bool:
@@ -440,7 +440,7 @@ def _kind(judged: Judged, required: int) -> str | None:
     having = [
         (sources, kind)
         for kind, sources in judged.verdict.kinds.items()
-        if kind != "unknown" and verification.status(sources, denials, required) == judged.status
+        if kind != "unknown" and rule.status(sources, denials, required) == judged.status
     ]
     (most, kind), (second, _) = [*sorted(having, reverse=True), (-1, None), (-1, None)][:2]
     return kind if most > second else None

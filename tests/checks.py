@@ -9,15 +9,16 @@ from typing import Any
 
 import orjson
 
-from api import db, embedded, queries
-from api.verification import Affiliation, Attestation, history, status
+from api.database import connections, queries
+from api.server import embedded
+from api.verification.rule import Affiliation, Attestation, history, status
 from tests.brute_force import Ledger, assert_standings_are_recounted
 from tests.support import Service
 
 
 @contextlib.contextmanager
 def store(service: Service) -> Iterator[queries.Connection]:
-    with embedded.running(service.data_dir) as url, db.connect(url) as conn:
+    with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
         yield conn
 
 

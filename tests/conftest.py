@@ -16,9 +16,12 @@ from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
 from werkzeug.test import TestResponse
 
-from api import auth, db, embedded, entries, migrate
+from api import auth
 from api.app import create_app
-from api.queries import Connection
+from api.database import connections, migrations
+from api.database.queries import Connection
+from api.records import entries
+from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
 
@@ -34,8 +37,8 @@ def server() -> Iterator[str]:
         with embedded.running(Path(folder)) as url:
             with psycopg.connect(url, autocommit=True) as conn:
                 conn.execute("CREATE DATABASE template")
-            with db.connect(make_conninfo(url, dbname="template")) as conn:
-                migrate.migrate(conn, lambda _: None)
+            with connections.connect(make_conninfo(url, dbname="template")) as conn:
+                migrations.migrate(conn, lambda _: None)
                 entries.spell_again(conn, lambda _: None)
             yield url
     finally:
@@ -64,7 +67,7 @@ def database(server: str) -> Iterator[str]:
 @pytest.fixture
 def conn(database: str) -> Iterator[Connection]:
     """A connection to it, as the service's own."""
-    with db.connect(database) as connection:
+    with connections.connect(database) as connection:
         yield connection
 
 
@@ -134,12 +137,12 @@ class Api:
 @pytest.fixture
 def api(database: str) -> Iterator[Api]:
     """The API on an empty database, to a caller without a key."""
-    pool = db.pool(database, 4)
+    pool = connections.pool(database, 4)
     keys: dict[str, str] = {}
 
     def key(scope: str) -> str:
         if scope not in keys:
-            with db.connect(database) as connection:
+            with connections.connect(database) as connection:
                 keys[scope] = auth.create_key(connection, f"test {scope}", scope)[1]
         return keys[scope]
 

@@ -9,11 +9,11 @@ from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from api import spec
-from api.formats import FORMATS
+from api.contract import document
+from api.rendering.media_types import FORMATS
 from tests.conftest import Api
 
-CONTRACT = spec.load()
+CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
 NOWHERE = "019b9f3e-0000-7000-8000-000000000000"
 _WORDS = {media_type: word for word, media_type in FORMATS.items()}
@@ -49,7 +49,7 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> It
             yield _answer(api, "options", path)
 
 
-def _paths(operation: spec.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
     if "{id}" in operation.path:
         kind = operation.path.split("/")[2]
         for id in [*ids[kind][-3:], NOWHERE]:
@@ -63,7 +63,7 @@ def _paths(operation: spec.Operation, ids: Mapping[str, Sequence[str]]) -> Itera
 
 
 def _queries(
-    operation: spec.Operation, ids: Mapping[str, Sequence[str]], words: Sequence[str]
+    operation: document.Operation, ids: Mapping[str, Sequence[str]], words: Sequence[str]
 ) -> Iterator[str]:
     """One for each value of each parameter, and some of several, percent-encoded."""
     values: Mapping[str, Sequence[Any]] = {

@@ -20,9 +20,9 @@ from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 
-from api.postgres import command_of
+from api.server.cluster import command_of
 
-COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from api.commands.main import main; main()"]
 # Whoever asks as much as they can would be told to wait.
 UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{what}": "999999999" for what in ("ADDRESS", "KEY")}
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
@@ -282,7 +282,7 @@ class Front(Service):
     """The same as the image has it: nginx, and the service behind it."""
 
     COMMAND = shlex.join(COMMAND)
-    _PLACE = Path(__file__).parent.parent / "front"
+    _SCRIPT = Path(__file__).parents[1] / "api" / "server" / "nginx.sh"
 
     def __init__(self, data_dir: Path, **options: Any) -> None:
         # The command, by the name that it has where it is installed.
@@ -295,7 +295,7 @@ class Front(Service):
         super().__init__(data_dir, PATH=path, **options)
 
     def serve(self, port: int) -> list[str]:
-        return [str(self._PLACE / "front.sh"), str(self._front), str(self.behind)]
+        return [str(self._SCRIPT), str(self._front), str(self.behind)]
 
     @property
     def port(self) -> int:

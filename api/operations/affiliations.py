@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import entries, queries, verify
-from api.answers import One, Unchanged
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import not_found
-from api.ledger import Change
+from api.records import entries
+from api.rendering.results import One, Unchanged
+from api.verification import verdicts
 
 
 def get_affiliation(conn: queries.Connection, id: UUID) -> One:
@@ -21,7 +23,9 @@ def create_affiliation(
     queries.run(conn, "affiliations/lock_exclusive")
     created = entries.enter_affiliation(conn, id, body)
     affiliation = {"source_id": id, **body}
-    verify.record_affiliation(conn, caller, Change("affiliation", created, "created"), affiliation)
+    verdicts.record_affiliation(
+        conn, caller, Change("affiliation", created, "created"), affiliation
+    )
     return get_affiliation(conn, created)
 
 
@@ -41,7 +45,7 @@ def update_affiliation(
     affiliation = {**before, **body}
     entries.check_affiliation(affiliation)
     queries.run(conn, "affiliations/update", id=id, **body)
-    verify.record_affiliation(
+    verdicts.record_affiliation(
         conn, caller, Change("affiliation", id, "updated"), affiliation, before
     )
     return get_affiliation(conn, id)

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import auth, entries, queries, statements, verify
-from api.answers import One, Page
+from api import auth
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import Fault, Refusal, invalid, not_found
-from api.ledger import Change
+from api.records import attestations, entries
+from api.rendering.results import One, Page
+from api.verification import verdicts
 
 
 def list_attestations(
@@ -39,7 +42,7 @@ def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[s
     event = _locked_event(conn, body["release_event_id"])
     if event is None:
         raise invalid(Fault("/release_event_id", "There is no release event with this id."))
-    id = statements.enter_attestation(conn, event, body)
+    id = attestations.enter_attestation(conn, event, body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "created"), body["published_at"]
     )
@@ -51,7 +54,7 @@ def retract_attestation(
     event, attestation = _locked_attestation(conn, id)
     if attestation.retracted_at is not None:
         raise Refusal("conflict", "This attestation was retracted before.")
-    statements.check_retraction(body["retracted_at"], attestation.published_at, event.now)
+    attestations.check_retraction(body["retracted_at"], attestation.published_at, event.now)
     queries.run(conn, "attestations/retract", id=id, **body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "retracted"), body["retracted_at"]
@@ -91,7 +94,7 @@ def _locked_attestation(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
 def _recorded(
     conn: queries.Connection, caller: Caller, event: Any, change: Change, since: datetime
 ) -> One:
-    verify.record(
+    verdicts.record(
         conn, caller, [change], events=[event.id], detainees=[event.detainee_id], since=since
     )
     return get_attestation(conn, caller, change.resource_id)

@@ -1,8 +1,9 @@
 """Changes: the ledger, to be followed."""
 
-from api import auth, queries
-from api.answers import Page
+from api import auth
 from api.auth import Caller
+from api.database import queries
+from api.rendering.results import Page
 
 
 def list_changes(conn: queries.Connection, caller: Caller | None, after: int, limit: int) -> Page:

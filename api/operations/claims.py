@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import auth, queries, statements, verify
-from api.answers import One, Page
+from api import auth
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import Refusal, not_found
-from api.ledger import Change
+from api.records import attestations
+from api.rendering.results import One, Page
+from api.verification import verdicts
 
 
 def list_claims(
@@ -35,8 +38,8 @@ def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
 
 
 def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
-    id = statements.enter_claim(conn, body)
-    verify.record(conn, caller, [Change("claim", id, "created")])
+    id = attestations.enter_claim(conn, body)
+    verdicts.record(conn, caller, [Change("claim", id, "created")])
     return get_claim(conn, caller, id)
 
 
@@ -48,7 +51,7 @@ def retract_claim(
         raise not_found("claim")
     if claim.retracted_at is not None:
         raise Refusal("conflict", "This claim was retracted before.")
-    statements.check_retraction(body["retracted_at"], claim.published_at, claim.now)
+    attestations.check_retraction(body["retracted_at"], claim.published_at, claim.now)
     queries.run(conn, "claims/retract", id=id, **body)
-    verify.record(conn, caller, [Change("claim", id, "retracted")])
+    verdicts.record(conn, caller, [Change("claim", id, "retracted")])
     return get_claim(conn, caller, id)

@@ -5,11 +5,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import answers, clock, figures, queries, sentences
-from api.answers import Item, Page
-from api.citations import cited, recorded_names, scope
+from api.database import clock, queries
 from api.errors import Fault, Refusal, invalid, not_found
-from api.figures import Counted, Filters, Moments
+from api.rendering import results
+from api.rendering.results import Item, Page
+from api.reports import counts as figures
+from api.reports import sentences
+from api.reports.citations import cited, recorded_names, scope
+from api.reports.counts import Counted, Filters, Moments
 
 _WITHIN = ("confirmed", "disputed", "reported")
 # What a claim speaks of, as a filter of counts.
@@ -88,7 +91,7 @@ def get_delivery(
         if until < datetime.fromisoformat(announcement["published_at"]):
             raise invalid(Fault("/as_of", "Lies before the announcement was published."))
         named = queries.one(conn, "claims/count_named_people", announcement_id=id, **recorded).named
-        claims = answers.read(
+        claims = results.read(
             conn,
             "claims/list_to_compare",
             "Claim",
@@ -133,7 +136,7 @@ def get_delivery(
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     recorded = queries.given(recorded_as_of=recorded_as_of)
-    found = answers.read(
+    found = results.read(
         conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded
     )
     if not found and recorded:

@@ -5,10 +5,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from api import buckets, clock, entries, figures, queries, sentences
-from api.citations import cited, scope
-from api.counting import FIGURES
+from api.database import clock, queries
 from api.errors import Fault, invalid
+from api.records import entries
+from api.reports import counts, sentences, time_buckets
+from api.reports.citations import cited, scope
+from api.verification.counting import FIGURES
 
 
 def get_counts(
@@ -39,7 +41,7 @@ def get_counts(
         occurred_until=occurred_until,
     )
     _check(conn, filters)
-    counted = figures.count(conn, as_of, recorded_as_of, min_sources, filters, group_by)
+    counted = counts.count(conn, as_of, recorded_as_of, min_sources, filters, group_by)
     moments, total = counted.moments, counted.total
     groups = None
     if group_by is not None:
@@ -79,7 +81,7 @@ def get_timeline(
     conn: queries.Connection,
     from_: date | datetime,
     until: date | datetime | None,
-    bucket: buckets.Bucket,
+    bucket: time_buckets.Bucket,
     time_zone: str,
     recorded_as_of: datetime | None,
     min_sources: int,
@@ -93,7 +95,7 @@ def get_timeline(
     occurred_until: date | None,
 ) -> Mapping[str, Any]:
     now = clock.now(conn)
-    span = buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
+    span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
     filters = queries.given(
         facility_id=facility_id,
@@ -106,7 +108,7 @@ def get_timeline(
         occurred_until=occurred_until,
     )
     _check(conn, filters)
-    (start_text, *ends), moments, (before, *counted) = figures.timeline(
+    (start_text, *ends), moments, (before, *counted) = counts.timeline(
         conn, [span.start, *span.ends], recorded_as_of, min_sources, filters
     )
     answer = {
@@ -147,7 +149,7 @@ def get_timeline(
     )
 
 
-def _check(conn: queries.Connection, filters: figures.Filters) -> None:
+def _check(conn: queries.Connection, filters: counts.Filters) -> None:
     """A zero that a slip of the pen makes must not come to be printed."""
     faults = []
     facility = filters.get("facility_id")

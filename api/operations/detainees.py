@@ -6,12 +6,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api import auth, candidates, entries, finding, ledger, matches, queries, verify
-from api.answers import One, Page, Ranked, Unchanged
+from api import auth
 from api.auth import Caller
+from api.database import ledger, queries
+from api.database.ledger import Change
 from api.errors import Refusal, not_found
-from api.ledger import Change
-from api.matches import Candidate
+from api.matching import candidates, matches, search
+from api.matching.matches import Candidate
+from api.records import entries
+from api.rendering.results import One, Page, Ranked, Unchanged
+from api.verification import verdicts
 
 
 def list_detainees(
@@ -28,13 +32,13 @@ def _ranking(conn: queries.Connection, q: str, sees_hidden: bool) -> Sequence[Ra
     """Those who are found by a name, the best first."""
     ranking = []
     for row in candidates.named(conn, q, sees_hidden):
-        found = finding.find(q, [row.name, *row.aliases])
+        found = search.find(q, [row.name, *row.aliases])
         if found is not None:
             ranking.append(Ranked(found.score, str(row.id), partial(_match, found)))
     return sorted(ranking, key=lambda one: (-one.score, one.id))
 
 
-def _match(found: finding.Found) -> Mapping[str, Any]:
+def _match(found: search.Found) -> Mapping[str, Any]:
     return {
         "score": found.score,
         "name": found.name,
@@ -49,7 +53,7 @@ def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> O
 def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
     _check_withheld(caller, body["withheld"], False)
     id = entries.enter_detainee(conn, body)
-    verify.record(conn, caller, [Change("detainee", id, "created")])
+    verdicts.record(conn, caller, [Change("detainee", id, "created")])
     return _detainee(caller, id)
 
 
@@ -70,7 +74,7 @@ def update_detainee(
     _check_withheld(caller, detainee["withheld"], row.withheld)
     entries.check_detainee(conn, detainee)
     entries.change_detainee(conn, id, row._asdict(), body)
-    verify.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
+    verdicts.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
     return _detainee(caller, id)
 
 

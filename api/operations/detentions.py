@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import auth, entries, queries, verify
-from api.answers import One, Page, Unchanged
+from api import auth
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import not_found
-from api.ledger import Change
+from api.records import entries
+from api.rendering.results import One, Page, Unchanged
+from api.verification import verdicts
 
 
 def list_detentions(
@@ -31,7 +34,7 @@ def create_detention(
     if queries.one(conn, "detainees/lock", id=id) is None:
         raise not_found("detainee")
     created = entries.enter_detention(conn, id, body)
-    verify.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
+    verdicts.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
     return get_detention(conn, caller, created)
 
 
@@ -48,5 +51,5 @@ def update_detention(
     unchanged(get_detention(conn, caller, id))
     changed = entries.moved_detention(conn, detainee_id, id, body)
     queries.run(conn, "detentions/update", id=id, **changed)
-    verify.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
+    verdicts.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
     return get_detention(conn, caller, id)

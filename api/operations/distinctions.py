@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import entries, merging, queries, verify
-from api.answers import One
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import Fault, Refusal, invalid, not_found
-from api.ledger import Change
+from api.records import entries, merges
+from api.rendering.results import One
+from api.verification import verdicts
 
 
 def distinguish_detainee(
@@ -17,7 +19,7 @@ def distinguish_detainee(
     other = body["detainee_id"]
     if id == other:
         raise invalid(Fault("/detainee_id", "A person is not two."))
-    merging.lock_people(conn, id, other, "/detainee_id")
+    merges.lock_people(conn, id, other, "/detainee_id")
     for known in queries.rows(conn, "merges/list_distinctions_between", ids=[id, other]):
         raise Refusal(
             "conflict",
@@ -26,7 +28,7 @@ def distinguish_detainee(
     judged = entries.inserted(
         conn, "merges/insert_distinction", detainee_id=id, distinct_from_id=other
     )
-    verify.record(conn, caller, [Change("distinction", judged, "created")])
+    verdicts.record(conn, caller, [Change("distinction", judged, "created")])
     return get_distinction(conn, judged)
 
 
@@ -41,5 +43,5 @@ def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> 
     if distinction.withdrawn_at is not None:
         raise Refusal("conflict", "This judgement was withdrawn before.")
     queries.run(conn, "merges/withdraw_distinction", id=id)
-    verify.record(conn, caller, [Change("distinction", id, "withdrawn")])
+    verdicts.record(conn, caller, [Change("distinction", id, "withdrawn")])
     return get_distinction(conn, id)

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from api import queries
-from api.answers import Export
 from api.auth import Caller
+from api.database import queries
 from api.errors import not_found
+from api.rendering.results import Export
 
 
 def export_store(conn: queries.Connection, caller: Caller | None) -> Export:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import entries, queries, verify
-from api.answers import One, Page, Unchanged
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import not_found
-from api.ledger import Change
+from api.records import entries
+from api.rendering.results import One, Page, Unchanged
+from api.verification import verdicts
 
 
 def list_facilities(conn: queries.Connection, limit: int, cursor: str | None) -> Page:
@@ -21,7 +23,7 @@ def get_facility(conn: queries.Connection, id: UUID) -> One:
 
 def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
     id = entries.enter_facility(conn, body)
-    verify.record(conn, caller, [Change("facility", id, "created")])
+    verdicts.record(conn, caller, [Change("facility", id, "created")])
     return get_facility(conn, id)
 
 
@@ -36,5 +38,5 @@ def update_facility(
         raise not_found("facility")
     unchanged(get_facility(conn, id))
     queries.run(conn, "facilities/update", id=id, **body)
-    verify.record(conn, caller, [Change("facility", id, "updated")])
+    verdicts.record(conn, caller, [Change("facility", id, "updated")])
     return get_facility(conn, id)

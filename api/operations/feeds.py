@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from api import feeds, queries
-from api.answers import Document
-from api.feeds import Entry
-from api.formats import FORMATS
+from api.database import queries
+from api.rendering.media_types import FORMATS
+from api.rendering.results import Document
+from api.reports import feeds
+from api.reports.feeds import Entry
 
 
 def get_feed(conn: queries.Connection, limit: int, media_type: str) -> Document:

@@ -8,27 +8,20 @@ from uuid import UUID
 
 from marshmallow import Schema
 
-from api import (
-    auth,
-    bodies,
-    case_imports,
-    formats,
-    imports,
-    people_lists,
-    previews,
-    queries,
-    schemas,
-    spec,
-)
-from api.answers import Whole
+from api import auth
 from api.auth import Caller
+from api.contract import document, schemas, strict_json
+from api.database import queries
 from api.errors import Fault, Refusal, invalid
+from api.imports import case_import, list_apply, list_preview, row_reader
+from api.rendering import media_types
+from api.rendering.results import Whole
 
 
 def create_import(
     conn: queries.Connection,
     caller: Caller,
-    body: bodies.Upload,
+    body: strict_json.Upload,
     mode: str,
     mapping: str | None,
     date_order: str | None,
@@ -49,29 +42,29 @@ def create_import(
     of_list = {"mapping": mapping, "date_order": date_order, "source_id": source_id, **of_source}
     if mode == "apply":
         _refuse(of_list, "Goes with the preview.")
-        if body.media_type != formats.JSON:
+        if body.media_type != media_types.JSON:
             raise Refusal("unsupported-media-type", "Send decisions as application/json.")
-        asked = schemas.load(_application(), bodies.read(body.file.read()))
-        imports.apply(conn, caller, asked["import_id"], asked["decisions"])
+        asked = schemas.load(_application(), strict_json.read(body.file.read()))
+        list_apply.apply(conn, caller, asked["import_id"], asked["decisions"])
         return get_import(conn, caller, asked["import_id"])
-    if body.media_type == formats.CASE:
+    if body.media_type == media_types.CASE:
         auth.authorize(caller, "edit")
         _refuse(of_list, "Goes with a list.")
-        id = case_imports.preview(conn, caller, body.file)
+        id = case_import.preview(conn, caller, body.file)
         return get_import(conn, caller, id)
-    if body.media_type not in formats.TABULAR:
+    if body.media_type not in media_types.TABULAR:
         raise Refusal(
             "unsupported-media-type",
-            f"Send a list as text/csv or application/x-ndjson, or a case as {formats.CASE}.",
+            f"Send a list as text/csv or application/x-ndjson, or a case as {media_types.CASE}.",
         )
-    id = previews.preview(
+    id = list_preview.preview(
         conn,
         caller,
         body.file,
         body.media_type,
-        mapping=people_lists.read_mapping(mapping),
+        mapping=row_reader.read_mapping(mapping),
         date_order=date_order,
-        word=previews.word(source_id, **of_source),
+        word=list_preview.word(source_id, **of_source),
     )
     return get_import(conn, caller, id)
 
@@ -83,19 +76,19 @@ def _refuse(given: Mapping[str, Any], why: str) -> None:
 
 def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Whole:
     def rows(conn: queries.Connection, after: int) -> Any:
-        return imports.rows(conn, caller, id, after)
+        return list_apply.rows(conn, caller, id, after)
 
     def flips(conn: queries.Connection, after: int) -> Any:
-        return imports.flips(conn, id, after)
+        return list_apply.flips(conn, id, after)
 
-    told = imports.read(conn, caller, id)
+    told = list_apply.read(conn, caller, id)
     return Whole(str(id), told, {"rows": rows, "flips": flips})
 
 
 @cache
 def _application() -> Schema:
     """Of a body in JSON what goes with the mode `apply`."""
-    schema = spec.load().schema("ImportCreate")
+    schema = document.load().schema("ImportCreate")
     names = ("import_id", "decisions")
     properties: Mapping[str, Any] = {name: schema["properties"][name] for name in names}
     return schemas.body_schema({**schema, "properties": properties, "required": ["import_id"]})

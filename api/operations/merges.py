@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import merging, queries
-from api.answers import One
 from api.auth import Caller
+from api.database import queries
+from api.records import merges
+from api.rendering.results import One
 
 
 def merge_detainee(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> One:
-    return get_merge(conn, merging.merge(conn, caller, id, body["into"]))
+    return get_merge(conn, merges.merge(conn, caller, id, body["into"]))
 
 
 def get_merge(conn: queries.Connection, id: UUID) -> One:
@@ -20,5 +21,5 @@ def get_merge(conn: queries.Connection, id: UUID) -> One:
 
 
 def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> One:
-    merging.undo(conn, caller, id)
+    merges.undo(conn, caller, id)
     return get_merge(conn, id)

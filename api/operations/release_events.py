@@ -5,11 +5,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api import auth, claim_reviews, entries, formats, queries, verify
-from api.answers import Document, One, Page, Unchanged
+from api import auth
 from api.auth import Caller
+from api.database import queries
+from api.database.ledger import Change
 from api.errors import Fault, Refusal, invalid, not_found
-from api.ledger import Change
+from api.records import entries
+from api.rendering import media_types
+from api.rendering.results import Document, One, Page, Unchanged
+from api.reports import claim_reviews
+from api.verification import verdicts
 
 
 def list_release_events(
@@ -28,7 +33,7 @@ def list_release_events(
 def get_release_event(
     conn: queries.Connection, caller: Caller | None, id: UUID, media_type: str
 ) -> One | Document:
-    if media_type == formats.FORMATS["jsonld"]:
+    if media_type == media_types.FORMATS["jsonld"]:
         row = queries.one(conn, "release_events/get_for_review", id=id)
         if row is None:
             raise not_found("release event")
@@ -43,7 +48,7 @@ def create_release_event(conn: queries.Connection, caller: Caller, body: Mapping
     if person is None:
         raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
     id = entries.enter_release_event(conn, {**body, "detainee_id": person})
-    verify.record(conn, caller, [Change("release_event", id, "created")])
+    verdicts.record(conn, caller, [Change("release_event", id, "created")])
     return _release_event(caller, id)
 
 
@@ -67,7 +72,7 @@ def update_release_event(
             )
         entries.check_moved_release_event(conn, {**row._asdict(), **body}, id)
     queries.run(conn, "release_events/update", id=id, **body)
-    verify.record(
+    verdicts.record(
         conn, caller, [Change("release_event", id, "updated")], detainees=[row.detainee_id]
     )
     return _release_event(caller, id)

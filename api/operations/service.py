@@ -6,15 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from markupsafe import Markup
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
-from api import clock, migrate, problems, queries, spec
+from api.contract import document
+from api.database import clock, migrations, queries
 from api.errors import Refusal, not_found
 
 _SOON = 0.25  # seconds
 _CONTACT_HOLDS = timedelta(days=90)
-_DOCS = Path(__file__).resolve().parent.parent / "docs"
+_PROBLEM_PAGE = Markup("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{problem.title} · Constancia</title>
+<h1>{problem.title}</h1>
+<p>{problem.explanation}</p>
+<p>Type <code>/problems/{problem.slug}</code>, status {problem.status}.
+<a href="/docs">The API</a></p>
+</html>
+""")
+_DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 
 def get_health() -> Any:
@@ -37,8 +49,8 @@ def get_readiness(pool: ConnectionPool[queries.Connection]) -> Any:
 
 def _readiness(conn: queries.Connection) -> Any:
     try:
-        pending = migrate.pending(conn)
-    except migrate.MigrationError as error:
+        pending = migrations.pending(conn)
+    except migrations.MigrationError as error:
         raise Refusal("not-ready", str(error)) from None
     if pending:
         raise Refusal(
@@ -51,11 +63,11 @@ def _readiness(conn: queries.Connection) -> Any:
 
 @cache
 def get_contract() -> str:
-    return orjson.dumps(spec.load().document).decode()
+    return orjson.dumps(document.load().document).decode()
 
 
 def get_contract_yaml() -> str:
-    return spec.load().source
+    return document.load().source
 
 
 @cache
@@ -82,7 +94,7 @@ def get_security_contact(security_contact: str | None) -> str:
 
 
 def get_problem(slug: str) -> str:
-    known = spec.load().problems
+    known = document.load().problems
     if slug not in known:
         raise not_found("problem")
-    return problems.page(known[slug])
+    return _PROBLEM_PAGE.format(problem=known[slug])

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import auth, entries, ledger, queries, verify
-from api.answers import One, Page, Unchanged
+from api import auth
 from api.auth import Caller
+from api.database import ledger, queries
+from api.database.ledger import Change
 from api.errors import Refusal, not_found
-from api.ledger import Change
+from api.records import entries
+from api.rendering.results import One, Page, Unchanged
+from api.verification import verdicts
 
 
 def list_sources(
@@ -25,7 +28,7 @@ def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> One
 
 def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
     id = entries.enter_source(conn, body)
-    verify.record(conn, caller, [Change("source", id, "created")])
+    verdicts.record(conn, caller, [Change("source", id, "created")])
     return _source(caller, id)
 
 
@@ -50,9 +53,9 @@ def update_source(
         if row.confidential and source["vouched_by"] != row.vouched_by:
             raise Refusal("conflict", "What was said in confidence stays so: enter another source.")
         if source["confidential"]:
-            people = verify.touched(conn, _tie(id, source["vouched_by"]))
+            people = verdicts.touched(conn, _tie(id, source["vouched_by"]))
     queries.run(conn, "sources/update", id=id, **body)
-    verify.record(
+    verdicts.record(
         conn,
         caller,
         [Change("source", id, "updated")],

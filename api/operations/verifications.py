@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import clock, queries, sentences
-from api.citations import cited
+from api.database import clock, queries
 from api.errors import not_found
-from api.figures import Moments
-from api.verification import RULE, missing, status
+from api.reports import sentences
+from api.reports.citations import cited
+from api.reports.counts import Moments
+from api.verification.rule import RULE, missing, status
 
 _NOTHING: Mapping[str, Any] = {
     "proof": [],

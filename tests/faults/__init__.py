@@ -1,6 +1,6 @@
 """What the service promises while something fails: `make faults` prints it as a table.
 
 Real processes, real signals, a real PostgreSQL. Each fault is a function that brings it about and
-gives a row of the table; how long or how much is its arguments, so that tests/test_fault_suite.py
-runs the same in short.
+gives a row of the table; how long or how much is its arguments, so that
+tests/faults/test_fault_suite.py runs the same in short.
 """

@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
-from api import embedded, keeper, queries
-from api.postgres import Postgres
+from api.database import queries
+from api.server import embedded, supervisor
+from api.server.cluster import Postgres
 from tests.checks import store
 from tests.faults.table import Row
 from tests.faults.writers import fleet
@@ -170,5 +171,5 @@ def _check_present(row: Row, editor: Client) -> None:
 
 
 if __name__ == "__main__":
-    keeper.Postgres = _Shifted
-    keeper.main(Path(sys.argv[1]), service=False)
+    supervisor.Postgres = _Shifted
+    supervisor.main(Path(sys.argv[1]), service=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from api import embedded
+from api.server import embedded
 from tests.checks import store
 from tests.faults.table import Row
 from tests.faults.writers import fleet

@@ -79,7 +79,7 @@ def mutants() -> Sequence[Mutant]:
             "an idempotency key checked outside the transaction",
             [
                 (
-                    "api/routing.py",
+                    "api/http/handlers.py",
                     "            with (\n"
                     "                followed(conn, arguments),\n"
                     "                idempotency.alone(conn, attempt),\n"
@@ -91,32 +91,32 @@ def mutants() -> Sequence[Mutant]:
                 ),
                 ("sql/queries/insert_idempotency_key.sql", "", "ON CONFLICT DO NOTHING\n"),
             ],
-            "tests/test_retries.py::test_a_key_that_comes_from_everywhere_at_once_is_one_write",
+            "tests/http/test_idempotency.py::test_a_key_that_comes_from_everywhere_at_once_is_one_write",
         ),
         Mutant(
             "synchronous_commit off",
             [
                 (
-                    "api/db.py",
+                    "api/database/connections.py",
                     '"-c timezone=UTC -c lock_timeout=5s',
                     '"-c synchronous_commit=off -c timezone=UTC -c lock_timeout=5s',
                 )
             ],
-            "tests/test_operation.py::test_what_is_acknowledged_is_on_disk",
+            "tests/stories/test_operation.py::test_what_is_acknowledged_is_on_disk",
         ),
         Mutant(
             "an answer sent before the commit",
             [
-                ("api/routing.py", "", _UNCOMMITTED),
+                ("api/http/handlers.py", "", _UNCOMMITTED),
                 (
-                    "api/routing.py",
+                    "api/http/handlers.py",
                     "        raw = loading.read(request, operation)\n"
                     "        with queries.Lent(pool) as conn:\n",
                     "        raw = loading.read(request, operation)\n"
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],
-            "tests/test_validators.py::test_a_write_is_seen_at_once_by_every_worker",
+            "tests/http/test_conditional.py::test_a_write_is_seen_at_once_by_every_worker",
         ),
         Mutant(
             "a change feed on a plain sequence",
@@ -141,24 +141,24 @@ def mutants() -> Sequence[Mutant]:
                     "nextval('plain_public')",
                 ),
             ],
-            "tests/test_fault_suite.py::test_what_must_hold_holds[followed_writers]",
+            "tests/faults/test_fault_suite.py::test_what_must_hold_holds[followed_writers]",
         ),
         Mutant(
             "a write without its scope check",
             [
                 (
-                    "api/routing.py",
+                    "api/http/handlers.py",
                     "            auth.authorize(caller, scope)\n            arguments,",
                     "            arguments,",
                 )
             ],
-            "tests/test_contract.py::test_a_key_opens_what_its_scope_grants_and_nothing_else",
+            "tests/whole_set/test_contract.py::test_a_key_opens_what_its_scope_grants_and_nothing_else",
         ),
         Mutant(
             "a query built from strings",
             [
                 (
-                    "api/queries.py",
+                    "api/database/queries.py",
                     "    with translated():\n        return conn.execute(",
                     "    for name, value in parameters.items():\n"
                     "        if isinstance(value, str):\n"
@@ -167,13 +167,13 @@ def mutants() -> Sequence[Mutant]:
                     "    with translated():\n        return conn.execute(",
                 )
             ],
-            "tests/test_bad_input.py::test_a_name_is_taken_as_it_is_written",
+            "tests/whole_set/test_bad_input.py::test_a_name_is_taken_as_it_is_written",
         ),
         Mutant(
             "an ETag that moves when only a hidden field changed",
             [
                 (
-                    "api/answers.py",
+                    "api/rendering/results.py",
                     '    return rendered(row.body.encode(), str(one.parameters.get("id")))\n',
                     "    from dataclasses import replace\n\n"
                     '    answer = rendered(row.body.encode(), str(one.parameters.get("id")))\n'
@@ -182,7 +182,7 @@ def mutants() -> Sequence[Mutant]:
                     "    return replace(answer, etag=f'\"{row.n}{answer.etag[1:]}')\n",
                 )
             ],
-            "tests/test_validators.py::test_what_is_hidden_moves_no_validator",
+            "tests/http/test_conditional.py::test_what_is_hidden_moves_no_validator",
         ),
     ]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from api import queries
+from api.database import queries
 from tests.brute_force import Ledger
 from tests.checks import check_store, store
 from tests.faults.kills import service

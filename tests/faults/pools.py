@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
-from api import db, embedded
+from api.database import connections
+from api.server import embedded
 from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.proxy import proxied
@@ -44,7 +45,7 @@ def full_pool(requests: int = 64) -> Row:
         with ThreadPoolExecutor(requests + 1) as threads:
             with (
                 embedded.running(running.data_dir) as url,
-                db.connect(url) as conn,
+                connections.connect(url) as conn,
                 conn.transaction(),
             ):
                 conn.execute("SELECT FROM ledger_head FOR UPDATE")

@@ -14,8 +14,8 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from api import embedded
-from api.postgres import SOCKET
+from api.server import embedded
+from api.server.cluster import SOCKET
 from tests.support import Service, data_dir, serving
 
 

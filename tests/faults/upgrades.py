@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from api import db, embedded, migrate
+from api.database import connections, migrations
+from api.server import embedded
 from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.table import Row
@@ -46,13 +47,13 @@ def migrated_twice(processes: int = 8) -> Row:
         ]
         told = [command.communicate() for command in commands]
         row.ready = [time.monotonic() - began]
-        with db.connect(url) as conn:
+        with connections.connect(url) as conn:
             applied = [one.number for one in conn.execute("SELECT number FROM migrations")]
-            pending = migrate.pending(conn)
+            pending = migrations.pending(conn)
     row.sent = processes
     row.acknowledged = sum(command.returncode == 0 for command in commands)
     by_whom = Counter("Migrated: 0001" in err for _, err in told)
-    expected = [one.number for one in migrate.migrations()]
+    expected = [one.number for one in migrations.migrations()]
     row.lost = len({*expected} - {*applied})
     row.doubled = by_whom[True] - 1
     row.must(row.acknowledged == processes, "a command failed")
@@ -91,7 +92,7 @@ def _next_version() -> Iterator[Path]:
         for name in ("api", "sql"):
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "openapi.yaml", folder)
-        number = len(migrate.migrations()) + 1
+        number = len(migrations.migrations()) + 1
         (folder / f"sql/migrations/{number:04}_next_version.sql").write_text(
             "-- What a next version would add.\n"
             "ALTER TABLE sources ADD COLUMN of_next_version text;\n"

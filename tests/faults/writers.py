@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from api import queries
+from api.database import queries
 from tests.checks import check_store
 from tests.faults.table import Row
 from tests.support import NOON, Client, until, word

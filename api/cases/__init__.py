@@ -1,0 +1,1 @@
+"""Cases of other installations and of this one: the exchange format, read and written."""

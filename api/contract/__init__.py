@@ -1,0 +1,1 @@
+"""openapi.yaml, read and enforced."""

@@ -1,0 +1,161 @@
+"""The contract, openapi.yaml, read into operations. Knows neither Flask nor marshmallow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+FILE = Path(__file__).resolve().parents[2] / "openapi.yaml"
+
+MAX_BYTES = 1024 * 1024
+"""Bytes of a body at the most, where its `x-max-bytes` says nothing else."""
+
+Schema = Mapping[str, Any]
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a path, a query or a header."""
+
+    name: str
+    place: str
+    required: bool
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: where it is bound, what it takes, who may call it, what it answers."""
+
+    id: str
+    tag: str
+    method: str
+    path: str
+    parameters: Sequence[Parameter]
+    body: Schema | None
+    # The media types of a body that is read as a file, of so many bytes at the most; none where a
+    # body is JSON and nothing else.
+    uploads: Sequence[str]
+    max_bytes: int
+    scope: str | None
+    key_is_optional: bool
+    # Whether it can be sent again with an Idempotency-Key.
+    is_retriable: bool
+    status: int
+    # Media types, the one first that is given if none is asked for.
+    offers: Sequence[str]
+    answer: Schema
+    # Whether the answer has a validator.
+    tags_answer: bool
+    # Whether it counts for its caller's quota.
+    is_limited: bool
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "get"
+
+    @property
+    def arguments(self) -> Sequence[Parameter]:
+        """The parameters that its function takes: the others say how it is asked and answered."""
+        return [p for p in self.parameters if p.place != "header" and p.name != "format"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of problem, as its page explains it."""
+
+    slug: str
+    status: int
+    title: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    document: Mapping[str, Any]
+    source: str
+    operations: Sequence[Operation]
+    problems: Mapping[str, Problem]
+
+    @property
+    def max_bytes(self) -> int:
+        """Of the largest body that any operation takes."""
+        return max(operation.max_bytes for operation in self.operations)
+
+    def schema(self, name: str) -> Schema:
+        """A schema of the contract by its name, without references."""
+        return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))
+
+
+@cache
+def load(file: Path = FILE) -> Contract:
+    """Reads the contract. Whatever this code cannot bind raises, and stops the start."""
+    source = file.read_text("utf-8")
+    document = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return Contract(
+        document=document,
+        source=source,
+        operations=[
+            _operation(document, path, method, item[method])
+            for path, item in document["paths"].items()
+            for method in _METHODS
+            if method in item
+        ],
+        problems={
+            slug: Problem(slug, **problem) for slug, problem in document["x-problems"].items()
+        },
+    )
+
+
+def _operation(
+    document: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
+) -> Operation:
+    operation = _resolved(document, raw)
+    ((status, answer),) = [a for a in operation["responses"].items() if a[0].startswith("2")]
+    offers = list(answer["content"])
+    body = operation.get("requestBody")
+    max_bytes = (body or {}).get("x-max-bytes")
+    security = operation.get("security", [])
+    scopes = [scope for requirement in security for scope in requirement.get("key", [])]
+    if len(operation["tags"]) != 1 or len(scopes) > 1:
+        raise ValueError(f"{operation['operationId']}: one tag, and one scope at the most")
+    return Operation(
+        id=operation["operationId"],
+        tag=operation["tags"][0],
+        method=method,
+        path=path,
+        parameters=[
+            Parameter(p["name"], p["in"], p.get("required", False), p["schema"])
+            for p in operation.get("parameters", [])
+        ],
+        body=body["content"]["application/json"]["schema"] if body else None,
+        uploads=list(body["content"]) if body and max_bytes else [],
+        max_bytes=max_bytes or MAX_BYTES,
+        scope=scopes[0] if scopes else None,
+        key_is_optional={} in security,
+        is_retriable=any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])),
+        status=int(status),
+        offers=offers,
+        answer=answer["content"][offers[0]].get("schema", {}),
+        tags_answer="ETag" in answer.get("headers", {}),
+        is_limited="429" in operation["responses"],
+    )
+
+
+def _resolved(document: Mapping[str, Any], node: Any) -> Any:
+    """A part of the contract with every reference replaced by what it refers to."""
+    if isinstance(node, Mapping):
+        if "$ref" in node:
+            target: Any = document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                target = target[step]
+            return {**_resolved(document, target), **{k: v for k, v in node.items() if k != "$ref"}}
+        return {k: _resolved(document, v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_resolved(document, v) for v in node]
+    return node

@@ -1,0 +1,272 @@
+"""Makes each request one call of its operation's function.
+
+Per request: authenticate -> load -> transaction -> call -> answer. Beside api/http/limiting.py
+the only reader of flask.request.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from keyword import iskeyword
+from tempfile import TemporaryFile
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+from flask import Request, Response, request
+from psycopg_pool import ConnectionPool
+
+from api import auth
+from api.cases import export
+from api.contract import schemas, strict_json
+from api.contract.document import Operation
+from api.database import queries
+from api.errors import Refusal
+from api.http import conditional, idempotency, requests, responses
+from api.http.idempotency import Attempt
+from api.records import entries
+from api.rendering import etags, media_types, streaming
+from api.rendering.results import Document, Export, One, Page, Rendered, Whole, render, rendered
+
+# What can become another record, by how its path begins. Such an id still names what it became.
+_MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
+_IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+def view(
+    operation: Operation,
+    function: Callable[..., Any],
+    pool: ConnectionPool[queries.Connection],
+    again: Callable[..., Any],
+    own: Mapping[str, Any],
+    admit: Callable[[UUID], None],
+) -> Callable[..., Response]:
+    """The Flask view of an operation; `again` reads what an upload made. What says of the service
+    itself takes of its `own`, by name; `admit` refuses a key with which too much is asked."""
+    query_schema = schemas.parameters_schema(
+        {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
+    )
+    header_schema = schemas.parameters_schema(
+        {p.name: (p.required, p.schema) for p in operation.parameters if p.name == _IDEMPOTENCY_KEY}
+    )
+    defaults = None if any(p.required for p in operation.parameters) else query_schema.load({})
+    body_schema = schemas.body_schema(operation.body) if operation.body else None
+    scope = operation.scope or ""
+    if operation.writes and not scope:
+        raise schemas.ContractError(f"{operation.id} writes and needs a scope")
+
+    mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
+    taken = inspect.signature(function).parameters
+    own = {name: value for name, value in own.items() if name in taken}
+    # Words that Python keeps for itself.
+    keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
+
+    def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+        asked = _request()
+        query = asked.query_string
+        given = requests.query(query_schema, query) if query or defaults is None else defaults
+        arguments = {**requests.path(path), **given}
+        word = arguments.pop("format", None)
+        media_type = media_types.choose(operation.offers, word, asked.environ.get("HTTP_ACCEPT"))
+        if "media_type" in taken:
+            arguments["media_type"] = media_type
+        for name in keywords:
+            arguments[f"{name}_"] = arguments.pop(name)
+        return arguments, media_type
+
+    def serve_without_database(**path: str) -> Response:
+        arguments, media_type = load(path)
+        answer = render(None, operation, function(**arguments, **own))
+        return responses.whole(_request(), operation, answer, media_type)
+
+    def read(**path: str) -> Response:
+        arguments, media_type = load(path)
+        with queries.Lent(pool) as conn, followed(conn, arguments):
+            result = function(conn=conn, **arguments)
+            answer = _answer(conn, operation, result, media_type, sees_hidden=False)
+        return respond(result, answer, media_type)
+
+    def read_as_caller(**path: str) -> Response:
+        header = request.environ.get("HTTP_AUTHORIZATION")
+        key = None if header is None else auth.read_key(header)
+        with queries.Lent(pool) as conn:
+            caller = None if key is None else known(conn, key)
+            arguments, media_type = load(path)
+            with followed(conn, arguments):
+                result = function(conn=conn, caller=caller, **arguments)
+                sees_hidden = auth.sees_hidden(caller)
+                answer = _answer(conn, operation, result, media_type, sees_hidden=sees_hidden)
+        return respond(result, answer, media_type)
+
+    def known(conn: queries.Connection, key: str) -> auth.Caller:
+        caller = auth.authenticate(conn, key)
+        admit(caller.key_id)
+        return caller
+
+    def followed(
+        conn: queries.Connection, arguments: Mapping[str, Any]
+    ) -> AbstractContextManager[None]:
+        """Sends on who asks for a record by the id of one that was merged into it."""
+        if mergeable is None or "id" not in arguments:
+            return nullcontext()
+        return sent_on(conn, mergeable, arguments)
+
+    @contextmanager
+    def sent_on(
+        conn: queries.Connection, mergeable: str, arguments: Mapping[str, Any]
+    ) -> Iterator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.kind != "not-found":
+                raise
+            moment = arguments.get("recorded_as_of")
+            into = entries.merged_into(conn, mergeable, arguments["id"], moment)
+            if into is None:
+                raise
+            raise _MergedError(into) from None
+
+    def following(answer: Callable[..., Response]) -> Callable[..., Response]:
+        def answer_or_send_on(**path: str) -> Response:
+            try:
+                return answer(**path)
+            except _MergedError as merged:
+                return responses.merged(request, operation, str(merged.into))
+
+        return answer_or_send_on
+
+    def respond(result: Any, answer: Rendered | str | None, media_type: str) -> Response:
+        if isinstance(answer, Rendered):
+            return responses.whole(_request(), operation, answer, media_type)
+
+        def blocks() -> Iterator[bytes]:
+            if isinstance(result, Whole):
+                return streaming.whole(pool, operation, result)
+            if isinstance(result, Export):
+                return export.stream(pool, result)
+            return streaming.stream(pool, operation, result, media_type)
+
+        return responses.of(_request(), operation, blocks, answer, media_type)
+
+    def upload(**path: str) -> Response:
+        # Whoever may not write is told so before a large body is read, and no connection is held
+        # meanwhile.
+        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
+        with queries.Lent(pool) as conn:
+            caller = known(conn, key)
+        auth.authorize(caller, scope)
+        requests.check_length(request, operation)
+        arguments, media_type = load(path)
+        requests.check_media_type(request, operation.uploads)
+        with TemporaryFile() as file:
+            sha256 = requests.spool(request, operation, file)
+            arguments["body"] = strict_json.Upload(request.mimetype, file)
+            attempt = attempted(caller, sha256)
+            with (
+                queries.Lent(pool) as conn,
+                idempotency.alone(conn, attempt),
+            ):
+                first = idempotency.recall(conn, attempt)
+                if first:
+                    result = again(conn=conn, caller=caller, id=first.resource_id)
+                else:
+                    # In transactions of its own. If it comes again because this one is cut off, a
+                    # preview is made anew, and what was applied stays as it is.
+                    result = function(conn=conn, caller=caller, **arguments)
+                    idempotency.keep(conn, attempt, result.id, None)
+        response = respond(result, None, media_type)
+        responses.locate(response, operation, result.id)
+        return responses.replayed(response) if first else response
+
+    def write(**path: str) -> Response:
+        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
+        # Before a connection is taken, which a slow client must not hold.
+        requests.check_length(request, operation)
+        raw = requests.read(request, operation)
+        with queries.Lent(pool) as conn:
+            caller = known(conn, key)
+            auth.authorize(caller, scope)
+            arguments, media_type = load(path)
+            attempt = attempted(caller, raw)
+            if body_schema is not None:
+                arguments["body"] = requests.body(request, body_schema, raw)
+            if "unchanged" in taken:
+                arguments["unchanged"] = partial(check_unchanged, conn)
+            with (
+                followed(conn, arguments),
+                idempotency.alone(conn, attempt),
+                conn.transaction(),
+            ):
+                first = idempotency.recall(conn, attempt)
+                if first:
+                    answer = rendered(first.body, str(first.resource_id))
+                else:
+                    result = function(conn=conn, caller=caller, **arguments)
+                    answer = render(conn, operation, result)
+                    idempotency.keep(conn, attempt, answer.id, answer.body)
+        response = responses.whole(request, operation, answer, media_type)
+        return responses.replayed(response) if first else response
+
+    def attempted(caller: auth.Caller, raw: bytes) -> Attempt | None:
+        """The write as one that may come again, if the caller has a key for that."""
+        given = request.headers.get(_IDEMPOTENCY_KEY)
+        if given is None or not operation.is_retriable:
+            return None
+        key = schemas.load(header_schema, {_IDEMPOTENCY_KEY: given})[_IDEMPOTENCY_KEY]
+        digest = hashlib.sha256(request.query_string + b"\0" + raw).digest()
+        return Attempt(caller.key_id, request.path, idempotency.read_key(key), digest)
+
+    def check_unchanged(conn: queries.Connection, record: One) -> None:
+        if "If-Match" in request.headers:
+            # Nobody is shown it.
+            etag = render(conn, operation, replace(record, reader=None)).etag
+            responses.check_unchanged(request, etag)
+
+    if operation.uploads:
+        return upload
+    if operation.writes:
+        return following(write)
+    if operation.key_is_optional:
+        return following(read_as_caller)
+    return following(read) if "conn" in taken else serve_without_database
+
+
+def _request() -> Request:
+    """The request itself, for who has several questions to it: each to the proxy is looked up."""
+    return cast(Any, request)._get_current_object()  # type: ignore[no-any-return]
+
+
+class _MergedError(Exception):
+    """What was asked for by its old id is another record now."""
+
+    def __init__(self, into: UUID) -> None:
+        super().__init__()
+        self.into = into
+
+
+def _answer(
+    conn: queries.Connection,
+    operation: Operation,
+    result: Any,
+    media_type: str,
+    *,
+    sees_hidden: bool,
+) -> Rendered | str | None:
+    """An answer in this media type; of one that is to be streamed, a list, a whole or an export,
+    its validator alone, if it can have one."""
+    if isinstance(result, Document):
+        return rendered(result.write(request.url_root))
+    is_list = isinstance(result, Page) and media_type in media_types.TABULAR
+    if isinstance(result, Export | Whole) or (is_list and "limit" not in request.args):
+        own = orjson.dumps(result.properties) if isinstance(result, Whole) else b""
+        of = [request.full_path.encode(), media_type.encode(), b"%d" % sees_hidden, own]
+        version = conditional.version(conn, sees_hidden=sees_hidden)
+        return None if version is None else etags.strong(b"%d" % version, *of)
+    if is_list:
+        return streaming.page_of_rows(conn, operation, result, media_type)
+    if media_type in media_types.TABULAR:
+        return streaming.rows(operation, result, media_type)
+    return render(conn, operation, result)

@@ -1,0 +1,1 @@
+"""Other people's lists and cases, previewed and applied."""

@@ -1,0 +1,1 @@
+"""Record linkage of people by their names."""

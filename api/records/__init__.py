@@ -1,0 +1,1 @@
+"""What each resource must satisfy, and how it is written."""

@@ -1,0 +1,1 @@
+"""Results as JSON, CSV, NDJSON and pages of lists."""

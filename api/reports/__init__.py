@@ -1,0 +1,1 @@
+"""Citable answers: counts, comparisons, sentences, feeds."""

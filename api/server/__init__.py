@@ -1,0 +1,1 @@
+"""Processes: gunicorn, its workers, metrics, the embedded PostgreSQL, nginx."""

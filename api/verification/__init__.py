@@ -1,0 +1,1 @@
+"""The rule, and what is stored of it."""

@@ -1,0 +1,123 @@
+"""`python -m tests.bench.imports`: how fast a list is previewed and applied, beside a bare COPY.
+
+One list of invented people, into an empty store of an embedded PostgreSQL, with the service's own
+settings; then the same list again, of which every row is known. COPY puts the same
+cells as they stand into a table of text without an index: what no import can be faster than.
+"""
+
+import argparse
+import json
+import random
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from api import auth, config
+from api.database import connections, migrations
+from api.matching import phonetics
+from api.server import embedded
+from tests.bench import loads
+
+COLUMNS = "nombre,sexo,fecha_nacimiento,nacionalidad,fecha_detencion,autoridad,id:registro"
+SYLLABLES = ("ba", "ce", "di", "fo", "gua", "la", "me", "ni", "po", "rru", "sa", "te", "ven", "xi")
+
+
+def invented_list(rows: int) -> bytes:
+    """A list of so many people: given names and half of the surnames common ones, the others of
+    few, with a day of birth and an identifier. The same list always comes out."""
+    draw = random.Random(rows)
+    common = phonetics._common()
+    given, surnames = sorted(common.commonest), sorted(common.surnames)
+    rare = ["".join(draw.choices(SYLLABLES, k=draw.choice((2, 3, 3, 4)))) for _ in range(20_000)]
+    lines = [COLUMNS]
+    for number in range(rows):
+        name = (
+            *draw.choices(given, k=2),
+            *(draw.choice(surnames if draw.random() < 0.5 else rare) for _ in range(2)),
+        )
+        day = f"{draw.randrange(1945, 2005)}-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}"
+        held = f"{draw.randrange(2014, 2026)}-{draw.randrange(1, 13):02}"
+        lines.append(
+            f"{' '.join(name).title()},{draw.choice('fm')},{day},Venezolana,{held},Sebin,R-{number}"
+        )
+    return "\n".join([*lines, ""]).encode()
+
+
+def copied(url: str, body: bytes) -> float:
+    """The seconds of a bare COPY of the rows."""
+    with psycopg.connect(url, autocommit=True) as conn, conn.cursor() as cursor:
+        columns = ", ".join(f"c{n} text" for n in range(COLUMNS.count(",") + 1))
+        cursor.execute(f"CREATE TABLE copied ({columns})")
+        began = time.perf_counter()
+        with cursor.copy("COPY copied FROM STDIN (FORMAT csv, HEADER)") as copy:
+            copy.write(body)
+        return time.perf_counter() - began
+
+
+def peak(pids: set[int]) -> int:
+    """The most memory that any of these processes took so far, in kB."""
+    found = []
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        found.append(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")))
+    return max(found)
+
+
+def send(port: int, key: str, mode: str, body: bytes, content_type: str) -> tuple[float, Any]:
+    """The seconds that a step took, and the import without its rows."""
+    connection = HTTPConnection("127.0.0.1", port)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+    began = time.perf_counter()
+    connection.request("POST", f"/v1/imports?mode={mode}", body, headers)
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    assert answer.status == 201, told
+    return time.perf_counter() - began, told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    rows = parser.parse_args().rows
+    body = invented_list(rows)
+    with embedded.running(config.read().data_dir / "imports") as server:
+        with psycopg.connect(server, autocommit=True) as conn:
+            conn.execute("DROP DATABASE IF EXISTS imports WITH (FORCE)")
+            conn.execute("CREATE DATABASE imports")
+        url = make_conninfo(server, dbname="imports")
+        with connections.connect(url) as conn:
+            migrations.migrate(conn, lambda _: None)
+            key = auth.create_key(conn, "bench", "edit")[1]
+        bare = copied(url, body)
+        print(f"{rows:,} rows, {len(body):,} bytes; bare COPY {bare:.2f} s")
+        with loads.served(url) as port:
+            pids = loads.workers(port)
+            before = peak(pids)
+
+            def step(what: str, mode: str, body: bytes, content_type: str) -> Any:
+                took, told = send(port, key, mode, body, content_type)
+                grown = (peak(pids) - before) / 1024
+                print(
+                    f"{what:10}{took:8.1f} s{rows / took:10,.0f} rows/s{took / bare:10,.0f} x COPY"
+                    f"   memory +{grown:.1f} MiB   {told['totals']}",
+                    flush=True,
+                )
+                return told
+
+            for first in (True, False):
+                told = step("preview", "preview", body, "text/csv")
+                doubtful = [r for r in told["rows"] if r["outcome"] == "possible_duplicate"]
+                decisions = [{"row": r["row"], "decision": "new"} for r in doubtful]
+                asked = json.dumps({"import_id": told["id"], "decisions": decisions}).encode()
+                step("apply", "apply", asked, "application/json")
+                if first:
+                    print("the same list again:")
+
+
+if __name__ == "__main__":
+    main()

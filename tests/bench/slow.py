@@ -1,0 +1,50 @@
+"""What others wait for while slow clients are there: by way of nginx, as the image has it, and
+without it. `python -m tests.bench.slow` with 200 clients of each kind."""
+
+import time
+from http.client import HTTPException
+from statistics import quantiles
+
+from tests.server.slow import Crowd
+from tests.support import Client, Front, Service, data_dir, serving, until
+
+SIZE, PROBES = 200, 300
+
+
+def measure(kind: type[Service]) -> None:
+    with data_dir() as directory, serving(directory, kind) as service:
+        for size in (0, SIZE):
+            with Crowd(service.port, size) as crowd:
+                until(lambda crowd=crowd: crowd.whole, "all are there")
+                time.sleep(2)
+                took, failed = probe(service.port)
+            p99 = quantiles(took, n=100)[98] if len(took) > 1 else float("nan")
+            print(
+                f"{kind.__name__:8} {size:4} of each kind: {len(took)} answered, {failed} not; "
+                f"p99 {1000 * p99:.0f} ms, worst {1000 * max(took, default=0):.0f} ms; "
+                f"cut {dict(crowd.cut)}"
+            )
+
+
+def probe(port: int) -> tuple[list[float], int]:
+    """The seconds of each probe that was answered within five, and how many were not. Ten without
+    an answer are enough."""
+    took: list[float] = []
+    failed = 0
+    while len(took) + failed < PROBES and failed < 10:
+        began = time.perf_counter()
+        try:
+            with Client(port, timeout=5) as client:
+                answer = client.send("GET", "/v1/counts")
+                assert answer[0] == 200, answer
+        except (OSError, HTTPException, ValueError):
+            failed += 1
+        else:
+            took.append(time.perf_counter() - began)
+        time.sleep(0.05)
+    return took, failed
+
+
+if __name__ == "__main__":
+    measure(Front)
+    measure(Service)

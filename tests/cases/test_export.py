@@ -1,0 +1,987 @@
+"""Out and in again gives an equal store; what is cut off or faulty changes nothing."""
+
+import gc
+import itertools
+import json
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api import auth
+from api.app import create_app
+from api.cases import case_file, loader
+from api.cases.format import LISTS
+from api.database import connections
+from api.database.queries import Connection
+from api.verification.counting import PROPERTIES
+from tests.commands.test_commands import linux, run_and_measure
+from tests.conftest import CASES, Api, cloned
+
+EXAMPLE = CASES / "venezuela-2026-01-08.json"
+
+
+def editor(url: str) -> Iterator[Api]:
+    """The API on a database, to an editor."""
+    with connections.connect(url) as conn, connections.pool(url, 2) as pool:
+        key = auth.create_key(conn, "editor", "edit")[1]
+        yield Api(create_app(pool).test_client(), lambda _: key, key)
+
+
+@contextmanager
+def a_store(server: str) -> Iterator[Api]:
+    with cloned(server) as url:
+        yield from editor(url)
+
+
+@contextmanager
+def loaded(server: str, text: bytes) -> Iterator[Api]:
+    """An editor's API on a database into which this was loaded, and nothing else."""
+    with cloned(server) as url:
+        load(url, text)
+        yield from editor(url)
+
+
+def load(url: str, text: bytes) -> Mapping[str, int]:
+    with connections.connect(url) as conn, TemporaryDirectory() as folder:
+        file = Path(folder) / "export.ndjson"
+        file.write_bytes(text)
+        return loader.load(conn, file, lambda _: None)
+
+
+def export(api: Api, path: str = "/v1/export") -> bytes:
+    response = api.send("GET", path)
+    assert response.status_code == 200, response.text
+    return response.get_data()
+
+
+def lines(text: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def joined(of: Sequence[Mapping[str, Any]]) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in of)
+
+
+# What is equal.
+
+
+def everything(api: Api) -> Iterator[tuple[str, Any]]:
+    """Whatever can be asked, with its answer: whole lists, and counts, timelines, comparisons and
+    verifications at every moment at which anything turns."""
+    lists = {
+        name: whole(api, f"/v1/{name}")
+        for name in ("sources", "facilities", "claims", "detainees", "release-events")
+    }
+    # A word that was voided is left out, and whoever relayed it relays that much less.
+    words = [word for word in whole(api, "/v1/attestations") if word["voided_at"] is None]
+    ids = {word["id"] for word in words}
+    lists["attestations"] = [
+        {**word, "relays": [r for r in word["relays"] if r["attestation_id"] in {None, *ids}]}
+        for word in words
+    ]
+    for name, items in lists.items():
+        yield name, [without_record(item) for item in items]
+    moments = turning_points(lists)
+    for person in lists["detainees"]:
+        path = f"/v1/detainees/{person['id']}/detentions"
+        # That of a detention is kept: one of an unknown day counts since then.
+        detentions = whole(api, path)
+        moments |= {d["created_at"] for d in detentions if d["detained_on"] is None}
+        yield path, [{**d, "updated_at": None} for d in detentions]
+    for text in lists["detainees"][:3]:
+        yield f"search {text['name']}", found(api, text["name"])
+    yield "match", matched(api, lists["detainees"])
+    asked: list[tuple[str, dict[str, Any]]] = []
+    for at, required, group_by in zip(
+        sorted(moments), itertools.cycle((1, 2, 3)), itertools.cycle(PROPERTIES), strict=False
+    ):
+        asked.append(("/v1/counts", {"as_of": at, "min_sources": required}))
+        asked.append(("/v1/counts", {"as_of": at, "group_by": group_by}))
+        for event in lists["release-events"]:
+            path = f"/v1/release-events/{event['id']}/verification"
+            asked.append((path, {"as_of": at}))
+    asked.append(("/v1/counts/timeline", {"from": "2026-01-01", "until": "2026-01-31"}))
+    for claim in lists["claims"]:
+        asked.append((f"/v1/claims/{claim['id']}/comparison", {}))
+        if claim["kind"] == "announced":
+            asked.append(("/v1/counts", {"announcement_id": claim["id"], "as_of": LATE}))
+            asked.append((f"/v1/claims/{claim['id']}/delivery", {"as_of": LATE}))
+    for path, query in asked:
+        yield f"{path} {query}", without_record(api.get(path, **query))
+
+
+def whole(api: Api, path: str) -> list[Any]:
+    return lines(api.send("GET", path, query_string={"format": "ndjson"}).get_data())
+
+
+def without_record(value: Any) -> Any:
+    """An answer without what tells when and in what order it was recorded."""
+    if isinstance(value, list):
+        return [without_record(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    # `recorded_then` is what was recorded at a moment that lies before it was loaded.
+    names = {"created_at", "updated_at", "recorded_as_of", "citation", "recorded_then"}
+    kept = {name: without_record(part) for name, part in value.items() if name not in names}
+    if "affiliations" in kept:
+        kept["affiliations"].sort(key=lambda tie: tie["id"])
+    return kept
+
+
+def turning_points(lists: Mapping[str, Sequence[Any]]) -> set[str]:
+    found = {word[name] for word in lists["attestations"] for name in ("published_at",)}
+    found |= {word["retracted_at"] for word in lists["attestations"] if word["retracted_at"]}
+    found |= {claim["as_of"] for claim in lists["claims"]}
+    found |= {f"{p['detention']['detained_on']}T00:00:00Z" for p in lists["detainees"] if is_day(p)}
+    return found
+
+
+def is_day(person: Any) -> bool:
+    return bool(person["detention"] and len(person["detention"]["detained_on"] or "") == 10)
+
+
+def found(api: Api, name: str) -> Any:
+    return without_record(api.get("/v1/detainees", q=name)["items"])
+
+
+def matched(api: Api, people: Sequence[Any]) -> Any:
+    if not people or not api._key:
+        return None
+    asked = ("name", "aliases", "birth_date", "nationalities", "sex", "external_ids")
+    items = [{name: person[name] for name in asked} for person in people[:20]]
+    for item, person in zip(items, people, strict=False):
+        item["detained_on"] = person["detention"] and person["detention"]["detained_on"]
+    return api.post("/v1/detainees/match", {"items": items}, 200)
+
+
+def assert_equal(api: Api, other: Api) -> None:
+    for (asked, here), (asked_there, there) in zip(everything(api), everything(other), strict=True):
+        assert asked == asked_there
+        assert here == there, asked
+
+
+# Random stores.
+
+CANARY = "Canario"
+DAYS = ("2025-12-20", "2026-01-03", "2026-01-08", "2026-01-10", "2026-01-20")
+DETAINED = (None, "2025", "2026", "2026-01", "2026-01-08", "2026-01-10", "2024-02-29")
+LATE = "2026-06-01T00:00:00Z"
+START = datetime.fromisoformat("2026-01-05T00:00:00Z")
+
+
+class Writer:
+    """Whoever writes at random; what the service refuses is not written."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.ids: dict[str, list[str]] = {name: [] for name in LISTS}
+        self.of: dict[str, Any] = {}
+
+    def write(self, name: str, path: str, body: Mapping[str, Any]) -> None:
+        response = self.api.send("POST", f"/v1/{path}", json=body)
+        assert response.status_code in (201, 404, 409, 422), response.text
+        if response.status_code == 201:
+            self.ids[name].append(response.json["id"])
+            self.of[response.json["id"]] = response.json
+
+    def one(self, name: str, which: int) -> str | None:
+        return self.ids[name][which % len(self.ids[name])] if self.ids[name] else None
+
+    def source(self, a: int, b: int, c: int) -> None:
+        body = {"name": f"Source {a}", "kind": "ngo", "country": "VE" if b % 2 else None}
+        if c % 4 == 3:
+            body |= {"name": f"{CANARY} {a}", "confidential": True}
+            body["vouched_by"] = self.one("sources", b)
+        self.write("sources", "sources", body)
+
+    def affiliation(self, a: int, b: int, c: int) -> None:
+        body = {"with_source_id": self.one("sources", b), "relation": "owned_by"}
+        if c % 3 == 0:
+            body["valid_from"] = (START + timedelta(hours=c)).isoformat()
+        if c % 4 == 0:
+            body["valid_until"] = (START + timedelta(days=c)).isoformat()
+        self.write("affiliations", f"sources/{self.one('sources', a)}/affiliations", body)
+
+    def facility(self, a: int, b: int, c: int) -> None:
+        self.write("facilities", "facilities", {"name": f"Prison {a}", "country": "VE"})
+
+    def claim(self, a: int, b: int, c: int) -> None:
+        body: dict[str, Any] = {
+            "source_id": self.one("sources", a),
+            "kind": ("announced", "released", "released")[c % 3],
+            "value": b,
+            "as_of": (START + timedelta(hours=c)).isoformat(),
+            "published_at": (START + timedelta(hours=b + c)).isoformat(),
+            "facility_id": self.one("facilities", b) if b % 3 == 0 else None,
+            "window_start": "2026-01-01" if a % 2 else None,
+        }
+        if c % 3 and b % 2:
+            body["announcement_id"] = self.one("claims", a)
+        if b % 4 == 0 and self.ids["claims"]:
+            body["relays"] = [{"claim_id": self.one("claims", c)}]
+        elif b % 4 == 1:
+            body["relays"] = [{"source_id": self.one("sources", c)}]
+        self.write("claims", "claims", body)
+
+    def person(self, a: int, b: int, c: int) -> None:
+        hidden = {"age_group": "minor"} if b % 4 == 1 else {"withheld": True} if b % 5 == 2 else {}
+        names = ("Ana María Pérez Gil", "José Pérez", "Iryna Kalesnikava", "Luís da Silva")
+        body = {
+            "name": names[a % len(names)],
+            "aliases": [f"Alias {b}"] if b % 2 else [],
+            "sex": ("female", "male", None)[a % 3],
+            "age_group": ("adult", "unknown")[b % 2],
+            "nationalities": [["VE"], ["ES", "VE"], []][c % 3],
+            "external_ids": [{"scheme": "list", "value": str(c)}] if c % 2 else [],
+        }
+        if hidden:
+            # Its own name is sought in what must not show it.
+            body |= {"name": f"{CANARY} {a}", "aliases": [f"{CANARY} de {b}"], **hidden}
+        self.write("detainees", "detainees", body)
+
+    def detention(self, a: int, b: int, c: int) -> None:
+        body = {
+            "detained_on": DETAINED[b % len(DETAINED)],
+            "facility_id": self.one("facilities", c) if c % 2 else None,
+            "whereabouts": "known" if c % 3 else "unknown",
+        }
+        self.write("detentions", f"detainees/{self.one('detainees', a)}/detentions", body)
+
+    def event(self, a: int, b: int, c: int) -> None:
+        announced = [id for id in self.ids["claims"] if self.of[id]["kind"] == "announced"]
+        body = {
+            "detainee_id": self.one("detainees", a),
+            "occurred_on": DAYS[b % len(DAYS)],
+            "announcement_id": announced[c % len(announced)] if announced and c % 3 else None,
+        }
+        held = [
+            id for id in self.ids["detentions"] if self.of[id]["detainee_id"] == body["detainee_id"]
+        ]
+        if held and c % 2:
+            body["detention_id"] = held[c % len(held)]
+        self.write("release_events", "release-events", body)
+
+    def word(self, a: int, b: int, c: int) -> None:
+        event = self.one("release_events", a)
+        body: dict[str, Any] = {
+            "release_event_id": event,
+            "source_id": self.one("sources", b),
+            "stance": "denies" if c % 5 == 0 else "confirms",
+            "basis": ("first_hand", "relayed", "relayed", "unattributed")[c % 4],
+            "release_kind": ("unknown", "full", "exile")[b % 3],
+            "evidence": "report",
+            # Several at one moment: of a source's two words, the one recorded later counts.
+            "published_at": (START + timedelta(hours=6 * (c % 7))).isoformat(),
+            "note": "A note" if b % 2 else None,
+        }
+        if body["basis"] == "relayed":
+            said = [w for w in self.ids["attestations"] if self.of[w]["release_event_id"] == event]
+            relay = {"source_id": self.one("sources", c)}
+            if said and b % 3:
+                relay = {"attestation_id": said[c % len(said)]}
+            body["relays"] = [relay]
+        self.write("attestations", "attestations", body)
+
+    def take_back(self, a: int, b: int, c: int) -> None:
+        name = ("attestations", "claims")[c % 2]
+        body = {"retracted_at": (START + timedelta(hours=b)).isoformat(), "note": "A mistake."}
+        self.api.send("POST", f"/v1/{name}/{self.one(name, a)}/retraction", json=body)
+
+    def void(self, a: int, b: int, c: int) -> None:
+        path = f"/v1/attestations/{self.one('attestations', a)}/void"
+        self.api.send("POST", path, json={"reason": "Entered twice."})
+
+    def change(self, a: int, b: int, c: int) -> None:
+        path, body = (
+            (
+                f"detentions/{self.one('detentions', a)}",
+                {"detained_on": DETAINED[b % len(DETAINED)]},
+            ),
+            (f"sources/{self.one('sources', a)}", {"name": f"New name {b}"}),
+            (f"affiliations/{self.one('affiliations', a)}", {"valid_until": None}),
+            (f"release-events/{self.one('release_events', a)}", {"place": f"Gate {b}"}),
+        )[c % 4]
+        self.api.send("PATCH", f"/v1/{path}", json=body)
+
+
+DEEDS: Sequence[Callable[..., None]] = (
+    *(Writer.source, Writer.affiliation, Writer.facility, Writer.claim, Writer.claim),
+    *(Writer.person, Writer.detention, Writer.detention, Writer.event, Writer.event),
+    *(Writer.word, Writer.word, Writer.word, Writer.word, Writer.word, Writer.word),
+    *(Writer.take_back, Writer.void, Writer.change),
+)
+NUMBERS = st.integers(0, 11)
+STORES = st.lists(st.tuples(st.sampled_from(DEEDS), NUMBERS, NUMBERS, NUMBERS), max_size=60)
+
+
+def written(api: Api, deeds: Sequence[tuple[Callable[..., None], int, int, int]]) -> Writer:
+    writer = Writer(api)
+    for i in range(4):
+        writer.source(i, i, 0)
+    writer.claim(0, 2, 0)
+    for i in range(2):
+        writer.person(i, i, i)
+        writer.detention(i, 6, 0)
+        writer.event(i, 1, 1)
+        writer.detention(i, 3, 0)
+    for deed, *numbers in deeds:
+        deed(writer, *numbers)
+    return writer
+
+
+@settings(max_examples=15, deadline=None)
+@given(STORES)
+def test_out_and_in_again_gives_an_equal_store(server: str, deeds: Any) -> None:
+    with a_store(server) as api:
+        written(api, deeds)
+        text = export(api)
+        with loaded(server, text) as other:
+            assert_equal(api, other)
+            again = export(other)
+            assert lines(again)[1:] == lines(text)[1:]
+
+
+def test_the_example_goes_out_and_in(server: str, conn: Connection, api: Api) -> None:
+    loader.load(conn, EXAMPLE, lambda _: None)
+    api = api.scope("edit")
+    text = export(api)
+    of_lists = {name: [line for line in lines(text) if line.get("list") == name] for name in LISTS}
+    example = json.loads(EXAMPLE.read_text())
+    assert {name: len(entries) for name, entries in of_lists.items()} == {
+        **{name: len(example[name]) for name in LISTS if name in example},
+        "detentions": len(example["detainees"]),
+    }
+    with loaded(server, text) as other:
+        assert_equal(api, other)
+
+
+# The form of an export.
+
+
+def named_by(value: Any) -> Iterator[str]:
+    """Every id that stands in a line besides its own."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name.endswith("_id") and part is not None:
+                yield part
+            else:
+                yield from named_by(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from named_by(part)
+
+
+def chained(case: dict[str, Any]) -> dict[str, Any]:
+    """A case in which what is relayed stands after what relays it, of words and of figures."""
+    words = [
+        {
+            "key": f"a{n}",
+            "release_event": "r1",
+            "source": "s1",
+            "stance": "confirms",
+            "basis": "relayed" if n else "first_hand",
+            "relays": [{"attestation": f"a{n - 1}"}] if n else [],
+            "evidence": "report",
+            "published_at": "2026-01-09T10:00:00Z",
+        }
+        for n in range(30)
+    ]
+    figures = [
+        {
+            "key": f"c{n}",
+            "source": "s1",
+            "kind": "released",
+            "as_of": "2026-01-09T10:00:00Z",
+            "published_at": "2026-01-09T10:00:00Z",
+            "relays": [{"claim": f"c{n - 1}"}] if n else [],
+        }
+        for n in range(30)
+    ]
+    return {**loader, "attestations": words[::-1], "claims": figures[::-1]}
+
+
+A_CASE: dict[str, Any] = {
+    "case": "a-small-case",
+    "sources": [{"key": "s1", "name": "El Faro", "kind": "news_outlet"}],
+    "detainees": [{"key": "d1", "name": "Luis Prueba", "detention": {"detained_on": "2024-02"}}],
+    "release_events": [{"key": "r1", "detainee": "d1", "occurred_on": "2026-01-08"}],
+}
+
+
+def test_a_line_names_only_lines_before_it(server: str, database: str, api: Api) -> None:
+    """Also where ids say nothing of the order in which records were made."""
+    load(database, json.dumps(chained(A_CASE)).encode())
+    api = api.scope("edit")
+    text = export(api)
+    seen: set[str] = set()
+    for line in lines(text)[1:-1]:
+        assert set(named_by(line)) <= seen
+        seen.add(line["id"])
+    assert len(seen) == 64
+    with loaded(server, text) as other:
+        assert_equal(api, other)
+
+
+def test_the_first_and_the_last_line_say_what_it_is(api: Api) -> None:
+    head, *_, last = lines(export(api))
+    assert head == {
+        "export": "constancia",
+        "version": 1,
+        "recorded_as_of": api.get("/v1/counts")["recorded_as_of"],
+    }
+    assert last == {"totals": dict.fromkeys(LISTS, 0)}
+    response = api.send("GET", "/v1/export")
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+
+
+def test_what_was_taken_back_says_so_and_what_was_voided_is_not_there(api: Api) -> None:
+    api = api.scope("edit")
+    source, person = api.source("El Faro"), api.detainee("Ana Prueba")
+    api.detention(person)
+    event = api.event(person, "2026-01-08")
+    first, second, third = (
+        api.attest(event, source, f"2026-01-09T1{n}:00:00Z")["id"] for n in range(3)
+    )
+    relay = {"basis": "relayed", "relays": [{"attestation_id": second}, {"attestation_id": third}]}
+    api.attest(event, api.source("Eco"), "2026-01-10T00:00:00Z", **relay)
+    body = {"retracted_at": "2026-01-11T00:00:00Z", "note": "A mistake."}
+    api.post(f"/v1/attestations/{first}/retraction", body, 200)
+    api.post(f"/v1/attestations/{second}/void", {"reason": "Entered twice."}, 200)
+    words = [line for line in lines(export(api)) if line.get("list") == "attestations"]
+    assert [word["id"] for word in words][:2] == [first, third]
+    assert words[0]["retracted_at"] == "2026-01-11T00:00:00Z"
+    assert words[0]["retraction_note"] == "A mistake."
+    assert words[2]["relays"] == [{"attestation_id": third}]
+    assert not any("void" in str(word) or second in str(word) for word in words)
+
+
+# One announcement.
+
+
+@settings(max_examples=15, deadline=None)
+@given(STORES)
+def test_an_announcement_goes_out_and_in(server: str, deeds: Any) -> None:
+    with a_store(server) as api:
+        writer = written(api, deeds)
+        for announcement in writer.ids["claims"]:
+            if writer.of[announcement]["kind"] == "announced":
+                assert_case_is_equal(server, api, announcement)
+
+
+def test_the_announcement_of_the_example_goes_out_and_in(
+    server: str, conn: Connection, api: Api
+) -> None:
+    loader.load(conn, EXAMPLE, lambda _: None)
+    (announcement,) = api.get("/v1/claims", kind="announced")["items"]
+    delivery = api.get(f"/v1/claims/{announcement['id']}/delivery", as_of=LATE)
+    assert delivery["named"] == 3
+    assert_case_is_equal(server, api.scope("edit"), announcement["id"])
+
+
+def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
+    """What was said of an announcement comes to the same where nothing else is recorded."""
+    text = export(api, f"/v1/claims/{announcement}/case")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "case.json"
+        file.write_bytes(text)
+        with file.open("rb") as stream:
+            read = case_file.CaseFile(stream)
+    entries = json.loads(text)
+    ids = {entry["key"]: str(read.id(name, entry)) for name in LISTS for entry in entries[name]}
+    events = [e for e in whole(api, "/v1/release-events") if e["announcement_id"] == announcement]
+    assert {entry["key"] for entry in entries["release_events"]} == {e["id"] for e in events}
+    words = whole(api, "/v1/attestations")
+    moments = {w["published_at"] for w in words} | {w["retracted_at"] for w in words} - {None}
+    days = (entry.get("detained_on") or "" for entry in entries["detentions"])
+    moments |= {f"{day}T00:00:00Z" for day in days if len(day) == 10}
+    moments |= {entry["created_at"] for entry in entries["detentions"]} | {LATE}
+    at_all = [{"as_of": at, "min_sources": n} for at, n in zip(moments, itertools.cycle((1, 2, 3)))]
+    with loaded(server, text) as other:
+        there = ids[announcement]
+        for asked in at_all:
+            counts = [
+                without_record(one.get("/v1/counts", announcement_id=id, **asked))
+                for one, id in ((api, announcement), (other, there))
+            ]
+            assert counts[0] == counts[1]
+            for event in events:
+                answers = [
+                    without_record(one.get(f"/v1/release-events/{id}/verification", **asked))
+                    for one, id in ((api, event["id"]), (other, ids[event["id"]]))
+                ]
+                # Of several proofs one is shown, and by ids it may be another.
+                shown = ("status", "independent_sources", "independent_denials", "since", "missing")
+                for name in (*shown, "kinds", "history"):
+                    assert answers[0][name] == answers[1][name], name
+                assert len(answers[0]["proof"]) == len(answers[1]["proof"])
+        here, moved = (
+            one.get(f"/v1/claims/{id}/delivery", as_of=LATE)
+            for one, id in ((api, announcement), (other, there))
+        )
+        for name in ("announced", "named", "reported", "disputed", "confirmed", "still_held"):
+            assert here[name] == moved[name], name
+        counting = [ids[item["claim"]["id"]] for item in here["claims"]]
+        assert sorted(counting) == sorted(item["claim"]["id"] for item in moved["claims"])
+
+
+def test_a_case_has_what_it_names_and_nothing_else(server: str, api: Api) -> None:
+    """Sources that are tied through a third count as one, so the third belongs to it."""
+    api = api.scope("edit")
+    one, third, other, stranger = (api.source(name) for name in ("One", "Third", "Other", "None"))
+    api.tie(one, third)
+    api.tie(other, third)
+    moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
+    announced = {"source_id": one, "kind": "announced", **moment}
+    first, second = (api.post("/v1/claims", announced)["id"] for _ in range(2))
+    for name, announcement in (("Ana", first), ("Eva", second), ("Luz", None)):
+        person = api.detainee(name)
+        api.detention(person)
+        event = api.event(person, "2026-01-08", announcement_id=announcement)
+        for source in (one, other) if name != "Luz" else (stranger,):
+            api.attest(event, source, "2026-01-09T00:00:00Z")
+    case_ = json.loads(export(api, f"/v1/claims/{first}/case"))
+    assert {s["name"] for s in case_["sources"]} == {"One", "Third", "Other"}
+    assert len(case_["affiliations"]) == 2
+    assert [d["name"] for d in case_["detainees"]] == ["Ana"]
+    assert [c["key"] for c in case_["claims"]] == [first]
+    assert {name: len(case_[name]) for name in ("detentions", "release_events")} == {
+        "detentions": 1,
+        "release_events": 1,
+    }
+    assert_case_is_equal(server, api, first)
+    for id in (one, "nobody"):
+        assert api.get(f"/v1/claims/{id}/case", 404)["type"] == "/problems/not-found"
+
+
+# What is not taken.
+
+
+def stored(conn: Connection) -> Mapping[str, Any]:
+    """Every row of every table."""
+    tables = conn.execute(
+        "SELECT table_name AS name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'keys'"
+    ).fetchall()
+    return {
+        table.name: [
+            row.text
+            for row in conn.execute(f"SELECT t::text AS text FROM {table.name} t ORDER BY 1")
+        ]
+        for table in tables
+    }
+
+
+@pytest.fixture
+def text(server: str) -> bytes:
+    """An export of the example."""
+    with cloned(server) as url, connections.connect(url) as conn:
+        loader.load(conn, EXAMPLE, lambda _: None)
+        for api in editor(url):
+            return export(api)
+    raise AssertionError
+
+
+def faults(url: str, text: bytes) -> Mapping[str, str]:
+    """What is told of a file that is refused, by place."""
+    with pytest.raises(case_file.CaseError) as raised:
+        load(url, text)
+    return {fault.pointer: fault.detail for fault in raised.value.faults}
+
+
+def test_a_second_load_changes_nothing(database: str, conn: Connection, text: bytes) -> None:
+    assert load(database, text)["attestations"] > 0
+    before = stored(conn)
+    assert set(load(database, text).values()) == {0}
+    assert stored(conn) == before
+
+
+def test_a_file_that_was_cut_off_is_refused(database: str, conn: Connection, text: bytes) -> None:
+    before = stored(conn)
+    whole = text.splitlines(keepends=True)
+    for end in (*range(1, len(whole)), 1):
+        assert "cut off" in faults(database, b"".join(whole[:end]))[""]
+    for missing in (1, 2, 20, len(whole[-1]) - 1):
+        assert "cut off" in faults(database, text[:-missing])[""]
+    assert stored(conn) == before
+
+
+def test_a_file_that_lost_lines_in_the_middle_is_refused(
+    database: str, conn: Connection, text: bytes
+) -> None:
+    before = stored(conn)
+    whole = text.splitlines(keepends=True)
+    # The last word is named by nobody.
+    told = faults(database, b"".join([*whole[:-2], whole[-1]]))
+    assert list(told) == [f"line {len(whole) - 1}/totals"]
+    assert stored(conn) == before
+
+
+Change = Callable[[list[dict[str, Any]]], Any]
+
+
+def of(lines: list[dict[str, Any]], name: str) -> tuple[int, dict[str, Any]]:
+    """The number and the content of the first line of a list."""
+    return next((i, line) for i, line in enumerate(lines, 1) if line.get("list") == name)
+
+
+FAULTY: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
+    "an unknown field": ("sources", {"nme": "x"}, "/nme"),
+    "a word that is none": ("sources", {"kind": "radio"}, "/kind"),
+    "no id": ("facilities", {"id": None}, "/id"),
+    "an id that is none": ("detainees", {"id": "x"}, "/id"),
+    "a case's name of a field": ("attestations", {"source": "x"}, "/source"),
+    "a source that is not there": ("attestations", {"source_id": "x"}, "/source_id"),
+    "an unknown list": ("claims", {"list": "figures"}, "/list"),
+    "a month that is none": ("detentions", {"detained_on": "2024-13"}, "/detained_on"),
+    "a beginning outside of it": (
+        "detentions",
+        {"detained_on": "2024-02", "began_on": "2024-03-01"},
+        "/began_on",
+    ),
+    "no beginning": ("detentions", {"began_on": None}, "/began_on"),
+    "entered in the future": ("detentions", {"created_at": "2999-01-01T00:00:00Z"}, "/created_at"),
+    "a day to come": ("release_events", {"occurred_on": "2999-01-01"}, "/occurred_on"),
+    "retracted before it was said": (
+        "attestations",
+        {"retracted_at": "2001-01-01T00:00:00Z"},
+        "/retracted_at",
+    ),
+}
+NOWHERE = "019b0000-0000-7000-8000-000000000000"
+# What names a record that is on no line before.
+UNKNOWN = {
+    "affiliations": ("with_source_id",),
+    "claims": ("source_id", "facility_id", "announcement_id"),
+    "detentions": ("facility_id", "detainee_id"),
+    "release_events": ("detainee_id", "detention_id", "announcement_id"),
+    "attestations": ("source_id", "release_event_id"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_what_is_wrong_is_told_with_its_line(
+    database: str, conn: Connection, text: bytes, fault: str
+) -> None:
+    before = stored(conn)
+    name, more, pointer = FAULTY[fault]
+    whole = lines(text)
+    number, line = of(whole, name)
+    whole[number - 1] = {k: v for k, v in {**line, **more}.items() if v is not None}
+    told = faults(database, joined(whole))
+    # Those that name a line which is faulty are passed over, but not those of an unknown list.
+    assert f"line {number}{pointer}" in told
+    assert fault in ("an unknown list", "no id", "an id that is none") or len(told) == 1, told
+    assert stored(conn) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [(name, field) for name, fields in UNKNOWN.items() for field in fields]
+)
+def test_a_line_that_names_what_is_not_there_is_refused(
+    database: str, conn: Connection, text: bytes, name: str, field: str
+) -> None:
+    before = stored(conn)
+    whole = lines(text)
+    number, line = [(i, x) for i, x in enumerate(whole, 1) if x.get("list") == name][-1]
+    whole[number - 1] = {**line, field: NOWHERE}
+    told = faults(database, joined(whole))
+    assert f"line {number}/{field}" in told
+    assert stored(conn) == before
+
+
+def test_every_fault_is_told_at_once_and_in_order(
+    database: str, conn: Connection, text: bytes
+) -> None:
+    before = stored(conn)
+    whole = lines(text)
+    numbers = [of(whole, name)[0] for name in LISTS]
+    for name, number in zip(LISTS, numbers, strict=True):
+        whole[number - 1] |= {"unknown of " + name: 1}
+    told = faults(database, joined(whole))
+    assert list(told) == [
+        f"line {number}/unknown of {name}" for name, number in zip(LISTS, numbers, strict=True)
+    ]
+    assert stored(conn) == before
+
+
+def test_lines_that_are_no_entries_are_refused(
+    database: str, conn: Connection, text: bytes
+) -> None:
+    before = stored(conn)
+    head, first, *rest = text.splitlines(keepends=True)
+    for line, said in (
+        (b"\n", "not JSON"),
+        (b"7\n", "Must be an object"),
+        (b'{"list": "sources"\n', "not JSON"),
+        (b'{"list": "sources", "list": "sources"}\n', "stands twice"),
+        (b'{"list": "sources", "name": "\\ud800"}\n', "not JSON"),
+        (b'{"name": "%b"}\n' % (b"x" * (1 << 20)), "no more is read"),
+        (b"[" * 5000 + b"]" * 5000 + b"\n", "not JSON"),
+    ):
+        told = faults(database, b"".join([head, first, line, *rest]))
+        assert said in told["line 3"], line[:50]
+    told = faults(database, b"".join([head, first, first, *rest]))
+    assert told["line 3"] == "Stands twice."
+    *entries, last = rest
+    told = faults(database, b"".join([head, *entries, first, last]))
+    assert "Stands after attestations." in told.values()
+    told = faults(database, b"".join([head, first, last, *rest]))
+    assert "line 3/list" in told
+    told = faults(database, text.replace(b'"version":1', b'"version":2'))
+    assert "version 1" in told["line 1"]
+    assert stored(conn) == before
+
+
+# A store that has grown.
+
+
+def test_what_is_new_in_a_later_export_is_added_and_counts(
+    server: str, database: str, api: Api
+) -> None:
+    """A person who was retaken since is out no more, though no source has said anything new."""
+    api = api.scope("edit")
+    person, sources = api.detainee("Ana Prueba"), [api.source("One"), api.source("Two")]
+    api.detention(person, detained_on="2024-02")
+    event = api.event(person, "2026-01-08")
+    for source in sources:
+        api.attest(event, source, "2026-01-09T00:00:00Z")
+    earlier = export(api)
+    api.detention(person, detained_on="2026-01-10")
+    api.attest(event, sources[0], "2026-01-12T00:00:00Z")
+    with cloned(server) as url:
+        assert load(url, earlier)["detentions"] == 1
+        for other in editor(url):
+            asked = {"as_of": LATE}
+            assert other.get("/v1/counts", **asked)["rearrested"] == 0
+            new = load(url, export(api))
+            assert {name: n for name, n in new.items() if n} == {"detentions": 1, "attestations": 1}
+            assert other.get("/v1/counts", **asked)["rearrested"] == 1
+            assert_equal(api, other)
+
+
+# How it is sent.
+
+
+@pytest.fixture
+def many(database: str, conn: Connection) -> int:
+    """More facilities than a block holds."""
+    fill(conn, 3500)
+    return 3500
+
+
+def fill(conn: Connection, many: int) -> None:
+    conn.execute(
+        "INSERT INTO facilities (name, country) SELECT 'Prison ' || n, 'VE' "
+        "FROM generate_series(1, %s) n",
+        [many],
+    )
+
+
+def test_an_export_is_of_one_moment_whoever_writes_meanwhile(
+    database: str, conn: Connection, many: int
+) -> None:
+    with connections.pool(database, 1) as pool:
+        client = create_app(pool).test_client()
+        blocks = client.get("/v1/export", buffered=False).iter_encoded()
+        got = [next(blocks), next(blocks)]
+        # Nobody who writes waits for who reads.
+        conn.execute("SET lock_timeout = '1s'")
+        conn.execute("INSERT INTO facilities (name, country) VALUES ('New', 'VE')")
+        conn.execute("INSERT INTO sources (name, kind) VALUES ('New', 'ngo')")
+        conn.execute("INSERT INTO detainees (name, age_group) VALUES ('New', 'adult')")
+        conn.execute("UPDATE facilities SET name = 'Changed'")
+        with conn.transaction():
+            conn.execute("LOCK TABLE affiliations IN SHARE ROW EXCLUSIVE MODE")
+        got += blocks
+    of_facilities = [line for line in lines(b"".join(got)) if line.get("list") == "facilities"]
+    assert len(of_facilities) == many
+    assert all(line["name"].startswith("Prison ") for line in of_facilities)
+    *_, last = lines(b"".join(got))
+    assert last["totals"] == {**dict.fromkeys(LISTS, 0), "facilities": many}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_reader_that_goes_away_leaves_nothing_behind(
+    database: str, many: int, method: str
+) -> None:
+    setting = "SHOW transaction_timeout"
+    with connections.pool(database, 1) as pool:
+        with pool.connection() as conn:
+            before = conn.execute(setting).fetchone()
+        client = create_app(pool).test_client()
+        for _ in range(3):
+            response = client.open("/v1/export", method=method, buffered=False)
+            assert response.status_code == 200
+            if method == "GET":
+                next(response.iter_encoded())
+            response.close()
+            del response
+            with pool.connection(timeout=1) as conn:
+                assert conn.info.transaction_status.name == "IDLE"
+                assert conn.execute(setting).fetchone() == before
+
+
+def test_a_busy_service_refuses_and_breaks_off_nothing(database: str) -> None:
+    with connections.pool(database, 1) as pool:
+        client = create_app(pool).test_client()
+        reading = client.get("/v1/export", buffered=False)
+        pool.timeout = 0.1
+        refused = client.get("/v1/export")
+        assert refused.status_code == 503
+        reading.close()
+
+
+def test_an_export_takes_no_more_memory_the_more_there_is(database: str, conn: Connection) -> None:
+    peaks = []
+    with connections.pool(database, 1) as pool:
+        client = create_app(pool).test_client()
+        for more in (5_000, 45_000):
+            fill(conn, more)
+            gc.collect()
+            tracemalloc.start()
+            sent = sum(map(len, client.get("/v1/export", buffered=False).iter_encoded()))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert sent > 5_000_000
+    # Ten times as many.
+    assert peaks[1] < peaks[0] + 500_000
+
+
+@linux
+def test_a_large_export_takes_little_memory_to_load(server: str, tmp_path: Path) -> None:
+    peaks, sizes = [], []
+    for many in (1_000, 16_000):
+        file = tmp_path / f"{many}.ndjson"
+        with file.open("w") as out:
+            out.write('{"export": "constancia", "version": 1}\n')
+            for n in range(many):
+                entry = {"list": "facilities", "id": str(UUID(int=n)), "name": f"Prison {n}"}
+                entry |= {
+                    "country": "VE",
+                    "aliases": [f"{i} of {n}: {'a' * 100}" for i in range(8)],
+                }
+                out.write(json.dumps(entry) + "\n")
+            out.write(json.dumps({"totals": {"facilities": many}}) + "\n")
+        sizes.append(file.stat().st_size)
+        with cloned(server) as url:
+            told, peak = run_and_measure(url, "load", str(file))
+            assert told[-1] == f"Loaded: {many:,} facilities."
+            peaks.append(peak)
+    assert "facilities: 16,000 of 16,000" in told
+    print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2
+
+
+# Who must not be named.
+
+
+def public(api: Api) -> Api:
+    return Api(api.client, lambda _: "")
+
+
+def without_rearrests(value: Any) -> Any:
+    if isinstance(value, list):
+        return [without_rearrests(item) for item in value]
+    if isinstance(value, dict):
+        return {n: without_rearrests(part) for n, part in value.items() if n != "rearrested"}
+    return value
+
+
+@settings(max_examples=6, deadline=None)
+@given(STORES)
+def test_what_the_public_takes_home_hides_whom_it_did_not_see(server: str, deeds: Any) -> None:
+    """Without confidential sources, whose words are their organisation's there, it is equal, but
+    for when those were detained of whom that is hidden."""
+    open_deeds = [
+        (deed, a, b, c - c % 4 if deed is Writer.source else c) for deed, a, b, c in deeds
+    ]
+    for spoken in (open_deeds, deeds):
+        with a_store(server) as api:
+            written(api, spoken)
+            text = export(public(api))
+            assert CANARY not in text.decode()
+            with loaded(server, text) as other:
+                if spoken is open_deeds:
+                    for (asked, here), (_, there) in zip(
+                        everything(public(api)), everything(public(other)), strict=True
+                    ):
+                        assert without_rearrests(here) == without_rearrests(there), asked
+                assert lines(export(public(other)))[1:] == lines(text)[1:]
+                hidden = [d["id"] for d in whole(api, "/v1/detainees") if not d["is_named"]]
+                there = [d["id"] for d in whole(other, "/v1/detainees") if not d["is_named"]]
+                assert hidden == there
+
+
+def test_the_hidden_names_that_an_export_shows_are_noted(api: Api, conn: Connection) -> None:
+    def noted() -> list[str]:
+        """Of whom it was noted since it was last asked."""
+        rows = conn.execute(
+            "SELECT resource_id::text AS id FROM ledger WHERE action = 'read' AND seq > %s",
+            [seen[0]],
+        ).fetchall()
+        seen[0] = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+        return sorted(row.id for row in rows)
+
+    stranger, api = api, api.scope("edit")
+    outlet = api.source("El Faro")
+    confidential = api.source("Canario", confidential=True, vouched_by=outlet)
+    moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
+    announced = {"source_id": outlet, "kind": "announced", **moment}
+    announcement = api.post("/v1/claims", announced)["id"]
+    minor = api.detainee("Ana", age_group="minor")
+    withheld = api.detainee("Luz", withheld=True)
+    api.detainee("Eva")
+    api.detention(withheld)
+    event = api.event(withheld, "2026-01-08", announcement_id=announcement)
+    api.attest(event, outlet, "2026-01-09T00:00:00Z")
+    seen = [0]
+    noted()
+    export(api)
+    assert noted() == sorted([minor, withheld, confidential])
+    export(api)
+    assert noted() == sorted([minor, withheld, confidential])
+    export(api, f"/v1/claims/{announcement}/case")
+    assert noted() == [withheld]
+    export(stranger)
+    export(stranger, f"/v1/claims/{announcement}/case")
+    export(api.scope("contribute"))
+    assert noted() == []
+    assert {change["action"] for change in stranger.get("/v1/changes")["items"]} == {"created"}
+
+
+def test_two_confidential_sources_of_one_organisation_are_one_voice_there_too(
+    server: str, api: Api
+) -> None:
+    stranger, api = api, api.scope("edit")
+    first, second = api.source("One"), api.source("Two")
+    speakers = [
+        api.source(f"{CANARY} {n}", confidential=True, vouched_by=vouching)
+        for n, vouching in enumerate((first, first, second))
+    ]
+    person = api.detainee("Ana Prueba")
+    api.detention(person, detained_on="2024-02")
+    days = ("2026-01-08", "2026-02-08")
+    events = [api.event(person, day) for day in days]
+    for event, two in zip(events, (speakers[:2], speakers[1:]), strict=True):
+        for source in two:
+            api.attest(event, source, "2026-02-09T00:00:00Z", note=f"{CANARY} said so.")
+    # Who relays both of one organisation relays that one, once.
+    relays = [{"source_id": source} for source in speakers[:2]]
+    api.attest(events[1], second, "2026-02-10T00:00:00Z", basis="relayed", relays=relays)
+    for reader in (stranger, api):
+        text = export(reader)
+        assert (CANARY in text.decode()) == (reader is api)
+        with loaded(server, text) as other:
+            told = [other.get(f"/v1/release-events/{event}")["verification"] for event in events]
+            assert [one["status"] for one in told] == ["reported", "confirmed"]
+    words = [line for line in lines(export(stranger)) if line.get("list") == "attestations"]
+    assert words[-1]["relays"] == [{"source_id": first}]

@@ -1,0 +1,219 @@
+"""`constancia doctor` finds what is wrong with a store, and finds nothing else."""
+
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from api import config
+from api.cases import loader
+from api.commands import doctor
+from api.database import connections, migrations
+from api.database.queries import Connection
+from api.server.cluster import SERVICE
+from tests.commands.test_commands import constancia
+from tests.conftest import CASES, Api, cloned
+
+EXAMPLE = CASES / "venezuela-2026-01-08.json"
+CHECKS = [
+    "settings", "database", "migrations", "login", "rights", "clock", "ledger", "attestations",
+    "verdicts", "standings", "tallies",
+]  # fmt: skip
+
+
+def examined(url: str, **settings: str) -> dict[str, str]:
+    """What each check says: nothing if it is well."""
+    told = constancia("doctor", DATABASE_URL=url, **settings)
+    lines = [line.split(maxsplit=2) for line in told.stdout.splitlines()]
+    assert {word for word, _, _ in lines} <= {"ok", "fault"}, told.output
+    assert told.exit_code == any(word == "fault" for word, _, _ in lines), told.output
+    return {check: words if word == "fault" else "" for word, check, words in lines}
+
+
+def faults(url: str, **settings: str) -> dict[str, str]:
+    return {check: words for check, words in examined(url, **settings).items() if words}
+
+
+@pytest.fixture
+def store(database: str, conn: Connection) -> str:
+    """The example case. A clone lacks the rights of the database itself: they are given again."""
+    loader.load(conn, EXAMPLE, lambda _: None)
+    restrict(conn)
+    return database
+
+
+def restrict(conn: Connection) -> None:
+    conn.execute(cast(Any, f"REVOKE TEMPORARY ON DATABASE {conn.info.dbname} FROM PUBLIC"))
+
+
+def test_a_store_that_is_well(store: str) -> None:
+    assert examined(store) == dict.fromkeys(CHECKS, "")
+
+
+def test_a_store_in_which_people_were_merged_hidden_and_corrected(
+    database: str, conn: Connection, api: Api
+) -> None:
+    restrict(conn)
+    editor = api.scope("edit")
+    sources = [editor.source(name) for name in ("Puertas", "Ventanas", "Tejados")]
+    people = []
+    for name in ("Ana Prueba", "Ana Maria Prueba", "Berta Prueba"):
+        people.append(editor.detainee(name, sex="female"))
+        editor.detention(people[-1], detained_on="2025-01")
+        event = editor.event(people[-1], "2026-01-08")
+        words = [editor.attest(event, s, "2026-01-09T12:00:00Z")["id"] for s in sources]
+    retraction = {"retracted_at": "2026-01-10T00:00:00Z"}
+    editor.post(f"/v1/attestations/{words[0]}/retraction", retraction, 200)
+    editor.post(f"/v1/attestations/{words[1]}/void", {"reason": "entered wrongly"}, 200)
+    editor.patch(f"/v1/detainees/{people[2]}", {"withheld": True})
+    editor.tie(sources[0], sources[1])
+    assert faults(database) == {}
+    merge = editor.post(f"/v1/detainees/{people[0]}/merge", {"into": people[1]})["id"]
+    assert faults(database) == {}
+    assert editor.send("DELETE", f"/v1/merges/{merge}").status_code in (200, 204)
+    assert faults(database) == {}
+
+
+TAMPERED = {
+    "a verdict": (
+        "UPDATE verdicts SET independent_sources = 5 WHERE recorded_until = 'infinity'",
+        {"verdicts"},
+    ),
+    "a verdict's status": (
+        "UPDATE verdicts SET status = 'refuted' WHERE recorded_until = 'infinity'",
+        {"verdicts"},
+    ),
+    "a verdict that is gone": (
+        "DELETE FROM verdicts WHERE (release_event_id, published_from) IN"
+        " (SELECT release_event_id, max(published_from) FROM verdicts GROUP BY 1)",
+        {"verdicts"},
+    ),
+    "a reason": ("DELETE FROM not_counted", {"verdicts"}),
+    "a standing": (
+        "UPDATE standings SET standing = 'CCCCC' WHERE recorded_until = 'infinity'",
+        {"standings", "tallies"},
+    ),
+    "a tally": (
+        "UPDATE tallies SET people = people_added(people, people) WHERE grain = 'month'",
+        {"tallies"},
+    ),
+    "a tally that is gone": ("DELETE FROM tallies WHERE grain = 'hour'", {"tallies"}),
+    "an attestation": (
+        "UPDATE attestations SET note = 'x' WHERE stance = 'confirms'",
+        {"attestations"},
+    ),
+    "an attestation for the rule": (
+        "UPDATE attestations SET basis = 'unattributed' WHERE basis = 'first_hand'",
+        {"attestations", "verdicts", "standings"},
+    ),
+    "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger"}),
+    "the first entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger"}),
+    "the last entry": (
+        "DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)",
+        {"ledger"},
+    ),
+    "a gap in the public order": (
+        "UPDATE ledger SET public_seq = NULL WHERE seq = 7",
+        {"ledger"},
+    ),
+    "two moments in the wrong order": (
+        "UPDATE ledger SET recorded_at = recorded_at + interval '1 second' WHERE seq = 7",
+        {"ledger"},
+    ),
+    "a head that ran ahead": ("UPDATE ledger_head SET seq = seq + 1", {"ledger"}),
+    "a clock that was set back": (
+        "UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'",
+        {"clock"},
+    ),
+    "rights over the ledger": (f"GRANT DELETE ON ledger TO {SERVICE}", {"rights"}),
+    "rights over verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE}", {"rights"}),
+    "a right that is missing": (f"REVOKE SELECT ON merges FROM {SERVICE}", {"rights"}),
+    "a right to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE}", {"rights"}),
+    "a trigger that is off": (
+        "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_ended_now",
+        {"rights"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "found"), TAMPERED.values(), ids=TAMPERED.keys())
+def test_what_was_changed_outside_of_the_service_is_found(
+    store: str, conn: Connection, change: str, found: set[str]
+) -> None:
+    done = conn.execute(cast(Any, change))
+    assert done.rowcount != 0
+    assert set(faults(store)) == found
+
+
+def test_a_missing_migration_is_found_and_nothing_is_migrated(server: str) -> None:
+    with cloned(server, "template1") as url:
+        found = faults(url)
+        assert set(found) == {"migrations"}
+        assert "Run constancia migrate" in found["migrations"]
+        with connections.connect(url) as conn:
+            assert len(migrations.pending(conn)) == len(migrations.migrations())
+
+
+def test_a_database_of_a_later_version_is_found(store: str, conn: Connection) -> None:
+    conn.execute("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')")
+    assert "9999" in faults(store)["migrations"]
+
+
+def test_an_unsafe_setting_is_found(store: str) -> None:
+    allowed = {"CONSTANCIA_ALLOW_UNSAFE_DURABILITY": "1"}
+    assert "CONSTANCIA_ALLOW_UNSAFE_DURABILITY" in faults(store, **allowed)["database"]
+    unsafe = psycopg.conninfo.make_conninfo(store, options="-c synchronous_commit=off")
+    for settings in ({}, allowed):
+        assert "synchronous_commit off" in faults(unsafe, **settings)["database"]
+
+
+def test_settings_and_databases_out_of_reach_are_faults() -> None:
+    nowhere = "postgresql://127.0.0.1:1/nowhere"
+    assert set(faults(nowhere)) == {"database"}
+    assert "CONSTANCIA_THREADS" in faults(nowhere, CONSTANCIA_THREADS="many")["settings"]
+
+
+def test_a_login_that_may_not_serve_is_found(store: str, server: str) -> None:
+    with psycopg.connect(server, autocommit=True) as conn:
+        conn.execute("CREATE ROLE test_doctor LOGIN")
+        try:
+            url = psycopg.conninfo.make_conninfo(store, user="test_doctor")
+            found = faults(url, CONSTANCIA_OWNER_DATABASE_URL=store)
+            assert set(found) == {"login"}
+            assert f"GRANT {SERVICE}" in found["login"]
+        finally:
+            conn.execute("DROP ROLE test_doctor")
+    assert conninfo_to_dict(store)["user"] != "test_doctor"
+
+
+def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 29))
+    assert doctor.room(tmp_path).remedy is not None
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=usage.total // 2))
+    assert doctor.room(tmp_path).remedy is None
+
+
+def test_clocks_that_differ_are_found(
+    store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_CLOCKS_APART", -doctor.timedelta(seconds=1))
+    found = [
+        finding
+        for finding in doctor.examine(conn, config.read({}), store, lambda _: None)
+        if finding.check == "clock"
+    ]
+    assert "NTP" in (found[0].remedy or "")
+
+
+def test_a_store_is_gone_through_in_blocks(
+    store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_BLOCK", 1)
+    said: list[str] = []
+    found = list(doctor.examine(conn, config.read({}), store, said.append))
+    assert said == [f"{n} people gone through" for n in (1, 2, 3)]
+    assert [finding.remedy for finding in found] == [None] * len(found)

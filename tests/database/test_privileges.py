@@ -1,0 +1,303 @@
+"""The role that serves may do what the queries do, and nothing else."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+from psycopg.conninfo import make_conninfo
+
+from api import auth
+from api.cases import loader
+from api.database import connections, migrations, queries
+from api.server import embedded
+from api.server.cluster import SERVICE
+from tests.commands.test_commands import constancia
+from tests.conftest import CASES, Api, cloned
+from tests.support import Client, data_dir, serving
+from tests.whole_set.test_contract import FILES, WITHOUT_A_PLAN, combinations_of_conditions
+
+NOON = "2026-01-09T12:00:00Z"
+# The operator's own: keys, and what was recorded by an earlier version.
+OWNERS = {"api_keys/insert", "matching/update_key_version", "api_keys/revoke"}
+
+
+@pytest.fixture
+def service(database: str) -> Iterator[queries.Connection]:
+    """A connection with the rights of those that serve, to a store with the example case."""
+    with connections.connect(database) as owner:
+        loader.load(owner, CASES / "venezuela-2026-01-08.json", lambda _: None)
+    with connections.connect(make_conninfo(database, options=f"-c role={SERVICE}")) as conn:
+        yield conn
+
+
+def test_the_service_may_run_every_query_but_the_operators(service: queries.Connection) -> None:
+    refused = set()
+    for name in FILES:
+        for given in combinations_of_conditions(name):
+            text = queries.text(name, given)
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)
+            plan = "" if name in WITHOUT_A_PLAN else "EXPLAIN (GENERIC_PLAN) "
+            try:
+                with service.transaction(force_rollback=True):
+                    service.execute(cast(Any, plan + numbered))
+            except pg.InsufficientPrivilege:
+                refused.add(name)
+    assert refused == OWNERS
+
+
+def test_the_service_may_read_all_that_migrations_make(service: queries.Connection) -> None:
+    """Lest a later migration forgets to grant what it adds."""
+    hidden = service.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+        " AND c.relkind IN ('r', 'v') AND NOT has_table_privilege(c.oid, 'SELECT')"
+    ).fetchall()
+    assert hidden == []
+
+
+REFUSED = [
+    # What was recorded.
+    *(
+        f"{verb} {table}"
+        for verb in ("DELETE FROM", "TRUNCATE")
+        for table in (
+            "ledger", "ledger_head", "attestations", "relays", "claims", "verdicts", "not_counted",
+            "standings", "tallies", "detainees", "detentions", "release_events", "sources",
+            "affiliations", "merges", "moves", "distinctions", "keys", "migrations",
+        )
+    ),
+    *(
+        f"UPDATE ledger SET {column} = {column}"
+        for column in (
+            "seq", "public_seq", "recorded_at", "resource", "resource_id", "action", "actor",
+            "entry", "seen",
+        )
+    ),
+    *(
+        f"UPDATE attestations SET {column} = {column}"
+        for column in (
+            "id", "source_id", "stance", "basis", "release_kind", "denial_reason", "evidence",
+            "published_at", "url", "archived_url", "content_sha256", "language", "note",
+            "created_at",
+        )
+    ),
+    *(
+        f"UPDATE {table} SET {column} = {column}"
+        for table, columns in {
+            "relays": ["attestation_id", "stance", "relayed_attestation_id", "relayed_source_id"],
+            "claims": ["value", "source_id", "as_of", "published_at"],
+            "verdicts": [
+                "published_from", "recorded_from", "independent_sources", "independent_denials",
+                "status", "since", "kinds", "reasoning",
+            ],
+            "not_counted": ["reason", "recorded_from", "published_from"],
+            "standings": ["standing", "groups", "recorded_from", "published_from"],
+            "moves": ["before", "after"],
+            "keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
+            "migrations": ["sha256"],
+        }.items()
+        for column in columns
+    ),
+    # Of what may be changed once, a second change.
+    "UPDATE verdicts SET recorded_until = 'infinity'",
+    "UPDATE verdicts SET recorded_until = recorded_from + interval '1 microsecond'",
+    "UPDATE standings SET recorded_until = now() + interval '1 day'",
+    "UPDATE not_counted SET recorded_until = now()",
+    "UPDATE ledger_head SET seq = seq - 1",
+    "UPDATE ledger_head SET public_seq = 0",
+    "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
+    # Who else may read and write.
+    "INSERT INTO keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
+    # To create anything.
+    "CREATE TABLE x (y integer)",
+    "CREATE VIEW x AS SELECT 1",
+    "CREATE FUNCTION x() RETURNS integer LANGUAGE sql RETURN 1",
+    "CREATE SCHEMA x",
+    "CREATE SEQUENCE x",
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "CREATE TYPE x AS ENUM ()",
+    "CREATE EXTENSION dblink",
+    "CREATE INDEX x ON ledger (action)",
+    "CREATE TRIGGER x BEFORE UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "CREATE ROLE x",
+    "CREATE DATABASE x",
+    "ALTER TABLE verdicts DISABLE TRIGGER ALL",
+    "ALTER TABLE ledger ADD COLUMN x integer",
+    "DROP TABLE verdicts",
+    "DROP TRIGGER verdict_is_ended_now ON verdicts",
+    "SET session_replication_role = replica",
+    f"ALTER ROLE {SERVICE} SUPERUSER",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "SELECT pg_read_file('PG_VERSION')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_the_service_may_not(service: queries.Connection, statement: str) -> None:
+    with pytest.raises(pg.InsufficientPrivilege) as refused:
+        service.execute(cast(Any, statement))
+    assert refused.value.sqlstate == "42501"
+
+
+def test_a_retraction_and_a_voiding_are_final(
+    database: str, service: queries.Connection, api: Api
+) -> None:
+    editor = api.scope("edit")
+    source = editor.source("Puertas")
+    person = editor.detainee("Ana Prueba")
+    editor.detention(person)
+    word = editor.attest(editor.event(person, "2026-01-08"), source, NOON)["id"]
+    editor.post(
+        f"/v1/attestations/{word}/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}, 200
+    )
+    editor.post(f"/v1/attestations/{word}/void", {"reason": "entered wrongly"}, 200)
+    for change in (
+        "retracted_at = NULL", "retracted_at = now()", "retraction_note = 'x'",
+        "voided_at = NULL", "void_reason = 'x'",
+    ):  # fmt: skip
+        with pytest.raises(pg.InsufficientPrivilege):
+            service.execute(cast(Any, f"UPDATE attestations SET {change} WHERE id = '{word}'"))
+    stored = "SELECT retracted_at, voided_at, void_reason FROM attestations WHERE id = %s"
+    row = service.execute(stored, [word]).fetchone()
+    assert row.retracted_at is not None
+    assert row.void_reason == "entered wrongly"
+
+
+def test_an_answer_ends_only_at_the_moment_that_is_recorded(service: queries.Connection) -> None:
+    """In the transaction that records it, as `verify.record` does; and once."""
+    with service.transaction(force_rollback=True):
+        moment = queries.one(
+            service, "ledger/append", actor=None, resources=[], resource_ids=[], actions=[],
+            changes_answers=False,
+        ).recorded_at  # fmt: skip
+        service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
+        with pytest.raises(pg.InsufficientPrivilege, match="final"):
+            service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
+
+
+def test_nothing_temporary_is_made_in_a_migrated_database(server: str) -> None:
+    """Not in a clone: the rights of a database itself are not copied."""
+    with cloned(server, "template1") as url:
+        with connections.connect(url) as owner:
+            migrations.migrate(owner, lambda _: None)
+        with connections.connect(make_conninfo(url, options=f"-c role={SERVICE}")) as service:
+            for what in ("TABLE x (y integer)", "VIEW x AS SELECT 1", "SEQUENCE x"):
+                with pytest.raises(pg.InsufficientPrivilege):
+                    service.execute(cast(Any, f"CREATE TEMPORARY {what}"))
+            with pytest.raises(pg.InsufficientPrivilege):
+                service.execute("CREATE FUNCTION pg_temp.x() RETURNS integer RETURN 1")
+
+
+def test_databases_that_migrate_at_once_share_the_role(server: str) -> None:
+    def run(url: str) -> None:
+        with connections.connect(url) as conn:
+            migrations.migrate(conn, lambda _: None)
+            assert migrations.pending(conn) == []
+
+    with (
+        cloned(server, "template1") as one,
+        cloned(server, "template1") as other,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        list(threads.map(run, [one, other]))
+
+
+@pytest.fixture
+def logins(server: str) -> Iterator[dict[str, str]]:
+    """URLs of a database whose owner is no superuser: the owner's, and a login's for the role."""
+    names = {"owner": "test_owner", "service": "test_service", "stranger": "test_stranger"}
+    with psycopg.connect(server, autocommit=True) as conn, cloned(server, "template1") as url:
+        database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        for name in names.values():
+            conn.execute(cast(Any, f"CREATE ROLE {name} LOGIN"))
+        conn.execute(cast(Any, f"ALTER DATABASE {database} OWNER TO test_owner"))
+        conn.execute(cast(Any, f"GRANT {SERVICE} TO test_service"))
+        try:
+            yield {key: make_conninfo(url, user=name) for key, name in names.items()}
+        finally:
+            conn.execute(cast(Any, f"DROP DATABASE {database} WITH (FORCE)"))
+            conn.execute(cast(Any, f"CREATE DATABASE {database}"))
+            for name in names.values():
+                conn.execute(cast(Any, f"DROP ROLE {name}"))
+
+
+def test_an_owner_without_rights_over_roles_migrates(logins: dict[str, str]) -> None:
+    with connections.connect(logins["owner"]) as conn:
+        migrations.migrate(conn, lambda _: None)
+    connections.check_service(logins["service"])
+    with connections.pool(logins["service"], 1) as pool, pool.connection() as conn:
+        row = conn.execute("SELECT current_user AS name").fetchone()
+        assert row is not None
+        assert row.name == SERVICE
+
+
+def test_an_owner_may_have_to_ask_for_the_role_or_make_it() -> None:
+    """On a server that has no such role yet, and whose owner is not this one."""
+    with data_dir() as directory, embedded.running(directory) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(cast(Any, f"DROP ROLE {SERVICE}"))
+            conn.execute("CREATE ROLE test_owner LOGIN")
+            conn.execute("CREATE DATABASE test OWNER test_owner")
+        owner = make_conninfo(url, user="test_owner", dbname="test")
+        told = constancia("migrate", DATABASE_URL=owner)
+        assert told.exit_code == 1
+        assert f"CREATE ROLE {SERVICE}" in told.stderr
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("ALTER ROLE test_owner CREATEROLE")
+        assert constancia("migrate", DATABASE_URL=owner).exit_code == 0
+        # It gave itself the role that it made.
+        connections.check_service(owner)
+        assert constancia("doctor", DATABASE_URL=owner).exit_code == 0
+
+
+def test_a_login_that_may_not_serve_is_told_so(logins: dict[str, str]) -> None:
+    with connections.connect(logins["owner"]) as conn:
+        migrations.migrate(conn, lambda _: None)
+    for who in ("owner", "stranger"):
+        with pytest.raises(connections.UnfitServerError, match=f"GRANT {SERVICE} TO"):
+            connections.check_service(logins[who])
+    told = constancia(
+        "serve", "--port", "0", DATABASE_URL=logins["stranger"],
+        CONSTANCIA_OWNER_DATABASE_URL=logins["owner"],
+    )  # fmt: skip
+    assert told.exit_code == 1
+    assert f"GRANT {SERVICE}" in told.stderr
+
+
+WHO = (
+    "SELECT DISTINCT usename, current_setting('is_superuser') FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_a_login_of_its_own_serves_what_the_owner_migrates(logins: dict[str, str]) -> None:
+    settings = {
+        "DATABASE_URL": logins["service"],
+        "CONSTANCIA_OWNER_DATABASE_URL": logins["owner"],
+    }
+    with data_dir() as directory, serving(directory, **settings) as service:
+        with connections.connect(logins["owner"]) as conn:
+            _, key = auth.create_key(conn, "test", "edit")
+            with Client(service.port, key) as client:
+                client.event("Ana Prueba")
+            assert {row.usename for row in conn.execute(WHO)} == {"test_service"}
+        assert not directory.exists()
+
+
+def test_the_embedded_postgresql_has_a_login_for_the_service() -> None:
+    with data_dir() as directory, serving(directory) as service:
+        with Client(service.port, service.key("edit")) as client:
+            client.event("Ana Prueba")
+        with embedded.running(directory) as url, connections.connect(url) as conn:
+            assert {row.usename for row in conn.execute(WHO)} == {SERVICE}
+
+
+def test_the_owner_alone_is_not_enough() -> None:
+    told = constancia("counts", CONSTANCIA_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert told.exit_code == 1
+    assert "set both" in told.stderr

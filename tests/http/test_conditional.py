@@ -1,0 +1,276 @@
+"""Answers that are known again, and changes that hold for one state of a record alone."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.database import connections
+from api.database.queries import Connection
+from tests import public
+from tests.conftest import Api
+from tests.stories.test_record_time import at_once
+from tests.whole_set.test_bad_input import check_problem
+from tests.whole_set.test_contract import OPERATIONS, READS, Session
+from tests.whole_set.test_privacy import without_moments
+
+TAGGED = [operation.id for operation in READS if operation.tags_answer]
+CHANGES = [operation.id for operation in OPERATIONS.values() if operation.method == "patch"]
+AT = "2026-01-09T01:00:00Z"
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+def an_event(editor: Api) -> str:
+    person = editor.detainee("Ana")
+    editor.detention(person, detained_on="2024")
+    return editor.event(person, "2026-01-08")
+
+
+def ask(api: Api, path: str, etag: str | None = None, method: str = "GET") -> TestResponse:
+    headers = {} if etag is None else {"If-None-Match": etag}
+    return api.send(method, path, headers=headers, buffered=True)
+
+
+def not_modified(answer: TestResponse, of: TestResponse) -> None:
+    assert answer.status_code == 304
+    assert answer.data == b""
+    assert "Content-Type" not in answer.headers
+    for name in ("ETag", "Cache-Control", "Vary"):
+        assert answer.headers.get(name) == of.headers.get(name)
+
+
+def path_of(visit: Any) -> str:
+    query = "&".join(f"{name}={value}" for name, value in visit.query.items() if value is not None)
+    return f"{visit.operation.path.format(**visit.path)}?{query}"
+
+
+@pytest.fixture
+def others(database: str) -> Iterator[Api]:
+    """What another worker answers to the public."""
+    with connections.pool(database, 4) as pool:
+        yield Api(create_app(pool).test_client(), lambda _: "")
+
+
+def test_all_answers_are_known_again_but_those_on_the_service_itself() -> None:
+    untagged = {"getHealth", "getReadiness", "getSecurityContact"}
+    assert {o.id for o in READS} - set(TAGGED) == untagged
+
+
+@pytest.mark.parametrize("operation_id", TAGGED)
+def test_an_answer_that_still_stands_is_not_sent_again(api: Api, operation_id: str) -> None:
+    visit = Session(api).do(operation_id)
+    # What a key alone is shown has a validator too, and every other is asked for without one.
+    caller = api.scope("edit") if operation_id == "getImport" else api
+    for media_type in visit.operation.offers:
+        words = {m: w for w, m in public.FORMATS.items()}
+        path = path_of(visit)
+        if len(visit.operation.offers) > 1:
+            path += f"&format={words[media_type]}"
+        whole = ask(caller, path)
+        etag = whole.headers["ETag"]
+        assert re.fullmatch(r'(W/)?"[\w-]{24}"', etag)
+        head = ask(caller, path, method="HEAD")
+        assert head.data == b""
+        for answer in (head, whole):
+            del answer.headers["Request-Id"]
+        assert without_moments(str(head.headers)) == without_moments(str(whole.headers))
+        assert head.headers["ETag"] == etag
+        # The worker makes it once more, and then knows it by heart.
+        for known in (etag, etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
+            not_modified(ask(caller, path, known), whole)
+        not_modified(ask(caller, path, etag, "HEAD"), whole)
+        for unknown in ('"another"', "nonsense", ""):
+            again = ask(caller, path, unknown)
+            assert (again.status_code, again.headers["ETag"]) == (200, etag)
+        failed = caller.send("GET", path, headers={"If-Match": '"another"'})
+        check_problem(failed, "precondition-failed")
+
+
+def test_who_may_keep_a_copy(api: Api, editor: Api) -> None:
+    person = editor.detainee("Ana")
+    path = f"/v1/detainees/{person}"
+    seen = ask(api, path)
+    assert seen.headers["Cache-Control"] == "public, no-cache"
+    assert "Authorization" in seen.headers["Vary"]
+    for answer in (ask(editor, path), editor.send("PATCH", path, json={"sex": "female"})):
+        assert answer.headers["Cache-Control"] == "private, no-store"
+    for path in ("/v1/detainees/x", "/v1/counts?as_of=x", "/nowhere"):
+        assert ask(api, path).headers["Cache-Control"] == "no-store"
+
+
+def test_an_answer_about_the_present_stands_until_something_is_recorded(
+    api: Api, editor: Api
+) -> None:
+    event = an_event(editor)
+    for path in ("/v1/counts", "/v1/counts?format=csv", f"/v1/release-events/{event}/verification"):
+        first, second = ask(api, path), ask(api, path)
+        assert first.data != second.data
+        assert first.headers["ETag"] == second.headers["ETag"]
+        assert first.headers["ETag"].startswith("W/")
+    at = ask(api, f"/v1/counts?as_of={AT}")
+    assert at.headers["ETag"].startswith('"')
+
+
+def test_a_write_is_seen_at_once_by_every_worker(api: Api, editor: Api, others: Api) -> None:
+    event = an_event(editor)
+    paths = [
+        "/v1/counts",
+        "/v1/release-events",
+        "/v1/release-events?format=csv",
+        f"/v1/release-events/{event}",
+        "/v1/feed?format=jsonfeed",
+    ]
+    etags = {path: ask(others, path).headers["ETag"] for path in paths}
+    for i in range(3):
+        for path in paths:
+            for _ in range(2):
+                assert ask(others, path, etags[path]).status_code == 304
+        editor.attest(event, editor.source(f"Fuente {i}"), AT)
+        for path in paths:
+            for caller in (others, api):
+                answer = ask(caller, path, etags[path])
+                if path != "/v1/feed?format=jsonfeed" or i == 1:
+                    assert answer.status_code == 200, path
+            etags[path] = answer.headers["ETag"] if answer.status_code == 200 else etags[path]
+
+
+def test_what_is_recorded_before_it_is_published_is_seen_when_it_is(
+    editor: Api, others: Api
+) -> None:
+    """Nothing is recorded meanwhile: time alone changes the answer."""
+    event, source = an_event(editor), editor.source("Una")
+    published = datetime.now(UTC) + timedelta(seconds=2)
+    editor.attest(event, source, published.isoformat())
+    paths = ["/v1/counts", f"/v1/release-events/{event}", "/v1/release-events?format=csv"]
+    before = {path: ask(others, path) for path in paths}
+    assert before["/v1/counts"].json["reported"] == 0
+    while datetime.now(UTC) < published + timedelta(milliseconds=50):
+        for path in paths:
+            ask(others, path, before[path].headers.get("ETag"))
+        time.sleep(0.05)
+    for path in paths:
+        assert ask(others, path, before[path].headers.get("ETag")).status_code == 200
+    assert ask(others, "/v1/counts").json["reported"] == 1
+
+
+def test_who_is_withheld_is_out_of_every_copy(api: Api, editor: Api) -> None:
+    person = editor.detainee("Ana Canario")
+    paths = [f"/v1/detainees/{person}", "/v1/detainees", "/v1/detainees?format=ndjson"]
+    etags = {path: ask(api, path).headers["ETag"] for path in paths}
+    for path in paths * 2:
+        assert ask(api, path, etags[path]).status_code == 304
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    for path in paths:
+        answer = ask(api, path, etags[path])
+        assert answer.status_code == 200
+        assert "Canario" not in answer.text
+
+
+def test_what_is_hidden_moves_no_validator(api: Api, editor: Api) -> None:
+    """Not of any answer to the public, in any form: the record of who is hidden can be changed, and
+    nobody sees that it was."""
+    ids: dict[str, list[str]] = {
+        "facilities": [editor.post("/v1/facilities", {"name": "Prisión", "country": "VE"})["id"]],
+        "sources": [editor.source("Foro")],
+    }
+    secret = editor.source("Secreta", confidential=True, vouched_by=ids["sources"][0])
+    ids["sources"].append(secret)
+    hidden = editor.detainee("Niña", age_group="minor", birth_date="2012-01-01")
+    ids["detainees"] = [editor.detainee("Ana"), hidden]
+    ids["detentions"] = [
+        editor.detention(person, detained_on="2024") for person in ids["detainees"]
+    ]
+    ids["release-events"] = [editor.event(person, "2026-01-08") for person in ids["detainees"]]
+    ids["attestations"] = [editor.attest(ids["release-events"][0], secret, AT)["id"]]
+    claim = {"source_id": ids["sources"][0], "kind": "announced", "as_of": AT, "published_at": AT}
+    ids["claims"] = [editor.post("/v1/claims", claim)["id"]]
+    ids |= {kind: [] for kind in ("affiliations", "merges", "distinctions", "imports")}
+
+    def seen() -> list[tuple[str, int, str]]:
+        # With the validators, which `without_moments` leaves out.
+        return [
+            (answer.asked, answer.status, tags(answer.text) + without_moments(answer.text))
+            for answer in public.walk(api, ids, ["Ana", "Niña", "Otra"])
+        ]
+
+    def tags(text: str) -> str:
+        return "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
+
+    before = seen()
+    assert sum("ETag" in text for *_, text in before) > 100
+    editor.patch(f"/v1/detainees/{hidden}", {"name": "Otra Niña", "birth_date": "2012-02-02"})
+    editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": "ninguno"})
+    editor.patch(f"/v1/sources/{secret}", {"name": "Otra secreta"})
+    assert seen() == before
+
+
+# Changes that hold for one state of a record alone.
+
+
+@pytest.mark.parametrize("operation_id", CHANGES)
+def test_a_change_holds_for_the_record_as_it_was_read(
+    api: Api, conn: Connection, operation_id: str
+) -> None:
+    session = Session(api)
+    session.do(operation_id)
+    editor, visit = session.api, session.visits[-1]
+    path = visit.operation.path.format(**visit.path)
+    body = getattr(session, re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower())()["body"]
+
+    def change(if_match: str) -> TestResponse:
+        return editor.send("PATCH", path, json=body, headers={"If-Match": if_match})
+
+    etag = visit.response.headers["ETag"]
+    assert ask(editor, path).headers["ETag"] == etag
+    last = conn.execute("SELECT seq FROM ledger_head").fetchone()
+    # The comparison is a strong one (RFC 9110, section 13.1.1).
+    for other in ('"another"', f"W/{etag}", "nonsense"):
+        check_problem(change(other), "precondition-failed")
+    assert conn.execute("SELECT seq FROM ledger_head").fetchone() == last
+    changed = change(f'"another", {etag}')
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != etag
+    check_problem(change(etag), "precondition-failed")
+    assert change("*").status_code == 200
+    gone = editor.send(
+        "PATCH",
+        visit.operation.path.format(id=public.NOWHERE),
+        json=body,
+        headers={"If-Match": "*"},
+    )
+    check_problem(gone, "not-found")
+
+
+def test_what_is_new_says_by_what_it_is_known(editor: Api) -> None:
+    made = editor.send("POST", "/v1/facilities", json={"name": "Prisión", "country": "VE"})
+    assert made.headers["ETag"] == ask(editor, made.headers["Location"]).headers["ETag"]
+
+
+def test_of_two_who_read_the_same_one_changes_it(database: str, editor: Api) -> None:
+    """Neither can undo what the other wrote: a list of aliases is given as a whole."""
+    statuses: Counter[int] = Counter()
+    with connections.pool(database, 4) as pool:
+        app = create_app(pool)
+        for i in range(20):
+            path = f"/v1/detainees/{editor.detainee(f'Persona {i}')}"
+            etag = ask(editor, path).headers["ETag"]
+
+            def change(alias: str, path: str = path, etag: str = etag) -> None:
+                own = Api(app.test_client(), editor._keys, editor._key)
+                answer = own.send(
+                    "PATCH", path, json={"aliases": [alias]}, headers={"If-Match": etag}
+                )
+                statuses[answer.status_code] += 1
+
+            at_once(lambda: change("Uno"), lambda: change("Otra"))
+    assert statuses == {200: 20, 412: 20}

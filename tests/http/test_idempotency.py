@@ -1,0 +1,266 @@
+"""Writes that are sent again: one key, one write, one answer."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.database import connections
+from api.database.queries import Connection
+from tests.conftest import Api
+from tests.whole_set.test_bad_input import check_problem
+from tests.whole_set.test_contract import OPERATIONS, WRITES, Session
+
+RETRIABLE = sorted(operation.id for operation in WRITES if operation.is_retriable)
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+LAST = "SELECT seq FROM ledger_head"
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+def send(api: Api, name: str, key: str = KEY, path: str = "/v1/detainees") -> TestResponse:
+    return api.send("POST", path, json={"name": name}, headers={"Idempotency-Key": key})
+
+
+def people(api: Api) -> list[str]:
+    return [person["name"] for person in api.get("/v1/detainees", limit=200)["items"]]
+
+
+def same(one: TestResponse, other: TestResponse) -> None:
+    """The same answer, of which the second says that it was given before."""
+    assert (other.status_code, other.data) == (one.status_code, one.data)
+    assert other.headers.pop("Idempotent-Replayed") == "true"
+    # Each is a request of its own.
+    headers = [{n: v for n, v in a.headers if n != "Request-Id"} for a in (one, other)]
+    assert headers[0] == headers[1]
+    assert one.headers["Request-Id"] != other.headers["Request-Id"]
+
+
+class Twice(Api):
+    """An API that sends every write a second time."""
+
+    conn: Connection
+
+    def send(self, method: str, path: str, **options: Any) -> TestResponse:
+        if method != "POST" or path.endswith("/match"):
+            return super().send(method, path, **options)
+        Twice.sent += 1
+        options["headers"] = {"Idempotency-Key": f"key {Twice.sent}".replace(" ", "-")}
+        first = super().send(method, path, **options)
+        written = Twice.conn.execute(LAST).fetchone()
+        same(first, super().send(method, path, **options))
+        assert Twice.conn.execute(LAST).fetchone() == written
+        return first
+
+    def scope(self, scope: str) -> "Twice":
+        return Twice(self.client, self._keys, self._keys(scope))
+
+    sent = 0
+
+
+def test_every_write_that_is_not_a_change_can_be_sent_again() -> None:
+    posts = {o.id for o in WRITES if o.method == "post"}
+    # It writes nothing, and may be sent as often as one likes without a key.
+    assert posts - set(RETRIABLE) == {"matchDetainees"}
+
+
+@pytest.mark.parametrize("operation_id", RETRIABLE)
+def test_what_is_sent_again_is_done_once_and_answered_alike(
+    api: Api, conn: Connection, operation_id: str
+) -> None:
+    Twice.conn = conn
+    visit = Session(Twice(api.client, api._keys)).do(operation_id)
+    assert visit.response.status_code == OPERATIONS[operation_id].status
+
+
+def test_a_key_means_the_same_in_quotes_and_without(editor: Api) -> None:
+    first = send(editor, "Ana", f'"{KEY}"')
+    same(first, send(editor, "Ana"))
+    assert people(editor) == ["Ana"]
+
+
+def test_a_key_is_for_one_request(editor: Api) -> None:
+    assert send(editor, "Ana").status_code == 201
+    check_problem(send(editor, "Eva"), "idempotency-key-reused")
+    assert people(editor) == ["Ana"]
+
+
+def test_what_was_refused_can_be_sent_again_corrected(editor: Api) -> None:
+    check_problem(send(editor, ""), "validation-error")
+    assert send(editor, "Ana").status_code == 201
+    existing = {"detainee_id": editor.get("/v1/detainees")["items"][0]["id"]}
+    check_problem(
+        editor.send("POST", "/v1/release-events", json=existing, headers={"Idempotency-Key": KEY}),
+        "validation-error",
+    )
+
+
+def test_a_key_is_its_callers_own_and_holds_for_its_path(api: Api, editor: Api) -> None:
+    contributor = api.scope("contribute")
+    ids = {send(editor, "Ana").json["id"], send(contributor, "Ana").json["id"]}
+    source = {"name": "Ana", "kind": "ngo"}
+    answer = editor.send("POST", "/v1/sources", json=source, headers={"Idempotency-Key": KEY})
+    assert answer.status_code == 201
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, '"', '""', '"open', "two words", "señal", "a\tb"])
+def test_a_key_that_is_none_is_refused(editor: Api, key: str) -> None:
+    problem = check_problem(send(editor, "Ana", key), "validation-error")
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/Idempotency-Key"]
+    assert people(editor) == []
+
+
+def test_keys_of_every_length_and_sign_are_taken(editor: Api) -> None:
+    for key in (
+        "x",
+        "x" * 255,
+        '"' + "y" * 255 + '"',
+        '"two words"',
+        "!#$%&'()*+,-./:;<=>?@[]^_`{|}~",
+    ):
+        same(send(editor, key[:9], key), send(editor, key[:9], key))
+
+
+@contextmanager
+def another_worker(database: str) -> Iterator[FlaskClient]:
+    with connections.pool(database, 2) as pool:
+        yield create_app(pool).test_client()
+
+
+def test_another_worker_gives_the_same_answer_and_so_does_a_later_one(
+    database: str, editor: Api
+) -> None:
+    first = send(editor, "Ana")
+    for _ in range(2):
+        with another_worker(database) as client:
+            same(first, send(Api(client, editor._keys, editor._key), "Ana"))
+
+
+def test_what_became_of_the_record_since_changes_no_answer(editor: Api) -> None:
+    first = send(editor, "Ana")
+    editor.patch(first.headers["Location"], {"name": "Ana María", "withheld": True})
+    same(first, send(editor, "Ana"))
+
+
+def test_a_write_that_is_under_way_is_not_waited_for(
+    database: str, editor: Api, conn: Connection
+) -> None:
+    """The first is held up where every write ends: at the head of the ledger."""
+    with ThreadPoolExecutor(1) as thread, another_worker(database) as client:
+        with conn.transaction():
+            conn.execute("SELECT FROM ledger_head FOR UPDATE")
+            first = thread.submit(send, editor, "Ana")
+            other = Api(client, editor._keys, editor._key)
+            while not waiting(conn):
+                pass
+            problem = send(other, "Ana")
+            check_problem(problem, "idempotency-key-in-use")
+            assert problem.headers["Retry-After"] == "1"
+        same(first.result(), send(other, "Ana"))
+    assert people(editor) == ["Ana"]
+
+
+def waiting(conn: Connection) -> bool:
+    row = conn.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted) AS yes").fetchone()
+    return bool(row and row.yes)
+
+
+def test_a_key_that_comes_from_everywhere_at_once_is_one_write(database: str, editor: Api) -> None:
+    at_once, keys, times = 8, 6, 5
+    answers: dict[int, set[bytes]] = {key: set() for key in range(keys)}
+    statuses: Counter[int] = Counter()
+    barrier = threading.Barrier(at_once)
+    with connections.pool(database, at_once) as pool:
+        app = create_app(pool)
+
+        def caller() -> None:
+            own = Api(app.test_client(), editor._keys, editor._key)
+            for key in range(keys):
+                barrier.wait()
+                for _ in range(times):
+                    answer = send(own, f"Persona {key}", f"key-{key}")
+                    statuses[answer.status_code] += 1
+                    if answer.status_code == 201:
+                        answers[key].add(answer.data)
+
+        with ThreadPoolExecutor(at_once) as threads:
+            for done in [threads.submit(caller) for _ in range(at_once)]:
+                done.result()
+    assert set(statuses) <= {201, 409}
+    assert all(len(bodies) == 1 for bodies in answers.values())
+    assert len(people(editor)) == keys
+
+
+def test_a_key_is_kept_for_a_day_and_old_ones_are_forgotten_a_few_at_a_time(
+    editor: Api, conn: Connection
+) -> None:
+    def age(interval: str) -> None:
+        conn.execute("UPDATE idempotency_keys SET created_at = now() - %s::interval", [interval])
+
+    def kept() -> int:
+        row = conn.execute("SELECT count(*) AS n FROM idempotency_keys").fetchone()
+        return int(row.n) if row else 0
+
+    for i in range(6):
+        send(editor, f"Persona {i}", f"key-{i}")
+    age("23 hours 59 minutes")
+    assert send(editor, "Persona 0", "key-0").headers["Idempotent-Replayed"] == "true"
+    send(editor, "Otra", "one-more")
+    assert kept() == 7
+    age("24 hours 1 minute")
+    send(editor, "Otra", "the-last")
+    assert kept() == 4
+    send(editor, "Otra", "the-very-last")
+    assert kept() == 2
+
+
+def test_without_a_key_the_same_is_written_as_often_as_it_is_sent(editor: Api) -> None:
+    for _ in range(2):
+        editor.post("/v1/detainees", {"name": "Ana"})
+    assert people(editor) == ["Ana", "Ana"]
+
+
+def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Connection) -> None:
+    def preview(text: str, key: str = KEY, **query: str) -> TestResponse:
+        return editor.send(
+            "POST",
+            "/v1/imports",
+            data=text.encode(),
+            content_type="text/csv",
+            query_string={"mode": "preview", **query},
+            headers={"Idempotency-Key": key},
+        )
+
+    first = preview("name\nAna\n")
+    same(first, preview("name\nAna\n"))
+    check_problem(preview("name\nEva\n"), "idempotency-key-reused")
+    check_problem(preview("name\nAna\n", date_order="day_first"), "idempotency-key-reused")
+    asked = {"import_id": first.json["id"], "decisions": []}
+    applied = [
+        editor.send(
+            "POST",
+            "/v1/imports",
+            data=json.dumps(asked),
+            content_type="application/json",
+            query_string={"mode": "apply"},
+            headers={"Idempotency-Key": "apply"},
+        )
+        for _ in range(2)
+    ]
+    same(*applied)
+    assert people(editor) == ["Ana"]
+    row = conn.execute("SELECT count(*) AS n FROM imports").fetchone()
+    assert row is not None
+    assert row.n == 1

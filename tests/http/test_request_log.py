@@ -1,0 +1,191 @@
+"""What the service says of itself: a line for each request, and nothing of what is in it."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from api import auth, logs
+from api.app import create_app
+from api.database import connections
+from api.database.queries import Connection
+from tests.support import data_dir, serving
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+Lines = list[Any]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
+    written: Lines = []
+    monkeypatch.setattr(logs, "write", written.append)
+    return written
+
+
+@pytest.fixture
+def client(database: str, lines: Lines) -> Iterator[FlaskClient]:
+    with connections.pool(database, 2) as pool:
+        yield create_app(pool).test_client()
+
+
+def test_a_request_is_one_line(client: FlaskClient, lines: Lines, conn: Connection) -> None:
+    key_id, key = auth.create_key(conn, "Redacción de Ana", "edit")
+    answer = client.post(
+        "/v1/detainees", json={"name": "Ana Canaria"}, headers={"Authorization": f"Bearer {key}"}
+    )
+    answer.get_data()
+    answer.close()
+    (line,) = lines
+    assert line.pop("duration_ms") > 0
+    assert line.pop("request_id") == answer.headers["Request-Id"] == line.pop("trace_id")
+    assert line.pop("pid") > 0
+    assert line == {
+        "level": "info", "message": "request", "method": "POST", "operation": "createDetainee",
+        "status": 201, "whole": True, "key_id": key_id,
+    }  # fmt: skip
+
+
+def test_nothing_that_was_sent_is_in_a_line(
+    client: FlaskClient, lines: Lines, conn: Connection
+) -> None:
+    _, key = auth.create_key(conn, "Redacción de Ana", "edit")
+    _, prefix, secret = key.split("_", 2)
+    secrets = ["canari", "Canari", "203.0.113.7", prefix, secret, "Redacc", "063293c2"]
+    headers = {
+        "Authorization": f"Bearer {key}", "User-Agent": "Canaria", "Referer": "http://canaria/",
+        "X-Forwarded-For": "203.0.113.7", "X-Request-Id": "canaria", "Request-Id": "canaria",
+        "traceparent": "canaria", "tracestate": "canaria=1",
+    }  # fmt: skip
+    for method, path in (
+        ("GET", "/v1/detainees?q=canaria"),
+        ("GET", "/v1/detainees/063293c2-2191-5dfc-8203-c836a22b8a02"),
+        ("GET", "/canaria"),
+        ("GET", "/v1/detainees/canaria?canaria=canaria"),
+        ("CANARIA", "/v1/detainees"),
+        ("DELETE", "/v1/detainees"),
+        ("POST", "/v1/detainees"),
+    ):
+        answer = client.open(
+            path, method=method, headers=headers, json={"name": "Canaria", "canaria": 1},
+            environ_base={"REMOTE_ADDR": "203.0.113.7"},
+        )  # fmt: skip
+        answer.close()
+        assert "canaria" not in str(answer.headers["Request-Id"])
+        assert "traceparent" not in answer.headers
+        line = json.dumps(lines.pop(), default=str)
+        assert [word for word in secrets if word in line] == [], line
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "", "00", f"00-{TRACE}-b7ad6b7169203331", f"ff-{TRACE}-b7ad6b7169203331-01",
+        f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-b7ad6b7169203331-01", f"{PARENT}-more", f"{PARENT},{PARENT}",
+        f" {PARENT}x", f"00-{TRACE}-b7ad6b7169203331-0x",
+    ],
+)  # fmt: skip
+def test_a_trace_that_is_none_is_not_taken_on(
+    client: FlaskClient, lines: Lines, given: str
+) -> None:
+    answer = client.get("/healthz", headers={"traceparent": given})
+    answer.close()
+    assert "traceparent" not in answer.headers
+    assert lines[0]["trace_id"] == lines[0]["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [(PARENT, "01"), (PARENT[:-2] + "02", "00"), (f"01{PARENT[2:]}-later", "01")],
+)
+def test_a_trace_is_taken_on_and_handed_on(
+    client: FlaskClient, lines: Lines, given: str, flags: str
+) -> None:
+    answers = [client.get("/healthz", headers={"traceparent": given}) for _ in range(2)]
+    spans = []
+    for answer in answers:
+        answer.close()
+        found = re.fullmatch(f"00-{TRACE}-([0-9a-f]{{16}})-{flags}", answer.headers["traceparent"])
+        assert found is not None
+        spans.append(found[1])
+        assert found[1] == answer.headers["Request-Id"][:16]
+    assert len({*spans, "b7ad6b7169203331"}) == 3
+    assert {line["trace_id"] for line in lines} == {TRACE}
+
+
+def test_a_failure_is_an_error_with_the_id_that_the_caller_has(
+    client: FlaskClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "CANARIA".lower()  # the frames hold the line that raises
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError(words)
+
+    monkeypatch.setattr("api.database.queries.execute", fail)
+    handler = logs.Lines()
+    logging.getLogger(logs.OURS).addHandler(handler)
+    try:
+        answer = client.get("/v1/sources")
+        answer.close()
+    finally:
+        logging.getLogger(logs.OURS).removeHandler(handler)
+    assert answer.status_code == 500
+    said, request = lines
+    assert said["request_id"] == request["request_id"] == answer.headers["Request-Id"]
+    assert (said["level"], request["level"]) == ("error", "error")
+    assert "ZeroDivisionError" in said["message"]
+    assert words not in json.dumps([said, request])
+
+
+def test_an_answer_that_still_stands_is_of_its_operation(client: FlaskClient, lines: Lines) -> None:
+    first = client.get("/v1/sources")
+    for _ in range(3):
+        answer = client.get("/v1/sources", headers={"If-None-Match": first.headers["ETag"]})
+        answer.get_data()
+        answer.close()
+        assert answer.status_code == 304
+    assert [(line["operation"], line["status"]) for line in lines[-3:]] == [
+        ("listSources", 304)
+    ] * 3
+    assert len({line["request_id"] for line in lines[-3:]}) == 3
+
+
+def test_who_goes_away_before_the_end_is_seen(client: FlaskClient, lines: Lines) -> None:
+    client.get("/v1/sources?format=csv").close()
+    assert not lines[0]["whole"]
+    assert lines[0]["level"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "expected"),
+    [
+        ("Worker (pid:%s) was sent %s!", (7, "SIGKILL"), "Worker (pid:7) was sent SIGKILL!"),
+        ("Error handling request %s %s", ("GET", "/?q=ana"), "Error handling request ... ..."),
+        ("Invalid request from ip=203.0.113.7: ana", (), "Invalid request"),
+        ("connecting %r: %s", ("pool-1", OSError("ana")), "connecting '...': ..."),
+        ("%d of %s", ("ana", "ana"), "%d of %s"),
+        (ValueError("ana"), (), "ValueError"),
+    ],
+)  # fmt: skip
+def test_of_others_words_only_what_is_theirs_is_told(
+    lines: Lines, message: Any, arguments: tuple[Any, ...], expected: str
+) -> None:
+    record = logging.LogRecord("gunicorn.error", 40, "", 0, message, arguments, None)
+    logs.Lines().emit(record)
+    assert lines[0]["message"] == expected
+
+
+def test_the_service_writes_them_on_stderr() -> None:
+    with data_dir() as directory, serving(directory) as service:
+        assert service.ready()
+        written = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
+        line = json.loads(written[-1])
+        assert (line["operation"], line["status"]) == ("getReadiness", 200)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"])
+        assert line["pid"] in service.workers()

@@ -1,0 +1,128 @@
+"""What every answer tells a browser, whoever makes it: the application, Flask, or what answers for
+it that an answer still stands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests import public
+from tests.conftest import Api
+from tests.http.test_conditional import TAGGED, path_of
+from tests.whole_set.test_contract import CONTRACT, OPERATIONS, Session, nodes
+
+PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
+# What any page may read of an answer that it may read at all (Fetch standard, section 2.2.2), and
+# what is of no use to it.
+READ_ANYWAY = {"Cache-Control", "Content-Type"}
+
+
+def check_headers(answer: TestResponse, *, is_page: bool = False) -> None:
+    """Holds an answer to what all of them tell."""
+    told = answer.headers
+    assert told["X-Content-Type-Options"] == "nosniff"
+    assert told["Referrer-Policy"] == "no-referrer"
+    assert told["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in told
+    assert "Server" not in told
+    (policy,) = told.get_all("Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert ("script-src 'self'" in policy) == is_page
+
+
+def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
+    """Every method on every path, and paths that are none."""
+    paths = {o.path.replace("{id}", public.NOWHERE) for o in CONTRACT.operations}
+    for path in [*sorted(paths), "/", "/nowhere", "/v1", "/v1/sources/", "//v1/sources", "/%00"]:
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"):
+            yield method, path, api.send(method, path, json={})
+
+
+@pytest.mark.parametrize("scope", [None, "edit"])
+def test_every_answer_tells_a_browser_to_run_nothing(api: Api, scope: str | None) -> None:
+    statuses = set()
+    for method, path, answer in everything(api.scope(scope) if scope else api):
+        is_page = path in PAGES and method in {"GET", "HEAD"} and answer.status_code == 200
+        check_headers(answer, is_page=is_page)
+        statuses.add(answer.status_code)
+        if method in {"TRACE", "FOO"}:
+            assert answer.status_code in {404, 405}, path
+            assert answer.mimetype == "application/problem+json"
+    assert statuses >= {200, 204, 404, 405, 422} | ({401} if scope is None else set())
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_every_success_does(api: Api, operation_id: str) -> None:
+    visit = Session(api).do(operation_id)
+    check_headers(visit.response, is_page=visit.operation.offers[0] == "text/html")
+
+
+@pytest.mark.parametrize("operation_id", TAGGED)
+def test_an_answer_that_still_stands_keeps_what_was_told(api: Api, operation_id: str) -> None:
+    """Its headers take the place of those of the copy (RFC 9111, section 3.2)."""
+    visit = Session(api).do(operation_id)
+    caller = api.scope("edit") if operation_id == "getImport" else api
+    whole = caller.send("GET", path_of(visit))
+    for _ in range(3):  # made once more, and then known by heart
+        known = caller.send("GET", path_of(visit), headers={"If-None-Match": whole.headers["ETag"]})
+        assert known.status_code == 304
+        # How a copy is cited it says of itself.
+        assert "Link" not in known.headers
+        for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
+            assert known.headers.get_all(name) == whole.headers.get_all(name)
+        check_headers(known, is_page=whole.mimetype == "text/html")
+
+
+def test_a_failure_of_ours_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr("api.database.queries.execute", fail)
+    answer = api.send("GET", "/v1/sources")
+    assert answer.status_code == 500
+    check_headers(answer)
+
+
+# What a browser asks before it sends a request that no form could send.
+
+
+def words(value: str) -> set[str]:
+    return set(value.split(", "))
+
+
+def test_a_page_of_elsewhere_may_send_what_the_contract_takes(api: Api) -> None:
+    methods: dict[str, set[str]] = {}
+    for operation in CONTRACT.operations:
+        methods.setdefault(operation.path, {"OPTIONS"}).add(operation.method.upper())
+    for path, allowed in methods.items():
+        asked = {
+            "Origin": "https://a.example",
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        answer = api.send("OPTIONS", path.replace("{id}", public.NOWHERE), headers=asked)
+        assert answer.status_code == 204
+        assert answer.data == b""
+        assert "Content-Type" not in answer.headers
+        expected = allowed | ({"HEAD"} if "GET" in allowed else set())
+        assert words(answer.headers["Allow"]) == expected
+        assert words(answer.headers["Access-Control-Allow-Methods"]) == expected
+        assert answer.headers["Access-Control-Max-Age"] == "7200"
+        sent = words(answer.headers["Access-Control-Allow-Headers"])
+        taken = {p.name for o in CONTRACT.operations for p in o.parameters if p.place == "header"}
+        assert sent >= taken | {"Authorization", "Content-Type"}
+
+
+def test_a_page_of_elsewhere_may_read_every_header_that_the_contract_names(api: Api) -> None:
+    named = {
+        name
+        for place, node in nodes(CONTRACT.document)
+        if place != "/components"
+        for name in node.get("headers", ())
+    } - READ_ANYWAY
+    assert len(named) > 5
+    readable = words(api.send("GET", "/healthz").headers["Access-Control-Expose-Headers"])
+    assert readable >= named | {"Request-Id"}
+    assert "*" not in readable

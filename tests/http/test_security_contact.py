@@ -1,0 +1,41 @@
+"""Whom to tell of a security fault (RFC 9116)."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api import config
+from api.app import create_app
+from api.database import connections
+from tests.conftest import Api
+from tests.whole_set.test_bad_input import check_problem
+
+PATH = "/.well-known/security.txt"
+
+
+def test_whoever_finds_a_fault_is_told_whom_to_tell(api: Api) -> None:
+    answer = api.send("GET", PATH)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    fields = [line.split(": ", 1) for line in answer.text.splitlines()]
+    assert sorted(name for name, _ in fields) == ["Contact", "Expires", "Preferred-Languages"]
+    told = dict(fields)
+    assert told["Contact"] == "mailto:security@example.org"
+    now = datetime.now(UTC)
+    assert now < datetime.fromisoformat(told["Expires"]) < now + timedelta(days=365)
+
+
+def test_who_has_named_nobody_says_so() -> None:
+    """Without asking the database, which is closed here."""
+    answer = create_app(connections.pool("", 1)).test_client().get(PATH)
+    assert "Nobody is named" in check_problem(answer, "not-found")["detail"]
+
+
+def test_a_contact_is_an_address() -> None:
+    for contact in ("mailto:a@b.example", "https://b.example/report", "tel:+1-201-555-0123"):
+        assert config.read({"CONSTANCIA_SECURITY_CONTACT": contact}).security_contact == contact
+    assert config.read({"CONSTANCIA_SECURITY_CONTACT": ""}).security_contact is None
+    wrong = ("a@b.example", "http://b.example", "mailto:", "mailto:a@b\nContact: tel:1", "tel:é")
+    for contact in wrong:
+        with pytest.raises(ValueError, match="CONSTANCIA_SECURITY_CONTACT must be an address"):
+            config.read({"CONSTANCIA_SECURITY_CONTACT": contact})

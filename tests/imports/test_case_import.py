@@ -1,0 +1,729 @@
+"""Cases of others in: previewed entry by entry, decided on, applied all or nothing."""
+
+import contextlib
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pytest
+
+from api.cases import loader
+from api.database import queries
+from api.rendering.media_types import CASE
+from tests.brute_force import Ledger, assert_standings_are_recounted
+from tests.checks import check_store, store
+from tests.commands.test_commands import in_a_process, linux
+from tests.commands.test_commands import snapshot as whole
+from tests.conftest import CASES, Api
+from tests.imports.test_list_import import (
+    apply,
+    invented,
+    on_a_terminal,
+    outcomes,
+    people,
+    respelled,
+    seq,
+)
+from tests.support import Service, data_dir, serving, until
+
+EXAMPLE = CASES / "venezuela-2026-01-08.json"
+MORNING, NOON = "2026-01-09T08:00:00Z", "2026-01-09T12:00:00Z"
+
+
+def preview(api: Api, body: Any, status: int = 201, **query: str) -> Any:
+    response = api.send(
+        "POST",
+        "/v1/imports",
+        query_string={"mode": "preview", **query},
+        data=body if isinstance(body, bytes) else json.dumps(body),
+        content_type=CASE,
+    )
+    assert response.status_code == status, response.text
+    return response.get_json(force=True)
+
+
+def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
+    """All that there is but previews."""
+    return {name: rows for name, rows in whole(conn).items() if not name.startswith("import")}
+
+
+def row_of(told: Any, place: str) -> Any:
+    (row,) = (row for row in told["rows"] if row["place"] == place)
+    return row
+
+
+def outcome_of(told: Any) -> Mapping[str, str]:
+    return {row["place"]: row["outcome"] for row in told["rows"]}
+
+
+def word(key: str, event: str, source: str, **more: Any) -> dict[str, Any]:
+    return {
+        "key": key,
+        "release_event": event,
+        "source": source,
+        "stance": "confirms",
+        "basis": "first_hand",
+        "evidence": "report",
+        "published_at": NOON,
+        **more,
+    }
+
+
+def of_one(name: str = "Belisario José Quintanar Ozores", **more: Any) -> dict[str, Any]:
+    """A case of one person, one release and one source's word on it."""
+    return {
+        "case": "of-one",
+        "sources": [{"key": "monitor", "name": "El Monitor", "kind": "news_outlet"}],
+        "detainees": [
+            {
+                "key": "he",
+                "name": name,
+                "birth_date": "1974-06-02",
+                "sex": "male",
+                "detention": {"facility": None, "detained_on": "2024-02", "whereabouts": "known"},
+                **more,
+            }
+        ],
+        "release_events": [{"key": "out", "detainee": "he", "occurred_on": "2026-01-08"}],
+        "attestations": [word("word", "out", "monitor")],
+    }
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple[str, str]:
+    """The same person and release as an editor recorded them, with another source's word."""
+    person = editor.detainee(name, birth_date="1974-06-02", sex="male")
+    editor.detention(person, detained_on="2024-02-09")
+    event = editor.event(person, "2026-01-09")
+    editor.attest(event, editor.source("Puertas Abiertas"), MORNING)
+    return person, event
+
+
+def test_a_case_is_previewed_and_applied_as_it_is_loaded(
+    editor: Api, conn: queries.Connection
+) -> None:
+    text = EXAMPLE.read_bytes()
+    before = snapshot(conn)
+    told = preview(editor, text)
+    assert set(outcomes(told)) == {"new"}
+    assert snapshot(conn) == before
+    case_of = json.loads(text)
+    assert len(told["rows"]) == sum(len(case_of[name]) for name in case_of if name in LISTS)
+    assert [row["row"] for row in told["rows"]] == list(range(1, len(told["rows"]) + 1))
+    assert (told["people"], told["release_events"]) == (3, 3)
+    assert told["attestations"] == len(case_of["attestations"])
+    assert {flip["from"] for flip in told["flips"]} == {"unverified"}
+    assert sorted(flip["to"] for flip in told["flips"]) == ["confirmed", "reported"]
+    applied = apply(editor, told["id"])
+    assert all(row["record_id"] for row in applied["rows"])
+    counts = editor.get("/v1/counts", as_of="2026-01-09T16:00:00Z")
+    assert [counts[word] for word in ("confirmed", "reported", "unverified")] == [1, 1, 1]
+    # `load` knows what was imported, and the other way round.
+    assert not any(loader.load(conn, EXAMPLE, lambda _: None).values())
+
+
+LISTS = (
+    *("sources", "affiliations", "facilities", "claims", "detainees", "release_events"),
+    *("attestations", "detentions"),
+)
+
+
+def test_the_same_file_twice_changes_nothing(editor: Api, conn: queries.Connection) -> None:
+    text = EXAMPLE.read_bytes()
+    apply(editor, preview(editor, text)["id"])
+    before = seq(conn)
+    told = preview(editor, text)
+    assert set(outcomes(told)) == {"same"}
+    assert told["flips"] == []
+    apply(editor, told["id"])
+    assert seq(conn) == before
+
+
+def test_a_case_that_was_loaded_is_the_same(editor: Api, conn: queries.Connection) -> None:
+    loader.load(conn, EXAMPLE, lambda _: None)
+    told = preview(editor, EXAMPLE.read_bytes())
+    assert set(outcomes(told)) == {"same"}
+
+
+def test_the_same_of_another_house_is_what_is_recorded(
+    editor: Api, conn: queries.Connection
+) -> None:
+    """The same case under another name, so with other ids: nothing is doubled."""
+    loader.load(conn, EXAMPLE, lambda _: None)
+    before = seq(conn)
+    other = {**json.loads(EXAMPLE.read_text()), "case": "another-house"}
+    told = preview(editor, other)
+    decisions = [
+        {"row": row["row"], "decision": "same"} for row in told["rows"] if row["candidates"]
+    ]
+    assert "new" not in outcomes(told)
+    apply(editor, told["id"], *decisions)
+    assert seq(conn) == before
+    assert people(conn) == 3
+    again = preview(editor, other)
+    assert set(outcomes(again)) == {"same"}
+    assert not any(load(conn, other).values())
+
+
+def load(conn: queries.Connection, body: Any) -> Mapping[str, int]:
+    with NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(body, file)
+        file.flush()
+        return loader.load(conn, Path(file.name), lambda _: None)
+
+
+def test_an_exported_case_is_known_by_its_ids(editor: Api, conn: queries.Connection) -> None:
+    loader.load(conn, EXAMPLE, lambda _: None)
+    (announcement,) = editor.get("/v1/claims", kind="announced")["items"]
+    text = editor.send("GET", f"/v1/claims/{announcement['id']}/case").get_data()
+    told = preview(editor, text)
+    assert set(outcomes(told)) == {"same"}
+    entries = json.loads(text)
+    assert all(
+        row["record_id"]
+        == entries[row["place"].split("/")[1]][int(row["place"].split("/")[2])]["key"]
+        for row in told["rows"]
+    )
+
+
+def test_what_the_public_is_shown_instead_of_a_name_is_none(
+    editor: Api, api: Api, conn: queries.Connection
+) -> None:
+    announced = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
+    said = {**announced, "source_id": editor.source("Gobierno", "state_body")}
+    claim = editor.post("/v1/claims", said)["id"]
+    person, event = recorded(editor)
+    editor.patch(f"/v1/release-events/{event}", {"announcement_id": claim})
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    shown = api.get(f"/v1/claims/{claim}/case")
+    (hidden,) = shown["detainees"]
+    assert hidden["name"].startswith("Person ")
+    told = preview(editor, shown)
+    assert row_of(told, "/detainees/0")["record_id"] == person
+    assert row_of(told, "/detainees/0")["outcome"] == "same"
+    apply(editor, told["id"])
+    assert editor.get(f"/v1/detainees/{person}")["aliases"] == []
+
+
+def test_a_person_under_another_spelling_is_not_doubled(
+    editor: Api, conn: queries.Connection
+) -> None:
+    person, event = recorded(editor)
+    told = preview(editor, of_one(occupation="médico"))
+    assert outcome_of(told) == {
+        "/sources/0": "new",
+        "/detainees/0": "changed",
+        "/release_events/0": "same",
+        "/attestations/0": "new",
+    }
+    row = row_of(told, "/detainees/0")
+    assert (row["resource"], row["detainee_id"], row["record_id"]) == ("detainee", person, person)
+    assert row["changes"] == ["aliases", "occupation"]
+    assert row_of(told, "/release_events/0")["record_id"] == event
+    assert told["flips"] == [
+        {"row": 3, "release_event_id": event, "from": "reported", "to": "confirmed"}
+    ]
+    assert (told["people"], told["release_events"], told["attestations"]) == (0, 0, 1)
+    apply(editor, told["id"])
+    assert people(conn) == 1
+    found = editor.get(f"/v1/detainees/{person}")
+    assert found["aliases"] == ["Belisario José Quintanar Ozores"]
+    assert found["occupation"] == "médico"
+    assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "confirmed"
+    assert set(outcomes(preview(editor, of_one(occupation="médico")))) == {"same"}
+    # A second edition says more of the same entries.
+    more = of_one(occupation="médico")
+    more["attestations"].append(word("later", "out", "monitor", published_at=MORNING))
+    assert outcomes(preview(editor, more)) == ["same"] * 4 + ["new"]
+    assert load(conn, more)["attestations"] == 1
+    assert {word["release_event_id"] for word in editor.get("/v1/attestations")["items"]} == {event}
+    check(conn)
+
+
+def check(conn: queries.Connection) -> None:
+    check_store(conn)
+    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+
+
+def test_a_whole_case_under_other_spellings(editor: Api, conn: queries.Connection) -> None:
+    """Forty people of whom thirty are recorded under other names: forty people."""
+    for number in range(30):
+        who = invented(number)
+        sex = "male" if who["sex"] == "m" else "female"
+        name = f"{who['given']} {who['first']} {who['second']}"
+        person = editor.detainee(name, birth_date=who["born"], sex=sex)
+        editor.detention(person, detained_on="2025-03")
+    told = preview(editor, of_many(range(40)))
+    doubtful = [row for row in told["rows"] if row["candidates"]]
+    decisions = [
+        {
+            "row": row["row"],
+            "decision": "same",
+            "detainee_id": max(row["candidates"], key=lambda one: one["score"])["detainee_id"],
+        }
+        for row in doubtful
+    ]
+    assert told["totals"]["invalid"] == 0
+    assert told["people"] == 10
+    apply(editor, told["id"], *decisions)
+    assert people(conn) == 40
+    assert editor.get("/v1/counts")["reported"] == 40
+    before = seq(conn)
+    again = preview(editor, of_many(range(40)))
+    assert set(outcomes(again)) == {"same"}
+    apply(editor, again["id"])
+    assert seq(conn) == before
+    check(conn)
+
+
+def of_many(numbers: Sequence[int] | range) -> dict[str, Any]:
+    made = of_one()
+    made["case"] = "of-many"
+    for name in ("detainees", "release_events", "attestations"):
+        made[name] = []
+    for number in numbers:
+        who = invented(number)
+        sex = "male" if who["sex"] == "m" else "female"
+        made["detainees"].append(
+            {
+                "key": f"p{number}",
+                "name": respelled(who, number),
+                "birth_date": who["born"],
+                "sex": sex,
+                "detention": {"detained_on": "2025-03"},
+            }
+        )
+        made["release_events"].append(
+            {"key": f"e{number}", "detainee": f"p{number}", "occurred_on": "2026-01-08"}
+        )
+        made["attestations"].append(word(f"w{number}", f"e{number}", "monitor"))
+    return made
+
+
+def in_doubt(editor: Api) -> tuple[str, dict[str, Any]]:
+    """A person who is recorded, and a case that may speak of them."""
+    person = editor.detainee("Fermín Otero")
+    made = of_one("Fermín A. Otero")
+    del made["detainees"][0]["birth_date"]
+    return person, made
+
+
+@pytest.mark.parametrize("decision", ["same", "new", "skip"])
+def test_what_is_decided_on_a_person_holds_for_all_that_is_said_of_them(
+    editor: Api, conn: queries.Connection, decision: str
+) -> None:
+    person, made = in_doubt(editor)
+    told = preview(editor, made)
+    assert outcome_of(told) == {
+        "/sources/0": "new",
+        "/detainees/0": "possible_duplicate",
+        "/release_events/0": "possible_duplicate",
+        "/attestations/0": "possible_duplicate",
+    }
+    (candidate,) = row_of(told, "/detainees/0")["candidates"]
+    assert candidate["detainee_id"] == person
+    assert (told["people"], told["attestations"], told["flips"]) == (0, 0, [])
+    refused = apply(editor, told["id"], status=422)
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/rows/2"]
+    apply(editor, told["id"], {"row": 2, "decision": decision})
+    assert people(conn) == {"same": 1, "new": 2, "skip": 1}[decision]
+    counted = editor.get("/v1/counts")["reported"]
+    assert counted == {"same": 1, "new": 1, "skip": 0}[decision]
+    events = editor.get("/v1/release-events", detainee_id=person)["items"]
+    assert len(events) == {"same": 1, "new": 0, "skip": 0}[decision]
+    before = seq(conn)
+    again = preview(editor, made)
+    if decision != "skip":
+        assert set(outcomes(again)) == {"same"}
+        apply(editor, again["id"])
+    assert seq(conn) == before
+    check(conn)
+
+
+def test_any_entry_can_be_passed_over_or_be_new(editor: Api, conn: queries.Connection) -> None:
+    known = editor.source("El Monitor", "news_outlet")
+    made = of_one()
+    told = preview(editor, made)
+    assert row_of(told, "/sources/0")["record_id"] == known
+    apply(editor, told["id"], {"row": 1, "decision": "new"}, {"row": 3, "decision": "skip"})
+    assert len(editor.get("/v1/sources")["items"]) == 2
+    assert people(conn) == 1
+    assert editor.get("/v1/release-events")["items"] == []
+    again = preview(editor, made)
+    assert outcomes(again) == ["same", "same", "new", "new"]
+
+
+def test_two_people_of_a_case_are_not_made_one(editor: Api, conn: queries.Connection) -> None:
+    made = of_one()
+    twin = {**made["detainees"][0], "key": "twin"}
+    made["detainees"].append(twin)
+    assert outcomes(preview(editor, made)).count("new") == 5
+    recorded(editor)
+    told = preview(editor, made)
+    assert [row["outcome"] for row in told["rows"][1:3]] == ["changed", "possible_duplicate"]
+    apply(editor, told["id"], {"row": 3, "decision": "new"})
+    assert people(conn) == 2
+
+
+def test_every_fault_is_told_with_its_place(editor: Api, conn: queries.Connection) -> None:
+    made = of_one()
+    made["sources"] += [7, {"key": "monitor", "name": "Twice", "kind": "ngo"}]
+    made["sources"].append({"key": "vain", "name": "", "kind": "outlet", "color": "red"})
+    made["detainees"].append({"key": "other", "name": "Nelson", "birth_date": "2090-01-01"})
+    made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
+    made["release_events"].append({"key": "y", "detainee": "other", "occurred_on": "2026-01-08"})
+    before = snapshot(conn)
+    told = preview(editor, made)
+    assert snapshot(conn) == before
+    faults = {fault["pointer"] for row in told["rows"] for fault in row["faults"]}
+    assert faults == {
+        "/sources/1",
+        "/sources/2/key",
+        *("/sources/3/name", "/sources/3/kind", "/sources/3/color"),
+        "/detainees/1/birth_date",
+        "/release_events/1/detainee",
+        "/release_events/2",
+    }
+    assert told["totals"]["invalid"] == 6
+    invalid = [row["row"] for row in told["rows"] if row["outcome"] == "invalid"]
+    refused = apply(editor, told["id"], status=422)
+    assert [fault["pointer"] for fault in refused["errors"]] == [f"/rows/{n}" for n in invalid]
+    apply(editor, told["id"], *({"row": n, "decision": "skip"} for n in invalid))
+    assert people(conn) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b"", ""),
+        (b"[]", ""),
+        (b"{", ""),
+        (b'{"sources": []}', "/case"),
+        (b'{"case": "x", "sources": 7}', "/sources"),
+        (b'{"case": "x", "people": []}', "/people"),
+        (b'{"case": "\\ud800"}', ""),
+        (b'{"case": "x", "sources": [{"key": "a", "name": "A", "kind": "ngo"}', ""),
+    ],
+)
+def test_what_is_no_case_is_refused(
+    editor: Api, conn: queries.Connection, body: bytes, place: str
+) -> None:
+    problem = preview(editor, body, 422)
+    assert place in [fault["pointer"] for fault in problem["errors"]]
+    assert conn.execute("SELECT FROM imports").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("7", "null", "[]", '""', "{}", '{"key": 7}', '{"key": null}', '{"key": {"a": []}}'),
+        *('{"\\u0000": 1}', '{"key": "\\u0000"}', '{"a": 1, "a": 2}', '{"name": "\\u0000"}'),
+        *('{"key": 1e999}', '{"key": 99999999999999999999}', '{"name": [[[[1]]]]}'),
+        *('{"source": "k", "with": "k"}', '{"source": ["k"], "relays": 7}', '{"detention": 7}'),
+        *('{"relays": [7, {"claim": "k"}]}', '{"aliases": [7], "external_ids": {"a": 1}}'),
+    ],
+)
+@pytest.mark.parametrize("name", LISTS)
+def test_what_is_no_entry_is_told(
+    editor: Api, conn: queries.Connection, name: str, entry: str
+) -> None:
+    before = snapshot(conn)
+    body = f'{{"case": "x", "{name}": [{entry}]}}'.encode()
+    told = editor.send("POST", "/v1/imports?mode=preview", data=body, content_type=CASE)
+    assert told.status_code in (201, 422), told.text
+    if told.status_code == 201:
+        assert outcomes(told.get_json()) == ["invalid"]
+    assert snapshot(conn) == before
+
+
+def test_what_goes_with_a_list_does_not_go_with_a_case(editor: Api) -> None:
+    problem = preview(editor, of_one(), 422, date_order="day_first", mapping="{}")
+    assert {fault["pointer"] for fault in problem["errors"]} == {"/date_order", "/mapping"}
+
+
+def test_a_source_of_the_same_name_is_one_voice(editor: Api) -> None:
+    """Entered as two, the newspaper would confirm itself."""
+    person, event = recorded(editor)
+    editor.attest(event, editor.source("EL MONITOR", "state_media"), MORNING)
+    assert editor.get(f"/v1/release-events/{event}")["verification"]["independent_sources"] == 2
+    told = preview(editor, of_one())
+    assert row_of(told, "/sources/0")["outcome"] == "same"
+    apply(editor, told["id"])
+    assert editor.get(f"/v1/release-events/{event}")["verification"]["independent_sources"] == 2
+    assert editor.get(f"/v1/detainees/{person}")["custody"] == "released"
+
+
+def test_ties_of_a_case_change_the_status_of_what_is_recorded(editor: Api) -> None:
+    person = editor.detainee("Ana Prueba")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    for name in ("El Monitor", "La Hora"):
+        editor.attest(event, editor.source(name, "news_outlet"), MORNING)
+    made = {
+        "case": "owners",
+        "sources": [
+            {"key": name, "name": name, "kind": "news_outlet", "country": "VE"}
+            for name in ("El Monitor", "La Hora")
+        ],
+        "affiliations": [{"source": "El Monitor", "with": "La Hora", "relation": "owned_by"}],
+    }
+    told = preview(editor, made)
+    assert outcomes(told) == ["changed", "changed", "new"]
+    assert told["flips"] == [
+        {"row": 3, "release_event_id": event, "from": "confirmed", "to": "reported"}
+    ]
+    apply(editor, told["id"])
+    assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "reported"
+    assert outcomes(preview(editor, {**made, "case": "again"})) == ["same"] * 3
+
+
+def test_what_was_taken_back_since_is_taken_back(editor: Api) -> None:
+    apply(editor, preview(editor, of_one())["id"])
+    made = {**of_one(), "case": "of-a-house"}
+    made["attestations"][0]["retracted_at"] = "2026-01-09T13:00:00Z"
+    told = preview(editor, made)
+    assert outcomes(told) == ["same", "same", "same", "changed"]
+    assert [(flip["from"], flip["to"]) for flip in told["flips"]] == [("reported", "unverified")]
+    apply(editor, told["id"])
+    (told_word,) = editor.get("/v1/attestations")["items"]
+    assert told_word["retracted_at"] == "2026-01-09T13:00:00Z"
+    assert set(outcomes(preview(editor, made))) == {"same"}
+
+
+# What a preview rests on.
+
+
+def test_a_preview_whose_store_has_changed_is_refused(
+    editor: Api, conn: queries.Connection
+) -> None:
+    person, event = recorded(editor)
+    source = editor.get(f"/v1/attestations?release_event_id={event}")["items"][0]["source_id"]
+    made = of_one()
+    made["facilities"] = [{"key": "here", "name": "El Helicoide", "country": "VE"}]
+    changes = {
+        "a person": (lambda: editor.patch(f"/v1/detainees/{person}", {"occupation": "x"}), [3]),
+        "one who may be": (lambda: editor.detainee("Belisario Quintanar Ozores"), [3]),
+        "a source": (lambda: editor.source("El Monitor", "news_outlet"), [1]),
+        "a facility": (
+            lambda: editor.post("/v1/facilities", {"name": "el helicoide", "country": "VE"}),
+            [2],
+        ),
+        "a word": (
+            lambda: editor.attest(event, source, MORNING, stance="denies"),
+            [3],
+        ),
+    }
+    for what, (change, rows) in changes.items():
+        told = preview(editor, made)
+        change()
+        before = snapshot(conn)
+        decisions = [
+            {"row": row["row"], "decision": "same", "detainee_id": person}
+            for row in told["rows"]
+            if row["candidates"]
+        ]
+        if decisions:
+            rows = [row for row in rows if row != 3] or [3]
+        problem = apply(editor, told["id"], *decisions, status=409)
+        assert problem["type"] == "/problems/import-outdated", what
+        pointers = {fault["pointer"] for fault in problem["errors"]}
+        assert {f"/rows/{row}" for row in rows} <= pointers, what
+        assert snapshot(conn) == before, what
+
+
+def test_who_is_of_no_concern_does_not_make_a_preview_stale(editor: Api) -> None:
+    told = preview(editor, of_one())
+    editor.detainee("Milagros Arráiz Tovar")
+    editor.source("Otra Voz")
+    apply(editor, told["id"])
+
+
+def test_applied_once(editor: Api, conn: queries.Connection) -> None:
+    _, made = in_doubt(editor)
+    told = preview(editor, made)
+    apply(editor, told["id"], {"row": 2, "decision": "new"})
+    before = seq(conn)
+    apply(editor, told["id"], {"row": 2, "decision": "new"})
+    apply(editor, told["id"], {"row": 2, "decision": "skip"}, status=409)
+    assert seq(conn) == before
+    assert conn.execute("SELECT FROM import_files").fetchall() == []
+
+
+# Who may, and what is hidden.
+
+
+def test_it_takes_the_right_to_edit(api: Api, editor: Api) -> None:
+    for scope, status in (("contribute", 403), ("admin", 403)):
+        preview(api.scope(scope), of_one(), status)
+    preview(api, of_one(), 401)
+    told = preview(editor, of_one())
+    for other in (api, api.scope("contribute")):
+        other.get(f"/v1/imports/{told['id']}", 404)
+    apply(api.scope("contribute"), told["id"], status=404)
+
+
+def test_who_must_not_be_named_is_not(api: Api, editor: Api, conn: queries.Connection) -> None:
+    person, _ = recorded(editor)
+    made = of_one(withheld=True)
+    made["detainees"].append({"key": "child", "name": "Kanarie Menor", "age_group": "minor"})
+    organisation = editor.source("Casa Abierta")
+    made["sources"] += [
+        {"key": "house", "name": "Casa Abierta", "kind": "ngo"},
+        {
+            "key": "secret",
+            "name": "Kanarie Fuente",
+            "kind": "relative",
+            "confidential": True,
+            "vouched_by": "house",
+        },
+    ]
+    made["attestations"].append(word("whispered", "out", "secret"))
+    told = preview(editor, made)
+    assert row_of(told, "/sources/1")["record_id"] == organisation
+    assert row_of(told, "/detainees/0")["changes"] == ["aliases", "withheld"]
+    assert "Kanarie" not in json.dumps([row for row in told["rows"] if not row["candidates"]])
+    api.get(f"/v1/imports/{told['id']}", 404)
+    apply(editor, told["id"])
+    assert not api.get(f"/v1/detainees/{person}")["is_named"]
+    for path in ("detainees", "sources", "attestations", "changes", "export", "release-events"):
+        shown = api.send("GET", f"/v1/{path}").get_data(as_text=True)
+        assert "Kanarie" not in shown, path
+        assert "Quintanar" not in shown, path
+    assert set(outcomes(preview(editor, made))) == {"same"}
+    # Of another house, with the name of the one who spoke in confidence.
+    again = {**copy.deepcopy(made), "case": "another"}
+    told = preview(editor, again)
+    assert [row["outcome"] for row in told["rows"] if row["resource"] == "source"] == ["same"] * 3
+
+
+def test_a_case_makes_nobody_be_named(api: Api, editor: Api) -> None:
+    person = editor.detainee(
+        "Belisario José Quintanar Ozores",
+        **{"birth_date": "1974-06-02", "sex": "male", "withheld": True},
+    )
+    told = preview(editor, of_one(withheld=False))
+    assert row_of(told, "/detainees/0")["record_id"] == person
+    apply(editor, told["id"])
+    assert not api.get(f"/v1/detainees/{person}")["is_named"]
+
+
+# The command.
+
+
+def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> None:
+    told = in_a_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 0), told.stderr
+    assert "unverified becomes confirmed" in told.stdout
+    told = in_a_process("import", EXAMPLE, DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 3), told.stderr
+    before = snapshot(conn)
+    for words in (["import"], ["load"]):
+        told = in_a_process(*words, EXAMPLE, DATABASE_URL=database)
+        assert told.returncode == 0, told.stderr
+        assert snapshot(conn) == before
+    refused = in_a_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
+    assert refused.returncode == 1
+    assert "A case takes no date_order" in refused.stderr
+
+
+def test_the_command_tells_faults_and_passes_them_over(
+    database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    made = of_one()
+    made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(made))
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (1, 0)
+    assert "/release_events/1/detainee: None of the detainees has this key." in told.stderr
+    told = in_a_process("import", file, "--skip-invalid", DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 1), told.stderr
+    file.write_text("{")
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+
+
+@linux
+def test_the_command_asks_about_who_is_in_doubt(
+    editor: Api, database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    person, made = in_doubt(editor)
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(made))
+    before = snapshot(conn)
+    told = in_a_process("import", file, DATABASE_URL=database)
+    assert told.returncode == 1
+    assert "Row 2 may be recorded" in told.stderr
+    assert snapshot(conn) == before
+    status, shown = on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)
+    assert status == 0, shown
+    assert people(conn) == 1
+    assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == 1
+
+
+# What is broken off.
+
+
+@linux
+def test_killed_in_the_middle_nothing_is_half_done() -> None:
+    """kill -9 of everything while a case is previewed, and while one is applied."""
+    many = 400
+    body = json.dumps(of_many(range(many))).encode()
+
+    def send(service: Service, key: str, mode: str, body: bytes) -> Any:
+        content_type = CASE if mode == "preview" else "application/json"
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+        with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sent:
+            sent.request("POST", f"/v1/imports?mode={mode}", body, headers)
+            answer = sent.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def broken_off(service: Service, *what: Any) -> None:
+        """Sends this, and kills everything once people are being written."""
+        with store(service) as conn, ThreadPoolExecutor(1) as thread:
+            size = "SELECT pg_relation_size('detainees') AS n"
+            before = conn.execute(size).fetchone().n
+            sent = thread.submit(send, service, *what)
+            until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
+            assert not sent.done()
+            service.kill()
+            assert isinstance(sent.exception(60), OSError | HTTPException | ValueError)
+
+    def counted(service: Service) -> tuple[int, int]:
+        with store(service) as conn:
+            return people(conn), seq(conn)
+
+    with data_dir() as directory:
+        with serving(directory) as service:
+            key = service.key("edit")
+            broken_off(service, key, "preview", body)
+        with serving(directory) as service:
+            assert counted(service) == (0, 0)
+            status, told = send(service, key, "preview", body)
+            assert (status, told["people"]) == (201, many)
+            decision = json.dumps({"import_id": told["id"]}).encode()
+            broken_off(service, key, "apply", decision)
+        with serving(directory) as service:
+            assert counted(service) == (0, 0)
+            # The crash took the keys of the people, without which it is not applied.
+            status, problem = send(service, key, "apply", decision)
+            assert (status, problem["type"]) == (409, "/problems/import-outdated")
+            status, told = send(service, key, "preview", body)
+            decision = json.dumps({"import_id": told["id"]}).encode()
+            for _ in range(2):
+                status, told = send(service, key, "apply", decision)
+                assert (status, told["state"]) == (201, "applied")
+            assert counted(service)[0] == many
+            with store(service) as conn:
+                check_store(conn)

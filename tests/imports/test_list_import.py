@@ -1,0 +1,1233 @@
+"""Lists in: previewed row by row, decided on, applied all or nothing."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import pty
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import auth
+from api.database import connections, queries
+from tests.brute_force import Ledger, assert_standings_are_recounted
+from tests.checks import check_store, check_verdicts, store
+from tests.commands.test_commands import in_a_process, linux, run_and_measure, snapshot
+from tests.conftest import Api, cloned
+from tests.support import COMMAND, Service, data_dir, environment, serving, until
+
+PREVIEW = {"mode": "preview"}
+NDJSON = "application/x-ndjson"
+
+
+def table(rows: Sequence[Mapping[str, Any]], delimiter: str = ",") -> bytes:
+    """A list of people as CSV."""
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def preview(
+    api: Api, body: bytes, status: int = 201, media_type: str = "text/csv", **query: str
+) -> Any:
+    response = api.send(
+        "POST",
+        "/v1/imports",
+        query_string={**PREVIEW, **query},
+        data=body,
+        content_type=media_type,
+    )
+    assert response.status_code == status, response.text
+    return response.get_json(force=True)
+
+
+def apply(api: Api, import_id: str, *decisions: Mapping[str, Any], status: int = 201) -> Any:
+    body = {"import_id": import_id, "decisions": decisions}
+    return api.post("/v1/imports?mode=apply", body, status)
+
+
+def outcomes(told: Any) -> list[str]:
+    return [row["outcome"] for row in told["rows"]]
+
+
+def seq(conn: queries.Connection) -> int:
+    return conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+
+
+def people(conn: queries.Connection) -> int:
+    return conn.execute("SELECT count(*) AS n FROM detainees").fetchone().n
+
+
+def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    known = writer.detainee("Fermín Otero Valdivia", birth_date="1974-06-02", sex="male")
+    rows = [
+        {"name": "Fermín Otero Valdivia", "birth_date": "1974-06-02", "sex": "m"},
+        {"name": "Otero Valdivia, Fermin", "birth_date": "1974-06-02", "sex": "m"},
+        {"name": "Yusmery Génesis Ozores", "birth_date": "1990-01-31", "sex": "f"},
+        {"name": "YUSMERY GENESIS OZORES", "birth_date": "1990-01-31", "sex": ""},
+        {"name": "Wilmer Quintanar Bracho", "birth_date": "31/01/1980", "sex": "x"},
+    ]
+    before = seq(conn)
+    told = preview(writer, table(rows))
+    assert outcomes(told) == ["same", "same", "new", "same", "invalid"]
+    assert told["rows"][0]["detainee_id"] == known
+    assert told["rows"][3]["same_as_row"] == 3
+    assert told["rows"][4]["faults"] == [
+        {"column": "sex", "pointer": None, "detail": "Must be one of: female, male, other."}
+    ]
+    assert seq(conn) == before
+    assert people(conn) == 1
+    refused = apply(writer, told["id"], status=422)
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/rows/5"]
+    applied = apply(writer, told["id"], {"row": 5, "decision": "skip"})
+    assert applied["state"] == "applied"
+    assert people(conn) == 2
+    assert seq(conn) == before + 1
+    again = preview(writer, table(rows[:4]))
+    assert outcomes(again) == ["same"] * 4
+    before = seq(conn)
+    apply(writer, again["id"])
+    assert seq(conn) == before
+
+
+# Two organisations, and people whom both know.
+
+GIVEN = (
+    *("Belisario José", "Yusmery Carolina", "Fermín Antonio", "Génesis María", "Wilmer Rafael"),
+    *("Rosalba Inés", "Eleazar Tomás", "Milagros Beatriz", "Nelson Enrique", "Oriana Sofía"),
+)
+SURNAMES = (
+    *("Quintanar", "Ozores", "Urdaneta", "Bracho", "Colmenares", "Zambrano", "Chacón", "Rondón"),
+    *("Villalobos", "Machado", "Otero", "Valdivia", "Sanoja", "Tovar", "Arráiz", "Guédez"),
+)
+
+
+def invented(number: int) -> dict[str, str]:
+    """One of many people, each with given names, surnames and a day of birth of their own."""
+    first = SURNAMES[number % len(SURNAMES)]
+    second = SURNAMES[(number * 7 + number // len(SURNAMES) + 3) % len(SURNAMES)]
+    return {
+        "given": GIVEN[number % len(GIVEN)],
+        "first": first,
+        "second": second if second != first else "Uslar",
+        "born": f"{1950 + number * 11 % 50}-{1 + number * 5 % 12:02}-{1 + number * 13 % 28:02}",
+        "sex": "f" if number % len(GIVEN) in (1, 3, 5, 7, 9) else "m",
+    }
+
+
+def respelled(who: Mapping[str, str], number: int) -> str:
+    """A name as another organisation writes it."""
+    given, first, second = who["given"], who["first"], who["second"]
+    swapped = first[:2] + first[3] + first[2] + first[4:]
+    return [
+        f"{first} {second}, {given}".upper(),
+        f"{given.split()[0]} {first} {second}",
+        f"{given} {first}",
+        f"{given.split()[0]} {given.split()[1][0]}. {first} {second}",
+        f"Dr. {given} {swapped} {second}",
+        names_without_accents(f"{given} {first} {second}").lower(),
+    ][number % 6]
+
+
+def names_without_accents(text: str) -> str:
+    return text.translate(str.maketrans("áéíóú", "aeiou"))
+
+
+def test_the_lists_of_two_organisations(api: Api, conn: queries.Connection) -> None:
+    """200 people and 180, of whom 120 are the same under other spellings: 260 people."""
+    writer = api.scope("contribute")
+    everybody = [invented(number) for number in range(260)]
+    casa = [
+        {"Nombres": p["given"], "Apellidos": f"{p['first']} {p['second']}", "Sexo": p["sex"]}
+        | {"Fecha de nacimiento": p["born"]}
+        for p in everybody[:200]
+    ]
+    # The other one knows the day of birth of some, of others the year or nothing.
+    puertas = [
+        {
+            "name": respelled(p, n) if n < 200 else f"{p['given']} {p['first']} {p['second']}",
+            "birth_date": ["", p["born"], p["born"][:4]][n % 3],
+            "nationality": "Venezolana",
+        }
+        for n, p in enumerate(everybody)
+        if n >= 80
+    ]
+    assert (len(casa), len(puertas)) == (200, 180)
+    person: dict[str, int] = {}
+
+    def decided(row: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+        """What a person decides who knows everybody."""
+        for candidate in row["candidates"]:
+            if person.get(candidate["detainee_id"] or f"row {candidate['row']}") == number:
+                who = {name: candidate[name] for name in ("detainee_id",) if candidate[name]}
+                return {"row": row["row"], "decision": "same", **who}
+        return {"row": row["row"], "decision": "new"}
+
+    for first, listed in ((0, table(casa, ";")), (80, table(puertas))):
+        person |= {f"row {row}": first + row - 1 for row in range(1, 201)}
+        told = preview(writer, listed)
+        assert sum(told["totals"].values()) == len(told["rows"]) == (200 if first == 0 else 180)
+        for row in told["rows"]:
+            who = row["detainee_id"] or (row["same_as_row"] and f"row {row['same_as_row']}")
+            assert who is None or person[who] == first + row["row"] - 1, row
+        doubtful = [row for row in told["rows"] if row["outcome"] == "possible_duplicate"]
+        decisions = [decided(row, first + row["row"] - 1) for row in doubtful]
+        applied = apply(writer, told["id"], *decisions)
+        for row in applied["rows"]:
+            person[row["detainee_id"]] = first + row["row"] - 1
+        assert outcomes(preview(writer, listed)) == ["same"] * len(told["rows"])
+    assert people(conn) == 260
+    recorded = [person[str(row.id)] for row in conn.execute("SELECT id FROM detainees")]
+    assert sorted(recorded) == list(range(260))
+    found = api.get("/v1/detainees", q=respelled(everybody[86], 86))["items"]
+    assert 86 in {person[item["id"]] for item in found}
+
+
+# What a list may look like.
+
+
+def row_of(api: Api, body: bytes, number: int = 0, **query: str) -> Any:
+    return preview(api.scope("contribute"), body, **query)["rows"][number]
+
+
+def test_columns_in_spanish_and_cells_as_people_write_them(api: Api) -> None:
+    place = api.scope("edit").post(
+        "/v1/facilities", {"name": "Rodeo I", "aliases": ["El Rodeo Uno"], "country": "VE"}
+    )["id"]
+    text = (
+        "\ufeffNOMBRE;Apellidos;Alias;Género;Fecha_de_Nacimiento;Nacionalidad;Ocupación;"
+        "Cárcel;Fecha de detención;Organismo;Delitos;Paradero;id:foro-penal;Grupo de edad\r\n"
+        '"José ""Pepe"" Gregorio";Ñáñez Guerra;Goyo Ñáñez|Goyo;masculino;31-12-1974;'
+        'venezolana, España;Abogado;el rodeo uno;02/2024;SEBIN;"Uno;\nDos";conocido;FP-77;'
+        "adulto\r\n"
+    ).replace("02/2024", "2024-02")
+    writer = api.scope("contribute")
+    told = preview(writer, text.encode())
+    assert told["totals"]["new"] == 1, told
+    applied = apply(writer, told["id"])
+    person = api.get(f"/v1/detainees/{applied['rows'][0]['detainee_id']}")
+    assert {name: person[name] for name in person if name not in _MADE} == {
+        "name": 'José "Pepe" Gregorio Ñáñez Guerra',
+        "aliases": ["Goyo Ñáñez", "Goyo"],
+        "sex": "male",
+        "birth_date": "1974-12-31",
+        "age_group": "adult",
+        "nationalities": ["VE", "ES"],
+        "occupation": "Abogado",
+        "external_ids": [{"scheme": "foro-penal", "value": "FP-77"}],
+        "custody": "detained",
+        "is_named": True,
+        "withheld": False,
+    }
+    held = person["detention"]
+    assert held.pop("id")
+    assert held == {
+        "facility_id": place,
+        "detained_on": "2024-02",
+        "authority": "SEBIN",
+        "charges": "Uno;\nDos",
+        "whereabouts": "known",
+    }
+
+
+_MADE = {"id", "detention", "created_at", "updated_at"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_seen_in_the_header(api: Api, delimiter: str) -> None:
+    body = table([{"name": "Ana Prueba", "alias": "Ana, Anita"}], delimiter)
+    assert row_of(api, body)["outcome"] == "new"
+
+
+def test_a_mapping_says_what_other_columns_are(api: Api) -> None:
+    body = table([{"Nº": "1", "Preso": "Ana Prueba", "DDN": "1974-06-02", "Ficha": "X-1"}])
+    mapping = {"Nº": None, "Preso": "name", "DDN": "birth_date", "Ficha": "id:fichas"}
+    writer = api.scope("contribute")
+    told = preview(writer, body, mapping=json.dumps(mapping))
+    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    assert api.get(f"/v1/detainees/{person}")["external_ids"] == [
+        {"scheme": "fichas", "value": "X-1"}
+    ]
+    for wrong, place in (
+        ("[]", "/mapping"),
+        ("{", "/mapping"),
+        ('{"a": null, "a": null}', "/mapping"),
+        ('{"Preso": "nombre"}', "/mapping/Preso"),
+        ('{"Preso": 1}', "/mapping/Preso"),
+        (
+            '{"Otra": "name", "Preso": "name", "Nº": null, "DDN": null, "Ficha": null}',
+            "/mapping/Otra",
+        ),
+    ):
+        problem = preview(writer, body, 422, mapping=wrong)
+        assert [fault["pointer"] for fault in problem["errors"]] == [place], wrong
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [("day_first", "1974-04-03"), ("month_first", "1974-03-04")]
+)
+def test_a_date_that_may_be_read_in_two_ways_is_not_guessed(
+    api: Api, order: str, expected: str
+) -> None:
+    body = table([{"name": "Ana Prueba", "birth_date": "03/04/1974"}])
+    fault = row_of(api, body)["faults"][0]
+    assert fault["column"] == "birth_date"
+    assert "1974-04-03 or 1974-03-04" in fault["detail"]
+    writer = api.scope("contribute")
+    told = preview(writer, body, date_order=order)
+    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    assert api.get(f"/v1/detainees/{person}")["birth_date"] == expected
+
+
+# What is wrong with a row: the cells, and the column and a word of each fault.
+WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str]]]] = {
+    "no name": ({"sex": "f"}, [("name", "Must be given")]),
+    "a name of controls": ({"name": "Ana\x07Prueba"}, [("name", "right form")]),
+    "a name of two lines": ({"name": "Ana\nPrueba"}, [("name", "right form")]),
+    "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
+    "a name without end": ({"name": "a" * 201}, [("name", "1 to 200")]),
+    "a sex": ({"name": "Ana", "sex": "x"}, [("sex", "Must be one of")]),
+    "H and M": ({"name": "Ana", "sex": "H"}, [("sex", "M would be a woman")]),
+    "no such day": ({"name": "Ana", "birth_date": "1974-02-30"}, [("birth_date", "Must be a day")]),
+    "13 months": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
+    "two digits": ({"name": "Ana", "birth_date": "3/4/74"}, [("birth_date", "Must be a date")]),
+    "not born yet": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
+    "a minor said adult": (
+        {"name": "Ana", "birth_date": "2020-01-31", "age_group": "adult"},
+        [("age_group", "minor")],
+    ),
+    "a year of birth": ({"name": "Ana", "birth_year": "74"}, [("birth_year", "Must be a year")]),
+    "no country": ({"name": "Ana", "nationality": "VE; Marte"}, [("nationality", "'Marte'")]),
+    "no facility": ({"name": "Ana", "facility": "Rodeo II"}, [("facility", "'Rodeo I'")]),
+    "nothing near": ({"name": "Ana", "facility": "Zzz"}, [("facility", "No facility")]),
+    "unknown id of one": (
+        {"name": "Ana", "facility": "019b9f3e-0000-7000-8000-000000000000"},
+        [("facility", "no facility with this id")],
+    ),
+    "held in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
+    "held on no day": ({"name": "Ana", "detained_on": "2023-02-29"}, [("detained_on", "no such")]),
+    "an identifier": ({"name": "Ana", "id:registro": "\x07"}, [("id:registro", "right form")]),
+    "no id": ({"name": "Ana", "id": "7"}, [("id", "UUID")]),
+    "released, said by nobody": (
+        {"name": "Ana", "released_on": "2026-01-08"},
+        [("released_on", "Whose")],
+    ),
+    "ids": ({"name": "Ana", "external_ids": "7"}, [("external_ids", "array")]),
+    "aliases": ({"name": "Ana", "aliases": "[1"}, [("aliases", "array")]),
+    "all at once": (
+        {"name": "Ana", "sex": "x", "birth_date": "x", "nationality": "x", "detained_on": "x"},
+        [
+            ("birth_date", "Must be a date"),
+            ("detained_on", "Must be a date"),
+            ("nationality", "no country"),
+            ("sex", "Must be one of"),
+        ],
+    ),
+}
+
+
+def test_every_fault_of_a_row_is_told_with_row_and_column(
+    api: Api, conn: queries.Connection
+) -> None:
+    editor = api.scope("edit")
+    editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})
+    rows = [
+        {"name": "Ana Prueba", **dict.fromkeys(("sex",), "f")},
+        *(w[0] for w in WRONG_ROWS.values()),
+    ]
+    before = seq(conn)
+    told = preview(editor, table(rows))
+    assert told["rows"][0]["outcome"] == "new"
+    assert told["totals"]["invalid"] == len(WRONG_ROWS)
+    for number, (what, (_, expected)) in enumerate(WRONG_ROWS.items(), 2):
+        row = told["rows"][number - 1]
+        assert (row["row"], row["outcome"]) == (number, "invalid"), what
+        found = sorted(row["faults"], key=lambda fault: fault["column"] or "")
+        assert [fault["column"] for fault in found] == [column for column, _ in expected], what
+        for fault, (_, word) in zip(found, expected, strict=True):
+            assert word in fault["detail"], what
+    refused = apply(editor, told["id"], status=422)
+    assert len(refused["errors"]) == len(WRONG_ROWS)
+    wrong = [{"row": row, "decision": "new"} for row in range(2, len(rows) + 1)]
+    assert len(apply(editor, told["id"], *wrong, status=422)["errors"]) == len(WRONG_ROWS)
+    assert seq(conn) == before
+    skipped = [{**decision, "decision": "skip"} for decision in wrong]
+    apply(editor, told["id"], *skipped)
+    assert people(conn) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "detail"),
+    [
+        (b"Ana,f,x", "Has 3 cells; the header has 2."),
+        (b"Ana", "Has 1 cells; the header has 2."),
+        (b'"Ana" Prueba,f', "Is no row of CSV"),
+        (b"Ana " + b"x" * 140_000 + b",f", "Is no row of CSV"),
+    ],
+)
+def test_a_row_that_is_no_row_is_told_as_one(api: Api, row: bytes, detail: str) -> None:
+    told = preview(api.scope("contribute"), b"name,sex\r\n" + row + b"\r\nEva Prueba,f\r\n")
+    assert outcomes(told) == ["invalid", "new"]
+    (fault,) = told["rows"][0]["faults"]
+    assert fault["column"] is None
+    assert fault["detail"].startswith(detail)
+
+
+def test_a_cell_that_is_not_utf_8_is_told_as_one(api: Api) -> None:
+    body = "name,occupation\nAna Prueba,Médica\nRocío Ñáñez,\n".encode("latin-1")
+    told = preview(api.scope("contribute"), body)
+    assert [[fault["column"] for fault in row["faults"]] for row in told["rows"]] == [
+        ["occupation"],
+        ["name"],
+    ]
+    assert "UTF-8" in told["rows"][0]["faults"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (b"", ["/header"]),
+        (b"\xef\xbb\xbf", ["/header"]),
+        (b"sex,birth_date\nf,1974\n", ["/header"]),
+        (b"name,shoe size,ojos\n", ["/header/shoe size", "/header/ojos"]),
+        (b"name,nombre,sex,Sexo\n", ["/header/nombre", "/header/Sexo"]),
+        (b"name,name\n", ["/header/name"]),
+        (b"name,,sex\n", ["/header/2"]),
+        (b"name,a/b\n", ["/header/a~1b"]),
+        (b'"name"x,sex\n', ["/header"]),
+        ("name,sex\n".encode("utf-16"), ["/header"]),
+        ("nome,ocupaçao\n".encode("latin-1"), ["/header"]),
+        (b'name,sex\nAna,f\n"Eva,f\nRosa,f\n', ["/2"]),
+        (b"PK\x03\x04\x00\x00", ["/header"]),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused(api: Api, body: bytes, places: list[str]) -> None:
+    problem = preview(api.scope("contribute"), body, 422)
+    assert [fault["pointer"] for fault in problem["errors"]] == places
+
+
+def test_ndjson_has_the_columns_for_names(api: Api) -> None:
+    lines = [
+        {"nombre": "Ana Prueba", "nacionalidad": ["VE", "ES"], "aliases": ["Anita", "La Ana"]},
+        {"name": "Eva Prueba", "detention": {"detained_on": "2024", "authority": None}},
+        {"name": "Rosa Prueba", "shoe size": 40},
+        {"name": ["Luz"]},
+        [],
+        {"name": "Luz", "nombre": "Luz"},
+    ]
+    body = "\n".join(map(json.dumps, lines)) + '\n{"name": 1, "name": 2}\n{"name": \n\n"x"'
+    told = preview(api.scope("contribute"), body.encode(), media_type="application/x-ndjson")
+    assert outcomes(told) == ["new", "new", *["invalid"] * 7]
+    assert [row["row"] for row in told["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+    assert [row["faults"][0]["column"] for row in told["rows"][2:]] == [
+        *("shoe size", "name", None, "nombre", None, None, None)
+    ]
+
+
+def test_what_this_service_wrote_reads_back(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee(
+        "=Ana Prueba",
+        aliases=["'Abd Prueba", "-Anita", "Una, dos; tres|cuatro"],
+        occupation="@home",
+        birth_date="1974-06-02",
+        nationalities=["VE", "ES"],
+        external_ids=[{"scheme": "registro", "value": "+7"}],
+    )
+    writer.detention(person, detained_on="2024-02", charges="+Uno\n-dos")
+    writer.detainee("'Omar Prueba")
+    before = seq(conn)
+    for form, media_type in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
+        written = api.send("GET", "/v1/detainees", query_string={"format": form}).get_data()
+        told = preview(writer, written, media_type=media_type)
+        assert outcomes(told) == ["same", "same"], told
+        found = api.send("GET", "/v1/detainees", query_string={"format": form, "q": "Omar"})
+        assert outcomes(preview(writer, found.get_data(), media_type=media_type)) == ["same"]
+        assert told["rows"][0]["detainee_id"] == person
+        apply(writer, told["id"])
+    assert seq(conn) == before
+    told = preview(writer, b"name\n'Abd al-Karim\n")
+    (made,) = apply(writer, told["id"])["rows"]
+    assert api.get(f"/v1/detainees/{made['detainee_id']}")["name"] == "'Abd al-Karim"
+
+
+# A list as one source's word.
+
+
+def word_of(source: str, **more: str) -> dict[str, str]:
+    return {
+        "source_id": source,
+        "published_at": "2026-01-09T12:00:00Z",
+        "basis": "first_hand",
+        **more,
+    }
+
+
+def test_a_list_of_released_people_is_one_source_s_word(api: Api, conn: queries.Connection) -> None:
+    editor = api.scope("edit")
+    first, second = editor.source("Casa Abierta"), editor.source("Puertas")
+    known = [editor.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás", "Eleazar")]
+    for person in known:
+        editor.detention(person, detained_on="2024-02")
+    reported = editor.event(known[0], "2026-01-08")
+    editor.attest(reported, first, "2026-01-09T10:00:00Z")
+    confirmed = editor.event(known[1], "2026-01-08")
+    for source in (first, second):
+        editor.attest(confirmed, source, "2026-01-09T12:00:00Z")
+    ids = [{"id": person} for person in known]
+    out = "excarcelado el"
+    rows = [
+        {"name": "Fermín Otero Valdivia", **ids[0], out: "2026-01-10"},
+        {"name": "Tomás Otero Valdivia", **ids[1], out: "2026-01-08"},
+        {"name": "Eleazar Otero Valdivia", **ids[2], out: "2026-01-08"}
+        | {"Tipo de excarcelación": "medidas cautelares", "Observaciones": "En la puerta."}
+        | {"enlace": "https://a.example/1", "publicado": "2026-01-10T00:00:00-04:00"},
+        {"name": "Yusmery Quintanar", "fecha de detención": "2025", out: "08/01/2026"},
+        {"name": "Génesis Bracho", out: "2026-01-08"},
+        {"name": "Oriana Tovar", "fecha de detención": "2026-01-09", out: "2026-01-08"},
+        {"name": "Milagros Arráiz", out: "2999-01-08"},
+        {"name": "Nelson Guédez", "publicado": "2999-01-01T00:00:00Z", out: "2026-01-08"},
+        {"name": "Nelson Sanoja", "Observaciones": "Sigue preso."},
+    ]
+    query = word_of(second, date_order="day_first")
+    told = preview(editor, table(rows), **query)
+    assert outcomes(told) == [
+        *("changed", "same", "changed", "new", "new", "invalid", "invalid", "invalid", "new")
+    ]
+    assert told["rows"][0]["changes"] == ["attestation"]
+    assert told["rows"][2]["changes"] == ["release_event", "attestation"]
+    assert [row["faults"][0]["column"] for row in told["rows"][5:8]] == [out, out, "publicado"]
+    assert told["flips"] == [
+        {"row": 1, "release_event_id": reported, "from": "reported", "to": "confirmed"},
+        *(
+            {"row": row, "release_event_id": None, "from": "unverified", "to": "reported"}
+            for row in (3, 4, 5)
+        ),
+    ]
+    assert (told["people"], told["release_events"], told["attestations"]) == (3, 3, 4)
+    assert api.get("/v1/counts")["confirmed"] == 1
+    skips = [{"row": row, "decision": "skip"} for row in (6, 7, 8)]
+    apply(editor, told["id"], *skips)
+    counts = api.get("/v1/counts")
+    assert (counts["confirmed"], counts["reported"]) == (2, 3)
+    (event,) = api.get("/v1/release-events", detainee_id=known[2])["items"]
+    (said,) = api.get("/v1/attestations", release_event_id=event["id"])["items"]
+    assert {name: said[name] for name in ("source_id", "evidence", "release_kind", "note")} == {
+        "source_id": second,
+        "evidence": "list",
+        "release_kind": "conditional",
+        "note": "En la puerta.",
+    }
+    assert said["published_at"] == "2026-01-10T04:00:00Z"
+    assert said["url"] == "https://a.example/1"
+    for row in conn.execute("SELECT id FROM release_events").fetchall():
+        check_verdicts(conn, row.id)
+    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+    before = seq(conn)
+    again = preview(editor, table(rows), **query)
+    assert again["totals"] == {
+        **{"new": 0, "same": 6, "possible_duplicate": 0, "changed": 0, "invalid": 3}
+    }
+    assert again["flips"] == []
+    apply(editor, again["id"], *skips)
+    assert seq(conn) == before
+
+
+def test_a_list_that_passes_another_on_does_not_confirm_it(api: Api) -> None:
+    editor = api.scope("edit")
+    origin, paper = editor.source("Casa Abierta"), editor.source("El Correo")
+    person = editor.detainee("Fermín Otero Valdivia")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, origin, "2026-01-09T10:00:00Z")
+    body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
+    query = word_of(paper, basis="relayed", relayed_source_id=origin, evidence="report")
+    told = preview(editor, body, **query)
+    assert (told["attestations"], told["flips"]) == (1, [])
+    apply(editor, told["id"])
+    told = api.get(f"/v1/release-events/{event}/verification")
+    assert (told["status"], told["independent_sources"]) == ("reported", 1)
+
+
+def test_affiliations_of_the_source_count_in_what_is_foreseen(api: Api) -> None:
+    editor = api.scope("edit")
+    owner, paper = editor.source("Casa Abierta"), editor.source("El Correo")
+    person = editor.detainee("Fermín Otero Valdivia")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, owner, "2026-01-09T10:00:00Z")
+    body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
+    foreseen = preview(editor, body, **word_of(paper))
+    assert [flip["to"] for flip in foreseen["flips"]] == ["confirmed"]
+    editor.tie(paper, owner)
+    assert preview(editor, body, **word_of(paper))["flips"] == []
+    problem = apply(editor, foreseen["id"], status=409)
+    assert outdated(problem) == ["/rows/1"]
+    assert len(api.get("/v1/attestations", release_event_id=event)["items"]) == 1
+
+
+def test_who_was_taken_again_has_another_detention(api: Api) -> None:
+    editor = api.scope("edit")
+    source = editor.source("Casa Abierta")
+    person = editor.detainee("Fermín Otero Valdivia")
+    editor.detention(person, detained_on="2024-02")
+    editor.attest(editor.event(person, "2025-06-01"), source, "2025-06-02T00:00:00Z")
+    who = {"name": "Fermín Otero Valdivia", "id": person}
+    rows = [
+        {**who, "detained_on": "2025-11", "authority": "Dos", "released_on": "2026-01-08"},
+        {**who, "detained_on": "2024", "authority": "Uno", "released_on": ""},
+    ]
+    told = preview(editor, table(rows), **word_of(source))
+    assert [row["changes"] for row in told["rows"]] == [
+        ["detention", "release_event", "attestation"],
+        ["detention.authority"],
+    ]
+    apply(editor, told["id"])
+    held = api.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert [(one["detained_on"], one["authority"]) for one in held] == [
+        ("2024-02", "Uno"),
+        ("2025-11", "Dos"),
+    ]
+    events = api.get("/v1/release-events", detainee_id=person)["items"]
+    assert [event["detention_id"] for event in events] == [one["id"] for one in held]
+
+
+@pytest.mark.parametrize(
+    ("query", "slug", "places"),
+    [
+        ({"published_at": "2026-01-09T00:00:00Z"}, "validation-error", ["/published_at"]),
+        ({"basis": "first_hand"}, "validation-error", ["/basis"]),
+        ({"source_id": "$"}, "validation-error", ["/published_at", "/basis"]),
+        ({"source_id": "$", "basis": "relayed"}, "validation-error", ["/published_at"]),
+        (word_of("$", basis="relayed"), "relayed-without-origin", ["/relayed_source_id"]),
+        (word_of("$", relayed_source_id="$"), "relayed-without-origin", ["/basis"]),
+        (
+            word_of("019b9f3e-0000-7000-8000-000000000000"),
+            "validation-error",
+            ["/source_id"],
+        ),
+        (
+            word_of("$", published_at="2999-01-01T00:00:00Z"),
+            "published-in-the-future",
+            ["/published_at"],
+        ),
+    ],
+)
+def test_what_a_source_says_of_a_list_has_to_be_whole(
+    api: Api, query: Mapping[str, str], slug: str, places: list[str]
+) -> None:
+    editor = api.scope("edit")
+    source = editor.source("Casa Abierta")
+    query = {name: source if value == "$" else value for name, value in query.items()}
+    problem = preview(editor, b"name\nAna Prueba\n", 422, **query)
+    assert problem["type"] == f"/problems/{slug}"
+    assert [fault["pointer"] for fault in problem["errors"]] == places
+
+
+# What a preview rests on, and whose it is.
+
+PAIR = [
+    {"name": "Fermín Otero Valdivia", "birth_date": "1974-06-02"},
+    {"name": "Yusmery Quintanar Ozores", "birth_date": "1990-01-31"},
+]
+
+
+def outdated(problem: Any) -> list[str]:
+    assert problem["type"] == "/problems/import-outdated", problem
+    return [fault["pointer"] for fault in problem["errors"]]
+
+
+def test_unrelated_writes_in_between_do_not_matter(api: Api, conn: queries.Connection) -> None:
+    editor = api.scope("edit")
+    told = preview(editor, table(PAIR))
+    source = editor.source("Casa Abierta")
+    other = editor.detainee("Nelson Enrique Sanoja")
+    editor.detention(other)
+    editor.attest(editor.event(other, "2026-01-08"), source, "2026-01-09T10:00:00Z")
+    apply(editor, told["id"])
+    assert people(conn) == 3
+
+
+def test_a_person_recorded_in_between_makes_a_preview_outdated(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    told = preview(writer, table(PAIR))
+    someone = writer.detainee("Otero Valdivia, Fermin")
+    before = seq(conn)
+    problem = apply(writer, told["id"], status=409)
+    assert outdated(problem) == ["/rows/1"]
+    assert someone in problem["errors"][0]["detail"]
+    assert (people(conn), seq(conn)) == (1, before)
+    told = preview(writer, table(PAIR))
+    decided = [
+        {"row": row["row"], "decision": "same"}
+        for row in told["rows"]
+        if row["outcome"] == "possible_duplicate"
+    ]
+    apply(writer, told["id"], *decided)
+    assert people(conn) == 2
+
+
+@pytest.mark.parametrize("change", ["name", "detention", "alias of another", "identifier"])
+def test_a_person_changed_in_between_makes_a_preview_outdated(api: Api, change: str) -> None:
+    writer = api.scope("contribute")
+    known = writer.detainee(PAIR[0]["name"], birth_date="1974-06-02")
+    other = writer.detainee("Nelson Enrique Sanoja")
+    rows = [{**row, "id:registro": str(n)} for n, row in enumerate(PAIR)]
+    told = preview(writer, table(rows))
+    assert outcomes(told) == ["changed", "new"]
+    if change == "name":
+        writer.patch(f"/v1/detainees/{known}", {"name": "Fermín Otero"})
+    elif change == "detention":
+        writer.detention(known, detained_on="2024")
+    elif change == "alias of another":
+        writer.patch(f"/v1/detainees/{other}", {"aliases": ["Yusmery Quintanar"]})
+    else:
+        body = {"external_ids": [{"scheme": "registro", "value": "1"}]}
+        writer.patch(f"/v1/detainees/{other}", body)
+    rows_told = outdated(apply(writer, told["id"], status=409))
+    assert rows_told == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
+
+
+def test_who_was_merged_is_who_they_became(api: Api, conn: queries.Connection) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    rows = [{**PAIR[0], "detained_on": "2024-02"}, PAIR[1]]
+    told = preview(writer, table(rows))
+    gone = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    kept = writer.detainee("Crescencio Uslar Mijares", birth_date="1974-06-02")
+    writer.detention(kept, detained_on="2024-02-09")
+    pending = preview(writer, table([{"name": PAIR[0]["name"], "id": gone, "sex": "m"}]))
+    assert outcomes(pending) == ["changed"]
+    merge = editor.post(f"/v1/detainees/{gone}/merge", {"into": kept})["id"]
+    assert outdated(apply(writer, pending["id"], status=409)) == ["/rows/1"]
+    before = seq(conn)
+    same_file = preview(writer, table(rows))
+    for listed in (
+        same_file,
+        preview(writer, table([{"name": PAIR[0]["name"], "id": gone}])),
+        preview(writer, table([{**PAIR[0], "sex": ""}])),
+    ):
+        assert listed["rows"][0]["outcome"] == "same"
+        assert listed["rows"][0]["detainee_id"] == kept
+        apply(writer, listed["id"])
+    assert seq(conn) == before
+    pending = preview(writer, table([{"name": "Crescencio Uslar Mijares", "sex": "m", "id": kept}]))
+    assert editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
+    assert outdated(apply(writer, pending["id"], status=409)) == ["/rows/1"]
+    assert preview(writer, table(rows))["rows"][0]["detainee_id"] == gone
+
+
+def test_an_import_is_applied_once(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    writer.detainee("Fermín Otero")
+    listed = table([{"name": "Fermín A. Otero"}, *PAIR[1:]])
+    told = preview(writer, listed)
+    assert outcomes(told) == ["possible_duplicate", "new"]
+    decision = {"row": 1, "decision": "new"}
+    applied = apply(writer, told["id"], decision)
+    before = seq(conn)
+    assert apply(writer, told["id"], decision) == applied
+    assert writer.get(f"/v1/imports/{told['id']}") == applied
+    for others in ([{"row": 1, "decision": "skip"}], []):
+        refused = apply(writer, told["id"], *others, status=409)
+        assert refused["type"] == "/problems/conflict"
+    assert (people(conn), seq(conn)) == (3, before)
+    assert outcomes(preview(writer, listed)) == ["same", "same"]
+
+
+def test_two_previews_of_one_list_are_not_both_applied(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    first, second = preview(writer, table(PAIR)), preview(writer, table(PAIR))
+    apply(writer, first["id"])
+    assert outdated(apply(writer, second["id"], status=409)) == ["/rows/1", "/rows/2"]
+    assert people(conn) == 2
+
+
+def test_a_preview_is_for_its_key_and_for_editors(
+    api: Api, database: str, conn: queries.Connection
+) -> None:
+    writer, editor = api.scope("contribute"), api.scope("edit")
+    stranger = Api(api.client, lambda scope: auth.create_key(conn, "another", scope)[1]).scope(
+        "contribute"
+    )
+    told = preview(writer, table(PAIR))
+    path = f"/v1/imports/{told['id']}"
+    assert writer.get(path) == editor.get(path) == told
+    for other in (api, stranger, api.scope("admin")):
+        unknown = path[:-1] + ("0" if path[-1] != "0" else "1")
+        assert other.get(path, 404) == other.get(unknown, 404)
+    assert apply(stranger, told["id"], status=404)["type"] == "/problems/not-found"
+    assert people(conn) == 0
+    of_editor = preview(editor, table(PAIR))
+    writer.get(f"/v1/imports/{of_editor['id']}", 404)
+    apply(editor, told["id"])
+    assert people(conn) == 2
+
+
+def test_a_preview_is_gone_after_a_day_and_its_names_when_applied(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    old, applied = preview(writer, table(PAIR)), preview(writer, table(PAIR))
+    apply(writer, applied["id"])
+    conn.execute("UPDATE imports SET created_at = now() - interval '25 hours'")
+    preview(writer, table(PAIR[:1]))
+    writer.get(f"/v1/imports/{old['id']}", 404)
+    assert writer.get(f"/v1/imports/{applied['id']}")["state"] == "applied"
+    kept = conn.execute(
+        "SELECT count(*) AS n FROM import_rows WHERE said IS NOT NULL AND import_id = %s",
+        [applied["id"]],
+    )
+    assert kept.fetchone().n == 0
+    spelled = conn.execute("SELECT DISTINCT import_id FROM import_spellings").fetchall()
+    assert len(spelled) == 1
+
+
+MINOR = {"name": "Lucero Canario Paz", "age_group": "menor", "birth_date": "2011-05-04"}
+
+
+def test_a_minor_of_a_list_is_hidden_and_not_entered_twice(
+    api: Api, conn: queries.Connection
+) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    told = preview(writer, table([MINOR, *PAIR]))
+    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    assert not writer.get(f"/v1/detainees/{person}")["is_named"]
+    # In a longer list by the same key, too.
+    told = preview(writer, table([*PAIR, MINOR, {"name": "Nelson Sanoja"}]))
+    assert outcomes(told) == ["same", "same", "same", "new"]
+    assert "canario" not in json.dumps(told).lower()
+    # To another key it is as if there were nobody.
+    stranger = Api(api.client, lambda scope: auth.create_key(conn, "another", scope)[1]).scope(
+        "contribute"
+    )
+    assert outcomes(preview(stranger, table([MINOR]))) == ["new"]
+    assert outcomes(preview(stranger, table([{**MINOR, "id": person}]))) == ["new"]
+    assert outcomes(preview(editor, table([{"name": "Lucero Canario"}]))) == ["possible_duplicate"]
+
+
+WITHHELD = {"name": "Rosaura Canario Vega", "birth_date": "1987-03-17", "sex": "female"}
+
+
+def test_who_is_withheld_is_found_by_those_alone_who_may_see_them(
+    api: Api, conn: queries.Connection
+) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    place = editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    person = editor.detainee(**WITHHELD, external_ids=[{"scheme": "foro", "value": "7"}])
+    editor.detention(person, detained_on="2024-02", facility_id=place)
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    rows = [
+        {**WITHHELD, "sex": "f", "id:foro": "7"},
+        {"name": "Rosaura Canario", "birth_date": "", "sex": "", "id:foro": ""},
+        {"name": "Otra Persona", "birth_date": "", "sex": "", "id:foro": "7"},
+        {"name": WITHHELD["name"], "id": person},
+    ]
+    for row in rows:
+        told = preview(writer, table([row]))
+        assert outcomes(told) == ["new"], row
+        assert person not in json.dumps(told)
+    assert outcomes(preview(editor, table(rows[:1]))) == ["same"]
+    before = seq(conn)
+    told = preview(editor, table(rows[1:2]))
+    assert told["rows"][0]["candidates"][0]["name"] == WITHHELD["name"]
+    read = conn.execute(
+        "SELECT resource_id::text AS id, action FROM ledger WHERE seq > %s", [before]
+    ).fetchall()
+    assert [tuple(entry) for entry in read] == [(person, "read")]
+    # That somebody read changes nothing on which a preview rests.
+    editor.get(f"/v1/imports/{told['id']}")
+    apply(editor, told["id"], {"row": 1, "decision": "same"})
+
+
+def test_a_row_does_not_tell_what_is_recorded_of_who_is_hidden(api: Api) -> None:
+    """Who entered a person knows them again once they are hidden, and learns no more of them."""
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    places = [
+        editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
+        for name in ("Rodeo I", "Rodeo II")
+    ]
+    row = {"name": "Rosaura Canario Vega", "facility": "Rodeo I", "detained_on": "2024-02"}
+    told = preview(writer, table([row]))
+    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    held = editor.get(f"/v1/detainees/{person}")["detention"]["id"]
+    editor.patch(f"/v1/detentions/{held}", {"facility_id": places[1], "detained_on": "2023-05"})
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True, "occupation": "maestra"})
+    for place, day in (("Rodeo I", "2024-02"), ("Rodeo II", "2023-05"), ("Rodeo I", "2023")):
+        told = preview(writer, table([{**row, "facility": place, "detained_on": day}]))
+        assert [(r["outcome"], r["detainee_id"]) for r in told["rows"]] == [("same", person)]
+        apply(writer, told["id"])
+    now = editor.get(f"/v1/detainees/{person}")
+    assert (now["detention"]["facility_id"], now["occupation"]) == (places[1], "maestra")
+
+
+@pytest.mark.parametrize(("form", "media_type"), [("csv", "text/csv"), ("ndjson", NDJSON)])
+def test_a_list_that_this_service_wrote_names_nobody_who_is_hidden(
+    api: Api, form: str, media_type: str
+) -> None:
+    """A pseudonym is nobody's name; and who is withheld elsewhere would be named here."""
+    editor = api.scope("edit")
+    editor.detainee("Rosaura Canario Vega", withheld=True)
+    for reader, columns in ((api, ["is_named"]), (editor, ["is_named", "withheld"])):
+        written = reader.send("GET", "/v1/detainees", query_string={"format": form}).get_data()
+        (row,) = preview(editor, written, media_type=media_type)["rows"]
+        assert [fault["column"] for fault in row["faults"]] == columns
+
+
+def test_a_list_does_not_make_a_minor_be_named(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Lucero Canario Paz", age_group="minor")
+    told = preview(editor, table([{"name": "Lucero Canario Paz", "age_group": "adulto"}]))
+    apply(editor, told["id"])
+    assert not api.get(f"/v1/detainees/{person}")["is_named"]
+
+
+def test_who_is_hidden_meanwhile_is_no_candidate_any_more(api: Api) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    person = editor.detainee("Lucero Canario Paz")
+    told = preview(writer, table([{"name": "Lucero Canario"}]))
+    assert told["rows"][0]["candidates"][0]["name"] == "Lucero Canario Paz"
+    editor.patch(f"/v1/detainees/{person}", {"age_group": "minor"})
+    again = writer.get(f"/v1/imports/{told['id']}")
+    assert again["rows"][0]["candidates"] == []
+    assert "paz" not in json.dumps(again).lower()
+
+
+def test_decisions_have_to_fit(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    known = [writer.detainee(name) for name in ("Fermín Otero", "Fermín Valdivia")]
+    rows = [{"name": "Fermín Otero Valdivia"}, {"name": "Nelson Sanoja"}, {"sex": "f"}]
+    told = preview(writer, table(rows))
+    assert outcomes(told) == ["possible_duplicate", "new", "invalid"]
+    assert len(told["rows"][0]["candidates"]) == 2
+    elsewhere = writer.detainee("Milagros Arráiz Tovar")
+    same = {"row": 1, "decision": "same"}
+    for decisions, places in (
+        ([], ["/rows/1", "/rows/3"]),
+        ([same], ["/decisions/0/detainee_id"]),
+        ([{**same, "detainee_id": elsewhere}], ["/decisions/0/detainee_id"]),
+        ([{**same, "same_as_row": 2}], ["/decisions/0/same_as_row"]),
+        ([{"row": 1, "decision": "new", "detainee_id": known[0]}], ["/decisions/0/detainee_id"]),
+        ([{"row": 3, "decision": "same"}], ["/decisions/0/decision"]),
+        ([{"row": 9, "decision": "new"}], ["/decisions/0/row"]),
+        ([{"row": 2, "decision": "new"}] * 2, ["/decisions/1/row"]),
+        ([{"row": 2, "decision": "same"}], ["/decisions/0/detainee_id"]),
+        ([{"row": 1, "decision": "maybe"}], ["/decisions/0/decision"]),
+        ([{"row": 0, "decision": "new"}], ["/decisions/0/row"]),
+    ):
+        problem = apply(writer, told["id"], *decisions, status=422)
+        assert [fault["pointer"] for fault in problem["errors"]] == places, decisions
+    skips = [{"row": row, "decision": "skip"} for row in (2, 3)]
+    apply(writer, told["id"], {**same, "detainee_id": known[1]}, *skips)
+    assert people(conn) == 3
+    assert api.get(f"/v1/detainees/{known[1]}")["aliases"] == ["Fermín Otero Valdivia"]
+
+
+def test_who_is_taken_for_the_same_can_be_said_to_be_new(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    known = writer.detainee(**PAIR[0])
+    told = preview(writer, table([PAIR[0]] * 3))
+    assert outcomes(told) == ["same", "same", "same"]
+    same = {"row": 3, "decision": "same", "detainee_id": known}
+    apply(writer, told["id"], {"row": 1, "decision": "new"}, same)
+    assert people(conn) == 2
+    other = {**same, "detainee_id": told["id"]}
+    apply(writer, told["id"], {"row": 1, "decision": "new"}, same)
+    apply(writer, told["id"], {"row": 1, "decision": "new"}, other, status=409)
+
+
+def test_rows_that_are_one_person(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    rows = [
+        {"name": "Belisario Quintanar Ozores", "birth_date": "1974-06-02", "sex": ""},
+        {"name": "Quintanar Ozores, Belisario", "birth_date": "1974-06-02", "sex": "m"},
+        {"name": "Belisario Quintanar", "birth_date": "", "sex": ""},
+        {"name": "Nelson Sanoja", "birth_date": "", "sex": ""},
+    ]
+    told = preview(writer, table(rows))
+    assert outcomes(told) == ["new", "changed", "possible_duplicate", "new"]
+    assert told["rows"][1]["same_as_row"] == 1
+    assert [c["row"] for c in told["rows"][2]["candidates"]] == [1]
+    skipped = {"row": 1, "decision": "skip"}
+    problem = apply(writer, told["id"], skipped, {"row": 3, "decision": "same"}, status=422)
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/rows/2", "/rows/3"]
+    applied = apply(writer, told["id"], {"row": 3, "decision": "same", "same_as_row": 1})
+    assert people(conn) == 2
+    (person,) = {row["detainee_id"] for row in applied["rows"][:3]}
+    found = api.get(f"/v1/detainees/{person}")
+    assert (found["sex"], found["aliases"]) == ("male", ["Belisario Quintanar"])
+    assert outcomes(preview(writer, table(rows))) == ["same"] * 4
+
+
+def test_only_what_belongs_to_a_mode_is_taken(api: Api) -> None:
+    writer = api.scope("contribute")
+    told = preview(writer, table(PAIR))
+    body = {"import_id": told["id"]}
+    for query, places in (
+        ("mode=apply&date_order=day_first", ["/date_order"]),
+        ("mode=apply&basis=relayed&mapping={}", ["/mapping", "/basis"]),
+        ("mode=other", ["/mode"]),
+        ("", ["/mode"]),
+        ("mode=preview&rows=7", ["/rows"]),
+    ):
+        problem = writer.post(f"/v1/imports?{query}", body, 422)
+        assert [fault["pointer"] for fault in problem["errors"]] == places, query
+    for wrong, places in (
+        ({}, ["/import_id"]),
+        ({"import_id": "7", "decision": []}, ["/decision", "/import_id"]),
+        ({**body, "decisions": [{}]}, ["/decisions/0/decision", "/decisions/0/row"]),
+    ):
+        problem = writer.post("/v1/imports?mode=apply", wrong, 422)
+        assert sorted(f["pointer"] for f in problem["errors"]) == places
+    unknown = {"import_id": "019b9f3e-0000-7000-8000-000000000000"}
+    writer.post("/v1/imports?mode=apply", unknown, 404)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("text/plain", {}),
+        ("application/zip", {}),
+        ("text/csv; charset=latin-1", {}),
+        ("text/csv", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_other_types_are_not_taken(api: Api, content_type: str, headers: Mapping[str, str]) -> None:
+    response = api.scope("contribute").send(
+        "POST",
+        "/v1/imports?mode=preview",
+        data=b"name\nAna Prueba\n",
+        content_type=content_type,
+        headers=headers,
+    )
+    assert response.status_code == 415
+    assert "text/csv" in response.get_json(force=True)["detail"]
+
+
+def test_a_list_of_the_largest_size_is_read_and_a_larger_one_refused(api: Api) -> None:
+    writer = api.scope("contribute")
+    largest = 32 << 20
+    assert preview(writer, b"name\n" + b"\n" * 199_999 + b"Ana\n")["rows"][0]["row"] == 200_000
+    problem = preview(writer, b"name\n" + b"\n" * 200_000 + b"Ana Prueba\n", 422)
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/200001"]
+    assert preview(writer, b"x" * (largest + 1), 413)["type"] == "/problems/body-too-large"
+    assert preview(writer, b"x" * largest, 422)["errors"][0]["pointer"] == "/header"
+    chunked = writer.send(
+        "POST",
+        "/v1/imports?mode=preview",
+        input_stream=io.BytesIO(b"x" * (largest + 1)),
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        content_type="text/csv",
+    )
+    assert chunked.status_code == 413
+
+
+# The command.
+
+
+def on_a_terminal(answers: str, *words: object, **settings: str) -> tuple[int, str]:
+    """A command as it is run on a terminal where somebody types; its status and all it shows."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(COMMAND[0], [*COMMAND, *map(str, words)], environment(**settings))
+    os.write(terminal, answers.encode())
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with the command
+        while chunk := os.read(terminal, 1 << 16):
+            shown += chunk
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+@pytest.fixture
+def listed(tmp_path: Path, conn: queries.Connection, api: Api) -> Path:
+    """A list of one who is new, two who may be recorded, and one who is wrong."""
+    writer = api.scope("contribute")
+    for name in ("Fermín Otero", "Yusmery Quintanar"):
+        writer.detainee(name, occupation="médica")
+    rows = [
+        {"name": "Fermín A. Otero", "birth_date": "1974-06-02"},
+        {"name": "Nelson Enrique Sanoja", "birth_date": ""},
+        {"name": "Yusmery M. Quintanar", "birth_date": ""},
+        {"name": "Milagros Arráiz", "birth_date": "3/4/74"},
+    ]
+    file = tmp_path / "list.csv"
+    file.write_bytes(table(rows))
+    return file
+
+
+def test_without_a_terminal_what_is_in_doubt_is_listed_and_nothing_changed(
+    listed: Path, database: str, conn: queries.Connection
+) -> None:
+    before = snapshot(conn)
+    for words in ([], ["--skip-invalid"], ["--skip-doubtful"], ["--yes"]):
+        told = in_a_process("import", listed, *words, DATABASE_URL=database)
+        assert told.returncode == 1, words
+        assert "row 4, birth_date: Must be a date" in told.stderr
+        assert "nothing was changed" in told.stderr
+        assert "Traceback" not in told.stderr
+        assert ("Row 1 may be recorded" in told.stderr) == ("--skip-invalid" in words)
+    told = in_a_process("import", listed, "--dry-run", DATABASE_URL=database)
+    assert told.returncode == 0
+    assert "possible duplicate" in told.stdout
+    assert snapshot(conn) == before
+    skips = ("--skip-invalid", "--skip-doubtful")
+    told = in_a_process("import", listed, *skips, DATABASE_URL=database)
+    assert (told.returncode, people(conn)) == (0, 3)
+
+
+@linux
+def test_on_a_terminal_it_asks_with_both_side_by_side(
+    listed: Path, database: str, conn: queries.Connection
+) -> None:
+    before = snapshot(conn)
+    for answers in ("n\n", "y\nsame\nskip\nn\n", "y\nperhaps\n\x04"):
+        status, shown = on_a_terminal(answers, "import", listed, DATABASE_URL=database)
+        assert status == 1, shown
+        assert snapshot(conn) == before
+    status, shown = on_a_terminal("y\nsame\nnew\ny\n", "import", listed, DATABASE_URL=database)
+    assert status == 0, shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["name", "Fermín", "A.", "Otero", "Fermín", "Otero"] in lines
+    assert people(conn) == 4
+    found = conn.execute("SELECT aliases FROM detainees WHERE name = 'Fermín Otero'").fetchone()
+    assert found.aliases == ["Fermín A. Otero"]
+    status, shown = on_a_terminal("y\n", "import", listed, "--yes", DATABASE_URL=database)
+    assert status == 0, shown
+    assert people(conn) == 4
+
+
+def test_the_command_attests_for_a_source(
+    api: Api, database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    source = api.scope("edit").source("Casa Abierta")
+    file = tmp_path / "out.ndjson"
+    file.write_text('{"Preso": "Ana Prueba", "released_on": "2026-01-08"}\n')
+    words = ["import", file, "--mapping", '{"Preso": "name"}', "--source", source]
+    refused = in_a_process(*words, DATABASE_URL=database)
+    assert refused.returncode == 1
+    assert "/published_at" in refused.stderr
+    words += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
+    told = in_a_process(*words, DATABASE_URL=database)
+    assert told.returncode == 0, told.stderr
+    assert "row 1: unverified becomes reported" in told.stdout
+    assert api.get("/v1/counts")["reported"] == 1
+
+
+# Large lists, and what is broken off.
+
+
+def test_what_was_entered_is_found_at_once_by_its_identifiers(conn: queries.Connection) -> None:
+    """Entries that wait in an index to be sorted in are read one by one by each search: after a
+    list of 2,000 the next one took a hundred times as long."""
+    indexes = conn.execute(
+        "SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_am m ON m.oid = c.relam"
+        " WHERE m.amname = 'gin'"
+    ).fetchall()
+    assert indexes
+    for index in indexes:
+        assert "fastupdate=off" in (index.reloptions or []), index.relname
+
+
+def large(file: Path, rows: int, note: str = "") -> None:
+    """A list of so many people who have nothing in common."""
+    syllables = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru")
+
+    def name(number: int) -> str:
+        return "".join(syllables[int(digit)] for digit in f"{number:06}"[::-1]).title()
+
+    with file.open("w") as out:
+        out.write("name,charges,id:registro\n")
+        for n in range(rows):
+            out.write(f"{name(n * 7 % 999_983)} {name(n * 7919 % 999_983)},{note},R-{n}\n")
+
+
+@linux
+def test_a_large_list_shows_its_progress_and_takes_little_memory(
+    server: str, tmp_path: Path
+) -> None:
+    file, sizes, peaks = tmp_path / "large.csv", [], []
+    # Enough words in either to fill the caches of what words are spelled like.
+    for rows in (2500, 11_000):
+        large(file, rows, "Lo que se dice de esta persona. " * 60)
+        sizes.append(file.stat().st_size)
+        with cloned(server) as url:
+            lines, peak = run_and_measure(url, "import", str(file))
+            peaks.append(peak)
+            with connections.connect(url) as conn:
+                assert people(conn) == rows
+    assert "10,000 rows read" in lines
+    print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
+    assert peaks[1] - peaks[0] < sizes[1] - sizes[0]
+
+
+@linux
+def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
+    """kill -9 of everything while a list is previewed, and while one is applied."""
+    rows = 3000
+    large(tmp_path / "large.csv", rows)
+    body = (tmp_path / "large.csv").read_bytes()
+
+    def send(service: Service, key: str, mode: str, body: bytes) -> Any:
+        content_type = "text/csv" if mode == "preview" else "application/json"
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+        with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sent:
+            sent.request("POST", f"/v1/imports?mode={mode}", body, headers)
+            answer = sent.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def counted(service: Service) -> tuple[int, int]:
+        with store(service) as conn:
+            return people(conn), seq(conn)
+
+    def broken_off(service: Service, *what: Any, table: str) -> None:
+        """Sends this, and kills everything once rows of this table are being written."""
+        with store(service) as conn, ThreadPoolExecutor(1) as thread:
+            size = f"SELECT pg_relation_size('{table}') AS n"
+            before = conn.execute(size).fetchone().n
+            sent = thread.submit(send, service, *what)
+            until(lambda: conn.execute(size).fetchone().n > before + 50_000, "it writes")
+            assert not sent.done()
+            service.kill()
+            assert isinstance(sent.exception(60), OSError | HTTPException | ValueError)
+
+    with data_dir() as directory:
+        with serving(directory) as service:
+            key = service.key("contribute")
+            broken_off(service, key, "preview", body, table="import_rows")
+        with serving(directory) as service:
+            assert counted(service) == (0, 0)
+            with store(service) as conn:
+                assert conn.execute("SELECT FROM imports").fetchall() == []
+            status, told = send(service, key, "preview", body)
+            assert (status, told["totals"]["new"]) == (201, rows)
+            decision = json.dumps({"import_id": told["id"]}).encode()
+            broken_off(service, key, "apply", decision, table="detainees")
+        with serving(directory) as service:
+            assert counted(service) == (0, 0)
+            # The crash took the keys of the rows, without which it is not applied.
+            status, problem = send(service, key, "apply", decision)
+            assert (status, problem["type"]) == (409, "/problems/import-outdated")
+            status, told = send(service, key, "preview", body)
+            assert (status, told["totals"]["new"]) == (201, rows)
+            decision = json.dumps({"import_id": told["id"]}).encode()
+            for _ in range(2):
+                status, told = send(service, key, "apply", decision)
+                assert (status, told["state"]) == (201, "applied")
+            assert counted(service) == (rows, rows)
+            with store(service) as conn:
+                check_store(conn)

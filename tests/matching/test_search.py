@@ -1,0 +1,389 @@
+"""Who is looked for is found, under any spelling of any name, the best first; and who is hidden is
+found by nobody who may not see them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from api.database.queries import Connection
+from api.matching import candidates, phonetics
+from api.matching.name_parsing import keys, sought
+from api.matching.search import find
+from tests.conftest import Api
+from tests.matching.test_scoring import FILES, finds, pairs, person, texts
+from tests.whole_set.test_contract import lines, table
+
+PEOPLE = {
+    "guaramato": ("José Luis Guaramato Peña", "El Catire"),
+    "machado": ("María Corina Machado Parisca",),
+    "san_miguel": ("Rocío San Miguel Sosa",),
+    "otero": ("Tomás Otero Valdivia",),
+    "brother": ("Fermín Otero Valdivia",),
+    "magalhaes": ("Luís Inácio Magalhães da Conceição",),
+    "kalesnikava": ("Мария Колесникова",),
+    "khawaja": ("Abdulhadi al-Khawaja",),
+    "liu": ("刘晓波", "Liu Xiaobo"),
+    "hoz": ("Juan Pablo de la Hoz Mercado",),
+    "bermejo": ('Francisco "Pancho" Bermejo Rivas',),
+    "cipher": ("Preso 117",),
+    "nobody": ("Persona no identificada",),
+}
+
+# What is looked for -> who is found first.
+SOUGHT = {
+    "José Luis Guaramato Peña": "guaramato",
+    "guaramato": "guaramato",
+    "GUARAMATO PEÑA, JOSE LUIS": "guaramato",
+    "Guaramato": "guaramato",
+    "Guaramatto": "guaramato",
+    "Guramato": "guaramato",
+    "Gauramato": "guaramato",
+    "Guaranabo": "guaramato",
+    "Guaraamtoo": "guaramato",
+    "José Guaranabo": "guaramato",
+    "Tte. Cnel. José L. Guaramato": "guaramato",
+    "J. Guaramato": "guaramato",
+    "J. L. Guaramato P.": "guaramato",
+    "Pepe Guaramato": "guaramato",
+    "Peña, José Luis": "guaramato",
+    "catire": "guaramato",
+    "Cartire": "guaramato",
+    "Corina Machado": "machado",
+    "Machdao": "machado",
+    "Macahdo": "machado",
+    "Dra. Machado": "machado",
+    "María C. Machado Zambrano": None,
+    "María Corina Machado Parisca de Zuloaga": "machado",
+    "Mari Machado": "machado",
+    "Corinna": "machado",
+    "Mraia Machdao": "machado",
+    "sanmiguel": "san_miguel",
+    "Miguel, Rocío San": "san_miguel",
+    "Chío San Miguel": "san_miguel",
+    "Rosio San Migel": "san_miguel",
+    "Tomás Otero": "otero",
+    "Otero Valdivia, Tomas": "otero",
+    "T. Otero": "otero",
+    "Fermin Otero": "brother",
+    "Ferminn": "brother",
+    "Luiz Ignacio Magalhaes": "magalhaes",
+    "Magallanes": "magalhaes",
+    "Inacio Magalhaes da Conceicao": "magalhaes",
+    "Maria Kalesnikava": "kalesnikava",
+    "Kolesnikova": "kalesnikava",
+    "Колесникова Мария Александровна": "kalesnikava",
+    "Alkhawaja": "khawaja",
+    "Abdul Hadi Al Khawaja": "khawaja",
+    "عبدالهادي الخواجة": "khawaja",
+    "Xiaobo Liu": "liu",
+    "刘晓波": "liu",
+    "Delahoz": "hoz",
+    "de la Hoz": "hoz",
+    "Pancho Bermejo": "bermejo",
+    "Paco Bermejo": "bermejo",
+    "Bermejo (Pancho)": "bermejo",
+    "preso 117": "cipher",
+    "117": "cipher",
+    "no identificada": "nobody",
+    "Guaramato Otero": None,
+    "Tomás": "otero",
+    "Zzz": None,
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(server: str) -> Any:
+    """The people's ids, and an API to ask for them."""
+    from api.app import create_app
+    from api.database import connections
+    from tests.conftest import auth, cloned
+
+    with cloned(server) as url, connections.pool(url, 2) as pool:
+        with connections.connect(url) as conn:
+            key = auth.create_key(conn, "finding", "edit")[1]
+        api = Api(create_app(pool).test_client(), lambda _: key)
+        writer = api.scope("edit")
+        ids = {
+            who: writer.detainee(name, aliases=aliases) for who, (name, *aliases) in PEOPLE.items()
+        }
+        yield api, ids
+
+
+@pytest.mark.parametrize(("q", "who"), SOUGHT.items(), ids=SOUGHT)
+def test_whoever_is_looked_for_is_found_first(recorded: Any, q: str, who: str | None) -> None:
+    api, ids = recorded
+    found = [item["id"] for item in api.get("/v1/detainees", q=q)["items"]]
+    assert found[:1] == ([ids[who]] if who else [])
+
+
+def test_whose_given_name_is_another_is_not_found(recorded: Any) -> None:
+    api, ids = recorded
+    found = api.get("/v1/detainees", q="Tomás Otero Valdivia")["items"]
+    assert [item["id"] for item in found] == [ids["otero"]]
+    both = api.get("/v1/detainees", q="Otero Valdivia")["items"]
+    assert [item["id"] for item in both] == [ids["otero"], ids["brother"]]
+
+
+def test_an_item_says_how_it_was_found(recorded: Any) -> None:
+    api, ids = recorded
+    (item,) = api.get("/v1/detainees", q="Guramato, Pepe")["items"]
+    assert item["match"] == {
+        "score": 0.814,
+        "name": "José Luis Guaramato Peña",
+        "features": [
+            {
+                "feature": "given_names",
+                "score": 0.727,
+                "detail": "Given names agree: jose = pepe; one record has also luis",
+            },
+            {
+                "feature": "surnames",
+                "score": 0.813,
+                "detail": "Surnames agree: guaramato = guramato; one record has also pena",
+            },
+        ],
+    }
+    (item,) = api.get("/v1/detainees", q="el catire")["items"]
+    assert (item["id"], item["match"]["name"]) == (ids["guaramato"], "El Catire")
+    assert {item["match"] for item in api.get("/v1/detainees")["items"]} == {None}
+
+
+def test_the_best_come_first_and_of_equals_the_first(api: Api) -> None:
+    writer = api.scope("contribute")
+    names = (
+        "Rosa Guaramatto Díaz",
+        "Rosa Guaramato",
+        "Rosa Guaramato Díaz",
+        "Rosa Díaz",
+        "Rosa Guaranabo",
+        "Rosa Guaramato",
+    )
+    ids = [writer.detainee(name) for name in names]
+    items = api.get("/v1/detainees", q="Rosa Guaramato")["items"]
+    assert [item["id"] for item in items] == [ids[i] for i in (1, 5, 2, 0, 4)]
+    scores = [item["match"]["score"] for item in items]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[:2] == [1, 1]
+    assert min(scores) >= 0.5
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+def test_a_walk_repeats_nobody_and_skips_nobody_while_others_write(api: Api, limit: int) -> None:
+    writer = api.scope("contribute")
+    names = ("Rosa Guaramato", "Rosa Guaramato Díaz", "Rosa Guramato", "Rosita Guaramato Otero")
+    there = {writer.detainee(name) for name in names for _ in range(3)}
+    walked: list[Any] = []
+    query: dict[str, Any] = {"q": "Rosa Guaramato", "limit": limit}
+    while True:
+        page = api.get("/v1/detainees", **query)
+        assert len(page["items"]) <= limit
+        walked += page["items"]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+        # Fewer, all in all, than a search finds at the most.
+        for name in names if len(walked) < 40 else ():
+            writer.detainee(name)
+        # Whoever is called otherwise now keeps no place, and takes nobody's.
+        writer.patch(f"/v1/detainees/{walked[0]['id']}", {"name": "Nadie Otro"})
+    ids = [item["id"] for item in walked]
+    assert len(ids) == len(set(ids))
+    assert there <= set(ids)
+    order = [(-item["match"]["score"], item["id"]) for item in walked]
+    assert order == sorted(order)
+
+
+def test_a_search_is_given_as_rows_too(api: Api) -> None:
+    writer = api.scope("contribute")
+    for name in ("Rosa Guaramato Díaz", "Rosa Guaramato", "Tomás Otero"):
+        writer.detainee(name)
+    items = api.get("/v1/detainees", q="Rosa Guaramatto")["items"]
+    assert [item["name"] for item in items] == ["Rosa Guaramato", "Rosa Guaramato Díaz"]
+    for more in ({}, {"limit": 2}):
+        query = {"q": "Rosa Guaramatto", **more}
+        ndjson = api.send("GET", "/v1/detainees", query_string={**query, "format": "ndjson"})
+        assert lines(ndjson.text) == items
+        rows = table(api.send("GET", "/v1/detainees", query_string={**query, "format": "csv"}).text)
+        assert [row["match.name"] for row in rows] == [item["match"]["name"] for item in items]
+        assert [float(row["match.score"]) for row in rows] == [
+            item["match"]["score"] for item in items
+        ]
+
+
+# Who is hidden.
+
+
+HIDDEN: Any = ({"age_group": "minor"}, {"age_group": "adult", "withheld": True})
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
+    api: Api, monkeypatch: pytest.MonkeyPatch, hidden: Any
+) -> None:
+    """Also where so many are hidden that they would crowd the others out."""
+    monkeypatch.setattr(candidates, "MOST_FOUND", 3)
+    monkeypatch.setattr(candidates, "_MOST_OF_KEY", 3)
+    monkeypatch.setattr(candidates, "_MOST_COMPARED", 3)
+    monkeypatch.setattr(candidates, "_MOST_NEAR", 1)
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    asked = ("Rosa Guaramato", "guaramatto", "Guaramoto", "rosa", "R. Guaramato")
+
+    def answers(caller: Api) -> list[Any]:
+        found = [caller.get("/v1/detainees", q=q) for q in asked]
+        # Of an identifier only some people are read too.
+        external_ids = [{"scheme": "foro", "value": "1"}]
+        known = {"birth_date": born, "external_ids": external_ids}
+        body = {"items": [{"name": q, **known} for q in asked]}
+        return [*found, writer.post("/v1/detainees/match", body, 200)]
+
+    born = "2011-05-04" if "withheld" not in hidden else "1971-05-04"
+    people = [
+        editor.detainee(
+            f"Rosa {word}",
+            birth_date=born,
+            external_ids=[{"scheme": "foro", "value": "1"}],
+            **hidden,
+        )
+        for word in ("Guaramato", "Guaramata", "Guaramate", *["Guaramato"] * 50)
+    ]
+    assert answers(api)[0]["items"] == []
+    assert {item["decision"] for item in answers(api)[-1]["items"]} == {"none"}
+    writer.detainee("Zoe", external_ids=[{"scheme": "foro", "value": "1"}])
+    for number in range(5):
+        writer.detainee(f"Rosa Guaramato {'Díaz Otero'[:number]}".strip())
+    with_hidden = answers(api)
+    seen = [item["id"] for item in editor.get("/v1/detainees", q="Rosa Guaramata")["items"]]
+    assert people[1] in seen
+    # Who is named otherwise, and hidden still, leaves nothing behind either.
+    for id in people:
+        editor.patch(f"/v1/detainees/{id}", {"name": "Zoe Zambrano", "external_ids": []})
+    assert answers(api) == with_hidden
+    assert [len(answer["items"]) for answer in with_hidden[:-1]] == [3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_who_becomes_hidden_is_found_no_more(api: Api, conn: Connection, hidden: Any) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Rosa Guaramato")
+    assert api.get("/v1/detainees", q="guaramato")["items"]
+    editor.patch(f"/v1/detainees/{person}", hidden)
+    for q in ("guaramato", "Rosa Guaramato", "guaramatto", "r. guaramato"):
+        assert api.get("/v1/detainees", q=q)["items"] == []
+        (item,) = editor.get("/v1/detainees", q=q)["items"]
+        assert item["id"] == person
+    stored = "SELECT DISTINCT hidden, born::text FROM detainee_spellings"
+    assert conn.execute(stored).fetchall() == [(True, "-infinity")]
+    editor.patch(f"/v1/detainees/{person}", {"age_group": "adult", "withheld": False})
+    editor.patch(f"/v1/detainees/{person}", {"birth_date": "1971-05-04"})
+    assert conn.execute(stored).fetchall() == [(False, "1971-05-04")]
+    assert api.get("/v1/detainees", q="guaramatto")["items"]
+
+
+def test_the_word_of_who_became_hidden_stands_in_nobodys_way(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_MOST_NEAR", 1)
+    editor = api.scope("edit")
+    seen = editor.detainee("Rosa Guaranabo")
+    before = api.get("/v1/detainees", q="Guaramado")
+    assert [item["id"] for item in before["items"]] == [seen]
+    other = editor.detainee("Eva Guaramaddo")
+    assert api.get("/v1/detainees", q="Guaramado") != before
+    editor.patch(f"/v1/detainees/{other}", {"withheld": True})
+    assert api.get("/v1/detainees", q="Guaramado") == before
+
+
+# Many of one name.
+
+
+def test_one_of_very_many_is_matched_by_more_than_the_common_name(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_MOST_OF_KEY", 3)
+    monkeypatch.setattr(candidates, "_MOST_COMPARED", 3)
+    writer = api.scope("contribute")
+    days = [f"19{50 + i}-05-04" for i in range(12)]
+    for i in range(12):
+        writer.detainee("José Luis Pérez García", birth_date=days[i])
+        writer.detainee("José Antonio Pérez Díaz", birth_date=days[i])
+    born = writer.detainee("José Gregorio Pérez García", birth_date="1971-05-04")
+    named = writer.detainee("José Rigoberto Pérez García")
+
+    def matched(name: str, birth_date: str | None) -> list[str]:
+        body = {"items": [{"name": name, "birth_date": birth_date}]}
+        (item,) = writer.post("/v1/detainees/match", body, 200)["items"]
+        return [candidate["detainee_id"] for candidate in item["candidates"]]
+
+    for asked in ("José Pérez", "PEREZ, José G.", "Pepe Peres", "J. Pérez García"):
+        for day in ("1971-05-04", "1971", "1971-04-05"):
+            assert matched(asked, day)[0] == born, (asked, day)
+    assert matched("José Rigoberto Pérez", None)[0] == named
+    # The same among all whom a search reads.
+    monkeypatch.setattr(candidates, "MOST_FOUND", 3)
+    for q in ("José Rigoberto Pérez", "Perez Garcia, Jose Rigoberto", "Rigoberto", "Rigobeto"):
+        (item, *_) = api.get("/v1/detainees", q=q)["items"]
+        assert item["id"] == named
+    assert len(api.get("/v1/detainees", q="jose")["items"]) == 3
+
+
+@pytest.mark.parametrize("birth_date", ["1971-02-30", "1971-05", "0000", "9999", "0001-01-01"])
+def test_a_birth_date_that_there_is_not_is_taken_for_a_year(api: Api, birth_date: str) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Rosa Guaramato")
+    body = {"items": [{"name": "Rosa Guaramato", "birth_date": birth_date}]}
+    (item,) = writer.post("/v1/detainees/match", body, 200)["items"]
+    assert [candidate["detainee_id"] for candidate in item["candidates"]] == [person]
+
+
+# Finding alone.
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_same_person_is_found_by_either_name(file: str) -> None:
+    """But for one who is known by an identifier alone."""
+    asked = [
+        (one, other)
+        for _, expected, a, b in pairs(file)
+        if expected == "same" and not set(a.external_ids) & set(b.external_ids)
+        for one, other in ((a, b), (b, a))
+    ]
+    found = [
+        pair
+        for pair in asked
+        if finds(*pair) and any(find(name, pair[1].names) for name in pair[0].names)
+    ]
+    assert len(found) / len(asked) >= 0.97
+
+
+@given(texts, texts)
+def test_any_text_can_be_looked_for(q: str, name: str) -> None:
+    found = find(q, [name])
+    assert found is None or 0.5 <= found.score <= 1
+    assert len(sought([q], {})) <= 200
+
+
+@given(texts.filter(lambda text: any(map(str.isalnum, text))))
+def test_every_name_that_has_a_letter_is_found_by_itself(name: str) -> None:
+    assert not set(keys(name)).isdisjoint(sought([name], {}))
+    found = find(name, [name])
+    assert found is not None
+    assert found.score > 0.65
+
+
+def test_words_that_are_alike_have_a_rest_in_common() -> None:
+    for a, b in (
+        ("guaramato", "guaranabo"),
+        ("guaramato", "gauramaot"),
+        ("machado", "macahdo"),
+        ("rodriguez", "rodrigez"),
+        ("perez", "preez"),
+        ("tikhanovskaya", "tihanovskaja"),
+    ):
+        assert phonetics.deletions(a) & phonetics.deletions(b), (a, b)
+    assert not phonetics.deletions("perez") & phonetics.deletions("gomez")
+
+
+def test_of_two_people_with_one_name_neither_is_more_found() -> None:
+    one = person("José Pérez")
+    assert find("José Pérez", one.names) == find("Jose PEREZ", one.names)

@@ -1,0 +1,822 @@
+"""The sentence of a citation: exact, in both languages, and whole whatever it is about."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.reports import sentences
+from api.reports.sentences import Sentence
+from api.verification.rule import status
+
+ZONE = "America/Caracas"
+START = datetime(2026, 1, 1, 4, 0, tzinfo=UTC)
+AS_OF = datetime(2026, 1, 9, 12, 30, tzinfo=UTC)
+EN = "As of 9 January 2026, 08:30 (Caracas), "
+ES = "Al 9 de enero de 2026, 08:30 (Caracas), "
+BY_EN = "by two or more independent sources"
+BY_ES = "por dos o más fuentes independientes"
+
+WHOLE_SCOPE = {
+    "facility": "El Helicoide",
+    "nationality": "ES",
+    "age_group": "minor",
+    "sex": "female",
+    "release_kind": "exile",
+    "announcement": "Jorge Rodríguez",
+    "occurred_from": "2026-01-08",
+    "occurred_until": "2026-01-10",
+}
+
+
+# --- Counts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "en", "es"),
+    [
+        (0, "no release was confirmed", "ninguna excarcelación estaba confirmada"),
+        (1, "at least 1 release was confirmed", "al menos 1 excarcelación estaba confirmada"),
+        (
+            2,
+            "at least 2 releases were confirmed",
+            "al menos 2 excarcelaciones estaban confirmadas",
+        ),
+        (
+            9,
+            "at least 9 releases were confirmed",
+            "al menos 9 excarcelaciones estaban confirmadas",
+        ),
+    ],
+)
+def test_counts(confirmed: int, en: str, es: str) -> None:
+    assert sentences.counts(AS_OF, ZONE, confirmed, 2, {}) == {
+        "en": f"{EN}{en} {BY_EN}.",
+        "es": f"{ES}{es} {BY_ES}.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("min_sources", "en", "es"),
+    [
+        (1, "by at least one source", "por al menos una fuente"),
+        (2, BY_EN, BY_ES),
+        (3, "by three or more independent sources", "por tres o más fuentes independientes"),
+        (4, "by four or more independent sources", "por cuatro o más fuentes independientes"),
+        (5, "by five or more independent sources", "por cinco o más fuentes independientes"),
+    ],
+)
+def test_how_many_sources_were_required_is_said_in_words(
+    min_sources: int, en: str, es: str
+) -> None:
+    for sentence in (
+        sentences.counts(AS_OF, ZONE, 9, min_sources, {}),
+        sentences.comparison(
+            AS_OF, ZONE, "NTN24", "released", 11, "exact", False, 9, min_sources, {}
+        ),
+    ):
+        assert sentence["en"].endswith(f" were confirmed {en}.")
+        assert sentence["es"].endswith(f" estaban confirmadas {es}.")
+    moved = sentences.timeline(START, AS_OF, ZONE, 0, 9, min_sources, {})
+    assert f"the number of releases confirmed {en} went" in moved["en"]
+    assert f"el número de excarcelaciones confirmadas {es} pasó" in moved["es"]
+    named = sentences.delivery(AS_OF, ZONE, 116, "exact", False, 80, 9, min_sources)
+    assert named["en"].endswith(f"at least 9 were confirmed as released {en}.")
+    assert named["es"].endswith(f"al menos 9 tenían confirmada su excarcelación {es}.")
+
+
+# --- What a count was narrowed to -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scope", "en", "es"),
+    [
+        (
+            {"facility": "Rodeo I"},
+            "people released from Rodeo I",
+            "personas excarceladas de Rodeo I",
+        ),
+        ({"nationality": "ES"}, "people of nationality ES", "personas de nacionalidad ES"),
+        ({"age_group": "adult"}, "adults", "personas adultas"),
+        ({"age_group": "minor"}, "minors", "personas menores de edad"),
+        ({"age_group": "unknown"}, "people of unknown age", "personas de edad desconocida"),
+        ({"sex": "female"}, "women and girls", "personas de sexo femenino"),
+        ({"sex": "male"}, "men and boys", "personas de sexo masculino"),
+        (
+            {"sex": "other"},
+            "people of a sex other than female or male",
+            "personas de sexo distinto del femenino y del masculino",
+        ),
+        (
+            {"release_kind": "full"},
+            "people released with full freedom",
+            "personas excarceladas con libertad plena",
+        ),
+        (
+            {"release_kind": "conditional"},
+            "people released under precautionary measures",
+            "personas excarceladas con medidas cautelares",
+        ),
+        (
+            {"release_kind": "house_arrest"},
+            "people released to house arrest",
+            "personas excarceladas con arresto domiciliario",
+        ),
+        (
+            {"release_kind": "exile"},
+            "people released into exile",
+            "personas excarceladas con salida al exilio",
+        ),
+        (
+            {"release_kind": "unknown"},
+            "people released in an unspecified manner",
+            "personas excarceladas de modo no especificado",
+        ),
+        (
+            {"announcement": "Jorge Rodríguez"},
+            "people released as part of what Jorge Rodríguez announced",
+            "personas excarceladas como parte de lo que anunció Jorge Rodríguez",
+        ),
+        (
+            {"occurred_from": "2026-01-08"},
+            "people released on 8 January 2026 or later",
+            "personas excarceladas el 8 de enero de 2026 o después",
+        ),
+        (
+            {"occurred_until": "2026-01-10"},
+            "people released on 10 January 2026 or earlier",
+            "personas excarceladas el 10 de enero de 2026 o antes",
+        ),
+        (
+            {"occurred_from": "2026-01-08", "occurred_until": "2026-01-08"},
+            "people released on 8 January 2026",
+            "personas excarceladas el 8 de enero de 2026",
+        ),
+        (
+            {"occurred_from": "2025-12-31", "occurred_until": "2026-01-10"},
+            "people released from 31 December 2025 to 10 January 2026",
+            "personas excarceladas del 31 de diciembre de 2025 al 10 de enero de 2026",
+        ),
+        ({"sex": "female", "age_group": "adult"}, "women", "personas adultas de sexo femenino"),
+        ({"sex": "male", "age_group": "adult"}, "men", "personas adultas de sexo masculino"),
+        (
+            {"sex": "male", "age_group": "minor"},
+            "boys",
+            "personas menores de edad de sexo masculino",
+        ),
+        (
+            {"sex": "male", "age_group": "unknown"},
+            "men and boys of unknown age",
+            "personas de edad desconocida, de sexo masculino",
+        ),
+        (
+            {"sex": "other", "age_group": "minor"},
+            "minors of a sex other than female or male",
+            "personas menores de edad de sexo distinto del femenino y del masculino",
+        ),
+        (
+            WHOLE_SCOPE,
+            "girls of nationality ES, released from El Helicoide into exile "
+            "from 8 January 2026 to 10 January 2026 "
+            "as part of what Jorge Rodríguez announced",
+            "personas menores de edad de sexo femenino, de nacionalidad ES, "
+            "excarceladas de El Helicoide con salida al exilio "
+            "del 8 de enero de 2026 al 10 de enero de 2026 "
+            "como parte de lo que anunció Jorge Rodríguez",
+        ),
+    ],
+)
+def test_what_a_count_was_narrowed_to_is_said_beside_it(
+    scope: dict[str, str], en: str, es: str
+) -> None:
+    assert sentences.counts(AS_OF, ZONE, 1, 2, scope) == {
+        "en": f"{EN}at least 1 release (counting only {en}) was confirmed {BY_EN}.",
+        "es": f"{ES}al menos 1 excarcelación (contando solo {es}) estaba confirmada {BY_ES}.",
+    }
+
+
+def test_the_scope_stands_beside_each_number() -> None:
+    scope = {"age_group": "minor"}
+    en, es = "(counting only minors)", "(contando solo personas menores de edad)"
+    assert sentences.counts(AS_OF, ZONE, 0, 2, scope) == {
+        "en": f"{EN}no release {en} was confirmed {BY_EN}.",
+        "es": f"{ES}ninguna excarcelación {es} estaba confirmada {BY_ES}.",
+    }
+    assert sentences.counts(AS_OF, ZONE, 9, 2, scope) == {
+        "en": f"{EN}at least 9 releases {en} were confirmed {BY_EN}.",
+        "es": f"{ES}al menos 9 excarcelaciones {es} estaban confirmadas {BY_ES}.",
+    }
+    assert sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, scope) == {
+        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
+        f"the number of releases {en} confirmed {BY_EN} went from 0 to 9.",
+        "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
+        f"el número de excarcelaciones {es} confirmadas {BY_ES} pasó de 0 a 9.",
+    }
+
+
+def test_a_scope_has_one_wording_in_whatever_order_it_comes() -> None:
+    backwards = dict(reversed(WHOLE_SCOPE.items()))
+    assert sentences.counts(AS_OF, ZONE, 9, 2, backwards) == sentences.counts(
+        AS_OF, ZONE, 9, 2, WHOLE_SCOPE
+    )
+
+
+def test_a_filter_without_words_is_refused_and_not_left_out() -> None:
+    assert set(WHOLE_SCOPE) == sentences.SCOPE
+    with pytest.raises(ValueError, match="occupation"):
+        sentences.counts(AS_OF, ZONE, 9, 2, {"occupation": "lawyer"})
+
+
+# --- Timelines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "en", "es"),
+    [
+        (0, 9, "went from 0 to 9", "pasó de 0 a 9"),
+        (9, 1, "went from 9 to 1", "pasó de 9 a 1"),
+        (9, 9, "was 9 at both moments", "era 9 en ambos momentos"),
+        (0, 0, "was 0 at both moments", "era 0 en ambos momentos"),
+    ],
+)
+def test_a_timeline(before: int, after: int, en: str, es: str) -> None:
+    assert sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}) == {
+        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
+        f"the number of releases confirmed {BY_EN} {en}.",
+        "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
+        f"el número de excarcelaciones confirmadas {BY_ES} {es}.",
+    }
+
+
+# --- Verifications --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sources", "denials", "min_sources", "en", "es"),
+    [
+        (
+            2,
+            0,
+            2,
+            "was confirmed: 2 independent sources attest to it and none denies it",
+            "estaba confirmada: 2 fuentes independientes la atestiguan y ninguna la niega",
+        ),
+        (
+            3,
+            1,
+            2,
+            "was confirmed: 3 independent sources attest to it and 1 denies it",
+            "estaba confirmada: 3 fuentes independientes la atestiguan y 1 la niega",
+        ),
+        (
+            1,
+            0,
+            1,
+            "was confirmed: 1 independent source attests to it and none denies it "
+            "(at least one was required)",
+            "estaba confirmada: 1 fuente independiente la atestigua y ninguna la niega "
+            "(se requería al menos una)",
+        ),
+        (
+            5,
+            2,
+            3,
+            "was confirmed: 5 independent sources attest to it and 2 deny it "
+            "(a margin of at least three sources was required)",
+            "estaba confirmada: 5 fuentes independientes la atestiguan y 2 la niegan "
+            "(se requería un margen de al menos tres fuentes)",
+        ),
+        (
+            0,
+            2,
+            2,
+            "was refuted: no independent source attests to it and 2 deny it",
+            "estaba desmentida: ninguna fuente independiente la atestigua y 2 la niegan",
+        ),
+        (
+            0,
+            1,
+            1,
+            "was refuted: no independent source attests to it and 1 denies it "
+            "(a margin of at least one source was required)",
+            "estaba desmentida: ninguna fuente independiente la atestigua y 1 la niega "
+            "(se requería un margen de al menos una fuente)",
+        ),
+        (
+            1,
+            1,
+            2,
+            "was disputed: 1 independent source attests to it and 1 denies it",
+            "estaba en disputa: 1 fuente independiente la atestigua y 1 la niega",
+        ),
+        (
+            4,
+            1,
+            4,
+            "was disputed: 4 independent sources attest to it and 1 denies it "
+            "(a margin of at least four sources was required)",
+            "estaba en disputa: 4 fuentes independientes la atestiguan y 1 la niega "
+            "(se requería un margen de al menos cuatro fuentes)",
+        ),
+        (
+            1,
+            0,
+            2,
+            "was reported by 1 independent source but not confirmed",
+            "estaba reportada por 1 fuente independiente, pero no confirmada",
+        ),
+        (
+            3,
+            0,
+            5,
+            "was reported by 3 independent sources but not confirmed (at least five were required)",
+            "estaba reportada por 3 fuentes independientes, pero no confirmada "
+            "(se requerían al menos cinco)",
+        ),
+        (
+            0,
+            0,
+            2,
+            "was not verified: no independent source attests to it",
+            "no estaba verificada: ninguna fuente independiente la atestigua",
+        ),
+        (
+            0,
+            0,
+            1,
+            "was not verified: no independent source attests to it (at least one was required)",
+            "no estaba verificada: ninguna fuente independiente la atestigua "
+            "(se requería al menos una)",
+        ),
+    ],
+)
+def test_a_verification(sources: int, denials: int, min_sources: int, en: str, es: str) -> None:
+    word = status(sources, denials, min_sources)
+    assert sentences.verification(AS_OF, ZONE, word, sources, denials, min_sources) == {
+        "en": f"{EN}this release {en}.",
+        "es": f"{ES}esta excarcelación {es}.",
+    }
+
+
+# --- Comparisons ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "qualifier", "en", "es"),
+    [
+        (11, "exact", "counted 11 releases", "contaba 11 excarcelaciones"),
+        (11, "unspecified", "counted 11 releases", "contaba 11 excarcelaciones"),
+        (11, "at_least", "counted at least 11 releases", "contaba al menos 11 excarcelaciones"),
+        (11, "at_most", "counted at most 11 releases", "contaba como máximo 11 excarcelaciones"),
+        (11, "about", "counted about 11 releases", "contaba alrededor de 11 excarcelaciones"),
+        (1, "exact", "counted 1 release", "contaba 1 excarcelación"),
+        (1, "at_least", "counted at least 1 release", "contaba al menos 1 excarcelación"),
+        (0, "exact", "counted no release", "no contaba ninguna excarcelación"),
+        (0, "unspecified", "counted no release", "no contaba ninguna excarcelación"),
+        (0, "at_most", "counted no release", "no contaba ninguna excarcelación"),
+        (0, "at_least", "counted at least 0 releases", "contaba al menos 0 excarcelaciones"),
+        (0, "about", "counted about 0 releases", "contaba alrededor de 0 excarcelaciones"),
+        (
+            None,
+            "unspecified",
+            "spoke of releases without giving a figure",
+            "hablaba de excarcelaciones sin dar una cifra",
+        ),
+    ],
+)
+def test_a_claim_of_releases_stands_beside_what_was_confirmed(
+    value: int | None, qualifier: str, en: str, es: str
+) -> None:
+    source = "Plataforma Unitaria Democrática"
+    for confirmed, confirmed_en, confirmed_es in (
+        (0, "no release was confirmed", "ninguna excarcelación estaba confirmada"),
+        (1, "at least 1 release was confirmed", "al menos 1 excarcelación estaba confirmada"),
+        (9, "at least 9 releases were confirmed", "al menos 9 excarcelaciones estaban confirmadas"),
+    ):
+        assert sentences.comparison(
+            AS_OF, ZONE, source, "released", value, qualifier, False, confirmed, 2, {}
+        ) == {
+            "en": f"{EN}{source} {en}; {confirmed_en} {BY_EN}.",
+            "es": f"{ES}{source} {es}; {confirmed_es} {BY_ES}.",
+        }
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "en", "es"),
+    [
+        ("announced", 116, "had announced 116 releases", "había anunciado 116 excarcelaciones"),
+        ("announced", 1, "had announced 1 release", "había anunciado 1 excarcelación"),
+        ("announced", 0, "had announced no release", "no había anunciado ninguna excarcelación"),
+        (
+            "announced",
+            None,
+            "had announced releases without giving a figure",
+            "había anunciado excarcelaciones sin dar una cifra",
+        ),
+        ("detained", 863, "counted 863 people detained", "contaba 863 personas detenidas"),
+        ("detained", 1, "counted 1 person detained", "contaba 1 persona detenida"),
+        ("detained", 0, "counted no person detained", "no contaba ninguna persona detenida"),
+        (
+            "detained",
+            None,
+            "spoke of people detained without giving a figure",
+            "hablaba de personas detenidas sin dar una cifra",
+        ),
+        (
+            "whereabouts_unknown",
+            68,
+            "counted 68 people of unknown whereabouts",
+            "contaba 68 personas en paradero desconocido",
+        ),
+        (
+            "whereabouts_unknown",
+            1,
+            "counted 1 person of unknown whereabouts",
+            "contaba 1 persona en paradero desconocido",
+        ),
+        (
+            "whereabouts_unknown",
+            0,
+            "counted no person of unknown whereabouts",
+            "no contaba ninguna persona en paradero desconocido",
+        ),
+        (
+            "whereabouts_unknown",
+            None,
+            "spoke of people of unknown whereabouts without giving a figure",
+            "hablaba de personas en paradero desconocido sin dar una cifra",
+        ),
+    ],
+)
+def test_a_claim_of_another_kind_stands_alone(
+    kind: str, value: int | None, en: str, es: str
+) -> None:
+    for was_retracted, later_en, later_es in (
+        (False, "", ""),
+        (True, "; Foro Penal later took its figure back", "; Foro Penal retiró después su cifra"),
+    ):
+        assert sentences.comparison(
+            AS_OF, ZONE, "Foro Penal", kind, value, "exact", was_retracted, 9, 2, {}
+        ) == {
+            "en": f"{EN}Foro Penal {en}{later_en}.",
+            "es": f"{ES}Foro Penal {es}{later_es}.",
+        }
+
+
+def test_a_figure_that_was_taken_back_is_said_to_be_so() -> None:
+    assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
+        "en": f"{EN}NTN24 counted 11 releases; at least 1 release was confirmed {BY_EN}; "
+        "NTN24 later took its figure back.",
+        "es": f"{ES}NTN24 contaba 11 excarcelaciones; al menos 1 excarcelación estaba confirmada "
+        f"{BY_ES}; NTN24 retiró después su cifra.",
+    }
+
+
+def test_the_scope_of_a_claim() -> None:
+    scope = {"facility": "Rodeo I", "occurred_from": "2026-01-08"}
+    assert sentences.comparison(
+        AS_OF, ZONE, "Miliany Castillo", "released", 0, "exact", False, 0, 2, scope
+    ) == {
+        "en": f"{EN}Miliany Castillo counted no release (counting only people released from "
+        f"Rodeo I on 8 January 2026 or later); no release was confirmed {BY_EN}.",
+        "es": f"{ES}Miliany Castillo no contaba ninguna excarcelación (contando solo personas "
+        "excarceladas de Rodeo I el 8 de enero de 2026 o después); "
+        f"ninguna excarcelación estaba confirmada {BY_ES}.",
+    }
+    assert sentences.comparison(
+        AS_OF,
+        ZONE,
+        "Foro Penal",
+        "detained",
+        12,
+        "about",
+        False,
+        0,
+        2,
+        {**scope, "age_group": "adult"},
+    ) == {
+        "en": f"{EN}Foro Penal counted about 12 people detained (counting only adults "
+        "detained at Rodeo I on 8 January 2026 or later).",
+        "es": f"{ES}Foro Penal contaba alrededor de 12 personas detenidas (contando solo "
+        "personas adultas detenidas en Rodeo I el 8 de enero de 2026 o después).",
+    }
+
+
+# --- Deliveries -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("announced", "named", "confirmed", "en", "es"),
+    [
+        (
+            116,
+            80,
+            53,
+            "116 releases had been announced; of the 80 people whom this record names, "
+            f"at least 53 were confirmed as released {BY_EN}",
+            "se habían anunciado 116 excarcelaciones; de las 80 personas que este registro nombra, "
+            f"al menos 53 tenían confirmada su excarcelación {BY_ES}",
+        ),
+        (
+            1,
+            1,
+            1,
+            "1 release had been announced; of the 1 person whom this record names, "
+            f"at least 1 was confirmed as released {BY_EN}",
+            "se había anunciado 1 excarcelación; de la 1 persona que este registro nombra, "
+            f"al menos 1 tenía confirmada su excarcelación {BY_ES}",
+        ),
+        (
+            0,
+            0,
+            0,
+            "no release had been announced; this record names nobody",
+            "no se había anunciado ninguna excarcelación; este registro no nombra a nadie",
+        ),
+        (
+            None,
+            3,
+            0,
+            "releases had been announced without a figure; of the 3 people whom this record "
+            f"names, none was confirmed as released {BY_EN}",
+            "se habían anunciado excarcelaciones sin dar una cifra; de las 3 personas que este "
+            f"registro nombra, ninguna tenía confirmada su excarcelación {BY_ES}",
+        ),
+    ],
+)
+def test_a_delivery(announced: int | None, named: int, confirmed: int, en: str, es: str) -> None:
+    assert sentences.delivery(AS_OF, ZONE, announced, "exact", False, named, confirmed, 2) == {
+        "en": f"{EN}{en}.",
+        "es": f"{ES}{es}.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("announced", "qualifier", "en", "es"),
+    [
+        (116, "exact", "116 releases had", "se habían anunciado 116 excarcelaciones"),
+        (116, "unspecified", "116 releases had", "se habían anunciado 116 excarcelaciones"),
+        (
+            116,
+            "at_least",
+            "at least 116 releases had",
+            "se habían anunciado al menos 116 excarcelaciones",
+        ),
+        (
+            116,
+            "at_most",
+            "at most 116 releases had",
+            "se habían anunciado como máximo 116 excarcelaciones",
+        ),
+        (
+            116,
+            "about",
+            "about 116 releases had",
+            "se habían anunciado alrededor de 116 excarcelaciones",
+        ),
+        (1, "at_least", "at least 1 release had", "se había anunciado al menos 1 excarcelación"),
+        (None, "unspecified", "releases had", "se habían anunciado excarcelaciones"),
+        (0, "exact", "no release had", "no se había anunciado ninguna excarcelación"),
+    ],
+)
+def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
+    announced: int | None, qualifier: str, en: str, es: str
+) -> None:
+    figure_en, figure_es = (
+        (" without a figure", " sin dar una cifra") if announced is None else ("", "")
+    )
+    for was_retracted, later_en, later_es in (
+        (False, "", ""),
+        (True, ", which was later taken back", ", lo que después se retiró"),
+    ):
+        for named, told_en, told_es in (
+            (0, "this record names nobody", "este registro no nombra a nadie"),
+            (
+                80,
+                "of the 80 people whom this record names, at least 53 were confirmed as released "
+                + BY_EN,
+                "de las 80 personas que este registro nombra, al menos 53 tenían confirmada su "
+                f"excarcelación {BY_ES}",
+            ),
+        ):
+            assert sentences.delivery(
+                AS_OF, ZONE, announced, qualifier, was_retracted, named, min(named, 53), 2
+            ) == {
+                "en": f"{EN}{en} been announced{figure_en}{later_en}; {told_en}.",
+                "es": f"{ES}{es}{figure_es}{later_es}; {told_es}.",
+            }
+
+
+# --- Moments and numbers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "en", "es"),
+    [
+        (AS_OF, "UTC", "9 January 2026, 12:30 (UTC)", "9 de enero de 2026, 12:30 (UTC)"),
+        (AS_OF, "Etc/UTC", "9 January 2026, 12:30 (UTC)", "9 de enero de 2026, 12:30 (UTC)"),
+        (
+            AS_OF,
+            "America/Argentina/Buenos_Aires",
+            "9 January 2026, 09:30 (Buenos Aires)",
+            "9 de enero de 2026, 09:30 (Buenos Aires)",
+        ),
+        (
+            AS_OF,
+            "America/Port-au-Prince",
+            "9 January 2026, 07:30 (Port-au-Prince)",
+            "9 de enero de 2026, 07:30 (Port-au-Prince)",
+        ),
+        (AS_OF, "Etc/GMT+4", "9 January 2026, 08:30 (GMT-4)", "9 de enero de 2026, 08:30 (GMT-4)"),
+        (AS_OF, "Etc/GMT-2", "9 January 2026, 14:30 (GMT+2)", "9 de enero de 2026, 14:30 (GMT+2)"),
+        (AS_OF, "GMT", "9 January 2026, 12:30 (GMT)", "9 de enero de 2026, 12:30 (GMT)"),
+        (
+            datetime(2026, 8, 1, 1, 0, 15, 999_999, tzinfo=UTC),
+            ZONE,
+            "31 July 2026, 21:00:15 (Caracas)",
+            "31 de julio de 2026, 21:00:15 (Caracas)",
+        ),
+        (
+            datetime(2026, 7, 1, 22, 5, 0, 999_999, tzinfo=UTC),
+            "Europe/Madrid",
+            "2 July 2026, 00:05 (Madrid)",
+            "2 de julio de 2026, 00:05 (Madrid)",
+        ),
+        (
+            datetime(2026, 1, 9, 12, 30, tzinfo=timezone(timedelta(hours=2))),
+            "UTC",
+            "9 January 2026, 10:30 (UTC)",
+            "9 de enero de 2026, 10:30 (UTC)",
+        ),
+        (
+            datetime(9999, 12, 31, 23, 30, tzinfo=UTC),
+            "Asia/Tokyo",
+            "31 December 9999, 23:30 (UTC)",
+            "31 de diciembre de 9999, 23:30 (UTC)",
+        ),
+        (
+            datetime(1, 1, 1, 0, 30, tzinfo=UTC),
+            ZONE,
+            "1 January 1, 00:30 (UTC)",
+            "1 de enero de 1, 00:30 (UTC)",
+        ),
+    ],
+)
+def test_a_moment_is_told_in_its_zone(moment: datetime, zone: str, en: str, es: str) -> None:
+    sentence = sentences.counts(moment, zone, 9, 2, {})
+    assert sentence["en"].startswith(f"As of {en}, at least 9 ")
+    assert sentence["es"].startswith(f"Al {es}, al menos 9 ")
+
+
+def test_both_ends_of_a_timeline_are_told_in_one_zone() -> None:
+    end = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    sentence = sentences.timeline(AS_OF, end, "Asia/Tokyo", 0, 9, 2, {})
+    assert sentence["en"].startswith(
+        "Between 9 January 2026, 12:30 and 31 December 9999, 23:30 (UTC), "
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "en", "es"),
+    [
+        (999, "999", "999"),
+        (1234, "1,234", "1234"),
+        (9999, "9,999", "9999"),
+        (12345, "12,345", "12\N{NO-BREAK SPACE}345"),
+        (1234567, "1,234,567", "1\N{NO-BREAK SPACE}234\N{NO-BREAK SPACE}567"),
+    ],
+)
+def test_a_number_is_grouped_as_its_language_asks(number: int, en: str, es: str) -> None:
+    for sentence in (
+        sentences.counts(AS_OF, ZONE, number, 2, {}),
+        sentences.timeline(START, AS_OF, ZONE, 0, number, 2, {}),
+        sentences.verification(AS_OF, ZONE, "confirmed", number, 0, 2),
+        sentences.comparison(AS_OF, ZONE, "NTN24", "detained", number, "about", False, 0, 2, {}),
+        sentences.delivery(AS_OF, ZONE, number, "about", False, 0, 0, 2),
+    ):
+        assert f" {en}" in sentence["en"]
+        assert f" {es}" in sentence["es"]
+
+
+# --- Whatever it is about -------------------------------------------------------------------------
+
+zones = st.sampled_from(sorted(available_timezones()))
+moments = st.datetimes(timezones=st.just(UTC))
+numbers = st.integers(0, 3) | st.integers(0, 1_000_000_000)
+required = st.integers(1, 5)
+qualifiers = st.sampled_from(["exact", "at_least", "at_most", "about", "unspecified"])
+names = st.text("abcÑé -", min_size=1, max_size=20).map(str.strip).filter(bool)
+days = st.dates(date(1900, 1, 1)).map(date.isoformat)
+scopes = st.fixed_dictionaries(
+    {},
+    optional={
+        "facility": names,
+        "nationality": st.sampled_from(["VE", "ES", "IT"]),
+        "age_group": st.sampled_from(["adult", "minor", "unknown"]),
+        "sex": st.sampled_from(["female", "male", "other"]),
+        "release_kind": st.sampled_from(
+            ["full", "conditional", "house_arrest", "exile", "unknown"]
+        ),
+        "announcement": names,
+        "occurred_from": days,
+        "occurred_until": days,
+    },
+)
+
+
+def is_one_sentence(sentence: Sentence) -> None:
+    assert set(sentence) == {"en", "es"}
+    for text in sentence.values():
+        assert text.endswith(".")
+        assert text.count(".") == 1
+        assert text.count("(") == text.count(")")
+        for fault in ("{", "}", "None", " ,", " )", "( ", " .", " ;", ",,", ", )"):
+            assert fault not in text
+
+
+@given(moments, zones, numbers, required, scopes)
+def test_counts_are_always_one_sentence(
+    as_of: datetime, zone: str, confirmed: int, min_sources: int, scope: dict[str, str]
+) -> None:
+    is_one_sentence(sentences.counts(as_of, zone, confirmed, min_sources, scope))
+
+
+@given(moments, moments, zones, numbers, numbers, required, scopes)
+def test_a_timeline_is_always_one_sentence(
+    first: datetime,
+    last: datetime,
+    zone: str,
+    before: int,
+    after: int,
+    min_sources: int,
+    scope: dict[str, str],
+) -> None:
+    is_one_sentence(sentences.timeline(first, last, zone, before, after, min_sources, scope))
+
+
+@given(moments, zones, numbers, numbers, required)
+def test_a_verification_is_always_one_sentence(
+    as_of: datetime, zone: str, sources: int, denials: int, min_sources: int
+) -> None:
+    word = status(sources, denials, min_sources)
+    is_one_sentence(sentences.verification(as_of, zone, word, sources, denials, min_sources))
+
+
+@given(
+    moments,
+    zones,
+    names,
+    st.sampled_from(["announced", "released", "detained", "whereabouts_unknown"]),
+    st.none() | numbers,
+    qualifiers,
+    st.booleans(),
+    numbers,
+    required,
+    scopes,
+)
+def test_a_comparison_is_always_one_sentence(
+    as_of: datetime,
+    zone: str,
+    source: str,
+    kind: str,
+    value: int | None,
+    qualifier: str,
+    was_retracted: bool,
+    confirmed: int,
+    min_sources: int,
+    scope: dict[str, str],
+) -> None:
+    is_one_sentence(
+        sentences.comparison(
+            as_of,
+            zone,
+            source,
+            kind,
+            value,
+            qualifier,
+            was_retracted,
+            confirmed,
+            min_sources,
+            scope,
+        )
+    )
+
+
+@given(moments, zones, st.none() | numbers, qualifiers, st.booleans(), numbers, numbers, required)
+def test_a_delivery_is_always_one_sentence(
+    as_of: datetime,
+    zone: str,
+    announced: int | None,
+    qualifier: str,
+    was_retracted: bool,
+    named: int,
+    confirmed: int,
+    min_sources: int,
+) -> None:
+    is_one_sentence(
+        sentences.delivery(
+            as_of, zone, announced, qualifier, was_retracted, named, confirmed, min_sources
+        )
+    )

@@ -1,0 +1,411 @@
+"""A real service under many writers at once, and under kill -9: nothing acknowledged is lost,
+nothing is there twice, and what is stored is what the rule says."""
+
+import contextlib
+import functools
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from typing import Any
+
+import pytest
+
+from api.database import queries
+from api.server.cluster import command_of
+from tests.checks import check_store, store
+from tests.support import (
+    NOON,
+    Client,
+    Follower,
+    Service,
+    data_dir,
+    gone,
+    serving,
+    together,
+    until,
+    word,
+)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds the processes of a service in /proc"
+)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Service]:
+    """One service for the stories that only write."""
+    with data_dir() as directory, serving(directory) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def key(shared: Service) -> str:
+    return shared.key("edit")
+
+
+@pytest.fixture
+def editor(shared: Service, key: str) -> Iterator[Client]:
+    with Client(shared.port, key) as client:
+        yield client
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A service of its own, to be broken."""
+    with data_dir() as directory, serving(directory) as running:
+        yield running
+
+
+def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
+    """All these attestations at once, each by a caller of its own, who comes again if told so."""
+
+    def attest(body: Any) -> None:
+        with Client(service.port, key) as client:
+            while (answered := client.send("POST", "/v1/attestations", body))[0] == 503:
+                assert answered[1]["type"] == "/problems/busy"
+            assert answered[0] == 201, answered[1]
+
+    together(*(functools.partial(attest, body) for body in words))
+
+
+# Many at once.
+
+
+def test_fifty_second_words_and_fifty_echoes_at_once(
+    shared: Service, key: str, editor: Client
+) -> None:
+    first, second, third = (editor.source(f"Fuente {n}") for n in "ABC")
+    events = [editor.event(f"Persona {n}") for n in range(50)]
+    firsts = [editor.attest(event, first)["id"] for event in events]
+    follower = Follower(shared.port)
+
+    words = [word(event, second, NOON + timedelta(hours=1)) for event in events]
+    for event, origin in zip(events, firsts, strict=True):
+        relay = {"basis": "relayed", "relays": [{"attestation_id": origin}]}
+        words.append(word(event, third, NOON + timedelta(minutes=30), **relay))
+    attested_together(shared, key, words)
+    follower.finish()
+
+    told = {event: editor.get(f"/v1/release-events/{event}")["verification"] for event in events}
+    assert {summary["status"] for summary in told.values()} == {"confirmed"}
+    assert {summary["independent_sources"] for summary in told.values()} == {2}
+    with store(shared) as conn:
+        check_store(conn)
+        head = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+    assert follower.seen == list(range(1, head + 1))
+
+
+def test_sixteen_writers_on_one_event(shared: Service, key: str, editor: Client) -> None:
+    event = editor.event("Una persona")
+    sources = [editor.source(f"Testigo {n}") for n in range(16)]
+    minutes = [NOON + timedelta(minutes=n) for n in range(16)]
+    attested_together(
+        shared, key, [word(event, *said) for said in zip(sources, minutes, strict=True)]
+    )
+    answer = editor.get(f"/v1/release-events/{event}/verification")
+    assert answer["independent_sources"] == len(answer["proof"]) == 16
+    assert [step["independent_sources"] for step in answer["history"]] == list(range(1, 17))
+    with store(shared) as conn:
+        check_store(conn)
+
+
+def test_sixteen_writers_on_one_person_with_two_events(
+    shared: Service, key: str, editor: Client
+) -> None:
+    before = editor.get("/v1/counts")
+    person = editor.person("Otra persona")
+    denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2026-02-08"))
+    sources = [editor.source(f"Vecino {n}") for n in range(8)]
+    words = [word(denied, source, stance="denies") for source in sources]
+    words += [word(confirmed, source) for source in sources]
+    attested_together(shared, key, words)
+    answers = [editor.get(f"/v1/release-events/{id}/verification") for id in (denied, confirmed)]
+    assert [answer["status"] for answer in answers] == ["refuted", "confirmed"]
+    assert answers[0]["independent_denials"] == answers[1]["independent_sources"] == 8
+    after = editor.get("/v1/counts")
+    assert after["confirmed"] == before["confirmed"] + 1
+    assert after["refuted"] == before["refuted"]
+    with store(shared) as conn:
+        check_store(conn)
+
+
+def test_affiliations_change_while_others_attest(shared: Service, key: str, editor: Client) -> None:
+    sources = [editor.source(f"Casa {n}") for n in range(5)]
+    events = [editor.event(f"Vecina {n}") for n in range(10)]
+    made: list[str] = []
+
+    def a_day(chance: random.Random) -> str | None:
+        return chance.choice([None, f"2026-01-{chance.randrange(5, 9):02}T00:00:00Z"])
+
+    def tie(seed: int) -> list[tuple[int, Any]]:
+        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        for _ in range(12):
+            source, other = chance.sample(sources, 2)
+            if made and chance.random() < 0.6:
+                until_ = chance.choice([None, f"2026-01-{chance.randrange(9, 14):02}T00:00:00Z"])
+                period = {"valid_from": a_day(chance), "valid_until": until_}
+                path = f"/v1/affiliations/{chance.choice(made)}"
+                answers.append(client.send("PATCH", path, period))
+            else:
+                body = {"with_source_id": other, "relation": "related_to"}
+                body["valid_from"] = a_day(chance) or "2026-01-10T00:00:00Z"
+                answers.append(client.send("POST", f"/v1/sources/{source}/affiliations", body))
+                made.append(answers[-1][1].get("id"))
+        client.close()
+        return answers
+
+    def attest(seed: int) -> list[tuple[int, Any]]:
+        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        for _ in range(20):
+            source, other = chance.sample(sources, 2)
+            relay = {"basis": "relayed", "relays": [{"source_id": other}]}
+            body = word(
+                chance.choice(events),
+                source,
+                datetime(2026, 1, chance.randrange(6, 13), chance.randrange(24), tzinfo=UTC),
+                stance=chance.choice(["confirms", "confirms", "denies"]),
+                **chance.choice([{}, relay]),
+            )
+            answers.append(client.send("POST", "/v1/attestations", body))
+        client.close()
+        return answers
+
+    answers = together(
+        *(lambda n=n: tie(n) for n in range(4)), *(lambda n=n: attest(100 + n) for n in range(8))
+    )
+    assert [a for answers_ in answers for a in answers_ if a[0] not in (200, 201)] == []
+    with store(shared) as conn:
+        check_store(conn)
+        changed = conn.execute("SELECT count(*) AS n FROM verdicts WHERE recorded_until < now()")
+        assert changed.fetchone().n > 0
+
+
+def test_a_tie_is_made_while_both_sides_speak(shared: Service, key: str, editor: Client) -> None:
+    """Neither may miss the other: whoever is tied at the end counts as one."""
+    events = []
+    for n in range(25):
+        event = editor.event(f"Hija {n}")
+        owner, owned = editor.source(f"Dueño {n}"), editor.source(f"Propiedad {n}")
+        tie = {"with_source_id": owner, "relation": "owned_by"}
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(shared.port, key)) for _ in range(3)]
+            for client in clients:
+                client.get("/healthz")  # connected, so that all are heard at the same time
+            together(
+                functools.partial(clients[0].attest, event, owner),
+                functools.partial(clients[1].attest, event, owned),
+                functools.partial(clients[2].post, f"/v1/sources/{owned}/affiliations", tie),
+            )
+        events.append(event)
+    told = [editor.get(f"/v1/release-events/{event}")["verification"] for event in events]
+    assert Counter(answer["independent_sources"] for answer in told) == {1: 25}
+    with store(shared) as conn:
+        check_store(conn)
+
+
+# Broken off.
+
+
+class Writers:
+    """Attest without a pause, each time with a note of its own, and remember what came of it."""
+
+    def __init__(self, service: Service, key: str, count: int = 8) -> None:
+        self._port, self._key = service.port, key
+        with Client(service.port, key) as editor:
+            self._sources = [editor.source(f"Agencia {n}") for n in range(6)]
+            self._events = [editor.event(f"Nombre {n}") for n in range(30)]
+        self._enough = threading.Event()
+        self.acknowledged: list[str] = []
+        self.unknown: list[str] = []
+        self.refused: list[Any] = []
+        self._threads = [threading.Thread(target=self._write, args=[n]) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, writer: int) -> None:
+        chance, client = random.Random(writer), Client(self._port, self._key)
+        written = 0
+        while not self._enough.is_set():
+            note = f"{writer}-{written}"
+            written += 1
+            at = NOON + timedelta(seconds=written)
+            body = word(chance.choice(self._events), chance.choice(self._sources), at, note=note)
+            try:
+                status, answer = client.send("POST", "/v1/attestations", body)
+            except (OSError, HTTPException, ValueError):
+                self.unknown.append(note)
+                time.sleep(0.05)
+                continue
+            if status == 201:
+                self.acknowledged.append(note)
+            elif status == 503:
+                self.unknown.append(note)
+                time.sleep(0.05)
+            else:
+                self.refused.append(answer)
+        client.close()
+
+    def more(self, count: int = 20) -> float:
+        """Wait until so many more have been acknowledged."""
+        wanted = len(self.acknowledged) + count
+        return until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
+
+    def finish(self) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    def check(self, conn: queries.Connection) -> None:
+        """All that was acknowledged is there, and nothing is there twice."""
+        rows = conn.execute("SELECT note FROM attestations WHERE note IS NOT NULL").fetchall()
+        stored = Counter(row.note for row in rows)
+        assert set(self.acknowledged) <= set(stored) <= {*self.acknowledged, *self.unknown}
+        assert set(stored.values()) == {1}
+        check_store(conn)
+
+
+def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        for _ in range(5):
+            writers.more()
+            os.kill(random.Random(1).choice(service.workers()), signal.SIGKILL)
+        print(f"writes go on {writers.more(1):.2f} s after the kill of a worker")
+        until(lambda: len(service.workers()) == 2, "a new worker")
+        writers.more(100)
+        for pid in service.postgres():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        took = until(service.ready, "ready again by itself")
+        writes = writers.more(1)
+        print(f"ready {took:.2f} s after the kill of PostgreSQL, writing {writes:.2f} s later")
+        writers.more(100)
+    finally:
+        writers.finish()
+    assert writers.refused == []
+    assert writers.unknown
+    with store(service) as conn:
+        writers.check(conn)
+
+
+def test_one_killed_backend_is_no_harm(service: Service) -> None:
+    """PostgreSQL ends every session when one dies of kill -9, and recovers by itself."""
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(50)
+        with store(service) as conn:
+            backends = conn.execute(
+                "SELECT pid FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        os.kill(backends[0].pid, signal.SIGKILL)
+        took = until(service.ready, "ready again by itself")
+        print(f"ready {took:.2f} s after the kill of a backend")
+        writers.more(50)
+    finally:
+        writers.finish()
+    assert writers.refused == []
+    with store(service) as conn:
+        writers.check(conn)
+
+
+def keepers(service: Service) -> list[int]:
+    """The two that keep PostgreSQL running; the later one works, the other waits for it."""
+    return [pid for pid in service.processes() if "-m api.embedded" in (command_of(pid) or "")]
+
+
+def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
+    """Whoever keeps PostgreSQL running is replaced: it still stops with the service, and a command
+    beside the service leaves it alone."""
+    with Client(service.port, service.key("edit")) as client:
+        source = client.source("Antes")
+    first = keepers(service)
+    assert len(first) == 2
+    for keeper in reversed(first):
+        os.kill(keeper, signal.SIGKILL)
+        assert service.command("counts").returncode == 0
+        assert service.ready()
+        until(lambda killed=keeper: len({*keepers(service)} - {killed}) == 2, "a new keeper")
+    postmaster = service.postgres()[0]
+    os.kill(postmaster, signal.SIGKILL)
+    until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
+    with Client(service.port) as client:
+        # Each worker has yet to notice that its connections are of the former PostgreSQL.
+        until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
+    processes = service.processes()
+    assert service.stop() == 0
+    until(lambda: gone(processes), "nothing is left")
+
+
+def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(100)
+        processes = service.processes()
+        service.kill()
+    finally:
+        writers.finish()
+    assert len(processes) > 5  # master, workers, keeper, postmaster, backends
+    assert gone(processes)
+    began = time.monotonic()
+    with serving(service.data_dir, port=service.port) as again:
+        print(f"ready {time.monotonic() - began:.2f} s after a start on what was killed")
+        assert writers.refused == []
+        with store(again) as conn:
+            writers.check(conn)
+        with Client(again.port, again.key("edit")) as client:
+            assert client.source("Después")
+
+
+def test_a_directory_or_a_port_in_use_is_refused_and_nothing_is_left(shared: Service) -> None:
+    with data_dir() as other:
+        services = {
+            Service(shared.data_dir): shared.data_dir,
+            Service(other, shared.port): shared.port,
+        }
+        for second, named in services.items():
+            assert second.process.wait(120) != 0
+            told = second.log.read_text()
+            assert "in use" in told
+            assert str(named) in told
+            assert "Traceback" not in told
+        assert str(shared.process.pid) in next(iter(services)).log.read_text()
+        until(lambda: gone(second.processes()), "nothing is left")
+    assert shared.ready()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_a_stop_leaves_no_process_and_a_start_finds_everything(number: signal.Signals) -> None:
+    with data_dir() as directory:
+        with serving(directory) as service:
+            with Client(service.port, service.key("edit")) as client:
+                source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
+            processes = service.processes()
+            service.process.send_signal(number)
+            assert service.process.wait(120) == 0
+            until(lambda: gone(processes), "nothing is left")
+            assert service.processes() == []
+            assert "Traceback" not in service.log.read_text()
+        with serving(directory, port=service.port) as again, Client(again.port) as reader:
+            assert reader.get(f"/v1/sources/{source['id']}") == source
+
+
+def test_a_stop_in_the_middle_of_writes_loses_nothing(service: Service) -> None:
+    writers = Writers(service, service.key("edit"))
+    try:
+        writers.more(50)
+        processes: Sequence[int] = service.processes()
+        assert service.stop() == 0
+    finally:
+        writers.finish()
+    until(lambda: gone(processes), "nothing is left")
+    assert writers.refused == []
+    with serving(service.data_dir) as again, store(again) as conn:
+        writers.check(conn)

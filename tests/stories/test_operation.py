@@ -1,0 +1,360 @@
+"""Started, stopped and replaced while it is asked: who was taken on gets an answer."""
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from api import auth
+from api.app import create_app
+from api.database import connections
+from api.database.queries import Connection
+from api.server import embedded
+from tests.conftest import CASES, Api
+from tests.support import COMMAND, Client, Service, data_dir, environment, gone, serving, until
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds the processes of a service in /proc"
+)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with data_dir() as directory, serving(directory) as running:
+        yield running
+
+
+# Whether it is ready.
+
+
+def not_ready(answer: Any, word: str) -> None:
+    problem = answer.get_json(force=True)
+    assert (answer.status_code, problem["type"]) == (503, "/problems/not-ready"), problem
+    assert word in problem["detail"]
+    for said in ("127.0.0.1", "nobody", "psycopg", "postgres", "constancia_service", "pool"):
+        assert said not in str(problem).lower()
+
+
+def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str) -> None:
+    with connections.pool(database, 1) as pool, pool.connection(), ThreadPoolExecutor(1) as threads:
+        assert 0.25 < pool.timeout < 1
+        pool.timeout = 5
+        # A caller waits in the queue meanwhile.
+        waiting = threads.submit(create_app(pool).test_client().get, "/v1/sources")
+        until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
+        not_ready(create_app(pool).test_client().get("/readyz"), "in use")
+        assert not waiting.done()
+        assert waiting.result().status_code == 503
+
+
+def test_a_full_pool_is_told_soon_and_health_meanwhile() -> None:
+    """The one connection waits for a lock; whoever asks is answered before it has it."""
+    alone = {"workers": 1, "CONSTANCIA_THREADS": "1"}
+    with data_dir() as directory, serving(directory, **alone) as service:
+        key, port = service.key("edit"), service.port
+
+        def enter() -> int:
+            with Client(port, key) as client:
+                body = {"name": "Puertas", "kind": "ngo"}
+                return client.exchange("POST", "/v1/sources", body)[0]
+
+        def ask(path: str) -> tuple[int, str | None]:
+            with Client(port) as client:
+                status, headers, _ = client.exchange("GET", path)
+                return status, headers["Retry-After"]
+
+        with ThreadPoolExecutor(5) as threads:
+            with held(service) as conn:
+                entering = threads.submit(enter)
+                waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
+                until(lambda: conn.execute(waiting).fetchone().n, "it waits")
+                asked = [threads.submit(ask, "/v1/sources") for _ in range(2)]
+                assert ask("/healthz") == (200, None)
+                assert ask("/readyz")[0] == 503
+                assert {future.result() for future in asked} == {(503, "2")}
+                assert not entering.done()
+            assert entering.result() in {201, 503}
+
+
+def test_a_conditional_read_does_not_wait_twice(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For whether its answer stands, and then to make it."""
+    waited: list[float] = []
+    with connections.pool(database, 1) as pool, pool.connection():
+        getconn = pool.getconn
+
+        def noted(timeout: float | None = None) -> Any:
+            waited.append(pool.timeout if timeout is None else timeout)
+            return getconn(timeout)
+
+        monkeypatch.setattr(pool, "getconn", noted)
+        client = create_app(pool).test_client()
+        answer = client.get("/v1/sources", headers={"If-None-Match": '"x"'})
+        assert answer.status_code == 503
+    assert len(waited) == 2
+    assert sum(waited) < 1
+
+
+def test_no_statement_of_the_service_lasts_for_ever(database: str) -> None:
+    with connections.pool(database, 1) as pool, pool.connection() as conn:
+        for setting in ("statement", "lock", "idle_in_transaction_session", "transaction"):
+            row = conn.execute(f"SHOW {setting}_timeout").fetchone()
+            assert row is not None
+            assert row[0] not in {"0", ""}, setting
+
+
+def test_a_write_that_takes_too_long_is_stopped_and_changes_nothing(
+    database: str, conn: Connection
+) -> None:
+    _, key = auth.create_key(conn, "an NGO", "edit")
+    headers = {"Authorization": f"Bearer {key}"}
+    # Half an hour, for a test.
+    url = make_conninfo(database, options="-c transaction_timeout=500ms")
+    with connections.pool(url, 1) as pool:
+        client = create_app(pool).test_client()
+
+        def send() -> int:
+            body = {"name": "Foro Prueba", "kind": "ngo"}
+            return client.post("/v1/sources", json=body, headers=headers).status_code
+
+        with conn.transaction():
+            conn.execute("LOCK ledger_head")
+            assert send() == 503
+        assert client.get("/v1/sources").get_json()["items"] == []
+        assert send() == 201
+        assert len(client.get("/v1/sources").get_json()["items"]) == 1
+
+
+def test_a_request_takes_one_process_of_the_database(database: str, conn: Connection) -> None:
+    """To start others takes longer than nearly all requests, and there are not enough for all."""
+    # So small a store is read by several only where that costs nothing.
+    free = ("setup_cost", "tuple_cost")
+    small = ("table_scan_size", "index_scan_size")
+    settings = [f"parallel_{cost}" for cost in free] + [f"min_parallel_{size}" for size in small]
+    url = make_conninfo(database, options=" ".join(f"-c {name}=0" for name in settings))
+    with connections.pool(url, 1) as pool:
+        client = create_app(pool).test_client()
+        for path in ("release-events?limit=50", "detainees?q=Ana", "counts", "comparisons"):
+            assert client.get(f"/v1/{path}").status_code == 200, path
+        with pool.connection() as served:
+            served.execute("SELECT pg_stat_force_next_flush()")
+    launched = conn.execute(
+        "SELECT parallel_workers_to_launch FROM pg_stat_database WHERE datname = current_database()"
+    )
+    assert launched.fetchone() == (0,)
+
+
+def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
+    pool = connections.pool("postgresql://nobody@127.0.0.1:1/nowhere", 1)
+    client = create_app(pool).test_client()
+    assert client.get("/healthz").status_code == 200
+    not_ready(client.get("/readyz"), "connection to the database")  # closed
+    pool.open()
+    try:
+        not_ready(client.get("/readyz"), "connection to the database")
+        assert client.get("/healthz").status_code == 200
+    finally:
+        pool.close()
+
+
+def test_a_role_without_rights_is_told(database: str, conn: Connection) -> None:
+    with connections.pool(database, 1) as pool:
+        client = create_app(pool).test_client()
+        assert client.get("/readyz").status_code == 200
+        conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
+        not_ready(client.get("/readyz"), "constancia doctor")
+
+
+# What it promises.
+
+
+def test_what_is_acknowledged_is_on_disk(api: Api, conn: Connection) -> None:
+    """It was not only handed on, to be written a moment later."""
+    editor, flushed = api.scope("edit"), 0
+    for n in range(20):
+        editor.source(f"Puertas {n}")
+        flushed += conn.execute(
+            "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"
+        ).fetchone()[0]
+    # PostgreSQL writes something of its own now and then.
+    assert flushed > 15
+
+
+# How it ends.
+
+
+@contextlib.contextmanager
+def held(service: Service) -> Iterator[Connection]:
+    """Every writer waits meanwhile, holding what it has."""
+    with (
+        embedded.running(service.data_dir) as url,
+        connections.connect(url) as conn,
+        conn.transaction(),
+    ):
+        conn.execute("SELECT FROM ledger_head FOR UPDATE")
+        yield conn
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_stop_finishes_what_it_began_and_takes_nothing_new(service: Service) -> None:
+    key, port, processes = service.key("edit"), service.port, service.processes()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(4) as threads:
+
+        def enter(n: int) -> Any:
+            with Client(port, key) as client:
+                return client.send("POST", "/v1/sources", {"name": f"Puertas {n}", "kind": "ngo"})
+
+        with held(service) as conn:
+            entered = [threads.submit(enter, n) for n in range(4)]
+            until(lambda: conn.execute(waiting).fetchone()[0] == 4, "all wait")
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: refused(port), "nobody else is taken on")
+            assert service.process.poll() is None
+            assert not any(one.done() for one in entered)
+        assert [one.result()[0] for one in entered] == [201] * 4
+    assert service.process.wait(120) == 0
+    until(lambda: gone(processes), "nothing is left, PostgreSQL last")
+    with serving(service.data_dir) as again, Client(again.port) as reader:
+        assert len(reader.get("/v1/sources")["items"]) == 4
+
+
+class Load:
+    """Readers and writers, who keep their connections or make new ones."""
+
+    def __init__(self, service: Service) -> None:
+        self.answers: list[Any] = []
+        self.failures: list[Any] = []
+        self._end = threading.Event()
+        self._port, self._key = service.port, service.key("edit")
+        kinds = itertools.product((True, False), (True, False), range(2))
+        self._threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, writes: bool, keeps: bool, n: int) -> None:
+        with Client(self._port, self._key) as client:
+            while not self._end.is_set():
+                try:
+                    if writes:
+                        body = {"name": f"Puertas {time.monotonic_ns()} {n}", "kind": "ngo"}
+                        status, _ = client.send("POST", "/v1/sources", body)
+                    else:
+                        status, _ = client.send("GET", "/v1/counts")
+                    self.answers.append((writes, status))
+                except (OSError, HTTPException, ValueError) as error:
+                    self.failures.append((writes, keeps, repr(error)))
+                if not keeps:
+                    client.close()
+
+    def more(self, n: int = 100) -> None:
+        enough = len(self.answers) + n
+        until(lambda: len(self.answers) >= enough or self.failures, "answers")
+
+    def finish(self) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_workers_are_replaced_under_load_without_a_failed_request(service: Service) -> None:
+    load = Load(service)
+    try:
+        for _ in range(3):
+            load.more()
+            before = service.workers()
+            os.kill(service.process.pid, signal.SIGHUP)
+            until(
+                lambda old=before: (
+                    len(service.workers()) == 2 and not {*old} & {*service.workers()}
+                ),
+                "two others",
+            )
+            load.more()
+    finally:
+        load.finish()
+    assert load.failures == []
+    assert {status for writes, status in load.answers if writes} == {201}
+    assert {status for writes, status in load.answers if not writes} == {200}
+    written = sum(writes for writes, _ in load.answers)
+    with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM sources").fetchone()[0] == written
+
+
+# What becomes of it elsewhere.
+
+STANDINGS = (
+    "SELECT detainee_id, published_from, recorded_from, standing, groups FROM standings "
+    "ORDER BY 1, 2, 3"
+)
+
+
+def run(directory: Path, *words: str) -> str:
+    """A command on a directory."""
+    command, *rest = words
+    done = subprocess.run(
+        [*COMMAND, command, "--data-dir", str(directory), *rest],
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_backup_of_a_service_at_work_is_restored_elsewhere(service: Service) -> None:
+    """With PostgreSQL's own tools: the same counts, the same ledger, and nothing wrong with it."""
+    run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
+    load = Load(service)
+    try:
+        load.more()
+        dump = service.data_dir.with_suffix(".dump")
+        run(service.data_dir, "postgres", "pg_dump", "-Fc", "-f", str(dump))
+        load.more()
+    finally:
+        load.finish()
+    elsewhere = service.data_dir.with_name("elsewhere")
+    began = time.monotonic()
+    restore = ("pg_restore", "--clean", "--if-exists", "--create", "-d", "postgres", str(dump))
+    run(elsewhere, "postgres", *restore)
+    print(f"restored in {time.monotonic() - began:.2f} s")
+    assert "fault" not in run(elsewhere, "doctor")
+    ledger = (
+        "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s "
+        "ORDER BY seq"
+    )
+    with embedded.running(elsewhere) as url, connections.connect(url) as conn:
+        head = conn.execute("SELECT seq, rfc3339(recorded_at) AS at FROM ledger_head").fetchone()
+        restored = conn.execute(ledger, [head.seq]).fetchall()
+        standings = conn.execute(STANDINGS).fetchall()
+    with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
+        assert conn.execute("SELECT seq FROM ledger_head").fetchone()[0] > head.seq > 47
+        assert conn.execute(ledger, [head.seq]).fetchall() == restored
+        assert conn.execute(STANDINGS).fetchall() == standings
+    asked = f"/v1/counts?as_of=2026-01-09T16:00:00Z&recorded_as_of={head.at}"
+    with serving(elsewhere) as other:
+        with Client(service.port) as one, Client(other.port) as two:
+            assert one.get(asked) == two.get(asked)
+        with Client(other.port, other.key("edit")) as writer:
+            writer.source("Puertas de otra parte")

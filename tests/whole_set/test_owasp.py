@@ -1,0 +1,338 @@
+"""The OWASP API Security Top 10 (2023), point by point: what is tested elsewhere and what is here.
+
+API1, broken object level authorization. Records are public; what belongs to one key are previews of
+lists and answers that are kept for a retry, and what is hidden is so for every id.
+    imports/test_list_import.py::test_a_preview_is_for_its_key_and_for_editors
+    http/test_idempotency.py::test_a_key_is_its_callers_own_and_holds_for_its_path
+    whole_set/test_privacy.py::test_nothing_hidden_leaves_by_any_operation
+    whole_set/test_owasp.py::test_an_id_of_something_else_is_an_id_of_nothing
+API2, broken authentication.
+    whole_set/test_contract.py::test_a_key_that_is_not_valid_opens_nothing
+    commands/test_keys.py::test_every_wrong_key_costs_the_same
+    commands/test_keys.py::test_a_key_ends_by_the_clock_of_the_database
+    http/test_request_log.py::test_nothing_that_was_sent_is_in_a_line
+    whole_set/test_owasp.py::test_a_key_is_taken_from_one_place_and_once
+API3, broken object property level authorization.
+    whole_set/test_contract.py::test_every_object_of_an_answer_is_closed_and_whole
+    whole_set/test_owasp.py::test_what_can_only_be_read_cannot_be_written
+API4, unrestricted resource consumption.
+    whole_set/test_bad_input.py::test_a_body_is_as_large_as_the_contract_says
+    whole_set/test_contract.py::test_a_page_of_fifty_costs_no_more_statements_than_one
+    whole_set/test_contract.py::test_no_request_for_one_record_reads_a_whole_table
+    server/test_worker.py::test_a_request_line_is_as_long_as_is_said
+    server/test_nginx.py::test_nobody_waits_for_who_is_slow
+    http/test_rate_limits.py::test_an_address_has_its_minute
+    http/test_rate_limits.py::test_a_key_has_its_own
+    http/test_rate_limits.py::test_all_workers_count_together
+    contract/test_schemas.py::test_what_cannot_be_held_stops_the_start
+    whole_set/test_owasp.py::test_whatever_is_sent_has_an_end
+API5, broken function level authorization.
+    whole_set/test_contract.py::test_every_write_is_secured_and_no_read_needs_a_key
+    whole_set/test_contract.py::test_a_key_opens_what_its_scope_grants_and_nothing_else
+    database/test_privileges.py::test_the_service_may_not
+    whole_set/test_owasp.py::test_no_other_method_opens_a_path
+API6, unrestricted access to sensitive business flows. The flow is a confirmation, which no one
+voice can bring about however often it speaks.
+    verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
+    imports/test_list_import.py::test_a_list_that_passes_another_on_does_not_confirm_it
+    http/test_rate_limits.py::test_refusals_count_and_say_so
+    whole_set/test_owasp.py::test_one_key_with_one_voice_confirms_nothing
+API7, server side request forgery. No address that is recorded is ever asked for.
+    whole_set/test_owasp.py::test_no_connection_is_made_to_what_is_recorded
+    whole_set/test_owasp.py::test_nothing_is_there_to_connect_with
+API8, security misconfiguration.
+    http/test_responses.py::test_every_answer_tells_a_browser_to_run_nothing
+    server/test_worker.py::test_what_is_no_request_is_refused_and_nothing_after_it_is_heard
+    server/test_nginx.py::test_nobody_says_for_whom_he_asks
+    server/test_nginx.py::test_the_quota_is_that_of_the_address_that_the_front_sees
+    whole_set/test_bad_input.py::test_bad_input_is_refused
+    whole_set/test_owasp.py::test_nothing_is_left_on_that_helps_to_develop
+API9, improper inventory management.
+    whole_set/test_contract.py::test_the_routes_are_the_contract_and_nothing_else
+    whole_set/test_contract.py::test_the_contract_is_served_as_it_is
+API10, unsafe consumption of APIs. None is consumed: see API7. What others wrote comes as files.
+    imports/test_list_import.py::test_a_list_is_previewed_and_applied
+    rendering/test_tabular.py::test_no_text_begins_like_a_formula
+"""
+
+import ast
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.contract import document
+from api.database import connections
+from api.http import routing
+from tests.conftest import Api
+from tests.public import NOWHERE
+from tests.whole_set.test_bad_input import check_problem, store
+from tests.whole_set.test_contract import (
+    CONTRACT,
+    OPERATIONS,
+    WRITES,
+    Session,
+    nodes,
+    sources_of_code,
+)
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_every_test_that_is_named_above_is_there() -> None:
+    named = re.findall(r"^    ([\w/]+\.py)::(\w+)$", __doc__, re.MULTILINE)
+    assert {f"API{point}" for point in range(1, 11)} == set(re.findall(r"^API\d+", __doc__, re.M))
+    for file, test in named:
+        tree = ast.parse((TESTS / file).read_text("utf-8"))
+        assert test in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}, test
+    own = {test for file, test in named if file == "whole_set/test_owasp.py"}
+    here = {name for name in globals() if name.startswith("test_")}
+    assert here == own | {"test_every_test_that_is_named_above_is_there"}
+
+
+# API1.
+
+
+def said(answer: TestResponse) -> tuple[int, str]:
+    return answer.status_code, answer.text
+
+
+def test_an_id_of_something_else_is_an_id_of_nothing(api: Api) -> None:
+    """Of a record of another kind, whatever the method and whoever asks."""
+    session = Session(api)
+    for operation_id in OPERATIONS:
+        if operation_id.startswith("create") or operation_id == "distinguishDetainee":
+            session.do(operation_id)
+    ids = {
+        visit.response.headers["Location"].split("/")[2]: visit.json["id"]
+        for visit in session.visits
+        if "Location" in visit.response.headers
+    }
+    assert len(ids) > 8
+    compared = 0
+    for operation in CONTRACT.operations:
+        if "{id}" not in operation.path:
+            continue
+        for kind, id in ids.items():
+            if kind == operation.path.split("/")[2]:
+                continue
+            for caller in (api, api.scope("contribute"), api.scope("edit")):
+                body = {} if operation.body else None
+                sent = [
+                    said(caller.send(operation.method.upper(), path, json=body))
+                    for path in (
+                        operation.path.replace("{id}", id),
+                        operation.path.replace("{id}", NOWHERE),
+                    )
+                ]
+                assert sent[0] == sent[1], (operation.id, kind)
+                compared += 1
+    assert compared > 500
+
+
+# API2.
+
+
+def test_a_key_is_taken_from_one_place_and_once(api: Api) -> None:
+    key = api.scope("edit")._key
+    path, body = "/v1/sources", {"name": "Foro", "kind": "ngo"}
+
+    def send(query: Mapping[str, str] | None = None, **headers: str) -> TestResponse:
+        return api.send("POST", path, json=body, query_string=query, headers=headers)
+
+    for name in ("key", "api_key", "access_token", "Authorization"):
+        check_problem(send({name: f"{key}"}), "unauthenticated")
+        check_problem(send({name: f"{key}"}, Authorization=f"Bearer {key}"), "validation-error")
+    for wrong in (
+        *("", "Bearer", "Bearer ", f"{key}", f"Basic {key}", f"Token {key}", f"Bearer  {key}"),
+        # What two headers of that name are to a server.
+        *(f"Bearer {key}, Bearer {key}", f"Bearer {key},Bearer constancia_nobody"),
+        *(f"Bearer {key} ", f"Bearer {key}\t", f"Bearer {str(key)[:-1]}", f"Bearer {key}a"),
+    ):
+        check_problem(send(Authorization=wrong), "unauthenticated")
+    for header in ("X-Api-Key", "Proxy-Authorization", "Cookie"):
+        check_problem(send(**{header: f"Bearer {key}"}), "unauthenticated")
+    assert send(Authorization=f"Bearer {key}").status_code == 201
+
+
+# API3.
+
+
+def read_only(operation: document.Operation) -> set[str]:
+    """What is shown of a record, in any answer of its path, and is not to be written."""
+    assert operation.body is not None
+    shown = {
+        name
+        for other in CONTRACT.operations
+        if other.tag == operation.tag
+        for name in other.answer.get("properties", ())
+    }
+    # And what others' records have, or a server may have inside.
+    more = {"id", "created_at", "updated_at", "verification", "key_id", "seq", "hash", "__class__"}
+    return (shown | more) - set(operation.body["properties"])
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in WRITES if o.body and not o.uploads], ids=lambda o: o.id
+)
+def test_what_can_only_be_read_cannot_be_written(
+    api: Api, conn: Any, operation: document.Operation
+) -> None:
+    """It is refused by its name, with all else as it should be, and nothing changes."""
+    session = Session(api)
+    says = getattr(session, routing.snake_case(operation.id))()
+    path = operation.path.format(**{k: v for k, v in says.items() if k not in {"query", "body"}})
+    refused = read_only(operation)
+    assert len(refused) > 4
+    before = store(conn)
+    for name in sorted(refused):
+        for value in (NOWHERE, None, {}, True):
+            answer = session.api.send(
+                operation.method.upper(), path, json={**says["body"], name: value}
+            )
+            problem = check_problem(answer, "validation-error")
+            assert f"/{name}" in [error["pointer"] for error in problem["errors"]]
+    assert store(conn) == before
+    answer = session.api.send(operation.method.upper(), path, json=says["body"])
+    assert answer.status_code == operation.status
+
+
+# API4.
+
+
+def test_whatever_is_sent_has_an_end() -> None:
+    """Each text, number and list that is taken is bounded by the contract."""
+
+    def taken() -> Iterator[tuple[str, Any]]:
+        for operation in CONTRACT.operations:
+            for parameter in operation.parameters:
+                if parameter.place != "header":
+                    yield f"{operation.id} {parameter.name}", parameter.schema
+            if operation.body:
+                yield operation.id, operation.body
+
+    count = 0
+    for where, schema in taken():
+        for place, node in nodes(schema):
+            types = node.get("type", ())
+            kinds = {types} if isinstance(types, str) else set(types if types else ())
+            count += bool(kinds)
+            if "enum" in node or "const" in node:
+                continue
+            if "string" in kinds:
+                is_repeated = re.search(r"[*+]|,\}", node.get("pattern", "*"))
+                has_end = "maxLength" in node or "format" in node or not is_repeated
+                assert has_end, f"{where}{place}"
+            if kinds & {"integer", "number"}:
+                assert {"minimum", "maximum"} <= set(node), f"{where}{place}"
+            if "array" in kinds:
+                assert "maxItems" in node, f"{where}{place}"
+            if "object" in kinds:
+                assert node.get("additionalProperties") is False, f"{where}{place}"
+    assert count > 200
+
+
+# API5.
+
+
+def test_no_other_method_opens_a_path(api: Api) -> None:
+    methods: dict[str, set[str]] = {}
+    for operation in CONTRACT.operations:
+        methods.setdefault(operation.path, set()).add(operation.method.upper())
+    for path, known in methods.items():
+        for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - known:
+            for headers in ({}, {"X-HTTP-Method-Override": min(known)}):
+                answer = api.scope("edit").send(
+                    method, path.replace("{id}", NOWHERE), json={}, headers=headers
+                )
+                check_problem(answer, "method-not-allowed")
+        # Nor does a header make of a method another one.
+        if "GET" in known:
+            overridden = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
+            plain, other = (
+                api.send("GET", path.replace("{id}", NOWHERE), headers=headers)
+                for headers in ({}, overridden)
+            )
+            assert plain.status_code == other.status_code
+
+
+# API6.
+
+
+def test_one_key_with_one_voice_confirms_nothing(api: Api) -> None:
+    editor, contributor = api.scope("edit"), api.scope("contribute")
+    owner = editor.source("Dueña")
+    outlets = [editor.source(f"Medio {i}") for i in range(20)]
+    for outlet in outlets:
+        editor.tie(outlet, owner)
+    person = contributor.detainee("Ana Prueba")
+    contributor.detention(person, detained_on="2025")
+    event = contributor.event(person, "2026-01-08")
+    for i, outlet in enumerate([owner, *outlets]):
+        contributor.attest(event, outlet, f"2026-01-09T{i:02}:00:00Z")
+    verification = api.get(f"/v1/release-events/{event}")["verification"]
+    assert (verification["status"], verification["independent_sources"]) == ("reported", 1)
+    # Nor can who contributes make them independent.
+    check_problem(
+        contributor.send("POST", "/v1/sources", json={"name": "Otra", "kind": "ngo"}), "forbidden"
+    )
+
+
+# API7 and API10.
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_no_connection_is_made_to_what_is_recorded(
+    api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
+) -> None:
+    """The driver of the database connects by a library of its own, and is not seen here."""
+    asked: list[Any] = []
+
+    def note(*arguments: Any, **_: Any) -> Any:
+        asked.append(arguments)
+        raise OSError
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, note)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, note)
+    Session(api).do(operation_id)
+    assert asked == []
+
+
+def test_nothing_is_there_to_connect_with() -> None:
+    clients = {"http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
+    clients |= {"urllib3", "websockets", "asyncio", "socket", "ssl"}
+    found = set()
+    for file, tree in sources_of_code().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{a.name}" for a in node.names)]
+            else:
+                continue
+            found |= {(file.name, n) for n in names if n in clients or n.split(".")[0] in clients}
+    # They listen, name statuses and read addresses.
+    assert {file for file, _ in found} <= {"serving.py", "worker.py", "metrics.py", "addresses.py"}
+
+
+# API8.
+
+
+def test_nothing_is_left_on_that_helps_to_develop(api: Api) -> None:
+    app = create_app(connections.pool("", 1))
+    assert not app.debug
+    assert not app.testing
+    assert app.static_folder is None
+    assert app.secret_key is None  # there are no sessions
+    for path in ("/console", "/static/x", "/debug", "/.git/config", "/.env", "/server-status"):
+        check_problem(api.send("GET", path), "not-found")
+    for operation in CONTRACT.operations:
+        answer = api.send(operation.method.upper(), operation.path.replace("{id}", NOWHERE))
+        assert "Set-Cookie" not in answer.headers
