@@ -67,7 +67,7 @@ _HEAD = re.compile(r"\), head AS \(\n.*?\n\), entries AS", re.DOTALL)
 
 def _head() -> str:
     """The part of the query that takes the head of the ledger."""
-    text = (ROOT / "sql/queries/append_ledger.sql").read_text("utf-8")
+    text = (ROOT / "sql/queries/ledger/append.sql").read_text("utf-8")
     found = _HEAD.search(text)
     assert found, "ledger/append.sql takes the head in another way"
     return found[0]
@@ -89,7 +89,7 @@ def mutants() -> Sequence[Mutant]:
                     "            first = idempotency.recall(conn, attempt)\n"
                     "            with followed(conn, arguments), conn.transaction():\n",
                 ),
-                ("sql/queries/insert_idempotency_key.sql", "", "ON CONFLICT DO NOTHING\n"),
+                ("sql/queries/idempotency_keys/insert.sql", "", "ON CONFLICT DO NOTHING\n"),
             ],
             "tests/http/test_idempotency.py::test_a_key_that_comes_from_everywhere_at_once_is_one_write",
         ),
@@ -110,9 +110,9 @@ def mutants() -> Sequence[Mutant]:
                 ("api/http/handlers.py", "", _UNCOMMITTED),
                 (
                     "api/http/handlers.py",
-                    "        raw = loading.read(request, operation)\n"
+                    "        raw = requests.read(request, operation)\n"
                     "        with queries.Lent(pool) as conn:\n",
-                    "        raw = loading.read(request, operation)\n"
+                    "        raw = requests.read(request, operation)\n"
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],
@@ -123,7 +123,7 @@ def mutants() -> Sequence[Mutant]:
             [
                 ("sql/migrations/0028_service_role.sql", "", _PLAIN_SEQUENCE),
                 (
-                    "sql/queries/append_ledger.sql",
+                    "sql/queries/ledger/append.sql",
                     _head(),
                     "), head AS (\n"
                     "    SELECT clock_timestamp() AS recorded_at\n"
@@ -131,12 +131,12 @@ def mutants() -> Sequence[Mutant]:
                     "), entries AS",
                 ),
                 (
-                    "sql/queries/append_ledger.sql",
+                    "sql/queries/ledger/append.sql",
                     "SELECT h.seq + c.position,",
                     "SELECT nextval('plain'),",
                 ),
                 (
-                    "sql/queries/append_ledger.sql",
+                    "sql/queries/ledger/append.sql",
                     "h.public_seq + count(*) FILTER (WHERE c.is_public) OVER (ORDER BY c.position)",
                     "nextval('plain_public')",
                 ),
