@@ -50,7 +50,8 @@ def _common() -> _Common:
         name: set() for name in ("[surnames]", "[titles]", "[particles]")
     }
     kind = ""
-    for line in (files("api.matching") / "common_names.txt").read_text(encoding="utf-8").splitlines():
+    text = (files("api.matching") / "common_names.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
         if line.startswith("["):
             kind = line
         elif kind in listed:
@@ -89,7 +90,8 @@ def rules() -> bytes:
     """The SHA-256 of what decides how a name is spelled: a database that was filled by other rules
     has other keys."""
     files_of = (
-        files("api") / name for name in ("common_names.txt", "spellings.py", "full_names.py")
+        files("api.matching") / name
+        for name in ("common_names.txt", "phonetics.py", "name_parsing.py")
     )
     return hashlib.sha256(b"".join(file.read_bytes() for file in files_of)).digest()
 
