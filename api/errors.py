@@ -1,45 +1,45 @@
-"""What can go wrong, without HTTP: a kind, a sentence for the caller, and every fault found."""
+"""The errors of a request, without HTTP: a problem slug, a detail, and an error for each field."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
+MAX_ERRORS = 100
+"""The errors listed for one request, so that a response cannot outgrow its request."""
+
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of what a caller sent: where (JSON Pointer, RFC 6901) and what to change."""
+class FieldError:
+    """An error at one place of a request: a JSON Pointer (RFC 6901), and what to send instead."""
 
     pointer: str
     detail: str
 
 
-MAX_FAULTS = 100
-"""How many faults of one request are named: beyond them an answer outgrows its question."""
-
-
-class Refusal(Exception):  # noqa: N818 - what it is: the service works as it should
-    """A request that is not carried out. `kind` is a slug of the contract's `x-problems`."""
+class RequestError(Exception):
+    """A request that is refused. `slug` is a key of the contract's `x-problems`."""
 
     def __init__(
         self,
-        kind: str,
+        slug: str,
         detail: str,
-        *faults: Fault,
+        *errors: FieldError,
         release_event_id: UUID | None = None,
     ) -> None:
         super().__init__(detail)
-        self.kind = kind
+        self.slug = slug
         self.detail = detail
-        self.faults = faults
+        self.errors = errors
         self.release_event_id = release_event_id
 
 
-def invalid(*faults: Fault) -> Refusal:
-    """The refusal of a request that is well formed but wrong."""
-    places = "1 place" if len(faults) == 1 else f"{len(faults)} places"
-    first = faults[:MAX_FAULTS]
-    told = "see errors." if first == faults else f"errors names the first {MAX_FAULTS}."
-    return Refusal("validation-error", f"The request is wrong in {places}: {told}", *first)
+def invalid(*errors: FieldError) -> RequestError:
+    """Return the error for a request that is well-formed but has invalid values."""
+    places = "1 place" if len(errors) == 1 else f"{len(errors)} places"
+    listed = errors[:MAX_ERRORS]
+    where = "See errors." if listed == errors else f"The first {MAX_ERRORS} are listed in errors."
+    return RequestError("validation-error", f"The request is invalid in {places}. {where}", *listed)
 
 
-def not_found(what: str) -> Refusal:
-    return Refusal("not-found", f"There is no {what} with this id.")
+def not_found(resource: str) -> RequestError:
+    """Return the error for an id that names no such resource."""
+    return RequestError("not-found", f"There is no {resource} with this id.")

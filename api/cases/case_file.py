@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 import ijson
 
 from api.cases.format import CASE_NAMES, LISTS
-from api.errors import Fault
+from api.errors import FieldError
 
 # What became of an entry.
 UNREAD, STORED, FAULTY, DOUBTFUL = range(4)
@@ -31,7 +31,7 @@ _LONGEST_ESCAPE = 12
 class CaseError(Exception):
     """A case that is not loaded: every fault, with its place in the file."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[FieldError]) -> None:
         super().__init__(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}")
         self.faults = faults
 
@@ -67,7 +67,7 @@ class ListFile:
     def stop_if_faulty(self) -> None:
         if self.faults:
             places = sorted(self.faults, key=self._in_order)
-            raise CaseError([Fault(place, self.faults[place]) for place in places])
+            raise CaseError([FieldError(place, self.faults[place]) for place in places])
 
     def _in_order(self, place: str) -> Any:
         """What puts a place in the file's order."""

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from psycopg_pool import ConnectionPool
 
-from api import auth
+from api import access
 from api.cases.format import CASE_NAMES, EXPORT_VERSION, LISTS, entry
 from api.database import ledger, queries
 from api.database.ledger import Reader
@@ -47,7 +47,7 @@ def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
     with queries.Lent(pool) as conn:
-        since = queries.one(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
+        since = queries.row(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
         while True:
             with queries.snapshot(conn):
                 named = _named(conn, export)
@@ -69,7 +69,7 @@ def _unnoted(
     """Those, some at a time, whose hidden names the export shows, which is not noted yet."""
     if export.caller is None or not export.caller.sees_hidden:
         return []
-    picked = queries.given(announcement_id=export.announcement_id)
+    picked = queries.drop_none(announcement_id=export.announcement_id)
     rows = queries.rows(
         conn,
         "ledger/list_unlogged_readings",
@@ -94,7 +94,7 @@ def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UU
         conn,
         "claims/list_announced_records",
         id=export.announcement_id,
-        sees_hidden=auth.sees_hidden(export.caller),
+        sees_hidden=access.sees_hidden(export.caller),
     ):
         named[row.list].append(row.id)
     return named
@@ -103,8 +103,8 @@ def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UU
 def _written(
     conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
-    whole = queries.given(sees_hidden=auth.sees_hidden(export.caller) or None)
-    moment = queries.one(conn, "ledger/get_recorded_moment", **whole).recorded_as_of
+    whole = queries.drop_none(sees_hidden=access.sees_hidden(export.caller) or None)
+    moment = queries.row(conn, "ledger/get_recorded_moment", **whole).recorded_as_of
     if export.announcement_id is None:
         return _lines(conn, export, moment)
     return _case(conn, export, export.announcement_id, named, moment)
@@ -166,6 +166,6 @@ def _entries(
 ) -> Iterator[Sequence[bytes]]:
     """The JSON of a list's entries, each after those that it refers to, in blocks."""
     properties = {"id": {}, **entry(name)["properties"]}
-    sees_hidden = auth.sees_hidden(export.caller)
+    sees_hidden = access.sees_hidden(export.caller)
     parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
     return results.blocks(conn, _LIST[name], {"properties": properties}, parameters, _BLOCK)

@@ -14,7 +14,7 @@ from uuid import UUID
 from api.cases.case_file import FAULTY, STORED, ListFile
 from api.cases.format import EXPORT_VERSION, LISTS
 from api.contract import strict_json
-from api.errors import Refusal
+from api.errors import RequestError
 
 _LONGEST = 1 << 20
 # The last line is looked for in so many bytes.
@@ -98,7 +98,7 @@ class ExportFile(ListFile):
     def _read_line(self, place: str, raw: bytes) -> dict[str, Any] | None:
         try:
             line = strict_json.read(raw, "line")
-        except Refusal as refusal:
+        except RequestError as refusal:
             self.fault(place, refusal.detail)
             return None
         if not isinstance(line, dict):
@@ -149,7 +149,7 @@ def _read(raw: bytes) -> Any:
     """A line's JSON; None if it has none."""
     try:
         return strict_json.read(raw)
-    except Refusal:
+    except RequestError:
         return None
 
 

@@ -12,14 +12,14 @@ from uuid import UUID, uuid5
 
 from marshmallow import Schema, ValidationError
 
-from api.auth import Caller
+from api.access import Caller
 from api.cases import format
 from api.cases.case_file import FAULTY, STORED, UNREAD, CaseError, CaseFile, ListFile, below
 from api.cases.export_file import ExportFile, is_export
 from api.cases.format import LISTS, REFERENCES, RESOURCES
 from api.contract import document, schemas
 from api.database import clock, queries
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.records import attestations, entries
 from api.verification import verdicts
 from api.verification.bulk import Batch
@@ -207,7 +207,7 @@ class Loading:
                 translated[contract_name] = part
         return translated
 
-    def _fault(self, name: str, place: str, faults: Sequence[Fault]) -> None:
+    def _fault(self, name: str, place: str, faults: Sequence[FieldError]) -> None:
         """Tells faults that were found by the contract's names."""
         for fault in faults:
             steps = (self._misnamed[name].get(step, step) for step in fault.pointer.split("/"))
@@ -237,8 +237,10 @@ class Loading:
             return UNREAD
         try:
             self._insert(entry)
-        except Refusal as refusal:
-            self._fault(entry.name, entry.place, refusal.faults or [Fault("", self._told(refusal))])
+        except RequestError as refusal:
+            self._fault(
+                entry.name, entry.place, refusal.errors or [FieldError("", self._told(refusal))]
+            )
             return FAULTY
         return STORED
 
@@ -246,7 +248,7 @@ class Loading:
         """What becomes of an entry that names others which were not entered."""
         return FAULTY  # the other's own faults are told
 
-    def _told(self, refusal: Refusal) -> str:
+    def _told(self, refusal: RequestError) -> str:
         """What a refusal says, with a key of the case for an id that nobody outside knows."""
         event = refusal.release_event_id
         if event is not None and (key := self._file.key_of("release_events", event)):
@@ -320,7 +322,9 @@ class Loading:
         if not self.batch.verifies(event):
             locked = entries.lock_event_named(self._conn, event)
             if locked is None:
-                raise invalid(Fault("/release_event_id", "There is no release event with this id."))
+                raise invalid(
+                    FieldError("/release_event_id", "There is no release event with this id.")
+                )
             event = locked.id
             self._verify(entry, event, locked.detainee_id)
         return event
@@ -328,7 +332,7 @@ class Loading:
     def _lock_person(self, id: UUID) -> UUID:
         person = entries.lock_person(self._conn, id)
         if person is None:
-            raise invalid(Fault("/detainee_id", "There is no detainee with this id."))
+            raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
         return person
 
 

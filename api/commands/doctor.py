@@ -112,7 +112,7 @@ def _rights(conn: queries.Connection) -> Finding:
 
 def _clock(conn: queries.Connection) -> Finding:
     before = datetime.now(UTC)
-    ends = queries.one(conn, "ledger/get_ends")
+    ends = queries.row(conn, "ledger/get_ends")
     after = datetime.now(UTC)
     apart = max(before - ends.now, ends.now - after, timedelta())
     if ends.is_ahead:
@@ -131,9 +131,9 @@ def _clock(conn: queries.Connection) -> Finding:
 
 
 def _ledger(conn: queries.Connection) -> Finding:
-    ends = queries.one(conn, "ledger/get_ends")
+    ends = queries.row(conn, "ledger/get_ends")
     remedy = "Restore a backup elsewhere and compare: an entry was changed outside of the service."
-    disorder = queries.one(conn, "ledger/find_disorder")
+    disorder = queries.row(conn, "ledger/find_disorder")
     if disorder:
         return Finding("ledger", f"entry {disorder.seq} does not follow the one before", remedy)
     if ends.seq != ends.last_seq or ends.public_seq != ends.last_public_seq or not ends.is_last:

@@ -16,12 +16,12 @@ import orjson
 import psycopg
 from marshmallow import ValidationError
 
-from api import auth, config
+from api import access, auth, config
 from api.cases import loader
 from api.commands import doctor, terminal
 from api.contract import document, schemas
 from api.database import connections, migrations, queries
-from api.errors import Refusal
+from api.errors import RequestError
 from api.http.limiting import Limiting
 from api.http.rate_limits import Limits
 from api.imports import case_import, list_apply, list_preview, row_reader
@@ -86,8 +86,8 @@ def faults_told() -> Iterator[None]:
         for fault in error.faults:
             click.echo(f"{fault.pointer or '/'}: {fault.detail}", err=True)
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
-    except Refusal as refusal:
-        faults = "".join(f" {fault.pointer}: {fault.detail}" for fault in refusal.faults)
+    except RequestError as refusal:
+        faults = "".join(f" {fault.pointer}: {fault.detail}" for fault in refusal.errors)
         raise click.ClickException(f"{refusal.detail}{faults}") from None
     except (
         embedded.EmbeddedError,
@@ -134,7 +134,7 @@ def serve(
     with migrated(data_dir, service=True) as (settings, url, conn):
         if settings.metrics_port:
             _check_free("127.0.0.1", settings.metrics_port, "CONSTANCIA_METRICS_PORT")
-        if case_file and not queries.one(conn, "ledger/exist").empty:
+        if case_file and not queries.row(conn, "ledger/exist").empty:
             click.echo("The database is not empty: the case is not loaded again.", err=True)
         elif case_file:
             _load(conn, case_file, dry_run=False)
@@ -431,7 +431,7 @@ def keys() -> None:
 
 @keys.command("create")
 @click.option("--name", type=_Name(), required=True, help="Whose it is, for the list of keys.")
-@click.option("--scope", required=True, type=click.Choice(list(auth.GRANTS)))
+@click.option("--scope", required=True, type=click.Choice(list(access.GRANTS)))
 @click.option("--until", type=_Moment(), help="When it ends, as 2027-01-01T00:00:00Z [never].")
 @data_dir_option
 def create_key(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
@@ -464,7 +464,7 @@ def list_keys(data_dir: Path | None) -> None:
 def revoke_key(id: UUID, data_dir: Path | None) -> None:
     """Revoke the key with this ID, at once."""
     with migrated(data_dir) as (_, _, conn):
-        if queries.one(conn, "api_keys/revoke", id=id) is None:
+        if queries.row(conn, "api_keys/revoke", id=id) is None:
             raise click.ClickException(f"There is no key {id}.")
     click.echo(f"Revoked: {id}")
 

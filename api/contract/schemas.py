@@ -17,7 +17,7 @@ from uuid import UUID
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
 from api.contract import time_zones
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 
 _DOCUMENTATION = {"description", "examples", "example", "title"}
 _KEYWORDS = {
@@ -67,8 +67,8 @@ def parameters_schema(parameters: Mapping[str, tuple[bool, Mapping[str, Any]]]) 
     )()
 
 
-def load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
-    """Data as a schema takes it. Raises Refusal with every fault, and those found before."""
+def load(schema: Schema, data: Any, *found: FieldError) -> Mapping[str, Any]:
+    """Data as a schema takes it. Raises RequestError with every fault, and those found before."""
     try:
         loaded: Mapping[str, Any] = schema.load(data)
     except ValidationError as error:
@@ -78,12 +78,12 @@ def load(schema: Schema, data: Any, *found: Fault) -> Mapping[str, Any]:
     return loaded
 
 
-def faults(error: ValidationError) -> list[Fault]:
+def faults(error: ValidationError) -> list[FieldError]:
     """Every fault that marshmallow found, each with its JSON Pointer."""
     return list(_faults("", error.messages))
 
 
-def _faults(pointer: str, messages: Any) -> Iterator[Fault]:
+def _faults(pointer: str, messages: Any) -> Iterator[FieldError]:
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             step = str(key).replace("~", "~0").replace("/", "~1")
@@ -91,7 +91,7 @@ def _faults(pointer: str, messages: Any) -> Iterator[Fault]:
             yield from _faults(pointer if own else f"{pointer}/{step}", value)
     else:
         for message in messages:
-            yield Fault(pointer, message)
+            yield FieldError(pointer, message)
 
 
 class _Strict(Schema):

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from api.errors import Refusal
+from api.errors import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ def read(raw: bytes, what: str = "body") -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Refusal(
+        raise RequestError(
             "malformed-json",
             f"The {what} is not JSON, at line {error.lineno} column {error.colno}.",
         ) from None
     try:
         json.loads(raw, object_pairs_hook=_without_doubles)
     except RecursionError:
-        raise Refusal("malformed-json", f"The {what} is nested too deeply.") from None
+        raise RequestError("malformed-json", f"The {what} is nested too deeply.") from None
     return value
 
 
@@ -43,6 +43,8 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for name, value in pairs:
         if name in names:
-            raise Refusal("malformed-json", f"The name {name[:100]!r} stands twice in one object.")
+            raise RequestError(
+                "malformed-json", f"The name {name[:100]!r} stands twice in one object."
+            )
         names[name] = value
     return names

@@ -4,14 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 from api.database import queries
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 
 TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database a caller's clock may be."""
 
 
 def now(conn: queries.Connection) -> datetime:
-    return cast(datetime, queries.one(conn, "ledger/get_clock").now)
+    return cast(datetime, queries.row(conn, "ledger/get_clock").now)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -38,9 +38,9 @@ def settle(
     present = now(conn)
     faults = []
     if as_of is not None and as_of > present + TOLERANCE:
-        faults.append(Fault("/as_of", "Lies in the future."))
+        faults.append(FieldError("/as_of", "Lies in the future."))
     if recorded_as_of is not None and recorded_as_of > present:
-        faults.append(Fault("/recorded_as_of", "Lies in the future."))
+        faults.append(FieldError("/recorded_as_of", "Lies in the future."))
     if faults:
         raise invalid(*faults)
     if recorded_as_of is not None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, cast
 from uuid import UUID
 
-from api.auth import Caller
+from api.access import Caller
 from api.database import queries
 
 # In the order in which those that are written together are entered.
@@ -46,7 +46,7 @@ def append(
     `caller` is None for the operator's own command. The public learns of what changes a record as
     it sees it, or the answers that are made of them (`changes_answers`).
     """
-    entry = queries.one(
+    entry = queries.row(
         conn,
         "ledger/append",
         actor=caller and caller.key_id,

@@ -17,7 +17,7 @@ from psycopg import errors as pg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 
@@ -49,7 +49,7 @@ def _lines(file: str, given: frozenset[str]) -> Iterator[str]:
             yield line
 
 
-def given(**parameters: Any) -> dict[str, Any]:
+def drop_none(**parameters: Any) -> dict[str, Any]:
     """Those that are not None: the others stand for what was left out."""
     return {name: value for name, value in parameters.items() if value is not None}
 
@@ -65,7 +65,7 @@ def execute(conn: Connection, statement: str, parameters: Mapping[str, Any]) -> 
         return conn.execute(cast(Any, statement), parameters, prepare=True)
 
 
-def one(conn: Connection, name: str, /, **parameters: Any) -> Any:
+def row(conn: Connection, name: str, /, **parameters: Any) -> Any:
     """The first row of a query, or None."""
     return run(conn, name, **parameters).fetchone()
 
@@ -119,9 +119,9 @@ class _Translation:
         if isinstance(error, pg.IntegrityError):
             constraint = error.diag.constraint_name or ""
             if constraint in _FAULTS:
-                raise invalid(Fault(*_FAULTS[constraint])) from None
+                raise invalid(FieldError(*_FAULTS[constraint])) from None
         elif isinstance(error, _BUSY):
-            raise Refusal(
+            raise RequestError(
                 "busy", "The service cannot take this request now. Try again shortly."
             ) from error
 

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from api import trace
 from api.database import queries
-from api.errors import Refusal
+from api.errors import RequestError
 
 # So many answers are remembered, to questions of so many characters.
 _MOST, _LONGEST = 4096, 1000
@@ -30,7 +30,9 @@ _OF_ITS_BODY = ("content-type", "content-length", "content-disposition", "link")
 def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
     """The last entry of the ledger, the public's or the whole one; None while answers change by
     the mere passing of time."""
-    row = queries.one(conn, "ledger/get_version", **queries.given(sees_hidden=sees_hidden or None))
+    row = queries.row(
+        conn, "ledger/get_version", **queries.drop_none(sees_hidden=sees_hidden or None)
+    )
     return None if row is None else row.seq
 
 
@@ -110,7 +112,7 @@ class Revalidation:
                     conn.pgconn.prepare(_STATEMENT, text.encode())
                     result = conn.pgconn.exec_prepared(_STATEMENT, None)
                 return result.get_value(0, 0)
-        except Refusal:
+        except RequestError:
             return None
 
     def _remember(

@@ -19,17 +19,17 @@ import orjson
 from flask import Request, Response, request
 from psycopg_pool import ConnectionPool
 
-from api import auth
+from api import access, auth
 from api.cases import export
 from api.contract import schemas, strict_json
 from api.contract.document import Operation
 from api.database import queries
-from api.errors import Refusal
+from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.idempotency import Attempt
 from api.records import entries
 from api.rendering import etags, media_types, streaming
-from api.rendering.results import Document, Export, One, Page, Rendered, Whole, render, rendered
+from api.rendering.results import Document, Export, Page, Record, Rendered, Whole, render, rendered
 
 # What can become another record, by how its path begins. Such an id still names what it became.
 _MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
@@ -97,11 +97,11 @@ def view(
             arguments, media_type = load(path)
             with followed(conn, arguments):
                 result = function(conn=conn, caller=caller, **arguments)
-                sees_hidden = auth.sees_hidden(caller)
+                sees_hidden = access.sees_hidden(caller)
                 answer = _answer(conn, operation, result, media_type, sees_hidden=sees_hidden)
         return respond(result, answer, media_type)
 
-    def known(conn: queries.Connection, key: str) -> auth.Caller:
+    def known(conn: queries.Connection, key: str) -> access.Caller:
         caller = auth.authenticate(conn, key)
         admit(caller.key_id)
         return caller
@@ -120,8 +120,8 @@ def view(
     ) -> Iterator[None]:
         try:
             yield
-        except Refusal as refusal:
-            if refusal.kind != "not-found":
+        except RequestError as refusal:
+            if refusal.slug != "not-found":
                 raise
             moment = arguments.get("recorded_as_of")
             into = entries.merged_into(conn, mergeable, arguments["id"], moment)
@@ -157,7 +157,7 @@ def view(
         key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
         with queries.Lent(pool) as conn:
             caller = known(conn, key)
-        auth.authorize(caller, scope)
+        access.authorize(caller, scope)
         requests.check_length(request, operation)
         arguments, media_type = load(path)
         requests.check_media_type(request, operation.uploads)
@@ -188,7 +188,7 @@ def view(
         raw = requests.read(request, operation)
         with queries.Lent(pool) as conn:
             caller = known(conn, key)
-            auth.authorize(caller, scope)
+            access.authorize(caller, scope)
             arguments, media_type = load(path)
             attempt = attempted(caller, raw)
             if body_schema is not None:
@@ -210,7 +210,7 @@ def view(
         response = responses.whole(request, operation, answer, media_type)
         return responses.replayed(response) if first else response
 
-    def attempted(caller: auth.Caller, raw: bytes) -> Attempt | None:
+    def attempted(caller: access.Caller, raw: bytes) -> Attempt | None:
         """The write as one that may come again, if the caller has a key for that."""
         given = request.headers.get(_IDEMPOTENCY_KEY)
         if given is None or not operation.is_retriable:
@@ -219,7 +219,7 @@ def view(
         digest = hashlib.sha256(request.query_string + b"\0" + raw).digest()
         return Attempt(caller.key_id, request.path, idempotency.read_key(key), digest)
 
-    def check_unchanged(conn: queries.Connection, record: One) -> None:
+    def check_unchanged(conn: queries.Connection, record: Record) -> None:
         if "If-Match" in request.headers:
             # Nobody is shown it.
             etag = render(conn, operation, replace(record, reader=None)).etag

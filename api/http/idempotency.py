@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from api.database import queries
-from api.errors import Refusal
+from api.errors import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def alone(conn: queries.Connection, attempt: Attempt | None) -> Iterator[None]:
     if attempt is None:
         yield
         return
-    if not queries.one(conn, "idempotency_keys/lock", **attempt.name).locked:
-        raise Refusal(
+    if not queries.row(conn, "idempotency_keys/lock", **attempt.name).locked:
+        raise RequestError(
             "idempotency-key-in-use",
             "A request with this Idempotency-Key is still under way. Send it again shortly.",
         )
@@ -63,9 +63,9 @@ def recall(conn: queries.Connection, attempt: Attempt | None) -> Any:
     again. None if this is the first."""
     if attempt is None:
         return None
-    first = queries.one(conn, "idempotency_keys/get", **attempt.name)
+    first = queries.row(conn, "idempotency_keys/get", **attempt.name)
     if first is not None and first.request_sha256 != attempt.sha256:
-        raise Refusal(
+        raise RequestError(
             "idempotency-key-reused",
             "This Idempotency-Key was sent before with another body or query. Make up a new one.",
         )

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.config import Network
 from api.contract.document import Operation
-from api.errors import Refusal
+from api.errors import RequestError
 from api.http import addresses
 from api.http.rate_limits import Limits, Standing
 
@@ -78,8 +78,8 @@ class Limiting:
                 return view(**path)
             try:
                 return view(**path)
-            except (Refusal, HTTPException) as error:
-                is_ours = isinstance(error, Refusal) and error.kind == "busy"
+            except (RequestError, HTTPException) as error:
+                is_ours = isinstance(error, RequestError) and error.slug == "busy"
                 if _STANDING not in request.environ and not is_ours:
                     self.count()
                 raise
@@ -97,7 +97,7 @@ class Limiting:
     def _take(environ: dict[str, Any], standing: Standing) -> None:
         environ[_STANDING] = standing
         if standing.is_exceeded:
-            raise Refusal(
+            raise RequestError(
                 "quota-exceeded",
                 f"No more than {standing.quota:,} requests are taken in a minute. "
                 f"Ask again in {standing.seconds} seconds.",

@@ -11,10 +11,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api import logs
 from api.contract.document import Problem
-from api.errors import Refusal
+from api.errors import RequestError
 
 MEDIA_TYPE = "application/problem+json"
-FAILED = Refusal("internal-error", "The service failed. Nothing was changed; it has been noted.")
+FAILED = RequestError(
+    "internal-error", "The service failed. Nothing was changed; it has been noted."
+)
 """All that is told of an error of ours."""
 
 _LOG = logging.getLogger(logs.OURS)
@@ -32,13 +34,13 @@ _KINDS = {
 def register(app: Flask, problems: Mapping[str, Problem]) -> None:
     """Makes every error of the application a problem document."""
 
-    def answer(refusal: Refusal) -> Response:
-        problem = problems[refusal.kind]
+    def answer(refusal: RequestError) -> Response:
+        problem = problems[refusal.slug]
         response = Response(document(problem, refusal), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
-        if refusal.kind in _RETRY_AFTER:
-            response.headers["Retry-After"] = _RETRY_AFTER[refusal.kind]
+        if refusal.slug in _RETRY_AFTER:
+            response.headers["Retry-After"] = _RETRY_AFTER[refusal.slug]
         # It may be otherwise at once.
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -47,7 +49,7 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
         kind = _KINDS.get(error.code or 500, "internal-error")
         # Werkzeug's own words for a path that is not there are for who typed it into a browser.
         detail = "There is nothing at this path." if kind == "not-found" else error.description
-        response = answer(Refusal(kind, detail or problems[kind].explanation))
+        response = answer(RequestError(kind, detail or problems[kind].explanation))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
@@ -58,12 +60,12 @@ def register(app: Flask, problems: Mapping[str, Problem]) -> None:
         _LOG.error("%s\n%s", type(error).__name__, frames)
         return answer(FAILED)
 
-    app.register_error_handler(Refusal, answer)
+    app.register_error_handler(RequestError, answer)
     app.register_error_handler(HTTPException, from_werkzeug)
     app.register_error_handler(Exception, unexpected)
 
 
-def document(problem: Problem, refusal: Refusal) -> bytes:
+def document(problem: Problem, refusal: RequestError) -> bytes:
     """The body of an answer."""
     told: dict[str, Any] = {
         "type": f"/problems/{problem.slug}",
@@ -71,9 +73,9 @@ def document(problem: Problem, refusal: Refusal) -> bytes:
         "status": problem.status,
         "detail": refusal.detail,
     }
-    if refusal.faults:
+    if refusal.errors:
         told["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.errors
         ]
     if refusal.release_event_id is not None:
         told["release_event_id"] = str(refusal.release_event_id)

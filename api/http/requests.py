@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from api.contract import schemas, strict_json
 from api.contract.document import Operation
-from api.errors import Fault, Refusal, invalid, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import media_types
 
 # Of a query. No operation takes nearly as many.
@@ -29,20 +29,23 @@ def path(given: Mapping[str, str]) -> Mapping[str, Any]:
         raise not_found("record") from None
 
 
-def query(schema: Schema, raw: bytes, found: Sequence[Fault] = ()) -> Mapping[str, Any]:
+def query(schema: Schema, raw: bytes, found: Sequence[FieldError] = ()) -> Mapping[str, Any]:
     """Query parameters, with what was found to be wrong before."""
     if raw.count(b"&") >= _MOST_PARAMETERS:
-        raise invalid(Fault("", f"A query has {_MOST_PARAMETERS} parameters at the most."))
+        raise invalid(FieldError("", f"A query has {_MOST_PARAMETERS} parameters at the most."))
     try:
         if _STRAY_PERCENT.search(raw):
             raise ValueError
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
-        raise invalid(Fault("", "The query is not percent-encoded UTF-8.")) from None
+        raise invalid(FieldError("", "The query is not percent-encoded UTF-8.")) from None
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     return schemas.load(
-        schema, dict(pairs), *found, *(Fault(f"/{name}", "Must be given once.") for name in twice)
+        schema,
+        dict(pairs),
+        *found,
+        *(FieldError(f"/{name}", "Must be given once.") for name in twice),
     )
 
 
@@ -54,7 +57,7 @@ def body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
 def check_media_type(request: Request, taken: Sequence[str]) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in taken or charset != "utf-8" or "Content-Encoding" in request.headers:
-        raise Refusal(
+        raise RequestError(
             "unsupported-media-type", f"Send the body as {' or '.join(taken)}, without an encoding."
         )
 
@@ -88,5 +91,5 @@ def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
     return sha256.digest()
 
 
-def _too_large(operation: Operation) -> Refusal:
-    return Refusal("body-too-large", f"A body has {operation.max_bytes} bytes at the most.")
+def _too_large(operation: Operation) -> RequestError:
+    return RequestError("body-too-large", f"A body has {operation.max_bytes} bytes at the most.")

@@ -8,7 +8,7 @@ from flask import Request, Response
 from werkzeug.http import unquote_etag
 
 from api.contract.document import Operation
-from api.errors import Refusal
+from api.errors import RequestError
 from api.http import headers
 from api.rendering import media_types
 from api.rendering.results import Rendered
@@ -107,7 +107,7 @@ def check_unchanged(request: Request, etag: str) -> None:
         return
     opaque, is_weak = unquote_etag(etag)
     if is_weak or not request.if_match.contains(opaque):
-        raise Refusal(
+        raise RequestError(
             "precondition-failed",
             "It is not what If-Match says any more. Read it again, and decide anew.",
         )

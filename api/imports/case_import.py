@@ -16,13 +16,13 @@ from uuid import UUID
 from marshmallow import ValidationError
 from psycopg.types.json import Jsonb
 
-from api.auth import Caller
+from api.access import Caller
 from api.cases.case_file import DOUBTFUL, FAULTY, CaseError, CaseFile
 from api.cases.format import LISTS, RESOURCES
 from api.cases.loader import Entry, Loading
 from api.contract import schemas
 from api.database import queries
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 from api.imports import additions, list_preview, row_plan, row_reader
 from api.imports.list_preview import BLOCK, Say, silent
 from api.imports.record_linking import Records
@@ -123,13 +123,13 @@ class Becoming(Loading):
             record_ids=list(self._records.values()),
         )
 
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[FieldError]:
         """Tells the faults of entries with these, and gives those of the file as a whole."""
         rest = []
         for place, detail in self._file.faults.items():
             _, name, number, *_ = f"{place}//".split("/")
             if name not in LISTS or not number.isdecimal():
-                rest.append(Fault(place, detail))
+                rest.append(FieldError(place, detail))
                 continue
             told = self._told_of(name, int(number))
             told.outcome, told.record_id, told.changes, told.people = "invalid", None, [], []
@@ -283,7 +283,7 @@ class Becoming(Loading):
         record = self._before.get(entry.id)
         if self._decision(told) == "new":
             if record is not None:
-                raise invalid(Fault("", f"Was entered before, as {record}: it is not new."))
+                raise invalid(FieldError("", f"Was entered before, as {record}: it is not new."))
         elif self._decision(told) == "same":
             record = self._decisions[told.row][1]
         elif record is None:
@@ -331,7 +331,7 @@ class Becoming(Loading):
         yield from changed
 
     def _change_affiliation(self, entry: Entry, id: UUID) -> Iterator[str]:
-        before = queries.one(self._conn, "affiliations/get", id=id)
+        before = queries.row(self._conn, "affiliations/get", id=id)
         until = entry.body["valid_until"]
         if until is None or until == before.valid_until:
             return
@@ -345,7 +345,7 @@ class Becoming(Loading):
         yield "valid_until"
 
     def _change_claim(self, entry: Entry, id: UUID) -> Iterator[str]:
-        row = queries.one(self._conn, "claims/lock", id=id)
+        row = queries.row(self._conn, "claims/lock", id=id)
         if self._retracts(entry, row):
             self._retract("claim", entry, id)
             yield "retracted_at"
@@ -409,7 +409,7 @@ class Becoming(Loading):
         yield from changed
 
     def _change_attestation(self, entry: Entry, id: UUID) -> Iterator[str]:
-        row = queries.one(self._conn, "attestations/get_publication", id=id)
+        row = queries.row(self._conn, "attestations/get_publication", id=id)
         if self._retracts(entry, row):
             self._lock_event(entry, row.release_event_id)
             self._retract("attestation", entry, id)
@@ -449,7 +449,7 @@ def preview(
             raise invalid(*error.faults) from None
         if sum(read.totals[name] for name in LISTS) > row_reader.MAX_ROWS:
             detail = f"A case has {row_reader.MAX_ROWS:,} entries at the most."
-            raise invalid(Fault("", detail))
+            raise invalid(FieldError("", detail))
         id = list_preview.begun(conn, caller, list_preview.digest(file), None)
         with (
             conn.transaction(force_rollback=True),
@@ -539,6 +539,6 @@ def _text(value: Any) -> Any:
 def write(conn: queries.Connection, id: UUID, out: BinaryIO) -> None:
     """Writes the case that a preview keeps."""
     part = 0
-    while (row := queries.one(conn, "imports/get_file_part", import_id=id, part=part)) is not None:
+    while (row := queries.row(conn, "imports/get_file_part", import_id=id, part=part)) is not None:
         out.write(row.content)
         part += 1

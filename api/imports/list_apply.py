@@ -12,10 +12,10 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from api.auth import Caller, sees_hidden
+from api.access import Caller, sees_hidden
 from api.cases.case_file import CaseFile
 from api.database import clock, ledger, queries
-from api.errors import MAX_FAULTS, Fault, Refusal, invalid, not_found
+from api.errors import MAX_ERRORS, FieldError, RequestError, invalid, not_found
 from api.imports import additions, case_import, row_plan, row_reader
 from api.imports.case_import import Becoming
 from api.imports.list_preview import (
@@ -41,12 +41,12 @@ from api.verification.bulk import Batch
 
 def read(conn: queries.Connection, caller: Caller | None, id: UUID) -> Mapping[str, Any]:
     """An import without its rows, for who sent it or may see everything."""
-    return _told(queries.one(conn, "imports/get", id=id, **_reader(caller)))
+    return _told(queries.row(conn, "imports/get", id=id, **_reader(caller)))
 
 
 def read_own(conn: queries.Connection, id: UUID) -> Mapping[str, Any]:
     """The same, for the operator."""
-    return _told(queries.one(conn, "imports/get", id=id, **_OPERATOR))
+    return _told(queries.row(conn, "imports/get", id=id, **_OPERATOR))
 
 
 def _told(row: Any) -> Mapping[str, Any]:
@@ -221,7 +221,7 @@ def apply(
     reader = _OPERATOR if caller is None else _reader(caller)
     with queries.translated(), conn.transaction():
         queries.run(conn, "database/begin_long")
-        found = queries.one(conn, "imports/lock", id=id, **reader)
+        found = queries.row(conn, "imports/lock", id=id, **reader)
         if found is None:
             raise not_found("import")
         if found.state == "applied":
@@ -244,7 +244,7 @@ def _check_repeated(
         or decision["detainee_id"] not in (None, made[row].detainee_id)
         for row, decision in again.items()
     ):
-        raise Refusal("conflict", "This import was applied before, with other decisions.")
+        raise RequestError("conflict", "This import was applied before, with other decisions.")
 
 
 class _Application:
@@ -263,12 +263,12 @@ class _Application:
 
     def run(self, decisions: Sequence[Mapping[str, Any]]) -> None:
         conn = self._conn
-        if not queries.one(conn, "imports/exist_keys", import_id=self._id).spelled:
-            raise _outdated(Fault("", "The database was restarted after a crash."))
+        if not queries.row(conn, "imports/exist_keys", import_id=self._id).spelled:
+            raise _outdated(FieldError("", "The database was restarted after a crash."))
         self._decide(decisions)
         self._lock_groups()
         queries.run(conn, "imports/lock_people", import_id=self._id)
-        seq = queries.one(conn, "ledger/get_seq").seq
+        seq = queries.row(conn, "ledger/get_seq").seq
         self._check_unchanged(self._import.ledger_seq)
         self._enter_all()
         # From here on nobody else can write: what came in between is the last that can.
@@ -293,11 +293,11 @@ class _Application:
     # What was decided.
 
     def _decide(self, decisions: Sequence[Mapping[str, Any]]) -> None:
-        faults: list[Fault] = []
+        faults: list[FieldError] = []
         given: dict[int, Mapping[str, Any]] = {}
         for i, decision in enumerate(decisions):
             if decision["row"] in given:
-                faults.append(Fault(f"/decisions/{i}/row", "Is decided on twice."))
+                faults.append(FieldError(f"/decisions/{i}/row", "Is decided on twice."))
             given.setdefault(decision["row"], {**decision, "place": f"/decisions/{i}"})
         rows = {
             row.row: row
@@ -315,17 +315,17 @@ class _Application:
             try:
                 decided.append(_decided(rows.get(number), decision))
             except ValueError as error:
-                faults.append(Fault(decision["place"] + error.args[0], error.args[1]))
+                faults.append(FieldError(decision["place"] + error.args[0], error.args[1]))
         if faults:
             raise invalid(*faults)
         queries.run(
             self._conn, "imports/update_decisions", import_id=self._id, decisions=Jsonb(decided)
         )
         undecided = queries.rows(
-            self._conn, "imports/list_undecided_rows", import_id=self._id, limit=MAX_FAULTS + 1
+            self._conn, "imports/list_undecided_rows", import_id=self._id, limit=MAX_ERRORS + 1
         )
         if undecided:
-            raise invalid(*(Fault(f"/rows/{row.row}", _wanting(row)) for row in undecided))
+            raise invalid(*(FieldError(f"/rows/{row.row}", _wanting(row)) for row in undecided))
 
     # What the preview rests on.
 
@@ -340,13 +340,13 @@ class _Application:
         if not people:
             return
         faults = [
-            Fault(f"/rows/{row.row}", f"The detainee {row.detainee_id} was changed meanwhile.")
+            FieldError(f"/rows/{row.row}", f"The detainee {row.detainee_id} was changed meanwhile.")
             for row in queries.rows(
                 self._conn,
                 "imports/list_rows_resting_on_people",
                 import_id=self._id,
                 people=people,
-                limit=MAX_FAULTS + 1,
+                limit=MAX_ERRORS + 1,
             )
         ]
         told = {fault.pointer for fault in faults}
@@ -359,7 +359,7 @@ class _Application:
         if faults:
             raise _outdated(*faults)
 
-    def _rows_alike(self, ids: Sequence[UUID]) -> Iterator[Fault]:
+    def _rows_alike(self, ids: Sequence[UUID]) -> Iterator[FieldError]:
         """The rows that may speak of people who were written since."""
         people = {
             row.id: matches.person(row._asdict())
@@ -379,7 +379,7 @@ class _Application:
         for pair in pairs:
             if compare(person_of(said[pair.row]), people[pair.detainee_id]).decision != "none":
                 detail = f"The detainee {pair.detainee_id} was written meanwhile, and may be this."
-                yield Fault(f"/rows/{pair.row}", detail)
+                yield FieldError(f"/rows/{pair.row}", detail)
 
     def _check_statuses(self) -> None:
         """Refuses if a status comes out otherwise than foreseen: groups changed, or time passed."""
@@ -392,7 +392,7 @@ class _Application:
             }
             if told:
                 faults += [
-                    Fault(
+                    FieldError(
                         f"/rows/{told[now.release_event_id].row}",
                         f"The release event {now.release_event_id} would be {now.status}.",
                     )
@@ -529,11 +529,13 @@ class _CaseApplication(_Application):
                     continue
                 if now.is_decided:
                     details = {self._becoming.detail(place) for place in now.faults}
-                    wrong += [Fault(f"/rows/{row.row}", detail) for detail in sorted(details)]
+                    wrong += [FieldError(f"/rows/{row.row}", detail) for detail in sorted(details)]
                 elif now.rests_on != (row.outcome, row.record_id, row.changes, sorted(row.people)):
                     outcome = now.outcome.replace("_", " ")
                     changes = f" ({', '.join(now.changes)})" if now.changes else ""
-                    faults.append(Fault(f"/rows/{row.row}", f"Would be {outcome}{changes} now."))
+                    faults.append(
+                        FieldError(f"/rows/{row.row}", f"Would be {outcome}{changes} now.")
+                    )
         if faults:
             raise _outdated(*faults)
         if wrong:
@@ -545,7 +547,7 @@ class _CaseApplication(_Application):
             for row in queries.rows(self._conn, "imports/list_statuses", import_id=self._id)
         }
         faults = [
-            Fault(f"/rows/{one['row']}", f"Its release event would be {one['status_to']}.")
+            FieldError(f"/rows/{one['row']}", f"Its release event would be {one['status_to']}.")
             for one in self._becoming.record()
             if not one["is_decided"]
             and one["status_to"] != foreseen.get((one["row"], one["release_event_id"]))
@@ -604,9 +606,9 @@ _WANTING = {
 }
 
 
-def _outdated(*faults: Fault) -> Refusal:
-    return Refusal(
+def _outdated(*faults: FieldError) -> RequestError:
+    return RequestError(
         "import-outdated",
         "What the preview rests on has changed: preview the list again.",
-        *faults[:MAX_FAULTS],
+        *faults[:MAX_ERRORS],
     )

@@ -16,10 +16,10 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from api.auth import Caller
+from api.access import Caller
 from api.contract import schemas
 from api.database import clock, queries
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.imports import row_plan, row_reader
 from api.imports.facility_names import FacilityNames
 from api.imports.row_plan import Known, Plan
@@ -92,9 +92,9 @@ class _Entry:
     status_from: str | None = None
     status_to: str | None = None
 
-    def fault(self, refusal: Refusal) -> None:
+    def fault(self, refusal: RequestError) -> None:
         """What is wrong with the row by the contract's names, told of its columns."""
-        for fault in refusal.faults or [Fault("", refusal.detail)]:
+        for fault in refusal.errors or [FieldError("", refusal.detail)]:
             name = fault.pointer.split("/")[-1]
             column = self.row.columns.get(_COLUMNS.get(name, name))
             self.faults.append(CellFault(column, fault.detail))
@@ -126,12 +126,14 @@ def word(source_id: UUID | None, **given: Any) -> Mapping[str, Any] | None:
     attestation, but for its event. None for a list of people alone."""
     if source_id is None:
         if faults := [
-            Fault(f"/{name}", "Goes with source_id.") for name, value in given.items() if value
+            FieldError(f"/{name}", "Goes with source_id.") for name, value in given.items() if value
         ]:
             raise invalid(*faults)
         return None
     wanted = ("published_at", "basis")
-    if faults := [Fault(f"/{name}", "Must be given.") for name in wanted if given[name] is None]:
+    if faults := [
+        FieldError(f"/{name}", "Must be given.") for name in wanted if given[name] is None
+    ]:
         raise invalid(*faults)
     relayed = given.pop("relayed_source_id")
     said = {name: value for name, value in given.items() if value is not None}
@@ -201,7 +203,7 @@ def begun(
         conn,
         "imports/insert",
         key_id=caller and caller.key_id,
-        ledger_seq=queries.one(conn, "ledger/get_seq").seq,
+        ledger_seq=queries.row(conn, "ledger/get_seq").seq,
         file_sha256=sha256,
         word=None if word is None else Jsonb(word),
     )
@@ -237,12 +239,12 @@ class _Preview:
     def _check_word(self, said: Mapping[str, Any]) -> None:
         try:
             attestations.check_word(self._conn, said, self._now)
-        except Refusal as refusal:
+        except RequestError as refusal:
             faults = [
-                Fault("/relayed_source_id", f.detail) if f.pointer.startswith("/relays") else f
-                for f in refusal.faults
+                FieldError("/relayed_source_id", f.detail) if f.pointer.startswith("/relays") else f
+                for f in refusal.errors
             ]
-            raise Refusal(refusal.kind, refusal.detail, *faults) from None
+            raise RequestError(refusal.slug, refusal.detail, *faults) from None
 
     def run(self, listed: Iterator[row_reader.Row]) -> UUID:
         done = 0
@@ -302,7 +304,7 @@ class _Preview:
             return
         try:
             row_plan.plan(Known(NOBODY), said, self._now)
-        except Refusal as refusal:
+        except RequestError as refusal:
             entry.fault(refusal)
 
     def _said_of(self, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -453,7 +455,7 @@ class _Preview:
                 entry.outcome = "new"
                 return row_plan.plan(Known(NOBODY), entry.said, self._now)
             made = row_plan.plan(person, entry.said, self._now)
-        except Refusal as refusal:
+        except RequestError as refusal:
             entry.fault(refusal)
             return None
         entry.changes = made.changes

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 from api.matching import folding
 from api.records import entries
 from api.records.detention_order import SAME_CLAIM
@@ -83,7 +83,7 @@ class Plan:
 
 
 def plan(known: Known, said: Mapping[str, Any], now: datetime) -> Plan:
-    """What a row adds to what is known of a person. Raises Refusal, by the contract's names."""
+    """What a row adds to what is known of a person. Raises RequestError, by the contract's names."""
     made = Plan()
     if not known.is_hidden:
         made.detainee = _detainee(known.detainee, said["detainee"])
@@ -191,7 +191,7 @@ def _release(
 ) -> dict[str, Any]:
     """The release event of a day: that within three days of it, or a new one."""
     if not detentions:
-        raise invalid(Fault("/occurred_on", "This person has no detention."))
+        raise invalid(FieldError("/occurred_on", "This person has no detention."))
     id = entries.detention_open_on(detentions, said["occurred_on"])
     if (near := same_claim(detentions, id, said["occurred_on"])) is not None:
         return {"id": near}

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 from marshmallow import Schema, ValidationError
 
 from api.contract import document, schemas, strict_json
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.imports import columns
 from api.imports.columns import CellError
 from api.rendering.media_types import CSV
@@ -66,12 +66,12 @@ def read_mapping(text: str | None) -> Columns:
     """The mapping that a caller gave as JSON: what each column of the file says, or null."""
     try:
         mapping = {} if text is None else strict_json.read(text.encode())
-    except Refusal as refusal:
-        raise invalid(Fault("/mapping", refusal.detail.replace("The body", "It"))) from None
+    except RequestError as refusal:
+        raise invalid(FieldError("/mapping", refusal.detail.replace("The body", "It"))) from None
     if not isinstance(mapping, dict):
-        raise invalid(Fault("/mapping", "Must be an object: of each column, what it says."))
+        raise invalid(FieldError("/mapping", "Must be an object: of each column, what it says."))
     faults = [
-        Fault(
+        FieldError(
             f"/mapping/{_step(column)}",
             f"Must be null or one of: {', '.join(columns.FIELDS)} and a scheme.",
         )
@@ -86,12 +86,14 @@ def read_mapping(text: str | None) -> Columns:
 def rows(
     file: BinaryIO, media_type: str, mapping: Columns, date_order: str | None
 ) -> Generator[Row]:
-    """The rows of a list. Raises Refusal where the file cannot be read on."""
+    """The rows of a list. Raises RequestError where the file cannot be read on."""
     numbered = _of_csv(file, mapping) if media_type == CSV else _of_lines(file, mapping)
     with closing(numbered):
         for number, cells, faults in numbered:
             if number > MAX_ROWS:
-                raise invalid(Fault(f"/{number}", f"A list has {MAX_ROWS:,} rows at the most."))
+                raise invalid(
+                    FieldError(f"/{number}", f"A list has {MAX_ROWS:,} rows at the most.")
+                )
             yield _row(number, cells, faults, date_order)
 
 
@@ -116,7 +118,7 @@ def _of_csv(file: BinaryIO, mapping: Columns) -> Generator[tuple[int, _Cells, Se
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
                     detail = "A quote that opens in this row never ends."
-                    raise invalid(Fault(f"/{number}", detail)) from None
+                    raise invalid(FieldError(f"/{number}", detail)) from None
                 yield number, [], [CellFault(None, f"Is no row of CSV: {error}.")]
                 continue
             if not any(cell and not cell.isspace() for cell in cells):
@@ -136,13 +138,13 @@ def _header(reader: Iterator[list[str]], mapping: Columns) -> tuple[list[str], l
     try:
         header = [unescaped(cell).strip() for cell in next(reader, [])]
     except csv.Error as error:
-        raise invalid(Fault("/header", f"Is no row of CSV: {error}.")) from None
+        raise invalid(FieldError("/header", f"Is no row of CSV: {error}.")) from None
     if not header:
-        raise invalid(Fault("/header", "The list is empty."))
+        raise invalid(FieldError("/header", "The list is empty."))
     if any(map(_NOT_UTF_8.search, header)) or any("\0" in name for name in header):
-        raise invalid(Fault("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
+        raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
     faults = [
-        Fault(f"/mapping/{_step(column)}", "The list has no such column.")
+        FieldError(f"/mapping/{_step(column)}", "The list has no such column.")
         for column in mapping
         if column not in header
     ]
@@ -154,10 +156,10 @@ def _header(reader: Iterator[list[str]], mapping: Columns) -> tuple[list[str], l
         elif field and field in fields:
             fault = f"Says the same as the column {header[fields.index(field)]!r}."
         if fault:
-            faults.append(Fault(f"/header/{_step(name) or place + 1}", fault))
+            faults.append(FieldError(f"/header/{_step(name) or place + 1}", fault))
         fields.append(field)
     if not faults and not {"name", "given_names", "surnames"} & set(fields):
-        faults.append(Fault("/header", "No column says the name."))
+        faults.append(FieldError("/header", "No column says the name."))
     if faults:
         raise invalid(*faults)
     return header, fields
@@ -180,14 +182,14 @@ def _of_lines(
     while line := file.readline(_LONGEST_LINE + 1):
         number += 1
         if len(line) > _LONGEST_LINE:
-            raise invalid(Fault(f"/{number}", "Is longer than a line may be."))
+            raise invalid(FieldError(f"/{number}", "Is longer than a line may be."))
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.strip():
             continue
         try:
             value = strict_json.read(line)
-        except Refusal as refusal:
+        except RequestError as refusal:
             yield number, [], [CellFault(None, refusal.detail.replace("The body", "This line"))]
             continue
         if not isinstance(value, dict):

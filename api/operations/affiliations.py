@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api.auth import Caller
+from api.access import Caller
 from api.database import queries
 from api.database.ledger import Change
 from api.errors import not_found
 from api.records import entries
-from api.rendering.results import One, Unchanged
+from api.rendering.results import Record, Unchanged
 from api.verification import verdicts
 
 
-def get_affiliation(conn: queries.Connection, id: UUID) -> One:
-    return One("affiliation", "affiliations/list", {"id": id})
+def get_affiliation(conn: queries.Connection, id: UUID) -> Record:
+    return Record("affiliation", "affiliations/list", {"id": id})
 
 
 def create_affiliation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
-) -> One:
+) -> Record:
     queries.run(conn, "affiliations/lock_exclusive")
     created = entries.enter_affiliation(conn, id, body)
     affiliation = {"source_id": id, **body}
@@ -35,9 +35,9 @@ def update_affiliation(
     id: UUID,
     body: Mapping[str, Any],
     unchanged: Unchanged,
-) -> One:
+) -> Record:
     queries.run(conn, "affiliations/lock_exclusive")
-    row = queries.one(conn, "affiliations/get", id=id)
+    row = queries.row(conn, "affiliations/get", id=id)
     if row is None:
         raise not_found("affiliation")
     unchanged(get_affiliation(conn, id))

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.database import queries
 from api.database.ledger import Change
-from api.errors import Fault, Refusal, invalid, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.records import attestations, entries
-from api.rendering.results import One, Page
+from api.rendering.results import Page, Record
 from api.verification import verdicts
 
 
@@ -28,20 +28,20 @@ def list_attestations(
     filters = {
         "release_event_id": release_event_id,
         "source_id": source_id,
-        "sees_hidden": auth.sees_hidden(caller),
+        "sees_hidden": access.sees_hidden(caller),
     }
     return Page("attestations/list", limit, filters, cursor)
 
 
-def get_attestation(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
-    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("attestation", "attestations/list", parameters)
+def get_attestation(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
+    parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
+    return Record("attestation", "attestations/list", parameters)
 
 
-def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     event = _locked_event(conn, body["release_event_id"])
     if event is None:
-        raise invalid(Fault("/release_event_id", "There is no release event with this id."))
+        raise invalid(FieldError("/release_event_id", "There is no release event with this id."))
     id = attestations.enter_attestation(conn, event, body)
     return _recorded(
         conn, caller, event, Change("attestation", id, "created"), body["published_at"]
@@ -50,10 +50,10 @@ def create_attestation(conn: queries.Connection, caller: Caller, body: Mapping[s
 
 def retract_attestation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
-) -> One:
+) -> Record:
     event, attestation = _locked_attestation(conn, id)
     if attestation.retracted_at is not None:
-        raise Refusal("conflict", "This attestation was retracted before.")
+        raise RequestError("conflict", "This attestation was retracted before.")
     attestations.check_retraction(body["retracted_at"], attestation.published_at, event.now)
     queries.run(conn, "attestations/retract", id=id, **body)
     return _recorded(
@@ -63,7 +63,7 @@ def retract_attestation(
 
 def void_attestation(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
-) -> One:
+) -> Record:
     event, attestation = _locked_attestation(conn, id)
     queries.run(conn, "attestations/void", id=id, **body)
     return _recorded(
@@ -78,22 +78,22 @@ def _locked_event(conn: queries.Connection, release_event_id: UUID) -> Any:
 
 def _locked_attestation(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
     """An attestation that is not void, and its event, locked."""
-    attestation = queries.one(conn, "attestations/get", id=id)
+    attestation = queries.row(conn, "attestations/get", id=id)
     if attestation is None:
         raise not_found("attestation")
     event = None
     # It may come to speak of another event while the lock is waited for.
     while event is None or event.id != attestation.release_event_id:
         event = _locked_event(conn, attestation.release_event_id)
-        attestation = queries.one(conn, "attestations/get", id=id)
+        attestation = queries.row(conn, "attestations/get", id=id)
     if attestation.voided_at is not None:
-        raise Refusal("conflict", "This attestation was voided before.")
+        raise RequestError("conflict", "This attestation was voided before.")
     return event, attestation
 
 
 def _recorded(
     conn: queries.Connection, caller: Caller, event: Any, change: Change, since: datetime
-) -> One:
+) -> Record:
     verdicts.record(
         conn, caller, [change], events=[event.id], detainees=[event.detainee_id], since=since
     )

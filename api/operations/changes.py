@@ -1,11 +1,11 @@
 """Changes: the ledger, to be followed."""
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.database import queries
 from api.rendering.results import Page
 
 
 def list_changes(conn: queries.Connection, caller: Caller | None, after: int, limit: int) -> Page:
-    filters = {"sees_hidden": auth.sees_hidden(caller) or None}
+    filters = {"sees_hidden": access.sees_hidden(caller) or None}
     return Page("ledger/list", limit, filters, after=after)

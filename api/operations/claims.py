@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.database import queries
 from api.database.ledger import Change
-from api.errors import Refusal, not_found
+from api.errors import RequestError, not_found
 from api.records import attestations
-from api.rendering.results import One, Page
+from api.rendering.results import Page, Record
 from api.verification import verdicts
 
 
@@ -27,17 +27,17 @@ def list_claims(
         "kind": kind,
         "source_id": source_id,
         "announcement_id": announcement_id,
-        "sees_hidden": auth.sees_hidden(caller),
+        "sees_hidden": access.sees_hidden(caller),
     }
     return Page("claims/list", limit, filters, cursor)
 
 
-def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
-    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("claim", "claims/list", parameters)
+def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
+    parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
+    return Record("claim", "claims/list", parameters)
 
 
-def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     id = attestations.enter_claim(conn, body)
     verdicts.record(conn, caller, [Change("claim", id, "created")])
     return get_claim(conn, caller, id)
@@ -45,12 +45,12 @@ def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, An
 
 def retract_claim(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
-) -> One:
-    claim = queries.one(conn, "claims/lock", id=id)
+) -> Record:
+    claim = queries.row(conn, "claims/lock", id=id)
     if claim is None:
         raise not_found("claim")
     if claim.retracted_at is not None:
-        raise Refusal("conflict", "This claim was retracted before.")
+        raise RequestError("conflict", "This claim was retracted before.")
     attestations.check_retraction(body["retracted_at"], claim.published_at, claim.now)
     queries.run(conn, "claims/retract", id=id, **body)
     verdicts.record(conn, caller, [Change("claim", id, "retracted")])

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from api.database import clock, queries
-from api.errors import Fault, Refusal, invalid, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import results
 from api.rendering.results import Item, Page
 from api.reports import counts as figures
@@ -85,12 +85,12 @@ def get_delivery(
         announcement = _claim(conn, id, recorded_as_of)
         if announcement["kind"] != "announced":
             raise not_found("announcement")
-        recorded = queries.given(recorded_as_of=recorded_as_of)
+        recorded = queries.drop_none(recorded_as_of=recorded_as_of)
         counted = figures.count(conn, as_of, recorded_as_of, min_sources, {"announcement_id": id})
         until = datetime.fromisoformat(counted.moments.as_of)
         if until < datetime.fromisoformat(announcement["published_at"]):
-            raise invalid(Fault("/as_of", "Lies before the announcement was published."))
-        named = queries.one(conn, "claims/count_named_people", announcement_id=id, **recorded).named
+            raise invalid(FieldError("/as_of", "Lies before the announcement was published."))
+        named = queries.row(conn, "claims/count_named_people", announcement_id=id, **recorded).named
         claims = results.read(
             conn,
             "claims/list_to_compare",
@@ -135,12 +135,12 @@ def get_delivery(
 
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
-    recorded = queries.given(recorded_as_of=recorded_as_of)
+    recorded = queries.drop_none(recorded_as_of=recorded_as_of)
     found = results.read(
         conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded
     )
     if not found and recorded:
-        raise Refusal("not-found", "No claim with this id was recorded by then.")
+        raise RequestError("not-found", "No claim with this id was recorded by then.")
     if not found:
         raise not_found("claim")
     return found[0]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from api.database import clock, queries
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 from api.records import entries
 from api.reports import counts, sentences, time_buckets
 from api.reports.citations import cited, scope
@@ -30,7 +30,7 @@ def get_counts(
     time_zone: str,
 ) -> Mapping[str, Any]:
     clock.settle(conn, as_of, recorded_as_of)
-    filters = queries.given(
+    filters = queries.drop_none(
         facility_id=facility_id,
         nationality=nationality,
         age_group=age_group,
@@ -97,7 +97,7 @@ def get_timeline(
     now = clock.now(conn)
     span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
-    filters = queries.given(
+    filters = queries.drop_none(
         facility_id=facility_id,
         nationality=nationality,
         age_group=age_group,
@@ -153,12 +153,12 @@ def _check(conn: queries.Connection, filters: counts.Filters) -> None:
     """A zero that a slip of the pen makes must not come to be printed."""
     faults = []
     facility = filters.get("facility_id")
-    if facility and queries.one(conn, "facilities/exist", id=facility) is None:
-        faults.append(Fault("/facility_id", "There is no facility with this id."))
+    if facility and queries.row(conn, "facilities/exist", id=facility) is None:
+        faults.append(FieldError("/facility_id", "There is no facility with this id."))
     if fault := entries.announcement_fault(conn, filters.get("announcement_id")):
         faults.append(fault)
     first, last = filters.get("occurred_from"), filters.get("occurred_until")
     if first and last and last < first:
-        faults.append(Fault("/occurred_until", "Lies before occurred_from."))
+        faults.append(FieldError("/occurred_until", "Lies before occurred_from."))
     if faults:
         raise invalid(*faults)

@@ -6,22 +6,22 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.database import ledger, queries
 from api.database.ledger import Change
-from api.errors import Refusal, not_found
+from api.errors import RequestError, not_found
 from api.matching import candidates, matches, search
 from api.matching.matches import Candidate
 from api.records import entries
-from api.rendering.results import One, Page, Ranked, Unchanged
+from api.rendering.results import Page, Ranked, Record, Unchanged
 from api.verification import verdicts
 
 
 def list_detainees(
     conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None, q: str | None
 ) -> Page:
-    sees_hidden = auth.sees_hidden(caller)
+    sees_hidden = access.sees_hidden(caller)
     ranking = None if q is None else _ranking(conn, q, sees_hidden)
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
@@ -46,11 +46,11 @@ def _match(found: search.Found) -> Mapping[str, Any]:
     }
 
 
-def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
     return _detainee(caller, id, ledger.reader(caller, "detainee"))
 
 
-def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     _check_withheld(caller, body["withheld"], False)
     id = entries.enter_detainee(conn, body)
     verdicts.record(conn, caller, [Change("detainee", id, "created")])
@@ -63,14 +63,14 @@ def update_detainee(
     id: UUID,
     body: Mapping[str, Any],
     unchanged: Unchanged,
-) -> One:
-    row = queries.one(conn, "detainees/lock", id=id)
+) -> Record:
+    row = queries.row(conn, "detainees/lock", id=id)
     if row is None:
         raise not_found("detainee")
     unchanged(_detainee(caller, id))
     detainee = {**row._asdict(), **body}
     if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
-        raise Refusal("forbidden", "Only a key of scope edit can end that a minor is hidden.")
+        raise RequestError("forbidden", "Only a key of scope edit can end that a minor is hidden.")
     _check_withheld(caller, detainee["withheld"], row.withheld)
     entries.check_detainee(conn, detainee)
     entries.change_detainee(conn, id, row._asdict(), body)
@@ -80,12 +80,12 @@ def update_detainee(
 
 def _check_withheld(caller: Caller, withheld: bool, before: bool) -> None:
     if withheld != before and not caller.sees_hidden:
-        raise Refusal("forbidden", "Only a key of scope edit says who is withheld.")
+        raise RequestError("forbidden", "Only a key of scope edit says who is withheld.")
 
 
-def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
-    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("detainee", "detainees/list", parameters, reader)
+def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> Record:
+    parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
+    return Record("detainee", "detainees/list", parameters, reader)
 
 
 def match_detainees(

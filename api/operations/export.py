@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from api.auth import Caller
+from api.access import Caller
 from api.database import queries
 from api.errors import not_found
 from api.rendering.results import Export

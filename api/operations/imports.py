@@ -8,11 +8,11 @@ from uuid import UUID
 
 from marshmallow import Schema
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.contract import document, schemas, strict_json
 from api.database import queries
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.imports import case_import, list_apply, list_preview, row_reader
 from api.rendering import media_types
 from api.rendering.results import Whole
@@ -43,17 +43,17 @@ def create_import(
     if mode == "apply":
         _refuse(of_list, "Goes with the preview.")
         if body.media_type != media_types.JSON:
-            raise Refusal("unsupported-media-type", "Send decisions as application/json.")
+            raise RequestError("unsupported-media-type", "Send decisions as application/json.")
         asked = schemas.load(_application(), strict_json.read(body.file.read()))
         list_apply.apply(conn, caller, asked["import_id"], asked["decisions"])
         return get_import(conn, caller, asked["import_id"])
     if body.media_type == media_types.CASE:
-        auth.authorize(caller, "edit")
+        access.authorize(caller, "edit")
         _refuse(of_list, "Goes with a list.")
         id = case_import.preview(conn, caller, body.file)
         return get_import(conn, caller, id)
     if body.media_type not in media_types.TABULAR:
-        raise Refusal(
+        raise RequestError(
             "unsupported-media-type",
             f"Send a list as text/csv or application/x-ndjson, or a case as {media_types.CASE}.",
         )
@@ -70,7 +70,7 @@ def create_import(
 
 
 def _refuse(given: Mapping[str, Any], why: str) -> None:
-    if faults := [Fault(f"/{name}", why) for name, value in given.items() if value]:
+    if faults := [FieldError(f"/{name}", why) for name, value in given.items() if value]:
         raise invalid(*faults)
 
 

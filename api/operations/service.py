@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from api.contract import document
 from api.database import clock, migrations, queries
-from api.errors import Refusal, not_found
+from api.errors import RequestError, not_found
 
 _SOON = 0.25  # seconds
 _CONTACT_HOLDS = timedelta(days=90)
@@ -39,25 +39,25 @@ def get_readiness(pool: ConnectionPool[queries.Connection]) -> Any:
         with pool.connection(timeout=_SOON) as conn:
             return _readiness(conn)
     except (PoolTimeout, TooManyRequests):
-        raise Refusal(
+        raise RequestError(
             "not-ready",
             "No connection to the database is to be had: all are in use, or it is down.",
         ) from None
     except OperationalError:
-        raise Refusal("not-ready", "The connection to the database was lost.") from None
+        raise RequestError("not-ready", "The connection to the database was lost.") from None
 
 
 def _readiness(conn: queries.Connection) -> Any:
     try:
         pending = migrations.pending(conn)
     except migrations.MigrationError as error:
-        raise Refusal("not-ready", str(error)) from None
+        raise RequestError("not-ready", str(error)) from None
     if pending:
-        raise Refusal(
+        raise RequestError(
             "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."
         )
-    if not queries.one(conn, "counts/exist_ungrouped", recorded_as_of=clock.now(conn)).grouped:
-        raise Refusal("not-ready", "People are to be counted again: run constancia migrate.")
+    if not queries.row(conn, "counts/exist_ungrouped", recorded_as_of=clock.now(conn)).grouped:
+        raise RequestError("not-ready", "People are to be counted again: run constancia migrate.")
     return {"status": "pass"}
 
 
@@ -85,7 +85,7 @@ def get_docs_asset(asset: str) -> str:
 def get_security_contact(security_contact: str | None) -> str:
     """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
     if security_contact is None:
-        raise Refusal("not-found", "Nobody is named here to whom to report a security fault.")
+        raise RequestError("not-found", "Nobody is named here to whom to report a security fault.")
     expires = datetime.now(UTC) + _CONTACT_HOLDS
     return (
         f"Contact: {security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"

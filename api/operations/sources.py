@@ -4,29 +4,29 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from api import auth
-from api.auth import Caller
+from api import access
+from api.access import Caller
 from api.database import ledger, queries
 from api.database.ledger import Change
-from api.errors import Refusal, not_found
+from api.errors import RequestError, not_found
 from api.records import entries
-from api.rendering.results import One, Page, Unchanged
+from api.rendering.results import Page, Record, Unchanged
 from api.verification import verdicts
 
 
 def list_sources(
     conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None
 ) -> Page:
-    filters = {"sees_hidden": auth.sees_hidden(caller)}
+    filters = {"sees_hidden": access.sees_hidden(caller)}
     reader = ledger.reader(caller, "source")
     return Page("sources/list", limit, filters, cursor, reader=reader)
 
 
-def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> One:
+def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
     return _source(caller, id, ledger.reader(caller, "source"))
 
 
-def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> One:
+def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     id = entries.enter_source(conn, body)
     verdicts.record(conn, caller, [Change("source", id, "created")])
     return _source(caller, id)
@@ -38,12 +38,12 @@ def update_source(
     id: UUID,
     body: Mapping[str, Any],
     unchanged: Unchanged,
-) -> One:
+) -> Record:
     people: dict[UUID, set[UUID]] = {}
     changes_voice = bool(body.keys() & {"confidential", "vouched_by"})
     if changes_voice:
         queries.run(conn, "affiliations/lock_exclusive")
-    row = queries.one(conn, "sources/lock", id=id)
+    row = queries.row(conn, "sources/lock", id=id)
     if row is None:
         raise not_found("source")
     unchanged(_source(caller, id))
@@ -51,7 +51,9 @@ def update_source(
         source = {**row._asdict(), **body}
         entries.check_confidential(conn, source)
         if row.confidential and source["vouched_by"] != row.vouched_by:
-            raise Refusal("conflict", "What was said in confidence stays so: enter another source.")
+            raise RequestError(
+                "conflict", "What was said in confidence stays so: enter another source."
+            )
         if source["confidential"]:
             people = verdicts.touched(conn, _tie(id, source["vouched_by"]))
     queries.run(conn, "sources/update", id=id, **body)
@@ -75,6 +77,6 @@ def _tie(id: UUID, vouched_by: UUID) -> Mapping[str, Any]:
     }
 
 
-def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> One:
-    parameters = {"id": id, "limit": 1, "sees_hidden": auth.sees_hidden(caller)}
-    return One("source", "sources/list", parameters, reader)
+def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> Record:
+    parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
+    return Record("source", "sources/list", parameters, reader)

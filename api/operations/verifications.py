@@ -28,7 +28,7 @@ def get_verification(
     time_zone: str,
 ) -> Mapping[str, Any]:
     clock.settle(conn, as_of, recorded_as_of)
-    row = queries.one(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
+    row = queries.row(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
         raise not_found("release event")
     names, confidential = row.names or {}, row.confidential or {}

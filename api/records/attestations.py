@@ -13,10 +13,10 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from api.database import clock, queries
-from api.errors import Fault, Refusal, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.records.entries import Body, announcement_fault, insert_many, inserted
 
-_Found = Iterator[tuple[str, Fault]]
+_Found = Iterator[tuple[str, FieldError]]
 """Faults, each with the kind of refusal that it makes if it is the only one."""
 
 _NOTHING_RELAYED = {"claim_id": None, "source_id": None}
@@ -78,10 +78,10 @@ def check_retraction(retracted_at: datetime, published_at: datetime, now: dateti
         raise invalid(*faults)
 
 
-def _refuse(what: str, faults: Sequence[tuple[str, Fault]]) -> None:
+def _refuse(what: str, faults: Sequence[tuple[str, FieldError]]) -> None:
     if faults:
         kinds = {kind for kind, _ in faults}
-        raise Refusal(
+        raise RequestError(
             kinds.pop() if len(kinds) == 1 else "validation-error",
             f"This {what} cannot be: see errors.",
             *(fault for _, fault in faults),
@@ -98,32 +98,35 @@ def _attestation_faults(conn: queries.Connection, event: Any, body: Body, restor
             origin = attestations.get(id)
             if origin is None:
                 detail = "There is no attestation with this id."
-                yield "validation-error", Fault(pointer, detail)
+                yield "validation-error", FieldError(pointer, detail)
             elif origin.voided_at is not None:
-                yield "validation-error", Fault(pointer, "This attestation was voided.")
+                yield "validation-error", FieldError(pointer, "This attestation was voided.")
             elif origin.release_event_id != event.id:
                 detail = "This attestation is of another release event."
-                yield "relay-elsewhere", Fault(pointer, detail)
+                yield "relay-elsewhere", FieldError(pointer, detail)
             elif origin.stance != body["stance"]:
-                yield "relay-elsewhere", Fault(pointer, "This attestation is of the other stance.")
+                yield (
+                    "relay-elsewhere",
+                    FieldError(pointer, "This attestation is of the other stance."),
+                )
             elif origin.published_at > body["published_at"]:
                 detail = "This attestation was published later."
-                yield "relay-from-the-future", Fault(pointer, detail)
+                yield "relay-from-the-future", FieldError(pointer, detail)
 
     yield from _basis_faults(body, restored)
     yield from time_faults(body, event.now)
     if body["denial_reason"] is not None and body["stance"] != "denies":
         detail = "Only what denies has a reason of denial."
-        yield "validation-error", Fault("/denial_reason", detail)
+        yield "validation-error", FieldError("/denial_reason", detail)
 
 
 def _basis_faults(body: Body, restored: bool = False) -> _Found:
     if body["basis"] == "relayed" and not body["relays"] and not restored:
         detail = "Say what is relayed: an attestation or source."
-        yield "relayed-without-origin", Fault("/relays", detail)
+        yield "relayed-without-origin", FieldError("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:
         detail = "What relays something has the basis relayed."
-        yield "relayed-without-origin", Fault("/basis", detail)
+        yield "relayed-without-origin", FieldError("/basis", detail)
 
 
 def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
@@ -136,28 +139,28 @@ def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
     for pointer, id in relayed.items():
         origin = claims.get(id)
         if origin is None:
-            yield "validation-error", Fault(pointer, "There is no claim with this id.")
+            yield "validation-error", FieldError(pointer, "There is no claim with this id.")
         elif origin.kind != body["kind"]:
-            yield "relay-elsewhere", Fault(pointer, "This claim is of another kind.")
+            yield "relay-elsewhere", FieldError(pointer, "This claim is of another kind.")
         elif origin.published_at > body["published_at"]:
-            yield "relay-from-the-future", Fault(pointer, "This claim was published later.")
+            yield "relay-from-the-future", FieldError(pointer, "This claim was published later.")
 
     facility = body["facility_id"]
-    if facility is not None and queries.one(conn, "facilities/exist", id=facility) is None:
-        yield "validation-error", Fault("/facility_id", "There is no facility with this id.")
+    if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
+        yield "validation-error", FieldError("/facility_id", "There is no facility with this id.")
     if body["kind"] == "announced" and body["announcement_id"] is not None:
         detail = "An announcement counts no other's delivery."
-        yield "validation-error", Fault("/announcement_id", detail)
+        yield "validation-error", FieldError("/announcement_id", detail)
     elif fault := announcement_fault(conn, body["announcement_id"]):
         yield "validation-error", fault
     now = clock.now(conn)
     yield from time_faults(body, now)
     if body["as_of"] > now + clock.TOLERANCE:
-        yield "validation-error", Fault("/as_of", "Lies more than five minutes ahead.")
+        yield "validation-error", FieldError("/as_of", "Lies more than five minutes ahead.")
     # Where the day begins first, it is 14 hours ahead of UTC.
     start, as_of = body["window_start"], body["as_of"]
     if start is not None and start > as_of.date() and start > (as_of + timedelta(hours=14)).date():
-        yield "validation-error", Fault("/window_start", "Lies after as_of.")
+        yield "validation-error", FieldError("/window_start", "Lies after as_of.")
 
 
 def _relayed(body: Body, name: str) -> Iterator[tuple[str, UUID]]:
@@ -173,13 +176,13 @@ def _unknown_sources(conn: queries.Connection, body: Body) -> _Found:
     }
     for pointer, id in sources.items():
         if id not in known:
-            yield "validation-error", Fault(pointer, "There is no source with this id.")
+            yield "validation-error", FieldError(pointer, "There is no source with this id.")
 
 
 def time_faults(body: Mapping[str, Any], now: datetime) -> _Found:
     if body["published_at"] > now + clock.TOLERANCE:
         detail = "Lies more than five minutes ahead."
-        yield "published-in-the-future", Fault("/published_at", detail)
+        yield "published-in-the-future", FieldError("/published_at", detail)
     if (retracted_at := body.get("retracted_at")) is not None:
         for fault in _retraction_faults(retracted_at, body["published_at"], now):
             yield "validation-error", fault
@@ -187,8 +190,8 @@ def time_faults(body: Mapping[str, Any], now: datetime) -> _Found:
 
 def _retraction_faults(
     retracted_at: datetime, published_at: datetime, now: datetime
-) -> Iterator[Fault]:
+) -> Iterator[FieldError]:
     if retracted_at < published_at:
-        yield Fault("/retracted_at", "Lies before it was published.")
+        yield FieldError("/retracted_at", "Lies before it was published.")
     if retracted_at > now + clock.TOLERANCE:
-        yield Fault("/retracted_at", "Lies more than five minutes ahead.")
+        yield FieldError("/retracted_at", "Lies more than five minutes ahead.")

@@ -14,7 +14,7 @@ from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from api.database import clock, queries
-from api.errors import Fault, Refusal, invalid, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates, phonetics
 from api.records.detention_order import SAME_CLAIM, period
 
@@ -27,8 +27,8 @@ def merged_into(
 ) -> UUID | None:
     """What a record that became another one is, now or at a moment of the record; None for one that
     did not."""
-    recorded = queries.given(recorded_as_of=recorded_as_of)
-    row = queries.one(conn, "merges/get_canonical_id", resource=resource, id=id, **recorded)
+    recorded = queries.drop_none(recorded_as_of=recorded_as_of)
+    row = queries.row(conn, "merges/get_canonical_id", resource=resource, id=id, **recorded)
     return None if row is None else cast(UUID, row.id)
 
 
@@ -42,7 +42,7 @@ def lock_person(conn: queries.Connection, id: UUID) -> UUID | None:
     nobody's."""
 
     def lock(id: UUID) -> UUID | None:
-        return None if queries.one(conn, "detainees/lock", id=id) is None else id
+        return None if queries.row(conn, "detainees/lock", id=id) is None else id
 
     return _locked(conn, "detainee", id, lock)
 
@@ -52,8 +52,8 @@ def lock_event(conn: queries.Connection, id: UUID) -> Any:
 
     It may come to be another person's while the lock is waited for: then that one is locked too.
     """
-    while (locked := queries.one(conn, "release_events/lock", id=id)) is not None:
-        event = queries.one(conn, "release_events/get", id=id)
+    while (locked := queries.row(conn, "release_events/lock", id=id)) is not None:
+        event = queries.row(conn, "release_events/get", id=id)
         if event is None or event.detainee_id == locked.detainee_id:
             return event
     return None
@@ -79,7 +79,7 @@ def _locked(
                 if locked is not None and merged_into(conn, resource, id) == into:
                     return locked
                 raise Rollback(attempt)
-        elif not queries.one(conn, "ledger/exist_for_record", resource=resource, id=id).recorded:
+        elif not queries.row(conn, "ledger/exist_for_record", resource=resource, id=id).recorded:
             return None
     return locked
 
@@ -87,9 +87,9 @@ def _locked(
 def lock_detention(conn: queries.Connection, id: UUID) -> UUID | None:
     """Locks the person of a detention, and gives the person's id; None for a detention that became
     another, or is none."""
-    while (found := queries.one(conn, "detentions/get", id=id)) is not None:
+    while (found := queries.row(conn, "detentions/get", id=id)) is not None:
         queries.run(conn, "detainees/lock", id=found.detainee_id)
-        if queries.one(conn, "detentions/get", id=id) == found:
+        if queries.row(conn, "detentions/get", id=id) == found:
             return cast(UUID, found.detainee_id)
     return None
 
@@ -105,21 +105,21 @@ def check_confidential(conn: queries.Connection, source: Body) -> None:
     vouching = source["vouched_by"]
     faults = []
     if source["confidential"] and vouching is None:
-        faults.append(Fault("/vouched_by", "Say who vouches for a confidential source."))
+        faults.append(FieldError("/vouched_by", "Say who vouches for a confidential source."))
     if vouching is not None and not source["confidential"]:
-        faults.append(Fault("/vouched_by", "Only a confidential source is vouched for."))
+        faults.append(FieldError("/vouched_by", "Only a confidential source is vouched for."))
     elif vouching is not None and vouching == source["id"]:
-        faults.append(Fault("/vouched_by", "A source does not vouch for itself."))
+        faults.append(FieldError("/vouched_by", "A source does not vouch for itself."))
     elif vouching is not None:
         organisation = queries.rows(conn, "sources/list_by_ids", ids=[vouching])
         if not organisation:
-            faults.append(Fault("/vouched_by", "There is no source with this id."))
+            faults.append(FieldError("/vouched_by", "There is no source with this id."))
         elif organisation[0].confidential:
-            faults.append(Fault("/vouched_by", "This source is confidential itself."))
+            faults.append(FieldError("/vouched_by", "This source is confidential itself."))
     if source["confidential"] and source["affiliated"]:
-        faults.append(Fault("/confidential", "This source has affiliations: enter it anew."))
+        faults.append(FieldError("/confidential", "This source has affiliations: enter it anew."))
     if source["confidential"] and source["vouches"]:
-        faults.append(Fault("/confidential", "This source vouches for others."))
+        faults.append(FieldError("/confidential", "This source vouches for others."))
     if faults:
         raise invalid(*faults)
 
@@ -137,9 +137,9 @@ def enter_affiliation(
     if source_id not in known:
         raise not_found("source")
     if body["with_source_id"] not in known:
-        raise invalid(Fault("/with_source_id", "There is no source with this id."))
+        raise invalid(FieldError("/with_source_id", "There is no source with this id."))
     if any(row.confidential for row in known.values()):
-        raise Refusal("conflict", "A confidential source is tied to who vouches for it alone.")
+        raise RequestError("conflict", "A confidential source is tied to who vouches for it alone.")
     return inserted(conn, "affiliations/insert", id=id, source_id=source_id, **body)
 
 
@@ -147,12 +147,12 @@ def check_affiliation(affiliation: Body) -> None:
     """An affiliation ties two sources, and ends after it begins."""
     faults = []
     if affiliation["source_id"] == affiliation["with_source_id"]:
-        faults.append(Fault("/with_source_id", "A source is not tied to itself."))
+        faults.append(FieldError("/with_source_id", "A source is not tied to itself."))
     begins, ends = affiliation["valid_from"], affiliation["valid_until"]
     if begins is not None and ends is not None and begins >= ends:
-        faults.append(Fault("/valid_until", "Must lie after valid_from."))
+        faults.append(FieldError("/valid_until", "Must lie after valid_from."))
     if faults:
-        raise Refusal("affiliation-period", "This affiliation cannot be: see errors.", *faults)
+        raise RequestError("affiliation-period", "This affiliation cannot be: see errors.", *faults)
 
 
 def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -187,16 +187,16 @@ def check_detainee(conn: queries.Connection, detainee: Body) -> None:
         raise invalid(fault)
 
 
-def birth_fault(detainee: Body, now: datetime) -> Fault | None:
+def birth_fault(detainee: Body, now: datetime) -> FieldError | None:
     """A birth date lies in the past; and who by it is a minor is entered as one, to be hidden."""
     born, today = detainee["birth_date"], now.date()
     if born is None:
         return None
     if born > today:
-        return Fault("/birth_date", "Lies in the future.")
+        return FieldError("/birth_date", "Lies in the future.")
     is_minor = (today.year - 18, today.month, today.day) < (born.year, born.month, born.day)
     if is_minor and detainee["age_group"] != "minor":
-        return Fault("/age_group", "By the birth date this person is a minor: say minor.")
+        return FieldError("/age_group", "By the birth date this person is a minor: say minor.")
     return None
 
 
@@ -207,7 +207,7 @@ def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     begins again.
     """
     rules = phonetics.rules()
-    if queries.one(conn, "matching/get_key_version", sha256=rules).kept:
+    if queries.row(conn, "matching/get_key_version", sha256=rules).kept:
         return
     done, after = 0, None
     while people := _spell_block(conn, after):
@@ -244,7 +244,7 @@ def detention_to_enter(detentions: Sequence[Any], body: Body, now: datetime) -> 
     first, last = period(body["detained_on"])
     before = [row for row in detentions if row.began_on <= last]
     if before and before == detentions and not before[-1].released_on:
-        raise Refusal(
+        raise RequestError(
             "still-detained", "The last detention has no release event: record first how it ended."
         )
     return {**body, "began_on": _began_on(before, first, last)}
@@ -261,12 +261,12 @@ def restore_detention(conn: queries.Connection, body: Body, id: UUID) -> UUID:
     first, last = period(body["detained_on"])
     faults = []
     if not first <= body["began_on"] <= last:
-        faults.append(Fault("/began_on", "Does not lie within detained_on."))
+        faults.append(FieldError("/began_on", "Does not lie within detained_on."))
     if body["created_at"] > now + clock.TOLERANCE:
-        faults.append(Fault("/created_at", "Lies more than five minutes ahead."))
+        faults.append(FieldError("/created_at", "Lies more than five minutes ahead."))
     facility = body["facility_id"]
-    if facility is not None and queries.one(conn, "facilities/exist", id=facility) is None:
-        faults.append(Fault("/facility_id", "There is no facility with this id."))
+    if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
+        faults.append(FieldError("/facility_id", "There is no facility with this id."))
     if faults:
         raise invalid(*faults)
     return inserted(conn, "detentions/insert", id=id, **body)
@@ -287,9 +287,9 @@ def detention_as_moved(detentions: Sequence[Any], id: UUID, body: Body, now: dat
     first, last = period(body["detained_on"])
     began_on = _began_on(before, first, last)
     if any(day < began_on for day in own.released_on):
-        raise invalid(Fault("/detained_on", "Lies after a release event of this detention."))
+        raise invalid(FieldError("/detained_on", "Lies after a release event of this detention."))
     if after and began_on > after[0].began_on:
-        raise invalid(Fault("/detained_on", "Lies after the person's next detention."))
+        raise invalid(FieldError("/detained_on", "Lies after the person's next detention."))
     return {**body, "began_on": began_on}
 
 
@@ -298,10 +298,10 @@ def _began_on(before: Sequence[Any], first: date, last: date) -> date:
     if not before:
         return first
     if last < before[-1].began_on:
-        raise invalid(Fault("/detained_on", "Lies before the person's previous detention."))
+        raise invalid(FieldError("/detained_on", "Lies before the person's previous detention."))
     ended = [day for day in before[-1].released_on if day <= last]
     if before[-1].released_on and not ended:
-        raise invalid(Fault("/detained_on", "Lies before the person's last release."))
+        raise invalid(FieldError("/detained_on", "Lies before the person's last release."))
     began_on: date = max([first, before[-1].began_on, *ended])
     return began_on
 
@@ -310,9 +310,9 @@ def check_detained_on(detained_on: str | None, now: datetime) -> None:
     try:
         first, _ = period(detained_on)
     except ValueError:
-        raise invalid(Fault("/detained_on", "There is no such day.")) from None
+        raise invalid(FieldError("/detained_on", "There is no such day.")) from None
     if clock.is_day_ahead(first, now):
-        raise invalid(Fault("/detained_on", "Lies in the future."))
+        raise invalid(FieldError("/detained_on", "Lies in the future."))
 
 
 def enter_release_event(
@@ -339,13 +339,13 @@ def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
         raise invalid(fault)
 
 
-def announcement_fault(conn: queries.Connection, id: UUID | None) -> Fault | None:
+def announcement_fault(conn: queries.Connection, id: UUID | None) -> FieldError | None:
     """What is wrong with a reference to an announcement, if anything is."""
     if id is None or [c.kind for c in queries.rows(conn, "claims/list_referenced", ids=[id])] == [
         "announced"
     ]:
         return None
-    return Fault("/announcement_id", "There is no such claim of kind announced.")
+    return FieldError("/announcement_id", "There is no such claim of kind announced.")
 
 
 def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
@@ -355,11 +355,13 @@ def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     release that is recorded already, and not one from the new detention.
     """
     if not detentions:
-        raise invalid(Fault("/detainee_id", "This person has no detention: record it first."))
+        raise invalid(FieldError("/detainee_id", "This person has no detention: record it first."))
     told = [row for row in detentions if any(abs(day - r) <= SAME_CLAIM for r in row.released_on)]
     begun = told or [row for row in detentions if row.began_on <= day]
     if not begun:
-        raise invalid(Fault("/occurred_on", "No detention of this person was open on that day."))
+        raise invalid(
+            FieldError("/occurred_on", "No detention of this person was open on that day.")
+        )
     return cast(UUID, begun[-1].id)
 
 
@@ -379,7 +381,7 @@ def _check_occurred_on(
     *,
     restored: bool = False,
 ) -> None:
-    near = queries.one(
+    near = queries.row(
         conn,
         "release_events/find_near",
         detainee_id=event["detainee_id"],
@@ -401,14 +403,14 @@ def check_occurred_on(
     """An event's day has come and lies within its detention, three days from any other event."""
     day = event["occurred_on"]
     if clock.is_day_ahead(day, now):
-        raise invalid(Fault("/occurred_on", "Lies in the future."))
+        raise invalid(FieldError("/occurred_on", "Lies in the future."))
     places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
     if not places:
-        raise invalid(Fault("/detention_id", "This person has no such detention."))
+        raise invalid(FieldError("/detention_id", "This person has no such detention."))
     if day < detentions[places[0]].began_on:
-        raise invalid(Fault("/occurred_on", "Lies before the detention began."))
+        raise invalid(FieldError("/occurred_on", "Lies before the detention began."))
     if near is not None:
-        raise Refusal(
+        raise RequestError(
             "release-event-exists",
             "Another release event of this detention lies within three days: "
             f"/v1/release-events/{near}",
@@ -416,7 +418,7 @@ def check_occurred_on(
         )
     later = [] if restored else detentions[places[0] + 1 :]
     if any(period(row.detained_on)[1] < day for row in later):
-        raise invalid(Fault("/occurred_on", "Lies after the person's next detention began."))
+        raise invalid(FieldError("/occurred_on", "Lies after the person's next detention began."))
 
 
 def insert_many(
@@ -434,4 +436,4 @@ def insert_many(
 
 def inserted(conn: queries.Connection, query: str, **row: Any) -> UUID:
     """The id of a row that a query inserts."""
-    return cast(UUID, queries.one(conn, query, **row).id)
+    return cast(UUID, queries.row(conn, query, **row).id)

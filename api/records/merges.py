@@ -14,10 +14,10 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from api.auth import Caller
+from api.access import Caller
 from api.contract import document
 from api.database import ledger, queries
-from api.errors import Fault, Refusal, invalid, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates
 from api.records import detention_order, entries
 from api.records.detention_order import SAME_CLAIM, OrderError, Spell
@@ -75,11 +75,11 @@ class _Records:
 def merge(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUID:
     """Makes the person `id` one with the person `into`, and gives the id of the merge."""
     if id == into:
-        raise invalid(Fault("/into", "A person is not merged into themselves."))
+        raise invalid(FieldError("/into", "A person is not merged into themselves."))
     queries.run(conn, "affiliations/lock_shared")
     lock_people(conn, id, into, "/into")
     for judged in queries.rows(conn, "merges/list_distinctions_between", ids=[id, into]):
-        raise Refusal(
+        raise RequestError(
             "conflict",
             f"By the judgement /v1/distinctions/{judged.distinction_id} they are two people. "
             "Withdraw it first.",
@@ -110,17 +110,17 @@ def merge(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUI
 def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     """Makes the two people of a merge two again."""
     queries.run(conn, "affiliations/lock_shared")
-    found = queries.one(conn, "merges/get", id=id)
+    found = queries.row(conn, "merges/get", id=id)
     if found is None:
         raise not_found("merge")
     people = [found.detainee_id, found.into_id]
     queries.run(conn, "detainees/lock_pair", ids=people)
     # What was recorded while the lock was waited for counts.
-    found = queries.one(conn, "merges/get", id=id)
+    found = queries.row(conn, "merges/get", id=id)
     if found.undone_at is not None:
-        raise Refusal("conflict", "This merge was undone before.")
+        raise RequestError("conflict", "This merge was undone before.")
     if found.into_merged_into is not None:
-        last = queries.one(conn, "merges/get_for_detainee", detainee_id=found.into_id)
+        last = queries.row(conn, "merges/get_for_detainee", detainee_id=found.into_id)
         raise _undo_first(last.id, "the person was merged into another one")
     if found.last_id != id:
         raise _undo_first(found.last_id, "another record was merged into this person")
@@ -136,7 +136,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     for event in records.belonging("release_event", kept):
         owner = records.now("detention", event["detention_id"])["detainee_id"]
         records.change("release_event", event["id"], detainee_id=owner)
-    if queries.one(conn, "merges/exist_later_changes", merge_id=id).changed:
+    if queries.row(conn, "merges/exist_later_changes", merge_id=id).changed:
         _hide_both(records, gone, kept)
     _part(records, gone, [])
     _part(records, kept, order)
@@ -162,18 +162,18 @@ def lock_people(conn: queries.Connection, id: UUID, other: UUID, pointer: str) -
     if id not in found:
         raise not_found("detainee")
     if other not in found:
-        raise invalid(Fault(pointer, "There is no detainee with this id."))
+        raise invalid(FieldError(pointer, "There is no detainee with this id."))
     for row in found.values():
         if row.merged_into is not None:
             now = entries.standing_for(conn, "detainee", row.id)
-            raise Refusal(
+            raise RequestError(
                 "conflict",
                 f"The person {row.id} was merged into /v1/detainees/{now} since: judge that one.",
             )
 
 
-def _undo_first(id: UUID, why: str) -> Refusal:
-    return Refusal("conflict", f"By the merge /v1/merges/{id} {why} since. Undo it first.")
+def _undo_first(id: UUID, why: str) -> RequestError:
+    return RequestError("conflict", f"By the merge /v1/merges/{id} {why} since. Undo it first.")
 
 
 def _records(conn: queries.Connection, *detainees: UUID) -> _Records:
@@ -203,7 +203,7 @@ def _merge_people(records: _Records, gone: str, kept: str) -> None:
         known = [own["name"], *own[name]] if name == "aliases" else own[name]
         changed[name] = [*own[name], *(item for item in _each_once(more) if item not in known)]
         if len(changed[name]) > limits[name]["maxItems"]:
-            raise Refusal(
+            raise RequestError(
                 "conflict",
                 f"Together they would have more than {limits[name]['maxItems']} {name}: take some "
                 "away first.",
@@ -276,7 +276,7 @@ def _arrange(records: _Records, spells: Sequence[Spell]) -> None:
     try:
         placed = detention_order.arranged(spells)
     except OrderError as error:
-        raise Refusal(
+        raise RequestError(
             "conflict",
             f"The detentions cannot be put in order: {error}. Correct the days of one of them "
             "first.",
@@ -343,7 +343,7 @@ def _return_words(
         if id not in home:
             home[id] = passed_on.pop() if len(passed_on) == 1 else event
             if passed_on and not word.voided:
-                raise Refusal(
+                raise RequestError(
                     "conflict",
                     f"The attestation {id}, entered since, passes on words of both records. Void "
                     "it first, and enter it again for each of them.",

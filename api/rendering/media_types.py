@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from api.errors import Refusal
+from api.errors import RequestError
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 CASE = "application/vnd.constancia.case+json"
@@ -62,5 +62,5 @@ def choose(offers: Sequence[str], word: str | None, accept: str | None) -> str:
     also = [name for name, offer in _ALSO.items() if offer in offers and name not in offers]
     best = bare.best_match([*offers, *also])
     if best is None:
-        raise Refusal("not-acceptable", f"This is offered as {', '.join(offers)}.")
+        raise RequestError("not-acceptable", f"This is offered as {', '.join(offers)}.")
     return best if best in offers else _ALSO[best]

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 
 _DIGEST = 9
 
@@ -31,7 +31,7 @@ def decode(walk: str, filters: Mapping[str, Any], cursor: str, scored: bool = Fa
     except ValueError:
         pass
     raise invalid(
-        Fault("/cursor", "Not a cursor of this list with these filters; begin without one.")
+        FieldError("/cursor", "Not a cursor of this list with these filters; begin without one.")
     )
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from api.auth import Caller
+from api.access import Caller
 from api.contract import document
 from api.contract.document import Operation, Schema
 from api.database import ledger, queries
@@ -24,7 +24,7 @@ Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class Record:
     """The one row of a query; none is an unknown `what`. That the `reader` was shown a hidden name
     is noted."""
 
@@ -83,7 +83,7 @@ class Whole:
     lists: Mapping[str, Callable[[queries.Connection, int], Sequence[Item]]]
 
 
-Unchanged = Callable[[One], None]
+Unchanged = Callable[[Record], None]
 """Refuses a change that was meant for another state of a record than it is in. To be called with
 the record, as it is answered, once nobody else can change it."""
 
@@ -119,7 +119,7 @@ def render(conn: queries.Connection | None, operation: Operation, result: Any) -
     """The JSON of what an operation returned, cut to the contract's answer."""
     if isinstance(result, str):
         return rendered(result.encode())
-    if conn is not None and isinstance(result, One):
+    if conn is not None and isinstance(result, Record):
         return _one(conn, operation, result)
     if conn is not None and isinstance(result, Page):
         return _page(conn, operation, result)
@@ -141,7 +141,7 @@ def cited(answer: Mapping[str, Any], body: bytes, media_type: str) -> Rendered:
     return Rendered(body, etag, cite_as=answer["citation"]["url"])
 
 
-def _one(conn: queries.Connection, operation: Operation, one: One) -> Rendered:
+def _one(conn: queries.Connection, operation: Operation, one: Record) -> Rendered:
     statement = _statement(
         one.query,
         frozenset(one.parameters),
@@ -181,14 +181,14 @@ def items(
     last = keys[page.limit - 1]
     if page.after is not None:
         return texts[: page.limit], {"after": last}
-    cursor = pagination.encode(operation.id, queries.given(**page.filters), last)
+    cursor = pagination.encode(operation.id, queries.drop_none(**page.filters), last)
     return texts[: page.limit], {"cursor": cursor}
 
 
 def start(operation: Operation, page: Page) -> str | int | None:
     """After which key a page begins. A cursor of another list is refused."""
     if page.cursor is not None:
-        filters = queries.given(**page.filters)
+        filters = queries.drop_none(**page.filters)
         return pagination.decode(operation.id, filters, page.cursor, page.ranking is not None)
     return page.after
 
@@ -197,7 +197,7 @@ def block(
     conn: queries.Connection, operation: Operation, page: Page, after: str | int | None, limit: int
 ) -> tuple[Sequence[str], Sequence[bytes]]:
     """The keys and the JSON of the items after a key, `limit` at the most."""
-    parameters = {**queries.given(**page.filters), "limit": limit}
+    parameters = {**queries.drop_none(**page.filters), "limit": limit}
     ranked = None if page.ranking is None else _following(page.ranking, after)[:limit]
     if ranked is not None:
         parameters["ids"] = [one.id for one in ranked]

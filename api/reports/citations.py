@@ -27,7 +27,7 @@ def cited(
     sentence: Sentence,
 ) -> Mapping[str, Any]:
     """An answer with its citation; `parameters` are those that, at `path`, ask for it again."""
-    asked = queries.given(**parameters)
+    asked = queries.drop_none(**parameters)
     citation = {
         "url": f"{path}?" + "&".join(f"{name}={_quoted(said)}" for name, said in asked.items()),
         "as_of": moments.as_of,

@@ -59,7 +59,7 @@ def count(
     group_by: str | None = None,
 ) -> Counted:
     """Counts people once each, by the strongest status among their events that match."""
-    parameters = queries.given(as_of=as_of, recorded_as_of=recorded_as_of)
+    parameters = queries.drop_none(as_of=as_of, recorded_as_of=recorded_as_of)
     if narrowed := _stored(conn, recorded_as_of, filters, group_by):
         parameters |= narrowed
         query = "counts/count" if recorded_as_of is None else "counts/count_recorded"
@@ -81,7 +81,7 @@ def timeline(
 ) -> tuple[Sequence[str], Moments, Sequence[Sequence[int]]]:
     """These moments, which are in order, as text, and what is counted at each."""
     texts = [clock.rfc3339(end) for end in ends]
-    parameters = queries.given(recorded_as_of=recorded_as_of)
+    parameters = queries.drop_none(recorded_as_of=recorded_as_of)
     if narrowed := _stored(conn, recorded_as_of, filters, None):
         parameters |= {"value": "", **narrowed}
         query = (
@@ -90,7 +90,7 @@ def timeline(
     else:
         parameters |= {**filters, **_looked_at(filters, None)}
         query = "counts/list_timeline_filtered"
-    row = queries.one(
+    row = queries.row(
         conn,
         query,
         # As text: a list of moments takes the driver as long as all the rest.
@@ -115,7 +115,7 @@ def _stored(
         narrowed is not None
         and recorded_as_of is not None
         and narrowed["property"]
-        and not queries.one(conn, "counts/exist_ungrouped", recorded_as_of=recorded_as_of).grouped
+        and not queries.row(conn, "counts/exist_ungrouped", recorded_as_of=recorded_as_of).grouped
     ):
         return None
     return narrowed

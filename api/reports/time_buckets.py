@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from api.errors import Fault, invalid
+from api.errors import FieldError, invalid
 
 MAX_BUCKETS = 1000
 """How many buckets one timeline may have."""
@@ -59,17 +59,17 @@ def buckets(
 
     faults = []
     if is_ahead(from_):
-        faults.append(Fault("/from", "Lies in the future."))
+        faults.append(FieldError("/from", "Lies in the future."))
     elif from_.year == 1:  # whose first day may lie in a year 0 in UTC or in the zone
-        faults.append(Fault("/from", "Lies too far in the past."))
+        faults.append(FieldError("/from", "Lies too far in the past."))
     if is_ahead(until):
-        faults.append(Fault("/until", "Lies in the future."))
+        faults.append(FieldError("/until", "Lies in the future."))
     if faults:
         raise invalid(*faults)
 
     start = from_ if isinstance(from_, datetime) else _beginning(from_, clock)
     if start.year == 1:
-        raise invalid(Fault("/from", "Lies too far in the past."))
+        raise invalid(FieldError("/from", "Lies too far in the past."))
     if until is None:
         end = now
     elif isinstance(until, datetime):
@@ -77,7 +77,7 @@ def buckets(
     else:
         end = min(_beginning(until + _DAY, clock), now)
     if start >= end:
-        raise invalid(Fault("/from", "Must lie before until."))
+        raise invalid(FieldError("/from", "Must lie before until."))
     return Span(start, end, _ends(start, end, bucket, clock))
 
 
@@ -95,7 +95,7 @@ def _ends(start: datetime, until: datetime, bucket: Bucket, clock: ZoneInfo) -> 
         many = len(ends)
     if many > MAX_BUCKETS:
         raise invalid(
-            Fault(
+            FieldError(
                 "/bucket",
                 f"Gives {many:,} buckets; {MAX_BUCKETS:,} are the most: "
                 "take a longer bucket or a shorter time.",

@@ -17,7 +17,7 @@ from typing import Any
 from psycopg_pool import ConnectionPool
 
 from api.database import queries
-from api.errors import Refusal
+from api.errors import RequestError
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _EVERY = 1.0  # seconds between two looks at the pool and the ledger
@@ -116,8 +116,8 @@ class Metrics:
             if available:
                 try:
                     with queries.Lent(pool, timeout=0.1) as conn:
-                        self._ledger.set(queries.one(conn, "ledger/get_recorded_moment").seq)
-                except Refusal:
+                        self._ledger.set(queries.row(conn, "ledger/get_recorded_moment").seq)
+                except RequestError:
                     pass  # the next look tells
             sleep(_EVERY)
 

@@ -13,7 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from api import trace
 from api.contract import document
-from api.errors import Refusal
+from api.errors import RequestError
 from api.http import headers, problems
 
 # Every answer names the server: not by which software it is.
@@ -30,29 +30,33 @@ _HOST = re.compile(r"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
 _WITH_A_BODY = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 # Seconds for what is left of a body that nobody has read.
 _DRAINED_WITHIN = 5
-_NOT_HTTP = Refusal("malformed-request", "This is not a request of HTTP/1.1 (RFC 9112).")
-_REFUSALS: Mapping[type[Exception], Refusal] = {
-    errors.LimitRequestLine: Refusal(
+_NOT_HTTP = RequestError("malformed-request", "This is not a request of HTTP/1.1 (RFC 9112).")
+_REFUSALS: Mapping[type[Exception], RequestError] = {
+    errors.LimitRequestLine: RequestError(
         "uri-too-long", f"A request line has {LONGEST_LINE} bytes at the most."
     ),
-    errors.LimitRequestHeaders: Refusal(
+    errors.LimitRequestHeaders: RequestError(
         "headers-too-large",
         f"A request has {MOST_HEADERS} headers at the most, of {LONGEST_HEADER} bytes each.",
     ),
-    errors.UnsupportedTransferCoding: Refusal(
+    errors.UnsupportedTransferCoding: RequestError(
         "not-implemented", "Of all transfer codings only chunked is taken, and only once."
     ),
-    errors.InvalidHeader: Refusal(
+    errors.InvalidHeader: RequestError(
         "malformed-request",
         "A header is wrong, stands twice, contradicts another, or is missing: Host is needed, and "
         "either Content-Length or Transfer-Encoding goes with a body.",
     ),
-    errors.InvalidHeaderName: Refusal("malformed-request", "The name of a header is wrong."),
-    errors.ObsoleteFolding: Refusal("malformed-request", "A header is folded over two lines."),
-    errors.InvalidChunkSize: Refusal("malformed-request", "The size of a chunk is wrong."),
-    errors.InvalidChunkExtension: Refusal("malformed-request", "A chunk's extension is wrong."),
-    errors.ChunkMissingTerminator: Refusal("malformed-request", "A chunk is not as long as said."),
-    errors.NoMoreData: Refusal("malformed-request", "The body ended before its end."),
+    errors.InvalidHeaderName: RequestError("malformed-request", "The name of a header is wrong."),
+    errors.ObsoleteFolding: RequestError("malformed-request", "A header is folded over two lines."),
+    errors.InvalidChunkSize: RequestError("malformed-request", "The size of a chunk is wrong."),
+    errors.InvalidChunkExtension: RequestError(
+        "malformed-request", "A chunk's extension is wrong."
+    ),
+    errors.ChunkMissingTerminator: RequestError(
+        "malformed-request", "A chunk is not as long as said."
+    ),
+    errors.NoMoreData: RequestError("malformed-request", "The body ended before its end."),
 }
 # gunicorn's types are those of an earlier version of it.
 _OURS = (
@@ -131,7 +135,7 @@ class Worker(ThreadWorker):
         refusal = refused(exc)
         request = trace.begin(None)
         try:
-            if refusal.kind == "internal-error":
+            if refusal.slug == "internal-error":
                 self.log.exception("Error handling request")
             else:
                 self.log.warning("Invalid request")
@@ -141,7 +145,7 @@ class Worker(ThreadWorker):
             trace.end()
 
 
-def refused(error: BaseException) -> Refusal:
+def refused(error: BaseException) -> RequestError:
     """What is told of an error outside of the application, or of reading a request's body."""
     if isinstance(error, _OURS) or not isinstance(error, UNREADABLE):
         return problems.FAILED
@@ -151,8 +155,8 @@ def refused(error: BaseException) -> Refusal:
     return _NOT_HTTP
 
 
-def _answer(refusal: Refusal, request_id: str) -> bytes:
-    problem = document.load().problems[refusal.kind]
+def _answer(refusal: RequestError, request_id: str) -> bytes:
+    problem = document.load().problems[refusal.slug]
     body = problems.document(problem, refusal)
     lines = [
         ("Server", _SERVER),

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, get_args
 from uuid import UUID
 
-from api.auth import Caller
+from api.access import Caller
 from api.database import queries
 from api.database.ledger import Action, Change, Resource
 from api.verification import verdicts

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from api.auth import Caller
+from api.access import Caller
 from api.database import ledger, queries
 from api.verification.counting import (
     Event,
@@ -143,7 +143,7 @@ def _told(conn: queries.Connection, changes: Sequence[ledger.Change]) -> Sequenc
     if not any(ids.values()):
         return None
     written = {"detainee_ids": ids["detainee"], "detention_ids": ids["detention"]}
-    if not queries.one(conn, "verification/exist_disclosable_groups", **written).ripe:
+    if not queries.row(conn, "verification/exist_disclosable_groups", **written).ripe:
         return None
     queries.run(conn, "ledger/lock")
     return [row.id for row in queries.rows(conn, "verification/insert_disclosed_groups", **written)]

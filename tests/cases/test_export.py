@@ -594,7 +594,7 @@ def faults(url: str, text: bytes) -> Mapping[str, str]:
     """What is told of a file that is refused, by place."""
     with pytest.raises(case_file.CaseError) as raised:
         load(url, text)
-    return {fault.pointer: fault.detail for fault in raised.value.faults}
+    return {fault.pointer: fault.detail for fault in raised.value.errors}
 
 
 def test_a_second_load_changes_nothing(database: str, conn: Connection, text: bytes) -> None:

@@ -22,7 +22,7 @@ from api import auth
 from api.app import create_app
 from api.commands.main import main
 from api.database import connections, migrations, queries
-from api.errors import Refusal
+from api.errors import RequestError
 from api.server import embedded
 from tests.conftest import CASES, cloned
 from tests.support import COMMAND, Client, Service, data_dir, environment, serving
@@ -979,7 +979,7 @@ def test_a_key_can_have_an_end(database: str, conn: queries.Connection) -> None:
     conn.execute("UPDATE keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
     assert "ended 2026-01-02 00:00" in line
-    with pytest.raises(Refusal, match="valid key"):
+    with pytest.raises(RequestError, match="valid key"):
         auth.authenticate(conn, key)
     refused(constancia(*words, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
     refused(constancia(*words, "tomorrow", DATABASE_URL=database), "--until", code=2)

@@ -9,7 +9,7 @@ import pytest
 
 from api import auth
 from api.database.queries import Connection
-from api.errors import Refusal
+from api.errors import RequestError
 
 
 def _changed(key: str, at: int) -> str:
@@ -50,9 +50,9 @@ def test_every_wrong_key_costs_the_same(conn: Connection, monkeypatch: pytest.Mo
     wrong = {name: change(keys[0][1]) for name, change in WRONG.items()}
     for name, key in {**wrong, "revoked": keys[1][1], "ended": keys[2][1]}.items():
         done.clear()
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             auth.authenticate(conn, key)
-        assert refused.value.kind == "unauthenticated"
+        assert refused.value.slug == "unauthenticated"
         assert done == known, name
 
 
@@ -65,7 +65,7 @@ def test_a_key_ends_by_the_clock_of_the_database(conn: Connection) -> None:
             [interval],
         )
         if ended:
-            with pytest.raises(Refusal):
+            with pytest.raises(RequestError):
                 auth.authenticate(conn, key)
         else:
             assert auth.authenticate(conn, key).key_id == id

@@ -171,7 +171,7 @@ def test_a_retraction_and_a_voiding_are_final(
 def test_an_answer_ends_only_at_the_moment_that_is_recorded(service: queries.Connection) -> None:
     """In the transaction that records it, as `verify.record` does; and once."""
     with service.transaction(force_rollback=True):
-        moment = queries.one(
+        moment = queries.row(
             service, "ledger/append", actor=None, resources=[], resource_ids=[], actions=[],
             changes_answers=False,
         ).recorded_at  # fmt: skip

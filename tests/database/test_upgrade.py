@@ -12,7 +12,7 @@ from api.cases import loader
 from api.database import connections, migrations
 from api.database.ledger import Change
 from api.database.queries import Connection
-from api.errors import Refusal
+from api.errors import RequestError
 from api.matching import phonetics
 from api.records import entries
 from api.reports import counts
@@ -143,7 +143,7 @@ def test_a_key_of_the_first_version_opens_what_it_did(server: str) -> None:
             "edit", "edit", "contribute",
         ]  # fmt: skip
         for key in (made[0] + "A", made[0][:-1] + "B", made[1] + "-" * 13):
-            with pytest.raises(Refusal, match="valid key"):
+            with pytest.raises(RequestError, match="valid key"):
                 auth.authenticate(conn, key)
 
 

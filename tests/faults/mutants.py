@@ -148,7 +148,7 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "            auth.authorize(caller, scope)\n            arguments,",
+                    "            access.authorize(caller, scope)\n            arguments,",
                     "            arguments,",
                 )
             ],

@@ -54,7 +54,10 @@ def limited(database: str, clock: Clock) -> Apis:
 
     @contextmanager
     def limited(per_address: int, per_key: int, trusted: str = "") -> Iterator[Api]:
-        limiting = Limiting(Limits(per_address, per_key, clock), addresses.networks(trusted))
+        limiting = Limiting(
+            Limits(per_address, per_key, clock),
+            config.read({"CONSTANCIA_TRUSTED_PROXIES": trusted}).trusted_proxies,
+        )
         made: dict[str, str] = {}
 
         def key(scope: str) -> str:
@@ -236,7 +239,9 @@ CALLERS = [
 def test_proxies_that_are_named_are_believed(
     peer: str, forwarded_for: str | None, caller: str
 ) -> None:
-    found = addresses.network(peer, forwarded_for, addresses.networks(PROXIES))
+    found = addresses.network(
+        peer, forwarded_for, config.read({"CONSTANCIA_TRUSTED_PROXIES": PROXIES}).trusted_proxies
+    )
     assert found == ip_network(caller).network_address.packed[:8]
 
 

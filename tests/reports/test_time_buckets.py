@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from api.contract import document, schemas, time_zones
-from api.errors import Refusal
+from api.errors import RequestError
 from api.reports.time_buckets import MAX_BUCKETS, Bucket, Span, buckets
 
 CONTRACT = document.load()
@@ -37,10 +37,10 @@ def ends(from_: str, until: str | None, bucket: Bucket, time_zone: str) -> list[
 
 
 def faults(*asked) -> list[tuple[str, str]]:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(RequestError) as refusal:
         span(*asked)
-    assert refusal.value.kind == "validation-error"
-    return [(fault.pointer, fault.detail) for fault in refusal.value.faults]
+    assert refusal.value.slug == "validation-error"
+    return [(fault.pointer, fault.detail) for fault in refusal.value.errors]
 
 
 # --- Examples -------------------------------------------------------------------------------------

@@ -1232,8 +1232,8 @@ def test_a_case_with_a_faulty_claim_changes_nothing(
     place[last] = value
     with pytest.raises(loader.CaseError) as error:
         load(conn, tmp_path, told)
-    assert {fault.pointer for fault in error.value.faults} == places
-    assert all(fault.detail for fault in error.value.faults)
+    assert {fault.pointer for fault in error.value.errors} == places
+    assert all(fault.detail for fault in error.value.errors)
     assert ledger(conn) == []
 
 
@@ -1247,7 +1247,7 @@ def test_every_fault_of_a_claim_is_told_at_once(conn: Connection, tmp_path: Path
     }
     with pytest.raises(loader.CaseError) as error:
         load(conn, tmp_path, told)
-    assert [fault.pointer for fault in error.value.faults] == [
+    assert [fault.pointer for fault in error.value.errors] == [
         "/claims/1/relays/0/claim",
         "/claims/1/announcement",
         "/claims/1/published_at",

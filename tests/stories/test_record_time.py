@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from api import auth
+from api import access, auth
 from api.app import create_app
 from api.contract import document, schemas
 from api.database import connections
@@ -732,7 +732,7 @@ def attestation_under_way(database: str, **body: Any) -> Iterator[Connection]:
     loaded = schemas.body_schema(contract).load({**WORD, **body})
     with connections.connect(database) as writer, writer.transaction():
         key, _ = auth.create_key(writer, "under way", "contribute")
-        attestations.create_attestation(writer, auth.Caller(key, "contribute"), loaded)
+        attestations.create_attestation(writer, access.Caller(key, "contribute"), loaded)
         yield writer
 
 

@@ -31,7 +31,7 @@ from psycopg import sql
 from werkzeug.test import TestResponse
 
 import api as package
-from api import auth
+from api import access, auth
 from api.app import create_app
 from api.contract import document
 from api.database import connections, migrations, queries
@@ -266,15 +266,15 @@ def test_a_key_that_is_not_valid_opens_nothing(api: Api) -> None:
 
 
 def test_the_scopes_of_keys_are_those_of_the_contract() -> None:
-    assert set(auth.GRANTS) == set(GRANTED) - {None}
-    assert {o.scope for o in WRITES} <= set(auth.GRANTS)
+    assert set(access.GRANTS) == set(GRANTED) - {None}
+    assert {o.scope for o in WRITES} <= set(access.GRANTS)
 
 
 # Problems.
 
 
 def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
-    raised = first_arguments("Refusal", "found") | set(problems._KINDS.values())
+    raised = first_arguments("RequestError", "found") | set(problems._KINDS.values())
     assert raised <= set(CONTRACT.problems)
     front = (document.FILE.parent / "front/nginx.conf").read_text("utf-8")
     told_there = set(re.findall(r'"/problems/([\w-]+)"', front))

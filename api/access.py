@@ -1,0 +1,40 @@
+"""Scopes, and what the holder of a key may do and see."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.errors import RequestError
+
+# What each scope grants. `admin` manages keys and cannot write, so that the two can be separated.
+GRANTS = {
+    "contribute": {"contribute"},
+    "edit": {"contribute", "edit"},
+    "admin": {"admin"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of an API key."""
+
+    key_id: UUID
+    scope: str
+
+    @property
+    def sees_hidden(self) -> bool:
+        """Whether this caller may see hidden people and confidential sources."""
+        return "edit" in GRANTS[self.scope]
+
+
+def sees_hidden(caller: Caller | None) -> bool:
+    """Return whether a caller, or a reader without a key, may see hidden people."""
+    return caller is not None and caller.sees_hidden
+
+
+def authorize(caller: Caller, scope: str) -> None:
+    """Raise `forbidden` if the caller's key does not grant a scope."""
+    if scope not in GRANTS[caller.scope]:
+        raise RequestError(
+            "forbidden",
+            f"This operation needs a key of scope {scope}; this key has the scope {caller.scope}.",
+        )
