@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api import auth
+from api import auth, config
 from api.app import create_app
 from api.database import connections
 from api.http import addresses
