@@ -25,7 +25,7 @@ from api.errors import RequestError
 from api.http.limiting import Limiting
 from api.http.rate_limits import Limits
 from api.imports import case_import, list_apply, list_preview, row_reader
-from api.operations import comparisons, counts, verifications
+from api.operations import claims, counts, release_events
 from api.records import entries
 from api.rendering import media_types, results
 from api.reports import citations
@@ -510,9 +510,7 @@ def compare(data_dir: Path | None, as_json: bool, **given: Any) -> None:
     cursor = None
     with migrated(data_dir) as (_, _, conn):
         while True:
-            page = _answer(
-                conn, "listComparisons", comparisons.list_comparisons, cursor=cursor, **given
-            )
+            page = _answer(conn, "listComparisons", claims.list_comparisons, cursor=cursor, **given)
             items += page["items"]
             names |= _names(conn, page["items"])
             if (cursor := page["next"]) is None:
@@ -525,14 +523,14 @@ def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
     """By id, the names of the sources and facilities that these comparisons speak of."""
     if not items:
         return {}
-    claims = [item["claim"] for item in items]
-    origins = [origin for claim in claims for origin in claim["origins"]]
-    sources = {claim["source_id"] for claim in claims} | {o["source_id"] for o in origins}
+    compared = [item["claim"] for item in items]
+    origins = [origin for claim in compared for origin in claim["origins"]]
+    sources = {claim["source_id"] for claim in compared} | {o["source_id"] for o in origins}
     citation = items[0]["citation"]
     named = citations.recorded_names(
         conn,
         Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"]),
-        facilities=[UUID(c["facility_id"]) for c in claims if c["facility_id"] is not None],
+        facilities=[UUID(c["facility_id"]) for c in compared if c["facility_id"] is not None],
         sources=[UUID(id) for id in sources if id is not None],
         claims=[UUID(o["claim_id"]) for o in origins if o["claim_id"] is not None],
     )
@@ -554,7 +552,7 @@ def explain(release_event_id: UUID, data_dir: Path | None) -> None:
     """Print what the rule says of a release event, and why."""
     with migrated(data_dir) as (_, _, conn):
         answer = _answer(
-            conn, "getVerification", verifications.get_verification, id=release_event_id
+            conn, "getVerification", release_events.get_verification, id=release_event_id
         )
     for line in terminal.explanation(answer):
         click.echo(line)

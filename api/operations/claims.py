@@ -1,6 +1,7 @@
-"""Claims: a source's aggregate figure, announcements among them. Never edited."""
+"""Handlers of claims: figures of sources, compared with what is confirmed."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from api.database.ledger import Change
 from api.errors import RequestError, not_found
 from api.records import attestations
 from api.rendering.results import Page, Record
+from api.reports import comparisons
 from api.verification import verdicts
 
 
@@ -55,3 +57,51 @@ def retract_claim(
     queries.run(conn, "claims/retract", id=id, **body)
     verdicts.record(conn, caller, [Change("claim", id, "retracted")])
     return get_claim(conn, caller, id)
+
+
+def get_comparison(
+    conn: queries.Connection,
+    id: UUID,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Mapping[str, Any]:
+    return comparisons.compare(conn, id, recorded_as_of, min_sources, time_zone)
+
+
+def list_comparisons(
+    conn: queries.Connection,
+    limit: int,
+    cursor: str | None,
+    kind: str,
+    source_id: UUID | None,
+    facility_id: UUID | None,
+    nationality: str | None,
+    age_group: str | None,
+    announcement_id: UUID | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Page:
+    filters = {
+        "kind": kind,
+        "source_id": source_id,
+        "facility_id": facility_id,
+        "nationality": nationality,
+        "age_group": age_group,
+        "announcement_id": announcement_id,
+    }
+    return comparisons.compare_all(
+        conn, limit, cursor, filters, recorded_as_of, min_sources, time_zone
+    )
+
+
+def get_delivery(
+    conn: queries.Connection,
+    id: UUID,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Mapping[str, Any]:
+    return comparisons.delivery(conn, id, as_of, recorded_as_of, min_sources, time_zone)

@@ -1,4 +1,4 @@
-"""Detainees: people who are or were held."""
+"""Handlers of detainees: people, merges of duplicate records, and distinctions."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
@@ -10,10 +10,10 @@ from api import access
 from api.access import Caller
 from api.database import ledger, queries
 from api.database.ledger import Change
-from api.errors import RequestError, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates, matches, search
 from api.matching.matches import Candidate
-from api.records import entries
+from api.records import entries, merges
 from api.rendering.results import Page, Ranked, Record, Unchanged
 from api.verification import verdicts
 
@@ -125,3 +125,52 @@ def _matched(likely: Sequence[Candidate]) -> Mapping[str, Any]:
             {"detainee_id": str(row.id), "name": row.name, **asdict(match)} for match, row in likely
         ],
     }
+
+
+def merge_detainee(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    return get_merge(conn, merges.merge(conn, caller, id, body["into"]))
+
+
+def get_merge(conn: queries.Connection, id: UUID) -> Record:
+    return Record("merge", "merges/list", {"id": id})
+
+
+def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    merges.undo(conn, caller, id)
+    return get_merge(conn, id)
+
+
+def distinguish_detainee(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    other = body["detainee_id"]
+    if id == other:
+        raise invalid(FieldError("/detainee_id", "A person is not two."))
+    merges.lock_people(conn, id, other, "/detainee_id")
+    for known in queries.rows(conn, "merges/list_distinctions_between", ids=[id, other]):
+        raise RequestError(
+            "conflict",
+            f"By /v1/distinctions/{known.distinction_id} they were judged to be two before.",
+        )
+    judged = entries.inserted(
+        conn, "merges/insert_distinction", detainee_id=id, distinct_from_id=other
+    )
+    verdicts.record(conn, caller, [Change("distinction", judged, "created")])
+    return get_distinction(conn, judged)
+
+
+def get_distinction(conn: queries.Connection, id: UUID) -> Record:
+    return Record("distinction", "merges/list_distinctions", {"id": id})
+
+
+def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    distinction = queries.row(conn, "merges/lock_distinction", id=id)
+    if distinction is None:
+        raise not_found("distinction")
+    if distinction.withdrawn_at is not None:
+        raise RequestError("conflict", "This judgement was withdrawn before.")
+    queries.run(conn, "merges/withdraw_distinction", id=id)
+    verdicts.record(conn, caller, [Change("distinction", id, "withdrawn")])
+    return get_distinction(conn, id)

@@ -1,6 +1,7 @@
-"""Release events: detentions that are said to have ended on a day."""
+"""Handlers of release events and their verification."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from api.errors import FieldError, RequestError, invalid, not_found
 from api.records import entries
 from api.rendering import media_types
 from api.rendering.results import Document, Page, Record, Unchanged
-from api.reports import claim_reviews
+from api.reports import claim_reviews, explanations
 from api.verification import verdicts
 
 
@@ -80,6 +81,17 @@ def update_release_event(
         conn, caller, [Change("release_event", id, "updated")], detainees=[row.detainee_id]
     )
     return _release_event(caller, id)
+
+
+def get_verification(
+    conn: queries.Connection,
+    id: UUID,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    time_zone: str,
+) -> Mapping[str, Any]:
+    return explanations.explain(conn, id, as_of, recorded_as_of, min_sources, time_zone)
 
 
 def _release_event(caller: Caller | None, id: UUID) -> Record:

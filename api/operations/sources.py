@@ -1,4 +1,4 @@
-"""Sources: who speaks."""
+"""Handlers of sources and of the affiliations between them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -80,3 +80,41 @@ def _tie(id: UUID, vouched_by: UUID) -> Mapping[str, Any]:
 def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> Record:
     parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
     return Record("source", "sources/list", parameters, reader)
+
+
+def get_affiliation(conn: queries.Connection, id: UUID) -> Record:
+    return Record("affiliation", "affiliations/list", {"id": id})
+
+
+def create_affiliation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    queries.run(conn, "affiliations/lock_exclusive")
+    created = entries.enter_affiliation(conn, id, body)
+    affiliation = {"source_id": id, **body}
+    verdicts.record_affiliation(
+        conn, caller, Change("affiliation", created, "created"), affiliation
+    )
+    return get_affiliation(conn, created)
+
+
+def update_affiliation(
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Mapping[str, Any],
+    unchanged: Unchanged,
+) -> Record:
+    queries.run(conn, "affiliations/lock_exclusive")
+    row = queries.row(conn, "affiliations/get", id=id)
+    if row is None:
+        raise not_found("affiliation")
+    unchanged(get_affiliation(conn, id))
+    before = row._asdict()
+    affiliation = {**before, **body}
+    entries.check_affiliation(affiliation)
+    queries.run(conn, "affiliations/update", id=id, **body)
+    verdicts.record_affiliation(
+        conn, caller, Change("affiliation", id, "updated"), affiliation, before
+    )
+    return get_affiliation(conn, id)

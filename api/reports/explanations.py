@@ -1,4 +1,4 @@
-"""Verifications: the whole answer for one release event, with its proof."""
+"""Explain the verdict on one release event: its proof, its counts and their history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, Any] = {
 }
 
 
-def get_verification(
+def explain(
     conn: queries.Connection,
     id: UUID,
     as_of: datetime | None,

@@ -1,4 +1,4 @@
-"""Comparisons: what a source claims beside what is confirmed, each claim at its own moment."""
+"""Compare claims with what is confirmed, each claim at its own moment."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -25,7 +25,7 @@ _SCOPE = {
 _MOST_CLAIMS = 200
 
 
-def get_comparison(
+def compare(
     conn: queries.Connection,
     id: UUID,
     recorded_as_of: datetime | None,
@@ -38,41 +38,28 @@ def get_comparison(
         return _compared(conn, [claim], recorded_as_of, min_sources, time_zone)[0]
 
 
-def list_comparisons(
+def compare_all(
     conn: queries.Connection,
     limit: int,
     cursor: str | None,
-    kind: str,
-    source_id: UUID | None,
-    facility_id: UUID | None,
-    nationality: str | None,
-    age_group: str | None,
-    announcement_id: UUID | None,
+    filters: Mapping[str, Any],
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
 ) -> Page:
+    """Return a page of comparisons, of the claims that match `filters`."""
     clock.settle(conn, None, recorded_as_of)
     return Page(
         "claims/list_to_compare",
         limit,
-        {
-            "kind": kind,
-            "source_id": source_id,
-            "facility_id": facility_id,
-            "nationality": nationality,
-            "age_group": age_group,
-            "announcement_id": announcement_id,
-            "recorded_as_of": recorded_as_of,
-            "sees_hidden": False,
-        },
+        {**filters, "recorded_as_of": recorded_as_of, "sees_hidden": False},
         cursor,
         of="Claim",
         made=lambda conn, claims: _compared(conn, claims, recorded_as_of, min_sources, time_zone),
     )
 
 
-def get_delivery(
+def delivery(
     conn: queries.Connection,
     id: UUID,
     as_of: datetime | None,
