@@ -450,7 +450,7 @@ def _figures(counted: Counter[str]) -> Figures:
     return {word: counted[word] for word in FIGURES}
 
 
-def assert_standings_are_recounted(conn: Connection, record: Record) -> None:
+def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
     """Every person's current standings and groups are those counted by hand, and the tallies are
     their sums."""
     stored: dict[str, list[Standing]] = {}

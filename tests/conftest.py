@@ -107,7 +107,9 @@ class Api:
     def source(self, name: str, kind: str = "ngo", **more: Any) -> str:
         return self.post("/v1/sources", {"name": name, "kind": kind, **more})["id"]
 
-    def tie(self, source: str, with_source: str, relation: str = "owned_by", **more: Any) -> str:
+    def affiliate(
+        self, source: str, with_source: str, relation: str = "owned_by", **more: Any
+    ) -> str:
         body = {"with_source_id": with_source, "relation": relation, **more}
         return self.post(f"/v1/sources/{source}/affiliations", body)["id"]
 

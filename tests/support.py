@@ -35,7 +35,7 @@ def environment(**settings: str) -> dict[str, str]:
     return ours | settings
 
 
-def until(true: Callable[[], object], what: str) -> float:
+def wait_until(true: Callable[[], object], what: str) -> float:
     """Wait, and give how long it took."""
     began = time.monotonic()
     while not true():
@@ -118,10 +118,10 @@ class Client:
         return str(self.post("/v1/release-events", body)["id"])
 
     def attest(self, event: str, source: str, **more: Any) -> Any:
-        return self.post("/v1/attestations", word(event, source, **more))
+        return self.post("/v1/attestations", attestation_body(event, source, **more))
 
 
-def word(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str, Any]:
+def attestation_body(event: str, source: str, at: datetime = NOON, **more: Any) -> dict[str, Any]:
     return {
         "release_event_id": event,
         "source_id": source,
@@ -196,17 +196,17 @@ class Service:
     def postgres(self) -> list[int]:
         """The postmaster and its backends."""
         postmaster = int((self.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
-        return [postmaster, *children(postmaster)]
+        return [postmaster, *child_processes(postmaster)]
 
     def workers(self) -> list[int]:
         """Those who answer: children that run the command, as the master does."""
         master = command_of(self.process.pid)
-        return [pid for pid in children(self.process.pid) if command_of(pid) == master]
+        return [pid for pid in child_processes(self.process.pid) if command_of(pid) == master]
 
     def processes(self) -> list[int]:
         """All that belongs to the service: it stands on their command lines, or their parents'."""
-        found = [pid for pid in pids() if str(self.data_dir) in (command_of(pid) or "")]
-        return sorted({*found, *(child for pid in found for child in children(pid))})
+        found = [pid for pid in all_processes() if str(self.data_dir) in (command_of(pid) or "")]
+        return sorted({*found, *(child for pid in found for child in child_processes(pid))})
 
     def stop(self) -> int:
         self.process.terminate()
@@ -220,7 +220,7 @@ class Service:
         self.process.wait(120)
 
 
-def together(*actions: Callable[[], Any]) -> list[Any]:
+def run_together(*actions: Callable[[], Any]) -> list[Any]:
     """Does all at once, each in a thread of its own, and gives their results."""
     barrier = threading.Barrier(len(actions))
 
@@ -278,7 +278,7 @@ class Follower(threading.Thread):
             raise self.fault
 
 
-class Front(Service):
+class NginxService(Service):
     """The same as the image has it: nginx, and the service behind it."""
 
     COMMAND = shlex.join(COMMAND)
@@ -291,23 +291,27 @@ class Front(Service):
         (commands / "constancia").write_text(f'#!/bin/sh\nexec {self.COMMAND} "$@"\n')
         (commands / "constancia").chmod(0o755)
         path = f"{commands}:{os.environ['PATH']}"
-        self._front, self.behind = free_ports(2)
+        self._front, self.service_port = free_ports(2)
         super().__init__(data_dir, PATH=path, **options)
 
     def serve(self, port: int) -> list[str]:
-        return [str(self._SCRIPT), str(self._front), str(self.behind)]
+        return [str(self._SCRIPT), str(self._front), str(self.service_port)]
 
     @property
     def port(self) -> int:
         return self._front
 
-    def part(self, word: str) -> int:
+    def child_process(self, attestation_body: str) -> int:
         """The process of nginx, or of the service, that the other parts belong to."""
-        (found,) = (pid for pid in children(self.process.pid) if word in (command_of(pid) or ""))
+        (found,) = (
+            pid
+            for pid in child_processes(self.process.pid)
+            if attestation_body in (command_of(pid) or "")
+        )
         return found
 
     def processes(self) -> list[int]:
-        return sorted({*super().processes(), *session(self.process.pid)})
+        return sorted({*super().processes(), *processes_of_session(self.process.pid)})
 
 
 def free_ports(count: int) -> list[int]:
@@ -317,15 +321,15 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def pids() -> list[int]:
+def all_processes() -> list[int]:
     return [
         int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
     ]
 
 
-def children(parent: int) -> list[int]:
+def child_processes(parent: int) -> list[int]:
     found = []
-    for pid in pids():
+    for pid in all_processes():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             stat = Path(f"/proc/{pid}/stat").read_text()
             if int(stat.rpartition(")")[2].split()[1]) == parent:
@@ -333,17 +337,17 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def session(leader: int) -> list[int]:
+def processes_of_session(leader: int) -> list[int]:
     """The processes that were started by this one, whatever became of it."""
     found = []
-    for pid in pids():
+    for pid in all_processes():
         with contextlib.suppress(ProcessLookupError):
             if os.getsid(pid) == leader:
                 found.append(pid)
     return found
 
 
-def gone(processes: Iterable[int]) -> bool:
+def have_ended(processes: Iterable[int]) -> bool:
     return not any(command_of(pid) for pid in processes)
 
 
@@ -363,7 +367,7 @@ def serving(directory: Path, kind: type[Service] = Service, **options: Any) -> I
     """A service that is ready, and is stopped; whatever is then left of it is killed."""
     service = kind(directory, **options)
     try:
-        until(service.ready, "ready")
+        wait_until(service.ready, "ready")
         yield service
     finally:
         # PostgreSQL takes its shared memory with it if it is let.

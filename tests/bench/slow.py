@@ -6,7 +6,7 @@ from http.client import HTTPException
 from statistics import quantiles
 
 from tests.server.slow import Crowd
-from tests.support import Client, Front, Service, data_dir, serving, until
+from tests.support import Client, NginxService, Service, data_dir, serving, wait_until
 
 SIZE, PROBES = 200, 300
 
@@ -15,7 +15,7 @@ def measure(kind: type[Service]) -> None:
     with data_dir() as directory, serving(directory, kind) as service:
         for size in (0, SIZE):
             with Crowd(service.port, size) as crowd:
-                until(lambda crowd=crowd: crowd.whole, "all are there")
+                wait_until(lambda crowd=crowd: crowd.whole, "all are there")
                 time.sleep(2)
                 took, failed = probe(service.port)
             p99 = quantiles(took, n=100)[98] if len(took) > 1 else float("nan")
@@ -46,5 +46,5 @@ def probe(port: int) -> tuple[list[float], int]:
 
 
 if __name__ == "__main__":
-    measure(Front)
+    measure(NginxService)
     measure(Service)

@@ -537,8 +537,8 @@ def test_a_case_has_what_it_names_and_nothing_else(server: str, api: Api) -> Non
     """Sources that are tied through a third count as one, so the third belongs to it."""
     api = api.scope("edit")
     one, third, other, stranger = (api.source(name) for name in ("One", "Third", "Other", "None"))
-    api.tie(one, third)
-    api.tie(other, third)
+    api.affiliate(one, third)
+    api.affiliate(other, third)
     moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
     announced = {"source_id": one, "kind": "announced", **moment}
     first, second = (api.post("/v1/claims", announced)["id"] for _ in range(2))

@@ -69,7 +69,7 @@ def test_a_store_in_which_people_were_merged_hidden_and_corrected(
     editor.post(f"/v1/attestations/{words[0]}/retraction", retraction, 200)
     editor.post(f"/v1/attestations/{words[1]}/void", {"reason": "entered wrongly"}, 200)
     editor.patch(f"/v1/detainees/{people[2]}", {"withheld": True})
-    editor.tie(sources[0], sources[1])
+    editor.affiliate(sources[0], sources[1])
     assert faults(database) == {}
     merge = editor.post(f"/v1/detainees/{people[0]}/merge", {"into": people[1]})["id"]
     assert faults(database) == {}

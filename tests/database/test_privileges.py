@@ -18,7 +18,7 @@ from api.server.cluster import SERVICE
 from tests.commands.test_commands import constancia
 from tests.conftest import CASES, Api, cloned
 from tests.support import Client, data_dir, serving
-from tests.whole_set.test_contract import FILES, WITHOUT_A_PLAN, combinations_of_conditions
+from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets
 
 NOON = "2026-01-09T12:00:00Z"
 # The operator's own: keys, and what was recorded by an earlier version.
@@ -37,7 +37,7 @@ def service(database: str) -> Iterator[queries.Connection]:
 def test_the_service_may_run_every_query_but_the_operators(service: queries.Connection) -> None:
     refused = set()
     for name in FILES:
-        for given in combinations_of_conditions(name):
+        for given in condition_sets(name):
             text = queries.text(name, given)
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
             numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)

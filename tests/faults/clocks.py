@@ -17,10 +17,10 @@ import orjson
 from api.database import queries
 from api.server import embedded, supervisor
 from api.server.cluster import Postgres
-from tests.checks import store
 from tests.faults.table import Row
 from tests.faults.writers import fleet
-from tests.support import Client, data_dir, serving, word
+from tests.store_checks import open_store
+from tests.support import Client, attestation_body, data_dir, serving
 
 _SOURCE = Path(__file__).with_name("clock.c")
 _HOUR = 3600
@@ -67,8 +67,8 @@ def _shifted_postgres(directory: Path, clock: _Clock) -> Iterator[str]:
     )
     try:
         assert kept.stdout is not None
-        word, _, url = kept.stdout.readline().decode().strip().partition(" ")
-        assert word == "ready", url
+        attestation_body, _, url = kept.stdout.readline().decode().strip().partition(" ")
+        assert attestation_body == "ready", url
         yield url
     finally:
         kept.terminate()
@@ -100,7 +100,7 @@ def shifted_service() -> Row:
                     clock.set(seconds)
                     took.append(writers.ready_again(time.monotonic()))
                     writers.more(100)
-            with store(running) as conn:
+            with open_store(running) as conn:
                 writers.fill(row, conn)
                 _check_order(row, conn)
                 stored = conn.execute(
@@ -140,7 +140,7 @@ def shifted_database() -> Row:
                 "DATABASE_URL": embedded.service_url(url),
                 "CONSTANCIA_OWNER_DATABASE_URL": url,
             }
-            with serving(directory, **urls) as running, store(running) as conn:
+            with serving(directory, **urls) as running, open_store(running) as conn:
                 key = running.key("edit")
                 with fleet(running.port, key) as writers, Client(running.port, key) as editor:
                     writers.more(100)
@@ -166,7 +166,7 @@ def _check_present(row: Row, editor: Client) -> None:
     """What was said just before the jump is not in the future."""
     source, event = editor.source("Fuente puntual"), editor.event("Persona puntual")
     at = datetime.now(UTC) - timedelta(minutes=1)
-    status, _ = editor.send("POST", "/v1/attestations", word(event, source, at))
+    status, _ = editor.send("POST", "/v1/attestations", attestation_body(event, source, at))
     row.must(status == 201, f"a word of a minute ago was answered {status}")
 
 

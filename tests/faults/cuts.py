@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 
-from tests.checks import check_store, store
 from tests.faults.proxy import Proxy, proxied
 from tests.faults.table import Row
 from tests.faults.writers import fleet
-from tests.support import Client, Service, until, word
+from tests.store_checks import check_store, open_store
+from tests.support import Client, Service, attestation_body, wait_until
 
 _ONE = {"CONSTANCIA_THREADS": "1"}
 
@@ -29,9 +29,9 @@ class _Cuts:
         """A connection that has sent nothing yet, so that a request is always as many messages."""
         self._proxy.count()
         # Not while the pool connects: after that has failed it waits.
-        until(self._running.ready, "ready again")
+        wait_until(self._running.ready, "ready again")
         self._proxy.cut()
-        until(self._running.ready, "ready again")
+        wait_until(self._running.ready, "ready again")
 
     def send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
         status, answer, content = self._client.exchange(method, path, body, headers)
@@ -89,7 +89,7 @@ def cut_connections(step: int = 1) -> Row:
             event, sources = client.event("Nombre"), [client.source(f"Fuente {n}") for n in "AB"]
             client.attest(event, sources[0])
             source = {"name": "write", "kind": "ngo"}
-            attestation = word(event, sources[1])
+            attestation = attestation_body(event, sources[1])
             for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
                 length, whole = cuts.length("GET", path, None, {})
                 # No query of a read is passed over: each is more messages than that.
@@ -107,7 +107,7 @@ def cut_connections(step: int = 1) -> Row:
                     label = f"write {path} {at}"
                     cuts.write(path, {**body, field: label}, label, at)
                     points += 1
-        with store(running) as conn:
+        with open_store(running) as conn:
             labels = Counter(
                 one.label
                 for one in conn.execute(
@@ -143,7 +143,7 @@ def cut_off(times: int = 30) -> Row:
                 proxy.cut()
                 took.append(writers.ready_again(at))
                 time.sleep(max(0.0, at + 0.5 - time.monotonic()))
-        with store(running) as conn:
+        with open_store(running) as conn:
             writers.fill(row, conn)
     row.ready = took
     row.must(writers.statuses[503], "nothing was cut")

@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 
 from api.server import embedded
-from tests.checks import store
 from tests.faults.table import Row
 from tests.faults.writers import fleet
-from tests.support import Client, Service, serving, until
+from tests.store_checks import open_store
+from tests.support import Client, Service, serving, wait_until
 
 _READS = ("/healthz", "/v1/counts", "/v1/sources?limit=5", "/v1/changes?after=0&limit=5")
 
@@ -80,7 +80,7 @@ def full_disk() -> Row:
             writers.more(200)
             server = running.postgres()[0]
             ballast = _fill(data)
-            until(lambda: writers.statuses[503] > 100, "writers are told")
+            wait_until(lambda: writers.statuses[503] > 100, "writers are told")
             _reads(row, running.port)
             refused = writers.statuses[503]
             ballast.unlink()
@@ -88,7 +88,7 @@ def full_disk() -> Row:
             writers.more(200)
             row.must(running.postgres()[0] == server, "PostgreSQL was started anew")
             writers.finish()
-            with store(running) as conn:
+            with open_store(running) as conn:
                 writers.fill(row, conn)
         row.remark = f"{refused} writes refused with 503, reads went on; no restart"
     except subprocess.CalledProcessError as error:
@@ -115,12 +115,12 @@ def full_log() -> Row:
                     conn.execute("SELECT pg_switch_wal()")
                     time.sleep(0.05)
             told = writers.statuses[503]
-            until(lambda: writers.statuses[503] > told + 50, "writers are told")
+            wait_until(lambda: writers.statuses[503] > told + 50, "writers are told")
             ballast.unlink()
             row.ready = [writers.ready_again(time.monotonic())]
             writers.more(200)
             writers.finish()
-            with store(running) as conn:
+            with open_store(running) as conn:
                 writers.fill(row, conn)
         row.remark = f"{writers.statuses[503]} answers 503 until there was room"
     except subprocess.CalledProcessError as error:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tests.checks import store
 from tests.faults.table import Row
 from tests.faults.writers import Fleet, fleet
-from tests.support import Service, data_dir, serving, until
+from tests.store_checks import open_store
+from tests.support import Service, data_dir, serving, wait_until
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def killed_workers(seconds: float = 60) -> Row:
         with fleet(running.port, running.key("edit")) as writers:
             writers.more()
             while time.monotonic() < end:
-                until(running.workers, "a worker")
+                wait_until(running.workers, "a worker")
                 at = kill(a_worker(running))
                 took.append(writers.ready_again(at))
                 time.sleep(max(0.0, at + 1 - time.monotonic()))
@@ -99,6 +99,6 @@ def killed_postgresql(times: int = 5) -> Row:
 
 
 def finished(row: Row, running: Service, writers: Fleet, took: list[float]) -> None:
-    with store(running) as conn:
+    with open_store(running) as conn:
         writers.fill(row, conn)
     row.ready = took

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.table import Row
 from tests.faults.writers import fleet
+from tests.store_checks import open_store
 from tests.support import Client, Service
 
 _MEBIBYTE = 1 << 20
@@ -37,7 +37,7 @@ def _held(running: Service) -> _Held:
             pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
             memory += pages * os.sysconf("SC_PAGE_SIZE")
             files += len(os.listdir(f"/proc/{pid}/fd"))
-    with store(running) as conn:
+    with open_store(running) as conn:
         connections = conn.execute(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'constancia_service'"
         ).fetchone()
@@ -115,7 +115,7 @@ def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
                 last = _looks(running)
             finally:
                 readers.finish()
-        with store(running) as conn:
+        with open_store(running) as conn:
             writers.fill(row, conn)
     asked = readers.statuses.total()
     row.sent += asked

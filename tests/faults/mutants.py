@@ -152,7 +152,7 @@ def mutants() -> Sequence[Mutant]:
                     "            arguments,",
                 )
             ],
-            "tests/whole_set/test_contract.py::test_a_key_opens_what_its_scope_grants_and_nothing_else",
+            "tests/whole_set/test_access.py::test_a_key_opens_what_its_scope_grants_and_nothing_else",
         ),
         Mutant(
             "a query built from strings",
@@ -167,7 +167,7 @@ def mutants() -> Sequence[Mutant]:
                     "    with translated():\n        return conn.execute(",
                 )
             ],
-            "tests/whole_set/test_bad_input.py::test_a_name_is_taken_as_it_is_written",
+            "tests/whole_set/bad_input/test_accepted_input.py::test_a_name_is_taken_as_it_is_written",
         ),
         Mutant(
             "an ETag that moves when only a hidden field changed",

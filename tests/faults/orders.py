@@ -14,11 +14,11 @@ import orjson
 
 from api.database import queries
 from tests.brute_force import Ledger
-from tests.checks import check_store, store
 from tests.faults.kills import service
 from tests.faults.table import Row
 from tests.faults.writers import fleet
-from tests.support import NOON, Client, Follower, together, until, word
+from tests.store_checks import check_store, open_store
+from tests.support import NOON, Client, Follower, attestation_body, run_together, wait_until
 
 _LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ class _Contradictions:
                 if kind == "created" or not self._said:
                     at = NOON + timedelta(minutes=chance.randrange(60))
                     stance = chance.choice(("confirms", "denies"))
-                    body = word(self._event, source, at, stance=stance)
+                    body = attestation_body(self._event, source, at, stance=stance)
                     self._write(client, "created", "/v1/attestations", body)
                 elif kind == "retracted":
                     path = f"/v1/attestations/{chance.choice(self._said)}/retraction"
@@ -135,8 +135,8 @@ def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) 
             event = editor.event("Nombre")
             sources = [editor.source(f"Testigo {n}") for n in range(clients)]
         said = _Contradictions(running.port, key, event, row)
-        together(*(functools.partial(said.contradict, source, writes) for source in sources))
-        with store(running) as conn:
+        run_together(*(functools.partial(said.contradict, source, writes) for source in sources))
+        with open_store(running) as conn:
             moments = said.explain(conn)
             check_store(conn)
         row.must(_pairs(running.port, key, pairs) == Counter({(200, 412): pairs}), "two changed it")
@@ -160,7 +160,7 @@ def _pairs(port: int, key: str, pairs: int) -> Counter[tuple[int, ...]]:
                 body = {"aliases": [alias]}
                 return client.exchange("PATCH", path, body, {"If-Match": etag})[0]
 
-            statuses = together(
+            statuses = run_together(
                 functools.partial(change, one, f"Alias A{n}"),
                 functools.partial(change, two, f"Alias B{n}"),
             )
@@ -175,10 +175,10 @@ def followed_writers(writers: int = 8, each: int = 200) -> Row:
         key = running.key("edit")
         followers = [Follower(running.port), Follower(running.port, key)]
         with fleet(running.port, key, range(writers * each), clients=writers, pause=0) as fleet_:
-            until(lambda: fleet_.done, "all is written")
+            wait_until(lambda: fleet_.done, "all is written")
         for follower in followers:
             follower.finish()
-        with store(running) as conn:
+        with open_store(running) as conn:
             fleet_.fill(row, conn)
             heads = conn.execute("SELECT public_seq, seq FROM ledger_head").fetchone()
         again = [Follower(running.port), Follower(running.port, key)]

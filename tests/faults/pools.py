@@ -9,12 +9,12 @@ from typing import Any
 
 from api.database import connections
 from api.server import embedded
-from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.proxy import proxied
 from tests.faults.table import Row
 from tests.faults.writers import Fleet, fleet
-from tests.support import Client, until
+from tests.store_checks import open_store
+from tests.support import Client, wait_until
 
 _TWO = {"CONSTANCIA_THREADS": "2"}
 
@@ -57,8 +57,8 @@ def full_pool(requests: int = 64) -> Row:
         at = time.monotonic()
         writers.start()
         row.ready = [writers.ready_again(at)]
-        until(lambda: writers.done, "all is written")
-        with store(running) as conn:
+        wait_until(lambda: writers.done, "all is written")
+        with open_store(running) as conn:
             writers.fill(row, conn)
     row.sent += requests
     statuses = Counter(status for _, (status, _, _) in answers)
@@ -79,7 +79,7 @@ def full_pool(requests: int = 64) -> Row:
 def _told(row: Row, asked: list[Future[Any]], count: int) -> None:
     """Wait until so many are answered."""
     try:
-        until(lambda: sum(one.done() for one in asked) >= count, "they are told")
+        wait_until(lambda: sum(one.done() for one in asked) >= count, "they are told")
     except AssertionError:
         row.broken.append("who cannot be served is left waiting")
 
@@ -92,7 +92,7 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
         with fleet(running.port, running.key("edit")) as writers:
             writers.more()
             proxy.silence()
-            until(lambda: writers.statuses[503] >= 20, "they are told")
+            wait_until(lambda: writers.statuses[503] >= 20, "they are told")
             time.sleep(seconds)
             health, status = _timed(lambda: _health(running.port))
             row.must(status == 200, f"/healthz was answered {status}")
@@ -102,7 +102,7 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
             proxy.delay = 0
             row.ready = [writers.ready_again(time.monotonic())]
             writers.more(50)
-        with store(running) as conn:
+        with open_store(running) as conn:
             writers.fill(row, conn)
     row.remark = (
         f"/healthz after {health:.3f} s while it was silent; {writers.statuses[503]:,} answers "

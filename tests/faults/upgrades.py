@@ -17,11 +17,11 @@ from psycopg.conninfo import make_conninfo
 
 from api.database import connections, migrations
 from api.server import embedded
-from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.table import Row
 from tests.faults.writers import Fleet, fleet
-from tests.support import COMMAND, Client, Service, data_dir, environment, serving, until
+from tests.store_checks import open_store
+from tests.support import COMMAND, Client, Service, data_dir, environment, serving, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,10 +73,10 @@ def reloaded_workers(times: int = 5) -> Row:
                 writers.more(100)
                 before, at = {*running.workers()}, time.monotonic()
                 os.kill(running.process.pid, signal.SIGHUP)
-                until(lambda old=before: not old & {*running.workers()}, "others")
+                wait_until(lambda old=before: not old & {*running.workers()}, "others")
                 took.append(time.monotonic() - at)
                 writers.more(50)
-        with store(running) as conn:
+        with open_store(running) as conn:
             writers.fill(row, conn)
     row.ready = took
     row.must(_unfailed(writers), f"requests failed: {dict(writers.statuses)}")
@@ -128,7 +128,7 @@ def upgraded() -> Row:
         row.must(_unfailed(writers), f"requests failed: {dict(writers.statuses)}")
         row.must(old.stop() == 0, "the old one did not end well")
         _again(row, new, key, writers)
-        with store(new) as conn:
+        with open_store(new) as conn:
             writers.fill(row, conn)
     row.remark = "no request of the old one failed; the time is until the new one is ready"
     return row

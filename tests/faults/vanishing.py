@@ -7,11 +7,11 @@ import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.checks import store
 from tests.faults.kills import service
 from tests.faults.table import Row
 from tests.faults.writers import Fleet
-from tests.support import until
+from tests.store_checks import open_store
+from tests.support import wait_until
 
 
 def vanished_clients(clients: int = 500) -> Row:
@@ -43,9 +43,9 @@ def vanished_clients(clients: int = 500) -> Row:
             list(threads.map(vanish, range(clients)))
         writers.start()
         row.ready = [writers.ready_again(at)]
-        until(lambda: writers.done, "all is written")
+        wait_until(lambda: writers.done, "all is written")
         writers.finish()
-        with store(running) as conn:
+        with open_store(running) as conn:
             writers.fill(row, conn)
     row.sent += clients
     row.must(len(writers.answers) == clients, "a write is missing")

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from api.database import queries
-from tests.checks import check_store
 from tests.faults.table import Row
-from tests.support import NOON, Client, until, word
+from tests.store_checks import check_store
+from tests.support import NOON, Client, attestation_body, wait_until
 
 _STORED = (
     "SELECT id::text, note AS label FROM attestations WHERE note LIKE 'write %' "
@@ -106,7 +106,7 @@ class Fleet:
             return "/v1/sources", {"name": label, "kind": "ngo"}, key
         event, source = self._events[number % 40], self._sources[number // 40 % 6]
         at = NOON + timedelta(minutes=number % 20)
-        return "/v1/attestations", word(event, source, at, note=label), key
+        return "/v1/attestations", attestation_body(event, source, at, note=label), key
 
     @property
     def acknowledged(self) -> int:
@@ -115,12 +115,12 @@ class Fleet:
     def more(self, count: int = 20) -> None:
         """Wait until so many more are acknowledged."""
         wanted = self.acknowledged + count
-        until(lambda: self.acknowledged >= wanted, "writing goes on")
+        wait_until(lambda: self.acknowledged >= wanted, "writing goes on")
 
     def ready_again(self, since: float) -> float:
         """Seconds from a moment to the first acknowledgement of a write begun after it, or to the
         last one's of all."""
-        until(lambda: self._last_begun > since or self.done, "writing goes on")
+        wait_until(lambda: self._last_begun > since or self.done, "writing goes on")
         return time.monotonic() - since
 
     @property

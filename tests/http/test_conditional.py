@@ -13,11 +13,12 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
-from tests import public
+from tests import public_walk
 from tests.conftest import Api
+from tests.problems import check_problem
 from tests.stories.test_record_time import at_once
-from tests.whole_set.test_bad_input import check_problem
-from tests.whole_set.test_contract import OPERATIONS, READS, Session
+from tests.whole_set.operations import OPERATIONS, READS
+from tests.whole_set.session import Session
 from tests.whole_set.test_privacy import without_moments
 
 TAGGED = [operation.id for operation in READS if operation.tags_answer]
@@ -72,7 +73,7 @@ def test_an_answer_that_still_stands_is_not_sent_again(api: Api, operation_id: s
     # What a key alone is shown has a validator too, and every other is asked for without one.
     caller = api.scope("edit") if operation_id == "getImport" else api
     for media_type in visit.operation.offers:
-        words = {m: w for w, m in public.FORMATS.items()}
+        words = {m: w for w, m in public_walk.FORMATS.items()}
         path = path_of(visit)
         if len(visit.operation.offers) > 1:
             path += f"&format={words[media_type]}"
@@ -200,7 +201,7 @@ def test_what_is_hidden_moves_no_validator(api: Api, editor: Api) -> None:
         # With the validators, which `without_moments` leaves out.
         return [
             (answer.asked, answer.status, tags(answer.text) + without_moments(answer.text))
-            for answer in public.walk(api, ids, ["Ana", "Niña", "Otra"])
+            for answer in public_walk.walk(api, ids, ["Ana", "Niña", "Otra"])
         ]
 
     def tags(text: str) -> str:
@@ -244,7 +245,7 @@ def test_a_change_holds_for_the_record_as_it_was_read(
     assert change("*").status_code == 200
     gone = editor.send(
         "PATCH",
-        visit.operation.path.format(id=public.NOWHERE),
+        visit.operation.path.format(id=public_walk.UNKNOWN_ID),
         json=body,
         headers={"If-Match": "*"},
     )

@@ -16,8 +16,9 @@ from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api
-from tests.whole_set.test_bad_input import check_problem
-from tests.whole_set.test_contract import OPERATIONS, WRITES, Session
+from tests.problems import check_problem
+from tests.whole_set.operations import OPERATIONS, WRITES
+from tests.whole_set.session import Session
 
 RETRIABLE = sorted(operation.id for operation in WRITES if operation.is_retriable)
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"

@@ -21,8 +21,9 @@ from api.http import addresses
 from api.http.limiting import Limiting
 from api.http.rate_limits import WINDOW, Limits
 from tests.conftest import Api
-from tests.support import Client, data_dir, serving, until
-from tests.whole_set.test_contract import CONTRACT, OPERATIONS, Session, resolved
+from tests.support import Client, data_dir, serving, wait_until
+from tests.whole_set.operations import CONTRACT, OPERATIONS, dereferenced
+from tests.whole_set.session import Session
 
 # draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: lists of strings with parameters.
 POLICY = re.compile(r'"default";q=(\d+);w=60')
@@ -105,7 +106,10 @@ def test_the_contract_says_where_there_is_a_quota() -> None:
         is_limited = operation.id not in HEALTH
         assert ("429" in raw["responses"]) == is_limited, operation.id
         for status, response in raw["responses"].items():
-            told = set(resolved(response).get("headers", {})) & {"RateLimit", "RateLimit-Policy"}
+            told = set(dereferenced(response).get("headers", {})) & {
+                "RateLimit",
+                "RateLimit-Policy",
+            }
             assert len(told) == (2 if is_limited else 0), (operation.id, status)
 
 
@@ -341,7 +345,9 @@ def test_all_workers_count_together() -> None:
         before = service.workers()
         for worker in before:
             os.kill(worker, signal.SIGKILL)
-        until(lambda: not set(before) & set(service.workers()) and service.ready(), "new workers")
+        wait_until(
+            lambda: not set(before) & set(service.workers()) and service.ready(), "new workers"
+        )
         with Client(port) as client:
             status, headers, _ = client.exchange("GET", "/v1/sources")
         # What was counted is kept, unless the minute was over by then.

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tests import public
+from tests import public_walk
 from tests.conftest import Api
 from tests.http.test_conditional import TAGGED, path_of
-from tests.whole_set.test_contract import CONTRACT, OPERATIONS, Session, nodes
+from tests.whole_set.operations import CONTRACT, OPERATIONS, nodes
+from tests.whole_set.session import Session
 
 PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
 # What any page may read of an answer that it may read at all (Fetch standard, section 2.2.2), and
@@ -34,7 +35,7 @@ def check_headers(answer: TestResponse, *, is_page: bool = False) -> None:
 
 def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
     """Every method on every path, and paths that are none."""
-    paths = {o.path.replace("{id}", public.NOWHERE) for o in CONTRACT.operations}
+    paths = {o.path.replace("{id}", public_walk.UNKNOWN_ID) for o in CONTRACT.operations}
     for path in [*sorted(paths), "/", "/nowhere", "/v1", "/v1/sources/", "//v1/sources", "/%00"]:
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"):
             yield method, path, api.send(method, path, json={})
@@ -102,7 +103,7 @@ def test_a_page_of_elsewhere_may_send_what_the_contract_takes(api: Api) -> None:
             "Access-Control-Request-Method": "GET",
             "Access-Control-Request-Headers": "authorization",
         }
-        answer = api.send("OPTIONS", path.replace("{id}", public.NOWHERE), headers=asked)
+        answer = api.send("OPTIONS", path.replace("{id}", public_walk.UNKNOWN_ID), headers=asked)
         assert answer.status_code == 204
         assert answer.data == b""
         assert "Content-Type" not in answer.headers

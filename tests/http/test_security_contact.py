@@ -8,7 +8,7 @@ from api import config
 from api.app import create_app
 from api.database import connections
 from tests.conftest import Api
-from tests.whole_set.test_bad_input import check_problem
+from tests.problems import check_problem
 
 PATH = "/.well-known/security.txt"
 

@@ -16,8 +16,7 @@ import pytest
 from api.cases import loader
 from api.database import queries
 from api.rendering.media_types import CASE
-from tests.brute_force import Ledger, assert_standings_are_recounted
-from tests.checks import check_store, store
+from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.test_commands import in_a_process, linux
 from tests.commands.test_commands import snapshot as whole
 from tests.conftest import CASES, Api
@@ -30,7 +29,8 @@ from tests.imports.test_list_import import (
     respelled,
     seq,
 )
-from tests.support import Service, data_dir, serving, until
+from tests.store_checks import check_store, open_store
+from tests.support import Service, data_dir, serving, wait_until
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 MORNING, NOON = "2026-01-09T08:00:00Z", "2026-01-09T12:00:00Z"
@@ -252,7 +252,7 @@ def test_a_person_under_another_spelling_is_not_doubled(
 
 def check(conn: queries.Connection) -> None:
     check_store(conn)
-    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+    assert_statuses_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
 
 
 def test_a_whole_case_under_other_spellings(editor: Api, conn: queries.Connection) -> None:
@@ -691,17 +691,17 @@ def test_killed_in_the_middle_nothing_is_half_done() -> None:
 
     def broken_off(service: Service, *what: Any) -> None:
         """Sends this, and kills everything once people are being written."""
-        with store(service) as conn, ThreadPoolExecutor(1) as thread:
+        with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
             size = "SELECT pg_relation_size('detainees') AS n"
             before = conn.execute(size).fetchone().n
             sent = thread.submit(send, service, *what)
-            until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
+            wait_until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
             assert not sent.done()
             service.kill()
             assert isinstance(sent.exception(60), OSError | HTTPException | ValueError)
 
     def counted(service: Service) -> tuple[int, int]:
-        with store(service) as conn:
+        with open_store(service) as conn:
             return people(conn), seq(conn)
 
     with data_dir() as directory:
@@ -725,5 +725,5 @@ def test_killed_in_the_middle_nothing_is_half_done() -> None:
                 status, told = send(service, key, "apply", decision)
                 assert (status, told["state"]) == (201, "applied")
             assert counted(service)[0] == many
-            with store(service) as conn:
+            with open_store(service) as conn:
                 check_store(conn)

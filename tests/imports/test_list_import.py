@@ -17,11 +17,11 @@ import pytest
 
 from api import auth
 from api.database import connections, queries
-from tests.brute_force import Ledger, assert_standings_are_recounted
-from tests.checks import check_store, check_verdicts, store
+from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.test_commands import in_a_process, linux, run_and_measure, snapshot
 from tests.conftest import Api, cloned
-from tests.support import COMMAND, Service, data_dir, environment, serving, until
+from tests.store_checks import check_store, check_verdicts, open_store
+from tests.support import COMMAND, Service, data_dir, environment, serving, wait_until
 
 PREVIEW = {"mode": "preview"}
 NDJSON = "application/x-ndjson"
@@ -533,7 +533,7 @@ def test_a_list_of_released_people_is_one_source_s_word(api: Api, conn: queries.
     assert said["url"] == "https://a.example/1"
     for row in conn.execute("SELECT id FROM release_events").fetchall():
         check_verdicts(conn, row.id)
-    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+    assert_statuses_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
     before = seq(conn)
     again = preview(editor, table(rows), **query)
     assert again["totals"] == {
@@ -570,7 +570,7 @@ def test_affiliations_of_the_source_count_in_what_is_foreseen(api: Api) -> None:
     body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
     foreseen = preview(editor, body, **word_of(paper))
     assert [flip["to"] for flip in foreseen["flips"]] == ["confirmed"]
-    editor.tie(paper, owner)
+    editor.affiliate(paper, owner)
     assert preview(editor, body, **word_of(paper))["flips"] == []
     problem = apply(editor, foreseen["id"], status=409)
     assert outdated(problem) == ["/rows/1"]
@@ -1191,16 +1191,16 @@ def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
             return answer.status, json.loads(answer.read())
 
     def counted(service: Service) -> tuple[int, int]:
-        with store(service) as conn:
+        with open_store(service) as conn:
             return people(conn), seq(conn)
 
     def broken_off(service: Service, *what: Any, table: str) -> None:
         """Sends this, and kills everything once rows of this table are being written."""
-        with store(service) as conn, ThreadPoolExecutor(1) as thread:
+        with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
             size = f"SELECT pg_relation_size('{table}') AS n"
             before = conn.execute(size).fetchone().n
             sent = thread.submit(send, service, *what)
-            until(lambda: conn.execute(size).fetchone().n > before + 50_000, "it writes")
+            wait_until(lambda: conn.execute(size).fetchone().n > before + 50_000, "it writes")
             assert not sent.done()
             service.kill()
             assert isinstance(sent.exception(60), OSError | HTTPException | ValueError)
@@ -1211,7 +1211,7 @@ def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
             broken_off(service, key, "preview", body, table="import_rows")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
-            with store(service) as conn:
+            with open_store(service) as conn:
                 assert conn.execute("SELECT FROM imports").fetchall() == []
             status, told = send(service, key, "preview", body)
             assert (status, told["totals"]["new"]) == (201, rows)
@@ -1229,5 +1229,5 @@ def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
                 status, told = send(service, key, "apply", decision)
                 assert (status, told["state"]) == (201, "applied")
             assert counted(service) == (rows, rows)
-            with store(service) as conn:
+            with open_store(service) as conn:
                 check_store(conn)

@@ -12,7 +12,7 @@ from api.matching.name_parsing import keys, sought
 from api.matching.search import find
 from tests.conftest import Api
 from tests.matching.test_scoring import FILES, finds, pairs, person, texts
-from tests.whole_set.test_contract import lines, table
+from tests.whole_set.readers import parse_csv, parse_ndjson
 
 PEOPLE = {
     "guaramato": ("José Luis Guaramato Peña", "El Catire"),
@@ -203,8 +203,10 @@ def test_a_search_is_given_as_rows_too(api: Api) -> None:
     for more in ({}, {"limit": 2}):
         query = {"q": "Rosa Guaramatto", **more}
         ndjson = api.send("GET", "/v1/detainees", query_string={**query, "format": "ndjson"})
-        assert lines(ndjson.text) == items
-        rows = table(api.send("GET", "/v1/detainees", query_string={**query, "format": "csv"}).text)
+        assert parse_ndjson(ndjson.text) == items
+        rows = parse_csv(
+            api.send("GET", "/v1/detainees", query_string={**query, "format": "csv"}).text
+        )
         assert [row["match.name"] for row in rows] == [item["match"]["name"] for item in items]
         assert [float(row["match.score"]) for row in rows] == [
             item["match"]["score"] for item in items

@@ -659,7 +659,7 @@ def test_a_confirmation_that_is_taken_back_is_told_in_its_own_entry(
 
 def test_sources_that_turn_out_to_be_one_take_a_confirmation_back(releases: Releases) -> None:
     before = {entry.title: entry for entry in releases.atom().entries}
-    releases.editor.tie(*releases.sources[:2])
+    releases.editor.affiliate(*releases.sources[:2])
     entries = {entry.title: entry for entry in releases.atom().entries}
     own = before["Persona confirmed: release confirmed"]
     entry = entries["Persona confirmed: release now only reported"]

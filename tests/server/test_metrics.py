@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Client, Service, data_dir, serving, until
+from tests.support import Client, Service, data_dir, serving, wait_until
 
 
 def free_port() -> int:
@@ -44,7 +44,7 @@ def test_requests_are_counted_across_workers_and_their_deaths(watched: tuple[Ser
         with Client(service.port) as client:
             client.get("/v1/sources")
     # The last is counted once its answer was sent.
-    until(lambda: scrape(port).get(counted) == 20, "counted")
+    wait_until(lambda: scrape(port).get(counted) == 20, "counted")
     for _ in range(8):  # whichever worker answers
         samples = scrape(port)
         assert samples[counted] == 20
@@ -52,12 +52,12 @@ def test_requests_are_counted_across_workers_and_their_deaths(watched: tuple[Ser
         assert samples["constancia_requests_in_flight"] == 0
     worker = service.workers()[0]
     os.kill(worker, signal.SIGKILL)
-    until(lambda: worker not in service.workers() and len(service.workers()) == 2, "replaced")
-    until(service.ready, "ready")
+    wait_until(lambda: worker not in service.workers() and len(service.workers()) == 2, "replaced")
+    wait_until(service.ready, "ready")
     assert scrape(port)[counted] == 20
     with Client(service.port) as client:
         client.get("/v1/sources")
-    until(lambda: scrape(port)[counted] == 21, "counted")
+    wait_until(lambda: scrape(port)[counted] == 21, "counted")
 
 
 def test_the_pool_and_the_public_ledger_are_told(watched: tuple[Service, int]) -> None:
@@ -66,7 +66,9 @@ def test_the_pool_and_the_public_ledger_are_told(watched: tuple[Service, int]) -
         client.source("Puertas")
         client.event("Ana Prueba")
         head = client.get("/v1/changes?limit=200")["items"][-1]["seq"]
-    until(lambda: scrape(port).get("constancia_ledger_public_seq") == head, "the ledger's head")
+    wait_until(
+        lambda: scrape(port).get("constancia_ledger_public_seq") == head, "the ledger's head"
+    )
     samples = scrape(port)
     assert samples["constancia_pool_connections"] >= 2
     assert 0 <= samples["constancia_pool_connections_used"] <= 16

@@ -21,7 +21,15 @@ from api.server.worker import LONGEST_HEADER, LONGEST_LINE, MOST_HEADERS
 from tests.server.framing import exchange
 from tests.server.slow import Crowd
 from tests.server.test_worker import check_refusal
-from tests.support import Client, Front, data_dir, gone, serving, session, until
+from tests.support import (
+    Client,
+    NginxService,
+    data_dir,
+    have_ended,
+    processes_of_session,
+    serving,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
@@ -30,13 +38,13 @@ OF_ONE_CONNECTION = {"connection", "date", "ratelimit", "request-id", "transfer-
 
 
 @pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    with data_dir() as directory, serving(directory, Front) as running:
-        assert isinstance(running, Front)
+def front() -> Iterator[NginxService]:
+    with data_dir() as directory, serving(directory, NginxService) as running:
+        assert isinstance(running, NginxService)
         yield running
 
 
-class Echo(Front):
+class Echo(NginxService):
     """The front, and behind it what answers with the headers that it was sent."""
 
     COMMAND = shlex.join([sys.executable, str(Path(__file__).with_name("echo.py"))])
@@ -83,7 +91,7 @@ def test_its_limits_are_those_of_the_service() -> None:
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
-def test_methods_that_are_for_others_are_refused(front: Front, method: str) -> None:
+def test_methods_that_are_for_others_are_refused(front: NginxService, method: str) -> None:
     line = f"{method} /healthz HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
     (answer,), closed = exchange(front.port, line.encode())
     assert answer.status in {400, 501}
@@ -91,7 +99,7 @@ def test_methods_that_are_for_others_are_refused(front: Front, method: str) -> N
     check_refusal(answer)
 
 
-def test_the_paths_of_its_own_pages_are_nobodys(front: Front) -> None:
+def test_the_paths_of_its_own_pages_are_nobodys(front: NginxService) -> None:
     for path in ("/unanswered", "/not-found"):
         answer, body = ask(front.port, path)
         assert (answer.status, json.loads(body)["type"]) == (404, "/problems/not-found")
@@ -117,16 +125,18 @@ def test_the_paths_of_its_own_pages_are_nobodys(front: Front) -> None:
         ("OPTIONS", "/v1/sources"),
     ],
 )
-def test_an_answer_is_the_same_before_and_behind(front: Front, method: str, path: str) -> None:
+def test_an_answer_is_the_same_before_and_behind(
+    front: NginxService, method: str, path: str
+) -> None:
     before, body = ask(front.port, path, method)
-    behind, same = ask(front.behind, path, method)
+    behind, same = ask(front.service_port, path, method)
     assert before.status == behind.status
     assert told(before) == told(behind)
     if "as_of" not in path and path != "/v1/export":
         assert body == same
 
 
-def test_bodies_are_as_large_as_the_contract_says(front: Front) -> None:
+def test_bodies_are_as_large_as_the_contract_says(front: NginxService) -> None:
     """Each operation's bound is the service's, and the front's is that of the largest."""
     largest = spec.load().max_bytes
     for size, key, status in (
@@ -189,7 +199,7 @@ def test_but_a_proxy_that_is_trusted() -> None:
         assert sent["its trusted proxies"] == "127.0.0.1"
 
 
-def test_the_quota_is_that_of_the_address_that_the_front_sees(front: Front) -> None:
+def test_the_quota_is_that_of_the_address_that_the_front_sees(front: NginxService) -> None:
     def left(address: str) -> int:
         answer, _ = ask(
             front.port, "/v1/counts", X_Forwarded_For=address, Forwarded=f"for={address}"
@@ -225,15 +235,15 @@ def test_no_answer_is_told_as_one(echo: Echo) -> None:
 @pytest.mark.parametrize("victim", [None, "nginx", "constancia"])
 def test_it_ends_as_a_whole(victim: str | None) -> None:
     """On SIGTERM with what was begun; and where one half of it dies the other is not left."""
-    with data_dir() as directory, serving(directory, Front, workers=1) as front:
-        assert isinstance(front, Front)
-        assert len(session(front.process.pid)) > 4
+    with data_dir() as directory, serving(directory, NginxService, workers=1) as front:
+        assert isinstance(front, NginxService)
+        assert len(processes_of_session(front.process.pid)) > 4
         if victim is None:
             front.process.terminate()
         else:
-            os.kill(front.part(victim), signal.SIGKILL)
+            os.kill(front.child_process(victim), signal.SIGKILL)
         assert (front.process.wait(60) == 0) == (victim is None)
-        until(lambda: gone(session(front.process.pid)), "all gone")
+        wait_until(lambda: have_ended(processes_of_session(front.process.pid)), "all gone")
         with pytest.raises((OSError, HTTPException)):
             ask(front.port, "/healthz")
 
@@ -241,7 +251,7 @@ def test_it_ends_as_a_whole(victim: str | None) -> None:
 # Who is slow.
 
 
-def test_nobody_waits_for_who_is_slow(front: Front) -> None:
+def test_nobody_waits_for_who_is_slow(front: NginxService) -> None:
     def served() -> None:
         for _ in range(20):
             with Client(front.port) as client:
@@ -249,11 +259,11 @@ def test_nobody_waits_for_who_is_slow(front: Front) -> None:
 
     answers: list[Any] = []
     with Crowd(front.port, 200) as crowd:
-        until(lambda: crowd.whole, "all are there")
+        wait_until(lambda: crowd.whole, "all are there")
         served()
         # Who sends no whole head, or stops in a body, is cut.
-        until(lambda: crowd.cut["head"] >= 200 and crowd.cut["stopped body"] >= 200, "cut")
-        until(lambda: crowd.whole, "all are there again")
+        wait_until(lambda: crowd.cut["head"] >= 200 and crowd.cut["stopped body"] >= 200, "cut")
+        wait_until(lambda: crowd.whole, "all are there again")
         served()
         with Client(front.port, front.key("edit")) as client:
             client.source("Puertas abiertas")

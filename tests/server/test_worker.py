@@ -9,9 +9,9 @@ import pytest
 
 from api.contract import document
 from api.server.worker import LONGEST_LINE
+from tests.problems import STATUS_BY_SLUG
 from tests.server.framing import PROBES, Answer, exchange
-from tests.support import Front, Service, data_dir, serving
-from tests.whole_set.test_bad_input import STATUS
+from tests.support import NginxService, Service, data_dir, serving
 
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -31,7 +31,7 @@ def service() -> Iterator[Service]:
 def front() -> Iterator[Service]:
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
-    with data_dir() as directory, serving(directory, Front, workers=1) as running:
+    with data_dir() as directory, serving(directory, NginxService, workers=1) as running:
         yield running
 
 
@@ -44,7 +44,7 @@ def check_refusal(answer: Answer) -> None:
     assert "gunicorn" not in str(answer).lower()
     problem = answer.problem()
     slug = problem["type"].removeprefix("/problems/")
-    assert problem["status"] == answer.status == STATUS[slug]
+    assert problem["status"] == answer.status == STATUS_BY_SLUG[slug]
     assert problem["title"] == document.load().problems[slug].title
     assert problem["detail"].endswith(".")
 

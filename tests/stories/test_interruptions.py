@@ -19,18 +19,18 @@ import pytest
 
 from api.database import queries
 from api.server.cluster import command_of
-from tests.checks import check_store, store
+from tests.store_checks import check_store, open_store
 from tests.support import (
     NOON,
     Client,
     Follower,
     Service,
+    attestation_body,
     data_dir,
-    gone,
+    have_ended,
+    run_together,
     serving,
-    together,
-    until,
-    word,
+    wait_until,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -72,7 +72,7 @@ def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
                 assert answered[1]["type"] == "/problems/busy"
             assert answered[0] == 201, answered[1]
 
-    together(*(functools.partial(attest, body) for body in words))
+    run_together(*(functools.partial(attest, body) for body in words))
 
 
 # Many at once.
@@ -86,17 +86,17 @@ def test_fifty_second_words_and_fifty_echoes_at_once(
     firsts = [editor.attest(event, first)["id"] for event in events]
     follower = Follower(shared.port)
 
-    words = [word(event, second, NOON + timedelta(hours=1)) for event in events]
+    words = [attestation_body(event, second, NOON + timedelta(hours=1)) for event in events]
     for event, origin in zip(events, firsts, strict=True):
         relay = {"basis": "relayed", "relays": [{"attestation_id": origin}]}
-        words.append(word(event, third, NOON + timedelta(minutes=30), **relay))
+        words.append(attestation_body(event, third, NOON + timedelta(minutes=30), **relay))
     attested_together(shared, key, words)
     follower.finish()
 
     told = {event: editor.get(f"/v1/release-events/{event}")["verification"] for event in events}
     assert {summary["status"] for summary in told.values()} == {"confirmed"}
     assert {summary["independent_sources"] for summary in told.values()} == {2}
-    with store(shared) as conn:
+    with open_store(shared) as conn:
         check_store(conn)
         head = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
     assert follower.seen == list(range(1, head + 1))
@@ -107,12 +107,12 @@ def test_sixteen_writers_on_one_event(shared: Service, key: str, editor: Client)
     sources = [editor.source(f"Testigo {n}") for n in range(16)]
     minutes = [NOON + timedelta(minutes=n) for n in range(16)]
     attested_together(
-        shared, key, [word(event, *said) for said in zip(sources, minutes, strict=True)]
+        shared, key, [attestation_body(event, *said) for said in zip(sources, minutes, strict=True)]
     )
     answer = editor.get(f"/v1/release-events/{event}/verification")
     assert answer["independent_sources"] == len(answer["proof"]) == 16
     assert [step["independent_sources"] for step in answer["history"]] == list(range(1, 17))
-    with store(shared) as conn:
+    with open_store(shared) as conn:
         check_store(conn)
 
 
@@ -123,8 +123,8 @@ def test_sixteen_writers_on_one_person_with_two_events(
     person = editor.person("Otra persona")
     denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2026-02-08"))
     sources = [editor.source(f"Vecino {n}") for n in range(8)]
-    words = [word(denied, source, stance="denies") for source in sources]
-    words += [word(confirmed, source) for source in sources]
+    words = [attestation_body(denied, source, stance="denies") for source in sources]
+    words += [attestation_body(confirmed, source) for source in sources]
     attested_together(shared, key, words)
     answers = [editor.get(f"/v1/release-events/{id}/verification") for id in (denied, confirmed)]
     assert [answer["status"] for answer in answers] == ["refuted", "confirmed"]
@@ -132,7 +132,7 @@ def test_sixteen_writers_on_one_person_with_two_events(
     after = editor.get("/v1/counts")
     assert after["confirmed"] == before["confirmed"] + 1
     assert after["refuted"] == before["refuted"]
-    with store(shared) as conn:
+    with open_store(shared) as conn:
         check_store(conn)
 
 
@@ -144,7 +144,7 @@ def test_affiliations_change_while_others_attest(shared: Service, key: str, edit
     def a_day(chance: random.Random) -> str | None:
         return chance.choice([None, f"2026-01-{chance.randrange(5, 9):02}T00:00:00Z"])
 
-    def tie(seed: int) -> list[tuple[int, Any]]:
+    def affiliate(seed: int) -> list[tuple[int, Any]]:
         chance, client, answers = random.Random(seed), Client(shared.port, key), []
         for _ in range(12):
             source, other = chance.sample(sources, 2)
@@ -166,7 +166,7 @@ def test_affiliations_change_while_others_attest(shared: Service, key: str, edit
         for _ in range(20):
             source, other = chance.sample(sources, 2)
             relay = {"basis": "relayed", "relays": [{"source_id": other}]}
-            body = word(
+            body = attestation_body(
                 chance.choice(events),
                 source,
                 datetime(2026, 1, chance.randrange(6, 13), chance.randrange(24), tzinfo=UTC),
@@ -177,11 +177,12 @@ def test_affiliations_change_while_others_attest(shared: Service, key: str, edit
         client.close()
         return answers
 
-    answers = together(
-        *(lambda n=n: tie(n) for n in range(4)), *(lambda n=n: attest(100 + n) for n in range(8))
+    answers = run_together(
+        *(lambda n=n: affiliate(n) for n in range(4)),
+        *(lambda n=n: attest(100 + n) for n in range(8)),
     )
     assert [a for answers_ in answers for a in answers_ if a[0] not in (200, 201)] == []
-    with store(shared) as conn:
+    with open_store(shared) as conn:
         check_store(conn)
         changed = conn.execute("SELECT count(*) AS n FROM verdicts WHERE recorded_until < now()")
         assert changed.fetchone().n > 0
@@ -198,7 +199,7 @@ def test_a_tie_is_made_while_both_sides_speak(shared: Service, key: str, editor:
             clients = [stack.enter_context(Client(shared.port, key)) for _ in range(3)]
             for client in clients:
                 client.get("/healthz")  # connected, so that all are heard at the same time
-            together(
+            run_together(
                 functools.partial(clients[0].attest, event, owner),
                 functools.partial(clients[1].attest, event, owned),
                 functools.partial(clients[2].post, f"/v1/sources/{owned}/affiliations", tie),
@@ -206,7 +207,7 @@ def test_a_tie_is_made_while_both_sides_speak(shared: Service, key: str, editor:
         events.append(event)
     told = [editor.get(f"/v1/release-events/{event}")["verification"] for event in events]
     assert Counter(answer["independent_sources"] for answer in told) == {1: 25}
-    with store(shared) as conn:
+    with open_store(shared) as conn:
         check_store(conn)
 
 
@@ -236,7 +237,9 @@ class Writers:
             note = f"{writer}-{written}"
             written += 1
             at = NOON + timedelta(seconds=written)
-            body = word(chance.choice(self._events), chance.choice(self._sources), at, note=note)
+            body = attestation_body(
+                chance.choice(self._events), chance.choice(self._sources), at, note=note
+            )
             try:
                 status, answer = client.send("POST", "/v1/attestations", body)
             except (OSError, HTTPException, ValueError):
@@ -255,7 +258,7 @@ class Writers:
     def more(self, count: int = 20) -> float:
         """Wait until so many more have been acknowledged."""
         wanted = len(self.acknowledged) + count
-        return until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
+        return wait_until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
 
     def finish(self) -> None:
         self._enough.set()
@@ -278,12 +281,12 @@ def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -
             writers.more()
             os.kill(random.Random(1).choice(service.workers()), signal.SIGKILL)
         print(f"writes go on {writers.more(1):.2f} s after the kill of a worker")
-        until(lambda: len(service.workers()) == 2, "a new worker")
+        wait_until(lambda: len(service.workers()) == 2, "a new worker")
         writers.more(100)
         for pid in service.postgres():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        took = until(service.ready, "ready again by itself")
+        took = wait_until(service.ready, "ready again by itself")
         writes = writers.more(1)
         print(f"ready {took:.2f} s after the kill of PostgreSQL, writing {writes:.2f} s later")
         writers.more(100)
@@ -291,7 +294,7 @@ def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -
         writers.finish()
     assert writers.refused == []
     assert writers.unknown
-    with store(service) as conn:
+    with open_store(service) as conn:
         writers.check(conn)
 
 
@@ -300,19 +303,19 @@ def test_one_killed_backend_is_no_harm(service: Service) -> None:
     writers = Writers(service, service.key("edit"))
     try:
         writers.more(50)
-        with store(service) as conn:
+        with open_store(service) as conn:
             backends = conn.execute(
                 "SELECT pid FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             ).fetchall()
         os.kill(backends[0].pid, signal.SIGKILL)
-        took = until(service.ready, "ready again by itself")
+        took = wait_until(service.ready, "ready again by itself")
         print(f"ready {took:.2f} s after the kill of a backend")
         writers.more(50)
     finally:
         writers.finish()
     assert writers.refused == []
-    with store(service) as conn:
+    with open_store(service) as conn:
         writers.check(conn)
 
 
@@ -332,16 +335,16 @@ def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
         os.kill(keeper, signal.SIGKILL)
         assert service.command("counts").returncode == 0
         assert service.ready()
-        until(lambda killed=keeper: len({*keepers(service)} - {killed}) == 2, "a new keeper")
+        wait_until(lambda killed=keeper: len({*keepers(service)} - {killed}) == 2, "a new keeper")
     postmaster = service.postgres()[0]
     os.kill(postmaster, signal.SIGKILL)
-    until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
+    wait_until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
     with Client(service.port) as client:
         # Each worker has yet to notice that its connections are of the former PostgreSQL.
-        until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
+        wait_until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
     processes = service.processes()
     assert service.stop() == 0
-    until(lambda: gone(processes), "nothing is left")
+    wait_until(lambda: have_ended(processes), "nothing is left")
 
 
 def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
@@ -353,12 +356,12 @@ def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
     finally:
         writers.finish()
     assert len(processes) > 5  # master, workers, keeper, postmaster, backends
-    assert gone(processes)
+    assert have_ended(processes)
     began = time.monotonic()
     with serving(service.data_dir, port=service.port) as again:
         print(f"ready {time.monotonic() - began:.2f} s after a start on what was killed")
         assert writers.refused == []
-        with store(again) as conn:
+        with open_store(again) as conn:
             writers.check(conn)
         with Client(again.port, again.key("edit")) as client:
             assert client.source("Después")
@@ -377,7 +380,7 @@ def test_a_directory_or_a_port_in_use_is_refused_and_nothing_is_left(shared: Ser
             assert str(named) in told
             assert "Traceback" not in told
         assert str(shared.process.pid) in next(iter(services)).log.read_text()
-        until(lambda: gone(second.processes()), "nothing is left")
+        wait_until(lambda: have_ended(second.processes()), "nothing is left")
     assert shared.ready()
 
 
@@ -390,7 +393,7 @@ def test_a_stop_leaves_no_process_and_a_start_finds_everything(number: signal.Si
             processes = service.processes()
             service.process.send_signal(number)
             assert service.process.wait(120) == 0
-            until(lambda: gone(processes), "nothing is left")
+            wait_until(lambda: have_ended(processes), "nothing is left")
             assert service.processes() == []
             assert "Traceback" not in service.log.read_text()
         with serving(directory, port=service.port) as again, Client(again.port) as reader:
@@ -405,7 +408,7 @@ def test_a_stop_in_the_middle_of_writes_loses_nothing(service: Service) -> None:
         assert service.stop() == 0
     finally:
         writers.finish()
-    until(lambda: gone(processes), "nothing is left")
+    wait_until(lambda: have_ended(processes), "nothing is left")
     assert writers.refused == []
-    with serving(service.data_dir) as again, store(again) as conn:
+    with serving(service.data_dir) as again, open_store(again) as conn:
         writers.check(conn)

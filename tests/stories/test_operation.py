@@ -24,7 +24,16 @@ from api.database import connections
 from api.database.queries import Connection
 from api.server import embedded
 from tests.conftest import CASES, Api
-from tests.support import COMMAND, Client, Service, data_dir, environment, gone, serving, until
+from tests.support import (
+    COMMAND,
+    Client,
+    Service,
+    data_dir,
+    environment,
+    have_ended,
+    serving,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes of a service in /proc"
@@ -54,7 +63,7 @@ def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str)
         pool.timeout = 5
         # A caller waits in the queue meanwhile.
         waiting = threads.submit(create_app(pool).test_client().get, "/v1/sources")
-        until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
+        wait_until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
         not_ready(create_app(pool).test_client().get("/readyz"), "in use")
         assert not waiting.done()
         assert waiting.result().status_code == 503
@@ -80,7 +89,7 @@ def test_a_full_pool_is_told_soon_and_health_meanwhile() -> None:
             with held(service) as conn:
                 entering = threads.submit(enter)
                 waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
-                until(lambda: conn.execute(waiting).fetchone().n, "it waits")
+                wait_until(lambda: conn.execute(waiting).fetchone().n, "it waits")
                 asked = [threads.submit(ask, "/v1/sources") for _ in range(2)]
                 assert ask("/healthz") == (200, None)
                 assert ask("/readyz")[0] == 503
@@ -228,14 +237,14 @@ def test_a_stop_finishes_what_it_began_and_takes_nothing_new(service: Service) -
 
         with held(service) as conn:
             entered = [threads.submit(enter, n) for n in range(4)]
-            until(lambda: conn.execute(waiting).fetchone()[0] == 4, "all wait")
+            wait_until(lambda: conn.execute(waiting).fetchone()[0] == 4, "all wait")
             service.process.send_signal(signal.SIGTERM)
-            until(lambda: refused(port), "nobody else is taken on")
+            wait_until(lambda: refused(port), "nobody else is taken on")
             assert service.process.poll() is None
             assert not any(one.done() for one in entered)
         assert [one.result()[0] for one in entered] == [201] * 4
     assert service.process.wait(120) == 0
-    until(lambda: gone(processes), "nothing is left, PostgreSQL last")
+    wait_until(lambda: have_ended(processes), "nothing is left, PostgreSQL last")
     with serving(service.data_dir) as again, Client(again.port) as reader:
         assert len(reader.get("/v1/sources")["items"]) == 4
 
@@ -270,7 +279,7 @@ class Load:
 
     def more(self, n: int = 100) -> None:
         enough = len(self.answers) + n
-        until(lambda: len(self.answers) >= enough or self.failures, "answers")
+        wait_until(lambda: len(self.answers) >= enough or self.failures, "answers")
 
     def finish(self) -> None:
         self._end.set()
@@ -285,7 +294,7 @@ def test_workers_are_replaced_under_load_without_a_failed_request(service: Servi
             load.more()
             before = service.workers()
             os.kill(service.process.pid, signal.SIGHUP)
-            until(
+            wait_until(
                 lambda old=before: (
                     len(service.workers()) == 2 and not {*old} & {*service.workers()}
                 ),

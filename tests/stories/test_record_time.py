@@ -29,7 +29,7 @@ from tests.brute_force import (
     WITHIN,
     Ledger,
     Record,
-    assert_standings_are_recounted,
+    assert_statuses_are_recounted,
 )
 from tests.conftest import Api, cloned
 
@@ -135,7 +135,7 @@ def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]
 def assert_store_is_whole(conn: Connection) -> None:
     record = Ledger(conn).record(_now(conn))
     assert_verdicts_are_the_rule(conn, record)
-    assert_standings_are_recounted(conn, record)
+    assert_statuses_are_recounted(conn, record)
 
 
 # Random histories.
@@ -866,8 +866,8 @@ def test_an_affiliation_and_attestations_at_once_leave_the_store_whole(
         at_once(
             lambda event=event, one=one: editor.attest(event, one, "2026-01-09T01:00:00Z"),
             lambda event=event, two=two: editor.attest(event, two, "2026-01-09T02:00:00Z"),
-            lambda one=one, two=two: editor.tie(one, two),
-            lambda one=one, two=two: editor.tie(two, one),
+            lambda one=one, two=two: editor.affiliate(one, two),
+            lambda one=one, two=two: editor.affiliate(two, one),
         )
     assert_store_is_whole(conn)
     counts = api.get("/v1/counts")
@@ -902,7 +902,7 @@ def test_voiding_the_earliest_attestation_moves_the_moment_that_decides_the_grou
     editor = api.scope("edit")
     event = an_event(editor)
     paper, owner, other = (editor.source(name) for name in ("Diario", "Dueño", "Otra"))
-    editor.tie(paper, owner, valid_until="2026-01-09T00:00:00Z")
+    editor.affiliate(paper, owner, valid_until="2026-01-09T00:00:00Z")
     earliest = editor.attest(event, other, "2026-01-08T20:00:00Z", basis="unattributed")["id"]
     editor.attest(event, paper, "2026-01-09T01:00:00Z")
     word = editor.attest(event, owner, "2026-01-09T02:00:00Z")
@@ -924,7 +924,7 @@ def test_voiding_the_earliest_attestation_moves_the_moment_that_decides_the_grou
 def test_an_affiliation_verifies_every_event_of_its_group_again(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     paper, owner, holding = (editor.source(name) for name in ("Diario", "Dueño", "Casa"))
-    editor.tie(owner, holding)
+    editor.affiliate(owner, holding)
     events = [an_event(editor, f"Persona {i}") for i in range(30)]
     for i, event in enumerate(events):
         editor.attest(event, paper, f"2026-01-09T{i % 24:02}:00:00Z")
@@ -944,7 +944,7 @@ def test_an_affiliation_verifies_every_event_of_its_group_again(api: Api, conn: 
         return int(api.get("/v1/counts")["confirmed"])
 
     # It ends before some of the events are first spoken of, and after the first word on others.
-    tie = editor.tie(paper, owner, valid_until="2026-01-09T12:00:00Z")
+    tie = editor.affiliate(paper, owner, valid_until="2026-01-09T12:00:00Z")
     assert confirmed() == 12
     editor.patch(f"/v1/affiliations/{tie}", {"valid_until": None})
     assert confirmed() == 0
@@ -970,7 +970,7 @@ def test_an_affiliation_of_origins_that_are_silent_verifies_again_what_passes_th
             relays=[{"source_id": origin}],
         )
     assert word["verification"]["status"] == "confirmed"
-    editor.tie(mother, brother, "related_to")
+    editor.affiliate(mother, brother, "related_to")
     summary = api.get(f"/v1/release-events/{event}")["verification"]
     assert (summary["status"], summary["independent_sources"]) == ("reported", 1)
     assert_store_is_whole(conn)

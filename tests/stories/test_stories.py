@@ -78,7 +78,7 @@ def test_an_organisation_and_its_director(api: Api) -> None:
     editor = api.scope("edit")
     ngo = editor.source("Puertas Abiertas")
     director = editor.source("Delia Quintero", "person")
-    editor.tie(director, ngo, "member_of")
+    editor.affiliate(director, ngo, "member_of")
     event = _event(editor)
     editor.attest(event, ngo, "2026-01-09T10:00:00Z")
     written = editor.attest(event, director, "2026-01-09T11:00:00Z")
@@ -103,8 +103,8 @@ def test_a_tie_that_comes_to_light_takes_a_confirmation_back(api: Api) -> None:
     before = api.get("/v1/counts")
     assert before["confirmed"] == 1
 
-    editor.tie(outlets[0], owner)
-    tie = editor.tie(outlets[1], owner)
+    editor.affiliate(outlets[0], owner)
+    tie = editor.affiliate(outlets[1], owner)
     assert status(api, event) == "reported"
     assert api.get("/v1/counts")["confirmed"] == 0
     editor.patch(f"/v1/affiliations/{tie}", {"valid_until": "2025-12-31T00:00:00Z"})
@@ -119,7 +119,7 @@ def test_a_state_that_denies_through_three_mouths_denies_once(api: Api) -> None:
     state = editor.source("Ministerio", "state_body")
     mouths = [editor.source(f"Vocero {i}", "state_media") for i in range(3)]
     for mouth in mouths:
-        editor.tie(mouth, state, "controlled_by")
+        editor.affiliate(mouth, state, "controlled_by")
     event = _event(editor)
     for name in ("Puertas Abiertas", "Correo de Sotavento", "Madre"):
         editor.attest(event, editor.source(name), "2026-01-09T10:00:00Z")

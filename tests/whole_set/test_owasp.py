@@ -7,7 +7,7 @@ lists and answers that are kept for a retry, and what is hidden is so for every 
     whole_set/test_privacy.py::test_nothing_hidden_leaves_by_any_operation
     whole_set/test_owasp.py::test_an_id_of_something_else_is_an_id_of_nothing
 API2, broken authentication.
-    whole_set/test_contract.py::test_a_key_that_is_not_valid_opens_nothing
+    whole_set/test_access.py::test_a_key_that_is_not_valid_opens_nothing
     commands/test_keys.py::test_every_wrong_key_costs_the_same
     commands/test_keys.py::test_a_key_ends_by_the_clock_of_the_database
     http/test_request_log.py::test_nothing_that_was_sent_is_in_a_line
@@ -16,9 +16,9 @@ API3, broken object property level authorization.
     whole_set/test_contract.py::test_every_object_of_an_answer_is_closed_and_whole
     whole_set/test_owasp.py::test_what_can_only_be_read_cannot_be_written
 API4, unrestricted resource consumption.
-    whole_set/test_bad_input.py::test_a_body_is_as_large_as_the_contract_says
-    whole_set/test_contract.py::test_a_page_of_fifty_costs_no_more_statements_than_one
-    whole_set/test_contract.py::test_no_request_for_one_record_reads_a_whole_table
+    whole_set/bad_input/test_body_size.py::test_a_body_is_as_large_as_the_contract_says
+    whole_set/test_query_plans.py::test_a_page_of_fifty_costs_no_more_statements_than_one
+    whole_set/test_query_plans.py::test_no_request_for_one_record_reads_a_whole_table
     server/test_worker.py::test_a_request_line_is_as_long_as_is_said
     server/test_nginx.py::test_nobody_waits_for_who_is_slow
     http/test_rate_limits.py::test_an_address_has_its_minute
@@ -27,8 +27,8 @@ API4, unrestricted resource consumption.
     contract/test_schemas.py::test_what_cannot_be_held_stops_the_start
     whole_set/test_owasp.py::test_whatever_is_sent_has_an_end
 API5, broken function level authorization.
-    whole_set/test_contract.py::test_every_write_is_secured_and_no_read_needs_a_key
-    whole_set/test_contract.py::test_a_key_opens_what_its_scope_grants_and_nothing_else
+    whole_set/test_access.py::test_every_write_is_secured_and_no_read_needs_a_key
+    whole_set/test_access.py::test_a_key_opens_what_its_scope_grants_and_nothing_else
     database/test_privileges.py::test_the_service_may_not
     whole_set/test_owasp.py::test_no_other_method_opens_a_path
 API6, unrestricted access to sensitive business flows. The flow is a confirmation, which no one
@@ -45,7 +45,7 @@ API8, security misconfiguration.
     server/test_worker.py::test_what_is_no_request_is_refused_and_nothing_after_it_is_heard
     server/test_nginx.py::test_nobody_says_for_whom_he_asks
     server/test_nginx.py::test_the_quota_is_that_of_the_address_that_the_front_sees
-    whole_set/test_bad_input.py::test_bad_input_is_refused
+    whole_set/bad_input/test_refusals.py::test_bad_input_is_refused
     whole_set/test_owasp.py::test_nothing_is_left_on_that_helps_to_develop
 API9, improper inventory management.
     whole_set/test_contract.py::test_the_routes_are_the_contract_and_nothing_else
@@ -70,16 +70,12 @@ from api.contract import document
 from api.database import connections
 from api.http import routing
 from tests.conftest import Api
-from tests.public import NOWHERE
-from tests.whole_set.test_bad_input import check_problem, store
-from tests.whole_set.test_contract import (
-    CONTRACT,
-    OPERATIONS,
-    WRITES,
-    Session,
-    nodes,
-    sources_of_code,
-)
+from tests.problems import check_problem
+from tests.public_walk import UNKNOWN_ID
+from tests.whole_set.bad_input.world import digest_of_tables
+from tests.whole_set.operations import CONTRACT, OPERATIONS, WRITES, nodes
+from tests.whole_set.session import Session
+from tests.whole_set.source_code import parsed_modules
 
 TESTS = Path(__file__).parents[1]
 
@@ -127,7 +123,7 @@ def test_an_id_of_something_else_is_an_id_of_nothing(api: Api) -> None:
                     said(caller.send(operation.method.upper(), path, json=body))
                     for path in (
                         operation.path.replace("{id}", id),
-                        operation.path.replace("{id}", NOWHERE),
+                        operation.path.replace("{id}", UNKNOWN_ID),
                     )
                 ]
                 assert sent[0] == sent[1], (operation.id, kind)
@@ -189,15 +185,15 @@ def test_what_can_only_be_read_cannot_be_written(
     path = operation.path.format(**{k: v for k, v in says.items() if k not in {"query", "body"}})
     refused = read_only(operation)
     assert len(refused) > 4
-    before = store(conn)
+    before = digest_of_tables(conn)
     for name in sorted(refused):
-        for value in (NOWHERE, None, {}, True):
+        for value in (UNKNOWN_ID, None, {}, True):
             answer = session.api.send(
                 operation.method.upper(), path, json={**says["body"], name: value}
             )
             problem = check_problem(answer, "validation-error")
             assert f"/{name}" in [error["pointer"] for error in problem["errors"]]
-    assert store(conn) == before
+    assert digest_of_tables(conn) == before
     answer = session.api.send(operation.method.upper(), path, json=says["body"])
     assert answer.status_code == operation.status
 
@@ -248,14 +244,14 @@ def test_no_other_method_opens_a_path(api: Api) -> None:
         for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - known:
             for headers in ({}, {"X-HTTP-Method-Override": min(known)}):
                 answer = api.scope("edit").send(
-                    method, path.replace("{id}", NOWHERE), json={}, headers=headers
+                    method, path.replace("{id}", UNKNOWN_ID), json={}, headers=headers
                 )
                 check_problem(answer, "method-not-allowed")
         # Nor does a header make of a method another one.
         if "GET" in known:
             overridden = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
             plain, other = (
-                api.send("GET", path.replace("{id}", NOWHERE), headers=headers)
+                api.send("GET", path.replace("{id}", UNKNOWN_ID), headers=headers)
                 for headers in ({}, overridden)
             )
             assert plain.status_code == other.status_code
@@ -269,7 +265,7 @@ def test_one_key_with_one_voice_confirms_nothing(api: Api) -> None:
     owner = editor.source("Dueña")
     outlets = [editor.source(f"Medio {i}") for i in range(20)]
     for outlet in outlets:
-        editor.tie(outlet, owner)
+        editor.affiliate(outlet, owner)
     person = contributor.detainee("Ana Prueba")
     contributor.detention(person, detained_on="2025")
     event = contributor.event(person, "2026-01-08")
@@ -309,7 +305,7 @@ def test_nothing_is_there_to_connect_with() -> None:
     clients = {"http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
     clients |= {"urllib3", "websockets", "asyncio", "socket", "ssl"}
     found = set()
-    for file, tree in sources_of_code().items():
+    for file, tree in parsed_modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -334,5 +330,5 @@ def test_nothing_is_left_on_that_helps_to_develop(api: Api) -> None:
     for path in ("/console", "/static/x", "/debug", "/.git/config", "/.env", "/server-status"):
         check_problem(api.send("GET", path), "not-found")
     for operation in CONTRACT.operations:
-        answer = api.send(operation.method.upper(), operation.path.replace("{id}", NOWHERE))
+        answer = api.send(operation.method.upper(), operation.path.replace("{id}", UNKNOWN_ID))
         assert "Set-Cookie" not in answer.headers

@@ -20,7 +20,7 @@ from api.database import connections
 from api.http.limiting import Limiting
 from api.http.rate_limits import WINDOW, Limits
 from api.rendering import media_types
-from tests import public
+from tests import public_walk
 from tests.conftest import Api, cloned
 
 AT = "2026-01-09T10:00:00Z"
@@ -289,7 +289,7 @@ def test_two_confidential_sources_of_one_organisation_never_confirm(editor: Api)
     assert (last["status"], last["independent_sources"]) == ("confirmed", 2)
     # Who passes it on adds nothing, and what its organisation is tied to is one voice with it.
     assert editor.attest(event, second, AT)["verification"]["independent_sources"] == 2
-    editor.tie(second, first)
+    editor.affiliate(second, first)
     summary = editor.get(f"/v1/release-events/{event}")["verification"]
     assert (summary["status"], summary["independent_sources"]) == ("reported", 1)
 
@@ -437,7 +437,7 @@ def test_what_was_said_in_confidence_stays_so(editor: Api) -> None:
         {"with_source_id": second, "relation": "employed_by"},
         409,
     )
-    editor.tie(first, second)
+    editor.affiliate(first, second)
     for own in (first, second):
         body = {"confidential": True, "vouched_by": editor.source("Otra")}
         problem = editor.patch(f"/v1/sources/{own}", body, 422)
@@ -469,7 +469,7 @@ class Canaries:
         organisations = [editor.source(name) for name in ("Foro", "Puertas Abiertas")]
         for id in organisations:
             self.keep("sources", id)
-        self.keep("affiliations", editor.tie(*organisations))
+        self.keep("affiliations", editor.affiliate(*organisations))
         self.voices = [
             *organisations,
             *(self.voice(organisations) for _ in range(self._of([1, 3]))),
@@ -635,7 +635,7 @@ def test_nothing_hidden_leaves_by_any_operation(
         caller = Api(client, lambda s: keys[s], keys[scope] if scope else None)
         caplog.clear()
         seen = set()
-        for answer in public.walk(caller, store.ids, store.secrets[:5]):
+        for answer in public_walk.walk(caller, store.ids, store.secrets[:5]):
             seen.add(answer.status)
             asked = unquote(answer.asked)
             told = [
@@ -808,7 +808,7 @@ def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> N
         other.source("Otra voz", confidential=True, vouched_by=organisation)
         words = ["oculta", "una", "otra", "Persona"]
         both = [
-            public.walk(world, ids | own, words)
+            public_walk.walk(world, ids | own, words)
             for (world, _), own in zip(worlds, judged, strict=True)
         ]
         compared = stood = 0
@@ -833,7 +833,7 @@ def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> N
         assert stood > 300
 
 
-def conditional(api: Api, answer: public.Answer) -> int:
+def conditional(api: Api, answer: public_walk.Answer) -> int:
     """The status of the same question from who has the answer."""
     method, _, path = answer.asked.partition(" ")
     etag = re.search(r"^ETag: (.+)$", answer.text, re.MULTILINE)

@@ -29,7 +29,7 @@ CONFIG = Path(__file__).parent / "schemathesis.toml"
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
 # Links that a run which may write everything has to have followed to a success: with 150 walks
-# each of these is followed many times. That every link leads somewhere is in test_contract.
+# each of these is followed many times. That every link leads somewhere is in test_responses.py.
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
     "POST /v1/sources -> [201] updateSource -> PATCH /v1/sources/{id}",

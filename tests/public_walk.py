@@ -15,7 +15,7 @@ from tests.conftest import Api
 
 CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
-NOWHERE = "019b9f3e-0000-7000-8000-000000000000"
+UNKNOWN_ID = "019b9f3e-0000-7000-8000-000000000000"
 _WORDS = {media_type: word for word, media_type in FORMATS.items()}
 
 
@@ -33,7 +33,7 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> It
     for operation in CONTRACT.operations:
         for path in _paths(operation, ids):
             if operation.writes:
-                for body in ({}, {"name": 7, "source_id": NOWHERE}):
+                for body in ({}, {"name": 7, "source_id": UNKNOWN_ID}):
                     yield _answer(api, operation.method, path, json=body)
                 for media_type in operation.uploads:
                     sent = {"data": b'{"case": "x"}', "content_type": media_type}
@@ -52,7 +52,7 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> It
 def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
     if "{id}" in operation.path:
         kind = operation.path.split("/")[2]
-        for id in [*ids[kind][-3:], NOWHERE]:
+        for id in [*ids[kind][-3:], UNKNOWN_ID]:
             yield operation.path.format(id=id)
     elif "{slug}" in operation.path:
         yield from (operation.path.format(slug=slug) for slug in CONTRACT.problems)

@@ -12,12 +12,12 @@ import orjson
 from api.database import connections, queries
 from api.server import embedded
 from api.verification.rule import Affiliation, Attestation, history, status
-from tests.brute_force import Ledger, assert_standings_are_recounted
+from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.support import Service
 
 
 @contextlib.contextmanager
-def store(service: Service) -> Iterator[queries.Connection]:
+def open_store(service: Service) -> Iterator[queries.Connection]:
     with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
         yield conn
 
@@ -34,7 +34,7 @@ def check_store(conn: queries.Connection) -> None:
     assert Counter(row.resource_id for row in created) == Counter(r.id for r in attestations)
     for event in conn.execute("SELECT id FROM release_events").fetchall():
         check_verdicts(conn, event.id)
-    assert_standings_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
+    assert_statuses_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
 
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:

@@ -1,0 +1,74 @@
+"""Checks of problem documents (RFC 9457)."""
+
+import json
+import re
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from api.contract import document
+
+STATUS_BY_SLUG = {
+    "validation-error": 422,
+    "malformed-json": 400,
+    "malformed-request": 400,
+    "uri-too-long": 414,
+    "headers-too-large": 431,
+    "not-implemented": 501,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "not-acceptable": 406,
+    "conflict": 409,
+    "release-event-exists": 409,
+    "still-detained": 409,
+    "import-outdated": 409,
+    "idempotency-key-in-use": 409,
+    "idempotency-key-reused": 422,
+    "precondition-failed": 412,
+    "relay-elsewhere": 422,
+    "relay-from-the-future": 422,
+    "published-in-the-future": 422,
+    "relayed-without-origin": 422,
+    "affiliation-period": 422,
+    "body-too-large": 413,
+    "unsupported-media-type": 415,
+    "quota-exceeded": 429,
+    "not-ready": 503,
+    "busy": 503,
+    "unanswered": 502,
+    "internal-error": 500,
+}
+
+
+# What would show the inside: SQL and its errors, Python and its files, the driver.
+INTERNALS = re.compile(
+    r"SELECT |INSERT |UPDATE |psycopg|postgres|constraint|relation \"|column \"|Traceback|"
+    r"\.py\b|File \"|line \d+, in|/usr/|/home/|/tmp/|Exception|marshmallow|werkzeug|orjson|"
+    r"<[a-z]+ |__",
+    re.IGNORECASE,
+)
+
+
+def check_problem(response: TestResponse, slug: str) -> Any:
+    """Holds an answer to what every problem document is (RFC 9457), and gives the document."""
+    text = response.get_data(as_text=True)
+    assert response.status_code == STATUS_BY_SLUG[slug], text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = json.loads(text)
+    assert problem["type"] == f"/problems/{slug}"
+    assert problem["status"] == STATUS_BY_SLUG[slug]
+    assert problem["title"] == document.load().problems[slug].title
+    needed = {"type", "title", "status", "detail"}
+    assert needed <= set(problem) <= needed | {"errors", "release_event_id"}
+    assert problem["detail"].endswith(".") or slug == "release-event-exists"
+    for error in problem.get("errors", ()):
+        assert set(error) == {"pointer", "detail"}
+        assert error["detail"]
+    told = [problem["detail"], *(e["detail"] for e in problem.get("errors", ()))]
+    assert not [t for t in told if INTERNALS.search(t)]
+    assert ("release_event_id" in problem) == (slug == "release-event-exists")
+    assert ("WWW-Authenticate" in response.headers) == (slug == "unauthenticated")
+    assert ("Allow" in response.headers) == (slug == "method-not-allowed")
+    return problem

@@ -1,0 +1,212 @@
+"""Citations: the cited response can be fetched again, and its sentence."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import rfc8785
+
+from api.verification.counting import PROPERTIES
+from tests.stories.newsroom import Desk, Population, figures
+
+# --- Citations ------------------------------------------------------------------------------------
+
+
+def paths(desk: Desk, filters: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What has a citation, asked for in many ways."""
+    [claim] = desk.api.get("/v1/claims", kind="released")["items"]
+    event = desk.api.get("/v1/release-events")["items"][0]["id"]
+    delivery = f"/v1/claims/{filters['announcement_id']}/delivery"
+    timeline = {"from": "2026-01-08", "until": "2026-01-14"}
+    return [
+        ("/v1/counts", {}),
+        ("/v1/counts", {"as_of": "2026-01-13T00:00:00-04:00", "min_sources": 3}),
+        ("/v1/counts", {**filters, "time_zone": "America/Caracas"}),
+        *(("/v1/counts", {"group_by": name}) for name in PROPERTIES),
+        ("/v1/counts/timeline", timeline),
+        (
+            "/v1/counts/timeline",
+            {**timeline, "bucket": "hour", "time_zone": "America/Caracas", "sex": "female"},
+        ),
+        ("/v1/counts/timeline", {"from": "2026-01-01", "bucket": "month", "min_sources": 1}),
+        (f"/v1/claims/{claim['id']}/comparison", {}),
+        (f"/v1/claims/{claim['id']}/comparison", {"min_sources": 1, "time_zone": "Etc/GMT+4"}),
+        (delivery, {}),
+        (delivery, {"as_of": "2026-01-13T00:00:00Z", "time_zone": "America/Caracas"}),
+        (f"/v1/release-events/{event}/verification", {}),
+        (
+            f"/v1/release-events/{event}/verification",
+            {"as_of": "2026-01-13T00:00:00Z", "min_sources": 5},
+        ),
+    ]
+
+
+def test_a_citation_gives_the_same_answer_for_ever(population: Population) -> None:
+    desk, filters = population
+    facility, announcement = filters["facility_id"], filters["announcement_id"]
+    desk.claim(
+        desk.sources[1],
+        "released",
+        "2026-01-14T12:00:00Z",
+        value=11,
+        facility_id=facility,
+        announcement_id=announcement,
+    )
+    cited = []
+    for path, query in paths(desk, filters):
+        response = desk.api.send("GET", path, query_string=query)
+        assert response.status_code == 200, response.get_data(as_text=True)
+        answer = response.get_json()
+        citation = answer.pop("citation")
+        assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(answer)).hexdigest(), path
+        assert response.headers["Link"] == f'<{citation["url"]}>; rel="cite-as"'
+        assert citation["url"].startswith(f"{path}?")
+        assert citation["rule"] == "two-independent-sources/1"
+        cited.append((citation, response.data))
+    last = desk.api.get("/v1/changes", limit=200)["items"][-1]["seq"]
+    assert {citation["ledger_seq"] for citation, _ in cited} == {last}
+
+    def follow() -> None:
+        for citation, data in cited:
+            response = desk.api.send("GET", citation["url"])
+            assert response.data == data, citation["url"]
+            assert response.headers["Link"] == f'<{citation["url"]}>; rel="cite-as"'
+
+    follow()
+    before = figures(desk.counts())
+    # A late word, another person, other names, a figure taken back and another announcement.
+    editor, at = desk.editor, "2026-01-13T06:00:00Z"
+    for event in editor.get("/v1/release-events")["items"]:
+        editor.attest(event["id"], desk.sources[5], at, stance="denies")
+    desk.release("Otra", [at, at], facility=facility, announcement=announcement)
+    editor.patch(f"/v1/facilities/{facility}", {"name": "La Torre"})
+    for source in desk.sources[:2]:
+        editor.patch(f"/v1/sources/{source}", {"name": f"Antes {source[-4:]}"})
+    for person in editor.get("/v1/detainees")["items"][:3]:
+        editor.patch(f"/v1/detainees/{person['id']}", {"sex": None, "nationalities": ["CO"]})
+    for claim in editor.get("/v1/claims")["items"]:
+        retraction = {"retracted_at": "2026-01-16T00:00:00Z"}
+        editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    desk.claim(desk.sources[0], "released", at, value=1, announcement_id=announcement)
+    assert figures(desk.counts()) != before
+    follow()
+    follow()
+
+
+@pytest.mark.parametrize(
+    ("people", "en", "es"),
+    [
+        (0, "no release was", "ninguna excarcelación estaba confirmada"),
+        (1, "at least 1 release was", "al menos 1 excarcelación estaba confirmada"),
+        (2, "at least 2 releases were", "al menos 2 excarcelaciones estaban confirmadas"),
+    ],
+)
+def test_a_count_as_a_sentence(desk: Desk, people: int, en: str, es: str) -> None:
+    for n in range(people):
+        desk.release(f"Persona {n}", ["2026-01-09T12:25:00Z"] * 2)
+    told = desk.counts(as_of="2026-01-09T12:30:00Z", time_zone="America/Caracas")
+    assert told["citation"]["sentence"] == {
+        "en": f"As of 9 January 2026, 08:30 (Caracas), {en} "
+        "confirmed by two or more independent sources.",
+        "es": f"Al 9 de enero de 2026, 08:30 (Caracas), {es} por dos o más fuentes independientes.",
+    }
+
+
+def test_a_sentence_says_what_a_count_was_narrowed_to(desk: Desk) -> None:
+    place = desk.editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    who = desk.editor.source("Asamblea", "state_body")
+    announcement = desk.claim(who, "announced", "2026-01-08T22:00:00Z")["id"]
+    at = "2026-01-09T12:25:00Z"
+    desk.release(
+        "Una",
+        [at, at],
+        facility=place,
+        announcement=announcement,
+        sex="female",
+        age_group="adult",
+        nationalities=["ES"],
+        kind="exile",
+    )
+    filters = {
+        "facility_id": place,
+        "nationality": "ES",
+        "age_group": "adult",
+        "sex": "female",
+        "release_kind": "exile",
+        "announcement_id": announcement,
+        "occurred_from": "2026-01-08",
+        "occurred_until": "2026-01-08",
+    }
+    asked = {"as_of": "2026-01-09T12:30:00Z", "time_zone": "America/Caracas", **filters}
+    told = desk.counts(**asked)
+    sentence = {
+        "en": "As of 9 January 2026, 08:30 (Caracas), at least 1 release (counting only women of "
+        "nationality ES, released from El Helicoide into exile on 8 January 2026 as part of what "
+        "Asamblea announced) was confirmed by two or more independent sources.",
+        "es": "Al 9 de enero de 2026, 08:30 (Caracas), al menos 1 excarcelación (contando solo "
+        "personas adultas de sexo femenino, de nacionalidad ES, excarceladas de El Helicoide con "
+        "salida al exilio el 8 de enero de 2026 como parte de lo que anunció Asamblea) estaba "
+        "confirmada por dos o más fuentes independientes.",
+    }
+    assert told["citation"]["sentence"] == sentence
+    # By the names that they had then.
+    desk.editor.patch(f"/v1/facilities/{place}", {"name": "La Torre"})
+    desk.editor.patch(f"/v1/sources/{who}", {"name": "Parlamento"})
+    assert desk.api.get(told["citation"]["url"])["citation"]["sentence"] == sentence
+    renamed = desk.counts(**asked)["citation"]["sentence"]["en"]
+    assert "released from La Torre into exile" in renamed
+    assert "what Parlamento announced" in renamed
+
+
+def test_a_sentence_says_that_a_figure_was_taken_back(desk: Desk) -> None:
+    """Not in the record of before, which is cited as it was."""
+    coalition = desk.editor.source("Coalición", "political_party")
+    at, moment = "2026-01-09T12:30:00Z", "As of 9 January 2026, 12:30 (UTC)"
+    momento = "Al 9 de enero de 2026, 12:30 (UTC)"
+    announcement = desk.claim(coalition, "announced", at, value=116, qualifier="at_least")
+    released = desk.claim(coalition, "released", at, value=11)
+
+    def told() -> list[Any]:
+        return [desk.comparison(released), desk.delivery(announcement, as_of=at)]
+
+    before = told()
+    for claim in (released, announcement):
+        retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
+        desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    assert [answer["citation"]["sentence"] for answer in told()] == [
+        {
+            "en": f"{moment}, Coalición counted 11 releases; no release was confirmed by two or "
+            "more independent sources; Coalición later took its figure back.",
+            "es": f"{momento}, Coalición contaba 11 excarcelaciones; ninguna excarcelación estaba "
+            "confirmada por dos o más fuentes independientes; Coalición retiró después su cifra.",
+        },
+        {
+            "en": f"{moment}, at least 116 releases had been announced, which was later taken "
+            "back; this record names nobody.",
+            "es": f"{momento}, se habían anunciado al menos 116 excarcelaciones, lo que después se "
+            "retiró; este registro no nombra a nadie.",
+        },
+    ]
+    for answer in before:
+        assert "taken back" not in answer["citation"]["sentence"]["en"]
+        assert "took" not in answer["citation"]["sentence"]["en"]
+        assert desk.api.get(answer["citation"]["url"]) == answer
+
+
+def test_no_sentence_names_whom_a_parameter_points_to(desk: Desk) -> None:
+    """Only a facility is named as one, and only who made an announcement as who announced."""
+    editor = desk.editor
+    minor = editor.detainee("Niña Secreta Apellido", age_group="minor")
+    source = editor.source("Fuente Ajena")
+    claim = desk.claim(desk.sources[0], "released", "2026-01-09T10:00:00Z", value=11)
+    for id in (minor, source, claim["id"]):
+        for parameter in ("facility_id", "announcement_id"):
+            for path in ("/v1/counts", "/v1/counts/timeline"):
+                query = {parameter: id} | ({"from": "2026-01-08"} if "timeline" in path else {})
+                problem = editor.get(path, 422, **query)
+                assert [fault["pointer"] for fault in problem["errors"]] == [f"/{parameter}"]
+                told = json.dumps(problem, ensure_ascii=False)
+                assert "Secreta" not in told
+                assert "Ajena" not in told

@@ -1,0 +1,261 @@
+"""Claims beside the number that is confirmed."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from api.cases import loader
+from api.commands import terminal
+from api.database.queries import Connection
+from tests.conftest import Api
+from tests.stories.newsroom import EXAMPLE, WITHIN, Desk, figures
+
+# --- The example: what was claimed beside what was confirmed --------------------------------------
+
+
+@pytest.fixture
+def claims(api: Api, conn: Connection) -> Mapping[str, str]:
+    """The example case, loaded; the ids of its claims by their keys."""
+    loader.load(conn, EXAMPLE, lambda _: None)
+    told = json.loads(EXAMPLE.read_text())
+    names = {source["key"]: source["name"] for source in told["sources"]}
+    ids = {source["name"]: source["id"] for source in api.get("/v1/sources")["items"]}
+    found = {
+        (claim["source_id"], claim["kind"], claim["age_group"]): claim["id"]
+        for claim in api.get("/v1/claims")["items"]
+    }
+    return {
+        claim["key"]: found[ids[names[claim["source"]]], claim["kind"], claim.get("age_group")]
+        for claim in told["claims"]
+    }
+
+
+def test_the_example_claims_against_what_is_confirmed(api: Api, claims: Mapping[str, str]) -> None:
+    expected = json.loads(EXAMPLE.read_text())["expected"]["claims_against_confirmed"]
+    listed = {item["claim"]["id"]: item for item in api.get("/v1/comparisons")["items"]}
+    assert len(expected) == 4
+    for one in expected:
+        alone = api.get(f"/v1/claims/{claims[one['claim']]}/comparison")
+        assert alone == listed[claims[one["claim"]]]
+        told = {"value": alone["claimed"], **alone, "claim": one["claim"]}
+        assert {name: told[name] for name in one} == one
+
+
+def test_the_example_verdicts(api: Api, claims: Mapping[str, str]) -> None:
+    verdicts = {
+        key: api.get(f"/v1/claims/{claims[key]}/comparison")
+        for key in claims
+        if key.endswith("-released") or key == "rodeo-none"
+    }
+    assert {key: (told["verdict"], told["reason"]) for key, told in verdicts.items()} == {
+        "pud-released": ("above_documented", None),
+        "el-nacional-released": ("above_documented", None),
+        "monitoreamos-released": ("above_documented", None),
+        "rodeo-none": ("within_documented", None),
+    }
+    assert figures(verdicts["pud-released"], WITHIN) == {
+        "confirmed": 1,
+        "disputed": 0,
+        "reported": 1,
+    }
+    # The service did not exist then: nothing was recorded.
+    assert set(verdicts["pud-released"]["recorded_then"].values()) == {0}
+
+
+def test_comparisons_stand_with_the_newest_as_of_first(api: Api, claims: Mapping[str, str]) -> None:
+    items = api.get("/v1/comparisons")["items"]
+    moments = [item["claim"]["as_of"] for item in items]
+    assert moments == sorted(moments, reverse=True)
+    assert len(items) == 5
+    assert items[-1]["claim"]["id"] == claims["trump-large"]
+    walked, page = [], api.get("/v1/comparisons", limit=2)
+    while True:
+        walked += page["items"]
+        if page["next"] is None:
+            break
+        page = api.get("/v1/comparisons", limit=2, cursor=page["next"])
+    assert walked == items
+
+
+@pytest.mark.parametrize(
+    ("key", "claimed", "reason"),
+    [
+        ("announcement", None, "another_kind"),
+        ("fp-detained", 863, "another_kind"),
+        ("fp-detained-minors", 1, "another_kind"),
+        ("fp-whereabouts-unknown", 68, "another_kind"),
+        ("trump-large", None, "no_figure"),
+    ],
+)
+def test_what_cannot_be_compared_says_why(
+    api: Api, claims: Mapping[str, str], key: str, claimed: int | None, reason: str
+) -> None:
+    told = api.get(f"/v1/claims/{claims[key]}/comparison")
+    assert (told["claimed"], told["gap"]) == (claimed, None)
+    assert (told["verdict"], told["reason"]) == ("not_comparable", reason)
+    listed = api.get("/v1/comparisons", kind=told["claim"]["kind"])["items"]
+    assert told in listed
+
+
+def test_the_example_announcement_without_a_figure(api: Api, claims: Mapping[str, str]) -> None:
+    told = api.get(f"/v1/claims/{claims['announcement']}/delivery")
+    assert (told["announced"], told["named"], told["still_held"]) == (None, 3, 1)
+    assert figures(told, WITHIN) == {"confirmed": 1, "disputed": 0, "reported": 1}
+    assert told["claims"] == []
+    assert told["announcement"] == api.get(f"/v1/claims/{claims['announcement']}")
+
+
+# --- A claim's own window, scope and moment -------------------------------------------------------
+
+
+def test_a_claim_is_compared_within_its_own_window_and_scope(desk: Desk) -> None:
+    helicoide, rodeo = (
+        desk.editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
+        for name in ("El Helicoide", "Rodeo I")
+    )
+    both = ["2026-01-09T10:00:00Z"] * 2
+    people: list[dict[str, Any]] = [
+        {"facility": helicoide, "nationalities": ["VE", "ES"], "age_group": "adult"},
+        {"facility": helicoide, "nationalities": ["VE"], "age_group": "minor"},
+        {"facility": rodeo, "nationalities": ["IT"], "age_group": "adult"},
+        {"day": "2026-01-02"},
+    ]
+    for n, person in enumerate(people):
+        desk.release(f"Persona {n}", both, **person)
+    # Enough for the public to know which of them are minors, and held there.
+    for n in range(4):
+        minor = desk.editor.detainee(f"Menor {n}", age_group="minor")
+        desk.editor.detention(minor, facility_id=helicoide)
+    at = "2026-01-09T12:00:00Z"
+    for scope, count in (
+        ({}, 4),
+        ({"facility_id": helicoide}, 2),
+        ({"nationality": "ES"}, 1),
+        ({"nationality": "VE"}, 1),  # not the minor, of whom it is hidden
+        ({"age_group": "minor"}, 1),
+        ({"window_start": "2026-01-08"}, 3),
+        ({"facility_id": helicoide, "age_group": "adult", "nationality": "VE"}, 1),
+    ):
+        claim = desk.claim(desk.sources[0], "released", at, value=3, **scope)
+        told = desk.comparison(claim)
+        assert (told["confirmed"], told["gap"]) == (count, 3 - count), scope
+    # Nobody is confirmed yet a second before.
+    early = desk.claim(desk.sources[0], "released", "2026-01-09T09:59:59Z", value=0)
+    assert (desk.comparison(early)["confirmed"], desk.comparison(early)["gap"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (0, "below_confirmed"),
+        (1, "within_documented"),
+        (3, "within_documented"),
+        (4, "above_documented"),
+    ],
+)
+def test_a_verdict_has_the_documented_as_its_bounds(desk: Desk, value: int, verdict: str) -> None:
+    at = "2026-01-09T10:00:00Z"
+    desk.release("Una", [at, at])
+    desk.release("Dos", [at])
+    desk.release("Tres", [at], [at])
+    desk.release("Cuatro", [], [at, at])
+    told = desk.comparison(desk.claim(desk.sources[0], "released", at, value=value))
+    assert figures(told, WITHIN) == {"confirmed": 1, "disputed": 1, "reported": 1}
+    assert (told["verdict"], told["gap"]) == (verdict, value - 1)
+
+
+def test_comparisons_are_narrowed_to_a_source_and_a_scope(desk: Desk) -> None:
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    at = "2026-01-09T10:00:00Z"
+    first, second = desk.sources[:2]
+    announcement = desk.claim(first, "announced", at, value=116)
+    scopes = [
+        {"facility_id": facility},
+        {"nationality": "ES"},
+        {"age_group": "minor"},
+        {"announcement_id": announcement["id"]},
+    ]
+    made = [desk.claim(second, "released", at, value=1, **scope)["id"] for scope in scopes]
+    own = desk.claim(first, "released", at, value=1)["id"]
+    for scope, id in zip([*scopes, {"source_id": first}], [*made, own], strict=True):
+        assert [item["claim"]["id"] for item in desk.comparisons(**scope)] == [id], scope
+    kinds = [item["claim"]["id"] for item in desk.comparisons(kind="announced")]
+    assert kinds == [announcement["id"]]
+
+
+def test_what_was_recorded_at_the_moment_of_a_claim_stands_beside_it(desk: Desk) -> None:
+    """A paper counted two on a day when the service knew of one; the other was entered later."""
+    at = "2026-01-09T10:00:00Z"
+    desk.release("Una", [at, at])
+    late = desk.release("Dos", [at])
+    known = desk.counts()
+    assert (known["confirmed"], known["reported"]) == (1, 1)
+    # A claim that speaks of that very moment of the record.
+    claim = desk.claim(desk.sources[5], "released", known["recorded_as_of"], value=2)
+    first = desk.comparison(claim)
+    assert figures(first, WITHIN) == first["recorded_then"] == figures(known, WITHIN)
+
+    desk.editor.attest(late, desk.sources[1], "2026-01-09T11:00:00Z")
+    desk.release("Tres", [at], [at])
+    told = desk.comparison(claim)
+    assert figures(told, WITHIN) == {"confirmed": 2, "disputed": 1, "reported": 0}
+    assert told["recorded_then"] == figures(known, WITHIN)
+    assert (told["verdict"], told["gap"]) == ("within_documented", 0)
+    # The record of before, and of before there was the claim.
+    then = first["citation"]["recorded_as_of"]
+    assert desk.comparison(claim, recorded_as_of=then) == first
+    problem = desk.api.get(
+        f"/v1/claims/{claim['id']}/comparison", 404, recorded_as_of=known["recorded_as_of"]
+    )
+    assert problem["detail"] == "No claim with this id was recorded by then."
+
+
+def test_a_comparison_as_a_sentence(desk: Desk) -> None:
+    desk.release("Una", ["2026-01-09T12:25:00Z"] * 2)
+    coalition = desk.editor.source("Coalición", "political_party")
+    claim = desk.claim(
+        coalition, "released", "2026-01-09T12:30:00Z", value=11, window_start="2026-01-08"
+    )
+    assert desk.comparison(claim, time_zone="America/Caracas")["citation"]["sentence"] == {
+        "en": "As of 9 January 2026, 08:30 (Caracas), Coalición counted 11 releases (counting only "
+        "people released on 8 January 2026 or later); at least 1 release was confirmed by two "
+        "or more independent sources.",
+        "es": "Al 9 de enero de 2026, 08:30 (Caracas), Coalición contaba 11 excarcelaciones "
+        "(contando solo personas excarceladas el 8 de enero de 2026 o después); al menos 1 "
+        "excarcelación estaba confirmada por dos o más fuentes independientes.",
+    }
+
+
+def test_the_terminal_says_which_claims_were_taken_back(desk: Desk) -> None:
+    coalition = desk.editor.source("Coalición", "political_party")
+    paper = desk.editor.source("Correo", "news_outlet")
+    place = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    scope = {"facility_id": place, "window_start": "2026-01-08", "age_group": "adult"}
+    said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
+    relays = [{"claim_id": said["id"]}]
+    passed_on = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
+    names = {
+        coalition: "Coalición",
+        paper: "Correo",
+        place: "Rodeo I",
+        said["id"]: "Coalición",
+        passed_on["id"]: "Correo",
+    }
+
+    def lines() -> list[str]:
+        return list(terminal.comparisons(desk.api.get("/v1/comparisons"), names))
+
+    head, newer, older = lines()
+    assert head.split() == [
+        *("as", "of", "claimed", "confirmed", "disputed", "reported", "gap"),
+        *("verdict", "of", "who"),
+    ]
+    assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
+    assert newer.endswith("  Correo, passing on Coalición")
+    assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
+    for claim in (said, passed_on):
+        retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
+        desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    assert lines() == [head, f"{newer} (retracted)", f"{older} (retracted)"]

@@ -1,0 +1,126 @@
+"""An announcement, and the releases counted as its delivery."""
+
+from typing import Any
+
+from tests.stories.newsroom import WITHIN, Desk, after, figures
+
+# --- 116 announced --------------------------------------------------------------------------------
+
+
+def test_five_bodies_count_an_announcement_each_at_its_own_moment(desk: Desk) -> None:
+    """116 announced; 53, 65, 73 and 116 counted as delivered, and a coalition's own two."""
+    editor = desk.editor
+    state, party, ngo, paper, committee = (
+        editor.source(name, kind)
+        for name, kind in (
+            ("Ministerio", "state_body"),
+            ("Coalición", "political_party"),
+            ("Puertas Abiertas", "ngo"),
+            ("Correo", "news_outlet"),
+            ("Comité de Familiares", "ngo"),
+        )
+    )
+    announcement = desk.claim(state, "announced", "2026-01-08T22:00:00Z", value=116)
+    id = announcement["id"]
+    shown: dict[str, tuple[Any, Any]] = {}
+
+    def count(source: str, value: int, as_of: str, published_at: str | None = None) -> None:
+        claim = desk.claim(
+            source,
+            "released",
+            as_of,
+            value=value,
+            announcement_id=id,
+            published_at=published_at or as_of,
+        )
+        shown[claim["id"]] = (claim, desk.comparison(claim))
+
+    desk.release("Una", ["2026-01-09T08:00:00Z"] * 2, announcement=id)
+    desk.release("Cuatro", ["2026-01-09T09:00:00Z"], announcement=id)
+    count(party, 2, "2026-01-09T10:00:00Z")
+    desk.release("Dos", ["2026-01-09T11:00:00Z", "2026-01-09T20:00:00Z"], announcement=id)
+    count(ngo, 53, "2026-01-09T21:00:00Z")
+    desk.release("Cinco", ["2026-01-10T09:00:00Z"], ["2026-01-10T12:00:00Z"], announcement=id)
+    count(paper, 65, "2026-01-10T10:00:00Z")
+    count(committee, 73, "2026-01-10T18:00:00Z")
+    desk.release("Tres", ["2026-01-11T10:00:00Z"] * 2, announcement=id)
+    desk.release("Seis", [], ["2026-01-11T11:00:00Z"] * 2, announcement=id)
+    desk.release("Siete", announcement=id)
+    desk.release("Otra", ["2026-01-11T12:00:00Z"] * 2)  # of no announcement
+    count(state, 116, "2026-01-12T00:00:00Z", "2026-01-12T15:00:00Z")
+
+    assert [
+        (told["claimed"], *(told[name] for name in WITHIN), told["gap"], told["verdict"])
+        for _, told in shown.values()
+    ] == [
+        (2, 1, 0, 1, 1, "within_documented"),
+        (53, 2, 0, 1, 51, "above_documented"),
+        (65, 2, 0, 2, 63, "above_documented"),
+        (73, 2, 1, 1, 71, "above_documented"),
+        (116, 4, 1, 1, 112, "above_documented"),
+    ]
+
+    # None contradicts another: what came after each, was published after the moment it speaks of.
+    for claim, then in shown.values():
+        now = desk.comparison(claim)
+        assert figures(now, (*WITHIN, "gap")) == figures(then, (*WITHIN, "gap"))
+        at = desk.counts(as_of=claim["as_of"])
+        assert figures(now, WITHIN) == figures(at, WITHIN)
+        assert now["citation"]["as_of"] == claim["as_of"]
+
+    told = desk.delivery(announcement)
+    assert told["announcement"] == announcement
+    assert (told["announced"], told["named"], told["still_held"]) == (116, 7, 2)
+    assert figures(told, WITHIN) == {"confirmed": 3, "disputed": 1, "reported": 1}
+    assert figures(told, WITHIN) == figures(desk.counts(announcement_id=id), WITHIN)
+    newest_first = [*reversed(shown)]
+    assert [item["claim"]["id"] for item in told["claims"]] == newest_first
+    assert told["claims"] == desk.comparisons(announcement_id=id)
+    assert told["claims"] == [desk.comparison(claim) for claim, _ in reversed(shown.values())]
+    assert [item["id"] for item in desk.api.get("/v1/claims", announcement_id=id)["items"]] == list(
+        shown
+    )
+
+    # The state's own count spoke of midnight, and was not said before the afternoon.
+    for as_of, said, out in (
+        ("2026-01-09T09:59:59Z", 0, (1, 0, 1)),
+        ("2026-01-10T10:00:00Z", 3, (2, 0, 2)),
+        ("2026-01-12T14:59:59Z", 4, (3, 1, 1)),
+        ("2026-01-12T15:00:00Z", 5, (3, 1, 1)),
+    ):
+        earlier = desk.delivery(announcement, as_of=as_of)
+        assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[5 - said :]
+        assert tuple(earlier[name] for name in WITHIN) == out
+        assert earlier["named"] == sum(out) + earlier["still_held"] == 7
+
+    # What the service had been told by then.
+    recorded = shown[newest_first[-2]][1]["citation"]["recorded_as_of"]
+    earlier = desk.delivery(announcement, recorded_as_of=recorded)
+    assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[3:]
+    assert (earlier["named"], earlier["still_held"]) == (3, 0)
+    assert figures(earlier, WITHIN) == {"confirmed": 2, "disputed": 0, "reported": 1}
+
+
+def test_a_delivery_says_how_many_sources_were_required(desk: Desk) -> None:
+    announcement = desk.claim(desk.sources[5], "announced", "2026-01-08T22:00:00Z", value=116)
+    for n in range(1, 5):
+        at = ["2026-01-09T10:00:00Z"] * n
+        desk.release(f"Persona {n}", at, announcement=announcement["id"])
+    told = [desk.delivery(announcement, min_sources=n) for n in range(1, 6)]
+    assert [answer["confirmed"] for answer in told] == [4, 3, 2, 1, 0]
+    assert [answer["reported"] for answer in told] == [0, 1, 2, 3, 4]
+    assert told[2]["citation"]["sentence"]["en"].endswith(
+        ", 116 releases had been announced; of the 4 people whom this record names, at least 2 "
+        "were confirmed as released by three or more independent sources."
+    )
+
+
+def test_only_an_announcement_has_a_delivery(desk: Desk) -> None:
+    claim = desk.claim(desk.sources[0], "released", "2026-01-09T10:00:00Z", value=11)
+    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    for id in (claim["id"], unknown):
+        desk.api.get(f"/v1/claims/{id}/delivery", 404)
+    desk.api.get(f"/v1/claims/{unknown}/comparison", 404)
+    announcement = desk.claim(desk.sources[0], "announced", "2026-01-08T22:00:00Z")
+    before = after(announcement["created_at"], seconds=-1)
+    desk.api.get(f"/v1/claims/{announcement['id']}/delivery", 404, recorded_as_of=before)

@@ -1,0 +1,109 @@
+"""Detainees: search by name, and minors, whose names are hidden."""
+
+import re
+
+import pytest
+
+from tests.conftest import Api
+from tests.stories.people import HIDDEN
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "Rocío Ñáñez",
+        "rocio nanez",
+        "NAÑEZ ROCÍO",
+        "Nañez, Rocio",
+        "Rocio Nanez",  # the accents as characters of their own, on both
+        "Chío",
+    ],
+)
+def test_a_person_is_found_by_the_words_of_any_name(api: Api, spelling: str) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Rocío del Valle Ñáñez", aliases=["Chío Ñáñez"])
+    writer.detainee("Rocío Valdés")
+    found = api.get("/v1/detainees", q=spelling)["items"]
+    assert found[0]["id"] == person
+    assert [item["name"] for item in found[1:]] == ["Rocío Valdés"] * (spelling == "Chío")
+
+
+def test_letters_that_are_no_accented_ones_are_found_by_their_plain_forms(api: Api) -> None:
+    person = api.scope("contribute").detainee("Øyvind Straße", aliases=["Łukasz Đorđević"])
+    for spelling in ("oyvind", "strasse", "lukasz", "dordevic", "ØYVIND"):
+        assert [p["id"] for p in api.get("/v1/detainees", q=spelling)["items"]] == [person]
+
+
+def test_brothers_who_share_both_surnames_are_two_people(api: Api) -> None:
+    writer = api.scope("contribute")
+    brothers = [writer.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás")]
+    assert [p["id"] for p in api.get("/v1/detainees", q="otero valdivia")["items"]] == brothers
+    assert [p["id"] for p in api.get("/v1/detainees", q="tomas otero")["items"]] == brothers[1:]
+
+
+def test_a_person_is_found_by_a_new_name_and_no_more_by_the_old_one(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.patch(f"/v1/detainees/{person}", {"name": "Fermín Oteiza"})
+    assert api.get("/v1/detainees", q="otero")["items"] == []
+    assert [p["id"] for p in api.get("/v1/detainees", q="oteiza")["items"]] == [person]
+
+
+def test_a_minor_is_counted_and_not_named(api: Api) -> None:
+    """Not in any answer to who may not see it, the contributor who wrote it included."""
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    created = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})
+    person = created["id"]
+    writer.detention(person, detained_on="2025")
+    event = writer.event(person, "2026-01-08")
+    for source in ("Puertas Abiertas", "Correo"):
+        writer.attest(event, editor.source(source), "2026-01-09T10:00:00Z")
+
+    for caller in (api, writer):
+        for path in (
+            "/v1/detainees",
+            f"/v1/detainees/{person}",
+            "/v1/detainees?q=lucero",
+            "/v1/detainees?q=CANARIO",
+            f"/v1/release-events/{event}/verification",
+            "/v1/changes",
+        ):
+            answer = caller.send("GET", path).get_data(as_text=True)
+            assert "canari" not in answer.lower(), path
+            assert "lucero" not in answer.lower(), path
+            assert "2011" not in answer, path
+    assert re.fullmatch("Person [0-9A-Z]{6}", created["name"])
+    assert created["is_named"] is False
+    assert api.get("/v1/detainees?q=lucero")["items"] == []
+    assert api.get("/v1/counts")["confirmed"] == 1
+    assert api.get("/v1/counts", age_group="minor")["confirmed"] == 0
+    for n in range(4):
+        writer.detainee(f"Niña {n}", age_group="minor")
+    assert api.get("/v1/counts", age_group="minor")["confirmed"] == 1
+
+    seen = editor.get(f"/v1/detainees/{person}")
+    assert {name: seen[name] for name in HIDDEN} == HIDDEN
+    assert [p["id"] for p in editor.get("/v1/detainees", q="lucero")["items"]] == [person]
+
+
+def test_a_contributor_cannot_uncover_a_minor(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})["id"]
+    problem = writer.patch(f"/v1/detainees/{person}", {"age_group": "adult"}, 403)
+    assert problem["type"] == "/problems/forbidden"
+    refused = writer.patch(f"/v1/detainees/{person}", {"age_group": "unknown"}, 403)
+    assert "anar" not in str(refused)
+    grown = api.scope("edit").patch(
+        f"/v1/detainees/{person}", {"age_group": "adult", "birth_date": "2001-05-04"}
+    )
+    assert grown["name"] == HIDDEN["name"]
+    assert api.get(f"/v1/detainees/{person}")["name"] == HIDDEN["name"]
+
+
+@pytest.mark.parametrize("age_group", ["adult", "unknown"])
+def test_who_is_a_minor_by_the_birth_date_is_entered_as_one(api: Api, age_group: str) -> None:
+    writer = api.scope("contribute")
+    problem = writer.post("/v1/detainees", {**HIDDEN, "age_group": age_group}, 422)
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/age_group"]
+    person = writer.detainee("Ana Prueba", age_group=age_group)
+    writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)

@@ -1,0 +1,80 @@
+"""Matching a list of people with the recorded ones."""
+
+from typing import Any
+
+from tests.conftest import Api
+from tests.stories.people import HIDDEN
+
+
+def matched(api: Api, *people: Any) -> list[Any]:
+    asked = [person if isinstance(person, dict) else {"name": person} for person in people]
+    items: list[Any] = api.post("/v1/detainees/match", {"items": asked}, 200)["items"]
+    assert len(items) == len(people)
+    return items
+
+
+def test_one_person_is_found_under_any_spelling(api: Api) -> None:
+    contributor = api.scope("contribute")
+    known = contributor.detainee(
+        "Belisario Quintanar Ozores", birth_date="1974-06-02", nationalities=["VE"], sex="male"
+    )
+    contributor.detainee("Ramón Prueba Ensayo", birth_date="1974-06-02")
+    for name in (
+        "QUINTANAR OZORES, Belisario",
+        "belisario quintanar",
+        "Dr. Belizario Quintanar",
+        "B. Quintanar Ozores",
+        "Белисарио Кинтанар",
+    ):
+        (item,) = matched(contributor, {"name": name, "birth_date": "1974"})
+        assert [c["detainee_id"] for c in item["candidates"]] == [known], name
+        assert item["decision"] in ("same", "possible")
+        assert item["decision"] == item["candidates"][0]["decision"]
+    (item,) = matched(
+        contributor, {"name": "Belisario Quintanar Ozores", "birth_date": "1974-06-02"}
+    )
+    assert item["decision"] == "same"
+    said = {feature["feature"]: feature["detail"] for feature in item["candidates"][0]["features"]}
+    assert {"given_names", "surnames", "birth_date"} <= set(said)
+
+
+def test_brothers_are_never_the_same_and_a_shared_identifier_decides(api: Api) -> None:
+    contributor = api.scope("contribute")
+    ids = [{"scheme": "puertas", "value": "PA-7"}]
+    known = contributor.detainee("Luis Quintanar Ozores", sex="male", external_ids=ids)
+    brother, listed, other = matched(
+        contributor,
+        {"name": "Jorge Quintanar Ozores", "sex": "male"},
+        {"name": "L. Quintanar", "external_ids": ids},
+        {"name": "Otra Persona Distinta"},
+    )
+    assert brother["decision"] == "none"
+    assert listed["decision"] == "same"
+    assert listed["candidates"][0]["detainee_id"] == known
+    assert other == {"decision": "none", "candidates": []}
+
+
+def test_a_match_follows_the_names_and_records_nothing(api: Api) -> None:
+    contributor = api.scope("contribute")
+    person = contributor.detainee("Belisario Quintanar Ozores")
+    contributor.patch(f"/v1/detainees/{person}", {"name": "Casimiro Otero Vidal"})
+    before = api.get("/v1/changes")
+    gone, come = matched(contributor, "Belisario Quintanar Ozores", "Casimiro Otero Vidal")
+    assert gone["decision"] == "none"
+    assert [c["detainee_id"] for c in come["candidates"]] == [person]
+    assert api.get("/v1/changes") == before
+    api.post("/v1/detainees/match", {"items": [{"name": "Casimiro Otero"}]}, 401)
+    api.scope("admin").post("/v1/detainees/match", {"items": [{"name": "Casimiro Otero"}]}, 403)
+
+
+def test_a_minor_is_matched_for_an_editor_alone(api: Api) -> None:
+    editor = api.scope("edit")
+    minor = editor.detainee(
+        HIDDEN["name"], **{k: HIDDEN[k] for k in ("aliases", "external_ids")}, age_group="minor"
+    )
+    asked = {"name": HIDDEN["name"], "external_ids": HIDDEN["external_ids"]}
+    for name in (HIDDEN["name"], *HIDDEN["aliases"]):
+        (item,) = matched(api.scope("contribute"), {**asked, "name": name})
+        assert item == {"decision": "none", "candidates": []}
+        (item,) = matched(editor, {**asked, "name": name})
+        assert item["candidates"][0]["detainee_id"] == minor

@@ -1,0 +1,87 @@
+"""Release events: the detention that they end, and the three-day rule."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Api
+
+
+def test_an_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": "2026-01-08"}, 422)
+    assert problem["errors"][0]["pointer"] == "/detainee_id"
+    first = writer.detention(person, detained_on="2024-02-09")
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": "2024-02-08"}, 422)
+    assert problem["errors"][0]["pointer"] == "/occurred_on"
+    event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": "2025-06-01"})
+    assert event["detention_id"] == first
+    second = writer.detention(person, detained_on="2025-09")
+    event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": "2026-01-08"})
+    assert event["detention_id"] == second
+
+
+@pytest.mark.parametrize("detained_on", ["2026-02-08", "2026-02", "2026", None])
+@pytest.mark.parametrize("day", ["2026-02-08", "2026-02-10"])
+def test_a_release_told_again_after_the_person_was_retaken_is_the_same_release(
+    api: Api, detained_on: str | None, day: str
+) -> None:
+    """Retaken on the day of the release, or nobody knows just when."""
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.detention(person, detained_on="2025-07")
+    event = writer.event(person, "2026-02-08")
+    writer.detention(person, detained_on=detained_on)
+    problem = _refused(writer, {"detainee_id": person, "occurred_on": day}, 409)
+    assert problem["type"] == "/problems/release-event-exists"
+    assert problem["release_event_id"] == event
+
+
+def test_a_release_is_of_the_last_detention_that_can_have_begun(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    first = writer.detention(person, detained_on="2025-07")
+    writer.event(person, "2026-02-08")
+    second = writer.detention(person, detained_on="2026-02")
+
+    def detention_of(day: str) -> str:
+        event = writer.post("/v1/release-events", {"detainee_id": person, "occurred_on": day})
+        return event["detention_id"]
+
+    assert detention_of("2026-03-01") == second
+    named = {"detainee_id": person, "occurred_on": "2026-02-25", "detention_id": first}
+    assert writer.post("/v1/release-events", named)["detention_id"] == first
+    late = {"detainee_id": person, "occurred_on": "2026-03-09", "detention_id": first}
+    assert _refused(writer, late, 422)["errors"][0]["pointer"] == "/occurred_on"
+
+
+def test_days_near_each_other_are_one_event_and_days_far_apart_are_two(api: Api) -> None:
+    writer = api.scope("contribute")
+    person = writer.detainee("Fermín Otero")
+    writer.detention(person, detained_on="2024")
+    event = writer.event(person, "2026-01-08")
+    for day in ("2026-01-05", "2026-01-08", "2026-01-11"):
+        problem = _refused(writer, {"detainee_id": person, "occurred_on": day}, 409)
+        assert problem["type"] == "/problems/release-event-exists"
+        assert problem["release_event_id"] == event
+    other = writer.event(person, "2026-01-12")
+    writer.event(person, "2026-01-04")
+    moved = writer.patch(f"/v1/release-events/{other}", {"occurred_on": "2026-01-09"}, 409)
+    assert moved["release_event_id"] == event
+
+
+def test_the_day_of_an_event_stands_once_it_was_attested(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero")
+    editor.detention(person, detained_on="2024")
+    event = editor.event(person, "2026-01-08")
+    path = f"/v1/release-events/{event}"
+    assert editor.patch(path, {"occurred_on": "2026-01-09"})["occurred_on"] == "2026-01-09"
+    editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
+    assert editor.patch(path, {"occurred_on": "2026-01-08"}, 409)["type"] == "/problems/conflict"
+    assert editor.patch(path, {"place": "La Tejera"})["place"] == "La Tejera"
+
+
+def _refused(writer: Api, event: dict[str, Any], status: int) -> Any:
+    return writer.post("/v1/release-events", event, status)

@@ -1,0 +1,51 @@
+"""A request that the service refuses, and the list of all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+UNKNOWN_ID = "019b9f3e-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request that is refused. `$name` stands for a record of the world; `pointers` are all the
+    places that `errors` names, in any order; none means that there is no `errors`."""
+
+    name: str
+    method: str
+    path: str
+    slug: str
+    pointers: tuple[str, ...] = ()
+    body: Any = None
+    raw: bytes | None = None
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    scope: str | None = "edit"
+
+    def __str__(self) -> str:
+        return f"{self.slug}: {self.name}"
+
+
+CASES: list[Case] = []
+
+
+def refused(name: str, method: str, path: str, slug: str, *pointers: str, **more: Any) -> None:
+    CASES.append(Case(name, method, path, slug, pointers, **more))
+
+
+def wrong_body(name: str, path: str, body: Any, *pointers: str, method: str = "POST") -> None:
+    refused(name, method, path, "validation-error", *pointers, body=body)
+
+
+def malformed(name: str, raw: bytes, path: str = "/v1/sources") -> None:
+    refused(name, "POST", path, "malformed-json", raw=raw)
+
+
+def wrong_query(name: str, path: str, query: str, *pointers: str) -> None:
+    refused(name, "GET", path, "validation-error", *pointers, query=query, scope=None)
+
+
+def quoted(value: str) -> str:
+    """A value as a query holds it, every byte percent-encoded."""
+    return "".join(f"%{byte:02X}" for byte in value.encode())

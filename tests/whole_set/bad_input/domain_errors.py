@@ -1,0 +1,173 @@
+"""Cases: errors with a slug of their own, conflicts, merges and distinctions."""
+
+from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_body
+from tests.whole_set.bad_input.valid_bodies import (
+    affiliation,
+    attestation,
+    detention,
+    release_event,
+)
+
+# Faults that callers can count on, each by its slug.
+for name, body, pointers in (
+    (
+        "ends before it begins",
+        affiliation(valid_from="2026-01-02T00:00:00Z", valid_until="2026-01-01T00:00:00Z"),
+        ("/valid_until",),
+    ),
+    (
+        "ends when it begins",
+        affiliation(valid_from="2026-01-01T01:00:00+01:00", valid_until="2026-01-01T00:00:00Z"),
+        ("/valid_until",),
+    ),
+    ("tied to itself", affiliation(with_source_id="$source"), ("/with_source_id",)),
+    (
+        "both",
+        affiliation(
+            with_source_id="$source",
+            valid_from="2026-01-02T00:00:00Z",
+            valid_until="2026-01-01T00:00:00Z",
+        ),
+        ("/with_source_id", "/valid_until"),
+    ),
+):
+    refused(
+        name, "POST", "/v1/sources/$source/affiliations", "affiliation-period", *pointers, body=body
+    )
+refused(
+    "moved to end before it begins",
+    "PATCH",
+    "/v1/affiliations/$affiliation",
+    "affiliation-period",
+    "/valid_until",
+    body={"valid_until": "2019-12-31T00:00:00Z"},
+)
+for name, slug, body, pointers in (
+    ("nothing relayed", "relayed-without-origin", attestation(basis="relayed"), ("/relays",)),
+    (
+        "first hand, and relayed",
+        "relayed-without-origin",
+        attestation(relays=[{"source_id": "$other_source"}]),
+        ("/basis",),
+    ),
+    (
+        "unattributed, and relayed",
+        "relayed-without-origin",
+        attestation(basis="unattributed", relays=[{"attestation_id": "$attestation"}]),
+        ("/basis",),
+    ),
+    (
+        "of another event",
+        "relay-elsewhere",
+        attestation(basis="relayed", relays=[{"attestation_id": "$elsewhere"}]),
+        ("/relays/0/attestation_id",),
+    ),
+    (
+        "of the other stance",
+        "relay-elsewhere",
+        attestation(basis="relayed", stance="denies", relays=[{"attestation_id": "$attestation"}]),
+        ("/relays/0/attestation_id",),
+    ),
+    (
+        "before what it relays",
+        "relay-from-the-future",
+        attestation(
+            basis="relayed",
+            published_at="2026-01-09T09:59:59.999999Z",
+            relays=[{"source_id": "$other_source"}, {"attestation_id": "$attestation"}],
+        ),
+        ("/relays/1/attestation_id",),
+    ),
+    (
+        "in a hundred years",
+        "published-in-the-future",
+        attestation(published_at="2125-01-01T00:00:00Z"),
+        ("/published_at",),
+    ),
+    (
+        "at the end of time",
+        "published-in-the-future",
+        attestation(published_at="9999-12-31T23:59:59.999999Z"),
+        ("/published_at",),
+    ),
+):
+    refused(name, "POST", "/v1/attestations", slug, *pointers, body=body)
+for day in ("2026-01-05", "2026-01-07", "2026-01-08", "2026-01-11"):
+    refused(
+        f"another event on {day}",
+        "POST",
+        "/v1/release-events",
+        "release-event-exists",
+        body=release_event(occurred_on=day),
+    )
+refused(
+    "moved beside another event",
+    "PATCH",
+    "/v1/release-events/$unattested",
+    "release-event-exists",
+    body={"occurred_on": "2026-01-10"},
+)
+refused(
+    "held already", "POST", "/v1/detainees/$held/detentions", "still-detained", body=detention()
+)
+for name, method, path, body in (
+    (
+        "an attested event moved",
+        "PATCH",
+        "/v1/release-events/$event",
+        {"occurred_on": "2026-01-14"},
+    ),
+    (
+        "retracted twice",
+        "POST",
+        "/v1/attestations/$retracted/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+    ),
+    ("voided twice", "POST", "/v1/attestations/$voided/void", {"reason": "Entered twice."}),
+    (
+        "retracted when void",
+        "POST",
+        "/v1/attestations/$voided/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+    ),
+):
+    refused(name, method, path, "conflict", body=body)
+
+# Merges and distinctions.
+for action, field_ in (("merge", "into"), ("distinct-from", "detainee_id")):
+    path = f"/v1/detainees/$detainee/{action}"
+    for value in (None, 1, True, "x", "", [], {}, "{" + UNKNOWN_ID + "}"):
+        wrong_body(f"{value!r} for the other person", path, {field_: value}, f"/{field_}")
+    wrong_body("no other person", path, {}, f"/{field_}")
+    wrong_body("more than the other", path, {field_: "$held", "id": UNKNOWN_ID}, "/id")
+    wrong_body("the same person", path, {field_: "$detainee"}, f"/{field_}")
+    for name in ("source", "event", "detention", "merge"):
+        wrong_body(f"a {name} for a person", path, {field_: f"${name}"}, f"/{field_}")
+    wrong_body("an unknown person", path, {field_: UNKNOWN_ID}, f"/{field_}")
+    unknown = f"/v1/detainees/{UNKNOWN_ID}/{action}"
+    refused("nobody", "POST", unknown, "not-found", body={field_: "$held"})
+    merged = f"/v1/detainees/$merged/{action}"
+    for name, at, other in (
+        ("who was merged", merged, "$held"),
+        ("beside who was merged", path, "$merged"),
+        ("who was merged and the one they are", merged, "$never_held"),
+        ("who were judged to be two", "/v1/detainees/$brother/" + action, "$never_held"),
+        ("the other of who were judged", "/v1/detainees/$never_held/" + action, "$brother"),
+    ):
+        refused(f"{action} of {name}", "POST", at, "conflict", body={field_: other})
+for what, word in (("merge", "undone"), ("distinction", "withdrawn")):
+    path = f"/v1/{what}s/"
+    refused(f"{what} {word} twice", "DELETE", f"{path}${word}", "conflict")
+    refused(f"no such {what}", "GET", path + UNKNOWN_ID, "not-found", scope=None)
+    refused(f"no such {what} to end", "DELETE", path + UNKNOWN_ID, "not-found")
+    refused(f"a person for a {what}", "DELETE", f"{path}$detainee", "not-found")
+    for method in ("PUT", "POST", "PATCH"):
+        refused(f"{method} of a {what}", method, f"{path}${what}", "method-not-allowed", body={})
+    refused(
+        f"a query for ending a {what}",
+        "DELETE",
+        f"{path}${what}",
+        "validation-error",
+        "/force",
+        query="force=1",
+    )

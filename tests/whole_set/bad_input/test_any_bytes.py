@@ -1,0 +1,52 @@
+"""No sequence of bytes makes the service fail."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.problems import check_problem
+from tests.whole_set.bad_input.cases import Case
+from tests.whole_set.bad_input.keys import WRITES
+from tests.whole_set.bad_input.world import World
+
+# Anything at all.
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def _bodies(draw: st.DrawFn) -> tuple[str, str, bytes]:
+    """A write, and bytes for it: of no sense, JSON of no sense, or a body with a part replaced."""
+    method, path, body, _ = draw(st.sampled_from(WRITES))
+    kind = draw(st.sampled_from(["bytes", "json", "part", "cut"]))
+    if kind == "bytes":
+        return method, path, draw(st.binary(max_size=200))
+    if kind == "json":
+        return method, path, json.dumps(draw(_JSON)).encode()
+    if kind == "part":
+        name = draw(st.sampled_from([*body, "relays", "aliases", "external_ids"]))
+        return method, path, json.dumps({**body, name: draw(_JSON)}).encode()
+    raw = bytearray(json.dumps(body).encode())
+    place = draw(st.integers(0, len(raw) - 1))
+    raw[place : place + draw(st.integers(0, 5))] = draw(st.binary(max_size=5))
+    return method, path, bytes(raw)
+
+
+@settings(max_examples=400, deadline=None)
+@given(_bodies())
+def test_no_bytes_at_all_are_an_error_of_the_service(
+    changing_world: World, request_: tuple[str, str, bytes]
+) -> None:
+    """The few that are taken change this world; whatever is refused must not."""
+    method, path, raw = request_
+    before = changing_world.store()
+    response = changing_world.send(Case("", method, path, "", raw=raw))
+    assert response.status_code < 500, response.get_data(as_text=True)
+    if response.status_code >= 400:
+        check_problem(response, response.get_json(force=True)["type"].removeprefix("/problems/"))
+        assert changing_world.store() == before

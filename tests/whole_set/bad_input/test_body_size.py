@@ -1,0 +1,169 @@
+"""The size of a request body is bounded, and so are the work and the response."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.contract import document
+from tests.conftest import Api
+from tests.problems import check_problem
+from tests.whole_set.bad_input.valid_bodies import detainee, source
+from tests.whole_set.bad_input.world import World
+
+
+class _Body(io.BytesIO):
+    """A body that tells how much of it was read."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        self.taken += len(piece)
+        return piece
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self.taken += count
+        return count
+
+
+def _chunked(api: Api, body: io.BytesIO) -> TestResponse:
+    """Sends a body as gunicorn hands on a chunked one: without Content-Length."""
+    return api.scope("edit").send(
+        "POST",
+        "/v1/sources",
+        input_stream=body,
+        headers={"Content-Type": "application/json", "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+
+def test_a_body_without_its_length_is_bounded_too(nothing_written: World) -> None:
+    body = _Body(b" " * 10_000_000)
+    check_problem(_chunked(nothing_written.api, body), "body-too-large")
+    assert body.taken < 2 * document.MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in document.load().operations if o.writes], ids=lambda o: o.id
+)
+def test_a_body_is_as_large_as_the_contract_says(
+    nothing_written: World, operation: document.Operation
+) -> None:
+    """In whichever way it is sent; and who has no key is told that first, whatever its size."""
+    api = nothing_written.api
+
+    def send(api: Api, size: int, framing: Mapping[str, str]) -> TestResponse:
+        return api.send(
+            operation.method.upper(),
+            operation.path.replace("{id}", nothing_written.records["source"]),
+            input_stream=io.BytesIO(b" " * size),
+            query_string={"mode": "preview"} if operation.uploads else None,
+            headers={"Content-Type": [*operation.uploads, "application/json"][0], **framing},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+
+    for size in (operation.max_bytes, operation.max_bytes + 1):
+        for framing in ({"Content-Length": str(size)}, {"Transfer-Encoding": "chunked"}):
+            check_problem(send(api, size, framing), "unauthenticated")
+            answer = send(api.scope("edit"), size, framing)
+            assert (answer.status_code == 413) == (size > operation.max_bytes), framing
+
+
+def test_a_body_without_its_length_is_not_cut(nothing_written: World) -> None:
+    """What would be left of it is JSON, and means something else."""
+    body = json.dumps(source()).encode().ljust(document.MAX_BYTES) + b"this is not JSON"
+    check_problem(_chunked(nothing_written.api, io.BytesIO(body)), "body-too-large")
+
+
+def test_a_body_without_its_length_is_taken(api: Api) -> None:
+    raw = json.dumps(source()).encode()
+    assert _chunked(api, io.BytesIO(raw)).status_code == 201
+    assert _chunked(api, io.BytesIO(raw.ljust(document.MAX_BYTES))).status_code == 201
+
+
+def test_a_body_that_claims_to_be_too_large_is_not_read(nothing_written: World) -> None:
+    body = _Body(b" " * 10_000_000)
+    response = nothing_written.api.scope("edit").send(
+        "POST",
+        "/v1/sources",
+        input_stream=body,
+        headers={"Content-Type": "application/json", "Content-Length": "10000000"},
+    )
+    check_problem(response, "body-too-large")
+    assert body.taken == 0
+
+
+def test_a_body_of_the_largest_size_is_taken(api: Api) -> None:
+    raw = json.dumps(source()).encode().ljust(document.MAX_BYTES)
+    headers = {"Content-Type": "application/json"}
+    assert (
+        api.scope("edit").send("POST", "/v1/sources", data=raw, headers=headers).status_code == 201
+    )
+
+
+# The work and the answer stay small, however much is wrong.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        source() | {f"x{i}": 1 for i in range(50_000)},
+        source(name=[1] * 200_000),
+        {"name": "Ana", "aliases": [1] * 200_000},
+        {"name": "Ana", "external_ids": [{}] * 100_000},
+    ],
+    ids=["unknown fields", "a list for a name", "wrong items", "empty objects"],
+)
+def test_a_body_with_countless_faults_gets_a_short_answer(
+    nothing_written: World, body: Mapping[str, Any]
+) -> None:
+    path = "/v1/sources" if "kind" in body else "/v1/detainees"
+    response = nothing_written.api.scope("edit").send("POST", path, json=body)
+    check_problem(response, "validation-error")
+    assert len(response.get_data()) < 100_000
+
+
+def _steps(work: Callable[[], Any]) -> float:
+    """What a piece of work costs this thread, in processor time."""
+    before = time.thread_time()
+    work()
+    return time.thread_time() - before
+
+
+# Each gives a body that is refused, of as many parts as are asked for.
+BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
+    "different aliases": (
+        "validation-error",
+        lambda count: json.dumps(detainee(aliases=[f"a{i}" for i in range(count)])),
+    ),
+    "names, one of which stands twice": (
+        "malformed-json",
+        lambda count: "{" + ",".join(f'"{i}":1' for i in [*range(count), count - 1]) + "}",
+    ),
+    "accents in no order": (
+        "validation-error",
+        lambda count: json.dumps(detainee(name="a" + "\u0315\u0300" * count)),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES_THAT_GROW)
+def test_the_work_grows_with_the_body_and_no_faster(nothing_written: World, kind: str) -> None:
+    """Ten times the parts may cost ten times the work, and some; not a hundred times."""
+    slug, body = BODIES_THAT_GROW[kind]
+    editor = nothing_written.api.scope("edit")
+
+    def send(count: int) -> None:
+        headers = {"Content-Type": "application/json"}
+        response = editor.send("POST", "/v1/detainees", data=body(count), headers=headers)
+        check_problem(response, slug)
+
+    send(1000)
+    small = min(_steps(lambda: send(800)) for _ in range(3))
+    assert min(_steps(lambda: send(8000)) for _ in range(2)) < 40 * small

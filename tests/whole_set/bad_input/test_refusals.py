@@ -1,0 +1,112 @@
+"""Every case of bad input is refused with a problem document, and nothing is written."""
+
+import pytest
+
+from api.app import create_app
+from api.contract import document
+from api.database import connections
+from api.database.queries import Connection
+from tests.conftest import Api, cloned
+from tests.problems import STATUS_BY_SLUG, check_problem
+from tests.whole_set.bad_input import (  # noqa: F401  (each adds its cases to CASES)
+    claims,
+    domain_errors,
+    fields,
+    imports,
+    json_and_media_types,
+    keys,
+    paths_and_methods,
+    query_parameters,
+)
+from tests.whole_set.bad_input.cases import CASES, Case
+from tests.whole_set.bad_input.valid_bodies import release_event, source
+from tests.whole_set.bad_input.world import World
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
+    response = nothing_written.send(case)
+    problem = check_problem(response, case.slug)
+    pointers = [error["pointer"] for error in problem.get("errors", ())]
+    assert sorted(pointers) == sorted(case.pointers), problem
+    assert nothing_written.records["edit"] not in response.get_data(as_text=True)
+
+
+def test_the_names_of_the_cases_are_their_own() -> None:
+    """Two cases of one name would hide each other in a report."""
+    names = [(c.slug, c.name, c.method, c.path, c.query) for c in CASES]
+    assert len(names) == len(set(names))
+
+
+def test_every_problem_of_the_contract_is_reached() -> None:
+    # Those that no request alone can bring about have tests of their own below, and
+    # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
+    # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
+    # test_limits.py; what is no request, in test_framing.py; no answer, in test_front.py.
+    elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
+    elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
+    elsewhere |= {"malformed-request", "uri-too-long", "headers-too-large", "not-implemented"}
+    elsewhere |= {"unanswered"}
+    reached = {case.slug for case in CASES}
+    assert reached.isdisjoint(elsewhere)
+    assert reached | elsewhere == set(document.load().problems) == set(STATUS_BY_SLUG)
+
+
+def test_the_release_event_that_exists_is_named(nothing_written: World) -> None:
+    body = release_event(occurred_on="2026-01-10")
+    case = Case("", "POST", "/v1/release-events", "release-event-exists", body=body)
+    problem = check_problem(nothing_written.send(case), "release-event-exists")
+    assert problem["release_event_id"] == nothing_written.records["event"]
+    assert f"/v1/release-events/{nothing_written.records['event']}" in problem["detail"]
+
+
+def test_a_refused_caller_learns_how_to_call(nothing_written: World) -> None:
+    world = nothing_written
+    denied = world.api.send("POST", "/v1/sources", json=source())
+    assert denied.headers["WWW-Authenticate"].startswith("Bearer")
+
+    def allowed(method: str, path: str) -> set[str]:
+        return set(world.api.send(method, path).headers["Allow"].split(", "))
+
+    record = f"/v1/sources/{world.records['source']}"
+    assert allowed("PUT", "/v1/sources") == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert allowed("DELETE", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+    assert world.api.send("OPTIONS", record).status_code == 204
+    assert allowed("OPTIONS", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+
+
+def test_a_key_works_whatever_the_case_of_its_scheme(world: World) -> None:
+    """The scheme is case-insensitive (RFC 9110, section 11.1); no refusal above is for that."""
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {world.records['edit']}"}
+        assert world.api.send("GET", "/v1/detainees", headers=headers).status_code == 200
+
+
+# What no request alone brings about.
+
+
+def test_a_database_without_migrations_is_not_ready(server: str) -> None:
+    with cloned(server, "template1") as url, connections.pool(url, 1) as pool:
+        client = create_app(pool).test_client()
+        check_problem(client.get("/readyz"), "not-ready")
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_service_without_a_free_connection_is_busy(database: str) -> None:
+    pool = connections.pool(database, 1)
+    pool.timeout = 0.1
+    with pool, pool.connection():
+        response = create_app(pool).test_client().get("/v1/sources")
+    check_problem(response, "busy")
+    assert int(response.headers["Retry-After"]) >= 1
+
+
+def test_a_failure_of_the_service_shows_nothing_of_it(
+    api: Api, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    conn.execute("ALTER TABLE sources RENAME COLUMN url TO elsewhere")
+    response = api.scope("edit").send("POST", "/v1/sources", json=source(name="Zoraida Quintal"))
+    check_problem(response, "internal-error")
+    assert "elsewhere" not in response.get_data(as_text=True)
+    assert "Traceback" in caplog.text or "File" in caplog.text
+    assert "Zoraida" not in caplog.text

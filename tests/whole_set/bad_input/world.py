@@ -1,0 +1,167 @@
+"""A small register with one record of each kind, which the bad input is about."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from psycopg.rows import tuple_row
+from werkzeug.test import TestResponse
+
+from api import auth
+from api.app import create_app
+from api.database import connections
+from api.database.queries import Connection
+from tests.conftest import Api, cloned
+from tests.whole_set.bad_input.cases import Case
+from tests.whole_set.bad_input.valid_bodies import claim, facility
+
+
+@dataclass(frozen=True)
+class World:
+    """A small register with one of everything, which the bad input is about."""
+
+    api: Api
+    conn: Connection
+    records: Mapping[str, str]
+
+    def fill(self, value: Any) -> Any:
+        """Puts the world's records where `$name` stands."""
+        if isinstance(value, str):
+            return re.sub(r"\$(\w+)", lambda m: self.records.get(m[1], m[0]), value)
+        if isinstance(value, list):
+            return [self.fill(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self.fill(item) for name, item in value.items()}
+        return value
+
+    def send(self, case: Case) -> TestResponse:
+        api = self.api if case.scope is None else self.api.scope(case.scope)
+        options: dict[str, Any] = {
+            "headers": self.fill(dict(case.headers)),
+            "query_string": self.fill(case.query),
+        }
+        if case.raw is not None:
+            options["data"] = case.raw
+            options["headers"].setdefault("Content-Type", "application/json")
+        elif case.body is not None:
+            options["data"] = json.dumps(self.fill(case.body))
+            options["headers"].setdefault("Content-Type", "application/json")
+        return api.send(case.method, self.fill(case.path), **options)
+
+    def digest_of_tables(self) -> dict[str, str]:
+        """What every table holds, row by row: also a change that adds no row is seen."""
+        return digest_of_tables(self.conn)
+
+
+def digest_of_tables(conn: Connection) -> dict[str, str]:
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        tables = cursor.execute(
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        ).fetchall()
+        counted = " UNION ALL ".join(
+            f"SELECT '{name}', count(*) || ' ' ||"
+            f" coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {name} t"
+            for (name,) in tables
+        )
+        found = dict(cursor.execute(counted).fetchall())
+    assert {"ledger_head", "ledger", "sources", "attestations", "verdicts", "keys"} <= set(found)
+    return found
+
+
+@contextmanager
+def new_world(server: str) -> Iterator[World]:
+    with cloned(server) as url, connections.connect(url) as conn, connections.pool(url, 4) as pool:
+        keys = {}
+        for scope in ("contribute", "edit", "admin"):
+            _, keys[scope] = auth.create_key(conn, scope, scope)
+        for state, change in (
+            ("revoked", "revoked_at = now()"),
+            ("ended", "created_at = '2026-01-01', valid_until = now()"),
+        ):
+            id, keys[state] = auth.create_key(conn, state, "edit")
+            conn.execute(cast(Any, f"UPDATE keys SET {change} WHERE id = %s"), [id])
+        api = Api(create_app(pool).test_client(), keys.__getitem__)
+        yield World(api, conn, record_one_of_each(api.scope("edit"), keys))
+
+
+def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
+    source_id, other = api.source("Northgate Herald"), api.source("Family Vigil")
+    facility_id = api.post("/v1/facilities", facility())["id"]
+    api.post("/v1/facilities", facility(name="Riverside Prison"))
+    person, held = api.detainee("Ilya Marek"), api.detainee("Tomas Held")
+    spell = api.detention(person, detained_on="2024-02", facility_id=facility_id)
+    event = api.event(person, "2026-01-08")
+    unattested = api.event(person, "2026-01-14")
+    said = api.attest(event, source_id, "2026-01-09T10:00:00Z")["id"]
+    records = {
+        "source": source_id,
+        "other_source": other,
+        "affiliation": api.affiliate(source_id, other, valid_from="2020-01-01T00:00:00Z"),
+        "facility": facility_id,
+        "detainee": person,
+        "held": held,
+        "other_detention": api.detention(held, detained_on="2025"),
+        "never_held": api.detainee("Vera Free"),
+        "minor": api.detainee("Mina Small", age_group="minor"),
+        "detention": spell,
+        "event": event,
+        "unattested": unattested,
+        "attestation": said,
+        "retracted": api.attest(event, source_id, "2026-01-09T11:00:00Z")["id"],
+        "voided": api.attest(event, source_id, "2026-01-09T11:30:00Z")["id"],
+    }
+    other_event = api.event(held, "2026-01-08")
+    records["elsewhere"] = api.attest(other_event, other, "2026-01-09T10:00:00Z")["id"]
+    held_again = api.detainee("Bruno Held")
+    api.detention(held_again, detained_on="2025-03-01")
+    records["held"] = held_again
+    path = "/v1/attestations/{}/{}"
+    api.post(
+        path.format(records["retracted"], "retraction"),
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+        200,
+    )
+    api.post(path.format(records["voided"], "void"), {"reason": "Entered twice."}, 200)
+    for name, more in {
+        "claim": {"published_at": "2026-01-09T10:00:00Z"},
+        "retracted_claim": {"value": None},
+        "announcement": {"kind": "announced"},
+        "later_announcement": {"kind": "announced", "published_at": "2026-01-10T00:00:00Z"},
+    }.items():
+        records[name] = api.post("/v1/claims", claim(source_id=source_id, **more))["id"]
+    api.post(
+        f"/v1/claims/{records['retracted_claim']}/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+        200,
+    )
+    merge_and_distinguish(api, records)
+    edit = keys["edit"]
+    return records | {
+        "edit": edit,
+        "EDIT": edit.upper(),
+        "edit_cut": edit[:-1],
+        "edit_": edit + "A",
+        "hash": "constancia_" + hashlib.sha256(edit.encode()).hexdigest(),
+        "revoked": keys["revoked"],
+        "ended": keys["ended"],
+        "of_another": edit[:-43] + keys["admin"][-43:],
+    }
+
+
+def merge_and_distinguish(api: Api, records: dict[str, str]) -> None:
+    """Somebody who was merged, a merge that was undone, and the same of judgements."""
+    records["merged"], records["brother"] = api.detainee("Vera Fre"), api.detainee("Vero Free")
+    merge, distinct = "/v1/detainees/{merged}/merge", "/v1/detainees/{brother}/distinct-from"
+    for word, what, path, body in (
+        ("undone", "merge", merge, {"into": records["never_held"]}),
+        ("withdrawn", "distinction", distinct, {"detainee_id": records["never_held"]}),
+    ):
+        records[word] = api.post(path.format(**records), body)["id"]
+        ended = api.send("DELETE", f"/v1/{what}s/{records[word]}")
+        assert ended.status_code == 200
+        records[what] = api.post(path.format(**records), body)["id"]

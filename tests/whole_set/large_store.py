@@ -1,0 +1,82 @@
+"""A store with 100,000 records of each kind."""
+
+from api.database import queries
+
+
+def fill(conn: queries.Connection, size: int) -> None:
+    """As many people as `size`, each with a detention, a release event and a word on it, and as
+    many sources, facilities and claims. One name is everybody's, one is rare; of every ten claims
+    one is an announcement, seven are of released, and few are of one facility."""
+    # What is referred to is there, so that nothing has to be looked up for each row.
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("SET synchronous_commit = off")
+    numbers = f"generate_series(1, {size}) AS n"
+    record_id = "('019b0000-0000-7%s-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+    ids = {
+        table: record_id % f"{place:03}"
+        for place, table in enumerate(
+            [
+                *("source", "facility", "detainee", "detention", "event", "attestation"),
+                *("affiliation", "claim"),
+            ]
+        )
+    }
+    # Three sources give the figures, and four announcements are counted.
+    sources = ids["source"].replace("(n)", "(n % 3 + 1)")
+    announcements = ids["claim"].replace("(n)", "(n % 4 * 10 + 10)")
+    for statement in (
+        f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
+        f" FROM {numbers}",
+        f"INSERT INTO affiliations (id, source_id, with_source_id, relation)"
+        f" SELECT {ids['affiliation']}, {ids['source']},"
+        f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",
+        f"INSERT INTO facilities (id, name, country)"
+        f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
+        f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
+        f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
+        f"INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)"
+        f" SELECT w, n % 50 = 0, '-infinity', {ids['detainee']}"
+        f" FROM {numbers}, LATERAL (VALUES ('ana'), ('=ana')) v (w)",
+        f"INSERT INTO word_deletions (deletion, hidden, word)"
+        f" SELECT 'o' || n, n % 50 = 0, 'otero' || n FROM {numbers}",
+        f"INSERT INTO detentions (id, detainee_id, facility_id, began_on, whereabouts)"
+        f" SELECT {ids['detention']}, {ids['detainee']}, {ids['facility']}, '0001-01-01', 'known'"
+        f" FROM {numbers}",
+        f"INSERT INTO release_events (id, detainee_id, detention_id, occurred_on)"
+        f" SELECT {ids['event']}, {ids['detainee']}, {ids['detention']},"
+        f" '2025-01-01'::date + n % 365"
+        f" FROM {numbers}",
+        f"INSERT INTO attestations (id, release_event_id, source_id, stance, basis, release_kind,"
+        f" evidence, published_at) SELECT {ids['attestation']}, {ids['event']}, {ids['source']},"
+        f" 'confirms', 'first_hand', 'unknown', 'report', '2026-01-01' FROM {numbers}",
+        f"INSERT INTO relays (attestation_id, release_event_id, stance, relayed_source_id)"
+        f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
+        f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
+        f" independent_sources, independent_denials, status, since, kinds, reasoning)"
+        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
+        f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01', '{{}}',"
+        f" '{{}}' FROM {numbers}",
+        "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
+        f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
+        f" facility_id, age_group, nationality, announcement_id, relays, origins)"
+        f" SELECT {ids['claim']}, {sources}, CASE n % 10 WHEN 0 THEN 'announced'"
+        f" WHEN 1 THEN 'detained' WHEN 2 THEN 'whereabouts_unknown' ELSE 'released' END, n,"
+        f" 'exact', '2025-01-01'::timestamptz + n % 8000 * interval '1 h', '2026-01-02',"
+        f" CASE WHEN n % 1000 = 3 THEN {ids['facility']} END,"
+        f" CASE WHEN n % 100 = 4 THEN 'minor' END, CASE WHEN n % 1000 = 5 THEN 'ES' END,"
+        f" CASE WHEN n % 10 > 2 THEN {announcements} END, '[]', '[]' FROM {numbers}",
+        f"INSERT INTO ledger (seq, public_seq, recorded_at, resource, resource_id, action, entry)"
+        f" SELECT n, n, '2026-01-02', 'source', {ids['source']}, 'created',"
+        f" jsonb_build_object('name', 'Source ' || n) FROM {numbers}",
+        f"INSERT INTO ledger (seq, public_seq, recorded_at, resource, resource_id, action, entry)"
+        f" SELECT {size} + n, {size} + n, '2026-01-02', 'claim', c.id, 'created', to_jsonb(c)"
+        f" FROM (SELECT row_number() OVER (ORDER BY id) AS n, * FROM claims) c",
+        f"UPDATE ledger_head SET seq = 2 * {size}, public_seq = 2 * {size},"
+        f" recorded_at = '2026-01-02', public_recorded_at = '2026-01-02'",
+    ):
+        conn.execute(statement)
+    conn.execute("VACUUM ANALYZE")
+
+
+def record_id(place: int, number: int = 5) -> str:
+    return f"019b0000-0000-7{place:03}-8000-{number:012x}"

@@ -1,0 +1,55 @@
+"""The operations of the contract, by what they do, and checks of their documents."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from api.contract import document
+
+CONTRACT = document.load()
+
+
+OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
+
+
+WRITES = [operation for operation in CONTRACT.operations if operation.writes]
+
+
+READS = [operation for operation in CONTRACT.operations if not operation.writes]
+
+
+LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
+
+
+IN_SEVERAL_FORMS = [operation for operation in READS if len(operation.offers) > 1]
+
+
+TABULAR = [operation for operation in READS if "text/csv" in operation.offers]
+
+
+UNKNOWN_ID = "019b0000-0000-7000-8000-000000000000"
+
+
+def operation_ids(operations: list[document.Operation]) -> list[str]:
+    return [operation.id for operation in operations]
+
+
+def assert_valid(schema: document.Schema, value: Any) -> None:
+    """A value meets a schema, with formats on."""
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
+
+
+def nodes(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object of the contract, with its place."""
+    if isinstance(node, Mapping):
+        yield place, node
+        for key, value in node.items():
+            yield from nodes(value, f"{place}/{key}")
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from nodes(value, f"{place}/{i}")
+
+
+def dereferenced(node: Any) -> Any:
+    return document._resolved(CONTRACT.document, node)

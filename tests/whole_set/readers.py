@@ -1,0 +1,71 @@
+"""Readers of each media type, and the rows that a table has to have."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import feedparser
+
+from api.contract import document
+
+
+def parse_ndjson(text: str) -> list[Any]:
+    assert not text or text.endswith("\n")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def parse_csv(text: str) -> list[dict[str, str]]:
+    """A CSV, read by its header, with one apostrophe taken away where one stands."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert text.endswith("\r\n")
+    assert {len(row) for row in rows} == {len(rows[0])}
+    return [
+        {name: cell.removeprefix("'") for name, cell in zip(rows[0], row, strict=True)}
+        for row in rows[1:]
+    ]
+
+
+def parse_atom(text: str) -> Any:
+    feed = feedparser.parse(text.encode())
+    assert not feed.bozo
+    assert feed.version == "atom10"
+    return feed
+
+
+# What reads each form as its readers do.
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "application/json": json.loads,
+    "text/csv": parse_csv,
+    "application/x-ndjson": parse_ndjson,
+    "application/atom+xml": parse_atom,
+    "application/feed+json": json.loads,
+    "application/ld+json": json.loads,
+}
+
+
+def columns(schema: document.Schema, name: str = "") -> Iterator[str]:
+    """The columns that the contract promises for items of a schema."""
+    for part, inner in schema["properties"].items():
+        if "properties" in inner:
+            yield from columns(inner, f"{name}{part}.")
+        else:
+            yield f"{name}{part}"
+
+
+def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """An item as its line of CSV has to read."""
+    found = {}
+    for name in names:
+        value: Any = item
+        for step in name.split("."):
+            value = None if value is None else value[step]
+        is_text = isinstance(value, str)
+        found[name] = "" if value is None else value if is_text else json.dumps(value)
+    return found
+
+
+def normalized_json(text: str) -> str:
+    """An array as JSON of one spelling; any other cell as it is."""
+    return json.dumps(json.loads(text)) if text.startswith("[") else text

@@ -1,0 +1,397 @@
+"""An editor's session that succeeds with every operation of the contract."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from api.contract import document
+from api.http import routing
+from tests.conftest import Api
+from tests.whole_set.operations import OPERATIONS
+
+
+@dataclass(frozen=True)
+class Exchange:
+    operation: document.Operation
+    path: Mapping[str, Any]
+    query: Mapping[str, Any]
+    response: TestResponse
+    # What stood at the Location of a new record when it was new.
+    located: Any
+
+    @property
+    def json(self) -> Any:
+        return self.response.get_json(force=True)
+
+
+class Session:
+    """An editor who can do any operation, having first recorded whatever it takes."""
+
+    def __init__(self, api: Api, sending: Callable[[], None] = lambda: None) -> None:
+        """`sending` is told when all that an operation takes is there."""
+        self.api = api.scope("edit")
+        self.sending = sending
+        self.visits: list[Exchange] = []
+        self.names = (f"Name {number}" for number in count(1))
+
+    def do(self, operation_id: str, **given: Any) -> Exchange:
+        """Carries out an operation. `given` replaces what it would say by itself: path
+        parameters by name, single query parameters and fields in `query` and `body`."""
+        operation = OPERATIONS[operation_id]
+        says = getattr(self, routing.snake_case(operation_id))()
+        query = {**says.get("query", {}), **given.get("query", {})}
+        body = {**says["body"], **given.get("body", {})} if "body" in says else None
+        path = {k: v for k, v in {**says, **given}.items() if k not in {"query", "body", "data"}}
+        self.sending()
+        content = {"data": says["data"], "content_type": "text/csv"} if "data" in says else {}
+        response = self.api.send(
+            operation.method.upper(),
+            operation.path.format(**path),
+            query_string={k: v for k, v in query.items() if v is not None},
+            **(content or {"json": body}),
+        )
+        assert response.status_code == operation.status, f"{operation_id}: {response.text}"
+        location = response.headers.get("Location")
+        located = self.api.get(location) if location else None
+        visit = Exchange(operation, path, query, response, located)
+        self.visits.append(visit)
+        return visit
+
+    def id(self, operation_id: str, **given: Any) -> str:
+        return self.do(operation_id, **given).json["id"]
+
+    # What each operation says: by itself, and on new records.
+
+    def get_health(self) -> Any:
+        return {}
+
+    get_readiness = get_contract = get_contract_yaml = get_docs = get_health
+    get_security_contact = get_health
+
+    def get_docs_asset(self) -> Any:
+        return {"asset": "redoc.standalone.js"}
+
+    def get_problem(self) -> Any:
+        return {"slug": "not-found"}
+
+    def create_source(self) -> Any:
+        body = {
+            "name": next(self.names),
+            "kind": "ngo",
+            "country": "VE",
+            "url": "https://a.example",
+        }
+        return {"body": body}
+
+    def get_source(self) -> Any:
+        return {"id": self.do("createAffiliation").json["source_id"]}
+
+    def update_source(self) -> Any:
+        return {"id": self.id("createSource"), "body": {"country": None, "kind": "witness"}}
+
+    def list_sources(self) -> Any:
+        self.do("createAffiliation")
+        return {"query": {"limit": 1}}
+
+    def create_affiliation(self) -> Any:
+        body = {"with_source_id": self.id("createSource"), "relation": "owned_by"}
+        body["valid_from"] = "2020-01-01T00:00:00-04:00"
+        return {"id": self.id("createSource"), "body": body}
+
+    def get_affiliation(self) -> Any:
+        return {"id": self.id("createAffiliation")}
+
+    def update_affiliation(self) -> Any:
+        return {
+            "id": self.id("createAffiliation"),
+            "body": {"valid_until": "2026-01-01T00:00:00.5Z"},
+        }
+
+    def create_facility(self) -> Any:
+        body = {"name": next(self.names), "aliases": ["Casa"], "country": "VE", "region": "Lara"}
+        return {"body": body}
+
+    def get_facility(self) -> Any:
+        return {"id": self.id("createFacility")}
+
+    def update_facility(self) -> Any:
+        return {"id": self.id("createFacility"), "body": {"aliases": ["La Casa", "Casa"]}}
+
+    def list_facilities(self) -> Any:
+        self.do("createFacility")
+        self.do("createFacility")
+        return {"query": {"limit": 1}}
+
+    def create_detainee(self) -> Any:
+        return {
+            "body": {
+                "name": next(self.names),
+                "aliases": ["Alias"],
+                "sex": "female",
+                "birth_date": "1980-02-29",
+                "age_group": "adult",
+                "nationalities": ["VE", "ES"],
+                "occupation": "teacher",
+                "external_ids": [{"scheme": "register", "value": "A/1"}],
+            }
+        }
+
+    def get_detainee(self) -> Any:
+        return {"id": self.do("createDetention").json["detainee_id"]}
+
+    def match_detainees(self) -> Any:
+        known = self.api.get(f"/v1/detainees/{self.do('createDetention').json['detainee_id']}")
+        asked = {name: known[name] for name in ("name", "aliases", "external_ids", "sex")}
+        return {"body": {"items": [{**asked, "birth_date": "1980"}, {"name": "Nadie Aquí"}]}}
+
+    def update_detainee(self) -> Any:
+        return {"id": self.id("createDetainee"), "body": {"aliases": [], "birth_date": None}}
+
+    def list_detainees(self) -> Any:
+        self.do("createDetainee")
+        self.do("createDetainee", body={"age_group": "minor", "birth_date": None})
+        return {"query": {"limit": 1, "q": "alias"}}
+
+    def merge_detainee(self) -> Any:
+        """Of two who were both released from a detention that both records have."""
+        gone, kept = (self.do("createReleaseEvent").json["detainee_id"] for _ in range(2))
+        return {"id": gone, "body": {"into": kept}}
+
+    def get_merge(self) -> Any:
+        return {"id": self.id("mergeDetainee")}
+
+    undo_merge = get_merge
+
+    def distinguish_detainee(self) -> Any:
+        body = {"detainee_id": self.id("createDetainee")}
+        return {"id": self.id("createDetainee"), "body": body}
+
+    def get_distinction(self) -> Any:
+        return {"id": self.id("distinguishDetainee")}
+
+    withdraw_distinction = get_distinction
+
+    def create_import(self) -> Any:
+        """Of people who are new, recorded, doubtful and wrong, and one of them released."""
+        known = self.do("createDetention").json["detainee_id"]
+        name = self.api.get(f"/v1/detainees/{known}")["name"]
+        event = self.id("createReleaseEvent", body={"detainee_id": known, "detention_id": None})
+        self.do("createAttestation", body={"release_event_id": event})
+        other = f"{self.names.__next__()} Quintanar"
+        self.do("createDetainee", body={"name": f"Belisario {other}", "aliases": []})
+        lines = [
+            "name,id,released_on,sex",
+            f"{name},{known},2026-01-08,",
+            f"{other} B.,,,",
+            "Nadie,,,x",
+            "Yusmery Ozores,,,f",
+        ]
+        query = {
+            "mode": "preview",
+            "source_id": self.id("createSource"),
+            "published_at": "2026-01-09T12:25:00.25-04:00",
+            "basis": "first_hand",
+        }
+        return {"query": query, "data": "\n".join(lines)}
+
+    def get_import(self) -> Any:
+        return {"id": self.id("createImport")}
+
+    def create_detention(self) -> Any:
+        return {
+            "id": self.id("createDetainee"),
+            "body": {
+                "facility_id": self.id("createFacility"),
+                "detained_on": "2024-02",
+                "authority": "Police",
+                "charges": "None were told.",
+                "whereabouts": "unknown",
+            },
+        }
+
+    def get_detention(self) -> Any:
+        return {"id": self.id("createDetention")}
+
+    def update_detention(self) -> Any:
+        return {"id": self.id("createDetention"), "body": {"detained_on": "2024-02-09"}}
+
+    def list_detentions(self) -> Any:
+        detainee = self.do("createReleaseEvent").json["detainee_id"]
+        self.do("createDetention", id=detainee, body={"detained_on": "2026-02"})
+        return {"id": detainee, "query": {"limit": 1}}
+
+    def create_release_event(self) -> Any:
+        detention = self.do("createDetention").json
+        return {
+            "body": {
+                "detainee_id": detention["detainee_id"],
+                "detention_id": detention["id"],
+                "occurred_on": "2026-01-08",
+                "place": "The gate",
+                "announcement_id": self.id("createClaim"),
+            }
+        }
+
+    def get_release_event(self) -> Any:
+        return {"id": self.do("createAttestation").json["release_event_id"]}
+
+    def update_release_event(self) -> Any:
+        body = {"occurred_on": "2026-01-09", "announcement_id": self.id("createClaim")}
+        return {"id": self.id("createReleaseEvent"), "body": body}
+
+    def list_release_events(self) -> Any:
+        first = self.do("createReleaseEvent").json
+        self.do("createReleaseEvent", body={**another_day(first, "2026-01-20")})
+        return {"query": {"limit": 1, "detainee_id": first["detainee_id"]}}
+
+    def create_attestation(self) -> Any:
+        return {
+            "body": {
+                "release_event_id": self.id("createReleaseEvent"),
+                "source_id": self.id("createSource"),
+                "stance": "confirms",
+                "basis": "first_hand",
+                "release_kind": "full",
+                "evidence": "photo",
+                "published_at": "2026-01-09T12:25:00.25-04:00",
+                "url": "https://a.example/1",
+                "archived_url": "https://archive.example/1",
+                "content_sha256": "0" * 64,
+                "language": "es",
+                "note": "Seen at the gate.",
+            }
+        }
+
+    def get_attestation(self) -> Any:
+        return {"id": self.id("createAttestation")}
+
+    def list_attestations(self) -> Any:
+        first = self.do("createAttestation").json
+        at = {name: first[name] for name in ("release_event_id", "source_id")}
+        self.do("createAttestation", body={**at, "published_at": "2026-01-10T00:00:00Z"})
+        return {"query": {"limit": 1, **at}}
+
+    def retract_attestation(self) -> Any:
+        body = {"retracted_at": "2026-01-10T00:00:00Z", "note": "A mistake."}
+        return {"id": self.id("createAttestation"), "body": body}
+
+    def void_attestation(self) -> Any:
+        return {"id": self.id("createAttestation"), "body": {"reason": "Entered twice."}}
+
+    def get_verification(self) -> Any:
+        """An event on which everything has happened that an answer can show."""
+        first = self.do("createAttestation").json
+        on = {"release_event_id": first["release_event_id"]}
+        echo = {**on, "basis": "relayed", "relays": [{"attestation_id": first["id"]}]}
+        self.do("createAttestation", body=echo)
+        self.do("createAttestation", body={**on, "basis": "unattributed"})
+        denial = {"stance": "denies", "denial_reason": "still_held", "release_kind": "unknown"}
+        self.do("createAttestation", body={**on, **denial})
+        self.do("retractAttestation", id=self.id("createAttestation", body=on))
+        return {"id": on["release_event_id"], "query": {"min_sources": 3}}
+
+    def create_claim(self) -> Any:
+        """An announcement of releases, which another source has made first."""
+        body = {
+            "source_id": self.id("createSource"),
+            "kind": "announced",
+            "value": 116,
+            "qualifier": "at_least",
+            "as_of": "2026-01-09T20:00:00-04:00",
+            "published_at": "2026-01-10T12:25:00.25-04:00",
+            "window_start": "2026-01-08",
+            "facility_id": self.id("createFacility"),
+            "age_group": "adult",
+            "nationality": "VE",
+            "relays": [{"source_id": self.id("createSource")}],
+            "url": "https://a.example/2",
+            "note": 'The first line,\n\t"the second" \U0001f54a.',
+        }
+        return {"body": body}
+
+    def get_claim(self) -> Any:
+        return {"id": self.id("createClaim", body={"value": None, "relays": []})}
+
+    def retract_claim(self) -> Any:
+        body = {"retracted_at": "2026-01-11T00:00:00Z", "note": "A mistake."}
+        return {"id": self.id("createClaim"), "body": body}
+
+    def list_claims(self) -> Any:
+        first = self._claim_of_delivery(self.id("createClaim"))
+        at = {name: first[name] for name in ("kind", "source_id", "announcement_id")}
+        self.do("createClaim", body=at)
+        return {"query": {"limit": 1, **at}}
+
+    def _claim_of_delivery(self, announcement: str) -> Any:
+        """A figure of those who are out by an announcement: beside it, somebody is."""
+        event = self.do("createReleaseEvent", body={"announcement_id": announcement}).json
+        said = self.do("createAttestation", body={"release_event_id": event["id"]}).json
+        detention = self.api.get(f"/v1/detentions/{event['detention_id']}")
+        scope = {
+            "facility_id": detention["facility_id"],
+            "relays": [],
+            "as_of": "2026-01-12T00:00:00Z",
+        }
+        assert said["published_at"] < scope["as_of"]
+        body = {"kind": "released", "announcement_id": announcement, **scope}
+        return self.do("createClaim", body=body).json
+
+    def get_comparison(self) -> Any:
+        return {"id": self._claim_of_delivery(self.id("createClaim"))["id"]}
+
+    def list_comparisons(self) -> Any:
+        first = self._claim_of_delivery(self.id("createClaim"))
+        of = ("kind", "source_id", "facility_id", "nationality", "age_group", "announcement_id")
+        at = {name: first[name] for name in of}
+        self.do("createClaim", body=at)
+        recorded_as_of = self.api.get("/v1/counts")["recorded_as_of"]
+        return {"query": {"limit": 1, **at, "recorded_as_of": recorded_as_of, "min_sources": 1}}
+
+    def get_delivery(self) -> Any:
+        announcement = self.id("createClaim")
+        self._claim_of_delivery(announcement)
+        return {"id": announcement}
+
+    def get_case(self) -> Any:
+        return {"id": self.get_delivery()["id"]}
+
+    def export_store(self) -> Any:
+        self.get_delivery()
+        return {}
+
+    def get_counts(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"as_of": "2026-01-09T23:00:00Z", "group_by": "facility_id"}}
+
+    def get_timeline(self) -> Any:
+        self.do("getVerification")
+        return {
+            "query": {
+                "from": "2026-01-09",
+                "until": "2026-01-10T16:00:00Z",
+                "bucket": "hour",
+                "time_zone": "America/Caracas",
+            }
+        }
+
+    def get_feed(self) -> Any:
+        """Of an event that is disputed."""
+        self.do("getVerification")
+        return {}
+
+    def list_changes(self) -> Any:
+        self.do("createSource")
+        self.do("createSource")
+        return {"query": {"limit": 1}}
+
+
+def another_day(event: Mapping[str, Any], day: str) -> Mapping[str, Any]:
+    """Another claim about the same detention."""
+    return {
+        "detainee_id": event["detainee_id"],
+        "detention_id": event["detention_id"],
+        "occurred_on": day,
+    }

@@ -1,0 +1,62 @@
+"""Which key may call which operation."""
+
+import pytest
+
+from api import access
+from tests.conftest import Api
+from tests.whole_set.operations import CONTRACT, UNKNOWN_ID, WRITES, assert_valid
+
+
+def test_every_write_is_secured_and_no_read_needs_a_key() -> None:
+    for operation in CONTRACT.operations:
+        raw = CONTRACT.document["paths"][operation.path][operation.method]
+        documented = set(raw["responses"])
+        if operation.writes:
+            assert operation.scope in {"contribute", "edit"}, operation.id
+            assert not operation.key_is_optional, operation.id
+            assert {"401", "403", "413", "422"} <= documented, operation.id
+            assert operation.body is None or {"400", "415"} <= documented, operation.id
+        else:
+            assert raw.get("security", []) in ([], [{}, {"key": []}]), operation.id
+            assert ("401" in documented) == operation.key_is_optional, operation.id
+
+
+GRANTED = {
+    None: set(),
+    "contribute": {"contribute"},
+    "edit": {"contribute", "edit"},
+    "admin": set(),
+}
+
+
+@pytest.mark.parametrize("scope", GRANTED)
+def test_a_key_opens_what_its_scope_grants_and_nothing_else(api: Api, scope: str | None) -> None:
+    caller = api.scope(scope) if scope else api
+    for operation in CONTRACT.operations:
+        path = operation.path.replace("{id}", UNKNOWN_ID)
+        body = {} if operation.body else None
+        response = caller.send(operation.method.upper(), path, json=body)
+        if operation.scope is None:
+            assert response.status_code not in {401, 403, 500}, operation.id
+        elif scope is None:
+            assert response.status_code == 401, operation.id
+        elif operation.scope not in GRANTED[scope]:
+            assert response.status_code == 403, operation.id
+        else:
+            assert response.status_code in {404, 422}, operation.id
+        if response.status_code >= 400:
+            assert_valid(CONTRACT.schema("Problem"), response.get_json(force=True))
+
+
+def test_a_key_that_is_not_valid_opens_nothing(api: Api) -> None:
+    headers = {"Authorization": "Bearer constancia_unknown"}
+    for operation in CONTRACT.operations:
+        path = operation.path.replace("{id}", UNKNOWN_ID)
+        response = api.send(operation.method.upper(), path, json={}, headers=headers)
+        needs = operation.writes or operation.key_is_optional
+        assert (response.status_code == 401) == needs, operation.id
+
+
+def test_the_scopes_of_keys_are_those_of_the_contract() -> None:
+    assert set(access.GRANTS) == set(GRANTED) - {None}
+    assert {o.scope for o in WRITES} <= set(access.GRANTS)

@@ -1,0 +1,89 @@
+"""Every citation can be checked by a stranger."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import rfc8785
+
+from api.contract import document
+from api.verification.counting import PROPERTIES
+from tests.conftest import Api
+from tests.whole_set.operations import CONTRACT, assert_valid, nodes, operation_ids
+from tests.whole_set.session import Session
+
+CITED = [
+    operation
+    for operation in CONTRACT.operations
+    if any("citation" in node.get("properties", {}) for _, node in nodes(operation.answer))
+]
+
+
+# What an answer is narrowed to, so that its citation has to say it.
+NARROWED = {
+    "facility_id": "facility",
+    "nationality": "VE",
+    "age_group": "adult",
+    "sex": "female",
+    "release_kind": "full",
+    "announcement_id": "announcement",
+    "occurred_from": "2026-01-01",
+    "occurred_until": "2026-01-31",
+}
+
+
+# Other questions of each operation than what the session asks by itself.
+ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "getCounts": [
+        *({"group_by": name} for name in PROPERTIES),
+        *({"group_by": None, name: value} for name, value in NARROWED.items()),
+        NARROWED,
+        {"as_of": None, "group_by": None, "min_sources": 3, "time_zone": "Asia/Kolkata"},
+    ],
+    "getTimeline": [
+        *({name: value} for name, value in NARROWED.items()),
+        {**NARROWED, "bucket": "month", "until": None},
+        {"from": "2026-01-05T10:00:00+05:30", "bucket": "week", "time_zone": "Pacific/Apia"},
+    ],
+    "getVerification": [{"min_sources": 1, "as_of": "2026-01-09T23:00:00Z"}],
+    "getDelivery": [{"min_sources": 1, "as_of": "2026-01-11T00:00:00Z"}],
+    "getComparison": [{"min_sources": 5, "time_zone": "America/Caracas"}],
+    "listComparisons": [{"limit": 200, "time_zone": "America/Caracas"}],
+}
+
+
+@pytest.mark.parametrize("operation", CITED, ids=operation_ids(CITED))
+def test_every_citation_is_one_that_a_stranger_can_check(
+    api: Api, operation: document.Operation
+) -> None:
+    """By RFC 8785 as somebody else has written it; and the answer is there to be asked for again,
+    whatever was recorded since."""
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+    answers = [visit.response]
+    editor = api.scope("edit")
+    named = {
+        "facility": editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"],
+        "announcement": session.do("createClaim").response.get_json()["id"],
+    }
+    for more in ASKED[operation.id]:
+        asked = {k: v for k, v in {**visit.query, **more}.items() if v is not None}
+        asked |= {k: named[v] for k, v in asked.items() if k.endswith("_id") and v in named}
+        answers.append(session.api.send("GET", path, query_string=asked))
+    session.do("getVerification")
+    session.do("getDelivery")
+    for response in answers:
+        assert response.status_code == 200, response.text
+        assert_valid(operation.answer, response.get_json())
+        found = [node for _, node in nodes(response.get_json()) if "citation" in node]
+        assert found
+        for answer in found:
+            rest = {name: value for name, value in answer.items() if name != "citation"}
+            citation = answer["citation"]
+            assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(rest)).hexdigest()
+            assert api.get(citation["url"]) == answer
+        if "citation" in response.get_json():
+            url = response.get_json()["citation"]["url"]
+            assert response.headers["Link"] == f'<{url}>; rel="cite-as"'

@@ -1,0 +1,188 @@
+"""The media types of every response, and content negotiation."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.contract import document
+from api.rendering import media_types
+from tests.conftest import Api
+from tests.whole_set.operations import (
+    CONTRACT,
+    IN_SEVERAL_FORMS,
+    LISTS,
+    OPERATIONS,
+    READS,
+    TABULAR,
+    assert_valid,
+    dereferenced,
+    operation_ids,
+)
+from tests.whole_set.readers import (
+    READERS,
+    cells,
+    columns,
+    normalized_json,
+    parse_atom,
+    parse_csv,
+    parse_ndjson,
+)
+from tests.whole_set.session import Session
+
+
+def test_who_offers_a_table_offers_lines_as_well() -> None:
+    for operation in CONTRACT.operations:
+        if len(operation.offers) > 1:
+            assert set(operation.offers) & media_types.TABULAR in (set(), media_types.TABULAR), (
+                operation.id
+            )
+    assert set(operation_ids(LISTS)) <= set(operation_ids(TABULAR))
+
+
+def test_every_form_is_named_in_the_contract_and_known_to_the_code() -> None:
+    """Who answers in several forms takes the word for each, and says what else is not offered."""
+    for operation in CONTRACT.operations:
+        words = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
+        assert set(operation.offers) <= set(media_types.CONTENT_TYPES)
+        if len(operation.offers) == 1:
+            assert words == [], operation.id
+        else:
+            raw = CONTRACT.document["paths"][operation.path][operation.method]
+            assert [[media_types.FORMATS[w] for w in of] for of in words] == [operation.offers]
+            assert "406" in raw["responses"], operation.id
+    assert {offer for o in CONTRACT.operations for offer in o.offers} == set(
+        media_types.CONTENT_TYPES
+    )
+
+
+@pytest.mark.parametrize("operation", IN_SEVERAL_FORMS, ids=operation_ids(IN_SEVERAL_FORMS))
+def test_every_form_is_the_same_by_its_word_and_by_its_media_type(
+    api: Api, operation: document.Operation
+) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path, query = visit.response.request.path, visit.query
+    words = {media_type: word for word, media_type in media_types.FORMATS.items()}
+    contents = dereferenced(CONTRACT.document["paths"][operation.path]["get"])["responses"]["200"]
+    for media_type in operation.offers:
+        answers = [
+            session.api.send("GET", path, query_string=query, headers={"Accept": media_type}),
+            session.api.send(
+                "GET",
+                path,
+                query_string={**query, "format": words[media_type]},
+                headers={"Accept": "image/png"},
+            ),
+        ]
+        for answer in answers:
+            assert answer.status_code == 200, answer.text
+            assert answer.mimetype == media_type
+            assert "Accept" in answer.headers["Vary"].split(", ")
+            assert ("Content-Disposition" in answer.headers) == (media_type == "text/csv")
+            assert READERS[media_type](answer.text)
+        assert answers[0].get_data() == answers[1].get_data()
+        schema = contents["content"][media_type].get("schema", {})
+        if schema.get("type") == "object":
+            assert_valid(schema, answers[0].get_json(force=True))
+
+
+@pytest.mark.parametrize("operation", TABULAR, ids=operation_ids(TABULAR))
+def test_json_lines_and_tables_give_the_same_rows(api: Api, operation: document.Operation) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+    given = [visit.query]
+    given += [{**visit.query, name: None} for name in ("limit", "group_by") if name in visit.query]
+    for query in given:
+        asked = {name: value for name, value in query.items() if value is not None}
+        answer, of_lines, of_table = (
+            session.api.send("GET", path, query_string={**asked, "format": word})
+            for word in ("json", "ndjson", "csv")
+        )
+        rows, schema = answer.get_json(), operation.answer
+        for name in ("items", "groups"):
+            if rows.get(name) is not None:
+                rows, schema = rows[name], schema["properties"][name]["items"]
+                break
+        else:
+            rows = [rows]
+        assert rows
+        assert parse_ndjson(of_lines.text) == rows
+        names = list(columns(schema))
+        assert of_table.text.split("\r\n")[0].split(",") == names
+        assert [
+            {name: normalized_json(cell) for name, cell in row.items()}
+            for row in parse_csv(of_table.text)
+        ] == [cells(row, names) for row in rows]
+        link = answer.headers.get("Link", "")
+        for word, other in (("ndjson", of_lines), ("csv", of_table)):
+            # A whole list has no next page.
+            has_link = "limit" in asked or "cite-as" in link
+            expected = link.replace("format=json", f"format={word}") if has_link else ""
+            assert other.headers.get("Link", "") == expected
+
+
+def test_the_feeds_tell_the_same(api: Api) -> None:
+    session = Session(api)
+    read = parse_atom(session.do("getFeed").response.text)
+    feed = session.api.get("/v1/feed", format="jsonfeed")
+    assert [(e.id, e.title, e.link) for e in read.entries] == [
+        (item["id"], item["title"], item["url"]) for item in feed["items"]
+    ]
+    assert len(feed["items"]) == 1
+    for item in feed["items"]:
+        target = urlsplit(item["url"])
+        assert_valid(OPERATIONS["getVerification"].answer, api.get(f"{target.path}?{target.query}"))
+
+
+# What a browser sends when somebody follows a link.
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
+)
+def test_what_is_not_offered_is_refused_and_the_first_offer_is_given_to_all_others(
+    api: Api, operation: document.Operation
+) -> None:
+    session = Session(api)
+    visit = session.do(operation.id)
+    path = visit.response.request.path
+
+    def ask(accept: str | None) -> TestResponse:
+        return session.api.send(
+            operation.method.upper(),
+            path,
+            query_string={k: v for k, v in visit.query.items() if v is not None},
+            json={} if operation.body else None,
+            headers={} if accept is None else {"Accept": accept},
+        )
+
+    refused = ask("image/png")
+    assert refused.status_code == 406
+    assert refused.mimetype == "application/problem+json"
+    problem = refused.get_json(force=True)
+    assert_valid(CONTRACT.schema("Problem"), problem)
+    assert problem["type"] == "/problems/not-acceptable"
+    assert all(offer in problem["detail"] for offer in operation.offers)
+    if not operation.writes:
+        for accept in ("*/*", None, BROWSER):
+            assert ask(accept).status_code == 200, accept
+            assert ask(accept).mimetype == operation.offers[0], accept
+
+
+def test_an_answer_is_given_to_who_asks_for_it_as_it_is_sent(api: Api) -> None:
+    """With its parameters: many clients ask for `application/json; charset=utf-8`."""
+    session = Session(api)
+    refused = set()
+    for operation in READS:
+        visit = session.do(operation.id)
+        path, query = visit.response.request.path, visit.query
+        for media_type in operation.offers:
+            for accept in (media_types.CONTENT_TYPES[media_type], f"{media_type}; charset=utf-8"):
+                headers = {"Accept": accept}
+                answer = session.api.send("GET", path, query_string=query, headers=headers)
+                if answer.mimetype != media_type:
+                    refused.add(accept)
+    assert refused == set()

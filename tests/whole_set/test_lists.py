@@ -1,0 +1,96 @@
+"""A walk through any list, while others write, repeats and skips nothing."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from api.contract import document
+from tests.conftest import Api
+from tests.whole_set.operations import LISTS, operation_ids
+from tests.whole_set.session import Session
+
+# How to add to each list, and which query shows it.
+ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
+    "listSources": lambda s: s.do("createSource") and {},
+    "listFacilities": lambda s: s.do("createFacility") and {},
+    "listDetainees": lambda s: s.do("createDetainee") and {"q": "álias"},
+    "listDetentions": lambda s: {"id": _detained_again(s)},
+    "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
+    "listAttestations": lambda s: s.do("createAttestation") and {},
+    "listClaims": lambda s: s.do("createClaim") and {},
+    "listComparisons": lambda s: _claimed(s) or {},
+    "listChanges": lambda s: s.do("updateFacility") and {},
+}
+
+
+def _claimed(session: Session) -> None:
+    """Two claims of a moment before all others of the session, and one of a moment after."""
+    made = sum(visit.operation.id == "createClaim" for visit in session.visits)
+    noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
+    before, after = noon - timedelta(hours=made), noon + timedelta(seconds=made)
+    for as_of in (before, before, after):
+        body = {"kind": "released", "as_of": as_of.isoformat(), "window_start": None}
+        session.do("createClaim", body=body)
+
+
+def _detained_again(session: Session) -> str:
+    """One person of the session, who is detained and released once more."""
+    earlier = [v.json for v in session.visits if v.operation.id == "createReleaseEvent"]
+    year = 2000 + len(earlier)
+    on = {"id": earlier[0]["detainee_id"]} if earlier else {}
+    detention = session.do("createDetention", **on, body={"detained_on": f"{year}"}).json
+    body = {"detainee_id": detention["detainee_id"], "detention_id": detention["id"]}
+    session.do("createReleaseEvent", body={**body, "occurred_on": f"{year}-06-01"})
+    return detention["detainee_id"]
+
+
+# What tells the items of a list apart, where it is not their id.
+KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
+    "listChanges": lambda item: item["seq"],
+    "listComparisons": lambda item: item["claim"]["id"],
+}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
+def test_a_walk_while_others_write_repeats_and_skips_nothing(
+    api: Api, operation: document.Operation, limit: int
+) -> None:
+    session = Session(api)
+    given: Mapping[str, Any] = {}
+    for _ in range(7):
+        given = ADDED[operation.id](session)
+    path = operation.path.format(**given)
+    query = {k: v for k, v in given.items() if k == "q"}
+    key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
+    at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
+    assert len(at_the_start) >= 7
+
+    walked: list[Any] = []
+    response = session.api.send("GET", path, query_string={**query, "limit": limit})
+    while True:
+        page = response.get_json()
+        assert len(page["items"]) <= limit
+        walked += [key(item) for item in page["items"]]
+        link = response.headers.get("Link")
+        assert (link is None) == (page["next"] is None)
+        if link is None or len(walked) > 10 * len(at_the_start):
+            break
+        match = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
+        assert match
+        target = urlsplit(match[1])
+        following = dict(parse_qsl(target.query))
+        name = "after" if operation.id == "listChanges" else "cursor"
+        assert target.path == path
+        assert following == {**query, "limit": str(limit), name: str(page["next"])}
+        if len(walked) < len(at_the_start):
+            ADDED[operation.id](session)
+        response = session.api.send("GET", match[1])
+    assert max(Counter(walked).values()) == 1
+    assert [item for item in walked if item in set(at_the_start)] == at_the_start
+    assert len(walked) > len(at_the_start), "nobody wrote meanwhile"

@@ -1,0 +1,80 @@
+"""Migrations are numbered, idempotent and serialized; constraints have names."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from api.database import connections, migrations, queries
+from tests.conftest import cloned
+
+
+def test_every_migration_is_numbered_and_has_one_subject() -> None:
+    found = migrations.migrations()
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    subjects = [migration.name for migration in found]
+    assert len(set(subjects)) == len(subjects)
+    for migration in found:
+        tables = re.findall(r"^CREATE TABLE (\w+)", migration.sql, re.MULTILINE)
+        assert not tables or migration.name in tables, f"{migration.name} makes {tables}"
+
+
+def shape(conn: queries.Connection) -> Any:
+    """Everything that migrations make: tables, columns, constraints, indexes, functions, views."""
+    return [
+        conn.execute(query).fetchall()
+        for query in (
+            "SELECT table_name, column_name, data_type, is_nullable, column_default"
+            " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
+            " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT proname, pg_get_functiondef(p.oid) FROM pg_proc p"
+            " WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'"
+            " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+            " ORDER BY 1",
+            "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT number, name, sha256 FROM migrations ORDER BY 1",
+            "SELECT seq FROM ledger_head",
+        )
+    ]
+
+
+def test_migrating_twice_is_migrating_once(conn: queries.Connection) -> None:
+    before = shape(conn)
+    said: list[str] = []
+    migrations.migrate(conn, said.append)
+    assert said == []
+    assert shape(conn) == before
+    assert migrations.pending(conn) == []
+
+
+def test_two_that_migrate_at_once_migrate_once(server: str, conn: queries.Connection) -> None:
+    said: list[str] = []
+
+    def run(url: str) -> None:
+        with connections.connect(url) as connection:
+            migrations.migrate(connection, said.append)
+
+    with cloned(server, "template1") as url:
+        with ThreadPoolExecutor(4) as threads:
+            for done in [threads.submit(run, url) for _ in range(4)]:
+                done.result()
+        with connections.connect(url) as connection:
+            assert shape(connection) == shape(conn)
+    assert len(said) == len(migrations.migrations())
+
+
+def test_the_names_of_constraints_are_sentences(conn: queries.Connection) -> None:
+    """What PostgreSQL names by itself says nothing to whoever reads a log. NOT NULL, primary keys
+    and the keys of tables say by their table and columns what they hold."""
+    named_by_itself = conn.execute(
+        "SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"
+        " AND conname ~ '_(check|fkey|excl)[0-9]*$' ORDER BY 1"
+    ).fetchall()
+    assert [row.name for row in named_by_itself] == []
+
+
+def test_every_constraint_that_callers_are_told_of_is_there(conn: queries.Connection) -> None:
+    there = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
+    assert set(queries._FAULTS) <= there

@@ -1,0 +1,65 @@
+"""Every query file is named by its verb, used, and explained with all its conditions."""
+
+import re
+
+import psycopg
+import pytest
+
+from api.database import queries
+from tests.whole_set.query_files import (
+    FILES,
+    WITHOUT_A_PLAN,
+    condition_sets,
+    conditions_of,
+)
+from tests.whole_set.source_code import constant_arguments, string_literals
+
+VERBS = {
+    *("add", "append", "begin", "count", "delete", "exist", "find", "get", "insert", "list"),
+    *("lock", "retract", "revoke", "settle", "supersede", "undo", "unlock", "update", "upsert"),
+    *("void", "withdraw"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_query_says_why_and_is_named_by_what_it_does(name: str) -> None:
+    file = FILES[name]
+    first, *rest = file.read_text("utf-8").splitlines()
+    assert re.match(r"-- \S.*[a-z,.]", first)
+    assert rest
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*/[a-z]+(_[a-z]+)*", name)
+    assert file.stem.partition("_")[0] in VERBS
+    assert not re.search(r"\bSELECT \*|\w\.\*", "\n".join(rest))
+
+
+def test_every_query_is_used_and_every_query_used_is_there() -> None:
+    assert FILES.keys() - string_literals() == set()
+    used = constant_arguments("run", "one", "rows", "read", place=1) | constant_arguments(
+        "One", place=1
+    )
+    used |= constant_arguments("Page")
+    assert {name for name in used if isinstance(name, str) and "/" in name} <= FILES.keys()
+
+
+def test_every_condition_is_met_by_some_combination() -> None:
+    for name in FILES:
+        met = frozenset().union(*condition_sets(name))
+        assert met == set(conditions_of(name)), name
+
+
+def test_every_query_explains_with_its_conditions(conn: queries.Connection) -> None:
+    for name in FILES:
+        for given in condition_sets(name):
+            text = queries.text(name, given)
+            assert " -- if " not in text
+            assert " -- unless " not in text
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)
+            if name in WITHOUT_A_PLAN:
+                with conn.transaction(force_rollback=True):
+                    conn.execute(text)
+                continue
+            try:
+                conn.execute(f"EXPLAIN (GENERIC_PLAN) {numbered}")
+            except psycopg.Error as error:
+                pytest.fail(f"{name} with {sorted(given)}: {error}")

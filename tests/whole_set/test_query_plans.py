@@ -1,0 +1,247 @@
+"""On a large store, every list comes out of an index and no request reads a whole table."""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+from api import auth
+from api.app import create_app
+from api.contract import document
+from api.database import connections
+from tests.conftest import Api, cloned
+from tests.whole_set.large_store import fill, record_id
+from tests.whole_set.operations import CONTRACT, LISTS, operation_ids
+from tests.whole_set.plans import costly_nodes, explain
+from tests.whole_set.readers import parse_csv, parse_ndjson
+from tests.whole_set.session import Session
+from tests.whole_set.test_lists import KEY_OF_ITEM
+
+
+class Statements(list[tuple[Any, Any]]):
+    """Every statement that any connection of this process runs, with its parameters."""
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    run = Statements()
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        run.append((query, params))
+        return execute(cursor, query, params, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    return run
+
+
+@pytest.fixture(scope="module")
+def large(server: str) -> Iterator[Any]:
+    """An editor's and a stranger's API on 100,000 records of each kind, and a connection."""
+    with cloned(server) as url, connections.connect(url) as conn:
+        fill(conn, 100_000)
+        conn.execute("RESET ALL")
+        key = auth.create_key(conn, "large", "edit")[1]
+        with connections.pool(url, 2) as pool:
+            client = create_app(pool).test_client()
+            stranger = Api(client, lambda _: key)
+            yield SimpleNamespace(editor=stranger.scope("edit"), stranger=stranger, conn=conn)
+
+
+def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
+    """No filter and each one; and as many of them together as `more` says."""
+    return [
+        {name: filters[name] for name in names}
+        for size in (0, 1, *more)
+        for names in combinations(filters, size)
+    ]
+
+
+# Combinations of the filters that a list takes.
+FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
+    "listSources": [{}],
+    "listFacilities": [{}],
+    "listDetainees": [{}, {"q": "ana"}, {"q": "ana otero"}, {"q": "nobody"}],
+    "listDetentions": [{}],
+    "listReleaseEvents": [{}, {"detainee_id": record_id(2)}],
+    "listAttestations": [
+        {},
+        {"release_event_id": record_id(4)},
+        {"source_id": record_id(0)},
+        {"release_event_id": record_id(4), "source_id": record_id(0)},
+    ],
+    "listClaims": each(
+        {"kind": "released", "source_id": record_id(0, 1), "announcement_id": record_id(7, 10)},
+        2,
+        3,
+    ),
+    "listComparisons": each(
+        {
+            "kind": "announced",
+            "source_id": record_id(0, 1),
+            "facility_id": record_id(1, 1003),
+            "nationality": "ES",
+            "age_group": "minor",
+            "announcement_id": record_id(7, 10),
+            "recorded_as_of": "2026-01-03T00:00:00Z",
+        }
+    ),
+    "listChanges": [{}, {"after": 50_000}],
+}
+
+
+# What changes how a list is shown, and not what stands in it.
+SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
+
+
+def test_every_filter_of_every_list_is_looked_at() -> None:
+    for operation in LISTS:
+        names = {p.name for p in operation.parameters if p.place == "query"} - SHOWN_BY
+        assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
+
+
+# What each item of a list may cost, with the reason.
+STATEMENTS_OF_AN_ITEM = {
+    "listComparisons": 2,  # counts at the claim's own moment: as they are, and as they were
+}
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
+def test_a_page_of_fifty_costs_no_more_statements_than_one(
+    large: Any, statements: Statements, operation: document.Operation
+) -> None:
+    path = operation.path.format(id=record_id(2))
+    costs = {}
+    for limit in (1, 50):
+        statements.clear()
+        page = large.editor.get(path, limit=limit)
+        costs[limit] = len(statements)
+        assert operation.id == "listDetentions" or len(page["items"]) == limit
+    of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
+    # That an editor was shown hidden names is noted, of all of a page at once.
+    noted = operation.id == "listDetainees"
+    assert costs[50] <= costs[1] + 49 * of_item + noted
+    # Of a page of one, a second item tells that there are more.
+    assert costs[1] <= 3 + 2 * of_item
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
+def test_every_list_comes_out_of_an_index_and_sorts_nothing(
+    large: Any, statements: Statements, operation: document.Operation
+) -> None:
+    path = operation.path.format(id=record_id(2))
+    for filters in FILTERS[operation.id]:
+        for caller in (large.editor, large.stranger):
+            for limit in (1, 50, 200):
+                query = {**filters, "limit": limit}
+                statements.clear()
+                following = caller.get(path, **query)["next"]
+                if following is not None and operation.id != "listChanges":
+                    caller.get(path, **query, cursor=following)
+                lists = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]
+                assert len(lists) == 1 + (following is not None and operation.id != "listChanges")
+                for statement, parameters in lists:
+                    for plan in explain(large.conn, statement, parameters):
+                        assert list(costly_nodes(plan)) == [], (query, parameters)
+                        assert "Index" in str(plan)
+
+
+# The table of each list, and where its lines are in the order of their keys.
+TABLES = {
+    "listSources": "sources",
+    "listFacilities": "facilities",
+    "listDetainees": "detainees",
+    "listReleaseEvents": "release_events",
+    "listAttestations": "attestations",
+    "listClaims": "claims",
+    "listChanges": "ledger",
+}
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
+def test_a_whole_list_is_given_block_by_block(
+    large: Any, statements: Statements, operation: document.Operation
+) -> None:
+    """Every line once and in order, of no more than a thousand by any statement."""
+    path = operation.path.format(id=record_id(2))
+    filters = {"age_group": "minor"} if operation.id == "listComparisons" else {}
+    key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
+    answers = {
+        form: large.stranger.send("GET", path, query_string={**filters, "format": form}).text
+        for form in ("ndjson", "csv")
+    }
+    assert max(p["limit"] for q, p in statements if "LIMIT %(limit)s" in str(q)) <= 1000
+    items = parse_ndjson(answers["ndjson"])
+    if operation.id == "listComparisons":
+        order = [(item["claim"]["as_of"], key(item)) for item in items]
+        assert order == sorted(set(order), reverse=True)
+        ((size,),) = large.conn.execute(
+            "SELECT count(*) FROM claims WHERE kind = 'released' AND age_group = 'minor'"
+        )
+    else:
+        keys = [key(item) for item in items]
+        assert keys == sorted(set(keys))
+        size = 1
+        if operation.id != "listDetentions":
+            # Without what the public does not follow.
+            seen = " WHERE public_seq IS NOT NULL" if operation.id == "listChanges" else ""
+            ((size,),) = large.conn.execute(f"SELECT count(*) FROM {TABLES[operation.id]}{seen}")
+            assert size >= 100_000
+    assert len(items) == size
+    rows = parse_csv(answers["csv"])
+    name = {"listChanges": "seq", "listComparisons": "claim.id"}.get(operation.id, "id")
+    assert [row[name] for row in rows] == [str(key(item)) for item in items]
+
+
+def test_the_feed_comes_out_of_an_index_and_sorts_nothing(
+    large: Any, statements: Statements
+) -> None:
+    for limit in (1, 50, 200):
+        statements.clear()
+        feed = large.stranger.get("/v1/feed", limit=limit, format="jsonfeed")
+        assert len(feed["items"]) == limit
+        ((statement, parameters),) = [(q, p) for q, p in statements if p and "limit" in p]
+        for plan in explain(large.conn, statement, parameters):
+            assert list(costly_nodes(plan)) == []
+            assert "Index" in str(plan)
+
+
+def test_a_search_and_a_match_read_no_whole_table(large: Any, statements: Statements) -> None:
+    """Also not where as many are looked for as can be, and everybody bears the name."""
+    for many in (1, 500):
+        people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
+        large.editor.post("/v1/detainees/match", {"items": people}, 200)
+    for q in ("ana", "Ana Otero5", "otero5", "A. Otero", "nobody"):
+        assert len(large.stranger.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
+    run = [(q, p) for q, p in statements if isinstance(p, Mapping) and "SELECT" in str(q)]
+    assert sum("detainee_spellings" in str(q) for q, _ in run) == 7
+    assert sum("word_deletions" in str(q) for q, _ in run) == 7
+    for statement, parameters in run:
+        for plan in explain(large.conn, statement, parameters):
+            assert [fault for fault in costly_nodes(plan) if "Scan" in fault] == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [o for o in CONTRACT.operations if "{id}" in o.path or o.writes],
+    ids=lambda o: o.id,
+)
+def test_no_request_for_one_record_reads_a_whole_table(
+    large: Any, statements: Statements, operation: document.Operation
+) -> None:
+    Session(large.editor, statements.clear).do(operation.id)
+    # LOCK and SET have no plan, and statements without parameters read no table of records.
+    run = {
+        statement: parameters
+        for statement, parameters in statements
+        if isinstance(parameters, Mapping) and not re.search("^(LOCK|SET)", statement, re.MULTILINE)
+    }
+    assert run
+    for statement, parameters in run.items():
+        for plan in explain(large.conn, statement, parameters)[:1]:
+            whole = [fault for fault in costly_nodes(plan) if "Scan" in fault]
+            assert whole == [], (statement, parameters)
