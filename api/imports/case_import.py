@@ -27,7 +27,7 @@ from api.imports import additions, list_preview, row_plan, row_reader
 from api.imports.list_preview import BLOCK, Say, silent
 from api.imports.record_linking import Records
 from api.imports.row_plan import Known, Plan
-from api.matching import matches
+from api.matching import candidates
 from api.matching.scoring import Person
 from api.records import attestations, detention_order, entries
 from api.verification import verdicts
@@ -232,11 +232,13 @@ class Becoming(Loading):
             told.person = list_preview.person_of(said)
             if one.id not in self._before and told.row not in self._decisions:
                 asked.append((one, told, list_preview.record_of(said)))
-        found = matches.find(self._conn, [record for _, _, record in asked], sees_hidden=True)
-        for (one, told, _), candidates in zip(asked, found, strict=True):
+        found = candidates.find_matches(
+            self._conn, [record for _, _, record in asked], sees_hidden=True
+        )
+        for (one, told, _), matches in zip(asked, found, strict=True):
             likely = [
                 (candidate.match, cast(UUID, candidate.row.id))
-                for candidate in candidates
+                for candidate in matches
                 if not self._records_of.is_new(candidate.row.id)
             ]
             who = list_preview.who_is_meant(likely)
@@ -246,7 +248,9 @@ class Becoming(Loading):
                 self._met[one.id] = who
             elif likely:
                 told.outcome = "possible_duplicate"
-                told.people = list(dict.fromkeys(id for _, id in likely))[: matches.MOST]
+                told.people = list(dict.fromkeys(id for _, id in likely))[
+                    : candidates.MAX_CANDIDATES
+                ]
 
     def _said(self, entry: Entry) -> Mapping[str, Any]:
         """A person of a case as a row of a list, of what is given."""
@@ -478,7 +482,7 @@ def _keep(
     for start in range(0, len(told), BLOCK):
         some = told[start : start + BLOCK]
         keys = {
-            one.row: matches.keys(one.person)
+            one.row: candidates.comparison_keys(one.person)
             for one in some
             if one.person is not None and one.outcome != "invalid"
         }

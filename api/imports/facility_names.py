@@ -52,4 +52,4 @@ class FacilityNames:
 
 
 def _folded(name: str) -> str:
-    return " ".join(folding.words(name))
+    return folding.fold(name)

@@ -31,7 +31,7 @@ from api.imports.list_preview import (
     words_known,
 )
 from api.imports.row_plan import Known
-from api.matching import matches
+from api.matching import candidates
 from api.matching.scoring import Match, Person, compare
 from api.records import attestations, entries
 from api.verification.bulk import Batch
@@ -157,7 +157,7 @@ def doubts(
         return {}
     ids = sorted({person for row in doubtful for person in row.people})
     recorded_people = {
-        row.id: matches.person(row._asdict())
+        row.id: Person.from_record(row._asdict())
         for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=sees_hidden)
     }
     listed = {
@@ -362,12 +362,14 @@ class _Application:
     def _rows_alike(self, ids: Sequence[UUID]) -> Iterator[FieldError]:
         """The rows that may speak of people who were written since."""
         people = {
-            row.id: matches.person(row._asdict())
+            row.id: Person.from_record(row._asdict())
             for row in queries.rows(
                 self._conn, "matching/list_people", ids=ids, sees_hidden=self._sees_hidden
             )
         }
-        keys = [(id, key) for id, person in people.items() for key in matches.keys(person)]
+        keys = [
+            (id, key) for id, person in people.items() for key in candidates.comparison_keys(person)
+        ]
         pairs = queries.rows(
             self._conn,
             "imports/find_rows_sharing_keys",

@@ -24,8 +24,8 @@ from api.imports import row_plan, row_reader
 from api.imports.facility_names import FacilityNames
 from api.imports.row_plan import Known, Plan
 from api.imports.row_reader import CellFault
-from api.matching import matches
-from api.matching.matches import Candidate
+from api.matching import candidates
+from api.matching.candidates import Candidate
 from api.matching.scoring import Match, Person, compare
 from api.records import attestations, entries
 from api.verification import verdicts
@@ -57,7 +57,7 @@ def said_by(
 
 def person_of(said: Mapping[str, Any]) -> Person:
     """A row as it is compared."""
-    return matches.person(record_of(said))
+    return Person.from_record(record_of(said))
 
 
 def record_of(said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -319,14 +319,14 @@ class _Preview:
         for entry in valid:
             entry.person = person_of(entry.said)
             entry.digest = _digest(entry.said)
-            own = matches.keys(entry.person)
+            own = candidates.comparison_keys(entry.person)
             entry.keys = len(own)
             keys += [(entry.row.number, key) for key in own]
         placed = {"rows": [row for row, _ in keys], "spellings": [key for _, key in keys]}
         queries.run(self._conn, "imports/insert_keys", import_id=self._id, **placed)
         self._know(valid)
         doubtful = [entry for entry in valid if entry.detainee_id is None]
-        found = matches.find(
+        found = candidates.find_matches(
             self._conn,
             [record_of(entry.said) for entry in doubtful],
             sees_hidden=self._sees_hidden,
@@ -351,7 +351,7 @@ class _Preview:
             )
         }
         ids = [
-            (i, matches.identifier(*one))
+            (i, candidates.identifier_key(*one))
             for i, entry in enumerate(valid)
             for one in cast(Person, entry.person).external_ids
         ]
@@ -562,8 +562,10 @@ def _decide(
     elif found:
         entry.outcome = "possible_duplicate"
         who_else = list(dict.fromkeys(who for _, who in found))
-        entry.people = [who for who in who_else if isinstance(who, UUID)][: matches.MOST]
-        entry.rows = [who for who in who_else if isinstance(who, int)][: matches.MOST]
+        entry.people = [who for who in who_else if isinstance(who, UUID)][
+            : candidates.MAX_CANDIDATES
+        ]
+        entry.rows = [who for who in who_else if isinstance(who, int)][: candidates.MAX_CANDIDATES]
 
 
 def who_is_meant(found: Sequence[tuple[Match, _Who]]) -> _Who | None:

@@ -77,7 +77,7 @@ def code(word: str) -> str | None:
     """The code of a country that is known by this word."""
     if word.upper() in _known():
         return word.upper()
-    return _CODES.get(" ".join(folding.words(word)))
+    return _CODES.get(folding.fold(word))
 
 
 @cache

@@ -177,4 +177,4 @@ _FIND: Mapping[str, Callable[[Records, Mapping[str, Any]], UUID | None]] = {
 
 
 def _folded(name: str) -> str:
-    return " ".join(folding.words(name))
+    return folding.fold(name)

@@ -1,1 +1,1 @@
-"""Record linkage of people by their names."""
+"""Record linkage of people: finding the records that may be one person's, by names above all."""

@@ -1,15 +1,14 @@
-"""Who of the recorded people may be meant by a name: those under whose keys of spelling it stands.
+"""The index of names, and the candidates that it gives: people who share a blocking key.
 
-Nothing here reads all people. Of a key that more people share than are read, some are read: of a
-common word alone that is as good as any, and whoever agrees in more words, or in a word and the
-year of birth, is found by keys that fewer share.
+No search reads all people. Of a key that more than `_MAX_PER_KEY` people share only some are read:
+people who agree in more words, or in a word and the year of birth, share a less frequent key too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import date
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -17,60 +16,68 @@ from psycopg.types.json import Jsonb
 from rapidfuzz.distance import OSA
 
 from api.database import queries
-from api.matching import name_parsing, phonetics
+from api.matching import blocking_keys, phonetics
+from api.matching.blocking_keys import NearWords
+from api.matching.common_names import is_common
+from api.matching.scoring import Match, Person, compare
 
-MOST_FOUND = 100
-"""People that a search finds at the most: the best."""
+MAX_HITS = 100
+"""The people that one search finds."""
+MAX_CANDIDATES = 10
+"""The candidates that are returned for one person."""
 
-_MOST_COMPARED = 50
-_MOST_OF_KEY = 100
-_MOST_NAMES = 5
-"""Of many aliases so many are looked for with letters wrong."""
-_MOST_NEAR = 12
-_MOST_LETTERS = 3
-"""So many letters differ where two words are one with two wrong: a third is g for gu."""
+_MAX_COMPARED = 50
+_MAX_PER_KEY = 100
+_MAX_MISSPELLED_NAMES = 5
+"""The names of one person that are searched with wrong letters too."""
+_MAX_NEAR_WORDS = 12
+_MAX_DISTANCE = 3
+"""Near words differ in two letters; a third can come from spelling alone (g for gu)."""
 
 
-def keep(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
-    """Makes a person be found by every spelling of every name, and by no other."""
-    keys = name_parsing.keys(*names)
+def index_person(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
+    """Index a person by these names, and by no other."""
+    keys = blocking_keys.index_keys(names)
     queries.run(conn, "matching/delete_name_keys", detainee_id=detainee_id, spellings=keys)
-    keep_new(conn, [(detainee_id, names)])
+    index_new_people(conn, [(detainee_id, names)])
 
 
-def keep_new(conn: queries.Connection, people: Sequence[tuple[UUID, Sequence[str]]]) -> None:
-    """Makes people who are found by nothing yet be found by every spelling of every name."""
-    words: dict[str, frozenset[str]] = {}
+def index_new_people(
+    conn: queries.Connection, people: Sequence[tuple[UUID, Sequence[str]]]
+) -> None:
+    """Index people who are not indexed yet, each by all their names."""
+    variants: dict[str, frozenset[str]] = {}
     entries = []
     for id, names in people:
-        own = name_parsing.words_of(names)
-        words |= {word: phonetics.deletions(word) for word in own if word not in words}
-        told = [word for word in own if words[word]]
+        words = blocking_keys.index_words(names)
+        variants |= {
+            word: phonetics.delete_variants(word) for word in words if word not in variants
+        }
+        varied = [word for word in words if variants[word]]
         entries.append(
             {
                 "id": str(id),
-                "spellings": name_parsing.keys(*names),
-                "words": told,
-                "wholes": [max(words[word], key=len) for word in told],
+                "spellings": blocking_keys.index_keys(names),
+                "words": varied,
+                "wholes": [max(variants[word], key=len) for word in varied],
             }
         )
-    new = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
-    rest = [(deletion, one.word, one.hidden) for one in new for deletion in words[one.word]]
-    if rest:
+    new_words = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
+    new = [(variant, row.word, row.hidden) for row in new_words for variant in variants[row.word]]
+    if new:
         queries.run(
             conn,
             "matching/insert_word_variants",
-            deletions=[deletion for deletion, _, _ in rest],
-            words=[word for _, word, _ in rest],
-            hidden=[hidden for _, _, hidden in rest],
+            deletions=[variant for variant, _, _ in new],
+            words=[word for _, word, _ in new],
+            hidden=[hidden for _, _, hidden in new],
         )
 
 
-def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[Any]:
-    """The people whose names are most like this one or hold it, as far as the caller may see them;
-    their ids, names and aliases."""
-    near = _near(conn, [[name]], sees_hidden)
-    keys = name_parsing.sought([name], near)
+def find_by_name(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[Any]:
+    """The visible people whose names share the weightiest keys with a name or a part of one, as
+    rows of id, name and aliases; at most `MAX_HITS`."""
+    keys = blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
     places = list(range(1, len(keys) + 1))
     return queries.rows(
         conn,
@@ -80,40 +87,99 @@ def named(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[An
         lasts=places,
         items=[0] * len(keys),
         weights=list(keys.values()),
-        most_of_key=_MOST_OF_KEY,
-        most=MOST_FOUND,
+        most_of_key=_MAX_PER_KEY,
+        most=MAX_HITS,
         sees_hidden=sees_hidden,
     )
 
 
-def like(
+class Candidate(NamedTuple):
+    """A stored person who may be the one that was asked for, with the properties compared."""
+
+    match: Match
+    row: Any
+
+
+def match_people(
+    conn: queries.Connection, people: Sequence[Mapping[str, Any]], *, sees_hidden: bool
+) -> list[Sequence[Candidate]]:
+    """The answer to `POST /detainees/match`: for each of these people at most `MAX_CANDIDATES`.
+
+    If the best candidate is `same`, people who were recorded as distinct from them are left out.
+    """
+    found = find_matches(conn, people, sees_hidden=sees_hidden)
+    ids = {candidate.row.id for matches in found if _is_same(matches) for candidate in matches}
+    distinct = {
+        frozenset((row.one_id, row.other_id))
+        for row in queries.rows(conn, "merges/list_distinctions_between", ids=list(ids))
+    }
+    return [_without_distinct(matches, distinct)[:MAX_CANDIDATES] for matches in found]
+
+
+def _is_same(matches: Sequence[Candidate]) -> bool:
+    return bool(matches) and matches[0].match.decision == "same"
+
+
+def _without_distinct(
+    matches: Sequence[Candidate], distinct: Set[frozenset[UUID]]
+) -> Sequence[Candidate]:
+    if not _is_same(matches):
+        return matches
+    best = matches[0].row.id
+    return [match for match in matches if frozenset((best, match.row.id)) not in distinct]
+
+
+def find_matches(
+    conn: queries.Connection, people: Sequence[Mapping[str, Any]], *, sees_hidden: bool
+) -> list[list[Candidate]]:
+    """For each of these people the candidates that are `same` or `possible`, best first."""
+    found = find_comparable(conn, people, sees_hidden)
+    return [
+        _matches(Person.from_record(person), rows)
+        for person, rows in zip(people, found, strict=True)
+    ]
+
+
+def _matches(asked: Person, rows: Sequence[Any]) -> list[Candidate]:
+    compared = [Candidate(compare(asked, Person.from_record(row._asdict())), row) for row in rows]
+    matches = [candidate for candidate in compared if candidate.match.decision != "none"]
+    matches.sort(key=lambda candidate: (-candidate.match.score, str(candidate.row.id)))
+    return matches
+
+
+def find_comparable(
     conn: queries.Connection, people: Sequence[Mapping[str, Any]], sees_hidden: bool
 ) -> Sequence[Sequence[Any]]:
-    """For each of these people, those who may be the same, with all that is compared."""
+    """For each of these people the visible people who share the weightiest keys or an identifier,
+    as rows with all properties that are compared; at most 50, and those who share an identifier.
+
+    All people are looked up by one statement. The lists that it takes are in the order of the
+    distinct keys: the people who have key k are at places `firsts[k]` to `lasts[k]` of `items`.
+    """
     names = [[person["name"], *person["aliases"]] for person in people]
-    near = _near(conn, names, sees_hidden)
-    asked: dict[str, list[tuple[int, float]]] = {}
-    for i, of_one in enumerate(names):
-        for key, weight in name_parsing.sought(of_one, near).items():
-            asked.setdefault(key, []).append((i, weight))
-    periods = [_periods(person["birth_date"]) for person in people]
-    keys = [one for own in asked.values() for one in own]
+    near_words = _near_words(conn, names, sees_hidden)
+    weights_by_key: dict[str, list[tuple[int, float]]] = {}
+    for i, person_names in enumerate(names):
+        for key, weight in blocking_keys.search_keys(person_names, near_words).items():
+            weights_by_key.setdefault(key, []).append((i, weight))
+    periods = [_birth_periods(person["birth_date"]) for person in people]
+    items = [item for weights in weights_by_key.values() for item in weights]
     born = [
-        (i, weight + more, first, last) for i, weight in keys for first, last, more in periods[i]
+        (i, weight + more, first, last) for i, weight in items for first, last, more in periods[i]
     ]
-    sizes = [len(own) for own in asked.values()]
-    born_sizes = [sum(len(periods[i]) for i, _ in own) for own in asked.values()]
+    sizes = [len(weights) for weights in weights_by_key.values()]
+    born_sizes = [sum(len(periods[i]) for i, _ in weights) for weights in weights_by_key.values()]
     lasts, born_lasts = list(accumulate(sizes)), list(accumulate(born_sizes))
-    ids = [(i, one) for i, person in enumerate(people) for one in person["external_ids"]]
+    ids = [(i, id) for i, person in enumerate(people) for id in person["external_ids"]]
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
         "matching/find_candidates",
-        spellings=list(asked),
+        spellings=list(weights_by_key),
         firsts=[last - size + 1 for last, size in zip(lasts, sizes, strict=True)],
         lasts=lasts,
-        items=[i for i, _ in keys],
-        weights=[weight for _, weight in keys],
+        items=[i for i, _ in items],
+        weights=[weight for _, weight in items],
         born_firsts=[last - size + 1 for last, size in zip(born_lasts, born_sizes, strict=True)],
         born_lasts=born_lasts,
         born_items=[i for i, *_ in born],
@@ -121,60 +187,73 @@ def like(
         born_from=[first for *_, first, _ in born],
         born_until=[last for *_, last in born],
         identified=[i for i, _ in ids],
-        external_ids=[orjson.dumps(one).decode() for _, one in ids],
-        most_of_key=_MOST_OF_KEY,
-        most=_MOST_COMPARED,
+        external_ids=[orjson.dumps(id).decode() for _, id in ids],
+        most_of_key=_MAX_PER_KEY,
+        most=_MAX_COMPARED,
         sees_hidden=sees_hidden,
     ):
         found[row.item].append(row)
     return found
 
 
-def _periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
-    """From when until when somebody of this birth date may be recorded as born, and how much more
-    it says to be found there."""
+def _birth_periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
+    """The first and the last day of the periods in which a person with this birth date may be
+    recorded as born, and the weight that each adds to a key."""
     if not birth_date or not birth_date[:4].isdecimal():
         return ()
     year = int(birth_date[:4])
     periods = [
-        (date(one, 1, 1), date(one, 12, 31), more)
-        for one, more in ((year, 0.5), (year - 1, 0.2), (year + 1, 0.2))
-        if date.min.year <= one <= date.max.year
+        (date(near, 1, 1), date(near, 12, 31), more)
+        for near, more in ((year, 0.5), (year - 1, 0.2), (year + 1, 0.2))
+        if date.min.year <= near <= date.max.year
     ]
-    with suppress(ValueError):  # a year or a month, or a day that there is not
+    with suppress(ValueError):  # a year, a month, or a day that does not exist
         day = date.fromisoformat(birth_date)
         periods.append((day, day, 1.5))
     return periods
 
 
-def _near(
+def _near_words(
     conn: queries.Connection, names: Iterable[Sequence[str]], sees_hidden: bool
-) -> name_parsing.Near:
-    words = {word for of_one in names for word in name_parsing.words_of(of_one[:_MOST_NAMES])}
-    rest = [(word, deletion) for word in words for deletion in phonetics.deletions(word)]
-    found: dict[str, list[tuple[float, str]]] = {}
+) -> NearWords:
+    """The indexed words that share a delete variant with a word of these names and are similar to
+    it, most similar first."""
+    words = {
+        word
+        for person_names in names
+        for word in blocking_keys.index_words(person_names[:_MAX_MISSPELLED_NAMES])
+    }
+    variants = [(word, variant) for word in words for variant in phonetics.delete_variants(word)]
+    near: dict[str, list[tuple[float, str]]] = {}
     for row in queries.rows(
         conn,
         "matching/find_near_words",
-        words=[word for word, _ in rest],
-        deletions=[deletion for _, deletion in rest],
+        words=[word for word, _ in variants],
+        deletions=[variant for _, variant in variants],
         sees_hidden=sees_hidden,
     ):
-        far = OSA.distance(row.word, row.near, score_cutoff=_MOST_LETTERS) > _MOST_LETTERS
-        likeness = None if far else phonetics.likeness(row.word, row.near)
-        if likeness is not None:
-            found.setdefault(row.word, []).append((-likeness.score, row.near))
-    kept = _kept(conn, {near for of in found.values() for _, near in of}, sees_hidden)
+        distant = OSA.distance(row.word, row.near, score_cutoff=_MAX_DISTANCE) > _MAX_DISTANCE
+        similarity = None if distant else phonetics.similarity(row.word, row.near)
+        if similarity is not None:
+            near.setdefault(row.word, []).append((-similarity.score, row.near))
+    current = _current_words(
+        conn, {word for words in near.values() for _, word in words}, sees_hidden
+    )
     return {
-        word: [near for _, near in sorted(of) if near in kept][:_MOST_NEAR]
-        for word, of in found.items()
+        word: [other for _, other in sorted(others) if other in current][:_MAX_NEAR_WORDS]
+        for word, others in near.items()
     }
 
 
-def _kept(conn: queries.Connection, words: Iterable[str], sees_hidden: bool) -> frozenset[str]:
-    """The words under which somebody is kept whom the caller may see. A word outlives its name: one
-    of somebody who was hidden since must not stand in the way of others."""
-    keys = {word: phonetics.key(word) for word in words}
+def _current_words(
+    conn: queries.Connection, words: Iterable[str], sees_hidden: bool
+) -> frozenset[str]:
+    """The words by which a visible person is indexed.
+
+    Variants of words are never deleted. Without this check a word of a person who has since been
+    hidden could crowd out others.
+    """
+    keys = {word: blocking_keys.word_key(word) for word in words}
     if not keys:
         return frozenset()
     rows = queries.rows(
@@ -183,5 +262,25 @@ def _kept(conn: queries.Connection, words: Iterable[str], sees_hidden: bool) -> 
         spellings=list(set(keys.values())),
         sees_hidden=sees_hidden,
     )
-    kept = {row.spelling for row in rows}
-    return frozenset(word for word, key in keys.items() if key in kept)
+    stored = {row.spelling for row in rows}
+    return frozenset(word for word, key in keys.items() if key in stored)
+
+
+def comparison_keys(person: Person) -> list[str]:
+    """Keys of which two records of one person nearly always share at least one, to compare the rows
+    of a list with each other: blocking keys, delete variants of uncommon words, identifiers."""
+    variants: dict[str, None] = {}
+    for word in blocking_keys.index_words(person.names):
+        of_word = () if is_common(word) else phonetics.delete_variants(word)
+        longest = max(map(len, of_word), default=0)
+        variants.update(dict.fromkeys(f"-{text}" for text in of_word if len(text) >= longest - 1))
+    return [
+        *blocking_keys.index_keys(person.names),
+        *variants,
+        *(identifier_key(*id) for id in person.external_ids),
+    ]
+
+
+def identifier_key(scheme: str, value: str) -> str:
+    """The key of an external identifier, as JSON."""
+    return orjson.dumps({"scheme": scheme, "value": value}).decode()

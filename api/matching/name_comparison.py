@@ -1,4 +1,4 @@
-"""How the names of two records agree: in which words, however spelled, and what that is worth."""
+"""How the names of two records agree: which words correspond, and what that is worth in bits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,133 +6,152 @@ from functools import lru_cache
 from itertools import product
 from typing import Literal, NamedTuple
 
-from api.matching import phonetics
-from api.matching.name_parsing import FullName, Part, Word, codes, read
-from api.matching.phonetics import Likeness
+from api.matching import common_names, phonetics
+from api.matching.name_parsing import FullName, Part, Word, parse
+from api.matching.phonetics import Similarity
 
-Want = Literal["nothing", "year", "day"]
+RequiredBirth = Literal["nothing", "year", "day"]
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What two records say of one thing: from 0, they contradict each other, to 1, they agree."""
+    """How one property of two records compares: score 0 for a contradiction, 1 for agreement."""
 
     feature: str
     score: float
     detail: str
 
 
-class Naming(NamedTuple):
-    """How two names agree: what it is worth in bits, and in how many words; whether they are those
-    of two people, or hardly of one, or what birth dates have to agree in for them to be."""
+class NameComparison(NamedTuple):
+    """How two names agree.
+
+    `bits` is the weight of the agreement, and `words` the number of words that agree. `two_people`
+    excludes that the names are one person's, `doubt` excludes certainty; `required_birth` says how
+    far birth dates have to agree before the names can be one person's for certain.
+    """
 
     bits: float
     words: int
     two_people: bool
     doubt: bool
-    wants: Want
+    required_birth: RequiredBirth
     features: Sequence[Feature]
 
 
-_MOST_NAMINGS = 8
-"""Of two people with many aliases each, as many pairs of names are compared as look most alike."""
+_MAX_PAIRS = 8
+"""Of two people with many aliases, only the pairs of names that share most codes are compared."""
 
 
-def best(a: Sequence[str], b: Sequence[str]) -> Naming:
-    """How those names of both agree that agree best.
+def compare_names(a: Sequence[str], b: Sequence[str]) -> NameComparison:
+    """Compare all names of two people, and return the comparison of the two that agree best.
 
-    An alias does not make two people one: where their first names are those of two, it is a doubt.
+    A shared alias is no certainty: if the first names are those of two people, there is a doubt.
     """
     pairs = sorted({(min(pair), max(pair)) for pair in product(a, b)})
-    if len(pairs) > _MOST_NAMINGS:
-        pairs.sort(key=lambda pair: len(codes(pair[0]) & codes(pair[1])), reverse=True)
-    found = max(
-        (_named(*pair) for pair in pairs[:_MOST_NAMINGS]),
-        key=lambda naming: (not naming.two_people and naming.words > 1, naming.words, naming.bits),
-        default=Naming(0, 0, False, True, "nothing", ()),
+    if len(pairs) > _MAX_PAIRS:
+        pairs.sort(key=lambda pair: len(_codes(pair[0]) & _codes(pair[1])), reverse=True)
+    best = max(
+        (_compare_pair(*pair) for pair in pairs[:_MAX_PAIRS]),
+        key=lambda named: (not named.two_people and named.words > 1, named.words, named.bits),
+        default=NameComparison(0, 0, False, True, "nothing", ()),
     )
-    first = _named(min(a[0], b[0]), max(a[0], b[0])) if pairs else found
-    return found._replace(doubt=found.doubt or (first.two_people and first.words > 0))
+    first = _compare_pair(min(a[0], b[0]), max(a[0], b[0])) if pairs else best
+    return best._replace(doubt=best.doubt or (first.two_people and first.words > 0))
+
+
+@lru_cache(maxsize=1 << 8)
+def _codes(name: str) -> frozenset[str]:
+    return frozenset(phonetics.code(word.text) for word in parse(name).words)
 
 
 @lru_cache(maxsize=1 << 10)
-def _named(a: str, b: str) -> Naming:
-    return _compare_names(read(a), read(b))
+def _compare_pair(a: str, b: str) -> NameComparison:
+    return _compare(parse(a), parse(b))
 
 
-class Pair(NamedTuple):
-    """Two words that agree, as places in two names."""
+class WordPair(NamedTuple):
+    """Two words that agree: a at place i of one name, b at place j of the other."""
 
     i: int
     j: int
     a: Word
     b: Word
-    likeness: Likeness
+    similarity: Similarity
 
 
-class Agreement(NamedTuple):
-    """Which words of two names agree, and which of each are left over."""
+class Alignment(NamedTuple):
+    """The words of two names that agree, and the words of each that are left over."""
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[WordPair]
     a_left: Sequence[Word]
     b_left: Sequence[Word]
 
     def differing(self, part: Part) -> Sequence[str]:
-        """The words of this part that each has and the other has not, if both have such."""
-        return _differing(self.a_left, self.b_left, part)
+        """The words of a part that are left over on each side, if there are some on both."""
+        each = [
+            " ".join(word.display for word in words if word.part == part)
+            for words in (self.a_left, self.b_left)
+        ]
+        return sorted(each) if all(each) else []
 
     def contradicts(self, part: Part) -> bool:
-        """Whether each has a word of this part that the other has not."""
+        """Whether words of a part are left over on both sides."""
         return any(word.part == part for word in self.a_left) and any(
             word.part == part for word in self.b_left
         )
 
     def features(self) -> Iterable[Feature]:
-        """In which given names and surnames they agree and differ."""
+        """How the given names and the surnames compare."""
         left = [*self.a_left, *self.b_left]
-        differ = self.differing("given") or self.differing("patronymic")
+        differing = self.differing("given") or self.differing("patronymic")
         given = [pair for pair in self.pairs if _is_given(pair)]
         surnames = [pair for pair in self.pairs if not _is_given(pair)]
-        yield from _naming_feature("given_names", "Given names", given, differ, left)
-        yield from _naming_feature(
-            "surnames", "Surnames", surnames, self.differing("surname"), left
-        )
+        yield from _name_features("given_names", "Given names", given, differing, left)
+        yield from _name_features("surnames", "Surnames", surnames, self.differing("surname"), left)
 
 
-def agree(a: FullName, b: FullName) -> Agreement:
-    """Which words of two names agree, however they are spelled and in whatever order."""
-    a_words, b_words = _joined(a.words, b.words), _joined(b.words, a.words)
-    pairs = _agreeing(a_words, b_words)
-    a_left = _left(a_words, {pair.i for pair in pairs})
-    return Agreement(pairs, a_left, _left(b_words, {pair.j for pair in pairs}))
+def align(a: FullName, b: FullName) -> Alignment:
+    """Pair the words of two names that agree, in any spelling and any order."""
+    a_words, b_words = _join_words(a.words, b.words), _join_words(b.words, a.words)
+    pairs = _agreeing_pairs(a_words, b_words)
+    a_left = _left_over(a_words, {pair.i for pair in pairs})
+    return Alignment(pairs, a_left, _left_over(b_words, {pair.j for pair in pairs}))
 
 
-def _compare_names(a: FullName, b: FullName) -> Naming:
-    agreement = agree(a, b)
-    pairs, a_left, b_left = agreement
-    differ = agreement.differing("given") or agreement.differing("patronymic")
-    apart = agreement.differing("surname")
-    unsure = not differ and not apart and _unsure(a_left, b_left)
-    elder = a.generation != b.generation
-    features = [*agreement.features()]
-    two_people = bool(differ) or (elder and "" not in (a.generation, b.generation))
-    if elder:
-        which = " and ".join(sorted(g or "not told" for g in (a.generation, b.generation)))
+def _compare(a: FullName, b: FullName) -> NameComparison:
+    alignment = align(a, b)
+    pairs, a_left, b_left = alignment
+    left = [*a_left, *b_left]
+    given_differ = bool(alignment.differing("given") or alignment.differing("patronymic"))
+    surnames_differ = bool(alignment.differing("surname"))
+    may_differ = not (given_differ or surnames_differ) and _may_differ(a_left, b_left)
+    generations_differ = a.generation != b.generation
+    two_people = given_differ or (generations_differ and "" not in (a.generation, b.generation))
+    features = [*alignment.features()]
+    if generations_differ:
+        each = " and ".join(sorted(g or "not told" for g in (a.generation, b.generation)))
         features.append(
-            Feature("generation", 0.0 if two_people else 0.4, f"Which of that name: {which}")
+            Feature("generation", 0.0 if two_people else 0.4, f"Which of that name: {each}")
         )
-    left = len(a_left) + len(b_left)
-    bits = sum(_bits(pair) for pair in pairs) - 0.5 * left
-    bits -= 20 * two_people + 10 * bool(apart) + 2 * bool(unsure) + 2 * elder
-    doubt = bool(apart or unsure) or elder or any(map(_doubtful, pairs)) or crossed(pairs)
-    slip = any(pair.likeness.kind == "slip" and _is_given(pair) for pair in pairs)
-    partly = any(word.part in _GIVEN for word in (*a_left, *b_left))
-    wants: Want = "day" if slip else "year" if partly else "nothing"
-    return Naming(bits, len(pairs), two_people, doubt, wants, features)
+    bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(left)
+    bits -= 20 * two_people + 10 * surnames_differ + 2 * may_differ + 2 * generations_differ
+    doubt = (
+        surnames_differ
+        or may_differ
+        or generations_differ
+        or any(map(_is_doubtful, pairs))
+        or is_reordered(pairs)
+    )
+    required: RequiredBirth = "nothing"
+    if any(pair.similarity.kind == "slip" and _is_given(pair) for pair in pairs):
+        required = "day"
+    elif any(word.part in _GIVEN for word in left):
+        required = "year"
+    return NameComparison(bits, len(pairs), two_people, doubt, required, features)
 
 
-def _joined(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
-    """The words, two of them as one where the other name writes them so: Ana María, Anamaría."""
+def _join_words(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
+    """The words, two of them joined where the other name joins them: Ana María, Anamaría."""
     texts = {word.text for word in others}
     joined: list[Word] = []
     for word in words:
@@ -144,79 +163,75 @@ def _joined(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
     return joined
 
 
-def _agreeing(a: Sequence[Word], b: Sequence[Word]) -> list[Pair]:
-    """Words that agree, each with one of the other name at the most, the most alike first."""
-    alike = []
+def _agreeing_pairs(a: Sequence[Word], b: Sequence[Word]) -> list[WordPair]:
+    """Assign words to each other, each at most once, greedily from the most similar pair down."""
+    similar = []
     for i, j in product(range(len(a)), range(len(b))):
-        likeness = _likeness(a[i], b[j])
-        if likeness:
-            crossed = a[i].part != b[j].part
-            alike.append((-likeness.score, crossed, abs(i - j), i, j, likeness))
-    alike.sort()
+        similarity = _similarity(a[i], b[j])
+        if similarity:
+            parts_differ = a[i].part != b[j].part
+            similar.append((-similarity.score, parts_differ, abs(i - j), i, j, similarity))
+    similar.sort()
     a_taken: set[int] = set()
     b_taken: set[int] = set()
     pairs = []
-    for *_, i, j, likeness in alike:
+    for *_, i, j, similarity in similar:
         if i not in a_taken and j not in b_taken:
             a_taken.add(i)
             b_taken.add(j)
-            pairs.append(Pair(i, j, a[i], b[j], likeness))
+            pairs.append(WordPair(i, j, a[i], b[j], similarity))
     return sorted(pairs)
 
 
 _GIVEN = frozenset(("given", "patronymic"))
 
 
-def _likeness(a: Word, b: Word) -> Likeness | None:
+def _similarity(a: Word, b: Word) -> Similarity | None:
     if a.part == b.part == "patronymic":
-        return phonetics.patronymics(a.text, b.text)
-    likeness = phonetics.likeness(a.text, b.text)
-    if likeness is None and (a.whole or b.whole):
-        likeness = _likeness_with_particles(a, b)
-    if likeness is None:
+        return phonetics.patronymic_similarity(a.text, b.text)
+    similarity = phonetics.similarity(a.text, b.text)
+    if similarity is None and (a.with_particles or b.with_particles):
+        similarity = _similarity_with_particles(a, b)
+    if similarity is None:
         return None
-    parts = {a.part, b.part}
-    if likeness.kind == "ending" and parts & {*_GIVEN, "nickname"}:
+    kind, parts = similarity.kind, {a.part, b.part}
+    if kind == "ending" and parts & {*_GIVEN, "nickname"}:
         return None
-    if likeness.kind not in ("same", "spelling", "part") and "surname" in parts and parts & _GIVEN:
+    if kind not in ("same", "spelling", "part") and "surname" in parts and parts & _GIVEN:
         return None
-    return likeness
+    return similarity
 
 
-def _likeness_with_particles(a: Word, b: Word) -> Likeness | None:
-    """How a word with its particles agrees with one that is written so: Al Khawaja, Alkhawaja."""
-    for one, other in ((a.whole, b.text), (a.text, b.whole)):
-        likeness = phonetics.likeness(one, other) if one and other else None
-        if likeness and likeness.kind in ("same", "spelling"):
-            return Likeness("spelling", 0.95)
-        if likeness and likeness.kind in ("letters", "consonants"):
-            return likeness
+def _similarity_with_particles(a: Word, b: Word) -> Similarity | None:
+    """Compare a word, joined with its particles, with the other: Al Khawaja, Alkhawaja."""
+    for joined, other in ((a.with_particles, b.text), (a.text, b.with_particles)):
+        similarity = phonetics.similarity(joined, other) if joined and other else None
+        if similarity and similarity.kind in ("same", "spelling"):
+            return Similarity("spelling", 0.95)
+        if similarity and similarity.kind in ("letters", "consonants"):
+            return similarity
     return None
 
 
-def _left(words: Sequence[Word], taken: set[int]) -> list[Word]:
+def _left_over(words: Sequence[Word], taken: set[int]) -> list[Word]:
     return [w for i, w in enumerate(words) if i not in taken and w.part != "nickname"]
 
 
-def _is_given(pair: Pair) -> bool:
+def _is_given(pair: WordPair) -> bool:
     parts = {pair.a.part, pair.b.part}
     if parts & {"given", "patronymic", "nickname"}:
         return "surname" not in parts
     text = pair.a.text
-    return parts == {"unknown"} and bool(phonetics.given_names(text)) > phonetics.is_surname(text)
+    is_given, is_surname = bool(common_names.given_names(text)), common_names.is_surname(text)
+    return parts == {"unknown"} and is_given and not is_surname
 
 
-def _differing(a: Sequence[Word], b: Sequence[Word], part: Part) -> list[str]:
-    each = [" ".join(word.shown for word in words if word.part == part) for words in (a, b)]
-    return sorted(each) if all(each) else []
-
-
-def _unsure(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether each has a word that the other has not, and what one of them is cannot be told."""
+def _may_differ(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    """Whether words are left over on both sides, and the part of one of them is unknown."""
     return bool(a and b) and any(word.part == "unknown" for word in (*a, *b))
 
 
-_WEIGHTS = {
+_KIND_WEIGHTS = {
     "same": 1.0,
     "spelling": 1.0,
     "nickname": 0.7,
@@ -229,26 +244,26 @@ _WEIGHTS = {
 }
 
 
-def _bits(pair: Pair) -> float:
-    rarity = min(phonetics.rarity(pair.a.text), phonetics.rarity(pair.b.text))
-    return rarity * _WEIGHTS[pair.likeness.kind]
+def _bits(pair: WordPair) -> float:
+    rarity = min(common_names.rarity_bits(word.text) for word in (pair.a, pair.b))
+    return rarity * _KIND_WEIGHTS[pair.similarity.kind]
 
 
-def _doubtful(pair: Pair) -> bool:
-    """Whether two people can well be called so: Petrov and Petrova, two sisters with one letter."""
-    kind = pair.likeness.kind
-    far = kind == "letters" and (_is_given(pair) or pair.likeness.score < _FAR)
-    return far or kind in ("ending", "consonants", "part")
+def _is_doubtful(pair: WordPair) -> bool:
+    """Whether two different people may well have these words: Petrov and Petrova, for example."""
+    kind = pair.similarity.kind
+    distant = kind == "letters" and (_is_given(pair) or pair.similarity.score < _MIN_CERTAIN_SCORE)
+    return distant or kind in ("ending", "consonants", "part")
 
 
-# One wrong letter of a word that has four leaves less than this, as do two of eight: Min-jun is not
-# Min-jung, nor Mora Mota.
-_FAR = 0.83
+# One wrong letter of four scores less than this, and so do two of eight: Min-jun is not Min-jung,
+# and Mora is not Mota.
+_MIN_CERTAIN_SCORE = 0.83
 
 
-def crossed(pairs: Sequence[Pair]) -> bool:
-    """Whether given names or surnames change places: María José is not José María, and who is
-    called Quispe Condori is a cousin of Condori Quispe."""
+def is_reordered(pairs: Sequence[WordPair]) -> bool:
+    """Whether given names or surnames are in another order: María José is not José María, and
+    Quispe Condori can be a cousin of Condori Quispe."""
     if len(pairs) < 2:
         return False
     for parts in ({"given"}, {"surname", "unknown"}):
@@ -258,18 +273,22 @@ def crossed(pairs: Sequence[Pair]) -> bool:
     return False
 
 
-def _naming_feature(
-    feature: str, title: str, pairs: Sequence[Pair], differ: Sequence[str], left: Sequence[Word]
+def _name_features(
+    feature: str,
+    title: str,
+    pairs: Sequence[WordPair],
+    differing: Sequence[str],
+    left: Sequence[Word],
 ) -> Iterable[Feature]:
-    agree = ", ".join(" = ".join(sorted({pair.a.shown, pair.b.shown})) for pair in pairs)
-    if differ:
-        also = f"; {agree} agrees" if agree else ""
-        yield Feature(feature, 0.0, f"{title} differ: {' and '.join(differ)}{also}")
-    elif agree:
+    agreeing = ", ".join(" = ".join(sorted({pair.a.display, pair.b.display})) for pair in pairs)
+    if differing:
+        suffix = f"; {agreeing} agrees" if agreeing else ""
+        yield Feature(feature, 0.0, f"{title} differ: {' and '.join(differing)}{suffix}")
+    elif agreeing:
         parts = _GIVEN if feature == "given_names" else {"surname"}
-        more = sorted(word.shown for word in left if word.part in parts)
-        also = f"; one record has also {' '.join(more)}" if more else ""
-        score = sum(pair.likeness.score for pair in pairs) / len(pairs)
+        more = sorted(word.display for word in left if word.part in parts)
+        suffix = f"; one record has also {' '.join(more)}" if more else ""
+        score = sum(pair.similarity.score for pair in pairs) / len(pairs)
         yield Feature(
-            feature, round(score / (1 + 0.1 * len(more)), 3), f"{title} agree: {agree}{also}"
+            feature, round(score / (1 + 0.1 * len(more)), 3), f"{title} agree: {agreeing}{suffix}"
         )

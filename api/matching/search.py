@@ -1,70 +1,88 @@
-"""How well a person's names answer to a name that is looked for, however either is spelled.
+"""Search by name: the ranking of `GET /detainees?q=`.
 
-Pure. What is looked for may be less than a name (a surname, a nickname, a first letter), or more:
-both surnames of somebody who is recorded under one. It is found in a name that has most of it, as
-rare as its words are, and nothing else in its place: who looks for Tomás Otero is not shown Fermín
-Otero.
+A query may be less than a name (a surname, a nickname, an initial) or more (both surnames of a
+person who is recorded with one). It matches a name that has most of its words, weighted by their
+rarity, and no other word in their place: a search for Tomás Otero does not find Fermín Otero.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
-from api.matching import name_comparison, phonetics
-from api.matching.name_comparison import Agreement, Feature
-from api.matching.name_parsing import FullName, Word, loosely, searched
+from api.database import queries
+from api.matching import candidates, common_names, name_comparison
+from api.matching.name_comparison import Alignment, Feature
+from api.matching.name_parsing import FullName, Word, parse_for_search, parse_query
 
-_LEAST = 0.5
-_OTHER_GIVEN_NAME, _OTHER_WORD, _NOT_TOLD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
+_MIN_SCORE = 0.5
+_OTHER_GIVEN_NAME, _OTHER_WORD, _MISSING_WORD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
+"""Factors of the score."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A name in which another was found, and what agrees; the score goes from 0.5 to 1, the same
-    name."""
+class NameMatch:
+    """The name of a person that matches a query best: score 0.5 to 1, which is the same name."""
 
     score: float
     name: str
-    agreement: Agreement
-
-    @property
-    def features(self) -> Sequence[Feature]:
-        return list(self.agreement.features())
+    features: Sequence[Feature]
 
 
-def find(sought: str, names: Iterable[str]) -> Found | None:
-    """Which of a person's names answers best to the one that is sought, if any does."""
-    asked = loosely(sought)
-    found = []
+class Hit(NamedTuple):
+    """A person that a search found, and how."""
+
+    id: UUID
+    match: NameMatch
+
+
+def search(conn: queries.Connection, query: str, sees_hidden: bool) -> list[Hit]:
+    """The people whose names match a query, as far as they are visible, best first; equal scores
+    are in the order of ids."""
+    hits = []
+    for row in candidates.find_by_name(conn, query, sees_hidden):
+        match = match_names(query, [row.name, *row.aliases])
+        if match is not None:
+            hits.append(Hit(row.id, match))
+    return sorted(hits, key=lambda hit: (-hit.match.score, str(hit.id)))
+
+
+def match_names(query: str, names: Iterable[str]) -> NameMatch | None:
+    """The best match of a query among a person's names, or None."""
+    asked = parse_query(query)
+    matches = []
     for name in names:
-        agreement = name_comparison.agree(asked, searched(name))
-        score = _score(asked, agreement)
-        if score >= _LEAST:
-            found.append((score, name, agreement))
-    if not found:
+        alignment = name_comparison.align(asked, parse_for_search(name))
+        score = _score(asked, alignment)
+        if score >= _MIN_SCORE:
+            matches.append((score, name, alignment))
+    if not matches:
         return None
-    return Found(*max(found, key=lambda one: one[0]))
+    score, name, alignment = max(matches, key=lambda match: match[0])
+    return NameMatch(score, name, list(alignment.features()))
 
 
-def _score(asked: FullName, agreement: Agreement) -> float:
-    """How much of what is sought agrees, each word as it is rare; less where something else stands
-    in the place of a word, and a little less for each word that is there besides."""
-    pairs, left, besides = agreement
+def _score(asked: FullName, alignment: Alignment) -> float:
+    """The share of the query that agrees, weighted by rarity; less if other words are in the place
+    of the missing ones, and a little less for each additional word of the name."""
+    pairs, missing, additional = alignment
     if not pairs:
         return 0.0
-    agrees = sum(phonetics.rarity(pair.a.text) * pair.likeness.score for pair in pairs)
-    there = sum(phonetics.rarity(pair.a.text) for pair in pairs)
-    missing = sum(phonetics.rarity(word.text) for word in left)
-    if agreement.contradicts("given") or agreement.contradicts("patronymic"):
-        score = _OTHER_GIVEN_NAME * agrees / (there + missing)
-    elif any(_may_stand_for(a, b) for a in left for b in besides):
-        score = _OTHER_WORD * agrees / (there + missing)
+    rarity = common_names.rarity_bits
+    agreeing_bits = sum(rarity(pair.a.text) * pair.similarity.score for pair in pairs)
+    paired_bits = sum(rarity(pair.a.text) for pair in pairs)
+    missing_bits = sum(rarity(word.text) for word in missing)
+    if alignment.contradicts("given") or alignment.contradicts("patronymic"):
+        score = _OTHER_GIVEN_NAME * agreeing_bits / (paired_bits + missing_bits)
+    elif any(_may_be_same_part(a, b) for a in missing for b in additional):
+        score = _OTHER_WORD * agreeing_bits / (paired_bits + missing_bits)
     else:
-        score = agrees / (there + _NOT_TOLD * missing)
-    score *= 0.9 + 0.1 * len(pairs) / (len(pairs) + len(besides))
-    if name_comparison.crossed(pairs):
+        score = agreeing_bits / (paired_bits + _MISSING_WORD * missing_bits)
+    score *= 0.9 + 0.1 * len(pairs) / (len(pairs) + len(additional))
+    if name_comparison.is_reordered(pairs):
         score *= _OTHER_ORDER
     return round(score, 3)
 
 
-def _may_stand_for(a: Word, b: Word) -> bool:
+def _may_be_same_part(a: Word, b: Word) -> bool:
     return a.part == b.part or "unknown" in (a.part, b.part)

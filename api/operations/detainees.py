@@ -1,8 +1,7 @@
 """Handlers of detainees: people, merges of duplicate records, and distinctions."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +10,8 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.matching import candidates, matches, search
-from api.matching.matches import Candidate
+from api.matching import candidates, search
+from api.matching.candidates import Candidate
 from api.records import entries, merges
 from api.rendering.results import Page, Ranked, Record, Unchanged
 from api.verification import verdicts
@@ -22,28 +21,13 @@ def list_detainees(
     conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None, q: str | None
 ) -> Page:
     sees_hidden = access.sees_hidden(caller)
-    ranking = None if q is None else _ranking(conn, q, sees_hidden)
+    ranking = None
+    if q is not None:
+        hits = search.search(conn, q, sees_hidden)
+        ranking = [Ranked(hit.match.score, str(hit.id), asdict(hit.match)) for hit in hits]
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
     return Page("detainees/list", limit, filters, cursor, ranking=ranking, reader=reader)
-
-
-def _ranking(conn: queries.Connection, q: str, sees_hidden: bool) -> Sequence[Ranked]:
-    """Those who are found by a name, the best first."""
-    ranking = []
-    for row in candidates.named(conn, q, sees_hidden):
-        found = search.find(q, [row.name, *row.aliases])
-        if found is not None:
-            ranking.append(Ranked(found.score, str(row.id), partial(_match, found)))
-    return sorted(ranking, key=lambda one: (-one.score, one.id))
-
-
-def _match(found: search.Found) -> Mapping[str, Any]:
-    return {
-        "score": found.score,
-        "name": found.name,
-        "features": [asdict(feature) for feature in found.features],
-    }
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
@@ -91,38 +75,19 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
 def match_detainees(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    found = matches.find(conn, body["items"], sees_hidden=caller.sees_hidden)
-    beside = {one.row.id for likely in found if _is_known(likely) for one in likely}
-    distinct = {
-        frozenset((row.one_id, row.other_id))
-        for row in queries.rows(conn, "merges/list_distinctions_between", ids=list(beside))
-    }
-    told = [_told(likely, distinct) for likely in found]
+    found = candidates.match_people(conn, body["items"], sees_hidden=caller.sees_hidden)
     if reader := ledger.reader(caller, "detainee"):
-        shown = {one.row.id for likely in told for one in likely if not one.row.is_named}
-        ledger.note_reading(conn, reader, sorted(shown))
-    return {"items": [_matched(likely) for likely in told]}
+        hidden = {match.row.id for matches in found for match in matches if not match.row.is_named}
+        ledger.note_reading(conn, reader, sorted(hidden))
+    return {"items": [_match_item(matches) for matches in found]}
 
 
-def _is_known(likely: Sequence[Candidate]) -> bool:
-    return bool(likely) and likely[0].match.decision == "same"
-
-
-def _told(likely: Sequence[Candidate], distinct: Set[frozenset[UUID]]) -> Sequence[Candidate]:
-    """The candidates of one person, the likeliest first. Who was judged to be another than the one
-    who is the same is none."""
-    if _is_known(likely):
-        one = likely[0].row.id
-        likely = [other for other in likely if frozenset((one, other.row.id)) not in distinct]
-    return likely[: matches.MOST]
-
-
-def _matched(likely: Sequence[Candidate]) -> Mapping[str, Any]:
-    """The candidates of one person, and what the likeliest comes to."""
+def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:
     return {
-        "decision": likely[0].match.decision if likely else "none",
+        "decision": matches[0].match.decision if matches else "none",
         "candidates": [
-            {"detainee_id": str(row.id), "name": row.name, **asdict(match)} for match, row in likely
+            {"detainee_id": str(row.id), "name": row.name, **asdict(match)}
+            for match, row in matches
         ],
     }
 

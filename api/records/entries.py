@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.matching import candidates, phonetics
+from api.matching import blocking_keys, candidates
 from api.records.detention_order import SAME_CLAIM, period
 
 Body = Mapping[str, Any]
@@ -159,7 +159,7 @@ def enter_detainee(conn: queries.Connection, body: Body, id: UUID | None = None)
     check_detainee(conn, body)
     row = {**body, "external_ids": Jsonb(body["external_ids"])}
     entered = inserted(conn, "detainees/insert", id=id, **row)
-    candidates.keep_new(conn, [(entered, [body["name"], *body["aliases"]])])
+    candidates.index_new_people(conn, [(entered, [body["name"], *body["aliases"]])])
     return entered
 
 
@@ -168,7 +168,7 @@ def enter_detainees(conn: queries.Connection, bodies: Sequence[Body]) -> list[UU
     rows = [{**body, "external_ids": Jsonb(body["external_ids"])} for body in bodies]
     ids = insert_many(conn, "detainees/insert", rows)
     names = ([body["name"], *body["aliases"]] for body in bodies)
-    candidates.keep_new(conn, list(zip(ids, names, strict=True)))
+    candidates.index_new_people(conn, list(zip(ids, names, strict=True)))
     return ids
 
 
@@ -179,7 +179,7 @@ def change_detainee(conn: queries.Connection, id: UUID, before: Body, body: Body
         changed["external_ids"] = Jsonb(body["external_ids"])
     queries.run(conn, "detainees/update", id=id, **changed)
     whole = {**before, **body}
-    candidates.keep(conn, id, [whole["name"], *whole["aliases"]])
+    candidates.index_person(conn, id, [whole["name"], *whole["aliases"]])
 
 
 def check_detainee(conn: queries.Connection, detainee: Body) -> None:
@@ -206,7 +206,7 @@ def spell_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     Block by block, so that whoever serves meanwhile waits for a block at the most; broken off, it
     begins again.
     """
-    rules = phonetics.rules()
+    rules = blocking_keys.rules_digest()
     if queries.row(conn, "matching/get_key_version", sha256=rules).kept:
         return
     done, after = 0, None
@@ -223,7 +223,7 @@ def _spell_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
     with conn.transaction():
         people = queries.rows(conn, "matching/lock_people_to_index", after=after, most=1000)
         for person in people:
-            candidates.keep(conn, person.id, [person.name, *person.aliases])
+            candidates.index_person(conn, person.id, [person.name, *person.aliases])
     return people
 
 

@@ -385,7 +385,7 @@ def _apply(
     for person in people:
         row = records.now("detainee", str(person))
         is_found = row["merged_into"] is None
-        candidates.keep(conn, person, [row["name"], *row["aliases"]] if is_found else [])
+        candidates.index_person(conn, person, [row["name"], *row["aliases"]] if is_found else [])
     changes = [change]
     for row in rows:
         is_moved = not _PLACES.isdisjoint(row["changes"])

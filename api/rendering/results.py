@@ -58,12 +58,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A place in a ranking: by its score, from 0 to 1 in thousandths, and of equals by the id; and
-    what says how it was found."""
+    """A place in a ranking by score (0 to 1, in thousandths), then id; and how the id was found."""
 
     score: float
     id: str
-    match: Callable[[], Mapping[str, Any]]
+    match: Mapping[str, Any]
 
     @property
     def key(self) -> str:
@@ -201,7 +200,7 @@ def block(
     ranked = None if page.ranking is None else _following(page.ranking, after)[:limit]
     if ranked is not None:
         parameters["ids"] = [one.id for one in ranked]
-        parameters["matches"] = [orjson.dumps(one.match()).decode() for one in ranked]
+        parameters["matches"] = [orjson.dumps(one.match).decode() for one in ranked]
     elif after is not None:
         parameters["after"] = after
     item = operation.answer["properties"]["items"]["items"]

@@ -62,6 +62,7 @@ FILLERS = (
     "api/records/attestations.py",
     "api/matching/candidates.py",
     "api/matching/name_parsing.py",
+    "api/matching/blocking_keys.py",
     "api/matching/phonetics.py",
     "api/verification/verdicts.py",
     "api/verification/rule.py",

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from api import auth, config
 from api.database import connections, migrations
-from api.matching import phonetics
+from api.matching import common_names
 from api.server import embedded
 from tests.bench import loads
 
@@ -30,7 +30,7 @@ def invented_list(rows: int) -> bytes:
     """A list of so many people: given names and half of the surnames common ones, the others of
     few, with a day of birth and an identifier. The same list always comes out."""
     draw = random.Random(rows)
-    common = phonetics._common()
+    common = common_names.load()
     given, surnames = sorted(common.commonest), sorted(common.surnames)
     rare = ["".join(draw.choices(SYLLABLES, k=draw.choice((2, 3, 3, 4)))) for _ in range(20_000)]
     lines = [COLUMNS]

@@ -33,7 +33,7 @@ from psycopg.conninfo import make_conninfo
 
 from api import auth, config
 from api.database import connections, migrations
-from api.matching import candidates, name_parsing, phonetics
+from api.matching import blocking_keys, candidates, phonetics
 from api.matching.scoring import Person, compare
 from api.server import embedded
 from tests.bench import loads
@@ -46,8 +46,10 @@ AIM = "large/small 3 at the most"
 FILLERS = (
     "tests/bench/people.py",
     "api/matching/name_parsing.py",
+    "api/matching/blocking_keys.py",
     "api/matching/phonetics.py",
-    "api/common_names.txt",
+    "api/matching/common_names.py",
+    "api/matching/common_names.txt",
 )
 
 
@@ -187,7 +189,7 @@ def _fill(url: str, size: int) -> None:
                 print(f"  {min(done * PART, size):,} of {size:,} people", flush=True)
         with conn.cursor().copy("COPY word_deletions (deletion, hidden, word) FROM STDIN") as copy:
             for word, hidden in words:
-                for deletion in phonetics.deletions(word):
+                for deletion in phonetics.delete_variants(word):
                     copy.write_row((deletion, hidden, word))
         conn.execute("SET maintenance_work_mem = '1GB'")
         for one in constraints:
@@ -222,9 +224,9 @@ def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
             for one in people:
                 names = (one.name, *one.aliases)
                 born = one.birth_date or "-infinity"
-                for key in name_parsing.keys(*names):
+                for key in blocking_keys.index_keys(names):
                     copy.write_row((key, one.minor, born, one.id))
-                words |= {(word, one.minor) for word in name_parsing.words_of(names)}
+                words |= {(word, one.minor) for word in blocking_keys.index_words(names)}
     return words
 
 
@@ -393,7 +395,7 @@ def _print_found(url: str, many: int) -> None:
                 came: Counter[str] = Counter()
                 for one in _some(draw, many, known):
                     asked = disguised(one, disguise(draw, one))
-                    (rows,) = candidates.like(conn, [asked], False)
+                    (rows,) = candidates.find_comparable(conn, [asked], False)
                     found = {row.id: _score(asked, row._asdict()) for row in rows}
                     least = min(sorted(found.values(), reverse=True)[:10], default=0)
                     own = _score(asked, disguised(one, one.name, one.aliases))

@@ -13,7 +13,7 @@ from api.database import connections, migrations
 from api.database.ledger import Change
 from api.database.queries import Connection
 from api.errors import RequestError
-from api.matching import phonetics
+from api.matching import blocking_keys
 from api.records import entries
 from api.reports import counts
 from api.verification import verdicts
@@ -179,7 +179,7 @@ def test_people_recorded_by_other_spellings_are_found_by_todays(
     entries.spell_again(conn, said.append)
     assert said == []  # as the migrated database is of today
     conn.execute("UPDATE detainee_spellings SET spelling = spelling || '?'")
-    monkeypatch.setattr(phonetics, "rules", lambda: b"those of tomorrow")
+    monkeypatch.setattr(blocking_keys, "rules_digest", lambda: b"those of tomorrow")
     entries.spell_again(conn, said.append)
     assert said == ["3 people spelled"]
     assert conn.execute(stored).fetchall() == before

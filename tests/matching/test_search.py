@@ -1,5 +1,5 @@
-"""Who is looked for is found, under any spelling of any name, the best first; and who is hidden is
-found by nobody who may not see them."""
+"""Search by name and matching: people are found by any spelling of any of their names, best first;
+hidden people change nothing for callers who may not see them."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from api.database.queries import Connection
-from api.matching import candidates, phonetics
-from api.matching.name_parsing import keys, sought
-from api.matching.search import find
+from api.matching import candidates
+from api.matching.blocking_keys import index_keys, search_keys
+from api.matching.search import match_names
 from tests.conftest import Api
-from tests.matching.test_scoring import FILES, finds, pairs, person, texts
+from tests.matching.test_scoring import FILES, pairs, person, shares_key, texts
 from tests.whole_set.readers import parse_csv, parse_ndjson
 
 PEOPLE = {
@@ -30,8 +30,8 @@ PEOPLE = {
     "nobody": ("Persona no identificada",),
 }
 
-# What is looked for -> who is found first.
-SOUGHT = {
+# Query -> the person who is found first.
+QUERIES = {
     "José Luis Guaramato Peña": "guaramato",
     "guaramato": "guaramato",
     "GUARAMATO PEÑA, JOSE LUIS": "guaramato",
@@ -94,14 +94,14 @@ SOUGHT = {
 
 @pytest.fixture(scope="module")
 def recorded(server: str) -> Any:
-    """The people's ids, and an API to ask for them."""
+    """The ids of PEOPLE, and an API with them recorded."""
     from api.app import create_app
     from api.database import connections
     from tests.conftest import auth, cloned
 
     with cloned(server) as url, connections.pool(url, 2) as pool:
         with connections.connect(url) as conn:
-            key = auth.create_key(conn, "finding", "edit")[1]
+            key = auth.create_key(conn, "search", "edit")[1]
         api = Api(create_app(pool).test_client(), lambda _: key)
         writer = api.scope("edit")
         ids = {
@@ -110,14 +110,14 @@ def recorded(server: str) -> Any:
         yield api, ids
 
 
-@pytest.mark.parametrize(("q", "who"), SOUGHT.items(), ids=SOUGHT)
-def test_whoever_is_looked_for_is_found_first(recorded: Any, q: str, who: str | None) -> None:
+@pytest.mark.parametrize(("q", "who"), QUERIES.items(), ids=QUERIES)
+def test_query_finds_the_person_first(recorded: Any, q: str, who: str | None) -> None:
     api, ids = recorded
     found = [item["id"] for item in api.get("/v1/detainees", q=q)["items"]]
     assert found[:1] == ([ids[who]] if who else [])
 
 
-def test_whose_given_name_is_another_is_not_found(recorded: Any) -> None:
+def test_person_with_another_given_name_is_not_found(recorded: Any) -> None:
     api, ids = recorded
     found = api.get("/v1/detainees", q="Tomás Otero Valdivia")["items"]
     assert [item["id"] for item in found] == [ids["otero"]]
@@ -125,7 +125,7 @@ def test_whose_given_name_is_another_is_not_found(recorded: Any) -> None:
     assert [item["id"] for item in both] == [ids["otero"], ids["brother"]]
 
 
-def test_an_item_says_how_it_was_found(recorded: Any) -> None:
+def test_item_has_its_match(recorded: Any) -> None:
     api, ids = recorded
     (item,) = api.get("/v1/detainees", q="Guramato, Pepe")["items"]
     assert item["match"] == {
@@ -149,7 +149,7 @@ def test_an_item_says_how_it_was_found(recorded: Any) -> None:
     assert {item["match"] for item in api.get("/v1/detainees")["items"]} == {None}
 
 
-def test_the_best_come_first_and_of_equals_the_first(api: Api) -> None:
+def test_items_are_in_order_of_score_then_id(api: Api) -> None:
     writer = api.scope("contribute")
     names = (
         "Rosa Guaramatto Díaz",
@@ -169,10 +169,10 @@ def test_the_best_come_first_and_of_equals_the_first(api: Api) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 200])
-def test_a_walk_repeats_nobody_and_skips_nobody_while_others_write(api: Api, limit: int) -> None:
+def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: int) -> None:
     writer = api.scope("contribute")
     names = ("Rosa Guaramato", "Rosa Guaramato Díaz", "Rosa Guramato", "Rosita Guaramato Otero")
-    there = {writer.detainee(name) for name in names for _ in range(3)}
+    created = {writer.detainee(name) for name in names for _ in range(3)}
     walked: list[Any] = []
     query: dict[str, Any] = {"q": "Rosa Guaramato", "limit": limit}
     while True:
@@ -182,19 +182,19 @@ def test_a_walk_repeats_nobody_and_skips_nobody_while_others_write(api: Api, lim
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-        # Fewer, all in all, than a search finds at the most.
+        # Altogether fewer than the limit of one search.
         for name in names if len(walked) < 40 else ():
             writer.detainee(name)
-        # Whoever is called otherwise now keeps no place, and takes nobody's.
+        # A renamed person leaves the ranking without moving the others.
         writer.patch(f"/v1/detainees/{walked[0]['id']}", {"name": "Nadie Otro"})
     ids = [item["id"] for item in walked]
     assert len(ids) == len(set(ids))
-    assert there <= set(ids)
+    assert created <= set(ids)
     order = [(-item["match"]["score"], item["id"]) for item in walked]
     assert order == sorted(order)
 
 
-def test_a_search_is_given_as_rows_too(api: Api) -> None:
+def test_search_is_available_as_ndjson_and_csv(api: Api) -> None:
     writer = api.scope("contribute")
     for name in ("Rosa Guaramato Díaz", "Rosa Guaramato", "Tomás Otero"):
         writer.detainee(name)
@@ -213,30 +213,30 @@ def test_a_search_is_given_as_rows_too(api: Api) -> None:
         ]
 
 
-# Who is hidden.
+# Hidden people.
 
 
 HIDDEN: Any = ({"age_group": "minor"}, {"age_group": "adult", "withheld": True})
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
+def test_hidden_people_do_not_change_what_others_find(
     api: Api, monkeypatch: pytest.MonkeyPatch, hidden: Any
 ) -> None:
-    """Also where so many are hidden that they would crowd the others out."""
-    monkeypatch.setattr(candidates, "MOST_FOUND", 3)
-    monkeypatch.setattr(candidates, "_MOST_OF_KEY", 3)
-    monkeypatch.setattr(candidates, "_MOST_COMPARED", 3)
-    monkeypatch.setattr(candidates, "_MOST_NEAR", 1)
+    """Even if so many people are hidden that they could crowd others out."""
+    monkeypatch.setattr(candidates, "MAX_HITS", 3)
+    monkeypatch.setattr(candidates, "_MAX_PER_KEY", 3)
+    monkeypatch.setattr(candidates, "_MAX_COMPARED", 3)
+    monkeypatch.setattr(candidates, "_MAX_NEAR_WORDS", 1)
     editor, writer = api.scope("edit"), api.scope("contribute")
-    asked = ("Rosa Guaramato", "guaramatto", "Guaramoto", "rosa", "R. Guaramato")
+    queries = ("Rosa Guaramato", "guaramatto", "Guaramoto", "rosa", "R. Guaramato")
 
     def answers(caller: Api) -> list[Any]:
-        found = [caller.get("/v1/detainees", q=q) for q in asked]
-        # Of an identifier only some people are read too.
+        found = [caller.get("/v1/detainees", q=q) for q in queries]
+        # Of the people who share an identifier, too, only some are read.
         external_ids = [{"scheme": "foro", "value": "1"}]
-        known = {"birth_date": born, "external_ids": external_ids}
-        body = {"items": [{"name": q, **known} for q in asked]}
+        more = {"birth_date": born, "external_ids": external_ids}
+        body = {"items": [{"name": q, **more} for q in queries]}
         return [*found, writer.post("/v1/detainees/match", body, 200)]
 
     born = "2011-05-04" if "withheld" not in hidden else "1971-05-04"
@@ -257,7 +257,7 @@ def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
     with_hidden = answers(api)
     seen = [item["id"] for item in editor.get("/v1/detainees", q="Rosa Guaramata")["items"]]
     assert people[1] in seen
-    # Who is named otherwise, and hidden still, leaves nothing behind either.
+    # Renaming the hidden people changes nothing either.
     for id in people:
         editor.patch(f"/v1/detainees/{id}", {"name": "Zoe Zambrano", "external_ids": []})
     assert answers(api) == with_hidden
@@ -265,7 +265,9 @@ def test_who_is_hidden_changes_nothing_of_what_a_stranger_finds(
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_who_becomes_hidden_is_found_no_more(api: Api, conn: Connection, hidden: Any) -> None:
+def test_person_who_becomes_hidden_is_no_longer_found(
+    api: Api, conn: Connection, hidden: Any
+) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Rosa Guaramato")
     assert api.get("/v1/detainees", q="guaramato")["items"]
@@ -282,28 +284,28 @@ def test_who_becomes_hidden_is_found_no_more(api: Api, conn: Connection, hidden:
     assert api.get("/v1/detainees", q="guaramatto")["items"]
 
 
-def test_the_word_of_who_became_hidden_stands_in_nobodys_way(
+def test_word_of_a_person_who_became_hidden_crowds_out_nobody(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "_MOST_NEAR", 1)
+    monkeypatch.setattr(candidates, "_MAX_NEAR_WORDS", 1)
     editor = api.scope("edit")
-    seen = editor.detainee("Rosa Guaranabo")
+    visible = editor.detainee("Rosa Guaranabo")
     before = api.get("/v1/detainees", q="Guaramado")
-    assert [item["id"] for item in before["items"]] == [seen]
+    assert [item["id"] for item in before["items"]] == [visible]
     other = editor.detainee("Eva Guaramaddo")
     assert api.get("/v1/detainees", q="Guaramado") != before
     editor.patch(f"/v1/detainees/{other}", {"withheld": True})
     assert api.get("/v1/detainees", q="Guaramado") == before
 
 
-# Many of one name.
+# Many people with one name.
 
 
-def test_one_of_very_many_is_matched_by_more_than_the_common_name(
+def test_one_of_many_with_a_common_name_is_found_by_other_properties(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "_MOST_OF_KEY", 3)
-    monkeypatch.setattr(candidates, "_MOST_COMPARED", 3)
+    monkeypatch.setattr(candidates, "_MAX_PER_KEY", 3)
+    monkeypatch.setattr(candidates, "_MAX_COMPARED", 3)
     writer = api.scope("contribute")
     days = [f"19{50 + i}-05-04" for i in range(12)]
     for i in range(12):
@@ -321,8 +323,8 @@ def test_one_of_very_many_is_matched_by_more_than_the_common_name(
         for day in ("1971-05-04", "1971", "1971-04-05"):
             assert matched(asked, day)[0] == born, (asked, day)
     assert matched("José Rigoberto Pérez", None)[0] == named
-    # The same among all whom a search reads.
-    monkeypatch.setattr(candidates, "MOST_FOUND", 3)
+    # The same for a search.
+    monkeypatch.setattr(candidates, "MAX_HITS", 3)
     for q in ("José Rigoberto Pérez", "Perez Garcia, Jose Rigoberto", "Rigoberto", "Rigobeto"):
         (item, *_) = api.get("/v1/detainees", q=q)["items"]
         assert item["id"] == named
@@ -330,7 +332,7 @@ def test_one_of_very_many_is_matched_by_more_than_the_common_name(
 
 
 @pytest.mark.parametrize("birth_date", ["1971-02-30", "1971-05", "0000", "9999", "0001-01-01"])
-def test_a_birth_date_that_there_is_not_is_taken_for_a_year(api: Api, birth_date: str) -> None:
+def test_impossible_birth_date_is_compared_as_a_year(api: Api, birth_date: str) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Rosa Guaramato")
     body = {"items": [{"name": "Rosa Guaramato", "birth_date": birth_date}]}
@@ -338,54 +340,40 @@ def test_a_birth_date_that_there_is_not_is_taken_for_a_year(api: Api, birth_date
     assert [candidate["detainee_id"] for candidate in item["candidates"]] == [person]
 
 
-# Finding alone.
+# The match of a query, without a database.
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_same_person_is_found_by_either_name(file: str) -> None:
-    """But for one who is known by an identifier alone."""
+def test_same_person_is_found_by_either_name(file: str) -> None:
+    """Pairs that only a shared identifier connects are left out."""
     asked = [
-        (one, other)
+        pair
         for _, expected, a, b in pairs(file)
         if expected == "same" and not set(a.external_ids) & set(b.external_ids)
-        for one, other in ((a, b), (b, a))
+        for pair in ((a, b), (b, a))
     ]
     found = [
-        pair
-        for pair in asked
-        if finds(*pair) and any(find(name, pair[1].names) for name in pair[0].names)
+        (a, b)
+        for a, b in asked
+        if shares_key(a, b) and any(match_names(name, b.names) for name in a.names)
     ]
     assert len(found) / len(asked) >= 0.97
 
 
 @given(texts, texts)
-def test_any_text_can_be_looked_for(q: str, name: str) -> None:
-    found = find(q, [name])
-    assert found is None or 0.5 <= found.score <= 1
-    assert len(sought([q], {})) <= 200
+def test_any_text_is_a_valid_query(q: str, name: str) -> None:
+    match = match_names(q, [name])
+    assert match is None or 0.5 <= match.score <= 1
 
 
 @given(texts.filter(lambda text: any(map(str.isalnum, text))))
-def test_every_name_that_has_a_letter_is_found_by_itself(name: str) -> None:
-    assert not set(keys(name)).isdisjoint(sought([name], {}))
-    found = find(name, [name])
-    assert found is not None
-    assert found.score > 0.65
+def test_every_name_with_a_letter_finds_itself(name: str) -> None:
+    assert not set(index_keys([name])).isdisjoint(search_keys([name], {}))
+    match = match_names(name, [name])
+    assert match is not None
+    assert match.score > 0.65
 
 
-def test_words_that_are_alike_have_a_rest_in_common() -> None:
-    for a, b in (
-        ("guaramato", "guaranabo"),
-        ("guaramato", "gauramaot"),
-        ("machado", "macahdo"),
-        ("rodriguez", "rodrigez"),
-        ("perez", "preez"),
-        ("tikhanovskaya", "tihanovskaja"),
-    ):
-        assert phonetics.deletions(a) & phonetics.deletions(b), (a, b)
-    assert not phonetics.deletions("perez") & phonetics.deletions("gomez")
-
-
-def test_of_two_people_with_one_name_neither_is_more_found() -> None:
-    one = person("José Pérez")
-    assert find("José Pérez", one.names) == find("Jose PEREZ", one.names)
+def test_case_and_accents_do_not_change_the_score() -> None:
+    names = person("José Pérez").names
+    assert match_names("José Pérez", names) == match_names("Jose PEREZ", names)

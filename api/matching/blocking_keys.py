@@ -1,0 +1,222 @@
+"""Blocking keys: the short texts under which names are indexed, so that only people who share a key
+are compared.
+
+Blocking is the candidate step of record linkage. Keys are made of phonetic codes, so that different
+spellings of a name share them; misspelled words are found by delete variants (`phonetics`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from itertools import combinations, islice, pairwise, product
+
+from api.matching import common_names, phonetics
+from api.matching.common_names import is_common
+from api.matching.name_parsing import Word, parse_for_search
+
+NearWords = Mapping[str, Sequence[str]]
+"""Query words -> indexed words that differ from them by a few letters."""
+
+_MAX_INDEX_KEYS = 40
+_MAX_SEARCH_KEYS = 200
+_MAX_WORDS = 7
+
+_RULE_FILES = (
+    "common_names.txt",
+    "common_names.py",
+    "phonetics.py",
+    "name_parsing.py",
+    "blocking_keys.py",
+)
+
+
+def rules_digest() -> bytes:
+    """The SHA-256 of the files that decide the keys: an index made by other rules is outdated."""
+    contents = ((files("api.matching") / name).read_bytes() for name in _RULE_FILES)
+    return hashlib.sha256(b"".join(contents)).digest()
+
+
+def index_keys(names: Iterable[str]) -> list[str]:
+    """The keys under which a person with these names is indexed, at most 40 for each name.
+
+    - `=` and all words; each word; two and three words in alphabetical order;
+    - a given name and a surname, one of them as its initial with a dot;
+    - `~` and the consonants of the first and last words, for scripts without vowels.
+    """
+    keys: dict[str, None] = {}
+    for name in names:
+        keys.update(dict.fromkeys(_index_keys(name)[:_MAX_INDEX_KEYS]))
+    return list(keys)
+
+
+def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]:
+    """The keys under which these names, or misspellings of them, can be indexed, and the weight of
+    each: the more specific a key, the greater its weight. At most 200, the greatest first.
+
+    A common word alone finds only people whose whole name it is, unless the name has no other word.
+    """
+    keys: dict[str, float] = {}
+    for name in names:
+        for key, weight in islice(_search_keys(name, near_words), _MAX_SEARCH_KEYS):
+            keys[key] = max(weight, keys.get(key, 0))
+    return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
+
+
+def index_words(names: Iterable[str]) -> list[str]:
+    """The distinct words of names, also joined with their particles and with the next word."""
+    texts: dict[str, None] = {}
+    for name in names:
+        words = _words(name)
+        texts.update(dict.fromkeys(t for word in words for t in (word.text, word.with_particles)))
+        texts.update(dict.fromkeys(a + b for a, b in _joinable_pairs(words)))
+    return [text for text in texts if len(text) > 1]
+
+
+def word_key(word: str) -> str:
+    """The key of a word alone: a common given name as it is, any other word by its sound."""
+    return word if common_names.given_names(word) else phonetics.code(word)
+
+
+def _words(name: str) -> Sequence[Word]:
+    return parse_for_search(name).words[:_MAX_WORDS]
+
+
+def _index_keys(name: str) -> Sequence[str]:
+    words = _words(name)
+    codes = _codes_by_text(words)
+    joinable = _joinable_pairs(words)
+    parts = sorted({*codes.values(), *_codes_without_saints(codes)})
+    keys = [_whole_name_key(codes.values())]
+    keys += [word_key(text) for text in codes]
+    keys += [word_key(word.with_particles) for word in words if word.with_particles]
+    keys += [word_key(a + b) for a, b in joinable]
+    keys += map(" ".join, combinations(parts, 2))
+    keys += _joined_pair_keys(joinable, parts)
+    for given, surname in _given_name_and_surnames(words):
+        if len(given.text) > 1:
+            keys += [f"{initial}.{codes[surname.text]}" for initial in _initials(given)]
+        if len(surname.text) > 1:
+            keys += [f"{codes[given.text]}.{initial}" for initial in _initials(surname)]
+    keys += _consonant_keys(words)
+    keys += map(" ".join, combinations(parts, 3))
+    return list(dict.fromkeys(keys))
+
+
+def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]]:
+    words = _words(name)
+    codes = _codes_by_text(words)
+    joinable = _joinable_pairs(words)
+    parts = sorted({*codes.values(), *_codes_without_saints(codes)})
+    yield _whole_name_key(codes.values()), 5.0
+    for triple in combinations(parts, 3):
+        yield " ".join(triple), 3.0
+    for pair in (*map(" ".join, combinations(parts, 2)), *_joined_pair_keys(joinable, parts)):
+        yield pair, 2.0
+    yield from _initial_search_keys(words, codes)
+    for key in _consonant_keys(words):
+        yield key, 1.5
+    single_word = len(words) == 1
+    with_particles = [word.with_particles for word in words if word.with_particles]
+    for text in dict.fromkeys([*codes, *with_particles, *(a + b for a, b in joinable)]):
+        if single_word or not is_common(text):
+            yield word_key(text), 1.0
+        else:
+            yield _whole_name_key([codes.get(text, text)]), 1.0
+        for related in sorted(common_names.related_words(text)) if single_word else ():
+            yield related, 0.8
+        others = [code for code in parts if code != codes.get(text)]
+        for near in near_words.get(text, ()):
+            yield from _near_word_keys(near, others, single_word)
+    # Two misspelled words. An uncommon word is found by its own key.
+    for a, b in combinations(codes, 2):
+        for near_a, near_b in product(near_words.get(a, ()), near_words.get(b, ())):
+            if is_common(near_a) and is_common(near_b):
+                yield _pair_key(phonetics.code(near_a), phonetics.code(near_b)), 1.4
+
+
+def _near_word_keys(
+    near: str, others: Sequence[str], single_word: bool
+) -> Iterable[tuple[str, float]]:
+    """Keys of a name in which one word is replaced by a near word; `others` are the other codes."""
+    code = phonetics.code(near)
+    if single_word or not is_common(near):
+        yield word_key(near), 0.8
+    for other in others:
+        yield _pair_key(code, other), 1.6
+    if is_common(near):
+        yield _whole_name_key([code, *others]), 4.0
+        for pair in combinations(others, 2):
+            yield " ".join(sorted((code, *pair))), 2.4
+
+
+def _initial_search_keys(
+    words: Sequence[Word], codes: Mapping[str, str]
+) -> Iterable[tuple[str, float]]:
+    """Keys by which an initial finds a full word, and a full word an initial."""
+    for given, surname in _given_name_and_surnames(words):
+        if len(given.text) == 1:
+            yield f"{given.text}.{codes[surname.text]}", 1.5
+        elif len(surname.text) == 1:
+            yield f"{codes[given.text]}.{surname.text}", 1.5
+        else:
+            for initial in _initials(given):
+                yield _pair_key(initial, codes[surname.text]), 1.5
+            for initial in _initials(surname):
+                yield _pair_key(codes[given.text], initial), 1.0
+
+
+def _whole_name_key(codes: Iterable[str]) -> str:
+    return "=" + " ".join(sorted({*codes}))
+
+
+def _pair_key(a: str, b: str) -> str:
+    return f"{a} {b}" if a < b else f"{b} {a}"
+
+
+def _codes_by_text(words: Iterable[Word]) -> dict[str, str]:
+    return {word.text: phonetics.code(word.text) for word in words}
+
+
+def _codes_without_saints(texts: Iterable[str]) -> Iterable[str]:
+    """Codes by which San Miguel is found as Miguel too."""
+    return (phonetics.code(text.removeprefix(phonetics.saint_prefix(text))) for text in texts)
+
+
+def _joinable_pairs(words: Sequence[Word]) -> Sequence[tuple[str, str]]:
+    """Neighbouring short words, which other records may join: Li-hua, Lihua; Ana María, Anamaría."""
+    pairs = pairwise(word.text for word in words if word.part != "nickname")
+    return [(a, b) for a, b in pairs if 1 < len(a) <= 5 and 1 < len(b) <= 5]
+
+
+def _joined_pair_keys(joinable: Iterable[tuple[str, str]], parts: Iterable[str]) -> Sequence[str]:
+    return [
+        _pair_key(phonetics.code(a + b), part)
+        for a, b in joinable
+        for part in parts
+        if part not in (phonetics.code(a), phonetics.code(b))
+    ]
+
+
+def _given_name_and_surnames(words: Sequence[Word]) -> Iterable[tuple[Word, Word]]:
+    """The first possible given name, with each possible surname."""
+    given = next((word for word in words if word.part in ("given", "unknown")), None)
+    for word in words if given else ():
+        if word.part in ("surname", "unknown") and given and word.text != given.text:
+            yield given, word
+
+
+def _initials(word: Word) -> Sequence[str]:
+    """The first letter of a word, as written and as it sounds: Hilda, Ilda."""
+    return sorted({word.text[0], phonetics.sound(word.text)[:1] or word.text[0]})
+
+
+def _consonant_keys(words: Sequence[Word]) -> Sequence[str]:
+    """The consonants of the first and last words, each with and without its particles."""
+    name_words = [word for word in words if word.part != "nickname"]
+    if len(name_words) < 2:
+        return []
+    first, last = (
+        {word.text, word.with_particles or word.text} for word in (name_words[0], name_words[-1])
+    )
+    pairs = product(map(phonetics.consonants, first), map(phonetics.consonants, last))
+    return sorted({"~" + _pair_key(a, b) for a, b in pairs})
