@@ -6,6 +6,7 @@ thousand, and who reads slowly keeps nobody from writing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,11 +16,12 @@ import orjson
 from psycopg_pool import ConnectionPool
 
 from api import access
+from api.access import Caller
 from api.cases.format import CASE_NAMES, EXPORT_VERSION, LISTS, entry
 from api.database import ledger, queries
 from api.database.ledger import Reader
-from api.rendering import results
-from api.rendering.results import Export
+from api.rendering import rows, streaming
+from api.rendering.results import Stream
 
 _BLOCK = 1000
 # Of these the selection is by id, made before.
@@ -37,15 +39,21 @@ _LIST = {
 _IN_A_CASE = {**CASE_NAMES, "id": "key"}
 
 
-def stream(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
-    """An export. Its snapshot is taken when this is called, so that a service which is busy is
-    still a refusal; whatever cuts it off later leaves it without its last line."""
-    blocks = _blocks(pool, export)
-    next(blocks)
-    return blocks
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """All that a caller may see, or what belongs to one announcement."""
+
+    caller: Caller | None
+    announcement_id: UUID | None = None
 
 
-def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterator[bytes]:
+def stream(caller: Caller | None, announcement_id: UUID | None = None) -> Stream:
+    """Return an export. An export that is cut off lacks its last line."""
+    export = _Export(caller, announcement_id)
+    return Stream(lambda pool: streaming.started(_blocks(pool, export)))
+
+
+def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterator[bytes]:
     with queries.Lent(pool) as conn:
         since = queries.row(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
         while True:
@@ -55,7 +63,6 @@ def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterato
                 if not unnoted:
                     queries.run(conn, "database/begin_export")
                     written = _written(conn, export, named)
-                    yield b""
                     yield from written
                     return
             # Before any of them leaves; and then in a snapshot of its own, which may have more.
@@ -64,7 +71,7 @@ def _blocks(pool: ConnectionPool[queries.Connection], export: Export) -> Iterato
 
 
 def _unnoted(
-    conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]], since: int
+    conn: queries.Connection, export: _Export, named: Mapping[str, Sequence[UUID]], since: int
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
     """Those, some at a time, whose hidden names the export shows, which is not noted yet."""
     if export.caller is None or not export.caller.sees_hidden:
@@ -85,7 +92,7 @@ def _unnoted(
     ]
 
 
-def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UUID]]:
+def _named(conn: queries.Connection, export: _Export) -> Mapping[str, Sequence[UUID]]:
     """Of one announcement, by list, what is named by all that was said of it."""
     if export.announcement_id is None:
         return {}
@@ -101,7 +108,7 @@ def _named(conn: queries.Connection, export: Export) -> Mapping[str, Sequence[UU
 
 
 def _written(
-    conn: queries.Connection, export: Export, named: Mapping[str, Sequence[UUID]]
+    conn: queries.Connection, export: _Export, named: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
     whole = queries.drop_none(sees_hidden=access.sees_hidden(export.caller) or None)
     moment = queries.row(conn, "ledger/get_recorded_moment", **whole).recorded_as_of
@@ -110,7 +117,7 @@ def _written(
     return _case(conn, export, export.announcement_id, named, moment)
 
 
-def _lines(conn: queries.Connection, export: Export, moment: str) -> Iterator[bytes]:
+def _lines(conn: queries.Connection, export: _Export, moment: str) -> Iterator[bytes]:
     yield _line({"export": "constancia", "version": EXPORT_VERSION, "recorded_as_of": moment})
     totals = dict.fromkeys(LISTS, 0)
     for name in LISTS:
@@ -127,7 +134,7 @@ def _line(value: Any) -> bytes:
 
 def _case(
     conn: queries.Connection,
-    export: Export,
+    export: _Export,
     announcement_id: UUID,
     named: Mapping[str, Sequence[UUID]],
     moment: str,
@@ -162,10 +169,10 @@ def _in_a_case(value: Any) -> Any:
 
 
 def _entries(
-    conn: queries.Connection, export: Export, name: str, picked: Mapping[str, Any]
+    conn: queries.Connection, export: _Export, name: str, picked: Mapping[str, Any]
 ) -> Iterator[Sequence[bytes]]:
     """The JSON of a list's entries, each after those that it refers to, in blocks."""
     properties = {"id": {}, **entry(name)["properties"]}
     sees_hidden = access.sees_hidden(export.caller)
     parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
-    return results.blocks(conn, _LIST[name], {"properties": properties}, parameters, _BLOCK)
+    return rows.blocks(conn, _LIST[name], {"properties": properties}, parameters, _BLOCK)

@@ -27,7 +27,7 @@ from api.http.rate_limits import Limits
 from api.imports import case_import, list_apply, list_preview, row_reader
 from api.operations import claims, counts, release_events
 from api.records import entries
-from api.rendering import media_types, results
+from api.rendering import bodies, media_types
 from api.reports import citations
 from api.reports.counts import Moments
 from api.server import cluster, embedded, gunicorn
@@ -564,5 +564,5 @@ def _answer(
     """The API's own answer to an operation, with the contract's defaults."""
     (operation,) = (o for o in document.load().operations if o.id == operation_id)
     defaults = {p.name: p.schema.get("default") for p in operation.arguments}
-    rendered = results.render(conn, operation, function(conn, **(defaults | given)))
-    return orjson.loads(rendered.body)
+    result = function(conn, **(defaults | given))
+    return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

@@ -60,6 +60,11 @@ class Operation:
         return self.method != "get"
 
     @property
+    def has_forms(self) -> bool:
+        """Whether its response is one of several documents, other than a list as CSV or NDJSON."""
+        return len(set(self.offers) - {"text/csv", "application/x-ndjson"}) > 1
+
+    @property
     def arguments(self) -> Sequence[Parameter]:
         """The parameters that its function takes: the others say how it is asked and answered."""
         return [p for p in self.parameters if p.place != "header" and p.name != "format"]

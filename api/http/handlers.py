@@ -15,12 +15,10 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 from uuid import UUID
 
-import orjson
 from flask import Request, Response, request
 from psycopg_pool import ConnectionPool
 
 from api import access, auth
-from api.cases import export
 from api.contract import schemas, strict_json
 from api.contract.document import Operation
 from api.database import queries
@@ -28,8 +26,9 @@ from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.idempotency import Attempt
 from api.records import entries
-from api.rendering import etags, media_types, streaming
-from api.rendering.results import Document, Export, Page, Record, Rendered, Whole, render, rendered
+from api.rendering import bodies, etags, media_types, streaming
+from api.rendering.bodies import Body
+from api.rendering.results import Page, Record, Stream
 
 # What can become another record, by how its path begins. Such an id still names what it became.
 _MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
@@ -61,6 +60,7 @@ def view(
     mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
     taken = inspect.signature(function).parameters
     own = {name: value for name, value in own.items() if name in taken}
+    has_forms = operation.has_forms
     # Words that Python keeps for itself.
     keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
 
@@ -71,15 +71,18 @@ def view(
         arguments = {**requests.path(path), **given}
         word = arguments.pop("format", None)
         media_type = media_types.choose(operation.offers, word, asked.environ.get("HTTP_ACCEPT"))
-        if "media_type" in taken:
+        if has_forms:
             arguments["media_type"] = media_type
+            arguments["base_url"] = request.url_root
+        if "limit" in arguments and media_type in media_types.TABULAR and "limit" not in asked.args:
+            arguments["limit"] = None
         for name in keywords:
             arguments[f"{name}_"] = arguments.pop(name)
         return arguments, media_type
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)
-        answer = render(None, operation, function(**arguments, **own))
+        answer = bodies.render_answer(operation, function(**arguments, **own), media_type)
         return responses.whole(_request(), operation, answer, media_type)
 
     def read(**path: str) -> Response:
@@ -138,16 +141,15 @@ def view(
 
         return answer_or_send_on
 
-    def respond(result: Any, answer: Rendered | str | None, media_type: str) -> Response:
-        if isinstance(answer, Rendered):
+    def respond(result: Any, answer: Body | str | None, media_type: str) -> Response:
+        if isinstance(answer, Body):
             return responses.whole(_request(), operation, answer, media_type)
 
         def blocks() -> Iterator[bytes]:
-            if isinstance(result, Whole):
-                return streaming.whole(pool, operation, result)
-            if isinstance(result, Export):
-                return export.stream(pool, result)
-            return streaming.stream(pool, operation, result, media_type)
+            stream = result
+            if isinstance(result, Page):
+                stream = streaming.of_list(operation, result, media_type)
+            return streaming.encoded(operation, media_type, stream.blocks(pool))
 
         return responses.of(_request(), operation, blocks, answer, media_type)
 
@@ -202,11 +204,11 @@ def view(
             ):
                 first = idempotency.recall(conn, attempt)
                 if first:
-                    answer = rendered(first.body, str(first.resource_id))
+                    answer = bodies.exact(first.body, id=str(first.resource_id))
                 else:
                     result = function(conn=conn, caller=caller, **arguments)
-                    answer = render(conn, operation, result)
-                    idempotency.keep(conn, attempt, answer.id, answer.body)
+                    answer = bodies.render(conn, operation, result, media_type)
+                    idempotency.keep(conn, attempt, answer.id, answer.content)
         response = responses.whole(request, operation, answer, media_type)
         return responses.replayed(response) if first else response
 
@@ -222,7 +224,9 @@ def view(
     def check_unchanged(conn: queries.Connection, record: Record) -> None:
         if "If-Match" in request.headers:
             # Nobody is shown it.
-            etag = render(conn, operation, replace(record, reader=None)).etag
+            etag = bodies.render(
+                conn, operation, replace(record, reader=None), media_types.JSON
+            ).etag
             responses.check_unchanged(request, etag)
 
     if operation.uploads:
@@ -254,19 +258,11 @@ def _answer(
     media_type: str,
     *,
     sees_hidden: bool,
-) -> Rendered | str | None:
-    """An answer in this media type; of one that is to be streamed, a list, a whole or an export,
-    its validator alone, if it can have one."""
-    if isinstance(result, Document):
-        return rendered(result.write(request.url_root))
-    is_list = isinstance(result, Page) and media_type in media_types.TABULAR
-    if isinstance(result, Export | Whole) or (is_list and "limit" not in request.args):
-        own = orjson.dumps(result.properties) if isinstance(result, Whole) else b""
+) -> Body | str | None:
+    """Return the body of a result; of a stream only its entity tag, if it has one."""
+    if isinstance(result, Stream) or (isinstance(result, Page) and result.limit is None):
+        own = result.version if isinstance(result, Stream) else b""
         of = [request.full_path.encode(), media_type.encode(), b"%d" % sees_hidden, own]
         version = conditional.version(conn, sees_hidden=sees_hidden)
         return None if version is None else etags.strong(b"%d" % version, *of)
-    if is_list:
-        return streaming.page_of_rows(conn, operation, result, media_type)
-    if media_type in media_types.TABULAR:
-        return streaming.rows(operation, result, media_type)
-    return render(conn, operation, result)
+    return bodies.render(conn, operation, result, media_type)

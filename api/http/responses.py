@@ -11,7 +11,7 @@ from api.contract.document import Operation
 from api.errors import RequestError
 from api.http import headers
 from api.rendering import media_types
-from api.rendering.results import Rendered
+from api.rendering.bodies import Body
 
 # Anybody may keep a copy, and asks each time whether it still stands: at any moment a person can
 # come to be withheld, and a confirmation to fall.
@@ -25,16 +25,16 @@ _PAGE_POLICY = (
 )
 
 
-def whole(request: Request, operation: Operation, rendered: Rendered, media_type: str) -> Response:
+def whole(request: Request, operation: Operation, rendered: Body, media_type: str) -> Response:
     """The response of an answer that is there as a whole."""
     told = []
-    if rendered.following:
-        query = urlencode({**request.args, **rendered.following})
+    if rendered.next_page:
+        query = urlencode({**request.args, **rendered.next_page})
         told.append(("Link", f'<{request.path}?{query}>; rel="next"'))
     if rendered.cite_as is not None:
         # RFC 8574
         told.append(("Link", f'<{rendered.cite_as}>; rel="cite-as"'))
-    response = of(request, operation, lambda: rendered.body, rendered.etag, media_type, told)
+    response = of(request, operation, lambda: rendered.content, rendered.etag, media_type, told)
     if operation.status == 201:
         locate(response, operation, rendered.id)
     return response

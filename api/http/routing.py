@@ -94,7 +94,9 @@ def _function(operation: Operation) -> Callable[..., Any]:
         expected.add("caller")
     if operation.method == "patch":
         expected.add("unchanged")
-    own = {"media_type", "pool", "security_contact"}
+    if operation.has_forms:
+        expected |= {"media_type", "base_url"}
+    own = {"pool", "security_contact"}
     taken = set(inspect.signature(function).parameters) - own
     if taken != expected:
         raise ContractError(

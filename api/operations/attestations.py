@@ -18,7 +18,7 @@ from api.verification import verdicts
 def list_attestations(
     conn: queries.Connection,
     caller: Caller | None,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     release_event_id: UUID | None,
     source_id: UUID | None,

@@ -1,22 +1,22 @@
 """Handlers of changes: the ledger, and feeds of changed verdicts."""
 
-from functools import partial
-
 from api import access
 from api.access import Caller
 from api.database import queries
 from api.rendering.media_types import FORMATS
-from api.rendering.results import Document, Page
+from api.rendering.results import Answer, Page
 from api.reports import feeds
 from api.reports.feeds import Entry
 
 
-def list_changes(conn: queries.Connection, caller: Caller | None, after: int, limit: int) -> Page:
+def list_changes(
+    conn: queries.Connection, caller: Caller | None, after: int, limit: int | None
+) -> Page:
     filters = {"sees_hidden": access.sees_hidden(caller) or None}
     return Page("ledger/list", limit, filters, after=after)
 
 
-def get_feed(conn: queries.Connection, limit: int, media_type: str) -> Document:
+def get_feed(conn: queries.Connection, limit: int, media_type: str, base_url: str) -> Answer:
     rows = queries.rows(conn, "release_events/list_feed", limit=limit)
     write = feeds.atom if media_type == FORMATS["atom"] else feeds.json_feed
-    return Document(partial(write, [Entry(*row) for row in rows]))
+    return Answer(write([Entry(*row) for row in rows], base_url))

@@ -11,7 +11,7 @@ from api.database import queries
 from api.database.ledger import Change
 from api.errors import RequestError, not_found
 from api.records import attestations
-from api.rendering.results import Page, Record
+from api.rendering.results import Answer, Page, Record, Stream
 from api.reports import comparisons
 from api.verification import verdicts
 
@@ -19,7 +19,7 @@ from api.verification import verdicts
 def list_claims(
     conn: queries.Connection,
     caller: Caller | None,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     kind: str | None,
     source_id: UUID | None,
@@ -65,13 +65,13 @@ def get_comparison(
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
-) -> Mapping[str, Any]:
-    return comparisons.compare(conn, id, recorded_as_of, min_sources, time_zone)
+) -> Answer:
+    return Answer(comparisons.compare(conn, id, recorded_as_of, min_sources, time_zone))
 
 
 def list_comparisons(
     conn: queries.Connection,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     kind: str,
     source_id: UUID | None,
@@ -82,7 +82,7 @@ def list_comparisons(
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
-) -> Page:
+) -> Answer | Stream:
     filters = {
         "kind": kind,
         "source_id": source_id,
@@ -103,5 +103,5 @@ def get_delivery(
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
-) -> Mapping[str, Any]:
-    return comparisons.delivery(conn, id, as_of, recorded_as_of, min_sources, time_zone)
+) -> Answer:
+    return Answer(comparisons.delivery(conn, id, as_of, recorded_as_of, min_sources, time_zone))

@@ -1,13 +1,12 @@
 """Counts: how many people are out, at any pair of moments and all along a timeline."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from api.database import clock, queries
 from api.errors import FieldError, invalid
 from api.records import entries
+from api.rendering.results import Answer
 from api.reports import counts, sentences, time_buckets
 from api.reports.citations import cited, scope
 from api.verification.counting import FIGURES
@@ -28,7 +27,7 @@ def get_counts(
     occurred_until: date | None,
     group_by: str | None,
     time_zone: str,
-) -> Mapping[str, Any]:
+) -> Answer:
     clock.settle(conn, as_of, recorded_as_of)
     filters = queries.drop_none(
         facility_id=facility_id,
@@ -49,31 +48,33 @@ def get_counts(
             {"value": value, **dict(zip(FIGURES, row, strict=True))}
             for value, row in counted.groups
         ]
-    return cited(
-        {
-            "as_of": moments.as_of,
-            "recorded_as_of": moments.recorded_as_of,
-            "min_sources": min_sources,
-            **total,
-            "groups": groups,
-        },
-        "/v1/counts",
-        {
-            "as_of": moments.as_of,
-            "recorded_as_of": moments.recorded_as_of,
-            "min_sources": min_sources,
-            **filters,
-            "group_by": group_by,
-            "time_zone": time_zone,
-        },
-        moments,
-        sentences.counts(
-            datetime.fromisoformat(moments.as_of),
-            time_zone,
-            total["confirmed"],
-            min_sources,
-            scope(conn, filters, moments),
-        ),
+    return Answer(
+        cited(
+            {
+                "as_of": moments.as_of,
+                "recorded_as_of": moments.recorded_as_of,
+                "min_sources": min_sources,
+                **total,
+                "groups": groups,
+            },
+            "/v1/counts",
+            {
+                "as_of": moments.as_of,
+                "recorded_as_of": moments.recorded_as_of,
+                "min_sources": min_sources,
+                **filters,
+                "group_by": group_by,
+                "time_zone": time_zone,
+            },
+            moments,
+            sentences.counts(
+                datetime.fromisoformat(moments.as_of),
+                time_zone,
+                total["confirmed"],
+                min_sources,
+                scope(conn, filters, moments),
+            ),
+        )
     )
 
 
@@ -93,7 +94,7 @@ def get_timeline(
     announcement_id: UUID | None,
     occurred_from: date | None,
     occurred_until: date | None,
-) -> Mapping[str, Any]:
+) -> Answer:
     now = clock.now(conn)
     span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
@@ -132,20 +133,22 @@ def get_timeline(
         ],
     }
     parameters = {name: value for name, value in answer.items() if name != "items"}
-    return cited(
-        answer,
-        "/v1/counts/timeline",
-        {**parameters, **filters},
-        moments,
-        sentences.timeline(
-            span.start,
-            span.until,
-            time_zone,
-            before[0],
-            counted[-1][0],
-            min_sources,
-            scope(conn, filters, moments),
-        ),
+    return Answer(
+        cited(
+            answer,
+            "/v1/counts/timeline",
+            {**parameters, **filters},
+            moments,
+            sentences.timeline(
+                span.start,
+                span.until,
+                time_zone,
+                before[0],
+                counted[-1][0],
+                min_sources,
+                scope(conn, filters, moments),
+            ),
+        )
     )
 
 

@@ -13,12 +13,16 @@ from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
 from api.records import entries, merges
-from api.rendering.results import Page, Ranked, Record, Unchanged
+from api.rendering.results import Answer, Page, Ranked, Record, Unchanged
 from api.verification import verdicts
 
 
 def list_detainees(
-    conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None, q: str | None
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    q: str | None,
 ) -> Page:
     sees_hidden = access.sees_hidden(caller)
     ranking = None
@@ -72,14 +76,12 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
     return Record("detainee", "detainees/list", parameters, reader)
 
 
-def match_detainees(
-    conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def match_detainees(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Answer:
     found = candidates.match_people(conn, body["items"], sees_hidden=caller.sees_hidden)
     if reader := ledger.reader(caller, "detainee"):
         hidden = {match.row.id for matches in found for match in matches if not match.row.is_named}
         ledger.note_reading(conn, reader, sorted(hidden))
-    return {"items": [_match_item(matches) for matches in found]}
+    return Answer({"items": [_match_item(matches) for matches in found]})
 
 
 def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:

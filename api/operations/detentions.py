@@ -15,7 +15,7 @@ from api.verification import verdicts
 
 
 def list_detentions(
-    conn: queries.Connection, caller: Caller | None, id: UUID, limit: int, cursor: str | None
+    conn: queries.Connection, caller: Caller | None, id: UUID, limit: int | None, cursor: str | None
 ) -> Page:
     if queries.row(conn, "detainees/exist", id=id) is None:
         raise not_found("detainee")

@@ -13,7 +13,7 @@ from api.rendering.results import Page, Record, Unchanged
 from api.verification import verdicts
 
 
-def list_facilities(conn: queries.Connection, limit: int, cursor: str | None) -> Page:
+def list_facilities(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:
     return Page("facilities/list", limit, cursor=cursor)
 
 

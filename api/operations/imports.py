@@ -14,8 +14,8 @@ from api.contract import document, schemas, strict_json
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.imports import case_import, list_apply, list_preview, row_reader
-from api.rendering import media_types
-from api.rendering.results import Whole
+from api.rendering import media_types, streaming
+from api.rendering.results import Stream
 
 
 def create_import(
@@ -31,7 +31,7 @@ def create_import(
     relayed_source_id: UUID | None,
     evidence: str | None,
     release_kind: str | None,
-) -> Whole:
+) -> Stream:
     of_source = {
         "published_at": published_at,
         "basis": basis,
@@ -74,7 +74,7 @@ def _refuse(given: Mapping[str, Any], why: str) -> None:
         raise invalid(*faults)
 
 
-def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Whole:
+def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Stream:
     def rows(conn: queries.Connection, after: int) -> Any:
         return list_apply.rows(conn, caller, id, after)
 
@@ -82,7 +82,7 @@ def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Who
         return list_apply.flips(conn, id, after)
 
     told = list_apply.read(conn, caller, id)
-    return Whole(str(id), told, {"rows": rows, "flips": flips})
+    return streaming.of_object("Import", str(id), told, {"rows": rows, "flips": flips})
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.records import entries
 from api.rendering import media_types
-from api.rendering.results import Document, Page, Record, Unchanged
+from api.rendering.results import Answer, Page, Record, Unchanged
 from api.reports import claim_reviews, explanations
 from api.verification import verdicts
 
@@ -21,7 +20,7 @@ from api.verification import verdicts
 def list_release_events(
     conn: queries.Connection,
     caller: Caller | None,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     detainee_id: UUID | None,
 ) -> Page:
@@ -32,8 +31,8 @@ def list_release_events(
 
 
 def get_release_event(
-    conn: queries.Connection, caller: Caller | None, id: UUID, media_type: str
-) -> Record | Document:
+    conn: queries.Connection, caller: Caller | None, id: UUID, media_type: str, base_url: str
+) -> Record | Answer:
     if media_type == media_types.FORMATS["jsonld"]:
         row = queries.row(conn, "release_events/get_for_review", id=id)
         if row is None:
@@ -42,7 +41,7 @@ def get_release_event(
             raise RequestError(
                 "not-found", "Nobody has spoken of this release: there is no review."
             )
-        return Document(partial(claim_reviews.claim_review, row._asdict()))
+        return Answer(claim_reviews.claim_review(row._asdict(), base_url))
     return _release_event(caller, id)
 
 
@@ -90,8 +89,8 @@ def get_verification(
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
-) -> Mapping[str, Any]:
-    return explanations.explain(conn, id, as_of, recorded_as_of, min_sources, time_zone)
+) -> Answer:
+    return Answer(explanations.explain(conn, id, as_of, recorded_as_of, min_sources, time_zone))
 
 
 def _release_event(caller: Caller | None, id: UUID) -> Record:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import orjson
 from markupsafe import Markup
@@ -13,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 from api.contract import document
 from api.database import clock, migrations, queries
 from api.errors import RequestError, not_found
+from api.rendering.results import Answer
 
 _SOON = 0.25  # seconds
 _CONTACT_HOLDS = timedelta(days=90)
@@ -29,11 +29,11 @@ _PROBLEM_PAGE = Markup("""<!doctype html>
 _DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 
-def get_health() -> Any:
-    return {"status": "pass"}
+def get_health() -> Answer:
+    return Answer({"status": "pass"})
 
 
-def get_readiness(pool: ConnectionPool[queries.Connection]) -> Any:
+def get_readiness(pool: ConnectionPool[queries.Connection]) -> Answer:
     """Soon, also where a caller would wait for a connection: who asks decides by it."""
     try:
         with pool.connection(timeout=_SOON) as conn:
@@ -47,7 +47,7 @@ def get_readiness(pool: ConnectionPool[queries.Connection]) -> Any:
         raise RequestError("not-ready", "The connection to the database was lost.") from None
 
 
-def _readiness(conn: queries.Connection) -> Any:
+def _readiness(conn: queries.Connection) -> Answer:
     try:
         pending = migrations.pending(conn)
     except migrations.MigrationError as error:
@@ -58,43 +58,43 @@ def _readiness(conn: queries.Connection) -> Any:
         )
     if not queries.row(conn, "counts/exist_ungrouped", recorded_as_of=clock.now(conn)).grouped:
         raise RequestError("not-ready", "People are to be counted again: run constancia migrate.")
-    return {"status": "pass"}
+    return Answer({"status": "pass"})
 
 
 @cache
-def get_contract() -> str:
-    return orjson.dumps(document.load().document).decode()
+def get_contract() -> Answer:
+    return Answer(orjson.dumps(document.load().document))
 
 
-def get_contract_yaml() -> str:
-    return document.load().source
-
-
-@cache
-def get_docs() -> str:
-    return (_DOCS / "index.html").read_text("utf-8")
+def get_contract_yaml() -> Answer:
+    return Answer(document.load().source)
 
 
 @cache
-def get_docs_asset(asset: str) -> str:
+def get_docs() -> Answer:
+    return Answer((_DOCS / "index.html").read_bytes())
+
+
+@cache
+def get_docs_asset(asset: str) -> Answer:
     if asset != "redoc.standalone.js":
         raise not_found("asset")
-    return (_DOCS / asset).read_text("utf-8")
+    return Answer((_DOCS / asset).read_bytes())
 
 
-def get_security_contact(security_contact: str | None) -> str:
+def get_security_contact(security_contact: str | None) -> Answer:
     """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
     if security_contact is None:
         raise RequestError("not-found", "Nobody is named here to whom to report a security fault.")
     expires = datetime.now(UTC) + _CONTACT_HOLDS
-    return (
+    return Answer(
         f"Contact: {security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
         "Preferred-Languages: en, es\n"
     )
 
 
-def get_problem(slug: str) -> str:
+def get_problem(slug: str) -> Answer:
     known = document.load().problems
     if slug not in known:
         raise not_found("problem")
-    return _PROBLEM_PAGE.format(problem=known[slug])
+    return Answer(_PROBLEM_PAGE.format(problem=known[slug]))

@@ -15,7 +15,7 @@ from api.verification import verdicts
 
 
 def list_sources(
-    conn: queries.Connection, caller: Caller | None, limit: int, cursor: str | None
+    conn: queries.Connection, caller: Caller | None, limit: int | None, cursor: str | None
 ) -> Page:
     filters = {"sees_hidden": access.sees_hidden(caller)}
     reader = ledger.reader(caller, "source")

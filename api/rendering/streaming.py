@@ -1,107 +1,116 @@
-"""Answers as rows, CSV or NDJSON: a list is read and sent block by block, so that a million rows
-take no more memory than a thousand, and no connection waits for a slow reader."""
+"""Bodies that are read and sent block by block.
+
+A list of a million rows takes no more memory than one of a thousand. A connection is held for each
+block and not while it is sent, so that a slow client holds none.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cache, partial
+from itertools import chain
+from typing import TypeVar
 
 import orjson
 from psycopg_pool import ConnectionPool
 
+from api.contract import document
 from api.contract.document import Operation, Schema
 from api.database import queries
-from api.rendering import results
-from api.rendering.media_types import CSV
-from api.rendering.results import Page, Rendered, Whole
-from api.rendering.tabular import Table, ndjson_lines
+from api.rendering import rows, tabular
+from api.rendering.projection import project
+from api.rendering.results import Item, Page, Stream
 
-_BLOCK = 1000
+BLOCK_ROWS = 1000
+
+Block = TypeVar("Block")
 
 
-def stream(
-    pool: ConnectionPool[queries.Connection], operation: Operation, page: Page, media_type: str
+def of_list(operation: Operation, page: Page, media_type: str) -> Stream:
+    """Return the stream of a list from the beginning of a page to the end of the list."""
+    return Stream(partial(_list_blocks, operation, page, media_type))
+
+
+def encoded(
+    operation: Operation, media_type: str, blocks: Iterator[bytes] | Iterator[Sequence[Item]]
 ) -> Iterator[bytes]:
-    """The rows of a whole list, from its page on; the first block is read when this is called, so
-    that what is wrong with the request is still a refusal."""
-    header, lines = _of_texts(operation, media_type)
-    # What is made of rows takes queries of its own, and a connection meanwhile.
-    many = _BLOCK if page.made is None else page.limit
+    """Yield blocks as bytes: items are written as lines of a tabular media type."""
+    encoder: tabular.CsvLines | tabular.NdjsonLines | None = None
+    for block in blocks:
+        if isinstance(block, bytes):
+            yield block
+            continue
+        if encoder is None:
+            encoder = _encoder(operation, media_type)
+            yield encoder.header
+        yield encoder.lines(project(operation.answer["properties"]["items"], block))
+
+
+def started(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Return an iterator whose first block has been read."""
+    return chain([next(blocks)], blocks)
+
+
+def _encoder(operation: Operation, media_type: str) -> tabular.CsvLines | tabular.NdjsonLines:
+    return tabular.encoder(operation.answer["properties"]["items"]["items"], media_type)
+
+
+def _list_blocks(
+    operation: Operation, page: Page, media_type: str, pool: ConnectionPool[queries.Connection]
+) -> Iterator[bytes]:
+    encoder = _encoder(operation, media_type)
 
     def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
         with queries.Lent(pool) as conn:
-            return results.block(conn, operation, page, after, many)
+            return rows.block(conn, operation, page, after, BLOCK_ROWS)
 
-    def blocks(keys: Sequence[str], texts: Sequence[bytes]) -> Iterator[bytes]:
-        yield header + lines(texts)
-        while len(texts) == many:
-            keys, texts = read(keys[-1])
-            yield lines(texts)
+    def blocks(keys: Sequence[str], items: Sequence[bytes]) -> Iterator[bytes]:
+        yield encoder.header + encoder.lines_of_json(items)
+        while len(items) == BLOCK_ROWS:
+            keys, items = read(keys[-1])
+            yield encoder.lines_of_json(items)
 
-    return blocks(*read(results.start(operation, page)))
+    return blocks(*read(rows.start(operation, page)))
 
 
-def whole(
-    pool: ConnectionPool[queries.Connection], operation: Operation, result: Whole
-) -> Iterator[bytes]:
-    """The JSON of an object with long lists."""
-    schemas = operation.answer["properties"]
-    own = {name: of for name, of in schemas.items() if name not in result.lists}
-    head = orjson.dumps(results.cut({"properties": own}, result.properties))
+def of_object(
+    schema: str,
+    id: str,
+    properties: Item,
+    lists: Mapping[str, Callable[[queries.Connection, int], Sequence[Item]]],
+) -> Stream:
+    """Return the stream of one JSON object with lists that may be very long.
 
-    def read(name: str, after: int) -> Sequence[Mapping[str, Any]]:
-        with queries.Lent(pool) as conn:
-            items = result.lists[name](conn, after)
-        return [results.cut(schemas[name]["items"], item) for item in items]
+    `schema` is the key of its schema in the contract. Each function of `lists` returns the items
+    after a number, by their property `row`, and nothing at the end of its list.
+    """
+    head_schema, list_schemas = _split(schema, tuple(lists))
+    head = orjson.dumps(project(head_schema, properties))
 
-    def blocks() -> Iterator[bytes]:
+    def blocks(pool: ConnectionPool[queries.Connection]) -> Iterator[bytes]:
         yield head[:-1]
-        for name in result.lists:
+        for name, read in lists.items():
             yield b"," + orjson.dumps(name) + b":["
             after, comma = 0, b""
-            while items := read(name, after):
-                yield comma + orjson.dumps(items)[1:-1]
+            while items := _read_items(pool, read, after):
+                yield comma + orjson.dumps(project(list_schemas[name], items))[1:-1]
                 after, comma = items[-1]["row"], b","
             yield b"]"
         yield b"}"
 
-    return blocks()
+    return Stream(blocks, version=orjson.dumps(properties), id=id)
 
 
-def page_of_rows(
-    conn: queries.Connection, operation: Operation, page: Page, media_type: str
-) -> Rendered:
-    """The rows of one page of a list."""
-    header, lines = _of_texts(operation, media_type)
-    texts, following = results.items(conn, operation, page)
-    return results.rendered(header + lines(texts), following=following)
+@cache
+def _split(name: str, lists: tuple[str, ...]) -> tuple[Schema, Mapping[str, Schema]]:
+    """Return the schema of an object without these lists, and the schema of each list."""
+    parts = document.load().schema(name)["properties"]
+    head = {"properties": {name: parts[name] for name in parts if name not in lists}}
+    return head, {name: parts[name] for name in lists}
 
 
-def rows(operation: Operation, result: Mapping[str, Any], media_type: str) -> Rendered:
-    """The rows of any other answer: its items, or its groups if it has any, or itself."""
-    answer = results.cut(operation.answer, result)
-    body = _rows_of(operation.answer, answer, media_type)
-    if "citation" in answer:
-        return results.cited(answer, body, media_type)
-    return results.rendered(body)
-
-
-def _rows_of(schema: Schema, answer: Any, media_type: str) -> bytes:
-    for name in ("items", "groups"):
-        if answer.get(name) is not None:
-            schema, answer = schema["properties"][name]["items"], answer[name]
-            break
-    else:
-        answer = [answer]
-    if media_type == CSV:
-        table = Table(schema)
-        return table.header() + table.lines(answer)
-    return ndjson_lines(answer)
-
-
-def _of_texts(
-    operation: Operation, media_type: str
-) -> tuple[bytes, Callable[[Sequence[bytes]], bytes]]:
-    """The header of a list, and what makes lines of its items' JSON."""
-    if media_type == CSV:
-        table = Table(operation.answer["properties"]["items"]["items"])
-        return table.header(), lambda texts: table.lines(map(orjson.loads, texts))
-    return b"", lambda texts: b"".join(text + b"\n" for text in texts)
+def _read_items(
+    pool: ConnectionPool[queries.Connection],
+    read: Callable[[queries.Connection, int], Sequence[Item]],
+    after: int,
+) -> Sequence[Item]:
+    with queries.Lent(pool) as conn:
+        return read(conn, after)

@@ -1,10 +1,10 @@
-"""Answers' rows as tables: CSV (RFC 4180, in UTF-8) and NDJSON.
+"""Objects as lines of CSV (RFC 4180, in UTF-8) or NDJSON.
 
-In CSV, null is an empty cell and an array its JSON text. So that no spreadsheet runs a text as a
-formula, a text that begins, after any white space, with = + - @, with the full-width form of one
-of these, with an apostrophe or with a control character (a tab or a line break too) gets one
-apostrophe put before it. To read what went in, take one apostrophe away from every text that
-begins with one. Both hold for a reader that separates cells by the comma alone.
+In CSV, null is an empty cell and an array its JSON text. Formula injection: so that no spreadsheet
+runs a text as a formula, an apostrophe is put before a text that begins, after any white space,
+with = + - @, their full-width forms, an apostrophe or a control character (tabs and line breaks
+too). To get the original, remove one apostrophe from every text that begins with one. Both hold
+for a reader that separates cells by commas only.
 """
 
 import csv
@@ -16,12 +16,14 @@ from typing import Any
 
 import orjson
 
-# Some spreadsheets trim white space before they look for a formula.
+from api.rendering.media_types import CSV
+
+# Some spreadsheets skip white space before they look for a formula.
 _ESCAPED = re.compile(r"\s*['=+\-@＝＋－＠\x00-\x1F\x7F-\x9F]")  # noqa: RUF001 - as meant
 
 
-class Table:
-    """The CSV of rows that hold the properties of one schema of the contract.
+class CsvLines:
+    """CSV lines of objects of one schema of the contract.
 
     The columns stand in the order of the contract. The properties of an object have columns of
     their own (`verification.status`), which are empty where the object is null.
@@ -30,18 +32,32 @@ class Table:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         paths = list(_paths(schema))
         self.columns = tuple(".".join(path) for path in paths)
+        self.header = _csv([self.columns])
         self._values = [_value(path) for path in paths]
 
-    def header(self) -> bytes:
-        return _csv([self.columns])
+    def lines(self, items: Iterable[Mapping[str, Any]]) -> bytes:
+        return _csv([_cell(value(item)) for value in self._values] for item in items)
 
-    def lines(self, rows: Iterable[Mapping[str, Any]]) -> bytes:
-        return _csv([_cell(value(row)) for value in self._values] for row in rows)
+    def lines_of_json(self, texts: Iterable[bytes]) -> bytes:
+        """Return the lines of objects that are JSON texts."""
+        return self.lines(map(orjson.loads, texts))
 
 
-def ndjson_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """One JSON object a line."""
-    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+class NdjsonLines:
+    """NDJSON: one JSON object a line."""
+
+    header = b""
+
+    def lines(self, items: Iterable[Mapping[str, Any]]) -> bytes:
+        return b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items)
+
+    def lines_of_json(self, texts: Iterable[bytes]) -> bytes:
+        return b"".join(text + b"\n" for text in texts)
+
+
+def encoder(schema: Mapping[str, Any], media_type: str) -> CsvLines | NdjsonLines:
+    """Return what writes objects of a schema as the lines of a tabular media type."""
+    return CsvLines(schema) if media_type == CSV else NdjsonLines()
 
 
 def _paths(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -53,16 +69,16 @@ def _paths(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _value(path: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Any]:
-    """What reads a column's value from a row; a property that is missing raises KeyError."""
+    """Return a function that reads a column's value. It raises KeyError for a missing property."""
     if len(path) == 1:
         return itemgetter(path[0])
 
-    def value(row: Any) -> Any:
+    def value(part: Any) -> Any:
         for name in path:
-            if row is None:
+            if part is None:
                 return None
-            row = row[name]
-        return row
+            part = part[name]
+        return part
 
     return value
 
@@ -72,12 +88,14 @@ def _cell(value: Any) -> str | int | None:
         return f"'{value}" if _ESCAPED.match(value) else value
     if value is None or type(value) is int:
         return value
-    return orjson.dumps(value).decode()  # also true and false
+    return orjson.dumps(value).decode()  # arrays, true and false
 
 
 def unescaped(cell: str) -> str:
-    """A cell as it was before an apostrophe was put before it; an apostrophe that a writer of
-    other tables meant stays."""
+    """Return a cell's text without the apostrophe of the formula guard.
+
+    An apostrophe that guards nothing is part of the text and stays.
+    """
     return cell[1:] if cell.startswith("'") and _ESCAPED.match(cell[1:]) else cell
 
 

@@ -1,14 +1,16 @@
 """Compare claims with what is confirmed, each claim at its own moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg_pool import ConnectionPool
+
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.rendering import results
-from api.rendering.results import Item, Page
+from api.rendering import pagination, rows, streaming
+from api.rendering.results import Answer, Item, Stream
 from api.reports import counts as figures
 from api.reports import sentences
 from api.reports.citations import cited, recorded_names, scope
@@ -23,6 +25,9 @@ _SCOPE = {
     "window_start": "occurred_from",
 }
 _MOST_CLAIMS = 200
+# Each claim takes queries of its own, during which a connection is held.
+_BLOCK_CLAIMS = 50
+_LIST = "listComparisons"
 
 
 def compare(
@@ -40,23 +45,50 @@ def compare(
 
 def compare_all(
     conn: queries.Connection,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     filters: Mapping[str, Any],
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
-) -> Page:
-    """Return a page of comparisons, of the claims that match `filters`."""
+) -> Answer | Stream:
+    """Return comparisons of the claims that match `filters`: a page, or without limit all."""
     clock.settle(conn, None, recorded_as_of)
-    return Page(
-        "claims/list_to_compare",
-        limit,
-        {**filters, "recorded_as_of": recorded_as_of, "sees_hidden": False},
-        cursor,
-        of="Claim",
-        made=lambda conn, claims: _compared(conn, claims, recorded_as_of, min_sources, time_zone),
-    )
+    parameters = queries.drop_none(**filters, recorded_as_of=recorded_as_of, sees_hidden=False)
+    start = cursor and pagination.decode(_LIST, parameters, cursor)
+
+    def read(
+        conn: queries.Connection, after: str | None, limit: int
+    ) -> tuple[Sequence[Item], str | None]:
+        """Return comparisons after a claim, and the id of the last claim if there are more."""
+        after_claim = queries.drop_none(after=after)
+        with queries.snapshot(conn):
+            claims = rows.read(
+                conn,
+                "claims/list_to_compare",
+                "Claim",
+                **parameters,
+                **after_claim,
+                limit=limit + 1,
+            )
+            shown = claims[:limit]
+            compared = _compared(conn, shown, recorded_as_of, min_sources, time_zone)
+        return compared, shown[-1]["id"] if len(claims) > limit else None
+
+    def blocks(pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
+        after = start
+        while True:
+            with queries.Lent(pool) as conn:
+                items, after = read(conn, after, _BLOCK_CLAIMS)
+            yield items
+            if after is None:
+                return
+
+    if limit is None:
+        return Stream(lambda pool: streaming.started(blocks(pool)))
+    items, last = read(conn, start, limit)
+    following = last and pagination.encode(_LIST, parameters, last)
+    return Answer({"items": items, "next": following})
 
 
 def delivery(
@@ -78,7 +110,7 @@ def delivery(
         if until < datetime.fromisoformat(announcement["published_at"]):
             raise invalid(FieldError("/as_of", "Lies before the announcement was published."))
         named = queries.row(conn, "claims/count_named_people", announcement_id=id, **recorded).named
-        claims = results.read(
+        claims = rows.read(
             conn,
             "claims/list_to_compare",
             "Claim",
@@ -123,9 +155,7 @@ def delivery(
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-    found = results.read(
-        conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded
-    )
+    found = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded)
     if not found and recorded:
         raise RequestError("not-found", "No claim with this id was recorded by then.")
     if not found:

@@ -173,13 +173,13 @@ def mutants() -> Sequence[Mutant]:
             "an ETag that moves when only a hidden field changed",
             [
                 (
-                    "api/rendering/results.py",
-                    '    return rendered(row.body.encode(), str(one.parameters.get("id")))\n',
-                    "    from dataclasses import replace\n\n"
-                    '    answer = rendered(row.body.encode(), str(one.parameters.get("id")))\n'
-                    '    version = "SELECT max(seq) AS n FROM ledger WHERE resource_id = %s"\n'
-                    '    row = conn.execute(version, [one.parameters.get("id")]).fetchone()\n'
-                    "    return replace(answer, etag=f'\"{row.n}{answer.etag[1:]}')\n",
+                    "api/rendering/bodies.py",
+                    "        return exact(rows.record(conn, operation, result), id=id)\n",
+                    "        from dataclasses import replace\n\n"
+                    "        body = exact(rows.record(conn, operation, result), id=id)\n"
+                    '        version = "SELECT max(seq) AS n FROM ledger WHERE resource_id = %s"\n'
+                    "        row = conn.execute(version, [id]).fetchone()\n"
+                    "        return replace(body, etag=f'\"{row.n}{body.etag[1:]}')\n",
                 )
             ],
             "tests/http/test_conditional.py::test_what_is_hidden_moves_no_validator",

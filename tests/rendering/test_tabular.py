@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.rendering.tabular import Table, ndjson_lines
+from api.rendering.tabular import CsvLines, NdjsonLines
 
 SCHEMA = {
     "type": "object",
@@ -67,11 +67,11 @@ def text(cell: str) -> str:
 
 
 def lines(schema: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    return Table(schema).lines(rows)
+    return CsvLines(schema).lines(rows)
 
 
 def test_an_object_has_a_column_for_each_of_its_properties() -> None:
-    table = Table(SCHEMA)
+    table = CsvLines(SCHEMA)
     assert table.columns == (
         "id",
         "place",
@@ -81,7 +81,7 @@ def test_an_object_has_a_column_for_each_of_its_properties() -> None:
         "verification.sources.against",
         "final",
     )
-    assert table.header() == ",".join(table.columns).encode() + b"\r\n"
+    assert table.header == ",".join(table.columns).encode() + b"\r\n"
 
 
 def test_a_row_is_one_line_of_utf_8() -> None:
@@ -103,7 +103,7 @@ def test_a_property_that_is_missing_is_an_error_and_no_empty_cell() -> None:
 
 
 def test_no_rows_are_no_lines() -> None:
-    assert lines(SCHEMA, []) == ndjson_lines([]) == b""
+    assert lines(SCHEMA, []) == NdjsonLines().lines([]) == b""
 
 
 @given(st.lists(st.tuples(texts, texts)))
@@ -135,7 +135,7 @@ def test_other_text_stays_as_it_is(plain: str) -> None:
 
 @given(st.lists(st.dictionaries(st.text(), st.none() | st.booleans() | integers | texts)))
 def test_ndjson_is_one_object_a_line(rows: list[dict[str, Any]]) -> None:
-    data = ndjson_lines(rows)
+    data = NdjsonLines().lines(rows)
     assert data.count(b"\n") == len(rows)
     assert b"\r" not in data
     assert [json.loads(line) for line in data.splitlines()] == rows

@@ -1,0 +1,89 @@
+"""Results as response bodies, each with its entity tag."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from api.contract.document import Operation
+from api.database import queries
+from api.rendering import etags, rows, tabular
+from api.rendering.media_types import TABULAR
+from api.rendering.projection import project
+from api.rendering.results import Answer, Page, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A response body and what its headers say of it.
+
+    `id` is that of the resource, `next_page` the query parameter of the next page, `cite_as` the
+    URL of a citable answer.
+    """
+
+    content: bytes
+    etag: str
+    id: str | None = None
+    next_page: Mapping[str, str] = field(default_factory=dict)
+    cite_as: str | None = None
+
+
+def render(
+    conn: queries.Connection, operation: Operation, result: Record | Page | Answer, media_type: str
+) -> Body:
+    """Return the body of a result in a media type of the operation."""
+    if isinstance(result, Record):
+        id = str(result.parameters.get("id"))
+        return exact(rows.record(conn, operation, result), id=id)
+    if isinstance(result, Page):
+        return _page(conn, operation, result, media_type)
+    return render_answer(operation, result, media_type)
+
+
+def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body:
+    """Return the body of a computed answer, which needs no connection."""
+    if isinstance(answer.content, str):
+        return exact(answer.content.encode())
+    if isinstance(answer.content, bytes):
+        return exact(answer.content)
+    content = project(operation.answer, answer.content)
+    if media_type in TABULAR:
+        encoded = _tabular(operation, content, media_type)
+    else:
+        encoded = orjson.dumps(content)
+    if "citation" in content:
+        etag = etags.of_cited(content, media_type)
+        return Body(encoded, etag, cite_as=content["citation"]["url"])
+    cursor = content.get("next")
+    return exact(encoded, next_page={"cursor": cursor} if cursor else None)
+
+
+def exact(
+    content: bytes, *, id: str | None = None, next_page: Mapping[str, str] | None = None
+) -> Body:
+    """Return a body whose entity tag is made of its bytes."""
+    return Body(content, etags.strong(content), id, next_page or {})
+
+
+def _page(conn: queries.Connection, operation: Operation, page: Page, media_type: str) -> Body:
+    if page.limit is None:
+        raise ValueError("a list without a limit is a stream")
+    items, next_page = rows.page(conn, operation, page, page.limit)
+    if media_type in TABULAR:
+        encoder = tabular.encoder(operation.answer["properties"]["items"]["items"], media_type)
+        return exact(encoder.header + encoder.lines_of_json(items), next_page=next_page)
+    cursor = orjson.dumps(next(iter(next_page.values()), None))
+    content = b'{"items":[' + b",".join(items) + b'],"next":' + cursor + b"}"
+    return exact(content, next_page=next_page)
+
+
+def _tabular(operation: Operation, content: Mapping[str, Any], media_type: str) -> bytes:
+    """Return the lines of an answer: of its items, or else its groups, or else itself."""
+    schema = operation.answer
+    for name in ("items", "groups"):
+        if content.get(name) is not None:
+            encoder = tabular.encoder(schema["properties"][name]["items"], media_type)
+            return encoder.header + encoder.lines(content[name])
+    encoder = tabular.encoder(schema, media_type)
+    return encoder.header + encoder.lines([content])

@@ -1,0 +1,165 @@
+"""Rows of queries as JSON, which PostgreSQL writes.
+
+The columns that are selected are the properties that the contract lists: what it does not list does
+not leave the database.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+
+from api.contract import document
+from api.contract.document import Operation, Schema
+from api.database import ledger, queries
+from api.database.ledger import Reader
+from api.errors import not_found
+from api.rendering import pagination
+from api.rendering.results import Page, Ranked, Record
+
+
+def record(conn: queries.Connection, operation: Operation, record: Record) -> bytes:
+    """Return the JSON of a record. Raises `not-found`."""
+    statement = _statement(
+        record.query,
+        frozenset(record.parameters),
+        _columns(operation.answer),
+        has_reader=record.reader is not None,
+    )
+    rows = _read(conn, statement, record.parameters, record.reader)
+    if not rows:
+        raise not_found(record.resource)
+    return rows[0].body.encode()  # type: ignore[no-any-return]
+
+
+def read(
+    conn: queries.Connection, query: str, schema: str, **parameters: Any
+) -> list[Mapping[str, Any]]:
+    """Return the rows of a query as objects of a schema of the contract, named by its key."""
+    statement = _statement(query, frozenset(parameters), _schema_columns(schema))
+    return [orjson.loads(row.body) for row in queries.execute(conn, statement, parameters)]
+
+
+def page(
+    conn: queries.Connection, operation: Operation, page: Page, limit: int
+) -> tuple[Sequence[bytes], Mapping[str, str]]:
+    """Return the JSON of a page's items, and the query parameter of the next page, if any."""
+    keys, items = block(conn, operation, page, start(operation, page), limit + 1)
+    if len(items) <= limit:
+        return items, {}
+    last = keys[limit - 1]
+    if page.after is not None:
+        return items[:limit], {"after": last}
+    cursor = pagination.encode(operation.id, queries.drop_none(**page.filters), last)
+    return items[:limit], {"cursor": cursor}
+
+
+def start(operation: Operation, page: Page) -> str | int | None:
+    """Return the key after which a page begins. Raises `validation-error` for a wrong cursor."""
+    if page.cursor is None:
+        return page.after
+    filters = queries.drop_none(**page.filters)
+    return pagination.decode(operation.id, filters, page.cursor, page.ranking is not None)
+
+
+def block(
+    conn: queries.Connection, operation: Operation, page: Page, after: str | int | None, limit: int
+) -> tuple[Sequence[str], Sequence[bytes]]:
+    """Return the keys and the JSON of at most `limit` items after a key."""
+    parameters = {**queries.drop_none(**page.filters), "limit": limit}
+    ranked = None if page.ranking is None else _after(page.ranking, after)[:limit]
+    if ranked is not None:
+        parameters["ids"] = [item.id for item in ranked]
+        parameters["matches"] = [orjson.dumps(item.match).decode() for item in ranked]
+    elif after is not None:
+        parameters["after"] = after
+    statement = _statement(
+        page.query,
+        frozenset(parameters),
+        _columns(operation.answer["properties"]["items"]["items"]),
+        "id" if page.after is None else "seq",
+        has_reader=page.reader is not None,
+    )
+    rows = _read(conn, statement, parameters, page.reader)
+    if ranked is None:
+        return [row.key for row in rows], [row.body.encode() for row in rows]
+    bodies = {row.key: row.body for row in rows}
+    # Someone may have been hidden or merged since the ranking was made.
+    present = [item for item in ranked if item.id in bodies]
+    return [item.key for item in present], [bodies[item.id].encode() for item in present]
+
+
+def blocks(
+    conn: queries.Connection,
+    query: str,
+    schema: Schema,
+    parameters: Mapping[str, Any],
+    size: int,
+) -> Iterator[Sequence[bytes]]:
+    """Yield the JSON of all rows of a query, without null values, `size` rows at a time.
+
+    Must be called in a transaction.
+    """
+    statement = _statement(query, frozenset(parameters), _columns(schema), nulls=False)
+    for rows in queries.blocks(conn, statement, parameters, size):
+        yield [row.body.encode() for row in rows]
+
+
+def _read(
+    conn: queries.Connection, statement: str, parameters: Mapping[str, Any], reader: Reader | None
+) -> Sequence[Any]:
+    """Return the rows of a statement, once the hidden names among them are noted for the reader."""
+    rows = queries.execute(conn, statement, parameters).fetchall()
+    if reader is not None:
+        ledger.note_reading(conn, reader, [row.id for row in rows if row.is_hidden])
+    return rows
+
+
+def _after(ranking: Sequence[Ranked], after: str | int | None) -> Sequence[Ranked]:
+    """Return the items of a ranking after the place that a key names."""
+    if after is None:
+        return ranking
+    score, _, id = str(after).partition("/")
+    return [item for item in ranking if (-item.score, item.id) > (-float(score), id)]
+
+
+@cache
+def _statement(
+    query: str,
+    given: frozenset[str],
+    columns: tuple[str, ...],
+    key: str | None = None,
+    *,
+    has_reader: bool = False,
+    nulls: bool = True,
+) -> str:
+    """Wrap a query so that its rows are JSON objects of these columns, as `body`.
+
+    `key` is the column that identifies a row, selected as `key`. For a reader, each row also has
+    its `id` and whether it `is_hidden` from others.
+    """
+    select = f"r.{key}::text AS key, " if key else ""
+    text = queries.text(query, given)
+    if has_reader:
+        return (
+            f"SELECT {select}q.id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608
+            f"FROM (\n{text}\n) q CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
+        )
+    body = "row_to_json(r)" if nulls else "json_strip_nulls(row_to_json(r))"
+    return (
+        f"SELECT {select}{body}::text AS body "  # noqa: S608 - all from contract and files
+        f"FROM (SELECT {', '.join(columns)} FROM (\n{text}\n) q) r"
+    )
+
+
+@cache
+def _schema_columns(name: str) -> tuple[str, ...]:
+    return _columns(document.load().schema(name))
+
+
+def _columns(schema: Schema) -> tuple[str, ...]:
+    return tuple(
+        f"rfc3339(q.{name}) AS {name}" if part.get("format") == "date-time" else f"q.{name}"
+        for name, part in schema["properties"].items()
+    )
