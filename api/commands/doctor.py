@@ -1,9 +1,10 @@
-"""Whether a service and its store are well, check by check, each with what to do if not.
+"""The `doctor` command: check the settings and the store, and name a remedy for each fault.
 
-It reads only, and the store in blocks at one moment: nothing that is written meanwhile disturbs it.
+Reads only, in one snapshot of the database, so that concurrent writes do not disturb the checks.
 """
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,38 +12,73 @@ from random import SystemRandom
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import click
 import psycopg
 
+from api import config
+from api.commands import options, store
 from api.config import Config
 from api.database import connections, migrations, queries
 from api.database.connections import SERVICE
 from api.verification import verdicts as verify
 from api.verification.counting import FIGURES, MIN_SOURCES, Tally, tally_changes
 
-_BLOCK = 500
-_CLOCKS_APART = timedelta(seconds=5)
-_ROOM = 1 << 30  # bytes
+_BLOCK_SIZE = 500
+_MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
+_MIN_FREE_BYTES = 1 << 30
+_MAX_LISTED = 5
+_TAMPERED = "Restore a backup elsewhere and compare: this was changed outside of the service."
+# Two sums of rollups are compared modulo this prime, with random weights (class _RollupSum).
 _PRIME = (1 << 61) - 1
 _SALT = SystemRandom().getrandbits(64)
 _WEIGHTS = [[SystemRandom().randrange(_PRIME) for _ in FIGURES] for _ in MIN_SOURCES]
 
 
+@click.command("doctor")
+@options.data_dir
+def doctor(data_dir: Path | None) -> None:
+    """Check the settings and the store, and name a remedy for each fault. Changes nothing."""
+    faults = 0
+    for finding in _findings(data_dir):
+        faults += finding.remedy is not None
+        word = "ok" if finding.remedy is None else "fault"
+        remedy = "" if finding.remedy is None else f". {finding.remedy}"
+        click.echo(f"{word:6} {finding.check:13} {finding.found}{remedy}")
+    if faults:
+        sys.exit(1)
+
+
 class Finding(NamedTuple):
-    """Of one check: what was found, and what to do if that is a fault."""
+    """The result of one check; without a remedy, all is well."""
 
     check: str
     found: str
     remedy: str | None = None
 
 
+def _findings(data_dir: Path | None) -> Iterator[Finding]:
+    try:
+        settings = config.read()
+        yield Finding("settings", "all are valid")
+        with store.database(data_dir) as (_, url), connections.connect(url) as conn:
+            if not settings.database_url:
+                yield check_disk(data_dir or settings.data_dir)
+            service_url = store.service_url(settings, url)
+            yield from examine(conn, settings, service_url, store.progress)
+    except ValueError as error:
+        yield Finding("settings", "one is invalid", str(error))
+    except click.ClickException as error:
+        yield Finding("database", "cannot be examined", error.message)
+
+
 def examine(
-    conn: queries.Connection, config: Config, service_url: str, say: Callable[[str], Any]
+    conn: queries.Connection, settings: Config, service_url: str, progress: Callable[[str], Any]
 ) -> Iterator[Finding]:
-    """All checks of a database, by its owner's connection; `say` is told of progress."""
-    yield _durability(conn, config)
-    done = _migrations(conn)
-    yield done
-    if done.remedy is not None:
+    """Run all checks of a database over the owner's connection."""
+    yield _durability(conn, settings)
+    schema = _migrations(conn)
+    yield schema
+    if schema.remedy is not None:
         return
     yield _login(service_url)
     yield _rights(conn)
@@ -50,31 +86,29 @@ def examine(
     with queries.snapshot(conn):
         yield _ledger(conn)
         yield _attestations(conn)
-        yield from _rule(conn, say)
+        yield from _rule(conn, progress)
 
 
-def room(data_dir: Path) -> Finding:
-    """Whether the embedded PostgreSQL has room to write."""
+def check_disk(data_dir: Path) -> Finding:
+    """Check that the embedded PostgreSQL has free disk space."""
     usage = shutil.disk_usage(data_dir)
     found = f"{usage.free / (1 << 30):,.1f} GiB are free"
-    if usage.free < max(_ROOM, usage.total // 50):
-        return Finding(
-            "disk", found, f"Make room where {data_dir} is: writes fail when it is full."
-        )
+    if usage.free < max(_MIN_FREE_BYTES, usage.total // 50):
+        return Finding("disk", found, f"Free some space in {data_dir}: writes fail on a full disk.")
     return Finding("disk", found)
 
 
-def _durability(conn: queries.Connection, config: Config) -> Finding:
+def _durability(conn: queries.Connection, settings: Config) -> Finding:
     version = f"PostgreSQL {conn.info.server_version // 10000}"
     try:
         connections.check_server(conn, allow_unsafe_durability=False)
     except connections.UnfitServerError as error:
         return Finding("database", version, str(error))
-    if config.allow_unsafe_durability:
+    if settings.allow_unsafe_durability:
         return Finding(
-            "database", version, "Unset CONSTANCIA_ALLOW_UNSAFE_DURABILITY: nothing here needs it."
+            "database", version, "Unset CONSTANCIA_ALLOW_UNSAFE_DURABILITY: it is not needed here."
         )
-    return Finding("database", f"{version}, and what it acknowledges is on disk")
+    return Finding("database", f"{version}, and acknowledged writes are on disk")
 
 
 def _migrations(conn: queries.Connection) -> Finding:
@@ -82,7 +116,7 @@ def _migrations(conn: queries.Connection) -> Finding:
         missing = migrations.pending(conn)
     except migrations.MigrationError as error:
         return Finding(
-            "migrations", str(error), "Run the version of Constancia that the database is of."
+            "migrations", str(error), "Run the version of Constancia that wrote this database."
         )
     if missing:
         return Finding("migrations", f"{len(missing)} are missing", "Run constancia migrate.")
@@ -95,125 +129,128 @@ def _login(service_url: str) -> Finding:
     except connections.UnfitServerError as error:
         return Finding("login", "requests cannot be served", str(error))
     except psycopg.OperationalError:
-        return Finding("login", "requests cannot be served", "See DATABASE_URL.")
+        return Finding("login", "requests cannot be served", "Check DATABASE_URL.")
     return Finding("login", f"requests are served as {SERVICE}")
 
 
 def _rights(conn: queries.Connection) -> Finding:
-    wrong = [row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE)]
-    if wrong:
+    faults = [row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE)]
+    if faults:
         return Finding(
             "rights",
-            f"{SERVICE} {_some(wrong)}",
+            f"{SERVICE} {_first(faults)}",
             "GRANT and REVOKE as sql/migrations do: see 0028_service_role.sql.",
         )
-    return Finding("rights", f"{SERVICE} may do what requests need, and nothing else")
+    return Finding("rights", f"{SERVICE} has the privileges that requests need, and no others")
 
 
 def _clock(conn: queries.Connection) -> Finding:
     before = datetime.now(UTC)
     ends = queries.row(conn, "ledger/get_ends")
     after = datetime.now(UTC)
-    apart = max(before - ends.now, ends.now - after, timedelta())
+    difference = max(before - ends.now, ends.now - after, timedelta())
     if ends.is_ahead:
         return Finding(
             "clock",
             "the database's clock is behind the last entry of the ledger",
-            "Set the clock of the database's host right; nothing recorded is lost meanwhile.",
+            "Correct the clock of the database's host; nothing recorded is lost meanwhile.",
         )
-    if apart > _CLOCKS_APART:
+    if difference > _MAX_CLOCK_DIFFERENCE:
+        seconds = difference.total_seconds()
         return Finding(
             "clock",
-            f"the database's clock and this host's are {apart.total_seconds():,.0f} seconds apart",
-            "Let both hosts take their time from NTP.",
+            f"the clocks of the database and of this host differ by {seconds:,.0f} seconds",
+            "Synchronise both hosts with NTP.",
         )
-    return Finding("clock", "the database's clock is this host's")
+    return Finding("clock", "the clocks of the database and of this host agree")
 
 
 def _ledger(conn: queries.Connection) -> Finding:
     ends = queries.row(conn, "ledger/get_ends")
-    remedy = "Restore a backup elsewhere and compare: an entry was changed outside of the service."
     disorder = queries.row(conn, "ledger/find_disorder")
     if disorder:
-        return Finding("ledger", f"entry {disorder.seq} does not follow the one before", remedy)
+        return Finding(
+            "ledger", f"entry {disorder.seq} does not follow the previous one", _TAMPERED
+        )
     if ends.seq != ends.last_seq or ends.public_seq != ends.last_public_seq or not ends.is_last:
-        return Finding("ledger", "its head is not its last entry", remedy)
+        return Finding("ledger", "its head is not its last entry", _TAMPERED)
     return Finding("ledger", f"{ends.entries:,} entries in order, {ends.public_entries:,} public")
 
 
 def _attestations(conn: queries.Connection) -> Finding:
-    changed = [str(row.id) for row in queries.rows(conn, "ledger/list_mismatches")]
-    if changed:
+    mismatches = [str(row.id) for row in queries.rows(conn, "ledger/list_mismatches")]
+    if mismatches:
         return Finding(
             "attestations",
-            f"not as the ledger has them: {_some(changed)}",
-            "Compare with the ledger's last entry of each: it was changed outside of the service.",
+            f"differ from the ledger: {_first(mismatches)}",
+            "Compare each with its last ledger entry: it was changed outside of the service.",
         )
-    return Finding("attestations", "all are as the ledger has them")
+    return Finding("attestations", "all agree with the ledger")
 
 
-def _rule(conn: queries.Connection, say: Callable[[str], Any]) -> Iterator[Finding]:
-    """Verdicts, standings and tallies, each again from what it is made of."""
-    sums = _Sums()
+def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:
+    """Recompute verdicts, person statuses and rollups, and compare them with the stored ones."""
+    sums = _RollupSum()
     verdicts: list[str] = []
     standings: list[str] = []
-    done = 0
+    checked = 0
     for people in _people(conn):
         wrong = verify.differing(conn, people)
-        verdicts += map(str, sorted(wrong.verdicts)[: _SHOWN - len(verdicts) + 1])
-        standings += map(str, sorted(wrong.standings)[: _SHOWN - len(standings) + 1])
-        for own in verify.stored_standings(conn, people):
-            sums.add(tally_changes([], own).items())
-        done += len(people)
-        if len(people) == _BLOCK:
-            say(f"{done:,} people gone through")
-    stored = _Sums()
-    with conn.cursor("tallies") as cursor:
+        verdicts += map(str, sorted(wrong.verdicts)[: _MAX_LISTED - len(verdicts) + 1])
+        standings += map(str, sorted(wrong.standings)[: _MAX_LISTED - len(standings) + 1])
+        for stored_statuses in verify.stored_standings(conn, people):
+            sums.add(tally_changes([], stored_statuses).items())
+        checked += len(people)
+        if len(people) == _BLOCK_SIZE:
+            progress(f"{checked:,} people checked")
+    stored = _RollupSum()
+    with conn.cursor("rollups") as cursor:
         cursor.execute(queries.text("verification/list_rollups", frozenset()).encode())
         for row in cursor:
             stored.add([((row.property, row.value, row.grain, row.bucket), row.people)])
-    remedy = "Restore a backup elsewhere and compare: it was changed outside of the service."
-    for check, wrong_ids, of in (
+    for check, faulty_ids, kind in (
         ("verdicts", verdicts, "release events"),
-        ("standings", standings, "people"),
+        ("statuses", standings, "people"),
     ):
-        if wrong_ids:
-            yield Finding(check, f"not what the rule says, of {of} {_some(wrong_ids)}", remedy)
+        if faulty_ids:
+            yield Finding(
+                check, f"differ from the rule, for {kind} {_first(faulty_ids)}", _TAMPERED
+            )
         else:
-            yield Finding(check, f"all are what the rule says, of {done:,} people")
+            yield Finding(check, f"all agree with the rule, for {checked:,} people")
     if stored.value != sums.value:
-        yield Finding("tallies", "they are not the sums of the standings", remedy)
+        yield Finding("rollups", "are not the sums of the person statuses", _TAMPERED)
     else:
-        yield Finding("tallies", "they are the sums of the standings")
+        yield Finding("rollups", "are the sums of the person statuses")
 
 
 def _people(conn: queries.Connection) -> Iterator[Sequence[UUID]]:
     after = UUID(int=0)
-    while rows := queries.rows(conn, "detainees/list_ids", after=after, limit=_BLOCK):
+    while rows := queries.rows(conn, "detainees/list_ids", after=after, limit=_BLOCK_SIZE):
         yield [row.id for row in rows]
         after = rows[-1].id
 
 
-class _Sums:
-    """Tallies in one number, so that very many can be compared without being kept: a sum in which
-    each count has a weight of its own, random, so that no two mistakes make up for each other."""
+class _RollupSum:
+    """One number for a set of rollups, so that large sets can be compared without keeping them.
+
+    A weighted sum with a random weight for each figure and each rollup, so that two differences
+    do not cancel out.
+    """
 
     def __init__(self) -> None:
         self.value = 0
 
-    def add(self, tallies: Iterable[tuple[Tally, Sequence[Sequence[int]]]]) -> None:
-        for tally, people in tallies:
+    def add(self, rollups: Iterable[tuple[Tally, Sequence[Sequence[int]]]]) -> None:
+        for rollup, people in rollups:
             count = sum(
                 n * weight
                 for row, weights in zip(people, _WEIGHTS, strict=True)
                 for n, weight in zip(row, weights, strict=True)
                 if n
             )
-            self.value = (self.value + count * hash((_SALT, tally))) % _PRIME
+            self.value = (self.value + count * hash((_SALT, rollup))) % _PRIME
 
 
-_SHOWN = 5
-
-
-def _some(words: Sequence[str]) -> str:
-    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
+def _first(words: Sequence[str]) -> str:
+    return ", ".join(words[:_MAX_LISTED]) + (", ..." if len(words) > _MAX_LISTED else "")

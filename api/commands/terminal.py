@@ -1,4 +1,4 @@
-"""Answers as a person reads them in a terminal."""
+"""Responses of the API as plain text for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,58 +7,58 @@ from api.matching.scoring import Person
 from api.verification.counting import FIGURES
 
 
-def counts(answer: Mapping[str, Any]) -> Iterator[str]:
-    """The figures, in groups if it has any, and the sentence that can be printed."""
-    yield f"As of {answer['as_of']}, recorded by {answer['recorded_as_of']}:"
-    if answer["groups"] is None:
-        for word in FIGURES[:-1]:
-            yield f"  {word:11}{answer[word]:>8,}"
-        yield f"Of the confirmed, detained again: {answer['rearrested']:,}"
+def counts(response: Mapping[str, Any]) -> Iterator[str]:
+    """The figures, grouped if the response is, and the sentence for citation."""
+    yield f"As of {response['as_of']}, recorded by {response['recorded_as_of']}:"
+    if response["groups"] is None:
+        for name in FIGURES[:-1]:
+            yield f"  {name:11}{response[name]:>8,}"
+        yield f"Of the confirmed, detained again: {response['rearrested']:,}"
     else:
-        rows = [(group["value"] or "unknown", group) for group in answer["groups"]]
+        rows = [(group["value"] or "unknown", group) for group in response["groups"]]
         yield from _table(
             ["", *FIGURES],
             [
-                [name, *(f"{figures[word]:,}" for word in FIGURES)]
-                for name, figures in (*rows, ("total", answer))
+                [value, *(f"{figures[name]:,}" for name in FIGURES)]
+                for value, figures in (*rows, ("total", response))
             ],
         )
-    yield answer["citation"]["sentence"]["en"]
+    yield response["citation"]["sentence"]["en"]
 
 
-def comparisons(answer: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-    """Claims, one to a line; `names` has who speaks and of which facility, by id."""
+def comparisons(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """One line per claim; `names` maps the ids of sources and facilities to their names."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
-        ["as of", *figures, "verdict", "of", "who"],
+        ["as of", *figures, "verdict", "of", "source"],
         [
             [
                 item["claim"]["as_of"],
-                *("" if item[word] is None else f"{item[word]:,}" for word in figures),
+                *("" if item[name] is None else f"{item[name]:,}" for name in figures),
                 item["verdict"] + (f" ({item['reason']})" if item["reason"] else ""),
-                _of(item["claim"], names),
-                _who(item["claim"], names),
+                _scope(item["claim"], names),
+                _source(item["claim"], names),
             ]
-            for item in answer["items"]
+            for item in response["items"]
         ],
     )
 
 
-def _who(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Who speaks, and whom they pass on: claims of one origin are one voice."""
+def _source(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The source of a claim and the origins that it relays."""
     origins = [
         names[id]
         for origin in claim["origins"]
         for id in origin.values()
         if id not in (None, claim["id"])
     ]
-    passed_on = f", passing on {' and '.join(origins)}" if origins else ""
+    relayed = f", relaying {' and '.join(origins)}" if origins else ""
     retracted = " (retracted)" if claim["retracted_at"] else ""
-    return names[claim["source_id"]] + passed_on + retracted
+    return names[claim["source_id"]] + relayed + retracted
 
 
-def _of(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """The people that a claim speaks of."""
+def _scope(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The people that a claim counts."""
     since = claim["window_start"]
     facility = claim["facility_id"]
     parts = [
@@ -71,7 +71,7 @@ def _of(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns as wide as they must be: numbers to the right, the last as it is."""
+    """Aligned columns, numbers to the right."""
     columns = list(zip(heads, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     are_numbers = [all(map(_is_number, column[1:])) for column in columns]
@@ -87,21 +87,21 @@ def _is_number(cell: str) -> bool:
     return cell.lstrip("-").replace(",", "").isdigit() or not cell
 
 
-def preview(told: Mapping[str, Any]) -> Iterator[str]:
-    """What a list comes to, in one line for each thing."""
-    for word, rows in told["totals"].items():
+def preview(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The totals of an import's preview."""
+    for outcome, rows in summary["totals"].items():
         if rows:
-            yield f"  {word.replace('_', ' '):20}{rows:>8,} rows"
-    for word in ("people", "release_events", "attestations"):
-        if told[word]:
-            yield f"  new {word.replace('_', ' '):16}{told[word]:>8,}"
+            yield f"  {outcome.replace('_', ' '):20}{rows:>8,} rows"
+    for name in ("people", "release_events", "attestations"):
+        if summary[name]:
+            yield f"  new {name.replace('_', ' '):16}{summary[name]:>8,}"
 
 
-def side_by_side(person: Person, others: Sequence[tuple[str, Person]]) -> Iterator[str]:
-    """A person of a list beside those who may be the same."""
-    columns = [_facts(person), *(_facts(other) for _, other in others)]
+def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> Iterator[str]:
+    """A person of a list beside the candidates, each with a title."""
+    columns = [_facts(person), *(_facts(candidate) for _, candidate in candidates)]
     yield from _table(
-        ["", "the list", *(title for title, _ in others)],
+        ["", "the list", *(title for title, _ in candidates)],
         [
             [name, *(facts[name] for facts in columns)]
             for name in columns[0]
@@ -123,32 +123,32 @@ def _facts(person: Person) -> Mapping[str, str]:
     }
 
 
-def explanation(answer: Any) -> Iterator[str]:
-    """A verification as a person reads it."""
+def explanation(response: Any) -> Iterator[str]:
+    """A verification with its proof and history."""
 
     def names(groups: Any) -> str:
         return " and ".join(group["name"] for group in groups)
 
-    since = f" since {answer['since']}" if answer["since"] else ""
-    yield f"{answer['status']}{since}, by {answer['rule']}"
+    since = f" since {response['since']}" if response["since"] else ""
+    yield f"{response['status']}{since}, by {response['rule']}"
     yield (
-        f"Independent sources: {answer['independent_sources']}; "
-        f"denials: {answer['independent_denials']}; missing: {answer['missing']}"
+        f"Independent sources: {response['independent_sources']}; "
+        f"denials: {response['independent_denials']}; missing: {response['missing']}"
     )
     for title, chains in (("Confirmed by", "proof"), ("Denied by", "denial_proof")):
-        for chain in answer[chains]:
+        for chain in response[chains]:
             yield f"{title} {names(chain['groups'])}: {' -> '.join(chain['attestation_ids'])}"
-    if answer["rests_on"]:
-        yield f"Would fall with {' or with '.join(g['name'] for g in answer['rests_on'])}"
-    for attestation in answer["not_counted"]:
+    if response["rests_on"]:
+        yield f"Would fail without {' or without '.join(g['name'] for g in response['rests_on'])}"
+    for attestation in response["not_counted"]:
         yield f"Not counted ({attestation['reason']}): {attestation['attestation_id']}"
-    for kind in answer["kinds"]:
+    for kind in response["kinds"]:
         yield (
-            f"As to {kind['release_kind']}: {kind['status']}, "
+            f"Release kind {kind['release_kind']}: {kind['status']}, "
             f"independent sources {kind['independent_sources']}"
         )
     yield "History:"
-    for step in answer["history"]:
+    for step in response["history"]:
         yield (
             f"  {step['at']}  {step['status']}, {step['independent_sources']} for, "
             f"{step['independent_denials']} against"

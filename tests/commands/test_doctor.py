@@ -20,7 +20,7 @@ from tests.conftest import CASES, Api, cloned
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
     "settings", "database", "migrations", "login", "rights", "clock", "ledger", "attestations",
-    "verdicts", "standings", "tallies",
+    "verdicts", "statuses", "rollups",
 ]  # fmt: skip
 
 
@@ -94,20 +94,20 @@ TAMPERED = {
     "a reason": ("DELETE FROM not_counted", {"verdicts"}),
     "a standing": (
         "UPDATE standings SET standing = 'CCCCC' WHERE recorded_until = 'infinity'",
-        {"standings", "tallies"},
+        {"statuses", "rollups"},
     ),
     "a tally": (
         "UPDATE tallies SET people = people_added(people, people) WHERE grain = 'month'",
-        {"tallies"},
+        {"rollups"},
     ),
-    "a tally that is gone": ("DELETE FROM tallies WHERE grain = 'hour'", {"tallies"}),
+    "a tally that is gone": ("DELETE FROM tallies WHERE grain = 'hour'", {"rollups"}),
     "an attestation": (
         "UPDATE attestations SET note = 'x' WHERE stance = 'confirms'",
         {"attestations"},
     ),
     "an attestation for the rule": (
         "UPDATE attestations SET basis = 'unattributed' WHERE basis = 'first_hand'",
-        {"attestations", "verdicts", "standings"},
+        {"attestations", "verdicts", "statuses"},
     ),
     "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger"}),
     "the first entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger"}),
@@ -192,15 +192,15 @@ def test_a_login_that_may_not_serve_is_found(store: str, server: str) -> None:
 def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 29))
-    assert doctor.room(tmp_path).remedy is not None
+    assert doctor.check_disk(tmp_path).remedy is not None
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=usage.total // 2))
-    assert doctor.room(tmp_path).remedy is None
+    assert doctor.check_disk(tmp_path).remedy is None
 
 
 def test_clocks_that_differ_are_found(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_CLOCKS_APART", -doctor.timedelta(seconds=1))
+    monkeypatch.setattr(doctor, "_MAX_CLOCK_DIFFERENCE", -doctor.timedelta(seconds=1))
     found = [
         finding
         for finding in doctor.examine(conn, config.read({}), store, lambda _: None)
@@ -212,8 +212,8 @@ def test_clocks_that_differ_are_found(
 def test_a_store_is_gone_through_in_blocks(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_BLOCK", 1)
+    monkeypatch.setattr(doctor, "_BLOCK_SIZE", 1)
     said: list[str] = []
     found = list(doctor.examine(conn, config.read({}), store, said.append))
-    assert said == [f"{n} people gone through" for n in (1, 2, 3)]
+    assert said == [f"{n} people checked" for n in (1, 2, 3)]
     assert [finding.remedy for finding in found] == [None] * len(found)

@@ -253,7 +253,7 @@ def test_the_terminal_says_which_claims_were_taken_back(desk: Desk) -> None:
         *("verdict", "of", "who"),
     ]
     assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
-    assert newer.endswith("  Correo, passing on Coalición")
+    assert newer.endswith("  Correo, relaying Coalición")
     assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
     for claim in (said, passed_on):
         retraction = {"retracted_at": "2026-01-10T08:00:00Z"}

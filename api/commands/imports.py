@@ -1,0 +1,213 @@
+"""Commands that write other people's data: load a case, import a list or a case."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from api.cases import loader
+from api.commands import options, store, terminal
+from api.database import queries
+from api.imports import case_import, list_apply, list_preview, row_reader
+from api.rendering import media_types
+
+_CASE_SUFFIX = ".json"
+_LIST_TYPES = {".csv": media_types.CSV, ".tsv": media_types.CSV, ".txt": media_types.CSV}
+_LIST_TYPES |= dict.fromkeys((".ndjson", ".jsonl"), media_types.NDJSON)
+_ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
+
+
+@click.command("load")
+@click.argument("file", type=options.CASE_FILE)
+@click.option("--dry-run", is_flag=True, help="Check the file and change nothing.")
+@options.data_dir
+def load(file: Path, dry_run: bool, data_dir: Path | None) -> None:
+    """Load a case or an export from FILE, all or nothing.
+
+    A second load of the same file changes nothing: an entry loaded before stays as it is, even if
+    the file has other values for it now.
+    """
+    with store.migrated(data_dir) as (_, _, conn):
+        load_case(conn, file, dry_run=dry_run)
+
+
+def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
+    """Load a case file, and print how many new entries of each resource it had."""
+    new = loader.load(conn, file, store.progress, dry_run=dry_run)
+    counts = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in new.items() if count
+    )
+    store.progress(f"{'Would load' if dry_run else 'Loaded'}: {counts or 'nothing new'}.")
+
+
+@click.command("import")
+@click.argument("file", type=options.CASE_FILE)
+@click.option(
+    "--mapping",
+    help="Field of each column, as a JSON object; null ignores a column. "
+    'Example: {"Nombre": "name", "Notas": null}',
+)
+@click.option(
+    "--date-order",
+    type=click.Choice(["day_first", "month_first"]),
+    help="How to read 03/04/2024 [such dates are errors].",
+)
+@click.option("--source", "source_id", type=click.UUID, help="Id of the source of the list.")
+@click.option("--published-at", type=options.Moment(), help="When the source published the list.")
+@click.option(
+    "--basis",
+    type=click.Choice(["first_hand", "relayed", "unattributed"]),
+    help="How the source knows of the releases.",
+)
+@click.option(
+    "--relayed-source", "relayed_source_id", type=click.UUID, help="Id of the source it relays."
+)
+@click.option("--skip-invalid", is_flag=True, help="Skip rows with errors.")
+@click.option("--skip-doubtful", is_flag=True, help="Skip possible duplicates.")
+@click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Print the preview and change nothing.")
+@options.data_dir
+def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
+    """Import a list of people (CSV, NDJSON) or a case (JSON), all or nothing.
+
+    Prints a preview, asks for a decision on each possible duplicate, then writes. Without a
+    terminal it lists the possible duplicates and changes nothing.
+    """
+    suffix = file.suffix.lower()
+    if suffix != _CASE_SUFFIX and suffix not in _LIST_TYPES:
+        raise click.ClickException(
+            f"{file.name!r} has no known suffix. "
+            f"Use {', '.join(_LIST_TYPES)} for a list, or {_CASE_SUFFIX} for a case."
+        )
+    list_options = [n for n in ("mapping", "date_order", *_ATTESTATION_OPTIONS) if choices[n]]
+    if suffix == _CASE_SUFFIX and list_options:
+        raise click.ClickException(f"A case takes no {' and no '.join(list_options)}.")
+    with store.migrated(data_dir) as (_, _, conn), file.open("rb") as stream:
+        if suffix == _CASE_SUFFIX:
+            id = case_import.preview(conn, None, stream, store.progress)
+        else:
+            id = list_preview.preview(
+                conn,
+                None,
+                stream,
+                _LIST_TYPES[suffix],
+                mapping=row_reader.read_mapping(choices["mapping"]),
+                date_order=choices["date_order"],
+                word=list_preview.word(
+                    **{name: choices[name] for name in _ATTESTATION_OPTIONS},
+                    evidence=None,
+                    release_kind=None,
+                ),
+                say=store.progress,
+            )
+        try:
+            _review(conn, id, choices)
+        finally:
+            list_apply.forget(conn, id)
+
+
+def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> None:
+    """Print the preview, ask for the decisions that it needs, and apply it."""
+    preview = list_apply.read_own(conn, id)
+    _print_preview(conn, id, preview)
+    if choices["dry_run"]:
+        return
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
+    decisions += _decide_doubtful(conn, id, choices, interactive=interactive)
+    if interactive and not choices["yes"]:
+        click.confirm("Apply this import?", abort=True, err=True)
+    complete = [{"detainee_id": None, "same_as_row": None, **decision} for decision in decisions]
+    list_apply.apply(conn, None, id, complete, store.progress)
+    store.progress("Applied.")
+
+
+def _print_preview(conn: queries.Connection, id: UUID, preview: Mapping[str, Any]) -> None:
+    for line in terminal.preview(preview):
+        click.echo(line)
+    for block in list_apply.blocks(conn, id):
+        for row in block:
+            for fault in row.faults:
+                column = f", {fault['column']}" if fault["column"] else ""
+                place = fault.get("pointer") or f"row {row.row}{column}"
+                store.progress(f"{place}: {fault['detail']}")
+    for flip in list_apply.all_flips(conn, id):
+        event = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
+        click.echo(f"row {flip['row']}{event}: {flip['from']} becomes {flip['to']}")
+
+
+def _skip_invalid(
+    conn: queries.Connection,
+    id: UUID,
+    preview: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    *,
+    interactive: bool,
+) -> Iterator[Mapping[str, Any]]:
+    """Decisions that skip the invalid rows, once the operator agrees to that."""
+    count = preview["totals"]["invalid"]
+    if not count:
+        return
+    if not choices["skip_invalid"]:
+        if not interactive:
+            raise click.ClickException(
+                f"{count} rows are invalid: correct them or use --skip-invalid; "
+                "nothing was changed."
+            )
+        click.confirm(f"Skip the {count} invalid rows?", abort=True, err=True)
+    for block in list_apply.blocks(conn, id):
+        for row in block:
+            if row.outcome == "invalid":
+                yield {"row": row.row, "decision": "skip"}
+
+
+def _decide_doubtful(
+    conn: queries.Connection, id: UUID, choices: Mapping[str, Any], *, interactive: bool
+) -> Iterator[Mapping[str, Any]]:
+    """The operator's decision on each possible duplicate."""
+    undecided = 0
+    for doubt in list_apply.all_doubts(conn, id):
+        if choices["skip_doubtful"]:
+            yield {"row": doubt.row, "decision": "skip"}
+            continue
+        store.progress(f"Row {doubt.row} may be recorded already:")
+        candidates = [(_title(candidate), candidate.person) for candidate in doubt.candidates]
+        for line in terminal.side_by_side(doubt.person, candidates):
+            store.progress(f"  {line}")
+        if interactive:
+            yield _ask(doubt)
+        else:
+            undecided += 1
+    if undecided:
+        raise click.ClickException(
+            f"{undecided} rows need a decision: run this in a terminal or use --skip-doubtful; "
+            "nothing was changed."
+        )
+
+
+def _title(candidate: list_apply.Doubtful) -> str:
+    if candidate.detainee_id is None:
+        return f"row {candidate.row}"
+    return str(candidate.detainee_id)
+
+
+def _ask(doubt: list_apply.Doubt) -> Mapping[str, Any]:
+    """Ask the operator for the decision on a row."""
+    if len(doubt.candidates) == 1:
+        same, question = ["same"], "Is this the same person, a new one, or skip the row?"
+    else:
+        same = [str(number) for number in range(1, len(doubt.candidates) + 1)]
+        question = "Which candidate is it, or is it a new person, or skip the row?"
+    choice = click.prompt(question, type=click.Choice([*same, "new", "skip"]), err=True)
+    if choice in ("new", "skip"):
+        return {"row": doubt.row, "decision": choice}
+    candidate = doubt.candidates[same.index(choice)]
+    return {
+        "row": doubt.row,
+        "decision": "same",
+        "detainee_id": candidate.detainee_id,
+        "same_as_row": candidate.row,
+    }

@@ -1,0 +1,60 @@
+"""Commands on API keys: create, list, revoke."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from api import access, auth
+from api.commands import options, store
+from api.database import queries
+
+
+@click.group("keys")
+def keys() -> None:
+    """Create, list and revoke the API keys with which callers write."""
+
+
+@keys.command("create")
+@click.option("--name", type=options.Name(), required=True, help="Holder, shown by `keys list`.")
+@click.option(
+    "--scope", required=True, type=click.Choice(list(access.GRANTS)), help="What it permits."
+)
+@click.option(
+    "--until", type=options.Moment(), help="When it expires, as 2027-01-01T00:00:00Z [never]."
+)
+@options.data_dir
+def create(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
+    """Create an API key and print it, this once only."""
+    with store.migrated(data_dir) as (_, _, conn):
+        id, key = auth.create_key(conn, name, scope, until)
+    store.progress(f"Key {id} of scope {scope}. It is not shown again:")
+    click.echo(key)
+
+
+@keys.command("list")
+@options.data_dir
+def list_(data_dir: Path | None) -> None:
+    """List all API keys by id and prefix, without their secrets."""
+    with store.migrated(data_dir) as (_, _, conn):
+        for key in queries.rows(conn, "api_keys/list"):
+            if key.revoked_at:
+                state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+            elif key.valid_until:
+                word = "ended" if key.has_ended else "valid until"
+                state = f"{word} {key.valid_until:%Y-%m-%d %H:%M}"
+            else:
+                state = "valid"
+            click.echo(f"{key.id}  {key.prefix}  {key.scope:10}  {state:28}  {key.name}")
+
+
+@keys.command("revoke")
+@click.argument("id", type=click.UUID)
+@options.data_dir
+def revoke(id: UUID, data_dir: Path | None) -> None:
+    """Revoke the API key with this ID, with immediate effect."""
+    with store.migrated(data_dir) as (_, _, conn):
+        if queries.row(conn, "api_keys/revoke", id=id) is None:
+            raise click.ClickException(f"No key has the id {id}. List them with `keys list`.")
+    click.echo(f"Revoked: {id}")

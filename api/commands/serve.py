@@ -1,0 +1,102 @@
+"""Commands that run processes: serve, migrate, and programs of PostgreSQL."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from api.commands import options, store
+from api.commands.imports import load_case
+from api.database import connections, migrations, queries
+from api.http.limiting import Limiting
+from api.http.rate_limits import Limits
+from api.server import cluster, gunicorn
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=os.cpu_count() or 1,
+    help="Number of worker processes [one per processor].",
+)
+@click.option(
+    "--case", "case_file", type=options.CASE_FILE, help="Load this case first into an empty store."
+)
+@options.data_dir
+def serve(
+    host: str, port: int, workers: int, case_file: Path | None, data_dir: Path | None
+) -> None:
+    """Migrate, then serve the API."""
+    _check_free(host, port, "Choose another with --port.")
+    with store.migrated(data_dir, service=True) as (settings, url, conn):
+        if settings.metrics_port:
+            _check_free(
+                "127.0.0.1", settings.metrics_port, "Choose another in CONSTANCIA_METRICS_PORT."
+            )
+        if case_file and not queries.row(conn, "ledger/exist").empty:
+            store.progress("The database is not empty: --case was ignored.")
+        elif case_file:
+            load_case(conn, case_file, dry_run=False)
+        conn.close()
+        service_url = store.service_url(settings, url)
+        connections.check_service(service_url)
+        gunicorn.Server(
+            service_url,
+            bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            workers=workers,
+            threads=settings.threads,
+            metrics_port=settings.metrics_port,
+            security_contact=settings.security_contact,
+            limiting=Limiting(
+                Limits(settings.requests_per_address, settings.requests_per_key),
+                settings.trusted_proxies,
+            ),
+            ready=lambda address: click.echo(f"Constancia is ready at {address}"),
+        ).run()
+
+
+def _check_free(host: str, port: int, remedy: str) -> None:
+    try:
+        gunicorn.check_free(host, port)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise click.ClickException(f"Cannot listen on {place}: {reason}. {remedy}") from None
+
+
+@click.command("migrate")
+@options.data_dir
+def migrate(data_dir: Path | None) -> None:
+    """Bring the database up to date. Safe to run twice, and at the same time."""
+    with store.migrated(data_dir):
+        click.echo(f"The database is up to date: {len(migrations.migrations())} migrations.")
+
+
+@click.command("postgres", context_settings={"allow_interspersed_args": False})
+@options.data_dir
+@click.argument("program")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> None:
+    """Run a PostgreSQL PROGRAM (pg_dump, pg_restore, psql) on the database."""
+    with store.database(data_dir) as (_, url):
+        try:
+            done = subprocess.run(  # noqa: S603
+                [cluster.program(program), *arguments],
+                env={**os.environ, **connections.environment(url)},
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise click.ClickException(f"Cannot run {program!r}: {reason}.") from None
+    sys.exit(done.returncode)

@@ -1,0 +1,90 @@
+"""Open the store for a command, and end the command with a message if that fails."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import psycopg
+
+from api import config
+from api.cases import loader
+from api.database import connections, migrations, queries
+from api.errors import RequestError
+from api.records import entries
+from api.server import embedded
+from api.verification import verdicts
+
+
+@contextlib.contextmanager
+def database(
+    data_dir: Path | None, *, service: bool = False
+) -> Iterator[tuple[config.Config, str]]:
+    """Yield the settings and the owner's database URL; start the embedded PostgreSQL if needed."""
+    with errors_as_messages():
+        settings = config.read()
+        if settings.database_url:
+            yield settings, settings.owner_database_url or settings.database_url
+        else:
+            with embedded.running(data_dir or settings.data_dir, service=service) as url:
+                yield settings, url
+
+
+@contextlib.contextmanager
+def migrated(
+    data_dir: Path | None, *, service: bool = False
+) -> Iterator[tuple[config.Config, str, queries.Connection]]:
+    """Yield the settings, the owner's URL and a connection, with the schema up to date."""
+    with database(data_dir, service=service) as (settings, url), connections.connect(url) as conn:
+        connections.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
+        migrations.migrate(conn, lambda what: progress(f"Migrated: {what}"))
+        verdicts.count_again(conn, lambda what: progress(f"Migrated: {what}"))
+        entries.spell_again(conn, lambda what: progress(f"Migrated: {what}"))
+        yield settings, url, conn
+
+
+def service_url(settings: config.Config, url: str) -> str:
+    """The URL with which requests are served: of the service role, if PostgreSQL is embedded."""
+    return settings.database_url or embedded.service_url(url)
+
+
+def progress(line: str) -> None:
+    """Print a line on standard error, which keeps standard output for results."""
+    click.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """End the command with a message instead of a traceback, for errors an operator can fix."""
+    try:
+        yield
+    except loader.CaseError as error:
+        for fault in error.faults:
+            progress(f"{fault.pointer or '/'}: {fault.detail}")
+        raise click.ClickException(f"{error} in the case; nothing was changed.") from None
+    except RequestError as error:
+        fields = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
+        raise click.ClickException(f"{error.detail}{fields}") from None
+    except (
+        embedded.EmbeddedError,
+        connections.UnfitServerError,
+        migrations.MigrationError,
+        ValueError,
+    ) as error:
+        raise click.ClickException(str(error)) from None
+    except psycopg.Error as error:
+        raise click.ClickException(_without_secrets(error)) from None
+
+
+def _without_secrets(error: psycopg.Error) -> str:
+    """The server's or the system's message; libpq's own text may quote part of a password."""
+    if error.diag.message_primary:
+        return f"The database reports: {error.diag.message_primary}."
+    if not isinstance(error, psycopg.OperationalError):
+        return (
+            "DATABASE_URL is not a PostgreSQL connection string. "
+            "Use one such as postgresql://user@host/constancia."
+        )
+    reason = re.search(r'("|port \d+) failed: (.+)', str(error))
+    return f"Cannot connect to the database: {reason[2] if reason else 'check DATABASE_URL'}."
