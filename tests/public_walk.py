@@ -37,7 +37,7 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> It
                     yield _answer(api, operation.method, path, json=body)
                 for media_type in operation.uploads:
                     sent = {"data": b'{"case": "x"}', "content_type": media_type}
-                    yield _answer(api, operation.method, f"{path}?mode=preview", **sent)
+                    yield _answer(api, operation.method, path, **sent)
                 continue
             asked = list(_queries(operation, ids, words))
             for query in asked:

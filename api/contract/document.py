@@ -38,8 +38,7 @@ class Operation:
     path: str
     parameters: Sequence[Parameter]
     body: Schema | None
-    # The media types of a body that is read as a file, of so many bytes at the most; none where a
-    # body is JSON and nothing else.
+    # The media types of a large body, which is spooled to a file; none for a body in memory.
     uploads: Sequence[str]
     max_bytes: int
     scope: str | None
@@ -138,7 +137,7 @@ def _operation(
             Parameter(p["name"], p["in"], p.get("required", False), p["schema"])
             for p in operation.get("parameters", [])
         ],
-        body=body["content"]["application/json"]["schema"] if body else None,
+        body=body["content"].get("application/json", {}).get("schema") if body else None,
         uploads=list(body["content"]) if body and max_bytes else [],
         max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,

@@ -165,7 +165,10 @@ def view(
         requests.check_media_type(request, operation.uploads)
         with TemporaryFile() as file:
             sha256 = requests.spool(request, operation, file)
-            arguments["body"] = strict_json.Upload(request.mimetype, file)
+            if body_schema is None:
+                arguments["body"] = strict_json.Upload(request.mimetype, file)
+            else:
+                arguments["body"] = schemas.load(body_schema, strict_json.read(file.read()))
             attempt = attempted(caller, sha256)
             with (
                 queries.Lent(pool) as conn,
@@ -180,7 +183,8 @@ def view(
                     result = function(conn=conn, caller=caller, **arguments)
                     idempotency.keep(conn, attempt, result.id, None)
         response = respond(result, None, media_type)
-        responses.locate(response, operation, result.id)
+        if operation.status == 201:
+            responses.locate(response, operation, result.id)
         return responses.replayed(response) if first else response
 
     def write(**path: str) -> Response:

@@ -55,11 +55,12 @@ def bind(
 
 
 def _again(contract: Contract, operation: Operation) -> Callable[..., Any]:
-    """What reads again what an upload made; where there is none, nothing else than the function."""
+    """The function that reads the result of an upload; of any other operation, its function."""
     if not operation.uploads:
         return _function(operation)
-    (made,) = (o for o in contract.operations if o.path == f"{operation.path}/{{id}}")
-    return _function(made)
+    resource = f"/v1/{operation.tag.replace('_', '-')}/{{id}}"
+    (reading,) = (o for o in contract.operations if o.path == resource and not o.writes)
+    return _function(reading)
 
 
 def _id_converter(contract: Contract) -> type[BaseConverter]:
@@ -88,7 +89,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
     expected = {f"{name}_" if iskeyword(name) else name for name in names}
     if operation.writes or "conn" in inspect.signature(function).parameters:
         expected.add("conn")
-    if operation.body is not None:
+    if operation.body is not None or operation.uploads:
         expected.add("body")
     if operation.scope or operation.key_is_optional:
         expected.add("caller")

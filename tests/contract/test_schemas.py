@@ -114,13 +114,13 @@ def same(name: str, value: Any) -> None:
 
 
 def examples() -> Iterator[tuple[str, Any]]:
-    """The contract's own examples of each body."""
+    """The contract's own examples of each JSON body."""
     components = CONTRACT.document["components"]["examples"]
     for item in CONTRACT.document["paths"].values():
         for operation in item.values():
             if isinstance(operation, Mapping) and "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
-                for example in content["examples"].values():
+                content = operation["requestBody"]["content"].get("application/json", {})
+                for example in content.get("examples", {}).values():
                     if "$ref" in example:
                         example = components[example["$ref"].rpartition("/")[2]]
                     yield operation["operationId"], example["value"]

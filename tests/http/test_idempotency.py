@@ -1,6 +1,5 @@
 """Writes that are sent again: one key, one write, one answer."""
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -240,7 +239,7 @@ def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Conn
             "/v1/imports",
             data=text.encode(),
             content_type="text/csv",
-            query_string={"mode": "preview", **query},
+            query_string=query,
             headers={"Idempotency-Key": key},
         )
 
@@ -248,14 +247,11 @@ def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Conn
     same(first, preview("name\nAna\n"))
     check_problem(preview("name\nEva\n"), "idempotency-key-reused")
     check_problem(preview("name\nAna\n", date_order="day_first"), "idempotency-key-reused")
-    asked = {"import_id": first.json["id"], "decisions": []}
     applied = [
         editor.send(
             "POST",
-            "/v1/imports",
-            data=json.dumps(asked),
-            content_type="application/json",
-            query_string={"mode": "apply"},
+            f"/v1/imports/{first.json['id']}/apply",
+            json={"decisions": []},
             headers={"Idempotency-Key": "apply"},
         )
         for _ in range(2)

@@ -173,7 +173,7 @@ def test_a_key_has_its_own(limited: Apis) -> None:
             assert left(editor.send("GET", "/v1/sources"))[:2] == (3, remaining)
         for method, path in (("GET", "/v1/sources"), ("POST", "/v1/sources")):
             refused(editor.send(method, path, json={"name": "Puertas", "kind": "ngo"}))
-        refused(editor.send("POST", "/v1/imports?mode=preview", data="name\nAna\n"))
+        refused(editor.send("POST", "/v1/imports", data="name\nAna\n"))
         elsewhere = {"REMOTE_ADDR": "203.0.113.7"}
         refused(editor.send("GET", "/v1/sources", environ_base=elsewhere))
         assert other.get("/v1/sources")["items"] == []

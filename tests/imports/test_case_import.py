@@ -40,7 +40,7 @@ def preview(api: Api, body: Any, status: int = 201, **query: str) -> Any:
     response = api.send(
         "POST",
         "/v1/imports",
-        query_string={"mode": "preview", **query},
+        query_string=query,
         data=body if isinstance(body, bytes) else json.dumps(body),
         content_type=CASE,
     )
@@ -439,7 +439,7 @@ def test_what_is_no_entry_is_told(
 ) -> None:
     before = snapshot(conn)
     body = f'{{"case": "x", "{name}": [{entry}]}}'.encode()
-    told = editor.send("POST", "/v1/imports?mode=preview", data=body, content_type=CASE)
+    told = editor.send("POST", "/v1/imports", data=body, content_type=CASE)
     assert told.status_code in (201, 422), told.text
     if told.status_code == 201:
         assert outcomes(told.get_json()) == ["invalid"]
@@ -681,11 +681,11 @@ def test_killed_in_the_middle_nothing_is_half_done() -> None:
     many = 400
     body = json.dumps(of_many(range(many))).encode()
 
-    def send(service: Service, key: str, mode: str, body: bytes) -> Any:
-        content_type = CASE if mode == "preview" else "application/json"
+    def send(service: Service, key: str, path: str, body: bytes) -> Any:
+        content_type = CASE if path == "/v1/imports" else "application/json"
         headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
         with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sent:
-            sent.request("POST", f"/v1/imports?mode={mode}", body, headers)
+            sent.request("POST", path, body, headers)
             answer = sent.getresponse()
             return answer.status, json.loads(answer.read())
 
@@ -707,23 +707,23 @@ def test_killed_in_the_middle_nothing_is_half_done() -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             key = service.key("edit")
-            broken_off(service, key, "preview", body)
+            broken_off(service, key, "/v1/imports", body)
         with serving(directory) as service:
             assert counted(service) == (0, 0)
-            status, told = send(service, key, "preview", body)
+            status, told = send(service, key, "/v1/imports", body)
             assert (status, told["people"]) == (201, many)
-            decision = json.dumps({"import_id": told["id"]}).encode()
-            broken_off(service, key, "apply", decision)
+            apply_path = f"/v1/imports/{told['id']}/apply"
+            broken_off(service, key, apply_path, b"{}")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
             # The crash took the keys of the people, without which it is not applied.
-            status, problem = send(service, key, "apply", decision)
+            status, problem = send(service, key, apply_path, b"{}")
             assert (status, problem["type"]) == (409, "/problems/import-outdated")
-            status, told = send(service, key, "preview", body)
-            decision = json.dumps({"import_id": told["id"]}).encode()
+            status, told = send(service, key, "/v1/imports", body)
+            apply_path = f"/v1/imports/{told['id']}/apply"
             for _ in range(2):
-                status, told = send(service, key, "apply", decision)
-                assert (status, told["state"]) == (201, "applied")
+                status, told = send(service, key, apply_path, b"{}")
+                assert (status, told["state"]) == (200, "applied")
             assert counted(service)[0] == many
             with open_store(service) as conn:
                 check_store(conn)

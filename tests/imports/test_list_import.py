@@ -23,7 +23,6 @@ from tests.conftest import Api, cloned
 from tests.store_checks import check_store, check_verdicts, open_store
 from tests.support import COMMAND, Service, data_dir, environment, serving, wait_until
 
-PREVIEW = {"mode": "preview"}
 NDJSON = "application/x-ndjson"
 
 
@@ -43,7 +42,7 @@ def preview(
     response = api.send(
         "POST",
         "/v1/imports",
-        query_string={**PREVIEW, **query},
+        query_string=query,
         data=body,
         content_type=media_type,
     )
@@ -51,9 +50,8 @@ def preview(
     return response.get_json(force=True)
 
 
-def apply(api: Api, import_id: str, *decisions: Mapping[str, Any], status: int = 201) -> Any:
-    body = {"import_id": import_id, "decisions": decisions}
-    return api.post("/v1/imports?mode=apply", body, status)
+def apply(api: Api, import_id: str, *decisions: Mapping[str, Any], status: int = 200) -> Any:
+    return api.post(f"/v1/imports/{import_id}/apply", {"decisions": decisions}, status)
 
 
 def outcomes(told: Any) -> list[str]:
@@ -973,28 +971,29 @@ def test_rows_that_are_one_person(api: Api, conn: queries.Connection) -> None:
     assert outcomes(preview(writer, table(rows))) == ["same"] * 4
 
 
-def test_only_what_belongs_to_a_mode_is_taken(api: Api) -> None:
+def test_apply_takes_decisions_and_no_parameters(api: Api) -> None:
     writer = api.scope("contribute")
-    told = preview(writer, table(PAIR))
-    body = {"import_id": told["id"]}
+    path = f"/v1/imports/{preview(writer, table(PAIR))['id']}/apply"
     for query, places in (
-        ("mode=apply&date_order=day_first", ["/date_order"]),
-        ("mode=apply&basis=relayed&mapping={}", ["/mapping", "/basis"]),
-        ("mode=other", ["/mode"]),
-        ("", ["/mode"]),
-        ("mode=preview&rows=7", ["/rows"]),
+        ("date_order=day_first", ["/date_order"]),
+        ("basis=relayed&mapping={}", ["/basis", "/mapping"]),
     ):
-        problem = writer.post(f"/v1/imports?{query}", body, 422)
-        assert [fault["pointer"] for fault in problem["errors"]] == places, query
+        problem = writer.post(f"{path}?{query}", {}, 422)
+        assert sorted(error["pointer"] for error in problem["errors"]) == places, query
     for wrong, places in (
-        ({}, ["/import_id"]),
-        ({"import_id": "7", "decision": []}, ["/decision", "/import_id"]),
-        ({**body, "decisions": [{}]}, ["/decisions/0/decision", "/decisions/0/row"]),
+        ({"decision": []}, ["/decision"]),
+        ({"decisions": [{}]}, ["/decisions/0/decision", "/decisions/0/row"]),
     ):
-        problem = writer.post("/v1/imports?mode=apply", wrong, 422)
-        assert sorted(f["pointer"] for f in problem["errors"]) == places
-    unknown = {"import_id": "019b9f3e-0000-7000-8000-000000000000"}
-    writer.post("/v1/imports?mode=apply", unknown, 404)
+        problem = writer.post(path, wrong, 422)
+        assert sorted(error["pointer"] for error in problem["errors"]) == places
+    for unknown in ("019b9f3e-0000-7000-8000-000000000000", "7"):
+        writer.post(f"/v1/imports/{unknown}/apply", {}, 404)
+    assert writer.post(path, {}, 200)["state"] == "applied"
+
+
+def test_preview_does_not_take_decisions(api: Api) -> None:
+    response = api.scope("contribute").send("POST", "/v1/imports", json={"decisions": []})
+    assert response.status_code == 415
 
 
 @pytest.mark.parametrize(
@@ -1009,7 +1008,7 @@ def test_only_what_belongs_to_a_mode_is_taken(api: Api) -> None:
 def test_other_types_are_not_taken(api: Api, content_type: str, headers: Mapping[str, str]) -> None:
     response = api.scope("contribute").send(
         "POST",
-        "/v1/imports?mode=preview",
+        "/v1/imports",
         data=b"name\nAna Prueba\n",
         content_type=content_type,
         headers=headers,
@@ -1028,7 +1027,7 @@ def test_a_list_of_the_largest_size_is_read_and_a_larger_one_refused(api: Api) -
     assert preview(writer, b"x" * largest, 422)["errors"][0]["pointer"] == "/header"
     chunked = writer.send(
         "POST",
-        "/v1/imports?mode=preview",
+        "/v1/imports",
         input_stream=io.BytesIO(b"x" * (largest + 1)),
         environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
         content_type="text/csv",
@@ -1182,11 +1181,11 @@ def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
     large(tmp_path / "large.csv", rows)
     body = (tmp_path / "large.csv").read_bytes()
 
-    def send(service: Service, key: str, mode: str, body: bytes) -> Any:
-        content_type = "text/csv" if mode == "preview" else "application/json"
+    def send(service: Service, key: str, path: str, body: bytes) -> Any:
+        content_type = "text/csv" if path == "/v1/imports" else "application/json"
         headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
         with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sent:
-            sent.request("POST", f"/v1/imports?mode={mode}", body, headers)
+            sent.request("POST", path, body, headers)
             answer = sent.getresponse()
             return answer.status, json.loads(answer.read())
 
@@ -1208,26 +1207,26 @@ def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             key = service.key("contribute")
-            broken_off(service, key, "preview", body, table="import_rows")
+            broken_off(service, key, "/v1/imports", body, table="import_rows")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
             with open_store(service) as conn:
                 assert conn.execute("SELECT FROM imports").fetchall() == []
-            status, told = send(service, key, "preview", body)
+            status, told = send(service, key, "/v1/imports", body)
             assert (status, told["totals"]["new"]) == (201, rows)
-            decision = json.dumps({"import_id": told["id"]}).encode()
-            broken_off(service, key, "apply", decision, table="detainees")
+            apply_path = f"/v1/imports/{told['id']}/apply"
+            broken_off(service, key, apply_path, b"{}", table="detainees")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
             # The crash took the keys of the rows, without which it is not applied.
-            status, problem = send(service, key, "apply", decision)
+            status, problem = send(service, key, apply_path, b"{}")
             assert (status, problem["type"]) == (409, "/problems/import-outdated")
-            status, told = send(service, key, "preview", body)
+            status, told = send(service, key, "/v1/imports", body)
             assert (status, told["totals"]["new"]) == (201, rows)
-            decision = json.dumps({"import_id": told["id"]}).encode()
+            apply_path = f"/v1/imports/{told['id']}/apply"
             for _ in range(2):
-                status, told = send(service, key, "apply", decision)
-                assert (status, told["state"]) == (201, "applied")
+                status, told = send(service, key, apply_path, b"{}")
+                assert (status, told["state"]) == (200, "applied")
             assert counted(service) == (rows, rows)
             with open_store(service) as conn:
                 check_store(conn)

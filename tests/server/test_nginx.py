@@ -150,7 +150,7 @@ def test_bodies_are_as_large_as_the_contract_says(front: NginxService) -> None:
         try:
             connection.request(
                 "POST",
-                "/v1/imports?mode=preview",
+                "/v1/imports",
                 b" " * size,
                 {"Content-Type": "text/csv", **headers},
             )

@@ -190,12 +190,25 @@ class Session:
             "Yusmery Ozores,,,f",
         ]
         query = {
-            "mode": "preview",
             "source_id": self.id("createSource"),
             "published_at": "2026-01-09T12:25:00.25-04:00",
             "basis": "first_hand",
         }
         return {"query": query, "data": "\n".join(lines)}
+
+    def apply_import(self) -> Any:
+        preview = self.do("createImport").json
+        decisions = {"possible_duplicate": "new", "invalid": "skip"}
+        return {
+            "id": preview["id"],
+            "body": {
+                "decisions": [
+                    {"row": row["row"], "decision": decisions[row["outcome"]]}
+                    for row in preview["rows"]
+                    if row["outcome"] in decisions
+                ]
+            },
+        }
 
     def get_import(self) -> Any:
         return {"id": self.id("createImport")}

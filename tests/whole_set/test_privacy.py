@@ -481,9 +481,7 @@ class Canaries:
         for _ in range(self._of([0, 1, 3])):
             self.judge()
         listed = "name,note\n" + "\n".join(f"{word}," for word in self.secrets)
-        preview = editor.send(
-            "POST", "/v1/imports?mode=preview", data=listed, content_type="text/csv"
-        )
+        preview = editor.send("POST", "/v1/imports", data=listed, content_type="text/csv")
         self.keep("imports", preview.get_json()["id"])
         told = {
             "case": self.secrets[-1] if self.secrets else "canaries",
@@ -499,7 +497,7 @@ class Canaries:
             ],
         }
         preview = editor.send(
-            "POST", "/v1/imports?mode=preview", data=json.dumps(told), content_type=media_types.CASE
+            "POST", "/v1/imports", data=json.dumps(told), content_type=media_types.CASE
         )
         self.keep("imports", preview.get_json()["id"])
 

@@ -30,26 +30,23 @@ for name, body, pointers in (
 ):
     wrong_body(name, "/v1/detainees/match", body, *pointers)
 
-# Imports; what is wrong with a list itself is in test_imports.py.
+# Imports; errors within lists are in tests/imports.
 LIST = {"raw": b"name\nAna Prueba\n", "headers": {"Content-Type": "text/csv"}}
+APPLY = f"/v1/imports/{UNKNOWN_ID}/apply"
 for query, pointers in {
-    "": ("/mode",),
-    "mode=": ("/mode",),
-    "mode=Preview": ("/mode",),
-    "mode=preview&mode=apply": ("/mode",),
-    "mode=preview&mapping=": ("/mapping",),
-    "mode=preview&mapping=%00%00": ("/mapping",),
-    "mode=preview&mapping=null": ("/mapping",),
-    "mode=preview&mapping=[[[": ("/mapping",),
-    "mode=preview&mapping=" + "[" * 2000: ("/mapping",),
-    "mode=preview&date_order=dmy": ("/date_order",),
-    "mode=preview&source_id=7": ("/source_id",),
-    "mode=preview&source_id=" + UNKNOWN_ID: ("/published_at", "/basis"),
-    "mode=preview&basis=hearsay&evidence=x&release_kind=x": (
-        *("/basis", "/evidence", "/release_kind"),
-    ),
-    "mode=preview&published_at=2026-01-09": ("/published_at",),
-    "mode=preview&rows=1": ("/rows",),
+    "mapping=": ("/mapping",),
+    "mapping=%00%00": ("/mapping",),
+    "mapping=null": ("/mapping",),
+    "mapping=[[[": ("/mapping",),
+    "mapping=" + "[" * 2000: ("/mapping",),
+    "date_order=dmy": ("/date_order",),
+    "date_order=day_first&date_order=day_first": ("/date_order",),
+    "source_id=7": ("/source_id",),
+    "source_id=" + UNKNOWN_ID: ("/published_at", "/basis"),
+    "basis=hearsay&evidence=x&release_kind=x": ("/basis", "/evidence", "/release_kind"),
+    "published_at=2026-01-09": ("/published_at",),
+    "mode=preview": ("/mode",),
+    "rows=1": ("/rows",),
 }.items():
     refused(
         f"an import: {query[:40]}",
@@ -61,39 +58,23 @@ for query, pointers in {
         **LIST,
     )
 for name, body, pointers in (
-    ("nothing to apply", {}, ("/import_id",)),
-    (
-        "an unknown decision",
-        {"import_id": UNKNOWN_ID, "decisions": [{"row": 1}]},
-        ("/decisions/0/decision",),
-    ),
-    ("too many decisions", {"import_id": UNKNOWN_ID, "decisions": [1] * 200_001}, ("/decisions",)),
+    ("an unknown decision", {"decisions": [{"row": 1}]}, ("/decisions/0/decision",)),
+    ("too many decisions", {"decisions": [1] * 200_001}, ("/decisions",)),
+    ("an id in the body", {"import_id": UNKNOWN_ID}, ("/import_id",)),
 ):
-    refused(
-        name, "POST", "/v1/imports", "validation-error", *pointers, query="mode=apply", body=body
-    )
-refused(
-    "an import that is not there",
-    "POST",
-    "/v1/imports",
-    "not-found",
-    query="mode=apply",
-    body={"import_id": UNKNOWN_ID},
-)
-refused(
-    "a list to apply", "POST", "/v1/imports", "unsupported-media-type", query="mode=apply", **LIST
-)
+    refused(name, "POST", APPLY, "validation-error", *pointers, body=body)
+refused("an import that is not there", "POST", APPLY, "not-found", body={})
+refused("a list to apply", "POST", APPLY, "unsupported-media-type", **LIST)
 refused("a list without a key", "POST", "/v1/imports", "unauthenticated", scope=None, **LIST)
-refused("a list by who hands out keys", "POST", "/v1/imports", "forbidden", scope="admin", **LIST)
+refused("a list with an admin key", "POST", "/v1/imports", "forbidden", scope="admin", **LIST)
 CASE = {
     "raw": b'{"case": "x"}',
     "headers": {"Content-Type": "application/vnd.constancia.case+json"},
-    "query": "mode=preview",
 }
 for name, scope, slug in (
     ("a case without a key", None, "unauthenticated"),
-    ("a case by who may not edit", "contribute", "forbidden"),
-    ("a case by who hands out keys", "admin", "forbidden"),
+    ("a case with a contribute key", "contribute", "forbidden"),
+    ("a case with an admin key", "admin", "forbidden"),
 ):
     refused(name, "POST", "/v1/imports", slug, scope=scope, **CASE)
 refused(
@@ -104,18 +85,6 @@ refused(
     "/case",
     **{**CASE, "raw": b"{}"},
 )
-refused(
-    "a case to apply",
-    "POST",
-    "/v1/imports",
-    "unsupported-media-type",
-    **{**CASE, "query": "mode=apply"},
-)
-refused(
-    "decisions that are not JSON",
-    "POST",
-    "/v1/imports",
-    "malformed-json",
-    query="mode=apply",
-    raw=b"{",
-)
+refused("a case to apply", "POST", APPLY, "unsupported-media-type", **CASE)
+refused("decisions as a preview", "POST", "/v1/imports", "unsupported-media-type", body={})
+refused("decisions that are not JSON", "POST", APPLY, "malformed-json", raw=b"{")

@@ -63,7 +63,6 @@ def test_a_body_is_as_large_as_the_contract_says(
             operation.method.upper(),
             operation.path.replace("{id}", nothing_written.records["source"]),
             input_stream=io.BytesIO(b" " * size),
-            query_string={"mode": "preview"} if operation.uploads else None,
             headers={"Content-Type": [*operation.uploads, "application/json"][0], **framing},
             environ_overrides={"wsgi.input_terminated": True},
         )
