@@ -46,6 +46,8 @@ class Operation:
     # Whether it can be sent again with an Idempotency-Key.
     is_retriable: bool
     status: int
+    # The path of a record that the operation creates, with {id}.
+    location: str | None
     # Media types, the one first that is given if none is asked for.
     offers: Sequence[str]
     answer: Schema
@@ -144,11 +146,27 @@ def _operation(
         key_is_optional={} in security,
         is_retriable=any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])),
         status=int(status),
+        location=_location(document, answer) if status == "201" else None,
         offers=offers,
         answer=answer["content"][offers[0]].get("schema", {}),
         tags_answer="ETag" in answer.get("headers", {}),
-        is_limited="429" in operation["responses"],
+        is_limited=not operation.get("x-unlimited", False),
     )
+
+
+def _location(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
+    """Return the path that gets a new record, by the response's link that takes its id."""
+    targets = {
+        link["operationId"]
+        for link in response["links"].values()
+        if link["parameters"] == {"id": "$response.body#/id"}
+    }
+    (path,) = [
+        path
+        for path, item in document["paths"].items()
+        if path.endswith("/{id}") and item.get("get", {}).get("operationId") in targets
+    ]
+    return str(path)
 
 
 def _resolved(document: Mapping[str, Any], node: Any) -> Any:
@@ -159,7 +177,23 @@ def _resolved(document: Mapping[str, Any], node: Any) -> Any:
             for step in node["$ref"].removeprefix("#/").split("/"):
                 target = target[step]
             return {**_resolved(document, target), **{k: v for k, v in node.items() if k != "$ref"}}
-        return {k: _resolved(document, v) for k, v in node.items()}
+        resolved = {k: _resolved(document, v) for k, v in node.items()}
+        return _nullable(resolved) if "oneOf" in resolved else resolved
     if isinstance(node, list):
         return [_resolved(document, v) for v in node]
     return node
+
+
+def _nullable(schema: Schema) -> Schema:
+    """Return `oneOf: [X, {type: 'null'}]` as X with `type: [..., 'null']`.
+
+    The contract says the first, because code generators then name the type after X.
+    """
+    value, null = schema["oneOf"]
+    if null != {"type": "null"} or not isinstance(value.get("type"), str):
+        raise ValueError(f"oneOf takes a schema of one type, and null: {schema}")
+    others = {k: v for k, v in schema.items() if k != "oneOf"}
+    nullable = {**value, **others, "type": [value["type"], "null"]}
+    if "enum" in value:
+        nullable["enum"] = [*value["enum"], None]
+    return nullable

@@ -42,7 +42,8 @@ _UNKNOWN = "There is no such field or parameter."
 # Longer enumerations are told by their description.
 _LISTED = 20
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Lone surrogates, and tag characters: invisible, and beyond the patterns of tools that read UTF-16.
+_NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f]")
 
 
 class ContractError(Exception):
@@ -284,7 +285,7 @@ class _String(fields.Field[Any]):
         if not low <= len(value) <= high:
             raise ValidationError(f"Must have {_between(low, high)} characters.")
         assert self.pattern is not None  # noqa: S101 - by the constructor
-        if not self.pattern.search(value) or _SURROGATE.search(value):
+        if not self.pattern.search(value) or _NOT_TEXT.search(value):
             raise ValidationError(f"Is not of the right form. {self.explanation}".strip())
 
 

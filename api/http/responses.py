@@ -66,7 +66,7 @@ def of(
         return Response(status=304, headers=described)
     described += told
     if media_type == media_types.CSV:
-        name = operation.tag.replace("_", "-")
+        name = operation.path.rpartition("/")[2]
         described.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))
     content_type = media_types.CONTENT_TYPES[media_type]
     return Response(body(), operation.status, described, content_type=content_type)
@@ -79,7 +79,7 @@ def replayed(response: Response) -> Response:
 
 
 def locate(response: Response, operation: Operation, id: str | None) -> None:
-    response.headers["Location"] = f"/v1/{operation.tag.replace('_', '-')}/{id}"
+    response.headers["Location"] = (operation.location or "").replace("{id}", str(id))
 
 
 def merged(request: Request, operation: Operation, into: str) -> Response:

@@ -94,6 +94,8 @@ def differs(value: Any) -> str | None:
         elif isinstance(leaf, str):
             if re.search("[\ud800-\udfff]", leaf):
                 return "a lone surrogate is no text, though Python can hold one"
+            if re.search("[\U000e0000-\U000e007f]", leaf):
+                return "tag characters are refused, though the pattern cannot name them"
             if unicodedata.normalize("NFC", leaf) != leaf:
                 return "a text is bounded as it is stored, in NFC"
             if _OTHER_DIGITS.match(leaf):

@@ -10,15 +10,11 @@ from tests.whole_set.operations import CONTRACT, UNKNOWN_ID, WRITES, assert_vali
 def test_every_write_is_secured_and_no_read_needs_a_key() -> None:
     for operation in CONTRACT.operations:
         raw = CONTRACT.document["paths"][operation.path][operation.method]
-        documented = set(raw["responses"])
         if operation.writes:
             assert operation.scope in {"contribute", "edit"}, operation.id
             assert not operation.key_is_optional, operation.id
-            assert {"401", "403", "413", "422"} <= documented, operation.id
-            assert "requestBody" not in raw or {"400", "415"} <= documented, operation.id
         else:
             assert raw.get("security", []) in ([], [{}, {"key": []}]), operation.id
-            assert ("401" in documented) == operation.key_is_optional, operation.id
 
 
 GRANTED = {

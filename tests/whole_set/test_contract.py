@@ -59,11 +59,24 @@ def test_every_example_is_valid_under_its_schema() -> None:
     assert len(list(examples())) > len(CONTRACT.operations)
 
 
-def test_every_body_and_every_answer_in_json_has_an_example() -> None:
+def test_every_operation_in_json_has_an_example() -> None:
+    """The example is of the request body, or else of the response. A list has that of its items."""
+    for operation in CONTRACT.operations:
+        raw = CONTRACT.document["paths"][operation.path][operation.method]
+        described = raw.get("requestBody") or raw["responses"][str(operation.status)]
+        if "cursor" in {parameter.name for parameter in operation.parameters}:
+            continue
+        for media_type, content in described["content"].items():
+            if media_type == "application/json" and "schema" in content:
+                assert len(content["examples"]) == 1, operation.id
+
+
+def test_every_example_stands_at_the_end() -> None:
+    assert list(CONTRACT.document)[-1] == "components"
+    assert list(CONTRACT.document["components"])[-1] == "examples"
     for place, node in nodes(CONTRACT.document["paths"]):
-        for media_type, content in node.items() if place.endswith("/content") else ():
-            if media_type.endswith("json") and "schema" in content:
-                assert content.get("examples") or content.get("example"), place
+        for example in node.get("examples", {}).values():
+            assert "$ref" in example, place
 
 
 def test_everything_that_the_contract_holds_ready_is_used() -> None:
@@ -127,7 +140,7 @@ def test_the_routes_are_the_contract_and_nothing_else() -> None:
 def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
     raised = constant_arguments("RequestError", "found") | set(problems._KINDS.values())
     assert raised <= set(CONTRACT.problems)
-    front = (document.FILE.parent / "front/nginx.conf").read_text("utf-8")
+    front = (document.FILE.parent / "api/server/nginx.conf").read_text("utf-8")
     told_there = set(re.findall(r'"/problems/([\w-]+)"', front))
     assert told_there < set(CONTRACT.problems) <= string_literals() | told_there
 

@@ -80,18 +80,8 @@ def links() -> list[tuple[str, str, str, Mapping[str, Any]]]:
     ]
 
 
-def evaluated(expression: Any, visit: Exchange) -> Any:
+def evaluated(expression: str, visit: Exchange) -> Any:
     """The value of what stands in a link (OpenAPI, runtime expressions)."""
-    if isinstance(expression, dict):
-        return {name: evaluated(value, visit) for name, value in expression.items()}
-    if isinstance(expression, list):
-        return [evaluated(value, visit) for value in expression]
-    if expression.startswith("$request.path."):
-        return visit.path[expression.removeprefix("$request.path.")]
-    if expression.startswith("$request.query."):
-        return visit.query.get(expression.removeprefix("$request.query."))
-    if not expression.startswith("$"):
-        return expression
     value = visit.json
     for step in expression.removeprefix("$response.body#/").split("/"):
         value = value[int(step) if isinstance(value, list) else step]
@@ -107,7 +97,7 @@ def test_every_link_leads_to_a_success(api: Api) -> None:
         assert status == str(visit.operation.status), f"{operation_id}: {name}"
         target = OPERATIONS[link["operationId"]]
         places = {parameter.name: parameter.place for parameter in target.parameters}
-        given: dict[str, Any] = {"query": {}, "body": evaluated(link.get("requestBody", {}), visit)}
+        given: dict[str, Any] = {"query": {}}
         for parameter, expression in link.get("parameters", {}).items():
             value = evaluated(expression, visit)
             if places[parameter] == "query":

@@ -33,7 +33,6 @@ PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
     "POST /v1/sources -> [201] updateSource -> PATCH /v1/sources/{id}",
-    "POST /v1/sources -> [201] createClaim -> POST /v1/claims",
     "POST /v1/facilities -> [201] getFacility -> GET /v1/facilities/{id}",
     "POST /v1/facilities -> [201] updateFacility -> PATCH /v1/facilities/{id}",
     "POST /v1/detainees -> [201] getDetainee -> GET /v1/detainees/{id}",

@@ -1,0 +1,96 @@
+"""Every error of every operation is a problem document of a kind that the contract explains."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.contract.document import Operation
+from tests.conftest import Api
+from tests.whole_set.operations import (
+    CONTRACT,
+    UNKNOWN_ID,
+    assert_valid,
+    dereferenced,
+    operation_ids,
+)
+
+# The slug of each error that any operation may respond with, by its status.
+GENERIC = {400, 401, 403, 404, 405, 406, 413, 415, 422}
+
+
+def test_an_operation_lists_its_own_errors_and_a_default() -> None:
+    for operation in CONTRACT.operations:
+        raw = CONTRACT.document["paths"][operation.path][operation.method]
+        responses = raw["responses"]
+        assert responses["default"] == {"$ref": "#/components/responses/Error"}, operation.id
+        for status, response in responses.items():
+            if status[0] in "45":
+                described = dereferenced(response)["description"]
+                slugs = set(re.findall(r"`([a-z-]+)`", described)) & set(CONTRACT.problems)
+                assert {str(CONTRACT.problems[slug].status) for slug in slugs} == {status}
+
+
+def test_the_introduction_explains_every_generic_error() -> None:
+    introduction = CONTRACT.document["info"]["description"]
+    listed = {
+        slug
+        for operation in CONTRACT.operations
+        for status, response in CONTRACT.document["paths"][operation.path][operation.method][
+            "responses"
+        ].items()
+        if status[0] in "45"
+        for slug in re.findall(r"`([a-z-]+)`", dereferenced(response)["description"])
+    }
+    for slug in set(CONTRACT.problems) - listed:
+        assert f"`{slug}`" in introduction, slug
+
+
+def provoke(api: Api, operation: Operation) -> Iterator[TestResponse]:
+    """Send requests that are wrong in every way that does not depend on what is recorded."""
+    method = operation.method.upper()
+    path = re.sub(r"\{\w+\}", UNKNOWN_ID, operation.path)
+    editor = api.scope("edit")
+
+    def send(caller: Api, method: str = method, **options: Any) -> TestResponse:
+        if operation.uploads:
+            options.setdefault("content_type", operation.uploads[0])
+        return caller.send(method, path, **options)
+
+    json: dict[str, Any] = {"content_type": "application/json"} if operation.body else {}
+    yield send(editor, "PUT")
+    yield send(editor, headers={"Accept": "image/png"}, **json)
+    yield send(editor, query_string={"unknown": "1"}, **json)
+    yield send(api, headers={"Authorization": "Bearer unknown"})
+    yield send(api)
+    yield send(api.scope("admin"))
+    if operation.body:
+        yield send(editor, json={"unknown": 1})
+        yield send(editor, data="{", content_type="application/json")
+        yield send(editor, data="{}", content_type="text/plain")
+        yield send(editor, data=b" " * (1024 * 1024 + 1), content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
+)
+def test_every_error_is_a_problem_of_a_known_kind(api: Api, operation: Operation) -> None:
+    statuses = set()
+    for response in provoke(api, operation):
+        if response.status_code < 400:
+            continue
+        statuses.add(response.status_code)
+        assert response.mimetype == "application/problem+json"
+        problem = response.get_json(force=True)
+        assert_valid(CONTRACT.schema("Problem"), problem)
+        kind = CONTRACT.problems[problem["type"].removeprefix("/problems/")]
+        assert (kind.status, kind.title) == (response.status_code, problem["title"])
+        assert problem["status"] == response.status_code
+    expected = {405}
+    if operation.scope:
+        expected |= {401, 403}
+    if operation.body and not operation.uploads:
+        expected |= {400, 413, 415, 422}
+    assert statuses >= expected
