@@ -1,10 +1,10 @@
-"""What the stories stand on: one real PostgreSQL for the run, and a database of its own for each
-test, cloned from a migrated template. Nothing of the database is mocked."""
+"""The fixtures of the suite: one real PostgreSQL for each process of pytest, and for each test a
+database of its own, cloned from a migrated template. Nothing of the database is mocked."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -12,20 +12,22 @@ from typing import Any
 
 import psycopg
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
 from werkzeug.test import TestResponse
 
+from api import app as application
 from api import auth
-from api.app import create_app
 from api.database import connections, migrations
 from api.database.queries import Connection
+from api.http.conditional import Revalidation
 from api.records import entries
 from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
 
-_names = count()
+_numbers = count()
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +49,11 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def cloned(server: str, template: str = "template") -> Iterator[str]:
-    """The URL of a new database, gone afterwards."""
-    name = f"test_{os.getpid()}_{next(_names)}"
+    """The URL of a new database, which is dropped at the end."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Takes half as long as WAL_LOG: 23 ms instead of 51 ms for a template of 9.6 MB.
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield make_conninfo(server, dbname=name)
         finally:
@@ -66,13 +69,13 @@ def database(server: str) -> Iterator[str]:
 
 @pytest.fixture
 def conn(database: str) -> Iterator[Connection]:
-    """A connection to it, as the service's own."""
+    """A connection to that database, with the rights of its owner."""
     with connections.connect(database) as connection:
         yield connection
 
 
 class Api:
-    """The API as a caller sees it; `scope` gives the same API to the holder of such a key."""
+    """The API as one caller sees it; `scope` gives the same API with a key of that scope."""
 
     def __init__(self, client: FlaskClient, keys: Callable[[str], str], key: str | None = None):
         self.client = client
@@ -102,7 +105,7 @@ class Api:
         assert response.status_code == status, response.get_data(as_text=True)
         return response.get_json(force=True)
 
-    # What most stories are made of.
+    # The records that most stories begin with.
 
     def source(self, name: str, kind: str = "ngo", **more: Any) -> str:
         return self.post("/v1/sources", {"name": name, "kind": kind, **more})["id"]
@@ -136,10 +139,64 @@ class Api:
         return self.post("/v1/attestations", body)
 
 
+class SharedApplication:
+    """One application for all tests of a process: binding the contract takes longer than most
+    tests. Each test has its own pool, and starts without remembered responses."""
+
+    def __init__(self) -> None:
+        self.pool: Any = None
+        self._caches: list[_RenewableCache] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(application, "Revalidation", self._cache)
+            contact = "mailto:security@example.org"
+            self.app: Flask = application.create_app(_PoolOf(self), security_contact=contact)
+        assert self._caches
+
+    def _cache(self, *arguments: Any) -> "_RenewableCache":
+        self._caches.append(_RenewableCache(*arguments))
+        return self._caches[-1]
+
+    @contextmanager
+    def using(self, pool: Any) -> Iterator[FlaskClient]:
+        self.pool = pool
+        for cache in self._caches:
+            cache.renew()
+        yield self.app.test_client()
+        self.pool = None
+
+
+class _PoolOf:
+    """Passes everything on to the pool of the test that runs."""
+
+    def __init__(self, shared: SharedApplication) -> None:
+        self._shared = shared
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shared.pool, name)
+
+
+class _RenewableCache:
+    """A Revalidation that can be replaced by an empty one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+        self.renew()
+
+    def renew(self) -> None:
+        self._cache = Revalidation(*self._arguments)
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        return self._cache(environ, start_response)
+
+
+@pytest.fixture(scope="session")
+def shared_application() -> SharedApplication:
+    return SharedApplication()
+
+
 @pytest.fixture
-def api(database: str) -> Iterator[Api]:
+def api(database: str, shared_application: SharedApplication) -> Iterator[Api]:
     """The API on an empty database, to a caller without a key."""
-    pool = connections.pool(database, 4)
     keys: dict[str, str] = {}
 
     def key(scope: str) -> str:
@@ -148,6 +205,5 @@ def api(database: str) -> Iterator[Api]:
                 keys[scope] = auth.create_key(connection, f"test {scope}", scope)[1]
         return keys[scope]
 
-    with pool:
-        app = create_app(pool, security_contact="mailto:security@example.org")
-        yield Api(app.test_client(), key)
+    with connections.pool(database, 4) as pool, shared_application.using(pool) as client:
+        yield Api(client, key)
