@@ -1,14 +1,12 @@
 """The `constancia` command: all subcommands in one group."""
 
-from importlib.metadata import version
-
 import click
 
 from api.commands import doctor, imports, keys, reports, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("constancia"), prog_name="constancia")
+@click.version_option(package_name="constancia", prog_name="constancia")
 def main() -> None:
     """Release verification of political prisoners: who is out, how many, and who says so."""
 

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import yaml
 
-FILE = Path(__file__).resolve().parents[2] / "openapi.yaml"
+from api import resources
+
+FILE = resources.path("openapi.yaml")
 
 MAX_BYTES = 1024 * 1024
 """Bytes of a body at the most, where its `x-max-bytes` says nothing else."""

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -17,9 +16,10 @@ from psycopg import errors as pg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from api import resources
 from api.errors import FieldError, RequestError, invalid
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+SQL = resources.path("sql")
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
