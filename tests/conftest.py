@@ -22,7 +22,7 @@ from api import auth
 from api.database import connections, migrations
 from api.database.queries import Connection
 from api.http.conditional import Revalidation
-from api.records import entries
+from api.records import detainees
 from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
@@ -41,7 +41,7 @@ def server() -> Iterator[str]:
                 conn.execute("CREATE DATABASE template")
             with connections.connect(make_conninfo(url, dbname="template")) as conn:
                 migrations.migrate(conn, lambda _: None)
-                entries.spell_again(conn, lambda _: None)
+                detainees.reindex_names(conn, lambda _: None)
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)

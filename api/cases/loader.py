@@ -20,7 +20,15 @@ from api.cases.format import LISTS, REFERENCES, RESOURCES
 from api.contract import document, schemas
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.records import attestations, entries
+from api.records import (
+    attestations,
+    claims,
+    detainees,
+    detentions,
+    facilities,
+    release_events,
+    sources,
+)
 from api.verification import verdicts
 from api.verification.bulk import Batch
 
@@ -269,38 +277,39 @@ class Loading:
         conn, id, body = self._conn, entry.id, dict(self._as_recorded(entry.body))
         entry = entry._replace(body={**body})
         if entry.name == "sources":
-            entries.enter_source(conn, body, id)
+            sources.check(conn, {**body, "id": id})
+            sources.insert(conn, body, id)
         elif entry.name == "affiliations":
-            source_id = body.pop("source_id")
-            entries.enter_affiliation(conn, source_id, body, id)
-            for person, events in verdicts.touched(conn, entry.body).items():
+            sources.check_affiliation(conn, body)
+            sources.insert_affiliation(conn, body, id)
+            for person, events in verdicts.lock_affected(conn, entry.body).items():
                 for event in events:
                     self._verify(entry, event, person)
         elif entry.name == "facilities":
-            entries.enter_facility(conn, body, id)
+            facilities.insert(conn, body, id)
         elif entry.name == "claims":
-            attestations.enter_claim(conn, body, id)
+            claims.check(conn, body)
+            claims.insert(conn, body, id)
         elif entry.name == "detainees":
-            held = body.pop("detention")
-            entries.enter_detainee(conn, body, id)
-            if held is not None:
-                detention = entries.enter_detention(conn, id, held, uuid5(id, "detention"))
-                self.batch.add("detention", detention)
+            detention = body.pop("detention")
+            detainees.check(conn, body)
+            detainees.insert(conn, body, id)
+            if detention is not None:
+                row = detentions.check(conn, id, detention)
+                self.batch.add("detention", detentions.insert(conn, row, uuid5(id, "detention")))
         elif entry.name == "detentions":
             body["detainee_id"] = self._lock_person(body["detainee_id"])
-            entries.restore_detention(conn, body, id)
+            detentions.check_restored(conn, body)
+            detentions.insert(conn, body, id)
         elif entry.name == "release_events":
             body["detainee_id"] = self._lock_person(body["detainee_id"])
-            entries.enter_release_event(conn, body, id, restored=self._file.is_exported)
+            placed = release_events.check(conn, body, restored=self._file.is_exported)
+            release_events.insert(conn, placed, id)
         elif entry.name == "attestations":
-            event = self._lock_event(entry, body["release_event_id"])
-            attestations.enter_attestation(
-                conn,
-                _Event(event, self._began),
-                body,
-                id,
-                restored=self._file.is_exported,
-            )
+            body["release_event_id"] = self._lock_event(entry, body["release_event_id"])
+            locked = _Event(body["release_event_id"], self._began)
+            attestations.check(conn, locked, body, restored=self._file.is_exported)
+            attestations.insert(conn, body, id)
         self.batch.add(RESOURCES[entry.name], id)
 
     def _as_recorded(self, value: Any) -> Any:
@@ -320,7 +329,7 @@ class Loading:
     def _lock_event(self, entry: Entry, event: UUID) -> UUID:
         """The event that an entry speaks of, to be verified once all is written."""
         if not self.batch.verifies(event):
-            locked = entries.lock_event_named(self._conn, event)
+            locked = release_events.lock_canonical(self._conn, event)
             if locked is None:
                 raise invalid(
                     FieldError("/release_event_id", "There is no release event with this id.")
@@ -330,7 +339,7 @@ class Loading:
         return event
 
     def _lock_person(self, id: UUID) -> UUID:
-        person = entries.lock_person(self._conn, id)
+        person = detainees.lock_canonical(self._conn, id)
         if person is None:
             raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
         return person

@@ -195,7 +195,7 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
     standings: list[str] = []
     checked = 0
     for people in _people(conn):
-        wrong = verify.differing(conn, people)
+        wrong = verify.audit(conn, people)
         verdicts += map(str, sorted(wrong.verdicts)[: _MAX_LISTED - len(verdicts) + 1])
         standings += map(str, sorted(wrong.standings)[: _MAX_LISTED - len(standings) + 1])
         for stored_statuses in verify.stored_standings(conn, people):

@@ -12,7 +12,7 @@ from api import config
 from api.cases import loader
 from api.database import connections, migrations, queries
 from api.errors import RequestError
-from api.records import entries
+from api.records import detainees
 from api.server import embedded
 from api.verification import verdicts
 
@@ -40,7 +40,7 @@ def migrated(
         connections.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
         migrations.migrate(conn, lambda what: progress(f"Migrated: {what}"))
         verdicts.count_again(conn, lambda what: progress(f"Migrated: {what}"))
-        entries.spell_again(conn, lambda what: progress(f"Migrated: {what}"))
+        detainees.reindex_names(conn, lambda what: progress(f"Migrated: {what}"))
         yield settings, url, conn
 
 

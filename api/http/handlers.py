@@ -25,7 +25,7 @@ from api.database import queries
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.idempotency import Attempt
-from api.records import entries
+from api.records import canonical_ids
 from api.rendering import bodies, etags, media_types, streaming
 from api.rendering.bodies import Body
 from api.rendering.results import Page, Record, Stream
@@ -127,7 +127,7 @@ def view(
             if refusal.slug != "not-found":
                 raise
             moment = arguments.get("recorded_as_of")
-            into = entries.merged_into(conn, mergeable, arguments["id"], moment)
+            into = canonical_ids.surviving_id(conn, mergeable, arguments["id"], moment)
             if into is None:
                 raise
             raise _MergedError(into) from None

@@ -7,7 +7,7 @@ from uuid import UUID
 from api.database import queries
 from api.imports import row_plan
 from api.imports.row_plan import Known, Plan
-from api.records import entries
+from api.records import detainees, writes
 from api.verification.bulk import Batch
 
 _INSERT = {"detention": "detentions/insert", "release_event": "release_events/insert"}
@@ -20,7 +20,7 @@ def write(
     """Writes what changes of a person, who is locked, and of the detentions; gives one that is
     new. The release event is left to the caller."""
     if made.detainee:
-        entries.change_detainee(conn, person, known.detainee, made.detainee)
+        detainees.write_update(conn, person, known.detainee, made.detainee)
         batch.add("detainee", person, "updated")
     if made.detainee or made.detention:
         batch.count_again(person)
@@ -37,7 +37,7 @@ def enter(
     conn: queries.Connection, batch: Batch, resource: Any, rows: Sequence[Mapping[str, Any]]
 ) -> list[UUID]:
     """The ids of new records."""
-    ids = entries.insert_many(conn, _INSERT[resource], rows)
+    ids = writes.insert_many(conn, _INSERT[resource], rows)
     for id in ids:
         batch.add(resource, id)
     return ids

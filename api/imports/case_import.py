@@ -29,7 +29,14 @@ from api.imports.record_linking import Records
 from api.imports.row_plan import Known, Plan
 from api.matching import candidates
 from api.matching.scoring import Person
-from api.records import attestations, detention_order, entries
+from api.records import (
+    canonical_ids,
+    claims,
+    detention_order,
+    publications,
+    release_events,
+    sources,
+)
 from api.verification import verdicts
 
 _PART = 1 << 20
@@ -101,7 +108,7 @@ class Becoming(Loading):
             try:
                 detention_order.check_order(
                     [
-                        detention_order.Spell(
+                        detention_order.DetentionInterval(
                             row.id,
                             row.detained_on,
                             row.began_on,
@@ -218,7 +225,7 @@ class Becoming(Loading):
                 self._before.setdefault(id, key)
         for id in ids:
             if id in self._before:
-                record = entries.standing_for(self._conn, RESOURCES[name], self._before[id])
+                record = canonical_ids.resolve(self._conn, RESOURCES[name], self._before[id])
                 self._before[id] = record
                 self._records_of.take(record)
 
@@ -340,10 +347,10 @@ class Becoming(Loading):
         if until is None or until == before.valid_until:
             return
         changed = {**before._asdict(), "valid_until": until}
-        entries.check_affiliation(changed)
+        sources.check_affiliation_period(changed)
         queries.run(self._conn, "affiliations/update", id=id, valid_until=until)
         self.batch.add("affiliation", id, "updated")
-        for person, events in verdicts.touched(self._conn, changed, before._asdict()).items():
+        for person, events in verdicts.lock_affected(self._conn, changed, before._asdict()).items():
             for event in events:
                 self._verify(entry, event, person)
         yield "valid_until"
@@ -359,7 +366,7 @@ class Becoming(Loading):
         retracted_at = entry.body.get("retracted_at")
         if retracted_at is None or row.retracted_at is not None:
             return False
-        attestations.check_retraction(retracted_at, row.published_at, self._began)
+        publications.check_retraction(retracted_at, row.published_at, self._began)
         return True
 
     def _retract(self, resource: Any, entry: Entry, id: UUID) -> None:
@@ -399,14 +406,14 @@ class Becoming(Loading):
         yield from (name for name in made.detention if name != "began_on")
 
     def _change_release_event(self, entry: Entry, id: UUID) -> Iterator[str]:
-        event = entries.lock_event(self._conn, id)
+        event = release_events.lock(self._conn, id)
         changed = {
             name: entry.body[name]
             for name in ("place", "announcement_id")
             if entry.body[name] is not None and getattr(event, name) is None
         }
         if changed:
-            entries.check_announcement(self._conn, changed.get("announcement_id"))
+            claims.check_announcement(self._conn, changed.get("announcement_id"))
             queries.run(self._conn, "release_events/update", id=id, **changed)
             self.batch.add("release_event", id, "updated")
             self.batch.count_again(event.detainee_id)

@@ -33,7 +33,7 @@ from api.imports.list_preview import (
 from api.imports.row_plan import Known
 from api.matching import candidates
 from api.matching.scoring import Match, Person, compare
-from api.records import attestations, entries
+from api.records import attestations, detainees
 from api.verification.bulk import Batch
 
 # Reading.
@@ -432,7 +432,7 @@ class _Application:
     def _enter(self, new: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, UUID]:
         """Enters the new people of a block, with their detentions and releases."""
         conn = self._conn
-        ids = entries.enter_detainees(conn, [row_reader.as_new(said) for _, said in new])
+        ids = detainees.insert_many(conn, [row_reader.as_new(said) for _, said in new])
         detentions, events, words = [], [], []
         for id, (_, said) in zip(ids, new, strict=True):
             self._batch.add("detainee", id)
@@ -455,7 +455,7 @@ class _Application:
         bodies = [
             {**word, "release_event_id": event} for word, event in zip(words, told, strict=True)
         ]
-        for word in attestations.enter_attestations(conn, bodies):
+        for word in attestations.insert_many(conn, bodies):
             self._batch.add("attestation", word)
         for id, event in zip(told, events, strict=True):
             self._batch.verify(id, event["detainee_id"])
@@ -488,7 +488,7 @@ class _Application:
                 "detention_id": event["detention_id"] or detention,
             }
             (id,) = additions.enter(self._conn, self._batch, "release_event", [row])
-        (told,) = attestations.enter_attestations(self._conn, [{**word, "release_event_id": id}])
+        (told,) = attestations.insert_many(self._conn, [{**word, "release_event_id": id}])
         self._batch.add("attestation", told)
         self._batch.verify(id, person)
 

@@ -27,7 +27,7 @@ from api.imports.row_reader import CellFault
 from api.matching import candidates
 from api.matching.candidates import Candidate
 from api.matching.scoring import Match, Person, compare
-from api.records import attestations, entries
+from api.records import attestations, canonical_ids, publications
 from api.verification import verdicts
 from api.verification.rule import Attestation
 
@@ -199,7 +199,7 @@ def begun(
     word: Mapping[str, Any] | None,
 ) -> UUID:
     """The id of a preview of which nothing is known yet but the file."""
-    return entries.inserted(
+    row = queries.row(
         conn,
         "imports/insert",
         key_id=caller and caller.key_id,
@@ -207,6 +207,7 @@ def begun(
         file_sha256=sha256,
         word=None if word is None else Jsonb(word),
     )
+    return cast(UUID, row.id)
 
 
 class _Preview:
@@ -238,7 +239,7 @@ class _Preview:
 
     def _check_word(self, said: Mapping[str, Any]) -> None:
         try:
-            attestations.check_word(self._conn, said, self._now)
+            attestations.check_shared(self._conn, said, self._now)
         except RequestError as refusal:
             faults = [
                 FieldError("/relayed_source_id", f.detail) if f.pointer.startswith("/relays") else f
@@ -298,7 +299,7 @@ class _Preview:
             detail = "Whose word is this? Give source_id, published_at and basis."
             entry.faults.append(CellFault(entry.row.columns["released_on"], detail))
         elif "release" in said:
-            for _, fault in attestations.time_faults(self._said_of(said), self._now):
+            for _, fault in publications.time_errors(self._said_of(said), self._now):
                 entry.fault(invalid(fault))
         if entry.faults:
             return
@@ -375,7 +376,7 @@ class _Preview:
 
     def _named(self, ids: Set[UUID]) -> Mapping[UUID, UUID]:
         """Of these ids those of people whom the caller may see, and who they are now."""
-        people = {id: entries.standing_for(self._conn, "detainee", id) for id in ids}
+        people = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
         known = queries.rows(
             self._conn,
             "matching/list_people",
@@ -489,7 +490,7 @@ class _Preview:
                 entry.changes.append("attestation")
                 entry.outcome = "changed"
             entry.release_event_id = id
-            entry.status_from, entry.status_to = verdicts.foreseen(
+            entry.status_from, entry.status_to = verdicts.foresee(
                 self._conn, id, _foreseen_word(word), self._now
             )
 

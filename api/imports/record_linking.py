@@ -14,7 +14,7 @@ from api.cases.loader import Entry
 from api.database import queries
 from api.imports import list_preview, row_plan
 from api.matching import folding
-from api.records import entries
+from api.records import canonical_ids, release_events
 
 
 class Records:
@@ -141,13 +141,13 @@ class Records:
             return None
         detentions, day = self._detentions(body), body["occurred_on"]
         if body["detention_id"] is None:
-            detention = entries.detention_open_on(detentions, day)
+            detention = release_events.detention_open_on(detentions, day)
         else:
-            detention = entries.standing_for(self._conn, "detention", body["detention_id"])
+            detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])
         return row_plan.same_claim(detentions, detention, day)
 
     def _detentions(self, body: Mapping[str, Any]) -> Sequence[row_plan.Detention]:
-        person = entries.standing_for(self._conn, "detainee", body["detainee_id"])
+        person = canonical_ids.resolve(self._conn, "detainee", body["detainee_id"])
         return list_preview.recorded(self._conn, [person], sees_hidden=True)[person].detentions
 
     def _attestation(self, body: Mapping[str, Any]) -> UUID | None:
@@ -155,7 +155,7 @@ class Records:
         event = body["release_event_id"]
         if self.is_new(event):
             return None
-        event = entries.standing_for(self._conn, "release_event", event)
+        event = canonical_ids.resolve(self._conn, "release_event", event)
         said = ("source_id", "stance", "basis", "published_at", "release_kind")
         word = {name: body[name] for name in said}
         return self._one("attestations/find", release_event_id=event, **word)

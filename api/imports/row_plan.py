@@ -14,8 +14,9 @@ from uuid import UUID
 
 from api.errors import FieldError, invalid
 from api.matching import folding
-from api.records import entries
-from api.records.detention_order import SAME_CLAIM
+from api.records import detainees, release_events
+from api.records import detentions as detention_records
+from api.records.detention_order import SAME_EVENT
 
 _MOST = {"aliases": 50, "nationalities": 10, "external_ids": 20}
 NO_DETENTION = {
@@ -89,7 +90,7 @@ def plan(known: Known, said: Mapping[str, Any], now: datetime) -> Plan:
         made.detainee = _detainee(known.detainee, said["detainee"])
         if made.detainee:
             whole = {**known.detainee, **made.detainee}
-            if fault := entries.birth_fault(whole, now):
+            if fault := detainees.birth_date_error(whole, now):
                 raise invalid(fault)
     detentions = known.detentions
     if not (known.is_hidden and detentions):
@@ -139,7 +140,7 @@ def _detention(
     spoken_of = _spoken_of(detentions, own.get("detained_on"))
     if spoken_of is None:
         body = {**NO_DETENTION, **own}
-        entered = entries.detention_to_enter(detentions, body, now)
+        entered = detention_records.place_new(detentions, body, now)
         made.detention = {k: v for k, v in entered.items() if k in own or k == "began_on"}
         new = Detention(UNENTERED, **entered)
         return sorted([*detentions, new], key=lambda one: one.began_on)
@@ -160,7 +161,9 @@ def detention_changes(
         if value != getattr(one, name)
         and not (name == "detained_on" and (one.detained_on or "").startswith(value))
     }
-    return dict(entries.detention_as_moved(detentions, one.id, changed, now)) if changed else {}
+    return (
+        dict(detention_records.place_updated(detentions, one.id, changed, now)) if changed else {}
+    )
 
 
 def _spoken_of(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
@@ -192,11 +195,11 @@ def _release(
     """The release event of a day: that within three days of it, or a new one."""
     if not detentions:
         raise invalid(FieldError("/occurred_on", "This person has no detention."))
-    id = entries.detention_open_on(detentions, said["occurred_on"])
+    id = release_events.detention_open_on(detentions, said["occurred_on"])
     if (near := same_claim(detentions, id, said["occurred_on"])) is not None:
         return {"id": near}
     event = {**said, "detention_id": id}
-    entries.check_occurred_on(event, detentions, None, now)
+    release_events.check_occurred_on(event, detentions, None, now)
     return {**event, "detention_id": None if id == UNENTERED else id}
 
 
@@ -207,6 +210,6 @@ def same_claim(detentions: Sequence[Detention], id: UUID, day: date) -> UUID | N
         for own in detentions
         if own.id == id
         for event, on in zip(own.event_ids, own.released_on, strict=True)
-        if abs(on - day) <= SAME_CLAIM
+        if abs(on - day) <= SAME_EVENT
     ]
     return min(near)[1] if near else None

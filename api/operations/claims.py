@@ -8,12 +8,9 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import queries
-from api.database.ledger import Change
-from api.errors import RequestError, not_found
-from api.records import attestations
+from api.records import claims
 from api.rendering.results import Answer, Page, Record, Stream
 from api.reports import comparisons
-from api.verification import verdicts
 
 
 def list_claims(
@@ -40,22 +37,13 @@ def get_claim(conn: queries.Connection, caller: Caller | None, id: UUID) -> Reco
 
 
 def create_claim(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
-    id = attestations.enter_claim(conn, body)
-    verdicts.record(conn, caller, [Change("claim", id, "created")])
-    return get_claim(conn, caller, id)
+    return get_claim(conn, caller, claims.create(conn, caller, body))
 
 
 def retract_claim(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    claim = queries.row(conn, "claims/lock", id=id)
-    if claim is None:
-        raise not_found("claim")
-    if claim.retracted_at is not None:
-        raise RequestError("conflict", "This claim was retracted before.")
-    attestations.check_retraction(body["retracted_at"], claim.published_at, claim.now)
-    queries.run(conn, "claims/retract", id=id, **body)
-    verdicts.record(conn, caller, [Change("claim", id, "retracted")])
+    claims.retract(conn, caller, id, body)
     return get_claim(conn, caller, id)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from api.database import clock, queries
 from api.errors import FieldError, invalid
-from api.records import entries
+from api.records import claims
 from api.rendering.results import Answer
 from api.reports import counts, sentences, time_buckets
 from api.reports.citations import cited, scope
@@ -158,7 +158,7 @@ def _check(conn: queries.Connection, filters: counts.Filters) -> None:
     facility = filters.get("facility_id")
     if facility and queries.row(conn, "facilities/exist", id=facility) is None:
         faults.append(FieldError("/facility_id", "There is no facility with this id."))
-    if fault := entries.announcement_fault(conn, filters.get("announcement_id")):
+    if fault := claims.announcement_error(conn, filters.get("announcement_id")):
         faults.append(fault)
     first, last = filters.get("occurred_from"), filters.get("occurred_until")
     if first and last and last < first:

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from api import access
 from api.access import Caller
 from api.database import ledger, queries
-from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.records import entries, merges
+from api.records import detainees, merges
 from api.rendering.results import Answer, Page, Ranked, Record, Unchanged
-from api.verification import verdicts
 
 
 def list_detainees(
@@ -39,10 +37,7 @@ def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> R
 
 
 def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
-    _check_withheld(caller, body["withheld"], False)
-    id = entries.enter_detainee(conn, body)
-    verdicts.record(conn, caller, [Change("detainee", id, "created")])
-    return _detainee(caller, id)
+    return _detainee(caller, detainees.create(conn, caller, body))
 
 
 def update_detainee(
@@ -52,23 +47,9 @@ def update_detainee(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> Record:
-    row = queries.row(conn, "detainees/lock", id=id)
-    if row is None:
-        raise not_found("detainee")
-    unchanged(_detainee(caller, id))
-    detainee = {**row._asdict(), **body}
-    if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
-        raise RequestError("forbidden", "Only a key of scope edit can end that a minor is hidden.")
-    _check_withheld(caller, detainee["withheld"], row.withheld)
-    entries.check_detainee(conn, detainee)
-    entries.change_detainee(conn, id, row._asdict(), body)
-    verdicts.record(conn, caller, [Change("detainee", id, "updated")], detainees=[id])
-    return _detainee(caller, id)
-
-
-def _check_withheld(caller: Caller, withheld: bool, before: bool) -> None:
-    if withheld != before and not caller.sees_hidden:
-        raise RequestError("forbidden", "Only a key of scope edit says who is withheld.")
+    detainee = _detainee(caller, id)
+    detainees.update(conn, caller, id, body, partial(unchanged, detainee))
+    return detainee
 
 
 def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> Record:
@@ -97,7 +78,7 @@ def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:
 def merge_detainee(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    return get_merge(conn, merges.merge(conn, caller, id, body["into"]))
+    return get_merge(conn, merges.create(conn, caller, id, body["into"]))
 
 
 def get_merge(conn: queries.Connection, id: UUID) -> Record:
@@ -112,20 +93,7 @@ def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
 def distinguish_detainee(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    other = body["detainee_id"]
-    if id == other:
-        raise invalid(FieldError("/detainee_id", "A person is not two."))
-    merges.lock_people(conn, id, other, "/detainee_id")
-    for known in queries.rows(conn, "merges/list_distinctions_between", ids=[id, other]):
-        raise RequestError(
-            "conflict",
-            f"By /v1/distinctions/{known.distinction_id} they were judged to be two before.",
-        )
-    judged = entries.inserted(
-        conn, "merges/insert_distinction", detainee_id=id, distinct_from_id=other
-    )
-    verdicts.record(conn, caller, [Change("distinction", judged, "created")])
-    return get_distinction(conn, judged)
+    return get_distinction(conn, merges.distinguish(conn, caller, id, body["detainee_id"]))
 
 
 def get_distinction(conn: queries.Connection, id: UUID) -> Record:
@@ -133,11 +101,5 @@ def get_distinction(conn: queries.Connection, id: UUID) -> Record:
 
 
 def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
-    distinction = queries.row(conn, "merges/lock_distinction", id=id)
-    if distinction is None:
-        raise not_found("distinction")
-    if distinction.withdrawn_at is not None:
-        raise RequestError("conflict", "This judgement was withdrawn before.")
-    queries.run(conn, "merges/withdraw_distinction", id=id)
-    verdicts.record(conn, caller, [Change("distinction", id, "withdrawn")])
+    merges.withdraw_distinction(conn, caller, id)
     return get_distinction(conn, id)

@@ -1,17 +1,16 @@
-"""Detentions: spells in custody, one after the other."""
+"""Handlers of detentions: a person's periods in custody."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from api import access
 from api.access import Caller
 from api.database import queries
-from api.database.ledger import Change
 from api.errors import not_found
-from api.records import entries
+from api.records import detentions
 from api.rendering.results import Page, Record, Unchanged
-from api.verification import verdicts
 
 
 def list_detentions(
@@ -31,11 +30,7 @@ def get_detention(conn: queries.Connection, caller: Caller | None, id: UUID) -> 
 def create_detention(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    if queries.row(conn, "detainees/lock", id=id) is None:
-        raise not_found("detainee")
-    created = entries.enter_detention(conn, id, body)
-    verdicts.record(conn, caller, [Change("detention", created, "created")], detainees=[id])
-    return get_detention(conn, caller, created)
+    return get_detention(conn, caller, detentions.create(conn, caller, id, body))
 
 
 def update_detention(
@@ -45,11 +40,6 @@ def update_detention(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> Record:
-    detainee_id = entries.lock_detention(conn, id)
-    if detainee_id is None:
-        raise not_found("detention")
-    unchanged(get_detention(conn, caller, id))
-    changed = entries.moved_detention(conn, detainee_id, id, body)
-    queries.run(conn, "detentions/update", id=id, **changed)
-    verdicts.record(conn, caller, [Change("detention", id, "updated")], detainees=[detainee_id])
-    return get_detention(conn, caller, id)
+    detention = get_detention(conn, caller, id)
+    detentions.update(conn, caller, id, body, partial(unchanged, detention))
+    return detention

@@ -1,4 +1,4 @@
-"""Export: what a caller may see, in the form in which it can be loaded."""
+"""Handlers of exports: everything a caller may see, in the form that `constancia load` reads."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from api.access import Caller
 from api.cases import export
 from api.database import queries
 from api.errors import not_found
+from api.records import claims
 from api.rendering.results import Stream
 
 
@@ -14,8 +15,6 @@ def export_store(conn: queries.Connection, caller: Caller | None) -> Stream:
 
 
 def get_case(conn: queries.Connection, caller: Caller | None, id: UUID) -> Stream:
-    if [claim.kind for claim in queries.rows(conn, "claims/list_referenced", ids=[id])] != [
-        "announced"
-    ]:
+    if not claims.is_announcement(conn, id):
         raise not_found("announcement")
     return export.stream(caller, id)

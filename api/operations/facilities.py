@@ -1,16 +1,14 @@
-"""Facilities: where people are held."""
+"""Handlers of facilities: places where people are held."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from api.access import Caller
 from api.database import queries
-from api.database.ledger import Change
-from api.errors import not_found
-from api.records import entries
+from api.records import facilities
 from api.rendering.results import Page, Record, Unchanged
-from api.verification import verdicts
 
 
 def list_facilities(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:
@@ -22,9 +20,7 @@ def get_facility(conn: queries.Connection, id: UUID) -> Record:
 
 
 def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
-    id = entries.enter_facility(conn, body)
-    verdicts.record(conn, caller, [Change("facility", id, "created")])
-    return get_facility(conn, id)
+    return get_facility(conn, facilities.create(conn, caller, body))
 
 
 def update_facility(
@@ -34,9 +30,6 @@ def update_facility(
     body: Mapping[str, Any],
     unchanged: Unchanged,
 ) -> Record:
-    if queries.row(conn, "facilities/lock", id=id) is None:
-        raise not_found("facility")
-    unchanged(get_facility(conn, id))
-    queries.run(conn, "facilities/update", id=id, **body)
-    verdicts.record(conn, caller, [Change("facility", id, "updated")])
-    return get_facility(conn, id)
+    facility = get_facility(conn, id)
+    facilities.update(conn, caller, id, body, partial(unchanged, facility))
+    return facility

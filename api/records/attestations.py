@@ -1,197 +1,181 @@
-"""What sources say, checked and inserted, from one request or a whole case: attestations, each on
-one release event, and claims, which are figures.
-
-Nothing here writes the ledger or a verdict; whoever calls does, by verify.record. `id` is None
-unless the record has to have an id of its own, as those of a case have.
-"""
+"""Attestations: one source's publication about one release event. Never edited."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
+from api.access import Caller
 from api.database import clock, queries
-from api.errors import FieldError, RequestError, invalid
-from api.records.entries import Body, announcement_fault, insert_many, inserted
-
-_Found = Iterator[tuple[str, FieldError]]
-"""Faults, each with the kind of refusal that it makes if it is the only one."""
-
-_NOTHING_RELAYED = {"claim_id": None, "source_id": None}
-_NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
+from api.database.ledger import Change
+from api.errors import FieldError, RequestError, invalid, not_found
+from api.records import publications, release_events, writes
+from api.records.publications import Error
+from api.records.writes import Body
+from api.verification import verdicts
 
 
-def enter_attestation(
-    conn: queries.Connection,
-    event: Any,
-    body: Body,
-    id: UUID | None = None,
-    *,
-    restored: bool = False,
-) -> UUID:
-    """A source's word on an event, as `entries.lock_event` gave it. Names every fault.
+class LockedEvent(Protocol):
+    """A release event whose person is locked, and the time at which it was read."""
 
-    One that is `restored`, as it stood elsewhere, may relay nothing any more: what it relayed may
-    have been voided.
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
+    """Check and insert an attestation, verify its release event; return its id.
+
+    Locks the affiliations for reading, then the person.
     """
-    _refuse("attestation", list(_attestation_faults(conn, event, body, restored)))
-    row = {**_attestation(body), "release_event_id": event.id}
-    return inserted(conn, "attestations/insert", id=id, **row)
+    event = _lock_event(conn, body["release_event_id"])
+    if event is None:
+        detail = "There is no release event with this id."
+        raise invalid(FieldError("/release_event_id", detail))
+    check(conn, event, body)
+    id = insert(conn, {**body, "release_event_id": event.id})
+    _recompute(conn, caller, event, Change("attestation", id, "created"), body["published_at"])
+    return id
 
 
-def enter_attestations(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
-    """Many words at once, each on an event of its own, of which everything was checked."""
-    return insert_many(conn, "attestations/insert", [_attestation(body) for body in bodies])
+def check(
+    conn: queries.Connection, event: LockedEvent, body: Body, *, restored: bool = False
+) -> None:
+    """Check an attestation against its release event, its sources and what it relays.
+
+    A `restored` one, from an export, may have lost its relays: what it relayed may be voided.
+    Raises RequestError with every error.
+    """
+    publications.raise_errors("attestation", list(_errors(conn, event, body, restored)))
 
 
-def check_word(conn: queries.Connection, word: Body, now: datetime) -> None:
-    """What a source says of many releases at once. Names every fault."""
-    _refuse("list", [*_unknown_sources(conn, word), *_basis_faults(word), *time_faults(word, now)])
+def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
+    """Check what the attestations of an imported list have in common. Raises as `check` does."""
+    errors = [
+        *publications.source_errors(conn, body),
+        *_basis_errors(body),
+        *publications.time_errors(body, now),
+    ]
+    publications.raise_errors("list", errors)
 
 
-def _attestation(body: Body) -> Mapping[str, Any]:
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    return writes.insert(conn, "attestations/insert", id, **_row(body))
+
+
+def insert_many(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+    return writes.insert_many(conn, "attestations/insert", [_row(body) for body in bodies])
+
+
+def retract(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Record that its source has retracted an attestation, and verify the release event.
+
+    `body` gives `retracted_at` and a `note`.
+    """
+    event, attestation = _lock(conn, id)
+    if attestation.retracted_at is not None:
+        retracted_at = clock.rfc3339(attestation.retracted_at)
+        raise RequestError("conflict", f"This attestation is already retracted, at {retracted_at}.")
+    publications.check_retraction(body["retracted_at"], attestation.published_at, event.now)
+    queries.run(conn, "attestations/retract", id=id, **body)
+    _recompute(conn, caller, event, Change("attestation", id, "retracted"), body["retracted_at"])
+
+
+def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Void an attestation entered by mistake, and verify the release event without it.
+
+    `body` gives a `reason`.
+    """
+    event, attestation = _lock(conn, id)
+    queries.run(conn, "attestations/void", id=id, **body)
+    _recompute(conn, caller, event, Change("attestation", id, "voided"), attestation.published_at)
+
+
+def _lock_event(conn: queries.Connection, release_event_id: UUID) -> Any:
+    queries.run(conn, "affiliations/lock_shared")
+    return release_events.lock_canonical(conn, release_event_id)
+
+
+def _lock(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
+    """Lock an attestation that is not void, by the person of its release event."""
+    attestation = queries.row(conn, "attestations/get", id=id)
+    if attestation is None:
+        raise not_found("attestation")
+    event = None
+    # A merge can move it to another release event while the lock is waited for.
+    while event is None or event.id != attestation.release_event_id:
+        event = _lock_event(conn, attestation.release_event_id)
+        attestation = queries.row(conn, "attestations/get", id=id)
+    if attestation.voided_at is not None:
+        voided_at = clock.rfc3339(attestation.voided_at)
+        raise RequestError("conflict", f"This attestation is already void, since {voided_at}.")
+    return event, attestation
+
+
+def _recompute(
+    conn: queries.Connection, caller: Caller, event: Any, change: Change, since: datetime
+) -> None:
+    verdicts.recompute(
+        conn,
+        caller,
+        [change],
+        release_events=[event.id],
+        people=[event.detainee_id],
+        since=since,
+    )
+
+
+def _row(body: Body) -> Mapping[str, Any]:
     relays = body["relays"]
     return {
         "relayed_attestations": [relay.get("attestation_id") for relay in relays],
         "relayed_sources": [relay.get("source_id") for relay in relays],
-        **_NOT_RETRACTED,
+        **publications.NOT_RETRACTED,
         **{name: value for name, value in body.items() if name != "relays"},
     }
 
 
-def enter_claim(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    """A source's figure. Names every fault."""
-    _refuse("claim", list(_claim_faults(conn, body)))
-    relays = [
-        {name: of and str(of) for name, of in {**_NOTHING_RELAYED, **relay}.items()}
-        for relay in body["relays"]
-    ]
-    row = _NOT_RETRACTED | {**body, "relays": Jsonb(relays)}
-    return inserted(conn, "claims/insert", id=id, **row)
-
-
-def check_retraction(retracted_at: datetime, published_at: datetime, now: datetime) -> None:
-    """A source takes back what it has said, and has done so by now."""
-    if faults := list(_retraction_faults(retracted_at, published_at, now)):
-        raise invalid(*faults)
-
-
-def _refuse(what: str, faults: Sequence[tuple[str, FieldError]]) -> None:
-    if faults:
-        kinds = {kind for kind, _ in faults}
-        raise RequestError(
-            kinds.pop() if len(kinds) == 1 else "validation-error",
-            f"This {what} cannot be: see errors.",
-            *(fault for _, fault in faults),
-        )
-
-
-def _attestation_faults(conn: queries.Connection, event: Any, body: Body, restored: bool) -> _Found:
-    yield from _unknown_sources(conn, body)
-    relayed = dict(_relayed(body, "attestation_id"))
-    if relayed:
-        rows = queries.rows(conn, "attestations/list_relayed", ids=list(relayed.values()))
-        attestations = {row.id: row for row in rows}
-        for pointer, id in relayed.items():
-            origin = attestations.get(id)
-            if origin is None:
-                detail = "There is no attestation with this id."
-                yield "validation-error", FieldError(pointer, detail)
-            elif origin.voided_at is not None:
-                yield "validation-error", FieldError(pointer, "This attestation was voided.")
-            elif origin.release_event_id != event.id:
-                detail = "This attestation is of another release event."
-                yield "relay-elsewhere", FieldError(pointer, detail)
-            elif origin.stance != body["stance"]:
-                yield (
-                    "relay-elsewhere",
-                    FieldError(pointer, "This attestation is of the other stance."),
-                )
-            elif origin.published_at > body["published_at"]:
-                detail = "This attestation was published later."
-                yield "relay-from-the-future", FieldError(pointer, detail)
-
-    yield from _basis_faults(body, restored)
-    yield from time_faults(body, event.now)
+def _errors(
+    conn: queries.Connection, event: LockedEvent, body: Body, restored: bool
+) -> Iterator[Error]:
+    yield from publications.source_errors(conn, body)
+    yield from _relay_errors(conn, event, body)
+    yield from _basis_errors(body, restored)
+    yield from publications.time_errors(body, event.now)
     if body["denial_reason"] is not None and body["stance"] != "denies":
-        detail = "Only what denies has a reason of denial."
+        detail = f"Must be null for the stance {body['stance']}: only a denial has a reason."
         yield "validation-error", FieldError("/denial_reason", detail)
 
 
-def _basis_faults(body: Body, restored: bool = False) -> _Found:
+def _relay_errors(conn: queries.Connection, event: LockedEvent, body: Body) -> Iterator[Error]:
+    relayed = dict(publications.relayed(body, "attestation_id"))
+    ids = list(relayed.values())
+    rows = queries.rows(conn, "attestations/list_relayed", ids=ids) if ids else []
+    attestations = {row.id: row for row in rows}
+    for pointer, id in relayed.items():
+        origin = attestations.get(id)
+        if origin is None:
+            detail = "There is no attestation with this id."
+            yield "validation-error", FieldError(pointer, detail)
+        elif origin.voided_at is not None:
+            yield "validation-error", FieldError(pointer, "This attestation is void.")
+        elif origin.release_event_id != event.id:
+            detail = "This attestation is of another release event."
+            yield "relay-elsewhere", FieldError(pointer, detail)
+        elif origin.stance != body["stance"]:
+            detail = f"This attestation {origin.stance} the release: relay it with that stance."
+            yield "relay-elsewhere", FieldError(pointer, detail)
+        elif origin.published_at > body["published_at"]:
+            published_at = clock.rfc3339(origin.published_at)
+            detail = f"This attestation was published later, at {published_at}."
+            yield "relay-from-the-future", FieldError(pointer, detail)
+
+
+def _basis_errors(body: Body, restored: bool = False) -> Iterator[Error]:
     if body["basis"] == "relayed" and not body["relays"] and not restored:
-        detail = "Say what is relayed: an attestation or source."
+        detail = "Must name what is relayed: an attestation_id or a source_id."
         yield "relayed-without-origin", FieldError("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:
-        detail = "What relays something has the basis relayed."
+        detail = f"Must be relayed, not {body['basis']}, where relays is not empty."
         yield "relayed-without-origin", FieldError("/basis", detail)
-
-
-def _claim_faults(conn: queries.Connection, body: Body) -> _Found:
-    yield from _unknown_sources(conn, body)
-    relayed = dict(_relayed(body, "claim_id"))
-    rows = (
-        queries.rows(conn, "claims/list_referenced", ids=list(relayed.values())) if relayed else []
-    )
-    claims = {row.id: row for row in rows}
-    for pointer, id in relayed.items():
-        origin = claims.get(id)
-        if origin is None:
-            yield "validation-error", FieldError(pointer, "There is no claim with this id.")
-        elif origin.kind != body["kind"]:
-            yield "relay-elsewhere", FieldError(pointer, "This claim is of another kind.")
-        elif origin.published_at > body["published_at"]:
-            yield "relay-from-the-future", FieldError(pointer, "This claim was published later.")
-
-    facility = body["facility_id"]
-    if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
-        yield "validation-error", FieldError("/facility_id", "There is no facility with this id.")
-    if body["kind"] == "announced" and body["announcement_id"] is not None:
-        detail = "An announcement counts no other's delivery."
-        yield "validation-error", FieldError("/announcement_id", detail)
-    elif fault := announcement_fault(conn, body["announcement_id"]):
-        yield "validation-error", fault
-    now = clock.now(conn)
-    yield from time_faults(body, now)
-    if body["as_of"] > now + clock.TOLERANCE:
-        yield "validation-error", FieldError("/as_of", "Lies more than five minutes ahead.")
-    # Where the day begins first, it is 14 hours ahead of UTC.
-    start, as_of = body["window_start"], body["as_of"]
-    if start is not None and start > as_of.date() and start > (as_of + timedelta(hours=14)).date():
-        yield "validation-error", FieldError("/window_start", "Lies after as_of.")
-
-
-def _relayed(body: Body, name: str) -> Iterator[tuple[str, UUID]]:
-    for i, relay in enumerate(body["relays"]):
-        if name in relay:
-            yield f"/relays/{i}/{name}", relay[name]
-
-
-def _unknown_sources(conn: queries.Connection, body: Body) -> _Found:
-    sources = {"/source_id": body["source_id"], **dict(_relayed(body, "source_id"))}
-    known = {
-        row.id for row in queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))
-    }
-    for pointer, id in sources.items():
-        if id not in known:
-            yield "validation-error", FieldError(pointer, "There is no source with this id.")
-
-
-def time_faults(body: Mapping[str, Any], now: datetime) -> _Found:
-    if body["published_at"] > now + clock.TOLERANCE:
-        detail = "Lies more than five minutes ahead."
-        yield "published-in-the-future", FieldError("/published_at", detail)
-    if (retracted_at := body.get("retracted_at")) is not None:
-        for fault in _retraction_faults(retracted_at, body["published_at"], now):
-            yield "validation-error", fault
-
-
-def _retraction_faults(
-    retracted_at: datetime, published_at: datetime, now: datetime
-) -> Iterator[FieldError]:
-    if retracted_at < published_at:
-        yield FieldError("/retracted_at", "Lies before it was published.")
-    if retracted_at > now + clock.TOLERANCE:
-        yield FieldError("/retracted_at", "Lies more than five minutes ahead.")

@@ -1,8 +1,7 @@
-"""A person's detentions, one after the other: when each can have begun, and which of two are one.
+"""The order of a person's detentions: when each can have begun, and which of two people's coincide.
 
-Pure. What is known of a beginning is a day, a month, a year or nothing, so an order has to be found
-that can have been. Nobody is held twice at a time: of two people who turn out to be one, detentions
-that overlap are one.
+Pure. A beginning is known to the day, the month, the year or not at all, so the order is one that
+is possible. Nobody is held twice at a time: detentions of duplicate records that overlap are one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,17 +10,17 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
-SAME_CLAIM = timedelta(days=3)
-"""Release events of one detention that lie so near each other are one."""
+SAME_EVENT = timedelta(days=3)
+"""Release events of one detention that are at most this far apart are one event."""
 
 
 class OrderError(Exception):
-    """Detentions that cannot have come one after the other, with a sentence that says why."""
+    """Detentions that are in no possible order; the message is a clause that says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
-    """A detention, and the days on which it is said to have ended, in order."""
+class DetentionInterval:
+    """A detention, and the days of its release events, in order."""
 
     id: UUID
     detained_on: str | None
@@ -30,15 +29,15 @@ class Spell:
     released_on: tuple[date, ...] = ()
 
     @property
-    def place(self) -> tuple[date, datetime, UUID]:
-        """Where it stands among the person's others."""
+    def sort_key(self) -> tuple[date, datetime, UUID]:
+        """The key by which a person's detentions are sorted, in SQL too."""
         return self.began_on, self.created_at, self.id
 
 
 def period(detained_on: str | None) -> tuple[date, date]:
-    """The first and the last day of a day, a month, a year, or of all time if it is unknown.
+    """Return the first and the last day of a day, a month or a year; of all time for None.
 
-    Raises ValueError where there is no such day.
+    Raises ValueError for a day that does not exist.
     """
     if detained_on is None:
         return date.min, date.max
@@ -50,70 +49,77 @@ def period(detained_on: str | None) -> tuple[date, date]:
     return first, after - timedelta(days=1)
 
 
-def paired(gone: Sequence[Spell], kept: Sequence[Spell]) -> list[tuple[Spell | None, Spell | None]]:
-    """The detentions of two people who are one, in order: alone, or two that are one.
+def pair(
+    duplicate: Sequence[DetentionInterval], surviving: Sequence[DetentionInterval]
+) -> list[tuple[DetentionInterval | None, DetentionInterval | None]]:
+    """Pair the detentions of two records of one person, in order.
 
-    Two are one unless one of them was over before the other can have begun.
+    A pair with None is a detention of one record only; two in a pair are one detention. Two
+    coincide unless one of them was over before the other can have begun.
     """
-    pairs: list[tuple[Spell | None, Spell | None]] = []
-    left, right = list(gone), list(kept)
+    pairs: list[tuple[DetentionInterval | None, DetentionInterval | None]] = []
+    left, right = list(duplicate), list(surviving)
     while left and right:
-        if _over(left[-1], right[-1]):
+        if _is_over(left[-1], right[-1]):
             pairs.append((None, right.pop()))
-        elif _over(right[-1], left[-1]):
+        elif _is_over(right[-1], left[-1]):
             pairs.append((left.pop(), None))
         else:
             pairs.append((left.pop(), right.pop()))
-    pairs += [(spell, None) for spell in reversed(left)]
-    pairs += [(None, spell) for spell in reversed(right)]
+    pairs += [(interval, None) for interval in reversed(left)]
+    pairs += [(None, interval) for interval in reversed(right)]
     return pairs[::-1]
 
 
-def _over(spell: Spell, before: Spell) -> bool:
-    """Whether a detention was over before another one began."""
-    if not spell.released_on:
+def _is_over(interval: DetentionInterval, before: DetentionInterval) -> bool:
+    """Return whether a detention was over before another one began."""
+    if not interval.released_on:
         return False
-    ended = spell.released_on[-1]
+    ended = interval.released_on[-1]
     _, latest = period(before.detained_on)
-    begins_first = period(spell.detained_on)[1] < before.began_on
+    begins_first = period(interval.detained_on)[1] < before.began_on
     return ended <= before.began_on or (begins_first and ended <= latest)
 
 
-def arranged(spells: Sequence[Spell]) -> list[Spell]:
-    """The same detentions, in this order, each with the first day on which it can have begun: not
-    before the one before it ended. Raises OrderError if they cannot have come in this order."""
-    placed: list[Spell] = []
-    for spell in spells:
-        first, last = period(spell.detained_on)
-        days = [max(first, spell.began_on)]
+def arrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
+    """Return detentions in this order, each beginning when the one before it ended or later.
+
+    Raises OrderError if they cannot have come in this order.
+    """
+    placed: list[DetentionInterval] = []
+    for interval in intervals:
+        first, last = period(interval.detained_on)
+        days = [max(first, interval.began_on)]
         if placed:
             days += [placed[-1].began_on, *(d for d in placed[-1].released_on if d <= last)]
-        placed.append(replace(spell, began_on=max(days)))
+        placed.append(replace(interval, began_on=max(days)))
     check_order(placed)
     return placed
 
 
-def check_order(spells: Sequence[Spell]) -> None:
-    """Detentions come one after the other, their release events lie within them, and no two of
-    these are one. Raises OrderError."""
-    for problem in _problems(spells):
+def check_order(intervals: Sequence[DetentionInterval]) -> None:
+    """Check that detentions follow each other, with their release events in them and apart.
+
+    Raises OrderError.
+    """
+    for problem in _problems(intervals):
         raise OrderError(problem)
 
 
-def _problems(spells: Sequence[Spell]) -> Iterator[str]:
-    for i, spell in enumerate(spells):
-        name = f"the detention {spell.id}"
-        if spell.began_on > period(spell.detained_on)[1]:
+def _problems(intervals: Sequence[DetentionInterval]) -> Iterator[str]:
+    for i, interval in enumerate(intervals):
+        name = f"the detention {interval.id}"
+        if interval.began_on > period(interval.detained_on)[1]:
             yield f"{name} cannot come after the person's other ones"
-        for day in spell.released_on:
-            if day < spell.began_on:
-                yield f"a release on {day} would lie before {name} began"
-            for later in spells[i + 1 :]:
+        for day in interval.released_on:
+            if day < interval.began_on:
+                yield f"a release on {day} would be before {name} began"
+            for later in intervals[i + 1 :]:
                 if period(later.detained_on)[1] < day:
-                    yield f"a release on {day} would lie after the detention {later.id} began"
-        for day, other in pairwise(spell.released_on):
-            if other - day <= SAME_CLAIM:
+                    yield f"a release on {day} would be after the detention {later.id} began"
+        for day, other in pairwise(interval.released_on):
+            if other - day <= SAME_EVENT:
                 yield f"{name} would have two release events within three days, {day} and {other}"
-    for spell, later in pairwise(spells):
-        if spell.place > later.place:
-            yield f"nothing tells whether {spell.id} or {later.id} was first"
+    for interval, later in pairwise(intervals):
+        if interval.sort_key > later.sort_key:
+            yield f"the order of {interval.id} and {later.id} cannot be known from their days"

@@ -68,7 +68,7 @@ class Batch:
         for (action, resource), ids in self._written.items():
             for block in _blocks(ids):
                 changes = [Change(resource, id, action) for id in block]
-                verdicts.record(self._conn, self._caller, changes)
+                verdicts.recompute(self._conn, self._caller, changes)
         # All events of a person at once: what is recorded at one moment does not change again.
         for block in _blocks(self._written["created", "detention"]):
             for row in queries.rows(
@@ -85,12 +85,12 @@ class Batch:
             # event: once for what was entered, and once when there are verdicts.
             if are_many and done <= _BLOCK:
                 self._conn.execute(_ANALYZE)
-            verdicts.record(
+            verdicts.recompute(
                 self._conn,
                 self._caller,
                 [],
-                events=[UUID(bytes=event) for _, own in some for event, _ in own if event],
-                detainees=[person for person, _ in some],
+                release_events=[UUID(bytes=event) for _, own in some for event, _ in own if event],
+                people=[person for person, _ in some],
                 recount=bool(counted),
             )
             done += len(some)

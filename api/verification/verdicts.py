@@ -1,7 +1,7 @@
 """Gather, decide, apply: the one way in which stored verdicts and counts come to change.
 
 Everything that can change a verdict (attestation, retraction, voiding, affiliation), or how people
-count, calls `record`, with the person of each event locked. The ledger is written after the rule
+count, calls `recompute`, with the person of each event locked. The ledger is written after the rule
 has decided, since its head is held until the commit.
 """
 
@@ -61,37 +61,38 @@ class _Changes:
         return [*self.close["standings"], *self.insert["standings"]]
 
 
-def record(
+def recompute(
     conn: queries.Connection,
     caller: Caller | None,
     changes: Sequence[ledger.Change],
     *,
-    events: Sequence[UUID] = (),
-    detainees: Iterable[UUID] = (),
+    release_events: Sequence[UUID] = (),
+    people: Iterable[UUID] = (),
     since: datetime | None = None,
     recount: bool = False,
 ) -> None:
     """Enters changes in the ledger, with the verdicts and the counts that follow from them.
 
-    `events` are verified again, from the publication time `since` on if nothing before it can
-    have changed; `detainees` are the people whose counts or groups may have changed. All of them
+    `release_events` are verified again, from the publication time `since` on if nothing before it can
+    have changed; `people` are those whose counts or groups may have changed. All of them
     are locked. With `recount`, their counts may have changed also where no verdict did.
     """
     decided = _Changes()
-    for event in events:
+    for event in release_events:
         _decide(conn, event, since, decided)
     told = _told(conn, changes)
     # An echo changes no verdict, and so nobody's count.
-    if recount or told is not None or not events or decided.verdicts:
-        people = list(detainees)
+    if recount or told is not None or not release_events or decided.verdicts:
+        counted = list({*people, *(told or ())})
         if (
             told is None
-            and people
-            and queries.rows(conn, "verification/list_hidden_people", detainee_ids=people)
+            and counted
+            and queries.rows(conn, "verification/list_hidden_people", detainee_ids=counted)
         ):
             # What the public may know of them changes with who else is recorded.
             queries.run(conn, "ledger/lock")
-        _recount(conn, list({*people, *(told or ())}), decided)
+        if counted:
+            _recount(conn, counted, decided)
     is_public = told is not None or bool(decided.verdicts or decided.standings)
     recorded_at = ledger.append(conn, caller, *changes, changes_answers=is_public)
     if told is not None:
@@ -110,27 +111,6 @@ def record(
         )
     if rows := decided.insert["tallies"]:
         queries.run(conn, "verification/add_rollups", rows=Jsonb(rows))
-
-
-def record_affiliation(
-    conn: queries.Connection,
-    caller: Caller | None,
-    change: ledger.Change,
-    affiliation: Mapping[str, Any],
-    before: Mapping[str, Any] | None = None,
-) -> None:
-    """Enters a new or changed affiliation, and verifies again every event that it touches.
-
-    No other affiliation may change meanwhile, nor an event's groups be read.
-    """
-    people = touched(conn, affiliation, before)
-    record(
-        conn,
-        caller,
-        [change],
-        events=[event for events in people.values() for event in events],
-        detainees=people,
-    )
 
 
 def _told(conn: queries.Connection, changes: Sequence[ledger.Change]) -> Sequence[UUID] | None:
@@ -160,7 +140,7 @@ def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
             ]
             if not people:
                 return
-            record(conn, None, [], detainees=people)
+            recompute(conn, None, [], people=people)
         done += len(people)
         say(f"{done:,} people counted again")
 
@@ -168,22 +148,22 @@ def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
 _BLOCK = 1000
 
 
-class Differing(NamedTuple):
+class Audit(NamedTuple):
     """What is stored and is not what the rule says now: nothing, unless something else wrote it."""
 
     verdicts: set[UUID]  # of release events
     standings: set[UUID]  # of people
 
 
-def differing(conn: queries.Connection, detainees: Sequence[UUID]) -> Differing:
-    """Of these people, what `record` would change although nothing is new. Reads only."""
+def audit(conn: queries.Connection, detainees: Sequence[UUID]) -> Audit:
+    """Of these people, what `recompute` would change although nothing is new. Reads only."""
     changes = _Changes()
     rows = queries.rows(conn, "verification/list_release_events", detainee_ids=detainees)
     for event in {row.release_event_id for row in rows}:
         _decide(conn, event, None, changes)
     _recount(conn, detainees, changes)
     stored = [*changes.verdicts, *changes.close["not_counted"], *changes.insert["not_counted"]]
-    return Differing(
+    return Audit(
         {row["release_event_id"] for row in stored},
         {row["detainee_id"] for row in changes.standings},
     )
@@ -200,7 +180,7 @@ def stored_standings(
         ]
 
 
-def touched(
+def lock_affected(
     conn: queries.Connection,
     affiliation: Mapping[str, Any],
     before: Mapping[str, Any] | None = None,
@@ -222,7 +202,7 @@ def touched(
     return people
 
 
-def foreseen(
+def foresee(
     conn: queries.Connection, event: UUID | None, word: Attestation, now: datetime
 ) -> tuple[str, str]:
     """The status of an event now, a new one without an id, and what it would be with one more

@@ -14,7 +14,7 @@ from api.database.ledger import Change
 from api.database.queries import Connection
 from api.errors import RequestError
 from api.matching import blocking_keys
-from api.records import entries
+from api.records import detainees
 from api.reports import counts
 from api.verification import verdicts
 from tests.conftest import CASES, Api, cloned
@@ -114,12 +114,12 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(server: str) -> None
             [word, event, source],
         )
         migrations.migrate(conn, lambda _: None)
-        verdicts.record(
+        verdicts.recompute(
             conn,
             None,
             [Change("release_event", event, "created")],
             events=[event],
-            detainees=[person],
+            people=[person],
         )
         as_of = datetime(2026, 1, 8, 13, tzinfo=UTC)
         for filters in ({}, {"sex": "female"}, {"occurred_from": date(2026, 1, 10)}):
@@ -176,14 +176,14 @@ def test_people_recorded_by_other_spellings_are_found_by_todays(
     before = conn.execute(stored).fetchall()
     assert before
     said: list[str] = []
-    entries.spell_again(conn, said.append)
+    detainees.reindex_names(conn, said.append)
     assert said == []  # as the migrated database is of today
     conn.execute("UPDATE detainee_spellings SET spelling = spelling || '?'")
     monkeypatch.setattr(blocking_keys, "rules_digest", lambda: b"those of tomorrow")
-    entries.spell_again(conn, said.append)
-    assert said == ["3 people spelled"]
+    detainees.reindex_names(conn, said.append)
+    assert said == ["3 names indexed"]
     assert conn.execute(stored).fetchall() == before
-    entries.spell_again(conn, said.append)
+    detainees.reindex_names(conn, said.append)
     assert len(said) == 1
 
 
@@ -191,5 +191,5 @@ def test_a_database_older_than_spelling_rules_is_spelled(conn: Connection, api: 
     loader.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
     conn.execute("DELETE FROM spelling_rules")
     conn.execute("DELETE FROM detainee_spellings")
-    entries.spell_again(conn, lambda _: None)
+    detainees.reindex_names(conn, lambda _: None)
     assert api.get("/v1/detainees", q="san migel rosio")["items"]

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from api.cases import loader
 from api.database.queries import Connection
-from api.records import detention_order, entries
-from api.records.detention_order import OrderError, Spell
+from api.records import detention_order, release_events
+from api.records.detention_order import DetentionInterval, OrderError
 from tests.conftest import Api
 from tests.stories.test_record_time import (
     Chooser,
@@ -189,7 +189,7 @@ def test_undoing_twice_is_a_conflict_and_merging_again_is_not(
     before = dump(conn)
     first = merge(editor, gone, kept)["id"]
     undo(editor, first)
-    assert undo(editor, first, 409)["detail"] == "This merge was undone before."
+    assert undo(editor, first, 409)["detail"] == "This merge is already undone."
     second = merge(editor, gone, kept)["id"]
     assert undo(editor, first, 409)["type"] == "/problems/conflict"
     undo(editor, second)
@@ -258,8 +258,7 @@ def test_old_ids_of_a_chain_name_the_last_person(api: Api, editor: Api, conn: Co
     query = f"verification?recorded_as_of={between}"
     assert location(api, f"/v1/release-events/{e}/{query}") == f"/v1/release-events/{f}/{query}"
     assert undo(editor, first, 409)["detail"] == (
-        f"By the merge /v1/merges/{second} the person was merged into another one since. "
-        "Undo it first."
+        f"/v1/merges/{second} merged the surviving record into another one since. Undo it first."
     )
     undo(editor, second)
     assert location(api, f"/v1/detainees/{a}") == f"/v1/detainees/{b}"
@@ -275,8 +274,7 @@ def test_merges_into_one_person_are_undone_in_reverse_order(editor: Api, conn: C
     before = dump(conn)
     first, second = merge(editor, one, kept)["id"], merge(editor, other, kept)["id"]
     assert undo(editor, first, 409)["detail"] == (
-        f"By the merge /v1/merges/{second} another record was merged into this person since. "
-        "Undo it first."
+        f"/v1/merges/{second} merged another record into this person since. Undo it first."
     )
     undo(editor, second)
     undo(editor, first)
@@ -1034,16 +1032,16 @@ def test_a_word_on_an_event_is_taken_whose_merge_is_undone_meanwhile(
     gone, _, event = person(editor, "Una", "2024", DAY)
     kept, _, _ = person(editor, "Otra", "2024", DAY)
     merged = merge(editor, gone, kept)["id"]
-    lock_event = entries.lock_event
+    lock = release_events.lock
 
     def undone_meanwhile(conn: Connection, id: UUID) -> Any:
-        locked = lock_event(conn, id)
+        locked = lock(conn, id)
         if locked is None:
             undo(editor, merged)
         return locked
 
     source = editor.source("Una")
-    monkeypatch.setattr(entries, "lock_event", undone_meanwhile)
+    monkeypatch.setattr(release_events, "lock", undone_meanwhile)
     assert editor.attest(event, source, AT)["release_event_id"] == event
 
 
@@ -1092,9 +1090,9 @@ def _assert_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any
 # The order of detentions by itself.
 
 
-def spell(detained_on: str | None, *days: str, began_on: str | None = None) -> Spell:
+def spell(detained_on: str | None, *days: str, began_on: str | None = None) -> DetentionInterval:
     first = detention_order.period(detained_on)[0]
-    return Spell(
+    return DetentionInterval(
         uuid4(),
         detained_on,
         first if began_on is None else date.fromisoformat(began_on),
@@ -1124,9 +1122,11 @@ def spell(detained_on: str | None, *days: str, began_on: str | None = None) -> S
         (spell(None, DAY), spell(None, "2026-02-08", began_on="2026-01-20"), False),
     ],
 )
-def test_detentions_are_one_unless_one_was_over(one: Spell, other: Spell, are_one: bool) -> None:
+def test_detentions_are_one_unless_one_was_over(
+    one: DetentionInterval, other: DetentionInterval, are_one: bool
+) -> None:
     for a, b in ((one, other), (other, one)):
-        pairs = detention_order.paired([a], [b])
+        pairs = detention_order.pair([a], [b])
         assert (pairs == [(a, b)]) == are_one
         assert len(pairs) == (1 if are_one else 2)
 
@@ -1134,13 +1134,13 @@ def test_detentions_are_one_unless_one_was_over(one: Spell, other: Spell, are_on
 def test_detentions_of_both_are_put_in_order() -> None:
     a = [spell("2010", "2011-05-05"), spell("2024-02")]
     b = [spell("2015", "2016-06-06"), spell(None, DAY, began_on="2016-06-06")]
-    assert detention_order.paired(a, b) == [(a[0], None), (None, b[0]), (a[1], b[1])]
+    assert detention_order.pair(a, b) == [(a[0], None), (None, b[0]), (a[1], b[1])]
 
 
 @st.composite
-def careers(draw: st.DrawFn) -> list[Spell]:
+def careers(draw: st.DrawFn) -> list[DetentionInterval]:
     """A person's detentions as they can be entered, one after the other."""
-    spells: list[Spell] = []
+    spells: list[DetentionInterval] = []
     for _ in range(draw(st.integers(0, 3))):
         start = spells[-1].released_on[-1] if spells else date(2020, 1, 1)
         day = start + timedelta(days=draw(st.integers(0, 400)))
@@ -1152,31 +1152,33 @@ def careers(draw: st.DrawFn) -> list[Spell]:
         if draw(st.booleans()):
             days.append(days[0] + timedelta(days=draw(st.integers(4, 100))))
         spells.append(
-            Spell(uuid4(), detained_on, began, datetime(2026, 1, 1, tzinfo=UTC), tuple(days))
+            DetentionInterval(
+                uuid4(), detained_on, began, datetime(2026, 1, 1, tzinfo=UTC), tuple(days)
+            )
         )
     if spells and draw(st.booleans()):
         last = spells.pop()
-        spells.append(Spell(last.id, last.detained_on, last.began_on, last.created_at))
+        spells.append(DetentionInterval(last.id, last.detained_on, last.began_on, last.created_at))
     return spells
 
 
 @given(careers(), careers())
 def test_a_pairing_keeps_every_detention_once_and_each_persons_order(
-    gone: list[Spell], kept: list[Spell]
+    gone: list[DetentionInterval], kept: list[DetentionInterval]
 ) -> None:
-    pairs = detention_order.paired(gone, kept)
+    pairs = detention_order.pair(gone, kept)
     assert [a for a, _ in pairs if a] == gone
     assert [b for _, b in pairs if b] == kept
     assert all(a or b for a, b in pairs)
 
 
 @given(careers())
-def test_what_is_in_order_stays_as_it_is(spells: list[Spell]) -> None:
+def test_what_is_in_order_stays_as_it_is(spells: list[DetentionInterval]) -> None:
     try:
         detention_order.check_order(spells)
     except OrderError:
         return
-    placed = detention_order.arranged(spells)
+    placed = detention_order.arrange(spells)
     assert [s.id for s in placed] == [s.id for s in spells]
     assert all(new.began_on >= old.began_on for new, old in zip(placed, spells, strict=True))
-    assert detention_order.arranged(placed) == placed
+    assert detention_order.arrange(placed) == placed

@@ -1,0 +1,52 @@
+"""Canonical ids: the id of a duplicate record leads to the surviving record it was merged into."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar, cast
+from uuid import UUID
+
+from psycopg import Rollback
+
+from api.database import queries
+
+_Locked = TypeVar("_Locked")
+
+
+def surviving_id(
+    conn: queries.Connection, resource: str, id: UUID, recorded_as_of: datetime | None = None
+) -> UUID | None:
+    """Return the record that a duplicate was merged into, now or as recorded at a moment.
+
+    None for a record that is no duplicate.
+    """
+    recorded = queries.drop_none(recorded_as_of=recorded_as_of)
+    row = queries.row(conn, "merges/get_canonical_id", resource=resource, id=id, **recorded)
+    return None if row is None else cast(UUID, row.id)
+
+
+def resolve(conn: queries.Connection, resource: str, id: UUID) -> UUID:
+    """Return the canonical id: the surviving record of a duplicate, any other id as it is."""
+    return surviving_id(conn, resource, id) or id
+
+
+def lock(
+    conn: queries.Connection, resource: str, id: UUID, lock_row: Callable[[UUID], _Locked | None]
+) -> _Locked | None:
+    """Lock the record that an id leads to; None if the id is unknown.
+
+    A merge can be made or undone while the lock is waited for, so the id is resolved again until
+    the locked record is the one it leads to.
+    """
+    while (locked := lock_row(id)) is None:
+        into = surviving_id(conn, resource, id)
+        if into is not None:
+            # Roll back a lock on what turns out to be the wrong record: two writers that each hold
+            # one and wait for the other would deadlock.
+            with conn.transaction() as attempt:
+                locked = lock_row(into)
+                if locked is not None and surviving_id(conn, resource, id) == into:
+                    return locked
+                raise Rollback(attempt)
+        elif not queries.row(conn, "ledger/exist_for_record", resource=resource, id=id).recorded:
+            return None
+    return locked

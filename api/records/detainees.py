@@ -1,0 +1,151 @@
+"""Detainees: people who are or were held."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from api.access import Caller
+from api.database import clock, queries
+from api.database.ledger import Change
+from api.errors import FieldError, RequestError, invalid
+from api.matching import blocking_keys, candidates
+from api.records import canonical_ids, writes
+from api.records.writes import Affected, Body
+from api.verification import verdicts
+
+_ADULT_YEARS = 18
+_BLOCK = 1000
+
+
+def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
+    """Check and insert a person; return the id. Only an editor may set `withheld`."""
+    _check_withheld(caller, body["withheld"], before=False)
+    check(conn, body)
+    id = insert(conn, body)
+    verdicts.recompute(conn, caller, [Change("detainee", id, "created")])
+    return id
+
+
+def check(conn: queries.Connection, detainee: Body) -> None:
+    """Check the birth date of a person against the clock and the age group."""
+    if detainee["birth_date"] is not None and (
+        error := birth_date_error(detainee, clock.now(conn))
+    ):
+        raise invalid(error)
+
+
+def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
+    """Return the error of a birth date: in the future, or of a minor who is not marked as one."""
+    born, today = detainee["birth_date"], now.date()
+    if born is None:
+        return None
+    if born > today:
+        return FieldError("/birth_date", f"{born} is in the future.")
+    adult_since = (today.year - _ADULT_YEARS, today.month, today.day)
+    if adult_since < (born.year, born.month, born.day) and detainee["age_group"] != "minor":
+        return FieldError("/age_group", "Must be minor: by the birth date this person is a minor.")
+    return None
+
+
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    """Insert a person with the name keys; return the id."""
+    new_id = writes.insert(conn, "detainees/insert", id, **_row(body))
+    candidates.index_new_people(conn, [(new_id, [body["name"], *body["aliases"]])])
+    return new_id
+
+
+def insert_many(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+    """Insert people with their name keys; return the ids, in the order of the bodies."""
+    ids = writes.insert_many(conn, "detainees/insert", [_row(body) for body in bodies])
+    names = ([body["name"], *body["aliases"]] for body in bodies)
+    candidates.index_new_people(conn, list(zip(ids, names, strict=True)))
+    return ids
+
+
+def update(
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Body,
+    check_unchanged: Callable[[], None],
+) -> None:
+    """Update a person and count them again. Only an editor may hide or disclose somebody."""
+
+    def write(row: Any) -> Affected:
+        before = row._asdict()
+        detainee = {**before, **body}
+        if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
+            raise RequestError(
+                "forbidden", "Only a key of scope edit can change the age group of a minor."
+            )
+        _check_withheld(caller, detainee["withheld"], before=row.withheld)
+        check(conn, detainee)
+        write_update(conn, id, before, body)
+        return Affected(people=[id])
+
+    writes.update(
+        conn,
+        caller,
+        "detainee",
+        id,
+        check_unchanged,
+        lock=lambda: queries.row(conn, "detainees/lock", id=id),
+        write=write,
+    )
+
+
+def write_update(conn: queries.Connection, id: UUID, before: Body, body: Body) -> None:
+    """Write a checked update of a locked person, with the name keys."""
+    queries.run(conn, "detainees/update", id=id, **_row(body))
+    after = {**before, **body}
+    candidates.index_person(conn, id, [after["name"], *after["aliases"]])
+
+
+def lock_canonical(conn: queries.Connection, id: UUID) -> UUID | None:
+    """Lock the person that an id leads to and return the canonical id; None for an unknown id."""
+
+    def lock_row(id: UUID) -> UUID | None:
+        return None if queries.row(conn, "detainees/lock", id=id) is None else id
+
+    return canonical_ids.lock(conn, "detainee", id, lock_row)
+
+
+def reindex_names(conn: queries.Connection, say: Callable[[str], Any]) -> None:
+    """Rebuild the name keys of all people if the rules that make them have changed.
+
+    Works in blocks, so that other writers wait for one block at most; if it is interrupted, it
+    starts from the beginning. `say` takes lines of progress.
+    """
+    version = blocking_keys.rules_digest()
+    if queries.row(conn, "matching/get_key_version", sha256=version).kept:
+        return
+    done, after = 0, None
+    while people := _reindex_block(conn, after):
+        done, after = done + len(people), people[-1].id
+        if done % 10_000 == 0:
+            say(f"{done:,} names indexed")
+    queries.run(conn, "matching/update_key_version", sha256=version)
+    if done % 10_000:
+        say(f"{done:,} names indexed")
+
+
+def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
+    with conn.transaction():
+        people = queries.rows(conn, "matching/lock_people_to_index", after=after, most=_BLOCK)
+        for person in people:
+            candidates.index_person(conn, person.id, [person.name, *person.aliases])
+    return people
+
+
+def _check_withheld(caller: Caller, withheld: bool, *, before: bool) -> None:
+    if withheld != before and not caller.sees_hidden:
+        raise RequestError("forbidden", "Only a key of scope edit can change withheld.")
+
+
+def _row(body: Body) -> Mapping[str, Any]:
+    if "external_ids" not in body:
+        return body
+    return {**body, "external_ids": Jsonb(body["external_ids"])}

@@ -1,0 +1,68 @@
+"""What attestations and claims have in common: sources, relays, and times of publication."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from api.database import clock, queries
+from api.errors import FieldError, RequestError, invalid
+from api.records.writes import Body
+
+Error = tuple[str, FieldError]
+"""An error, and the slug of the problem if no other error has a different one."""
+
+NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
+
+
+def source_errors(conn: queries.Connection, publication: Body) -> Iterator[Error]:
+    """Yield an error for each unknown source, its own and those it relays."""
+    sources = {"/source_id": publication["source_id"], **dict(relayed(publication, "source_id"))}
+    rows = queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))
+    known = {row.id for row in rows}
+    for pointer, id in sources.items():
+        if id not in known:
+            yield "validation-error", FieldError(pointer, "There is no source with this id.")
+
+
+def relayed(publication: Body, name: str) -> Iterator[tuple[str, UUID]]:
+    """Yield the JSON Pointer and the id of each relay that gives the property `name`."""
+    for i, relay in enumerate(publication["relays"]):
+        if name in relay:
+            yield f"/relays/{i}/{name}", relay[name]
+
+
+def time_errors(publication: Body, now: datetime) -> Iterator[Error]:
+    """Yield an error for each impossible time: of publication, and of a retraction if given."""
+    if publication["published_at"] > now + clock.TOLERANCE:
+        detail = "Is more than five minutes in the future."
+        yield "published-in-the-future", FieldError("/published_at", detail)
+    if (retracted_at := publication.get("retracted_at")) is not None:
+        for error in _retraction_errors(retracted_at, publication["published_at"], now):
+            yield "validation-error", error
+
+
+def check_retraction(retracted_at: datetime, published_at: datetime, now: datetime) -> None:
+    """Check that a publication was retracted after it was published, and by now."""
+    if errors := list(_retraction_errors(retracted_at, published_at, now)):
+        raise invalid(*errors)
+
+
+def _retraction_errors(
+    retracted_at: datetime, published_at: datetime, now: datetime
+) -> Iterator[FieldError]:
+    if retracted_at < published_at:
+        detail = f"Must not be before published_at, {clock.rfc3339(published_at)}."
+        yield FieldError("/retracted_at", detail)
+    if retracted_at > now + clock.TOLERANCE:
+        yield FieldError("/retracted_at", "Is more than five minutes in the future.")
+
+
+def raise_errors(noun: str, errors: Sequence[Error]) -> None:
+    """Raise all errors of a publication at once, under their slug if they share one."""
+    if errors:
+        slugs = {slug for slug, _ in errors}
+        raise RequestError(
+            slugs.pop() if len(slugs) == 1 else "validation-error",
+            f"The {noun} is invalid. See errors.",
+            *(error for _, error in errors),
+        )

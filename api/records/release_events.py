@@ -1,0 +1,174 @@
+"""Release events: a detention is reported to have ended on a day."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from api.access import Caller
+from api.database import clock, ledger, queries
+from api.database.ledger import Change
+from api.errors import FieldError, RequestError, invalid
+from api.records import canonical_ids, claims, detainees, writes
+from api.records.detention_order import SAME_EVENT, period
+from api.records.writes import Affected, Body
+
+
+def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
+    """Check and insert a release event; return its id. Locks the person."""
+    person = detainees.lock_canonical(conn, body["detainee_id"])
+    if person is None:
+        raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
+    id = insert(conn, check(conn, {**body, "detainee_id": person}))
+    ledger.append(conn, caller, Change("release_event", id, "created"))
+    return id
+
+
+def check(conn: queries.Connection, body: Body, *, restored: bool = False) -> Body:
+    """Check a new release event of a locked person; return it with its `detention_id`.
+
+    A `restored` one, from an export, may lie after the next detention began: that detention can
+    have been recorded later.
+    """
+    claims.check_announcement(conn, body["announcement_id"])
+    detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=body["detainee_id"])
+    if body["detention_id"] is None:
+        detention = detention_open_on(detentions, body["occurred_on"])
+    else:
+        detention = canonical_ids.resolve(conn, "detention", body["detention_id"])
+    event = {**body, "detention_id": detention}
+    _check_occurred_on(conn, event, detentions, restored=restored)
+    return event
+
+
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    return writes.insert(conn, "release_events/insert", id, **body)
+
+
+def insert_many(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+    return writes.insert_many(conn, "release_events/insert", bodies)
+
+
+def update(
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Body,
+    check_unchanged: Callable[[], None],
+) -> None:
+    """Update a release event and count its person again. Attestations fix its day."""
+
+    def write(row: Any) -> Affected:
+        claims.check_announcement(conn, body.get("announcement_id"))
+        if body.get("occurred_on", row.occurred_on) != row.occurred_on:
+            if queries.row(conn, "attestations/exist", id=id).attested:
+                raise RequestError(
+                    "conflict",
+                    "The release event has attestations, so its day cannot change. Create another "
+                    "release event for another day.",
+                )
+            event = {**row._asdict(), **body}
+            detentions = queries.rows(
+                conn, "detentions/list_for_detainee", detainee_id=row.detainee_id
+            )
+            _check_occurred_on(conn, event, detentions, id)
+        queries.run(conn, "release_events/update", id=id, **body)
+        return Affected(people=[row.detainee_id])
+
+    writes.update(
+        conn,
+        caller,
+        "release_event",
+        id,
+        check_unchanged,
+        lock=partial(lock, conn, id),
+        write=write,
+    )
+
+
+def lock(conn: queries.Connection, id: UUID) -> Any:
+    """Lock the person of a release event and return its row; None for a duplicate or unknown id.
+
+    A merge can move it to another person while the lock is waited for; then that one is locked.
+    """
+    while (locked := queries.row(conn, "release_events/lock", id=id)) is not None:
+        event = queries.row(conn, "release_events/get", id=id)
+        if event is None or event.detainee_id == locked.detainee_id:
+            return event
+    return None
+
+
+def lock_canonical(conn: queries.Connection, id: UUID) -> Any:
+    """Lock the release event that an id leads to and return its row; None for an unknown id."""
+    return canonical_ids.lock(conn, "release_event", id, partial(lock, conn))
+
+
+def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
+    """Return the detention that was open on a day: the last that can have begun by then.
+
+    A release within three days of a recorded one is that release, also where the person was
+    detained again since.
+    """
+    if not detentions:
+        detail = "This person has no detention. Record one first."
+        raise invalid(FieldError("/detainee_id", detail))
+    near = [row for row in detentions if any(abs(day - r) <= SAME_EVENT for r in row.released_on)]
+    candidates = near or [row for row in detentions if row.began_on <= day]
+    if not candidates:
+        detail = f"No detention of this person was open on {day}."
+        raise invalid(FieldError("/occurred_on", detail))
+    return cast(UUID, candidates[-1].id)
+
+
+def check_occurred_on(
+    event: Body,
+    detentions: Sequence[Any],
+    near: UUID | None,
+    now: datetime,
+    *,
+    restored: bool = False,
+) -> None:
+    """Check that the day has come and lies in the detention, three days from any other event.
+
+    `near` is the release event within three days of it, if there is one.
+    """
+    day = event["occurred_on"]
+    if clock.is_day_ahead(day, now):
+        raise invalid(FieldError("/occurred_on", f"{day} is in the future."))
+    places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
+    if not places:
+        raise invalid(FieldError("/detention_id", "This person has no detention with this id."))
+    # No recorded day is quoted: the person may be hidden from the caller.
+    if day < detentions[places[0]].began_on:
+        raise invalid(FieldError("/occurred_on", f"{day} is before the detention began."))
+    if near is not None:
+        raise RequestError(
+            "release-event-exists",
+            "Another release event of this detention lies within three days: "
+            f"/v1/release-events/{near}",
+            release_event_id=near,
+        )
+    later = [] if restored else detentions[places[0] + 1 :]
+    if any(period(row.detained_on)[1] < day for row in later):
+        detail = f"{day} is after the person's next detention began."
+        raise invalid(FieldError("/occurred_on", detail))
+
+
+def _check_occurred_on(
+    conn: queries.Connection,
+    event: Body,
+    detentions: Sequence[Any],
+    id: UUID | None = None,
+    *,
+    restored: bool = False,
+) -> None:
+    near = queries.row(
+        conn,
+        "release_events/find_near",
+        detainee_id=event["detainee_id"],
+        detention_id=event["detention_id"],
+        occurred_on=event["occurred_on"],
+        but=id,
+    )
+    check_occurred_on(event, detentions, near and near.id, clock.now(conn), restored=restored)

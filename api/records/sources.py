@@ -1,0 +1,186 @@
+"""Sources, and the affiliations that put them into one group."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from api.access import Caller
+from api.database import clock, ledger, queries
+from api.database.ledger import Change
+from api.errors import FieldError, RequestError, invalid, not_found
+from api.records import writes
+from api.records.writes import Affected, Body
+from api.verification import verdicts
+
+
+def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
+    """Check and insert a source; return its id."""
+    check(conn, body)
+    id = insert(conn, body)
+    ledger.append(conn, caller, Change("source", id, "created"))
+    return id
+
+
+def check(conn: queries.Connection, source: Body) -> None:
+    """Check that a confidential source is attributed to one voucher and to nobody else.
+
+    An affiliation could identify it. `source` may give `id`, and whether it is `affiliated` or
+    `vouches` for others; a new source is and does neither.
+    """
+    if errors := list(_confidentiality_errors(conn, source)):
+        raise invalid(*errors)
+
+
+def _confidentiality_errors(conn: queries.Connection, source: Body) -> Iterator[FieldError]:
+    voucher = source["vouched_by"]
+    if source["confidential"] and voucher is None:
+        detail = "Must name the source that vouches for this confidential source."
+        yield FieldError("/vouched_by", detail)
+    if voucher is not None:
+        if not source["confidential"]:
+            yield FieldError("/vouched_by", "Must be null unless confidential is true.")
+        elif voucher == source.get("id"):
+            yield FieldError("/vouched_by", "Must be another source: none vouches for itself.")
+        else:
+            yield from _voucher_errors(conn, voucher)
+    if source["confidential"] and source.get("affiliated"):
+        detail = "Must be false: this source has affiliations. Create a confidential one instead."
+        yield FieldError("/confidential", detail)
+    if source["confidential"] and source.get("vouches"):
+        detail = "Must be false: this source vouches for others. Create a confidential one instead."
+        yield FieldError("/confidential", detail)
+
+
+def _voucher_errors(conn: queries.Connection, voucher: UUID) -> Iterator[FieldError]:
+    rows = queries.rows(conn, "sources/list_by_ids", ids=[voucher])
+    if not rows:
+        yield FieldError("/vouched_by", "There is no source with this id.")
+    elif rows[0].confidential:
+        yield FieldError("/vouched_by", "Must not be confidential itself.")
+
+
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+    return writes.insert(conn, "sources/insert", id, **body)
+
+
+def update(
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Body,
+    check_unchanged: Callable[[], None],
+) -> None:
+    """Update a source. A change of group verifies every release event it is named in."""
+    changes_group = bool(body.keys() & {"confidential", "vouched_by"})
+
+    def lock() -> Any:
+        if changes_group:
+            queries.run(conn, "affiliations/lock_exclusive")
+        return queries.row(conn, "sources/lock", id=id)
+
+    def write(row: Any) -> Affected:
+        affected = Affected()
+        if changes_group:
+            source = {**row._asdict(), **body}
+            check(conn, source)
+            if row.confidential and source["vouched_by"] != row.vouched_by:
+                raise RequestError(
+                    "conflict",
+                    "The voucher of a confidential source cannot change, so that the source stays "
+                    "confidential. Create another source instead.",
+                )
+            if source["confidential"]:
+                affected = _affected(conn, _same_group(id, source["vouched_by"]))
+        queries.run(conn, "sources/update", id=id, **body)
+        return affected
+
+    writes.update(conn, caller, "source", id, check_unchanged, lock=lock, write=write)
+
+
+def _same_group(id: UUID, voucher: UUID) -> Body:
+    """Return the affiliation that a voucher amounts to: at every moment."""
+    return {"source_id": id, "with_source_id": voucher, "valid_from": None, "valid_until": None}
+
+
+def create_affiliation(
+    conn: queries.Connection, caller: Caller, source_id: UUID, body: Body
+) -> UUID:
+    """Check and insert an affiliation, verify every release event it affects; return its id."""
+    queries.run(conn, "affiliations/lock_exclusive")
+    affiliation = {"source_id": source_id, **body}
+    check_affiliation(conn, affiliation)
+    id = insert_affiliation(conn, affiliation)
+    affected = _affected(conn, affiliation)
+    verdicts.recompute(
+        conn,
+        caller,
+        [Change("affiliation", id, "created")],
+        release_events=affected.release_events,
+        people=affected.people,
+    )
+    return id
+
+
+def check_affiliation(conn: queries.Connection, affiliation: Body) -> None:
+    """Check the period of an affiliation and that both sources exist and may be affiliated."""
+    check_affiliation_period(affiliation)
+    source_id, with_source_id = affiliation["source_id"], affiliation["with_source_id"]
+    rows = queries.rows(conn, "sources/list_by_ids", ids=[source_id, with_source_id])
+    sources = {row.id: row for row in rows}
+    if source_id not in sources:
+        raise not_found("source")
+    if with_source_id not in sources:
+        raise invalid(FieldError("/with_source_id", "There is no source with this id."))
+    if any(row.confidential for row in rows):
+        raise RequestError(
+            "conflict",
+            "A confidential source has no affiliations: it is in the group of its voucher.",
+        )
+
+
+def check_affiliation_period(affiliation: Body) -> None:
+    """Check that an affiliation is between two sources and ends after it begins."""
+    errors = []
+    if affiliation["source_id"] == affiliation["with_source_id"]:
+        detail = "Must be another source: none is affiliated with itself."
+        errors.append(FieldError("/with_source_id", detail))
+    begins, ends = affiliation["valid_from"], affiliation["valid_until"]
+    if begins is not None and ends is not None and begins >= ends:
+        detail = f"Must be after valid_from, {clock.rfc3339(begins)}."
+        errors.append(FieldError("/valid_until", detail))
+    if errors:
+        raise RequestError("affiliation-period", "The affiliation is invalid. See errors.", *errors)
+
+
+def insert_affiliation(conn: queries.Connection, affiliation: Body, id: UUID | None = None) -> UUID:
+    return writes.insert(conn, "affiliations/insert", id, **affiliation)
+
+
+def update_affiliation(
+    conn: queries.Connection,
+    caller: Caller,
+    id: UUID,
+    body: Body,
+    check_unchanged: Callable[[], None],
+) -> None:
+    """Update an affiliation and verify every release event it affects."""
+
+    def lock() -> Any:
+        queries.run(conn, "affiliations/lock_exclusive")
+        return queries.row(conn, "affiliations/get", id=id)
+
+    def write(row: Any) -> Affected:
+        before = row._asdict()
+        affiliation = {**before, **body}
+        check_affiliation_period(affiliation)
+        queries.run(conn, "affiliations/update", id=id, **body)
+        return _affected(conn, affiliation, before)
+
+    writes.update(conn, caller, "affiliation", id, check_unchanged, lock=lock, write=write)
+
+
+def _affected(
+    conn: queries.Connection, affiliation: Body, before: Mapping[str, Any] | None = None
+) -> Affected:
+    people = verdicts.lock_affected(conn, affiliation, before)
+    return Affected([event for events in people.values() for event in events], people)

@@ -1,0 +1,65 @@
+"""Insert records, and update a record in the one way that fits all resources."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from api.access import Caller
+from api.database import queries
+from api.database.ledger import Change, Resource
+from api.errors import not_found
+from api.verification import verdicts
+
+Body = Mapping[str, Any]
+"""A record by the contract's names, as a request body or the entry of a file gives it."""
+
+
+class Affected(NamedTuple):
+    """The release events to verify again after an update, and the people to count again."""
+
+    release_events: Sequence[UUID] = ()
+    people: Iterable[UUID] = ()
+
+
+def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: Any) -> UUID:
+    """Insert a row and return its id: a new one unless one is given."""
+    return cast(UUID, queries.row(conn, query, id=id, **row).id)
+
+
+def insert_many(conn: queries.Connection, query: str, rows: Sequence[Body]) -> list[UUID]:
+    """Insert rows in one round trip and return their new ids, in the order of the rows."""
+    if not rows:
+        return []
+    ids = [row.id for row in queries.rows(conn, "database/list_new_ids", many=len(rows))]
+    queries.many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
+    return ids
+
+
+def update(
+    conn: queries.Connection,
+    caller: Caller,
+    resource: Resource,
+    id: UUID,
+    check_unchanged: Callable[[], None],
+    *,
+    lock: Callable[[], Any],
+    write: Callable[[Any], Affected],
+) -> None:
+    """Update one record: lock it, compare If-Match, check and write, verify what it affects.
+
+    `lock` returns the row as it is, or None for an unknown id. `check_unchanged` raises if the
+    record is not in the state that If-Match names. `write` checks the new values against the row
+    and writes them.
+    """
+    row = lock()
+    if row is None:
+        raise not_found(resource.replace("_", " "))
+    check_unchanged()
+    affected = write(row)
+    verdicts.recompute(
+        conn,
+        caller,
+        [Change(resource, id, "updated")],
+        release_events=affected.release_events,
+        people=affected.people,
+    )
