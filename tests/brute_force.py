@@ -455,7 +455,7 @@ def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
     their sums."""
     stored: dict[str, list[Standing]] = {}
     for row in conn.execute(
-        "SELECT detainee_id::text AS person, published_from, standing, groups FROM standings"
+        "SELECT detainee_id::text AS person, published_from, status_codes, groups FROM person_statuses"
         " WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         groups = {name: row.groups.get(name) for name in PROPERTIES}
@@ -464,14 +464,14 @@ def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
             name: value if isinstance(value, list) else [value] * len(REQUIRED)
             for name, value in groups.items()
         }
-        standing = Standing(row.published_from, row.standing, values)
+        standing = Standing(row.published_from, row.status_codes, values)
         stored.setdefault(row.person, []).append(standing)
     assert stored == record.standings()
     sums = {
         (row.property, row.value, row.grain, row.bucket): row.people
         for row in conn.execute(
             "SELECT property, value, grain, nullif(bucket, '-infinity') AS bucket, people"
-            " FROM tallies"
+            " FROM status_rollups"
         )
         if any(map(any, row.people))
     }

@@ -43,7 +43,7 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
     ties = queries.rows(conn, "verification/list_affiliations", release_event_id=event)
     stored = queries.rows(conn, "verification/list_verdicts", release_event_id=event)
     reasons = conn.execute(
-        "SELECT attestation_id::text AS id, published_from, reason FROM not_counted "
+        "SELECT attestation_id::text AS id, published_from, reason FROM verdict_exclusions "
         "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
         [event],
     ).fetchall()

@@ -14,7 +14,6 @@ from api.database import connections, migrations, queries
 from api.errors import RequestError
 from api.records import detainees
 from api.server import embedded
-from api.verification import verdicts
 
 
 @contextlib.contextmanager
@@ -39,7 +38,6 @@ def migrated(
     with database(data_dir, service=service) as (settings, url), connections.connect(url) as conn:
         connections.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
         migrations.migrate(conn, lambda what: progress(f"Migrated: {what}"))
-        verdicts.count_again(conn, lambda what: progress(f"Migrated: {what}"))
         detainees.reindex_names(conn, lambda what: progress(f"Migrated: {what}"))
         yield settings, url, conn
 

@@ -29,7 +29,7 @@ _CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameter>\w+)
 # What a caller is told when the database refuses: (pointer, detail) by the constraint's name.
 _FAULTS = {
     "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
-    "key_ends_after_it_was_made": ("/until", "Must lie ahead."),
+    "api_key_ends_after_it_was_created": ("/until", "Must lie ahead."),
 }
 
 

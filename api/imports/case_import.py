@@ -501,7 +501,7 @@ def _keep(
             "imports/insert_keys",
             import_id=id,
             rows=[row for row, _ in placed],
-            spellings=[key for _, key in placed],
+            keys=[key for _, key in placed],
         )
     kept = [{n: _text(v) for n, v in one.items() if n != "is_decided"} for one in statuses]
     queries.run(conn, "imports/insert_statuses", import_id=id, statuses=Jsonb(kept))

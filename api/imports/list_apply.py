@@ -375,7 +375,7 @@ class _Application:
             "imports/find_rows_sharing_keys",
             import_id=self._id,
             people=[id for id, _ in keys],
-            spellings=[key for _, key in keys],
+            keys=[key for _, key in keys],
         )
         said = said_by(self._conn, self._id, {pair.row for pair in pairs})
         for pair in pairs:

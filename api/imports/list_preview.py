@@ -323,7 +323,7 @@ class _Preview:
             own = candidates.comparison_keys(entry.person)
             entry.keys = len(own)
             keys += [(entry.row.number, key) for key in own]
-        placed = {"rows": [row for row, _ in keys], "spellings": [key for _, key in keys]}
+        placed = {"rows": [row for row, _ in keys], "keys": [key for _, key in keys]}
         queries.run(self._conn, "imports/insert_keys", import_id=self._id, **placed)
         self._know(valid)
         doubtful = [entry for entry in valid if entry.detainee_id is None]
@@ -400,7 +400,7 @@ class _Preview:
             "imports/find_similar_rows",
             import_id=self._id,
             rows=[row for row, _ in asked],
-            spellings=[key for _, key in asked],
+            keys=[key for _, key in asked],
         ):
             near.setdefault(row.row, []).append(row.other)
         before = {other for others in near.values() for other in others} - set(own)

@@ -27,7 +27,7 @@ NO_DETENTION = {
     "whereabouts": "known",
 }
 _OF_EVENT = {"place": None, "announcement_id": None}
-# Instead of a name, as the public is shown one that is hidden (sql/migrations/0018_cohorts.sql).
+# Instead of a name, as the public is shown one that is hidden (sql/migrations/0005_disclosed_groups.sql).
 _PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 # Stands for a detention or an event that is yet to be entered.
 UNENTERED = UUID(int=0)

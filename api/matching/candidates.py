@@ -38,7 +38,7 @@ _MAX_DISTANCE = 3
 def index_person(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
     """Index a person by these names, and by no other."""
     keys = blocking_keys.index_keys(names)
-    queries.run(conn, "matching/delete_name_keys", detainee_id=detainee_id, spellings=keys)
+    queries.run(conn, "matching/delete_name_keys", detainee_id=detainee_id, name_keys=keys)
     index_new_people(conn, [(detainee_id, names)])
 
 
@@ -57,7 +57,7 @@ def index_new_people(
         entries.append(
             {
                 "id": str(id),
-                "spellings": blocking_keys.index_keys(names),
+                "name_keys": blocking_keys.index_keys(names),
                 "words": varied,
                 "wholes": [max(variants[word], key=len) for word in varied],
             }
@@ -68,7 +68,7 @@ def index_new_people(
         queries.run(
             conn,
             "matching/insert_word_variants",
-            deletions=[variant for variant, _, _ in new],
+            variants=[variant for variant, _, _ in new],
             words=[word for _, word, _ in new],
             hidden=[hidden for _, _, hidden in new],
         )
@@ -82,7 +82,7 @@ def find_by_name(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequ
     return queries.rows(
         conn,
         "matching/find_candidates",
-        spellings=list(keys),
+        name_keys=list(keys),
         firsts=places,
         lasts=places,
         items=[0] * len(keys),
@@ -175,7 +175,7 @@ def find_comparable(
     for row in queries.rows(
         conn,
         "matching/find_candidates",
-        spellings=list(weights_by_key),
+        name_keys=list(weights_by_key),
         firsts=[last - size + 1 for last, size in zip(lasts, sizes, strict=True)],
         lasts=lasts,
         items=[i for i, _ in items],
@@ -229,7 +229,7 @@ def _near_words(
         conn,
         "matching/find_near_words",
         words=[word for word, _ in variants],
-        deletions=[variant for _, variant in variants],
+        variants=[variant for _, variant in variants],
         sees_hidden=sees_hidden,
     ):
         distant = OSA.distance(row.word, row.near, score_cutoff=_MAX_DISTANCE) > _MAX_DISTANCE
@@ -259,10 +259,10 @@ def _current_words(
     rows = queries.rows(
         conn,
         "matching/find_stored_keys",
-        spellings=list(set(keys.values())),
+        name_keys=list(set(keys.values())),
         sees_hidden=sees_hidden,
     )
-    stored = {row.spelling for row in rows}
+    stored = {row.name_key for row in rows}
     return frozenset(word for word, key in keys.items() if key in stored)
 
 

@@ -181,7 +181,6 @@ def _apply(
         for id, changed in changes.items()
     ]
     queries.run(conn, "merges/update_records", rows=Jsonb(rows), across=list(of_two_events))
-    queries.run(conn, "verification/update_leads", release_event_ids=event_ids)
     for person in people:
         row = plan.planned("detainee", str(person))
         is_duplicate = row["merged_into"] is not None

@@ -60,7 +60,7 @@ def count(
 ) -> Counted:
     """Counts people once each, by the strongest status among their events that match."""
     parameters = queries.drop_none(as_of=as_of, recorded_as_of=recorded_as_of)
-    if narrowed := _stored(conn, recorded_as_of, filters, group_by):
+    if narrowed := _narrowed(filters, group_by):
         parameters |= narrowed
         query = "counts/count" if recorded_as_of is None else "counts/count_recorded"
     else:
@@ -82,7 +82,7 @@ def timeline(
     """These moments, which are in order, as text, and what is counted at each."""
     texts = [clock.rfc3339(end) for end in ends]
     parameters = queries.drop_none(recorded_as_of=recorded_as_of)
-    if narrowed := _stored(conn, recorded_as_of, filters, None):
+    if narrowed := _narrowed(filters, None):
         parameters |= {"value": "", **narrowed}
         query = (
             "counts/list_timeline" if recorded_as_of is None else "counts/list_timeline_recorded"
@@ -102,26 +102,8 @@ def timeline(
     return texts, moments, list(zip(*row[: len(FIGURES)], strict=True))
 
 
-def _stored(
-    conn: queries.Connection,
-    recorded_as_of: datetime | None,
-    filters: Filters,
-    group_by: str | None,
-) -> Mapping[str, str] | None:
-    """The groups, or the one group, that are all that is asked for, if people are stored by them;
-    None if it is more, or the record is older than groups are."""
-    narrowed = _narrowed(filters, group_by)
-    if (
-        narrowed is not None
-        and recorded_as_of is not None
-        and narrowed["property"]
-        and not queries.row(conn, "counts/exist_ungrouped", recorded_as_of=recorded_as_of).grouped
-    ):
-        return None
-    return narrowed
-
-
 def _narrowed(filters: Filters, group_by: str | None) -> Mapping[str, str] | None:
+    """The property, and perhaps its one value, by which stored rollups answer; None if none do."""
     if not filters:
         return {"property": group_by or ""}
     ((name, value), *others) = filters.items()

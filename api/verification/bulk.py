@@ -16,8 +16,8 @@ _BLOCK = 1000
 # From so many new records on, the planner's statistics are of another store.
 _MANY = 1000
 _ANALYZE = (
-    "ANALYZE attestations, relays, affiliations, release_events, detentions, detainees, "
-    "verdicts, not_counted, standings"
+    "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, detainees, "
+    "verdicts, verdict_exclusions, person_statuses"
 )
 
 

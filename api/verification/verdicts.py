@@ -123,29 +123,10 @@ def _told(conn: queries.Connection, changes: Sequence[ledger.Change]) -> Sequenc
     if not any(ids.values()):
         return None
     written = {"detainee_ids": ids["detainee"], "detention_ids": ids["detention"]}
-    if not queries.row(conn, "verification/exist_disclosable_groups", **written).ripe:
+    if not queries.row(conn, "verification/exist_disclosable_groups", **written).exist:
         return None
     queries.run(conn, "ledger/lock")
     return [row.id for row in queries.rows(conn, "verification/insert_disclosed_groups", **written)]
-
-
-def count_again(conn: queries.Connection, say: Callable[[str], Any]) -> None:
-    """Counts the people again who were counted before there were groups, or by what is hidden."""
-    done = 0
-    while True:
-        with conn.transaction():
-            people = [
-                row.id
-                for row in queries.rows(conn, "verification/lock_people_to_recount", limit=_BLOCK)
-            ]
-            if not people:
-                return
-            recompute(conn, None, [], people=people)
-        done += len(people)
-        say(f"{done:,} people counted again")
-
-
-_BLOCK = 1000
 
 
 class Audit(NamedTuple):
@@ -176,7 +157,7 @@ def stored_standings(
     rows = queries.rows(conn, "verification/list_person_statuses", detainee_ids=detainees)
     for _, own in groupby(rows, key=attrgetter("detainee_id")):
         yield [
-            (row.published_from, Standing.from_json(row.standing, row.groups or {})) for row in own
+            (row.published_from, Standing.from_json(row.status_codes, row.groups)) for row in own
         ]
 
 
@@ -359,14 +340,11 @@ def _recount(conn: queries.Connection, detainees: Sequence[UUID], changes: _Chan
             changes,
             "standings",
             {"detainee_id": detainee},
-            [_standing_row(row.published_from, row.standing, row.groups) for row in before],
+            [_standing_row(row.published_from, row.status_codes, row.groups) for row in before],
             [_standing_row(at, s.letters, s.groups_as_json()) for at, s in after],
         )
-        # What was counted before there were groups is in no tally.
         tallied = [
-            (row.published_from, Standing.from_json(row.standing, row.groups))
-            for row in before
-            if row.groups is not None
+            (row.published_from, Standing.from_json(row.status_codes, row.groups)) for row in before
         ]
         for tally, figures in tally_changes(tallied, after).items():
             add_figures(tallies, tally, figures)
@@ -416,4 +394,4 @@ def _text(id: UUID | None) -> str | None:
 
 
 def _standing_row(at: datetime, letters: str, groups: Any) -> Row:
-    return {"published_from": at, "standing": letters, "groups": groups}
+    return {"published_from": at, "status_codes": letters, "groups": groups}

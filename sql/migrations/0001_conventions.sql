@@ -1,9 +1,68 @@
--- What every table shares. Ids are UUID version 7 (RFC 9562), times are the database's own.
+-- Conventions of all tables, and the role that serves requests.
+-- Ids are UUID version 7 (RFC 9562). Times come from the database's clock.
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
--- RFC 3339 in UTC with Z and no more digits of fraction than there are, whatever the session's zone.
--- Not declared immutable, which the text of a timestamp is not: it would not be inlined.
+-- Formats a timestamp as RFC 3339 in UTC with Z and no trailing zeros in the fraction, whatever the
+-- session's time zone. Not IMMUTABLE: timestamptz::text is not, and the function would not be inlined.
 CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN replace((moment AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z';
+
+-- Trigger function: rejects a change that the column privileges would allow. Argument: what is final.
+CREATE FUNCTION refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is final', TG_ARGV[0], TG_TABLE_NAME USING ERRCODE = '42501';
+END;
+$$;
+
+-- The role constancia_service serves requests. It may run what sql/queries contains and nothing
+-- else: it creates no object, deletes nothing that was recorded, and updates attestations, claims,
+-- verdicts and person statuses only in the columns by which they are retracted, voided, superseded
+-- or moved. Migrations and operator commands run as the owner. Each migration grants what it adds.
+
+DO $$
+BEGIN
+    -- Roles belong to the whole cluster: another database or an administrator may have created it.
+    IF to_regrole('constancia_service') IS NULL THEN
+        CREATE ROLE constancia_service;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN
+        NULL; -- a migration of another database created it first
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'as the administrator of the server, first CREATE ROLE constancia_service';
+END;
+$$;
+
+DO $$
+BEGIN
+    -- If the service has no login of its own, it logs in as the owner and sets this role.
+    IF NOT pg_has_role(current_user, 'constancia_service', 'SET') THEN
+        EXECUTE format('GRANT constancia_service TO %I WITH INHERIT FALSE, SET TRUE', current_user);
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- the owner may not grant it; `constancia serve` reports what is missing
+END;
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END;
+$$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+DO $$
+BEGIN
+    -- By default every role may create large objects.
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)
+    FROM PUBLIC;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- only a superuser may revoke it
+END;
+$$;
+
+GRANT SELECT ON migrations TO constancia_service;

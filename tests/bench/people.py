@@ -170,7 +170,7 @@ def _filled(server: str, size: int) -> str:
 INDEXES = """
     SELECT c.conrelid::regclass AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS made
     FROM pg_constraint c
-    WHERE c.conrelid IN ('detainee_spellings'::regclass) AND c.contype IN ('p', 'f')
+    WHERE c.conrelid IN ('name_keys'::regclass) AND c.contype IN ('p', 'f')
 """
 
 
@@ -187,7 +187,9 @@ def _fill(url: str, size: int) -> None:
             for done, part in enumerate(workers.map(partial(_fill_part, url), parts), 1):
                 words.update(part)
                 print(f"  {min(done * PART, size):,} of {size:,} people", flush=True)
-        with conn.cursor().copy("COPY word_deletions (deletion, hidden, word) FROM STDIN") as copy:
+        with conn.cursor().copy(
+            "COPY name_word_variants (variant, hidden, word) FROM STDIN"
+        ) as copy:
             for word, hidden in words:
                 for deletion in phonetics.delete_variants(word):
                     copy.write_row((deletion, hidden, word))
@@ -219,7 +221,7 @@ def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
             for one in people:
                 copy.write_row((one.id, "2024", "2024-01-01", "known"))
         with conn.cursor().copy(
-            "COPY detainee_spellings (spelling, hidden, born, detainee_id) FROM STDIN"
+            "COPY name_keys (name_key, hidden, birth_date, detainee_id) FROM STDIN"
         ) as copy:
             for one in people:
                 names = (one.name, *one.aliases)

@@ -949,7 +949,7 @@ def test_a_key_is_shown_once(database: str, conn: queries.Connection) -> None:
     id, prefix, scope, valid, name = line.split()
     assert (scope, valid, name) == ("edit", "valid", "Ana")
     assert key.startswith(f"constancia_{prefix}_")
-    (stored,) = conn.execute("SELECT id, hash FROM keys").fetchall()
+    (stored,) = conn.execute("SELECT id, hash FROM api_keys").fetchall()
     assert str(stored.id) == id
     assert id in created.stderr
     for secret in (key, key.split("_", 2)[2], stored.hash.hex()):
@@ -976,7 +976,7 @@ def test_a_key_can_have_an_end(database: str, conn: queries.Connection) -> None:
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
     assert "valid until 2126-01-09 16:00" in line
     assert auth.authenticate(conn, key).scope == "edit"
-    conn.execute("UPDATE keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
+    conn.execute("UPDATE api_keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
     assert "ended 2026-01-02 00:00" in line
     with pytest.raises(RequestError, match="valid key"):

@@ -91,16 +91,16 @@ TAMPERED = {
         " (SELECT release_event_id, max(published_from) FROM verdicts GROUP BY 1)",
         {"verdicts"},
     ),
-    "a reason": ("DELETE FROM not_counted", {"verdicts"}),
+    "a reason": ("DELETE FROM verdict_exclusions", {"verdicts"}),
     "a standing": (
-        "UPDATE standings SET standing = 'CCCCC' WHERE recorded_until = 'infinity'",
+        "UPDATE person_statuses SET status_codes = 'CCCCC' WHERE recorded_until = 'infinity'",
         {"statuses", "rollups"},
     ),
     "a tally": (
-        "UPDATE tallies SET people = people_added(people, people) WHERE grain = 'month'",
+        "UPDATE status_rollups SET people = people_added(people, people) WHERE grain = 'month'",
         {"rollups"},
     ),
-    "a tally that is gone": ("DELETE FROM tallies WHERE grain = 'hour'", {"rollups"}),
+    "a tally that is gone": ("DELETE FROM status_rollups WHERE grain = 'hour'", {"rollups"}),
     "an attestation": (
         "UPDATE attestations SET note = 'x' WHERE stance = 'confirms'",
         {"attestations"},
@@ -133,7 +133,7 @@ TAMPERED = {
     "a right that is missing": (f"REVOKE SELECT ON merges FROM {SERVICE}", {"rights"}),
     "a right to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE}", {"rights"}),
     "a trigger that is off": (
-        "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_ended_now",
+        "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_superseded_now",
         {"rights"},
     ),
 }

@@ -38,9 +38,10 @@ def test_every_wrong_key_costs_the_same(conn: Connection, monkeypatch: pytest.Mo
         return compare(one, other)
 
     keys = [auth.create_key(conn, "test", "edit") for _ in range(3)]
-    conn.execute("UPDATE keys SET revoked_at = now() WHERE id = %s", [keys[1][0]])
+    conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[1][0]])
     conn.execute(
-        "UPDATE keys SET created_at = '2026-01-01', valid_until = now() WHERE id = %s", [keys[2][0]]
+        "UPDATE api_keys SET created_at = '2026-01-01', valid_until = now() WHERE id = %s",
+        [keys[2][0]],
     )
     monkeypatch.setattr(psycopg.Connection, "execute", executed)
     monkeypatch.setattr(hmac, "compare_digest", compared)
@@ -61,7 +62,7 @@ def test_a_key_ends_by_the_clock_of_the_database(conn: Connection) -> None:
     id, key = auth.create_key(conn, "test", "edit")
     for interval, ended in (("1 hour", False), ("-1 microsecond", True), ("1 hour", False)):
         conn.execute(
-            "UPDATE keys SET created_at = '2026-01-01', valid_until = now() + %s::interval",
+            "UPDATE api_keys SET created_at = '2026-01-01', valid_until = now() + %s::interval",
             [interval],
         )
         if ended:

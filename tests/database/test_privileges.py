@@ -65,16 +65,16 @@ REFUSED = [
         f"{verb} {table}"
         for verb in ("DELETE FROM", "TRUNCATE")
         for table in (
-            "ledger", "ledger_head", "attestations", "relays", "claims", "verdicts", "not_counted",
-            "standings", "tallies", "detainees", "detentions", "release_events", "sources",
-            "affiliations", "merges", "moves", "distinctions", "keys", "migrations",
+            "ledger", "ledger_head", "attestations", "attestation_relays", "claims", "verdicts", "verdict_exclusions",
+            "person_statuses", "status_rollups", "detainees", "detentions", "release_events", "sources",
+            "affiliations", "merges", "merge_changes", "distinctions", "api_keys", "migrations",
         )
     ),
     *(
         f"UPDATE ledger SET {column} = {column}"
         for column in (
             "seq", "public_seq", "recorded_at", "resource", "resource_id", "action", "actor",
-            "entry", "seen",
+            "entry", "public_sha256",
         )
     ),
     *(
@@ -88,16 +88,16 @@ REFUSED = [
     *(
         f"UPDATE {table} SET {column} = {column}"
         for table, columns in {
-            "relays": ["attestation_id", "stance", "relayed_attestation_id", "relayed_source_id"],
+            "attestation_relays": ["attestation_id", "stance", "relayed_attestation_id", "relayed_source_id"],
             "claims": ["value", "source_id", "as_of", "published_at"],
             "verdicts": [
                 "published_from", "recorded_from", "independent_sources", "independent_denials",
                 "status", "since", "kinds", "reasoning",
             ],
-            "not_counted": ["reason", "recorded_from", "published_from"],
-            "standings": ["standing", "groups", "recorded_from", "published_from"],
-            "moves": ["before", "after"],
-            "keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
+            "verdict_exclusions": ["reason", "recorded_from", "published_from"],
+            "person_statuses": ["status_codes", "groups", "recorded_from", "published_from"],
+            "merge_changes": ["before", "after"],
+            "api_keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
             "migrations": ["sha256"],
         }.items()
         for column in columns
@@ -105,13 +105,13 @@ REFUSED = [
     # Of what may be changed once, a second change.
     "UPDATE verdicts SET recorded_until = 'infinity'",
     "UPDATE verdicts SET recorded_until = recorded_from + interval '1 microsecond'",
-    "UPDATE standings SET recorded_until = now() + interval '1 day'",
-    "UPDATE not_counted SET recorded_until = now()",
+    "UPDATE person_statuses SET recorded_until = now() + interval '1 day'",
+    "UPDATE verdict_exclusions SET recorded_until = now()",
     "UPDATE ledger_head SET seq = seq - 1",
     "UPDATE ledger_head SET public_seq = 0",
     "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
     # Who else may read and write.
-    "INSERT INTO keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
+    "INSERT INTO api_keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
     # To create anything.
     "CREATE TABLE x (y integer)",
     "CREATE VIEW x AS SELECT 1",
@@ -129,7 +129,7 @@ REFUSED = [
     "ALTER TABLE verdicts DISABLE TRIGGER ALL",
     "ALTER TABLE ledger ADD COLUMN x integer",
     "DROP TABLE verdicts",
-    "DROP TRIGGER verdict_is_ended_now ON verdicts",
+    "DROP TRIGGER verdict_is_superseded_now ON verdicts",
     "SET session_replication_role = replica",
     f"ALTER ROLE {SERVICE} SUPERUSER",
     "COPY (SELECT 1) TO PROGRAM 'true'",

@@ -46,9 +46,9 @@ _PLAIN_SEQUENCE = """
 CREATE SEQUENCE plain;
 CREATE SEQUENCE plain_public;
 GRANT USAGE ON SEQUENCE plain, plain_public TO constancia_service;
-DROP TRIGGER verdict_is_ended_now ON verdicts;
-DROP TRIGGER reason_is_ended_now ON not_counted;
-DROP TRIGGER standing_is_ended_now ON standings;
+DROP TRIGGER verdict_is_superseded_now ON verdicts;
+DROP TRIGGER exclusion_is_superseded_now ON verdict_exclusions;
+DROP TRIGGER person_status_is_superseded_now ON person_statuses;
 CREATE FUNCTION follow_ledger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     UPDATE ledger_head SET
@@ -121,7 +121,7 @@ def mutants() -> Sequence[Mutant]:
         Mutant(
             "a change feed on a plain sequence",
             [
-                ("sql/migrations/0028_service_role.sql", "", _PLAIN_SEQUENCE),
+                ("sql/migrations/0016_imports.sql", "", _PLAIN_SEQUENCE),
                 (
                     "sql/queries/ledger/append.sql",
                     _head(),

@@ -785,11 +785,11 @@ def test_a_preview_is_gone_after_a_day_and_its_names_when_applied(
     writer.get(f"/v1/imports/{old['id']}", 404)
     assert writer.get(f"/v1/imports/{applied['id']}")["state"] == "applied"
     kept = conn.execute(
-        "SELECT count(*) AS n FROM import_rows WHERE said IS NOT NULL AND import_id = %s",
+        "SELECT count(*) AS n FROM import_rows WHERE content IS NOT NULL AND import_id = %s",
         [applied["id"]],
     )
     assert kept.fetchone().n == 0
-    spelled = conn.execute("SELECT DISTINCT import_id FROM import_spellings").fetchall()
+    spelled = conn.execute("SELECT DISTINCT import_id FROM import_keys").fetchall()
     assert len(spelled) == 1
 
 

@@ -276,7 +276,7 @@ def test_person_who_becomes_hidden_is_no_longer_found(
         assert api.get("/v1/detainees", q=q)["items"] == []
         (item,) = editor.get("/v1/detainees", q=q)["items"]
         assert item["id"] == person
-    stored = "SELECT DISTINCT hidden, born::text FROM detainee_spellings"
+    stored = "SELECT DISTINCT hidden, birth_date::text FROM name_keys"
     assert conn.execute(stored).fetchall() == [(True, "-infinity")]
     editor.patch(f"/v1/detainees/{person}", {"age_group": "adult", "withheld": False})
     editor.patch(f"/v1/detainees/{person}", {"birth_date": "1971-05-04"})

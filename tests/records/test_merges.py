@@ -78,13 +78,12 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
 
 
 # What a merge and its undo leave alone: the ledger and the merges tell of both, and of what is said
-# at a moment of the record only what is said now is the same. A lead only grows, and words that are
-# misspelled are looked for among all that ever stood in a name.
+# at a moment of the record only what is said now is the same. Words that are misspelled are looked for among all that ever stood in a name.
 TOLD = {
-    *("ledger", "ledger_head", "merges", "moves", "leads", "feed_entries", "keys", "migrations"),
-    "word_deletions",
+    *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
+    "name_word_variants",
 }
-BITEMPORAL = {"verdicts", "not_counted", "standings"}
+BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
 
 
 def dump(conn: Connection) -> Mapping[str, list[Any]]:
@@ -99,7 +98,7 @@ def dump(conn: Connection) -> Mapping[str, list[Any]]:
             "SELECT to_jsonb(t) - '{{updated_at,recorded_from}}'::text[] AS row FROM {} t" + current
         ).format(sql.Identifier(table))
         rows = [row.row for row in conn.execute(query)]
-        if table == "tallies":
+        if table == "status_rollups":
             rows = [row for row in rows if any(map(any, row["people"]))]
         found[table] = sorted(rows, key=repr)
     assert set(found) > BITEMPORAL
@@ -1081,9 +1080,12 @@ def test_whatever_is_recorded_a_merge_that_is_undone_leaves_it_as_it_was(
 
 def _assert_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> None:
     """All is as it was, but that what five people shared meanwhile stays told."""
-    told = {"cohorts", "standings", "tallies"} if before["cohorts"] != after["cohorts"] else set()
-    assert all(cohort in after["cohorts"] for cohort in before["cohorts"])
-    for table in before.keys() - told:
+    groups = "disclosed_groups"
+    changed = (
+        {groups, "person_statuses", "status_rollups"} if before[groups] != after[groups] else set()
+    )
+    assert all(group in after[groups] for group in before[groups])
+    for table in before.keys() - changed:
         assert after[table] == before[table]
 
 

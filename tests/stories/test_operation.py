@@ -314,7 +314,7 @@ def test_workers_are_replaced_under_load_without_a_failed_request(service: Servi
 # What becomes of it elsewhere.
 
 STANDINGS = (
-    "SELECT detainee_id, published_from, recorded_from, standing, groups FROM standings "
+    "SELECT detainee_id, published_from, recorded_from, status_codes, groups FROM person_statuses "
     "ORDER BY 1, 2, 3"
 )
 

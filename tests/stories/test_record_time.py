@@ -124,7 +124,7 @@ def assert_verdicts_are_the_rule(conn: Connection, record: Record) -> None:
 def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]:
     """Why each attestation is not counted at a moment, as the record has it."""
     rows = conn.execute(
-        "SELECT DISTINCT ON (attestation_id) attestation_id::text, reason FROM not_counted"
+        "SELECT DISTINCT ON (attestation_id) attestation_id::text, reason FROM verdict_exclusions"
         " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from <= %s"
         " ORDER BY attestation_id, published_from DESC",
         [event, moment],
@@ -224,7 +224,7 @@ class World:
             "|| jsonb_build_object('relays', (SELECT coalesce(jsonb_agg(jsonb_build_object("
             "'attestation_id', l.relayed_attestation_id, 'source_id', l.relayed_source_id)"
             " ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')"
-            " FROM relays l WHERE l.attestation_id = r.id))"
+            " FROM attestation_relays l WHERE l.attestation_id = r.id))"
         )
         return self.conn.execute(
             "SELECT l.seq, l.resource, l.resource_id::text AS id, l.entry ="

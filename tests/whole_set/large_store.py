@@ -34,10 +34,10 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
         f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
         f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
-        f"INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)"
+        f"INSERT INTO name_keys (name_key, hidden, birth_date, detainee_id)"
         f" SELECT w, n % 50 = 0, '-infinity', {ids['detainee']}"
         f" FROM {numbers}, LATERAL (VALUES ('ana'), ('=ana')) v (w)",
-        f"INSERT INTO word_deletions (deletion, hidden, word)"
+        f"INSERT INTO name_word_variants (variant, hidden, word)"
         f" SELECT 'o' || n, n % 50 = 0, 'otero' || n FROM {numbers}",
         f"INSERT INTO detentions (id, detainee_id, facility_id, began_on, whereabouts)"
         f" SELECT {ids['detention']}, {ids['detainee']}, {ids['facility']}, '0001-01-01', 'known'"
@@ -49,7 +49,7 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO attestations (id, release_event_id, source_id, stance, basis, release_kind,"
         f" evidence, published_at) SELECT {ids['attestation']}, {ids['event']}, {ids['source']},"
         f" 'confirms', 'first_hand', 'unknown', 'report', '2026-01-01' FROM {numbers}",
-        f"INSERT INTO relays (attestation_id, release_event_id, stance, relayed_source_id)"
+        f"INSERT INTO attestation_relays (attestation_id, release_event_id, stance, relayed_source_id)"
         f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
         f" independent_sources, independent_denials, status, since, kinds, reasoning)"

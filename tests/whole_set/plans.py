@@ -12,7 +12,7 @@ from api.database import queries
 # few rows that belong to one item; the list itself comes out of an index in its order.
 SORTED_WITHIN_AN_ITEM = {
     "affiliations": "those of one source",
-    "relays": "what one attestation relays",
+    "attestation_relays": "what one attestation relays",
     "detentions": "those of one person, of which the latest is shown",
 }
 
@@ -22,12 +22,12 @@ BIG = {
     "affiliations",
     "facilities",
     "detainees",
-    "detainee_spellings",
-    "word_deletions",
+    "name_keys",
+    "name_word_variants",
     "detentions",
     "release_events",
     "attestations",
-    "relays",
+    "attestation_relays",
     "verdicts",
     "claims",
     "ledger",

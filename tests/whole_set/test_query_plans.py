@@ -218,8 +218,8 @@ def test_a_search_and_a_match_read_no_whole_table(large: Any, statements: Statem
     for q in ("ana", "Ana Otero5", "otero5", "A. Otero", "nobody"):
         assert len(large.stranger.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
     run = [(q, p) for q, p in statements if isinstance(p, Mapping) and "SELECT" in str(q)]
-    assert sum("detainee_spellings" in str(q) for q, _ in run) == 7
-    assert sum("word_deletions" in str(q) for q, _ in run) == 7
+    assert sum("name_keys" in str(q) for q, _ in run) == 7
+    assert sum("name_word_variants" in str(q) for q, _ in run) == 7
     for statement, parameters in run:
         for plan in explain(large.conn, statement, parameters):
             assert [fault for fault in costly_nodes(plan) if "Scan" in fault] == []

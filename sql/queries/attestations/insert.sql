@@ -1,4 +1,4 @@
--- A source's word on an event, with what it relays, and how far it is ahead of the event's day.
+-- Inserts an attestation with its relays.
 WITH attestation AS (
     INSERT INTO attestations (
         id, release_event_id, source_id, stance, basis, release_kind, denial_reason, evidence,
@@ -11,13 +11,9 @@ WITH attestation AS (
         %(archived_url)s, %(content_sha256)s, %(language)s, %(note)s, %(retracted_at)s,
         %(retraction_note)s
     )
-    RETURNING id, release_event_id, stance, published_at
-), lead AS (
-    UPDATE leads l SET days = e.occurred_on - (a.published_at AT TIME ZONE 'UTC')::date
-    FROM attestation a JOIN release_events e ON e.id = a.release_event_id
-    WHERE l.days < e.occurred_on - (a.published_at AT TIME ZONE 'UTC')::date
+    RETURNING id, release_event_id, stance
 ), relayed AS (
-    INSERT INTO relays (
+    INSERT INTO attestation_relays (
         attestation_id, release_event_id, stance, relayed_attestation_id, relayed_source_id
     )
     SELECT a.id, a.release_event_id, a.stance, r.attestation_id, r.source_id

@@ -7,8 +7,8 @@ SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.bas
         FROM (
             -- Once each: how many of one organisation are relayed is not seen.
             SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
-                seen_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
-            FROM relays r
+                visible_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
+            FROM attestation_relays r
             LEFT JOIN attestations o ON o.id = r.relayed_attestation_id -- if exported
             WHERE r.attestation_id = a.id
                 AND o.voided_at IS NULL -- if exported
@@ -22,8 +22,8 @@ SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.bas
         WHERE s.release_event_id = a.release_event_id ORDER BY s.published_from DESC LIMIT 1
     ), nothing_attested()) AS verification,
     a.created_at, a.updated_at
-FROM seen_attestations(%(sees_hidden)s) a -- unless source_id
-FROM sources_seen_as(%(source_id)s, %(sees_hidden)s) AS v (source_id) -- if source_id
+FROM visible_attestations(%(sees_hidden)s) a -- unless source_id
+FROM sources_visible_as(%(source_id)s, %(sees_hidden)s) AS v (source_id) -- if source_id
 CROSS JOIN LATERAL ( -- if source_id
     SELECT w.id FROM attestations w -- if source_id
     WHERE w.source_id = v.source_id -- if source_id
@@ -31,7 +31,7 @@ CROSS JOIN LATERAL ( -- if source_id
         AND w.id > %(after)s -- if source_id -- if after
     ORDER BY w.id LIMIT %(limit)s -- if source_id
 ) w -- if source_id
-JOIN seen_attestations(%(sees_hidden)s) a ON a.id = w.id -- if source_id
+JOIN visible_attestations(%(sees_hidden)s) a ON a.id = w.id -- if source_id
 JOIN attestations k ON k.id = a.id -- if exported
 WHERE true
     AND a.id = %(id)s -- if id

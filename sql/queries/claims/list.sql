@@ -3,14 +3,14 @@ SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_
     c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays,
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.created_at, c.updated_at
 FROM claims k
-CROSS JOIN LATERAL seen_claim(k, %(sees_hidden)s) c -- unless recorded_as_of
+CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c -- unless recorded_as_of
 CROSS JOIN LATERAL recorded(k.id, %(recorded_as_of)s) x -- if recorded_as_of
 CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) r -- if recorded_as_of
-CROSS JOIN LATERAL seen_claim(r, %(sees_hidden)s) c -- if recorded_as_of
+CROSS JOIN LATERAL visible_claim(r, %(sees_hidden)s) c -- if recorded_as_of
 WHERE true
     AND k.id = %(id)s -- if id
     AND k.kind = %(kind)s -- if kind
-    AND k.source_id = ANY (ARRAY(SELECT sources_seen_as(%(source_id)s, %(sees_hidden)s))) -- if source_id
+    AND k.source_id = ANY (ARRAY(SELECT sources_visible_as(%(source_id)s, %(sees_hidden)s))) -- if source_id
     AND k.announcement_id = %(announcement_id)s -- if announcement_id
     AND k.id = ANY (%(ids)s) -- if ids
     AND k.id > %(after)s -- if after

@@ -4,7 +4,7 @@
 -- planner makes of the recursion, each record is looked up.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
-    FROM claims k CROSS JOIN LATERAL seen_claim(k, %(sees_hidden)s) c
+    FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
     WHERE k.id = %(id)s OR k.announcement_id = %(id)s
     UNION
     SELECT o.id, o.source_id, o.facility_id, o.announcement_id, o.relays
@@ -16,13 +16,13 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     ) f
     CROSS JOIN LATERAL (
         SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
-        FROM claims k CROSS JOIN LATERAL seen_claim(k, %(sees_hidden)s) c
+        FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
         WHERE k.id = f.id OFFSET 0
     ) o
 ), said (id, source_id) AS (
     SELECT a.id, a.source_id
     FROM release_events e CROSS JOIN LATERAL (
-        SELECT w.id, w.source_id FROM seen_attestations(%(sees_hidden)s) w
+        SELECT w.id, w.source_id FROM visible_attestations(%(sees_hidden)s) w
         WHERE w.release_event_id = e.id AND w.voided_at IS NULL OFFSET 0
     ) a
     WHERE e.announcement_id = %(id)s
@@ -36,9 +36,9 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         UNION
         SELECT a.source_id FROM said a
         UNION
-        SELECT seen_source_id(r.relayed_source_id, %(sees_hidden)s)
+        SELECT visible_source_id(r.relayed_source_id, %(sees_hidden)s)
         FROM said a CROSS JOIN LATERAL (
-            SELECT o.relayed_source_id FROM relays o WHERE o.attestation_id = a.id OFFSET 0
+            SELECT o.relayed_source_id FROM attestation_relays o WHERE o.attestation_id = a.id OFFSET 0
         ) r
     ) s
     WHERE s.source_id IS NOT NULL
@@ -48,7 +48,7 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         UNION ALL
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
         UNION ALL
-        SELECT s.vouched_by FROM seen_sources(%(sees_hidden)s) s WHERE s.id = t.source_id
+        SELECT s.vouched_by FROM visible_sources(%(sees_hidden)s) s WHERE s.id = t.source_id
     ) f
     WHERE f.other_id IS NOT NULL
 ), placed (facility_id) AS (
@@ -56,7 +56,7 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     UNION
     SELECT d.facility_id
     FROM release_events e CROSS JOIN LATERAL (
-        SELECT h.facility_id FROM seen_detentions(%(sees_hidden)s) h WHERE h.detainee_id = e.detainee_id OFFSET 0
+        SELECT h.facility_id FROM visible_detentions(%(sees_hidden)s) h WHERE h.detainee_id = e.detainee_id OFFSET 0
     ) d
     WHERE e.announcement_id = %(id)s
 )

@@ -17,47 +17,47 @@ WITH asked AS (
         SELECT greatest(a.as_of - interval '1 microsecond', '0001-01-01Z') AS moment -- if as_of
     ) l -- if as_of
 ), later AS (
-    SELECT s.detainee_id, s.published_from, s.standing, s.groups
-    FROM asked a, standings s -- unless as_of
-    FROM within a, standings s -- if as_of
+    SELECT s.detainee_id, s.published_from, s.status_codes, s.groups
+    FROM asked a, person_statuses s -- unless as_of
+    FROM within a, person_statuses s -- if as_of
     WHERE s.recorded_until = 'infinity' AND s.published_from > a.as_of
         AND s.published_from <= a.quarter + interval '15 minutes' -- if as_of
 ), changed AS (
-    SELECT t.value, 1 AS sign, t.people, NULL AS letter FROM asked a, tallies t
+    SELECT t.value, 1 AS sign, t.people, NULL AS letter FROM asked a, status_rollups t
     WHERE t.property = a.property AND t.grain = 'total'
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = 'quarter' -- if as_of
         AND t.bucket > a.quarter AND t.bucket < a.hour + interval '1 hour' -- if as_of
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = 'hour' -- if as_of
         AND t.bucket > a.hour AND t.bucket < a.four_hours + interval '4 hours' -- if as_of
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = '4 hours' -- if as_of
         AND t.bucket > a.four_hours AND t.bucket < a.day + interval '1 day' -- if as_of
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = 'day' -- if as_of
         AND t.bucket > a.day AND t.bucket < a.month + interval '1 month' -- if as_of
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = 'month' -- if as_of
         AND t.bucket > a.month AND t.bucket < a.year + interval '1 year' -- if as_of
     UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, tallies t -- if as_of
+    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
     WHERE t.property = a.property AND t.grain = 'year' AND t.bucket > a.year -- if as_of
     UNION ALL
     SELECT coalesce(group_value(l.groups, a.property, a.required), ''), -1, NULL,
-        substr(l.standing, a.required, 1)
+        substr(l.status_codes, a.required, 1)
     FROM asked a, later l
     UNION ALL
     SELECT coalesce(group_value(f.groups, a.property, a.required), ''), 1, NULL,
-        substr(f.standing, a.required, 1)
+        substr(f.status_codes, a.required, 1)
     FROM asked a, later l
     CROSS JOIN LATERAL (
-        SELECT s.standing, s.groups FROM standings s
+        SELECT s.status_codes, s.groups FROM person_statuses s
         WHERE s.detainee_id = l.detainee_id AND s.recorded_until = 'infinity'
             AND s.published_from < l.published_from
         ORDER BY s.published_from DESC

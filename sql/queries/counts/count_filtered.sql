@@ -68,9 +68,9 @@ WITH asked AS (
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
     CROSS JOIN LATERAL recorded(w.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
-    CROSS JOIN LATERAL told_person(p, a.recorded_as_of) tp -- if person
+    CROSS JOIN LATERAL disclosed_person(p, a.recorded_as_of) tp -- if person
     CROSS JOIN LATERAL ( -- if detention
-        SELECT told_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
+        SELECT disclosed_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
     ) tt -- if detention
     CROSS JOIN LATERAL (
         SELECT verification_status(
@@ -104,7 +104,6 @@ WITH asked AS (
         ) -- if announcement_id -- if recorded_as_of
         AND e.occurred_on >= %(occurred_from)s -- if occurred_from
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
-        AND e.occurred_on <= (a.as_of AT TIME ZONE 'UTC')::date + (SELECT days FROM leads)
 ), ranked AS (
     SELECT j.detainee_id, j.id, j.occurred_on, j.status, j.value, j.detained_again, array_position(
         ARRAY['confirmed', 'disputed', 'reported', 'refuted', 'unverified'], j.status

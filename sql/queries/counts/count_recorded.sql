@@ -6,9 +6,9 @@ WITH asked AS (
         %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required,
         %(property)s::text AS property
 ), people AS (
-    SELECT DISTINCT ON (s.detainee_id) substr(s.standing, a.required, 1) AS letter,
+    SELECT DISTINCT ON (s.detainee_id) substr(s.status_codes, a.required, 1) AS letter,
         coalesce(group_value(s.groups, a.property, a.required), '') AS value
-    FROM asked a JOIN standings s ON s.published_from <= a.as_of
+    FROM asked a JOIN person_statuses s ON s.published_from <= a.as_of
         AND s.recorded_from <= a.recorded_as_of AND a.recorded_as_of < s.recorded_until
     ORDER BY s.detainee_id, s.published_from DESC
 )

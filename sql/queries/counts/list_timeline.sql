@@ -33,7 +33,7 @@ WITH ends AS (
     FROM figures f CROSS JOIN ranges r
     CROSS JOIN LATERAL (
         -- OFFSET 0: whatever the planner makes of the rest, these few are looked up.
-        SELECT y.bucket, y.people FROM tallies y
+        SELECT y.bucket, y.people FROM status_rollups y
         WHERE y.property = f.property AND y.grain = r.grain AND y.value = f.value
             AND y.bucket >= r.begin AND y.bucket < r.until
         OFFSET 0
@@ -56,7 +56,7 @@ WITH ends AS (
         t.people[f.required][5] AS unverified, t.people[f.required][6] AS rearrested
     FROM figures f CROSS JOIN ends e
     CROSS JOIN LATERAL (
-        SELECT h.people FROM tallies h
+        SELECT h.people FROM status_rollups h
         WHERE h.property = f.property AND h.grain = '4 hours' AND h.value = f.value
             AND h.bucket >= e.day AND h.bucket < e.four_hours
         OFFSET 0
@@ -67,7 +67,7 @@ WITH ends AS (
         t.people[f.required][4], t.people[f.required][5], t.people[f.required][6]
     FROM figures f CROSS JOIN ends e
     CROSS JOIN LATERAL (
-        SELECT h.people FROM tallies h
+        SELECT h.people FROM status_rollups h
         WHERE h.property = f.property AND h.grain = 'hour' AND h.value = f.value
             AND h.bucket >= e.four_hours AND h.bucket < e.hour
         OFFSET 0
@@ -78,7 +78,7 @@ WITH ends AS (
         t.people[f.required][4], t.people[f.required][5], t.people[f.required][6]
     FROM figures f CROSS JOIN ends e
     CROSS JOIN LATERAL (
-        SELECT q.people FROM tallies q
+        SELECT q.people FROM status_rollups q
         WHERE q.property = f.property AND q.grain = 'quarter' AND q.value = f.value
             AND q.bucket >= e.hour AND q.bucket < e.quarter
         OFFSET 0
@@ -94,19 +94,19 @@ WITH ends AS (
         (sum(m.sign) FILTER (WHERE m.letter = 'U'))::integer AS unverified,
         (sum(m.sign) FILTER (WHERE m.letter = 'A'))::integer AS rearrested
     FROM (
-        SELECT e.position, v.sign, substr(v.standing, f.required, 1) AS letter
+        SELECT e.position, v.sign, substr(v.status_codes, f.required, 1) AS letter
         FROM ends e CROSS JOIN figures f
-        JOIN standings s ON s.recorded_until = 'infinity' AND e.quarter < e.at
+        JOIN person_statuses s ON s.recorded_until = 'infinity' AND e.quarter < e.at
             AND s.published_from > e.quarter AND s.published_from <= e.at
         LEFT JOIN LATERAL (
-            SELECT o.standing, o.groups FROM standings o
+            SELECT o.status_codes, o.groups FROM person_statuses o
             WHERE o.detainee_id = s.detainee_id AND o.recorded_until = 'infinity'
                 AND o.published_from < s.published_from
             ORDER BY o.published_from DESC
             LIMIT 1
         ) o ON true
-        CROSS JOIN LATERAL (VALUES (1, s.standing, s.groups), (-1, o.standing, o.groups))
-            AS v (sign, standing, groups)
+        CROSS JOIN LATERAL (VALUES (1, s.status_codes, s.groups), (-1, o.status_codes, o.groups))
+            AS v (sign, status_codes, groups)
         WHERE coalesce(group_value(v.groups, f.property, f.required), '') = f.value
     ) m
     GROUP BY m.position

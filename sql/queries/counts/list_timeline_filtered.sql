@@ -47,9 +47,9 @@ WITH ends AS (
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detentions, te.entry) t -- if detention -- if recorded_as_of
     CROSS JOIN LATERAL recorded(w.detainee_id, a.recorded_as_of) pe -- if person -- if recorded_as_of
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, pe.entry) p -- if person -- if recorded_as_of
-    CROSS JOIN LATERAL told_person(p, a.recorded_as_of) tp -- if person
+    CROSS JOIN LATERAL disclosed_person(p, a.recorded_as_of) tp -- if person
     CROSS JOIN LATERAL ( -- if detention
-        SELECT told_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
+        SELECT disclosed_facility(p.age_group, p.withheld, t.facility_id, a.recorded_as_of) AS facility_id -- if detention
     ) tt -- if detention
     WHERE true
         AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
@@ -75,7 +75,6 @@ WITH ends AS (
         ) -- if announcement_id -- if recorded_as_of
         AND e.occurred_on >= %(occurred_from)s -- if occurred_from
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
-        AND e.occurred_on <= (a.until AT TIME ZONE 'UTC')::date + (SELECT days FROM leads)
 ), steps AS (
     -- Null from where on nobody asserts the kind that is asked for.
     SELECT e.detainee_id, e.id, e.detained_again_at, v.published_from AS at,

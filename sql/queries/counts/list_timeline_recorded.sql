@@ -6,11 +6,11 @@ WITH asked AS (
 ), ends AS (
     SELECT e.at, e.position FROM asked a, unnest(a.ends) WITH ORDINALITY AS e (at, position)
 ), steps AS (
-    SELECT s.published_from, substr(s.standing, a.required, 1) AS letter,
+    SELECT s.published_from, substr(s.status_codes, a.required, 1) AS letter,
         coalesce(group_value(s.groups, a.property, a.required), '') AS value,
-        lag(substr(s.standing, a.required, 1)) OVER w AS former,
+        lag(substr(s.status_codes, a.required, 1)) OVER w AS former,
         lag(coalesce(group_value(s.groups, a.property, a.required), '')) OVER w AS former_value
-    FROM asked a JOIN standings s ON s.published_from <= (SELECT max(e.at) FROM ends e)
+    FROM asked a JOIN person_statuses s ON s.published_from <= (SELECT max(e.at) FROM ends e)
         AND s.recorded_from <= a.recorded_as_of AND a.recorded_as_of < s.recorded_until
     WINDOW w AS (PARTITION BY s.detainee_id ORDER BY s.published_from)
 ), moved AS (

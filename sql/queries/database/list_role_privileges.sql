@@ -21,15 +21,16 @@ CROSS JOIN LATERAL (
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (
         c.relowner = r.oid
         OR has_table_privilege(r.oid, c.oid, 'TRUNCATE, TRIGGER')
-        OR c.relname IN ('ledger', 'attestations', 'claims', 'verdicts', 'not_counted', 'standings')
+        OR c.relname IN ('ledger', 'attestations', 'claims', 'verdicts', 'verdict_exclusions', 'person_statuses')
             AND has_table_privilege(r.oid, c.oid, 'UPDATE, DELETE')
-        OR c.relname IN ('ledger', 'keys', 'migrations')
+        OR c.relname IN ('ledger', 'api_keys', 'migrations')
             AND has_any_column_privilege(r.oid, c.oid, 'UPDATE')
     )
     UNION ALL
     SELECT 'is not held by the trigger ' || t.name
     FROM (
-        VALUES ('verdict_is_ended_now'), ('reason_is_ended_now'), ('standing_is_ended_now'),
+        VALUES ('verdict_is_superseded_now'), ('exclusion_is_superseded_now'),
+            ('person_status_is_superseded_now'),
             ('retraction_is_final'), ('voiding_is_final'), ('ledger_only_grows')
     ) t (name)
     WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgname = t.name AND g.tgenabled IN ('O', 'A'))

@@ -26,16 +26,16 @@ SELECT d.id, d.name, d.is_named,
     NULL AS match, -- unless ids
     m.match, -- if ids
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden
-FROM seen_detainees(%(sees_hidden)s) d -- unless ids
+FROM visible_detainees(%(sees_hidden)s) d -- unless ids
 FROM unnest(%(ids)s::uuid[], %(matches)s::json[]) m (id, match) -- if ids
-JOIN seen_detainees(%(sees_hidden)s) d ON d.id = m.id -- if ids
+JOIN visible_detainees(%(sees_hidden)s) d ON d.id = m.id -- if ids
 LEFT JOIN LATERAL (
     SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
     FROM (
         SELECT o.id FROM detentions o WHERE o.detainee_id = d.id
         ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1
     ) latest
-    JOIN seen_detentions(%(sees_hidden)s) t ON t.id = latest.id
+    JOIN visible_detentions(%(sees_hidden)s) t ON t.id = latest.id
 ) l ON true
 WHERE true
     AND d.id = %(id)s -- if id

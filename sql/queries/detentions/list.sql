@@ -10,9 +10,9 @@ SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges
         )::integer -- if exported
     END AS began_on, -- if exported
     t.created_at, t.updated_at
-FROM seen_detentions(%(sees_hidden)s) t
+FROM visible_detentions(%(sees_hidden)s) t
 JOIN detentions k ON k.id = t.id -- if exported
-JOIN seen_detainees(%(sees_hidden)s) d ON d.id = t.detainee_id -- if exported
+JOIN visible_detainees(%(sees_hidden)s) d ON d.id = t.detainee_id -- if exported
 WHERE true
     AND t.id = %(id)s -- if id
     AND t.detainee_id = %(detainee_id)s -- if detainee_id

@@ -2,4 +2,4 @@
 WITH gone AS (
     DELETE FROM imports WHERE id = %(id)s AND state = 'previewed' RETURNING id
 )
-DELETE FROM import_spellings USING gone WHERE import_spellings.import_id = gone.id
+DELETE FROM import_keys USING gone WHERE import_keys.import_id = gone.id

@@ -8,4 +8,4 @@ WITH gone AS (
     )
     RETURNING id
 )
-DELETE FROM import_spellings USING gone WHERE import_spellings.import_id = gone.id
+DELETE FROM import_keys USING gone WHERE import_keys.import_id = gone.id

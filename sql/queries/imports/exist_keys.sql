@@ -1,6 +1,6 @@
 -- Whether the keys of a list's rows are still there; a crash of the database loses them.
-SELECT EXISTS (SELECT FROM import_spellings s WHERE s.import_id = %(import_id)s)
+SELECT EXISTS (SELECT FROM import_keys s WHERE s.import_id = %(import_id)s)
     OR NOT EXISTS (
         SELECT FROM import_rows r
-        WHERE r.import_id = %(import_id)s AND r.outcome <> 'invalid' AND r.keys > 0
+        WHERE r.import_id = %(import_id)s AND r.outcome <> 'invalid' AND r.key_count > 0
     ) AS spelled

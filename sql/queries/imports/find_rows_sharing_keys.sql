@@ -1,21 +1,21 @@
 -- The rows of a list that share as many keys with people who were written since its preview as they
 -- have to, to be compared, or an identifier, which is JSON.
 WITH keys AS (
-    SELECT k.detainee_id, k.spelling
-    FROM unnest(%(people)s::uuid[], %(spellings)s::text[]) AS k (detainee_id, spelling)
+    SELECT k.detainee_id, k.key
+    FROM unnest(%(people)s::uuid[], %(keys)s::text[]) AS k (detainee_id, key)
 ), sized AS (
-    SELECT k.detainee_id, count(*) AS keys FROM keys k GROUP BY k.detainee_id
+    SELECT k.detainee_id, count(*) AS keys FROM api_keys k GROUP BY k.detainee_id
 ), shared AS (
     SELECT i.row, k.detainee_id, count(*) AS many,
-        bool_or(left(k.spelling, 1) = '{') AS identified
-    FROM keys k
-    JOIN import_spellings i
-        ON i.import_id = %(import_id)s AND i.spelling = hashtextextended(k.spelling, 0)
+        bool_or(left(k.key, 1) = '{') AS identified
+    FROM api_keys k
+    JOIN import_keys i
+        ON i.import_id = %(import_id)s AND i.key_hash = hashtextextended(k.key, 0)
     GROUP BY i.row, k.detainee_id
 )
 SELECT s.row, s.detainee_id
 FROM shared s
 JOIN sized z ON z.detainee_id = s.detainee_id
 JOIN import_rows r ON r.import_id = %(import_id)s AND r.row = s.row
-WHERE s.identified OR s.many >= least(z.keys, r.keys) / 9
+WHERE s.identified OR s.many >= least(z.keys, r.key_count) / 9
 ORDER BY s.row, s.detainee_id

@@ -7,11 +7,11 @@ WITH sized AS (
     GROUP BY a.row
 ), shared AS (
     SELECT a.row, s.row AS other, count(*) AS many,
-        bool_or(left(a.spelling, 1) = '{') AS identified
-    FROM unnest(%(rows)s::integer[], %(spellings)s::text[]) AS a (row, spelling)
+        bool_or(left(a.key, 1) = '{') AS identified
+    FROM unnest(%(rows)s::integer[], %(keys)s::text[]) AS a (row, key)
     CROSS JOIN LATERAL (
-        SELECT i.row FROM import_spellings i
-        WHERE i.import_id = %(import_id)s AND i.spelling = hashtextextended(a.spelling, 0)
+        SELECT i.row FROM import_keys i
+        WHERE i.import_id = %(import_id)s AND i.key_hash = hashtextextended(a.key, 0)
             AND i.row < a.row
         LIMIT 100
     ) s
@@ -27,6 +27,6 @@ JOIN sized z ON z.row = l.row
 LEFT JOIN sized o ON o.row = l.other
 LEFT JOIN import_rows r ON r.import_id = %(import_id)s AND r.row = l.other
 WHERE l.place <= 8 AND (
-    l.identified OR l.many >= least(z.keys, coalesce(o.keys, r.keys)) / 9
+    l.identified OR l.many >= least(z.keys, coalesce(o.keys, r.key_count)) / 9
 )
 ORDER BY l.row, l.other

@@ -1,6 +1,6 @@
 -- A preview of a list, before its rows are known.
 INSERT INTO imports (
-    key_id, state, ledger_seq, file_sha256, word, totals, people, release_events, attestations
+    key_id, state, ledger_seq, file_sha256, attestation, totals, people, release_events, attestations
 )
 VALUES (
     %(key_id)s, 'previewed', %(ledger_seq)s, %(file_sha256)s, %(word)s, '{}', 0, 0, 0

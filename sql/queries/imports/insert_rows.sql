@@ -1,7 +1,8 @@
 -- Rows of a list as the preview has them.
 INSERT INTO import_rows (
-    import_id, row, outcome, said, keys, digest, detainee_id, same_as_row, people, rows, changes, faults,
-    release_event_id, status_from, status_to, resource, place, record_id
+    import_id, row, outcome, content, key_count, digest, detainee_id, same_as_row, candidate_ids,
+    candidate_rows, changes, errors, release_event_id, status_from, status_to, resource, pointer,
+    record_id
 )
 SELECT %(import_id)s, r.row, r.outcome, r.said, r.keys, decode(r.digest, 'hex'), r.detainee_id,
     r.same_as_row, r.people, r.rows, r.changes, r.faults, r.release_event_id, r.status_from,

@@ -1,7 +1,8 @@
 -- Rows of a list in their order, with the person of the earlier row that a row speaks of.
-SELECT r.row, r.outcome, r.said, r.digest, r.detainee_id, r.same_as_row, r.people, r.rows,
-    r.changes, r.faults, r.release_event_id, r.status_from, r.status_to, r.decision,
-    r.resource, r.place, r.record_id, o.detainee_id AS same_detainee_id
+SELECT r.row, r.outcome, r.content AS said, r.digest, r.detainee_id, r.same_as_row,
+    r.candidate_ids AS people, r.candidate_rows AS rows, r.changes, r.errors AS faults,
+    r.release_event_id, r.status_from, r.status_to, r.decision, r.resource, r.pointer AS place,
+    r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
 LEFT JOIN LATERAL (
     -- OFFSET 0: each is looked up, also where there were few rows when this was planned.

@@ -11,7 +11,7 @@ WHERE r.import_id = %(import_id)s AND (
     (
         r.decision IS NULL
         -- What a case says of somebody who is in doubt follows what is decided on the person.
-        AND (r.outcome = 'invalid' OR r.people <> '{}' OR r.rows <> '{}')
+        AND (r.outcome = 'invalid' OR r.candidate_ids <> '{}' OR r.candidate_rows <> '{}')
     )
     OR (o.decision = 'skip' AND r.decision IS DISTINCT FROM 'skip')
 )

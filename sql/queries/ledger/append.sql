@@ -30,20 +30,20 @@ WITH written AS (
                         'attestation_id', l.relayed_attestation_id,
                         'source_id', l.relayed_source_id
                     ) ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')
-                    FROM relays l WHERE l.attestation_id = r.id
+                    FROM attestation_relays l WHERE l.attestation_id = r.id
                 ))
                 FROM attestations r WHERE r.id = w.resource_id
             )
         END AS entry,
         CASE w.resource
             WHEN 'source' THEN
-                (SELECT to_jsonb(r) FROM seen_sources(false) r WHERE r.id = w.resource_id)
+                (SELECT to_jsonb(r) FROM visible_sources(false) r WHERE r.id = w.resource_id)
             WHEN 'affiliation' THEN
                 (SELECT to_jsonb(r) FROM affiliations r WHERE r.id = w.resource_id)
             WHEN 'facility' THEN
                 (SELECT to_jsonb(r) FROM facilities r WHERE r.id = w.resource_id)
             WHEN 'detainee' THEN
-                (SELECT to_jsonb(r) FROM seen_detainees(false) r WHERE r.id = w.resource_id)
+                (SELECT to_jsonb(r) FROM visible_detainees(false) r WHERE r.id = w.resource_id)
             WHEN 'detention' THEN
                 -- Also when one of several began: it decides who is detained again.
                 (
@@ -57,12 +57,12 @@ WITH written AS (
                             WHERE o.detainee_id = t.detainee_id AND o.id <> t.id
                         )
                     ))
-                    FROM seen_detentions(false) r WHERE r.id = w.resource_id
+                    FROM visible_detentions(false) r WHERE r.id = w.resource_id
                 )
             WHEN 'release_event' THEN
-                (SELECT to_jsonb(r) FROM seen_release_events(false) r WHERE r.id = w.resource_id)
+                (SELECT to_jsonb(r) FROM visible_release_events(false) r WHERE r.id = w.resource_id)
             WHEN 'claim' THEN (
-                SELECT to_jsonb(r) FROM claims c CROSS JOIN LATERAL seen_claim(c, false) r
+                SELECT to_jsonb(r) FROM claims c CROSS JOIN LATERAL visible_claim(c, false) r
                 WHERE c.id = w.resource_id
             )
             WHEN 'merge' THEN
@@ -70,18 +70,18 @@ WITH written AS (
             WHEN 'distinction' THEN
                 (SELECT to_jsonb(r) FROM distinctions r WHERE r.id = w.resource_id)
             WHEN 'attestation' THEN
-                (SELECT to_jsonb(r) FROM seen_attestations(false) r WHERE r.id = w.resource_id)
-        END AS seen
+                (SELECT to_jsonb(r) FROM visible_attestations(false) r WHERE r.id = w.resource_id)
+        END AS visible
     FROM unnest(%(resources)s::text[], %(resource_ids)s::uuid[], %(actions)s::text[])
         WITH ORDINALITY AS w (resource, resource_id, action, position)
 ), compared AS (
-    SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.seen,
-        w.action <> 'read' AND (%(changes_answers)s OR s.seen IS DISTINCT FROM (
-            SELECT l.seen FROM ledger l WHERE l.resource_id = w.resource_id AND l.action <> 'read'
+    SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
+        w.action <> 'read' AND (%(changes_answers)s OR s.public_sha256 IS DISTINCT FROM (
+            SELECT l.public_sha256 FROM ledger l WHERE l.resource_id = w.resource_id AND l.action <> 'read'
             ORDER BY l.seq DESC LIMIT 1
         )) AS is_public
     FROM written w
-    CROSS JOIN LATERAL (SELECT sha256(convert_to(w.seen::text, 'UTF8')) AS seen) s
+    CROSS JOIN LATERAL (SELECT sha256(convert_to(w.visible::text, 'UTF8')) AS public_sha256) s
 ), head AS (
     UPDATE ledger_head SET
         seq = seq + cardinality(%(resource_ids)s::uuid[]),
@@ -102,8 +102,8 @@ WITH written AS (
             ) m
         ),
         recorded_by = pg_current_xact_id(),
-        moving_until = (
-            SELECT greatest(ledger_head.moving_until, max(CASE w.resource
+        volatile_until = (
+            SELECT greatest(ledger_head.volatile_until, max(CASE w.resource
                 WHEN 'attestation' THEN greatest(
                     (w.entry ->> 'published_at')::timestamptz,
                     (w.entry ->> 'retracted_at')::timestamptz
@@ -119,13 +119,13 @@ WITH written AS (
     RETURNING old.seq, old.public_seq, new.recorded_at
 ), entries AS (
     INSERT INTO ledger (
-        seq, public_seq, recorded_at, resource, resource_id, action, actor, entry, seen
+        seq, public_seq, recorded_at, resource, resource_id, action, actor, entry, public_sha256
     )
     SELECT h.seq + c.position,
         CASE WHEN c.is_public THEN
             h.public_seq + count(*) FILTER (WHERE c.is_public) OVER (ORDER BY c.position)
         END,
-        h.recorded_at, c.resource, c.resource_id, c.action, %(actor)s, c.entry, c.seen
+        h.recorded_at, c.resource, c.resource_id, c.action, %(actor)s, c.entry, c.public_sha256
     FROM head h, compared c
 )
 SELECT h.recorded_at FROM head h

@@ -3,4 +3,4 @@
 SELECT h.seq -- if sees_hidden
 SELECT h.public_seq AS seq -- unless sees_hidden
 FROM ledger_head h
-WHERE h.moving_until < clock_timestamp()
+WHERE h.volatile_until < clock_timestamp()

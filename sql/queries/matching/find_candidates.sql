@@ -11,20 +11,20 @@ WITH visible AS (
 ), held AS (
     -- Each key is looked up once, whoever asks. Those who ask are the places `first` to `last` of
     -- the lists of items.
-    SELECT k.spelling, v.hidden, s.ids, s.born, s.many, k.first, k.last
+    SELECT k.name_key, v.hidden, s.ids, s.birth_date, s.many, k.first, k.last
         , k.born_first, k.born_last -- if born_items
-    FROM unnest(%(spellings)s::text[], %(firsts)s::integer[], %(lasts)s::integer[]
+    FROM unnest(%(name_keys)s::text[], %(firsts)s::integer[], %(lasts)s::integer[]
         , %(born_firsts)s::integer[], %(born_lasts)s::integer[] -- if born_items
-        ) AS k (spelling, first, last
+        ) AS k (name_key, first, last
         , born_first, born_last -- if born_items
         )
     CROSS JOIN visible v
     CROSS JOIN LATERAL (
-        SELECT array_agg(r.detainee_id) AS ids, array_agg(r.born) AS born, count(*) AS many
+        SELECT array_agg(r.detainee_id) AS ids, array_agg(r.birth_date) AS birth_date, count(*) AS many
         FROM (
-            SELECT d.detainee_id, d.born FROM detainee_spellings d
-            WHERE d.spelling = k.spelling AND d.hidden = v.hidden
-            ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s
+            SELECT d.detainee_id, d.birth_date FROM name_keys d
+            WHERE d.name_key = k.name_key AND d.hidden = v.hidden
+            ORDER BY d.birth_date, d.detainee_id LIMIT %(most_of_key)s
         ) r
     ) s
     WHERE s.many > 0
@@ -46,16 +46,16 @@ WITH visible AS (
         g.born_until[h.born_first:h.born_last] -- if born_items
     ) AS a (item, weight, born_from, born_until) -- if born_items
     CROSS JOIN LATERAL ( -- if born_items
-        SELECT u.detainee_id FROM unnest(h.ids, h.born) AS u (detainee_id, born) -- if born_items
+        SELECT u.detainee_id FROM unnest(h.ids, h.birth_date) AS u (detainee_id, birth_date) -- if born_items
         WHERE h.many < %(most_of_key)s -- if born_items
-            AND u.born BETWEEN a.born_from AND a.born_until -- if born_items
+            AND u.birth_date BETWEEN a.born_from AND a.born_until -- if born_items
         UNION ALL -- if born_items
         SELECT r.detainee_id FROM ( -- if born_items
-            SELECT d.detainee_id FROM detainee_spellings d -- if born_items
+            SELECT d.detainee_id FROM name_keys d -- if born_items
             WHERE h.many >= %(most_of_key)s -- if born_items
-                AND d.spelling = h.spelling AND d.hidden = h.hidden -- if born_items
-                AND d.born BETWEEN a.born_from AND a.born_until -- if born_items
-            ORDER BY d.born, d.detainee_id LIMIT %(most_of_key)s -- if born_items
+                AND d.name_key = h.name_key AND d.hidden = h.hidden -- if born_items
+                AND d.birth_date BETWEEN a.born_from AND a.born_until -- if born_items
+            ORDER BY d.birth_date, d.detainee_id LIMIT %(most_of_key)s -- if born_items
         ) r -- if born_items
     ) s -- if born_items
 ), weighed AS (
@@ -86,7 +86,7 @@ FROM found f
 CROSS JOIN LATERAL (
     -- OFFSET 0: whatever the planner makes of the rest, each is looked up.
     SELECT p.id, p.is_named, p.name, p.aliases, p.birth_date, p.nationalities, p.sex, p.external_ids
-    FROM seen_detainees(%(sees_hidden)s) p
+    FROM visible_detainees(%(sees_hidden)s) p
     WHERE p.id = f.detainee_id AND (p.is_named OR %(sees_hidden)s)
     OFFSET 0
 ) d

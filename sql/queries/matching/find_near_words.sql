@@ -1,11 +1,11 @@
 -- For each word, those of recorded names that may be the same with a letter or two wrong.
 SELECT DISTINCT a.word, d.word AS near
-FROM unnest(%(words)s::text[], %(deletions)s::text[]) a (word, deletion)
+FROM unnest(%(words)s::text[], %(variants)s::text[]) a (word, variant)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)
 CROSS JOIN LATERAL (
     -- OFFSET 0: however many are looked for, each is looked up.
-    SELECT w.word FROM word_deletions w
-    WHERE w.deletion = a.deletion AND w.hidden = h.hidden AND w.word <> a.word
+    SELECT w.word FROM name_word_variants w
+    WHERE w.variant = a.variant AND w.hidden = h.hidden AND w.word <> a.word
         AND abs(length(w.word) - length(a.word)) <= 3
     OFFSET 0
 ) d

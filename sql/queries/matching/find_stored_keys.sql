@@ -1,7 +1,7 @@
 -- Those of these keys of spelling under which somebody is kept whom the caller may see.
-SELECT a.spelling
-FROM unnest(%(spellings)s::text[]) a (spelling)
+SELECT a.name_key
+FROM unnest(%(name_keys)s::text[]) a (name_key)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)
 CROSS JOIN LATERAL (
-    SELECT FROM detainee_spellings s WHERE s.spelling = a.spelling AND s.hidden = h.hidden LIMIT 1
+    SELECT FROM name_keys s WHERE s.name_key = a.name_key AND s.hidden = h.hidden LIMIT 1
 ) d

@@ -2,26 +2,26 @@
 -- or is not, and was born on that day. Gives which of their words no name held before, of people who
 -- are hidden as the person is.
 WITH person AS (
-    SELECT p.id, p.hidden, p.born, k.spellings, k.words, k.wholes
+    SELECT p.id, p.hidden, p.birth_date, k.name_keys, k.words, k.wholes
     FROM jsonb_to_recordset(%(people)s)
-        AS k (id uuid, spellings text[], words text[], wholes text[])
+        AS k (id uuid, name_keys text[], words text[], wholes text[])
     CROSS JOIN LATERAL (
         -- OFFSET 0: however many they are, each is looked up.
         SELECT d.id, is_hidden(d.age_group, d.withheld) AS hidden,
-            coalesce(d.birth_date, '-infinity') AS born
+            coalesce(d.birth_date, '-infinity') AS birth_date
         FROM detainees d WHERE d.id = k.id
         OFFSET 0
     ) p
 ), added AS (
-    INSERT INTO detainee_spellings (spelling, hidden, born, detainee_id)
-    SELECT s.spelling, p.hidden, p.born, p.id
-    FROM person p CROSS JOIN LATERAL unnest(p.spellings) s (spelling)
+    INSERT INTO name_keys (name_key, hidden, birth_date, detainee_id)
+    SELECT s.name_key, p.hidden, p.birth_date, p.id
+    FROM person p CROSS JOIN LATERAL unnest(p.name_keys) s (name_key)
     ON CONFLICT DO NOTHING
 )
 SELECT DISTINCT p.hidden, w.word
 FROM person p CROSS JOIN LATERAL unnest(p.words, p.wholes) w (word, whole)
 WHERE NOT EXISTS (
-    SELECT FROM word_deletions d
-    WHERE d.deletion = w.whole AND d.hidden = p.hidden AND d.word = w.word
+    SELECT FROM name_word_variants d
+    WHERE d.variant = w.whole AND d.hidden = p.hidden AND d.word = w.word
     OFFSET 0 -- each is looked up, also where there were few when this was planned
 )

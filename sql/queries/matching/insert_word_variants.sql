@@ -1,5 +1,5 @@
 -- New words of names, each with what is left of it without some letters.
-INSERT INTO word_deletions (deletion, hidden, word)
-SELECT w.deletion, w.hidden, w.word
-FROM unnest(%(deletions)s::text[], %(words)s::text[], %(hidden)s::boolean[])
-    w (deletion, word, hidden)
+INSERT INTO name_word_variants (variant, hidden, word)
+SELECT w.variant, w.hidden, w.word
+FROM unnest(%(variants)s::text[], %(words)s::text[], %(hidden)s::boolean[])
+    w (variant, word, hidden)

@@ -1,7 +1,7 @@
 -- People as they are compared with others: those alone whom the caller may see.
 SELECT d.id, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
     d.external_ids, t.facility_id::text AS facility_id, t.detained_on
-FROM seen_detainees(%(sees_hidden)s) d
+FROM visible_detainees(%(sees_hidden)s) d
 LEFT JOIN LATERAL (
     SELECT o.facility_id, o.detained_on FROM detentions o WHERE o.detainee_id = d.id
     ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1

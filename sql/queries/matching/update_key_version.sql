@@ -1,3 +1,3 @@
 -- The keys of spelling of everybody were made by these rules.
-INSERT INTO spelling_rules (sha256) VALUES (%(sha256)s)
-ON CONFLICT (one_row) DO UPDATE SET sha256 = excluded.sha256
+INSERT INTO name_key_version (sha256) VALUES (%(sha256)s)
+ON CONFLICT (is_only_row) DO UPDATE SET sha256 = excluded.sha256

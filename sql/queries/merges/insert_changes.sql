@@ -1,5 +1,5 @@
 -- What a merge changed, so that it can be undone.
-INSERT INTO moves (merge_id, resource, resource_id, before, after)
+INSERT INTO merge_changes (merge_id, resource, resource_id, before, after)
 SELECT %(merge_id)s, r.resource, r.id, r.before, r.after
 FROM jsonb_to_recordset(%(rows)s)
     AS r (resource text, id uuid, before jsonb, after jsonb)

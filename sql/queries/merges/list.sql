@@ -4,14 +4,14 @@ SELECT m.id, m.detainee_id, m.into_id AS "into",
         SELECT coalesce(json_agg(json_build_object(
             'detention_id', c.resource_id, 'into', c.after -> 'merged_into'
         ) ORDER BY c.resource_id), '[]')
-        FROM moves c
+        FROM merge_changes c
         WHERE c.merge_id = m.id AND c.resource = 'detention' AND c.after ? 'merged_into'
     ) AS detentions,
     (
         SELECT coalesce(json_agg(json_build_object(
             'release_event_id', c.resource_id, 'into', c.after -> 'merged_into'
         ) ORDER BY c.resource_id), '[]')
-        FROM moves c
+        FROM merge_changes c
         WHERE c.merge_id = m.id AND c.resource = 'release_event' AND c.after ? 'merged_into'
     ) AS release_events,
     m.created_at, m.updated_at, m.undone_at

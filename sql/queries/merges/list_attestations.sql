@@ -1,6 +1,6 @@
 -- Who spoke on these events, in the order of entry, and which attestations each passes on.
 SELECT a.id, a.release_event_id, a.voided_at IS NOT NULL AS voided, ARRAY(
-    SELECT r.relayed_attestation_id FROM relays r
+    SELECT r.relayed_attestation_id FROM attestation_relays r
     WHERE r.attestation_id = a.id AND r.relayed_attestation_id IS NOT NULL
     ORDER BY r.relayed_attestation_id
 ) AS relayed

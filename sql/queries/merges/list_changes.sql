@@ -7,6 +7,6 @@ SELECT m.resource, m.resource_id AS id, m.before, m.after,
             (SELECT to_jsonb(r) FROM release_events r WHERE r.id = m.resource_id)
         WHEN 'attestation' THEN (SELECT to_jsonb(r) FROM attestations r WHERE r.id = m.resource_id)
     END AS entry
-FROM moves m
+FROM merge_changes m
 WHERE m.merge_id = %(merge_id)s
 ORDER BY m.resource_id

@@ -37,7 +37,7 @@ WITH changed AS (
         release_event_id = (c.changes ->> 'release_event_id')::uuid
     FROM changed c WHERE c.resource = 'attestation' AND a.id = c.id
 )
-UPDATE relays r SET release_event_id = CASE
+UPDATE attestation_relays r SET release_event_id = CASE
     WHEN r.attestation_id = ANY (%(across)s) THEN NULL
     WHEN r.release_event_id IS NOT NULL THEN (c.changes ->> 'release_event_id')::uuid
 END

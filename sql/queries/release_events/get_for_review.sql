@@ -6,7 +6,7 @@ SELECT e.id::text AS release_event_id, e.occurred_on::text,
     coalesce(v.independent_denials, 0) AS independent_denials,
     rfc3339(v.since) AS since
 FROM release_events e
-JOIN seen_detainees(false) d ON d.id = e.detainee_id
+JOIN visible_detainees(false) d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (
     SELECT c.status, c.independent_sources, c.independent_denials, c.since FROM verdicts c
     WHERE c.release_event_id = e.id AND c.recorded_until = 'infinity' AND c.published_from <= now()

@@ -5,7 +5,7 @@ SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announceme
         WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1
     ), nothing_attested()) AS verification,
     e.created_at, e.updated_at
-FROM seen_release_events(%(sees_hidden)s) e
+FROM visible_release_events(%(sees_hidden)s) e
 WHERE true
     AND e.id = %(id)s -- if id
     AND e.detainee_id = %(detainee_id)s -- if detainee_id

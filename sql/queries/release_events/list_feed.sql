@@ -15,7 +15,7 @@ SELECT f.release_event_id::text,
     coalesce(v.independent_denials, 0) AS independent_denials
 FROM latest f
 JOIN release_events e ON e.id = f.release_event_id
-LEFT JOIN seen_detainees(false) d ON d.id = e.detainee_id
+LEFT JOIN visible_detainees(false) d ON d.id = e.detainee_id
 LEFT JOIN LATERAL (
     SELECT l.recorded_at FROM ledger l
     WHERE l.resource_id = e.detainee_id AND l.public_seq IS NOT NULL

@@ -10,7 +10,7 @@ SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
         FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
     ) AS affiliations,
     s.created_at, s.updated_at, s.confidential AS is_hidden
-FROM seen_sources(%(sees_hidden)s) s
+FROM visible_sources(%(sees_hidden)s) s
 WHERE true
     AND s.id = %(id)s -- if id
     AND s.id = ANY (%(ids)s) -- if ids

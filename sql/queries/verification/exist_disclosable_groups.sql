@@ -1,5 +1,5 @@
 -- Whether anything written belongs to a cohort that five people share by now and that is not told
 -- yet.
 SELECT EXISTS (
-    SELECT FROM ripe_cohorts(%(detainee_ids)s, %(detention_ids)s)
-) AS ripe
+    SELECT FROM disclosable_groups(%(detainee_ids)s, %(detention_ids)s)
+) AS exist

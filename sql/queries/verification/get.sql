@@ -29,7 +29,7 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
         SELECT json_agg(c ORDER BY c.attestation_id)
         FROM (
             SELECT DISTINCT ON (n.attestation_id) n.attestation_id, n.reason
-            FROM not_counted n
+            FROM verdict_exclusions n
             WHERE n.release_event_id = %(id)s AND n.published_from <= a.as_of
                 AND n.recorded_from <= a.recorded_as_of AND a.recorded_as_of < n.recorded_until
             ORDER BY n.attestation_id, n.published_from DESC
@@ -43,10 +43,10 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
             (SELECT s.name FROM sources s WHERE s.id = g.head)
         ))
         FROM (
-            SELECT seen_source_id((p.head #>> '{}')::uuid, false) AS head
+            SELECT visible_source_id((p.head #>> '{}')::uuid, false) AS head
             FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][0]') AS p (head)
             UNION
-            SELECT seen_source_id((p.head #>> '{}')::uuid, false)
+            SELECT visible_source_id((p.head #>> '{}')::uuid, false)
             FROM jsonb_path_query(l.reasoning, '$.rests_on[*][0]') AS p (head)
         ) g
     ) AS names,

@@ -1,13 +1,13 @@
 -- Tells the cohorts that are ripe, and gives the hidden people who are in them: of these more is
 -- known from now on. Told at the moment of the ledger's entry, which comes later.
-WITH told AS (
-    INSERT INTO cohorts (age_group, facility_id, told_from)
+WITH disclosed AS (
+    INSERT INTO disclosed_groups (age_group, facility_id, disclosed_from)
     SELECT r.age_group, r.facility_id, 'infinity'
-    FROM ripe_cohorts(%(detainee_ids)s, %(detention_ids)s) r
+    FROM disclosable_groups(%(detainee_ids)s, %(detention_ids)s) r
     RETURNING age_group, facility_id
 )
 SELECT DISTINCT p.id
-FROM told c
+FROM disclosed c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detainees d
     WHERE c.facility_id IS NULL AND d.age_group = c.age_group AND d.merged_into IS NULL
@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
 ) p
 UNION
 SELECT p.id
-FROM told c
+FROM disclosed c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detentions t JOIN detainees d ON d.id = t.detainee_id
     WHERE t.facility_id = c.facility_id AND d.age_group = c.age_group AND d.merged_into IS NULL

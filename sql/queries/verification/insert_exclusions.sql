@@ -1,5 +1,5 @@
 -- What the record says from now on.
-INSERT INTO not_counted (
+INSERT INTO verdict_exclusions (
     release_event_id, attestation_id, published_from, recorded_from, reason
 )
 SELECT r.release_event_id, r.attestation_id, r.published_from, %(recorded_at)s, r.reason

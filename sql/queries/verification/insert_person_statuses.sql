@@ -1,5 +1,5 @@
 -- What the record says from now on.
-INSERT INTO standings (detainee_id, published_from, recorded_from, standing, groups)
-SELECT r.detainee_id, r.published_from, %(recorded_at)s, r.standing, r.groups
+INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes, groups)
+SELECT r.detainee_id, r.published_from, %(recorded_at)s, r.status_codes, r.groups
 FROM jsonb_to_recordset(%(rows)s)
-    AS r (detainee_id uuid, published_from timestamptz, standing text, groups jsonb)
+    AS r (detainee_id uuid, published_from timestamptz, status_codes text, groups jsonb)

@@ -19,7 +19,7 @@ WITH RECURSIVE tied (source_id) AS (
     ) w
     UNION
     SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
-        SELECT r.release_event_id FROM relays r WHERE r.relayed_source_id = t.source_id OFFSET 0
+        SELECT r.release_event_id FROM attestation_relays r WHERE r.relayed_source_id = t.source_id OFFSET 0
     ) w
 )
 SELECT e.id, e.detainee_id

@@ -5,7 +5,7 @@ WITH RECURSIVE named AS (
     SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
     UNION
     SELECT r.relayed_source_id
-    FROM attestations a JOIN relays r ON r.attestation_id = a.id
+    FROM attestations a JOIN attestation_relays r ON r.attestation_id = a.id
     WHERE a.release_event_id = %(release_event_id)s AND r.relayed_source_id IS NOT NULL
     UNION -- if source_ids
     SELECT unnest(%(source_ids)s::uuid[]) -- if source_ids

@@ -2,4 +2,4 @@
 SELECT DISTINCT t.detainee_id AS id
 FROM detentions t
 WHERE t.id = ANY (%(detention_ids)s)
-    AND EXISTS (SELECT FROM standings s WHERE s.detainee_id = t.detainee_id)
+    AND EXISTS (SELECT FROM person_statuses s WHERE s.detainee_id = t.detainee_id)

@@ -5,7 +5,7 @@ SELECT e.detainee_id, e.id AS release_event_id, e.detention_id, e.occurred_on, e
     p.sex, p.age_group, p.nationalities
 FROM release_events e
 JOIN detainees d ON d.id = e.detainee_id
-CROSS JOIN LATERAL told_person(d, 'infinity') p
+CROSS JOIN LATERAL disclosed_person(d, 'infinity') p
 LEFT JOIN verdicts v ON v.release_event_id = e.id AND v.recorded_until = 'infinity'
 WHERE e.detainee_id = ANY (%(detainee_ids)s)
 ORDER BY e.detainee_id, e.id, v.published_from

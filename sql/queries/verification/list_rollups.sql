@@ -1,3 +1,3 @@
 -- All tallies, to be set against what they are made of.
 SELECT t.property, t.value, t.grain, nullif(t.bucket, '-infinity') AS bucket, t.people
-FROM tallies t
+FROM status_rollups t

@@ -1,2 +1,2 @@
 -- From when on the cohorts of this transaction are told.
-UPDATE cohorts SET told_from = %(recorded_at)s WHERE told_from = 'infinity'
+UPDATE disclosed_groups SET disclosed_from = %(recorded_at)s WHERE disclosed_from = 'infinity'

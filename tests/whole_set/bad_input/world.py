@@ -69,7 +69,9 @@ def digest_of_tables(conn: Connection) -> dict[str, str]:
             for (name,) in tables
         )
         found = dict(cursor.execute(counted).fetchall())
-    assert {"ledger_head", "ledger", "sources", "attestations", "verdicts", "keys"} <= set(found)
+    assert {"ledger_head", "ledger", "sources", "attestations", "verdicts", "api_keys"} <= set(
+        found
+    )
     return found
 
 
@@ -84,7 +86,7 @@ def new_world(server: str) -> Iterator[World]:
             ("ended", "created_at = '2026-01-01', valid_until = now()"),
         ):
             id, keys[state] = auth.create_key(conn, state, "edit")
-            conn.execute(cast(Any, f"UPDATE keys SET {change} WHERE id = %s"), [id])
+            conn.execute(cast(Any, f"UPDATE api_keys SET {change} WHERE id = %s"), [id])
         api = Api(create_app(pool).test_client(), keys.__getitem__)
         yield World(api, conn, record_one_of_each(api.scope("edit"), keys))
 

@@ -1,3 +1,4 @@
+-- Places of detention.
 CREATE TABLE facilities (
     id uuid PRIMARY KEY DEFAULT uuidv7(),
     name text NOT NULL,
@@ -7,3 +8,5 @@ CREATE TABLE facilities (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
+
+GRANT SELECT, INSERT, UPDATE ON facilities TO constancia_service;

@@ -1,0 +1,98 @@
+-- Sources, and the affiliations between them.
+
+CREATE TABLE sources (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    name text NOT NULL,
+    kind text NOT NULL,
+    country text,
+    url text,
+    -- A confidential source is shown to the public as the organisation that vouches for it.
+    confidential boolean NOT NULL DEFAULT false,
+    vouched_by uuid CONSTRAINT vouching_source_exists REFERENCES sources,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT confidential_source_is_vouched_for_by_another
+        CHECK (confidential = (vouched_by IS NOT NULL) AND vouched_by IS DISTINCT FROM id)
+);
+
+CREATE INDEX sources_vouched_for ON sources (vouched_by) WHERE vouched_by IS NOT NULL;
+
+GRANT SELECT, INSERT, UPDATE ON sources TO constancia_service;
+
+-- A dated relation between two sources. Affiliated sources count as one group.
+CREATE TABLE affiliations (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    source_id uuid NOT NULL CONSTRAINT affiliation_source_exists REFERENCES sources,
+    with_source_id uuid NOT NULL CONSTRAINT affiliation_with_source_exists REFERENCES sources,
+    relation text NOT NULL,
+    valid_from timestamptz,
+    valid_until timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT affiliation_ends_after_it_begins CHECK (valid_from < valid_until),
+    CONSTRAINT affiliation_is_between_two_sources CHECK (source_id <> with_source_id)
+);
+
+CREATE INDEX affiliations_of_source ON affiliations (source_id);
+CREATE INDEX affiliations_with_source ON affiliations (with_source_id);
+
+GRANT SELECT, INSERT, UPDATE, MAINTAIN ON affiliations TO constancia_service;
+
+-- The functions visible_* give every record as a caller may see it. All that leaves the service is
+-- read from them, so that no response can name a hidden person or a confidential source.
+
+-- The sources that a caller sees. The public does not see that a confidential source exists: its
+-- record, without attestations, would tell how many an organisation has.
+CREATE FUNCTION visible_sources(sees_hidden boolean) RETURNS TABLE (
+    id uuid, name text, kind text, country text, url text, confidential boolean, vouched_by uuid,
+    created_at timestamptz, updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by, s.created_at,
+        s.updated_at
+    FROM sources s
+    WHERE $1 OR NOT s.confidential;
+END;
+
+-- The id by which a source is named: for a confidential source, that of the one that vouches for it.
+CREATE FUNCTION visible_source_id(id uuid, sees_hidden boolean) RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN $2 THEN $1
+        ELSE coalesce((SELECT s.vouched_by FROM sources s WHERE s.id = $1), $1)
+    END;
+
+-- The sources that are named by this id: the inverse of visible_source_id.
+CREATE FUNCTION sources_visible_as(id uuid, sees_hidden boolean) RETURNS SETOF uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.id FROM sources s WHERE s.id = $1 AND ($2 OR NOT s.confidential)
+    UNION ALL
+    SELECT s.id FROM sources s WHERE s.vouched_by = $1 AND NOT $2;
+END;
+
+-- The relays of a claim, [{claim_id, source_id}], with visible source ids.
+CREATE FUNCTION visible_relays(relays jsonb, sees_hidden boolean) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN $2 OR NOT $1 @? '$[*].source_id ? (@ != null)' THEN $1
+        ELSE (
+            SELECT jsonb_agg(s.relay ORDER BY s.place)
+            FROM (
+                -- Each once: how many sources of one organisation are relayed must not show.
+                SELECT v.relay, min(r.place) AS place
+                FROM jsonb_array_elements($1) WITH ORDINALITY AS r (relay, place)
+                CROSS JOIN LATERAL (
+                    SELECT jsonb_set(
+                        r.relay, '{source_id}',
+                        coalesce(
+                            to_jsonb(visible_source_id((r.relay ->> 'source_id')::uuid, false)),
+                            'null'
+                        )
+                    ) AS relay
+                ) v
+                GROUP BY v.relay
+            ) s
+        )
+    END;

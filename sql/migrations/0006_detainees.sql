@@ -1,0 +1,72 @@
+-- People who are or were detained.
+CREATE TABLE detainees (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    name text NOT NULL,
+    aliases text[] NOT NULL DEFAULT '{}',
+    sex text,
+    birth_date date,
+    age_group text NOT NULL,
+    nationalities text[] NOT NULL DEFAULT '{}',
+    occupation text,
+    external_ids jsonb NOT NULL DEFAULT '[]',
+    withheld boolean NOT NULL DEFAULT false,
+    -- The surviving record, if this one was merged as a duplicate.
+    merged_into uuid CONSTRAINT detainee_was_merged_into_a_detainee REFERENCES detainees,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX hidden_people ON detainees (id) WHERE is_hidden(age_group, withheld);
+CREATE INDEX detainees_by_age_group ON detainees (age_group);
+CREATE INDEX detainees_merged_into ON detainees (merged_into) WHERE merged_into IS NOT NULL;
+-- Without fastupdate: every search would scan the pending list, which is long after an import.
+CREATE INDEX detainees_by_nationality ON detainees USING gin (nationalities)
+    WITH (fastupdate = off);
+CREATE INDEX detainees_by_external_id ON detainees USING gin (external_ids jsonb_path_ops)
+    WITH (fastupdate = off);
+
+GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detainees TO constancia_service;
+
+-- The properties of a person, as recorded at some time, that the public may know at a moment of
+-- record time.
+CREATE FUNCTION disclosed_person(person detainees, moment timestamptz)
+    RETURNS TABLE (nationalities text[], age_group text, sex text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        CASE WHEN is_hidden(($1).age_group, ($1).withheld) THEN '{}' ELSE ($1).nationalities END,
+        disclosed_age_group(($1).age_group, ($1).withheld, $2),
+        CASE WHEN NOT is_hidden(($1).age_group, ($1).withheld) THEN ($1).sex END;
+END;
+
+-- The people that a caller sees, without merged duplicates. When the record of a hidden person was
+-- last changed is hidden as well.
+CREATE FUNCTION visible_detainees(sees_hidden boolean) RETURNS TABLE (
+    id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
+    birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,
+    created_at timestamptz, updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.id,
+        CASE WHEN h.hides THEN pseudonym(d.id) ELSE d.name END,
+        NOT is_hidden(d.age_group, d.withheld),
+        CASE WHEN NOT h.hides THEN d.withheld END,
+        CASE WHEN h.hides THEN '{}' ELSE d.aliases END,
+        CASE WHEN NOT h.hides THEN d.sex END,
+        CASE WHEN NOT h.hides THEN d.birth_date END,
+        CASE
+            WHEN h.hides THEN disclosed_age_group(d.age_group, d.withheld, 'infinity')
+            ELSE d.age_group
+        END,
+        CASE WHEN h.hides THEN '{}' ELSE d.nationalities END,
+        CASE WHEN NOT h.hides THEN d.occupation END,
+        CASE WHEN h.hides THEN '[]' ELSE d.external_ids END,
+        d.created_at,
+        CASE WHEN h.hides THEN d.created_at ELSE d.updated_at END
+    FROM detainees d
+    CROSS JOIN LATERAL (
+        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+    ) h
+    WHERE d.merged_into IS NULL;
+END;

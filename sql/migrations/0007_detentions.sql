@@ -1,0 +1,97 @@
+-- Detentions: the intervals during which a person was held.
+CREATE TABLE detentions (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    detainee_id uuid NOT NULL CONSTRAINT detention_detainee_exists REFERENCES detainees,
+    facility_id uuid CONSTRAINT detention_facility_exists REFERENCES facilities,
+    -- A day, a month or a year (ISO 8601), or null if unknown.
+    detained_on text,
+    -- The first day on which the detention can have begun. Orders a person's detentions, also those
+    -- of which only the month, the year or nothing is known.
+    began_on date NOT NULL,
+    authority text,
+    charges text,
+    whereabouts text NOT NULL,
+    merged_into uuid CONSTRAINT detention_was_merged_into_a_detention REFERENCES detentions,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (id, detainee_id)
+);
+
+CREATE INDEX detentions_of_detainee ON detentions (detainee_id, id);
+CREATE INDEX detentions_at_facility ON detentions (facility_id);
+
+GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detentions TO constancia_service;
+
+-- The moment from which a detention counts: midnight UTC of its first day, or, if its date is
+-- unknown, the moment of its entry.
+CREATE FUNCTION detention_began_at(detained_on text, began_on date, created_at timestamptz)
+    RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN detained_on IS NULL THEN created_at
+        ELSE began_on::timestamp AT TIME ZONE 'UTC'
+    END;
+
+-- The detentions that a caller sees, without merged duplicates.
+CREATE FUNCTION visible_detentions(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, facility_id uuid, detained_on text, authority text, charges text,
+    whereabouts text, created_at timestamptz, updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT t.id, t.detainee_id,
+        CASE
+            WHEN h.hides THEN disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity')
+            ELSE t.facility_id
+        END,
+        CASE WHEN NOT h.hides THEN t.detained_on END,
+        CASE WHEN NOT h.hides THEN t.authority END,
+        CASE WHEN NOT h.hides THEN t.charges END,
+        t.whereabouts, t.created_at,
+        CASE WHEN h.hides THEN t.created_at ELSE t.updated_at END
+    FROM detentions t
+    JOIN detainees d ON d.id = t.detainee_id
+    CROSS JOIN LATERAL (
+        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+    ) h
+    WHERE t.merged_into IS NULL;
+END;
+
+-- The groups of these people, and of the people of these detentions, that have reached the
+-- disclosure threshold of five and are not disclosed yet. A merged duplicate is not counted beside
+-- its surviving record.
+CREATE FUNCTION disclosable_groups(detainee_ids uuid[], detention_ids uuid[])
+    RETURNS TABLE (age_group text, facility_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH people AS (
+        SELECT unnest($1) AS id
+        UNION
+        SELECT t.detainee_id FROM detentions t WHERE t.id = ANY ($2)
+    ), groups AS (
+        SELECT d.age_group, NULL::uuid AS facility_id
+        FROM people p JOIN detainees d ON d.id = p.id
+        WHERE d.merged_into IS NULL
+        UNION
+        SELECT d.age_group, t.facility_id
+        FROM people p JOIN detainees d ON d.id = p.id JOIN detentions t ON t.detainee_id = d.id
+        WHERE t.facility_id IS NOT NULL AND d.merged_into IS NULL
+    )
+    SELECT g.age_group, g.facility_id
+    FROM groups g
+    WHERE NOT EXISTS (
+        SELECT FROM disclosed_groups c
+        WHERE c.age_group = g.age_group AND c.facility_id IS NOT DISTINCT FROM g.facility_id
+    ) AND 5 <= (
+        SELECT count(*) FROM (
+            SELECT d.id FROM detainees d
+            WHERE g.facility_id IS NULL AND d.age_group = g.age_group AND d.merged_into IS NULL
+            UNION
+            SELECT t.detainee_id
+            FROM detentions t JOIN detainees d ON d.id = t.detainee_id
+            WHERE t.facility_id = g.facility_id AND d.age_group = g.age_group
+                AND d.merged_into IS NULL
+            LIMIT 5
+        ) members
+    );
+END;

@@ -1,0 +1,78 @@
+-- Claims: aggregate figures that a source published, and announcements. A claim names nobody and is
+-- never an attestation. Only its retraction changes it, so relays and origins are stored as entered.
+CREATE TABLE claims (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    source_id uuid NOT NULL CONSTRAINT claim_source_exists REFERENCES sources,
+    kind text NOT NULL,
+    value integer,
+    qualifier text NOT NULL,
+    as_of timestamptz NOT NULL,
+    published_at timestamptz NOT NULL,
+    window_start date,
+    facility_id uuid CONSTRAINT claim_facility_exists REFERENCES facilities,
+    age_group text,
+    nationality text,
+    announcement_id uuid CONSTRAINT claim_announcement_exists REFERENCES claims,
+    -- [{claim_id, source_id}], one of the two null.
+    relays jsonb NOT NULL,
+    origins jsonb NOT NULL,
+    url text,
+    note text,
+    retracted_at timestamptz,
+    retraction_note text,
+    -- The order in which claims were recorded: a relayed claim comes before the one that relays it.
+    -- Ids do not tell.
+    recorded_order bigint GENERATED ALWAYS AS IDENTITY,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT claim_retracted_after_it_was_published CHECK (published_at <= retracted_at)
+);
+
+CREATE INDEX claims_of_kind ON claims (kind, id);
+CREATE INDEX claims_of_source ON claims (source_id, id);
+CREATE INDEX claims_of_announcement ON claims (announcement_id, id);
+CREATE INDEX claims_by_moment ON claims (kind, as_of, id);
+CREATE INDEX claims_of_facility ON claims (facility_id, kind, as_of, id)
+    WHERE facility_id IS NOT NULL;
+CREATE INDEX claims_of_nationality ON claims (nationality, kind, as_of, id)
+    WHERE nationality IS NOT NULL;
+CREATE INDEX claims_of_age_group ON claims (age_group, kind, as_of, id)
+    WHERE age_group IS NOT NULL;
+CREATE UNIQUE INDEX claims_as_recorded ON claims (recorded_order);
+
+CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_note ON claims
+    FOR EACH ROW WHEN (
+        old.retracted_at IS NOT NULL
+        AND (old.retracted_at, old.retraction_note)
+            IS DISTINCT FROM (new.retracted_at, new.retraction_note)
+    )
+    EXECUTE FUNCTION refuse_change('The retraction');
+
+GRANT SELECT, INSERT, UPDATE (retracted_at, retraction_note, updated_at) ON claims
+TO constancia_service;
+
+-- A claim, as it stands or as recorded at some time, as a caller sees it.
+CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean) RETURNS TABLE (
+    id uuid, source_id uuid, is_confidential boolean, kind text, value integer, qualifier text,
+    as_of timestamptz, published_at timestamptz, window_start date, facility_id uuid,
+    age_group text, nationality text, announcement_id uuid, relays jsonb, origins jsonb, url text,
+    note text, retracted_at timestamptz, retraction_note text, created_at timestamptz,
+    updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT ($1).id,
+        CASE WHEN $2 THEN s.id ELSE coalesce(s.vouched_by, s.id) END,
+        s.confidential, ($1).kind, ($1).value, ($1).qualifier, ($1).as_of, ($1).published_at,
+        ($1).window_start, ($1).facility_id, ($1).age_group, ($1).nationality,
+        ($1).announcement_id, visible_relays(($1).relays, $2), visible_relays(($1).origins, $2),
+        CASE WHEN $2 OR NOT s.confidential THEN ($1).url END,
+        CASE WHEN $2 OR NOT s.confidential THEN ($1).note END,
+        ($1).retracted_at,
+        CASE WHEN $2 OR NOT s.confidential THEN ($1).retraction_note END,
+        ($1).created_at, ($1).updated_at
+    FROM (
+        -- OFFSET 0 makes this a lookup per claim, so that a list of claims keeps its index order.
+        SELECT o.id, o.confidential, o.vouched_by FROM sources o WHERE o.id = ($1).source_id OFFSET 0
+    ) s;
+END;

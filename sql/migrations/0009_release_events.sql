@@ -1,0 +1,45 @@
+-- Release events: the assertion that a detention ended on a day.
+CREATE TABLE release_events (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    detainee_id uuid NOT NULL CONSTRAINT release_event_detainee_exists REFERENCES detainees,
+    detention_id uuid NOT NULL,
+    occurred_on date NOT NULL,
+    place text,
+    announcement_id uuid CONSTRAINT release_event_announcement_exists REFERENCES claims,
+    merged_into uuid
+        CONSTRAINT release_event_was_merged_into_a_release_event REFERENCES release_events,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT release_event_ends_a_detention_of_the_detainee
+        FOREIGN KEY (detention_id, detainee_id) REFERENCES detentions (id, detainee_id),
+    -- Only days more than three apart make two events.
+    CONSTRAINT one_release_event_within_three_days
+        EXCLUDE USING gist (
+            detention_id WITH =, daterange(occurred_on, occurred_on + 3, '[]') WITH &&
+        )
+);
+
+CREATE INDEX release_events_of_detainee ON release_events (detainee_id, id);
+CREATE INDEX release_events_by_day ON release_events (occurred_on);
+CREATE INDEX release_events_of_announcement ON release_events (announcement_id);
+
+GRANT SELECT, INSERT, UPDATE, MAINTAIN ON release_events TO constancia_service;
+
+-- The release events that a caller sees, without merged duplicates.
+CREATE FUNCTION visible_release_events(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, detention_id uuid, occurred_on date, place text,
+    announcement_id uuid, created_at timestamptz, updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on,
+        CASE WHEN NOT h.hides THEN e.place END,
+        e.announcement_id, e.created_at,
+        CASE WHEN h.hides THEN e.created_at ELSE e.updated_at END
+    FROM release_events e
+    JOIN detainees d ON d.id = e.detainee_id
+    CROSS JOIN LATERAL (
+        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+    ) h
+    WHERE e.merged_into IS NULL;
+END;

@@ -1,0 +1,88 @@
+-- The ledger: one append-only entry for each write, with the row as it then stood.
+
+-- One row: the number and the moment of the last entry. Every writer updates this row last and holds
+-- it until the commit, so entries become visible in the order of their numbers: a reader that asks
+-- for the entries after the last number it saw misses none (with a sequence it could). For the same
+-- reason everything recorded at or before a committed `recorded_at` is visible, and can be cited.
+CREATE TABLE ledger_head (
+    seq bigint NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    -- All entries of one transaction have the same moment.
+    recorded_by xid8 NOT NULL,
+    -- Number and moment of the last entry that changed what the public sees.
+    public_seq bigint NOT NULL,
+    public_recorded_at timestamptz NOT NULL,
+    -- Until then responses change without a new entry: an attestation may be published some minutes
+    -- ahead of our clock, and a day begins in UTC+14 before it begins in UTC. After that a response
+    -- stays the same until the next entry.
+    volatile_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+CREATE UNIQUE INDEX one_ledger_head ON ledger_head ((true));
+
+INSERT INTO ledger_head (seq, recorded_at, recorded_by, public_seq, public_recorded_at)
+SELECT 0, c.now, pg_current_xact_id(), 0, c.now FROM (SELECT clock_timestamp() AS now OFFSET 0) c;
+
+CREATE TRIGGER ledger_only_grows BEFORE UPDATE ON ledger_head
+    FOR EACH ROW WHEN (
+        new.seq < old.seq OR new.public_seq < old.public_seq
+        OR new.recorded_at < old.recorded_at OR new.public_recorded_at < old.public_recorded_at
+    )
+    EXECUTE FUNCTION refuse_change('The order');
+
+GRANT SELECT, UPDATE ON ledger_head TO constancia_service;
+
+-- The last entry that the public knows of.
+CREATE VIEW public_head AS
+SELECT h.public_seq AS seq, h.public_recorded_at AS recorded_at FROM ledger_head h;
+
+GRANT SELECT ON public_head TO constancia_service;
+
+CREATE TABLE ledger (
+    seq bigint PRIMARY KEY,
+    recorded_at timestamptz NOT NULL,
+    resource text NOT NULL,
+    resource_id uuid NOT NULL,
+    action text NOT NULL,
+    actor uuid CONSTRAINT ledger_actor_is_an_api_key REFERENCES api_keys,
+    -- The whole row as it stood after the write; empty for the action `read`.
+    entry jsonb NOT NULL,
+    -- The entry's number in the public ledger: consecutive, so that hidden entries leave no gap. Null
+    -- if the entry changes nothing that the public sees.
+    public_seq bigint,
+    -- SHA-256 of the record as the public sees it after the write; null if the public does not see it.
+    public_sha256 bytea
+);
+
+CREATE INDEX ledger_of_resource ON ledger (resource_id, seq);
+-- The last entry that was recorded by a moment.
+CREATE INDEX ledger_by_moment ON ledger (recorded_at, public_seq) WHERE public_seq IS NOT NULL;
+CREATE UNIQUE INDEX ledger_in_public_order ON ledger (public_seq) WHERE public_seq IS NOT NULL;
+-- The release events and detentions that ever had an announcement, a facility or another person.
+CREATE INDEX ledger_of_announcement ON ledger ((entry ->> 'announcement_id'))
+    WHERE resource = 'release_event';
+CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
+    WHERE resource = 'detention';
+CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
+
+GRANT SELECT, INSERT ON ledger TO constancia_service;
+
+-- The row of a record as it stood at a moment of record time; none if it was not recorded yet.
+CREATE FUNCTION recorded(id uuid, moment timestamptz) RETURNS TABLE (entry jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.entry FROM ledger l
+    WHERE l.resource_id = $1 AND l.recorded_at <= $2 AND l.action <> 'read'
+    ORDER BY l.seq DESC LIMIT 1;
+END;
+
+-- The number of the last public entry at a moment of record time.
+CREATE FUNCTION recorded_seq(moment timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(max(l.public_seq), 0) FROM (
+        SELECT public_seq FROM ledger
+        WHERE recorded_at <= $1 AND public_seq IS NOT NULL
+        ORDER BY recorded_at DESC, public_seq DESC LIMIT 1
+    ) l;
+END;

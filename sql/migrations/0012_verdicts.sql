@@ -1,0 +1,130 @@
+-- Verdicts: the result of the verification rule for each release event.
+--
+-- verdicts, verdict_exclusions and person_statuses are bitemporal. A row applies from
+-- `published_from` of publication time until the next row of the same subject, and from
+-- `recorded_from` until `recorded_until` of record time. Only `recorded_until` of a row ever changes.
+
+-- Trigger function: a row may be superseded once, at the moment that is being recorded, so that no
+-- response that was given changes.
+CREATE FUNCTION refuse_unless_superseded_now() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF old.recorded_until <> 'infinity'
+        OR new.recorded_until <> (SELECT h.recorded_at FROM ledger_head h)
+    THEN
+        RAISE EXCEPTION 'The past of % is final', TG_TABLE_NAME USING ERRCODE = '42501';
+    END IF;
+    RETURN new;
+END;
+$$;
+
+CREATE TABLE verdicts (
+    release_event_id uuid NOT NULL
+        CONSTRAINT verdict_is_of_a_release_event REFERENCES release_events,
+    published_from timestamptz NOT NULL,
+    recorded_from timestamptz NOT NULL,
+    recorded_until timestamptz NOT NULL DEFAULT 'infinity',
+    independent_sources integer NOT NULL,
+    independent_denials integer NOT NULL,
+    -- The status if two independent sources are required, and the moment since which it holds.
+    status text NOT NULL,
+    since timestamptz NOT NULL,
+    -- Independent sources for each kind of release that is asserted.
+    kinds jsonb NOT NULL,
+    -- proof, denial_proof, rests_on: source and attestation ids, no names.
+    reasoning jsonb NOT NULL,
+    PRIMARY KEY (release_event_id, published_from, recorded_from),
+    CONSTRAINT verdict_is_superseded_after_it_was_recorded CHECK (recorded_from < recorded_until)
+);
+
+CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published_from)
+    WHERE recorded_until = 'infinity';
+
+CREATE TRIGGER verdict_is_superseded_now BEFORE UPDATE OF recorded_until ON verdicts
+    FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+
+GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON verdicts TO constancia_service;
+
+-- Why an attestation adds nothing to a verdict; `reason` is null from where on it counts. One row for
+-- each change: a list in every verdict would grow with the square of an event's attestations.
+CREATE TABLE verdict_exclusions (
+    release_event_id uuid NOT NULL
+        CONSTRAINT exclusion_is_of_a_release_event REFERENCES release_events,
+    attestation_id uuid NOT NULL
+        CONSTRAINT exclusion_is_of_an_attestation REFERENCES attestations,
+    published_from timestamptz NOT NULL,
+    recorded_from timestamptz NOT NULL,
+    recorded_until timestamptz NOT NULL DEFAULT 'infinity',
+    reason text,
+    PRIMARY KEY (release_event_id, attestation_id, published_from, recorded_from),
+    CONSTRAINT exclusion_is_superseded_after_it_was_recorded CHECK (recorded_from < recorded_until)
+);
+
+CREATE UNIQUE INDEX one_current_exclusion
+    ON verdict_exclusions (release_event_id, attestation_id, published_from)
+    WHERE recorded_until = 'infinity';
+
+CREATE TRIGGER exclusion_is_superseded_now BEFORE UPDATE OF recorded_until ON verdict_exclusions
+    FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+
+GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON verdict_exclusions
+TO constancia_service;
+
+-- The status by the rule: api/verification/rule.py, status(), in SQL.
+CREATE FUNCTION verification_status(
+    independent_sources integer, independent_denials integer, required integer
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN independent_sources - independent_denials >= required THEN 'confirmed'
+        WHEN independent_denials - independent_sources >= required THEN 'refuted'
+        WHEN independent_denials >= 1 THEN 'disputed'
+        WHEN independent_sources >= 1 THEN 'reported'
+        ELSE 'unverified'
+    END;
+
+-- The kind of release that by itself has the status of the event; null if none or several have.
+CREATE FUNCTION verified_kind(
+    kinds jsonb, independent_denials integer, required integer, status text
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN count(*) = 1 THEN min(k.kind) END
+    FROM (
+        SELECT e.key AS kind, rank() OVER (ORDER BY e.value::integer DESC) AS rank
+        FROM jsonb_each_text(kinds) e
+        WHERE e.key <> 'unknown'
+            AND verification_status(e.value::integer, independent_denials, required) = status
+    ) k
+    WHERE k.rank = 1;
+END;
+
+-- The summaries of an event's verdicts up to now, with two sources required. The event shows the one
+-- with the latest `published_from`; an event without any shows nothing_attested().
+CREATE VIEW verification_summaries AS
+SELECT v.release_event_id, v.published_from, row_to_json(s) AS verification
+FROM verdicts v
+CROSS JOIN LATERAL (
+    SELECT v.status, v.independent_sources, v.independent_denials, rfc3339(v.since) AS since
+) s
+WHERE v.recorded_until = 'infinity' AND v.published_from <= now();
+
+GRANT SELECT ON verification_summaries TO constancia_service;
+
+CREATE FUNCTION nothing_attested() RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '{"status":"unverified","independent_sources":0,"independent_denials":0,"since":null}'::json;
+
+-- The release events that were ever confirmed, disputed or refuted, with the moment of record time at
+-- which their verdict last changed. A withdrawn status stays in the feed, so that readers learn of it.
+CREATE TABLE feed_entries (
+    release_event_id uuid PRIMARY KEY
+        CONSTRAINT feed_entry_is_of_a_release_event REFERENCES release_events,
+    recorded_at timestamptz NOT NULL
+);
+
+CREATE INDEX feed_entries_by_record ON feed_entries (recorded_at, release_event_id);
+
+GRANT SELECT, INSERT, UPDATE ON feed_entries TO constancia_service;

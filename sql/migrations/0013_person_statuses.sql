@@ -1,0 +1,73 @@
+-- Person statuses, how each person counts, and the rollups from which counts are read.
+
+-- Bitemporal like verdicts.
+CREATE TABLE person_statuses (
+    detainee_id uuid NOT NULL CONSTRAINT person_status_is_of_a_detainee REFERENCES detainees,
+    published_from timestamptz NOT NULL,
+    recorded_from timestamptz NOT NULL,
+    recorded_until timestamptz NOT NULL DEFAULT 'infinity',
+    -- One letter for each number of independent sources that a reader may require, 1 to 5:
+    -- C confirmed, A confirmed and detained again, D disputed, R reported, F refuted, U unverified.
+    status_codes text NOT NULL CONSTRAINT person_status_has_a_code_for_each_required
+        CHECK (status_codes ~ '^[CADRFU]{5}$'),
+    -- The value of each property by which people are grouped: a list where it differs with the number
+    -- of sources required (1 to 5), absent where it is unknown (api/verification/counting.py).
+    groups jsonb NOT NULL,
+    PRIMARY KEY (detainee_id, published_from, recorded_from),
+    CONSTRAINT person_status_is_superseded_after_it_was_recorded
+        CHECK (recorded_from < recorded_until)
+);
+
+CREATE UNIQUE INDEX one_current_person_status ON person_statuses (detainee_id, published_from)
+    WHERE recorded_until = 'infinity';
+CREATE INDEX person_statuses_by_moment ON person_statuses (published_from)
+    WHERE recorded_until = 'infinity';
+
+CREATE TRIGGER person_status_is_superseded_now BEFORE UPDATE OF recorded_until ON person_statuses
+    FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+
+GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON person_statuses TO constancia_service;
+
+-- The value of a property by which a person is grouped; null if it is unknown.
+CREATE FUNCTION group_value(groups jsonb, property text, required integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE jsonb_typeof(groups -> property)
+        WHEN 'array' THEN groups -> property ->> (required - 1)
+        ELSE groups ->> property
+    END;
+
+-- How many people came to a status, less those who left it, in each bucket of publication time, by
+-- the current record: of all people, and of those with each value of each property. A bucket of a
+-- grain (total, year, month, day, 4 hours, hour, quarter) covers the time after its beginning up to
+-- and including its end. A count at a moment is the total less what came later: a few rows of each
+-- grain and the person statuses within one quarter of an hour, however many people there are.
+CREATE TABLE status_rollups (
+    -- '' for all people, else the property by which they are grouped. `value` is '' if unknown.
+    property text NOT NULL,
+    value text NOT NULL,
+    grain text NOT NULL,
+    bucket timestamptz NOT NULL,
+    -- [required][n], for 1 to 5 independent sources required: confirmed, disputed, reported, refuted,
+    -- unverified, and those of the confirmed who were detained again.
+    people integer[] NOT NULL CONSTRAINT rollup_has_six_counts_for_each_required
+        CHECK (array_dims(people) = '[1:5][1:6]'),
+    PRIMARY KEY (property, grain, bucket, value)
+) WITH (fillfactor = 80);
+
+GRANT SELECT, INSERT, UPDATE ON status_rollups TO constancia_service;
+
+-- The sum of the `people` of two rollups.
+CREATE FUNCTION people_added(a integer[], b integer[]) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[
+        ARRAY[a[1][1] + b[1][1], a[1][2] + b[1][2], a[1][3] + b[1][3],
+            a[1][4] + b[1][4], a[1][5] + b[1][5], a[1][6] + b[1][6]],
+        ARRAY[a[2][1] + b[2][1], a[2][2] + b[2][2], a[2][3] + b[2][3],
+            a[2][4] + b[2][4], a[2][5] + b[2][5], a[2][6] + b[2][6]],
+        ARRAY[a[3][1] + b[3][1], a[3][2] + b[3][2], a[3][3] + b[3][3],
+            a[3][4] + b[3][4], a[3][5] + b[3][5], a[3][6] + b[3][6]],
+        ARRAY[a[4][1] + b[4][1], a[4][2] + b[4][2], a[4][3] + b[4][3],
+            a[4][4] + b[4][4], a[4][5] + b[4][5], a[4][6] + b[4][6]],
+        ARRAY[a[5][1] + b[5][1], a[5][2] + b[5][2], a[5][3] + b[5][3],
+            a[5][4] + b[5][4], a[5][5] + b[5][5], a[5][6] + b[5][6]]
+    ];

@@ -1,0 +1,40 @@
+-- Name keys: the index by which people are searched and matched (api/matching).
+
+-- The name keys (blocking keys) of each person: only records that share a key are compared. Hidden
+-- people are separate, so that what the public finds does not depend on them; the birth date is part
+-- of the key, so that of a very common name the people born on a day or in a year can be read alone.
+CREATE TABLE name_keys (
+    name_key text NOT NULL,
+    hidden boolean NOT NULL,
+    birth_date date NOT NULL, -- -infinity if unknown
+    detainee_id uuid NOT NULL CONSTRAINT name_key_is_of_a_detainee REFERENCES detainees,
+    PRIMARY KEY (name_key, hidden, birth_date, detainee_id)
+);
+
+CREATE INDEX name_keys_of_detainee ON name_keys (detainee_id);
+
+GRANT SELECT, INSERT, DELETE ON name_keys TO constancia_service;
+
+-- The words of people's names, each with the variants that result from deleting one or two letters:
+-- similar words have a variant in common (symmetric delete, api/matching/phonetics.py). Not unique:
+-- two transactions that insert the same new word do not wait for each other, and a duplicate is
+-- harmless.
+CREATE TABLE name_word_variants (
+    variant text NOT NULL,
+    hidden boolean NOT NULL,
+    word text NOT NULL
+);
+
+CREATE INDEX name_word_variants_by_variant ON name_word_variants (variant, hidden, word);
+
+GRANT SELECT, INSERT ON name_word_variants TO constancia_service;
+
+-- One row: the SHA-256 of the rules by which the name keys were made (api/matching/phonetics.py).
+-- When the rules change, `constancia migrate` makes all keys again.
+CREATE TABLE name_key_version (
+    is_only_row boolean PRIMARY KEY DEFAULT true
+        CONSTRAINT name_key_version_is_one_row CHECK (is_only_row),
+    sha256 bytea NOT NULL
+);
+
+GRANT SELECT ON name_key_version TO constancia_service;

@@ -1,0 +1,112 @@
+-- Imports of lists and foreign case files. A preview shows what would become of each row or entry and
+-- changes no record, so it is not in the ledger. It contains names of people: only the key that made
+-- it may read it, and it is deleted after a day.
+
+CREATE TABLE imports (
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    -- Null for a command of the operator.
+    key_id uuid CONSTRAINT import_is_of_an_api_key REFERENCES api_keys,
+    state text NOT NULL CONSTRAINT import_has_a_known_state
+        CHECK (state IN ('previewed', 'applied')),
+    -- The last ledger entry that the preview took into account.
+    ledger_seq bigint NOT NULL,
+    file_sha256 bytea NOT NULL,
+    -- What the source of a list of released people attests of each of them; null for other imports.
+    attestation jsonb,
+    totals jsonb NOT NULL,
+    people integer NOT NULL,
+    release_events integer NOT NULL,
+    attestations integer NOT NULL,
+    applied_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX imports_of_file ON imports (file_sha256);
+CREATE INDEX imports_by_age ON imports (created_at) WHERE state = 'previewed';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON imports TO constancia_service;
+
+CREATE TABLE import_rows (
+    import_id uuid NOT NULL
+        CONSTRAINT import_row_is_of_an_import REFERENCES imports ON DELETE CASCADE,
+    row integer NOT NULL,
+    outcome text NOT NULL CONSTRAINT import_row_has_a_known_outcome
+        CHECK (outcome IN ('new', 'same', 'possible_duplicate', 'changed', 'invalid')),
+    -- The row's properties by the names of the contract; null once the import is applied.
+    content jsonb,
+    -- SHA-256 of the row, by which the same row of the same file is recognised.
+    digest bytea,
+    -- The person whom the row is about, if decided: a recorded one, or the person of an earlier row.
+    detainee_id uuid CONSTRAINT import_row_is_about_a_detainee REFERENCES detainees,
+    same_as_row integer,
+    -- The number of its rows in import_keys.
+    key_count integer,
+    -- The other people and earlier rows that may be the same person.
+    candidate_ids uuid[] NOT NULL DEFAULT '{}',
+    candidate_rows integer[] NOT NULL DEFAULT '{}',
+    changes text[] NOT NULL DEFAULT '{}',
+    errors jsonb NOT NULL DEFAULT '[]',
+    -- The release event that the row attests to, null if new, and its status before and after.
+    release_event_id uuid
+        CONSTRAINT import_row_attests_to_a_release_event REFERENCES release_events,
+    status_from text,
+    status_to text,
+    decision text,
+    -- For an entry of a case file: its kind, its place in the file (RFC 6901), and its record.
+    resource text,
+    pointer text,
+    record_id uuid,
+    PRIMARY KEY (import_id, row)
+);
+
+CREATE INDEX import_rows_by_digest ON import_rows (digest);
+
+GRANT SELECT, INSERT, UPDATE ON import_rows TO constancia_service;
+
+-- The hashed name keys and external ids by which rows are looked up and then compared. Unlogged: a
+-- preview can be made again, and an import that lost its keys in a crash is not applied.
+CREATE UNLOGGED TABLE import_keys (
+    import_id uuid NOT NULL,
+    key_hash bigint NOT NULL,
+    row integer NOT NULL,
+    PRIMARY KEY (import_id, key_hash, row)
+);
+
+GRANT SELECT, INSERT, DELETE ON import_keys TO constancia_service;
+
+-- The status before and after of every release event that a case file concerns, also of those that
+-- only an affiliation concerns; a new event has no id yet. `row` is the row of the event or of the
+-- entry that concerns it.
+CREATE TABLE import_statuses (
+    import_id uuid NOT NULL
+        CONSTRAINT import_status_is_of_an_import REFERENCES imports ON DELETE CASCADE,
+    row integer NOT NULL,
+    release_event_id uuid
+        CONSTRAINT import_status_is_of_a_release_event REFERENCES release_events,
+    status_from text NOT NULL,
+    status_to text NOT NULL
+);
+
+CREATE INDEX import_statuses_of_import ON import_statuses (import_id, row);
+
+GRANT SELECT, INSERT ON import_statuses TO constancia_service;
+
+-- A previewed case file, in parts; deleted once it is applied.
+CREATE TABLE import_files (
+    import_id uuid NOT NULL
+        CONSTRAINT import_file_is_of_an_import REFERENCES imports ON DELETE CASCADE,
+    part integer NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (import_id, part)
+);
+
+GRANT SELECT, INSERT, DELETE ON import_files TO constancia_service;
+
+-- The entries of foreign case files that turned out to be existing records. An entry's id follows
+-- from the name of the case and its key, and refers to that record from then on.
+CREATE TABLE case_entry_links (
+    entry_id uuid PRIMARY KEY,
+    record_id uuid NOT NULL
+);
+
+GRANT SELECT, INSERT ON case_entry_links TO constancia_service;
