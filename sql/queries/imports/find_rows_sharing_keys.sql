@@ -4,11 +4,11 @@ WITH keys AS (
     SELECT k.detainee_id, k.key
     FROM unnest(%(people)s::uuid[], %(keys)s::text[]) AS k (detainee_id, key)
 ), sized AS (
-    SELECT k.detainee_id, count(*) AS keys FROM api_keys k GROUP BY k.detainee_id
+    SELECT k.detainee_id, count(*) AS keys FROM keys k GROUP BY k.detainee_id
 ), shared AS (
     SELECT i.row, k.detainee_id, count(*) AS many,
         bool_or(left(k.key, 1) = '{') AS identified
-    FROM api_keys k
+    FROM keys k
     JOIN import_keys i
         ON i.import_id = %(import_id)s AND i.key_hash = hashtextextended(k.key, 0)
     GROUP BY i.row, k.detainee_id
