@@ -9,13 +9,13 @@ import click
 import orjson
 
 from api.commands import options, store, terminal
-from api.contract import document
+from api.contract import binding, document
 from api.database import queries
 from api.operations import claims, release_events
 from api.operations import counts as counts_operations
 from api.rendering import bodies, media_types
 from api.reports import citations
-from api.reports.counts import Moments
+from api.reports.citations import Moments
 from api.verification.counting import MIN_SOURCES, PROPERTIES
 
 
@@ -109,5 +109,5 @@ def _response(
     """The JSON response of an operation, with the contract's default arguments."""
     (operation,) = (o for o in document.load().operations if o.id == operation_id)
     defaults = {p.name: p.schema.get("default") for p in operation.arguments}
-    result = function(conn, **(defaults | arguments))
+    result = function(conn, **binding.group(binding.groups(function), defaults | arguments))
     return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

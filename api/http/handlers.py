@@ -19,7 +19,7 @@ from flask import Request, Response, request
 from psycopg_pool import ConnectionPool
 
 from api import access, auth
-from api.contract import schemas, strict_json
+from api.contract import binding, schemas, strict_json
 from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
@@ -63,6 +63,7 @@ def view(
     has_forms = operation.has_forms
     # Words that Python keeps for itself.
     keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
+    groups = binding.groups(function)
 
     def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         asked = _request()
@@ -78,7 +79,7 @@ def view(
             arguments["limit"] = None
         for name in keywords:
             arguments[f"{name}_"] = arguments.pop(name)
-        return arguments, media_type
+        return binding.group(groups, arguments), media_type
 
     def serve_without_database(**path: str) -> Response:
         arguments, media_type = load(path)

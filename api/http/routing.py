@@ -11,6 +11,7 @@ from flask import Flask
 from psycopg_pool import ConnectionPool
 from werkzeug.routing import BaseConverter
 
+from api.contract import binding
 from api.contract.document import Contract, Operation
 from api.contract.schemas import ContractError
 from api.database.queries import Connection
@@ -98,7 +99,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
     if operation.has_forms:
         expected |= {"media_type", "base_url"}
     own = {"pool", "security_contact"}
-    taken = set(inspect.signature(function).parameters) - own
+    taken = binding.parameter_names(function) - own
     if taken != expected:
         raise ContractError(
             f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"

@@ -11,6 +11,7 @@ from api.database import queries
 from api.records import claims
 from api.rendering.results import Answer, Page, Record, Stream
 from api.reports import comparisons
+from api.reports.comparisons import ClaimFilters
 
 
 def list_claims(
@@ -61,24 +62,11 @@ def list_comparisons(
     conn: queries.Connection,
     limit: int | None,
     cursor: str | None,
-    kind: str,
-    source_id: UUID | None,
-    facility_id: UUID | None,
-    nationality: str | None,
-    age_group: str | None,
-    announcement_id: UUID | None,
+    filters: ClaimFilters,
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
 ) -> Answer | Stream:
-    filters = {
-        "kind": kind,
-        "source_id": source_id,
-        "facility_id": facility_id,
-        "nationality": nationality,
-        "age_group": age_group,
-        "announcement_id": announcement_id,
-    }
     return comparisons.compare_all(
         conn, limit, cursor, filters, recorded_as_of, min_sources, time_zone
     )

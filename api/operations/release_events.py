@@ -13,7 +13,7 @@ from api.errors import RequestError, not_found
 from api.records import canonical_ids, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
-from api.reports import claim_reviews, explanations
+from api.reports import explanations, feeds
 
 
 def list_release_events(
@@ -40,7 +40,7 @@ def get_release_event(
             raise RequestError(
                 "not-found", "This release event has no attestation, so there is no review of it."
             )
-        return Answer(claim_reviews.claim_review(row._asdict(), base_url))
+        return Answer(feeds.claim_review(row._asdict(), base_url))
     return _release_event(caller, id)
 
 

@@ -1,22 +1,30 @@
-"""Citations: how an answer is quoted, found again, and shown to be the same.
+"""Citations: the fixed link, the digest and the printable sentence of an answer.
 
-The link fixes both moments, so it gives that answer for ever; the SHA-256 is of the answer without
-its citation, as canonical JSON (RFC 8785), so a stranger can compute it; the sentence can be
-printed as it is.
+The link names both moments, so its answer never changes. The SHA-256 is that of the answer without
+its citation, as canonical JSON (RFC 8785), so that anybody can recompute it.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
 
 from api.database import queries
-from api.reports.counts import Filters, Moments
 from api.reports.sentences import Scope, Sentence
 from api.verification.rule import RULE
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The publication time and the record time of an answer, and the ledger's last entry then."""
+
+    as_of: str
+    recorded_as_of: str
+    ledger_seq: int
 
 
 def cited(
@@ -26,10 +34,10 @@ def cited(
     moments: Moments,
     sentence: Sentence,
 ) -> Mapping[str, Any]:
-    """An answer with its citation; `parameters` are those that, at `path`, ask for it again."""
-    asked = queries.drop_none(**parameters)
+    """An answer with its citation. `path` and `parameters` request the same answer again."""
+    query = urlencode(queries.drop_none(**parameters), safe=":/")
     citation = {
-        "url": f"{path}?" + "&".join(f"{name}={_quoted(said)}" for name, said in asked.items()),
+        "url": f"{path}?{query}",
         "as_of": moments.as_of,
         "recorded_as_of": moments.recorded_as_of,
         "rule": RULE,
@@ -40,22 +48,26 @@ def cited(
     return {**answer, "citation": citation}
 
 
-def scope(conn: queries.Connection, filters: Filters, moments: Moments) -> Scope:
-    """What a sentence has to say that an answer was narrowed to; what has a name, by its name."""
-    said = {name: str(value) for name, value in filters.items() if name not in _NAMED}
-    ids = {name: [filters[name]] for name in _NAMED if name in filters}
+# Filters whose value is an id, which a sentence replaces by a name.
+_NAMED_FILTERS = {"facility_id": "facility", "announcement_id": "announcement"}
+
+
+def scope(conn: queries.Connection, filters: Mapping[str, Any], moments: Moments) -> Scope:
+    """The active filters for a sentence, with the recorded names of facility and announcement."""
+    texts = {name: str(value) for name, value in filters.items() if name not in _NAMED_FILTERS}
+    ids = {name: [filters[name]] for name in _NAMED_FILTERS if name in filters}
     if not ids:
-        return said
+        return texts
     names = recorded_names(
         conn,
         moments,
         facilities=ids.get("facility_id", ()),
         claims=ids.get("announcement_id", ()),
     )
-    return {**said, **{_NAMED[name]: names.get(id, str(id)) for name, (id,) in ids.items()}}
-
-
-_NAMED = {"facility_id": "facility", "announcement_id": "announcement"}
+    return {
+        **texts,
+        **{_NAMED_FILTERS[name]: names.get(id, str(id)) for name, (id,) in ids.items()},
+    }
 
 
 def recorded_names(
@@ -66,7 +78,7 @@ def recorded_names(
     sources: Sequence[UUID] = (),
     claims: Sequence[UUID] = (),
 ) -> Mapping[UUID, str]:
-    """The names of facilities and sources, and for a claim its source's, as they were recorded."""
+    """The names of facilities and sources as then recorded; the name of a claim is its source's."""
     rows = queries.rows(
         conn,
         "counts/list_recorded_names",
@@ -78,12 +90,10 @@ def recorded_names(
     return {row.id: row.name for row in rows}
 
 
-def _quoted(said: Any) -> str:
-    """The value of a parameter, whose name needs no quoting."""
-    return quote_plus(str(said), safe=":/")
-
-
 def canonical(answer: Mapping[str, Any]) -> bytes:
-    """RFC 8785. Names are ASCII and numbers are integers below 2^53, for which sorted names and no
-    white space are all that it asks."""
+    """An answer as canonical JSON (RFC 8785).
+
+    Names are ASCII and numbers are integers below 2^53. For these, sorted names and the absence of
+    white space are all that the RFC requires.
+    """
     return orjson.dumps(answer, option=orjson.OPT_SORT_KEYS)

@@ -1,8 +1,9 @@
-"""Compare claims with what is confirmed, each claim at its own moment."""
+"""Comparisons of claims with the counts, each claim at its own moment."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg_pool import ConnectionPool
@@ -11,23 +12,29 @@ from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import pagination, rows, streaming
 from api.rendering.results import Answer, Item, Stream
-from api.reports import counts as figures
-from api.reports import sentences
-from api.reports.citations import cited, recorded_names, scope
-from api.reports.counts import Counted, Filters, Moments
+from api.reports import citations, counts, sentences
+from api.reports.citations import Moments
+from api.reports.counts import Counted, Filters
 
-_WITHIN = ("confirmed", "disputed", "reported")
-# What a claim speaks of, as a filter of counts.
-_SCOPE = {
-    "facility_id": "facility_id",
-    "nationality": "nationality",
-    "age_group": "age_group",
-    "window_start": "occurred_from",
-}
-_MOST_CLAIMS = 200
-# Each claim takes queries of its own, during which a connection is held.
-_BLOCK_CLAIMS = 50
+_DOCUMENTED = ("confirmed", "disputed", "reported")
+"""The figures of people for whom there is an attestation that they were released."""
+
+_MAX_CLAIMS = 200
+_CLAIMS_PER_BLOCK = 50
+"""Each claim takes queries of its own, during which a connection is held."""
 _LIST = "listComparisons"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFilters:
+    """The filters of a list of comparisons. None is no filter."""
+
+    kind: str
+    source_id: UUID | None
+    facility_id: UUID | None
+    nationality: str | None
+    age_group: str | None
+    announcement_id: UUID | None
 
 
 def compare(
@@ -37,6 +44,7 @@ def compare(
     min_sources: int,
     time_zone: str,
 ) -> Mapping[str, Any]:
+    """The cited comparison of one claim."""
     clock.settle(conn, None, recorded_as_of)
     with queries.snapshot(conn):
         claim = _claim(conn, id, recorded_as_of)
@@ -47,20 +55,22 @@ def compare_all(
     conn: queries.Connection,
     limit: int | None,
     cursor: str | None,
-    filters: Mapping[str, Any],
+    filters: ClaimFilters,
     recorded_as_of: datetime | None,
     min_sources: int,
     time_zone: str,
 ) -> Answer | Stream:
-    """Return comparisons of the claims that match `filters`: a page, or without limit all."""
+    """The comparisons of the claims that match the filters: a page, or without limit all."""
     clock.settle(conn, None, recorded_as_of)
-    parameters = queries.drop_none(**filters, recorded_as_of=recorded_as_of, sees_hidden=False)
+    parameters = queries.drop_none(
+        **asdict(filters), recorded_as_of=recorded_as_of, sees_hidden=False
+    )
     start = cursor and pagination.decode(_LIST, parameters, cursor)
 
     def read(
         conn: queries.Connection, after: str | None, limit: int
     ) -> tuple[Sequence[Item], str | None]:
-        """Return comparisons after a claim, and the id of the last claim if there are more."""
+        """The comparisons after a claim, and the id of the last claim if there are more."""
         after_claim = queries.drop_none(after=after)
         with queries.snapshot(conn):
             claims = rows.read(
@@ -79,7 +89,7 @@ def compare_all(
         after = start
         while True:
             with queries.Lent(pool) as conn:
-                items, after = read(conn, after, _BLOCK_CLAIMS)
+                items, after = read(conn, after, _CLAIMS_PER_BLOCK)
             yield items
             if after is None:
                 return
@@ -87,8 +97,8 @@ def compare_all(
     if limit is None:
         return Stream(lambda pool: streaming.started(blocks(pool)))
     items, last = read(conn, start, limit)
-    following = last and pagination.encode(_LIST, parameters, last)
-    return Answer({"items": items, "next": following})
+    next_cursor = last and pagination.encode(_LIST, parameters, last)
+    return Answer({"items": items, "next": next_cursor})
 
 
 def delivery(
@@ -99,13 +109,16 @@ def delivery(
     min_sources: int,
     time_zone: str,
 ) -> Mapping[str, Any]:
+    """The cited answer to what an announcement has delivered: the people whom the record names as
+    part of it, by status, and the claims of others about it."""
     clock.settle(conn, as_of, recorded_as_of)
     with queries.snapshot(conn):
         announcement = _claim(conn, id, recorded_as_of)
         if announcement["kind"] != "announced":
             raise not_found("announcement")
         recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-        counted = figures.count(conn, as_of, recorded_as_of, min_sources, {"announcement_id": id})
+        filters = Filters(announcement_id=id)
+        counted = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
         until = datetime.fromisoformat(counted.moments.as_of)
         if until < datetime.fromisoformat(announcement["published_at"]):
             raise invalid(FieldError("/as_of", "Lies before the announcement was published."))
@@ -116,20 +129,20 @@ def delivery(
             "Claim",
             announcement_id=id,
             until=until,
-            limit=_MOST_CLAIMS,
+            limit=_MAX_CLAIMS,
             sees_hidden=False,
             **recorded,
         )
         compared = _compared(conn, claims, recorded_as_of, min_sources, time_zone)
     moments, total = counted.moments, counted.total
-    out = {name: total[name] for name in _WITHIN}
-    return cited(
+    released = {name: total[name] for name in _DOCUMENTED}
+    return citations.cited(
         {
             "announcement": announcement,
             "announced": announcement["value"],
             "named": named,
-            **out,
-            "still_held": named - sum(out.values()),
+            **released,
+            "still_held": named - sum(released.values()),
             "claims": compared,
         },
         f"/v1/claims/{id}/delivery",
@@ -155,12 +168,20 @@ def delivery(
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-    found = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded)
-    if not found and recorded:
+    claims = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded)
+    if not claims and recorded:
         raise RequestError("not-found", "No claim with this id was recorded by then.")
-    if not found:
+    if not claims:
         raise not_found("claim")
-    return found[0]
+    return claims[0]
+
+
+class _CountedTwice(NamedTuple):
+    """The figures for a claim's scope and publication time: at the record time that was asked for,
+    and at the claim's own moment."""
+
+    now: Counted
+    then: Counted
 
 
 def _compared(
@@ -170,72 +191,79 @@ def _compared(
     min_sources: int,
     time_zone: str,
 ) -> Sequence[Item]:
-    """Each claim beside what is confirmed in its own window and scope, at its own moment; all
-    within one snapshot."""
+    """The cited comparisons of claims. Needs a snapshot, so that all see the same record."""
     if not claims:
         return []
-    counts: dict[Any, tuple[Counted, Counted]] = {}
-    counted = []
+    # Claims that relay a figure have its scope and its moment, so they share the counts.
+    counted_by_scope: dict[tuple[str, Filters], _CountedTwice] = {}
     for claim in claims:
-        # Who passes a figure on speaks of the same people at the same moment, often.
-        asked = claim["as_of"], *(claim[name] for name in _SCOPE)
-        if asked not in counts:
-            counts[asked] = _counted(conn, claim, recorded_as_of, min_sources)
-        counted.append(counts[asked])
-    names = recorded_names(
+        key = claim["as_of"], _filters(claim)
+        if key not in counted_by_scope:
+            counted_by_scope[key] = _count(conn, *key, recorded_as_of, min_sources)
+    names = citations.recorded_names(
         conn,
-        counted[0][0].moments,
+        next(iter(counted_by_scope.values())).now.moments,
         sources=list({UUID(claim["source_id"]) for claim in claims}),
     )
     return [
-        _comparison(conn, claim, now, then, min_sources, time_zone, names[UUID(claim["source_id"])])
-        for claim, (now, then) in zip(claims, counted, strict=True)
+        _comparison(
+            conn,
+            claim,
+            counted_by_scope[claim["as_of"], _filters(claim)],
+            min_sources,
+            time_zone,
+            names[UUID(claim["source_id"])],
+        )
+        for claim in claims
     ]
 
 
-def _counted(
-    conn: queries.Connection, claim: Item, recorded_as_of: datetime | None, min_sources: int
-) -> tuple[Counted, Counted]:
-    """The people that a claim is about, as the record has them, and as it had them at the claim's
-    own moment."""
-    as_of, filters = datetime.fromisoformat(claim["as_of"]), _filters(claim)
-    now = figures.count(conn, as_of, recorded_as_of, min_sources, filters)
-    recorded = datetime.fromisoformat(now.moments.recorded_as_of)
-    if recorded <= as_of:
-        return now, now
-    return now, figures.count(conn, as_of, as_of, min_sources, filters)
-
-
 def _filters(claim: Item) -> Filters:
-    filters = {of: claim[name] for name, of in _SCOPE.items() if claim[name] is not None}
-    if "facility_id" in filters:
-        filters["facility_id"] = UUID(filters["facility_id"])
-    if "occurred_from" in filters:
-        filters["occurred_from"] = date.fromisoformat(filters["occurred_from"])
-    return filters
+    """The scope of a claim as filters of counts."""
+    facility, window_start = claim["facility_id"], claim["window_start"]
+    return Filters(
+        facility_id=None if facility is None else UUID(facility),
+        nationality=claim["nationality"],
+        age_group=claim["age_group"],
+        occurred_from=None if window_start is None else date.fromisoformat(window_start),
+    )
+
+
+def _count(
+    conn: queries.Connection,
+    claim_as_of: str,
+    filters: Filters,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+) -> _CountedTwice:
+    as_of = datetime.fromisoformat(claim_as_of)
+    now = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
+    if datetime.fromisoformat(now.moments.recorded_as_of) <= as_of:
+        return _CountedTwice(now, now)
+    return _CountedTwice(now, counts.count(conn, as_of, as_of, min_sources, filters))
 
 
 def _comparison(
     conn: queries.Connection,
     claim: Item,
-    now: Counted,
-    then: Counted,
+    counted: _CountedTwice,
     min_sources: int,
     time_zone: str,
     source: str,
 ) -> Item:
-    figures_now, claimed = now.total, claim["value"]
-    verdict, reason = _verdict(claim["kind"], claimed, figures_now)
-    moments = Moments(claim["as_of"], now.moments.recorded_as_of, now.moments.ledger_seq)
-    return cited(
+    figures, claimed = counted.now.total, claim["value"]
+    verdict, reason = _verdict(claim["kind"], claimed, figures)
+    recorded = counted.now.moments
+    moments = Moments(claim["as_of"], recorded.recorded_as_of, recorded.ledger_seq)
+    return citations.cited(
         {
             "claim": claim,
             "claimed": claimed,
-            **{name: figures_now[name] for name in _WITHIN},
-            "gap": claimed - figures_now["confirmed"] if reason is None else None,
+            **{name: figures[name] for name in _DOCUMENTED},
+            "gap": claimed - figures["confirmed"] if reason is None else None,
             "verdict": verdict,
             "reason": reason,
-            "recorded_then": {name: then.total[name] for name in _WITHIN},
+            "recorded_then": {name: counted.then.total[name] for name in _DOCUMENTED},
         },
         f"/v1/claims/{claim['id']}/comparison",
         {
@@ -252,20 +280,20 @@ def _comparison(
             claimed,
             claim["qualifier"],
             claim["retracted_at"] is not None,
-            figures_now["confirmed"],
+            figures["confirmed"],
             min_sources,
-            scope(conn, _filters(claim), moments),
+            citations.scope(conn, _filters(claim).active(), moments),
         ),
     )
 
 
-def _verdict(kind: str, claimed: int | None, counted: Mapping[str, int]) -> tuple[str, str | None]:
-    """What a claim is beside what is documented, in a word, and why there is none."""
+def _verdict(kind: str, claimed: int | None, figures: Mapping[str, int]) -> tuple[str, str | None]:
+    """How a claimed figure compares with the documented ones, and the reason if it does not."""
     if kind != "released":
         return "not_comparable", "another_kind"
     if claimed is None:
         return "not_comparable", "no_figure"
-    if claimed < counted["confirmed"]:
+    if claimed < figures["confirmed"]:
         return "below_confirmed", None
-    documented = sum(counted[name] for name in _WITHIN)
+    documented = sum(figures[name] for name in _DOCUMENTED)
     return ("within_documented" if claimed <= documented else "above_documented"), None

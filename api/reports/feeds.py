@@ -1,35 +1,56 @@
-"""Verdicts as feeds, which any feed reader can follow: Atom (RFC 4287) and JSON Feed 1.1."""
+"""Verdicts for feed readers and fact-checkers.
 
+Formats: Atom (RFC 4287), JSON Feed 1.1, and schema.org's ClaimReview (JSON-LD). Moments and days in
+the data are texts as the contract has them. `base` is the service's URL, with a slash at its end.
+"""
+
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
 
-from api.reports.claim_reviews import day, person, verification_url
+from api.reports import sentences
 from api.verification.rule import RULE
 
-# The id of the feed, and the namespace of those of its entries. Another one would show every
-# reader every entry anew.
+# The id of the feed and the namespace of its entries' ids. With another one, feed readers would
+# show all entries as new.
 _FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
 _TITLE = "Constancia: verdicts on releases"
 _AUTHOR = "Constancia"
-# An entry begins as confirmed, disputed or refuted; these it can only come down to.
-_WORDS = {
+# An entry starts as confirmed, disputed or refuted. These are the statuses it can fall back to.
+_LATER_STATUSES = {
     "reported": "now only reported",
     "unverified": "no longer verified",
     "merged": "now told with another record",
 }
 _NEVER = "1970-01-01T00:00:00Z"
 
+# The label and the number of a rating, from 1 (the public record is against the release) to 5 (for
+# it). Only `confirmed` and `refuted` reach an end. A single group without denial is not "true". The
+# middle means unknown: the absence of sources is no evidence against a release, so it must not read
+# as "mostly false".
+_RATINGS = {
+    "confirmed": ("Confirmed", 5),
+    "reported": ("Reported, not confirmed", 4),
+    "disputed": ("Disputed", 3),
+    "unverified": ("Unverified", 3),
+    "refuted": ("Refuted", 1),
+}
+
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is said of a release event: it holds `since` a publication time, and was changed at
-    `updated_at`. One that became another by a merge is `merged` and has no `name`: that one says
-    whose it is. Moments and the day are texts as the contract has them."""
+    """The verdict on a release event: its status has held `since`, and changed at `updated_at`.
+
+    The entry of a merged duplicate has status `merged` and no name.
+    """
 
     release_event_id: str
     status: str
@@ -42,8 +63,9 @@ class Entry:
 
 
 def atom(entries: Sequence[Entry], base: str) -> bytes:
+    """The feed as Atom."""
     moments = (entry.updated_at for entry in entries)
-    # Not compared as texts: 15Z would come after 15.3Z.
+    # Compared as moments: as text, 15Z sorts after 15.3Z.
     newest = max(moments, key=datetime.fromisoformat, default=_NEVER)
     feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
     _text(feed, "id", _FEED.urn)
@@ -65,6 +87,7 @@ def atom(entries: Sequence[Entry], base: str) -> bytes:
 
 
 def json_feed(entries: Sequence[Entry], base: str) -> bytes:
+    """The feed as JSON Feed."""
     authors = [{"name": _AUTHOR}]
     return orjson.dumps(
         {
@@ -102,24 +125,76 @@ def _feed_url(base: str, name: str) -> str:
 
 
 def _id(entry: Entry) -> str:
-    """One entry for each event, whatever becomes of it: a reader who saw it confirmed sees the same
-    entry taken back."""
+    """The same id for all statuses of an event, so that readers see a withdrawal as an update."""
     return uuid5(_FEED, entry.release_event_id).urn
 
 
 def _url(entry: Entry, base: str) -> str:
-    return verification_url(entry.release_event_id, base)
+    return _verification_url(entry.release_event_id, base)
 
 
 def _title(entry: Entry) -> str:
-    whose = "A record that was merged" if entry.name is None else person(entry.name)
-    return f"{whose}: release {_WORDS.get(entry.status, entry.status)}"
+    subject = "A record that was merged" if entry.name is None else _printable(entry.name)
+    return f"{subject}: release {_LATER_STATUSES.get(entry.status, entry.status)}"
 
 
 def _summary(entry: Entry) -> str:
     if entry.status == "merged":
-        return f"Release of {day(entry.occurred_on)}. Another record of it tells what is known."
+        return f"Release of {_day(entry.occurred_on)}. Another record of it tells what is known."
     return (
-        f"Release of {day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
+        f"Release of {_day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
         f"denials: {entry.independent_denials}. By the rule {RULE}."
     )
+
+
+def claim_review(event: Mapping[str, Any], base: str) -> bytes:
+    """The ClaimReview of a release event: the claim is the release, the review is the verdict.
+
+    It has all that Google requires: `claimReviewed`, `url`, `reviewRating` and its `alternateName`.
+    The author, place and date of the claim are left out, because an event does not have them.
+    """
+    url = _verification_url(event["release_event_id"], base)
+    claim = f"{_printable(event['name'])} was released on {_day(event['occurred_on'])}."
+    label, rating = _RATINGS[event["status"]]
+    review = {
+        "@context": "https://schema.org",
+        "@type": "ClaimReview",
+        "@id": url,
+        "url": url,
+        "datePublished": event["since"],
+        "author": {"@type": "Organization", "name": "Constancia", "url": f"{base}docs"},
+        "claimReviewed": claim,
+        "itemReviewed": {"@type": "Claim", "text": claim},
+        "reviewRating": {
+            "@type": "Rating",
+            "ratingValue": rating,
+            "bestRating": 5,
+            "worstRating": 1,
+            "alternateName": label,
+            "ratingExplanation": _rating_explanation(
+                event["independent_sources"], event["independent_denials"]
+            ),
+        },
+    }
+    return orjson.dumps(review)
+
+
+def _rating_explanation(sources: int, denials: int) -> str:
+    confirm = "source confirms" if sources == 1 else "sources confirm"
+    deny = "denies" if denials == 1 else "deny"
+    return f"{sources} independent {confirm}, {denials} {deny}; by {RULE}."
+
+
+def _verification_url(release_event_id: str, base: str) -> str:
+    return f"{base}v1/release-events/{release_event_id}/verification"
+
+
+def _printable(name: str) -> str:
+    """A name without the characters that XML and JSON cannot hold."""
+    return _NOT_IN_XML.sub("\ufffd", name)
+
+
+def _day(text: str) -> str:
+    """A day in English: 2026-01-08 as 8 January 2026."""
+    english, _ = sentences.day(date.fromisoformat(text))
+    return english

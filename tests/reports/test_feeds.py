@@ -13,8 +13,7 @@ import feedparser
 import pytest
 from pyld import jsonld
 
-from api.reports.claim_reviews import claim_review
-from api.reports.feeds import Entry, atom, json_feed
+from api.reports.feeds import Entry, atom, claim_review, json_feed
 
 BASE = "http://127.0.0.1:8000/"
 ENTRY = Entry(

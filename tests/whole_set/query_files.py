@@ -54,4 +54,4 @@ def condition_sets(name: str) -> Iterator[frozenset[str]]:
     for group_by in groups:
         for given in some_subsets([c for c in conditions if c not in FOLLOWS]):
             filters = {condition: condition for condition in given}
-            yield given | set(counts._looked_at(filters, group_by)) & set(conditions)
+            yield given | set(counts.row_sources(filters, group_by)) & set(conditions)
