@@ -1,0 +1,91 @@
+"""The layout of the service: small packages of small modules, each with its private names."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import api as package
+from tests.whole_set.source_code import parsed_modules
+
+ROOT = Path(package.__file__).parent
+MODULES_PER_PACKAGE = range(4, 10)
+MAX_OPERATIONS = 16
+MAX_LINES = 450
+LONGER = {"reports/sentences.py"}
+"""Two languages side by side; every template has its own lines."""
+
+# Not yet divided. A name leaves this list as soon as its package or module fits.
+LARGE_PACKAGES = {"http", "imports", "records"}
+LONG_MODULES = {"imports/case_import.py", "imports/list_apply.py", "imports/list_preview.py"}
+
+
+def test_packages_have_four_to_nine_modules() -> None:
+    sizes = {
+        folder.name: len([file for file in folder.glob("*.py") if file.name != "__init__.py"])
+        for folder in ROOT.iterdir()
+        if (folder / "__init__.py").exists()
+    }
+    assert sizes.pop("operations") <= MAX_OPERATIONS
+    others = {name for name, size in sizes.items() if size not in MODULES_PER_PACKAGE}
+    assert others <= LARGE_PACKAGES
+
+
+def test_modules_have_at_most_450_lines() -> None:
+    lengths = {
+        file.relative_to(ROOT).as_posix(): len(file.read_text("utf-8").splitlines())
+        for file in parsed_modules()
+    }
+    assert {name for name, lines in lengths.items() if lines > MAX_LINES} <= LONGER | LONG_MODULES
+
+
+def test_private_names_stay_in_their_package() -> None:
+    uses = [
+        f"{file.relative_to(ROOT)}:{line}: {module}.{name}"
+        for file, tree in parsed_modules().items()
+        for line, module, name in uses_of_private_names(tree)
+        if package_of(module) != package_of(dotted(file))
+    ]
+    assert uses == []
+
+
+def uses_of_private_names(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Where a module imports or reads a private name of another: line, module and name."""
+    modules = imported_modules(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if node.module.startswith("api") and is_private(alias.name):
+                    yield node.lineno, node.module, alias.name
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in modules
+            and is_private(node.attr)
+        ):
+            yield node.lineno, modules[node.value.id], node.attr
+
+
+def imported_modules(tree: ast.Module) -> Mapping[str, str]:
+    """The names by which a module knows what it imports from the service -> what that is.
+
+    Not only modules: a private attribute of an imported class is private too.
+    """
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("api")
+        for alias in node.names
+    }
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def dotted(file: Path) -> str:
+    return ".".join(["api", *file.relative_to(ROOT).with_suffix("").parts])
+
+
+def package_of(module: str) -> str:
+    """The package of a module or of a name in it; of a module beside the packages, itself."""
+    return ".".join(module.split(".")[:2])
