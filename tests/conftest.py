@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
 from werkzeug.test import TestResponse
+from xdist.scheduler import WorkStealingScheduling
 
 from api import app as application
 from api import auth
@@ -27,7 +28,32 @@ from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
 
+# The files with the longest tests. They start first, so that no process waits at the end for one.
+LONGEST_FIRST = (
+    "whole_set/test_schemathesis.py",
+    "stories/test_record_time.py",
+    "commands/test_commands.py",
+    "imports/test_list_import.py",
+    "imports/test_case_import.py",
+    "faults/test_fault_suite.py",
+    "cases/test_export.py",
+    "whole_set/test_privacy.py",
+)
+
 _numbers = count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    rank = {here / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process a half of the tests, of which an idle one takes over a part. A fixture of a
+    module is then made once, and not by every process."""
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")

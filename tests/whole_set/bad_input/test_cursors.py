@@ -11,8 +11,9 @@ from tests.whole_set.bad_input.world import World
 
 
 @pytest.fixture(scope="module")
-def cursors(world: World) -> dict[str, str]:
-    """A true cursor of each list that has one."""
+def cursors(shared_world: World) -> dict[str, str]:
+    """A valid cursor of each list that has one."""
+    world = shared_world
     found = {}
     for path in LISTS_WITH_CURSOR:
         if path == "/v1/detainees/$detainee/detentions":

@@ -20,16 +20,18 @@ from tests.whole_set.bad_input.cases import Case
 from tests.whole_set.bad_input.valid_bodies import claim, facility
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
-    """A small register with one of everything, which the bad input is about."""
+    """A small register with one record of each kind, to which the bad input is sent."""
 
     api: Api
     conn: Connection
     records: Mapping[str, str]
+    # The digest of the tables after the last request, if it is known.
+    last_digest: dict[str, str] | None = None
 
     def fill(self, value: Any) -> Any:
-        """Puts the world's records where `$name` stands."""
+        """Replace each `$name` by the id of that record."""
         if isinstance(value, str):
             return re.sub(r"\$(\w+)", lambda m: self.records.get(m[1], m[0]), value)
         if isinstance(value, list):
@@ -52,27 +54,24 @@ class World:
             options["headers"].setdefault("Content-Type", "application/json")
         return api.send(case.method, self.fill(case.path), **options)
 
-    def digest_of_tables(self) -> dict[str, str]:
-        """What every table holds, row by row: also a change that adds no row is seen."""
+    def digest(self) -> dict[str, str]:
         return digest_of_tables(self.conn)
 
 
 def digest_of_tables(conn: Connection) -> dict[str, str]:
+    """The number of rows of each table, and a hash of their content."""
     with conn.cursor(row_factory=tuple_row) as cursor:
-        tables = cursor.execute(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-        ).fetchall()
-        counted = " UNION ALL ".join(
+        names = cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        counts = " UNION ALL ".join(
             f"SELECT '{name}', count(*) || ' ' ||"
             f" coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {name} t"
-            for (name,) in tables
+            for (name,) in names.fetchall()
         )
-        found = dict(cursor.execute(counted).fetchall())
+        digest = dict(cursor.execute(counts).fetchall())
     assert {"ledger_head", "ledger", "sources", "attestations", "verdicts", "api_keys"} <= set(
-        found
+        digest
     )
-    return found
+    return digest
 
 
 @contextmanager
