@@ -1,14 +1,13 @@
-"""The request that is being answered: its own id, and the trace that it is part of.
+"""Trace: the id of the current request, and the distributed trace that it is part of.
 
-A trace is taken on from `traceparent` and handed on (W3C Trace Context, level 1, 3.2); what is not
-valid is as if it were not there, so nothing of a caller's own making gets into a log.
+The trace of a valid `traceparent` header is continued (W3C Trace Context, level 1, section 3.2).
+Any other header is ignored, so that no text of a client gets into the log.
 """
 
-import random
 import re
+import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
-from hashlib import blake2b
 from uuid import UUID
 
 _TRACEPARENT = re.compile(
@@ -19,7 +18,7 @@ _TRACEPARENT = re.compile(
 
 @dataclass(slots=True)
 class Trace:
-    """`request_id` is 128 random bits; without a caller's trace it is the trace's id as well."""
+    """The trace of a request. Without a trace of the client's, its id is the `request_id`."""
 
     request_id: str
     trace_id: str
@@ -32,38 +31,36 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def begin(traceparent: str | None) -> Trace:
-    """A new request's, from its header."""
-    # Without a system call, at which all other threads would have their turn; hashed, so that from
-    # some of them nobody can tell how many others there were.
-    request_id = blake2b(random.randbytes(16), digest_size=16).hexdigest()  # noqa: S311
+    """Begin the trace of a new request, by its `traceparent` header, and return it."""
+    request_id = secrets.token_hex(16)
     trace = Trace(request_id, request_id)
-    given = traceparent and _TRACEPARENT.fullmatch(traceparent)
-    if given and not (given["later"] and given["version"] == "00"):
-        trace.trace_id = given["trace_id"]
-        # Of the flags we know only that the caller samples; our part of the trace is a span.
-        sampled = int(given["flags"], 16) & 1
+    parent = traceparent and _TRACEPARENT.fullmatch(traceparent)
+    if parent and not (parent["later"] and parent["version"] == "00"):
+        trace.trace_id = parent["trace_id"]
+        # The only flag we know is whether the client samples. The request is a span of the trace.
+        sampled = int(parent["flags"], 16) & 1
         trace.traceparent = f"00-{trace.trace_id}-{request_id[:16]}-{sampled:02x}"
     _current.set(trace)
     return trace
 
 
 def end() -> None:
-    """Of the thread's next words none is of this request."""
+    """End the trace of the current request."""
     _current.set(None)
 
 
 def current() -> Trace | None:
-    """None outside of a request."""
+    """Return the trace of the current request, or None outside of requests."""
     return _current.get()
 
 
 def note_operation(operation: str | None) -> None:
-    """Which operation is asked for, where Flask is not."""
+    """Note the operation of a request that Flask does not route."""
     if trace := _current.get():
         trace.operation = operation
 
 
 def note_key(key_id: UUID) -> None:
-    """Whose key the request has, once that is known."""
+    """Note the API key of the request."""
     if trace := _current.get():
         trace.key_id = key_id

@@ -22,7 +22,7 @@ from api import app as application
 from api import auth
 from api.database import connections, migrations
 from api.database.queries import Connection
-from api.http.conditional import Revalidation
+from api.http.conditional import NotModifiedCache
 from api.records import detainees
 from api.server import embedded
 
@@ -173,7 +173,7 @@ class SharedApplication:
         self.pool: Any = None
         self._caches: list[_RenewableCache] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(application, "Revalidation", self._cache)
+            patch.setattr(application, "NotModifiedCache", self._cache)
             contact = "mailto:security@example.org"
             self.app: Flask = application.create_app(_PoolOf(self), security_contact=contact)
         assert self._caches
@@ -202,14 +202,14 @@ class _PoolOf:
 
 
 class _RenewableCache:
-    """A Revalidation that can be replaced by an empty one."""
+    """A NotModifiedCache that can be replaced by an empty one."""
 
     def __init__(self, *arguments: Any) -> None:
         self._arguments = arguments
         self.renew()
 
     def renew(self) -> None:
-        self._cache = Revalidation(*self._arguments)
+        self._cache = NotModifiedCache(*self._arguments)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self._cache(environ, start_response)

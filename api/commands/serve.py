@@ -11,8 +11,7 @@ import click
 from api.commands import options, store
 from api.commands.imports import load_case
 from api.database import connections, migrations, queries
-from api.http.limiting import Limiting
-from api.http.rate_limits import Limits
+from api.http.rate_limits import RateLimits, RequestCounts
 from api.server import cluster, gunicorn
 
 
@@ -59,8 +58,8 @@ def serve(
             threads=settings.threads,
             metrics_port=settings.metrics_port,
             security_contact=settings.security_contact,
-            limiting=Limiting(
-                Limits(settings.requests_per_address, settings.requests_per_key),
+            rate_limits=RateLimits(
+                RequestCounts(settings.requests_per_address, settings.requests_per_key),
                 settings.trusted_proxies,
             ),
             ready=lambda address: click.echo(f"Constancia is ready at {address}"),

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 Groups = Mapping[str, Callable[..., Any]]
 """The groups of a handler: its parameter -> the dataclass."""
 
-_NOT_PARAMETERS = {"caller", "body"}
+_NOT_PARAMETERS = {"caller", "body", "service"}
 """Dataclasses that a handler takes, but that are no groups."""
 
 

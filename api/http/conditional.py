@@ -1,140 +1,193 @@
-"""Answers that a caller has already, confirmed without being made again.
-
-A worker remembers, of what callers ask it about again, the validator and the place of the ledger
-at which it held. As long as the public's ledger has not moved, and no moment passes at which
-something that was recorded comes to be published, the same question has the same answer. Whether
-that is so is read from the database each time: what any process has committed is seen.
-"""
+"""Conditional requests (RFC 9110, section 13): If-Match, If-None-Match, and 304 from memory."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from threading import Lock
 from typing import Any, NamedTuple
 
+from flask import Request
 from psycopg.pq import DiagnosticField
 from psycopg_pool import ConnectionPool
+from werkzeug.http import unquote_etag
 
 from api import trace
+from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
+from api.rendering import bodies, etags, media_types
+from api.rendering.results import Record
 
-# So many answers are remembered, to questions of so many characters.
-_MOST, _LONGEST = 4096, 1000
-_SOON = 0.05  # seconds
-# All that an answer to the public depends on, beside the record: feeds name their own address.
-_QUESTION = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
-_STATEMENT, _NOT_PREPARED = b"ledger/get_version", b"26000"
-# What an answer says of the very body that it has.
-_OF_ITS_BODY = ("content-type", "content-length", "content-disposition", "link")
+_CACHE_ENTRIES = 4096
+_MAX_KEY_LENGTH = 1000
+_POOL_TIMEOUT_SECONDS = 0.05
 
 
-def version(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
-    """The last entry of the ledger, the public's or the whole one; None while answers change by
-    the mere passing of time."""
+def is_current(request: Request, etag: str) -> bool:
+    """Return whether If-None-Match names an entity tag. Raises `precondition-failed`."""
+    check_if_match(request, etag)
+    if "HTTP_IF_NONE_MATCH" not in request.environ:
+        return False
+    opaque, _ = unquote_etag(etag)
+    return request.if_none_match.contains_weak(opaque)
+
+
+def check_if_match(request: Request, etag: str) -> None:
+    """Raise `precondition-failed` unless If-Match is absent or names a strong entity tag."""
+    if "HTTP_IF_MATCH" not in request.environ:
+        return
+    opaque, is_weak = unquote_etag(etag)
+    if is_weak or not request.if_match.contains(opaque):
+        raise RequestError(
+            "precondition-failed",
+            "The record has changed since you read it (If-Match). Fetch it again and retry.",
+        )
+
+
+def check_unchanged(
+    conn: queries.Connection, request: Request, operation: Operation, record: Record
+) -> None:
+    """Raise `precondition-failed` if a record is not the one that If-Match names."""
+    if "HTTP_IF_MATCH" in request.environ:
+        # Nobody is shown this body, so no reading is noted.
+        unread = replace(record, reader=None)
+        check_if_match(request, bodies.render(conn, operation, unread, media_types.JSON).etag)
+
+
+def stream_etag(
+    conn: queries.Connection,
+    request: Request,
+    media_type: str,
+    version: bytes,
+    *,
+    sees_hidden: bool,
+) -> str | None:
+    """Return the entity tag of a body that is not in memory; None while time alone changes it."""
+    seq = _ledger_seq(conn, sees_hidden=sees_hidden)
+    if seq is None:
+        return None
+    path = request.full_path.encode()
+    return etags.strong(b"%d" % seq, path, media_type.encode(), b"%d" % sees_hidden, version)
+
+
+def _ledger_seq(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
+    """Return the last entry of the ledger, public or whole.
+
+    None while responses change without an entry, because a moment recorded in advance is near.
+    """
     row = queries.row(
         conn, "ledger/get_version", **queries.drop_none(sees_hidden=sees_hidden or None)
     )
     return None if row is None else row.seq
 
 
-class _Known(NamedTuple):
-    """An answer by its validator, and the version of the record at which it held."""
+# 304 from memory
 
-    version: bytes
+
+class _Cached(NamedTuple):
+    """The entity tag of a response, and the ledger's last entry at which it was current."""
+
+    ledger_seq: bytes
     etag: str
     operation: str | None
     headers: list[tuple[str, str]]
 
 
-class Revalidation:
-    """A WSGI application that answers 304 by itself where it can, and asks another for the rest.
+class NotModifiedCache:
+    """WSGI middleware that confirms unchanged public responses without making them again.
 
-    It knows the public's answers only: those to a key can hold what is hidden, and are noted.
+    A worker remembers the entity tags of public responses. A response is unchanged as long as the
+    public ledger has no new entry and time alone changes nothing; that is read from the database
+    each time, so a commit of any process is seen. Benchmark: `GET /v1/counts, unchanged` takes
+    4,153 requests a second of the 5,195 of an empty route; an unchanged record 0.85 to 0.88 of it.
     """
+
+    _KEY = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
+    """All that a public response depends on beside the records: feeds contain their own URL."""
+    _BODY_HEADERS = ("content-type", "content-length", "content-disposition", "link")
+    _STATEMENT, _NOT_PREPARED = b"ledger/get_version", b"26000"
 
     def __init__(
         self,
-        app: Any,
+        app: Callable[..., Iterable[bytes]],
         pool: ConnectionPool[queries.Connection],
-        look: Callable[[dict[str, Any]], None],
+        note_quota: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        """`look` notes how a caller stands whose answer is from memory."""
+        """`note_quota` notes the remaining quota of a request that costs nothing."""
         self._app = app
         self._pool = pool
-        self._look = look
-        self._known: dict[tuple[str | None, ...], _Known] = {}
+        self._note_quota = note_quota
+        self._cached: dict[tuple[str | None, ...], _Cached] = {}
         self._lock = Lock()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        asked = environ.get("HTTP_IF_NONE_MATCH")
+        etag = environ.get("HTTP_IF_NONE_MATCH")
         if (
-            asked is None
+            etag is None
             or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
+            # A response to a key may hold what is hidden, and its reading is noted.
             or "HTTP_AUTHORIZATION" in environ
             or "HTTP_IF_MATCH" in environ
-            or (version := self._version()) is None
+            # Read before the response is made, so that a commit in between is a later version.
+            or (seq := self._public_seq()) is None
         ):
-            answer: Iterable[bytes] = self._app(environ, start_response)
-            return answer
-        question = tuple(map(environ.get, _QUESTION))
-        known = self._known.get(question)
-        if known is not None and known.version == version and known.etag == asked:
-            trace.note_operation(known.operation)
-            self._look(environ)
-            start_response("304 NOT MODIFIED", list(known.headers))
+            return self._app(environ, start_response)
+        key = tuple(map(environ.get, self._KEY))
+        cached = self._cached.get(key)
+        if cached is not None and cached.ledger_seq == seq and cached.etag == etag:
+            trace.note_operation(cached.operation)
+            if self._note_quota:
+                self._note_quota(environ)
+            start_response("304 NOT MODIFIED", list(cached.headers))
             return ()
 
-        def remembering(
-            status: str, headers: list[tuple[str, str]], *more: Any
-        ) -> Callable[[bytes], object]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             if status.startswith(("200", "304")):
                 request = environ.get("werkzeug.request")
-                operation = request.endpoint if request else None
-                self._remember(question, version, operation, headers)
-            return start_response(status, headers, *more)  # type: ignore[no-any-return]
+                self._remember(key, seq, request.endpoint if request else None, headers)
+            return start_response(status, headers, *more)
 
-        answer = self._app(environ, remembering)
-        return answer
+        return self._app(environ, start)
 
-    def _version(self) -> bytes | None:
-        """Read before the answer is made: what is committed meanwhile makes it a later one.
+    def _public_seq(self) -> bytes | None:
+        """Return the last public entry of the ledger; None if it cannot be known at once.
 
-        By libpq's own functions, at a third of the driver's cost: it is most of what such an answer
-        takes.
+        libpq is called directly, at a third of the driver's cost: this query is most of the time
+        that such a response takes.
         """
         try:
-            # Where none is free, whoever makes the answer waits.
-            with queries.Lent(self._pool, timeout=_SOON) as conn:
-                result = conn.pgconn.exec_prepared(_STATEMENT, None)
-                if result.error_field(DiagnosticField.SQLSTATE) == _NOT_PREPARED:
+            with queries.Lent(self._pool, timeout=_POOL_TIMEOUT_SECONDS) as conn:
+                result = conn.pgconn.exec_prepared(self._STATEMENT, None)
+                if result.error_field(DiagnosticField.SQLSTATE) == self._NOT_PREPARED:
                     text = queries.text("ledger/get_version", frozenset())
-                    conn.pgconn.prepare(_STATEMENT, text.encode())
-                    result = conn.pgconn.exec_prepared(_STATEMENT, None)
+                    conn.pgconn.prepare(self._STATEMENT, text.encode())
+                    result = conn.pgconn.exec_prepared(self._STATEMENT, None)
                 return result.get_value(0, 0)
         except RequestError:
             return None
 
     def _remember(
         self,
-        question: tuple[str | None, ...],
-        version: bytes,
+        key: tuple[str | None, ...],
+        seq: bytes,
         operation: str | None,
         headers: list[tuple[str, str]],
     ) -> None:
         kept = [
-            (name, value) for name, value in headers if not name.lower().startswith(_OF_ITS_BODY)
+            (name, value)
+            for name, value in headers
+            if not name.lower().startswith(self._BODY_HEADERS)
         ]
-        named = {name.lower(): value for name, value in kept}
-        asked = sum(len(part or "") for part in question)
+        values = {name.lower(): value for name, value in kept}
         if (
-            asked > _LONGEST
-            or "etag" not in named
-            or not named.get("cache-control", "").startswith("public")
+            sum(len(part or "") for part in key) > _MAX_KEY_LENGTH
+            or "etag" not in values
+            or not values.get("cache-control", "").startswith("public")
         ):
             return
         with self._lock:
-            self._known.pop(question, None)
-            if len(self._known) == _MOST:
-                del self._known[next(iter(self._known))]
-            self._known[question] = _Known(version, named["etag"], operation, kept)
+            self._cached.pop(key, None)
+            if len(self._cached) == _CACHE_ENTRIES:
+                del self._cached[next(iter(self._cached))]
+            self._cached[key] = _Cached(seq, values["etag"], operation, kept)

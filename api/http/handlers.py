@@ -1,273 +1,308 @@
-"""Makes each request one call of its operation's function.
+"""The four ways in which a request becomes one call of its operation and one response.
 
-Per request: authenticate -> load -> transaction -> call -> answer. Beside api/http/limiting.py
-the only reader of flask.request.
+Each is a class whose `__call__` reads from top to bottom. `handler` chooses by what the contract
+says of the operation:
+
+- `PublicRead`: what everybody sees;
+- `CallerRead`: what depends on the caller, who may have a key;
+- `Write`: a change with a JSON body, in one transaction;
+- `Upload`: a file, in transactions of its own;
+
+and `ServiceRead` for the few operations that are about the service itself.
 """
 
-import hashlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from keyword import iskeyword
 from tempfile import TemporaryFile
-from typing import Any, cast
-from uuid import UUID
+from typing import Any, NamedTuple
 
-from flask import Request, Response, request
+from flask import Response, request
 from psycopg_pool import ConnectionPool
 
 from api import access, auth
-from api.contract import binding, schemas, strict_json
+from api.contract import schemas, strict_json
 from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
-from api.http.idempotency import Attempt
+from api.http.rate_limits import RateLimits
+from api.operations.service import Service
 from api.records import canonical_ids
-from api.rendering import bodies, etags, media_types, streaming
+from api.rendering import bodies, streaming
 from api.rendering.bodies import Body
-from api.rendering.results import Page, Record, Stream
+from api.rendering.results import Page, Result, Stream
 
-# What can become another record, by how its path begins. Such an id still names what it became.
-_MERGED = {"detainees": "detainee", "detentions": "detention", "release-events": "release_event"}
-_IDEMPOTENCY_KEY = "Idempotency-Key"
+Function = Callable[..., Any]
+"""The function of an operation. It returns a result."""
+
+# The resources that can be merged, by the first step of their paths.
+_MERGEABLE = {
+    "detainees": "detainee",
+    "detentions": "detention",
+    "release-events": "release_event",
+}
 
 
-def view(
-    operation: Operation,
-    function: Callable[..., Any],
-    pool: ConnectionPool[queries.Connection],
-    again: Callable[..., Any],
-    own: Mapping[str, Any],
-    admit: Callable[[UUID], None],
-) -> Callable[..., Response]:
-    """The Flask view of an operation; `again` reads what an upload made. What says of the service
-    itself takes of its `own`, by name; `admit` refuses a key with which too much is asked."""
-    query_schema = schemas.parameters_schema(
-        {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
-    )
-    header_schema = schemas.parameters_schema(
-        {p.name: (p.required, p.schema) for p in operation.parameters if p.name == _IDEMPOTENCY_KEY}
-    )
-    defaults = None if any(p.required for p in operation.parameters) else query_schema.load({})
-    body_schema = schemas.body_schema(operation.body) if operation.body else None
-    scope = operation.scope or ""
-    if operation.writes and not scope:
-        raise schemas.ContractError(f"{operation.id} writes and needs a scope")
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What handlers share: the pool of connections and the rate limits."""
 
-    mergeable = _MERGED.get(operation.path.removeprefix("/v1/").partition("/")[0])
-    taken = inspect.signature(function).parameters
-    own = {name: value for name, value in own.items() if name in taken}
-    has_forms = operation.has_forms
-    # Words that Python keeps for itself.
-    keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
-    groups = binding.groups(function)
+    pool: ConnectionPool[queries.Connection]
+    rate_limits: RateLimits | None = None
 
-    def load(path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-        asked = _request()
-        query = asked.query_string
-        given = requests.query(query_schema, query) if query or defaults is None else defaults
-        arguments = {**requests.path(path), **given}
-        word = arguments.pop("format", None)
-        media_type = media_types.choose(operation.offers, word, asked.environ.get("HTTP_ACCEPT"))
-        if has_forms:
-            arguments["media_type"] = media_type
-            arguments["base_url"] = request.url_root
-        if "limit" in arguments and media_type in media_types.TABULAR and "limit" not in asked.args:
-            arguments["limit"] = None
-        for name in keywords:
-            arguments[f"{name}_"] = arguments.pop(name)
-        return binding.group(groups, arguments), media_type
+    def authenticate(self, conn: queries.Connection, key: str) -> access.Caller:
+        """Return the holder of a key, and count the request for it.
 
-    def serve_without_database(**path: str) -> Response:
-        arguments, media_type = load(path)
-        answer = bodies.render_answer(operation, function(**arguments, **own), media_type)
-        return responses.whole(_request(), operation, answer, media_type)
-
-    def read(**path: str) -> Response:
-        arguments, media_type = load(path)
-        with queries.Lent(pool) as conn, followed(conn, arguments):
-            result = function(conn=conn, **arguments)
-            answer = _answer(conn, operation, result, media_type, sees_hidden=False)
-        return respond(result, answer, media_type)
-
-    def read_as_caller(**path: str) -> Response:
-        header = request.environ.get("HTTP_AUTHORIZATION")
-        key = None if header is None else auth.read_key(header)
-        with queries.Lent(pool) as conn:
-            caller = None if key is None else known(conn, key)
-            arguments, media_type = load(path)
-            with followed(conn, arguments):
-                result = function(conn=conn, caller=caller, **arguments)
-                sees_hidden = access.sees_hidden(caller)
-                answer = _answer(conn, operation, result, media_type, sees_hidden=sees_hidden)
-        return respond(result, answer, media_type)
-
-    def known(conn: queries.Connection, key: str) -> access.Caller:
+        Raises `unauthenticated` or `quota-exceeded`.
+        """
         caller = auth.authenticate(conn, key)
-        admit(caller.key_id)
+        if self.rate_limits:
+            self.rate_limits.count_key(caller.key_id)
         return caller
 
-    def followed(
-        conn: queries.Connection, arguments: Mapping[str, Any]
-    ) -> AbstractContextManager[None]:
-        """Sends on who asks for a record by the id of one that was merged into it."""
-        if mergeable is None or "id" not in arguments:
-            return nullcontext()
-        return sent_on(conn, mergeable, arguments)
 
-    @contextmanager
-    def sent_on(
-        conn: queries.Connection, mergeable: str, arguments: Mapping[str, Any]
-    ) -> Iterator[None]:
-        try:
-            yield
-        except RequestError as refusal:
-            if refusal.slug != "not-found":
-                raise
-            moment = arguments.get("recorded_as_of")
-            into = canonical_ids.surviving_id(conn, mergeable, arguments["id"], moment)
-            if into is None:
-                raise
-            raise _MergedError(into) from None
+def handler(
+    operation: Operation,
+    function: Function,
+    read_back: Function | None,
+    resources: Resources,
+    service: Service,
+) -> Callable[..., Response]:
+    """Return the handler of an operation. `read_back` reads the result of an upload."""
+    if operation.tag == "service":
+        return ServiceRead(operation, function, service)
+    if read_back is not None:
+        return Upload(operation, function, read_back, resources)
+    if operation.writes:
+        return Write(operation, function, resources)
+    if operation.key_is_optional:
+        return CallerRead(operation, function, resources)
+    return PublicRead(operation, function, resources)
 
-    def following(answer: Callable[..., Response]) -> Callable[..., Response]:
-        def answer_or_send_on(**path: str) -> Response:
+
+class ServiceRead:
+    """A read about the service itself, which takes no connection."""
+
+    def __init__(self, operation: Operation, function: Function, service: Service) -> None:
+        self._operation = operation
+        self._function = function
+        self._service = service
+        self._arguments = requests.Arguments(operation, function)
+
+    def __call__(self, **path: str) -> Response:
+        arguments, media_type = self._arguments.load(request, path)
+        answer = self._function(service=self._service, **arguments)
+        body = bodies.render_answer(self._operation, answer, media_type)
+        return responses.whole(request, self._operation, body, media_type)
+
+
+class PublicRead:
+    """A read of what everybody sees."""
+
+    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+        self._operation = operation
+        self._function = function
+        self._pool = resources.pool
+        self._arguments = requests.Arguments(operation, function)
+
+    def __call__(self, **path: str) -> Response:
+        operation = self._operation
+        arguments, media_type = self._arguments.load(request, path)
+        with queries.Lent(self._pool) as conn:
             try:
-                return answer(**path)
-            except _MergedError as merged:
-                return responses.merged(request, operation, str(merged.into))
+                result = self._function(conn=conn, **arguments)
+                content = _render(conn, operation, result, media_type, sees_hidden=False)
+            except RequestError as error:
+                return _redirect(conn, operation, arguments, error)
+        return _respond(self._pool, operation, content, media_type)
 
-        return answer_or_send_on
 
-    def respond(result: Any, answer: Body | str | None, media_type: str) -> Response:
-        if isinstance(answer, Body):
-            return responses.whole(_request(), operation, answer, media_type)
+class CallerRead:
+    """A read whose response depends on the caller, who may have no key."""
 
-        def blocks() -> Iterator[bytes]:
-            stream = result
-            if isinstance(result, Page):
-                stream = streaming.of_list(operation, result, media_type)
-            return streaming.encoded(operation, media_type, stream.blocks(pool))
+    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+        self._operation = operation
+        self._function = function
+        self._resources = resources
+        self._arguments = requests.Arguments(operation, function)
 
-        return responses.of(_request(), operation, blocks, answer, media_type)
-
-    def upload(**path: str) -> Response:
-        # Whoever may not write is told so before a large body is read, and no connection is held
-        # meanwhile.
-        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
+    def __call__(self, **path: str) -> Response:
+        operation, pool = self._operation, self._resources.pool
+        authorization = request.headers.get("Authorization")
+        key = None if authorization is None else auth.read_key(authorization)
         with queries.Lent(pool) as conn:
-            caller = known(conn, key)
-        access.authorize(caller, scope)
+            caller = None if key is None else self._resources.authenticate(conn, key)
+            arguments, media_type = self._arguments.load(request, path)
+            sees_hidden = access.sees_hidden(caller)
+            try:
+                result = self._function(conn=conn, caller=caller, **arguments)
+                content = _render(conn, operation, result, media_type, sees_hidden=sees_hidden)
+            except RequestError as error:
+                return _redirect(conn, operation, arguments, error)
+        return _respond(pool, operation, content, media_type)
+
+
+class Write:
+    """A change, in one transaction. A retry gets the response of the first attempt."""
+
+    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+        self._operation = operation
+        self._function = function
+        self._resources = resources
+        self._scope = _scope(operation)
+        self._arguments = requests.Arguments(operation, function)
+        self._attempts = idempotency.Attempts(operation)
+        self._body_schema = schemas.body_schema(operation.body) if operation.body else None
+
+    def __call__(self, **path: str) -> Response:
+        operation = self._operation
+        key = auth.read_key(request.headers.get("Authorization"))
+        # The body is read before a connection is taken, so that a slow client holds none.
         requests.check_length(request, operation)
-        arguments, media_type = load(path)
+        raw = requests.read(request, operation)
+        with queries.Lent(self._resources.pool) as conn:
+            caller = self._resources.authenticate(conn, key)
+            access.authorize(caller, self._scope)
+            arguments, media_type = self._arguments.load(request, path)
+            attempt = self._attempts.read(request, caller, raw)
+            if self._body_schema is not None:
+                arguments["body"] = requests.json_body(request, self._body_schema, raw)
+            if operation.method == "patch":
+                arguments["unchanged"] = partial(
+                    conditional.check_unchanged, conn, request, operation
+                )
+            try:
+                with conn.transaction():
+                    idempotency.lock(conn, attempt)
+                    first = idempotency.find(conn, attempt)
+                    if first:
+                        body = bodies.exact(first.body, id=str(first.resource_id))
+                    else:
+                        result = self._function(conn=conn, caller=caller, **arguments)
+                        body = bodies.render(conn, operation, result, media_type)
+                        idempotency.store(conn, attempt, body.id, body.content)
+            except RequestError as error:
+                return _redirect(conn, operation, arguments, error)
+        response = responses.whole(request, operation, body, media_type)
+        return responses.mark_replayed(response) if first else response
+
+
+class Upload:
+    """A large body, spooled to a file, of an operation that takes several transactions.
+
+    A retry of one that was cut off makes a preview again; what was applied stays as it is.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        function: Function,
+        read_back: Function,
+        resources: Resources,
+    ) -> None:
+        self._operation = operation
+        self._function = function
+        self._read_back = read_back
+        self._resources = resources
+        self._scope = _scope(operation)
+        self._arguments = requests.Arguments(operation, function)
+        self._attempts = idempotency.Attempts(operation)
+        self._body_schema = schemas.body_schema(operation.body) if operation.body else None
+
+    def __call__(self, **path: str) -> Response:
+        operation, pool = self._operation, self._resources.pool
+        # Without a key of the scope, a large body is not read; and while it is, no connection is
+        # held.
+        key = auth.read_key(request.headers.get("Authorization"))
+        with queries.Lent(pool) as conn:
+            caller = self._resources.authenticate(conn, key)
+        access.authorize(caller, self._scope)
+        requests.check_length(request, operation)
+        arguments, media_type = self._arguments.load(request, path)
         requests.check_media_type(request, operation.uploads)
         with TemporaryFile() as file:
             sha256 = requests.spool(request, operation, file)
-            if body_schema is None:
+            if self._body_schema is None:
                 arguments["body"] = strict_json.Upload(request.mimetype, file)
             else:
-                arguments["body"] = schemas.load(body_schema, strict_json.read(file.read()))
-            attempt = attempted(caller, sha256)
-            with (
-                queries.Lent(pool) as conn,
-                idempotency.alone(conn, attempt),
-            ):
-                first = idempotency.recall(conn, attempt)
+                value = strict_json.read(file.read())
+                arguments["body"] = schemas.load(self._body_schema, value)
+            attempt = self._attempts.read(request, caller, sha256)
+            with queries.Lent(pool) as conn, idempotency.session_lock(conn, attempt):
+                first = idempotency.find(conn, attempt)
                 if first:
-                    result = again(conn=conn, caller=caller, id=first.resource_id)
+                    result = self._read_back(conn=conn, caller=caller, id=first.resource_id)
                 else:
-                    # In transactions of its own. If it comes again because this one is cut off, a
-                    # preview is made anew, and what was applied stays as it is.
-                    result = function(conn=conn, caller=caller, **arguments)
-                    idempotency.keep(conn, attempt, result.id, None)
-        response = respond(result, None, media_type)
+                    result = self._function(conn=conn, caller=caller, **arguments)
+                    idempotency.store(conn, attempt, result.id, None)
+        response = _respond(pool, operation, _Tagged(result, None), media_type)
         if operation.status == 201:
             responses.locate(response, operation, result.id)
-        return responses.replayed(response) if first else response
-
-    def write(**path: str) -> Response:
-        key = auth.read_key(request.environ.get("HTTP_AUTHORIZATION"))
-        # Before a connection is taken, which a slow client must not hold.
-        requests.check_length(request, operation)
-        raw = requests.read(request, operation)
-        with queries.Lent(pool) as conn:
-            caller = known(conn, key)
-            access.authorize(caller, scope)
-            arguments, media_type = load(path)
-            attempt = attempted(caller, raw)
-            if body_schema is not None:
-                arguments["body"] = requests.body(request, body_schema, raw)
-            if "unchanged" in taken:
-                arguments["unchanged"] = partial(check_unchanged, conn)
-            with (
-                followed(conn, arguments),
-                idempotency.alone(conn, attempt),
-                conn.transaction(),
-            ):
-                first = idempotency.recall(conn, attempt)
-                if first:
-                    answer = bodies.exact(first.body, id=str(first.resource_id))
-                else:
-                    result = function(conn=conn, caller=caller, **arguments)
-                    answer = bodies.render(conn, operation, result, media_type)
-                    idempotency.keep(conn, attempt, answer.id, answer.content)
-        response = responses.whole(request, operation, answer, media_type)
-        return responses.replayed(response) if first else response
-
-    def attempted(caller: access.Caller, raw: bytes) -> Attempt | None:
-        """The write as one that may come again, if the caller has a key for that."""
-        given = request.headers.get(_IDEMPOTENCY_KEY)
-        if given is None or not operation.is_retriable:
-            return None
-        key = schemas.load(header_schema, {_IDEMPOTENCY_KEY: given})[_IDEMPOTENCY_KEY]
-        digest = hashlib.sha256(request.query_string + b"\0" + raw).digest()
-        return Attempt(caller.key_id, request.path, idempotency.read_key(key), digest)
-
-    def check_unchanged(conn: queries.Connection, record: Record) -> None:
-        if "If-Match" in request.headers:
-            # Nobody is shown it.
-            etag = bodies.render(
-                conn, operation, replace(record, reader=None), media_types.JSON
-            ).etag
-            responses.check_unchanged(request, etag)
-
-    if operation.uploads:
-        return upload
-    if operation.writes:
-        return following(write)
-    if operation.key_is_optional:
-        return following(read_as_caller)
-    return following(read) if "conn" in taken else serve_without_database
+        return responses.mark_replayed(response) if first else response
 
 
-def _request() -> Request:
-    """The request itself, for who has several questions to it: each to the proxy is looked up."""
-    return cast(Any, request)._get_current_object()  # type: ignore[no-any-return]
+class _Tagged(NamedTuple):
+    """A stream and its entity tag, if it has one."""
+
+    stream: Stream
+    etag: str | None
 
 
-class _MergedError(Exception):
-    """What was asked for by its old id is another record now."""
-
-    def __init__(self, into: UUID) -> None:
-        super().__init__()
-        self.into = into
-
-
-def _answer(
+def _render(
     conn: queries.Connection,
     operation: Operation,
-    result: Any,
+    result: Result,
     media_type: str,
     *,
     sees_hidden: bool,
-) -> Body | str | None:
-    """Return the body of a result; of a stream only its entity tag, if it has one."""
-    if isinstance(result, Stream) or (isinstance(result, Page) and result.limit is None):
-        own = result.version if isinstance(result, Stream) else b""
-        of = [request.full_path.encode(), media_type.encode(), b"%d" % sees_hidden, own]
-        version = conditional.version(conn, sees_hidden=sees_hidden)
-        return None if version is None else etags.strong(b"%d" % version, *of)
-    return bodies.render(conn, operation, result, media_type)
+) -> Body | _Tagged:
+    """Return the body of a result, or the stream of one that is too long to be held in memory."""
+    if isinstance(result, Page) and result.limit is None:
+        result = streaming.of_list(operation, result, media_type)
+    if not isinstance(result, Stream):
+        return bodies.render(conn, operation, result, media_type)
+    etag = conditional.stream_etag(
+        conn, request, media_type, result.version, sees_hidden=sees_hidden
+    )
+    return _Tagged(result, etag)
+
+
+def _respond(
+    pool: ConnectionPool[queries.Connection],
+    operation: Operation,
+    content: Body | _Tagged,
+    media_type: str,
+) -> Response:
+    """Return the response, once the connection of the request is given back to the pool."""
+    if isinstance(content, Body):
+        return responses.whole(request, operation, content, media_type)
+    return responses.of_blocks(
+        request,
+        operation,
+        lambda: streaming.encoded(operation, media_type, content.stream.blocks(pool)),
+        content.etag,
+        media_type,
+    )
+
+
+def _redirect(
+    conn: queries.Connection,
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    error: RequestError,
+) -> Response:
+    """Return the redirect to the surviving record of an id that was merged, or raise the error."""
+    resource = _MERGEABLE.get(operation.path.removeprefix("/v1/").partition("/")[0])
+    if error.slug == "not-found" and resource is not None and "id" in arguments:
+        moment = arguments.get("recorded_as_of")
+        surviving_id = canonical_ids.surviving_id(conn, resource, arguments["id"], moment)
+        if surviving_id is not None:
+            return responses.redirect(request, operation, str(surviving_id))
+    raise error
+
+
+def _scope(operation: Operation) -> str:
+    if operation.scope is None:
+        raise schemas.ContractError(f"{operation.id} writes and needs a scope")
+    return operation.scope

@@ -1,18 +1,29 @@
-"""Writes that can be sent again: the answer to the first is kept, and given to every other one
+"""Idempotency: a retried write gets the response of the first attempt
 (draft-ietf-httpapi-idempotency-key-header-07).
 
-It is kept in the transaction of the write, under the key, the path and the idempotency key. Of a
-request that is refused nothing is kept: it may be sent again, corrected.
+The response is stored in the transaction of the write, under the API key, the path and the
+idempotency key. Nothing is stored for an error: the request may be corrected and sent again.
 """
 
+import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from flask import Request
+
+from api.access import Caller
+from api.contract import schemas
+from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
+
+_HEADER = "Idempotency-Key"
+EXPIRY_SHARE = 0.01
+"""The share of idempotent writes that delete expired keys, so that most run a statement less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +44,79 @@ class Attempt:
         }
 
 
-def read_key(header: str) -> str:
-    """The key in a header that the contract takes. It is a string of RFC 9651, in quotes; callers
-    that leave them out mean the same."""
-    return header[1:-1] if header.startswith('"') else header
+class Attempts:
+    """Reads the Idempotency-Key of the requests of one operation."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._is_retriable = operation.is_retriable
+        self._schema = schemas.parameters_schema(
+            {p.name: (p.required, p.schema) for p in operation.parameters if p.name == _HEADER}
+        )
+
+    def read(self, request: Request, caller: Caller, content: bytes) -> Attempt | None:
+        """Return the attempt that a request is, by its body or the digest of its body.
+
+        None without an Idempotency-Key. Raises `validation-error`.
+        """
+        header = request.headers.get(_HEADER)
+        if header is None or not self._is_retriable:
+            return None
+        key = schemas.load(self._schema, {_HEADER: header})[_HEADER]
+        if key.startswith('"'):
+            key = key[1:-1]  # A string of RFC 9651; the quotes are optional.
+        digest = hashlib.sha256(request.query_string + b"\0" + content).digest()
+        return Attempt(caller.key_id, request.path, key, digest)
+
+
+def lock(conn: queries.Connection, attempt: Attempt | None) -> None:
+    """Lock an attempt until the end of the transaction. Raises `idempotency-key-in-use`."""
+    if attempt is not None:
+        _check_locked(queries.row(conn, "idempotency_keys/lock", **attempt.name).locked)
 
 
 @contextmanager
-def alone(conn: queries.Connection, attempt: Attempt | None) -> Iterator[None]:
-    """Nobody else carries out the same write meanwhile. To be left after its commit."""
+def session_lock(conn: queries.Connection, attempt: Attempt | None) -> Iterator[None]:
+    """Lock an attempt that takes several transactions. Raises `idempotency-key-in-use`."""
     if attempt is None:
         yield
         return
-    if not queries.row(conn, "idempotency_keys/lock", **attempt.name).locked:
-        raise RequestError(
-            "idempotency-key-in-use",
-            "A request with this Idempotency-Key is still under way. Send it again shortly.",
-        )
+    _check_locked(queries.row(conn, "idempotency_keys/lock_session", **attempt.name).locked)
     try:
         yield
     finally:
-        # With a lost connection the lock is lost as well.
+        # PostgreSQL releases the lock of a lost connection.
         if not conn.broken:
-            queries.run(conn, "idempotency_keys/unlock", **attempt.name)
+            queries.run(conn, "idempotency_keys/unlock_session", **attempt.name)
 
 
-def recall(conn: queries.Connection, attempt: Attempt | None) -> Any:
-    """What the first attempt was answered: `resource_id`, and `body` unless it is to be read
-    again. None if this is the first."""
+def _check_locked(locked: bool) -> None:
+    if not locked:
+        raise RequestError(
+            "idempotency-key-in-use",
+            "A request with this Idempotency-Key is in progress. Retry in a second.",
+        )
+
+
+def find(conn: queries.Connection, attempt: Attempt | None) -> Any:
+    """Return the `resource_id` and `body` of the first attempt, or None; it must be locked.
+
+    The body of an upload's response is not stored. Raises `idempotency-key-reused`.
+    """
     if attempt is None:
         return None
     first = queries.row(conn, "idempotency_keys/get", **attempt.name)
     if first is not None and first.request_sha256 != attempt.sha256:
         raise RequestError(
             "idempotency-key-reused",
-            "This Idempotency-Key was sent before with another body or query. Make up a new one.",
+            "This Idempotency-Key was used with another body or query. Send a new key.",
         )
     return first
 
 
-def keep(
+def store(
     conn: queries.Connection, attempt: Attempt | None, resource_id: str | None, body: bytes | None
 ) -> None:
-    """Keeps the answer to the first attempt, in the transaction that carries it out."""
+    """Store the response of the first attempt, in the transaction of its write."""
     if attempt is None:
         return
     queries.run(
@@ -86,4 +127,5 @@ def keep(
         resource_id=resource_id,
         body=body,
     )
-    queries.run(conn, "idempotency_keys/delete_expired")
+    if random.random() < EXPIRY_SHARE:  # noqa: S311
+        queries.run(conn, "idempotency_keys/delete_expired")

@@ -1,8 +1,8 @@
-"""What went wrong -> application/problem+json (RFC 9457), nowhere else."""
+"""Errors as application/problem+json (RFC 9457)."""
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -14,16 +14,15 @@ from api.contract.document import Problem
 from api.errors import RequestError
 
 MEDIA_TYPE = "application/problem+json"
-FAILED = RequestError(
-    "internal-error", "The service failed. Nothing was changed; it has been noted."
+INTERNAL_ERROR = RequestError(
+    "internal-error", "The service failed. Nothing was changed, and the error was logged."
 )
-"""All that is told of an error of ours."""
+"""The response to any error of the service itself, which says nothing of its cause."""
 
 _LOG = logging.getLogger(logs.OURS)
-# Seconds, by the kinds that go away by waiting.
-_RETRY_AFTER = {"busy": "2", "idempotency-key-in-use": "1"}
-# Werkzeug's own refusals, by status.
-_KINDS = {
+_RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1}
+# The slugs of Werkzeug's own errors, by status.
+_SLUGS = {
     400: "malformed-json",
     404: "not-found",
     405: "method-not-allowed",
@@ -31,52 +30,65 @@ _KINDS = {
 }
 
 
-def register(app: Flask, problems: Mapping[str, Problem]) -> None:
-    """Makes every error of the application a problem document."""
+def register(
+    app: Flask, problems: Mapping[str, Problem], count_error: Callable[[Exception], None] | None
+) -> None:
+    """Make every error of the application a problem document.
 
-    def answer(refusal: RequestError) -> Response:
-        problem = problems[refusal.slug]
-        response = Response(document(problem, refusal), problem.status, content_type=MEDIA_TYPE)
+    `count_error` counts the request of an error for its rate limit, and may raise
+    `quota-exceeded` in its place.
+    """
+
+    def counted(error: RequestError | HTTPException) -> Response:
+        try:
+            if count_error:
+                count_error(error)
+        except RequestError as exceeded:
+            error = exceeded
+        return answer(error) if isinstance(error, RequestError) else from_werkzeug(error)
+
+    def answer(error: RequestError) -> Response:
+        problem = problems[error.slug]
+        response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
-        if refusal.slug in _RETRY_AFTER:
-            response.headers["Retry-After"] = _RETRY_AFTER[refusal.slug]
-        # It may be otherwise at once.
+        if error.slug in _RETRY_AFTER_SECONDS:
+            response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS[error.slug])
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def from_werkzeug(error: HTTPException) -> Response:
-        kind = _KINDS.get(error.code or 500, "internal-error")
-        # Werkzeug's own words for a path that is not there are for who typed it into a browser.
-        detail = "There is nothing at this path." if kind == "not-found" else error.description
-        response = answer(RequestError(kind, detail or problems[kind].explanation))
+        slug = _SLUGS.get(error.code or 500, "internal-error")
+        # Werkzeug's text for an unknown path speaks of typing it into a browser.
+        detail = "There is nothing at this path." if slug == "not-found" else error.description
+        response = answer(RequestError(slug, detail or problems[slug].explanation))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
     def unexpected(error: Exception) -> Response:
-        # The message is left out: the driver's can hold what a caller sent, names among it.
+        # Without the message: the driver's messages can hold names that a caller sent.
         frames = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s\n%s", type(error).__name__, frames)
-        return answer(FAILED)
+        return answer(INTERNAL_ERROR)
 
-    app.register_error_handler(RequestError, answer)
-    app.register_error_handler(HTTPException, from_werkzeug)
+    app.register_error_handler(RequestError, counted)
+    app.register_error_handler(HTTPException, counted)
     app.register_error_handler(Exception, unexpected)
 
 
-def document(problem: Problem, refusal: RequestError) -> bytes:
-    """The body of an answer."""
-    told: dict[str, Any] = {
+def document(problem: Problem, error: RequestError) -> bytes:
+    """Return the problem document of an error."""
+    members: dict[str, Any] = {
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": refusal.detail,
+        "detail": error.detail,
     }
-    if refusal.errors:
-        told["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.errors
+    if error.errors:
+        members["errors"] = [
+            {"pointer": field.pointer, "detail": field.detail} for field in error.errors
         ]
-    if refusal.release_event_id is not None:
-        told["release_event_id"] = str(refusal.release_event_id)
-    return orjson.dumps(told)
+    if error.release_event_id is not None:
+        members["release_event_id"] = str(error.release_event_id)
+    return orjson.dumps(members)

@@ -1,37 +1,46 @@
-"""How much a caller may ask for in a minute, counted in memory that all workers share.
+"""Rate limits: a quota of requests a minute for each API key and each address.
 
-The table is made before the workers are forked. A caller stands in it by a keyed hash, so no
-address is kept, and nobody can choose whom to share a place with. It is cut into short sets of
-rows, whose locks are semaphores: to take one that is free is no system call, at which all other
-threads would have their turn.
+A request counts for its key once the key is known to be valid, and otherwise for the address it
+comes from, so that nobody can spend the quota of another's key.
 """
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from mmap import mmap
 from multiprocessing import get_context
 from struct import Struct
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
-WINDOW = 60
-"""Seconds for which a quota is."""
+from flask import Flask, request
 
-# Who, since when by the machine's own clock, which is one for all processes, and how often.
+from api.config import Network
+from api.contract.document import Contract
+from api.errors import RequestError
+
+WINDOW_SECONDS = 60
+"""The time for which a quota is."""
+
+# Where the quota of a request is in its WSGI environment, once the request is counted.
+_QUOTA = "constancia.quota"
+
+# The table: a hash of the caller, the beginning of its window on the clock that all processes
+# share, and its requests. 65,536 callers in 2 MiB, in sets of 16 rows.
 _ROW = Struct("=16sdQ")
-# 65,536 callers in 2 MiB. Where a set is full, whoever asked least is forgotten.
-_SETS, _WAYS = 4096, 16
-_SET = _WAYS * _ROW.size
+_SETS, _ROWS_IN_SET = 4096, 16
+_SET_BYTES = _ROWS_IN_SET * _ROW.size
 _LOCKS = 64
-# Seconds after which whoever holds a lock, for microseconds, is taken for killed.
-_ABANDONED = 0.25
+# A lock is held for microseconds; its holder was killed if it takes longer than this.
+_ABANDONED_SECONDS = 0.25
 
 
-class Standing(NamedTuple):
-    """What a caller has left: of a quota, so many requests for so many seconds."""
+class Quota(NamedTuple):
+    """The quota of a caller, and what remains of it for some seconds."""
 
     quota: int
     remaining: int
@@ -39,16 +48,21 @@ class Standing(NamedTuple):
     is_exceeded: bool = False
 
     def headers(self) -> list[tuple[str, str]]:
-        """As draft-ietf-httpapi-ratelimit-headers-10 writes it, in structured fields (RFC 9651)."""
-        told = [
-            ("RateLimit-Policy", f'"default";q={self.quota};w={WINDOW}'),
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers-10."""
+        headers = [
+            ("RateLimit-Policy", f'"default";q={self.quota};w={WINDOW_SECONDS}'),
             ("RateLimit", f'"default";r={self.remaining};t={self.seconds}'),
         ]
-        return [*told, ("Retry-After", str(self.seconds))] if self.is_exceeded else told
+        return [*headers, ("Retry-After", str(self.seconds))] if self.is_exceeded else headers
 
 
-class Limits:
-    """Requests of each caller, by address or by key. A minute begins with a caller's first one."""
+class RequestCounts:
+    """Requests of each caller, counted in memory that all workers share.
+
+    The table is made before the workers are forked. A caller is stored as a keyed hash, so that no
+    address is kept and nobody can choose whom to share a set of rows with. In a full set, the
+    caller with the fewest requests is forgotten. A window begins with a caller's first request.
+    """
 
     def __init__(
         self, per_address: int, per_key: int, clock: Callable[[], float] = monotonic
@@ -57,53 +71,168 @@ class Limits:
         self.per_key = per_key
         self._clock = clock
         self._secret = os.urandom(32)
-        self._rows = mmap(-1, _SETS * _SET)
+        self._rows = mmap(-1, _SETS * _SET_BYTES)
         self._locks = [get_context("fork").Lock() for _ in range(_LOCKS)]
 
-    def of_address(self, network: bytes, *, costs: bool = True) -> Standing:
-        return self._count(b"address" + network, self.per_address, costs=costs)
+    def count_address(self, address: bytes) -> Quota:
+        """Count a request of an address."""
+        return self._count(b"address" + address, self.per_address)
 
-    def of_key(self, id: bytes) -> Standing:
-        return self._count(b"key" + id, self.per_key)
+    def count_key(self, key_id: bytes) -> Quota:
+        """Count a request with a key."""
+        return self._count(b"key" + key_id, self.per_key)
 
-    def _count(self, who: bytes, quota: int, *, costs: bool = True) -> Standing:
-        """What is left to them after this request, or without it where it costs nothing."""
-        tag = blake2b(who, digest_size=16, key=self._secret).digest()
-        number = int.from_bytes(tag[:4]) % _SETS
-        if not costs:
-            now = self._clock()
-            _, since, count = self._read(tag, number, now)
-            return Standing(quota, quota - count, math.ceil(since + WINDOW - now))
-        # Alone, or after a while together with whoever may have been killed in there.
+    def peek_address(self, address: bytes) -> Quota:
+        """Return the quota of an address without counting a request."""
+        tag, number = self._place(b"address" + address)
+        now = self._clock()
+        _, since, count = self._find(tag, number, now)
+        return self._quota(self.per_address, count, since, now)
+
+    def _count(self, caller: bytes, quota: int) -> Quota:
+        tag, number = self._place(caller)
         lock = self._locks[number % _LOCKS]
-        lock.acquire(timeout=_ABANDONED)
+        # If the holder was killed, go on without the lock.
+        lock.acquire(timeout=_ABANDONED_SECONDS)
         try:
             now = self._clock()
-            at, since, count = self._read(tag, number, now)
+            offset, since, count = self._find(tag, number, now)
             is_exceeded = count >= quota
             if not is_exceeded:
                 count += 1
-                at = self._place(number, now) if at < 0 else at
-                _ROW.pack_into(self._rows, at, tag, since, count)
+                offset = self._free_row(number, now) if offset < 0 else offset
+                _ROW.pack_into(self._rows, offset, tag, since, count)
         finally:
-            with suppress(ValueError):  # it was not killed, and has let go itself
+            with suppress(ValueError):  # The holder was not killed and has released it.
                 lock.release()
-        return Standing(quota, quota - count, math.ceil(since + WINDOW - now), is_exceeded)
+        return self._quota(quota, count, since, now, is_exceeded)
 
-    def _read(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
-        """Where somebody stands, or -1, since when and how often they asked."""
-        at = self._rows.find(tag, number * _SET, (number + 1) * _SET)
-        if at >= 0:
-            _, since, count = _ROW.unpack_from(self._rows, at)
-            if now - since < WINDOW:
-                return at, since, count
-        return at, now, 0
+    def _place(self, caller: bytes) -> tuple[bytes, int]:
+        """Return the hash of a caller and the number of its set."""
+        tag = blake2b(caller, digest_size=16, key=self._secret).digest()
+        return tag, int.from_bytes(tag[:4]) % _SETS
 
-    def _place(self, number: int, now: float) -> int:
-        """The row of a set that is free, or that is of whoever asked least."""
+    def _find(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
+        """Return a caller's row or -1, the beginning of its window, and its requests."""
+        offset = self._rows.find(tag, number * _SET_BYTES, (number + 1) * _SET_BYTES)
+        if offset >= 0:
+            _, since, count = _ROW.unpack_from(self._rows, offset)
+            if now - since < WINDOW_SECONDS:
+                return offset, since, count
+        return offset, now, 0
 
-        def asked(at: int) -> int:
-            _, since, count = _ROW.unpack_from(self._rows, at)
-            return 0 if now - since >= WINDOW else int(count)
+    def _free_row(self, number: int, now: float) -> int:
+        """Return the row of a set that is free or has the fewest requests."""
 
-        return min(range(number * _SET, (number + 1) * _SET, _ROW.size), key=asked)
+        def requests(offset: int) -> int:
+            _, since, count = _ROW.unpack_from(self._rows, offset)
+            return 0 if now - since >= WINDOW_SECONDS else int(count)
+
+        rows = range(number * _SET_BYTES, (number + 1) * _SET_BYTES, _ROW.size)
+        return min(rows, key=requests)
+
+    @staticmethod
+    def _quota(
+        quota: int, count: int, since: float, now: float, is_exceeded: bool = False
+    ) -> Quota:
+        return Quota(quota, quota - count, math.ceil(since + WINDOW_SECONDS - now), is_exceeded)
+
+
+class RateLimits:
+    """The rate limits of an application, by the operations of its contract."""
+
+    def __init__(self, counts: RequestCounts, trusted_proxies: Sequence[Network] = ()) -> None:
+        self._counts = counts
+        self._trusted_proxies = trusted_proxies
+        self._unlimited: Collection[str] = ()
+        self._keyed: Collection[str] = ()
+
+    def register(self, app: Flask, contract: Contract) -> None:
+        """Count each request of the application before its operation is called."""
+        operations = contract.operations
+        self._unlimited = frozenset(o.id for o in operations if not o.is_limited)
+        self._keyed = frozenset(o.id for o in operations if o.scope or o.key_is_optional)
+        app.before_request(self._count_request)
+
+    def middleware(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+        """Return a WSGI application that adds the remaining quota to the headers."""
+
+        def limited(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+                quota: Quota | None = environ.get(_QUOTA)
+                if quota:
+                    headers.extend(quota.headers())
+                return start_response(status, headers, *more)
+
+            return app(environ, start)
+
+        return limited
+
+    def note_quota(self, environ: dict[str, Any]) -> None:
+        """Note the remaining quota of an address whose request costs nothing."""
+        environ[_QUOTA] = self._counts.peek_address(self._address(environ))
+
+    def count_key(self, key_id: UUID) -> None:
+        """Count a request with a valid key. Raises `quota-exceeded`."""
+        self._note(request.environ, self._counts.count_key(key_id.bytes))
+
+    def count_error(self, error: Exception) -> None:
+        """Count a request that failed before its key was known. Raises `quota-exceeded`."""
+        if _QUOTA in request.environ or request.endpoint in self._unlimited:
+            return
+        if not (isinstance(error, RequestError) and error.slug == "busy"):
+            self._count_address(request.environ)
+
+    def _count_request(self) -> None:
+        """Count a request for its address, unless its operation takes the key that it has."""
+        environ = request.environ
+        if request.method != "OPTIONS":
+            if request.endpoint in self._unlimited:
+                return
+            if request.endpoint in self._keyed and "HTTP_AUTHORIZATION" in environ:
+                return
+        self._count_address(environ)
+
+    def _count_address(self, environ: dict[str, Any]) -> None:
+        self._note(environ, self._counts.count_address(self._address(environ)))
+
+    def _address(self, environ: dict[str, Any]) -> bytes:
+        return client_address(
+            environ.get("REMOTE_ADDR", ""),
+            environ.get("HTTP_X_FORWARDED_FOR", ""),
+            self._trusted_proxies,
+        )
+
+    @staticmethod
+    def _note(environ: dict[str, Any], quota: Quota) -> None:
+        environ[_QUOTA] = quota
+        if quota.is_exceeded:
+            raise RequestError(
+                "quota-exceeded",
+                f"The quota is {quota.quota:,} requests a minute. "
+                f"Retry in {quota.seconds} seconds.",
+            )
+
+
+def client_address(peer: str, forwarded_for: str, trusted_proxies: Sequence[Network]) -> bytes:
+    """Return the IPv4 address or the IPv6 /64 network that a request comes from.
+
+    A trusted proxy names its own peer last in X-Forwarded-For; what stands before it, and the
+    header of any other peer, may be forged.
+    """
+    address = _parse(peer)
+    if address is not None and any(address in network for network in trusted_proxies):
+        address = _parse(forwarded_for.rpartition(",")[2]) or address
+    if address is None:
+        return b""
+    # 64 bits of an IPv6 address are what one customer has.
+    return address.packed if isinstance(address, IPv4Address) else address.packed[:8]
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    # A socket for IPv4 and IPv6 writes an IPv4 address as IPv6.
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,4 +1,4 @@
-"""Around every request: its id and trace, its line in the log, its part in the metrics."""
+"""The request log: the id and trace of each request, its log line and its metrics."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,60 +7,62 @@ from typing import Any, Protocol
 
 from api import trace
 
-# A caller may send any word for one.
+# A client may send any word as a method, and no such word is logged.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
 
-class Watch(Protocol):
-    """Who is told of each request when it begins, and when its answer was sent."""
+class RequestMetrics(Protocol):
+    """Metrics of requests, noted when a request begins and when its response was sent."""
 
     def began(self) -> None: ...
 
     def ended(self, operation: str, status: int, seconds: float) -> None: ...
 
 
-class Observed:
-    """WSGI middleware. A request ends when its answer was sent, or its caller went away."""
+class RequestLog:
+    """WSGI middleware. A request ends when its response was sent or its client went away."""
 
     def __init__(
         self,
         app: Callable[..., Iterable[bytes]],
         write: Callable[[Mapping[str, Any]], None],
-        watch: Watch | None = None,
+        metrics: RequestMetrics | None = None,
     ) -> None:
         self.app = app
         self.write = write
-        self.watch = watch
+        self.metrics = metrics
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> "_Answer":
-        return _Answer(self, environ, start_response)
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> "_LoggedResponse":
+        return _LoggedResponse(self, environ, start_response)
 
 
-class _Answer:
-    """One request, and what is sent for it."""
+class _LoggedResponse:
+    """The WSGI iterable of one response."""
 
     def __init__(
-        self, around: Observed, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, log: RequestLog, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> None:
-        self._around = around
+        self._log = log
         self._environ = environ
         self._began = perf_counter()
         self._trace = trace.begin(environ.get("HTTP_TRACEPARENT"))
         self._start_response = start_response
         self._status = 500
-        self._whole = False
+        self._is_complete = False
         self._body: Iterable[bytes] = ()
-        if around.watch:
-            around.watch.began()
+        if log.metrics:
+            log.metrics.began()
         try:
-            self._body = around.app(environ, self._start)
+            self._body = log.app(environ, self._start)
         except BaseException:
             self.close()
             raise
 
     def _start(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         self._status = int(status[:3])
-        # Flask forgets the request before its answer is sent.
+        # Read now: Flask's request context ends before the response is sent.
         request = self._environ.get("werkzeug.request")
         if operation := getattr(request, "endpoint", None):
             self._trace.operation = operation
@@ -71,7 +73,7 @@ class _Answer:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._body
-        self._whole = True
+        self._is_complete = True
 
     def close(self) -> None:
         try:
@@ -85,14 +87,14 @@ class _Answer:
         seconds = perf_counter() - self._began
         method = self._environ.get("REQUEST_METHOD")
         failed = self._status >= 500 and self._status != 503
-        self._around.write(
+        self._log.write(
             {
-                "level": "error" if failed else "info" if self._whole else "warning",
+                "level": "error" if failed else "info" if self._is_complete else "warning",
                 "message": "request",
                 "method": method if method in _METHODS else "other",
                 "operation": self._trace.operation,
                 "status": self._status,
-                "whole": self._whole,
+                "whole": self._is_complete,
                 "duration_ms": round(seconds * 1000, 3),
                 "request_id": self._trace.request_id,
                 "trace_id": self._trace.trace_id,
@@ -100,5 +102,6 @@ class _Answer:
                 "pid": os.getpid(),
             }
         )
-        if self._around.watch:
-            self._around.watch.ended(self._trace.operation or "none", self._status, seconds)
+        if self._log.metrics:
+            operation = self._trace.operation or "none"
+            self._log.metrics.ended(operation, self._status, seconds)

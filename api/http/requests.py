@@ -1,38 +1,77 @@
-"""What a request says -> the arguments of its operation, or a refusal that names every fault."""
+"""Requests read into the arguments of an operation. An error lists every invalid field."""
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from flask import Request
 from marshmallow import Schema, ValidationError
 
-from api.contract import schemas, strict_json
+from api.contract import binding, schemas, strict_json
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import media_types
 
-# Of a query. No operation takes nearly as many.
-_MOST_PARAMETERS = 100
+MAX_PARAMETERS = 100
+"""Parameters of a query. No operation has nearly as many."""
+
+_CHUNK_BYTES = 1 << 16
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def path(given: Mapping[str, str]) -> Mapping[str, Any]:
-    """Path parameters. An id that cannot be one names nothing that there is."""
-    if "id" not in given:
-        return given
+class Arguments:
+    """The path and query parameters of an operation, and the media type of its response."""
+
+    def __init__(self, operation: Operation, function: Callable[..., Any]) -> None:
+        self._operation = operation
+        self._groups = binding.groups(function)
+        self._schema = schemas.parameters_schema(
+            {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
+        )
+        self._is_list = any(p.name == "limit" for p in operation.parameters) and bool(
+            media_types.TABULAR.intersection(operation.offers)
+        )
+        self._keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
+
+    def load(self, request: Request, path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+        """Return the arguments of the operation's function, and the media type.
+
+        A parameter that is named like a keyword of Python gets an underscore. The `limit` of a list
+        as CSV or NDJSON is None if it was not given: the whole list. An operation with several
+        forms also takes the `media_type` and the `base_url` of the service.
+
+        Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
+        """
+        operation = self._operation
+        arguments = {**_path(path), **query(self._schema, request.query_string)}
+        media_type = media_types.choose(
+            operation.offers, arguments.pop("format", None), request.headers.get("Accept")
+        )
+        if self._is_list and media_type in media_types.TABULAR and "limit" not in request.args:
+            arguments["limit"] = None
+        if operation.has_forms:
+            arguments |= {"media_type": media_type, "base_url": request.url_root}
+        for name in self._keywords:
+            arguments[f"{name}_"] = arguments.pop(name)
+        return binding.group(self._groups, arguments), media_type
+
+
+def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
+    if "id" not in path:
+        return path
     try:
-        return {**given, "id": schemas.uuid(given["id"])}
+        return {**path, "id": schemas.uuid(path["id"])}
     except ValidationError:
         raise not_found("record") from None
 
 
-def query(schema: Schema, raw: bytes, found: Sequence[FieldError] = ()) -> Mapping[str, Any]:
-    """Query parameters, with what was found to be wrong before."""
-    if raw.count(b"&") >= _MOST_PARAMETERS:
-        raise invalid(FieldError("", f"A query has {_MOST_PARAMETERS} parameters at the most."))
+def query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    """Return the parameters of a query string. Raises `validation-error`."""
+    if raw.count(b"&") >= MAX_PARAMETERS:
+        raise invalid(FieldError("", f"A query has at most {MAX_PARAMETERS} parameters."))
     try:
         if _STRAY_PERCENT.search(raw):
             raise ValueError
@@ -40,38 +79,39 @@ def query(schema: Schema, raw: bytes, found: Sequence[FieldError] = ()) -> Mappi
     except ValueError:
         raise invalid(FieldError("", "The query is not percent-encoded UTF-8.")) from None
     names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return schemas.load(
-        schema,
-        dict(pairs),
-        *found,
-        *(FieldError(f"/{name}", "Must be given once.") for name in twice),
-    )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]
+    return schemas.load(schema, dict(pairs), *errors)
 
 
-def body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
+def json_body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    """Return the value of a JSON body. Raises `unsupported-media-type` or `validation-error`."""
     check_media_type(request, [media_types.JSON])
     return schemas.load(schema, strict_json.read(raw))
 
 
-def check_media_type(request: Request, taken: Sequence[str]) -> None:
+def check_media_type(request: Request, accepted: Sequence[str]) -> None:
+    """Raise `unsupported-media-type` unless the body is one of these media types in UTF-8."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype not in taken or charset != "utf-8" or "Content-Encoding" in request.headers:
+    is_plain = charset == "utf-8" and "Content-Encoding" not in request.headers
+    if request.mimetype not in accepted or not is_plain:
         raise RequestError(
-            "unsupported-media-type", f"Send the body as {' or '.join(taken)}, without an encoding."
+            "unsupported-media-type",
+            f"Send the body as {' or '.join(accepted)}, in UTF-8 and without a content encoding.",
         )
 
 
 def check_length(request: Request, operation: Operation) -> None:
-    """Before anything else is done for a body: it may be refused unread."""
+    """Raise `body-too-large` by Content-Length alone, before the body is read."""
     if (request.content_length or 0) > operation.max_bytes:
         raise _too_large(operation)
-    # One byte more: of a body without its length Werkzeug reads just so much, and says nothing.
+    # One byte more, so that a longer body without Content-Length can be told from one that fits:
+    # Werkzeug reads up to this limit and raises nothing.
     request.max_content_length = operation.max_bytes + 1
 
 
 def read(request: Request, operation: Operation) -> bytes:
-    """The whole body."""
+    """Return the body. Raises `body-too-large`."""
     raw = request.get_data(cache=False)
     if len(raw) > operation.max_bytes:
         raise _too_large(operation)
@@ -79,9 +119,9 @@ def read(request: Request, operation: Operation) -> bytes:
 
 
 def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
-    """The body as a file, to be read from its beginning; its SHA-256."""
+    """Write the body to a file, rewind it, and return its SHA-256. Raises `body-too-large`."""
     size, sha256 = 0, hashlib.sha256()
-    while chunk := request.stream.read(1 << 16):
+    while chunk := request.stream.read(_CHUNK_BYTES):
         size += len(chunk)
         if size > operation.max_bytes:
             raise _too_large(operation)
@@ -92,4 +132,6 @@ def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
 
 
 def _too_large(operation: Operation) -> RequestError:
-    return RequestError("body-too-large", f"A body has {operation.max_bytes} bytes at the most.")
+    return RequestError(
+        "body-too-large", f"The body is larger than the limit of {operation.max_bytes} bytes."
+    )

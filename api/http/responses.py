@@ -1,91 +1,107 @@
-"""What an operation answered -> the response: its form, its headers, and how a copy of it may
-serve (RFC 9110, section 13; RFC 9111)."""
+"""Responses: the headers of a body, caching (RFC 9111), security headers and CORS."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Request, Response
-from werkzeug.http import unquote_etag
 
 from api.contract.document import Operation
-from api.errors import RequestError
-from api.http import headers
+from api.http import conditional
 from api.rendering import media_types
 from api.rendering.bodies import Body
 
-# Anybody may keep a copy, and asks each time whether it still stands: at any moment a person can
-# come to be withheld, and a confirmation to fall.
+# A shared cache may keep a copy, and must ask each time whether it is current: at any moment a
+# person can be withheld, or a confirmation can fall.
 _PUBLIC = "public, no-cache"
-# What a key is shown is for its holder alone, and what was done is not there to be had again.
 _PRIVATE = "private, no-store"
-# The pages load nothing but the contract and the one script that shows it.
-_PAGE_POLICY = (
+
+_CSP = "Content-Security-Policy"
+# A page loads the contract and the one script that renders it.
+_PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+SECURITY_HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # Without credentials: a page that writes sends a key of its own in Authorization.
+    "Access-Control-Allow-Origin": "*",
+    _CSP: "default-src 'none'; frame-ancestors 'none'",
+}
+"""The security headers of every response. A page has a Content-Security-Policy of its own."""
+_EXPOSED_HEADERS = (
+    "Allow, Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit, "
+    "RateLimit-Policy, Request-Id, Retry-After, traceparent, WWW-Authenticate"
+)
+# `*` does not include Authorization (Fetch standard, section 3.3.3).
+_PREFLIGHT_HEADERS = (
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, traceparent"
+)
+_PREFLIGHT_SECONDS = 7200
 
 
-def whole(request: Request, operation: Operation, rendered: Body, media_type: str) -> Response:
-    """The response of an answer that is there as a whole."""
-    told = []
-    if rendered.next_page:
-        query = urlencode({**request.args, **rendered.next_page})
-        told.append(("Link", f'<{request.path}?{query}>; rel="next"'))
-    if rendered.cite_as is not None:
-        # RFC 8574
-        told.append(("Link", f'<{rendered.cite_as}>; rel="cite-as"'))
-    response = of(request, operation, lambda: rendered.content, rendered.etag, media_type, told)
+def whole(request: Request, operation: Operation, body: Body, media_type: str) -> Response:
+    """Return the response of a body."""
+    links = []
+    if body.next_page:
+        query = urlencode({**request.args, **body.next_page})
+        links.append(f'<{request.path}?{query}>; rel="next"')
+    if body.cite_as is not None:
+        links.append(f'<{body.cite_as}>; rel="cite-as"')  # RFC 8574
+    response = of_blocks(request, operation, lambda: body.content, body.etag, media_type, links)
     if operation.status == 201:
-        locate(response, operation, rendered.id)
+        locate(response, operation, body.id)
     return response
 
 
-def of(
+def of_blocks(
     request: Request,
     operation: Operation,
-    body: Callable[[], bytes | Iterable[bytes]],
+    content: Callable[[], bytes | Iterable[bytes]],
     etag: str | None,
     media_type: str,
-    told: Iterable[tuple[str, str]] = (),
+    links: Sequence[str] = (),
 ) -> Response:
-    """The response with a body, which is not made for a caller who has it already; what else is
-    told in headers."""
+    """Return the response of some content, or 304 if the caller has it: then it is not made."""
     is_public = operation.tags_answer and not operation.writes and not _has_key(request)
-    described = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
+    headers = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
     if etag is not None and operation.tags_answer:
-        described.append(("ETag", etag))
-    depends_on = ["Accept"] * (len(operation.offers) > 1)
-    depends_on += ["Authorization"] * operation.key_is_optional
-    if depends_on:
-        described.append(("Vary", ", ".join(depends_on)))
+        headers.append(("ETag", etag))
+    vary = ["Accept"] * (len(operation.offers) > 1) + ["Authorization"] * operation.key_is_optional
+    if vary:
+        headers.append(("Vary", ", ".join(vary)))
     if media_type == "text/html":
-        # With a 304 too, which changes the headers of the copy (RFC 9111, section 3.2).
-        described.append(("Content-Security-Policy", _PAGE_POLICY))
-    if etag is not None and not operation.writes and _is_known(request, etag):
-        # Without what else is told: a copy says of itself how it is cited (RFC 9110, 15.4.5).
-        return Response(status=304, headers=described)
-    described += told
+        # On a 304 too, which updates the headers of the stored copy (RFC 9111, section 3.2).
+        headers.append((_CSP, _PAGE_CSP))
+    if etag is not None and not operation.writes and conditional.is_current(request, etag):
+        # Without Link, which the stored copy has (RFC 9110, section 15.4.5).
+        return Response(status=304, headers=headers)
+    headers += [("Link", link) for link in links]
     if media_type == media_types.CSV:
         name = operation.path.rpartition("/")[2]
-        described.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))
+        headers.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))
     content_type = media_types.CONTENT_TYPES[media_type]
-    return Response(body(), operation.status, described, content_type=content_type)
+    return Response(content(), operation.status, headers, content_type=content_type)
 
 
-def replayed(response: Response) -> Response:
-    """Says that it is the answer to an earlier request."""
+def mark_replayed(response: Response) -> Response:
+    """Mark a response as the replay of the response to an earlier request."""
     response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
 def locate(response: Response, operation: Operation, id: str | None) -> None:
+    """Set the Location of a created resource."""
     response.headers["Location"] = (operation.location or "").replace("{id}", str(id))
 
 
-def merged(request: Request, operation: Operation, into: str) -> Response:
-    """Sends on to what a record became: for the time being, since a merge can be undone, and with
-    the same method, so that whoever follows does what was meant (RFC 9110, section 15.4.8)."""
-    location = operation.path.replace("{id}", into)
+def redirect(request: Request, operation: Operation, surviving_id: str) -> Response:
+    """Return the redirect from a duplicate record to the surviving record.
+
+    Temporary, since a merge can be undone, and with the same method (RFC 9110, section 15.4.8).
+    """
+    location = operation.path.replace("{id}", surviving_id)
     query = request.query_string.decode("ascii")
     response = Response(status=307)
     response.headers["Location"] = f"{location}?{query}" if query else location
@@ -93,32 +109,36 @@ def merged(request: Request, operation: Operation, into: str) -> Response:
     return response
 
 
-def options(response: Response) -> Response:
-    """What a path allows, to a browser that asks before it sends a page's request as well."""
+def preflight(response: Response) -> Response:
+    """Make the response to OPTIONS a response to a CORS preflight request."""
     response.status_code = 204
     del response.headers["Content-Type"]
-    response.headers.update(headers.preflight(response.headers["Allow"]))
+    response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]
+    response.headers["Access-Control-Allow-Headers"] = _PREFLIGHT_HEADERS
+    response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
     return response
 
 
-def check_unchanged(request: Request, etag: str) -> None:
-    """Refuses a request that was meant for another state of the record (RFC 9110, 13.1.1)."""
-    if "HTTP_IF_MATCH" not in request.environ:
-        return
-    opaque, is_weak = unquote_etag(etag)
-    if is_weak or not request.if_match.contains(opaque):
-        raise RequestError(
-            "precondition-failed",
-            "It is not what If-Match says any more. Read it again, and decide anew.",
-        )
+class SecurityHeaders:
+    """WSGI middleware that adds the security headers to every response."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(
+        self, environ: Mapping[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, with_security(headers), *more)
+
+        return self._app(environ, start)
 
 
-def _is_known(request: Request, etag: str) -> bool:
-    check_unchanged(request, etag)
-    if "HTTP_IF_NONE_MATCH" not in request.environ:
-        return False
-    opaque, _ = unquote_etag(etag)
-    return request.if_none_match.contains_weak(opaque)
+def with_security(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers of a response with the security headers and the exposed headers."""
+    present = dict(headers)
+    added = [(name, value) for name, value in SECURITY_HEADERS.items() if name not in present]
+    return [*headers, *added, ("Access-Control-Expose-Headers", _EXPOSED_HEADERS)]
 
 
 def _has_key(request: Request) -> bool:

@@ -1,4 +1,7 @@
-"""Binds the contract at start: a route for every operation, and no function without one."""
+"""Routing: the contract's operations as URL rules, each bound to its function.
+
+A gap between the contract and the code raises ContractError at start.
+"""
 
 import inspect
 import re
@@ -8,65 +11,60 @@ from keyword import iskeyword
 from typing import Any
 
 from flask import Flask
-from psycopg_pool import ConnectionPool
 from werkzeug.routing import BaseConverter
 
 from api.contract import binding
 from api.contract.document import Contract, Operation
 from api.contract.schemas import ContractError
-from api.database.queries import Connection
-from api.http.handlers import view
-from api.http.limiting import Limiting
+from api.http.handlers import Resources, handler
+from api.operations.service import Service
 
 
-def bind(
-    app: Flask,
-    contract: Contract,
-    pool: ConnectionPool[Connection],
-    limiting: Limiting,
-    security_contact: str | None,
-) -> None:
-    """Adds a route for every operation. A gap between contract and code raises."""
-    own = {"pool": pool, "security_contact": security_contact}
+def bind(app: Flask, contract: Contract, resources: Resources, service: Service) -> None:
+    """Add a route for every operation. Raises ContractError for a function without one."""
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _id_converter(contract)
     bound: dict[str, set[str]] = {}
     for operation in contract.operations:
-        function, again = _function(operation), _again(contract, operation)
+        function, read_back = _function(operation), _read_back(contract, operation)
         bound.setdefault(operation.tag, set()).add(snake_case(operation.id))
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=limiting.around(
-                operation, view(operation, function, pool, again, own, limiting.admit)
-            ),
+            view_func=handler(operation, function, read_back, resources, service),
             methods=[operation.method.upper()],
         )
-    for tag, functions in bound.items():
-        module = import_module(f"api.operations.{tag}")
-        extra = {
-            name
-            for name, value in vars(module).items()
-            if inspect.isfunction(value)
-            and value.__module__ == module.__name__
-            and not name.startswith("_")
-        } - functions
-        if extra:
+    for tag, names in bound.items():
+        if extra := _functions(tag) - names:
             raise ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
 
 
-def _again(contract: Contract, operation: Operation) -> Callable[..., Any]:
-    """The function that reads the result of an upload; of any other operation, its function."""
+def _functions(tag: str) -> set[str]:
+    """Return the names of the public functions of a module of operations."""
+    module = import_module(f"api.operations.{tag}")
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+def _read_back(contract: Contract, operation: Operation) -> Callable[..., Any] | None:
+    """Return the function that reads the result of an upload; None for another operation."""
     if not operation.uploads:
-        return _function(operation)
-    resource = f"/v1/{operation.tag.replace('_', '-')}/{{id}}"
-    (reading,) = (o for o in contract.operations if o.path == resource and not o.writes)
-    return _function(reading)
+        return None
+    path = operation.path.partition("/{id}")[0] + "/{id}"
+    (read,) = (o for o in contract.operations if o.path == path and not o.writes)
+    return _function(read)
 
 
 def _id_converter(contract: Contract) -> type[BaseConverter]:
-    """Takes anything for an id but the names that stand beside ids in the contract's paths, so
-    that those paths have only the methods of their own."""
+    """Return a converter that takes any text as an id, except the names beside ids in paths.
+
+    So `/v1/detainees/match` has only its own methods, and not those of `/v1/detainees/{id}`.
+    """
     paths = {operation.path for operation in contract.operations}
     parents = {path.removesuffix("{id}") for path in paths if path.endswith("/{id}")}
     names = {
@@ -81,27 +79,30 @@ def snake_case(operation_id: str) -> str:
 
 
 def _function(operation: Operation) -> Callable[..., Any]:
-    """The function of an operation: it takes just what the contract says, by name."""
+    """Return the function of an operation, whose parameters are those that the contract implies."""
     module = import_module(f"api.operations.{operation.tag}")
     function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
     if function is None:
         raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
-    names = {parameter.name for parameter in operation.arguments}
-    expected = {f"{name}_" if iskeyword(name) else name for name in names}
-    if operation.writes or "conn" in inspect.signature(function).parameters:
-        expected.add("conn")
-    if operation.body is not None or operation.uploads:
-        expected.add("body")
-    if operation.scope or operation.key_is_optional:
-        expected.add("caller")
-    if operation.method == "patch":
-        expected.add("unchanged")
-    if operation.has_forms:
-        expected |= {"media_type", "base_url"}
-    own = {"pool", "security_contact"}
-    taken = binding.parameter_names(function) - own
-    if taken != expected:
+    parameters, expected = binding.parameter_names(function), _parameters(operation)
+    if parameters != expected:
         raise ContractError(
-            f"{operation.id} takes {sorted(taken)}, the contract says {sorted(expected)}"
+            f"{operation.id} takes {sorted(parameters)}, the contract says {sorted(expected)}"
         )
     return function
+
+
+def _parameters(operation: Operation) -> set[str]:
+    """Return the names of the parameters of an operation's function."""
+    names = {parameter.name for parameter in operation.arguments}
+    names = {f"{name}_" if iskeyword(name) else name for name in names}
+    names.add("service" if operation.tag == "service" else "conn")
+    if operation.scope or operation.key_is_optional:
+        names.add("caller")
+    if operation.body is not None or operation.uploads:
+        names.add("body")
+    if operation.method == "patch":
+        names.add("unchanged")
+    if operation.has_forms:
+        names |= {"media_type", "base_url"}
+    return names

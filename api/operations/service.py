@@ -1,5 +1,6 @@
 """The process itself, the contract for programs and people, the pages of problems."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -29,14 +30,22 @@ _PROBLEM_PAGE = Markup("""<!doctype html>
 _DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 
-def get_health() -> Answer:
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the operations about the service itself are given."""
+
+    pool: ConnectionPool[queries.Connection]
+    security_contact: str | None = None
+
+
+def get_health(service: Service) -> Answer:
     return Answer({"status": "pass"})
 
 
-def get_readiness(pool: ConnectionPool[queries.Connection]) -> Answer:
+def get_readiness(service: Service) -> Answer:
     """Soon, also where a caller would wait for a connection: who asks decides by it."""
     try:
-        with pool.connection(timeout=_SOON) as conn:
+        with service.pool.connection(timeout=_SOON) as conn:
             return _readiness(conn)
     except (PoolTimeout, TooManyRequests):
         raise RequestError(
@@ -59,39 +68,46 @@ def _readiness(conn: queries.Connection) -> Answer:
     return Answer({"status": "pass"})
 
 
+def get_contract(service: Service) -> Answer:
+    return Answer(_contract_json())
+
+
 @cache
-def get_contract() -> Answer:
-    return Answer(orjson.dumps(document.load().document))
+def _contract_json() -> bytes:
+    return orjson.dumps(document.load().document)
 
 
-def get_contract_yaml() -> Answer:
+def get_contract_yaml(service: Service) -> Answer:
     return Answer(document.load().source)
 
 
-@cache
-def get_docs() -> Answer:
-    return Answer((_DOCS / "index.html").read_bytes())
+def get_docs(service: Service) -> Answer:
+    return Answer(_docs_file("index.html"))
 
 
-@cache
-def get_docs_asset(asset: str) -> Answer:
+def get_docs_asset(service: Service, asset: str) -> Answer:
     if asset != "redoc.standalone.js":
         raise not_found("asset")
-    return Answer((_DOCS / asset).read_bytes())
+    return Answer(_docs_file(asset))
 
 
-def get_security_contact(security_contact: str | None) -> Answer:
+@cache
+def _docs_file(name: str) -> bytes:
+    return (_DOCS / name).read_bytes()
+
+
+def get_security_contact(service: Service) -> Answer:
     """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
-    if security_contact is None:
+    if service.security_contact is None:
         raise RequestError("not-found", "Nobody is named here to whom to report a security fault.")
     expires = datetime.now(UTC) + _CONTACT_HOLDS
     return Answer(
-        f"Contact: {security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
+        f"Contact: {service.security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
         "Preferred-Languages: en, es\n"
     )
 
 
-def get_problem(slug: str) -> Answer:
+def get_problem(service: Service, slug: str) -> Answer:
     known = document.load().problems
     if slug not in known:
         raise not_found("problem")

@@ -18,7 +18,7 @@ from api import logs
 from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
-from api.http.limiting import Limiting
+from api.http.rate_limits import RateLimits
 from api.server.metrics import Metrics
 from api.server.worker import (
     LONGEST_HEADER,
@@ -59,7 +59,7 @@ class Server(BaseApplication):
         ready: Callable[[str], Any],
         metrics_port: int | None = None,
         security_contact: str | None = None,
-        limiting: Limiting | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
         # Who waits for a connection keeps nobody from being told that there is none, or that the
@@ -86,7 +86,7 @@ class Server(BaseApplication):
         self._ready = ready
         self._metrics_port = metrics_port
         self._security_contact = security_contact
-        self._limiting = limiting
+        self._rate_limits = rate_limits
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -127,7 +127,9 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        app = create_app(self._pool, self._metrics, self._security_contact, limiting=self._limiting)
+        app = create_app(
+            self._pool, self._metrics, self._security_contact, rate_limits=self._rate_limits
+        )
 
         def answer(error: Exception) -> Any:
             return app.handle_user_exception(refused(error))

@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from api import trace
 from api.contract import document
 from api.errors import RequestError
-from api.http import headers, problems
+from api.http import problems, responses
 
 # Every answer names the server: not by which software it is.
 _SERVER = "Constancia"
@@ -68,6 +68,10 @@ UNREADABLE = (errors.ParseException, errors.NoMoreData)
 """What is raised for a request that cannot be read, or not to its end."""
 
 
+# Headers with these values need no check each time.
+_OF_ALL = frozenset(responses.with_security([]))
+
+
 class _Response(wsgi.Response):
     """An answer whose head is sent together with the first of its body, and whose headers that all
     answers have are not looked at each time."""
@@ -75,8 +79,9 @@ class _Response(wsgi.Response):
     _head = b""
 
     def process_headers(self, given: Iterable[tuple[str, str]]) -> None:
-        super().process_headers([header for header in given if header[0] not in headers.OF_ALL])
-        self.headers = [*self.headers, *headers.OF_ALL.items()]
+        headers = list(given)
+        super().process_headers([header for header in headers if header not in _OF_ALL])
+        self.headers = [*self.headers, *(header for header in headers if header in _OF_ALL)]
 
     def send_headers(self) -> None:
         if not self.headers_sent:
@@ -148,7 +153,7 @@ class Worker(ThreadWorker):
 def refused(error: BaseException) -> RequestError:
     """What is told of an error outside of the application, or of reading a request's body."""
     if isinstance(error, _OURS) or not isinstance(error, UNREADABLE):
-        return problems.FAILED
+        return problems.INTERNAL_ERROR
     for kind, refusal in _REFUSALS.items():
         if isinstance(error, kind):
             return refusal
@@ -166,6 +171,6 @@ def _answer(refusal: RequestError, request_id: str) -> bytes:
         ("Cache-Control", "no-store"),
         ("Request-Id", request_id),
     ]
-    said = "".join(f"{name}: {value}\r\n" for name, value in headers.guarded(lines))
+    said = "".join(f"{name}: {value}\r\n" for name, value in responses.with_security(lines))
     phrase = HTTPStatus(problem.status).phrase
     return f"HTTP/1.1 {problem.status} {phrase}\r\n{said}\r\n".encode("latin-1") + body

@@ -21,8 +21,7 @@ from flask import Flask
 
 from api.app import create_app
 from api.database import connections, queries
-from api.http.limiting import Limiting
-from api.http.rate_limits import Limits
+from api.http.rate_limits import RateLimits, RequestCounts
 from api.server import gunicorn
 
 EMPTY = "/bench/empty"
@@ -69,7 +68,7 @@ def _serve(url: str, port: int, parent: Any) -> None:
         workers=WORKERS,
         threads=THREADS,
         ready=parent.send,
-        limiting=Limiting(Limits(10**9, 10**9)),
+        rate_limits=RateLimits(RequestCounts(10**9, 10**9)),
     ).run()
 
 

@@ -23,6 +23,10 @@ class Mutant(NamedTuple):
 
 
 _UNCOMMITTED = '''
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
 @contextmanager
 def _uncommitted(pool: Any) -> Iterator[Any]:
     """Commits a moment after the answer."""
@@ -80,14 +84,11 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "            with (\n"
-                    "                followed(conn, arguments),\n"
-                    "                idempotency.alone(conn, attempt),\n"
-                    "                conn.transaction(),\n"
-                    "            ):\n"
-                    "                first = idempotency.recall(conn, attempt)\n",
-                    "            first = idempotency.recall(conn, attempt)\n"
-                    "            with followed(conn, arguments), conn.transaction():\n",
+                    "                with conn.transaction():\n"
+                    "                    idempotency.lock(conn, attempt)\n"
+                    "                    first = idempotency.find(conn, attempt)\n",
+                    "                first = idempotency.find(conn, attempt)\n"
+                    "                with conn.transaction():\n",
                 ),
                 ("sql/queries/idempotency_keys/insert.sql", "", "ON CONFLICT DO NOTHING\n"),
             ],
@@ -110,9 +111,8 @@ def mutants() -> Sequence[Mutant]:
                 ("api/http/handlers.py", "", _UNCOMMITTED),
                 (
                     "api/http/handlers.py",
-                    "        raw = requests.read(request, operation)\n"
-                    "        with queries.Lent(pool) as conn:\n",
-                    "        raw = requests.read(request, operation)\n"
+                    "        with queries.Lent(self._resources.pool) as conn:\n",
+                    "        pool = self._resources.pool\n"
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],
@@ -148,7 +148,7 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "            access.authorize(caller, scope)\n            arguments,",
+                    "            access.authorize(caller, self._scope)\n            arguments,",
                     "            arguments,",
                 )
             ],

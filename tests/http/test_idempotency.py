@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
+from api.http import idempotency
 from tests.conftest import Api
 from tests.problems import check_problem
 from tests.whole_set.operations import OPERATIONS, WRITES
@@ -203,27 +204,38 @@ def test_a_key_that_comes_from_everywhere_at_once_is_one_write(database: str, ed
     assert len(people(editor)) == keys
 
 
-def test_a_key_is_kept_for_a_day_and_old_ones_are_forgotten_a_few_at_a_time(
-    editor: Api, conn: Connection
+def test_keys_expire_after_a_day(
+    editor: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """One write of a hundred deletes what has expired; here each does."""
+    monkeypatch.setattr(idempotency, "EXPIRY_SHARE", 1)
+
     def age(interval: str) -> None:
         conn.execute("UPDATE idempotency_keys SET created_at = now() - %s::interval", [interval])
 
-    def kept() -> int:
+    def stored() -> int:
         row = conn.execute("SELECT count(*) AS n FROM idempotency_keys").fetchone()
         return int(row.n) if row else 0
 
-    for i in range(6):
+    for i in range(3):
         send(editor, f"Persona {i}", f"key-{i}")
     age("23 hours 59 minutes")
     assert send(editor, "Persona 0", "key-0").headers["Idempotent-Replayed"] == "true"
     send(editor, "Otra", "one-more")
-    assert kept() == 7
+    assert stored() == 4
     age("24 hours 1 minute")
     send(editor, "Otra", "the-last")
-    assert kept() == 4
-    send(editor, "Otra", "the-very-last")
-    assert kept() == 2
+    assert stored() == 1
+
+
+def test_most_writes_do_not_look_for_expired_keys(
+    editor: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "EXPIRY_SHARE", 0)
+    send(editor, "Ana", "old")
+    conn.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
+    send(editor, "Eva", "new")
+    assert send(editor, "Ana", "old").headers["Idempotent-Replayed"] == "true"
 
 
 def test_without_a_key_the_same_is_written_as_often_as_it_is_sent(editor: Api) -> None:

@@ -17,9 +17,7 @@ from werkzeug.test import TestResponse
 from api import auth, config
 from api.app import create_app
 from api.database import connections
-from api.http import addresses
-from api.http.limiting import Limiting
-from api.http.rate_limits import WINDOW, Limits
+from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts, client_address
 from tests.conftest import Api
 from tests.support import Client, data_dir, serving, wait_until
 from tests.whole_set.operations import OPERATIONS
@@ -55,8 +53,8 @@ def limited(database: str, clock: Clock) -> Apis:
 
     @contextmanager
     def limited(per_address: int, per_key: int, trusted: str = "") -> Iterator[Api]:
-        limiting = Limiting(
-            Limits(per_address, per_key, clock),
+        rate_limits = RateLimits(
+            RequestCounts(per_address, per_key, clock),
             config.read({"CONSTANCIA_TRUSTED_PROXIES": trusted}).trusted_proxies,
         )
         made: dict[str, str] = {}
@@ -69,7 +67,7 @@ def limited(database: str, clock: Clock) -> Apis:
 
         with connections.pool(database, 4) as pool:
             contact = "mailto:security@example.org"
-            app = create_app(pool, security_contact=contact, limiting=limiting)
+            app = create_app(pool, security_contact=contact, rate_limits=rate_limits)
             yield Api(app.test_client(), key)
 
     return limited
@@ -83,7 +81,7 @@ def left(answer: Any) -> tuple[int, int, int]:
     assert standing
     quota, remaining, seconds = int(policy[1]), int(standing[1]), int(standing[2])
     assert 0 <= remaining <= quota
-    assert 0 <= seconds <= WINDOW
+    assert 0 <= seconds <= WINDOW_SECONDS
     return quota, remaining, seconds
 
 
@@ -131,7 +129,7 @@ def test_refusals_count_and_say_so(limited: Apis) -> None:
         for number, (method, path, status) in enumerate(sent, 1):
             answer = api.send(method, path)
             assert answer.status_code == status, path
-            assert left(answer) == (100, 100 - number, WINDOW)
+            assert left(answer) == (100, 100 - number, WINDOW_SECONDS)
 
 
 # What is counted.
@@ -152,7 +150,7 @@ def test_an_address_has_its_minute(limited: Apis, clock: Clock) -> None:
         clock.now += 28
         refused(api.send("GET", "/v1/counts"))
         clock.now += 0.5
-        assert left(api.send("GET", "/v1/counts")) == (3, 2, WINDOW)
+        assert left(api.send("GET", "/v1/counts")) == (3, 2, WINDOW_SECONDS)
 
 
 def test_a_key_has_its_own(limited: Apis) -> None:
@@ -219,9 +217,9 @@ CALLERS = [
     ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
     ("127.0.0.1", " 198.51.100.1 ", "198.51.100.1"),
     ("127.0.0.1", "192.0.2.1, 198.51.100.1", "198.51.100.1"),
-    ("127.0.0.1", "192.0.2.1, 198.51.100.1,10.1.2.3", "198.51.100.1"),
-    ("127.0.0.1", "10.1.2.4, 10.1.2.3", "10.1.2.4"),
-    ("127.0.0.1", "198.51.100.1, unknown, 10.1.2.3", "10.1.2.3"),
+    # One hop is trusted: a chain of proxies is nginx's business.
+    ("127.0.0.1", "192.0.2.1, 198.51.100.1,10.1.2.3", "10.1.2.3"),
+    ("127.0.0.1", "198.51.100.1, unknown", "127.0.0.1"),
     ("127.0.0.1", "198.51.100.1,", "127.0.0.1"),
     ("127.0.0.1", "", "127.0.0.1"),
     ("::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"),
@@ -235,14 +233,16 @@ CALLERS = [
 def test_proxies_that_are_named_are_believed(
     peer: str, forwarded_for: str | None, caller: str
 ) -> None:
-    found = addresses.network(
-        peer, forwarded_for, config.read({"CONSTANCIA_TRUSTED_PROXIES": PROXIES}).trusted_proxies
+    found = client_address(
+        peer,
+        forwarded_for or "",
+        config.read({"CONSTANCIA_TRUSTED_PROXIES": PROXIES}).trusted_proxies,
     )
     assert found == ip_network(caller).network_address.packed[:8]
 
 
 def test_networks_of_ipv6_are_told_apart() -> None:
-    one, other = (addresses.network(f"2001:db8:1:{n}::1", None, ()) for n in (2, 3))
+    one, other = (client_address(f"2001:db8:1:{n}::1", "", ()) for n in (2, 3))
     assert one != other
 
 
@@ -262,9 +262,9 @@ def test_nobody_is_believed_if_none_is_named(limited: Apis) -> None:
 
 
 def test_who_asks_cannot_be_read_from_it() -> None:
-    limits, others = Limits(5, 5), Limits(5, 5)
+    limits, others = RequestCounts(5, 5), RequestCounts(5, 5)
     for table in (limits, others):
-        table.of_address(b"\xcb\x00\x71\x07")
+        table.count_address(b"\xcb\x00\x71\x07")
     held, also_held = bytes(limits._rows), bytes(others._rows)
     assert b"\xcb\x00\x71\x07" not in held
     assert held.count(b"\0") > 0.99 * len(held)
@@ -274,21 +274,21 @@ def test_who_asks_cannot_be_read_from_it() -> None:
 def test_who_asks_most_is_remembered_when_it_is_full(clock: Clock) -> None:
     """More callers than it has room for: nobody is refused for another, and a flood of them does
     not wash out who has asked often."""
-    limits = Limits(10, 10, clock)
+    limits = RequestCounts(10, 10, clock)
     for _ in range(10):
-        limits.of_address(b"often")
+        limits.count_address(b"often")
     for number in range(200_000):
-        assert not limits.of_address(number.to_bytes(4)).is_exceeded
-    assert limits.of_address(b"often").is_exceeded
-    clock.now += WINDOW
-    assert limits.of_address(b"often").remaining == 9
+        assert not limits.count_address(number.to_bytes(4)).is_exceeded
+    assert limits.count_address(b"often").is_exceeded
+    clock.now += WINDOW_SECONDS
+    assert limits.count_address(b"often").remaining == 9
 
 
 def test_threads_lose_no_count() -> None:
-    limits = Limits(10_000, 1)
+    limits = RequestCounts(10_000, 1)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: limits.of_address(b"x"), range(4000)))
-    assert limits.of_address(b"x").remaining == 10_000 - 4001
+        list(threads.map(lambda _: limits.count_address(b"x"), range(4000)))
+    assert limits.count_address(b"x").remaining == 10_000 - 4001
 
 
 # In processes of their own.
@@ -297,12 +297,12 @@ QUOTA = 60
 
 
 def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
-    limits = Limits(2, 2)
+    limits = RequestCounts(2, 2)
     for lock in limits._locks:  # as they are left behind
         lock.acquire()
-    assert limits.of_address(b"a").remaining == 1
-    assert limits.of_address(b"a").remaining == 0
-    assert limits.of_address(b"a").is_exceeded
+    assert limits.count_address(b"a").remaining == 1
+    assert limits.count_address(b"a").remaining == 0
+    assert limits.count_address(b"a").is_exceeded
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")

@@ -17,8 +17,7 @@ from api import auth
 from api.app import create_app
 from api.cases import loader
 from api.database import connections
-from api.http.limiting import Limiting
-from api.http.rate_limits import WINDOW, Limits
+from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from api.rendering import media_types
 from tests import public_walk
 from tests.conftest import Api, cloned
@@ -774,8 +773,8 @@ def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> N
             loader.load(conn, file, lambda _: None)
             _, key = auth.create_key(conn, "editor", "edit")
             # What is left of a quota is told too: its minute begins with the comparison.
-            limits = Limits(10**6, 10**6, clock=lambda: seconds)
-            client = create_app(pool, limiting=Limiting(limits)).test_client()
+            limits = RequestCounts(10**6, 10**6, clock=lambda: seconds)
+            client = create_app(pool, rate_limits=RateLimits(limits)).test_client()
             worlds.append((Api(client, str), Api(client, str, key)))
         api, editor = worlds[0]
         ids = {
@@ -810,7 +809,7 @@ def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> N
             for (world, _), own in zip(worlds, judged, strict=True)
         ]
         compared = stood = 0
-        seconds += WINDOW
+        seconds += WINDOW_SECONDS
         for one, two in zip(*both, strict=True):
             assert (without_moments(one.asked), one.status) == (
                 without_moments(two.asked),

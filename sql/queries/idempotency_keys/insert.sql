@@ -1,4 +1,4 @@
--- Keeps an answer, for when the same request comes again.
+-- Stores the response to a write under its idempotency key.
 INSERT INTO idempotency_keys (
     key_id, path, idempotency_key, request_sha256, resource_id, body
 )
