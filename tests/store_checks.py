@@ -39,21 +39,30 @@ def check_store(conn: queries.Connection) -> None:
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
     """At every moment, what is stored of an event is the rule's answer from its attestations."""
-    attestations = queries.rows(conn, "verification/list_attestations", release_event_id=event)
-    ties = queries.rows(conn, "verification/list_affiliations", release_event_id=event)
-    stored = queries.rows(conn, "verification/list_verdicts", release_event_id=event)
+    found = queries.row(conn, "verification/get_rule_input", release_event_id=event, source_ids=[])
+    stored = conn.execute(
+        "SELECT * FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
+        "ORDER BY published_from",
+        [event],
+    ).fetchall()
     reasons = conn.execute(
         "SELECT attestation_id::text AS id, published_from, reason FROM verdict_exclusions "
         "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
         [event],
     ).fetchall()
-    said = history(
-        [Attestation(**row._asdict()) for row in attestations],
-        [Affiliation(*row[:4]) for row in ties],
+
+    def parsed(row: Any, *names: str) -> Any:
+        moments = {name: row[name] and datetime.fromisoformat(row[name]) for name in names}
+        return {**row, **moments}
+
+    decided = history(
+        [Attestation(**parsed(row, "published_at", "retracted_at")) for row in found.attestations],
+        [Affiliation(**parsed(row, "valid_from", "valid_until")) for row in found.affiliations],
+        vouched_by=found.vouched_by,
     )
-    assert {row.published_from for row in stored} <= {verdict.at for verdict in said}
+    assert {row.published_from for row in stored} <= {verdict.at for verdict in decided}
     last, since = None, None
-    for verdict in said:
+    for verdict in decided:
         row = [row for row in stored if row.published_from <= verdict.at][-1]
         answer = status(verdict.independent_sources, verdict.independent_denials)
         since = since if answer == last else verdict.at

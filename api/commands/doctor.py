@@ -20,8 +20,8 @@ from api.commands import options, store
 from api.config import Config
 from api.database import connections, migrations, queries
 from api.database.connections import SERVICE
-from api.verification import verdicts as verify
-from api.verification.counting import FIGURES, MIN_SOURCES, Tally, tally_changes
+from api.verification import person_statuses, verdicts
+from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 
 _BLOCK_SIZE = 500
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
@@ -191,15 +191,15 @@ def _attestations(conn: queries.Connection) -> Finding:
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:
     """Recompute verdicts, person statuses and rollups, and compare them with the stored ones."""
     sums = _RollupSum()
-    verdicts: list[str] = []
-    standings: list[str] = []
+    events: list[str] = []
+    persons: list[str] = []
     checked = 0
     for people in _people(conn):
-        wrong = verify.audit(conn, people)
-        verdicts += map(str, sorted(wrong.verdicts)[: _MAX_LISTED - len(verdicts) + 1])
-        standings += map(str, sorted(wrong.standings)[: _MAX_LISTED - len(standings) + 1])
-        for stored_statuses in verify.stored_standings(conn, people):
-            sums.add(tally_changes([], stored_statuses).items())
+        audit = verdicts.audit(conn, people)
+        events += map(str, sorted(audit.release_events)[: _MAX_LISTED - len(events) + 1])
+        persons += map(str, sorted(audit.people)[: _MAX_LISTED - len(persons) + 1])
+        for statuses in person_statuses.stored(conn, people):
+            sums.add(rollup_changes([], statuses).items())
         checked += len(people)
         if len(people) == _BLOCK_SIZE:
             progress(f"{checked:,} people checked")
@@ -209,8 +209,8 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
         for row in cursor:
             stored.add([((row.property, row.value, row.grain, row.bucket), row.people)])
     for check, faulty_ids, kind in (
-        ("verdicts", verdicts, "release events"),
-        ("statuses", standings, "people"),
+        ("verdicts", events, "release events"),
+        ("statuses", persons, "people"),
     ):
         if faulty_ids:
             yield Finding(
@@ -241,7 +241,7 @@ class _RollupSum:
     def __init__(self) -> None:
         self.value = 0
 
-    def add(self, rollups: Iterable[tuple[Tally, Sequence[Sequence[int]]]]) -> None:
+    def add(self, rollups: Iterable[tuple[RollupKey, Sequence[Sequence[int]]]]) -> None:
         for rollup, people in rollups:
             count = sum(
                 n * weight

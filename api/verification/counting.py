@@ -1,8 +1,8 @@
-"""How a person counts over time: once, by the strongest status among their release events.
+"""How a person counts over publication time: once, by the strongest status of their releases.
 
-Pure, like the rule. Two things are people, not events: who is confirmed released, and who of them
-has been detained again. What people are grouped by is decided here too: each is in one group of a
-property, so that groups sum to the total.
+Pure, like the rule. People are counted, not events: a person with several release events is in one
+status, and may have been detained again since. A person is in one group of each property, so that
+groups add up to the total.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ PROPERTIES = (
 """What people are grouped by: of the person, or of the release event by which they count."""
 
 Value = str | None
-"""A value of a property; None where it is unknown."""
+"""A value of a property; None if unknown."""
 
 _STRONGEST_FIRST: Sequence[Status] = (
     "confirmed",
@@ -40,23 +40,24 @@ _STRONGEST_FIRST: Sequence[Status] = (
     "refuted",
     "unverified",
 )
-_LETTERS = dict(zip(_STRONGEST_FIRST, "CDRFU", strict=True))
-# Which figures a letter adds to.
-_ADDS = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), "A": (0, 5)}
+_CODES = dict(zip(_STRONGEST_FIRST, "CDRFU", strict=True))
+_DETAINED_AGAIN = "A"
+# The places in a row of FIGURES that a status code adds to.
+_PLACES = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), _DETAINED_AGAIN: (0, 5)}
 
 
-class Standing(NamedTuple):
+class PersonStatus(NamedTuple):
     """How a person counts, for each of MIN_SOURCES.
 
-    `letters` has one for each: C confirmed, A confirmed and detained again, D disputed, R reported,
-    F refuted, U unverified. `groups` has for each of PROPERTIES one value for each.
+    `codes` has one letter for each: C confirmed, A confirmed and detained again, D disputed,
+    R reported, F refuted, U unverified. `groups` has a value for each, for each of PROPERTIES.
     """
 
-    letters: str
+    codes: str
     groups: tuple[tuple[Value, ...], ...]
 
     def groups_as_json(self) -> Mapping[str, Any]:
-        """By property; one value where it is the same for all, and none where it is unknown."""
+        """Return the values by property: one if it is the same for all, none if unknown."""
         return {
             name: values[0] if len(set(values)) == 1 else list(values)
             for name, values in zip(PROPERTIES, self.groups, strict=True)
@@ -64,16 +65,16 @@ class Standing(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, letters: str, groups: Mapping[str, Any]) -> "Standing":
+    def from_json(cls, codes: str, groups: Mapping[str, Any]) -> "PersonStatus":
         values = (groups.get(name) for name in PROPERTIES)
         return cls(
-            letters,
+            codes,
             tuple(tuple(v) if isinstance(v, list) else (v,) * len(MIN_SOURCES) for v in values),
         )
 
 
 class Step(NamedTuple):
-    """An event's counts from a moment on, and its independent sources for each kind of release."""
+    """An event's counts from a moment on, and its independent sources for each release kind."""
 
     at: datetime
     independent_sources: int
@@ -83,9 +84,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A release event: its steps in order, the values of its properties, and from when on the
-    person has been detained again since; of events that are equally strong, the greatest `order`
-    decides the person's group."""
+    """A release event: its steps in order, and the values of its properties.
+
+    From `detained_again_at` on the person has been detained again. Of events that are equally
+    strong, the one with the greatest `order` decides the person's groups.
+    """
 
     steps: Sequence[Step]
     detained_again_at: datetime | None = None
@@ -93,10 +96,10 @@ class Event:
     order: tuple[str, ...] = ()
 
 
-def standings(
+def person_statuses(
     events: Sequence[Event], person: Mapping[str, Value] | None = None
-) -> list[tuple[datetime, Standing]]:
-    """How a person counts from each moment at which that changes; before the first, not at all.
+) -> list[tuple[datetime, PersonStatus]]:
+    """Return how a person counts from each moment at which that changes; not before the first.
 
     `person` gives the values of the person's own properties.
     """
@@ -104,123 +107,131 @@ def standings(
     if not moments:
         return []
     first = min(moments)
-    again = {event.detained_again_at for event in events}
-    changes: list[tuple[datetime, Standing]] = []
-    for moment in sorted(moments | {m for m in again if m is not None and m > first}):
-        standing = _standing(events, person or {}, moment)
-        if not changes or changes[-1][1] != standing:
-            changes.append((moment, standing))
+    detained_again = {event.detained_again_at for event in events}
+    changes: list[tuple[datetime, PersonStatus]] = []
+    for moment in sorted(moments | {m for m in detained_again if m is not None and m > first}):
+        person_status = _person_status(events, person or {}, moment)
+        if not changes or changes[-1][1] != person_status:
+            changes.append((moment, person_status))
     return changes
 
 
-def _standing(events: Sequence[Event], person: Mapping[str, Value], moment: datetime) -> Standing:
+def _person_status(
+    events: Sequence[Event], person: Mapping[str, Value], moment: datetime
+) -> PersonStatus:
     latest = []
     for event in events:
         passed = [step for step in event.steps if step.at <= moment]
         if passed:
             latest.append((event, passed[-1]))
-    letters, groups = [], []
+    codes, groups = [], []
     for required in MIN_SOURCES:
-        judged = [
+        statuses = [
             (event, step, status(step.independent_sources, step.independent_denials, required))
             for event, step in latest
         ]
-        strongest = min((word for _, _, word in judged), key=_STRONGEST_FIRST.index)
-        counting = [(event, step) for event, step, word in judged if word == strongest]
-        again = strongest == "confirmed" and all(
+        strongest = min((of_event for _, _, of_event in statuses), key=_STRONGEST_FIRST.index)
+        counting = [(event, step) for event, step, of_event in statuses if of_event == strongest]
+        is_detained_again = strongest == "confirmed" and all(
             event.detained_again_at is not None and event.detained_again_at <= moment
             for event, _ in counting
         )
-        letters.append("A" if again else _LETTERS[strongest])
+        codes.append(_DETAINED_AGAIN if is_detained_again else _CODES[strongest])
         event, step = max(counting, key=lambda pair: pair[0].order)
         kind = verified_kind(step.kinds, step.independent_denials, required, strongest)
         values = {**person, **event.values, "release_kind": kind}
         groups.append([values.get(name) for name in PROPERTIES])
-    return Standing("".join(letters), tuple(zip(*groups, strict=True)))
+    return PersonStatus("".join(codes), tuple(zip(*groups, strict=True)))
 
 
 def verified_kind(
-    kinds: Mapping[str, int], denials: int, required: int, word: Status
+    kinds: Mapping[str, int], denials: int, required: int, event_status: Status
 ) -> str | None:
-    """The kind of release that itself has the release's status by the rule: the one with the most
-    independent sources; None if no kind has, or several have as many."""
-    having = {
+    """Return the release kind that by itself has the status of the event, by the rule.
+
+    Of several, the one with the most independent sources; None if there is none or a tie.
+    """
+    candidates = {
         kind: sources
         for kind, sources in kinds.items()
-        if kind != "unknown" and status(sources, denials, required) == word
+        if kind != "unknown" and status(sources, denials, required) == event_status
     }
-    most = max(having.values(), default=0)
-    leading = [kind for kind, sources in having.items() if sources == most]
+    most = max(candidates.values(), default=0)
+    leading = [kind for kind, sources in candidates.items() if sources == most]
     return leading[0] if len(leading) == 1 else None
 
 
 Figures = list[int]
+"""Numbers of people, one for each of FIGURES."""
 
-
-def add_letter(figures: Figures, letter: str, people: int) -> None:
-    """Adds people of one standing to a row of FIGURES."""
-    for i in _ADDS[letter]:
-        figures[i] += people
-
-
-Tally = tuple[str, str, str, datetime | None]
-"""Property ('' for all people), value ('' where unknown), grain, bucket (None: all time)."""
+RollupKey = tuple[str, str, str, datetime | None]
+"""Property ('' for all people), value ('' if unknown), grain, bucket (None for all time)."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-def tally_changes(
-    before: Sequence[tuple[datetime, Standing]], after: Sequence[tuple[datetime, Standing]]
-) -> Mapping[Tally, list[Figures]]:
-    """What a person's new standings add to and take from the tallies, a row of FIGURES for each of
-    MIN_SOURCES. A bucket holds what came after its beginning and up to the next one's."""
-    moved: dict[tuple[str, str, datetime], list[Figures]] = defaultdict(
+def rollup_changes(
+    before: Sequence[tuple[datetime, PersonStatus]], after: Sequence[tuple[datetime, PersonStatus]]
+) -> Mapping[RollupKey, list[Figures]]:
+    """Return what a person's new statuses add to the rollups, a row for each of MIN_SOURCES.
+
+    Numbers are negative where a person left. A bucket covers the time after its beginning, up to
+    and including the beginning of the next.
+    """
+    added: dict[tuple[str, str, datetime], list[Figures]] = defaultdict(
         lambda: [[0] * len(FIGURES) for _ in MIN_SOURCES]
     )
-    gone, come = _steps(before), _steps(after)
-    for steps, sign in ((gone - come, -1), (come - gone, +1)):
-        for moment, former, standing in steps:
-            _add_standing(moved, moment, standing, sign)
+    old, new = _transitions(before), _transitions(after)
+    for transitions, sign in ((old - new, -1), (new - old, +1)):
+        for moment, former, current in transitions:
+            _add_status(added, moment, current, sign)
             if former is not None:
-                _add_standing(moved, moment, former, -sign)
-    changes: dict[Tally, list[Figures]] = {}
-    for (name, value, moment), rows in moved.items():
+                _add_status(added, moment, former, -sign)
+    changes: dict[RollupKey, list[Figures]] = {}
+    for (name, value, moment), rows in added.items():
         if any(map(any, rows)):
             for grain, bucket in _buckets(moment):
                 add_figures(changes, (name, value, grain, bucket), rows)
     return changes
 
 
-def add_figures(tallies: dict[Tally, list[Figures]], tally: Tally, rows: list[Figures]) -> None:
-    if tally in tallies:
-        pairs = zip(tallies[tally], rows, strict=True)
+def add_figures(
+    rollups: dict[RollupKey, list[Figures]], key: RollupKey, rows: list[Figures]
+) -> None:
+    """Add rows of figures to the rollup with a key."""
+    if key in rollups:
+        pairs = zip(rollups[key], rows, strict=True)
         rows = [[x + y for x, y in zip(*pair, strict=True)] for pair in pairs]
-    tallies[tally] = rows
+    rollups[key] = rows
 
 
-def _steps(
-    standings_: Sequence[tuple[datetime, Standing]],
-) -> set[tuple[datetime, Standing | None, Standing]]:
-    former = [None, *(standing for _, standing in standings_)]
+def _transitions(
+    statuses: Sequence[tuple[datetime, PersonStatus]],
+) -> set[tuple[datetime, PersonStatus | None, PersonStatus]]:
+    former = [None, *(person_status for _, person_status in statuses)]
     return {
-        (moment, f, standing) for f, (moment, standing) in zip(former, standings_, strict=False)
+        (moment, f, person_status)
+        for f, (moment, person_status) in zip(former, statuses, strict=False)
     }
 
 
-def _add_standing(
-    moved: dict[tuple[str, str, datetime], list[Figures]],
+def _add_status(
+    added: dict[tuple[str, str, datetime], list[Figures]],
     moment: datetime,
-    standing: Standing,
+    person_status: PersonStatus,
     sign: int,
 ) -> None:
-    everybody = ("",) * len(MIN_SOURCES)
-    for name, values in zip(("", *PROPERTIES), (everybody, *standing.groups), strict=True):
-        for i, (letter, value) in enumerate(zip(standing.letters, values, strict=True)):
-            add_letter(moved[name, value or "", moment][i], letter, sign)
+    all_people = ("",) * len(MIN_SOURCES)
+    groups = zip(("", *PROPERTIES), (all_people, *person_status.groups), strict=True)
+    for name, values in groups:
+        for i, (code, value) in enumerate(zip(person_status.codes, values, strict=True)):
+            for place in _PLACES[code]:
+                added[name, value or "", moment][i][place] += sign
 
 
 def _buckets(moment: datetime) -> Sequence[tuple[str, datetime | None]]:
-    # What comes at the very beginning of a bucket belongs to the one before.
+    """Return the bucket of each grain that a moment is in."""
+    # The very beginning of a bucket belongs to the one before.
     utc = moment.astimezone(UTC)
     if utc > _EARLIEST:
         utc -= timedelta(microseconds=1)

@@ -15,8 +15,8 @@ from tests.whole_set.query_files import (
 from tests.whole_set.source_code import constant_arguments, string_literals
 
 VERBS = {
-    *("add", "append", "begin", "count", "delete", "exist", "find", "get", "insert", "list"),
-    *("lock", "retract", "revoke", "settle", "supersede", "undo", "unlock", "update", "upsert"),
+    *("append", "apply", "begin", "count", "delete", "exist", "find", "get", "insert", "list"),
+    *("lock", "retract", "revoke", "settle", "undo", "unlock", "update"),
     *("void", "withdraw"),
 }
 

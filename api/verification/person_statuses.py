@@ -1,0 +1,135 @@
+"""Recompute how people count, from their detentions, release events and verdicts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from api.database import queries
+from api.verification.counting import (
+    Event,
+    Figures,
+    PersonStatus,
+    RollupKey,
+    Step,
+    add_figures,
+    person_statuses,
+    rollup_changes,
+)
+from api.verification.revision import Revision, Row
+
+_Steps = dict[datetime, Step]
+
+
+def recompute(
+    conn: queries.Connection, people: Sequence[UUID], revision: Revision, *, lock: bool
+) -> None:
+    """Add to a revision what changes of the statuses of these people, and of the rollups.
+
+    Takes the verdicts as they are after the revision. With `lock` the head of the ledger is locked
+    before hidden people are counted: what may be disclosed of them depends on what others record.
+    """
+    rows = queries.rows(conn, "verification/list_count_input", detainee_ids=people)
+    if lock and any(row.is_hidden for row in rows):
+        queries.run(conn, "ledger/lock")
+        rows = queries.rows(conn, "verification/list_count_input", detainee_ids=people)
+    steps = _steps(rows, revision)
+    rollups: dict[RollupKey, list[Figures]] = {}
+    for row in rows:
+        before, after = _stored(row), person_statuses(_events(row, steps), _person(row))
+        revision.replace(
+            "person_statuses",
+            {"detainee_id": row.detainee_id},
+            [_row(*status) for status in before],
+            [_row(*status) for status in after],
+        )
+        for key, figures in rollup_changes(before, after).items():
+            add_figures(rollups, key, figures)
+    revision.rollups = [
+        {"property": name, "value": value, "grain": grain, "bucket": bucket, "people": figures}
+        for (name, value, grain, bucket), figures in rollups.items()
+        if any(map(any, figures))
+    ]
+
+
+def stored(
+    conn: queries.Connection, people: Sequence[UUID]
+) -> Iterator[list[tuple[datetime, PersonStatus]]]:
+    """Yield the stored statuses of each of these people, in order of publication time."""
+    for row in queries.rows(conn, "verification/list_count_input", detainee_ids=people):
+        yield _stored(row)
+
+
+def _stored(row: Any) -> list[tuple[datetime, PersonStatus]]:
+    return [
+        (
+            datetime.fromisoformat(status["published_from"]),
+            PersonStatus.from_json(status["status_codes"], status["groups"]),
+        )
+        for status in row.person_statuses
+    ]
+
+
+def _row(published_from: datetime, status: PersonStatus) -> Row:
+    return {
+        "published_from": published_from,
+        "status_codes": status.codes,
+        "groups": status.groups_as_json(),
+    }
+
+
+def _steps(rows: Sequence[Any], revision: Revision) -> Mapping[str, _Steps]:
+    """Return the steps of each release event, by its id, as they are after the revision."""
+    steps: dict[str, _Steps] = {}
+    for row in rows:
+        for event in row.release_events:
+            verdicts = (
+                {**v, "published_from": datetime.fromisoformat(v["published_from"])}
+                for v in event["verdicts"]
+            )
+            steps[event["id"]] = {v["published_from"]: _step(v) for v in verdicts}
+    for verdict in revision.superseded["verdicts"]:
+        del steps[str(verdict["release_event_id"])][verdict["published_from"]]
+    for verdict in revision.inserted["verdicts"]:
+        steps[str(verdict["release_event_id"])][verdict["published_from"]] = _step(verdict)
+    return steps
+
+
+def _step(verdict: Row) -> Step:
+    return Step(
+        verdict["published_from"],
+        verdict["independent_sources"],
+        verdict["independent_denials"],
+        verdict["kinds"],
+    )
+
+
+def _events(row: Any, steps: Mapping[str, _Steps]) -> list[Event]:
+    """Return a person's release events as they count; the person's detentions are in order."""
+    places = {detention["id"]: place for place, detention in enumerate(row.detentions)}
+    began_at = [datetime.fromisoformat(detention["began_at"]) for detention in row.detentions]
+    events = []
+    for event in row.release_events:
+        place = places[event["detention_id"]]
+        events.append(
+            Event(
+                [steps[event["id"]][at] for at in sorted(steps[event["id"]])],
+                min(began_at[place + 1 :], default=None),
+                {
+                    "facility_id": row.detentions[place]["facility_id"],
+                    "announcement_id": event["announcement_id"],
+                    "occurred_on": event["occurred_on"],
+                },
+                (event["occurred_on"], event["id"]),
+            )
+        )
+    return events
+
+
+def _person(row: Any) -> Mapping[str, str | None]:
+    """Return the values of the person's own properties; the first of several nationalities."""
+    return {
+        "nationality": row.nationalities[0] if row.nationalities else None,
+        "age_group": None if row.age_group == "unknown" else row.age_group,
+        "sex": row.sex,
+    }

@@ -1,0 +1,56 @@
+"""A revision of what is stored: bitemporal rows that are superseded, and those that replace them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from api.database import queries
+
+Row = Mapping[str, Any]
+Table = Literal["verdicts", "exclusions", "person_statuses"]
+
+
+@dataclass(slots=True)
+class Revision:
+    """Rows to supersede and to insert, by table, and figures to add to the rollups."""
+
+    superseded: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    inserted: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    rollups: list[Row] = field(default_factory=list)
+
+    def replace(
+        self, table: Table, subject: Row, stored: Sequence[Row], decided: Sequence[Row]
+    ) -> None:
+        """Supersede the stored rows of a subject that no longer hold; insert the new ones."""
+        self.superseded[table] += [{**subject, **row} for row in stored if row not in decided]
+        self.inserted[table] += [{**subject, **row} for row in decided if row not in stored]
+
+    def changes(self, table: Table) -> bool:
+        """Return whether any row of a table changes."""
+        return bool(self.superseded[table] or self.inserted[table])
+
+    def subjects(self, table: Table, name: str) -> set[UUID]:
+        """Return the ids, in the column `name`, of the subjects whose rows change."""
+        return {row[name] for row in (*self.superseded[table], *self.inserted[table])}
+
+    def apply(self, conn: queries.Connection, recorded_at: datetime) -> None:
+        """Write all rows in one statement, at the moment of the ledger's entry."""
+        if not (any(self.superseded.values()) or any(self.inserted.values()) or self.rollups):
+            return
+        queries.run(
+            conn,
+            "verification/apply",
+            recorded_at=recorded_at,
+            superseded_verdicts=Jsonb(self.superseded["verdicts"]),
+            verdicts=Jsonb(self.inserted["verdicts"]),
+            superseded_exclusions=Jsonb(self.superseded["exclusions"]),
+            exclusions=Jsonb(self.inserted["exclusions"]),
+            superseded_person_statuses=Jsonb(self.superseded["person_statuses"]),
+            person_statuses=Jsonb(self.inserted["person_statuses"]),
+            rollups=Jsonb(self.rollups),
+        )

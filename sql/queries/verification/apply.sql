@@ -1,0 +1,67 @@
+-- Supersedes and inserts verdicts, exclusions and person statuses, and updates the feed and rollups.
+-- Each INSERT reads from the UPDATE of its table and so runs after it, as the unique index of current
+-- rows needs. A release event enters the feed once it is confirmed, disputed or refuted, and stays.
+WITH superseded_verdicts AS (
+    UPDATE verdicts v SET recorded_until = %(recorded_at)s
+    FROM jsonb_to_recordset(%(superseded_verdicts)s)
+        AS r (release_event_id uuid, published_from timestamptz)
+    WHERE v.release_event_id = r.release_event_id AND v.published_from = r.published_from
+        AND v.recorded_until = 'infinity'
+    RETURNING 1
+), inserted_verdicts AS (
+    INSERT INTO verdicts (
+        release_event_id, published_from, recorded_from, independent_sources,
+        independent_denials, status, since, kinds, reasoning
+    )
+    SELECT r.release_event_id, r.published_from, %(recorded_at)s, r.independent_sources,
+        r.independent_denials, r.status, r.since, r.kinds, r.reasoning
+    FROM (SELECT count(*) FROM superseded_verdicts) s
+    CROSS JOIN jsonb_to_recordset(%(verdicts)s) AS r (
+        release_event_id uuid, published_from timestamptz, independent_sources integer,
+        independent_denials integer, status text, since timestamptz, kinds jsonb, reasoning jsonb
+    )
+), superseded_exclusions AS (
+    UPDATE verdict_exclusions x SET recorded_until = %(recorded_at)s
+    FROM jsonb_to_recordset(%(superseded_exclusions)s)
+        AS r (release_event_id uuid, attestation_id uuid, published_from timestamptz)
+    WHERE x.release_event_id = r.release_event_id AND x.attestation_id = r.attestation_id
+        AND x.published_from = r.published_from AND x.recorded_until = 'infinity'
+    RETURNING 1
+), inserted_exclusions AS (
+    INSERT INTO verdict_exclusions (
+        release_event_id, attestation_id, published_from, recorded_from, reason
+    )
+    SELECT r.release_event_id, r.attestation_id, r.published_from, %(recorded_at)s, r.reason
+    FROM (SELECT count(*) FROM superseded_exclusions) s
+    CROSS JOIN jsonb_to_recordset(%(exclusions)s) AS r (
+        release_event_id uuid, attestation_id uuid, published_from timestamptz, reason text
+    )
+), superseded_statuses AS (
+    UPDATE person_statuses p SET recorded_until = %(recorded_at)s
+    FROM jsonb_to_recordset(%(superseded_person_statuses)s)
+        AS r (detainee_id uuid, published_from timestamptz)
+    WHERE p.detainee_id = r.detainee_id AND p.published_from = r.published_from
+        AND p.recorded_until = 'infinity'
+    RETURNING 1
+), inserted_statuses AS (
+    INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes, groups)
+    SELECT r.detainee_id, r.published_from, %(recorded_at)s, r.status_codes, r.groups
+    FROM (SELECT count(*) FROM superseded_statuses) s
+    CROSS JOIN jsonb_to_recordset(%(person_statuses)s)
+        AS r (detainee_id uuid, published_from timestamptz, status_codes text, groups jsonb)
+), feed AS (
+    INSERT INTO feed_entries (release_event_id, recorded_at)
+    SELECT DISTINCT r.release_event_id, %(recorded_at)s::timestamptz
+    FROM jsonb_to_recordset(%(superseded_verdicts)s || %(verdicts)s)
+        AS r (release_event_id uuid, status text)
+    WHERE r.status IN ('confirmed', 'disputed', 'refuted')
+        OR EXISTS (SELECT FROM feed_entries f WHERE f.release_event_id = r.release_event_id)
+    ON CONFLICT (release_event_id) DO UPDATE SET recorded_at = excluded.recorded_at
+)
+INSERT INTO status_rollups (property, value, grain, bucket, people)
+SELECT r.property, r.value, r.grain, coalesce(r.bucket, '-infinity'), r.people
+FROM jsonb_to_recordset(%(rollups)s) AS r (
+    property text, value text, grain text, bucket timestamptz, people integer[]
+)
+ON CONFLICT (property, grain, bucket, value)
+DO UPDATE SET people = people_added(status_rollups.people, excluded.people)

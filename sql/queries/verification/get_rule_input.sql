@@ -1,0 +1,79 @@
+-- Gets what the rule needs of a release event, and the verdicts and exclusions that are stored of it.
+-- The affiliations are all that lead, through any others, from a source that the event names, or one
+-- of source_ids; the rule selects those in force. A voucher is an affiliation at every moment, and
+-- only of the confidential source that the event names: the others it vouches for are left out.
+WITH RECURSIVE named AS (
+    SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
+    UNION
+    SELECT r.relayed_source_id
+    FROM attestations a JOIN attestation_relays r ON r.attestation_id = a.id
+    WHERE a.release_event_id = %(release_event_id)s AND r.relayed_source_id IS NOT NULL
+    UNION
+    SELECT unnest(%(source_ids)s::uuid[])
+), vouched_for AS (
+    SELECT s.id, s.vouched_by FROM named n CROSS JOIN LATERAL (
+        SELECT o.id, o.vouched_by FROM sources o WHERE o.id = n.source_id OFFSET 0
+    ) s
+    WHERE s.vouched_by IS NOT NULL
+), affiliated (source_id) AS (
+    SELECT b.source_id
+    FROM (
+        SELECT n.source_id FROM named n
+        UNION
+        SELECT v.vouched_by FROM vouched_for v
+    ) b
+    UNION
+    SELECT f.other_id FROM affiliated t CROSS JOIN LATERAL (
+        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        UNION ALL
+        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+    ) f
+)
+SELECT
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'id', a.id, 'source', a.source_id, 'stance', a.stance, 'basis', a.basis,
+            'published_at', rfc3339(a.published_at), 'retracted_at', rfc3339(a.retracted_at),
+            'relayed_attestations', ARRAY(
+                SELECT r.relayed_attestation_id FROM attestation_relays r
+                WHERE r.attestation_id = a.id AND r.relayed_attestation_id IS NOT NULL
+            ),
+            'relayed_sources', ARRAY(
+                SELECT r.relayed_source_id FROM attestation_relays r
+                WHERE r.attestation_id = a.id AND r.relayed_source_id IS NOT NULL
+            ),
+            'release_kind', a.release_kind, 'recorded', a.recorded_order
+        )), '[]')
+        FROM attestations a
+        WHERE a.release_event_id = %(release_event_id)s AND a.voided_at IS NULL
+    ) AS attestations,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'source', a.source_id, 'with_source', a.with_source_id,
+            'valid_from', rfc3339(a.valid_from), 'valid_until', rfc3339(a.valid_until)
+        )), '[]')
+        FROM affiliated t CROSS JOIN LATERAL (
+            -- OFFSET 0: look up each source, whatever size the planner expects of the recursion.
+            SELECT b.source_id, b.with_source_id, b.valid_from, b.valid_until
+            FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
+        ) a
+    ) AS affiliations,
+    (SELECT coalesce(json_object_agg(v.id, v.vouched_by), '{}') FROM vouched_for v) AS vouched_by,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'published_from', rfc3339(v.published_from),
+            'independent_sources', v.independent_sources,
+            'independent_denials', v.independent_denials, 'kinds', v.kinds,
+            'reasoning', v.reasoning, 'status', v.status, 'since', rfc3339(v.since)
+        ) ORDER BY v.published_from), '[]')
+        FROM verdicts v
+        WHERE v.release_event_id = %(release_event_id)s AND v.recorded_until = 'infinity'
+    ) AS verdicts,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'attestation_id', x.attestation_id, 'published_from', rfc3339(x.published_from),
+            'reason', x.reason
+        ) ORDER BY x.published_from), '[]')
+        FROM verdict_exclusions x
+        WHERE x.release_event_id = %(release_event_id)s AND x.recorded_until = 'infinity'
+    ) AS exclusions
