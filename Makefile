@@ -2,16 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test check bench faults lock audit
+.PHONY: run test check bench faults lock audit help
 
 # Serves the example case on port 8000, and prints a contributor's key.
 run: $(READY)
 	@$(BIN)/constancia keys create --name "make run" --scope contribute
 	@$(BIN)/constancia serve --case tests/cases/venezuela-2026-01-08.json
 
+# Runs the tests.
 test: $(READY)
 	@$(BIN)/pytest -n auto
 
+# Checks format, lint, types, import layers and tests.
 check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -19,6 +21,7 @@ check: $(READY)
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -n auto
 
+# Runs the benchmarks.
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.people
@@ -41,6 +44,10 @@ lock: $(READY)
 		--generate-hashes --universal --python-version 3.11 --no-header -o requirements-dev.lock
 	@$(BIN)/uv pip compile -q pyproject.toml -c requirements-dev.lock --upgrade \
 		--generate-hashes --universal --python-version 3.11 --no-header -o requirements.lock
+
+# Lists the targets.
+help:
+	@awk '/^# /{why=substr($$0,3)} /^[a-z]+:/{sub(/:.*/,""); printf "make %-7s %s\n",$$1,why; why=""}' Makefile
 
 $(READY): requirements-dev.lock pyproject.toml
 	@echo "Setting up .venv (once)"
