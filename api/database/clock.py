@@ -38,9 +38,9 @@ def settle(
     present = now(conn)
     faults = []
     if as_of is not None and as_of > present + TOLERANCE:
-        faults.append(FieldError("/as_of", "Lies in the future."))
+        faults.append(FieldError("/as_of", "Is in the future."))
     if recorded_as_of is not None and recorded_as_of > present:
-        faults.append(FieldError("/recorded_as_of", "Lies in the future."))
+        faults.append(FieldError("/recorded_as_of", "Is in the future."))
     if faults:
         raise invalid(*faults)
     if recorded_as_of is not None:

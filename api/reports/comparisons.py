@@ -121,7 +121,12 @@ def delivery(
         counted = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
         until = datetime.fromisoformat(counted.moments.as_of)
         if until < datetime.fromisoformat(announcement["published_at"]):
-            raise invalid(FieldError("/as_of", "Lies before the announcement was published."))
+            raise invalid(
+                FieldError(
+                    "/as_of",
+                    "Is before the publication of the announcement. Send that moment or a later one.",
+                )
+            )
         named = queries.row(conn, "claims/count_named_people", announcement_id=id, **recorded).named
         claims = rows.read(
             conn,

@@ -247,6 +247,6 @@ def _check(conn: queries.Connection, filters: Filters) -> None:
         errors.append(error)
     first, last = filters.occurred_from, filters.occurred_until
     if first and last and last < first:
-        errors.append(FieldError("/occurred_until", "Lies before occurred_from."))
+        errors.append(FieldError("/occurred_until", "Must not be before occurred_from."))
     if errors:
         raise invalid(*errors)

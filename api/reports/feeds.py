@@ -26,7 +26,7 @@ _AUTHOR = "Constancia"
 _LATER_STATUSES = {
     "reported": "now only reported",
     "unverified": "no longer verified",
-    "merged": "now told with another record",
+    "merged": "now part of another record",
 }
 _NEVER = "1970-01-01T00:00:00Z"
 
@@ -134,13 +134,13 @@ def _url(entry: Entry, base: str) -> str:
 
 
 def _title(entry: Entry) -> str:
-    subject = "A record that was merged" if entry.name is None else _printable(entry.name)
+    subject = "A merged record" if entry.name is None else _printable(entry.name)
     return f"{subject}: release {_LATER_STATUSES.get(entry.status, entry.status)}"
 
 
 def _summary(entry: Entry) -> str:
     if entry.status == "merged":
-        return f"Release of {_day(entry.occurred_on)}. Another record of it tells what is known."
+        return f"Release of {_day(entry.occurred_on)}. Its record was merged into another one."
     return (
         f"Release of {_day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
         f"denials: {entry.independent_denials}. By the rule {RULE}."

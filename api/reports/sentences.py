@@ -1,7 +1,7 @@
-"""The ready-made sentence of a citation, in English and in Spanish, as a newsroom prints it.
+"""The sentence of a citation, in English and in Spanish, ready for print.
 
-Pure. A number of confirmed releases is a lower bound and is said as one, what a number was
-narrowed to is said beside it, and nobody who was held is named.
+Pure. A sentence states a number of confirmed releases as a lower bound, together with the filters
+of the number, and names no detainee.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ Sentence = dict[str, str]
 """By language: `en` and `es`."""
 
 Scope = Mapping[str, str]
-"""What a count was narrowed to: filters of counts and their values, by those names in SCOPE. A
-facility stands by its name, an announcement by the name of who made it, a day as 2026-01-08."""
+"""The filters of a count, by the names in SCOPE: the name of the facility, the name of the source of
+the announcement, a day as 2026-01-08, any other value as it is."""
 
 SCOPE = frozenset(
     {
@@ -31,7 +31,7 @@ SCOPE = frozenset(
 # English and Spanish, in this order everywhere below.
 _Pair = tuple[str, str]
 
-# Not strftime's, which follow the locale of the host.
+# Not from strftime, which depends on the locale of the host.
 _MONTHS: tuple[_Pair, ...] = (
     ("January", "enero"),
     ("February", "febrero"),
@@ -61,7 +61,7 @@ _STATUS: Mapping[str, _Pair] = {
     "refuted": ("was refuted", "estaba desmentida"),
 }
 
-# One and several of what a claim of each kind counts.
+# What a claim of each kind counts: singular and plural.
 _CLAIMED: Mapping[str, tuple[_Pair, _Pair]] = {
     "announced": (("release", "excarcelación"), ("releases", "excarcelaciones")),
     "released": (("release", "excarcelación"), ("releases", "excarcelaciones")),
@@ -83,7 +83,7 @@ _QUALIFIER: Mapping[str, _Pair] = {
     "unspecified": ("", ""),
 }
 
-# By sex and age group. In Spanish always `personas`, with which all that follows agrees.
+# By sex and age group. In Spanish always `personas`, so that the gender of the rest is fixed.
 _PEOPLE: Mapping[tuple[str | None, str | None], str] = {
     (None, None): "people",
     (None, "adult"): "adults",
@@ -116,6 +116,7 @@ _RELEASE_KIND: Mapping[str, _Pair] = {
 
 
 def counts(as_of: datetime, zone: str, confirmed: int, min_sources: int, scope: Scope) -> Sentence:
+    """The number of confirmed releases at a moment."""
     (at_en, at_es), (only_en, only_es) = _as_of(as_of, zone), _only(scope)
     (n_en, n_es), (by_en, by_es) = _number(confirmed), _by(min_sources)
     en, es = _form(
@@ -142,6 +143,7 @@ def timeline(
     min_sources: int,
     scope: Scope,
 ) -> Sentence:
+    """The number of confirmed releases at the start and at the end of a timeline."""
     place, (start, end) = _local(zone, first, last)
     (start_en, start_es), (end_en, end_es) = _moment(start), _moment(end)
     (only_en, only_es), (by_en, by_es) = _only(scope), _by(min_sources)
@@ -167,7 +169,7 @@ def verification(
     independent_denials: int,
     min_sources: int,
 ) -> Sentence:
-    """What is said of one release. How many sources were required is said unless it is two."""
+    """The status of one release, and the number of sources required unless it is two."""
     at_en, at_es = _as_of(as_of, zone)
     if status == "reported":
         n_en, n_es = _number(independent_sources)
@@ -182,8 +184,8 @@ def verification(
         es = "no estaba verificada: ninguna fuente independiente la atestigua"
     else:
         status_en, status_es = _STATUS[status]
-        words_en, words_es = _words(independent_sources, independent_denials)
-        en, es = f"{status_en}: {words_en}", f"{status_es}: {words_es}"
+        reasons_en, reasons_es = _sources_and_denials(independent_sources, independent_denials)
+        en, es = f"{status_en}: {reasons_en}", f"{status_es}: {reasons_es}"
     required_en, required_es = _required(min_sources, independent_denials)
     return {
         "en": f"{at_en}, this release {en}{required_en}.",
@@ -203,8 +205,10 @@ def comparison(
     min_sources: int,
     scope: Scope,
 ) -> Sentence:
-    """A source's figure; beside it what was confirmed, if it speaks of releases that took place.
-    Those are not said to be among the ones that it counted: it names nobody."""
+    """The figure of a source and, if it counts releases, the confirmed number.
+
+    The confirmed releases are not called a part of the figure: a claim names nobody.
+    """
     at_en, at_es = _as_of(as_of, zone)
     claimed_en, claimed_es = _claimed(kind, value, qualifier, scope)
     en, es = f"{at_en}, {source} {claimed_en}", f"{at_es}, {source} {claimed_es}"
@@ -238,7 +242,10 @@ def delivery(
     confirmed: int,
     min_sources: int,
 ) -> Sentence:
-    """Who is named is said of the record: names have no moment of publication of their own."""
+    """An announcement, and how many of the people recorded as part of it are confirmed.
+
+    The people are those whom "this record names", since names have no publication time.
+    """
     (at_en, at_es), (by_en, by_es) = _as_of(as_of, zone), _by(min_sources)
     if announced is None:
         announced_en = "releases had been announced without a figure"
@@ -294,17 +301,17 @@ def _as_of(moment: datetime, zone: str) -> _Pair:
 
 
 def _local(zone: str, *moments: datetime) -> tuple[str, list[datetime]]:
-    """What a time zone is called, and the moments in it."""
+    """The name of a time zone, and the moments in it."""
     try:
         return _place(zone), [moment.astimezone(ZoneInfo(zone)) for moment in moments]
-    except OverflowError:  # The local year is not among those that a datetime can have.
+    except OverflowError:  # The local year is outside the range of datetime.
         return "UTC", [moment.astimezone(UTC) for moment in moments]
 
 
 def _place(zone: str) -> str:
     name = zone.rpartition("/")[2].replace("_", " ")
     if name.startswith("GMT"):
-        # Etc/GMT+4 is four hours behind Greenwich, as in POSIX; no reader takes it so.
+        # As in POSIX, Etc/GMT+4 is four hours behind Greenwich. Readers expect the other sign.
         return name.translate({ord("+"): "-", ord("-"): "+"})
     return name
 
@@ -325,12 +332,13 @@ def day(date_: date) -> _Pair:
 
 def _number(number: int) -> _Pair:
     en = f"{number:,}"
-    # The RAE groups digits by a space, and leaves numbers of four together.
+    # The RAE separates groups of three digits by a space, except in numbers of four digits.
     return en, en.replace(",", "\N{NO-BREAK SPACE}") if number >= 10_000 else str(number)
 
 
-def _form(number: int, none: _Pair, one: _Pair, several: _Pair) -> _Pair:
-    return (none, one, several)[min(number, 2)]
+def _form(number: int, zero: _Pair, singular: _Pair, plural: _Pair) -> _Pair:
+    """The form that agrees with a number."""
+    return (zero, singular, plural)[min(number, 2)]
 
 
 def _by(min_sources: int) -> _Pair:
@@ -340,7 +348,7 @@ def _by(min_sources: int) -> _Pair:
     return f"by {en} or more independent sources", f"por {es} o más fuentes independientes"
 
 
-def _words(independent_sources: int, independent_denials: int) -> _Pair:
+def _sources_and_denials(independent_sources: int, independent_denials: int) -> _Pair:
     n_en, n_es = _number(independent_sources)
     for_en, for_es = _form(
         independent_sources,
@@ -362,7 +370,8 @@ def _words(independent_sources: int, independent_denials: int) -> _Pair:
 
 
 def _required(min_sources: int, independent_denials: int) -> _Pair:
-    """Each denial raises the bar by one, so beside denials the number is that of a margin."""
+    """The required number of sources; with denials, the margin, since each denial requires one more
+    source."""
     if min_sources == 2:
         return "", ""
     en, es = _REQUIRED[min_sources]
@@ -378,8 +387,8 @@ def _required(min_sources: int, independent_denials: int) -> _Pair:
 
 
 def _claimed(kind: str, value: int | None, qualifier: str, scope: Scope) -> _Pair:
-    """What a source did: the verb and its figure."""
-    (one_en, one_es), (many_en, many_es) = _CLAIMED[kind]
+    """The predicate of a claim: a verb and the figure."""
+    (singular_en, singular_es), (plural_en, plural_es) = _CLAIMED[kind]
     only_en, only_es = _only(scope, of_releases=kind in ("announced", "released"))
     if kind == "announced":
         verb_en, verb_es = "had announced", "había anunciado"
@@ -389,26 +398,31 @@ def _claimed(kind: str, value: int | None, qualifier: str, scope: Scope) -> _Pai
         verb_en, verb_es = "counted", "contaba"
     if value is None:
         return (
-            f"{verb_en} {many_en}{only_en} without giving a figure",
-            f"{verb_es} {many_es}{only_es} sin dar una cifra",
+            f"{verb_en} {plural_en}{only_en} without giving a figure",
+            f"{verb_es} {plural_es}{only_es} sin dar una cifra",
         )
     if value == 0 and qualifier in ("exact", "at_most", "unspecified"):
-        return f"{verb_en} no {one_en}{only_en}", f"no {verb_es} ninguna {one_es}{only_es}"
+        return (
+            f"{verb_en} no {singular_en}{only_en}",
+            f"no {verb_es} ninguna {singular_es}{only_es}",
+        )
     (n_en, n_es), (about_en, about_es) = _number(value), _QUALIFIER[qualifier]
-    what_en, what_es = (one_en, one_es) if value == 1 else (many_en, many_es)
+    noun_en, noun_es = (singular_en, singular_es) if value == 1 else (plural_en, plural_es)
     return (
-        f"{verb_en} {about_en}{n_en} {what_en}{only_en}",
-        f"{verb_es} {about_es}{n_es} {what_es}{only_es}",
+        f"{verb_en} {about_en}{n_en} {noun_en}{only_en}",
+        f"{verb_es} {about_es}{n_es} {noun_es}{only_es}",
     )
 
 
 def _only(scope: Scope, of_releases: bool = True) -> _Pair:
-    """Whom a count was narrowed to, as one description: a list could be taken for several groups.
-    Its order is that of the language, so a scope has one wording."""
+    """The filters of a count as one description of people. A list could be read as several groups.
+
+    The order of the words is fixed, so that equal filters give equal sentences.
+    """
     if not scope:
         return "", ""
-    if unsaid := scope.keys() - SCOPE:
-        raise ValueError(f"There are no words for {sorted(unsaid)}.")
+    if unknown := scope.keys() - SCOPE:
+        raise ValueError(f"No wording for the filters {sorted(unknown)}.")
     sex, age = scope.get("sex"), scope.get("age_group")
     people = _PEOPLE[None if sex == "other" else sex, None if age == "unknown" else age]
     personas = _PERSONAS[None if age == "unknown" else age]
@@ -423,39 +437,41 @@ def _only(scope: Scope, of_releases: bool = True) -> _Pair:
     if "nationality" in scope:
         en.append(f"of nationality {scope['nationality']}")
         es.append(f"de nacionalidad {scope['nationality']}")
-    if how := _how(scope, of_releases):
+    if details := _details(scope, of_releases):
         verb_en, verb_es = (
             ("released", "excarceladas") if of_releases else ("detained", "detenidas")
         )
-        en.append(" ".join([verb_en, *(words for words, _ in how)]))
-        es.append(" ".join([verb_es, *(words for _, words in how)]))
+        en.append(" ".join([verb_en, *(words for words, _ in details)]))
+        es.append(" ".join([verb_es, *(words for _, words in details)]))
     people_en = f"{people} {', '.join(en)}" if en else people
     people_es = f"{personas} {', '.join(es)}" if es else personas
     return f" (counting only {people_en})", f" (contando solo {people_es})"
 
 
-def _how(scope: Scope, of_releases: bool) -> list[_Pair]:
-    """Where, of what kind, when, and as part of what."""
-    how = []
+def _details(scope: Scope, of_releases: bool) -> list[_Pair]:
+    """The facility, the kind of release, the days and the announcement."""
+    details = []
     if "facility" in scope:
         from_en, from_es = ("from", "de") if of_releases else ("at", "en")
-        how.append((f"{from_en} {scope['facility']}", f"{from_es} {scope['facility']}"))
+        details.append((f"{from_en} {scope['facility']}", f"{from_es} {scope['facility']}"))
     if "release_kind" in scope:
-        how.append(_RELEASE_KIND[scope["release_kind"]])
+        details.append(_RELEASE_KIND[scope["release_kind"]])
     first, last = (
         day(date.fromisoformat(scope[name])) if name in scope else None
         for name in ("occurred_from", "occurred_until")
     )
     if first and last:
         if first == last:
-            how.append((f"on {first[0]}", f"el {first[1]}"))
+            details.append((f"on {first[0]}", f"el {first[1]}"))
         else:
-            how.append((f"from {first[0]} to {last[0]}", f"del {first[1]} al {last[1]}"))
+            details.append((f"from {first[0]} to {last[0]}", f"del {first[1]} al {last[1]}"))
     elif first:
-        how.append((f"on {first[0]} or later", f"el {first[1]} o después"))
+        details.append((f"on {first[0]} or later", f"el {first[1]} o después"))
     elif last:
-        how.append((f"on {last[0]} or earlier", f"el {last[1]} o antes"))
+        details.append((f"on {last[0]} or earlier", f"el {last[1]} o antes"))
     if "announcement" in scope:
-        who = scope["announcement"]
-        how.append((f"as part of what {who} announced", f"como parte de lo que anunció {who}"))
-    return how
+        source = scope["announcement"]
+        details.append(
+            (f"as part of what {source} announced", f"como parte de lo que anunció {source}")
+        )
+    return details

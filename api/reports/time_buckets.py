@@ -1,6 +1,6 @@
-"""The buckets of a timeline: the hours, days, weeks and months of a time zone's own calendar.
+"""The buckets of a timeline: hours, days, weeks and months of a time zone's calendar.
 
-Pure: what is now, and how far ahead a caller's clock may be, are given.
+Pure: the current time and the tolerance for a caller's clock are parameters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from api.errors import FieldError, invalid
 
 MAX_BUCKETS = 1000
-"""How many buckets one timeline may have."""
+"""The most buckets that one timeline can have."""
 
 Bucket = Literal["hour", "day", "week", "month"]
 
@@ -23,13 +23,13 @@ _LENGTHS: dict[Bucket, timedelta] = {
     "hour": _HOUR,
     "day": _DAY,
     "week": timedelta(weeks=1),
-    "month": timedelta(days=146_097) / 4800,  # the days of 400 years
+    "month": timedelta(days=146_097) / 4800,  # 400 Gregorian years
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time, and the end of each of its buckets in order, the last of which is `until`; in UTC."""
+    """A period in UTC, and the end of each of its buckets, in order; the last end is `until`."""
 
     start: datetime
     until: datetime
@@ -44,69 +44,69 @@ def buckets(
     now: datetime,
     tolerance: timedelta,
 ) -> Span:
-    """The buckets from the one that holds `from_` to the one that `until` ends or cuts short.
+    """The buckets from `from_` to `until`; the first and the last may be cut short.
 
-    A day is taken from its beginning, and until its end, in the time zone. Today ends now, and so
-    does a time without `until`. Moments, `now` too, are in UTC.
+    A day stands for its start as `from_` and for its end as `until`, in the time zone; today, or no
+    `until`, for `now`. Moments are in UTC. Raises `validation-error`.
     """
-    clock = ZoneInfo(time_zone)
-    today = now.astimezone(clock).date()
+    zone = ZoneInfo(time_zone)
+    today = now.astimezone(zone).date()
 
     def is_ahead(when: date | datetime | None) -> bool:
         if isinstance(when, datetime):
             return when > now + tolerance
         return when is not None and when > today
 
-    faults = []
+    errors = []
     if is_ahead(from_):
-        faults.append(FieldError("/from", "Lies in the future."))
-    elif from_.year == 1:  # whose first day may lie in a year 0 in UTC or in the zone
-        faults.append(FieldError("/from", "Lies too far in the past."))
+        errors.append(FieldError("/from", "Is in the future."))
+    elif from_.year == 1:  # In UTC or in the zone it may start in year 0, which Python lacks.
+        errors.append(FieldError("/from", "Is too far in the past."))
     if is_ahead(until):
-        faults.append(FieldError("/until", "Lies in the future."))
-    if faults:
-        raise invalid(*faults)
+        errors.append(FieldError("/until", "Is in the future."))
+    if errors:
+        raise invalid(*errors)
 
-    start = from_ if isinstance(from_, datetime) else _beginning(from_, clock)
+    start = from_ if isinstance(from_, datetime) else _start_of_day(from_, zone)
     if start.year == 1:
-        raise invalid(FieldError("/from", "Lies too far in the past."))
+        raise invalid(FieldError("/from", "Is too far in the past."))
     if until is None:
         end = now
     elif isinstance(until, datetime):
         end = until
     else:
-        end = min(_beginning(until + _DAY, clock), now)
+        end = min(_start_of_day(until + _DAY, zone), now)
     if start >= end:
-        raise invalid(FieldError("/from", "Must lie before until."))
-    return Span(start, end, _ends(start, end, bucket, clock))
+        raise invalid(FieldError("/from", "Must be before until."))
+    return Span(start, end, _ends(start, end, bucket, zone))
 
 
-def _ends(start: datetime, until: datetime, bucket: Bucket, clock: ZoneInfo) -> Sequence[datetime]:
-    # By their usual length: near enough where they are far too many to be made and counted.
-    many = -((start - until) // _LENGTHS[bucket])
+def _ends(start: datetime, until: datetime, bucket: Bucket, zone: ZoneInfo) -> Sequence[datetime]:
+    # Estimated by the average length, which is close enough if there are far too many.
+    count = -((start - until) // _LENGTHS[bucket])
     ends: list[datetime] = []
-    if many <= 2 * MAX_BUCKETS:
-        after = _hours(start, clock) if bucket == "hour" else _periods(start, bucket, clock)
+    if count <= 2 * MAX_BUCKETS:
+        after = _hours(start, zone) if bucket == "hour" else _periods(start, bucket, zone)
         for end in takewhile(lambda end: end < until, after):
-            # A day that a zone skipped, as Apia's 2011-12-30, has no bucket.
+            # A day that a zone skipped, such as 2011-12-30 in Apia, has no bucket.
             if end > (ends[-1] if ends else start):
                 ends.append(end)
         ends.append(until)
-        many = len(ends)
-    if many > MAX_BUCKETS:
+        count = len(ends)
+    if count > MAX_BUCKETS:
         raise invalid(
             FieldError(
                 "/bucket",
-                f"Gives {many:,} buckets; {MAX_BUCKETS:,} are the most: "
-                "take a longer bucket or a shorter time.",
+                f"Gives {count:,} buckets, more than {MAX_BUCKETS:,}. "
+                "Send a longer bucket, such as week, or a shorter period.",
             )
         )
     return ends
 
 
-def _periods(start: datetime, bucket: Bucket, clock: ZoneInfo) -> Iterator[datetime]:
-    """The beginning of each day, week or month after the one that the clock shows at the start."""
-    day = start.astimezone(clock).date()
+def _periods(start: datetime, bucket: Bucket, zone: ZoneInfo) -> Iterator[datetime]:
+    """The start of each later day, week or month of the zone, without end."""
+    day = start.astimezone(zone).date()
     while True:
         if bucket == "day":
             day += _DAY
@@ -114,32 +114,32 @@ def _periods(start: datetime, bucket: Bucket, clock: ZoneInfo) -> Iterator[datet
             day += timedelta(days=7 - day.weekday())
         else:
             day = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-        yield _beginning(day, clock)
+        yield _start_of_day(day, zone)
 
 
-def _beginning(day: date, clock: ZoneInfo) -> datetime:
-    """The first moment at which the clock shows this day, or a later one if it never does.
+def _start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a day in a zone, or of a later day if the zone skips this one.
 
-    A midnight that comes twice is taken for the first. One that is skipped is read by the offset
-    from UTC before, which gives the moment of the change where clocks are put forward at midnight
-    or later: everywhere but in Toronto in 1919, at 23:30.
+    Of a repeated midnight it is the first. A skipped midnight is read with the offset before the
+    change. That gives the moment of the change if clocks go forward at midnight or later: everywhere
+    except in Toronto in 1919, at 23:30.
     """
-    return datetime.combine(day, time(), clock).astimezone(UTC)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _hours(start: datetime, clock: ZoneInfo) -> Iterator[datetime]:
-    """Every moment after the start at which the clock shows a full hour, or would have shown it
-    had it not been changed just then."""
+def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Every later moment at which the zone's clock shows a full hour, or would show it if it were
+    not changed at that moment."""
     end = start
     while True:
-        full = end - _past_hour(end, clock) + _HOUR
-        # Where the clock was changed by less than an hour before that, another hour began then.
+        full = end - _since_full_hour(end, zone) + _HOUR
+        # If the clock was changed less than an hour before, another hour started then.
         before = full - datetime.resolution
-        last = before - _past_hour(before, clock)
+        last = before - _since_full_hour(before, zone)
         end = last if last > end else last + _HOUR
         yield end
 
 
-def _past_hour(moment: datetime, clock: ZoneInfo) -> timedelta:
-    shown = moment.astimezone(clock)
-    return timedelta(minutes=shown.minute, seconds=shown.second, microseconds=shown.microsecond)
+def _since_full_hour(moment: datetime, zone: ZoneInfo) -> timedelta:
+    local = moment.astimezone(zone)
+    return timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)

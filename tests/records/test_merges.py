@@ -815,7 +815,7 @@ def test_a_feed_tells_a_release_once(api: Api, editor: Api) -> None:
     merged = merge(editor, gone, kept)["id"]
     # Who read the other entry is told that it is not one of its own any more.
     assert titles() == {
-        gone_event: "A record that was merged: release now told with another record",
+        gone_event: "A merged record: release now part of another record",
         kept_event: "Otra: release confirmed",
     }
     undo(editor, merged)

@@ -1,5 +1,4 @@
-"""Feeds and claim reviews, read as others read them: by feedparser, and by a JSON-LD processor
-that has no network."""
+"""Feeds and claim reviews, read with feedparser and with a JSON-LD processor without a network."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -39,7 +38,7 @@ EVENT = {
     "since": "2026-01-09T12:25:00Z",
 }
 
-# A name, and what XML can hold of it.
+# Names, and the characters of them that XML can hold.
 NAMES = [
     ("&<>\"'", "&<>\"'"),
     ("]]>", "]]>"),
@@ -53,15 +52,15 @@ NAMES = [
 ]
 
 
-def atom_read(entries: Sequence[Entry], base: str = BASE) -> Any:
+def read_atom(entries: Sequence[Entry], base: str = BASE) -> Any:
     feed = feedparser.parse(atom(entries, base))
     assert not feed.bozo
     assert feed.version == "atom10"
     return feed
 
 
-def json_read(entries: Sequence[Entry], base: str = BASE) -> Any:
-    """A JSON Feed, held against what version 1.1 requires."""
+def read_json_feed(entries: Sequence[Entry], base: str = BASE) -> Any:
+    """Parse a JSON Feed and check the requirements of version 1.1."""
     feed = json.loads(json_feed(entries, base))
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     texts = [feed["title"], *(i[k] for i in feed["items"] for k in ("id", "content_text"))]
@@ -79,8 +78,8 @@ def json_read(entries: Sequence[Entry], base: str = BASE) -> Any:
 # --- Feeds ----------------------------------------------------------------------------------------
 
 
-def test_an_atom_feed_as_a_reader_sees_it() -> None:
-    feed = atom_read([ENTRY])
+def test_atom_feed_in_a_feed_reader() -> None:
+    feed = read_atom([ENTRY])
     assert feed.feed.id == "urn:uuid:8ed77971-3192-400a-aabc-1e581fda538c"
     assert feed.feed.title == "Constancia: verdicts on releases"
     assert feed.feed.author == "Constancia"
@@ -101,7 +100,7 @@ def test_an_atom_feed_as_a_reader_sees_it() -> None:
     assert entry.updated == ENTRY.updated_at
 
 
-def test_an_atom_feed_has_what_rfc_4287_requires_once_each() -> None:
+def test_atom_feed_has_each_required_element_of_rfc_4287_once() -> None:
     document = atom([ENTRY, replace(ENTRY, release_event_id=OTHER, status="disputed")], BASE)
     assert document.startswith(b"<?xml version='1.0' encoding='utf-8'?>")
     feed = ET.fromstring(document)
@@ -114,12 +113,12 @@ def test_an_atom_feed_has_what_rfc_4287_requires_once_each() -> None:
             assert len(element.findall(tag + name)) == 1, name
 
 
-def test_a_json_feed_says_what_the_atom_feed_says() -> None:
+def test_json_feed_equals_the_atom_feed() -> None:
     other = replace(ENTRY, release_event_id=OTHER, status="refuted", name="Person 7F3K2Q")
     entries = [ENTRY, replace(other, independent_denials=4)]
-    feed = json_read(entries)
+    feed = read_json_feed(entries)
     assert feed["feed_url"] == f"{BASE}v1/feed?format=jsonfeed"
-    read = atom_read(entries)
+    read = read_atom(entries)
     assert feed["title"] == read.feed.title
     assert [
         (i["id"], i["url"], i["title"], i["content_text"], i["date_published"], i["date_modified"])
@@ -137,64 +136,64 @@ def test_a_json_feed_says_what_the_atom_feed_says() -> None:
         ("unverified", "no longer verified"),
     ],
 )
-def test_titles_say_what_became_of_a_release(status: str, words: str) -> None:
+def test_titles_have_the_current_status(status: str, words: str) -> None:
     for name in (ENTRY.name, "Person 7F3K2Q"):
         entry = replace(ENTRY, status=status, name=name)
         title = f"{name}: release {words}"
-        assert atom_read([entry]).entries[0].title == title
-        assert json_read([entry])["items"][0]["title"] == title
+        assert read_atom([entry]).entries[0].title == title
+        assert read_json_feed([entry])["items"][0]["title"] == title
 
 
-def test_an_entry_has_one_id_for_ever() -> None:
-    """Whatever becomes of the release, and wherever the service is."""
+def test_id_of_an_entry_never_changes() -> None:
+    """Neither with the status of the release, nor with the URL of the service."""
     later = replace(
         ENTRY, name="Person 7F3K2Q", updated_at="2027-01-01T00:00:00Z", independent_sources=3
     )
-    taken_back = replace(ENTRY, status="unverified", since="2026-01-10T12:25:00Z")
+    withdrawn = replace(ENTRY, status="unverified", since="2026-01-10T12:25:00Z")
     for base in (BASE, "https://constancia.example/"):
-        for entry in (ENTRY, later, replace(ENTRY, status="refuted"), taken_back):
-            assert atom_read([entry], base).entries[0].id == ID
-            assert json_read([entry], base)["items"][0]["id"] == ID
+        for entry in (ENTRY, later, replace(ENTRY, status="refuted"), withdrawn):
+            assert read_atom([entry], base).entries[0].id == ID
+            assert read_json_feed([entry], base)["items"][0]["id"] == ID
     other = replace(ENTRY, release_event_id=OTHER)
-    assert len({entry.id for entry in atom_read([ENTRY, other]).entries}) == 2
-    assert atom_read([ENTRY]).feed.id == atom_read([], "https://constancia.example/").feed.id
+    assert len({entry.id for entry in read_atom([ENTRY, other]).entries}) == 2
+    assert read_atom([ENTRY]).feed.id == read_atom([], "https://constancia.example/").feed.id
 
 
-def test_an_entry_leads_to_the_verification() -> None:
-    [link] = atom_read([ENTRY]).entries[0].links
+def test_entry_links_to_the_verification() -> None:
+    [link] = read_atom([ENTRY]).entries[0].links
     assert (link.rel, link.href) == ("alternate", VERIFICATION)
-    assert json_read([ENTRY])["items"][0]["url"] == VERIFICATION
+    assert read_json_feed([ENTRY])["items"][0]["url"] == VERIFICATION
 
 
-def test_a_feed_is_as_new_as_its_newest_entry() -> None:
+def test_feed_was_updated_with_its_newest_entry() -> None:
     moments = ["2026-11-24T08:26:15Z", "2026-11-24T08:26:15.3Z", "2026-11-23T23:00:00Z"]
-    feed = atom_read([replace(ENTRY, updated_at=moment) for moment in moments])
+    feed = read_atom([replace(ENTRY, updated_at=moment) for moment in moments])
     assert feed.feed.updated == moments[1]
     assert [entry.updated for entry in feed.entries] == moments
 
 
 def test_feeds_without_entries() -> None:
-    feed = atom_read([])
+    feed = read_atom([])
     assert feed.entries == []
     assert feed.feed.updated == "1970-01-01T00:00:00Z"
-    assert json_read([])["items"] == []
+    assert read_json_feed([])["items"] == []
 
 
 @pytest.mark.parametrize(("name", "kept"), NAMES)
-def test_any_name_leaves_every_document_well_formed(name: str, kept: str) -> None:
+def test_documents_are_well_formed_with_any_name(name: str, kept: str) -> None:
     entry = replace(ENTRY, name=name)
     title = f"{kept}: release confirmed"
     document = atom([entry], BASE)
     assert ET.fromstring(document).findtext("{*}entry/{*}title") == title
-    assert atom_read([entry]).entries[0].title_detail.type == "text/plain"
-    assert json_read([entry])["items"][0]["title"] == title
+    assert read_atom([entry]).entries[0].title_detail.type == "text/plain"
+    assert read_json_feed([entry])["items"][0]["title"] == title
     review = json.loads(claim_review({**EVENT, "name": name}, BASE))
     assert review["claimReviewed"] == f"{kept} was released on 8 January 2026."
 
 
 # --- Claim reviews --------------------------------------------------------------------------------
 
-# The terms that a review uses, defined as schema.org's own context does.
+# The terms that a review uses, as schema.org's context defines them.
 CONTEXT = {
     "@context": {
         "type": "@type",
@@ -235,11 +234,11 @@ def iri(name: str) -> str:
     return f"http://schema.org/{name}"
 
 
-def value(of: Any) -> list[dict[str, Any]]:
-    return [{"@value": of}]
+def literal(value: Any) -> list[dict[str, Any]]:
+    return [{"@value": value}]
 
 
-def test_a_claim_review_means_what_schema_org_says() -> None:
+def test_claim_review_has_the_meaning_of_schema_org() -> None:
     claim = "Rocío San Miguel was released on 8 January 2026."
     assert expanded(EVENT) == {
         "@id": VERIFICATION,
@@ -249,20 +248,20 @@ def test_a_claim_review_means_what_schema_org_says() -> None:
         iri("author"): [
             {
                 "@type": [iri("Organization")],
-                iri("name"): value("Constancia"),
+                iri("name"): literal("Constancia"),
                 iri("url"): [{"@id": f"{BASE}docs"}],
             }
         ],
-        iri("claimReviewed"): value(claim),
-        iri("itemReviewed"): [{"@type": [iri("Claim")], iri("text"): value(claim)}],
+        iri("claimReviewed"): literal(claim),
+        iri("itemReviewed"): [{"@type": [iri("Claim")], iri("text"): literal(claim)}],
         iri("reviewRating"): [
             {
                 "@type": [iri("Rating")],
-                iri("ratingValue"): value(5),
-                iri("bestRating"): value(5),
-                iri("worstRating"): value(1),
-                iri("alternateName"): value("Confirmed"),
-                iri("ratingExplanation"): value(
+                iri("ratingValue"): literal(5),
+                iri("bestRating"): literal(5),
+                iri("worstRating"): literal(1),
+                iri("alternateName"): literal("Confirmed"),
+                iri("ratingExplanation"): literal(
                     "2 independent sources confirm, 0 deny; by two-independent-sources/1."
                 ),
             }
@@ -271,7 +270,7 @@ def test_a_claim_review_means_what_schema_org_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "sources", "denials", "number", "word", "explanation"),
+    ("status", "sources", "denials", "number", "label", "explanation"),
     [
         ("confirmed", 3, 1, 5, "Confirmed", "3 independent sources confirm, 1 denies"),
         ("reported", 1, 0, 4, "Reported, not confirmed", "1 independent source confirms, 0 deny"),
@@ -281,7 +280,7 @@ def test_a_claim_review_means_what_schema_org_says() -> None:
     ],
 )
 def test_every_status_has_a_rating(
-    status: str, sources: int, denials: int, number: int, word: str, explanation: str
+    status: str, sources: int, denials: int, number: int, label: str, explanation: str
 ) -> None:
     event = {
         **EVENT,
@@ -290,8 +289,8 @@ def test_every_status_has_a_rating(
         "independent_denials": denials,
     }
     [rating] = expanded(event)[iri("reviewRating")]
-    assert rating[iri("ratingValue")] == value(number)
-    assert rating[iri("alternateName")] == value(word)
-    assert rating[iri("ratingExplanation")] == value(
+    assert rating[iri("ratingValue")] == literal(number)
+    assert rating[iri("alternateName")] == literal(label)
+    assert rating[iri("ratingExplanation")] == literal(
         f"{explanation}; by two-independent-sources/1."
     )

@@ -1,4 +1,4 @@
-"""The sentence of a citation: exact, in both languages, and whole whatever it is about."""
+"""The sentence of a citation: its exact wording in both languages, and its form for any input."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import available_timezones
@@ -19,7 +19,7 @@ ES = "Al 9 de enero de 2026, 08:30 (Caracas), "
 BY_EN = "by two or more independent sources"
 BY_ES = "por dos o más fuentes independientes"
 
-WHOLE_SCOPE = {
+ALL_FILTERS = {
     "facility": "El Helicoide",
     "nationality": "ES",
     "age_group": "minor",
@@ -68,9 +68,7 @@ def test_counts(confirmed: int, en: str, es: str) -> None:
         (5, "by five or more independent sources", "por cinco o más fuentes independientes"),
     ],
 )
-def test_how_many_sources_were_required_is_said_in_words(
-    min_sources: int, en: str, es: str
-) -> None:
+def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: str) -> None:
     for sentence in (
         sentences.counts(AS_OF, ZONE, 9, min_sources, {}),
         sentences.comparison(
@@ -79,15 +77,15 @@ def test_how_many_sources_were_required_is_said_in_words(
     ):
         assert sentence["en"].endswith(f" were confirmed {en}.")
         assert sentence["es"].endswith(f" estaban confirmadas {es}.")
-    moved = sentences.timeline(START, AS_OF, ZONE, 0, 9, min_sources, {})
-    assert f"the number of releases confirmed {en} went" in moved["en"]
-    assert f"el número de excarcelaciones confirmadas {es} pasó" in moved["es"]
-    named = sentences.delivery(AS_OF, ZONE, 116, "exact", False, 80, 9, min_sources)
-    assert named["en"].endswith(f"at least 9 were confirmed as released {en}.")
-    assert named["es"].endswith(f"al menos 9 tenían confirmada su excarcelación {es}.")
+    timeline = sentences.timeline(START, AS_OF, ZONE, 0, 9, min_sources, {})
+    assert f"the number of releases confirmed {en} went" in timeline["en"]
+    assert f"el número de excarcelaciones confirmadas {es} pasó" in timeline["es"]
+    delivery = sentences.delivery(AS_OF, ZONE, 116, "exact", False, 80, 9, min_sources)
+    assert delivery["en"].endswith(f"at least 9 were confirmed as released {en}.")
+    assert delivery["es"].endswith(f"al menos 9 tenían confirmada su excarcelación {es}.")
 
 
-# --- What a count was narrowed to -----------------------------------------------------------------
+# --- Filters of a count ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -177,7 +175,7 @@ def test_how_many_sources_were_required_is_said_in_words(
             "personas menores de edad de sexo distinto del femenino y del masculino",
         ),
         (
-            WHOLE_SCOPE,
+            ALL_FILTERS,
             "girls of nationality ES, released from El Helicoide into exile "
             "from 8 January 2026 to 10 January 2026 "
             "as part of what Jorge Rodríguez announced",
@@ -188,16 +186,14 @@ def test_how_many_sources_were_required_is_said_in_words(
         ),
     ],
 )
-def test_what_a_count_was_narrowed_to_is_said_beside_it(
-    scope: dict[str, str], en: str, es: str
-) -> None:
+def test_filters_follow_the_number(scope: dict[str, str], en: str, es: str) -> None:
     assert sentences.counts(AS_OF, ZONE, 1, 2, scope) == {
         "en": f"{EN}at least 1 release (counting only {en}) was confirmed {BY_EN}.",
         "es": f"{ES}al menos 1 excarcelación (contando solo {es}) estaba confirmada {BY_ES}.",
     }
 
 
-def test_the_scope_stands_beside_each_number() -> None:
+def test_filters_follow_each_number() -> None:
     scope = {"age_group": "minor"}
     en, es = "(counting only minors)", "(contando solo personas menores de edad)"
     assert sentences.counts(AS_OF, ZONE, 0, 2, scope) == {
@@ -216,15 +212,15 @@ def test_the_scope_stands_beside_each_number() -> None:
     }
 
 
-def test_a_scope_has_one_wording_in_whatever_order_it_comes() -> None:
-    backwards = dict(reversed(WHOLE_SCOPE.items()))
+def test_order_of_filters_does_not_change_the_wording() -> None:
+    backwards = dict(reversed(ALL_FILTERS.items()))
     assert sentences.counts(AS_OF, ZONE, 9, 2, backwards) == sentences.counts(
-        AS_OF, ZONE, 9, 2, WHOLE_SCOPE
+        AS_OF, ZONE, 9, 2, ALL_FILTERS
     )
 
 
-def test_a_filter_without_words_is_refused_and_not_left_out() -> None:
-    assert set(WHOLE_SCOPE) == sentences.SCOPE
+def test_filter_without_a_wording_raises_an_error() -> None:
+    assert set(ALL_FILTERS) == sentences.SCOPE
     with pytest.raises(ValueError, match="occupation"):
         sentences.counts(AS_OF, ZONE, 9, 2, {"occupation": "lawyer"})
 
@@ -241,7 +237,7 @@ def test_a_filter_without_words_is_refused_and_not_left_out() -> None:
         (0, 0, "was 0 at both moments", "era 0 en ambos momentos"),
     ],
 )
-def test_a_timeline(before: int, after: int, en: str, es: str) -> None:
+def test_timeline(before: int, after: int, en: str, es: str) -> None:
     assert sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}) == {
         "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
         f"the number of releases confirmed {BY_EN} {en}.",
@@ -352,7 +348,7 @@ def test_a_timeline(before: int, after: int, en: str, es: str) -> None:
         ),
     ],
 )
-def test_a_verification(sources: int, denials: int, min_sources: int, en: str, es: str) -> None:
+def test_verification(sources: int, denials: int, min_sources: int, en: str, es: str) -> None:
     word = status(sources, denials, min_sources)
     assert sentences.verification(AS_OF, ZONE, word, sources, denials, min_sources) == {
         "en": f"{EN}this release {en}.",
@@ -386,7 +382,7 @@ def test_a_verification(sources: int, denials: int, min_sources: int, en: str, e
         ),
     ],
 )
-def test_a_claim_of_releases_stands_beside_what_was_confirmed(
+def test_claim_of_releases_is_compared_with_confirmed_releases(
     value: int | None, qualifier: str, en: str, es: str
 ) -> None:
     source = "Plataforma Unitaria Democrática"
@@ -450,7 +446,7 @@ def test_a_claim_of_releases_stands_beside_what_was_confirmed(
         ),
     ],
 )
-def test_a_claim_of_another_kind_stands_alone(
+def test_claim_of_another_kind_is_not_compared(
     kind: str, value: int | None, en: str, es: str
 ) -> None:
     for was_retracted, later_en, later_es in (
@@ -465,7 +461,7 @@ def test_a_claim_of_another_kind_stands_alone(
         }
 
 
-def test_a_figure_that_was_taken_back_is_said_to_be_so() -> None:
+def test_retracted_figure() -> None:
     assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
         "en": f"{EN}NTN24 counted 11 releases; at least 1 release was confirmed {BY_EN}; "
         "NTN24 later took its figure back.",
@@ -474,7 +470,7 @@ def test_a_figure_that_was_taken_back_is_said_to_be_so() -> None:
     }
 
 
-def test_the_scope_of_a_claim() -> None:
+def test_filters_of_a_claim() -> None:
     scope = {"facility": "Rodeo I", "occurred_from": "2026-01-08"}
     assert sentences.comparison(
         AS_OF, ZONE, "Miliany Castillo", "released", 0, "exact", False, 0, 2, scope
@@ -546,7 +542,7 @@ def test_the_scope_of_a_claim() -> None:
         ),
     ],
 )
-def test_a_delivery(announced: int | None, named: int, confirmed: int, en: str, es: str) -> None:
+def test_delivery(announced: int | None, named: int, confirmed: int, en: str, es: str) -> None:
     assert sentences.delivery(AS_OF, ZONE, announced, "exact", False, named, confirmed, 2) == {
         "en": f"{EN}{en}.",
         "es": f"{ES}{es}.",
@@ -581,7 +577,7 @@ def test_a_delivery(announced: int | None, named: int, confirmed: int, en: str, 
         (0, "exact", "no release had", "no se había anunciado ninguna excarcelación"),
     ],
 )
-def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
+def test_qualifier_and_retraction_of_an_announcement(
     announced: int | None, qualifier: str, en: str, es: str
 ) -> None:
     figure_en, figure_es = (
@@ -591,7 +587,7 @@ def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
         (False, "", ""),
         (True, ", which was later taken back", ", lo que después se retiró"),
     ):
-        for named, told_en, told_es in (
+        for named, named_en, named_es in (
             (0, "this record names nobody", "este registro no nombra a nadie"),
             (
                 80,
@@ -604,8 +600,8 @@ def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
             assert sentences.delivery(
                 AS_OF, ZONE, announced, qualifier, was_retracted, named, min(named, 53), 2
             ) == {
-                "en": f"{EN}{en} been announced{figure_en}{later_en}; {told_en}.",
-                "es": f"{ES}{es}{figure_es}{later_es}; {told_es}.",
+                "en": f"{EN}{en} been announced{figure_en}{later_en}; {named_en}.",
+                "es": f"{ES}{es}{figure_es}{later_es}; {named_es}.",
             }
 
 
@@ -664,13 +660,13 @@ def test_an_announcement_keeps_its_qualifier_and_is_taken_back(
         ),
     ],
 )
-def test_a_moment_is_told_in_its_zone(moment: datetime, zone: str, en: str, es: str) -> None:
+def test_moment_is_in_its_time_zone(moment: datetime, zone: str, en: str, es: str) -> None:
     sentence = sentences.counts(moment, zone, 9, 2, {})
     assert sentence["en"].startswith(f"As of {en}, at least 9 ")
     assert sentence["es"].startswith(f"Al {es}, al menos 9 ")
 
 
-def test_both_ends_of_a_timeline_are_told_in_one_zone() -> None:
+def test_both_ends_of_a_timeline_are_in_one_time_zone() -> None:
     end = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
     sentence = sentences.timeline(AS_OF, end, "Asia/Tokyo", 0, 9, 2, {})
     assert sentence["en"].startswith(
@@ -688,7 +684,7 @@ def test_both_ends_of_a_timeline_are_told_in_one_zone() -> None:
         (1234567, "1,234,567", "1\N{NO-BREAK SPACE}234\N{NO-BREAK SPACE}567"),
     ],
 )
-def test_a_number_is_grouped_as_its_language_asks(number: int, en: str, es: str) -> None:
+def test_digits_are_grouped_by_the_rules_of_the_language(number: int, en: str, es: str) -> None:
     for sentence in (
         sentences.counts(AS_OF, ZONE, number, 2, {}),
         sentences.timeline(START, AS_OF, ZONE, 0, number, 2, {}),
@@ -700,7 +696,7 @@ def test_a_number_is_grouped_as_its_language_asks(number: int, en: str, es: str)
         assert f" {es}" in sentence["es"]
 
 
-# --- Whatever it is about -------------------------------------------------------------------------
+# --- Any input ------------------------------------------------------------------------------------
 
 zones = st.sampled_from(sorted(available_timezones()))
 moments = st.datetimes(timezones=st.just(UTC))
@@ -726,25 +722,25 @@ scopes = st.fixed_dictionaries(
 )
 
 
-def is_one_sentence(sentence: Sentence) -> None:
+def assert_one_sentence(sentence: Sentence) -> None:
     assert set(sentence) == {"en", "es"}
     for text in sentence.values():
         assert text.endswith(".")
         assert text.count(".") == 1
         assert text.count("(") == text.count(")")
-        for fault in ("{", "}", "None", " ,", " )", "( ", " .", " ;", ",,", ", )"):
-            assert fault not in text
+        for defect in ("{", "}", "None", " ,", " )", "( ", " .", " ;", ",,", ", )"):
+            assert defect not in text
 
 
 @given(moments, zones, numbers, required, scopes)
 def test_counts_are_always_one_sentence(
     as_of: datetime, zone: str, confirmed: int, min_sources: int, scope: dict[str, str]
 ) -> None:
-    is_one_sentence(sentences.counts(as_of, zone, confirmed, min_sources, scope))
+    assert_one_sentence(sentences.counts(as_of, zone, confirmed, min_sources, scope))
 
 
 @given(moments, moments, zones, numbers, numbers, required, scopes)
-def test_a_timeline_is_always_one_sentence(
+def test_timeline_is_always_one_sentence(
     first: datetime,
     last: datetime,
     zone: str,
@@ -753,15 +749,15 @@ def test_a_timeline_is_always_one_sentence(
     min_sources: int,
     scope: dict[str, str],
 ) -> None:
-    is_one_sentence(sentences.timeline(first, last, zone, before, after, min_sources, scope))
+    assert_one_sentence(sentences.timeline(first, last, zone, before, after, min_sources, scope))
 
 
 @given(moments, zones, numbers, numbers, required)
-def test_a_verification_is_always_one_sentence(
+def test_verification_is_always_one_sentence(
     as_of: datetime, zone: str, sources: int, denials: int, min_sources: int
 ) -> None:
     word = status(sources, denials, min_sources)
-    is_one_sentence(sentences.verification(as_of, zone, word, sources, denials, min_sources))
+    assert_one_sentence(sentences.verification(as_of, zone, word, sources, denials, min_sources))
 
 
 @given(
@@ -776,7 +772,7 @@ def test_a_verification_is_always_one_sentence(
     required,
     scopes,
 )
-def test_a_comparison_is_always_one_sentence(
+def test_comparison_is_always_one_sentence(
     as_of: datetime,
     zone: str,
     source: str,
@@ -788,7 +784,7 @@ def test_a_comparison_is_always_one_sentence(
     min_sources: int,
     scope: dict[str, str],
 ) -> None:
-    is_one_sentence(
+    assert_one_sentence(
         sentences.comparison(
             as_of,
             zone,
@@ -805,7 +801,7 @@ def test_a_comparison_is_always_one_sentence(
 
 
 @given(moments, zones, st.none() | numbers, qualifiers, st.booleans(), numbers, numbers, required)
-def test_a_delivery_is_always_one_sentence(
+def test_delivery_is_always_one_sentence(
     as_of: datetime,
     zone: str,
     announced: int | None,
@@ -815,7 +811,7 @@ def test_a_delivery_is_always_one_sentence(
     confirmed: int,
     min_sources: int,
 ) -> None:
-    is_one_sentence(
+    assert_one_sentence(
         sentences.delivery(
             as_of, zone, announced, qualifier, was_retracted, named, confirmed, min_sources
         )

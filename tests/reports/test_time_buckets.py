@@ -1,4 +1,4 @@
-"""The buckets of a timeline, against examples and against a clock that is read every minute."""
+"""The buckets of a timeline, checked with examples and against a clock read every minute."""
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,39 +21,39 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
-def when(text: str) -> date | datetime:
-    """A day, or a moment of UTC."""
+def parse(text: str) -> date | datetime:
+    """A day, or a moment in UTC."""
     return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
 
 
 def span(
     from_: str, until: str | None, bucket: Bucket, time_zone: str, now: datetime = NOW
 ) -> Span:
-    return buckets(when(from_), until and when(until), bucket, time_zone, now, TOLERANCE)
+    return buckets(parse(from_), until and parse(until), bucket, time_zone, now, TOLERANCE)
 
 
 def ends(from_: str, until: str | None, bucket: Bucket, time_zone: str) -> list[str]:
     return [f"{end:%Y-%m-%dT%H:%MZ}" for end in span(from_, until, bucket, time_zone).ends]
 
 
-def faults(*asked) -> list[tuple[str, str]]:
-    with pytest.raises(RequestError) as refusal:
-        span(*asked)
-    assert refusal.value.slug == "validation-error"
-    return [(fault.pointer, fault.detail) for fault in refusal.value.errors]
+def errors(*arguments) -> list[tuple[str, str]]:
+    with pytest.raises(RequestError) as raised:
+        span(*arguments)
+    assert raised.value.slug == "validation-error"
+    return [(error.pointer, error.detail) for error in raised.value.errors]
 
 
 # --- Examples -------------------------------------------------------------------------------------
 
 
-def test_a_day_is_the_zones_own() -> None:
+def test_day_starts_and_ends_in_the_time_zone() -> None:
     day = span("2026-01-08", "2026-01-08", "day", "America/Caracas")
     assert day.start == datetime(2026, 1, 8, 4, tzinfo=UTC)
     assert day.ends == [day.until] == [datetime(2026, 1, 9, 4, tzinfo=UTC)]
     assert {moment.tzinfo for moment in (day.start, day.until, *day.ends)} == {UTC}
 
 
-def test_the_first_bucket_holds_the_start_and_the_last_is_cut_short() -> None:
+def test_first_and_last_bucket_are_cut_short() -> None:
     assert ends("2026-01-08T15:20:00Z", "2026-01-10T05:00:00Z", "day", "America/Caracas") == [
         "2026-01-09T04:00Z",
         "2026-01-10T04:00Z",
@@ -61,7 +61,7 @@ def test_the_first_bucket_holds_the_start_and_the_last_is_cut_short() -> None:
     ]
 
 
-def test_a_bucket_that_ends_where_the_time_ends_is_the_last() -> None:
+def test_bucket_that_ends_at_until_is_the_last() -> None:
     assert ends("2026-01-08T04:00:00Z", "2026-01-09T04:00:00Z", "day", "America/Caracas") == [
         "2026-01-09T04:00Z"
     ]
@@ -75,26 +75,28 @@ def test_a_bucket_that_ends_where_the_time_ends_is_the_last() -> None:
         ("Europe/Madrid", "2026-10-24", "2026-10-25", ["24T22:00Z", "25T23:00Z"]),
         ("America/New_York", "2026-03-07", "2026-03-08", ["08T05:00Z", "09T04:00Z"]),
         ("America/New_York", "2025-11-01", "2025-11-02", ["02T04:00Z", "03T05:00Z"]),
-        # No midnight: the day begins at one o'clock.
+        # Without a midnight the day starts at one o'clock.
         ("America/Sao_Paulo", "2018-11-03", "2018-11-04", ["04T03:00Z", "05T02:00Z"]),
         ("Asia/Beirut", "2024-03-30", "2024-03-31", ["30T22:00Z", "31T21:00Z"]),
         ("Africa/Cairo", "2024-04-25", "2024-04-26", ["25T22:00Z", "26T21:00Z"]),
-        # Midnight comes twice: the day begins with the first.
+        # Of two midnights the first starts the day.
         ("America/Havana", "2024-11-02", "2024-11-03", ["03T04:00Z", "04T05:00Z"]),
-        # A minute of the next day, then an hour of this one again.
+        # One minute of the next day, then an hour of this one again.
         ("America/St_Johns", "2010-11-06", "2010-11-07", ["07T02:30Z", "08T03:30Z"]),
-        # A day that never was.
+        # A skipped day.
         ("Pacific/Apia", "2011-12-29", "2011-12-31", ["30T10:00Z", "31T10:00Z"]),
         ("Pacific/Apia", "2011-12-28", "2011-12-30", ["29T10:00Z", "30T10:00Z"]),
     ],
 )
-def test_days_follow_the_clock(time_zone: str, from_: str, until: str, expected: list[str]) -> None:
+def test_days_follow_changes_of_the_clock(
+    time_zone: str, from_: str, until: str, expected: list[str]
+) -> None:
     assert [end[8:] for end in ends(from_, until, "day", time_zone)] == expected
 
 
-def test_a_start_after_the_clock_was_put_back_over_midnight_is_in_the_day_that_had_begun() -> None:
-    again = "2010-11-07T03:00:00Z"  # 23:30 of the 6th, for the second time
-    assert ends(again, "2010-11-08", "day", "America/St_Johns") == [
+def test_start_after_the_clock_went_back_over_midnight_is_in_the_next_day() -> None:
+    second_half_past_eleven = "2010-11-07T03:00:00Z"  # 23:30 on the 6th, for the second time
+    assert ends(second_half_past_eleven, "2010-11-08", "day", "America/St_Johns") == [
         "2010-11-08T03:30Z",
         "2010-11-09T03:30Z",
     ]
@@ -108,38 +110,38 @@ def test_a_start_after_the_clock_was_put_back_over_midnight_is_in_the_day_that_h
         ("Asia/Kathmandu", "04:00", "06:00", ["04:15", "05:15", "06:00"]),
     ],
 )
-def test_hours_are_the_zones_own(
+def test_hours_are_full_in_the_time_zone(
     time_zone: str, from_: str, until: str, expected: list[str]
 ) -> None:
     day = "2026-01-08T"
-    made = ends(f"{day}{from_}:00Z", f"{day}{until}:00Z", "hour", time_zone)
-    assert [end[11:16] for end in made] == expected
+    hours = ends(f"{day}{from_}:00Z", f"{day}{until}:00Z", "hour", time_zone)
+    assert [end[11:16] for end in hours] == expected
 
 
 @pytest.mark.parametrize(
     ("time_zone", "from_", "until", "expected"),
     [
-        # One o'clock twice; two o'clock never.
+        # One o'clock is repeated; two o'clock is skipped.
         ("America/New_York", "2025-11-02T04:30", "07:00", ["05:00", "06:00", "07:00"]),
         ("America/New_York", "2026-03-08T05:30", "08:00", ["06:00", "07:00", "08:00"]),
-        # 01:30 to 02:00 twice: an hour, and half an hour. 02:00 to 02:30 never: half an hour.
+        # 01:30 to 02:00 is repeated, 02:00 to 02:30 is skipped.
         ("Australia/Lord_Howe", "2026-04-04T14:00", "16:30", ["15:00", "15:30", "16:30"]),
         ("Australia/Lord_Howe", "2026-10-03T14:00", "16:00", ["14:30", "15:30", "16:00"]),
         ("America/Caracas", "2007-12-09T06:00", "08:30", ["07:00", "07:30", "08:30"]),
         ("America/Caracas", "2016-05-01T05:30", "08:00", ["06:30", "07:00", "08:00"]),
     ],
 )
-def test_hours_follow_the_clock(
+def test_hours_follow_changes_of_the_clock(
     time_zone: str, from_: str, until: str, expected: list[str]
 ) -> None:
-    made = ends(f"{from_}:00Z", f"{from_[:11]}{until}:00Z", "hour", time_zone)
-    assert [end[11:16] for end in made] == expected
+    hours = ends(f"{from_}:00Z", f"{from_[:11]}{until}:00Z", "hour", time_zone)
+    assert [end[11:16] for end in hours] == expected
 
 
-def test_a_clock_changed_within_an_hour_and_by_seconds_goes_on() -> None:
+def test_clock_changed_by_minutes_and_seconds_within_an_hour() -> None:
     """Athens put its clock forward by 25:08 at 00:01."""
-    made = span("1916-07-27T20:00:00Z", "1916-07-28T00:30:00Z", "hour", "Europe/Athens").ends
-    assert [f"{end:%H:%M:%S}" for end in made] == [
+    hours = span("1916-07-27T20:00:00Z", "1916-07-28T00:30:00Z", "hour", "Europe/Athens").ends
+    assert [f"{end:%H:%M:%S}" for end in hours] == [
         "20:25:08",
         "21:25:08",
         "22:25:08",
@@ -168,7 +170,7 @@ def test_months_begin_on_the_first() -> None:
     ]
 
 
-# --- What has not come ----------------------------------------------------------------------------
+# --- The present and the future -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("until", [None, "2026-11-24"])
@@ -178,29 +180,29 @@ def test_today_ends_now(until: str | None) -> None:
     assert today.until == NOW
 
 
-def test_today_is_the_zones_own() -> None:
-    """At noon UTC it is the next day in Kiritimati already."""
+def test_today_depends_on_the_time_zone() -> None:
+    """At noon in UTC it is already the next day in Kiritimati."""
     assert span("2026-11-24", "2026-11-25", "day", "Pacific/Kiritimati").until == NOW
-    ahead = ("/until", "Lies in the future.")
-    assert faults("2026-11-24", "2026-11-25", "day", "America/Caracas") == [ahead]
+    future = ("/until", "Is in the future.")
+    assert errors("2026-11-24", "2026-11-25", "day", "America/Caracas") == [future]
 
 
-def test_a_callers_clock_may_be_a_little_ahead() -> None:
+def test_clock_of_a_caller_may_be_five_minutes_ahead() -> None:
     assert span("2026-11-24", "2026-11-24T12:05:00Z", "hour", "UTC").until == NOW + TOLERANCE
-    ahead = ("/until", "Lies in the future.")
-    assert faults("2026-11-24", "2026-11-24T12:05:01Z", "hour", "UTC") == [ahead]
+    future = ("/until", "Is in the future.")
+    assert errors("2026-11-24", "2026-11-24T12:05:01Z", "hour", "UTC") == [future]
 
 
-# --- Faults ---------------------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------------------
 
 
-def test_what_lies_in_the_future_is_said_of_both() -> None:
-    both = [("/from", "Lies in the future."), ("/until", "Lies in the future.")]
-    assert faults("2026-11-25", "2026-11-26", "day", "America/Caracas") == both
-    assert faults("9999-12-31", "9999-12-31", "day", "America/Caracas") == both
+def test_future_is_an_error_of_both_parameters() -> None:
+    both = [("/from", "Is in the future."), ("/until", "Is in the future.")]
+    assert errors("2026-11-25", "2026-11-26", "day", "America/Caracas") == both
+    assert errors("9999-12-31", "9999-12-31", "day", "America/Caracas") == both
     last = "9999-12-31T23:59:59.999999+00:00"
-    assert faults(last, last, "hour", "Pacific/Kiritimati") == both
-    assert faults("2026-11-25", None, "day", "America/Caracas") == both[:1]
+    assert errors(last, last, "hour", "Pacific/Kiritimati") == both
+    assert errors("2026-11-25", None, "day", "America/Caracas") == both[:1]
 
 
 @pytest.mark.parametrize(
@@ -215,55 +217,55 @@ def test_what_lies_in_the_future_is_said_of_both() -> None:
     ],
 )
 @pytest.mark.parametrize("bucket", ["hour", "day", "week", "month"])
-def test_a_time_begins_before_it_ends(from_: str, until: str | None, bucket: Bucket) -> None:
-    wrong = [("/from", "Must lie before until.")]
-    assert faults(from_, until, bucket, "America/Caracas") == wrong
+def test_from_must_be_before_until(from_: str, until: str | None, bucket: Bucket) -> None:
+    assert errors(from_, until, bucket, "America/Caracas") == [("/from", "Must be before until.")]
 
 
-def test_a_day_that_the_zone_skipped_is_no_time() -> None:
-    assert faults("2011-12-30", "2011-12-30", "day", "Pacific/Apia") == [
-        ("/from", "Must lie before until.")
+def test_skipped_day_is_an_empty_period() -> None:
+    assert errors("2011-12-30", "2011-12-30", "day", "Pacific/Apia") == [
+        ("/from", "Must be before until.")
     ]
 
 
 @pytest.mark.parametrize("from_", ["0001-01-01", "0001-01-01T00:00:00Z", "0001-12-31"])
 @pytest.mark.parametrize("time_zone", ["America/Caracas", "Pacific/Kiritimati", "UTC"])
-def test_the_first_year_is_refused(from_: str, time_zone: str) -> None:
-    refused = ("/from", "Lies too far in the past.")
+def test_year_one_is_an_error(from_: str, time_zone: str) -> None:
+    too_early = ("/from", "Is too far in the past.")
     for bucket in ("hour", "day", "week", "month"):
-        assert faults(from_, None, bucket, time_zone) == [refused]
-        assert faults(from_, from_, bucket, time_zone) == [refused]
-        ahead = ("/until", "Lies in the future.")
-        assert faults(from_, "2027-01-01", bucket, time_zone) == [refused, ahead]
+        assert errors(from_, None, bucket, time_zone) == [too_early]
+        assert errors(from_, from_, bucket, time_zone) == [too_early]
+        future = ("/until", "Is in the future.")
+        assert errors(from_, "2027-01-01", bucket, time_zone) == [too_early, future]
     assert len(span("0002-01-01", "0002-01-02", "day", time_zone).ends) == 2
 
 
 def too_many(count: str) -> tuple[str, str]:
     return (
         "/bucket",
-        f"Gives {count} buckets; 1,000 are the most: take a longer bucket or a shorter time.",
+        f"Gives {count} buckets, more than 1,000. "
+        "Send a longer bucket, such as week, or a shorter period.",
     )
 
 
-def test_more_buckets_than_may_be_are_refused() -> None:
+def test_more_than_1000_buckets_are_an_error() -> None:
     year = ("2025-01-01", "2025-12-31")
-    assert faults(*year, "hour", "America/Caracas") == [too_many("8,760")]
+    assert errors(*year, "hour", "America/Caracas") == [too_many("8,760")]
     first = datetime(2026, 1, 1, tzinfo=UTC)
     full = str(first + timedelta(hours=MAX_BUCKETS))
     assert len(span(str(first), full, "hour", "UTC").ends) == MAX_BUCKETS
-    assert faults(str(first), str(datetime.fromisoformat(full) + MINUTE), "hour", "UTC") == [
+    assert errors(str(first), str(datetime.fromisoformat(full) + MINUTE), "hour", "UTC") == [
         too_many("1,001")
     ]
-    assert faults("2022-01-01", "2025-12-31", "day", "UTC") == [too_many("1,461")]
-    assert faults("1901-01-01", "2000-12-31", "month", "UTC") == [too_many("1,200")]
+    assert errors("2022-01-01", "2025-12-31", "day", "UTC") == [too_many("1,461")]
+    assert errors("1901-01-01", "2000-12-31", "month", "UTC") == [too_many("1,200")]
 
 
 @pytest.mark.parametrize(
     ("bucket", "count"),
     [("hour", "17,739,420"), ("day", "739,143"), ("week", "105,592"), ("month", "24,285")],
 )
-def test_far_too_many_buckets_are_counted_without_being_made(bucket: Bucket, count: str) -> None:
-    assert faults("0002-01-01", "2025-09-14T12:00:00Z", bucket, "UTC") == [too_many(count)]
+def test_number_of_far_too_many_buckets_is_estimated(bucket: Bucket, count: str) -> None:
+    assert errors("0002-01-01", "2025-09-14T12:00:00Z", bucket, "UTC") == [too_many(count)]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +292,7 @@ def test_far_too_many_buckets_are_counted_without_being_made(bucket: Bucket, cou
         "A" * 100_000,
     ],
 )
-def test_what_is_no_zone_is_refused(name: str) -> None:
+def test_unknown_time_zone_is_an_error(name: str) -> None:
     assert name not in time_zones.names()
     parameter = CONTRACT.document["components"]["parameters"]["TimeZone"]["schema"]
     schema = schemas.parameters_schema({"time_zone": (False, parameter)})
@@ -298,15 +300,15 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         schema.load({"time_zone": name})
 
 
-def test_a_zone_is_found_by_its_name() -> None:
+def test_known_time_zones() -> None:
     assert {"America/Caracas", "UTC", "Etc/GMT+4"} <= time_zones.names()
 
 
 # --- Properties -----------------------------------------------------------------------------------
 
-every_zone = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"}))
-kinds = st.sampled_from(["hour", "day", "week", "month"])
-# Not before: in 1919 Toronto's clock was put forward at 23:30, over the beginning of a day.
+zones = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"}))
+bucket_kinds = st.sampled_from(["hour", "day", "week", "month"])
+# Not earlier: in 1919 Toronto's clock went forward at 23:30, over the start of a day.
 FIRST = date(1920, 1, 1)
 moments = st.integers(0, 106 * 365 * 24 * 60).map(
     lambda minutes: datetime.combine(FIRST, time(), UTC) + minutes * MINUTE
@@ -316,17 +318,17 @@ thoroughly = settings(max_examples=300, deadline=None)
 
 
 @thoroughly
-@given(moments, st.floats(0.001, 990), kinds, every_zone)
-def test_ends_are_in_order_and_each_is_a_beginning_on_the_clock(
+@given(moments, st.floats(0.001, 990), bucket_kinds, zones)
+def test_ends_are_in_order_and_start_a_new_period_of_the_clock(
     start: datetime, length: float, bucket: Bucket, name: str
 ) -> None:
     until = start + (timedelta(hours=length) if bucket == "hour" else timedelta(days=length))
     assume(until <= NOW)
-    made = buckets(start, until, bucket, name, NOW, TOLERANCE)
-    assert (made.start, made.until, made.ends[-1]) == (start, until, until)
-    edges = [start, *made.ends]
-    assert all(edge < following for edge, following in zip(edges, made.ends, strict=False))
-    for end in made.ends[:-1]:
+    result = buckets(start, until, bucket, name, NOW, TOLERANCE)
+    assert (result.start, result.until, result.ends[-1]) == (start, until, until)
+    edges = [start, *result.ends]
+    assert all(edge < end for edge, end in zip(edges, result.ends, strict=False))
+    for end in result.ends[:-1]:
         before, at = (
             moment.astimezone(ZoneInfo(name)) for moment in (end - datetime.resolution, end)
         )
@@ -338,56 +340,54 @@ def test_ends_are_in_order_and_each_is_a_beginning_on_the_clock(
             assert period(before, bucket) < period(at, bucket)
 
 
-def period(shown: datetime, bucket: Bucket) -> tuple[int, ...]:
-    """The day, week or month that a clock shows."""
+def period(local: datetime, bucket: Bucket) -> tuple[int, ...]:
+    """The day, week or month of a local time."""
     if bucket == "day":
-        return (shown.year, shown.month, shown.day)
-    return shown.isocalendar()[:2] if bucket == "week" else (shown.year, shown.month)
+        return (local.year, local.month, local.day)
+    return local.isocalendar()[:2] if bucket == "week" else (local.year, local.month)
 
 
 @thoroughly
-@given(moments, st.integers(1, 990), st.sampled_from(["week", "month"]), every_zone)
-def test_weeks_and_months_are_made_of_days(
+@given(moments, st.integers(1, 990), st.sampled_from(["week", "month"]), zones)
+def test_weeks_and_months_end_with_days(
     start: datetime, days: int, bucket: Bucket, name: str
 ) -> None:
     until = start + timedelta(days=days)
     assume(until <= NOW)
 
-    def begins(end: datetime) -> bool:
+    def starts_period(end: datetime) -> bool:
         before, at = (
             moment.astimezone(ZoneInfo(name)) for moment in (end - datetime.resolution, end)
         )
         return period(before, bucket) != period(at, bucket)
 
     by_day = buckets(start, until, "day", name, NOW, TOLERANCE).ends[:-1]
-    made = buckets(start, until, bucket, name, NOW, TOLERANCE).ends[:-1]
-    assert made == [end for end in by_day if begins(end)]
+    ends = buckets(start, until, bucket, name, NOW, TOLERANCE).ends[:-1]
+    assert ends == [end for end in by_day if starts_period(end)]
 
 
 @thoroughly
-@given(st.dates(FIRST, date(2024, 1, 1)), st.integers(1, 990), every_zone)
-def test_each_day_that_a_clock_shows_at_five_has_one_bucket(
-    first: date, days: int, name: str
-) -> None:
-    made = buckets(first, first + timedelta(days=days), "day", name, NOW, TOLERANCE)
-    edges = [made.start, *made.ends]
-    shown = []
+@given(st.dates(FIRST, date(2024, 1, 1)), st.integers(1, 990), zones)
+def test_each_day_of_the_zone_has_one_bucket(first: date, days: int, name: str) -> None:
+    result = buckets(first, first + timedelta(days=days), "day", name, NOW, TOLERANCE)
+    edges = [result.start, *result.ends]
+    bucket_numbers = []
     for day in (first + timedelta(days=n) for n in range(days + 1)):
-        # In the afternoon, when no clock was ever changed.
+        # At five in the afternoon, when no clock was ever changed.
         five = datetime.combine(day, time(17), ZoneInfo(name))
         moment = five.astimezone(UTC)
-        if moment.astimezone(ZoneInfo(name)) == five:  # else the zone skipped it
-            shown.append(bisect_right(edges, moment))
-    assert shown == list(range(1, len(edges)))
+        if moment.astimezone(ZoneInfo(name)) == five:  # otherwise the zone skipped the day
+            bucket_numbers.append(bisect_right(edges, moment))
+    assert bucket_numbers == list(range(1, len(edges)))
 
 
-# Since 1972 every zone's offset from UTC is one of whole minutes.
+# Since 1972 the offsets of all zones are whole minutes.
 WHOLE_MINUTES = datetime(1973, 1, 1, tzinfo=UTC)
 
 
 @cache
 def changes(name: str) -> list[datetime]:
-    """The days on which a zone's clock is changed; else the first of all, so that there is one."""
+    """The days on which a zone's clock is changed; if there are none, the third day of all."""
     days = [WHOLE_MINUTES + n * DAY for n in range((NOW - WHOLE_MINUTES).days)]
     offsets = [day.astimezone(ZoneInfo(name)).utcoffset() for day in days]
     return [day for day, a, b in zip(days, offsets, offsets[1:], strict=False) if a != b] or days[
@@ -396,18 +396,18 @@ def changes(name: str) -> list[datetime]:
 
 
 @thoroughly
-@given(st.data(), every_zone, st.integers(-2880, 2880), st.integers(1, 4000))
-def test_hours_and_days_are_those_of_a_clock_that_is_read_every_minute(
+@given(st.data(), zones, st.integers(-2880, 2880), st.integers(1, 4000))
+def test_hours_and_days_agree_with_a_clock_read_every_minute(
     data: st.DataObject, name: str, offset: int, length: int
 ) -> None:
     start = data.draw(st.sampled_from(changes(name))) + offset * MINUTE
     until = start + length * MINUTE
     assume(until <= NOW)
-    # From two days before on, to know which day had begun.
-    read = [start + n * MINUTE for n in range(-2880, length)]
-    shown = [moment.astimezone(ZoneInfo(name)) for moment in read]
-    hours, days, latest = [], [], shown[0].date()
-    for moment, before, at in zip(read[1:], shown, shown[1:], strict=False):
+    # From two days before, to know which day has started.
+    moments_read = [start + n * MINUTE for n in range(-2880, length)]
+    local = [moment.astimezone(ZoneInfo(name)) for moment in moments_read]
+    hours, days, latest = [], [], local[0].date()
+    for moment, before, at in zip(moments_read[1:], local, local[1:], strict=False):
         if moment > start and (before.minute == 59 or at.minute == 0):
             hours.append(moment)
         if at.date() > latest:
