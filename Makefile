@@ -2,52 +2,47 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test check bench faults lock audit help
+.PHONY: help run test check bench faults nginx lock audit
 
-# Serves the example case on port 8000, and prints a contributor's key.
-run: $(READY)
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
+
+run: $(READY) ## Serve the example case on port 8000, and print a contributor's key
 	@$(BIN)/constancia keys create --name "make run" --scope contribute
 	@$(BIN)/constancia serve --case tests/cases/venezuela-2026-01-08.json
 
-# Runs the tests.
-test: $(READY)
+test: $(READY) ## Run the tests
 	@$(BIN)/pytest -n auto
 
-# Checks format, lint, types, import layers and tests.
-check: $(READY)
+check: $(READY) ## Run what must pass before a change lands: format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -n auto
 
-# Runs the benchmarks.
-bench: $(READY)
+bench: $(READY) ## Measure latencies and throughput
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.people
 	@$(BIN)/python -m tests.bench.slow
 
-# Minutes of kill -9, lost connections, full disks and the like; fails if anything does not hold.
-faults: $(READY)
+faults: $(READY) ## Kill processes, cut connections, fill disks; then run the mutants. Takes minutes
 	@$(BIN)/python -m tests.faults
 	@$(BIN)/python -m tests.faults.mutants
 
-# Looks every pinned dependency up among the known faults; one that cannot be looked up fails it.
-audit: $(READY)
-	@$(BIN)/pip install -q uv
-	@$(BIN)/uv tool run -q pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+nginx: $(READY) ## Write api/server/nginx.contract.conf from the contract
+	@$(BIN)/python -m api.server.nginx
 
-# Pins the newest versions that pyproject.toml allows, with their hashes.
-lock: $(READY)
+lock: $(READY) ## Pin the newest versions that pyproject.toml allows, with their hashes
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --extra embedded --upgrade \
 		--generate-hashes --universal --python-version 3.11 --no-header -o requirements-dev.lock
 	@$(BIN)/uv pip compile -q pyproject.toml -c requirements-dev.lock --upgrade \
 		--generate-hashes --universal --python-version 3.11 --no-header -o requirements.lock
 
-# Lists the targets.
-help:
-	@awk '/^# /{why=substr($$0,3)} /^[a-z]+:/{sub(/:.*/,""); printf "make %-7s %s\n",$$1,why; why=""}' Makefile
+audit: $(READY) ## Look up each pinned dependency in the vulnerability database
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv tool run -q pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 $(READY): requirements-dev.lock pyproject.toml
 	@echo "Setting up .venv (once)"

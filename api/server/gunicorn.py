@@ -1,13 +1,9 @@
-"""Serving: gunicorn, with one pool of connections for each worker."""
+"""gunicorn, configured: one master process that loads the application, and forked workers."""
 
 import contextlib
 import logging
-import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -19,19 +15,17 @@ from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits
-from api.server.metrics import Metrics
-from api.server.worker import (
-    LONGEST_HEADER,
-    LONGEST_LINE,
-    MOST_HEADERS,
-    UNREADABLE,
-    Worker,
-    refused,
-)
+from api.server.metrics import Metrics, metrics
+from api.server.worker import PARSE_ERRORS, Worker, request_error
+
+MAX_REQUEST_LINE_BYTES = 8190
+"""Long enough for any list of filters with a cursor."""
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 8190
 
 
 def check_free(host: str, port: int) -> None:
-    """Raises OSError if nobody can listen there, before anything is started for it."""
+    """Raise OSError if the port cannot be listened on, before anything is started for it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,7 +33,7 @@ def check_free(host: str, port: int) -> None:
 
 
 class _Logger(Logger):
-    """gunicorn's log in our lines; it keeps no log of requests, which we do."""
+    """gunicorn's log as lines of JSON. The application logs the requests."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -47,7 +41,7 @@ class _Logger(Logger):
 
 
 class Server(BaseApplication):
-    """gunicorn's master: loads the application once, and forks workers that migrate nothing."""
+    """The master process. Workers are forked from it with a pool each, and migrate nothing."""
 
     def __init__(
         self,
@@ -62,8 +56,8 @@ class Server(BaseApplication):
         rate_limits: RateLimits | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
-        # Who waits for a connection keeps nobody from being told that there is none, or that the
-        # process is well.
+        # Extra threads, so that health checks and 503 responses are not queued behind requests
+        # that wait for the pool.
         threads += self._pool.max_waiting + 4
         self._settings = {
             "bind": bind,
@@ -71,16 +65,17 @@ class Server(BaseApplication):
             "threads": threads,
             "worker_class": Worker,
             "preload_app": True,
-            # It would let whoever can open it stop or reload the service.
+            # Anybody who can open the control socket could stop or reload the service.
             "control_socket_disable": True,
-            "limit_request_line": LONGEST_LINE,
-            "limit_request_fields": MOST_HEADERS,
-            "limit_request_field_size": LONGEST_HEADER,
+            "limit_request_line": MAX_REQUEST_LINE_BYTES,
+            "limit_request_fields": MAX_HEADERS,
+            "limit_request_field_size": MAX_HEADER_BYTES,
             "loglevel": "warning",
             "logger_class": _Logger,
             "graceful_timeout": 30,
-            "post_worker_init": self._begin,
-            "child_exit": self._forget,
+            "when_ready": self._start_metrics,
+            "post_worker_init": self._start_worker,
+            "child_exit": self._forget_worker,
             "worker_exit": lambda server, worker: self._pool.close(),
         }
         self._ready = ready
@@ -89,38 +84,6 @@ class Server(BaseApplication):
         self._rate_limits = rate_limits
         self._metrics: Metrics | None = None
         super().__init__()
-
-    def _begin(self, worker: Any) -> None:
-        """Opens a worker's pool; the last one tells that the service is ready.
-
-        Not before gunicorn has set the worker's signals: until then a SIGTERM would be lost.
-        """
-        self._pool.open()
-        # Who comes at once, as when workers are replaced, does not wait for the first connection.
-        with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
-            pass
-        if self._metrics and self._metrics_port:
-            self._metrics.serve(self._metrics_port, self._pool)
-        if worker.age == self.cfg.workers:
-            self._ready(str(worker.sockets[0]))
-
-    def _forget(self, server: Any, worker: Any) -> None:
-        if self._metrics:
-            self._metrics.forget(worker.pid)
-
-    def run(self) -> None:
-        logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
-        if not self._metrics_port:
-            return super().run()
-        master = os.getpid()
-        folder = Path(tempfile.mkdtemp(prefix="constancia-metrics-"))
-        self._metrics = Metrics(folder)
-        try:
-            super().run()
-        finally:
-            # A worker that ends comes by here too.
-            if os.getpid() == master:
-                shutil.rmtree(folder, ignore_errors=True)
 
     def load_config(self) -> None:
         for name, value in self._settings.items():
@@ -131,10 +94,40 @@ class Server(BaseApplication):
             self._pool, self._metrics, self._security_contact, rate_limits=self._rate_limits
         )
 
-        def answer(error: Exception) -> Any:
-            return app.handle_user_exception(refused(error))
+        def parse_error(error: Exception) -> Any:
+            return app.handle_user_exception(request_error(error))
 
-        # The chunks of a body are looked at when it is read.
-        for kind in UNREADABLE:
-            app.register_error_handler(kind, answer)
+        # gunicorn parses the chunks of a body while the application reads it.
+        for kind in PARSE_ERRORS:
+            app.register_error_handler(kind, parse_error)
         return app
+
+    def run(self) -> None:
+        logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
+        with contextlib.ExitStack() as stack:
+            if self._metrics_port:
+                self._metrics = stack.enter_context(metrics())
+            super().run()
+
+    def _start_metrics(self, server: Any) -> None:
+        if self._metrics and self._metrics_port:
+            self._metrics.serve(self._metrics_port)
+
+    def _start_worker(self, worker: Any) -> None:
+        """Open a worker's pool. The last worker reports that the service is ready.
+
+        A later hook than post_fork: gunicorn has set the worker's signal handlers by now, and a
+        SIGTERM before that would be lost.
+        """
+        self._pool.open()
+        # When workers are replaced, the first request must not wait for the first connection.
+        with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
+            pass
+        if self._metrics:
+            self._metrics.sample(self._pool)
+        if worker.age == self.cfg.workers:
+            self._ready(str(worker.sockets[0]))
+
+    def _forget_worker(self, server: Any, worker: Any) -> None:
+        if self._metrics:
+            self._metrics.worker_exited(worker.pid)

@@ -1,16 +1,15 @@
-"""Figures for Prometheus, of all workers together.
+"""Prometheus metrics of all worker processes together, on a port of the loopback interface.
 
-Each worker keeps its own in files that all of them can read, and answers for all on the one port,
-which the kernel shares out among them (SO_REUSEPORT). That port is open to this machine alone, and
-the contract knows nothing of it. Labels are operationIds and classes of status, never what a caller
-sent.
+prometheus_client keeps each process's values in memory-mapped files of one directory; the master
+process serves their sum. Labels are operation ids and status classes, never values from a request.
 """
 
 import os
+import shutil
+import tempfile
 import threading
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from socketserver import ThreadingTCPServer
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import sleep
 from typing import Any
 
@@ -19,110 +18,93 @@ from psycopg_pool import ConnectionPool
 from api.database import queries
 from api.errors import RequestError
 
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_EVERY = 1.0  # seconds between two looks at the pool and the ledger
+_BUCKETS_SECONDS = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_SAMPLE_INTERVAL_SECONDS = 1.0
+_LOOPBACK = "127.0.0.1"
+
+
+@contextmanager
+def metrics() -> Iterator["Metrics"]:
+    """Yield metrics that start at zero, in a new directory that the master process removes."""
+    master = os.getpid()
+    folder = tempfile.mkdtemp(prefix="constancia-metrics-")
+    # prometheus_client reads it when it is first imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        yield Metrics()
+    finally:
+        # A worker that exits unwinds this, too.
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Metrics:
-    """What is counted, in files of this folder: an empty one of this start's own."""
+    """Counts requests in this process, and serves the sum of all processes."""
 
-    def __init__(self, folder: Path) -> None:
-        # The library reads it when it is first imported.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        import prometheus_client as prometheus
+    def __init__(self) -> None:
+        import prometheus_client
         from prometheus_client import multiprocess
 
-        self._prometheus, self._multiprocess = prometheus, multiprocess
-        self._requests = prometheus.Counter(
-            "constancia_requests", "Requests that were answered.", ["operation", "status"]
+        self._prometheus, self._multiprocess = prometheus_client, multiprocess
+        self._requests = prometheus_client.Counter(
+            "constancia_requests", "Requests answered.", ["operation", "status"]
         )
-        self._seconds = prometheus.Histogram(
+        self._seconds = prometheus_client.Histogram(
             "constancia_request_seconds",
-            "From a request's head to the end of its answer.",
+            "Time from the head of a request to the end of its response.",
             ["operation"],
-            buckets=_SECONDS,
+            buckets=_BUCKETS_SECONDS,
         )
-        self._in_flight = self._gauge("constancia_requests_in_flight", "Requests under way.")
-        self._size = self._gauge("constancia_pool_connections", "Connections to the database.")
-        self._used = self._gauge("constancia_pool_connections_used", "Of these, those in use.")
-        self._waiting = self._gauge("constancia_pool_waiting", "Requests that wait for one.")
-        self._ledger = prometheus.Gauge(
-            "constancia_ledger_public_seq",
-            "The last entry of the ledger that the public knows of.",
-            multiprocess_mode="livemax",
+        self._in_flight = self._gauge("constancia_requests_in_flight", "Requests in progress.")
+        self._size = self._gauge("constancia_pool_connections", "Database connections.")
+        self._used = self._gauge("constancia_pool_connections_used", "Database connections in use.")
+        self._waiting = self._gauge(
+            "constancia_pool_waiting", "Requests that wait for a database connection."
         )
-        # Looking a child up by its labels costs more than counting it.
-        self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._public_seq = self._gauge(
+            "constancia_ledger_public_seq", "Last public entry of the ledger.", mode="livemax"
+        )
+        self._server: Any = None
 
-    def _gauge(self, name: str, says: str) -> Any:
-        return self._prometheus.Gauge(name, says, multiprocess_mode="livesum")
+    def _gauge(self, name: str, documentation: str, mode: Any = "livesum") -> Any:
+        return self._prometheus.Gauge(name, documentation, multiprocess_mode=mode)
 
     def began(self) -> None:
         self._in_flight.inc()
 
     def ended(self, operation: str, status: int, seconds: float) -> None:
         self._in_flight.dec()
-        of = (operation, status // 100)
-        if of not in self._children:
-            self._children[of] = (
-                self._requests.labels(operation, f"{of[1]}xx"),
-                self._seconds.labels(operation),
-            )
-        requests, histogram = self._children[of]
-        requests.inc()
-        histogram.observe(seconds)
+        self._requests.labels(operation, f"{status // 100}xx").inc()
+        self._seconds.labels(operation).observe(seconds)
 
-    def text(self) -> bytes:
-        """Of all workers, in Prometheus's text format."""
+    def serve(self, port: int) -> None:
+        """In the master process: serve the metrics of all workers."""
         registry = self._prometheus.CollectorRegistry()
         self._multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return bytes(self._prometheus.generate_latest(registry))
+        self._server, _ = self._prometheus.start_http_server(port, _LOOPBACK, registry)
 
-    def forget(self, pid: int) -> None:
-        """Drops what a worker that has ended had under way; what it counted stays counted."""
+    def worker_exited(self, pid: int) -> None:
+        """In the master process: drop a worker's gauges; its counters stay in the sum."""
         self._multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
-    def serve(self, port: int, pool: ConnectionPool[queries.Connection]) -> None:
-        """In a worker: answers on the port, and looks at the pool and the ledger, until it ends."""
-        metrics = self
+    def sample(self, pool: ConnectionPool[queries.Connection]) -> None:
+        """In a worker process: sample its pool and the ledger in a thread, until the pool closes."""
+        if self._server:
+            self._server.socket.close()  # inherited; only the master listens
+        threading.Thread(target=self._sample, args=(pool,), daemon=True).start()
 
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 5
-
-            def do_GET(self) -> None:
-                found = self.path == "/metrics"
-                body = metrics.text() if found else b""
-                self.send_response(200 if found else 404)
-                self.send_header("Content-Type", metrics._prometheus.CONTENT_TYPE_LATEST)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        server = _Server(("127.0.0.1", port), Handler)
-        for target in (server.serve_forever, lambda: self._look(pool)):
-            threading.Thread(target=target, daemon=True).start()
-
-    def _look(self, pool: ConnectionPool[queries.Connection]) -> None:
+    def _sample(self, pool: ConnectionPool[queries.Connection]) -> None:
         while not pool.closed:
             stats = pool.get_stats()
             available = stats.get("pool_available", 0)
             self._size.set(stats.get("pool_size", 0))
             self._used.set(stats.get("pool_size", 0) - available)
             self._waiting.set(stats.get("requests_waiting", 0))
-            # Never instead of a caller.
+            # Only with an idle connection, so that no request waits for this.
             if available:
-                try:
-                    with queries.Lent(pool, timeout=0.1) as conn:
-                        self._ledger.set(queries.row(conn, "ledger/get_recorded_moment").seq)
-                except RequestError:
-                    pass  # the next look tells
-            sleep(_EVERY)
-
-
-class _Server(ThreadingTCPServer):
-    allow_reuse_address = True
-    allow_reuse_port = True
-    daemon_threads = True
+                with suppress(RequestError), queries.Lent(pool, timeout=0.1) as conn:
+                    self._public_seq.set(queries.row(conn, "ledger/get_recorded_moment").seq)
+            sleep(_SAMPLE_INTERVAL_SECONDS)

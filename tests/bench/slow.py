@@ -5,7 +5,7 @@ import time
 from http.client import HTTPException
 from statistics import quantiles
 
-from tests.server.slow import Crowd
+from tests.server.slow import SlowClients
 from tests.support import Client, NginxService, Service, data_dir, serving, wait_until
 
 SIZE, PROBES = 200, 300
@@ -14,15 +14,15 @@ SIZE, PROBES = 200, 300
 def measure(kind: type[Service]) -> None:
     with data_dir() as directory, serving(directory, kind) as service:
         for size in (0, SIZE):
-            with Crowd(service.port, size) as crowd:
-                wait_until(lambda crowd=crowd: crowd.whole, "all are there")
+            with SlowClients(service.port, size) as crowd:
+                wait_until(lambda crowd=crowd: crowd.are_connected, "all are there")
                 time.sleep(2)
                 took, failed = probe(service.port)
             p99 = quantiles(took, n=100)[98] if len(took) > 1 else float("nan")
             print(
                 f"{kind.__name__:8} {size:4} of each kind: {len(took)} answered, {failed} not; "
                 f"p99 {1000 * p99:.0f} ms, worst {1000 * max(took, default=0):.0f} ms; "
-                f"cut {dict(crowd.cut)}"
+                f"disconnected {dict(crowd.disconnected)}"
             )
 
 

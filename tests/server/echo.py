@@ -1,5 +1,7 @@
-"""Stands in for the service behind the front: `echo.py serve --port PORT …` answers each request
-with its headers, and none at all at /cut."""
+"""A stand-in for the service behind nginx: `echo.py serve --port PORT ...`.
+
+It returns the headers of each request as JSON, and no response at all for /cut.
+"""
 
 import json
 import os
@@ -14,9 +16,9 @@ class Echo(BaseHTTPRequestHandler):
         if self.path == "/cut":
             self.close_connection = True
             return
-        told = {name.lower(): value for name, value in self.headers.items()}
-        told["its trusted proxies"] = os.environ.get("CONSTANCIA_TRUSTED_PROXIES")
-        body = json.dumps(told).encode()
+        received = {name.lower(): value for name, value in self.headers.items()}
+        received["its trusted proxies"] = os.environ.get("CONSTANCIA_TRUSTED_PROXIES")
+        body = json.dumps(received).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

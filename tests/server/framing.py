@@ -1,4 +1,4 @@
-"""Requests that are none, or can be read in two ways, as bytes; and what comes back, as bytes."""
+"""Malformed and ambiguous HTTP requests as bytes, and the parsed responses to them."""
 
 import json
 import re
@@ -6,10 +6,10 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-# A second request, which nobody may take for one: it is a part of what came before, or too late.
+# A second request, which must not be answered: it belongs to the body of the first one.
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: a.example\r\n\r\n"
 _JSON = b"Content-Type: application/json\r\n"
-# Looks like a key, so that the body is read.
+# Has the form of a key, so that the service reads the body.
 _KEY = b"Authorization: Bearer constancia_nobody\r\n"
 
 
@@ -23,7 +23,7 @@ def _get(*lines: bytes, first: bytes = b"GET /healthz HTTP/1.1") -> bytes:
 
 
 _HOST = b"Host: a.example"
-# What is too much but plain need not end the connection.
+# For requests after which the connection may stay open.
 _CLOSE = b"Connection: close"
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
@@ -91,10 +91,10 @@ PROBES: Mapping[str, tuple[set[int], bytes]] = {
     "a negative size": ({400}, _post(_CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n" + SMUGGLED)),
     "a size with a sign": ({400}, _post(_CHUNKED, b"+2\r\n{}\r\n0\r\n\r\n" + SMUGGLED)),
 }
-"""By what is wrong: with which statuses it may be refused, and the bytes."""
+"""By name: the statuses that are acceptable, and the bytes of the request."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -103,28 +103,28 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def exchange(port: int, sent: bytes) -> tuple[list[Answer], bool]:
-    """All answers to these bytes, and whether the connection was closed after them."""
+def exchange(port: int, content: bytes) -> tuple[list[Response], bool]:
+    """Send these bytes; return all responses, and whether the server closed the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(sent)
-        said = b""
+        connection.sendall(content)
+        received = b""
         try:
             while piece := connection.recv(1 << 16):
-                said += piece
+                received += piece
         except TimeoutError:
-            return list(answers(said)), False
+            return list(responses(received)), False
         except ConnectionResetError:
             pass
-    return list(answers(said)), True
+    return list(responses(received)), True
 
 
-def answers(said: bytes) -> Iterator[Answer]:
-    while said:
-        head, _, said = said.partition(b"\r\n\r\n")
+def responses(received: bytes) -> Iterator[Response]:
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        found = re.fullmatch(r"HTTP/1\.[01] (\d{3}) .*", first)
-        assert found, head
+        status_line = re.fullmatch(r"HTTP/1\.[01] (\d{3}) .*", first)
+        assert status_line, head
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         length = int(headers["content-length"])
-        yield Answer(int(found[1]), headers, said[:length])
-        said = said[length:]
+        yield Response(int(status_line[1]), headers, received[:length])
+        received = received[length:]

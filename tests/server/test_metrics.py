@@ -1,35 +1,28 @@
-"""What Prometheus is told: the same by every worker, and nothing of what was asked."""
+"""Prometheus metrics: summed over all workers, and without values from a request."""
 
 import os
 import re
 import signal
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import Client, Service, data_dir, serving, wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support import Client, Service, data_dir, free_ports, serving, wait_until
 
 
 def scrape(port: int) -> dict[str, float]:
-    """Each sample by its name and labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
-        lines = answer.read().decode().splitlines()
+    """The value of each sample, by name and labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+        lines = response.read().decode().splitlines()
     samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
     return {name: float(value) for name, _, value in samples}
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[tuple[Service, int]]:
-    port = free_port()
+def monitored() -> Iterator[tuple[Service, int]]:
+    (port,) = free_ports(1)
     with (
         data_dir() as directory,
         serving(directory, CONSTANCIA_METRICS_PORT=str(port)) as service,
@@ -37,67 +30,80 @@ def watched() -> Iterator[tuple[Service, int]]:
         yield service, port
 
 
-def test_requests_are_counted_across_workers_and_their_deaths(watched: tuple[Service, int]) -> None:
-    service, port = watched
-    counted = 'constancia_requests_total{operation="listSources",status="2xx"}'
+def test_requests_are_summed_over_workers_dead_ones_included(
+    monitored: tuple[Service, int],
+) -> None:
+    service, port = monitored
+    requests = 'constancia_requests_total{operation="listSources",status="2xx"}'
     for _ in range(20):
         with Client(service.port) as client:
             client.get("/v1/sources")
-    # The last is counted once its answer was sent.
-    wait_until(lambda: scrape(port).get(counted) == 20, "counted")
-    for _ in range(8):  # whichever worker answers
-        samples = scrape(port)
-        assert samples[counted] == 20
-        assert samples['constancia_request_seconds_count{operation="listSources"}'] == 20
-        assert samples["constancia_requests_in_flight"] == 0
+    # A request is counted after its response was sent.
+    wait_until(lambda: scrape(port).get(requests) == 20, "counted")
+    samples = scrape(port)
+    assert samples['constancia_request_seconds_count{operation="listSources"}'] == 20
+    assert samples["constancia_requests_in_flight"] == 0
     worker = service.workers()[0]
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: worker not in service.workers() and len(service.workers()) == 2, "replaced")
     wait_until(service.ready, "ready")
-    assert scrape(port)[counted] == 20
+    assert scrape(port)[requests] == 20
     with Client(service.port) as client:
         client.get("/v1/sources")
-    wait_until(lambda: scrape(port)[counted] == 21, "counted")
+    wait_until(lambda: scrape(port)[requests] == 21, "counted")
 
 
-def test_the_pool_and_the_public_ledger_are_told(watched: tuple[Service, int]) -> None:
-    service, port = watched
+def test_pool_and_public_ledger_are_sampled(monitored: tuple[Service, int]) -> None:
+    service, port = monitored
     with Client(service.port, service.key("edit")) as client:
         client.source("Puertas")
         client.event("Ana Prueba")
         head = client.get("/v1/changes?limit=200")["items"][-1]["seq"]
-    wait_until(
-        lambda: scrape(port).get("constancia_ledger_public_seq") == head, "the ledger's head"
-    )
+    wait_until(lambda: scrape(port).get("constancia_ledger_public_seq") == head, "sampled")
     samples = scrape(port)
     assert samples["constancia_pool_connections"] >= 2
     assert 0 <= samples["constancia_pool_connections_used"] <= 16
     assert samples["constancia_pool_waiting"] == 0
 
 
-def test_no_label_is_of_a_callers_making(watched: tuple[Service, int]) -> None:
-    service, port = watched
+def test_labels_hold_nothing_from_a_request(monitored: tuple[Service, int]) -> None:
+    service, port = monitored
     with Client(service.port) as client:
         for path in ("/canaria", "/v1/detainees?q=canaria", "/v1/sources/canaria"):
             client.send("GET", path)
+    rejected = 'constancia_requests_total{operation="none",status="4xx"}'
+    wait_until(lambda: rejected in scrape(port), "counted")
     samples = scrape(port)
-    assert 'constancia_requests_total{operation="none",status="4xx"}' in samples
     assert not re.search("canari", " ".join(samples), re.IGNORECASE)
     labels = {label for name in samples for label in re.findall(r"(\w+)=", name)}
     assert labels == {"operation", "status", "le"}
 
 
-def test_they_are_open_to_this_machine_alone(watched: tuple[Service, int]) -> None:
-    service, port = watched
+def test_metrics_start_at_zero_after_a_restart() -> None:
+    (port,) = free_ports(1)
+    requests = 'constancia_requests_total{operation="listSources",status="2xx"}'
+    with data_dir() as directory:
+        for _ in range(2):
+            settings = {"CONSTANCIA_METRICS_PORT": str(port)}
+            with serving(directory, workers=1, **settings) as service:
+                assert requests not in scrape(port)
+                with Client(service.port) as client:
+                    client.get("/v1/sources")
+                wait_until(lambda: scrape(port).get(requests) == 1, "counted")
+
+
+def test_metrics_are_served_on_the_loopback_interface_only(
+    monitored: tuple[Service, int],
+) -> None:
+    service, port = monitored
     with Client(service.port) as client:
         assert client.send("GET", "/metrics")[0] == 404
-    listening = {
-        int(line.split()[1].split(":")[1], 16): line.split()[1].split(":")[0]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[3] == "0A"
-    }
-    assert listening[port] == "0100007F"
-    assert port not in {
-        int(line.split()[1].split(":")[1], 16)
-        for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]
-    }
+    assert listening_addresses("tcp", port) == {"0100007F"}
+    assert listening_addresses("tcp6", port) == set()
+
+
+def listening_addresses(protocol: str, port: int) -> set[str]:
+    """The local addresses, in hexadecimal, that listen on a port."""
+    lines = [line.split() for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]]
+    listening = [fields[1].split(":") for fields in lines if fields[3] == "0A"]
+    return {address for address, number in listening if int(number, 16) == port}

@@ -1,6 +1,6 @@
-"""nginx before the service, as the image has it: what it hands on, what it answers by itself, how
-it ends; and that nobody waits for who is slow."""
+"""nginx in front of the service, as in the image: what it passes on, what it responds itself."""
 
+import gzip
 import json
 import os
 import re
@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from api.contract import document as spec
-from api.server.worker import LONGEST_HEADER, LONGEST_LINE, MOST_HEADERS
+from api.contract import document
+from api.server import nginx
+from api.server.gunicorn import MAX_HEADER_BYTES, MAX_REQUEST_LINE_BYTES
+from tests.conftest import CASES
 from tests.server.framing import exchange
-from tests.server.slow import Crowd
-from tests.server.test_worker import check_refusal
+from tests.server.slow import SlowClients
+from tests.server.test_worker import check_problem
 from tests.support import (
     Client,
     NginxService,
@@ -33,8 +35,8 @@ from tests.support import (
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
-CONFIGURATION = (Path(__file__).parents[2] / "api/server/nginx.conf").read_text("utf-8")
-OF_ONE_CONNECTION = {"connection", "date", "ratelimit", "request-id", "transfer-encoding"}
+CONFIGURATION = nginx.FILE.with_name("nginx.conf").read_text("utf-8")
+VARYING_HEADERS = {"connection", "date", "ratelimit", "request-id", "transfer-encoding"}
 
 
 @pytest.fixture(scope="module")
@@ -45,68 +47,79 @@ def front() -> Iterator[NginxService]:
 
 
 class Echo(NginxService):
-    """The front, and behind it what answers with the headers that it was sent."""
+    """nginx in front of a stand-in that returns the headers of each request."""
 
     COMMAND = shlex.join([sys.executable, str(Path(__file__).with_name("echo.py"))])
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
+@pytest.fixture(scope="module")
+def echo() -> Iterator[Echo]:
+    with data_dir() as directory, serving(directory, Echo) as running:
+        assert isinstance(running, Echo)
+        yield running
+
+
+def send(port: int, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(
             method, path, headers={n.replace("_", "-"): v for n, v in headers.items()}
         )
-        answer = connection.getresponse()
-        return answer, answer.read()
+        response = connection.getresponse()
+        return response, response.read()
     finally:
         connection.close()
 
 
-def told(answer: HTTPResponse) -> list[tuple[str, str]]:
-    """Its headers, but for those of one connection or one answer."""
-    headers = ((name.lower(), value) for name, value in answer.getheaders())
-    return sorted((name, value) for name, value in headers if name not in OF_ONE_CONNECTION)
+def stable_headers(response: HTTPResponse) -> list[tuple[str, str]]:
+    """The headers of a response that are the same each time, with and without nginx."""
+    headers = ((name.lower(), value) for name, value in response.getheaders())
+    return sorted(
+        (name, value)
+        for name, value in headers
+        if name not in VARYING_HEADERS and (name, value) != ("vary", "Accept-Encoding")
+    )
 
 
-# What nginx answers by itself.
+# Configuration.
 
 
-def test_its_problems_are_those_of_the_contract() -> None:
-    found = re.findall(r"location = /([\w-]+) \{\s+internal;\s+return (\d+) '(.*)';", CONFIGURATION)
-    assert len(found) == CONFIGURATION.count("internal;") > 5
-    for slug, status, text in found:
-        document = json.loads(text)
-        problem = spec.load().problems[slug]
-        assert document.pop("detail").endswith(".")
-        expected = {"type": f"/problems/{slug}", "title": problem.title, "status": problem.status}
-        assert document == expected
-        assert int(status) == problem.status
+def test_generated_configuration_is_current() -> None:
+    assert nginx.FILE.read_text("utf-8") == nginx.configuration(), "run `make nginx`"
 
 
-def test_its_limits_are_those_of_the_service() -> None:
-    assert f"client_max_body_size {spec.load().max_bytes};" in CONFIGURATION
-    assert f"A body has {spec.load().max_bytes} bytes" in CONFIGURATION
-    assert f"A request line has {LONGEST_LINE} bytes" in CONFIGURATION
-    assert f"has {MOST_HEADERS} headers at the most, of {LONGEST_HEADER} bytes" in CONFIGURATION
+def test_line_limits_are_those_of_the_service() -> None:
+    assert MAX_REQUEST_LINE_BYTES == MAX_HEADER_BYTES == (8 << 10) - len("\r\n")
+    assert "large_client_header_buffers 4 8k;" in CONFIGURATION
+
+
+# Errors that nginx itself responds with.
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
-def test_methods_that_are_for_others_are_refused(front: NginxService, method: str) -> None:
+def test_proxy_methods_are_rejected(front: NginxService, method: str) -> None:
     line = f"{method} /healthz HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
-    (answer,), closed = exchange(front.port, line.encode())
-    assert answer.status in {400, 501}
+    (response,), closed = exchange(front.port, line.encode())
+    assert response.status in {400, 501}
     assert closed
-    check_refusal(answer)
+    check_problem(response)
 
 
-def test_the_paths_of_its_own_pages_are_nobodys(front: NginxService) -> None:
-    for path in ("/unanswered", "/not-found"):
-        answer, body = ask(front.port, path)
-        assert (answer.status, json.loads(body)["type"]) == (404, "/problems/not-found")
-        assert answer.getheader("Content-Type") == "application/problem+json"
+@pytest.mark.parametrize("path", ["/unanswered", "/not-found"])
+def test_internal_locations_are_not_found(front: NginxService, path: str) -> None:
+    response, body = send(front.port, path)
+    assert (response.status, json.loads(body)["type"]) == (404, "/problems/not-found")
+    assert response.getheader("Content-Type") == "application/problem+json"
 
 
-# What goes through.
+def test_missing_response_of_the_service_is_a_problem(echo: Echo) -> None:
+    line = b"GET /cut HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+    (response,), _ = exchange(echo.port, line)
+    assert response.problem()["type"] == "/problems/unanswered"
+    check_problem(response)
+
+
+# Requests and responses that it passes on.
 
 
 @pytest.mark.parametrize(
@@ -125,116 +138,172 @@ def test_the_paths_of_its_own_pages_are_nobodys(front: NginxService) -> None:
         ("OPTIONS", "/v1/sources"),
     ],
 )
-def test_an_answer_is_the_same_before_and_behind(
+def test_response_is_the_same_with_and_without_nginx(
     front: NginxService, method: str, path: str
 ) -> None:
-    before, body = ask(front.port, path, method)
-    behind, same = ask(front.service_port, path, method)
-    assert before.status == behind.status
-    assert told(before) == told(behind)
+    with_nginx, body = send(front.port, path, method)
+    without, same_body = send(front.service_port, path, method)
+    assert with_nginx.status == without.status
+    assert stable_headers(with_nginx) == stable_headers(without)
     if "as_of" not in path and path != "/v1/export":
-        assert body == same
+        assert body == same_body
 
 
-def test_bodies_are_as_large_as_the_contract_says(front: NginxService) -> None:
-    """Each operation's bound is the service's, and the front's is that of the largest."""
-    largest = spec.load().max_bytes
-    for size, key, status in (
+def test_body_size_is_limited_by_the_contract(front: NginxService) -> None:
+    """The service limits each operation; nginx has the limit of the largest."""
+    largest = document.load().max_bytes
+    for size, scope, status in (
         (largest, None, 401),
         (largest, "edit", 422),
         (largest + 1, None, 413),
         (largest + 1, "edit", 413),
     ):
-        headers = {"Authorization": f"Bearer {front.key(key)}"} if key else {}
+        headers = {"Authorization": f"Bearer {front.key(scope)}"} if scope else {}
         connection = HTTPConnection("127.0.0.1", front.port, timeout=60)
         try:
             connection.request(
-                "POST",
-                "/v1/imports",
-                b" " * size,
-                {"Content-Type": "text/csv", **headers},
+                "POST", "/v1/imports", b" " * size, {"Content-Type": "text/csv", **headers}
             )
-            answer = connection.getresponse()
-            problem = json.loads(answer.read())
+            response = connection.getresponse()
+            problem = json.loads(response.read())
         except BrokenPipeError:
-            # It is refused by its length, and not taken to the end.
+            # nginx rejects it by its Content-Length and does not read all of it.
             assert status == 413
         else:
-            assert answer.status == problem["status"] == status
+            assert response.status == problem["status"] == status
         finally:
             connection.close()
+    too_large = {"name": " " * document.MAX_BYTES}
     with Client(front.port) as client:
-        assert client.send("POST", "/v1/sources", {"name": " " * spec.MAX_BYTES})[0] == 401
+        assert client.send("POST", "/v1/sources", too_large)[0] == 401
     with Client(front.port, front.key("edit")) as client:
-        assert client.send("POST", "/v1/sources", {"name": " " * spec.MAX_BYTES})[0] == 413
+        assert client.send("POST", "/v1/sources", too_large)[0] == 413
 
 
-@pytest.fixture(scope="module")
-def echo() -> Iterator[Echo]:
-    with data_dir() as directory, serving(directory, Echo) as running:
-        assert isinstance(running, Echo)
-        yield running
-
-
-CLAIMED = {
+FORGED = {
     "X_Forwarded_For": "198.51.100.7, 203.0.113.7",
     "Forwarded": "for=203.0.113.7",
     "X_Forwarded_Proto": "gopher",
 }
 
 
-def test_nobody_says_for_whom_he_asks(echo: Echo) -> None:
-    sent = json.loads(ask(echo.port, "/", **CLAIMED)[1])
-    assert sent["x-forwarded-for"] == "127.0.0.1"
-    assert sent["x-forwarded-proto"] == "http"
-    assert "forwarded" not in sent
-    assert sent["its trusted proxies"] == "127.0.0.1"
+def test_forwarded_headers_of_a_client_are_replaced(echo: Echo) -> None:
+    received = json.loads(send(echo.port, "/", **FORGED)[1])
+    assert received["x-forwarded-for"] == "127.0.0.1"
+    assert received["x-forwarded-proto"] == "http"
+    assert "forwarded" not in received
+    assert received["its trusted proxies"] == "127.0.0.1"
 
 
-def test_but_a_proxy_that_is_trusted() -> None:
+def test_forwarded_address_of_a_trusted_proxy_is_used() -> None:
     trusted = {"CONSTANCIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1"}
     with data_dir() as directory, serving(directory, Echo, **trusted) as echo:
-        sent = json.loads(ask(echo.port, "/", **CLAIMED)[1])
-        assert sent["x-forwarded-for"] == "203.0.113.7"
-        assert sent["its trusted proxies"] == "127.0.0.1"
+        received = json.loads(send(echo.port, "/", **FORGED)[1])
+        assert received["x-forwarded-for"] == "203.0.113.7"
+        assert received["its trusted proxies"] == "127.0.0.1"
+        # Proxies append: the last address that is not of a trusted proxy is the client's.
+        chain = "192.0.2.1, 203.0.113.7, 10.1.2.3"
+        received = json.loads(send(echo.port, "/", X_Forwarded_For=chain)[1])
+        assert received["x-forwarded-for"] == "203.0.113.7"
 
 
-def test_the_quota_is_that_of_the_address_that_the_front_sees(front: NginxService) -> None:
-    def left(address: str) -> int:
-        answer, _ = ask(
+def test_quota_is_of_the_address_that_connects(front: NginxService) -> None:
+    def remaining(address: str) -> int:
+        response, _ = send(
             front.port, "/v1/counts", X_Forwarded_For=address, Forwarded=f"for={address}"
         )
-        return int(re.search(r";r=(\d+)", answer.getheader("RateLimit", ""))[1])
+        match = re.search(r";r=(\d+)", response.getheader("RateLimit", ""))
+        assert match
+        return int(match[1])
 
-    # A minute may begin between two of them.
-    left_over = [left(f"203.0.113.{i}") for i in range(4)]
-    assert sum(b < a for a, b in pairwise(left_over)) >= 2
-
-
-def test_a_host_goes_through_as_it_was_asked_for(echo: Echo) -> None:
-    assert json.loads(ask(echo.port, "/", Host="a.example:81")[1])["host"] == "a.example:81"
+    # A new minute may begin between two of the requests.
+    quotas = [remaining(f"203.0.113.{i}") for i in range(4)]
+    assert sum(b < a for a, b in pairwise(quotas)) >= 2
 
 
-def test_browsers_are_held_to_tls_where_it_is(echo: Echo) -> None:
-    for path in ("/", "/cut"):
-        answer, _ = ask(echo.port, path, X_Forwarded_Proto="https")
-        assert answer.getheader("Strict-Transport-Security") == "max-age=31536000"
-        assert ask(echo.port, path)[0].getheader("Strict-Transport-Security") is None
+def test_host_is_passed_on(echo: Echo) -> None:
+    assert json.loads(send(echo.port, "/", Host="a.example:81")[1])["host"] == "a.example:81"
 
 
-def test_no_answer_is_told_as_one(echo: Echo) -> None:
-    line = b"GET /cut HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
-    (answer,), _ = exchange(echo.port, line)
-    assert answer.problem()["type"] == "/problems/unanswered"
-    check_refusal(answer)
+@pytest.mark.parametrize("path", ["/", "/cut"])
+def test_hsts_is_sent_over_tls_only(echo: Echo, path: str) -> None:
+    response, _ = send(echo.port, path, X_Forwarded_Proto="https")
+    assert response.getheader("Strict-Transport-Security") == "max-age=31536000"
+    assert send(echo.port, path)[0].getheader("Strict-Transport-Security") is None
 
 
-# How it ends.
+# Compression.
+
+
+@pytest.fixture(scope="module")
+def key(front: NginxService) -> str:
+    """A key of an editor, and a store with the example case."""
+    loaded = front.command("load", str(CASES / "venezuela-2026-01-08.json"))
+    assert loaded.returncode == 0, loaded.stderr
+    return front.key("edit")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/redoc.standalone.js",
+        "/openapi.json",
+        "/openapi.yaml",
+        "/v1/detainees",
+        "/v1/attestations?format=csv",
+        "/v1/attestations?format=ndjson",
+    ],
+)
+def test_long_responses_without_a_key_are_compressed(
+    front: NginxService, key: str, path: str
+) -> None:
+    plain, content = send(front.port, path)
+    compressed, packed = send(front.port, path, Accept_Encoding="gzip")
+    assert plain.status == compressed.status
+    assert plain.getheader("Content-Encoding") is None
+    if len(content) < 1024:
+        assert packed == content
+        return
+    assert compressed.getheader("Content-Encoding") == "gzip"
+    assert "Accept-Encoding" in (compressed.getheader("Vary") or "")
+    if "format" not in path:
+        assert gzip.decompress(packed) == content
+
+
+def test_responses_to_requests_with_a_key_are_not_compressed(front: NginxService, key: str) -> None:
+    for path in ("/v1/detainees", "/v1/attestations?format=csv", "/openapi.json"):
+        response, _ = send(front.port, path, Accept_Encoding="gzip", Authorization=f"Bearer {key}")
+        assert response.status == 200
+        assert response.getheader("Content-Encoding") is None
+
+
+def test_weak_tag_of_a_compressed_response_gives_304(front: NginxService, key: str) -> None:
+    """nginx weakens the tag when it compresses; If-None-Match compares weakly."""
+    strong = send(front.port, "/v1/detainees")[0].getheader("ETag") or ""
+    compressed, _ = send(front.port, "/v1/detainees", Accept_Encoding="gzip")
+    weak = compressed.getheader("ETag") or ""
+    assert weak == f"W/{strong}"
+    for tag in (strong, weak):
+        again, body = send(front.port, "/v1/detainees", Accept_Encoding="gzip", If_None_Match=tag)
+        assert (again.status, body) == (304, b"")
+
+
+def test_if_match_takes_the_tag_of_a_response_with_a_key(front: NginxService, key: str) -> None:
+    """If-Match compares strongly: a weak tag never matches (RFC 9110, section 13.1.1)."""
+    with Client(front.port, key) as client:
+        person = client.get("/v1/detainees")["items"][0]["id"]
+        path, change = f"/v1/detainees/{person}", {"occupation": "teacher"}
+        _, headers, _ = client.exchange("GET", path, headers={"Accept-Encoding": "gzip"})
+        for tag, status in ((f"W/{headers['ETag']}", 412), (headers["ETag"], 200)):
+            assert client.exchange("PATCH", path, change, {"If-Match": tag})[0] == status
+
+
+# How it stops.
 
 
 @pytest.mark.parametrize("victim", [None, "nginx", "constancia"])
-def test_it_ends_as_a_whole(victim: str | None) -> None:
-    """On SIGTERM with what was begun; and where one half of it dies the other is not left."""
+def test_nginx_and_service_stop_together(victim: str | None) -> None:
+    """After SIGTERM or the death of either."""
     with data_dir() as directory, serving(directory, NginxService, workers=1) as front:
         assert isinstance(front, NginxService)
         assert len(processes_of_session(front.process.pid)) > 4
@@ -242,33 +311,38 @@ def test_it_ends_as_a_whole(victim: str | None) -> None:
             front.process.terminate()
         else:
             os.kill(front.child_process(victim), signal.SIGKILL)
-        assert (front.process.wait(60) == 0) == (victim is None)
-        wait_until(lambda: have_ended(processes_of_session(front.process.pid)), "all gone")
+        assert (front.process.wait() == 0) == (victim is None)
+        wait_until(lambda: have_ended(processes_of_session(front.process.pid)), "all have ended")
         with pytest.raises((OSError, HTTPException)):
-            ask(front.port, "/healthz")
+            send(front.port, "/healthz")
 
 
-# Who is slow.
+# Slow clients.
 
 
-def test_nobody_waits_for_who_is_slow(front: NginxService) -> None:
-    def served() -> None:
+def test_slow_clients_delay_no_other_client(front: NginxService) -> None:
+    def request_counts() -> None:
         for _ in range(20):
             with Client(front.port) as client:
-                answers.append(client.send("GET", "/v1/counts"))
+                responses.append(client.send("GET", "/v1/counts"))
 
-    answers: list[Any] = []
-    with Crowd(front.port, 200) as crowd:
-        wait_until(lambda: crowd.whole, "all are there")
-        served()
-        # Who sends no whole head, or stops in a body, is cut.
-        wait_until(lambda: crowd.cut["head"] >= 200 and crowd.cut["stopped body"] >= 200, "cut")
-        wait_until(lambda: crowd.whole, "all are there again")
-        served()
+    responses: list[Any] = []
+    with SlowClients(front.port, 200) as clients:
+        wait_until(lambda: clients.are_connected, "all are connected")
+        request_counts()
+        # Clients that send an incomplete head, or pause in a body, are disconnected.
+        wait_until(
+            lambda: (
+                clients.disconnected["head"] >= 200 and clients.disconnected["paused body"] >= 200
+            ),
+            "disconnected",
+        )
+        wait_until(lambda: clients.are_connected, "all are connected again")
+        request_counts()
         with Client(front.port, front.key("edit")) as client:
             client.source("Puertas abiertas")
-        # The others have a byte each second, and are waited for.
-        assert crowd.cut["body"] == 0
-        assert crowd.whole
-    assert {status for status, _ in answers} == {200}
-    assert len(answers) == 40
+        # A body that arrives at a byte per second is waited for.
+        assert clients.disconnected["body"] == 0
+        assert clients.are_connected
+    assert {status for status, _ in responses} == {200}
+    assert len(responses) == 40

@@ -321,7 +321,9 @@ def test_one_killed_backend_is_no_harm(service: Service) -> None:
 
 def keepers(service: Service) -> list[int]:
     """The two that keep PostgreSQL running; the later one works, the other waits for it."""
-    return [pid for pid in service.processes() if "-m api.embedded" in (command_of(pid) or "")]
+    return [
+        pid for pid in service.processes() if "-m api.server.embedded" in (command_of(pid) or "")
+    ]
 
 
 def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:

@@ -140,7 +140,7 @@ def test_the_routes_are_the_contract_and_nothing_else() -> None:
 def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
     raised = constant_arguments("RequestError", "found") | set(problems._KINDS.values())
     assert raised <= set(CONTRACT.problems)
-    front = (document.FILE.parent / "api/server/nginx.conf").read_text("utf-8")
+    front = (document.FILE.parent / "api/server/nginx.contract.conf").read_text("utf-8")
     told_there = set(re.findall(r'"/problems/([\w-]+)"', front))
     assert told_there < set(CONTRACT.problems) <= string_literals() | told_there
 
