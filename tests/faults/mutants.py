@@ -103,7 +103,7 @@ def mutants() -> Sequence[Mutant]:
                     '"-c synchronous_commit=off -c timezone=UTC -c lock_timeout=5s',
                 )
             ],
-            "tests/stories/test_operation.py::test_what_is_acknowledged_is_on_disk",
+            "tests/stories/test_operation.py::test_acknowledged_writes_are_flushed_to_disk",
         ),
         Mutant(
             "an answer sent before the commit",
@@ -141,7 +141,7 @@ def mutants() -> Sequence[Mutant]:
                     "nextval('plain_public')",
                 ),
             ],
-            "tests/faults/test_fault_suite.py::test_what_must_hold_holds[followed_writers]",
+            "tests/faults/test_fault_suite.py::test_service_survives_the_fault[followed_writers]",
         ),
         Mutant(
             "a write without its scope check",
@@ -152,7 +152,7 @@ def mutants() -> Sequence[Mutant]:
                     "            arguments,",
                 )
             ],
-            "tests/whole_set/test_access.py::test_a_key_opens_what_its_scope_grants_and_nothing_else",
+            "tests/whole_set/test_access.py::test_key_grants_exactly_its_scope",
         ),
         Mutant(
             "a query built from strings",
@@ -167,7 +167,7 @@ def mutants() -> Sequence[Mutant]:
                     "    with translated():\n        return conn.execute(",
                 )
             ],
-            "tests/whole_set/bad_input/test_accepted_input.py::test_a_name_is_taken_as_it_is_written",
+            "tests/whole_set/bad_input/test_accepted_input.py::test_name_is_stored_as_written",
         ),
         Mutant(
             "an ETag that moves when only a hidden field changed",

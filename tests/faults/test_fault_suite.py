@@ -33,7 +33,7 @@ OF_CLOCKS = [partial(clocks.shifted_service), partial(clocks.shifted_database)]
 
 
 @pytest.mark.parametrize("fault", IN_SHORT, ids=lambda fault: fault.func.__name__)
-def test_what_must_hold_holds(fault: Callable[[], Row]) -> None:
+def test_service_survives_the_fault(fault: Callable[[], Row]) -> None:
     row = fault()
     assert row.broken == []
     assert row.acknowledged > 0
@@ -41,12 +41,12 @@ def test_what_must_hold_holds(fault: Callable[[], Row]) -> None:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="makes a clock with a C compiler")
 @pytest.mark.parametrize("fault", OF_CLOCKS, ids=lambda fault: fault.func.__name__)
-def test_a_clock_does_no_harm(fault: Callable[[], Row]) -> None:
-    test_what_must_hold_holds(fault)
+def test_service_survives_a_shifted_clock(fault: Callable[[], Row]) -> None:
+    test_service_survives_the_fault(fault)
 
 
 @pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.name)
-def test_a_mutant_can_be_made(mutant: mutants.Mutant, tmp_path: Path) -> None:
+def test_mutant_applies_and_its_test_exists(mutant: mutants.Mutant, tmp_path: Path) -> None:
     """And the test that must catch it is there: whether it does is told by `make faults`."""
     mutants.copy(tmp_path)
     mutants.mutate(tmp_path, mutant)

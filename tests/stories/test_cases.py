@@ -75,9 +75,7 @@ def ledger(conn: Connection) -> list[Any]:
     return conn.execute("SELECT * FROM ledger ORDER BY seq").fetchall()
 
 
-def test_a_case_with_claims_is_loaded_and_a_second_time_changes_nothing(
-    api: Api, conn: Connection, tmp_path: Path
-) -> None:
+def test_case_with_claims_loads_once(api: Api, conn: Connection, tmp_path: Path) -> None:
     new = load(conn, tmp_path, a_case())
     assert (new["claims"], new["release_events"], new["sources"]) == (6, 1, 3)
     claims = {claim["note"]: claim for claim in api.get("/v1/claims")["items"]}
@@ -169,7 +167,7 @@ FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_a_case_with_a_faulty_claim_changes_nothing(
+def test_case_with_an_invalid_claim_changes_nothing(
     conn: Connection, tmp_path: Path, name: str
 ) -> None:
     path, value, places = FAULTY[name]
@@ -186,7 +184,7 @@ def test_a_case_with_a_faulty_claim_changes_nothing(
     assert ledger(conn) == []
 
 
-def test_every_fault_of_a_claim_is_told_at_once(conn: Connection, tmp_path: Path) -> None:
+def test_all_errors_of_a_claim_are_reported_at_once(conn: Connection, tmp_path: Path) -> None:
     told = a_case()
     told["claims"][1] |= {
         "announcement": "held",

@@ -43,7 +43,7 @@ def paths(desk: Desk, filters: Mapping[str, Any]) -> list[tuple[str, Mapping[str
     ]
 
 
-def test_a_citation_gives_the_same_answer_for_ever(population: Population) -> None:
+def test_cited_response_never_changes(population: Population) -> None:
     desk, filters = population
     facility, announcement = filters["facility_id"], filters["announcement_id"]
     desk.claim(
@@ -103,7 +103,7 @@ def test_a_citation_gives_the_same_answer_for_ever(population: Population) -> No
         (2, "at least 2 releases were", "al menos 2 excarcelaciones estaban confirmadas"),
     ],
 )
-def test_a_count_as_a_sentence(desk: Desk, people: int, en: str, es: str) -> None:
+def test_sentence_of_a_count(desk: Desk, people: int, en: str, es: str) -> None:
     for n in range(people):
         desk.release(f"Persona {n}", ["2026-01-09T12:25:00Z"] * 2)
     told = desk.counts(as_of="2026-01-09T12:30:00Z", time_zone="America/Caracas")
@@ -114,7 +114,7 @@ def test_a_count_as_a_sentence(desk: Desk, people: int, en: str, es: str) -> Non
     }
 
 
-def test_a_sentence_says_what_a_count_was_narrowed_to(desk: Desk) -> None:
+def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
     place = desk.editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     who = desk.editor.source("Asamblea", "state_body")
     announcement = desk.claim(who, "announced", "2026-01-08T22:00:00Z")["id"]
@@ -160,7 +160,7 @@ def test_a_sentence_says_what_a_count_was_narrowed_to(desk: Desk) -> None:
     assert "what Parlamento announced" in renamed
 
 
-def test_a_sentence_says_that_a_figure_was_taken_back(desk: Desk) -> None:
+def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
     """Not in the record of before, which is cited as it was."""
     coalition = desk.editor.source("Coalición", "political_party")
     at, moment = "2026-01-09T12:30:00Z", "As of 9 January 2026, 12:30 (UTC)"
@@ -195,7 +195,7 @@ def test_a_sentence_says_that_a_figure_was_taken_back(desk: Desk) -> None:
         assert desk.api.get(answer["citation"]["url"]) == answer
 
 
-def test_no_sentence_names_whom_a_parameter_points_to(desk: Desk) -> None:
+def test_no_error_names_the_record_that_a_filter_refers_to(desk: Desk) -> None:
     """Only a facility is named as one, and only who made an announcement as who announced."""
     editor = desk.editor
     minor = editor.detainee("Niña Secreta Apellido", age_group="minor")

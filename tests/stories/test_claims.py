@@ -5,7 +5,7 @@ from tests.stories.newsroom import Desk
 # --- Eleven, says the coalition -------------------------------------------------------------------
 
 
-def test_eleven_in_three_papers_is_one_voice(desk: Desk) -> None:
+def test_claim_relayed_by_three_papers_has_one_origin(desk: Desk) -> None:
     coalition = desk.editor.source("Coalición", "political_party")
     papers = [desk.editor.source(f"Diario {n}", "news_outlet") for n in range(3)]
     said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)
@@ -35,7 +35,7 @@ def test_eleven_in_three_papers_is_one_voice(desk: Desk) -> None:
     assert len(mixed["origins"]) == 3
 
 
-def test_a_coalition_takes_its_figure_back(desk: Desk) -> None:
+def test_retracted_claim_keeps_its_earlier_comparisons(desk: Desk) -> None:
     """It shows from then on, and never in an answer of the record before."""
     coalition, paper = desk.sources[:2]
     said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)

@@ -32,7 +32,7 @@ def claims(api: Api, conn: Connection) -> Mapping[str, str]:
     }
 
 
-def test_the_example_claims_against_what_is_confirmed(api: Api, claims: Mapping[str, str]) -> None:
+def test_example_claims_compared_with_confirmed_counts(api: Api, claims: Mapping[str, str]) -> None:
     expected = json.loads(EXAMPLE.read_text())["expected"]["claims_against_confirmed"]
     listed = {item["claim"]["id"]: item for item in api.get("/v1/comparisons")["items"]}
     assert len(expected) == 4
@@ -43,7 +43,7 @@ def test_the_example_claims_against_what_is_confirmed(api: Api, claims: Mapping[
         assert {name: told[name] for name in one} == one
 
 
-def test_the_example_verdicts(api: Api, claims: Mapping[str, str]) -> None:
+def test_example_comparison_verdicts(api: Api, claims: Mapping[str, str]) -> None:
     verdicts = {
         key: api.get(f"/v1/claims/{claims[key]}/comparison")
         for key in claims
@@ -64,7 +64,7 @@ def test_the_example_verdicts(api: Api, claims: Mapping[str, str]) -> None:
     assert set(verdicts["pud-released"]["recorded_then"].values()) == {0}
 
 
-def test_comparisons_stand_with_the_newest_as_of_first(api: Api, claims: Mapping[str, str]) -> None:
+def test_comparisons_are_listed_newest_first(api: Api, claims: Mapping[str, str]) -> None:
     items = api.get("/v1/comparisons")["items"]
     moments = [item["claim"]["as_of"] for item in items]
     assert moments == sorted(moments, reverse=True)
@@ -89,7 +89,7 @@ def test_comparisons_stand_with_the_newest_as_of_first(api: Api, claims: Mapping
         ("trump-large", None, "no_figure"),
     ],
 )
-def test_what_cannot_be_compared_says_why(
+def test_incomparable_claim_has_a_reason(
     api: Api, claims: Mapping[str, str], key: str, claimed: int | None, reason: str
 ) -> None:
     told = api.get(f"/v1/claims/{claims[key]}/comparison")
@@ -99,7 +99,7 @@ def test_what_cannot_be_compared_says_why(
     assert told in listed
 
 
-def test_the_example_announcement_without_a_figure(api: Api, claims: Mapping[str, str]) -> None:
+def test_example_announcement_without_a_value(api: Api, claims: Mapping[str, str]) -> None:
     told = api.get(f"/v1/claims/{claims['announcement']}/delivery")
     assert (told["announced"], told["named"], told["still_held"]) == (None, 3, 1)
     assert figures(told, WITHIN) == {"confirmed": 1, "disputed": 0, "reported": 1}
@@ -110,7 +110,7 @@ def test_the_example_announcement_without_a_figure(api: Api, claims: Mapping[str
 # --- A claim's own window, scope and moment -------------------------------------------------------
 
 
-def test_a_claim_is_compared_within_its_own_window_and_scope(desk: Desk) -> None:
+def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
     helicoide, rodeo = (
         desk.editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
         for name in ("El Helicoide", "Rodeo I")
@@ -155,7 +155,7 @@ def test_a_claim_is_compared_within_its_own_window_and_scope(desk: Desk) -> None
         (4, "above_documented"),
     ],
 )
-def test_a_verdict_has_the_documented_as_its_bounds(desk: Desk, value: int, verdict: str) -> None:
+def test_verdict_depends_on_the_documented_range(desk: Desk, value: int, verdict: str) -> None:
     at = "2026-01-09T10:00:00Z"
     desk.release("Una", [at, at])
     desk.release("Dos", [at])
@@ -166,7 +166,7 @@ def test_a_verdict_has_the_documented_as_its_bounds(desk: Desk, value: int, verd
     assert (told["verdict"], told["gap"]) == (verdict, value - 1)
 
 
-def test_comparisons_are_narrowed_to_a_source_and_a_scope(desk: Desk) -> None:
+def test_comparisons_can_be_filtered(desk: Desk) -> None:
     facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
     at = "2026-01-09T10:00:00Z"
     first, second = desk.sources[:2]
@@ -185,7 +185,7 @@ def test_comparisons_are_narrowed_to_a_source_and_a_scope(desk: Desk) -> None:
     assert kinds == [announcement["id"]]
 
 
-def test_what_was_recorded_at_the_moment_of_a_claim_stands_beside_it(desk: Desk) -> None:
+def test_comparison_shows_the_counts_recorded_at_the_time_of_the_claim(desk: Desk) -> None:
     """A paper counted two on a day when the service knew of one; the other was entered later."""
     at = "2026-01-09T10:00:00Z"
     desk.release("Una", [at, at])
@@ -212,7 +212,7 @@ def test_what_was_recorded_at_the_moment_of_a_claim_stands_beside_it(desk: Desk)
     assert problem["detail"] == "No claim with this id was recorded by then."
 
 
-def test_a_comparison_as_a_sentence(desk: Desk) -> None:
+def test_sentence_of_a_comparison(desk: Desk) -> None:
     desk.release("Una", ["2026-01-09T12:25:00Z"] * 2)
     coalition = desk.editor.source("Coalición", "political_party")
     claim = desk.claim(
@@ -228,7 +228,7 @@ def test_a_comparison_as_a_sentence(desk: Desk) -> None:
     }
 
 
-def test_the_terminal_says_which_claims_were_taken_back(desk: Desk) -> None:
+def test_terminal_marks_retracted_claims(desk: Desk) -> None:
     coalition = desk.editor.source("Coalición", "political_party")
     paper = desk.editor.source("Correo", "news_outlet")
     place = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]

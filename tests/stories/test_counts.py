@@ -32,9 +32,7 @@ def test_groups_sum_to_the_total(population: Population, group_by: str) -> None:
 
 
 @pytest.mark.parametrize("group_by", PROPERTIES)
-def test_groups_are_the_same_however_they_are_counted(
-    population: Population, group_by: str
-) -> None:
+def test_groups_are_equal_by_every_way_of_counting(population: Population, group_by: str) -> None:
     """From the tallies, from what was recorded, and event by event where there is a filter."""
     desk, _ = population
     recorded = desk.counts()["recorded_as_of"]
@@ -51,7 +49,7 @@ def test_groups_are_the_same_however_they_are_counted(
                 assert desk.counts(**asked, **way)["groups"] == told, (asked, way)
 
 
-def test_what_is_not_known_is_a_group_without_a_value(population: Population) -> None:
+def test_unknown_values_form_a_group_without_a_value(population: Population) -> None:
     desk, filters = population
     expected: Mapping[str, Mapping[str | None, int]] = {
         # Nothing of the minor is told.
@@ -76,7 +74,7 @@ def test_what_is_not_known_is_a_group_without_a_value(population: Population) ->
     assert desk.counts()["groups"] is None
 
 
-def test_a_person_of_two_events_counts_by_the_strongest(desk: Desk) -> None:
+def test_person_with_two_events_counts_by_the_stronger_status(desk: Desk) -> None:
     """In the group of that event, of which the required number of sources can make another one."""
     editor = desk.editor
     man = editor.detainee("Fermín Otero", nationalities=["VE"])
@@ -111,7 +109,7 @@ def test_a_person_of_two_events_counts_by_the_strongest(desk: Desk) -> None:
     assert [group["value"] for group in told["groups"]] == ["2026-01-08"]
 
 
-def test_of_two_releases_on_one_day_the_one_entered_later_counts(desk: Desk) -> None:
+def test_later_recorded_release_of_a_day_counts(desk: Desk) -> None:
     """Freed in the morning, taken again at noon, and freed again that night."""
     editor, at = desk.editor, "2026-01-09T12:00:00Z"
     announcements = [
@@ -135,7 +133,7 @@ def test_of_two_releases_on_one_day_the_one_entered_later_counts(desk: Desk) -> 
     ("path", "query"),
     [("/v1/counts", {}), ("/v1/counts/timeline", {"from": "2026-01-08", "until": "2026-01-10"})],
 )
-def test_what_nothing_can_match_is_refused_and_not_counted_as_zero(
+def test_filter_that_cannot_match_is_refused(
     desk: Desk, path: str, query: Mapping[str, str]
 ) -> None:
     at = "2026-01-09T10:00:00Z"
@@ -164,7 +162,7 @@ def test_what_nothing_can_match_is_refused_and_not_counted_as_zero(
         desk.api.get(path, **query, **filters)
 
 
-def test_counts_by_what_is_known_of_people(api: Api) -> None:
+def test_counts_by_properties_of_people(api: Api) -> None:
     editor = api.scope("edit")
     facility = editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"]
     sources = [editor.source(name) for name in ("Puertas Abiertas", "Correo")]

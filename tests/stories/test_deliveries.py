@@ -7,7 +7,7 @@ from tests.stories.newsroom import WITHIN, Desk, after, figures
 # --- 116 announced --------------------------------------------------------------------------------
 
 
-def test_five_bodies_count_an_announcement_each_at_its_own_moment(desk: Desk) -> None:
+def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     """116 announced; 53, 65, 73 and 116 counted as delivered, and a coalition's own two."""
     editor = desk.editor
     state, party, ngo, paper, committee = (
@@ -101,7 +101,7 @@ def test_five_bodies_count_an_announcement_each_at_its_own_moment(desk: Desk) ->
     assert figures(earlier, WITHIN) == {"confirmed": 2, "disputed": 0, "reported": 1}
 
 
-def test_a_delivery_says_how_many_sources_were_required(desk: Desk) -> None:
+def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
     announcement = desk.claim(desk.sources[5], "announced", "2026-01-08T22:00:00Z", value=116)
     for n in range(1, 5):
         at = ["2026-01-09T10:00:00Z"] * n

@@ -19,7 +19,7 @@ from tests.stories.people import HIDDEN
         "Chío",
     ],
 )
-def test_a_person_is_found_by_the_words_of_any_name(api: Api, spelling: str) -> None:
+def test_search_finds_a_person_by_words_of_any_name(api: Api, spelling: str) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Rocío del Valle Ñáñez", aliases=["Chío Ñáñez"])
     writer.detainee("Rocío Valdés")
@@ -28,20 +28,20 @@ def test_a_person_is_found_by_the_words_of_any_name(api: Api, spelling: str) -> 
     assert [item["name"] for item in found[1:]] == ["Rocío Valdés"] * (spelling == "Chío")
 
 
-def test_letters_that_are_no_accented_ones_are_found_by_their_plain_forms(api: Api) -> None:
+def test_search_folds_letters_without_a_decomposition(api: Api) -> None:
     person = api.scope("contribute").detainee("Øyvind Straße", aliases=["Łukasz Đorđević"])
     for spelling in ("oyvind", "strasse", "lukasz", "dordevic", "ØYVIND"):
         assert [p["id"] for p in api.get("/v1/detainees", q=spelling)["items"]] == [person]
 
 
-def test_brothers_who_share_both_surnames_are_two_people(api: Api) -> None:
+def test_search_keeps_brothers_apart(api: Api) -> None:
     writer = api.scope("contribute")
     brothers = [writer.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás")]
     assert [p["id"] for p in api.get("/v1/detainees", q="otero valdivia")["items"]] == brothers
     assert [p["id"] for p in api.get("/v1/detainees", q="tomas otero")["items"]] == brothers[1:]
 
 
-def test_a_person_is_found_by_a_new_name_and_no_more_by_the_old_one(api: Api) -> None:
+def test_search_follows_a_changed_name(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     writer.patch(f"/v1/detainees/{person}", {"name": "Fermín Oteiza"})
@@ -49,7 +49,7 @@ def test_a_person_is_found_by_a_new_name_and_no_more_by_the_old_one(api: Api) ->
     assert [p["id"] for p in api.get("/v1/detainees", q="oteiza")["items"]] == [person]
 
 
-def test_a_minor_is_counted_and_not_named(api: Api) -> None:
+def test_minor_is_counted_but_not_named(api: Api) -> None:
     """Not in any answer to who may not see it, the contributor who wrote it included."""
     editor, writer = api.scope("edit"), api.scope("contribute")
     created = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})
@@ -86,7 +86,7 @@ def test_a_minor_is_counted_and_not_named(api: Api) -> None:
     assert [p["id"] for p in editor.get("/v1/detainees", q="lucero")["items"]] == [person]
 
 
-def test_a_contributor_cannot_uncover_a_minor(api: Api) -> None:
+def test_contributor_cannot_disclose_a_minor(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})["id"]
     problem = writer.patch(f"/v1/detainees/{person}", {"age_group": "adult"}, 403)
@@ -101,7 +101,7 @@ def test_a_contributor_cannot_uncover_a_minor(api: Api) -> None:
 
 
 @pytest.mark.parametrize("age_group", ["adult", "unknown"])
-def test_who_is_a_minor_by_the_birth_date_is_entered_as_one(api: Api, age_group: str) -> None:
+def test_age_group_must_agree_with_the_birth_date(api: Api, age_group: str) -> None:
     writer = api.scope("contribute")
     problem = writer.post("/v1/detainees", {**HIDDEN, "age_group": age_group}, 422)
     assert [fault["pointer"] for fault in problem["errors"]] == ["/age_group"]

@@ -3,7 +3,7 @@
 from tests.conftest import Api
 
 
-def test_a_new_detention_needs_the_end_of_the_last(api: Api) -> None:
+def test_new_detention_requires_a_release_from_the_last(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     first = writer.detention(person, detained_on="2024-02")

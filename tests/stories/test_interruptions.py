@@ -78,9 +78,7 @@ def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
 # Many at once.
 
 
-def test_fifty_second_words_and_fifty_echoes_at_once(
-    shared: Service, key: str, editor: Client
-) -> None:
+def test_concurrent_attestations_of_fifty_events(shared: Service, key: str, editor: Client) -> None:
     first, second, third = (editor.source(f"Fuente {n}") for n in "ABC")
     events = [editor.event(f"Persona {n}") for n in range(50)]
     firsts = [editor.attest(event, first)["id"] for event in events]
@@ -136,7 +134,7 @@ def test_sixteen_writers_on_one_person_with_two_events(
         check_store(conn)
 
 
-def test_affiliations_change_while_others_attest(shared: Service, key: str, editor: Client) -> None:
+def test_affiliations_change_during_attestations(shared: Service, key: str, editor: Client) -> None:
     sources = [editor.source(f"Casa {n}") for n in range(5)]
     events = [editor.event(f"Vecina {n}") for n in range(10)]
     made: list[str] = []
@@ -188,7 +186,9 @@ def test_affiliations_change_while_others_attest(shared: Service, key: str, edit
         assert changed.fetchone().n > 0
 
 
-def test_a_tie_is_made_while_both_sides_speak(shared: Service, key: str, editor: Client) -> None:
+def test_affiliation_recorded_while_both_sources_attest(
+    shared: Service, key: str, editor: Client
+) -> None:
     """Neither may miss the other: whoever is tied at the end counts as one."""
     events = []
     for n in range(25):
@@ -274,7 +274,7 @@ class Writers:
         check_store(conn)
 
 
-def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -> None:
+def test_killed_workers_and_postgresql_lose_no_write(service: Service) -> None:
     writers = Writers(service, service.key("edit"))
     try:
         for _ in range(5):
@@ -298,7 +298,7 @@ def test_killed_workers_and_a_killed_postgresql_lose_nothing(service: Service) -
         writers.check(conn)
 
 
-def test_one_killed_backend_is_no_harm(service: Service) -> None:
+def test_killed_backend_loses_no_write(service: Service) -> None:
     """PostgreSQL ends every session when one dies of kill -9, and recovers by itself."""
     writers = Writers(service, service.key("edit"))
     try:
@@ -326,7 +326,7 @@ def keepers(service: Service) -> list[int]:
     ]
 
 
-def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
+def test_killed_supervisor_is_replaced(service: Service) -> None:
     """Whoever keeps PostgreSQL running is replaced: it still stops with the service, and a command
     beside the service leaves it alone."""
     with Client(service.port, service.key("edit")) as client:
@@ -349,7 +349,7 @@ def test_a_killed_keeper_takes_nothing_with_it(service: Service) -> None:
     wait_until(lambda: have_ended(processes), "nothing is left")
 
 
-def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
+def test_store_is_consistent_after_all_processes_are_killed(service: Service) -> None:
     writers = Writers(service, service.key("edit"))
     try:
         writers.more(100)
@@ -369,7 +369,7 @@ def test_whole_again_after_a_kill_of_everything(service: Service) -> None:
             assert client.source("Después")
 
 
-def test_a_directory_or_a_port_in_use_is_refused_and_nothing_is_left(shared: Service) -> None:
+def test_directory_or_port_in_use_is_refused(shared: Service) -> None:
     with data_dir() as other:
         services = {
             Service(shared.data_dir): shared.data_dir,
@@ -387,7 +387,7 @@ def test_a_directory_or_a_port_in_use_is_refused_and_nothing_is_left(shared: Ser
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-def test_a_stop_leaves_no_process_and_a_start_finds_everything(number: signal.Signals) -> None:
+def test_stop_leaves_no_process_and_loses_no_write(number: signal.Signals) -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             with Client(service.port, service.key("edit")) as client:
@@ -402,7 +402,7 @@ def test_a_stop_leaves_no_process_and_a_start_finds_everything(number: signal.Si
             assert reader.get(f"/v1/sources/{source['id']}") == source
 
 
-def test_a_stop_in_the_middle_of_writes_loses_nothing(service: Service) -> None:
+def test_stop_during_writes_loses_no_write(service: Service) -> None:
     writers = Writers(service, service.key("edit"))
     try:
         writers.more(50)

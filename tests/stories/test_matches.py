@@ -13,7 +13,7 @@ def matched(api: Api, *people: Any) -> list[Any]:
     return items
 
 
-def test_one_person_is_found_under_any_spelling(api: Api) -> None:
+def test_match_finds_a_person_by_name_variants(api: Api) -> None:
     contributor = api.scope("contribute")
     known = contributor.detainee(
         "Belisario Quintanar Ozores", birth_date="1974-06-02", nationalities=["VE"], sex="male"
@@ -38,7 +38,7 @@ def test_one_person_is_found_under_any_spelling(api: Api) -> None:
     assert {"given_names", "surnames", "birth_date"} <= set(said)
 
 
-def test_brothers_are_never_the_same_and_a_shared_identifier_decides(api: Api) -> None:
+def test_match_rejects_brothers_and_accepts_a_shared_external_id(api: Api) -> None:
     contributor = api.scope("contribute")
     ids = [{"scheme": "puertas", "value": "PA-7"}]
     known = contributor.detainee("Luis Quintanar Ozores", sex="male", external_ids=ids)
@@ -54,7 +54,7 @@ def test_brothers_are_never_the_same_and_a_shared_identifier_decides(api: Api) -
     assert other == {"decision": "none", "candidates": []}
 
 
-def test_a_match_follows_the_names_and_records_nothing(api: Api) -> None:
+def test_match_follows_a_changed_name_and_records_nothing(api: Api) -> None:
     contributor = api.scope("contribute")
     person = contributor.detainee("Belisario Quintanar Ozores")
     contributor.patch(f"/v1/detainees/{person}", {"name": "Casimiro Otero Vidal"})
@@ -67,7 +67,7 @@ def test_a_match_follows_the_names_and_records_nothing(api: Api) -> None:
     api.scope("admin").post("/v1/detainees/match", {"items": [{"name": "Casimiro Otero"}]}, 403)
 
 
-def test_a_minor_is_matched_for_an_editor_alone(api: Api) -> None:
+def test_minor_is_matched_for_editors_only(api: Api) -> None:
     editor = api.scope("edit")
     minor = editor.detainee(
         HIDDEN["name"], **{k: HIDDEN[k] for k in ("aliases", "external_ids")}, age_group="minor"

@@ -57,7 +57,7 @@ def not_ready(answer: Any, word: str) -> None:
         assert said not in str(problem).lower()
 
 
-def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str) -> None:
+def test_readiness_reports_a_full_pool(database: str) -> None:
     with connections.pool(database, 1) as pool, pool.connection(), ThreadPoolExecutor(1) as threads:
         assert 0.25 < pool.timeout < 1
         pool.timeout = 5
@@ -69,7 +69,7 @@ def test_a_full_pool_is_told_before_a_caller_would_be_turned_away(database: str)
         assert waiting.result().status_code == 503
 
 
-def test_a_full_pool_is_told_soon_and_health_meanwhile() -> None:
+def test_full_pool_returns_503_soon_and_health_stays_200() -> None:
     """The one connection waits for a lock; whoever asks is answered before it has it."""
     alone = {"workers": 1, "CONSTANCIA_THREADS": "1"}
     with data_dir() as directory, serving(directory, **alone) as service:
@@ -98,7 +98,7 @@ def test_a_full_pool_is_told_soon_and_health_meanwhile() -> None:
             assert entering.result() in {201, 503}
 
 
-def test_a_conditional_read_does_not_wait_twice(
+def test_conditional_read_waits_once_for_a_connection(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For whether its answer stands, and then to make it."""
@@ -118,7 +118,7 @@ def test_a_conditional_read_does_not_wait_twice(
     assert sum(waited) < 1
 
 
-def test_no_statement_of_the_service_lasts_for_ever(database: str) -> None:
+def test_statements_time_out(database: str) -> None:
     with connections.pool(database, 1) as pool, pool.connection() as conn:
         for setting in ("statement", "lock", "idle_in_transaction_session", "transaction"):
             row = conn.execute(f"SHOW {setting}_timeout").fetchone()
@@ -126,9 +126,7 @@ def test_no_statement_of_the_service_lasts_for_ever(database: str) -> None:
             assert row[0] not in {"0", ""}, setting
 
 
-def test_a_write_that_takes_too_long_is_stopped_and_changes_nothing(
-    database: str, conn: Connection
-) -> None:
+def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connection) -> None:
     _, key = auth.create_key(conn, "an NGO", "edit")
     headers = {"Authorization": f"Bearer {key}"}
     # Half an hour, for a test.
@@ -148,7 +146,7 @@ def test_a_write_that_takes_too_long_is_stopped_and_changes_nothing(
         assert len(client.get("/v1/sources").get_json()["items"]) == 1
 
 
-def test_a_request_takes_one_process_of_the_database(database: str, conn: Connection) -> None:
+def test_requests_use_no_parallel_workers(database: str, conn: Connection) -> None:
     """To start others takes longer than nearly all requests, and there are not enough for all."""
     # So small a store is read by several only where that costs nothing.
     free = ("setup_cost", "tuple_cost")
@@ -167,7 +165,7 @@ def test_a_request_takes_one_process_of_the_database(database: str, conn: Connec
     assert launched.fetchone() == (0,)
 
 
-def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
+def test_readiness_reports_an_unreachable_database() -> None:
     pool = connections.pool("postgresql://nobody@127.0.0.1:1/nowhere", 1)
     client = create_app(pool).test_client()
     assert client.get("/healthz").status_code == 200
@@ -180,7 +178,7 @@ def test_a_database_out_of_reach_is_told_and_health_asks_none() -> None:
         pool.close()
 
 
-def test_a_role_without_rights_is_told(database: str, conn: Connection) -> None:
+def test_readiness_reports_missing_privileges(database: str, conn: Connection) -> None:
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
         assert client.get("/readyz").status_code == 200
@@ -191,7 +189,7 @@ def test_a_role_without_rights_is_told(database: str, conn: Connection) -> None:
 # What it promises.
 
 
-def test_what_is_acknowledged_is_on_disk(api: Api, conn: Connection) -> None:
+def test_acknowledged_writes_are_flushed_to_disk(api: Api, conn: Connection) -> None:
     """It was not only handed on, to be written a moment later."""
     editor, flushed = api.scope("edit"), 0
     for n in range(20):
@@ -226,7 +224,7 @@ def refused(port: int) -> bool:
     return False
 
 
-def test_a_stop_finishes_what_it_began_and_takes_nothing_new(service: Service) -> None:
+def test_stop_completes_started_requests_and_accepts_no_new_ones(service: Service) -> None:
     key, port, processes = service.key("edit"), service.port, service.processes()
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(4) as threads:
@@ -287,7 +285,7 @@ class Load:
             thread.join()
 
 
-def test_workers_are_replaced_under_load_without_a_failed_request(service: Service) -> None:
+def test_reload_under_load_fails_no_request(service: Service) -> None:
     load = Load(service)
     try:
         for _ in range(3):
@@ -332,7 +330,7 @@ def run(directory: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_a_backup_of_a_service_at_work_is_restored_elsewhere(service: Service) -> None:
+def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
     """With PostgreSQL's own tools: the same counts, the same ledger, and nothing wrong with it."""
     run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
     load = Load(service)

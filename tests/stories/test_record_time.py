@@ -692,7 +692,7 @@ def _now(conn: Connection) -> datetime:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_whatever_is_written_the_store_is_the_rule_and_answers_stay(
+def test_random_histories_keep_the_store_consistent_and_responses_stable(
     server: str, data: st.DataObject
 ) -> None:
     choose = Chooser(data)
@@ -707,7 +707,7 @@ def test_whatever_is_written_the_store_is_the_rule_and_answers_stay(
         world.assert_answers_have_not_changed()
 
 
-def test_who_leaves_what_is_counted_leaves_its_timeline(api: Api) -> None:
+def test_person_who_no_longer_matches_leaves_the_timeline(api: Api) -> None:
     """By a kind of release that nobody asserts any more, nobody counts."""
     editor = api.scope("edit")
     event, source = an_event(editor), editor.source("Una")
@@ -751,7 +751,7 @@ def an_event(editor: Api, name: str = "Ana", day: str = "2026-01-08", **more: An
 
 
 @pytest.mark.parametrize("narrowed", [{}, {"sex": "female"}], ids=["plain", "filtered"])
-def test_an_answer_waits_for_the_writer_under_way_and_then_is_final(
+def test_response_waits_for_the_writer_in_progress(
     api: Api, database: str, conn: Connection, narrowed: dict[str, str]
 ) -> None:
     editor = api.scope("edit")
@@ -781,7 +781,7 @@ def test_an_answer_waits_for_the_writer_under_way_and_then_is_final(
     assert api.get("/v1/counts", min_sources=1, **narrowed)["confirmed"] == 0
 
 
-def test_an_answer_for_a_past_record_time_waits_for_nobody(
+def test_response_for_a_past_record_time_does_not_wait(
     api: Api, database: str, conn: Connection
 ) -> None:
     editor = api.scope("edit")
@@ -795,7 +795,7 @@ def test_an_answer_for_a_past_record_time_waits_for_nobody(
     assert api.get("/v1/counts", as_of=at)["reported"] == 1
 
 
-def test_what_is_recorded_after_a_settled_moment_comes_after_it(api: Api, conn: Connection) -> None:
+def test_entries_after_a_settled_record_time_are_later(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     for _ in range(20):
         now = _now(conn)
@@ -806,7 +806,7 @@ def test_what_is_recorded_after_a_settled_moment_comes_after_it(api: Api, conn: 
         assert last.recorded_at > now
 
 
-def test_an_answers_own_record_time_can_always_be_asked_for(api: Api, conn: Connection) -> None:
+def test_record_time_of_a_response_can_be_requested(api: Api, conn: Connection) -> None:
     """Also when the clock of the database was set back after the last entry."""
     ahead = _now(conn) + timedelta(seconds=90)
     conn.execute("UPDATE ledger_head SET recorded_at = %s", [ahead])
@@ -830,7 +830,7 @@ def at_once(*calls: Callable[[], Any]) -> None:
             done.result()
 
 
-def test_writers_on_two_events_of_one_person_lose_nothing(api: Api, conn: Connection) -> None:
+def test_concurrent_writers_on_one_person_lose_no_write(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     sources = [editor.source(f"Fuente {i}") for i in range(4)]
     for i in range(8):
@@ -856,7 +856,7 @@ def test_writers_on_two_events_of_one_person_lose_nothing(api: Api, conn: Connec
     assert (counts["confirmed"], counts["rearrested"]) == (8, 8)
 
 
-def test_an_affiliation_and_attestations_at_once_leave_the_store_whole(
+def test_concurrent_affiliation_and_attestations_keep_the_store_consistent(
     api: Api, conn: Connection
 ) -> None:
     editor = api.scope("edit")
@@ -884,7 +884,7 @@ def test_an_affiliation_and_attestations_at_once_leave_the_store_whole(
         ("denies", "confirms", "reported"),
     ],
 )
-def test_of_two_words_published_at_one_moment_the_one_recorded_later_stands(
+def test_later_recorded_attestation_of_one_publication_time_counts(
     api: Api, first: str, last: str, status: str
 ) -> None:
     editor = api.scope("edit")
@@ -896,7 +896,7 @@ def test_of_two_words_published_at_one_moment_the_one_recorded_later_stands(
     assert answer["not_counted"] == [{"attestation_id": superseded, "reason": "superseded"}]
 
 
-def test_voiding_the_earliest_attestation_moves_the_moment_that_decides_the_groups(
+def test_voiding_the_earliest_attestation_moves_the_time_at_which_groups_are_read(
     api: Api, conn: Connection
 ) -> None:
     editor = api.scope("edit")
@@ -921,7 +921,7 @@ def test_voiding_the_earliest_attestation_moves_the_moment_that_decides_the_grou
     assert_store_is_whole(conn)
 
 
-def test_an_affiliation_verifies_every_event_of_its_group_again(api: Api, conn: Connection) -> None:
+def test_affiliation_verifies_all_events_of_its_group_again(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     paper, owner, holding = (editor.source(name) for name in ("Diario", "Dueño", "Casa"))
     editor.affiliate(owner, holding)
@@ -955,7 +955,7 @@ def test_an_affiliation_verifies_every_event_of_its_group_again(api: Api, conn: 
     assert api.get("/v1/counts", recorded_as_of=recorded)["confirmed"] == 30
 
 
-def test_an_affiliation_of_origins_that_are_silent_verifies_again_what_passes_them_on(
+def test_affiliation_of_relayed_sources_verifies_their_events_again(
     api: Api, conn: Connection
 ) -> None:
     editor = api.scope("edit")
@@ -976,9 +976,7 @@ def test_an_affiliation_of_origins_that_are_silent_verifies_again_what_passes_th
     assert_store_is_whole(conn)
 
 
-def test_a_word_of_a_moment_that_has_not_come_is_not_in_any_answer_yet(
-    api: Api, conn: Connection
-) -> None:
+def test_attestation_of_the_near_future_is_not_counted_yet(api: Api, conn: Connection) -> None:
     """The clock of a caller may be ahead by five minutes."""
     editor = api.scope("edit")
     event, source = an_event(editor), editor.source("Una")
@@ -993,9 +991,7 @@ def test_a_word_of_a_moment_that_has_not_come_is_not_in_any_answer_yet(
     assert_store_is_whole(conn)
 
 
-def test_a_word_of_just_now_is_taken_after_the_databases_clock_was_set_back(
-    api: Api, conn: Connection
-) -> None:
+def test_attestation_is_accepted_after_the_clock_was_set_back(api: Api, conn: Connection) -> None:
     """What was recorded has happened, whatever the clock says."""
     editor = api.scope("edit")
     source, person = editor.source("Fuente"), editor.detainee("Persona")
@@ -1010,7 +1006,7 @@ def test_a_word_of_just_now_is_taken_after_the_databases_clock_was_set_back(
         editor.post(f"{path}/retraction", {"retracted_at": ago.isoformat()}, 200)
 
 
-def test_the_database_words_a_status_as_the_rule_does(conn: Connection) -> None:
+def test_status_function_of_the_database_equals_the_rule(conn: Connection) -> None:
     for sources, denials, required in product(range(8), range(8), REQUIRED):
         row = conn.execute(
             "SELECT verification_status(%s, %s, %s) AS status", [sources, denials, required]
@@ -1022,7 +1018,7 @@ def test_the_database_words_a_status_as_the_rule_does(conn: Connection) -> None:
 # Lists.
 
 
-def test_a_walk_of_every_list_neither_repeats_nor_skips(api: Api) -> None:
+def test_pagination_neither_repeats_nor_skips(api: Api) -> None:
     """Items that were there at the start come once, whatever is written between two pages."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba")
@@ -1069,14 +1065,14 @@ def test_a_walk_of_every_list_neither_repeats_nor_skips(api: Api) -> None:
 
 
 @pytest.mark.parametrize("after", ["", "zzz", "a\0b", "019b9f3e", "{}"])
-def test_a_cursor_made_by_a_caller_is_refused(api: Api, after: str) -> None:
+def test_forged_cursor_is_refused(api: Api, after: str) -> None:
     """A cursor can be made by anybody who reads the source; what it holds is not to be trusted."""
     cursor = pagination.encode("listSources", {}, after)
     problem = api.get("/v1/sources", status=422, cursor=cursor)
     assert [fault["pointer"] for fault in problem["errors"]] == ["/cursor"]
 
 
-def test_a_detention_cannot_be_moved_behind_its_own_release(api: Api) -> None:
+def test_detention_cannot_begin_after_its_release(api: Api) -> None:
     """As an event cannot be entered before the day on which the detention began."""
     editor = api.scope("edit")
     person = editor.detainee("Ana")
@@ -1085,7 +1081,7 @@ def test_a_detention_cannot_be_moved_behind_its_own_release(api: Api) -> None:
     editor.patch(f"/v1/detentions/{detention}", {"detained_on": "2026-03-01"}, 422)
 
 
-def test_a_detention_from_before_a_release_is_no_arrest_after_it(api: Api) -> None:
+def test_earlier_detention_is_no_rearrest(api: Api) -> None:
     """One that is entered late, and began before the person was released, is not a re-arrest."""
     editor = api.scope("edit")
     event = an_event(editor)

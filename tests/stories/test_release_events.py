@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Api
 
 
-def test_an_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
+def test_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     problem = _refused(writer, {"detainee_id": person, "occurred_on": "2026-01-08"}, 422)
@@ -24,7 +24,7 @@ def test_an_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
 
 @pytest.mark.parametrize("detained_on", ["2026-02-08", "2026-02", "2026", None])
 @pytest.mark.parametrize("day", ["2026-02-08", "2026-02-10"])
-def test_a_release_told_again_after_the_person_was_retaken_is_the_same_release(
+def test_release_reported_after_a_rearrest_is_the_same_event(
     api: Api, detained_on: str | None, day: str
 ) -> None:
     """Retaken on the day of the release, or nobody knows just when."""
@@ -38,7 +38,7 @@ def test_a_release_told_again_after_the_person_was_retaken_is_the_same_release(
     assert problem["release_event_id"] == event
 
 
-def test_a_release_is_of_the_last_detention_that_can_have_begun(api: Api) -> None:
+def test_release_ends_the_last_detention_that_can_have_begun(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     first = writer.detention(person, detained_on="2025-07")
@@ -56,7 +56,7 @@ def test_a_release_is_of_the_last_detention_that_can_have_begun(api: Api) -> Non
     assert _refused(writer, late, 422)["errors"][0]["pointer"] == "/occurred_on"
 
 
-def test_days_near_each_other_are_one_event_and_days_far_apart_are_two(api: Api) -> None:
+def test_releases_within_three_days_are_one_event(api: Api) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     writer.detention(person, detained_on="2024")
@@ -71,7 +71,7 @@ def test_days_near_each_other_are_one_event_and_days_far_apart_are_two(api: Api)
     assert moved["release_event_id"] == event
 
 
-def test_the_day_of_an_event_stands_once_it_was_attested(api: Api) -> None:
+def test_day_of_an_attested_event_cannot_change(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Fermín Otero")
     editor.detention(person, detained_on="2024")

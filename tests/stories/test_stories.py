@@ -73,7 +73,7 @@ def test_january(api: Api) -> None:
     assert (person["detention"]["id"], person["custody"]) == (again, "detained")
 
 
-def test_an_organisation_and_its_director(api: Api) -> None:
+def test_organisation_and_its_director_are_one_group(api: Api) -> None:
     """One organisation and its director, posting from two accounts, are one voice."""
     editor = api.scope("edit")
     ngo = editor.source("Puertas Abiertas")
@@ -91,7 +91,7 @@ def test_an_organisation_and_its_director(api: Api) -> None:
     assert [n["reason"] for n in answer["not_counted"]] == ["same_group"]
 
 
-def test_a_tie_that_comes_to_light_takes_a_confirmation_back(api: Api) -> None:
+def test_newly_recorded_affiliation_undoes_a_confirmation(api: Api) -> None:
     """Two outlets turn out to have one owner, at the moment that mattered."""
     editor = api.scope("edit")
     outlets = [editor.source(name, "news_outlet") for name in ("Radio Norte", "Canal Sur")]
@@ -114,7 +114,7 @@ def test_a_tie_that_comes_to_light_takes_a_confirmation_back(api: Api) -> None:
     assert api.get("/v1/counts", **clocks) == before
 
 
-def test_a_state_that_denies_through_three_mouths_denies_once(api: Api) -> None:
+def test_three_state_bodies_deny_as_one_group(api: Api) -> None:
     editor = api.scope("edit")
     state = editor.source("Ministerio", "state_body")
     mouths = [editor.source(f"Vocero {i}", "state_media") for i in range(3)]
@@ -136,7 +136,7 @@ def test_a_state_that_denies_through_three_mouths_denies_once(api: Api) -> None:
     assert (stricter["status"], stricter["missing"]) == ("disputed", 1)
 
 
-def test_what_a_newsroom_printed_stays_as_it_was(api: Api) -> None:
+def test_printed_figure_stays_reproducible(api: Api) -> None:
     """A late entry, a retraction and a voiding change today's view, and never the recorded one."""
     editor = api.scope("edit")
     ngo, paper, late = (editor.source(n) for n in ("Puertas Abiertas", "Correo", "Radio Norte"))
@@ -162,7 +162,7 @@ def test_what_a_newsroom_printed_stays_as_it_was(api: Api) -> None:
     assert printed(now)[0] == now
 
 
-def test_a_retraction_takes_effect_from_its_own_moment(api: Api) -> None:
+def test_retraction_takes_effect_at_its_own_time(api: Api) -> None:
     editor = api.scope("edit")
     event = _event(editor)
     first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
@@ -183,7 +183,7 @@ def test_a_retraction_takes_effect_from_its_own_moment(api: Api) -> None:
     assert status(api, event, "2026-01-10T08:00:00Z") == "reported"
 
 
-def test_what_was_voided_cannot_be_relayed(api: Api) -> None:
+def test_voided_attestation_cannot_be_relayed(api: Api) -> None:
     editor = api.scope("edit")
     event = _event(editor)
     first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")["id"]

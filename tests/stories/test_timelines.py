@@ -10,7 +10,7 @@ from tests.stories.newsroom import Desk, Population, after, bounds, confirmed, f
 # --- Timelines ------------------------------------------------------------------------------------
 
 
-def test_a_day_in_caracas_ends_at_four_in_utc(desk: Desk) -> None:
+def test_day_in_caracas_ends_at_four_utc(desk: Desk) -> None:
     """A day holds what was published after its beginning and up to its end, the end included."""
     for n, second in enumerate(
         [
@@ -46,7 +46,7 @@ def test_a_day_in_caracas_ends_at_four_in_utc(desk: Desk) -> None:
         ("2025-10-26", "2025-10-25T22:00:00Z", "2025-10-26T23:00:00Z", 25),
     ],
 )
-def test_a_day_on_which_the_clock_is_changed(
+def test_day_of_a_daylight_saving_change(
     desk: Desk, day: str, begins: str, ends: str, hours: int
 ) -> None:
     for n, moment in enumerate(
@@ -63,7 +63,7 @@ def test_a_day_on_which_the_clock_is_changed(
     assert confirmed(by_hour) == [2] * (hours - 1) + [3]
 
 
-def test_weeks_months_and_the_hours_of_kolkata(desk: Desk) -> None:
+def test_weeks_months_and_half_hour_offsets(desk: Desk) -> None:
     for n, moment in enumerate(
         [
             "2026-01-12T04:00:00Z",  # Sunday ends
@@ -95,7 +95,7 @@ def test_weeks_months_and_the_hours_of_kolkata(desk: Desk) -> None:
     assert confirmed(hours) == [2, 2, 2]
 
 
-def test_the_last_bucket_is_the_count_at_its_end(population: Population) -> None:
+def test_last_bucket_equals_the_count_at_its_end(population: Population) -> None:
     desk, filters = population
     narrowed: list[Mapping[str, Any]] = [{}]
     narrowed += [{name: value} for name, value in filters.items()]

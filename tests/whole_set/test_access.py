@@ -7,7 +7,7 @@ from tests.conftest import Api
 from tests.whole_set.operations import CONTRACT, UNKNOWN_ID, WRITES, assert_valid
 
 
-def test_every_write_is_secured_and_no_read_needs_a_key() -> None:
+def test_writes_require_a_key_and_reads_do_not() -> None:
     for operation in CONTRACT.operations:
         raw = CONTRACT.document["paths"][operation.path][operation.method]
         if operation.writes:
@@ -26,7 +26,7 @@ GRANTED = {
 
 
 @pytest.mark.parametrize("scope", GRANTED)
-def test_a_key_opens_what_its_scope_grants_and_nothing_else(api: Api, scope: str | None) -> None:
+def test_key_grants_exactly_its_scope(api: Api, scope: str | None) -> None:
     caller = api.scope(scope) if scope else api
     for operation in CONTRACT.operations:
         path = operation.path.replace("{id}", UNKNOWN_ID)
@@ -44,7 +44,7 @@ def test_a_key_opens_what_its_scope_grants_and_nothing_else(api: Api, scope: str
             assert_valid(CONTRACT.schema("Problem"), response.get_json(force=True))
 
 
-def test_a_key_that_is_not_valid_opens_nothing(api: Api) -> None:
+def test_invalid_key_grants_nothing(api: Api) -> None:
     headers = {"Authorization": "Bearer constancia_unknown"}
     for operation in CONTRACT.operations:
         path = operation.path.replace("{id}", UNKNOWN_ID)
@@ -53,6 +53,6 @@ def test_a_key_that_is_not_valid_opens_nothing(api: Api) -> None:
         assert (response.status_code == 401) == needs, operation.id
 
 
-def test_the_scopes_of_keys_are_those_of_the_contract() -> None:
+def test_scopes_equal_those_of_the_contract() -> None:
     assert set(access.GRANTS) == set(GRANTED) - {None}
     assert {o.scope for o in WRITES} <= set(access.GRANTS)

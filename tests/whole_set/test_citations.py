@@ -54,7 +54,7 @@ ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 
 @pytest.mark.parametrize("operation", CITED, ids=operation_ids(CITED))
-def test_every_citation_is_one_that_a_stranger_can_check(
+def test_every_citation_can_be_verified_without_a_key(
     api: Api, operation: document.Operation
 ) -> None:
     """By RFC 8785 as somebody else has written it; and the answer is there to be asked for again,

@@ -20,11 +20,11 @@ from tests.whole_set.operations import CONTRACT, dereferenced, nodes
 from tests.whole_set.source_code import constant_arguments, string_literals
 
 
-def test_formats_are_checked() -> None:
+def test_format_checker_knows_the_formats() -> None:
     assert {"date", "date-time", "uuid"} <= set(FormatChecker.checkers)
 
 
-def test_the_contract_is_valid_openapi() -> None:
+def test_contract_is_valid_openapi() -> None:
     validate(CONTRACT.document)
 
 
@@ -79,7 +79,7 @@ def test_every_example_stands_at_the_end() -> None:
             assert "$ref" in example, place
 
 
-def test_everything_that_the_contract_holds_ready_is_used() -> None:
+def test_every_component_is_used() -> None:
     used = {node["$ref"] for _, node in nodes(CONTRACT.document) if "$ref" in node}
     held = {
         f"#/components/{section}/{name}"
@@ -90,7 +90,7 @@ def test_everything_that_the_contract_holds_ready_is_used() -> None:
     assert held - used == set()
 
 
-def test_every_object_of_an_answer_is_closed_and_whole() -> None:
+def test_response_objects_are_closed_and_complete() -> None:
     """No property that the contract does not list, and none that may be missing."""
     for operation in CONTRACT.operations:
         for place, node in nodes(operation.answer):
@@ -99,7 +99,7 @@ def test_every_object_of_an_answer_is_closed_and_whole() -> None:
                 assert set(node["required"]) == set(node["properties"]), f"{operation.id}{place}"
 
 
-def test_every_operation_is_told_to_a_newcomer() -> None:
+def test_every_operation_has_a_summary_and_a_description() -> None:
     for operation in CONTRACT.operations:
         raw = CONTRACT.document["paths"][operation.path][operation.method]
         assert raw["summary"], operation.id
@@ -109,7 +109,7 @@ def test_every_operation_is_told_to_a_newcomer() -> None:
 # The contract and the code.
 
 
-def test_every_operation_has_its_function_and_the_reverse() -> None:
+def test_operations_and_functions_correspond() -> None:
     folder = Path(package.__file__).parent / "operations"
     found = set()
     for file in folder.glob("[!_]*.py"):
@@ -124,7 +124,7 @@ def test_every_operation_has_its_function_and_the_reverse() -> None:
     assert found == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
 
 
-def test_the_routes_are_the_contract_and_nothing_else() -> None:
+def test_routes_equal_the_contract() -> None:
     app = create_app(connections.pool("", 1))
     routed = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
@@ -137,7 +137,7 @@ def test_the_routes_are_the_contract_and_nothing_else() -> None:
 # Problems.
 
 
-def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
+def test_problems_of_code_and_contract_correspond() -> None:
     raised = constant_arguments("RequestError", "found") | set(problems._KINDS.values())
     assert raised <= set(CONTRACT.problems)
     front = (document.FILE.parent / "api/server/nginx.contract.conf").read_text("utf-8")
@@ -145,7 +145,7 @@ def test_every_problem_of_the_code_is_in_the_contract_and_the_reverse() -> None:
     assert told_there < set(CONTRACT.problems) <= string_literals() | told_there
 
 
-def test_every_problem_has_a_page_for_people(api: Api) -> None:
+def test_every_problem_has_a_page(api: Api) -> None:
     for problem in CONTRACT.problems.values():
         response = api.send("GET", f"/problems/{problem.slug}")
         assert response.status_code == 200
@@ -157,7 +157,7 @@ def test_every_problem_has_a_page_for_people(api: Api) -> None:
 # The contract as it is served.
 
 
-def test_the_contract_is_served_as_it_is(api: Api) -> None:
+def test_contract_is_served_unchanged(api: Api) -> None:
     served = api.send("GET", "/openapi.yaml")
     assert served.get_data() == document.FILE.read_bytes()
     assert api.get("/openapi.json") == yaml.safe_load(served.text)

@@ -31,7 +31,7 @@ from tests.whole_set.readers import (
 from tests.whole_set.session import Session
 
 
-def test_who_offers_a_table_offers_lines_as_well() -> None:
+def test_operations_with_csv_offer_ndjson() -> None:
     for operation in CONTRACT.operations:
         if len(operation.offers) > 1:
             assert set(operation.offers) & media_types.TABULAR in (set(), media_types.TABULAR), (
@@ -40,7 +40,7 @@ def test_who_offers_a_table_offers_lines_as_well() -> None:
     assert set(operation_ids(LISTS)) <= set(operation_ids(TABULAR))
 
 
-def test_every_form_is_named_in_the_contract_and_known_to_the_code() -> None:
+def test_media_types_of_code_and_contract_correspond() -> None:
     """Who answers in several forms takes the word for each, and says what else is not offered."""
     for operation in CONTRACT.operations:
         words = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
@@ -57,7 +57,7 @@ def test_every_form_is_named_in_the_contract_and_known_to_the_code() -> None:
 
 
 @pytest.mark.parametrize("operation", IN_SEVERAL_FORMS, ids=operation_ids(IN_SEVERAL_FORMS))
-def test_every_form_is_the_same_by_its_word_and_by_its_media_type(
+def test_format_parameter_and_accept_header_are_equivalent(
     api: Api, operation: document.Operation
 ) -> None:
     session = Session(api)
@@ -88,7 +88,7 @@ def test_every_form_is_the_same_by_its_word_and_by_its_media_type(
 
 
 @pytest.mark.parametrize("operation", TABULAR, ids=operation_ids(TABULAR))
-def test_json_lines_and_tables_give_the_same_rows(api: Api, operation: document.Operation) -> None:
+def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Operation) -> None:
     session = Session(api)
     visit = session.do(operation.id)
     path = visit.response.request.path
@@ -123,7 +123,7 @@ def test_json_lines_and_tables_give_the_same_rows(api: Api, operation: document.
             assert other.headers.get("Link", "") == expected
 
 
-def test_the_feeds_tell_the_same(api: Api) -> None:
+def test_feeds_have_equal_entries(api: Api) -> None:
     session = Session(api)
     read = parse_atom(session.do("getFeed").response.text)
     feed = session.api.get("/v1/feed", format="jsonfeed")
@@ -143,7 +143,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
-def test_what_is_not_offered_is_refused_and_the_first_offer_is_given_to_all_others(
+def test_unoffered_media_type_is_refused_and_the_default_is_json(
     api: Api, operation: document.Operation
 ) -> None:
     session = Session(api)
@@ -172,7 +172,7 @@ def test_what_is_not_offered_is_refused_and_the_first_offer_is_given_to_all_othe
             assert ask(accept).mimetype == operation.offers[0], accept
 
 
-def test_an_answer_is_given_to_who_asks_for_it_as_it_is_sent(api: Api) -> None:
+def test_accept_with_parameters_is_understood(api: Api) -> None:
     """With its parameters: many clients ask for `application/json; charset=utf-8`."""
     session = Session(api)
     refused = set()

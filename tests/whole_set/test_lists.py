@@ -58,7 +58,7 @@ KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 @pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
-def test_a_walk_while_others_write_repeats_and_skips_nothing(
+def test_pagination_during_writes_neither_repeats_nor_skips(
     api: Api, operation: document.Operation, limit: int
 ) -> None:
     session = Session(api)

@@ -8,7 +8,7 @@ from api.database import connections, migrations, queries
 from tests.conftest import cloned
 
 
-def test_every_migration_is_numbered_and_has_one_subject() -> None:
+def test_migrations_are_numbered_and_have_one_subject() -> None:
     found = migrations.migrations()
     assert [migration.number for migration in found] == list(range(1, len(found) + 1))
     subjects = [migration.name for migration in found]
@@ -39,7 +39,7 @@ def shape(conn: queries.Connection) -> Any:
     ]
 
 
-def test_migrating_twice_is_migrating_once(conn: queries.Connection) -> None:
+def test_second_migration_changes_nothing(conn: queries.Connection) -> None:
     before = shape(conn)
     said: list[str] = []
     migrations.migrate(conn, said.append)
@@ -48,7 +48,7 @@ def test_migrating_twice_is_migrating_once(conn: queries.Connection) -> None:
     assert migrations.pending(conn) == []
 
 
-def test_two_that_migrate_at_once_migrate_once(server: str, conn: queries.Connection) -> None:
+def test_concurrent_migrations_run_once(server: str, conn: queries.Connection) -> None:
     said: list[str] = []
 
     def run(url: str) -> None:
@@ -64,7 +64,7 @@ def test_two_that_migrate_at_once_migrate_once(server: str, conn: queries.Connec
     assert len(said) == len(migrations.migrations())
 
 
-def test_the_names_of_constraints_are_sentences(conn: queries.Connection) -> None:
+def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
     """What PostgreSQL names by itself says nothing to whoever reads a log. NOT NULL, primary keys
     and the keys of tables say by their table and columns what they hold."""
     named_by_itself = conn.execute(
@@ -75,6 +75,6 @@ def test_the_names_of_constraints_are_sentences(conn: queries.Connection) -> Non
     assert [row.name for row in named_by_itself] == []
 
 
-def test_every_constraint_that_callers_are_told_of_is_there(conn: queries.Connection) -> None:
+def test_every_translated_constraint_exists(conn: queries.Connection) -> None:
     there = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
     assert set(queries._FAULTS) <= there

@@ -4,52 +4,52 @@ API1, broken object level authorization. Records are public; what belongs to one
 lists and answers that are kept for a retry, and what is hidden is so for every id.
     imports/test_list_import.py::test_a_preview_is_for_its_key_and_for_editors
     http/test_idempotency.py::test_a_key_is_its_callers_own_and_holds_for_its_path
-    whole_set/test_privacy.py::test_nothing_hidden_leaves_by_any_operation
-    whole_set/test_owasp.py::test_an_id_of_something_else_is_an_id_of_nothing
+    whole_set/test_privacy.py::test_no_operation_discloses_a_hidden_value
+    whole_set/test_owasp.py::test_id_of_another_kind_of_record_is_unknown
 API2, broken authentication.
-    whole_set/test_access.py::test_a_key_that_is_not_valid_opens_nothing
+    whole_set/test_access.py::test_invalid_key_grants_nothing
     commands/test_keys.py::test_every_wrong_key_costs_the_same
     commands/test_keys.py::test_a_key_ends_by_the_clock_of_the_database
     http/test_request_log.py::test_nothing_that_was_sent_is_in_a_line
-    whole_set/test_owasp.py::test_a_key_is_taken_from_one_place_and_once
+    whole_set/test_owasp.py::test_key_is_accepted_only_in_one_authorization_header
 API3, broken object property level authorization.
-    whole_set/test_contract.py::test_every_object_of_an_answer_is_closed_and_whole
-    whole_set/test_owasp.py::test_what_can_only_be_read_cannot_be_written
+    whole_set/test_contract.py::test_response_objects_are_closed_and_complete
+    whole_set/test_owasp.py::test_read_only_properties_cannot_be_written
 API4, unrestricted resource consumption.
-    whole_set/bad_input/test_body_size.py::test_a_body_is_as_large_as_the_contract_says
-    whole_set/test_query_plans.py::test_a_page_of_fifty_costs_no_more_statements_than_one
-    whole_set/test_query_plans.py::test_no_request_for_one_record_reads_a_whole_table
+    whole_set/bad_input/test_body_size.py::test_body_limit_is_that_of_the_contract
+    whole_set/test_query_plans.py::test_statements_do_not_grow_with_the_page
+    whole_set/test_query_plans.py::test_requests_for_one_record_scan_no_table
     server/test_worker.py::test_a_request_line_is_as_long_as_is_said
     server/test_nginx.py::test_nobody_waits_for_who_is_slow
     http/test_rate_limits.py::test_an_address_has_its_minute
     http/test_rate_limits.py::test_a_key_has_its_own
     http/test_rate_limits.py::test_all_workers_count_together
     contract/test_schemas.py::test_what_cannot_be_held_stops_the_start
-    whole_set/test_owasp.py::test_whatever_is_sent_has_an_end
+    whole_set/test_owasp.py::test_every_input_is_bounded
 API5, broken function level authorization.
-    whole_set/test_access.py::test_every_write_is_secured_and_no_read_needs_a_key
-    whole_set/test_access.py::test_a_key_opens_what_its_scope_grants_and_nothing_else
+    whole_set/test_access.py::test_writes_require_a_key_and_reads_do_not
+    whole_set/test_access.py::test_key_grants_exactly_its_scope
     database/test_privileges.py::test_the_service_may_not
-    whole_set/test_owasp.py::test_no_other_method_opens_a_path
+    whole_set/test_owasp.py::test_undeclared_methods_are_refused
 API6, unrestricted access to sensitive business flows. The flow is a confirmation, which no one
 voice can bring about however often it speaks.
     verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
     imports/test_list_import.py::test_a_list_that_passes_another_on_does_not_confirm_it
     http/test_rate_limits.py::test_refusals_count_and_say_so
-    whole_set/test_owasp.py::test_one_key_with_one_voice_confirms_nothing
+    whole_set/test_owasp.py::test_contributor_with_one_group_confirms_nothing
 API7, server side request forgery. No address that is recorded is ever asked for.
-    whole_set/test_owasp.py::test_no_connection_is_made_to_what_is_recorded
-    whole_set/test_owasp.py::test_nothing_is_there_to_connect_with
+    whole_set/test_owasp.py::test_no_connection_is_made_to_recorded_urls
+    whole_set/test_owasp.py::test_service_imports_no_client_library
 API8, security misconfiguration.
     http/test_responses.py::test_every_answer_tells_a_browser_to_run_nothing
     server/test_worker.py::test_what_is_no_request_is_refused_and_nothing_after_it_is_heard
     server/test_nginx.py::test_nobody_says_for_whom_he_asks
     server/test_nginx.py::test_the_quota_is_that_of_the_address_that_the_front_sees
     whole_set/bad_input/test_refusals.py::test_bad_input_is_refused
-    whole_set/test_owasp.py::test_nothing_is_left_on_that_helps_to_develop
+    whole_set/test_owasp.py::test_debugging_is_off
 API9, improper inventory management.
-    whole_set/test_contract.py::test_the_routes_are_the_contract_and_nothing_else
-    whole_set/test_contract.py::test_the_contract_is_served_as_it_is
+    whole_set/test_contract.py::test_routes_equal_the_contract
+    whole_set/test_contract.py::test_contract_is_served_unchanged
 API10, unsafe consumption of APIs. None is consumed: see API7. What others wrote comes as files.
     imports/test_list_import.py::test_a_list_is_previewed_and_applied
     rendering/test_tabular.py::test_no_text_begins_like_a_formula
@@ -80,7 +80,7 @@ from tests.whole_set.source_code import parsed_modules
 TESTS = Path(__file__).parents[1]
 
 
-def test_every_test_that_is_named_above_is_there() -> None:
+def test_every_named_test_exists() -> None:
     named = re.findall(r"^    ([\w/]+\.py)::(\w+)$", __doc__, re.MULTILINE)
     assert {f"API{point}" for point in range(1, 11)} == set(re.findall(r"^API\d+", __doc__, re.M))
     for file, test in named:
@@ -88,7 +88,7 @@ def test_every_test_that_is_named_above_is_there() -> None:
         assert test in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}, test
     own = {test for file, test in named if file == "whole_set/test_owasp.py"}
     here = {name for name in globals() if name.startswith("test_")}
-    assert here == own | {"test_every_test_that_is_named_above_is_there"}
+    assert here == own | {"test_every_named_test_exists"}
 
 
 # API1.
@@ -98,7 +98,7 @@ def said(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-def test_an_id_of_something_else_is_an_id_of_nothing(api: Api) -> None:
+def test_id_of_another_kind_of_record_is_unknown(api: Api) -> None:
     """Of a record of another kind, whatever the method and whoever asks."""
     session = Session(api)
     for operation_id in OPERATIONS:
@@ -134,7 +134,7 @@ def test_an_id_of_something_else_is_an_id_of_nothing(api: Api) -> None:
 # API2.
 
 
-def test_a_key_is_taken_from_one_place_and_once(api: Api) -> None:
+def test_key_is_accepted_only_in_one_authorization_header(api: Api) -> None:
     key = api.scope("edit")._key
     path, body = "/v1/sources", {"name": "Foro", "kind": "ngo"}
 
@@ -176,7 +176,7 @@ def read_only(operation: document.Operation) -> set[str]:
 @pytest.mark.parametrize(
     "operation", [o for o in WRITES if o.body and not o.uploads], ids=lambda o: o.id
 )
-def test_what_can_only_be_read_cannot_be_written(
+def test_read_only_properties_cannot_be_written(
     api: Api, conn: Any, operation: document.Operation
 ) -> None:
     """It is refused by its name, with all else as it should be, and nothing changes."""
@@ -201,7 +201,7 @@ def test_what_can_only_be_read_cannot_be_written(
 # API4.
 
 
-def test_whatever_is_sent_has_an_end() -> None:
+def test_every_input_is_bounded() -> None:
     """Each text, number and list that is taken is bounded by the contract."""
 
     def taken() -> Iterator[tuple[str, Any]]:
@@ -236,7 +236,7 @@ def test_whatever_is_sent_has_an_end() -> None:
 # API5.
 
 
-def test_no_other_method_opens_a_path(api: Api) -> None:
+def test_undeclared_methods_are_refused(api: Api) -> None:
     methods: dict[str, set[str]] = {}
     for operation in CONTRACT.operations:
         methods.setdefault(operation.path, set()).add(operation.method.upper())
@@ -260,7 +260,7 @@ def test_no_other_method_opens_a_path(api: Api) -> None:
 # API6.
 
 
-def test_one_key_with_one_voice_confirms_nothing(api: Api) -> None:
+def test_contributor_with_one_group_confirms_nothing(api: Api) -> None:
     editor, contributor = api.scope("edit"), api.scope("contribute")
     owner = editor.source("Dueña")
     outlets = [editor.source(f"Medio {i}") for i in range(20)]
@@ -283,7 +283,7 @@ def test_one_key_with_one_voice_confirms_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_no_connection_is_made_to_what_is_recorded(
+def test_no_connection_is_made_to_recorded_urls(
     api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
 ) -> None:
     """The driver of the database connects by a library of its own, and is not seen here."""
@@ -301,7 +301,7 @@ def test_no_connection_is_made_to_what_is_recorded(
     assert asked == []
 
 
-def test_nothing_is_there_to_connect_with() -> None:
+def test_service_imports_no_client_library() -> None:
     clients = {"http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
     clients |= {"urllib3", "websockets", "asyncio", "socket", "ssl"}
     found = set()
@@ -321,7 +321,7 @@ def test_nothing_is_there_to_connect_with() -> None:
 # API8.
 
 
-def test_nothing_is_left_on_that_helps_to_develop(api: Api) -> None:
+def test_debugging_is_off(api: Api) -> None:
     app = create_app(connections.pool("", 1))
     assert not app.debug
     assert not app.testing

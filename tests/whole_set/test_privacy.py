@@ -42,7 +42,7 @@ def withheld(editor: Api, **more: Any) -> str:
     return editor.detainee("Graciela Reservada", **{**known, "aliases": ["Chela"], **more})
 
 
-def test_a_withheld_person_is_known_by_a_pseudonym_that_stays(api: Api, editor: Api) -> None:
+def test_withheld_person_has_a_stable_pseudonym(api: Api, editor: Api) -> None:
     person = withheld(editor)
     seen = told(api, person)
     assert re.fullmatch("Person [0-9A-HJKMNP-TV-Z]{6}", seen["name"])
@@ -61,7 +61,7 @@ def test_a_withheld_person_is_known_by_a_pseudonym_that_stays(api: Api, editor: 
     assert told(api, person)["name"] == "Graciela Otra"
 
 
-def test_only_an_editor_says_who_is_withheld(api: Api, editor: Api) -> None:
+def test_only_editors_withhold_people(api: Api, editor: Api) -> None:
     writer = api.scope("contribute")
     assert writer.post("/v1/detainees", {"name": "Una", "withheld": True}, 403)
     person = withheld(editor)
@@ -71,7 +71,7 @@ def test_only_an_editor_says_who_is_withheld(api: Api, editor: Api) -> None:
     assert told(editor, person)["withheld"] is True
 
 
-def test_what_fewer_than_five_share_is_not_told(api: Api, editor: Api) -> None:
+def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor: Api) -> None:
     prison, other = (
         editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
         for name in ("El Helicoide", "Rodeo I")
@@ -100,7 +100,7 @@ def test_what_fewer_than_five_share_is_not_told(api: Api, editor: Api) -> None:
     assert told(editor, extra)["detention"]["charges"] == "Ninguno"
 
 
-def test_counts_go_by_what_is_told_of_people(api: Api, editor: Api) -> None:
+def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
     """Whoever asks with a filter and without one learns nothing of one person."""
     prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     sources = [editor.source(f"Fuente {n}") for n in range(2)]
@@ -148,7 +148,7 @@ def test_counts_go_by_what_is_told_of_people(api: Api, editor: Api) -> None:
         assert answer == before[str(filter)]
 
 
-def test_what_was_published_of_a_hidden_person_is_hidden(api: Api, editor: Api) -> None:
+def test_urls_and_notes_about_a_hidden_person_are_redacted(api: Api, editor: Api) -> None:
     person = withheld(editor)
     editor.detention(person)
     event = editor.event(person, "2026-01-08", place="Clínica Reservada")
@@ -167,7 +167,7 @@ def test_what_was_published_of_a_hidden_person_is_hidden(api: Api, editor: Api) 
     assert editor.get(f"/v1/attestations/{word['id']}")["note"] == "Graciela"
 
 
-def test_who_is_withheld_later_is_hidden_in_what_came_earlier(api: Api, editor: Api) -> None:
+def test_person_withheld_later_is_hidden_in_earlier_entries(api: Api, editor: Api) -> None:
     person = editor.detainee("Graciela Reservada", withheld=False)
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
@@ -196,7 +196,7 @@ def test_who_is_withheld_later_is_hidden_in_what_came_earlier(api: Api, editor: 
 # The ledger, of the public and of who sees more.
 
 
-def test_that_a_hidden_name_was_read_is_in_the_ledger(api: Api, editor: Api) -> None:
+def test_reading_a_hidden_name_is_recorded_in_the_ledger(api: Api, editor: Api) -> None:
     hidden = withheld(editor)
     shown = editor.detainee("Ana Visible")
     organisation = editor.source("Puertas Abiertas")
@@ -228,7 +228,7 @@ def test_that_a_hidden_name_was_read_is_in_the_ledger(api: Api, editor: Api) -> 
     assert noted() == []
 
 
-def test_the_public_follows_the_ledger_without_a_gap(api: Api, editor: Api) -> None:
+def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
     """What is hidden is not in it, and moves no answer."""
 
     def followed() -> list[tuple[int, str, str]]:
@@ -293,7 +293,9 @@ def test_two_confidential_sources_of_one_organisation_never_confirm(editor: Api)
     assert (summary["status"], summary["independent_sources"]) == ("reported", 1)
 
 
-def test_a_silent_confidential_source_is_a_voice_of_its_organisation(editor: Api) -> None:
+def test_confidential_source_without_attestations_belongs_to_its_organisations_group(
+    editor: Api,
+) -> None:
     organisation = editor.source("Puertas Abiertas")
     voice = editor.source("Voz", confidential=True, vouched_by=organisation)
     relays = {"basis": "relayed", "relays": [{"source_id": voice}]}
@@ -303,7 +305,7 @@ def test_a_silent_confidential_source_is_a_voice_of_its_organisation(editor: Api
     assert sorted(group["name"] for group in seen) == ["Diario", "Puertas Abiertas"]
 
 
-def test_the_public_sees_the_organisation_and_nothing_else(api: Api, editor: Api) -> None:
+def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> None:
     organisation = editor.source("Puertas Abiertas")
     secret = {"kind": "witness", "country": "CO", "url": "https://garganta.example/"}
     source = editor.source(
@@ -343,7 +345,7 @@ def test_the_public_sees_the_organisation_and_nothing_else(api: Api, editor: Api
     assert editor.get(f"/v1/sources/{source}")["vouched_by"] == organisation
 
 
-def test_how_many_sources_of_an_organisation_are_relayed_is_not_seen(api: Api, editor: Api) -> None:
+def test_number_of_relayed_confidential_sources_is_hidden(api: Api, editor: Api) -> None:
     organisation, paper = editor.source("Puertas Abiertas"), editor.source("Diario")
     voices = [
         editor.source(f"Voz {n}", confidential=True, vouched_by=organisation) for n in range(2)
@@ -359,9 +361,7 @@ def test_how_many_sources_of_an_organisation_are_relayed_is_not_seen(api: Api, e
     assert len(editor.get(f"/v1/claims/{id}")["relays"]) == 2
 
 
-def test_the_words_of_an_organisation_and_its_sources_are_walked_in_order(
-    api: Api, editor: Api
-) -> None:
+def test_attestations_of_confidential_sources_are_listed_in_order(api: Api, editor: Api) -> None:
     organisation = editor.source("Puertas Abiertas")
     voices = [organisation] + [
         editor.source(f"Voz {n}", confidential=True, vouched_by=organisation) for n in range(3)
@@ -378,7 +378,7 @@ def test_the_words_of_an_organisation_and_its_sources_are_walked_in_order(
     assert walked == made
 
 
-def test_a_source_that_is_hidden_later_is_hidden_in_earlier_proofs(api: Api, editor: Api) -> None:
+def test_source_hidden_later_is_hidden_in_earlier_proofs(api: Api, editor: Api) -> None:
     source, third = (editor.source(name) for name in ("Garganta", "Diario"))
     event, _ = spoken(editor, source, third)
     path = f"/v1/release-events/{event}/verification"
@@ -405,7 +405,7 @@ def test_a_source_that_is_hidden_later_is_hidden_in_earlier_proofs(api: Api, edi
         ({"confidential": True, "vouched_by": None}, ["/vouched_by"]),
     ],
 )
-def test_a_confidential_source_needs_who_vouches_for_it(
+def test_confidential_source_requires_a_vouching_organisation(
     editor: Api, body: Mapping[str, Any], pointers: list[str]
 ) -> None:
     organisation, itself = editor.source("Foro"), editor.source("Diario")
@@ -424,7 +424,7 @@ def test_a_confidential_source_needs_who_vouches_for_it(
         assert [fault["pointer"] for fault in problem["errors"]] == pointers
 
 
-def test_what_was_said_in_confidence_stays_so(editor: Api) -> None:
+def test_confidential_source_cannot_be_disclosed(editor: Api) -> None:
     first, second = editor.source("Foro"), editor.source("Puertas Abiertas")
     source = editor.source("Voz", confidential=True, vouched_by=first)
     for body in ({"confidential": False, "vouched_by": None}, {"vouched_by": second}):
@@ -622,7 +622,7 @@ class Canaries:
     suppress_health_check=list(HealthCheck),
 )
 @given(data=st.data())
-def test_nothing_hidden_leaves_by_any_operation(
+def test_no_operation_discloses_a_hidden_value(
     server: str, scope: str | None, caplog: pytest.LogCaptureFixture, data: st.DataObject
 ) -> None:
     with cloned(server) as url, connections.pool(url, 2) as pool, connections.connect(url) as conn:
@@ -760,7 +760,9 @@ def judge_in_twin(
     return {"merges": merges, "distinctions": [distinction]}
 
 
-def test_twin_worlds_are_told_apart_by_nothing(server: str, tmp_path: Path) -> None:
+def test_stores_that_differ_in_hidden_values_give_equal_responses(
+    server: str, tmp_path: Path
+) -> None:
     seconds = 0.0
     with ExitStack() as stack:
         worlds = []

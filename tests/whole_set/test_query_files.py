@@ -22,7 +22,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_query_says_why_and_is_named_by_what_it_does(name: str) -> None:
+def test_queries_have_a_comment_and_a_verb(name: str) -> None:
     file = FILES[name]
     first, *rest = file.read_text("utf-8").splitlines()
     assert re.match(r"-- \S.*[a-z,.]", first)
@@ -32,7 +32,7 @@ def test_every_query_says_why_and_is_named_by_what_it_does(name: str) -> None:
     assert not re.search(r"\bSELECT \*|\w\.\*", "\n".join(rest))
 
 
-def test_every_query_is_used_and_every_query_used_is_there() -> None:
+def test_queries_of_code_and_files_correspond() -> None:
     assert FILES.keys() - string_literals() == set()
     used = constant_arguments("run", "one", "rows", "read", place=1) | constant_arguments(
         "One", place=1
@@ -41,13 +41,13 @@ def test_every_query_is_used_and_every_query_used_is_there() -> None:
     assert {name for name in used if isinstance(name, str) and "/" in name} <= FILES.keys()
 
 
-def test_every_condition_is_met_by_some_combination() -> None:
+def test_condition_sets_cover_every_condition() -> None:
     for name in FILES:
         met = frozenset().union(*condition_sets(name))
         assert met == set(conditions_of(name)), name
 
 
-def test_every_query_explains_with_its_conditions(conn: queries.Connection) -> None:
+def test_every_query_can_be_explained(conn: queries.Connection) -> None:
     for name in FILES:
         for given in condition_sets(name):
             text = queries.text(name, given)

@@ -98,7 +98,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
 SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
 
 
-def test_every_filter_of_every_list_is_looked_at() -> None:
+def test_every_filter_of_every_list_is_tested() -> None:
     for operation in LISTS:
         names = {p.name for p in operation.parameters if p.place == "query"} - SHOWN_BY
         assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
@@ -111,7 +111,7 @@ STATEMENTS_OF_AN_ITEM = {
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
-def test_a_page_of_fifty_costs_no_more_statements_than_one(
+def test_statements_do_not_grow_with_the_page(
     large: Any, statements: Statements, operation: document.Operation
 ) -> None:
     path = operation.path.format(id=record_id(2))
@@ -130,7 +130,7 @@ def test_a_page_of_fifty_costs_no_more_statements_than_one(
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
-def test_every_list_comes_out_of_an_index_and_sorts_nothing(
+def test_lists_use_an_index_and_no_sort(
     large: Any, statements: Statements, operation: document.Operation
 ) -> None:
     path = operation.path.format(id=record_id(2))
@@ -163,7 +163,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
-def test_a_whole_list_is_given_block_by_block(
+def test_whole_list_is_read_in_blocks(
     large: Any, statements: Statements, operation: document.Operation
 ) -> None:
     """Every line once and in order, of no more than a thousand by any statement."""
@@ -197,9 +197,7 @@ def test_a_whole_list_is_given_block_by_block(
     assert [row[name] for row in rows] == [str(key(item)) for item in items]
 
 
-def test_the_feed_comes_out_of_an_index_and_sorts_nothing(
-    large: Any, statements: Statements
-) -> None:
+def test_feed_uses_an_index_and_no_sort(large: Any, statements: Statements) -> None:
     for limit in (1, 50, 200):
         statements.clear()
         feed = large.stranger.get("/v1/feed", limit=limit, format="jsonfeed")
@@ -210,7 +208,7 @@ def test_the_feed_comes_out_of_an_index_and_sorts_nothing(
             assert "Index" in str(plan)
 
 
-def test_a_search_and_a_match_read_no_whole_table(large: Any, statements: Statements) -> None:
+def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> None:
     """Also not where as many are looked for as can be, and everybody bears the name."""
     for many in (1, 500):
         people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
@@ -230,7 +228,7 @@ def test_a_search_and_a_match_read_no_whole_table(large: Any, statements: Statem
     [o for o in CONTRACT.operations if "{id}" in o.path or o.writes],
     ids=lambda o: o.id,
 )
-def test_no_request_for_one_record_reads_a_whole_table(
+def test_requests_for_one_record_scan_no_table(
     large: Any, statements: Statements, operation: document.Operation
 ) -> None:
     Session(large.editor, statements.clear).do(operation.id)

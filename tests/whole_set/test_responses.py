@@ -20,7 +20,7 @@ from tests.whole_set.session import Exchange, Session
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
-def test_every_answer_is_what_the_contract_says(api: Api, operation: document.Operation) -> None:
+def test_every_response_meets_the_contract(api: Api, operation: document.Operation) -> None:
     session = Session(api)
     session.do(operation.id)
     for visit in session.visits:
@@ -46,20 +46,20 @@ LISTED: Mapping[str, Sequence[str]] = {
 
 
 @pytest.mark.parametrize("operation_id", LISTED)
-def test_an_answer_shows_everything(api: Api, operation_id: str) -> None:
+def test_response_lists_are_not_empty(api: Api, operation_id: str) -> None:
     """The session leaves no list of an answer empty, so that the test above sees all."""
     answer = Session(api).do(operation_id).json
     for name in LISTED[operation_id]:
         assert answer[name], name
 
 
-def test_figures_without_groups_are_what_the_contract_says(api: Api) -> None:
+def test_counts_without_groups_meet_the_contract(api: Api) -> None:
     visit = Session(api).do("getCounts", query={"group_by": None})
     assert visit.json["groups"] is None
     assert_valid(visit.operation.answer, visit.json)
 
 
-def test_figures_are_beside_something(api: Api) -> None:
+def test_comparison_and_delivery_counts_are_not_zero(api: Api) -> None:
     """What is compared and delivered in the session is not only noughts."""
     session = Session(api)
     for visit in (session.do("getComparison"), session.do("getDelivery")):

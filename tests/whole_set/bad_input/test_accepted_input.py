@@ -34,7 +34,7 @@ TAKEN_NAMES = {
 
 
 @pytest.mark.parametrize("name", TAKEN_NAMES.values(), ids=TAKEN_NAMES)
-def test_a_name_is_taken_as_it_is_written(api: Api, name: str) -> None:
+def test_name_is_stored_as_written(api: Api, name: str) -> None:
     editor = api.scope("edit")
     person = editor.post("/v1/detainees", detainee(name=name, aliases=[name[:100]]))
     assert person["name"] == name
@@ -44,7 +44,7 @@ def test_a_name_is_taken_as_it_is_written(api: Api, name: str) -> None:
     assert editor.post("/v1/facilities", facility(name=name, region=name))["region"] == name
 
 
-def test_what_is_stored_is_nfc(api: Api) -> None:
+def test_text_is_stored_in_nfc(api: Api) -> None:
     editor = api.scope("edit")
     composed, decomposed = "Jos\u00e9 N\u00fa\u00f1ez", "Jose\u0301 Nu\u0301n\u0303ez"
     assert unicodedata.normalize("NFC", decomposed) == composed
@@ -72,7 +72,7 @@ def test_what_is_stored_is_nfc(api: Api) -> None:
 @pytest.mark.parametrize(
     "q", ["!!!", "%", "_", "\\", "a & (", "' OR 1=1 --", "*", "🕊", "\u0561" * 200]
 )
-def test_a_search_is_text_and_nothing_else(api: Api, q: str) -> None:
+def test_search_text_has_no_operators(api: Api, q: str) -> None:
     api.scope("edit").detainee("Ilya Marek")
     assert api.get("/v1/detainees", q=q)["items"] == []
 
@@ -87,7 +87,7 @@ def test_a_search_is_text_and_nothing_else(api: Api, q: str) -> None:
     ],
     ids=["squared words", "rare Han", "ligatures"],
 )
-def test_a_name_of_one_long_word_is_taken(api: Api, letters: list[str]) -> None:
+def test_name_of_one_long_word_is_accepted(api: Api, letters: list[str]) -> None:
     """The longest words that there can be: those that compress least are the longest to store."""
     editor = api.scope("edit")
     dice = random.Random(2026)
@@ -113,7 +113,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize(("given_moment", "told"), MOMENTS.items())
-def test_a_moment_is_taken_with_any_offset(api: Api, given_moment: str, told: str) -> None:
+def test_timestamp_is_accepted_with_any_offset(api: Api, given_moment: str, told: str) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ilya Marek")
     editor.detention(person)
@@ -127,7 +127,7 @@ def test_a_moment_is_taken_with_any_offset(api: Api, given_moment: str, told: st
     assert api.get(f"/v1/release-events/{event}/verification", **quoted)["as_of"] == told
 
 
-def test_the_ends_of_time_are_asked_for(api: Api) -> None:
+def test_first_and_last_timestamps_are_accepted(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ilya Marek", birth_date="0001-01-01")
     spell = editor.detention(person, detained_on="0001")
@@ -150,7 +150,7 @@ def test_the_ends_of_time_are_asked_for(api: Api) -> None:
     assert editor.patch(f"/v1/detentions/{spell}", {"detained_on": None})["detained_on"] is None
 
 
-def test_ids_are_taken_in_upper_case(api: Api) -> None:
+def test_ids_are_accepted_in_upper_case(api: Api) -> None:
     """RFC 9562, section 4: a UUID is read in either case, and written in lower."""
     editor = api.scope("edit")
     id = editor.source("Northgate Herald")
@@ -172,7 +172,7 @@ def test_ids_are_taken_in_upper_case(api: Api) -> None:
         'application/json;charset="UTF-8"',
     ],
 )
-def test_json_is_taken_by_its_type(api: Api, content_type: str) -> None:
+def test_content_type_variants_of_json_are_accepted(api: Api, content_type: str) -> None:
     response = api.scope("edit").send(
         "POST",
         "/v1/sources",

@@ -48,7 +48,7 @@ def changing_world(server: str) -> Iterator[World]:
 
 @settings(max_examples=400, deadline=None)
 @given(_bodies())
-def test_no_bytes_at_all_are_an_error_of_the_service(
+def test_arbitrary_bytes_cause_no_server_error(
     changing_world: World, request_: tuple[str, str, bytes]
 ) -> None:
     """A request that is refused changes nothing."""

@@ -43,7 +43,7 @@ def _chunked(api: Api, body: io.BytesIO) -> TestResponse:
     )
 
 
-def test_a_body_without_its_length_is_bounded_too(nothing_written: World) -> None:
+def test_chunked_body_is_bounded(nothing_written: World) -> None:
     body = _Body(b" " * 10_000_000)
     check_problem(_chunked(nothing_written.api, body), "body-too-large")
     assert body.taken < 2 * document.MAX_BYTES
@@ -52,7 +52,7 @@ def test_a_body_without_its_length_is_bounded_too(nothing_written: World) -> Non
 @pytest.mark.parametrize(
     "operation", [o for o in document.load().operations if o.writes], ids=lambda o: o.id
 )
-def test_a_body_is_as_large_as_the_contract_says(
+def test_body_limit_is_that_of_the_contract(
     nothing_written: World, operation: document.Operation
 ) -> None:
     """In whichever way it is sent; and who has no key is told that first, whatever its size."""
@@ -74,19 +74,19 @@ def test_a_body_is_as_large_as_the_contract_says(
             assert (answer.status_code == 413) == (size > operation.max_bytes), framing
 
 
-def test_a_body_without_its_length_is_not_cut(nothing_written: World) -> None:
+def test_chunked_body_is_not_truncated(nothing_written: World) -> None:
     """What would be left of it is JSON, and means something else."""
     body = json.dumps(source()).encode().ljust(document.MAX_BYTES) + b"this is not JSON"
     check_problem(_chunked(nothing_written.api, io.BytesIO(body)), "body-too-large")
 
 
-def test_a_body_without_its_length_is_taken(api: Api) -> None:
+def test_chunked_body_is_accepted(api: Api) -> None:
     raw = json.dumps(source()).encode()
     assert _chunked(api, io.BytesIO(raw)).status_code == 201
     assert _chunked(api, io.BytesIO(raw.ljust(document.MAX_BYTES))).status_code == 201
 
 
-def test_a_body_that_claims_to_be_too_large_is_not_read(nothing_written: World) -> None:
+def test_body_with_a_too_large_content_length_is_not_read(nothing_written: World) -> None:
     body = _Body(b" " * 10_000_000)
     response = nothing_written.api.scope("edit").send(
         "POST",
@@ -98,7 +98,7 @@ def test_a_body_that_claims_to_be_too_large_is_not_read(nothing_written: World) 
     assert body.taken == 0
 
 
-def test_a_body_of_the_largest_size_is_taken(api: Api) -> None:
+def test_body_of_the_maximum_size_is_accepted(api: Api) -> None:
     raw = json.dumps(source()).encode().ljust(document.MAX_BYTES)
     headers = {"Content-Type": "application/json"}
     assert (
@@ -119,7 +119,7 @@ def test_a_body_of_the_largest_size_is_taken(api: Api) -> None:
     ],
     ids=["unknown fields", "a list for a name", "wrong items", "empty objects"],
 )
-def test_a_body_with_countless_faults_gets_a_short_answer(
+def test_body_with_countless_errors_gets_a_short_response(
     nothing_written: World, body: Mapping[str, Any]
 ) -> None:
     path = "/v1/sources" if "kind" in body else "/v1/detainees"
@@ -153,7 +153,7 @@ BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
 
 
 @pytest.mark.parametrize("kind", BODIES_THAT_GROW)
-def test_the_work_grows_with_the_body_and_no_faster(nothing_written: World, kind: str) -> None:
+def test_validation_time_is_linear_in_the_body(nothing_written: World, kind: str) -> None:
     """Ten times the parts may cost ten times the work, and some; not a hundred times."""
     slug, body = BODIES_THAT_GROW[kind]
     editor = nothing_written.api.scope("edit")

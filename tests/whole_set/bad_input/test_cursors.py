@@ -46,7 +46,7 @@ def _refuses_cursor(world: World, path: str, cursor: str, **filters: str) -> Non
         *("/v1/claims", "/v1/comparisons"),
     ],
 )
-def test_a_cursor_of_another_list_is_refused(
+def test_cursor_of_another_list_is_refused(
     nothing_written: World, cursors: Mapping[str, str], path: str
 ) -> None:
     for name, cursor in cursors.items():
@@ -54,7 +54,7 @@ def test_a_cursor_of_another_list_is_refused(
             _refuses_cursor(nothing_written, path, cursor)
 
 
-def test_a_cursor_of_another_filter_is_refused(
+def test_cursor_of_another_filter_is_refused(
     nothing_written: World, cursors: Mapping[str, str]
 ) -> None:
     world, records = nothing_written, nothing_written.records
@@ -90,19 +90,19 @@ def test_a_cursor_of_another_filter_is_refused(
         _refuses_cursor(world, "/v1/comparisons", cursors["compared by kind"], **{name: value})
 
 
-def test_a_cursor_does_not_tell_how_a_list_is_shown(
+def test_cursor_works_with_other_presentation_parameters(
     world: World, cursors: Mapping[str, str]
 ) -> None:
     query = {"kind": "announced", "min_sources": 3, "time_zone": "America/Caracas"}
     assert world.api.get("/v1/comparisons", cursor=cursors["compared by kind"], **query)["items"]
 
 
-def test_a_cursor_of_who_sees_the_hidden_is_another(world: World) -> None:
+def test_cursor_of_an_editor_is_refused_without_a_key(world: World) -> None:
     cursor = world.api.scope("edit").get("/v1/detainees", limit=1)["next"]
     _refuses_cursor(world, "/v1/detainees", cursor)
 
 
-def test_a_cursor_that_somebody_made_is_refused(world: World) -> None:
+def test_cursor_with_a_valid_digest_but_no_position_is_refused(world: World) -> None:
     """Its digest is right, and what it names is no place in that list."""
     id, hidden = world.records["detainee"], {"sees_hidden": False}
     made = {
@@ -120,7 +120,7 @@ def test_a_cursor_that_somebody_made_is_refused(world: World) -> None:
     assert world.api.get("/v1/detainees", q="held", cursor=cursor)["items"] == []
 
 
-def test_a_cursor_with_one_byte_changed_is_refused(
+def test_cursor_with_a_changed_byte_is_refused(
     nothing_written: World, cursors: Mapping[str, str]
 ) -> None:
     cursor = cursors["/v1/sources"]

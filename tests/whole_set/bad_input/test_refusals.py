@@ -32,13 +32,13 @@ def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
     assert nothing_written.records["edit"] not in response.get_data(as_text=True)
 
 
-def test_the_names_of_the_cases_are_their_own() -> None:
+def test_case_names_are_unique() -> None:
     """Two cases of one name would hide each other in a report."""
     names = [(c.slug, c.name, c.method, c.path, c.query) for c in CASES]
     assert len(names) == len(set(names))
 
 
-def test_every_problem_of_the_contract_is_reached() -> None:
+def test_every_problem_of_the_contract_is_tested() -> None:
     # Those that no request alone can bring about have tests of their own below, and
     # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
     # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
@@ -52,7 +52,7 @@ def test_every_problem_of_the_contract_is_reached() -> None:
     assert reached | elsewhere == set(document.load().problems) == set(STATUS_BY_SLUG)
 
 
-def test_the_release_event_that_exists_is_named(nothing_written: World) -> None:
+def test_existing_release_event_is_named(nothing_written: World) -> None:
     body = release_event(occurred_on="2026-01-10")
     case = Case("", "POST", "/v1/release-events", "release-event-exists", body=body)
     problem = check_problem(nothing_written.send(case), "release-event-exists")
@@ -60,7 +60,7 @@ def test_the_release_event_that_exists_is_named(nothing_written: World) -> None:
     assert f"/v1/release-events/{nothing_written.records['event']}" in problem["detail"]
 
 
-def test_a_refused_caller_learns_how_to_call(nothing_written: World) -> None:
+def test_refusal_says_which_methods_and_schemes_are_allowed(nothing_written: World) -> None:
     world = nothing_written
     denied = world.api.send("POST", "/v1/sources", json=source())
     assert denied.headers["WWW-Authenticate"].startswith("Bearer")
@@ -75,7 +75,7 @@ def test_a_refused_caller_learns_how_to_call(nothing_written: World) -> None:
     assert allowed("OPTIONS", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
 
 
-def test_a_key_works_whatever_the_case_of_its_scheme(world: World) -> None:
+def test_authentication_scheme_is_case_insensitive(world: World) -> None:
     """The scheme is case-insensitive (RFC 9110, section 11.1); no refusal above is for that."""
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {world.records['edit']}"}
@@ -85,14 +85,14 @@ def test_a_key_works_whatever_the_case_of_its_scheme(world: World) -> None:
 # What no request alone brings about.
 
 
-def test_a_database_without_migrations_is_not_ready(server: str) -> None:
+def test_database_without_migrations_is_not_ready(server: str) -> None:
     with cloned(server, "template1") as url, connections.pool(url, 1) as pool:
         client = create_app(pool).test_client()
         check_problem(client.get("/readyz"), "not-ready")
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_service_without_a_free_connection_is_busy(database: str) -> None:
+def test_service_without_a_free_connection_is_busy(database: str) -> None:
     pool = connections.pool(database, 1)
     pool.timeout = 0.1
     with pool, pool.connection():
@@ -101,7 +101,7 @@ def test_a_service_without_a_free_connection_is_busy(database: str) -> None:
     assert int(response.headers["Retry-After"]) >= 1
 
 
-def test_a_failure_of_the_service_shows_nothing_of_it(
+def test_internal_error_reveals_no_details(
     api: Api, conn: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     conn.execute("ALTER TABLE sources RENAME COLUMN url TO elsewhere")
