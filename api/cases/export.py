@@ -23,7 +23,6 @@ from api.database.ledger import Reader
 from api.rendering import rows, streaming
 from api.rendering.results import Stream
 
-_BLOCK = 1000
 # Of these the selection is by id, made before.
 _NAMED = ("sources", "affiliations", "facilities", "claims")
 _LIST = {
@@ -54,14 +53,14 @@ def stream(caller: Caller | None, announcement_id: UUID | None = None) -> Stream
 
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterator[bytes]:
-    with queries.Lent(pool) as conn:
+    with queries.borrowed_connection(pool) as conn:
         since = queries.row(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
         while True:
-            with queries.snapshot(conn):
+            # An hour for a slow reader; longer would hold back VACUUM.
+            with queries.snapshot(conn, timeout_minutes=60):
                 named = _named(conn, export)
                 unnoted = _unnoted(conn, export, named, since)
                 if not unnoted:
-                    queries.run(conn, "database/begin_export")
                     written = _written(conn, export, named)
                     yield from written
                     return
@@ -83,7 +82,7 @@ def _unnoted(
         since=since,
         actor=export.caller.key_id,
         source_ids=named.get("sources"),
-        limit=_BLOCK,
+        limit=queries.BLOCK_SIZE,
         **picked,
     )
     by_resource = groupby(sorted(rows), key=itemgetter(0))
@@ -175,4 +174,6 @@ def _entries(
     properties = {"id": {}, **entry(name)["properties"]}
     sees_hidden = access.sees_hidden(export.caller)
     parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
-    return rows.blocks(conn, _LIST[name], {"properties": properties}, parameters, _BLOCK)
+    return rows.blocks(
+        conn, _LIST[name], {"properties": properties}, parameters, queries.BLOCK_SIZE
+    )

@@ -34,7 +34,6 @@ from api.verification.bulk import Batch
 
 __all__ = ["CaseError", "load"]
 
-_BLOCK = 1000
 _PROGRESS = 10_000
 # So many bytes of entries that wait for others are kept in memory, more in a file.
 _WAITING = 1 << 16
@@ -133,7 +132,7 @@ class Loading:
 
     def _enter_list(self, name: str) -> None:
         numbered, done, total = self._file.entries(name), 0, self._file.totals[name]
-        while block := list(islice(numbered, _BLOCK)):
+        while block := list(islice(numbered, queries.BLOCK_SIZE)):
             self._enter_block(name, block)
             before, done = done, block[-1][0] + 1
             if done // _PROGRESS > before // _PROGRESS or done == total > _PROGRESS:

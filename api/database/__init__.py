@@ -1,1 +1,1 @@
-"""PostgreSQL: connections, queries, migrations, the clock, the ledger."""
+"""PostgreSQL: connections, query files, migrations, the clock, the ledger."""

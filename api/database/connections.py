@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: how each is set up, and which servers are taken."""
+"""Connections to PostgreSQL: their settings, and the checks of the server."""
 
 from typing import Any
 
@@ -14,15 +14,13 @@ from api.database.queries import Connection
 
 MINIMUM_VERSION = 18
 SERVICE = "constancia_service"
-"""The role with which requests are served: it may not rewrite history."""
+"""The role that serves requests. It cannot change what was recorded."""
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
-# A caller is not kept waiting for a lock, nor a worker for a query, nor anybody for what a worker
-# has begun that is stopped, or whose caller does not take the answer. Nothing is written that takes
-# longer than the front waits for it. A request takes one process of the database: to start others
-# takes longer than nearly all of them, and there are not enough for all. Every statement is a file
-# of sql/queries for one set of conditions, so one plan of it serves: no planning while a caller
-# waits.
+# Timeouts bound how long a caller waits for a lock, how long a query runs, and how long a worker
+# that was stopped, or a client that does not read, holds locks. No parallel workers: starting them
+# takes longer than most queries. Generic plans: each statement is a query file with one set of
+# conditions, so that one plan fits all parameters and no request waits for planning.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "
@@ -33,7 +31,7 @@ _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
 
 
 class UnfitServerError(Exception):
-    """A database server that this service does not run on, with a sentence that says why."""
+    """The database server cannot be used; the message says why and what to do."""
 
 
 set_json_dumps(orjson.dumps)
@@ -41,7 +39,7 @@ set_json_loads(orjson.loads)
 
 
 def connect(url: str) -> Connection:
-    """A connection for a command: autocommit, without limits on time."""
+    """Open a connection for a command: autocommit, without timeouts."""
     conn: Connection = psycopg.connect(
         _with_options(url, _FOR_COMMANDS), autocommit=True, row_factory=namedtuple_row
     )
@@ -50,10 +48,10 @@ def connect(url: str) -> Connection:
 
 
 def pool(url: str, size: int) -> ConnectionPool[Connection]:
-    """A pool of one worker, not opened yet: a pool does not survive a fork.
+    """Return the pool of one worker, not opened yet, because a pool does not survive a fork.
 
-    Its connections have the rights of the service's role alone, whoever logs in.
-    When it is full, a request waits for three quarters of a second, and so do few: then it is busy.
+    Its connections have the role SERVICE, whatever the login. A request waits for a connection for
+    at most 0.75 s, and at most four requests for each connection wait; others get `busy` at once.
     """
     return ConnectionPool(
         _with_options(url, _FOR_SERVING),
@@ -68,24 +66,24 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
 
 
 def environment(url: str) -> dict[str, str]:
-    """What tells PostgreSQL's own programs to connect there."""
+    """Return the environment variables by which PostgreSQL's programs connect to a URL."""
     options = Conninfo.parse(url.encode())
     return {o.envvar.decode(): o.val.decode() for o in options if o.envvar and o.val}
 
 
 def _with_options(url: str, options: str) -> str:
-    """The URL with these settings beside its own, which come after and so go before."""
-    own = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(url, options=f"{options} {own}".strip())
+    """Add settings to a URL; those that the URL has already take precedence."""
+    url_options = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{options} {url_options}".strip())
 
 
 def _configure(conn: psycopg.Connection[Any]) -> None:
-    # More than there are statements: none is ever dropped and prepared again.
+    # More than there are statements, so that none is evicted and prepared again.
     conn.prepared_max = 500
 
 
 def check_service(url: str) -> None:
-    """Refuses a login by which the service would get no connection of its role."""
+    """Check that the login may set the role SERVICE. Raises UnfitServerError."""
     try:
         psycopg.connect(_with_options(url, _FOR_SERVING)).close()
     except psycopg.OperationalError as error:
@@ -93,16 +91,17 @@ def check_service(url: str) -> None:
             raise
         user = conninfo_to_dict(url).get("user") or "the login of DATABASE_URL"
         raise UnfitServerError(
-            f"{user} may not serve: GRANT {SERVICE} TO it, as who runs the server."
+            f"The login {user} lacks the role {SERVICE}. "
+            f"As the administrator of the server, run: GRANT {SERVICE} TO {user}"
         ) from None
 
 
 def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
-    """Refuses a server that is too old, or that could forget what it has acknowledged."""
+    """Check the version, and that committed writes survive a crash. Raises UnfitServerError."""
     version = conn.info.server_version // 10000
     if version < MINIMUM_VERSION:
         raise UnfitServerError(
-            f"This is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
+            f"The server is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
         )
     if allow_unsafe_durability:
         return
@@ -110,6 +109,6 @@ def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
         row = conn.execute("SELECT current_setting(%s) AS value", [setting]).fetchone()
         if row is not None and row.value == "off":
             raise UnfitServerError(
-                f"The database runs with {setting} off, so a write that was acknowledged could be "
-                f"lost. Turn it on, or set CONSTANCIA_ALLOW_UNSAFE_DURABILITY=1."
+                f"The server runs with {setting} off: an acknowledged write could be lost in a "
+                "crash. Turn it on, or set CONSTANCIA_ALLOW_UNSAFE_DURABILITY=1."
             )

@@ -1,4 +1,4 @@
-"""The ledger: one entry for each write, in its transaction, in an order without gaps."""
+"""The ledger: one entry for each write, in the transaction of the write, numbered without gaps."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from api.access import Caller
 from api.database import queries
 
-# In the order in which those that are written together are entered.
+# In the order in which records that are written together get their entries.
 Resource = Literal[
     "source",
     "affiliation",
@@ -27,7 +27,7 @@ Action = Literal[
 
 
 class Change(NamedTuple):
-    """One resource that was written."""
+    """A record that was written, or whose hidden names were read."""
 
     resource: Resource
     resource_id: UUID
@@ -40,36 +40,37 @@ def append(
     *changes: Change,
     changes_answers: bool = False,
 ) -> datetime:
-    """Enters what was written and gives the moment at which it counts as recorded.
+    """Append an entry for each change and return the moment at which all count as recorded.
 
-    Locks the head of the ledger until the commit: to be called last, after every other lock.
-    `caller` is None for the operator's own command. The public learns of what changes a record as
-    it sees it, or the answers that are made of them (`changes_answers`).
+    Locks the head of the ledger until the commit, so it must be the last lock that is taken.
+    `caller` is None for a command of the operator. An entry is public if it changes the record as
+    the public sees it, or if the changes change other responses (`changes_answers`).
     """
     entry = queries.row(
         conn,
         "ledger/append",
         actor=caller and caller.key_id,
-        resources=[c.resource for c in changes],
-        resource_ids=[c.resource_id for c in changes],
-        actions=[c.action for c in changes],
+        resources=[change.resource for change in changes],
+        resource_ids=[change.resource_id for change in changes],
+        actions=[change.action for change in changes],
         changes_answers=changes_answers,
     )
     return cast(datetime, entry.recorded_at)
 
 
 class Reader(NamedTuple):
-    """Who is shown names that are hidden, and of which records."""
+    """A caller who sees hidden names, and the kind of record whose names are read."""
 
     caller: Caller
     resource: Literal["detainee", "source"]
 
 
 def reader(caller: Caller | None, resource: Literal["detainee", "source"]) -> Reader | None:
+    """Return the reader for a caller who sees hidden names, None for others."""
     return Reader(caller, resource) if caller is not None and caller.sees_hidden else None
 
 
 def note_reading(conn: queries.Connection, reader: Reader, ids: Sequence[UUID]) -> None:
-    """Enters that hidden names were read: who sees more is seen."""
+    """Append an entry `read` for each record whose hidden name was read."""
     if ids:
         append(conn, reader.caller, *(Change(reader.resource, id, "read") for id in ids))

@@ -10,12 +10,12 @@ from typing import Any, cast
 from api.database.queries import SQL, Connection
 
 _NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
-# Any number will do that nobody else uses: two migrations at once wait for each other.
+# The key of the advisory lock by which concurrent migrations wait for each other; arbitrary.
 _LOCK = 4_201_874_163
 
 
 class MigrationError(Exception):
-    """The database and this version do not fit, with a sentence that says why."""
+    """The database does not fit this version; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +31,28 @@ class Migration:
 
 @cache
 def migrations() -> Sequence[Migration]:
-    """All migrations of this version, in order."""
-    found: list[Migration] = []
+    """Return all migrations of this version, in order."""
+    numbered: list[Migration] = []
     for file in sorted((SQL / "migrations").iterdir()):
         match = _NAME.fullmatch(file.name)
-        if match is None or int(match[1]) != len(found) + 1:
-            raise MigrationError(f"{file.name} is not the next NNNN_subject.sql.")
-        found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
-    return found
+        if match is None or int(match[1]) != len(numbered) + 1:
+            raise MigrationError(
+                f"{file.name} is not the next migration: name it NNNN_subject.sql, without gaps."
+            )
+        numbered.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
+    return numbered
 
 
 def pending(conn: Connection) -> Sequence[Migration]:
-    """What the database lacks. Raises MigrationError if it is not of this version's making."""
-    exists = conn.execute(
-        "SELECT m IS NOT NULL AS yes, has_table_privilege(m, 'SELECT') AS legible "
+    """Return the migrations to apply. Raises MigrationError if the database has different ones."""
+    table = conn.execute(
+        "SELECT m IS NOT NULL AS exists, has_table_privilege(m, 'SELECT') AS readable "
         "FROM to_regclass('migrations') m"
     ).fetchone()
-    if not exists or not exists.yes:
+    if not table or not table.exists:
         return migrations()
-    if not exists.legible:
-        raise MigrationError(
-            "There is no permission to read the migrations: run constancia doctor."
-        )
+    if not table.readable:
+        raise MigrationError("No permission to read the table migrations. Run constancia doctor.")
     applied = {
         row.number: row
         for row in conn.execute("SELECT number, name, sha256 FROM migrations ORDER BY number")
@@ -60,16 +60,25 @@ def pending(conn: Connection) -> Sequence[Migration]:
     for migration in migrations():
         row = applied.pop(migration.number, None)
         if row is not None and row.sha256 != migration.sha256:
-            raise MigrationError(f"Migration {row.number} ({row.name}) was another when applied.")
+            raise MigrationError(
+                f"Migration {row.number} ({row.name}) was applied with other content. "
+                "Use the version that applied it, or a new database."
+            )
     if applied:
         newest = max(applied)
-        raise MigrationError(f"The database is ahead of this version: it has migration {newest}.")
+        raise MigrationError(
+            f"The database is ahead of this version: it has migration {newest}. "
+            "Use a later version."
+        )
     count = conn.execute("SELECT count(*) AS n FROM migrations").fetchone()
     return migrations()[count.n if count else 0 :]
 
 
 def migrate(conn: Connection, say: Callable[[str], Any]) -> None:
-    """Brings the database up to date. Safe to run twice, and at once."""
+    """Apply the pending migrations, each in a transaction; concurrent calls wait for each other.
+
+    `say` takes a line for each migration.
+    """
     conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
         for migration in pending(conn):

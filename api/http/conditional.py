@@ -157,7 +157,9 @@ class NotModifiedCache:
         that such a response takes.
         """
         try:
-            with queries.Lent(self._pool, timeout=_POOL_TIMEOUT_SECONDS) as conn:
+            with queries.borrowed_connection(
+                self._pool, timeout_seconds=_POOL_TIMEOUT_SECONDS
+            ) as conn:
                 result = conn.pgconn.exec_prepared(self._STATEMENT, None)
                 if result.error_field(DiagnosticField.SQLSTATE) == self._NOT_PREPARED:
                     text = queries.text("ledger/get_version", frozenset())

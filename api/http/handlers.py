@@ -109,7 +109,7 @@ class PublicRead:
     def __call__(self, **path: str) -> Response:
         operation = self._operation
         arguments, media_type = self._arguments.load(request, path)
-        with queries.Lent(self._pool) as conn:
+        with queries.borrowed_connection(self._pool) as conn:
             try:
                 result = self._function(conn=conn, **arguments)
                 content = _render(conn, operation, result, media_type, sees_hidden=False)
@@ -131,7 +131,7 @@ class CallerRead:
         operation, pool = self._operation, self._resources.pool
         authorization = request.headers.get("Authorization")
         key = None if authorization is None else auth.read_key(authorization)
-        with queries.Lent(pool) as conn:
+        with queries.borrowed_connection(pool) as conn:
             caller = None if key is None else self._resources.authenticate(conn, key)
             arguments, media_type = self._arguments.load(request, path)
             sees_hidden = access.sees_hidden(caller)
@@ -161,7 +161,7 @@ class Write:
         # The body is read before a connection is taken, so that a slow client holds none.
         requests.check_length(request, operation)
         raw = requests.read(request, operation)
-        with queries.Lent(self._resources.pool) as conn:
+        with queries.borrowed_connection(self._resources.pool) as conn:
             caller = self._resources.authenticate(conn, key)
             access.authorize(caller, self._scope)
             arguments, media_type = self._arguments.load(request, path)
@@ -215,7 +215,7 @@ class Upload:
         # Without a key of the scope, a large body is not read; and while it is, no connection is
         # held.
         key = auth.read_key(request.headers.get("Authorization"))
-        with queries.Lent(pool) as conn:
+        with queries.borrowed_connection(pool) as conn:
             caller = self._resources.authenticate(conn, key)
         access.authorize(caller, self._scope)
         requests.check_length(request, operation)
@@ -229,7 +229,7 @@ class Upload:
                 value = strict_json.read(file.read())
                 arguments["body"] = schemas.load(self._body_schema, value)
             attempt = self._attempts.read(request, caller, sha256)
-            with queries.Lent(pool) as conn, idempotency.session_lock(conn, attempt):
+            with queries.borrowed_connection(pool) as conn, idempotency.session_lock(conn, attempt):
                 first = idempotency.find(conn, attempt)
                 if first:
                     result = self._read_back(conn=conn, caller=caller, id=first.resource_id)

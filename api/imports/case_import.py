@@ -452,8 +452,7 @@ def preview(
     """Keeps what would become of each entry of a case, with the case itself, and gives the
     import's id. `caller` is None for the operator's own command."""
     list_preview.forget_old(conn)
-    with queries.translated(), conn.transaction():
-        queries.run(conn, "database/begin_long")
+    with queries.long_transaction(conn):
         try:
             read = CaseFile(file)
         except CaseError as error:

@@ -219,8 +219,7 @@ def apply(
     operator's own command.
     """
     reader = _OPERATOR if caller is None else _reader(caller)
-    with queries.translated(), conn.transaction():
-        queries.run(conn, "database/begin_long")
+    with queries.long_transaction(conn):
         found = queries.row(conn, "imports/lock", id=id, **reader)
         if found is None:
             raise not_found("import")

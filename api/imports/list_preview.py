@@ -171,16 +171,16 @@ def preview(
     """
     forget_old(conn)
     sha256 = digest(file)
-    with queries.translated(), conn.transaction():
-        queries.run(conn, "database/begin_import")
-        with closing(row_reader.rows(file, media_type, mapping, date_order)) as listed:
-            return _Preview(conn, caller, sha256, word, say).run(listed)
+    with (
+        queries.snapshot(conn, read_only=False),
+        closing(row_reader.rows(file, media_type, mapping, date_order)) as listed,
+    ):
+        return _Preview(conn, caller, sha256, word, say).run(listed)
 
 
 def forget_old(conn: queries.Connection) -> None:
     """Drops the previews that nobody applied within a day."""
-    with conn.transaction():
-        queries.run(conn, "database/begin_long")
+    with queries.long_transaction(conn):
         queries.run(conn, "imports/delete_expired")
 
 

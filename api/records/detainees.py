@@ -17,7 +17,6 @@ from api.records.writes import Affected, Body
 from api.verification import verdicts
 
 _ADULT_YEARS = 18
-_BLOCK = 1000
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -134,7 +133,9 @@ def reindex_names(conn: queries.Connection, say: Callable[[str], Any]) -> None:
 
 def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
     with conn.transaction():
-        people = queries.rows(conn, "matching/lock_people_to_index", after=after, most=_BLOCK)
+        people = queries.rows(
+            conn, "matching/lock_people_to_index", after=after, most=queries.BLOCK_SIZE
+        )
         for person in people:
             candidates.index_person(conn, person.id, [person.name, *person.aliases])
     return people

@@ -59,7 +59,7 @@ def _list_blocks(
     encoder = _encoder(operation, media_type)
 
     def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
-        with queries.Lent(pool) as conn:
+        with queries.borrowed_connection(pool) as conn:
             return rows.block(conn, operation, page, after, BLOCK_ROWS)
 
     def blocks(keys: Sequence[str], items: Sequence[bytes]) -> Iterator[bytes]:
@@ -112,5 +112,5 @@ def _read_items(
     read: Callable[[queries.Connection, int], Sequence[Item]],
     after: int,
 ) -> Sequence[Item]:
-    with queries.Lent(pool) as conn:
+    with queries.borrowed_connection(pool) as conn:
         return read(conn, after)

@@ -88,7 +88,7 @@ def compare_all(
     def blocks(pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
         after = start
         while True:
-            with queries.Lent(pool) as conn:
+            with queries.borrowed_connection(pool) as conn:
                 items, after = read(conn, after, _CLAIMS_PER_BLOCK)
             yield items
             if after is None:

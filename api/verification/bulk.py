@@ -12,7 +12,6 @@ from api.database import queries
 from api.database.ledger import Action, Change, Resource
 from api.verification import verdicts
 
-_BLOCK = 1000
 # From so many new records on, the planner's statistics are of another store.
 _MANY = 1000
 _ANALYZE = (
@@ -80,10 +79,10 @@ class Batch:
         people = ((UUID(bytes=p), list(own)) for p, own in groupby(by_person, key=itemgetter(1)))
         done, total = 0, len({person for _, person in by_person})
         are_many = sum(map(len, self._written.values())) > _MANY * 16
-        while some := list(islice(people, _BLOCK)):
+        while some := list(islice(people, queries.BLOCK_SIZE)):
             # Planned for the few rows that were there before, queries would read all for each
             # event: once for what was entered, and once when there are verdicts.
-            if are_many and done <= _BLOCK:
+            if are_many and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
                 self._conn,
@@ -94,11 +93,11 @@ class Batch:
                 recount=bool(counted),
             )
             done += len(some)
-            if total > _BLOCK:
+            if total > queries.BLOCK_SIZE:
                 self._say(f"verified: {done:,} of {total:,} people")
 
 
 def _blocks(ids: bytearray) -> Iterator[Sequence[UUID]]:
     each = (UUID(bytes=bytes(ids[start : start + 16])) for start in range(0, len(ids), 16))
-    while block := list(islice(each, _BLOCK)):
+    while block := list(islice(each, queries.BLOCK_SIZE)):
         yield block

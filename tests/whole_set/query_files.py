@@ -16,15 +16,10 @@ FILES = {
 }
 
 
-# LOCK and SET have no plan to be explained: these are run.
+# LOCK has no plan to explain: these are run.
 WITHOUT_A_PLAN = {
-    *(
-        "database/begin_export",
-        "database/begin_import",
-        "database/begin_long",
-        "database/begin_snapshot",
-    ),
-    *("affiliations/lock_shared", "affiliations/lock_exclusive"),
+    "affiliations/lock_shared",
+    "affiliations/lock_exclusive",
 }
 
 

@@ -1,2 +1,0 @@
--- A preview sees one moment of the store, whatever is written meanwhile.
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
