@@ -105,6 +105,9 @@ class Metrics:
             self._waiting.set(stats.get("requests_waiting", 0))
             # Only with an idle connection, so that no request waits for this.
             if available:
-                with suppress(RequestError), queries.borrowed_connection(pool, timeout_seconds=0.1) as conn:
+                with (
+                    suppress(RequestError),
+                    queries.borrowed_connection(pool, timeout_seconds=0.1) as conn,
+                ):
                     self._public_seq.set(queries.row(conn, "ledger/get_recorded_moment").seq)
             sleep(_SAMPLE_INTERVAL_SECONDS)

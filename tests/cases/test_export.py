@@ -406,7 +406,7 @@ def chained(case: dict[str, Any]) -> dict[str, Any]:
         }
         for n in range(30)
     ]
-    return {**loader, "attestations": words[::-1], "claims": figures[::-1]}
+    return {**case, "attestations": words[::-1], "claims": figures[::-1]}
 
 
 A_CASE: dict[str, Any] = {
