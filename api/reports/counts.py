@@ -160,6 +160,8 @@ def _count_at(
     """These moments (in order) as text, the moments of the answer, and the figures at each."""
     texts = [clock.rfc3339(end) for end in ends]
     query, parameters = _choose(recorded_as_of, filters, None)
+    if query is not _RELEASE_EVENTS:
+        parameters = {"value": "", **parameters}
     row = queries.row(
         conn,
         query.over_time,
@@ -167,7 +169,6 @@ def _count_at(
         ends=f"{{{','.join(texts)}}}",
         min_sources=min_sources,
         **queries.drop_none(recorded_as_of=recorded_as_of),
-        **({"value": ""} if query is not _RELEASE_EVENTS else {}),
         **parameters,
     )
     moments = Moments(texts[-1], row.recorded_as_of, row.ledger_seq)
