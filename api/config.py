@@ -1,4 +1,4 @@
-"""The settings, read from the environment and nowhere else. The README lists them."""
+"""The settings, read from the environment only. api/server/README.md describes each."""
 
 import os
 import re
@@ -9,7 +9,12 @@ from pathlib import Path
 
 Network = IPv4Network | IPv6Network
 
-_MOST = 999_999_999
+SERVICE_ROLE = "constancia_service"
+"""The database role with which requests are served. It cannot rewrite history."""
+
+_MAX_THREADS = 1000
+_MAX_PORT = 65_535
+_MAX_REQUESTS = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,56 +32,62 @@ class Config:
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
-    """The settings of this process. Raises ValueError with a sentence for a person."""
+    """Return the settings. Raises ValueError with a message for the operator."""
     database_url = environ.get("DATABASE_URL") or None
     owner_database_url = environ.get("CONSTANCIA_OWNER_DATABASE_URL") or None
     if owner_database_url and not database_url:
-        raise ValueError("CONSTANCIA_OWNER_DATABASE_URL is beside DATABASE_URL: set both.")
+        raise ValueError("CONSTANCIA_OWNER_DATABASE_URL needs DATABASE_URL: set both or neither.")
+
+    def positive(name: str, maximum: int) -> int | None:
+        return _positive(environ, name, maximum)
+
     return Config(
         database_url=database_url,
         owner_database_url=owner_database_url,
         data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
-        threads=_positive(environ, "CONSTANCIA_THREADS", 1000) or 8,
-        metrics_port=_positive(environ, "CONSTANCIA_METRICS_PORT", 65535),
-        requests_per_address=_positive(environ, "CONSTANCIA_REQUESTS_PER_ADDRESS", _MOST) or 1200,
-        requests_per_key=_positive(environ, "CONSTANCIA_REQUESTS_PER_KEY", _MOST) or 6000,
+        threads=positive("CONSTANCIA_THREADS", _MAX_THREADS) or 8,
+        metrics_port=positive("CONSTANCIA_METRICS_PORT", _MAX_PORT),
+        requests_per_address=positive("CONSTANCIA_REQUESTS_PER_ADDRESS", _MAX_REQUESTS) or 1200,
+        requests_per_key=positive("CONSTANCIA_REQUESTS_PER_KEY", _MAX_REQUESTS) or 6000,
         trusted_proxies=_networks(environ, "CONSTANCIA_TRUSTED_PROXIES"),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
         security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
     )
 
 
-def _positive(environ: Mapping[str, str], name: str, most: int) -> int | None:
+def _positive(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
     value = environ.get(name)
     if not value:
         return None
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", value) or int(value) > most:
-        raise ValueError(f"{name} must be a whole number from 1 to {most}, not {value[:20]!r}.")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value) or int(value) > maximum:
+        raise ValueError(f"{name} is {value[:20]!r}: use an integer from 1 to {maximum}.")
     return int(value)
 
 
 def _contact(environ: Mapping[str, str], name: str) -> str | None:
-    """As RFC 9116, section 2.5.3, has it."""
+    """A contact URI (RFC 9116, section 2.5.3)."""
     value = environ.get(name) or None
     if value and not re.fullmatch(r"(mailto:|https://|tel:)[!-~]+", value):
         raise ValueError(
-            f"{name} must be an address such as mailto:security@example.org or https://example.org."
+            f"{name} is {value[:100]!r}: use a URI such as mailto:security@example.org "
+            "or https://example.org/security."
         )
     return value
 
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    value = environ.get(name, "")
     try:
-        parts = environ.get(name, "").split(",")
-        return tuple(ip_network(part.strip()) for part in parts if part.strip())
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
     except ValueError:
         raise ValueError(
-            f"{name} must be addresses or networks, as 127.0.0.1,10.0.0.0/8, with commas."
+            f"{name} is {value[:100]!r}: use addresses or networks with commas between them, "
+            "such as 127.0.0.1,10.0.0.0/8."
         ) from None
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     value = environ.get(name) or "0"
     if value not in {"0", "1"}:
-        raise ValueError(f"{name} must be 0 or 1, not {value!r}.")
+        raise ValueError(f"{name} is {value[:20]!r}: use 0 or 1.")
     return value == "1"

@@ -17,9 +17,8 @@ import psycopg
 
 from api import config
 from api.commands import options, store
-from api.config import Config
+from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
-from api.database.connections import SERVICE
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 
@@ -130,18 +129,20 @@ def _login(service_url: str) -> Finding:
         return Finding("login", "requests cannot be served", str(error))
     except psycopg.OperationalError:
         return Finding("login", "requests cannot be served", "Check DATABASE_URL.")
-    return Finding("login", f"requests are served as {SERVICE}")
+    return Finding("login", f"requests are served as {SERVICE_ROLE}")
 
 
 def _rights(conn: queries.Connection) -> Finding:
-    faults = [row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE)]
+    faults = [
+        row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE_ROLE)
+    ]
     if faults:
         return Finding(
             "rights",
-            f"{SERVICE} {_first(faults)}",
+            f"{SERVICE_ROLE} {_first(faults)}",
             "GRANT and REVOKE as sql/migrations do: see 0028_service_role.sql.",
         )
-    return Finding("rights", f"{SERVICE} has the privileges that requests need, and no others")
+    return Finding("rights", f"{SERVICE_ROLE} has the privileges that requests need, and no others")
 
 
 def _clock(conn: queries.Connection) -> Finding:

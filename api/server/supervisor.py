@@ -1,7 +1,8 @@
-"""Who keeps a data directory's PostgreSQL running: a pair of processes, so that either may die.
+"""The supervisor of a data directory's PostgreSQL: a pair of processes, either of which may die.
 
-One works, the other waits and goes on for it if it is killed; a worker whose second is killed
-takes another. The lock of the directory is theirs together, and free once both are gone.
+The active one watches PostgreSQL. The standby waits for it and forks another if it is killed; an
+active one whose standby is killed becomes the standby of a new active one. They share the lock of
+the directory, which is released when both have ended.
 """
 
 import contextlib
@@ -13,134 +14,145 @@ import sys
 import time
 from pathlib import Path
 
-from api.server.cluster import FAST, IMMEDIATE, SMART, EmbeddedError, Postgres, ended, say
+from api.server.cluster import (
+    FAST,
+    IMMEDIATE,
+    SMART,
+    EmbeddedError,
+    Postgres,
+    stdin_closed,
+    warn,
+)
 
-STOP = {signal.SIGTERM, signal.SIGINT}
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_MAX_LOCK_WAIT_SECONDS = 5
+_WARN_AFTER_SECONDS = 10
+_RESTART_DELAY_SECONDS = 0.5
 
 
-def tell(words: str) -> None:
-    """A line to `running`, which may be gone by now."""
+def report(message: str) -> None:
+    """Print a line for `running`, which may have ended."""
     with contextlib.suppress(OSError):
-        print(words, flush=True)
+        print(message, flush=True)
 
 
-class Keeper:
-    """Holds the lock of a data directory, and keeps its PostgreSQL running meanwhile."""
+class Supervisor:
+    """Holds the lock of a data directory and keeps its PostgreSQL running."""
 
     def __init__(self, data_dir: Path, service: bool) -> None:
         self.service = service
-        self.user = os.getppid()  # whom a second service is told to stop
-        self.second = 0  # who waits for us
-        self.worker = 0  # whom we wait for
-        self.nothing = os.open(os.devnull, os.O_RDONLY)
-        for number in STOP:
-            signal.signal(number, self.leave)
+        self.user = os.getppid()  # the process to stop before a second service can start
+        self.standby = 0  # the parent, which waits for this process
+        self.active = 0  # the child that this process waits for
+        self.null = os.open(os.devnull, os.O_RDONLY)
+        for number in _STOP_SIGNALS:
+            signal.signal(number, self.stop)
         self.postgres = Postgres(data_dir)
         self.data_dir = self.postgres.data_dir
         self.lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
 
-    def leave(self, *_: object) -> None:
-        """Do as at the end of stdin: we, the worker that we wait for, and any that follow it."""
-        os.dup2(self.nothing, 0)
-        if self.worker:
+    def stop(self, *_: object) -> None:
+        """Act as if standard input had ended, in this process and in the active one."""
+        os.dup2(self.null, 0)
+        if self.active:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.worker, signal.SIGTERM)
+                os.kill(self.active, signal.SIGTERM)
 
-    def work(self) -> None:
-        """Keep PostgreSQL running until the end of our stdin; or tell of one to share."""
+    def run(self) -> None:
+        """Keep PostgreSQL running until standard input ends, or report one to share."""
         if url := self.take_lock():
-            tell(f"ready {url}")
+            report(f"ready {url}")
             return
-        self.pair()
+        self.fork_active()
         try:
-            # Of a killed worker's PostgreSQL we take over the watch; of its first start, nothing.
-            if not self.noted()[1]:
+            # The lock file has a URL if this process replaces an active one that was killed.
+            if not self.read_lock()[1]:
                 self.postgres.clear()
                 self.postgres.create()
                 self.postgres.start()
                 self.postgres.create_database()
-                self.note(self.postgres.url)
-                tell(f"ready {self.postgres.url}")
+                self.write_lock(self.postgres.url)
+                report(f"ready {self.postgres.url}")
             self.watch()
         finally:
             self.postgres.stop(*([] if self.service else [SMART]), FAST, IMMEDIATE)
             self.postgres.clean()
 
     def take_lock(self) -> str:
-        """Take the lock; or the URL of the PostgreSQL of its holder, which a command may share."""
-        began, told = time.monotonic(), False
+        """Take the lock, or return the URL of the holder's PostgreSQL for a command to share."""
+        began, warned = time.monotonic(), False
         while True:
             try:
-                # Not lockf: this lock is of the open file, and goes on with whoever inherits it.
+                # Not lockf: a flock belongs to the open file, which the forked processes share.
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno not in (errno.EACCES, errno.EAGAIN):
                     raise
             else:
-                self.note("")
+                self.write_lock("")
                 return ""
-            pid, url = self.noted()
+            pid, url = self.read_lock()
             waited = time.monotonic() - began
-            if self.service and waited > 5:
+            if self.service and waited > _MAX_LOCK_WAIT_SECONDS:
                 raise EmbeddedError(f"{self.data_dir} is in use by process {pid}: stop it first")
             if not self.service and url and self.postgres.answers(url):
                 return url
-            if waited > 10 and not told:
-                say(f"waiting for the PostgreSQL of process {pid}")
-                told = True
-            if ended(0.1):
+            if waited > _WARN_AFTER_SECONDS and not warned:
+                warn(f"waiting for the PostgreSQL of process {pid}")
+                warned = True
+            if stdin_closed(0.1):
                 sys.exit()
 
-    def note(self, url: str) -> None:
-        """Tell in the lock file who uses PostgreSQL, and where it is once it is ready."""
+    def write_lock(self, url: str) -> None:
+        """Write the user's pid and PostgreSQL's URL, empty until it is ready, to the lock file."""
         os.ftruncate(self.lock, 0)
         os.pwrite(self.lock, f"{self.user}\n{url}".encode(), 0)
 
-    def noted(self) -> tuple[str, str]:
-        """The pid and the URL of the lock file."""
+    def read_lock(self) -> tuple[str, str]:
+        """The pid and the URL in the lock file."""
         pid, _, url = os.pread(self.lock, 4096, 0).decode().partition("\n")
         return pid, url
 
-    def pair(self) -> None:
-        """Go on in a child, and stay behind only to replace it if it is killed."""
+    def fork_active(self) -> None:
+        """Return in a forked child, the active process; this one stays as its standby."""
         while True:
-            second = os.getpid()
-            # A signal comes either before there is a child, or when we know it.
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
-            self.worker = os.fork()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
-            if not self.worker:
-                self.second = second
+            standby = os.getpid()
+            # A signal must arrive either before the fork or when the child's pid is known.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+            self.active = os.fork()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+            if not self.active:
+                self.standby = standby
                 return
-            _, status = os.waitpid(self.worker, 0)
-            self.worker = 0
+            _, status = os.waitpid(self.active, 0)
+            self.active = 0
             if not os.WIFSIGNALED(status):
                 os._exit(os.waitstatus_to_exitcode(status))
-            say("what keeps PostgreSQL running was killed; going on in its place")
-            time.sleep(0.5)  # lest one that always dies at once keep the machine busy
+            warn("the supervisor of PostgreSQL was killed; its standby replaces it")
+            time.sleep(_RESTART_DELAY_SECONDS)  # in case each child is killed at once
 
     def watch(self) -> None:
-        """Start PostgreSQL again whenever it ends, until we are told to stop."""
-        while not ended(0.5):
-            if os.getppid() != self.second:
-                self.pair()
+        """Restart PostgreSQL whenever it ends, until standard input ends."""
+        while not stdin_closed(0.5):
+            if os.getppid() != self.standby:
+                self.fork_active()
             if not self.postgres.alive():
-                say("PostgreSQL has ended; starting it again")
+                warn("PostgreSQL has ended; starting it again")
                 try:
                     self.postgres.start(again=True)
                 except (EmbeddedError, OSError) as error:
-                    say(str(error))
+                    warn(str(error))
 
 
 def main(data_dir: Path, *, service: bool) -> None:
-    """Be the keeper of a directory; each fault becomes a line on stdout, for `running`."""
+    """Run the supervisor of a directory; report an error as a line for `running`."""
     try:
-        Keeper(data_dir, service).work()
+        Supervisor(data_dir, service).run()
     except EmbeddedError as error:
-        fault = str(error)
+        message = str(error)
     except OSError as error:
-        fault = f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename})"
+        message = f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename})"
     else:
         return
-    tell(" ".join(["failed", *fault.split()]))
+    report(" ".join(["failed", *message.split()]))
     sys.exit(1)

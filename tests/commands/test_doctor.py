@@ -11,9 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from api import config
 from api.cases import loader
 from api.commands import doctor
+from api.config import SERVICE_ROLE
 from api.database import connections, migrations
 from api.database.queries import Connection
-from api.server.cluster import SERVICE
 from tests.commands.test_commands import constancia
 from tests.conftest import CASES, Api, cloned
 
@@ -128,10 +128,10 @@ TAMPERED = {
         "UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'",
         {"clock"},
     ),
-    "rights over the ledger": (f"GRANT DELETE ON ledger TO {SERVICE}", {"rights"}),
-    "rights over verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE}", {"rights"}),
-    "a right that is missing": (f"REVOKE SELECT ON merges FROM {SERVICE}", {"rights"}),
-    "a right to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE}", {"rights"}),
+    "rights over the ledger": (f"GRANT DELETE ON ledger TO {SERVICE_ROLE}", {"rights"}),
+    "rights over verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE_ROLE}", {"rights"}),
+    "a right that is missing": (f"REVOKE SELECT ON merges FROM {SERVICE_ROLE}", {"rights"}),
+    "a right to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE_ROLE}", {"rights"}),
     "a trigger that is off": (
         "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_superseded_now",
         {"rights"},
@@ -183,7 +183,7 @@ def test_a_login_that_may_not_serve_is_found(store: str, server: str) -> None:
             url = psycopg.conninfo.make_conninfo(store, user="test_doctor")
             found = faults(url, CONSTANCIA_OWNER_DATABASE_URL=store)
             assert set(found) == {"login"}
-            assert f"GRANT {SERVICE}" in found["login"]
+            assert f"GRANT {SERVICE_ROLE}" in found["login"]
         finally:
             conn.execute("DROP ROLE test_doctor")
     assert conninfo_to_dict(store)["user"] != "test_doctor"

@@ -12,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from api import auth
 from api.cases import loader
+from api.config import SERVICE_ROLE
 from api.database import connections, migrations, queries
 from api.server import embedded
-from api.server.cluster import SERVICE
 from tests.commands.test_commands import constancia
 from tests.conftest import CASES, Api, cloned
 from tests.support import Client, data_dir, serving
@@ -30,7 +30,7 @@ def service(database: str) -> Iterator[queries.Connection]:
     """A connection with the rights of those that serve, to a store with the example case."""
     with connections.connect(database) as owner:
         loader.load(owner, CASES / "venezuela-2026-01-08.json", lambda _: None)
-    with connections.connect(make_conninfo(database, options=f"-c role={SERVICE}")) as conn:
+    with connections.connect(make_conninfo(database, options=f"-c role={SERVICE_ROLE}")) as conn:
         yield conn
 
 
@@ -131,7 +131,7 @@ REFUSED = [
     "DROP TABLE verdicts",
     "DROP TRIGGER verdict_is_superseded_now ON verdicts",
     "SET session_replication_role = replica",
-    f"ALTER ROLE {SERVICE} SUPERUSER",
+    f"ALTER ROLE {SERVICE_ROLE} SUPERUSER",
     "COPY (SELECT 1) TO PROGRAM 'true'",
     "SELECT pg_read_file('PG_VERSION')",
 ]  # fmt: skip
@@ -185,7 +185,7 @@ def test_nothing_temporary_is_made_in_a_migrated_database(server: str) -> None:
     with cloned(server, "template1") as url:
         with connections.connect(url) as owner:
             migrations.migrate(owner, lambda _: None)
-        with connections.connect(make_conninfo(url, options=f"-c role={SERVICE}")) as service:
+        with connections.connect(make_conninfo(url, options=f"-c role={SERVICE_ROLE}")) as service:
             for what in ("TABLE x (y integer)", "VIEW x AS SELECT 1", "SEQUENCE x"):
                 with pytest.raises(pg.InsufficientPrivilege):
                     service.execute(cast(Any, f"CREATE TEMPORARY {what}"))
@@ -216,7 +216,7 @@ def logins(server: str) -> Iterator[dict[str, str]]:
         for name in names.values():
             conn.execute(cast(Any, f"CREATE ROLE {name} LOGIN"))
         conn.execute(cast(Any, f"ALTER DATABASE {database} OWNER TO test_owner"))
-        conn.execute(cast(Any, f"GRANT {SERVICE} TO test_service"))
+        conn.execute(cast(Any, f"GRANT {SERVICE_ROLE} TO test_service"))
         try:
             yield {key: make_conninfo(url, user=name) for key, name in names.items()}
         finally:
@@ -233,20 +233,20 @@ def test_an_owner_without_rights_over_roles_migrates(logins: dict[str, str]) -> 
     with connections.pool(logins["service"], 1) as pool, pool.connection() as conn:
         row = conn.execute("SELECT current_user AS name").fetchone()
         assert row is not None
-        assert row.name == SERVICE
+        assert row.name == SERVICE_ROLE
 
 
 def test_an_owner_may_have_to_ask_for_the_role_or_make_it() -> None:
     """On a server that has no such role yet, and whose owner is not this one."""
     with data_dir() as directory, embedded.running(directory) as url:
         with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute(cast(Any, f"DROP ROLE {SERVICE}"))
+            conn.execute(cast(Any, f"DROP ROLE {SERVICE_ROLE}"))
             conn.execute("CREATE ROLE test_owner LOGIN")
             conn.execute("CREATE DATABASE test OWNER test_owner")
         owner = make_conninfo(url, user="test_owner", dbname="test")
         told = constancia("migrate", DATABASE_URL=owner)
         assert told.exit_code == 1
-        assert f"CREATE ROLE {SERVICE}" in told.stderr
+        assert f"CREATE ROLE {SERVICE_ROLE}" in told.stderr
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("ALTER ROLE test_owner CREATEROLE")
         assert constancia("migrate", DATABASE_URL=owner).exit_code == 0
@@ -259,14 +259,14 @@ def test_a_login_that_may_not_serve_is_told_so(logins: dict[str, str]) -> None:
     with connections.connect(logins["owner"]) as conn:
         migrations.migrate(conn, lambda _: None)
     for who in ("owner", "stranger"):
-        with pytest.raises(connections.UnfitServerError, match=f"GRANT {SERVICE} TO"):
+        with pytest.raises(connections.UnfitServerError, match=f"GRANT {SERVICE_ROLE} TO"):
             connections.check_service(logins[who])
     told = constancia(
         "serve", "--port", "0", DATABASE_URL=logins["stranger"],
         CONSTANCIA_OWNER_DATABASE_URL=logins["owner"],
     )  # fmt: skip
     assert told.exit_code == 1
-    assert f"GRANT {SERVICE}" in told.stderr
+    assert f"GRANT {SERVICE_ROLE}" in told.stderr
 
 
 WHO = (
@@ -294,7 +294,7 @@ def test_the_embedded_postgresql_has_a_login_for_the_service() -> None:
         with Client(service.port, service.key("edit")) as client:
             client.event("Ana Prueba")
         with embedded.running(directory) as url, connections.connect(url) as conn:
-            assert {row.usename for row in conn.execute(WHO)} == {SERVICE}
+            assert {row.usename for row in conn.execute(WHO)} == {SERVICE_ROLE}
 
 
 def test_the_owner_alone_is_not_enough() -> None:

