@@ -15,21 +15,27 @@ from tests.whole_set.query_files import (
 from tests.whole_set.source_code import constant_arguments, string_literals
 
 VERBS = {
-    *("append", "apply", "begin", "count", "delete", "exist", "find", "get", "insert", "list"),
-    *("lock", "retract", "revoke", "settle", "undo", "unlock", "update"),
-    *("void", "withdraw"),
+    *("append", "apply", "count", "delete", "exist", "find", "get", "insert", "list", "lock"),
+    *("retract", "revoke", "settle", "undo", "unlock", "update", "void", "withdraw"),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_queries_have_a_comment_and_a_verb(name: str) -> None:
-    file = FILES[name]
-    first, *rest = file.read_text("utf-8").splitlines()
-    assert re.match(r"-- \S.*[a-z,.]", first)
-    assert rest
+def test_queries_are_named_by_table_and_verb(name: str) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*/[a-z]+(_[a-z]+)*", name)
-    assert file.stem.partition("_")[0] in VERBS
-    assert not re.search(r"\bSELECT \*|\w\.\*", "\n".join(rest))
+    assert FILES[name].stem.partition("_")[0] in VERBS
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_queries_list_their_columns(name: str) -> None:
+    assert not re.search(r"\bSELECT \*|\w\.\*", FILES[name].read_text("utf-8"))
+
+
+def test_queries_begin_with_a_unique_sentence_in_the_third_person() -> None:
+    firsts = {name: file.read_text("utf-8").splitlines()[0] for name, file in FILES.items()}
+    for name, first in firsts.items():
+        assert re.match(r"-- [A-Z][a-z]+s\b(,| and)? \w", first), (name, first)
+    assert len(set(firsts.values())) == len(firsts)
 
 
 def test_queries_of_code_and_files_correspond() -> None:

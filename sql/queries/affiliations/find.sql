@@ -1,4 +1,4 @@
--- The ties of two sources that begin at a moment, or at none that is known.
+-- Finds the affiliations of two sources with a relation and a beginning, also an unknown one.
 SELECT a.id
 FROM affiliations a
 WHERE a.source_id = %(source_id)s AND a.with_source_id = %(with_source_id)s

@@ -1,4 +1,4 @@
--- A new tie between two sources.
+-- Inserts an affiliation.
 INSERT INTO affiliations (id, source_id, with_source_id, relation, valid_from, valid_until)
 VALUES (
     coalesce(%(id)s::uuid, uuidv7()), %(source_id)s, %(with_source_id)s, %(relation)s,

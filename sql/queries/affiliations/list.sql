@@ -1,4 +1,4 @@
--- Affiliations.
+-- Lists affiliations.
 SELECT a.id, a.source_id, a.with_source_id, a.relation, a.valid_from, a.valid_until,
     a.created_at, a.updated_at
 FROM affiliations a

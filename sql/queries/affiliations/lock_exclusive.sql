@@ -1,2 +1,2 @@
--- ... and nobody may read groups, or change another affiliation, while one changes.
+-- Locks affiliations for a change: no other change, and no release event is verified meanwhile.
 LOCK TABLE affiliations IN EXCLUSIVE MODE

@@ -1,2 +1,2 @@
--- No affiliation may change while an event's groups are being read ...
+-- Locks affiliations while a release event is verified: none may change meanwhile.
 LOCK TABLE affiliations IN ROW SHARE MODE

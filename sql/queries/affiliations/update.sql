@@ -1,4 +1,4 @@
--- Changes the given properties of an affiliation.
+-- Updates the given properties of an affiliation.
 UPDATE affiliations SET
     relation = %(relation)s, -- if relation
     valid_from = %(valid_from)s, -- if valid_from

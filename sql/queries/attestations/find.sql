@@ -1,4 +1,4 @@
--- The words of a source on a release event that say the same and were published at the same moment.
+-- Finds equal attestations of a source on a release event, published at the same moment.
 SELECT a.id
 FROM attestations a
 WHERE a.release_event_id = %(release_event_id)s AND a.source_id = %(source_id)s

@@ -1,11 +1,11 @@
--- Attestations with what they relay; the answer to a write also shows its event's summary.
+-- Lists attestations with their relays and the summary of their event's verdict.
 SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.basis,
     (
         SELECT coalesce(json_agg(json_build_object(
             'attestation_id', s.attestation_id, 'source_id', s.source_id
         ) ORDER BY s.attestation_id, s.source_id), '[]')
         FROM (
-            -- Once each: how many of one organisation are relayed is not seen.
+            -- Each once: how many sources of one organisation are relayed must not show.
             SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
                 visible_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
             FROM attestation_relays r

@@ -1,4 +1,4 @@
--- An editor entered it wrongly: for the rule it does not exist.
+-- Voids an attestation that was entered by mistake: the rule ignores it.
 UPDATE attestations
 SET voided_at = now(), void_reason = %(reason)s, updated_at = now()
 WHERE id = %(id)s

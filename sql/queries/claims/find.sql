@@ -1,4 +1,4 @@
--- The claims of a source that give the same figure of the same at the same moment.
+-- Finds the claims of a source with the same figure for the same scope and moment.
 SELECT c.id
 FROM claims c
 WHERE c.source_id = %(source_id)s AND c.kind = %(kind)s AND c.published_at = %(published_at)s

@@ -1,4 +1,4 @@
--- A source's figure. It begins where what it relays begins, or else with itself.
+-- Inserts a claim. Its origins are those of the claims that it relays, or else itself.
 WITH claim AS (
     SELECT coalesce(%(id)s::uuid, uuidv7()) AS id
 )

@@ -1,4 +1,5 @@
--- Claims, as they are or as the record had them; k is what never changes of a claim, and is indexed.
+-- Lists claims, as they stand or at a moment of record time.
+-- k has the columns that never change and are indexed.
 SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_of, c.published_at,
     c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays,
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.created_at, c.updated_at

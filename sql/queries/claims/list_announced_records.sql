@@ -1,7 +1,7 @@
--- What an announcement and all that was said of its releases names, by list: the claims that count
--- its delivery and those that they pass on, the facilities, and every source that is tied to one
--- of those who speak, since ties that go through a third make one group. OFFSET 0: whatever the
--- planner makes of the recursion, each record is looked up.
+-- Lists the ids of all records that an announcement and the attestations on its releases refer to.
+-- These are the claims that count its delivery and those that they relay, the facilities, and every
+-- source that is affiliated, directly or through others, with a source that attests. OFFSET 0 makes
+-- a lookup of each join, whatever size the planner expects of the recursion.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
     FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c

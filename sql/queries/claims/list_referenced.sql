@@ -1,2 +1,2 @@
--- What a claim or a release event says it refers to, to compare with it.
+-- Lists the claims that a claim or a release event refers to, to check that they fit.
 SELECT c.id, c.kind, c.published_at FROM claims c WHERE c.id = ANY (%(ids)s)

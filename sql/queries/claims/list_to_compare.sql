@@ -1,5 +1,5 @@
--- Claims of a kind, as they are or as the record had them, those that speak of the latest moment
--- first; k is what never changes of a claim, and is indexed.
+-- Lists claims to compare with counts, the latest moment first, now or at a record time.
+-- k has the columns that never change and are indexed.
 SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_of, c.published_at,
     c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays,
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.created_at, c.updated_at

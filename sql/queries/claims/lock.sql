@@ -1,4 +1,4 @@
--- A claim that is about to be retracted: only once.
+-- Locks a claim that is about to be retracted.
 SELECT c.published_at, c.retracted_at,
     greatest(clock_timestamp(), (SELECT h.recorded_at FROM ledger_head h)) AS now
 FROM claims c

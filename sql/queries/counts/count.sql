@@ -1,6 +1,6 @@
--- People by standing at any publication time, as the record stands, of all or by one property: the
--- total less all that came after that moment, in years after its year, months after its month, and
--- so on down to the standings within one quarter of an hour; after now there is next to nothing.
+-- Counts people by status from the rollups, as recorded now, in total or by one property.
+-- The total less all that came after the moment: the years after its year, the months after its
+-- month, and so on down to the person statuses within one quarter of an hour.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
@@ -13,7 +13,7 @@ WITH asked AS (
         date_trunc('hour', l.moment, 'UTC') AS hour, -- if as_of
         date_bin('15 minutes', l.moment, 'epoch') AS quarter -- if as_of
     FROM asked a CROSS JOIN LATERAL ( -- if as_of
-        -- What came at the beginning of a bucket is in the one before, but at the beginning of time. -- if as_of
+        -- A bucket excludes its beginning, which belongs to the bucket before. -- if as_of
         SELECT greatest(a.as_of - interval '1 microsecond', '0001-01-01Z') AS moment -- if as_of
     ) l -- if as_of
 ), later AS (

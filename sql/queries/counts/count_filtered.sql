@@ -1,7 +1,6 @@
--- People by the strongest status among their events that match, at any pair of moments, of all or
--- by one property. Since it was spoken of, an event's day never changes; all else is taken as the
--- record had it: w whose it was and of which detention, r of the event, t of the detention, p of the
--- person; and tt and tp are what the public might know of these.
+-- Counts people by the strongest status among their release events that match filters.
+-- All but the day of an event is as recorded at the moment: w is the person and the detention, r the
+-- event, t the detention, p the person; tt and tp are what the public may know of these.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of
@@ -10,7 +9,7 @@ WITH asked AS (
         recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
         h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM public_head h -- unless recorded_as_of
 ), merged AS MATERIALIZED ( -- if recorded_as_of
-    -- The events that a merge or its undo ever made another person's, and where they were then. -- if recorded_as_of
+    -- The person and detention at that time of the events that were ever moved by a merge. -- if recorded_as_of
     SELECT m.id, (r.entry ->> 'detainee_id')::uuid AS detainee_id, -- if recorded_as_of
         (r.entry ->> 'detention_id')::uuid AS detention_id -- if recorded_as_of
     FROM asked a CROSS JOIN ( -- if recorded_as_of
@@ -49,7 +48,7 @@ WITH asked AS (
             coalesce(m.detention_id, e.detention_id) AS detention_id -- if recorded_as_of
     ) w -- if recorded_as_of
     CROSS JOIN LATERAL (SELECT e.announcement_id) r -- if event -- unless recorded_as_of
-    -- Not `=`, for which the index of the three days would be taken: much slower.
+    -- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
     JOIN detentions t ON t.detainee_id = e.detainee_id -- if detention -- unless recorded_as_of
         AND t.id IS NOT DISTINCT FROM e.detention_id -- if detention -- unless recorded_as_of
     JOIN detainees p ON p.id = e.detainee_id -- if person -- unless recorded_as_of
@@ -81,7 +80,7 @@ WITH asked AS (
     ) s
     WHERE true
         AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
-        -- Only what ever was there, which the ledger tells without being read whole.
+        -- Only events that ever had it, by an index of the ledger.
         AND e.id IN ( -- if facility_id -- if recorded_as_of
             SELECT c.id FROM ledger l -- if facility_id -- if recorded_as_of
             JOIN detentions h ON h.id = l.resource_id -- if facility_id -- if recorded_as_of

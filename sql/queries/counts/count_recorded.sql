@@ -1,5 +1,4 @@
--- People by standing at any publication time, as the record had it at a moment of its own, of all
--- or by one property.
+-- Counts people by person status at a pair of moments, in total or by one property.
 WITH asked AS (
     SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
     SELECT now() AS as_of, -- unless as_of

@@ -1,6 +1,6 @@
--- The names of these facilities and sources as the record had them; of a claim, its source's; of a
--- confidential source, that of who vouches for it. By
--- the table that each is in, so that no other id, a person's say, is ever answered with a name.
+-- Lists the names of facilities and sources at a moment of record time.
+-- A claim has the name of its source, a confidential source that of the one that vouches for it.
+-- Each id is looked up in its own table, so that the id of a person never gets a name.
 SELECT n.id, x.entry ->> 'name' AS name
 FROM (
     SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)

@@ -1,6 +1,6 @@
--- People by standing at each of these moments, as the record stands: all that came before the
--- first one's day, then day by day, and of each moment's own day the four hours, hours and quarters
--- of an hour that are over, and the standings since.
+-- Lists the figures at each moment from the rollups, as recorded now.
+-- All that came before the first day, then day by day, and within the day of each moment the four
+-- hours, hours and quarters that are over, and the person statuses since.
 WITH ends AS (
     SELECT e.position, e.at, date_trunc('day', e.at, 'UTC') AS day,
         date_bin('4 hours', e.at, 'epoch') AS four_hours,
@@ -14,7 +14,7 @@ WITH ends AS (
     SELECT %(min_sources)s::integer AS required, %(property)s::text AS property,
         %(value)s::text AS value
 ), ranges AS (
-    -- All, less what came since the first one's day began; and then day by day.
+    -- The total less all since the beginning of the first day; then day by day.
     SELECT 'total' AS grain, '-infinity'::timestamptz AS begin, 'infinity'::timestamptz AS until,
         1 AS sign, false AS is_daily
     UNION ALL
@@ -32,7 +32,7 @@ WITH ends AS (
         t.people, r.sign
     FROM figures f CROSS JOIN ranges r
     CROSS JOIN LATERAL (
-        -- OFFSET 0: whatever the planner makes of the rest, these few are looked up.
+        -- OFFSET 0: look up these few rows, whatever size the planner expects of the rest.
         SELECT y.bucket, y.people FROM status_rollups y
         WHERE y.property = f.property AND y.grain = r.grain AND y.value = f.value
             AND y.bucket >= r.begin AND y.bucket < r.until
@@ -85,7 +85,7 @@ WITH ends AS (
     ) t
     WHERE e.hour < e.quarter
 ), rest AS (
-    -- Only where a moment does not end a quarter of an hour.
+    -- Only for moments that do not end a quarter of an hour.
     SELECT m.position,
         (sum(m.sign) FILTER (WHERE m.letter IN ('C', 'A')))::integer AS confirmed,
         (sum(m.sign) FILTER (WHERE m.letter = 'D'))::integer AS disputed,

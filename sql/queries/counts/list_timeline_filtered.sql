@@ -1,5 +1,5 @@
--- People by the strongest status among their events that match, at each of these moments: what
--- count_matching_people counts at one, all along a timeline.
+-- Lists the figures at each moment from the release events that match filters.
+-- The same as counts/count_filtered, for all moments of a timeline.
 WITH ends AS (
     SELECT e.at, e.position
     FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS e (at, position)
@@ -9,7 +9,7 @@ WITH ends AS (
         recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq -- if recorded_as_of
         h.recorded_at AS recorded_as_of, h.seq AS ledger_seq FROM public_head h -- unless recorded_as_of
 ), merged AS MATERIALIZED ( -- if recorded_as_of
-    -- The events that a merge or its undo ever made another person's, and where they were then. -- if recorded_as_of
+    -- The person and detention at that time of the events that were ever moved by a merge. -- if recorded_as_of
     SELECT m.id, (r.entry ->> 'detainee_id')::uuid AS detainee_id, -- if recorded_as_of
         (r.entry ->> 'detention_id')::uuid AS detention_id -- if recorded_as_of
     FROM asked a CROSS JOIN ( -- if recorded_as_of
@@ -37,7 +37,7 @@ WITH ends AS (
             coalesce(m.detention_id, e.detention_id) AS detention_id -- if recorded_as_of
     ) w -- if recorded_as_of
     CROSS JOIN LATERAL (SELECT e.announcement_id) r -- if event -- unless recorded_as_of
-    -- Not `=`, for which the index of the three days would be taken: much slower.
+    -- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
     JOIN detentions t ON t.detainee_id = e.detainee_id -- if detention -- unless recorded_as_of
         AND t.id IS NOT DISTINCT FROM e.detention_id -- if detention -- unless recorded_as_of
     JOIN detainees p ON p.id = e.detainee_id -- if person -- unless recorded_as_of
@@ -53,7 +53,7 @@ WITH ends AS (
     ) tt -- if detention
     WHERE true
         AND t.facility_id = %(facility_id)s AND tt.facility_id IS NOT NULL -- if facility_id
-        -- Only what ever was there, which the ledger tells without being read whole.
+        -- Only events that ever had it, by an index of the ledger.
         AND e.id IN ( -- if facility_id -- if recorded_as_of
             SELECT c.id FROM ledger l -- if facility_id -- if recorded_as_of
             JOIN detentions h ON h.id = l.resource_id -- if facility_id -- if recorded_as_of
@@ -76,7 +76,7 @@ WITH ends AS (
         AND e.occurred_on >= %(occurred_from)s -- if occurred_from
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
 ), steps AS (
-    -- Null from where on nobody asserts the kind that is asked for.
+    -- Null where no attestation asserts the given kind.
     SELECT e.detainee_id, e.id, e.detained_again_at, v.published_from AS at,
         lead(v.published_from) OVER (PARTITION BY e.id ORDER BY v.published_from) AS next_at,
         CASE WHEN v.kinds ? %(release_kind)s THEN -- if release_kind
@@ -116,7 +116,7 @@ WITH ends AS (
     UNION ALL
     SELECT e.at, e.position, 0, NULL, NULL FROM ends e
 ), summed AS (
-    -- What changed at a moment counts at it.
+    -- A change at a moment counts at that moment.
     SELECT m.position,
         sum(m.sign) FILTER (WHERE m.rank = 1) OVER w AS confirmed,
         sum(m.sign) FILTER (WHERE m.rank = 2) OVER w AS disputed,

@@ -1,5 +1,4 @@
--- People by standing at each of these moments, as the record had it at a moment of its own: what
--- changed, summed up in order.
+-- Lists the figures at each moment from the person statuses of a record time.
 WITH asked AS (
     SELECT %(ends)s::timestamptz[] AS ends, %(recorded_as_of)s::timestamptz AS recorded_as_of,
         %(min_sources)s::integer AS required, %(property)s::text AS property
@@ -21,7 +20,7 @@ WITH asked AS (
     UNION ALL
     SELECT e.at, e.position, 0, NULL FROM ends e
 ), summed AS (
-    -- What changed at a moment counts at it.
+    -- A change at a moment counts at that moment.
     SELECT m.position,
         sum(m.sign) FILTER (WHERE m.letter IN ('C', 'A')) OVER w AS confirmed,
         sum(m.sign) FILTER (WHERE m.letter = 'D') OVER w AS disputed,

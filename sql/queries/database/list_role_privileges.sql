@@ -1,4 +1,4 @@
--- What the role that serves may do and should not, and what it should be able to and cannot.
+-- Lists the privileges of the service role that it should not have, or lacks.
 SELECT f.what
 FROM pg_roles r
 CROSS JOIN LATERAL (

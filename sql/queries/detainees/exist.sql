@@ -1,2 +1,2 @@
--- Whether there is such a person.
+-- Tells whether there is a person with this id that is not a merged duplicate.
 SELECT d.id FROM detainees d WHERE d.id = %(id)s AND d.merged_into IS NULL

@@ -1,4 +1,4 @@
--- A new person.
+-- Inserts a person.
 INSERT INTO detainees (
     id, name, aliases, sex, birth_date, age_group, nationalities, occupation, external_ids,
     withheld

@@ -1,8 +1,8 @@
--- Detainees with their latest detention: all in order, or those that a search found. Nobody is found
--- who is hidden from the one who searches.
+-- Lists people with their latest detention: all, or those that a search found.
+-- A search finds nobody who is hidden from the caller.
 SELECT d.id, d.name, d.is_named,
     d.withheld, -- unless exported
-    -- Who is hidden from the reader is to be hidden from all.
+    -- A person who is hidden from the reader must stay hidden where the export is loaded.
     coalesce(d.withheld, true) AS withheld, -- if exported
     d.aliases, d.sex, d.birth_date, d.age_group,
     d.nationalities, d.occupation, d.external_ids,
@@ -17,7 +17,7 @@ SELECT d.id, d.name, d.is_named,
                 ORDER BY v.published_from DESC LIMIT 1
             )
             FROM release_events e
-            -- Not `=`, for which the index of the three days would be taken: much slower.
+            -- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
             WHERE e.detainee_id = d.id AND e.detention_id IS NOT DISTINCT FROM l.id
         ) THEN 'released'
         WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'

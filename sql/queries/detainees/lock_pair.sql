@@ -1,4 +1,4 @@
--- Two people who become one, or two again, in the order in which all lock.
+-- Locks two people for a merge or its undo, in the order of all locks.
 SELECT d.id, d.merged_into
 FROM detainees d
 WHERE d.id = ANY (%(ids)s)

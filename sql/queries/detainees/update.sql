@@ -1,4 +1,4 @@
--- Changes the given properties of a person.
+-- Updates the given properties of a person.
 UPDATE detainees SET
     name = %(name)s, -- if name
     aliases = %(aliases)s, -- if aliases

@@ -1,4 +1,4 @@
--- A new spell in custody.
+-- Inserts a detention.
 INSERT INTO detentions (
     id, detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
     created_at

@@ -1,6 +1,6 @@
--- Detentions, of one detainee or one by its id.
+-- Lists detentions.
 SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts,
-    -- Of who is hidden only the order is told.
+    -- Of a hidden person only the order of detentions is exported.
     CASE -- if exported
         WHEN d.is_named OR %(sees_hidden)s THEN k.began_on -- if exported
         ELSE date '0001-01-01' + ( -- if exported

@@ -1,4 +1,4 @@
--- The detentions of these people in order, each with its release events.
+-- Lists the detentions of people in order with their release events, for the row plan of an import.
 SELECT t.detainee_id, t.id, t.facility_id, t.detained_on, t.began_on, t.authority, t.charges,
     t.whereabouts, e.event_ids, e.released_on
 FROM detentions t
@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(v.id ORDER BY v.occurred_on), '{}') AS event_ids,
         coalesce(array_agg(v.occurred_on ORDER BY v.occurred_on), '{}') AS released_on
     FROM release_events v
-    -- Not `=`, for which the index of the three days would be taken: much slower.
+    -- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
     WHERE v.detainee_id = t.detainee_id AND v.detention_id IS NOT DISTINCT FROM t.id
         AND v.merged_into IS NULL
 ) e

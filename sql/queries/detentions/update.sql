@@ -1,4 +1,4 @@
--- Changes the given properties of a detention.
+-- Updates the given properties of a detention.
 UPDATE detentions SET
     facility_id = %(facility_id)s, -- if facility_id
     detained_on = %(detained_on)s, -- if detained_on

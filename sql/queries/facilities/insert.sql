@@ -1,4 +1,4 @@
--- A new place of detention.
+-- Inserts a facility.
 INSERT INTO facilities (id, name, aliases, country, region)
 VALUES (coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(aliases)s, %(country)s, %(region)s)
 RETURNING id

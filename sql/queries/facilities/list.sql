@@ -1,4 +1,4 @@
--- Facilities.
+-- Lists facilities.
 SELECT f.id, f.name, f.aliases, f.country, f.region, f.created_at, f.updated_at
 FROM facilities f
 WHERE true

@@ -1,2 +1,2 @@
--- One writer at a time, each of whom may say which state of it is to be changed.
+-- Locks a facility, so that If-Match is compared with the state that is changed.
 SELECT f.id FROM facilities f WHERE f.id = %(id)s FOR NO KEY UPDATE

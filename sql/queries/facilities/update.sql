@@ -1,4 +1,4 @@
--- Changes the given properties of a facility.
+-- Updates the given properties of a facility.
 UPDATE facilities SET
     name = %(name)s, -- if name
     aliases = %(aliases)s, -- if aliases

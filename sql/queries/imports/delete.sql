@@ -1,4 +1,4 @@
--- A preview that is not wanted any more.
+-- Deletes a preview.
 WITH gone AS (
     DELETE FROM imports WHERE id = %(id)s AND state = 'previewed' RETURNING id
 )

@@ -1,4 +1,4 @@
--- Previews that nobody applied within a day are gone, with the names that they hold.
+-- Deletes the previews that were not applied within a day, with the names they contain.
 WITH gone AS (
     DELETE FROM imports
     WHERE id IN (

@@ -1,4 +1,4 @@
--- Whether the keys of a list's rows are still there; a crash of the database loses them.
+-- Tells whether the keys of an import's rows are still there; a crash of the server loses them.
 SELECT EXISTS (SELECT FROM import_keys s WHERE s.import_id = %(import_id)s)
     OR NOT EXISTS (
         SELECT FROM import_rows r

@@ -1,7 +1,7 @@
--- Who the same rows were when the same key imported the same file before, or what they became since.
--- Somebody whose name is hidden from that key is known again in any file: the key could not find the
--- person otherwise, and would enter one more each time. What was decided last counts; else who it
--- was first, which an undone merge does not change.
+-- Finds the people of the same rows of the same file in earlier imports by the same key.
+-- A merged duplicate is replaced by its surviving record. A person whose name is hidden from the
+-- key is recognised in any file: otherwise the key would insert the person again each time. The
+-- last decision counts, else the first import, which an undone merge does not change.
 SELECT DISTINCT ON (r.digest) r.digest, d.id AS detainee_id
 FROM import_rows r
 JOIN imports i ON i.id = r.import_id

@@ -1,5 +1,5 @@
--- The rows of a list that share as many keys with people who were written since its preview as they
--- have to, to be compared, or an identifier, which is JSON.
+-- Finds the rows of an import that share enough keys with people written since its preview.
+-- A key that begins with { is an external id (JSON); one of these is enough.
 WITH keys AS (
     SELECT k.detainee_id, k.key
     FROM unnest(%(people)s::uuid[], %(keys)s::text[]) AS k (detainee_id, key)

@@ -1,6 +1,6 @@
--- For each row of a block the rows before it in the list that share the most keys with it: a ninth
--- of those that the one who has fewer has, or an identifier, which is JSON. How many keys a row of
--- this block has is not here.
+-- Finds, for each row of a block, the earlier rows that share most keys with it.
+-- They share a ninth of the keys of the row that has fewer, or an external id, which is JSON. The
+-- rows of this block have no key_count yet.
 WITH sized AS (
     SELECT a.row, count(*) AS keys
     FROM unnest(%(rows)s::integer[]) AS a (row)

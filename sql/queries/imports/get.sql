@@ -1,4 +1,4 @@
--- An import, for who sent it and for who may see everything.
+-- Gets an import for the key that made it, or for a caller that sees all.
 SELECT i.id, i.state, i.created_at, i.applied_at, i.totals, i.people, i.release_events,
     i.attestations
 FROM imports i

@@ -1,2 +1,2 @@
--- A part of a case that was previewed.
+-- Gets a part of a previewed case file.
 SELECT f.content FROM import_files f WHERE f.import_id = %(import_id)s AND f.part = %(part)s

@@ -1,4 +1,4 @@
--- A preview of a list, before its rows are known.
+-- Inserts a preview, before its rows.
 INSERT INTO imports (
     key_id, state, ledger_seq, file_sha256, attestation, totals, people, release_events, attestations
 )

@@ -1,3 +1,3 @@
--- A part of a case that is previewed, to be entered when that is applied.
+-- Inserts a part of a previewed case file.
 INSERT INTO import_files (import_id, part, content)
 VALUES (%(import_id)s, %(part)s, %(content)s)

@@ -1,4 +1,4 @@
--- Rows of a list as the preview has them.
+-- Inserts rows of a preview.
 INSERT INTO import_rows (
     import_id, row, outcome, content, key_count, digest, detainee_id, same_as_row, candidate_ids,
     candidate_rows, changes, errors, release_event_id, status_from, status_to, resource, pointer,

@@ -1,4 +1,4 @@
--- What becomes of the status of every release event that a case concerns.
+-- Inserts the status before and after of each release event that a case file concerns.
 INSERT INTO import_statuses (import_id, row, release_event_id, status_from, status_to)
 SELECT %(import_id)s, s.row, s.release_event_id, s.status_from, s.status_to
 FROM jsonb_to_recordset(%(statuses)s)

@@ -1,5 +1,4 @@
--- Which of these entries of files have been entered before, and what records they are: their own, or
--- ones that were there already.
+-- Lists the records of case entries that were loaded or imported before.
 SELECT DISTINCT l.resource_id AS id, l.resource_id AS record_id
 FROM ledger l WHERE l.resource_id = ANY (%(ids)s)
 UNION ALL

@@ -1,4 +1,4 @@
--- Which of these ids records have, in whatever list.
+-- Lists which of these ids exist, in any table of records.
 SELECT r.id FROM sources r WHERE r.id = ANY (%(ids)s)
 UNION ALL
 SELECT r.id FROM affiliations r WHERE r.id = ANY (%(ids)s)

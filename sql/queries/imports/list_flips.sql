@@ -1,4 +1,4 @@
--- The statuses that rows of an import change, in the order of the rows; all of a row together.
+-- Lists the status changes of an import by row, all of one row together.
 SELECT f.row, f.release_event_id, f.status_from, f.status_to
 FROM (
     SELECT r.row, r.release_event_id, r.status_from, r.status_to

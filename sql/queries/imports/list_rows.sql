@@ -1,11 +1,11 @@
--- Rows of a list in their order, with the person of the earlier row that a row speaks of.
+-- Lists rows of an import in order, each with the person of the earlier row that it repeats.
 SELECT r.row, r.outcome, r.content AS said, r.digest, r.detainee_id, r.same_as_row,
     r.candidate_ids AS people, r.candidate_rows AS rows, r.changes, r.errors AS faults,
     r.release_event_id, r.status_from, r.status_to, r.decision, r.resource, r.pointer AS place,
     r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
 LEFT JOIN LATERAL (
-    -- OFFSET 0: each is looked up, also where there were few rows when this was planned.
+    -- OFFSET 0: look up each row, also if there were few when this was planned.
     SELECT e.detainee_id FROM import_rows e
     WHERE e.import_id = r.import_id AND e.row = r.same_as_row
     OFFSET 0

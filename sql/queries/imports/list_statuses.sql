@@ -1,4 +1,4 @@
--- What becomes of the status of every release event that a case concerns.
+-- Lists the status after an import of each release event that its case file concerns.
 SELECT s.row, s.release_event_id, s.status_to
 FROM import_statuses s
 WHERE s.import_id = %(import_id)s

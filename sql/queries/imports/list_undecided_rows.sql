@@ -1,8 +1,8 @@
--- Rows that nobody decided on and that have to be, and those that speak of a row that is skipped.
+-- Lists the rows of an import that still need a decision, and those that repeat a skipped row.
 SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS of_skipped
 FROM import_rows r
 LEFT JOIN LATERAL (
-    -- OFFSET 0: each is looked up, also where there were few rows when this was planned.
+    -- OFFSET 0: look up each row, also if there were few when this was planned.
     SELECT e.decision FROM import_rows e
     WHERE e.import_id = r.import_id AND e.row = r.same_as_row
     OFFSET 0
@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (
 WHERE r.import_id = %(import_id)s AND (
     (
         r.decision IS NULL
-        -- What a case says of somebody who is in doubt follows what is decided on the person.
+        -- The entries about a doubtful person follow the decision on the person.
         AND (r.outcome = 'invalid' OR r.candidate_ids <> '{}' OR r.candidate_rows <> '{}')
     )
     OR (o.decision = 'skip' AND r.decision IS DISTINCT FROM 'skip')

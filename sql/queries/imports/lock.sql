@@ -1,4 +1,4 @@
--- An import that is about to be applied: only once.
+-- Locks an import that is about to be applied.
 SELECT i.id, i.state, i.ledger_seq, i.attestation AS word, i.key_id, i.people, i.release_events, i.attestations,
     EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) AS is_case
 FROM imports i

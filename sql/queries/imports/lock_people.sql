@@ -1,4 +1,4 @@
--- The people whom a list speaks of, in the order in which all lock.
+-- Locks the people whom an import is about, in the order of all locks.
 SELECT d.id FROM detainees d
 WHERE d.id IN (
     SELECT r.detainee_id FROM import_rows r

@@ -1,4 +1,4 @@
--- What a list comes to.
+-- Updates the totals of an import, or its state once it is applied.
 UPDATE imports SET
     totals = %(totals)s, -- if totals
     people = %(people)s, -- if people

@@ -1,4 +1,4 @@
--- As what the entries of a case were recorded.
+-- Updates the rows of an applied case file with their records.
 UPDATE import_rows r SET
     record_id = p.record_id,
     detainee_id = CASE WHEN r.resource = 'detainee' THEN p.record_id END

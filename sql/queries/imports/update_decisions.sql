@@ -1,4 +1,4 @@
--- What was decided on rows of a list, and with it who they speak of.
+-- Updates the decisions on rows of an import, and the people they are about.
 UPDATE import_rows r SET
     decision = d.decision, detainee_id = d.detainee_id, same_as_row = d.same_as_row
 FROM jsonb_to_recordset(%(decisions)s)

@@ -1,4 +1,4 @@
--- What an applied list says is recorded: its own words, names among them, are not kept.
+-- Updates the rows of an applied import, without their content, which has names.
 WITH forgotten AS (
     UPDATE import_rows SET content = NULL WHERE import_id = %(import_id)s
 ), filed AS (

@@ -1,7 +1,7 @@
--- One entry for each write, in its transaction: takes the head, numbers the entries, and keeps
--- each row as it now stands. The clock is the database's, and never runs backwards. An entry that
--- changes what the public sees, of the row itself or of what is said of it, is numbered for the
--- public too.
+-- Appends an entry to the ledger for each write, with the row as it now stands.
+-- Updates the head, which numbers the entries. The moment comes from the database's clock and never
+-- goes back. An entry is public, and gets a public number, if it changes the record as the public
+-- sees it, or if it changes other responses (changes_answers).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
         CASE
@@ -45,7 +45,7 @@ WITH written AS (
             WHEN 'detainee' THEN
                 (SELECT to_jsonb(r) FROM visible_detainees(false) r WHERE r.id = w.resource_id)
             WHEN 'detention' THEN
-                -- Also when one of several began: it decides who is detained again.
+                -- With the beginning if there are several: it decides who was detained again.
                 (
                     SELECT to_jsonb(r) || jsonb_build_object('began', (
                         SELECT jsonb_build_array(

@@ -1,2 +1,2 @@
--- Whether nothing was ever written.
+-- Tells whether the ledger is empty.
 SELECT NOT EXISTS (SELECT FROM ledger) AS empty

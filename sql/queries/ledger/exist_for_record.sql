@@ -1,4 +1,4 @@
--- Whether such a record was ever written.
+-- Tells whether a record was ever written.
 SELECT EXISTS (
     SELECT FROM ledger l WHERE l.resource_id = %(id)s AND l.resource = %(resource)s
 ) AS recorded

@@ -1,4 +1,4 @@
--- The first entry that does not follow the one before it, in number or in time, in either order.
+-- Finds the first entry that does not follow the one before it in number and in time.
 SELECT l.seq
 FROM (
     SELECT l.seq, l.public_seq, l.recorded_at,

@@ -1,3 +1,2 @@
--- The database's time, the only one that counts; never before what is recorded, should its clock
--- have been set back.
+-- Gets the database's time; never before the last entry, even if its clock was set back.
 SELECT greatest(clock_timestamp(), h.recorded_at) AS now FROM ledger_head h

@@ -1,4 +1,4 @@
--- Where the ledger ends by its head, and by its entries.
+-- Gets the end of the ledger by its head and by its entries, for comparison.
 SELECT h.seq, h.public_seq, l.entries, l.last_seq, l.public_entries, l.last_public_seq,
     h.recorded_at >= h.public_recorded_at AND h.recorded_at >= l.last_recorded_at AS is_last,
     clock_timestamp() AS now, clock_timestamp() < h.recorded_at AS is_ahead

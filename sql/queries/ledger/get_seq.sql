@@ -1,2 +1,2 @@
--- The last entry of the ledger that this transaction can know of.
+-- Gets the number of the last entry that this transaction can see.
 SELECT h.seq FROM ledger_head h

@@ -1,5 +1,4 @@
--- The ledger above a number, without what was written: its order never changes. The public follows
--- it by numbers of its own.
+-- Lists ledger entries after a number, without rows; the public by numbers of its own.
 SELECT l.seq AS id, l.seq, -- if sees_hidden
 SELECT l.public_seq AS id, l.public_seq AS seq, -- unless sees_hidden
     l.recorded_at, l.resource, l.resource_id, l.action, l.actor

@@ -1,4 +1,4 @@
--- What sources said that is not what the ledger has of it, also where a column was added since.
+-- Lists attestations that differ from their last ledger entry, to find outside changes.
 SELECT a.id
 FROM attestations a
 LEFT JOIN LATERAL (

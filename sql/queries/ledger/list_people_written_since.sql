@@ -1,4 +1,4 @@
--- The people of whom anything was written after an entry of the ledger.
+-- Lists the people with records that were written after a ledger entry.
 SELECT DISTINCT coalesce(
     CASE l.resource WHEN 'detainee' THEN l.resource_id END,
     (l.entry ->> 'detainee_id')::uuid,

@@ -1,5 +1,4 @@
--- Hidden people and sources that an export shows, and of whom it is not in the ledger yet, since a
--- place in it, that this reader was shown them.
+-- Lists the hidden people and sources of an export whose reading by this key is not logged yet.
 SELECT r.resource, r.id
 FROM (
     SELECT 'detainee' AS resource, d.id FROM detainees d

@@ -1,2 +1,2 @@
--- Nobody else enters anything until the commit.
+-- Locks the ledger's head until the commit, so that nobody else appends.
 SELECT h.seq FROM ledger_head h FOR UPDATE

@@ -1,5 +1,4 @@
--- A person is no more found by other keys of spelling than these, nor as somebody who is hidden where
--- the person is not, or the other way round, or was born on another day.
+-- Deletes the name keys of a person that no longer apply.
 DELETE FROM name_keys s
 USING detainees d
 WHERE d.id = %(detainee_id)s AND s.detainee_id = d.id

@@ -1,5 +1,5 @@
--- Who has one of these identifiers, if one person alone has. Counted, not limited: for a few rows of
--- very many that may contain a value the planner would read the whole table.
+-- Finds the person with an external id, if only one has it.
+-- Counted, not limited: for a LIMIT the planner would scan the whole table.
 SELECT i.item, d.id
 FROM unnest(%(items)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
 CROSS JOIN LATERAL (

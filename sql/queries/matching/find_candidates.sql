@@ -1,7 +1,6 @@
--- For each name of a list, those people who share the keys of spelling that say most, and who have
--- one of the same identifiers. Of a key that very many share only some are read, and as many again of
--- those born in each of the periods that are asked for. Who is hidden is kept apart: whoever may not
--- see them finds what they would find without them.
+-- Finds, for each name, the people who share the rarest name keys or have the same external id.
+-- Of a key that very many people share only some are read, and as many again of those born in each
+-- given period. Hidden people are read apart: the public finds what it would find without them.
 WITH visible AS (
     SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s
 ), given AS MATERIALIZED (
@@ -9,8 +8,7 @@ WITH visible AS (
         , %(born_items)s::integer[] AS born_items, %(born_weights)s::real[] AS born_weights -- if born_items
         , %(born_from)s::date[] AS born_from, %(born_until)s::date[] AS born_until -- if born_items
 ), held AS (
-    -- Each key is looked up once, whoever asks. Those who ask are the places `first` to `last` of
-    -- the lists of items.
+    -- Each key is looked up once for all items: those from `first` to `last` of the lists of items.
     SELECT k.name_key, v.hidden, s.ids, s.birth_date, s.many, k.first, k.last
         , k.born_first, k.born_last -- if born_items
     FROM unnest(%(name_keys)s::text[], %(firsts)s::integer[], %(lasts)s::integer[]
@@ -84,7 +82,7 @@ SELECT f.item, d.id, d.is_named, d.name, d.aliases
     , t.facility_id::text AS facility_id, t.detained_on -- if external_ids
 FROM found f
 CROSS JOIN LATERAL (
-    -- OFFSET 0: whatever the planner makes of the rest, each is looked up.
+    -- OFFSET 0: look up each person, whatever size the planner expects of the rest.
     SELECT p.id, p.is_named, p.name, p.aliases, p.birth_date, p.nationalities, p.sex, p.external_ids
     FROM visible_detainees(%(sees_hidden)s) p
     WHERE p.id = f.detainee_id AND (p.is_named OR %(sees_hidden)s)

@@ -1,9 +1,9 @@
--- For each word, those of recorded names that may be the same with a letter or two wrong.
+-- Finds recorded name words that differ from a word by a letter or two.
 SELECT DISTINCT a.word, d.word AS near
 FROM unnest(%(words)s::text[], %(variants)s::text[]) a (word, variant)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)
 CROSS JOIN LATERAL (
-    -- OFFSET 0: however many are looked for, each is looked up.
+    -- OFFSET 0: look up each variant, however many there are.
     SELECT w.word FROM name_word_variants w
     WHERE w.variant = a.variant AND w.hidden = h.hidden AND w.word <> a.word
         AND abs(length(w.word) - length(a.word)) <= 3

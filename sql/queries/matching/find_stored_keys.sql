@@ -1,4 +1,4 @@
--- Those of these keys of spelling under which somebody is kept whom the caller may see.
+-- Finds which of these name keys somebody has whom the caller may see.
 SELECT a.name_key
 FROM unnest(%(name_keys)s::text[]) a (name_key)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)

@@ -1,4 +1,4 @@
--- New words of names, each with what is left of it without some letters.
+-- Inserts new name words with their variants.
 INSERT INTO name_word_variants (variant, hidden, word)
 SELECT w.variant, w.hidden, w.word
 FROM unnest(%(variants)s::text[], %(words)s::text[], %(hidden)s::boolean[])

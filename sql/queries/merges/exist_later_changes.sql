@@ -1,5 +1,5 @@
--- Whether anything was entered of a person since another one was merged into them: later than the
--- merge's own entries, which are of one moment.
+-- Tells whether a surviving record or its children were written after a merge.
+-- The merge's own entries have one moment; later ones are changes.
 WITH merged AS (
     SELECT m.into_id, l.recorded_at FROM merges m
     JOIN ledger l ON l.resource_id = m.id AND l.action = 'created'

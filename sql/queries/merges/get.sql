@@ -1,4 +1,4 @@
--- Gets whether a merge stands, and the last standing merge into the same person.
+-- Gets a merge, its state, and the last merge into the same person that stands.
 SELECT m.detainee_id, m.into_id, m.undone_at, d.merged_into AS into_merged_into,
     (
         SELECT o.id

@@ -1,5 +1,5 @@
--- What a record that became another one is now, or was at a moment of the record, however often that
--- one became another in turn.
+-- Gets the surviving record of a merged duplicate, now or at a moment of record time.
+-- Follows merged_into as often as necessary.
 WITH RECURSIVE chain (id, length) AS (
     SELECT %(id)s::uuid, 0
     UNION ALL

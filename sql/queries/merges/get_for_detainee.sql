@@ -1,2 +1,2 @@
--- The merge by which a person is no more.
+-- Gets the merge of a duplicate that stands.
 SELECT m.id, m.into_id FROM merges m WHERE m.detainee_id = %(detainee_id)s AND m.undone_at IS NULL

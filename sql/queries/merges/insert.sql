@@ -1,3 +1,3 @@
--- From now on one person is another one.
+-- Inserts a merge of two people.
 INSERT INTO merges (detainee_id, into_id) VALUES (%(detainee_id)s, %(into_id)s)
 RETURNING id

@@ -1,4 +1,4 @@
--- A merge, with the detentions and the release events that became one by it.
+-- Lists a merge with the detentions and release events that were merged by it.
 SELECT m.id, m.detainee_id, m.into_id AS "into",
     (
         SELECT coalesce(json_agg(json_build_object(

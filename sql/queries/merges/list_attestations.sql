@@ -1,4 +1,4 @@
--- Who spoke on these events, in the order of entry, and which attestations each passes on.
+-- Lists the attestations of release events in order of entry, with the attestations they relay.
 SELECT a.id, a.release_event_id, a.voided_at IS NOT NULL AS voided, ARRAY(
     SELECT r.relayed_attestation_id FROM attestation_relays r
     WHERE r.attestation_id = a.id AND r.relayed_attestation_id IS NOT NULL

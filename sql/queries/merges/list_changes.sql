@@ -1,4 +1,4 @@
--- What a merge changed, and each record as it stands.
+-- Lists what a merge changed, and each record as it now stands.
 SELECT m.resource, m.resource_id AS id, m.before, m.after,
     CASE m.resource
         WHEN 'detainee' THEN (SELECT to_jsonb(r) FROM detainees r WHERE r.id = m.resource_id)

@@ -1,5 +1,4 @@
--- Which of these people were judged to be two, or hold two who were: what was merged into a person
--- is that person's.
+-- Lists which of these people, or of their merged duplicates, were found to be distinct.
 WITH RECURSIVE parts (id, of_id) AS (
     SELECT i.id, i.id FROM unnest(%(ids)s::uuid[]) i (id)
     UNION ALL

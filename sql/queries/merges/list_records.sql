@@ -1,5 +1,4 @@
--- All that belongs to these people and became nothing else, each row as it stands; of detentions with
--- the day on which each counts as begun, in order.
+-- Lists the records of people that are not merged duplicates, each with its row.
 SELECT 'detainee' AS resource, d.id, to_jsonb(d) AS entry
 FROM detainees d WHERE d.id = ANY (%(detainee_ids)s)
 UNION ALL

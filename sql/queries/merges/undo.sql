@@ -1,2 +1,2 @@
--- The two are two people again.
+-- Undoes a merge.
 UPDATE merges SET undone_at = now(), updated_at = now() WHERE id = %(id)s

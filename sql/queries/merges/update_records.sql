@@ -1,5 +1,5 @@
--- What a merge or its undo changes, in one statement: records that refer to each other move together.
--- Of what is voided the relays belong to no event where they would to two.
+-- Updates the records of a merge or its undo in one statement, since they refer to each other.
+-- The relays of a voided attestation lose their release event if they would belong to two.
 WITH changed AS (
     SELECT r.resource, r.id, r.changes
     FROM jsonb_to_recordset(%(rows)s) AS r (resource text, id uuid, changes jsonb)

@@ -1,2 +1,2 @@
--- Whether the two are one person is open again.
+-- Withdraws a distinction.
 UPDATE distinctions SET withdrawn_at = now(), updated_at = now() WHERE id = %(id)s

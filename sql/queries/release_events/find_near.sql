@@ -1,6 +1,6 @@
--- Another event of that detention within three days.
+-- Finds another release event of a detention within three days.
 SELECT e.id FROM release_events e
--- Not `=`, for which the index of the three days would be taken: much slower.
+-- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
 WHERE e.detainee_id = %(detainee_id)s AND e.detention_id IS NOT DISTINCT FROM %(detention_id)s
     AND e.occurred_on BETWEEN %(occurred_on)s::date - 3 AND %(occurred_on)s::date + 3
     AND e.id IS DISTINCT FROM %(but)s

@@ -1,4 +1,4 @@
--- A release event as a fact-check tells it.
+-- Gets a release event for a ClaimReview.
 SELECT e.id::text AS release_event_id, e.occurred_on::text,
     d.name,
     coalesce(v.status, 'unverified') AS status,

@@ -1,4 +1,4 @@
--- A detention that is said to have ended on a day.
+-- Inserts a release event.
 INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, place, announcement_id)
 VALUES (
     coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(detention_id)s, %(occurred_on)s,

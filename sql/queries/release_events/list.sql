@@ -1,4 +1,4 @@
--- Release events with the summary of their verification.
+-- Lists release events with the summaries of their verdicts.
 SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announcement_id,
     coalesce((
         SELECT s.verification FROM verification_summaries s

@@ -1,5 +1,5 @@
--- What is said now of releases that ever were confirmed, disputed or refuted, what changed last
--- first; of one that became another, that it is told there: the name is null.
+-- Lists the release events that were ever notable, the last change first.
+-- A merged duplicate has the status merged and no name: readers find it under its surviving record.
 WITH latest AS MATERIALIZED (
     SELECT f.release_event_id, f.recorded_at FROM feed_entries f
     ORDER BY f.recorded_at DESC, f.release_event_id DESC
@@ -8,7 +8,7 @@ WITH latest AS MATERIALIZED (
 SELECT f.release_event_id::text,
     CASE WHEN e.merged_into IS NULL THEN coalesce(v.status, 'unverified') ELSE 'merged' END AS status,
     rfc3339(coalesce(v.since, f.recorded_at)) AS since,
-    -- A name that is hidden from now on is to be taken back by who read it.
+    -- An entry is updated when its name is hidden, so that readers drop the name.
     rfc3339(greatest(f.recorded_at, c.recorded_at, m.recorded_at)) AS updated_at,
     e.occurred_on::text, d.name,
     coalesce(v.independent_sources, 0) AS independent_sources,

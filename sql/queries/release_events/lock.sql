@@ -1,5 +1,5 @@
--- The person of an event, locked: two attestations at once must not lose one. Whose the event is has
--- to be read again then, since it may have moved while the lock was waited for.
+-- Locks the person of a release event, so that concurrent attestations are all counted.
+-- Read the event again afterwards: a merge may have moved it while the lock was awaited.
 SELECT e.detainee_id
 FROM release_events e JOIN detainees d ON d.id = e.detainee_id
 WHERE e.id = %(id)s AND e.merged_into IS NULL

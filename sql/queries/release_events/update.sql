@@ -1,4 +1,4 @@
--- Changes the given properties of a release event.
+-- Updates the given properties of a release event.
 UPDATE release_events SET
     occurred_on = %(occurred_on)s, -- if occurred_on
     place = %(place)s, -- if place

@@ -1,4 +1,4 @@
--- A new source.
+-- Inserts a source.
 INSERT INTO sources (id, name, kind, country, url, confidential, vouched_by)
 VALUES (
     coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(kind)s, %(country)s, %(url)s, %(confidential)s,

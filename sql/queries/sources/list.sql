@@ -1,4 +1,4 @@
--- Sources, each with the affiliations in which it is either side.
+-- Lists sources, each with its affiliations.
 SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
     (
         SELECT coalesce(json_agg(json_build_object(

@@ -1,2 +1,2 @@
--- Which of these sources there are.
+-- Lists which of these sources exist, and which are confidential.
 SELECT s.id, s.confidential FROM sources s WHERE s.id = ANY (%(ids)s)

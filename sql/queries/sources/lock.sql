@@ -1,4 +1,4 @@
--- One writer at a time for whose voice a source speaks with.
+-- Locks a source, and tells whether it is affiliated or vouches for others.
 SELECT s.id, s.confidential, s.vouched_by,
     EXISTS (
         SELECT FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id

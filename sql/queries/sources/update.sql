@@ -1,4 +1,4 @@
--- Changes the given properties of a source.
+-- Updates the given properties of a source.
 UPDATE sources SET
     name = %(name)s, -- if name
     kind = %(kind)s, -- if kind

@@ -1,7 +1,7 @@
--- All that an event's answer is made of at a pair of moments, in one snapshot: its steps over
--- publication time, the reasoning of the last one, what is not counted and why, and the names of
--- the heads of groups as the record had them, with who stands for a confidential source. No row for
--- an event that was not recorded yet, or had become another one by then.
+-- Gets all that explains the verdict of a release event at a pair of moments, in one snapshot.
+-- These are its steps over publication time, the reasoning of the last one, the exclusions, and the
+-- names of the heads of groups at that record time. No row for an event that was not recorded yet,
+-- or that was merged into another one by then.
 WITH asked AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
@@ -39,7 +39,7 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
     (
         SELECT json_object_agg(g.head, coalesce(
             (SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r),
-            -- Who vouches since then may have been recorded later.
+            -- The source that vouches now may have been recorded later.
             (SELECT s.name FROM sources s WHERE s.id = g.head)
         ))
         FROM (

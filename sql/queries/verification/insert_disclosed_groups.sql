@@ -1,5 +1,5 @@
--- Tells the cohorts that are ripe, and gives the hidden people who are in them: of these more is
--- known from now on. Told at the moment of the ledger's entry, which comes later.
+-- Inserts the groups that reached the disclosure threshold, and returns their hidden people.
+-- disclosed_from follows with the ledger entry.
 WITH disclosed AS (
     INSERT INTO disclosed_groups (age_group, facility_id, disclosed_from)
     SELECT r.age_group, r.facility_id, 'infinity'

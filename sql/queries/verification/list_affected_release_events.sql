@@ -1,7 +1,7 @@
--- The events whose groups a tie between two sources can change: those that name a source of either
--- side, directly or through others, or one that such a source vouches for, if the tie's old and new
--- periods differ at the moment that decides their groups. Locked person by person in one order, so
--- that two changes never wait for each other.
+-- Lists and locks the release events whose groups a change of an affiliation can change.
+-- They name a source of either side, directly or through others, and the old and new period of the
+-- affiliation differ at the moment that decides their groups. Locked in the order of people, so
+-- that two changes never deadlock.
 WITH RECURSIVE tied (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION
@@ -13,7 +13,7 @@ WITH RECURSIVE tied (source_id) AS (
         SELECT s.id FROM sources s WHERE s.vouched_by = t.source_id
     ) f
 ), naming AS (
-    -- OFFSET 0: whatever the planner makes of the recursion, each source and event is looked up.
+    -- OFFSET 0: look up each source and event, whatever size the planner expects of the recursion.
     SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
         SELECT a.release_event_id FROM attestations a WHERE a.source_id = t.source_id OFFSET 0
     ) w

@@ -1,4 +1,4 @@
--- Who of the people that these detentions are of counts already, perhaps otherwise from now on.
+-- Lists the people of detentions that have a person status.
 SELECT DISTINCT t.detainee_id AS id
 FROM detentions t
 WHERE t.id = ANY (%(detention_ids)s)

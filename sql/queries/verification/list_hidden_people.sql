@@ -1,3 +1,3 @@
--- Who of these people must not be named.
+-- Lists which of these people are hidden.
 SELECT d.id FROM detainees d
 WHERE d.id = ANY (%(detainee_ids)s) AND (d.age_group = 'minor' OR d.withheld)

@@ -1,2 +1,2 @@
--- From when on the cohorts of this transaction are told.
+-- Updates the groups of this transaction with the moment from which they are disclosed.
 UPDATE disclosed_groups SET disclosed_from = %(recorded_at)s WHERE disclosed_from = 'infinity'
