@@ -1,1 +1,1 @@
-"""Record linkage of people: finding the records that may be one person's, by names above all."""
+"""Record linkage of people: find the records that may be of one person."""

@@ -1,8 +1,8 @@
-"""Blocking keys: the short texts under which names are indexed, so that only people who share a key
-are compared.
+"""Blocking keys: the short texts under which names are indexed.
 
-Blocking is the candidate step of record linkage. Keys are made of phonetic codes, so that different
-spellings of a name share them; misspelled words are found by delete variants (`phonetics`).
+Blocking is the first step of record linkage: only people who share a key are compared. Keys are
+made of phonetic codes, so that different spellings of a name share them; misspelled words are found
+by delete variants (`phonetics`).
 """
 
 import hashlib
@@ -50,10 +50,10 @@ def index_keys(names: Iterable[str]) -> list[str]:
 
 
 def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]:
-    """The keys under which these names, or misspellings of them, can be indexed, and the weight of
-    each: the more specific a key, the greater its weight. At most 200, the greatest first.
+    """The keys under which these names or misspellings of them can be indexed, with weights.
 
-    A common word alone finds only people whose whole name it is, unless the name has no other word.
+    A more specific key has a greater weight. There are at most 200, the greatest first. A common
+    word alone finds only people whose whole name it is, unless the name has no other word.
     """
     keys: dict[str, float] = {}
     for name in names:
@@ -183,7 +183,7 @@ def _codes_without_saints(texts: Iterable[str]) -> Iterable[str]:
 
 
 def _joinable_pairs(words: Sequence[Word]) -> Sequence[tuple[str, str]]:
-    """Neighbouring short words, which other records may join: Li-hua, Lihua; Ana María, Anamaría."""
+    """Neighbouring short words, which other records may join: Li-hua, Lihua."""
     pairs = pairwise(word.text for word in words if word.part != "nickname")
     return [(a, b) for a, b in pairs if 1 < len(a) <= 5 and 1 < len(b) <= 5]
 

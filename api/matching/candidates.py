@@ -75,8 +75,10 @@ def index_new_people(
 
 
 def find_by_name(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[Any]:
-    """The visible people whose names share the weightiest keys with a name or a part of one, as
-    rows of id, name and aliases; at most `MAX_HITS`."""
+    """The visible people whose names share the weightiest keys with a query.
+
+    Rows of id, name and aliases; at most `MAX_HITS`.
+    """
     keys = blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
     places = list(range(1, len(keys) + 1))
     return queries.rows(
@@ -150,11 +152,11 @@ def _matches(asked: Person, rows: Sequence[Any]) -> list[Candidate]:
 def find_comparable(
     conn: queries.Connection, people: Sequence[Mapping[str, Any]], sees_hidden: bool
 ) -> Sequence[Sequence[Any]]:
-    """For each of these people the visible people who share the weightiest keys or an identifier,
-    as rows with all properties that are compared; at most 50, and those who share an identifier.
+    """For each of these people the visible people to compare, with all that is compared.
 
-    All people are looked up by one statement. The lists that it takes are in the order of the
-    distinct keys: the people who have key k are at places `firsts[k]` to `lasts[k]` of `items`.
+    These are the 50 who share the weightiest keys, and those who share an identifier. All are
+    looked up by one statement. Its lists are in the order of the distinct keys: the people who have
+    key k are at places `firsts[k]` to `lasts[k]` of `items`.
     """
     names = [[person["name"], *person["aliases"]] for person in people]
     near_words = _near_words(conn, names, sees_hidden)
@@ -197,8 +199,10 @@ def find_comparable(
 
 
 def _birth_periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
-    """The first and the last day of the periods in which a person with this birth date may be
-    recorded as born, and the weight that each adds to a key."""
+    """The periods in which a person with this birth date may be recorded as born.
+
+    Each has its first day, its last day, and the weight that it adds to a key.
+    """
     if not birth_date or not birth_date[:4].isdecimal():
         return ()
     year = int(birth_date[:4])
@@ -216,8 +220,10 @@ def _birth_periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]
 def _near_words(
     conn: queries.Connection, names: Iterable[Sequence[str]], sees_hidden: bool
 ) -> NearWords:
-    """The indexed words that share a delete variant with a word of these names and are similar to
-    it, most similar first."""
+    """The indexed words that are similar to words of these names, most similar first.
+
+    They are found by a shared delete variant.
+    """
     words = {
         word
         for person_names in names
@@ -267,8 +273,11 @@ def _current_words(
 
 
 def comparison_keys(person: Person) -> list[str]:
-    """Keys of which two records of one person nearly always share at least one, to compare the rows
-    of a list with each other: blocking keys, delete variants of uncommon words, identifiers."""
+    """Keys of which two records of one person nearly always share at least one.
+
+    By these the rows of a list are compared with each other. They are blocking keys, delete
+    variants of uncommon words, and identifiers.
+    """
     variants: dict[str, None] = {}
     for word in blocking_keys.index_words(person.names):
         of_word = () if is_common(word) else phonetics.delete_variants(word)

@@ -103,8 +103,10 @@ def is_particle(word: str) -> bool:
 
 
 def is_common(word: str) -> bool:
-    """Whether a word is a common given name or surname, and so unlikely to be a misspelling of
-    another common name."""
+    """Whether a word is a common given name or surname.
+
+    It is then unlikely to be a misspelling of another common name.
+    """
     return bool(given_names(word)) or is_surname(word)
 
 

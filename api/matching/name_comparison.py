@@ -1,4 +1,4 @@
-"""How the names of two records agree: which words correspond, and what that is worth in bits."""
+"""Comparison of names: which words of two names correspond, and the weight of that in bits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -129,9 +129,9 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
     two_people = given_differ or (generations_differ and "" not in (a.generation, b.generation))
     features = [*alignment.features()]
     if generations_differ:
-        each = " and ".join(sorted(g or "not told" for g in (a.generation, b.generation)))
+        each = " and ".join(sorted(g or "no suffix" for g in (a.generation, b.generation)))
         features.append(
-            Feature("generation", 0.0 if two_people else 0.4, f"Which of that name: {each}")
+            Feature("generation", 0.0 if two_people else 0.4, f"Generations differ: {each}")
         )
     bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(left)
     bits -= 20 * two_people + 10 * surnames_differ + 2 * may_differ + 2 * generations_differ
@@ -262,8 +262,10 @@ _MIN_CERTAIN_SCORE = 0.83
 
 
 def is_reordered(pairs: Sequence[WordPair]) -> bool:
-    """Whether given names or surnames are in another order: María José is not José María, and
-    Quispe Condori can be a cousin of Condori Quispe."""
+    """Whether given names or surnames are in another order.
+
+    María José is not José María, and Quispe Condori can be a cousin of Condori Quispe.
+    """
     if len(pairs) < 2:
         return False
     for parts in ({"given"}, {"surname", "unknown"}):
@@ -287,7 +289,7 @@ def _name_features(
     elif agreeing:
         parts = _GIVEN if feature == "given_names" else {"surname"}
         more = sorted(word.display for word in left if word.part in parts)
-        suffix = f"; one record has also {' '.join(more)}" if more else ""
+        suffix = f"; one record also has {' '.join(more)}" if more else ""
         score = sum(pair.similarity.score for pair in pairs) / len(pairs)
         yield Feature(
             feature, round(score / (1 + 0.1 * len(more)), 3), f"{title} agree: {agreeing}{suffix}"

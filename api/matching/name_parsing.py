@@ -104,8 +104,11 @@ def parse(name: str) -> FullName:
 
 @lru_cache(maxsize=1 << 8)
 def parse_for_search(name: str) -> FullName:
-    """Parse a name so that any name can be found: with its numbers, and with all its words if it is
-    a name of nobody or in a script that cannot be transliterated."""
+    """Parse a name so that it can be found, whatever it is.
+
+    The words include its numbers; all its words if it is a name of nobody, or in a script that
+    cannot be transliterated.
+    """
     parsed = parse(name)
     words = parsed.words or tuple(_words(phonetics.transliterate(name)))
     words = words or tuple(map(Word, _ANY_WORD.findall(name.casefold())))
@@ -116,8 +119,10 @@ def parse_for_search(name: str) -> FullName:
 
 @lru_cache(maxsize=1 << 6)
 def parse_query(name: str) -> FullName:
-    """Parse a search term, which may be only part of a name: a word that is not a common name may
-    be any part."""
+    """Parse a search term, which may be only part of a name.
+
+    A word that is not a common name may then be any part.
+    """
     parsed = parse_for_search(name)
     return FullName(tuple(map(_with_certain_part, parsed.words)), parsed.generation)
 
@@ -235,8 +240,11 @@ def _surnames_first(words: Sequence[Word], common: Sequence[Part]) -> list[Part]
 
 
 def _part_by_place(i: int, count: int, common: Part, word: str) -> Part:
-    """The part of the word at place i of a name that starts with its given names: at most two given
-    names and two surnames by place; the words between them only as far as they are common."""
+    """The part of the word at place i of a name that starts with its given names.
+
+    By place there are at most two given names and two surnames. A word between them has a part only
+    if it is a common name.
+    """
     if i == 0:
         return "unknown" if common == "surname" else "given"
     if i == count - 1:

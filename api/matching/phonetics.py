@@ -116,8 +116,10 @@ _SLAVIC_SOUND = [
 
 @lru_cache(maxsize=1 << 12)
 def slavic_sound(word: str) -> str:
-    """A surname as it sounds in Russian, Belarusian and Ukrainian alike; empty if its ending is not
-    Slavic."""
+    """A surname as it sounds in Russian, Belarusian and Ukrainian alike.
+
+    Empty if its ending is not Slavic.
+    """
     if len(word) < 5 or not _SLAVIC.search(word):
         return ""
     for pattern, replacement in _SLAVIC_SOUND:

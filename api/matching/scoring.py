@@ -5,6 +5,10 @@ Probabilistic record linkage after Fellegi & Sunter ("A Theory for Record Linkag
 pairs into `same`, `possible` (for clerical review) and `none`. Agreement on a rare value weighs
 more than on a frequent one. Beyond the theory, a contradiction that one person cannot have rules
 out `same`, however much agrees: brothers share surnames, and a father and a son a whole name.
+
+On the 1,038 labelled pairs of tests/matching, `same` has a precision of 1.00 and a recall of 0.35
+(the rest of the recall, up to 1.00, is `possible`). rigour.names 2.6.1 of OpenSanctions, at its
+usual threshold of 0.7 and with different birth years excluded, has 0.67 and 0.61.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,8 +65,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The decision on two records and its features. The score is at least 0.9 for `same` and at
-    least 0.5 for `possible`."""
+    """The decision on two records, with its features.
+
+    The score is at least 0.9 for `same` and at least 0.5 for `possible`.
+    """
 
     score: float
     decision: Decision
@@ -133,10 +139,12 @@ def _birth_date(a: str | None, b: str | None) -> _Evidence | None:
         return evidence(0.9, _SAME_YEAR, f"Both were born in {a[:4]}")
     if has_error and years_apart <= 1:
         return evidence(
-            0.6, _DAY_WITH_ERROR, f"Birth dates differ as by a slip: {first} and {second}"
+            0.6,
+            _DAY_WITH_ERROR,
+            f"Birth dates differ by a likely typing error: {first} and {second}",
         )
     if years_apart == 0:
-        return evidence(0.2, -6, f"Born on two days of one year: {first} and {second}", True)
+        return evidence(0.2, -6, f"Born on different days of one year: {first} and {second}", True)
     if years_apart == 1:
         return evidence(0.4, 0, f"Birth years differ by one: {first} and {second}", True)
     bits = -4 if has_error else -8 if years_apart <= 3 else -12 if years_apart <= 12 else -20
@@ -168,8 +176,8 @@ def _facility(a: Person, b: Person) -> _Evidence | None:
     if not a.facility_id or not b.facility_id:
         return None
     if a.facility_id == b.facility_id:
-        return _Evidence(Feature("facility_id", 0.8, "Both were held in one facility"), 4)
-    return _Evidence(Feature("facility_id", 0.4, "They were held in two facilities"), -1)
+        return _Evidence(Feature("facility_id", 0.8, "Both were held in the same facility"), 4)
+    return _Evidence(Feature("facility_id", 0.4, "They were held in different facilities"), -1)
 
 
 def _detained_on(a: str | None, b: str | None) -> _Evidence | None:
@@ -184,12 +192,16 @@ def _detained_on(a: str | None, b: str | None) -> _Evidence | None:
 
 
 def _external_ids(a: Person, b: Person) -> _Evidence | None:
-    """Identifiers of one scheme: a shared one decides, different ones are a doubt, since lists with
-    errors give one person two."""
+    """Compare identifiers of the same scheme.
+
+    A shared one decides. Different ones are only a doubt: lists with errors give one person two.
+    """
     shared = sorted(set(a.external_ids) & set(b.external_ids))
     if shared:
         scheme, value = shared[0]
-        return _Evidence(Feature("external_ids", 1.0, f"Both are {value} in {scheme}"), 0)
+        return _Evidence(
+            Feature("external_ids", 1.0, f"Both have the identifier {value} in {scheme}"), 0
+        )
     schemes = sorted({scheme for scheme, _ in a.external_ids} & {s for s, _ in b.external_ids})
     if not schemes:
         return None

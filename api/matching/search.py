@@ -37,8 +37,10 @@ class Hit(NamedTuple):
 
 
 def search(conn: queries.Connection, query: str, sees_hidden: bool) -> list[Hit]:
-    """The people whose names match a query, as far as they are visible, best first; equal scores
-    are in the order of ids."""
+    """The visible people whose names match a query, best first.
+
+    Equal scores are in the order of ids.
+    """
     hits = []
     for row in candidates.find_by_name(conn, query, sees_hidden):
         match = match_names(query, [row.name, *row.aliases])
@@ -63,8 +65,11 @@ def match_names(query: str, names: Iterable[str]) -> NameMatch | None:
 
 
 def _score(asked: FullName, alignment: Alignment) -> float:
-    """The share of the query that agrees, weighted by rarity; less if other words are in the place
-    of the missing ones, and a little less for each additional word of the name."""
+    """The share of the query that agrees, weighted by rarity.
+
+    It is less if other words are in the place of the missing ones, and a little less for each
+    additional word of the name.
+    """
     pairs, missing, additional = alignment
     if not pairs:
         return 0.0

@@ -109,8 +109,11 @@ def delivery(
     min_sources: int,
     time_zone: str,
 ) -> Mapping[str, Any]:
-    """The cited answer to what an announcement has delivered: the people whom the record names as
-    part of it, by status, and the claims of others about it."""
+    """The cited answer to what an announcement has delivered.
+
+    It has the people whom the record names as part of the announcement, by status, and the claims
+    that refer to it.
+    """
     clock.settle(conn, as_of, recorded_as_of)
     with queries.snapshot(conn):
         announcement = _claim(conn, id, recorded_as_of)
@@ -124,7 +127,7 @@ def delivery(
             raise invalid(
                 FieldError(
                     "/as_of",
-                    "Is before the publication of the announcement. Send that moment or a later one.",
+                    "Is before the announcement was published. Send that moment or a later one.",
                 )
             )
         named = queries.row(conn, "claims/count_named_people", announcement_id=id, **recorded).named
@@ -182,8 +185,10 @@ def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) 
 
 
 class _CountedTwice(NamedTuple):
-    """The figures for a claim's scope and publication time: at the record time that was asked for,
-    and at the claim's own moment."""
+    """The figures for a claim's scope and publication time, at two record times.
+
+    `now` is the record time that was asked for, `then` the claim's own moment.
+    """
 
     now: Counted
     then: Counted

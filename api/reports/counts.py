@@ -208,8 +208,10 @@ _PROPERTIES_OF_A_PERSON = {"age_group", "sex"}
 
 
 def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] | None:
-    """The property, and with a filter the value, of the stored groups that answer; None if the
-    filters need the release events."""
+    """The property of the stored groups that answer, and with a filter the value.
+
+    None if the filters need the release events.
+    """
     active = filters.active()
     if not active:
         return {"property": group_by or ""}

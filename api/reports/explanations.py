@@ -1,4 +1,4 @@
-"""Explanations: the verification of a release event, with the proof of its status and its history."""
+"""Explanations: the verification of a release event, with its proof and its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

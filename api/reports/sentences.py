@@ -12,8 +12,10 @@ Sentence = dict[str, str]
 """By language: `en` and `es`."""
 
 Scope = Mapping[str, str]
-"""The filters of a count, by the names in SCOPE: the name of the facility, the name of the source of
-the announcement, a day as 2026-01-08, any other value as it is."""
+"""The filters of a count, by the names in SCOPE.
+
+A facility is given by its name, an announcement by the name of its source, a day as 2026-01-08.
+"""
 
 SCOPE = frozenset(
     {
@@ -370,8 +372,10 @@ def _sources_and_denials(independent_sources: int, independent_denials: int) -> 
 
 
 def _required(min_sources: int, independent_denials: int) -> _Pair:
-    """The required number of sources; with denials, the margin, since each denial requires one more
-    source."""
+    """The required number of sources, unless it is two.
+
+    With denials it is a margin, since each denial requires one more source.
+    """
     if min_sources == 2:
         return "", ""
     en, es = _REQUIRED[min_sources]
@@ -415,9 +419,10 @@ def _claimed(kind: str, value: int | None, qualifier: str, scope: Scope) -> _Pai
 
 
 def _only(scope: Scope, of_releases: bool = True) -> _Pair:
-    """The filters of a count as one description of people. A list could be read as several groups.
+    """The filters of a count as one description of people.
 
-    The order of the words is fixed, so that equal filters give equal sentences.
+    A list could be read as several groups. The order of the words is fixed, so that equal filters
+    give equal sentences.
     """
     if not scope:
         return "", ""

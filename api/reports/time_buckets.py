@@ -121,15 +121,17 @@ def _start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The first moment of a day in a zone, or of a later day if the zone skips this one.
 
     Of a repeated midnight it is the first. A skipped midnight is read with the offset before the
-    change. That gives the moment of the change if clocks go forward at midnight or later: everywhere
-    except in Toronto in 1919, at 23:30.
+    change. That gives the moment of the change if clocks go forward at midnight or later:
+    everywhere except in Toronto in 1919, at 23:30.
     """
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """Every later moment at which the zone's clock shows a full hour, or would show it if it were
-    not changed at that moment."""
+    """Every later moment at which the zone's clock shows a full hour.
+
+    Also a moment at which it would show one if it were not changed just then.
+    """
     end = start
     while True:
         full = end - _since_full_hour(end, zone) + _HOUR

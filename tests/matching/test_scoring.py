@@ -147,11 +147,11 @@ def test_match_lists_its_features() -> None:
     assert [(feature.feature, feature.detail) for feature in match.features] == [
         ("external_ids", "They have different identifiers in lista"),
         ("given_names", "Given names agree: rocio"),
-        ("surnames", "Surnames agree: san gabriel; one record has also sosa"),
-        ("birth_date", "Birth dates differ as by a slip: 1971-04-05 and 1971-05-04"),
+        ("surnames", "Surnames agree: san gabriel; one record also has sosa"),
+        ("birth_date", "Birth dates differ by a likely typing error: 1971-04-05 and 1971-05-04"),
         ("sex", "Both are female"),
         ("nationalities", "Both have the nationality VE"),
-        ("facility_id", "They were held in two facilities"),
+        ("facility_id", "They were held in different facilities"),
         ("detained_on", "Both were detained on 2024-02"),
     ]
 

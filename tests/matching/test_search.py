@@ -135,12 +135,12 @@ def test_item_has_its_match(recorded: Any) -> None:
             {
                 "feature": "given_names",
                 "score": 0.727,
-                "detail": "Given names agree: jose = pepe; one record has also luis",
+                "detail": "Given names agree: jose = pepe; one record also has luis",
             },
             {
                 "feature": "surnames",
                 "score": 0.813,
-                "detail": "Surnames agree: guaramato = guramato; one record has also pena",
+                "detail": "Surnames agree: guaramato = guramato; one record also has pena",
             },
         ],
     }
