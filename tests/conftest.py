@@ -36,6 +36,7 @@ LONGEST_FIRST = (
     "imports/test_list_import.py",
     "imports/test_case_import.py",
     "faults/test_fault_suite.py",
+    "whole_set/test_query_plans.py",
     "cases/test_export.py",
     "whole_set/test_privacy.py",
 )

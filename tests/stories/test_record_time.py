@@ -685,7 +685,7 @@ def _now(conn: Connection) -> datetime:
 # is long is one that is worth it. To make a failing one shorter takes many minutes: whoever has
 # them adds Phase.shrink.
 @settings(
-    max_examples=12,
+    max_examples=8,
     phases=[Phase.generate],
     deadline=None,
     database=None,

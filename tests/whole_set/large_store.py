@@ -1,13 +1,16 @@
-"""A store with 100,000 records of each kind."""
+"""A large store: SIZE records of each kind."""
 
 from api.database import queries
 
+# With fewer, PostgreSQL prefers to sort where it must use an index.
+SIZE = 100_000
+
 
 def fill(conn: queries.Connection, size: int) -> None:
-    """As many people as `size`, each with a detention, a release event and a word on it, and as
-    many sources, facilities and claims. One name is everybody's, one is rare; of every ten claims
-    one is an announcement, seven are of released, and few are of one facility."""
-    # What is referred to is there, so that nothing has to be looked up for each row.
+    """Insert `size` people, each with a detention, a release event and an attestation, and as many
+    sources, facilities and claims. All people share a name and each has a rare one. Of every ten
+    claims one is an announcement and seven are of releases; few are of one facility."""
+    # Skips the checks of foreign keys, row by row.
     conn.execute("SET session_replication_role = replica")
     conn.execute("SET synchronous_commit = off")
     numbers = f"generate_series(1, {size}) AS n"
@@ -21,7 +24,7 @@ def fill(conn: queries.Connection, size: int) -> None:
             ]
         )
     }
-    # Three sources give the figures, and four announcements are counted.
+    # Three sources make the claims, which count four announcements.
     sources = ids["source"].replace("(n)", "(n % 3 + 1)")
     announcements = ids["claim"].replace("(n)", "(n % 4 * 10 + 10)")
     for statement in (

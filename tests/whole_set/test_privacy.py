@@ -616,7 +616,7 @@ class Canaries:
 
 @pytest.mark.parametrize("scope", [None, "contribute"])
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
