@@ -140,7 +140,7 @@ def _rights(conn: queries.Connection) -> Finding:
         return Finding(
             "rights",
             f"{SERVICE_ROLE} {_first(faults)}",
-            "GRANT and REVOKE as sql/migrations do: see 0028_service_role.sql.",
+            "GRANT and REVOKE as the files of sql/migrations do.",
         )
     return Finding("rights", f"{SERVICE_ROLE} has the privileges that requests need, and no others")
 
