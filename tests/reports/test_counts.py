@@ -1,15 +1,56 @@
-"""Counts with a filter, which are made of the release events themselves."""
+"""The choice of the queries that count."""
 
-from tests.conftest import Api
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from api.reports import counts
+from api.reports.counts import Filters
+
+EARLIER = datetime(2026, 1, 9, tzinfo=UTC)
 
 
-def test_an_attestation_published_long_before_the_day_of_its_event_counts(api: Api) -> None:
-    editor = api.scope("edit")
-    person = editor.detainee("Ana Prueba", sex="female")
-    editor.detention(person, detained_on="2025")
-    event = editor.event(person, "2026-03-10")
-    editor.attest(event, editor.source("Puertas"), "2026-01-08T12:00:00Z")
-    early = {"as_of": "2026-01-09T00:00:00Z", "occurred_from": "2026-03-01"}
-    assert api.get("/v1/counts", **early)["reported"] == 1
-    days = {"from": "2026-01-07", "until": "2026-01-09", "occurred_from": "2026-03-01"}
-    assert api.get("/v1/counts/timeline", **days)["items"][-1]["reported"] == 1
+@pytest.mark.parametrize(
+    ("filters", "group_by", "stored_group"),
+    [
+        ({}, None, {"property": ""}),
+        ({}, "facility_id", {"property": "facility_id"}),
+        ({"sex": "female"}, None, {"property": "sex", "value": "female"}),
+        ({"age_group": "unknown"}, "age_group", {"property": "age_group", "value": ""}),
+    ],
+)
+def test_stored_groups_answer_without_filters_or_with_one_property_of_a_person(
+    filters: dict[str, Any], group_by: str | None, stored_group: dict[str, str]
+) -> None:
+    for recorded_as_of, queries in ((None, counts._ROLLUPS), (EARLIER, counts._PERSON_STATUSES)):
+        assert counts._choose(recorded_as_of, Filters(**filters), group_by) == (
+            queries,
+            stored_group,
+        )
+
+
+@pytest.mark.parametrize(
+    ("filters", "group_by"),
+    [
+        ({"nationality": "VE"}, None),
+        ({"occurred_from": date(2026, 1, 8)}, None),
+        ({"sex": "female"}, "age_group"),
+        ({"sex": "female", "age_group": "adult"}, None),
+    ],
+)
+def test_release_events_are_read_with_any_other_filter(
+    filters: dict[str, Any], group_by: str | None
+) -> None:
+    for recorded_as_of in (None, EARLIER):
+        query, parameters = counts._choose(recorded_as_of, Filters(**filters), group_by)
+        assert query == counts._RELEASE_EVENTS
+        assert filters.items() <= parameters.items()
+
+
+def test_active_filters_leave_out_none() -> None:
+    assert Filters().active() == {}
+    assert Filters(sex="male", occurred_until=date(2026, 1, 8)).active() == {
+        "sex": "male",
+        "occurred_until": date(2026, 1, 8),
+    }
