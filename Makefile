@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run test check bench faults nginx lock audit
+.PHONY: help run test check bench faults outsiders nginx lock audit
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -29,6 +29,9 @@ bench: $(READY) ## Measure latencies and throughput
 faults: $(READY) ## Kill processes, cut connections, fill disks; then run the mutants. Takes minutes
 	@$(BIN)/python -m tests.faults
 	@$(BIN)/python -m tests.faults.mutants
+
+outsiders: $(READY) ## Run linters, generators and generated clients on the contract. Needs npm and java
+	@$(BIN)/python -m tests.outsiders
 
 nginx: $(READY) ## Write api/server/nginx.contract.conf from the contract
 	@$(BIN)/python -m api.server.nginx

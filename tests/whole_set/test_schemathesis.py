@@ -8,21 +8,17 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api import auth
-from api.app import create_app
 from api.cases import loader
 from api.contract import document
 from api.database import connections
 from tests.conftest import CASES
+from tests.outsiders.service import served
 
 HERE = str(Path(__file__).parent)
 CONFIG = Path(__file__).parent / "schemathesis.toml"
@@ -39,31 +35,6 @@ FOLLOWED = {
     "POST /v1/detainees -> [201] updateDetainee -> PATCH /v1/detainees/{id}",
     "POST /v1/detainees -> [201] createDetention -> POST /v1/detainees/{id}/detentions",
 }
-
-
-class _Quiet(WSGIRequestHandler):
-    """Logs no request."""
-
-    def log(self, type: str, message: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def served(database: str) -> Iterator[str]:
-    """Serve the application over HTTP; yield its address."""
-    pool = connections.pool(database, 4)
-    with pool:
-        server = make_server(
-            "127.0.0.1", 0, create_app(pool), threaded=True, request_handler=_Quiet
-        )
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 def followed(events: Path) -> Counter[str]:
