@@ -43,3 +43,8 @@ def invalid(*errors: FieldError) -> RequestError:
 def not_found(resource: str) -> RequestError:
     """Return the error for an id that names no such resource."""
     return RequestError("not-found", f"There is no {resource} with this id.")
+
+
+def pointer(*steps: object) -> str:
+    """Return the JSON Pointer (RFC 6901) to a place: `pointer("rows", 2)` is "/rows/2"."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)

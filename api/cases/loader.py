@@ -177,7 +177,7 @@ class Loading:
         try:
             body = self._schemas[name].load(fields)
         except ValidationError as error:
-            self._fault(name, place, schemas.faults(error))
+            self._fault(name, place, schemas.field_errors(error))
         if len(self._file.faults) > before:
             return None
         return Entry(name, key, place, id, body, fields, references)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 from marshmallow import ValidationError
 
-from api.contract import document, schemas
+from api.contract import document, fields, schemas
 
 CASE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -20,7 +20,7 @@ class Moment(click.ParamType[datetime]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
         try:
-            return schemas.moment(value)
+            return fields.moment(value)
         except ValidationError as error:
             self.fail(str(error.messages[0]), param, ctx)
 
@@ -35,7 +35,7 @@ class Name(click.ParamType[str]):
         try:
             return cast(str, schema.load({"name": value})["name"])
         except ValidationError as error:
-            self.fail(schemas.faults(error)[0].detail, param, ctx)
+            self.fail(schemas.field_errors(error)[0].detail, param, ctx)
 
 
 def data_dir(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""The contract, openapi.yaml, read into operations. Knows neither Flask nor marshmallow."""
+"""Read the contract, openapi.yaml, into operations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,20 @@ from api import resources
 FILE = resources.path("openapi.yaml")
 
 MAX_BYTES = 1024 * 1024
-"""Bytes of a body at the most, where its `x-max-bytes` says nothing else."""
+"""The default limit of a request body, which `x-max-bytes` changes."""
 
 Schema = Mapping[str, Any]
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
+class ContractError(Exception):
+    """The contract says something that this code does not support."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a path, a query or a header."""
+    """A parameter in a path, a query or a header."""
 
     name: str
     place: str
@@ -32,7 +36,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: where it is bound, what it takes, who may call it, what it answers."""
+    """An operation: its route, its request, the scope of its key, and its response."""
 
     id: str
     tag: str
@@ -45,17 +49,17 @@ class Operation:
     max_bytes: int
     scope: str | None
     key_is_optional: bool
-    # Whether it can be sent again with an Idempotency-Key.
+    # Whether it accepts an Idempotency-Key.
     is_retriable: bool
     status: int
-    # The path of a record that the operation creates, with {id}.
+    # The path template of the record that the operation creates.
     location: str | None
-    # Media types, the one first that is given if none is asked for.
+    # The media types of the response; the first is the default.
     offers: Sequence[str]
     answer: Schema
-    # Whether the answer has a validator.
+    # Whether the response has an ETag.
     tags_answer: bool
-    # Whether it counts for its caller's quota.
+    # Whether a rate limit applies.
     is_limited: bool
 
     @property
@@ -69,13 +73,13 @@ class Operation:
 
     @property
     def arguments(self) -> Sequence[Parameter]:
-        """The parameters that its function takes: the others say how it is asked and answered."""
+        """The parameters of its function: all but headers and the format of the response."""
         return [p for p in self.parameters if p.place != "header" and p.name != "format"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One kind of problem, as its page explains it."""
+    """A kind of problem, as its page explains it."""
 
     slug: str
     status: int
@@ -92,17 +96,17 @@ class Contract:
 
     @property
     def max_bytes(self) -> int:
-        """Of the largest body that any operation takes."""
+        """The limit of the largest request body of any operation."""
         return max(operation.max_bytes for operation in self.operations)
 
     def schema(self, name: str) -> Schema:
-        """A schema of the contract by its name, without references."""
+        """Return a component schema, without references."""
         return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))
 
 
 @cache
 def load(file: Path = FILE) -> Contract:
-    """Reads the contract. Whatever this code cannot bind raises, and stops the start."""
+    """Read the contract. Raises ContractError for what this code cannot bind."""
     source = file.read_text("utf-8")
     document = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     return Contract(
@@ -131,7 +135,7 @@ def _operation(
     security = operation.get("security", [])
     scopes = [scope for requirement in security for scope in requirement.get("key", [])]
     if len(operation["tags"]) != 1 or len(scopes) > 1:
-        raise ValueError(f"{operation['operationId']}: one tag, and one scope at the most")
+        raise ContractError(f"{operation['operationId']}: needs one tag, and at most one scope")
     return Operation(
         id=operation["operationId"],
         tag=operation["tags"][0],
@@ -172,7 +176,7 @@ def _location(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
 
 
 def _resolved(document: Mapping[str, Any], node: Any) -> Any:
-    """A part of the contract with every reference replaced by what it refers to."""
+    """Return a part of the contract with every reference replaced by its target."""
     if isinstance(node, Mapping):
         if "$ref" in node:
             target: Any = document
@@ -193,7 +197,7 @@ def _nullable(schema: Schema) -> Schema:
     """
     value, null = schema["oneOf"]
     if null != {"type": "null"} or not isinstance(value.get("type"), str):
-        raise ValueError(f"oneOf takes a schema of one type, and null: {schema}")
+        raise ContractError(f"oneOf takes a schema of one type, and null, not {schema}")
     others = {k: v for k, v in schema.items() if k != "oneOf"}
     nullable = {**value, **others, "type": [value["type"], "null"]}
     if "enum" in value:

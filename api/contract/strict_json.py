@@ -1,4 +1,4 @@
-"""A request's bytes -> JSON that has one meaning only (I-JSON, RFC 7493)."""
+"""Parse JSON strictly: only documents that every parser reads alike (I-JSON, RFC 7493)."""
 
 import json
 from dataclasses import dataclass
@@ -11,19 +11,18 @@ from api.errors import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A body as a file."""
+    """A large request body, spooled to a file."""
 
     media_type: str
     file: BinaryIO
 
 
 def read(raw: bytes, what: str = "body") -> Any:
-    """The value of a JSON body, or of `what` else. Refuses what parsers read differently, or
-    quietly.
+    """Return the value of a JSON text; `what` names it in errors. Raises RequestError.
 
-    orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, other encodings
-    than UTF-8 and deep nesting; only names that stand twice in an object pass it, and are looked
-    for with the standard library, on text that is known to be JSON.
+    orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, encodings other
+    than UTF-8, and deep nesting, but not duplicate names in an object. The standard library checks
+    those in a second pass, over text that is known to be JSON.
     """
     try:
         value = orjson.loads(raw)
@@ -33,18 +32,16 @@ def read(raw: bytes, what: str = "body") -> Any:
             f"The {what} is not JSON, at line {error.lineno} column {error.colno}.",
         ) from None
     try:
-        json.loads(raw, object_pairs_hook=_without_doubles)
+        json.loads(raw, object_pairs_hook=_unique_names)
     except RecursionError:
         raise RequestError("malformed-json", f"The {what} is nested too deeply.") from None
     return value
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names: dict[str, Any] = {}
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
     for name, value in pairs:
-        if name in names:
-            raise RequestError(
-                "malformed-json", f"The name {name[:100]!r} stands twice in one object."
-            )
-        names[name] = value
-    return names
+        if name in members:
+            raise RequestError("malformed-json", f"An object has the name {name[:100]!r} twice.")
+        members[name] = value
+    return members

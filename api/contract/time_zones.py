@@ -1,16 +1,16 @@
-"""The IANA time zones that a caller may name, from the pinned tzdata package."""
+"""The names of IANA time zones, from the pinned tzdata package."""
 
 from functools import cache
 from zoneinfo import available_timezones, reset_tzpath
 
-# Not those of the machine, so that a day of the past stays the same day.
+# Ignore the zones of the machine, so that past days are the same on every machine.
 reset_tzpath(to=())
 
-# Files that a machine keeps beside the zones: its local zone, and a placeholder.
+# Files of a machine beside the zones: its local zone, and a placeholder.
 _NOT_ZONES = {"localtime", "Factory"}
 
 
 @cache
 def names() -> frozenset[str]:
-    """All names. No other string may be opened as a zone: ZoneInfo reads files by their path."""
+    """Return all names. Open no other string as a zone, because ZoneInfo takes it as a path."""
     return frozenset(available_timezones() - _NOT_ZONES)

@@ -22,7 +22,7 @@ from psycopg_pool import ConnectionPool
 
 from api import access, auth
 from api.contract import schemas, strict_json
-from api.contract.document import Operation
+from api.contract.document import ContractError, Operation
 from api.database import queries
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
@@ -304,5 +304,5 @@ def _redirect(
 
 def _scope(operation: Operation) -> str:
     if operation.scope is None:
-        raise schemas.ContractError(f"{operation.id} writes and needs a scope")
+        raise ContractError(f"{operation.id} writes and needs a scope")
     return operation.scope

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from marshmallow import Schema, ValidationError
 
-from api.contract import binding, schemas, strict_json
+from api.contract import binding, fields, schemas, strict_json
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import media_types
@@ -63,7 +63,7 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
     if "id" not in path:
         return path
     try:
-        return {**path, "id": schemas.uuid(path["id"])}
+        return {**path, "id": fields.uuid(path["id"])}
     except ValidationError:
         raise not_found("record") from None
 

@@ -14,8 +14,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from api.contract import binding
-from api.contract.document import Contract, Operation
-from api.contract.schemas import ContractError
+from api.contract.document import Contract, ContractError, Operation
 from api.http.handlers import Resources, handler
 from api.operations.service import Service
 

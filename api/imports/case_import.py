@@ -20,7 +20,7 @@ from api.access import Caller
 from api.cases.case_file import DOUBTFUL, FAULTY, CaseError, CaseFile
 from api.cases.format import LISTS, RESOURCES
 from api.cases.loader import Entry, Loading
-from api.contract import schemas
+from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.imports import additions, list_preview, row_plan, row_reader
@@ -216,7 +216,7 @@ class Becoming(Loading):
         keys = {}
         for id, entry in zip(ids, own, strict=True):
             try:
-                keys[id] = schemas.uuid(str(entry.get("key")))
+                keys[id] = fields.uuid(str(entry.get("key")))
             except ValidationError:
                 continue
         recorded = self._records_of.recorded(RESOURCES[name], list(keys.values()))

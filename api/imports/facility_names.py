@@ -6,7 +6,7 @@ from uuid import UUID
 from marshmallow import ValidationError
 from rapidfuzz import process
 
-from api.contract import schemas
+from api.contract import fields
 from api.database import queries
 from api.matching import folding
 
@@ -27,7 +27,7 @@ class FacilityNames:
         if not self._known:
             self._read()
         try:
-            id = schemas.uuid(name)
+            id = fields.uuid(name)
         except ValidationError:
             called = _folded(name)
             if len(found := self._ids.get(called, ())) == 1:

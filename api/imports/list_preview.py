@@ -17,7 +17,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from api.access import Caller
-from api.contract import schemas
+from api.contract import fields
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
 from api.imports import row_plan, row_reader
@@ -512,7 +512,7 @@ def said_of(word: Mapping[str, Any], release: Mapping[str, Any]) -> dict[str, An
     more.pop("occurred_on")
     said = {**word, **more}
     if isinstance(said["published_at"], str):
-        said["published_at"] = schemas.moment(said["published_at"])
+        said["published_at"] = fields.moment(said["published_at"])
     return said
 
 

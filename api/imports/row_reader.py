@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from marshmallow import Schema, ValidationError
 
-from api.contract import document, schemas, strict_json
-from api.errors import FieldError, RequestError, invalid
+from api.contract import document, fields, schemas, strict_json
+from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import columns
 from api.imports.columns import CellError
 from api.rendering.media_types import CSV
@@ -72,7 +72,7 @@ def read_mapping(text: str | None) -> Columns:
         raise invalid(FieldError("/mapping", "Must be an object: of each column, what it says."))
     faults = [
         FieldError(
-            f"/mapping/{_step(column)}",
+            pointer("mapping", column),
             f"Must be null or one of: {', '.join(columns.FIELDS)} and a scheme.",
         )
         for column, field in mapping.items()
@@ -144,7 +144,7 @@ def _header(reader: Iterator[list[str]], mapping: Columns) -> tuple[list[str], l
     if any(map(_NOT_UTF_8.search, header)) or any("\0" in name for name in header):
         raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
     faults = [
-        FieldError(f"/mapping/{_step(column)}", "The list has no such column.")
+        FieldError(pointer("mapping", column), "The list has no such column.")
         for column in mapping
         if column not in header
     ]
@@ -156,7 +156,7 @@ def _header(reader: Iterator[list[str]], mapping: Columns) -> tuple[list[str], l
         elif field and field in fields:
             fault = f"Says the same as the column {header[fields.index(field)]!r}."
         if fault:
-            faults.append(FieldError(f"/header/{_step(name) or place + 1}", fault))
+            faults.append(FieldError(pointer("header", name or place + 1), fault))
         fields.append(field)
     if not faults and not {"name", "given_names", "surnames"} & set(fields):
         faults.append(FieldError("/header", "No column says the name."))
@@ -269,13 +269,13 @@ def _checked(
         try:
             checked[part] = _schema(part).load(value)
         except ValidationError as error:
-            for fault in schemas.faults(error):
+            for fault in schemas.field_errors(error):
                 field = fault.pointer.split("/")[1]
                 column = of_name if field == "name" else column_of.get(_COLUMNS.get(field, field))
                 faults.append(CellFault(column, fault.detail))
     if "id" in said:
         try:
-            checked["id"] = schemas.uuid(said["id"])
+            checked["id"] = fields.uuid(said["id"])
         except ValidationError as error:
             faults.append(CellFault(column_of["id"], str(error.messages[0])))
     born = said.get("birth_year") or birth_date
@@ -334,8 +334,3 @@ def _without_defaults(properties: Mapping[str, Any]) -> Mapping[str, Any]:
         name: {word: of for word, of in part.items() if word != "default"}
         for name, part in properties.items()
     }
-
-
-def _step(name: str) -> str:
-    """RFC 6901, section 3."""
-    return name.replace("~", "~0").replace("/", "~1")

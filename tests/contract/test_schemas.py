@@ -18,10 +18,12 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError
+from marshmallow.fields import Nested
 
 from api.contract import document as spec
-from api.contract import schemas
+from api.contract import fields, schemas
+from api.contract.document import ContractError
 
 CONTRACT = spec.load()
 BODIES: Mapping[str, Mapping[str, Any]] = {
@@ -53,7 +55,7 @@ VALIDATORS = {name: validator(body) for name, body in BODIES.items()}
 
 def takes(derived: Schema, value: Any) -> bool:
     errors = derived.validate(value)
-    assert not errors or schemas.faults(ValidationError(errors)), "a refusal names its faults"
+    assert not errors or schemas.field_errors(ValidationError(errors)), "a refusal names its faults"
     return not errors
 
 
@@ -649,7 +651,7 @@ def test_every_fault_is_named_with_its_pointer() -> None:
                 "more": 1,
             }
         )
-    assert sorted(fault.pointer for fault in schemas.faults(caught.value)) == [
+    assert sorted(fault.pointer for fault in schemas.field_errors(caught.value)) == [
         "/aliases/1",
         "/aliases/2",
         "/external_ids/1/scheme",
@@ -725,18 +727,18 @@ NOT_HELD: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("part", NOT_HELD.values(), ids=NOT_HELD)
 def test_what_cannot_be_held_stops_the_start(part: Mapping[str, Any]) -> None:
     schema = {"type": "object", "additionalProperties": False, "properties": {"it": part}}
-    with pytest.raises(schemas.ContractError):
+    with pytest.raises(ContractError):
         schemas.body_schema(schema)
 
 
 def test_a_body_that_takes_more_stops_the_start() -> None:
     for schema in ({"type": "object", "properties": {"it": STRING}}, {"type": "object"}):
-        with pytest.raises(schemas.ContractError):
+        with pytest.raises(ContractError):
             schemas.body_schema(schema)
 
 
 def test_a_parameter_that_cannot_be_held_stops_the_start() -> None:
-    with pytest.raises(schemas.ContractError):
+    with pytest.raises(ContractError):
         schemas.parameters_schema({"it": (False, {"type": "string"})})
 
 
@@ -746,10 +748,10 @@ def test_a_parameter_that_cannot_be_held_stops_the_start() -> None:
 def _written_back(name: str) -> Mapping[str, Any]:
     plugin = MarshmallowPlugin()
     document = APISpec("Constancia", "1", "3.1.0", plugins=[plugin])
-    plugin.map_to_openapi_type(schemas._String, "string", None)
-    plugin.map_to_openapi_type(schemas._Integer, "integer", None)
-    plugin.map_to_openapi_type(schemas._Boolean, "boolean", None)
-    plugin.map_to_openapi_type(schemas._Array, "array", None)
+    plugin.map_to_openapi_type(fields.String, "string", None)
+    plugin.map_to_openapi_type(fields.Integer, "integer", None)
+    plugin.map_to_openapi_type(fields.Boolean, "boolean", None)
+    plugin.map_to_openapi_type(fields.Array, "array", None)
     assert plugin.converter is not None
     # Nested objects are written where they stand, as the contract has them after its references.
     return plugin.converter.schema2jsonschema(DERIVED[name]) | {"_": document.to_dict()["info"]}
@@ -773,8 +775,8 @@ def test_the_derived_schema_is_written_back_as_the_contract_has_it(name: str) ->
 def test_objects_inside_are_derived_too() -> None:
     """apispec sees an item's own schema behind the list that holds it."""
     held = DERIVED["createDetainee"].fields["external_ids"]
-    assert isinstance(held, fields.List)
-    assert isinstance(held.inner, fields.Nested)
+    assert isinstance(held, fields.Array)
+    assert isinstance(held.inner, Nested)
     inner = held.inner.schema.fields
     contract = BODIES["createDetainee"]["properties"]["external_ids"]["items"]
     assert set(inner) == set(contract["properties"])

@@ -1,0 +1,210 @@
+"""The field types of a JSON body or a parameter, as strict as JSON Schema.
+
+Plain marshmallow takes "1" as an integer and "yes" as a boolean. These fields take what the
+contract says. Parameters are text, so their integers are read from text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError, fields
+
+from api.contract import time_zones
+from api.contract.document import ContractError
+
+MAX_LISTED_VALUES = 20
+"""A longer enumeration is described in an error message instead of being listed."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE_TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}):(\d{2})(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
+# Lone surrogates, and tag characters, which are invisible. JavaScript without the `u` flag cannot
+# express either in a pattern, so the contract's patterns leave them out.
+_NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f]")
+
+
+class Integer(fields.Field[int]):
+    """A JSON integer: 6.0 is one; true and "6" are not. A parameter is its decimal digits."""
+
+    def __init__(self, schema: Mapping[str, Any], *, from_text: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.low, self.high = schema["minimum"], schema["maximum"]
+        self.from_text = from_text
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
+        if self.from_text and isinstance(value, str) and _INTEGER.fullmatch(value):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValidationError("Must be an integer.")
+        if not self.low <= value <= self.high:
+            raise ValidationError(f"Must be from {self.low} to {self.high}.")
+        return value
+
+
+class Boolean(fields.Field[bool]):
+    """A JSON boolean; 1 and "true" are not."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Must be true or false.")
+        return value
+
+
+class Array(fields.List[Any]):
+    """A JSON array whose items are of one field."""
+
+    def __init__(self, schema: Mapping[str, Any], item: fields.Field[Any], **options: Any) -> None:
+        super().__init__(item, **options)
+        self.low, self.high = schema.get("minItems", 0), schema["maxItems"]
+        self.error_messages["invalid"] = "Must be an array."
+        self.unique = schema.get("uniqueItems", False)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        # Before the items are checked, because there may be very many.
+        if not self.low <= len(value) <= self.high:
+            raise ValidationError(f"Must have {self.low} to {self.high} items.")
+        items = super()._deserialize(value, attr, data, **kwargs)
+        if self.unique and any(item in items[:i] for i, item in enumerate(items)):
+            raise ValidationError("Must not have the same item twice.")
+        return items
+
+
+class String(fields.Field[Any]):
+    """A JSON string: one of an enumeration, a value of a format, or text normalised to NFC."""
+
+    def __init__(self, schema: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        _check_string(schema)
+        self.enum = schema.get("enum")
+        self.length = (schema.get("minLength", 0), schema.get("maxLength", float("inf")))
+        self.pattern = _pattern(schema["pattern"]) if "pattern" in schema else None
+        self.description = schema.get("description", "")
+        self.read = _FORMATS[schema["format"]] if "format" in schema else None
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        if self.enum is not None:
+            if value not in self.enum:
+                values = ", ".join(filter(None, self.enum))
+                is_short = len(self.enum) <= MAX_LISTED_VALUES
+                raise ValidationError(
+                    f"Must be one of: {values}."
+                    if is_short
+                    else f"Is not of the right form. {self.description}"
+                )
+            return value
+        if self.read is not None:
+            if self.pattern is not None:
+                self._check(value)
+            return self.read(value)
+        # First as it is sent, which bounds the work of normalising, then as it will be stored.
+        self._check(value)
+        value = unicodedata.normalize("NFC", value)
+        self._check(value)
+        return value
+
+    def _check(self, value: str) -> None:
+        low, high = self.length
+        if not low <= len(value) <= high:
+            raise ValidationError(f"Must have {between(low, high)} characters.")
+        assert self.pattern is not None  # noqa: S101 - by the constructor
+        if not self.pattern.search(value) or _NOT_TEXT.search(value):
+            raise ValidationError(f"Is not of the right form. {self.description}".strip())
+
+
+def _check_string(schema: Mapping[str, Any]) -> None:
+    """Raise ContractError for a string schema that has no bounds, or bounds without effect."""
+    name = schema.get("format")
+    if name is not None and name not in _FORMATS:
+        raise ContractError(f"format {name} is not supported")
+    pattern = schema.get("pattern")
+    if pattern is not None and "maxLength" not in schema and _UNBOUNDED.search(pattern):
+        raise ContractError("a pattern with an unbounded repetition needs a maxLength")
+    bounds = set(schema) & {"pattern", "minLength", "maxLength"}
+    if bounds and ("enum" in schema or (name is not None and name not in _OUR_FORMATS)):
+        raise ContractError("an enum or a format takes no pattern and no lengths")
+    if not (schema.get("enum") or pattern or name):
+        raise ContractError("a string in a request needs a pattern, an enum or a format")
+
+
+def between(low: float, high: float) -> str:
+    """Return a number or range of numbers as words."""
+    if high == float("inf"):
+        return f"at least {low}"
+    return f"exactly {low}" if low == high else f"{low} to {high}"
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern. In Python `$` would also match before a final newline."""
+    if not pattern.startswith("^"):
+        raise ContractError(f"a pattern must begin with ^: {pattern}")
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
+
+
+def day(value: str) -> date:
+    """Read a day, YYYY-MM-DD. Raises ValidationError."""
+    try:
+        if _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValidationError("Must be a day, as 2026-01-08.")
+
+
+def moment(value: str) -> datetime:
+    """Read a moment (RFC 3339, section 5.6) into UTC. Raises ValidationError.
+
+    A leap second is read as the moment after it, as in POSIX.
+    """
+    match = _DATE_TIME.fullmatch(value)
+    try:
+        if match:
+            day, minute, second, fraction, offset = match.groups(default="")
+            leap = second == "60"
+            read = datetime.fromisoformat(
+                f"{day}T{minute}:{'59' if leap else second}"
+                f"{fraction and fraction.ljust(7, '0')}{'+00:00' if offset in 'Zz' else offset}"
+            ).astimezone(UTC)
+            if not leap or (read.hour, read.minute) == (23, 59):
+                return read + timedelta(seconds=leap)
+    except (ValueError, OverflowError):
+        pass
+    raise ValidationError(
+        "Must be a moment with its offset from UTC, as 2026-01-09T12:25:00Z (RFC 3339), "
+        "with six digits of fraction at the most."
+    )
+
+
+def uuid(value: str) -> UUID:
+    """Read a UUID with hyphens. Raises ValidationError."""
+    if not _UUID.fullmatch(value):
+        raise ValidationError("Must be a UUID.")
+    return UUID(value)
+
+
+def _day_or_moment(value: str) -> date | datetime:
+    return day(value) if len(value) == len("2026-01-08") else moment(value)
+
+
+def _time_zone(value: str) -> str:
+    if value not in time_zones.names():
+        raise ValidationError("Is not an IANA time zone, as America/Caracas.")
+    return value
+
+
+# No standard defines these, so the contract gives them a pattern as well.
+_OUR_FORMATS = {"day-or-moment": _day_or_moment, "time-zone": _time_zone}
+_FORMATS = {"date": day, "date-time": moment, "uuid": uuid, **_OUR_FORMATS}
