@@ -160,29 +160,32 @@ def find_comparable(
     """
     names = [[person["name"], *person["aliases"]] for person in people]
     near_words = _near_words(conn, names, sees_hidden)
+    # A key -> the people who have it, each with the key's weight for this person.
     weights_by_key: dict[str, list[tuple[int, float]]] = {}
     for i, person_names in enumerate(names):
         for key, weight in blocking_keys.search_keys(person_names, near_words).items():
             weights_by_key.setdefault(key, []).append((i, weight))
-    periods = [_birth_periods(person["birth_date"]) for person in people]
     items = [item for weights in weights_by_key.values() for item in weights]
+    firsts, lasts = _places(len(weights) for weights in weights_by_key.values())
+    # The same for the people who have a key and were born in a period.
+    periods = [_birth_periods(person["birth_date"]) for person in people]
     born = [
         (i, weight + more, first, last) for i, weight in items for first, last, more in periods[i]
     ]
-    sizes = [len(weights) for weights in weights_by_key.values()]
-    born_sizes = [sum(len(periods[i]) for i, _ in weights) for weights in weights_by_key.values()]
-    lasts, born_lasts = list(accumulate(sizes)), list(accumulate(born_sizes))
+    born_firsts, born_lasts = _places(
+        sum(len(periods[i]) for i, _ in weights) for weights in weights_by_key.values()
+    )
     ids = [(i, id) for i, person in enumerate(people) for id in person["external_ids"]]
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
         "matching/find_candidates",
         name_keys=list(weights_by_key),
-        firsts=[last - size + 1 for last, size in zip(lasts, sizes, strict=True)],
+        firsts=firsts,
         lasts=lasts,
         items=[i for i, _ in items],
         weights=[weight for _, weight in items],
-        born_firsts=[last - size + 1 for last, size in zip(born_lasts, born_sizes, strict=True)],
+        born_firsts=born_firsts,
         born_lasts=born_lasts,
         born_items=[i for i, *_ in born],
         born_weights=[weight for _, weight, _, _ in born],
@@ -196,6 +199,12 @@ def find_comparable(
     ):
         found[row.item].append(row)
     return found
+
+
+def _places(sizes: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """The first and the last places, from 1, of consecutive parts of these sizes."""
+    ends = [0, *accumulate(sizes)]
+    return [end + 1 for end in ends[:-1]], ends[1:]
 
 
 def _birth_periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]:
