@@ -1,180 +1,214 @@
-"""Case files, read without holding them in memory: the outline first, then list by list.
+"""Read a case file without holding it in memory: the outline first, then list by list.
 
-Knows what a case is made of, and nothing of what its entries mean. A case names its entries by
-keys of its own. Each gets an id made from the case's name and its key (RFC 9562, version 5), so
-that a second load finds what the first one entered.
+A case names its entries by keys. The id of an entry is made from the name of the case and the key
+(RFC 9562, version 5); with it, a second load finds the records of the first. It is not the id of
+the record: that is random, since an id made from a key would reveal the key.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from enum import Enum
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID, uuid5
 
 import ijson
 
 from api.cases.format import CASE_NAMES, LISTS
-from api.errors import FieldError
+from api.errors import FieldError, pointer
 
-# What became of an entry.
-UNREAD, STORED, FAULTY, DOUBTFUL = range(4)
 _NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
 _HEAD = {"case", "title", "note", "expected", "recorded_as_of"}
-# Deeper than anything that a case can say; the parser would hold a name for each level.
-_DEEPEST = 20
-# An escape, or a pair of them; in the group, one that is half a character without its other half.
+# Deeper than any valid entry; the parser holds a name for each level.
+_MAX_DEPTH = 20
+# An escape, or a surrogate pair of escapes; the group is a lone surrogate.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)", re.DOTALL)
-_LONGEST_ESCAPE = 12
+_MAX_ESCAPE_BYTES = 12
+
+
+class State(Enum):
+    """What became of an entry; UNDECIDED waits for a decision on a person."""
+
+    UNREAD = 0
+    STORED = 1
+    INVALID = 2
+    UNDECIDED = 3
 
 
 class CaseError(Exception):
-    """A case that is not loaded: every fault, with its place in the file."""
+    """A file with errors, each with its place. Nothing of it is loaded."""
 
-    def __init__(self, faults: Sequence[FieldError]) -> None:
-        super().__init__(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}")
-        self.faults = faults
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(f"{len(errors)} error{'s' if len(errors) > 1 else ''}")
+        self.errors = errors
 
 
-class Object(dict[str, Any]):
-    """A JSON object that remembers a name which stands twice."""
+class JsonObject(dict[str, Any]):
+    """A JSON object that remembers a repeated name."""
 
-    twice: str | None = None
+    repeated: str | None = None
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name in self:
-            self.twice = name
+            self.repeated = name
         super().__setitem__(name, value)
 
 
-class ListFile:
-    """A file of lists, each entry of which has a place in it, at which faults are told together."""
+class FileEntry(NamedTuple):
+    """An entry as it is in its file; `key` is None if it is missing."""
 
-    # The name of an entry's field that is its key.
-    key: str
-    # Whether it holds what was recorded elsewhere: how that came about is not checked again.
-    is_exported: bool
+    list: str
+    number: int
+    place: str
+    id: UUID
+    key: Any
+    fields: Mapping[str, Any]
+
+
+class EntryFile(ABC):
+    """A file of lists of entries, and the errors found in it, by place."""
+
+    key_field: str
+    """The name of the field with the key of an entry."""
+    keeps_ids: bool
+    """Whether the id of an entry is that of its record."""
+    is_export: bool
+    """Whether the records were checked by another store, and only restored here."""
 
     def __init__(self) -> None:
-        # How many entries each list has.
         self.totals: Counter[str] = Counter()
-        # What is said of each place, once.
-        self.faults: dict[str, str] = {}
+        """The number of entries of each list."""
+        self.errors: dict[str, str] = {}
+        """The first error at each place."""
 
-    def fault(self, place: str, detail: str) -> None:
-        self.faults.setdefault(place, detail)
+    def add_error(self, place: str, detail: str) -> None:
+        """Add an error, unless the place has one."""
+        self.errors.setdefault(place, detail)
 
-    def stop_if_faulty(self) -> None:
-        if self.faults:
-            places = sorted(self.faults, key=self._in_order)
-            raise CaseError([FieldError(place, self.faults[place]) for place in places])
+    def raise_errors(self) -> None:
+        """Raise CaseError if there are errors, in the order of the file."""
+        if self.errors:
+            places = sorted(self.errors, key=self._sort_key)
+            raise CaseError([FieldError(place, self.errors[place]) for place in places])
 
-    def _in_order(self, place: str) -> Any:
-        """What puts a place in the file's order."""
-        raise NotImplementedError
+    @abstractmethod
+    def _sort_key(self, place: str) -> Any:
+        """Return the position of a place in the file."""
 
-    def entries(self, name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """The entries of a list, each with its number and place; not what cannot be an entry."""
-        raise NotImplementedError
+    @abstractmethod
+    def entries(self, name: str) -> Iterator[FileEntry]:
+        """Yield the entries of a list, without those that cannot be one."""
 
-    def id(self, name: str, entry: Mapping[str, Any]) -> UUID:
-        """The same id for the same entry, whenever it is loaded."""
-        raise NotImplementedError
+    @abstractmethod
+    def entry_id(self, name: str, key: str) -> UUID:
+        """Return the id of the entry with this key."""
 
-    def names(self, name: str) -> Mapping[str, str]:
-        """What fields of a list's entries are called here that the contract calls otherwise."""
-        raise NotImplementedError
+    @abstractmethod
+    def field_names(self, name: str) -> Mapping[str, str]:
+        """Return the contract's names of a list's fields that have other names in the file."""
 
-    def knows(self, name: str, key: Any) -> bool:
-        """Whether a key can be one of this list."""
-        raise NotImplementedError
+    @abstractmethod
+    def has_key(self, name: str, key: Any) -> bool:
+        """Return whether a list may have an entry with this key."""
 
-    def state(self, name: str, key: str) -> int:
-        """What became of the entry with this key."""
-        raise NotImplementedError
+    @abstractmethod
+    def state(self, name: str, key: str) -> State:
+        """Return the state of the entry with this key."""
 
-    def note(self, name: str, key: str, state: int) -> None:
-        """Keeps what became of an entry."""
-        raise NotImplementedError
+    @abstractmethod
+    def set_state(self, name: str, key: str, state: State) -> None:
+        """Set the state of the entry with this key."""
 
+    @abstractmethod
     def key_of(self, name: str, id: UUID) -> str | None:
-        """The key of an entry, where it is not its id."""
-        raise NotImplementedError
+        """Return the key of the entry with this id; None if the key is the id."""
 
-    def forget(self) -> None:
-        """When all entries are read: what became of them is of no use any more."""
-        raise NotImplementedError
+    @abstractmethod
+    def forget_states(self) -> None:
+        """Free the memory of the states, after the last entry."""
 
 
-class CaseFile(ListFile):
-    """A file that can be read as a case; CaseError if it cannot.
+class CaseFile(EntryFile):
+    """A case file. Raises CaseError if its outline cannot be read.
 
-    Faults of its outline stand among those that whoever reads on finds in the entries.
+    Other errors of the outline are raised with those of the entries.
     """
 
-    key = "key"
+    key_field = "key"
+    keeps_ids = False
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
         self._stream = stream
-        self.is_exported = False
+        self.is_export = False
         self.case = ""
-        # What became of each list's entries, by their keys.
-        self._keys: dict[str, dict[str, int]] = {name: {} for name in LISTS}
-        # The places of the top-level names, numbered in the file's order.
-        self._tops: dict[str, int] = {}
-        # The places of keys that an entry before has.
-        self._keys_twice: set[str] = set()
+        self._states: dict[str, dict[str, State]] = {name: {} for name in LISTS}
+        # Each top-level name, as a pointer, with its number in the file.
+        self._top_level: dict[str, int] = {}
+        # Pointers of keys that an earlier entry has.
+        self._repeated_keys: set[str] = set()
         with self._reading() as stream:
             self._read_outline(stream)
-        # What is no object, or has no array where a list should be, is not worth reading on.
-        if any(place in self.faults for place in ("", *(f"/{name}" for name in LISTS))):
-            self.stop_if_faulty()
+        if any(place in self.errors for place in ("", *(f"/{name}" for name in LISTS))):
+            self.raise_errors()
 
-    def _in_order(self, place: str) -> tuple[int, int]:
+    def _sort_key(self, place: str) -> tuple[int, int]:
         _, top, entry, *_ = f"{place}//".split("/")
-        return self._tops.get(f"/{top}", -1), int(entry) if entry else -1
+        return self._top_level.get(f"/{top}", -1), int(entry) if entry else -1
 
-    def entries(self, name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def entries(self, name: str) -> Iterator[FileEntry]:
+        ids_without_key: set[UUID] = set()
         with self._reading() as stream:
-            items = ijson.items(stream, f"{name}.item", map_type=Object, use_float=True)
-            for number, entry in enumerate(items):
+            items = ijson.items(stream, f"{name}.item", map_type=JsonObject, use_float=True)
+            for number, fields in enumerate(items):
                 place = f"/{name}/{number}"
-                if not isinstance(entry, Object):
-                    self.fault(place, "Must be an object.")
-                elif f"{place}/key" in self._keys_twice:
-                    self.fault(f"{place}/key", "An entry before has this key.")
-                else:
-                    yield number, place, entry
+                if not isinstance(fields, JsonObject):
+                    self.add_error(place, "Must be an object.")
+                    continue
+                if f"{place}/key" in self._repeated_keys:
+                    detail = f"An earlier entry has the key {fields['key']!r}: keys must differ."
+                    self.add_error(f"{place}/key", detail)
+                    continue
+                id = self._id(name, fields)
+                if name == "affiliations" and not fields.get("key"):
+                    if id in ids_without_key:
+                        self.add_error(place, "Is a repeated entry: leave it out.")
+                        continue
+                    ids_without_key.add(id)
+                yield FileEntry(name, number, place, id, fields.get("key"), fields)
 
-    def id(self, name: str, entry: Mapping[str, Any]) -> UUID:
-        # An affiliation needs no key: it is what it ties, how, and since when.
-        tie = [str(entry.get(name)) for name in ("source", "with", "relation", "from")]
-        what = entry.get("key") or tie
-        return uuid5(_NAMESPACE, f"{self.case}\n{name}\n{what}")
+    def entry_id(self, name: str, key: str) -> UUID:
+        return self._id(name, {"key": key})
 
-    def names(self, name: str) -> Mapping[str, str]:
-        # That of a detainee is no reference but stands in it whole.
+    def _id(self, name: str, fields: Mapping[str, Any]) -> UUID:
+        # An affiliation without a key is known by its sources, relation and beginning.
+        affiliation = [str(fields.get(name)) for name in ("source", "with", "relation", "from")]
+        return uuid5(_NAMESPACE, f"{self.case}\n{name}\n{fields.get('key') or affiliation}")
+
+    def field_names(self, name: str) -> Mapping[str, str]:
+        # The `detention` of a detainee is an object, not a reference.
         return {
             case_name: contract_name
             for contract_name, case_name in CASE_NAMES.items()
             if (name, case_name) != ("detainees", "detention")
         }
 
-    def knows(self, name: str, key: Any) -> bool:
-        return isinstance(key, str) and key in self._keys[name]
+    def has_key(self, name: str, key: Any) -> bool:
+        return isinstance(key, str) and key in self._states[name]
 
-    def state(self, name: str, key: str) -> int:
-        return self._keys[name][key]
+    def state(self, name: str, key: str) -> State:
+        return self._states[name][key]
 
-    def note(self, name: str, key: str, state: int) -> None:
-        self._keys[name][key] = state
+    def set_state(self, name: str, key: str, state: State) -> None:
+        self._states[name][key] = state
 
     def key_of(self, name: str, id: UUID) -> str | None:
-        return next((key for key in self._keys[name] if self.id(name, {"key": key}) == id), None)
+        return next((key for key in self._states[name] if self.entry_id(name, key) == id), None)
 
-    def forget(self) -> None:
-        self._keys.clear()
+    def forget_states(self) -> None:
+        self._states.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
@@ -182,59 +216,54 @@ class CaseFile(ListFile):
         try:
             yield self._stream
         except ijson.JSONError as error:
-            self.fault("", f"The file is not JSON: {_first_line(error)}")
+            self.add_error("", f"Is not JSON: {_first_line(error)}")
 
     def _read_outline(self, stream: BinaryIO) -> None:
-        if line := _line_of_half_a_character(stream):
-            self.fault("", f"Line {line} holds half of a surrogate pair, which is no text.")
+        if line := _line_of_lone_surrogate(stream):
+            self.add_error("", f"Line {line} has a lone surrogate, which is not text.")
             return
         stream.seek(0)
         top, field = "", ""
         for depth, event, value in _events(stream):
             if depth == 0 and event != "start_map":
-                self.fault("", "Must be an object.")
+                self.add_error("", "Must be an object.")
                 return
-            if depth > _DEEPEST:
-                self.fault("", f"Is nested more than {_DEEPEST} deep.")
+            if depth > _MAX_DEPTH:
+                self.add_error("", f"Is nested more than {_MAX_DEPTH} deep.")
                 return
             if depth == 1 and event == "map_key":
                 top = value
-                self._read_top(top)
+                self._read_top_level(top)
             elif depth == 1:
                 if top in LISTS and event != "start_array":
-                    self.fault(f"/{top}", "Must be an array.")
+                    self.add_error(f"/{top}", "Must be an array.")
                 elif top == "case" and event == "string":
                     self.case = value
                 elif top == "recorded_as_of" and event == "string":
-                    self.is_exported = True
+                    self.is_export = True
             elif depth == 2:
                 self.totals[top] += 1
                 field = ""
             elif depth == 3 and event == "map_key":
                 field = value
             elif depth == 3 and field == "key" and event == "string" and top in LISTS:
-                if value in self._keys[top]:
-                    self._keys_twice.add(f"/{top}/{self.totals[top] - 1}/key")
-                self._keys[top][value] = UNREAD
+                if value in self._states[top]:
+                    self._repeated_keys.add(f"/{top}/{self.totals[top] - 1}/key")
+                self._states[top][value] = State.UNREAD
         if not self.case:
-            self.fault("/case", "Must be given: the name of the case.")
+            self.add_error("/case", "Is required: the name of the case.")
 
-    def _read_top(self, name: str) -> None:
-        place = below("", name)
+    def _read_top_level(self, name: str) -> None:
+        place = pointer(name)
         if name not in {*LISTS, *_HEAD}:
-            self.fault(place, "There is no such list in a case.")
-        if place in self._tops:
-            self.fault(place, "Stands twice.")
-        self._tops.setdefault(place, len(self._tops))
-
-
-def below(place: str, name: str) -> str:
-    """RFC 6901, section 3."""
-    return f"{place}/{name.replace('~', '~0').replace('/', '~1')}"
+            self.add_error(place, f"A case has no {name[:100]!r}: use {', '.join(LISTS)}.")
+        if place in self._top_level:
+            self.add_error(place, "Is a repeated name.")
+        self._top_level.setdefault(place, len(self._top_level))
 
 
 def _events(stream: BinaryIO) -> Iterator[tuple[int, str, Any]]:
-    """What begins in a JSON text, and in how many arrays and objects it stands."""
+    """Yield the names and the beginnings of values in a JSON text, each with its depth."""
     depth = 0
     for event, value in ijson.basic_parse(stream, use_float=True):
         if event in {"end_map", "end_array"}:
@@ -244,8 +273,8 @@ def _events(stream: BinaryIO) -> Iterator[tuple[int, str, Any]]:
             depth += event in {"start_map", "start_array"}
 
 
-def _line_of_half_a_character(stream: BinaryIO) -> int | None:
-    """The line of the first escape of one that stands alone: the parser would make a `?` of it."""
+def _line_of_lone_surrogate(stream: BinaryIO) -> int | None:
+    """Return the line of the first lone surrogate, which the parser would read as `?`."""
     line, text, more = 1, b"", True
     while more:
         chunk = stream.read(1 << 16)
@@ -253,8 +282,8 @@ def _line_of_half_a_character(stream: BinaryIO) -> int | None:
         text += chunk
         rest = b""
         for escape in _ESCAPE.finditer(text):
-            if more and escape.start() > len(text) - _LONGEST_ESCAPE:
-                rest = text[escape.start() :]  # it may go on in the next chunk
+            if more and escape.start() > len(text) - _MAX_ESCAPE_BYTES:
+                rest = text[escape.start() :]  # it may continue in the next chunk
                 break
             if escape[1]:
                 return line + text.count(b"\n", 0, escape.start())
@@ -264,7 +293,7 @@ def _line_of_half_a_character(stream: BinaryIO) -> int | None:
 
 
 def _first_line(error: ijson.JSONError) -> str:
-    """What the parser says, without its picture of the place."""
-    (said,) = error.args
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    """Return the parser's message, without its excerpt of the file."""
+    (message,) = error.args
+    text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
     return text.partition("\n")[0].rstrip(".") + "."

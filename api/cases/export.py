@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from api import access
 from api.access import Caller
-from api.cases.format import CASE_NAMES, EXPORT_VERSION, LISTS, entry
+from api.cases.format import CASE_NAMES, EXPORT_VERSION, LISTS, entry_schema
 from api.database import ledger, queries
 from api.database.ledger import Reader
 from api.rendering import rows, streaming
@@ -171,7 +171,7 @@ def _entries(
     conn: queries.Connection, export: _Export, name: str, picked: Mapping[str, Any]
 ) -> Iterator[Sequence[bytes]]:
     """The JSON of a list's entries, each after those that it refers to, in blocks."""
-    properties = {"id": {}, **entry(name)["properties"]}
+    properties = {"id": {}, **entry_schema(name)["properties"]}
     sees_hidden = access.sees_hidden(export.caller)
     parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
     return rows.blocks(

@@ -1,7 +1,7 @@
-"""The lists of a store, as case files and exports hold them: what an entry of each may say.
+"""The lists of case files and exports, and the schema of their entries.
 
-An entry is a new resource by the contract, what its path would say, and what came since. In an
-export it has its id, and the contract's names; in a case file a key, and shorter names.
+An entry is the body of a creation, with the ids that the path has there, and the retraction if
+there is one. In an export it has an id and the contract's names; in a case a key and shorter names.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from api.contract import document
 from api.contract.document import Schema
 
 EXPORT_VERSION = 1
-"""Of the form of an export's lines."""
+"""The version of an export's lines."""
 
-# In the order in which their entries refer to one another.
+# Each list after those that its entries refer to.
 LISTS = (
     "sources",
     "affiliations",
@@ -25,7 +25,7 @@ LISTS = (
     "release_events",
     "attestations",
 )
-# Each list's resource.
+# List -> resource.
 RESOURCES: Mapping[str, Any] = {
     "sources": "source",
     "affiliations": "affiliation",
@@ -36,7 +36,7 @@ RESOURCES: Mapping[str, Any] = {
     "attestations": "attestation",
     "detentions": "detention",
 }
-# The list in which stands what a field names.
+# Field -> the list that it refers to.
 REFERENCES: Mapping[str, str] = {
     "source_id": "sources",
     "with_source_id": "sources",
@@ -49,7 +49,7 @@ REFERENCES: Mapping[str, str] = {
     "announcement_id": "claims",
     "claim_id": "claims",
 }
-# The contract's names of fields -> a case's.
+# The contract's name of a field -> the name in a case.
 CASE_NAMES: Mapping[str, str] = {
     "source_id": "source",
     "with_source_id": "with",
@@ -63,30 +63,32 @@ CASE_NAMES: Mapping[str, str] = {
     "announcement_id": "announcement",
     "claim_id": "claim",
 }
-# What the contract's new resource does not say of an entry: its path does, or it came since.
-_OF_PATH = {"affiliations": ("source_id",), "detentions": ("detainee_id", "created_at")}
-_SINCE = {
+# Fields that the body of a creation lacks: they are in its path, or are set by the service.
+_REQUIRED_FIELDS = {"affiliations": ("source_id",), "detentions": ("detainee_id", "created_at")}
+# Fields that a later operation sets.
+_RETRACTION_FIELDS = {
     "claims": ("retracted_at", "retraction_note"),
     "attestations": ("retracted_at", "retraction_note"),
 }
 
 
 @cache
-def entry(name: str) -> Schema:
-    """The contract of an entry of a list, by the contract's names and without id or key.
+def entry_schema(name: str) -> Schema:
+    """Return the schema of an entry of a list, by the contract's names, without id or key.
 
-    A detention also says since when it is recorded, and the first day on which it can have begun:
-    by these two detentions are in order, and count, and neither follows from all else.
+    A detention also has `created_at` and `began_on`, which order the detentions of a person and
+    cannot be derived from the rest.
     """
     contract = document.load()
     resource = RESOURCES[name].title().replace("_", "")
-    schema, whole = contract.schema(f"{resource}Create"), contract.schema(resource)["properties"]
+    schema = contract.schema(f"{resource}Create")
+    all_properties = contract.schema(resource)["properties"]
     properties, required = dict(schema["properties"]), list(schema.get("required", ()))
-    for field in _OF_PATH.get(name, ()):
-        properties[field] = whole[field]
+    for field in _REQUIRED_FIELDS.get(name, ()):
+        properties[field] = all_properties[field]
         required.append(field)
-    for field in _SINCE.get(name, ()):
-        properties[field] = whole[field]
+    for field in _RETRACTION_FIELDS.get(name, ()):
+        properties[field] = all_properties[field]
     if name == "detentions":
         properties["began_on"] = contract.schema("Day")
         required.append("began_on")

@@ -1,354 +1,311 @@
-"""Cases and exports: entered in one transaction or not at all. What was entered before stays."""
+"""Read the entries of a file into a sink; `load` inserts them as new records, all or nothing.
+
+The loader checks entries by the contract and orders them: an entry waits for those of its own list
+that it refers to. The sink decides what becomes of a checked entry.
+"""
 
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple, Self
-from uuid import UUID, uuid5
+from typing import IO, Any, NamedTuple, Protocol
+from uuid import UUID
 
 from marshmallow import Schema, ValidationError
 
-from api.access import Caller
 from api.cases import format
-from api.cases.case_file import FAULTY, STORED, UNREAD, CaseError, CaseFile, ListFile, below
+from api.cases.case_file import CaseError, CaseFile, EntryFile, FileEntry, State
 from api.cases.export_file import ExportFile, is_export
 from api.cases.format import LISTS, REFERENCES, RESOURCES
+from api.cases.record_writer import RecordWriter
 from api.contract import document, schemas
-from api.database import clock, queries
-from api.errors import FieldError, RequestError, invalid
-from api.records import (
-    attestations,
-    claims,
-    detainees,
-    detentions,
-    facilities,
-    release_events,
-    sources,
-)
-from api.verification import verdicts
-from api.verification.bulk import Batch
+from api.database import queries
+from api.errors import FieldError, RequestError, pointer
 
 __all__ = ["CaseError", "load"]
 
-_PROGRESS = 10_000
-# So many bytes of entries that wait for others are kept in memory, more in a file.
-_WAITING = 1 << 16
-
-
-def load(
-    conn: queries.Connection, file: Path, say: Callable[[str], Any], *, dry_run: bool = False
-) -> Mapping[str, int]:
-    """Enters a case or an export, and gives how many entries of each list were new.
-
-    An entry that was loaded before stays as it is. `say` is told of progress and of what is passed
-    over. Raises CaseError, and changes nothing, if anything in the file is wrong.
-    """
-    with (
-        file.open("rb") as stream,
-        conn.transaction(force_rollback=dry_run),
-        Loading(conn, ExportFile(file) if is_export(file) else CaseFile(stream), None, say) as load,
-    ):
-        return load.run()
-
-
-class _Event(NamedTuple):
-    """An event that is locked, and the time that counts for what is said of it."""
-
-    id: UUID
-    now: datetime
+_PROGRESS_ENTRIES = 10_000
+_MAX_WAITING_BYTES = 1 << 16
 
 
 class Entry(NamedTuple):
-    """An entry without faults of its own, as the contract takes it."""
+    """A valid entry, with references as the ids of entries."""
 
-    name: str
+    list: str
     key: str | None
     place: str
     id: UUID
     body: Mapping[str, Any]
-    # Of these fields those that are given, as they stand in the file.
+    # The fields that the file gives, before defaults.
     given: Mapping[str, Any]
-    # The list and the key of each entry that it names.
+    # The list and key of each entry that it refers to.
     references: Sequence[tuple[str, str]]
 
 
-class Loading:
-    """Enters a file's entries, in a transaction that is under way. To be left when it is done."""
+class Sink(Protocol):
+    """What becomes of the entries of a file."""
 
-    def __init__(
-        self,
-        conn: queries.Connection,
-        file: ListFile,
-        caller: Caller | None,
-        say: Callable[[str], Any],
-    ) -> None:
-        self._conn = conn
-        self._file = file
-        self._say = say
-        self._began = clock.now(conn)
-        self.batch = Batch(conn, caller, say)
-        # The records that entries have become, where these have ids of their own.
-        self._records: dict[UUID, UUID] = {}
-        # Entries that refer to one of their list which stands further on: by its key, where they
-        # stand in a file of their own.
-        self._waiting: dict[str, list[int]] = {}
-        self._waiting_file: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed on leaving
-            _WAITING
+    def begin_block(self, entries: Sequence[FileEntry]) -> None:
+        """Prepare for a block of entries of one list."""
+
+    def state_before(self, entry: FileEntry) -> State | None:
+        """Return the state of an entry that is not to be checked, or None."""
+
+    def is_repeated(self, entry: FileEntry) -> bool:
+        """Return whether an earlier entry of this file has the same id."""
+
+    def add_checked(self, entries: Sequence[Entry]) -> None:
+        """Take the valid entries of a block, before they are stored."""
+
+    def is_undecided(self, entry: Entry) -> bool:
+        """Return whether an entry needs a decision before it is stored."""
+
+    def leave_out(self, entry: Entry, states: Set[State]) -> State:
+        """Return the state of an entry that refers to entries in these states."""
+
+    def store(self, entry: Entry) -> None:
+        """Store an entry, all of whose references are stored. Raises RequestError."""
+
+    def end_block(self) -> None:
+        """Finish a block."""
+
+
+def load(
+    conn: queries.Connection,
+    path: Path,
+    progress: Callable[[str], Any],
+    *,
+    dry_run: bool = False,
+) -> Mapping[str, int]:
+    """Insert the entries of a case or an export; return the number of new ones by list.
+
+    An entry that was loaded or imported before stays as it is. `progress` takes lines of text.
+    Raises CaseError, and changes nothing, if the file has errors.
+    """
+    with path.open("rb") as stream, conn.transaction(force_rollback=dry_run):
+        source = ExportFile(path) if is_export(path) else CaseFile(stream)
+        writer = RecordWriter(
+            conn, None, progress, keeps_ids=source.keeps_ids, restored=source.is_export
         )
-        self._schemas = {name: _schema(name) for name in LISTS}
-        self._names = {name: file.names(name) for name in LISTS}
-        # The contract's names that the file has others for.
-        self._misnamed = {
-            name: {contract_name: own for own, contract_name in names.items()}
-            for name, names in self._names.items()
+        queries.run(conn, "affiliations/lock_exclusive")
+        CaseLoader(source, _NewRecords(conn, source, writer), progress).run()
+        source.raise_errors()
+        source.forget_states()
+        writer.batch.record()
+        return {name: writer.batch.count(resource) for name, resource in RESOURCES.items()}
+
+
+class _NewRecords:
+    """The sink of `load`: an entry becomes a new record, unless it was entered before."""
+
+    def __init__(self, conn: queries.Connection, source: EntryFile, writer: RecordWriter) -> None:
+        self._conn = conn
+        self._source = source
+        self._writer = writer
+        self._entered: set[UUID] = set()
+        # Ids that records have which this load inserted.
+        self._inserted: set[UUID] = set()
+
+    def begin_block(self, entries: Sequence[FileEntry]) -> None:
+        ids = [entry.id for entry in entries]
+        self._entered = self._writer.read_links(ids)
+        rows = queries.rows(self._conn, "imports/list_existing_ids", ids=ids)
+        self._inserted = {row.id for row in rows}
+
+    def state_before(self, entry: FileEntry) -> State | None:
+        return State.STORED if entry.id in self._entered else None
+
+    def is_repeated(self, entry: FileEntry) -> bool:
+        is_repeated = entry.id in self._inserted
+        self._inserted.add(entry.id)
+        return is_repeated
+
+    def add_checked(self, entries: Sequence[Entry]) -> None:
+        pass
+
+    def is_undecided(self, entry: Entry) -> bool:
+        return False
+
+    def leave_out(self, entry: Entry, states: Set[State]) -> State:
+        return State.INVALID  # the other entry has the error
+
+    def store(self, entry: Entry) -> None:
+        self._writer.insert(entry.list, entry.id, self._writer.resolve(entry.body))
+
+    def end_block(self) -> None:
+        self._writer.store_links()
+
+
+class CaseLoader:
+    """Reads the entries of a source, checks and orders them, and gives them to a sink."""
+
+    def __init__(self, source: EntryFile, sink: Sink, progress: Callable[[str], Any]) -> None:
+        self._source = source
+        self._sink = sink
+        self._progress = progress
+        # Key -> the places in `_waiting_file` of the entries that wait for it.
+        self._waiting: dict[str, list[int]] = {}
+        self._waiting_file: IO[bytes]
+        self._schemas = {name: _entry_schema(name) for name in LISTS}
+        self._contract_names = {name: source.field_names(name) for name in LISTS}
+        self._file_names = {
+            name: {contract_name: file_name for file_name, contract_name in names.items()}
+            for name, names in self._contract_names.items()
         }
 
-    def __enter__(self) -> Self:
-        return self
+    def run(self) -> None:
+        """Read all entries. Errors are added to the source."""
+        with SpooledTemporaryFile(_MAX_WAITING_BYTES) as self._waiting_file:
+            for name in LISTS:
+                self._load_list(name)
+            for key in list(self._waiting):
+                for entry in self._release_waiting(key):
+                    field = "relays" if entry.body.get("relays") else "announcement"
+                    detail = "Refers to itself through other entries."
+                    self._source.add_error(f"{entry.place}/{field}", detail)
 
-    def __exit__(self, *_: object) -> None:
-        self._waiting_file.close()
+    def _load_list(self, name: str) -> None:
+        entries, done, total = self._source.entries(name), 0, self._source.totals[name]
+        while block := list(islice(entries, queries.BLOCK_SIZE)):
+            self._load_block(block)
+            before, done = done, block[-1].number + 1
+            if done // _PROGRESS_ENTRIES > before // _PROGRESS_ENTRIES or (
+                done == total > _PROGRESS_ENTRIES
+            ):
+                self._progress(f"{name.replace('_', ' ')}: {done:,} of {total:,}")
 
-    def run(self) -> Mapping[str, int]:
-        queries.run(self._conn, "affiliations/lock_exclusive")
-        self.enter()
-        self._file.stop_if_faulty()
-        self._file.forget()
-        self.batch.record()
-        return {name: self.batch.count(resource) for name, resource in RESOURCES.items()}
-
-    def enter(self) -> None:
-        """Enters all that has no fault; what is written is then to be recorded."""
-        for name in LISTS:
-            self._enter_list(name)
-        for origin in list(self._waiting):
-            for entry in self._taken_up(origin):
-                field = "relays" if entry.body.get("relays") else "announcement"
-                self._file.fault(f"{entry.place}/{field}", "Refers to itself, by way of others.")
-
-    def _enter_list(self, name: str) -> None:
-        numbered, done, total = self._file.entries(name), 0, self._file.totals[name]
-        while block := list(islice(numbered, queries.BLOCK_SIZE)):
-            self._enter_block(name, block)
-            before, done = done, block[-1][0] + 1
-            if done // _PROGRESS > before // _PROGRESS or done == total > _PROGRESS:
-                self._say(f"{name.replace('_', ' ')}: {done:,} of {total:,}")
-
-    def _enter_block(self, name: str, block: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
-        ids = [self._file.id(name, entry) for _, _, entry in block]
-        known = self._known(ids)
-        entered = self._entered_ids(ids)
-        for (_, place, entry), id in zip(block, ids, strict=True):
-            if id in known:
-                state = STORED
-            elif id in entered:
-                self._file.fault(place, "Stands twice.")
+    def _load_block(self, block: Sequence[FileEntry]) -> None:
+        self._sink.begin_block(block)
+        checked = []
+        for entry in block:
+            state = self._sink.state_before(entry)
+            if state is None and self._sink.is_repeated(entry):
+                self._source.add_error(entry.place, "Is a repeated entry: leave it out.")
                 continue
-            elif checked := self._checked(name, place, id, entry):
-                state = self._entered(checked)
-                entered.add(id)
+            valid = self._check(entry) if state is None else None
+            if valid is None:
+                self._settle(entry.list, entry.key, state or State.INVALID)
             else:
-                state = FAULTY
-            self._settle(name, entry.get(self._file.key), state)
+                checked.append(valid)
+        self._sink.add_checked(checked)
+        for valid in checked:
+            self._settle(valid.list, valid.key, self._store(valid))
+        self._sink.end_block()
 
-    def _known(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Which of these entries were entered before."""
-        found = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
-        self._records |= {row.id: row.record_id for row in found if row.id != row.record_id}
-        return {row.id for row in found}
-
-    def _entered_ids(self, ids: Sequence[UUID]) -> set[UUID]:
-        return {row.id for row in queries.rows(self._conn, "imports/list_existing_ids", ids=ids)}
-
-    def _checked(self, name: str, place: str, id: UUID, entry: Mapping[str, Any]) -> Entry | None:
-        """An entry as the contract takes it, or None if it has faults."""
-        before = len(self._file.faults)
-        key = entry.get(self._file.key)
-        if name != "affiliations" and not isinstance(key, str):
-            self._file.fault(f"{place}/{self._file.key}", "Must be given: a string.")
+    def _check(self, entry: FileEntry) -> Entry | None:
+        """Check an entry by the contract; add its errors and return None if it has any."""
+        before = len(self._source.errors)
+        key_field = self._source.key_field
+        if entry.list != "affiliations" and not isinstance(entry.key, str):
+            self._source.add_error(f"{entry.place}/{key_field}", "Is required, a string.")
         references: list[tuple[str, str]] = []
-        fields = self._translated(name, place, entry, references)
-        fields.pop(self._file.key, None)
+        given = self._translate(entry.list, entry.place, entry.fields, references)
+        given.pop(key_field, None)
         body = {}
         try:
-            body = self._schemas[name].load(fields)
+            body = self._schemas[entry.list].load(given)
         except ValidationError as error:
-            self._fault(name, place, schemas.field_errors(error))
-        if len(self._file.faults) > before:
+            self._add_errors(entry.list, entry.place, schemas.field_errors(error))
+        if len(self._source.errors) > before:
             return None
-        return Entry(name, key, place, id, body, fields, references)
+        return Entry(entry.list, entry.key, entry.place, entry.id, body, given, references)
 
-    def _translated(
+    def _translate(
         self, name: str, place: str, value: Any, references: list[tuple[str, str]]
     ) -> Any:
-        """Fields by the contract's names, and keys as the ids of what they name."""
+        """Return a value with the contract's names, and with ids of entries instead of keys."""
         if isinstance(value, list):
             return [
-                self._translated(name, f"{place}/{i}", item, references)
+                self._translate(name, f"{place}/{i}", item, references)
                 for i, item in enumerate(value)
             ]
         if not isinstance(value, dict):
             return value
-        if (twice := getattr(value, "twice", None)) is not None:
-            self._file.fault(below(place, twice), "Stands twice.")
+        if (repeated := getattr(value, "repeated", None)) is not None:
+            self._source.add_error(place + pointer(repeated), "Is a repeated name.")
         translated = {}
         for field, part in value.items():
-            at = below(place, field)
-            contract_name = self._names[name].get(field, field)
-            of = REFERENCES.get(contract_name)
-            if field in self._misnamed[name]:
-                self._file.fault(at, f"Is {self._misnamed[name][field]} in a case.")
-            elif of is None or part is None:
-                translated[contract_name] = self._translated(name, at, part, references)
-            elif self._file.knows(of, part):
-                references.append((of, part))
-                translated[contract_name] = str(self._file.id(of, {self._file.key: part}))
+            part_place = place + pointer(field)
+            contract_name = self._contract_names[name].get(field, field)
+            target = REFERENCES.get(contract_name)
+            if field in self._file_names[name]:
+                detail = f"Is named {self._file_names[name][field]!r} in a case."
+                self._source.add_error(part_place, detail)
+            elif target is None or part is None:
+                translated[contract_name] = self._translate(name, part_place, part, references)
+            elif self._source.has_key(target, part):
+                references.append((target, part))
+                translated[contract_name] = str(self._source.entry_id(target, part))
             else:
-                self._file.fault(
-                    at, f"None of the {of.replace('_', ' ')} has this {self._file.key}."
-                )
+                key_field = self._source.key_field
+                detail = f"{target} has no entry with the {key_field} {str(part)[:100]!r}."
+                self._source.add_error(part_place, detail)
                 translated[contract_name] = part
         return translated
 
-    def _fault(self, name: str, place: str, faults: Sequence[FieldError]) -> None:
-        """Tells faults that were found by the contract's names."""
-        for fault in faults:
-            steps = (self._misnamed[name].get(step, step) for step in fault.pointer.split("/"))
-            self._file.fault(place + "/".join(steps), fault.detail)
+    def _add_errors(self, name: str, place: str, errors: Sequence[FieldError]) -> None:
+        """Add errors whose pointers have the contract's names."""
+        for error in errors:
+            steps = (self._file_names[name].get(step, step) for step in error.pointer.split("/"))
+            self._source.add_error(place + "/".join(steps), error.detail)
 
-    def _settle(self, name: str, key: Any, state: int) -> None:
-        """Notes what became of an entry; those that waited for it have their turn."""
+    def _settle(self, name: str, key: Any, state: State) -> None:
+        """Note the state of an entry, and store the entries that waited for it."""
         settled = [(key, state)]
         while settled:
             key, state = settled.pop()
-            if not isinstance(key, str) or state == UNREAD:
+            if not isinstance(key, str) or state is State.UNREAD:
                 continue
-            self._file.note(name, key, state)
-            for waiting in self._taken_up(key):
-                settled.append((waiting.key, self._entered(waiting)))
+            self._source.set_state(name, key, state)
+            for waiting in self._release_waiting(key):
+                settled.append((waiting.key, self._store(waiting)))
 
-    def _entered(self, entry: Entry) -> int:
-        """What becomes of an entry: it waits while one of its own list that it names is unread."""
+    def _store(self, entry: Entry) -> State:
+        """Store an entry, or let it wait for an entry of its own list; return its state."""
         states = {
-            (name, self._file.state(name, key)): key for name, key in reversed(entry.references)
+            (name, self._source.state(name, key)): key for name, key in reversed(entry.references)
         }
-        origin = states.pop((entry.name, UNREAD), None)
-        if left := {state for _, state in states} - {STORED}:
-            return self._left_out(entry, left)
-        if origin is not None:
-            self._put_aside(entry, origin)
-            return UNREAD
+        awaited = states.pop((entry.list, State.UNREAD), None)
+        if self._sink.is_undecided(entry):
+            return State.UNDECIDED
+        if not_stored := {state for _, state in states} - {State.STORED}:
+            return self._sink.leave_out(entry, not_stored)
+        if awaited is not None:
+            self._wait(entry, awaited)
+            return State.UNREAD
         try:
-            self._insert(entry)
-        except RequestError as refusal:
-            self._fault(
-                entry.name, entry.place, refusal.errors or [FieldError("", self._told(refusal))]
-            )
-            return FAULTY
-        return STORED
+            self._sink.store(entry)
+        except RequestError as error:
+            errors = error.errors or [FieldError("", self._detail(error))]
+            self._add_errors(entry.list, entry.place, errors)
+            return State.INVALID
+        return State.STORED
 
-    def _left_out(self, entry: Entry, states: Set[int]) -> int:
-        """What becomes of an entry that names others which were not entered."""
-        return FAULTY  # the other's own faults are told
+    def _detail(self, error: RequestError) -> str:
+        """Return the detail of an error, with the key of a release event instead of its id."""
+        event = error.release_event_id
+        if event is not None and (key := self._source.key_of("release_events", event)):
+            return f"The release event {key!r} of this detention is within three days."
+        return error.detail
 
-    def _told(self, refusal: RequestError) -> str:
-        """What a refusal says, with a key of the case for an id that nobody outside knows."""
-        event = refusal.release_event_id
-        if event is not None and (key := self._file.key_of("release_events", event)):
-            return f"The release event {key!r} of this detention lies within three days."
-        return refusal.detail
-
-    def _put_aside(self, entry: Entry, origin: str) -> None:
-        self._waiting.setdefault(origin, []).append(self._waiting_file.seek(0, os.SEEK_END))
+    def _wait(self, entry: Entry, awaited: str) -> None:
+        self._waiting.setdefault(awaited, []).append(self._waiting_file.seek(0, os.SEEK_END))
         pickle.dump(entry, self._waiting_file)
 
-    def _taken_up(self, origin: str) -> Iterator[Entry]:
-        """Those that waited for this one, in their order: of two words the later one counts."""
-        for at in self._waiting.pop(origin, ()):
-            self._waiting_file.seek(at)
-            yield pickle.load(self._waiting_file)  # noqa: S301 - no one else can write to it
-
-    def _insert(self, entry: Entry) -> None:
-        conn, id, body = self._conn, entry.id, dict(self._as_recorded(entry.body))
-        entry = entry._replace(body={**body})
-        if entry.name == "sources":
-            sources.check(conn, {**body, "id": id})
-            sources.insert(conn, body, id)
-        elif entry.name == "affiliations":
-            sources.check_affiliation(conn, body)
-            sources.insert_affiliation(conn, body, id)
-            for person, events in verdicts.lock_affected(conn, entry.body).items():
-                for event in events:
-                    self._verify(entry, event, person)
-        elif entry.name == "facilities":
-            facilities.insert(conn, body, id)
-        elif entry.name == "claims":
-            claims.check(conn, body)
-            claims.insert(conn, body, id)
-        elif entry.name == "detainees":
-            detention = body.pop("detention")
-            detainees.check(conn, body)
-            detainees.insert(conn, body, id)
-            if detention is not None:
-                row = detentions.check(conn, id, detention)
-                self.batch.add("detention", detentions.insert(conn, row, uuid5(id, "detention")))
-        elif entry.name == "detentions":
-            body["detainee_id"] = self._lock_person(body["detainee_id"])
-            detentions.check_restored(conn, body)
-            detentions.insert(conn, body, id)
-        elif entry.name == "release_events":
-            body["detainee_id"] = self._lock_person(body["detainee_id"])
-            placed = release_events.check(conn, body, restored=self._file.is_exported)
-            release_events.insert(conn, placed, id)
-        elif entry.name == "attestations":
-            body["release_event_id"] = self._lock_event(entry, body["release_event_id"])
-            locked = _Event(body["release_event_id"], self._began)
-            attestations.check(conn, locked, body, restored=self._file.is_exported)
-            attestations.insert(conn, body, id)
-        self.batch.add(RESOURCES[entry.name], id)
-
-    def _as_recorded(self, value: Any) -> Any:
-        """What an entry says, with the ids of records for those of entries that became others."""
-        if not self._records:
-            return value  # as in every file of which no entry was imported before
-        if isinstance(value, dict):
-            return {name: self._as_recorded(part) for name, part in value.items()}
-        if isinstance(value, list):
-            return [self._as_recorded(item) for item in value]
-        return self._records.get(value, value) if isinstance(value, UUID) else value
-
-    def _verify(self, entry: Entry, event: UUID, person: UUID) -> None:
-        """An event that an entry concerns; the person is locked."""
-        self.batch.verify(event, person)
-
-    def _lock_event(self, entry: Entry, event: UUID) -> UUID:
-        """The event that an entry speaks of, to be verified once all is written."""
-        if not self.batch.verifies(event):
-            locked = release_events.lock_canonical(self._conn, event)
-            if locked is None:
-                raise invalid(
-                    FieldError("/release_event_id", "There is no release event with this id.")
-                )
-            event = locked.id
-            self._verify(entry, event, locked.detainee_id)
-        return event
-
-    def _lock_person(self, id: UUID) -> UUID:
-        person = detainees.lock_canonical(self._conn, id)
-        if person is None:
-            raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
-        return person
+    def _release_waiting(self, key: str) -> Iterator[Entry]:
+        """Yield the entries that wait for a key, in order: the later of two attestations counts."""
+        for place in self._waiting.pop(key, ()):
+            self._waiting_file.seek(place)
+            yield pickle.load(self._waiting_file)  # noqa: S301 - this process wrote it
 
 
-def _schema(name: str) -> Schema:
-    """What an entry must meet. A detainee's detention may stand within it."""
-    schema = format.entry(name)
+def _entry_schema(name: str) -> Schema:
+    """Return the schema of an entry. A detainee may have a `detention`."""
+    schema = format.entry_schema(name)
     properties = dict(schema["properties"])
     if name == "detainees":
-        held = document.load().schema("DetentionCreate")
-        properties["detention"] = {**held, "type": ["object", "null"]}
+        detention = document.load().schema("DetentionCreate")
+        properties["detention"] = {**detention, "type": ["object", "null"]}
     return schemas.body_schema({**schema, "properties": properties})

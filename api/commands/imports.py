@@ -11,7 +11,14 @@ import click
 from api.cases import loader
 from api.commands import options, store, terminal
 from api.database import queries
-from api.imports import case_import, list_apply, list_preview, row_reader
+from api.imports import (
+    case_import,
+    import_store,
+    list_apply,
+    list_preview,
+    row_plan,
+    row_reader,
+)
 from api.rendering import media_types
 
 _CASE_SUFFIX = ".json"
@@ -96,22 +103,22 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
                 _LIST_TYPES[suffix],
                 mapping=row_reader.read_mapping(choices["mapping"]),
                 date_order=choices["date_order"],
-                word=list_preview.word(
+                attestation=row_plan.shared_attestation(
                     **{name: choices[name] for name in _ATTESTATION_OPTIONS},
                     evidence=None,
                     release_kind=None,
                 ),
-                say=store.progress,
+                progress=store.progress,
             )
         try:
             _review(conn, id, choices)
         finally:
-            list_apply.forget(conn, id)
+            import_store.delete_preview(conn, id)
 
 
 def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> None:
     """Print the preview, ask for the decisions that it needs, and apply it."""
-    preview = list_apply.read_own(conn, id)
+    preview = import_store.read(conn, id, import_store.OPERATOR)
     _print_preview(conn, id, preview)
     if choices["dry_run"]:
         return
@@ -128,13 +135,13 @@ def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> N
 def _print_preview(conn: queries.Connection, id: UUID, preview: Mapping[str, Any]) -> None:
     for line in terminal.preview(preview):
         click.echo(line)
-    for block in list_apply.blocks(conn, id):
+    for block in import_store.blocks(conn, id):
         for row in block:
-            for fault in row.faults:
-                column = f", {fault['column']}" if fault["column"] else ""
-                place = fault.get("pointer") or f"row {row.row}{column}"
-                store.progress(f"{place}: {fault['detail']}")
-    for flip in list_apply.all_flips(conn, id):
+            for error in row.errors:
+                column = f", {error['column']}" if error["column"] else ""
+                place = error.get("pointer") or f"row {row.row}{column}"
+                store.progress(f"{place}: {error['detail']}")
+    for flip in import_store.all_flips(conn, id):
         event = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
         click.echo(f"row {flip['row']}{event}: {flip['from']} becomes {flip['to']}")
 
@@ -158,7 +165,7 @@ def _skip_invalid(
                 "nothing was changed."
             )
         click.confirm(f"Skip the {count} invalid rows?", abort=True, err=True)
-    for block in list_apply.blocks(conn, id):
+    for block in import_store.blocks(conn, id):
         for row in block:
             if row.outcome == "invalid":
                 yield {"row": row.row, "decision": "skip"}
@@ -169,7 +176,7 @@ def _decide_doubtful(
 ) -> Iterator[Mapping[str, Any]]:
     """The operator's decision on each possible duplicate."""
     undecided = 0
-    for doubt in list_apply.all_doubts(conn, id):
+    for doubt in import_store.all_possible_duplicates(conn, id):
         if choices["skip_doubtful"]:
             yield {"row": doubt.row, "decision": "skip"}
             continue
@@ -188,13 +195,13 @@ def _decide_doubtful(
         )
 
 
-def _title(candidate: list_apply.Doubtful) -> str:
+def _title(candidate: import_store.RowCandidate) -> str:
     if candidate.detainee_id is None:
         return f"row {candidate.row}"
     return str(candidate.detainee_id)
 
 
-def _ask(doubt: list_apply.Doubt) -> Mapping[str, Any]:
+def _ask(doubt: import_store.PossibleDuplicate) -> Mapping[str, Any]:
     """Ask the operator for the decision on a row."""
     if len(doubt.candidates) == 1:
         same, question = ["same"], "Is this the same person, a new one, or skip the row?"

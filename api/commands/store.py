@@ -58,7 +58,7 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except loader.CaseError as error:
-        for fault in error.faults:
+        for fault in error.errors:
             progress(f"{fault.pointer or '/'}: {fault.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except RequestError as error:

@@ -103,6 +103,12 @@ class Contract:
         """Return a component schema, without references."""
         return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))
 
+    def defaults(self, name: str) -> Mapping[str, Any]:
+        """Return the default of each property of a schema, None for a property without one."""
+        return {
+            field: part.get("default") for field, part in self.schema(name)["properties"].items()
+        }
+
 
 @cache
 def load(file: Path = FILE) -> Contract:

@@ -1,24 +1,24 @@
-"""The columns of lists of people: what each says, under whatever name, in English and Spanish.
+"""Columns of lists of people: their names in English and Spanish, and how their cells are read.
 
-Pure. A cell comes in as text, or from NDJSON as a value, and goes out as the contract writes it.
-What could be read in two ways is a fault, and never guessed.
+Pure. A cell is text, or a JSON value from NDJSON, and becomes a value as the contract writes it. An
+ambiguous cell is an error; nothing is guessed.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from api.imports import nations
+from api.imports import lookups
 from api.matching import folding
 
 
 class CellError(ValueError):
-    """A cell that does not say what its column is for; with a sentence for who wrote it."""
+    """A cell that cannot be read as its column's field; the text is for the author of the list."""
 
 
-_NAMES: Mapping[str, str] = {
+_COLUMN_NAMES: Mapping[str, str] = {
     "name": "name|full name|nombre|nombre completo|nombre y apellido|nombre y apellidos|"
     "nombres y apellidos|apellidos y nombres|apellido y nombre",
     "given_names": "given name|given names|first name|first names|nombres|nombres propios",
@@ -47,53 +47,56 @@ _NAMES: Mapping[str, str] = {
     "published_at": "published at|publicado|publicado el|fecha de publicacion",
     "note": "note|notes|remarks|nota|notas|observacion|observaciones",
     "id": "id",
-    # What this service's own tables have besides, which a list cannot say.
+    # Columns of this service's own CSV and NDJSON that a list cannot set.
     "is_named": "is named",
     "withheld": "withheld",
     "": "custody|detention|detention id|created at|updated at|match|match score|match name|"
     "match features",
 }
-# Of these only what they are for nearly everybody: a list cannot say who must not be named.
-_CHECKED = ("is_named", "withheld")
-FIELDS = (*(name for name in _NAMES if name and name not in _CHECKED), "id:")
-"""What a column can say; `id:` with a scheme, as `id:foro-penal`, is an identifier of it."""
+# Accepted only with the value of a named person: a list cannot withhold anybody.
+_CHECKED_FIELDS = ("is_named", "withheld")
+FIELDS = (*(field for field in _COLUMN_NAMES if field and field not in _CHECKED_FIELDS), "id:")
+"""The fields of columns. `id:` takes a scheme: `id:foro-penal` is an identifier of a register."""
 
+_MAX_QUOTED = 50
 _SCHEME = re.compile(r"id:([a-z0-9_-]{1,50})\Z")
 
 
 _PARTICLES = frozenset(("de", "del", "el", "la", "of", "the"))
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     words = folding.words(text.replace("_", " "))
     return " ".join(word for word in words if word not in _PARTICLES)
 
 
-_FIELDS = {
-    _folded(name): field for field, of_field in _NAMES.items() for name in of_field.split("|")
+_FIELDS_BY_NAME = {
+    _fold(name): field for field, names in _COLUMN_NAMES.items() for name in names.split("|")
 }
 
 
 def field_of(header: str) -> str | None:
-    """What a column of this name says; "" what is passed over; None if that is not known."""
+    """Return the field of a column name; "" for an ignored column, None for an unknown one."""
     if _SCHEME.match(header.strip().lower()):
         return header.strip().lower()
-    return _FIELDS.get(_folded(header))
+    return _FIELDS_BY_NAME.get(_fold(header))
 
 
 def is_field(field: str) -> bool:
+    """Tell whether a mapping may name this field."""
     return field in FIELDS[:-1] or bool(_SCHEME.match(field))
 
 
-# What a cell says.
-
-
 def read(field: str, value: Any, date_order: str | None) -> Any:
-    """The contract's value of a cell. Raises CellError."""
+    """Return the contract's value of a cell, or raise CellError."""
     reader = _READERS.get(field)
     if reader is None:
         return _text(value)
     return reader(value, date_order)
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED] + "...")
 
 
 def _text(value: Any) -> str:
@@ -101,123 +104,130 @@ def _text(value: Any) -> str:
         return value
     if type(value) is int:
         return str(value)
-    raise CellError("Must be a text.")
+    raise CellError("Must be text.")
 
 
 def _list(value: Any, separators: str) -> list[str]:
-    """Several texts: an array, its JSON text, or texts with one of these between them."""
+    """Read several texts: an array, an array as JSON text, or text with separators."""
     if isinstance(value, str) and value.startswith("["):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            raise CellError("Begins like an array, and is none.") from None
+            raise CellError(
+                f'{_quote(value)} is not a JSON array: write ["A", "B"], or A; B.'
+            ) from None
     if isinstance(value, str):
         parts = [part.strip() for part in re.split(separators, value)]
         return list(dict.fromkeys(part for part in parts if part))
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise CellError("Must be a text, or an array of texts.")
+        raise CellError("Must be text, or an array of texts.")
     return value
 
 
-def _words(**of_value: str) -> Callable[[Any, str | None], str]:
-    values = {word: value for value, words in of_value.items() for word in words.split("|")}
-    values |= {value.replace("_", " "): value for value in of_value}
+def _choice(**words_by_value: str) -> Callable[[Any, str | None], str]:
+    """Return a reader of one of these values, by their names and by further words for them."""
+    values = {word: value for value, words in words_by_value.items() for word in words.split("|")}
+    values |= {value.replace("_", " "): value for value in words_by_value}
 
-    def read_word(value: Any, _: str | None) -> str:
-        known = values.get(_folded(_text(value)))
-        if known is None:
-            raise CellError(f"Must be one of: {', '.join(of_value)}.")
-        return known
+    def read_choice(cell: Any, _: str | None) -> str:
+        value = values.get(_fold(_text(cell)))
+        if value is None:
+            raise CellError(f"{_quote(str(cell))} is not one of: {', '.join(words_by_value)}.")
+        return value
 
-    return read_word
+    return read_choice
 
 
-_read_sex = _words(
+_read_sex = _choice(
     female="f|fem|femenino|femenina|mujer", male="male|masc|masculino|hombre", other="otro|otra"
 )
 
 
 def _sex(value: Any, order: str | None) -> str:
-    word = _folded(_text(value))
+    word = _fold(_text(value))
     if word == "h":
-        raise CellError("Beside H, M would be a woman: write female or male.")
+        # M is male beside F, and mujer beside H.
+        raise CellError("'H' makes M ambiguous: write female or male.")
     return "male" if word == "m" else _read_sex(value, order)
 
 
-_NUMBERS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\Z", re.ASCII)
-_ISO = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z", re.ASCII)
+_NUMERIC_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\Z", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z", re.ASCII)
 
 
 def _date(value: Any, order: str | None) -> str:
-    """A day, a month or a year as ISO 8601 has them; whether there is such a day is not asked."""
+    """Return a day, a month or a year in ISO 8601; the schema checks that the day exists."""
     text = _text(value)
-    # A spreadsheet's day, at midnight.
+    # Spreadsheets export a day as midnight.
     text = re.sub(r"[ T]00:00(:00(\.0+)?)?\Z", "", text)
-    if _ISO.match(text):
+    if _ISO_DATE.match(text):
         return text
-    numbers = _NUMBERS.match(text)
+    numbers = _NUMERIC_DATE.match(text)
     if not numbers:
-        raise CellError("Must be a date, as 2024-02-09 or 09/02/2024.")
+        raise CellError(f"{_quote(text)} is not a date: write 2024-02-09 or 09/02/2024.")
     first, second, year = (int(number) for number in numbers.groups())
     if order is None and first <= 12 and second <= 12 and first != second:
         raise CellError(
-            f"May be {year}-{second:02}-{first:02} or {year}-{first:02}-{second:02}: "
-            "say date_order."
+            f"{_quote(text)} may be {year}-{second:02}-{first:02} or "
+            f"{year}-{first:02}-{second:02}: send date_order (day_first or month_first)."
         )
     day, month = (second, first) if order == "month_first" else (first, second)
     if month > 12:
-        raise CellError(f"There is no month {month}: say date_order, or write 2024-02-09.")
+        raise CellError(
+            f"{_quote(text)} has no month {month}: send the other date_order, or write 2024-02-09."
+        )
     return f"{year}-{month:02}-{day:02}"
 
 
 def _day(value: Any, order: str | None) -> str:
     text = _date(value, order)
     if len(text) < len("2024-02-09"):
-        raise CellError("Must be a day, as 2024-02-09.")
+        raise CellError(f"{_quote(text)} is not a day: write 2024-02-09.")
     return text
 
 
 def _year(value: Any, _: str | None) -> str:
     text = _text(value)
     if not re.fullmatch(r"[12][0-9]{3}", text, re.ASCII):
-        raise CellError("Must be a year, as 1974.")
+        raise CellError(f"{_quote(text)} is not a year: write 1974.")
     return text
 
 
 def _nationalities(value: Any, _: str | None) -> list[str]:
-    found = []
+    codes = []
     for word in _list(value, r"[,;/|]| y | and "):
-        code = nations.code(word)
+        code = lookups.country_code(word)
         if code is None:
             raise CellError(
-                f"{word[:50]!r} is no country that is known by this name: write its ISO 3166-1 "
-                "code, as VE."
+                f"{_quote(word)} is not a known country: write its ISO 3166-1 code, such as VE."
             )
-        found.append(code)
-    return list(dict.fromkeys(found))
+        codes.append(code)
+    return list(dict.fromkeys(codes))
 
 
 def _external_ids(value: Any, _: str | None) -> list[Mapping[str, Any]]:
-    """As this service writes them, in an array of objects."""
+    """Read the array of objects that this service writes."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             value = None
     if not isinstance(value, list):
-        raise CellError('Must be an array of {"scheme": ..., "value": ...}.')
+        raise CellError('Must be an array of objects: [{"scheme": "foro-penal", "value": "7"}].')
     return value
 
 
-def _named(value: Any, _: str | None) -> bool:
+def _is_named(value: Any, _: str | None) -> bool:
     if value not in (True, "true"):
-        raise CellError("A list has nobody who is not named here: this may be a pseudonym.")
+        raise CellError(
+            "Must be true: this row may have a pseudonym instead of a name. Leave the row out."
+        )
     return True
 
 
 def _not_withheld(value: Any, _: str | None) -> bool:
     if value not in (False, "false"):
-        raise CellError("A list does not say who is withheld: say so of the detainee's record.")
+        raise CellError("Must be false: a list cannot set withheld. Update the detainee instead.")
     return False
 
 
@@ -226,19 +236,19 @@ _READERS: Mapping[str, Callable[[Any, str | None], Any]] = {
     "sex": _sex,
     "birth_date": _date,
     "birth_year": _year,
-    "age_group": _words(
+    "age_group": _choice(
         adult="adulto|adulta|mayor|mayor de edad",
         minor="menor|menor de edad|adolescente|nino|nina",
         unknown="desconocido|desconocida",
     ),
     "nationalities": _nationalities,
     "detained_on": _date,
-    "whereabouts": _words(known="conocido", unknown="desconocido"),
+    "whereabouts": _choice(known="conocido", unknown="desconocido"),
     "external_ids": _external_ids,
-    "is_named": _named,
+    "is_named": _is_named,
     "withheld": _not_withheld,
     "released_on": _day,
-    "release_kind": _words(
+    "release_kind": _choice(
         full="plena|libertad plena",
         conditional="condicional|libertad condicional|medidas cautelares|con medidas",
         house_arrest="arresto domiciliario|casa por carcel",
@@ -248,7 +258,7 @@ _READERS: Mapping[str, Callable[[Any, str | None], Any]] = {
 }
 
 
-def combined(said: Mapping[str, Any]) -> Sequence[str]:
-    """The parts of a name that stands in two columns; one column is a name by itself."""
-    given = said.get("given_names") or said.get("name")
-    return [part for part in (given, said.get("surnames")) if part]
+def full_name(cells: Mapping[str, Any]) -> str:
+    """Return the name of a row, which may be in two columns; "" if there is none."""
+    given_names = cells.get("given_names") or cells.get("name")
+    return " ".join(part for part in (given_names, cells.get("surnames")) if part)

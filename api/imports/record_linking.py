@@ -1,91 +1,130 @@
-"""Which of the records that are there already says the same as an entry of a case.
+"""Link the entries of a case to records with the same content, and update these.
 
-What the entry says is by the contract's names, with the ids of records for the keys that it names.
-One record is one entry's: what a case tells apart stays apart, but for release events, of which
-several may turn out to be one claim.
+Entries have the contract's names and the ids of records. A record is that of one entry only: what
+a case tells apart stays apart. Several release events may still be one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.cases.loader import Entry
-from api.database import queries
-from api.imports import list_preview, row_plan
-from api.matching import folding
-from api.records import canonical_ids, release_events
+from api.cases.record_writer import RecordWriter
+from api.database import clock, queries
+from api.imports import row_plan
+from api.imports.row_plan import RowPlan
+from api.matching.folding import fold
+from api.matching.scoring import Person
+from api.records import canonical_ids, claims, publications, release_events, sources
+from api.records.detention_order import DetentionInterval, check_order
+
+_UPDATE = {"source": "sources/update", "facility": "facilities/update"}
+_RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
 
 
-class Records:
+@dataclass(slots=True)
+class EntryOutcome:
+    """The outcome of an entry, which is a row of the import."""
+
+    row: int
+    resource: str
+    place: str
+    outcome: str = "invalid"
+    record_id: UUID | None = None
+    changes: list[str] = field(default_factory=list)
+    # The candidates of a possible duplicate.
+    people: list[UUID] = field(default_factory=list)
+    # The places of its errors.
+    errors: list[str] = field(default_factory=list)
+    # The row of a person, and the person compared.
+    content: Mapping[str, Any] | None = None
+    person: Person | None = None
+    # Whether there is a decision on the entry, or on one that it refers to.
+    is_decided: bool = False
+
+    @property
+    def foreseen(self) -> tuple[Any, ...]:
+        """The part that an application must repeat."""
+        record_id = None if self.outcome == "new" else self.record_id
+        return self.outcome, record_id, self.changes, sorted(self.people)
+
+
+class RecordLinker:
+    """Finds the record of an entry among those that no other entry of the case has."""
+
     def __init__(self, conn: queries.Connection) -> None:
         self._conn = conn
         self._new: set[UUID] = set()
         self._taken: set[UUID] = set()
 
-    def add(self, id: UUID) -> None:
-        """A record that the case itself has made."""
+    def add_new(self, id: UUID) -> None:
+        """Note a record that the case itself created."""
         self._new.add(id)
 
     def is_new(self, id: UUID) -> bool:
+        """Return whether the case itself created a record."""
         return id in self._new
 
     def take(self, id: UUID) -> None:
-        """A record that is an entry of the case."""
+        """Note a record that is that of an entry."""
         self._taken.add(id)
 
     def is_taken(self, id: UUID) -> bool:
+        """Return whether a record is that of another entry."""
         return id in self._taken
 
     def recorded(self, resource: str, ids: Sequence[UUID]) -> set[UUID]:
-        """Which of these ids records of a kind have."""
-        found = queries.rows(self._conn, "ledger/list_recorded_ids", resource=resource, ids=ids)
-        return {row.id for row in found}
+        """Return which of these ids are records of a resource."""
+        rows = queries.rows(self._conn, "ledger/list_recorded_ids", resource=resource, ids=ids)
+        return {row.id for row in rows}
 
-    def find(self, entry: Entry) -> UUID | None:
-        find = _FIND.get(entry.name)
-        return None if find is None else find(self, entry.body)
+    def find(self, list: str, body: Mapping[str, Any]) -> UUID | None:
+        """Return the record with the content of an entry, or None. People are matched elsewhere."""
+        finder = _FINDERS.get(list)
+        return None if finder is None else finder(self, body)
 
-    def _source(self, body: Mapping[str, Any]) -> UUID | None:
-        """One of the same name: if it were taken for two, one voice would count as two. Of several
-        rather that of the kind and the country. One that speaks in confidence is that of the same
-        organisation."""
-        called = [
+    def _find_source(self, body: Mapping[str, Any]) -> UUID | None:
+        """Find a source of the same name, so that it is not counted as two.
+
+        Of several, one of the same kind and country is preferred. A confidential source must have
+        the same voucher.
+        """
+        same_name = [
             row
-            for row in self._sources.get(_folded(body["name"]), ())
+            for row in self._sources_by_name.get(fold(body["name"]), ())
             if row.confidential == body["confidential"] and row.vouched_by == body["vouched_by"]
         ]
-        called.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
-        return next((row.id for row in called if not self.is_taken(row.id)), None)
+        same_name.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
+        return next((row.id for row in same_name if not self.is_taken(row.id)), None)
 
     @cached_property
-    def _known_sources(self) -> Mapping[UUID, Any]:
+    def _sources(self) -> Mapping[UUID, Any]:
         return {row.id: row for row in queries.rows(self._conn, "sources/list_names")}
 
     @cached_property
-    def _sources(self) -> Mapping[str, Sequence[Any]]:
-        named: dict[str, list[Any]] = {}
-        for row in self._known_sources.values():
-            named.setdefault(_folded(row.name), []).append(row)
-        return named
+    def _sources_by_name(self) -> Mapping[str, Sequence[Any]]:
+        by_name: dict[str, list[Any]] = {}
+        for row in self._sources.values():
+            by_name.setdefault(fold(row.name), []).append(row)
+        return by_name
 
-    def told_of_source(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
-        """What an entry says of a source of which it was not known."""
-        row = self._known_sources[id]
+    def source_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
+        """Return the values of an entry that its source lacks."""
+        row = self._sources[id]
         return {
             name: body[name]
             for name in ("country", "url")
             if body[name] is not None and getattr(row, name) is None
         }
 
-    def _facility(self, body: Mapping[str, Any]) -> UUID | None:
-        """One of the same country that is called so, unless its region is another."""
+    def _find_facility(self, body: Mapping[str, Any]) -> UUID | None:
+        """Find a facility of the same country and name, unless its region is different."""
         for name in (body["name"], *body["aliases"]):
-            for row in self._facilities.get((_folded(name), body["country"]), ()):
+            for row in self._facilities_by_name.get((fold(name), body["country"]), ()):
                 elsewhere = (
-                    row.region
-                    and body["region"]
-                    and (_folded(row.region) != _folded(body["region"]))
+                    row.region and body["region"] and fold(row.region) != fold(body["region"])
                 )
                 if not elsewhere and not self.is_taken(row.id):
                     id: UUID = row.id
@@ -93,50 +132,50 @@ class Records:
         return None
 
     @cached_property
-    def _known_facilities(self) -> Mapping[UUID, Any]:
+    def _facilities(self) -> Mapping[UUID, Any]:
         return {row.id: row for row in queries.rows(self._conn, "facilities/list_names")}
 
     @cached_property
-    def _facilities(self) -> Mapping[tuple[str, str], Sequence[Any]]:
-        named: dict[tuple[str, str], list[Any]] = {}
-        for row in self._known_facilities.values():
+    def _facilities_by_name(self) -> Mapping[tuple[str, str], Sequence[Any]]:
+        by_name: dict[tuple[str, str], list[Any]] = {}
+        for row in self._facilities.values():
             for name in (row.name, *row.aliases):
-                named.setdefault((_folded(name), row.country), []).append(row)
-        return named
+                by_name.setdefault((fold(name), row.country), []).append(row)
+        return by_name
 
-    def told_of_facility(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
-        """The names and the region of a facility of which they were not known."""
-        row = self._known_facilities[id]
-        changed: dict[str, Any] = {}
-        called = {_folded(name) for name in (row.name, *row.aliases)}
-        more = {_folded(name): name for name in (body["name"], *body["aliases"])}
-        if added := [name for folded, name in more.items() if folded not in called]:
-            changed["aliases"] = [*row.aliases, *added]
+    def facility_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
+        """Return the aliases and the region of an entry that its facility lacks."""
+        row = self._facilities[id]
+        changes: dict[str, Any] = {}
+        recorded = {fold(name) for name in (row.name, *row.aliases)}
+        names = {fold(name): name for name in (body["name"], *body["aliases"])}
+        if new := [name for folded, name in names.items() if folded not in recorded]:
+            changes["aliases"] = [*row.aliases, *new]
         if row.region is None and body["region"] is not None:
-            changed["region"] = body["region"]
-        return changed
+            changes["region"] = body["region"]
+        return changes
 
-    def _affiliation(self, body: Mapping[str, Any]) -> UUID | None:
-        tie = ("source_id", "with_source_id", "relation", "valid_from")
-        return self._one("affiliations/find", **{name: body[name] for name in tie})
+    def _find_affiliation(self, body: Mapping[str, Any]) -> UUID | None:
+        names = ("source_id", "with_source_id", "relation", "valid_from")
+        return self._find_equal("affiliations/find", **{name: body[name] for name in names})
 
-    def _claim(self, body: Mapping[str, Any]) -> UUID | None:
-        """The same figure, of the same source, published at the same moment."""
-        said = (
+    def _find_claim(self, body: Mapping[str, Any]) -> UUID | None:
+        """Find the same figure, published by the same source at the same moment."""
+        names = (
             *("source_id", "kind", "value", "qualifier", "as_of", "published_at", "window_start"),
             *("facility_id", "age_group", "nationality", "announcement_id"),
         )
-        return self._one("claims/find", **{name: body[name] for name in said})
+        return self._find_equal("claims/find", **{name: body[name] for name in names})
 
-    def _detention(self, body: Mapping[str, Any]) -> UUID | None:
+    def _find_detention(self, body: Mapping[str, Any]) -> UUID | None:
         if self.is_new(body["detainee_id"]):
             return None
-        free = [one for one in self._detentions(body) if not self.is_taken(one.id)]
-        found = row_plan.detention_since(free, body["detained_on"] or "")
-        return None if found is None else found.id
+        free = [row for row in self._detentions(body) if not self.is_taken(row.id)]
+        detention = row_plan.detention_since(free, body["detained_on"] or "")
+        return None if detention is None else detention.id
 
-    def _release_event(self, body: Mapping[str, Any]) -> UUID | None:
-        """The claim that the person was released within three days of that day."""
+    def _find_release_event(self, body: Mapping[str, Any]) -> UUID | None:
+        """Find a release event of the same person within three days of that day."""
         if self.is_new(body["detainee_id"]):
             return None
         detentions, day = self._detentions(body), body["occurred_on"]
@@ -144,37 +183,174 @@ class Records:
             detention = release_events.detention_open_on(detentions, day)
         else:
             detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])
-        return row_plan.same_claim(detentions, detention, day)
+        return row_plan.same_event(detentions, detention, day)
 
     def _detentions(self, body: Mapping[str, Any]) -> Sequence[row_plan.Detention]:
         person = canonical_ids.resolve(self._conn, "detainee", body["detainee_id"])
-        return list_preview.recorded(self._conn, [person], sees_hidden=True)[person].detentions
+        return row_plan.read_people(self._conn, [person], sees_hidden=True)[person].detentions
 
-    def _attestation(self, body: Mapping[str, Any]) -> UUID | None:
-        """The same word, of the same source, published at the same moment."""
-        event = body["release_event_id"]
-        if self.is_new(event):
+    def _find_attestation(self, body: Mapping[str, Any]) -> UUID | None:
+        """Find the same attestation, published by the same source at the same moment."""
+        if self.is_new(body["release_event_id"]):
             return None
-        event = canonical_ids.resolve(self._conn, "release_event", event)
-        said = ("source_id", "stance", "basis", "published_at", "release_kind")
-        word = {name: body[name] for name in said}
-        return self._one("attestations/find", release_event_id=event, **word)
+        event = canonical_ids.resolve(self._conn, "release_event", body["release_event_id"])
+        names = ("source_id", "stance", "basis", "published_at", "release_kind")
+        values = {name: body[name] for name in names}
+        return self._find_equal("attestations/find", release_event_id=event, **values)
 
-    def _one(self, query: str, **said: Any) -> UUID | None:
-        rows = queries.rows(self._conn, query, **said)
+    def _find_equal(self, query: str, **values: Any) -> UUID | None:
+        rows = queries.rows(self._conn, query, **values)
         return next((row.id for row in rows if row.id not in self._taken | self._new), None)
 
 
-_FIND: Mapping[str, Callable[[Records, Mapping[str, Any]], UUID | None]] = {
-    "sources": Records._source,
-    "affiliations": Records._affiliation,
-    "facilities": Records._facility,
-    "claims": Records._claim,
-    "detentions": Records._detention,
-    "release_events": Records._release_event,
-    "attestations": Records._attestation,
+_FINDERS: Mapping[str, Callable[[RecordLinker, Mapping[str, Any]], UUID | None]] = {
+    "sources": RecordLinker._find_source,
+    "affiliations": RecordLinker._find_affiliation,
+    "facilities": RecordLinker._find_facility,
+    "claims": RecordLinker._find_claim,
+    "detentions": RecordLinker._find_detention,
+    "release_events": RecordLinker._find_release_event,
+    "attestations": RecordLinker._find_attestation,
 }
 
 
-def _folded(name: str) -> str:
-    return folding.fold(name)
+class Update(NamedTuple):
+    """The fields that an entry changed, and the release events to verify again."""
+
+    changes: Sequence[str] = ()
+    events: Sequence[UUID] = ()
+
+
+class RecordUpdater:
+    """Adds to a record what its entry has and the record lacks, retractions included."""
+
+    def __init__(
+        self, conn: queries.Connection, writer: RecordWriter, linker: RecordLinker
+    ) -> None:
+        self._conn = conn
+        self._writer = writer
+        self._linker = linker
+        self._began = clock.now(conn)
+
+    def update(self, entry: Entry, content: Mapping[str, Any], id: UUID) -> Update:
+        """Update the record of a resolved entry; `content` is that of a detainee's row."""
+        if entry.list == "detainees":
+            return self._update_detainee(content, id)
+        return _UPDATERS[entry.list](self, entry, id)
+
+    def _update_source(self, entry: Entry, id: UUID) -> Update:
+        return self._update_named("source", id, self._linker.source_changes(entry.body, id))
+
+    def _update_facility(self, entry: Entry, id: UUID) -> Update:
+        return self._update_named("facility", id, self._linker.facility_changes(entry.body, id))
+
+    def _update_named(self, resource: Any, id: UUID, changes: Mapping[str, Any]) -> Update:
+        if changes:
+            queries.run(self._conn, _UPDATE[resource], id=id, **changes)
+            self._writer.batch.add(resource, id, "updated")
+        return Update(list(changes))
+
+    def _update_affiliation(self, entry: Entry, id: UUID) -> Update:
+        before = queries.row(self._conn, "affiliations/get", id=id)
+        until = entry.body["valid_until"]
+        if until is None or until == before.valid_until:
+            return Update()
+        affiliation = {**before._asdict(), "valid_until": until}
+        sources.check_affiliation_period(affiliation)
+        queries.run(self._conn, "affiliations/update", id=id, valid_until=until)
+        self._writer.batch.add("affiliation", id, "updated")
+        events = self._writer.verify_affected(affiliation, before._asdict())
+        return Update(["valid_until"], events)
+
+    def _update_claim(self, entry: Entry, id: UUID) -> Update:
+        row = queries.row(self._conn, "claims/lock", id=id)
+        if not self._is_retracted_since(entry, row):
+            return Update()
+        self._retract("claim", entry, id)
+        return Update(["retracted_at"])
+
+    def _update_attestation(self, entry: Entry, id: UUID) -> Update:
+        row = queries.row(self._conn, "attestations/get_publication", id=id)
+        if not self._is_retracted_since(entry, row):
+            return Update()
+        event = self._writer.verify_event(row.release_event_id)
+        self._retract("attestation", entry, id)
+        return Update(["retracted_at"], [event])
+
+    def _is_retracted_since(self, entry: Entry, row: Any) -> bool:
+        retracted_at = entry.body.get("retracted_at")
+        if retracted_at is None or row.retracted_at is not None:
+            return False
+        publications.check_retraction(retracted_at, row.published_at, self._began)
+        return True
+
+    def _retract(self, resource: Any, entry: Entry, id: UUID) -> None:
+        queries.run(
+            self._conn,
+            _RETRACT[resource],
+            id=id,
+            retracted_at=entry.body["retracted_at"],
+            note=entry.body.get("retraction_note"),
+        )
+        self._writer.batch.add(resource, id, "retracted")
+
+    def _update_detainee(self, content: Mapping[str, Any], id: UUID) -> Update:
+        person_id = self._writer.lock_person(id)
+        stored = self._read_person(person_id)
+        plan = row_plan.plan(stored, content, self._began)
+        row_plan.write(self._conn, self._writer.batch, person_id, stored, plan)
+        return Update(plan.changes)
+
+    def _read_person(self, id: UUID) -> row_plan.StoredPerson:
+        return row_plan.read_people(self._conn, [id], sees_hidden=True)[id]
+
+    def _update_detention(self, entry: Entry, id: UUID) -> Update:
+        person_id = self._writer.lock_person(entry.body["detainee_id"])
+        stored = self._read_person(person_id)
+        (detention,) = (row for row in stored.detentions if row.id == id)
+        listed = {
+            name: entry.body[name]
+            for name in row_plan.detention_fields()
+            if name in entry.given and entry.body[name] is not None
+        }
+        changes = row_plan.detention_changes(stored.detentions, detention, listed, self._began)
+        if changes:
+            plan = RowPlan(detention_id=id, detention=changes)
+            row_plan.write(self._conn, self._writer.batch, person_id, stored, plan)
+        return Update([name for name in changes if name != "began_on"])
+
+    def check_detention_order(self, person_id: UUID) -> None:
+        """Check that the detentions of a person have an order. Raises OrderError."""
+        rows = queries.rows(self._conn, "detentions/list_for_detainee", detainee_id=person_id)
+        intervals = [
+            DetentionInterval(
+                row.id, row.detained_on, row.began_on, row.created_at, tuple(row.released_on)
+            )
+            for row in rows
+        ]
+        check_order(intervals)
+
+    def _update_release_event(self, entry: Entry, id: UUID) -> Update:
+        event = release_events.lock(self._conn, id)
+        changes = {
+            name: entry.body[name]
+            for name in ("place", "announcement_id")
+            if entry.body[name] is not None and getattr(event, name) is None
+        }
+        if changes:
+            claims.check_announcement(self._conn, changes.get("announcement_id"))
+            queries.run(self._conn, "release_events/update", id=id, **changes)
+            self._writer.batch.add("release_event", id, "updated")
+            self._writer.batch.count_again(event.detainee_id)
+        return Update(list(changes))
+
+
+_UPDATERS: Mapping[str, Callable[[RecordUpdater, Entry, UUID], Update]] = {
+    "sources": RecordUpdater._update_source,
+    "affiliations": RecordUpdater._update_affiliation,
+    "facilities": RecordUpdater._update_facility,
+    "claims": RecordUpdater._update_claim,
+    "detentions": RecordUpdater._update_detention,
+    "release_events": RecordUpdater._update_release_event,
+    "attestations": RecordUpdater._update_attestation,
+}

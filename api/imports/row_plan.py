@@ -1,40 +1,36 @@
-"""What a row of a list adds to what is recorded of a person, checked as a single request is.
+"""The changes that a row makes to a person and its attestation, checked as single requests are.
 
-Pure: it decides, and whoever calls writes. A value that the row gives replaces the one there was;
-names, nationalities and identifiers are added to those there were. The same day told less precisely
-says nothing new.
+`plan` is pure; the functions at the end read and write. A value of the row replaces the recorded
+one; names, nationalities and identifiers are added. A less precise form of the recorded day is no
+change.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from api.contract import document, fields
+from api.database import queries
 from api.errors import FieldError, invalid
 from api.matching import folding
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
 from api.records.detention_order import SAME_EVENT
+from api.verification.bulk import Batch
 
-_MOST = {"aliases": 50, "nationalities": 10, "external_ids": 20}
-NO_DETENTION = {
-    "facility_id": None,
-    "detained_on": None,
-    "authority": None,
-    "charges": None,
-    "whereabouts": "known",
-}
-_OF_EVENT = {"place": None, "announcement_id": None}
-# Instead of a name, as the public is shown one that is hidden (sql/migrations/0005_disclosed_groups.sql).
-_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
-# Stands for a detention or an event that is yet to be entered.
 UNENTERED = UUID(int=0)
+"""The id of a detention or a release event that is not inserted yet."""
+
+# The public's name for a hidden person; made by the SQL function pseudonym().
+_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 
 
 class Detention(NamedTuple):
-    """A detention as recorded, with its release events in order."""
+    """A recorded detention, with its release events in order."""
 
     id: UUID
     facility_id: UUID | None
@@ -48,21 +44,22 @@ class Detention(NamedTuple):
 
 
 @dataclass(slots=True)
-class Known:
-    """What is recorded of a person, the detentions in order; of one who is new, nothing."""
+class StoredPerson:
+    """A recorded person with the detentions in order."""
 
     detainee: Mapping[str, Any]
     detentions: Sequence[Detention] = ()
-    # Who is hidden from the caller is not changed, nor compared: that would tell.
+    # A row neither changes nor is compared with a person hidden from the caller: the outcome
+    # would reveal the recorded values.
     is_hidden: bool = False
 
 
 @dataclass(slots=True)
-class Plan:
-    """What is to be written: changes, as the contract names them, and a release event.
+class RowPlan:
+    """The changes of a row, by the contract's names, and its release event.
 
-    `detention` belongs to `detention_id`, and is a new one without it; `release_event` is a new
-    one unless it has an `id`.
+    `detention` holds changes of `detention_id`, or a new detention if that is None.
+    `release_event` is an existing one if it has an `id`.
     """
 
     detainee: dict[str, Any] = field(default_factory=dict)
@@ -72,144 +69,309 @@ class Plan:
 
     @property
     def changes(self) -> list[str]:
-        """The fields that change, as the contract names them."""
-        found = sorted(self.detainee)
+        """The fields that change, by the contract's names."""
+        changes = sorted(self.detainee)
         if self.detention and self.detention_id is None:
-            found.append("detention")
+            changes.append("detention")
         else:
-            found += [f"detention.{name}" for name in sorted(self.detention) if name != "began_on"]
+            changes += [
+                f"detention.{name}" for name in sorted(self.detention) if name != "began_on"
+            ]
         if self.release_event is not None and "id" not in self.release_event:
-            found.append("release_event")
-        return found
+            changes.append("release_event")
+        return changes
 
 
-def plan(known: Known, said: Mapping[str, Any], now: datetime) -> Plan:
-    """What a row adds to what is known of a person. Raises RequestError, by the contract's names."""
-    made = Plan()
-    if not known.is_hidden:
-        made.detainee = _detainee(known.detainee, said["detainee"])
-        if made.detainee:
-            whole = {**known.detainee, **made.detainee}
-            if fault := detainees.birth_date_error(whole, now):
-                raise invalid(fault)
-    detentions = known.detentions
-    if not (known.is_hidden and detentions):
-        detentions = _detention(made, detentions, said, now)
-    if "release" in said:
-        day = said["release"]["occurred_on"]
-        made.release_event = _release(detentions, {**_OF_EVENT, "occurred_on": day}, now)
-    return made
+def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime) -> RowPlan:
+    """Plan the changes of a row to a stored or a new person. Raises RequestError."""
+    if stored is None:
+        stored = StoredPerson({**_defaults("DetaineeCreate"), "name": ""})
+    row_plan = RowPlan()
+    if not stored.is_hidden:
+        row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
+        if row_plan.detainee:
+            updated = {**stored.detainee, **row_plan.detainee}
+            if error := detainees.birth_date_error(updated, now):
+                raise invalid(error)
+    detentions = stored.detentions
+    if not (stored.is_hidden and detentions):
+        detentions = _plan_detention(row_plan, detentions, content, now)
+    if "release" in content:
+        row_plan.release_event = _plan_release(detentions, content["release"]["occurred_on"], now)
+    return row_plan
 
 
-def _detainee(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    changed: dict[str, Any] = {}
+def as_stored(
+    content: Mapping[str, Any], detainee: Mapping[str, Any], now: datetime
+) -> StoredPerson:
+    """Return the person that a row would create, as if they were recorded already."""
+    row_plan = plan(None, content, now)
+    if not row_plan.detention:
+        return StoredPerson(detainee)
+    release = row_plan.release_event
+    detention = Detention(
+        UNENTERED,
+        **{**_defaults("DetentionCreate"), **row_plan.detention},
+        event_ids=[UNENTERED] if release else [],
+        released_on=[release["occurred_on"]] if release else [],
+    )
+    return StoredPerson(detainee, [detention])
+
+
+@cache
+def _defaults(schema: str) -> Mapping[str, Any]:
+    return document.load().defaults(schema)
+
+
+def detention_fields() -> Collection[str]:
+    """Return the fields of a detention that a list or a case can have."""
+    return _defaults("DetentionCreate").keys()
+
+
+@cache
+def _max_items(name: str) -> int:
+    max_items: int = document.load().schema("DetaineeCreate")["properties"][name]["maxItems"]
+    return max_items
+
+
+def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
     for name in ("sex", "birth_date", "age_group", "occupation"):
-        value = said.get(name)
-        # Of who is hidden as a minor a list does not say otherwise: it would be easily overlooked.
-        stays = name == "age_group" and (value == "unknown" or known[name] == "minor")
-        if value not in (None, known[name]) and not stays:
-            changed[name] = value
-    # Whoever must not be named stays so, and comes to be so.
-    if said.get("withheld") and not known["withheld"]:
-        changed["withheld"] = True
-    called = {frozenset(folding.words(one)) for one in (known["name"], *known["aliases"])}
+        value = listed.get(name)
+        # A list cannot disclose a minor: the error would be easily overlooked.
+        stays = name == "age_group" and (value == "unknown" or stored[name] == "minor")
+        if value not in (None, stored[name]) and not stays:
+            changes[name] = value
+    # An import can set `withheld`, never clear it.
+    if listed.get("withheld") and not stored["withheld"]:
+        changes["withheld"] = True
+    names = {frozenset(folding.words(name)) for name in (stored["name"], *stored["aliases"])}
     aliases = []
-    for one in (said["name"], *said.get("aliases", ())):
-        words = frozenset(folding.words(one))
-        if words not in called and not _PSEUDONYM.fullmatch(one):
-            called.add(words)
-            aliases.append(one)
-    for name, more in {
+    for name in (listed["name"], *listed.get("aliases", ())):
+        words = frozenset(folding.words(name))
+        if words not in names and not _PSEUDONYM.fullmatch(name):
+            names.add(words)
+            aliases.append(name)
+    for name, values in {
         "aliases": aliases,
-        "nationalities": said.get("nationalities", ()),
-        "external_ids": said.get("external_ids", ()),
+        "nationalities": listed.get("nationalities", ()),
+        "external_ids": listed.get("external_ids", ()),
     }.items():
-        added = [one for one in more if one not in known[name]]
-        if together := added[: _MOST[name] - len(known[name])]:
-            changed[name] = [*known[name], *together]
-    return changed
+        new = [value for value in values if value not in stored[name]]
+        if added := new[: _max_items(name) - len(stored[name])]:
+            changes[name] = [*stored[name], *added]
+    return changes
 
 
-def _detention(
-    made: Plan, detentions: Sequence[Detention], said: Mapping[str, Any], now: datetime
+def _plan_detention(
+    row_plan: RowPlan, detentions: Sequence[Detention], content: Mapping[str, Any], now: datetime
 ) -> Sequence[Detention]:
-    """Adds what changes of the detentions, and gives them as they then are."""
-    own = said.get("detention", {})
-    if not own and (detentions or "release" not in said):
+    """Add the detention to the plan; return the detentions as they will be."""
+    listed = content.get("detention", {})
+    if not listed and (detentions or "release" not in content):
         return detentions
-    spoken_of = _spoken_of(detentions, own.get("detained_on"))
-    if spoken_of is None:
-        body = {**NO_DETENTION, **own}
-        entered = detention_records.place_new(detentions, body, now)
-        made.detention = {k: v for k, v in entered.items() if k in own or k == "began_on"}
-        new = Detention(UNENTERED, **entered)
-        return sorted([*detentions, new], key=lambda one: one.began_on)
-    made.detention = detention_changes(detentions, spoken_of, own, now)
-    if not made.detention:
+    same = _find_detention(detentions, listed.get("detained_on"))
+    if same is None:
+        body = {**_defaults("DetentionCreate"), **listed}
+        placed = detention_records.place_new(detentions, body, now)
+        row_plan.detention = {k: v for k, v in placed.items() if k in listed or k == "began_on"}
+        return sorted([*detentions, Detention(UNENTERED, **placed)], key=lambda d: d.began_on)
+    row_plan.detention = detention_changes(detentions, same, listed, now)
+    if not row_plan.detention:
         return detentions
-    made.detention_id = spoken_of.id
-    return [one._replace(**made.detention) if one.id == spoken_of.id else one for one in detentions]
+    row_plan.detention_id = same.id
+    return [d._replace(**row_plan.detention) if d.id == same.id else d for d in detentions]
 
 
 def detention_changes(
-    detentions: Sequence[Detention], one: Detention, said: Mapping[str, Any], now: datetime
+    detentions: Sequence[Detention],
+    detention: Detention,
+    listed: Mapping[str, Any],
+    now: datetime,
 ) -> dict[str, Any]:
-    """What is said of one of the detentions that is not known of it."""
-    changed = {
+    """Return the listed values that change one of the detentions, with its `began_on`."""
+    changes = {
         name: value
-        for name, value in said.items()
-        if value != getattr(one, name)
-        and not (name == "detained_on" and (one.detained_on or "").startswith(value))
+        for name, value in listed.items()
+        if value != getattr(detention, name)
+        and not (name == "detained_on" and (detention.detained_on or "").startswith(value))
     }
-    return (
-        dict(detention_records.place_updated(detentions, one.id, changed, now)) if changed else {}
-    )
+    if not changes:
+        return {}
+    return dict(detention_records.place_updated(detentions, detention.id, changes, now))
 
 
-def _spoken_of(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
-    """Which of the detentions began on a day, or may have; None for one that is new."""
+def _find_detention(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
+    """Return the detention that can have begun on a day, or None for a new detention."""
     if not detentions or detained_on is None:
         return detentions[-1] if detentions else None
-    if (since := detention_since(detentions, detained_on)) is not None:
-        return since
+    if (same := detention_since(detentions, detained_on)) is not None:
+        return same
     last = detentions[-1]
     ended = any(day.isoformat()[: len(detained_on)] <= detained_on for day in last.released_on)
     return None if ended else last
 
 
 def detention_since(detentions: Sequence[Detention], detained_on: str) -> Detention | None:
-    """The last of the detentions that began on a day, month or year, or may have; "" if it is not
-    known."""
-    for one in reversed(detentions):
-        told = one.detained_on or ""
-        # Nobody is taken on a day after the release.
-        ended = not told and any(day.isoformat() < detained_on for day in one.released_on)
-        if not ended and (told.startswith(detained_on) or detained_on.startswith(told)):
-            return one
+    """Return the last detention that can have begun on a day, month or year ("" if unknown)."""
+    for detention in reversed(detentions):
+        began = detention.detained_on or ""
+        # A detention of unknown beginning did not begin after its release.
+        ended = not began and any(day.isoformat() < detained_on for day in detention.released_on)
+        if not ended and (began.startswith(detained_on) or detained_on.startswith(began)):
+            return detention
     return None
 
 
-def _release(
-    detentions: Sequence[Detention], said: Mapping[str, Any], now: datetime
+def _plan_release(
+    detentions: Sequence[Detention], occurred_on: date, now: datetime
 ) -> dict[str, Any]:
-    """The release event of a day: that within three days of it, or a new one."""
+    """Return the release event within three days of a day, or a new one."""
     if not detentions:
         raise invalid(FieldError("/occurred_on", "This person has no detention."))
-    id = release_events.detention_open_on(detentions, said["occurred_on"])
-    if (near := same_claim(detentions, id, said["occurred_on"])) is not None:
-        return {"id": near}
-    event = {**said, "detention_id": id}
+    detention_id = release_events.detention_open_on(detentions, occurred_on)
+    if (same := same_event(detentions, detention_id, occurred_on)) is not None:
+        return {"id": same}
+    event = {
+        "place": None,
+        "announcement_id": None,
+        "occurred_on": occurred_on,
+        "detention_id": detention_id,
+    }
     release_events.check_occurred_on(event, detentions, None, now)
-    return {**event, "detention_id": None if id == UNENTERED else id}
+    return {**event, "detention_id": None if detention_id == UNENTERED else detention_id}
 
 
-def same_claim(detentions: Sequence[Detention], id: UUID, day: date) -> UUID | None:
-    """The release event of a detention within three days of a day, the nearest of several."""
+def same_event(detentions: Sequence[Detention], detention_id: UUID, day: date) -> UUID | None:
+    """Return the release event of a detention nearest to a day, within three days of it."""
     near = [
-        (abs(on - day), event)
-        for own in detentions
-        if own.id == id
-        for event, on in zip(own.event_ids, own.released_on, strict=True)
-        if abs(on - day) <= SAME_EVENT
+        (abs(released_on - day), event_id)
+        for detention in detentions
+        if detention.id == detention_id
+        for event_id, released_on in zip(detention.event_ids, detention.released_on, strict=True)
+        if abs(released_on - day) <= SAME_EVENT
     ]
     return min(near)[1] if near else None
+
+
+def shared_attestation(source_id: UUID | None, **parameters: Any) -> Mapping[str, Any] | None:
+    """Return the attestation of a list's source, without its release event; None without a source.
+
+    `parameters` are those of the operation: `published_at`, `basis`, `relayed_source_id`,
+    `evidence` and `release_kind`, each None if it is not given.
+    """
+    if source_id is None:
+        if errors := [
+            FieldError(f"/{name}", "Needs source_id, the source of the list.")
+            for name, value in parameters.items()
+            if value
+        ]:
+            raise invalid(*errors)
+        return None
+    if errors := [
+        FieldError(f"/{name}", "Is required with source_id.")
+        for name in ("published_at", "basis")
+        if parameters[name] is None
+    ]:
+        raise invalid(*errors)
+    relayed = parameters.pop("relayed_source_id")
+    defaults = {n: v for n, v in _defaults("AttestationCreate").items() if n != "release_event_id"}
+    return {
+        **defaults,
+        "stance": "confirms",
+        "evidence": "list",
+        **{name: value for name, value in parameters.items() if value is not None},
+        "source_id": source_id,
+        "relays": [] if relayed is None else [{"source_id": relayed}],
+    }
+
+
+def row_attestation(shared: Mapping[str, Any], release: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attestation of one row: the list's, with the row's own values."""
+    values = {name: value for name, value in release.items() if value is not None}
+    values.pop("occurred_on")
+    attestation = {**shared, **values}
+    if isinstance(attestation["published_at"], str):
+        attestation["published_at"] = fields.moment(attestation["published_at"])
+    return attestation
+
+
+def confirmed_before(
+    conn: queries.Connection, events: Sequence[UUID], source_id: Any
+) -> set[tuple[UUID, datetime]]:
+    """Return which of these release events a source has confirmed, and when."""
+    if not events:
+        return set()
+    return {
+        (row.release_event_id, row.published_at)
+        for row in queries.rows(
+            conn, "sources/list_confirmations", release_event_ids=events, source_id=source_id
+        )
+    }
+
+
+def read_people(
+    conn: queries.Connection, ids: Sequence[UUID], *, sees_hidden: bool
+) -> dict[UUID, StoredPerson]:
+    """Read people with their detentions, by id. Ids of duplicate records must be resolved."""
+    if not ids:
+        return {}
+    people = {
+        row.id: StoredPerson(row._asdict(), is_hidden=row.is_hidden)
+        for row in queries.rows(
+            conn, "detainees/list_for_import", ids=list(ids), sees_hidden=sees_hidden
+        )
+    }
+    detentions: dict[UUID, list[Detention]] = {}
+    for row in queries.rows(conn, "detentions/list_for_import", ids=list(ids)):
+        values = {name: value for name, value in row._asdict().items() if name != "detainee_id"}
+        detentions.setdefault(row.detainee_id, []).append(Detention(**values))
+    for id, person in people.items():
+        person.detentions = detentions.get(id, [])
+    return people
+
+
+def write(
+    conn: queries.Connection,
+    batch: Batch,
+    person_id: UUID,
+    stored: StoredPerson,
+    row_plan: RowPlan,
+) -> UUID | None:
+    """Write the changes of a plan to a locked person; return the id of a new detention.
+
+    The release event is left to the caller, which attests to it.
+    """
+    if row_plan.detainee:
+        detainees.write_update(conn, person_id, stored.detainee, row_plan.detainee)
+        batch.add("detainee", person_id, "updated")
+    if row_plan.detainee or row_plan.detention:
+        batch.count_again(person_id)
+    if row_plan.detention_id is not None:
+        queries.run(conn, "detentions/update", id=row_plan.detention_id, **row_plan.detention)
+        batch.add("detention", row_plan.detention_id, "updated")
+    elif row_plan.detention:
+        return insert_detentions(conn, batch, [{**row_plan.detention, "detainee_id": person_id}])[0]
+    return None
+
+
+def insert_detentions(
+    conn: queries.Connection, batch: Batch, detentions: Sequence[Mapping[str, Any]]
+) -> list[UUID]:
+    """Insert planned detentions and add them to the batch; return their ids."""
+    defaults = {**_defaults("DetentionCreate"), "created_at": None}
+    bodies = [{**defaults, **detention} for detention in detentions]
+    ids = detention_records.insert_many(conn, bodies)
+    for id in ids:
+        batch.add("detention", id)
+    return ids
+
+
+def insert_release_events(
+    conn: queries.Connection, batch: Batch, events: Sequence[Mapping[str, Any]]
+) -> list[UUID]:
+    """Insert planned release events and add them to the batch; return their ids."""
+    ids = release_events.insert_many(conn, events)
+    for id in ids:
+        batch.add("release_event", id)
+    return ids

@@ -1,8 +1,7 @@
-"""Lists of people read row by row, from CSV or NDJSON: what each row says, by the contract's names,
-and every fault of it with its column.
+"""CSV or NDJSON -> the rows of a list of people, each by the contract's names and checked.
 
-Rows are numbered from 1, the header not counted; empty ones are counted and passed over. What is
-wrong with the file as a whole is a refusal, whose places are /header/COLUMN or the row's number.
+Rows are numbered from 1, without the header; empty rows are counted and skipped. An error of the
+whole file is a RequestError with the pointer /header/COLUMN or /ROW.
 """
 
 import csv
@@ -24,90 +23,90 @@ from api.rendering.media_types import CSV
 from api.rendering.tabular import unescaped
 
 MAX_ROWS = 200_000
-"""Rows of one list at the most."""
+"""Rows of a list, or entries of a case."""
 
-_LONGEST_LINE = 1 << 20
+_MAX_LINE_BYTES = 1 << 20
 _DELIMITERS = ",;\t"
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")
-_DETENTION = ("detained_on", "authority", "charges", "whereabouts")
 _PARTS = ("detainee", "detention", "release")
-_RELEASE = ("release_kind", "url", "published_at", "note")
-_NAME = ("name", "given_names", "surnames")
-# What stands in a column of another name.
-_COLUMNS = {"occurred_on": "released_on"}
+_NAME_FIELDS = ("name", "given_names", "surnames")
+_DETENTION_FIELDS = ("detained_on", "authority", "charges", "whereabouts")
+_RELEASE_FIELDS = ("release_kind", "url", "published_at", "note")
+# The contract's name of a field -> the column that holds it, where they differ.
+_COLUMN_OF_FIELD = {"occurred_on": "released_on"}
 
 
-class CellFault(NamedTuple):
-    """What is wrong in a row, and in which of the file's columns; None for the row as a whole."""
+class RowError(NamedTuple):
+    """An error of a row, with the file's name of the column; None for the row as a whole."""
 
     column: str | None
     detail: str
 
 
 class Row(NamedTuple):
-    """A row: what it says of a person, unless it has faults.
+    """A row of a list; `content` is complete only if there are no errors.
 
-    `said` has `detainee`, and perhaps `detention`, `release`, `born` (no more than a year or a
-    month), `id` (the detainee's here) and `facility`, as it is written; only what was given.
+    `content` has `detainee`, and if the row has them `detention`, `release`, `born` (a year or a
+    month only), `id` (of the recorded detainee) and `facility` (as written).
     """
 
     number: int
-    said: Mapping[str, Any]
-    faults: Sequence[CellFault]
-    # By the contract's names, in which column each thing stands.
+    content: Mapping[str, Any]
+    errors: Sequence[RowError]
+    # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
 
 
-Columns = Mapping[str, str | None]
-"""What columns of a file say, by their names there; null for one that is passed over."""
+Mapped = Mapping[str, str | None]
+"""The file's name of a column -> its field; None to ignore the column."""
+
+_Cells = Sequence[tuple[str, str, Any]]
+"""The column, the field and the value of each cell that is not empty."""
+
+_NumberedCells = Generator[tuple[int, _Cells, Sequence[RowError]]]
 
 
-def read_mapping(text: str | None) -> Columns:
-    """The mapping that a caller gave as JSON: what each column of the file says, or null."""
+def read_mapping(text: str | None) -> Mapped:
+    """Read and check the JSON object of the parameter `mapping`."""
     try:
-        mapping = {} if text is None else strict_json.read(text.encode())
-    except RequestError as refusal:
-        raise invalid(FieldError("/mapping", refusal.detail.replace("The body", "It"))) from None
+        mapping = {} if text is None else strict_json.read(text.encode(), "mapping")
+    except RequestError as error:
+        raise invalid(FieldError("/mapping", error.detail)) from None
     if not isinstance(mapping, dict):
-        raise invalid(FieldError("/mapping", "Must be an object: of each column, what it says."))
-    faults = [
+        raise invalid(FieldError("/mapping", 'Must be an object, such as {"Penal": "facility"}.'))
+    errors = [
         FieldError(
             pointer("mapping", column),
-            f"Must be null or one of: {', '.join(columns.FIELDS)} and a scheme.",
+            f"Must be null or one of: {', '.join(columns.FIELDS)}SCHEME.",
         )
         for column, field in mapping.items()
         if field is not None and not (isinstance(field, str) and columns.is_field(field))
     ]
-    if faults:
-        raise invalid(*faults)
+    if errors:
+        raise invalid(*errors)
     return mapping
 
 
 def rows(
-    file: BinaryIO, media_type: str, mapping: Columns, date_order: str | None
+    file: BinaryIO, media_type: str, mapping: Mapped, date_order: str | None
 ) -> Generator[Row]:
-    """The rows of a list. Raises RequestError where the file cannot be read on."""
-    numbered = _of_csv(file, mapping) if media_type == CSV else _of_lines(file, mapping)
+    """Yield the rows of a list. Raise RequestError where the file cannot be read further."""
+    numbered = _csv_rows(file, mapping) if media_type == CSV else _ndjson_rows(file, mapping)
     with closing(numbered):
-        for number, cells, faults in numbered:
+        for number, cells, errors in numbered:
             if number > MAX_ROWS:
-                raise invalid(
-                    FieldError(f"/{number}", f"A list has {MAX_ROWS:,} rows at the most.")
-                )
-            yield _row(number, cells, faults, date_order)
+                detail = f"A list has at most {MAX_ROWS:,} rows: split it."
+                raise invalid(FieldError(f"/{number}", detail))
+            yield _read_row(number, cells, errors, date_order)
 
 
-_Cells = Sequence[tuple[str, str, Any]]
-"""Of each cell that says something its column, what that is for, and its value."""
-
-
-def _of_csv(file: BinaryIO, mapping: Columns) -> Generator[tuple[int, _Cells, Sequence[CellFault]]]:
+def _csv_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     try:
         first = text.readline()
         delimiter = max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", first).count)
         reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
-        header, fields = _header(reader, mapping)
+        header, column_fields = _read_header(reader, mapping)
         number = 0
         while True:
             number += 1
@@ -117,110 +116,120 @@ def _of_csv(file: BinaryIO, mapping: Columns) -> Generator[tuple[int, _Cells, Se
                 return
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
-                    detail = "A quote that opens in this row never ends."
+                    detail = "A quote opened in this row is never closed."
                     raise invalid(FieldError(f"/{number}", detail)) from None
-                yield number, [], [CellFault(None, f"Is no row of CSV: {error}.")]
+                yield number, [], [RowError(None, f"Is not a row of CSV: {error}.")]
                 continue
             if not any(cell and not cell.isspace() for cell in cells):
                 continue
             if len(cells) != len(header):
-                detail = f"Has {len(cells)} cells; the header has {len(header)}."
-                yield number, [], [CellFault(None, detail)]
+                detail = f"Has {len(cells)} cells, but the header has {len(header)}."
+                yield number, [], [RowError(None, detail)]
                 continue
-            said = zip(header, fields, (unescaped(cell) for cell in cells), strict=True)
-            yield number, [one for one in said if one[1] and (one[2] or one[1] in _NAME)], []
+            values = zip(header, column_fields, map(unescaped, cells), strict=True)
+            yield (
+                number,
+                [
+                    (column, field, value)
+                    for column, field, value in values
+                    if field and (value or field in _NAME_FIELDS)
+                ],
+                [],
+            )
     finally:
         text.detach()
 
 
-def _header(reader: Iterator[list[str]], mapping: Columns) -> tuple[list[str], list[str]]:
-    """The columns' names and what each says; "" for one that is passed over."""
+def _read_header(reader: Iterator[list[str]], mapping: Mapped) -> tuple[list[str], list[str]]:
+    """Return the names of the columns and their fields, "" for an ignored column."""
     try:
         header = [unescaped(cell).strip() for cell in next(reader, [])]
     except csv.Error as error:
-        raise invalid(FieldError("/header", f"Is no row of CSV: {error}.")) from None
+        raise invalid(FieldError("/header", f"Is not a row of CSV: {error}.")) from None
     if not header:
         raise invalid(FieldError("/header", "The list is empty."))
     if any(map(_NOT_UTF_8.search, header)) or any("\0" in name for name in header):
         raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
-    faults = [
-        FieldError(pointer("mapping", column), "The list has no such column.")
+    errors = [
+        FieldError(pointer("mapping", column), f"The list has no column {column[:100]!r}.")
         for column in mapping
         if column not in header
     ]
-    fields: list[str] = []
+    column_fields: list[str] = []
     for place, name in enumerate(header):
-        field, fault = _field(name, mapping)
+        field, detail = _field(name, mapping)
         if not name:
-            fault = f"Column {place + 1} has no name."
-        elif field and field in fields:
-            fault = f"Says the same as the column {header[fields.index(field)]!r}."
-        if fault:
-            faults.append(FieldError(pointer("header", name or place + 1), fault))
-        fields.append(field)
-    if not faults and not {"name", "given_names", "surnames"} & set(fields):
-        faults.append(FieldError("/header", "No column says the name."))
-    if faults:
-        raise invalid(*faults)
-    return header, fields
+            detail = f"Column {place + 1} has no name."
+        elif field and field in column_fields:
+            same = header[column_fields.index(field)]
+            detail = f"Is the same field as the column {same!r}."
+        if detail:
+            errors.append(FieldError(pointer("header", name or place + 1), detail))
+        column_fields.append(field)
+    if not errors and not set(_NAME_FIELDS) & set(column_fields):
+        errors.append(FieldError("/header", "No column has the name: add a column `name`."))
+    if errors:
+        raise invalid(*errors)
+    return header, column_fields
 
 
-def _field(column: str, mapping: Columns) -> tuple[str, str]:
-    """What a column says, or what is wrong with it."""
+def _field(column: str, mapping: Mapped) -> tuple[str, str]:
+    """Return the field of a column ("" if ignored), and the error ("" if none)."""
     if column in mapping:
         return mapping[column] or "", ""
     field = columns.field_of(column)
     if field is None:
-        return "", "There is no such column: name it in mapping, with null to pass it over."
+        return "", f"{column[:100]!r} is not a known column: add it to mapping, or map it to null."
     return field, ""
 
 
-def _of_lines(
-    file: BinaryIO, mapping: Columns
-) -> Generator[tuple[int, _Cells, Sequence[CellFault]]]:
+def _ndjson_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
     number = 0
-    while line := file.readline(_LONGEST_LINE + 1):
+    while line := file.readline(_MAX_LINE_BYTES + 1):
         number += 1
-        if len(line) > _LONGEST_LINE:
-            raise invalid(FieldError(f"/{number}", "Is longer than a line may be."))
+        if len(line) > _MAX_LINE_BYTES:
+            raise invalid(FieldError(f"/{number}", f"Has more than {_MAX_LINE_BYTES:,} bytes."))
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.strip():
             continue
         try:
-            value = strict_json.read(line)
-        except RequestError as refusal:
-            yield number, [], [CellFault(None, refusal.detail.replace("The body", "This line"))]
+            value = strict_json.read(line, "line")
+        except RequestError as error:
+            yield number, [], [RowError(None, error.detail)]
             continue
         if not isinstance(value, dict):
-            yield number, [], [CellFault(None, "Must be an object.")]
+            yield number, [], [RowError(None, 'Must be an object, such as {"name": "Ana"}.')]
             continue
-        yield number, *_of_object(value, mapping)
+        yield number, *_read_object(value, mapping)
 
 
-def _of_object(value: Mapping[str, Any], mapping: Columns) -> tuple[_Cells, Sequence[CellFault]]:
+def _read_object(value: Mapping[str, Any], mapping: Mapped) -> tuple[_Cells, Sequence[RowError]]:
     flat: dict[str, Any] = {}
     for name, part in value.items():
         if isinstance(part, dict):
-            flat |= {f"{name}.{inner}": of for inner, of in part.items()}
+            flat |= {f"{name}.{inner}": inner_part for inner, inner_part in part.items()}
         else:
             flat[name] = part
-    cells, faults = [], []
-    of_field: dict[str, str] = {}
+    cells, errors = [], []
+    column_of: dict[str, str] = {}
     for name, part in flat.items():
-        field, fault = _field(name, mapping)
-        if fault or (field and field in of_field):
-            same = f"Says the same as the column {of_field.get(field)!r}."
-            faults.append(CellFault(name, fault or same))
+        field, detail = _field(name, mapping)
+        if not detail and field and field in column_of:
+            detail = f"Is the same field as {column_of[field]!r}."
+        if detail:
+            errors.append(RowError(name, detail))
         elif field and part not in (None, "", []):
-            of_field[field] = name
+            column_of[field] = name
             cells.append((name, field, part))
-    return cells, faults
+    return cells, errors
 
 
-def _row(number: int, cells: _Cells, found: Sequence[CellFault], date_order: str | None) -> Row:
-    faults = list(found)
-    said: dict[str, Any] = {}
+def _read_row(
+    number: int, cells: _Cells, file_errors: Sequence[RowError], date_order: str | None
+) -> Row:
+    errors = list(file_errors)
+    values: dict[str, Any] = {}
     column_of: dict[str, str] = {}
     for column, field, cell in cells:
         value = cell.strip() if isinstance(cell, str) else cell
@@ -228,92 +237,94 @@ def _row(number: int, cells: _Cells, found: Sequence[CellFault], date_order: str
         if value == "":
             continue
         if isinstance(value, str) and _NOT_UTF_8.search(value):
-            faults.append(CellFault(column, "Is not UTF-8: save the list in UTF-8."))
+            errors.append(RowError(column, "Is not UTF-8: save the list in UTF-8."))
             continue
         if isinstance(value, str) and "\0" in value:
-            faults.append(CellFault(column, "Holds a NUL character."))
+            errors.append(RowError(column, "Must not contain a NUL character."))
             continue
         try:
-            said[field] = columns.read(field, value, date_order)
+            values[field] = columns.read(field, value, date_order)
         except CellError as error:
-            faults.append(CellFault(column, str(error)))
-    if found:
-        return Row(number, {}, faults, column_of)
-    return _checked(number, said, faults, column_of)
+            errors.append(RowError(column, str(error)))
+    if file_errors:
+        return Row(number, {}, errors, column_of)
+    return _check_row(number, values, errors, column_of)
 
 
-def _checked(
-    number: int, said: dict[str, Any], faults: list[CellFault], column_of: dict[str, str]
+def _check_row(
+    number: int, values: dict[str, Any], errors: list[RowError], column_of: dict[str, str]
 ) -> Row:
-    """A row by the contract's names, checked by its schemas as a single request is."""
-    name = " ".join(columns.combined(said))
-    of_name = next((column_of[field] for field in _NAME if field in column_of), None)
-    if not name and of_name not in {fault.column for fault in faults}:
-        faults.append(CellFault(of_name, "Must be given: the name."))
-    detainee = {field: said[field] for field in _of_schema("detainee") if field in said}
-    # Where there is none, the fault is told already.
+    """Return a row by the contract's names, checked by the schemas of single requests."""
+    name = columns.full_name(values)
+    name_column = next((column_of[field] for field in _NAME_FIELDS if field in column_of), None)
+    if not name and name_column not in {error.column for error in errors}:
+        errors.append(RowError(name_column, "The name is missing."))
+    detainee = {field: values[field] for field in _properties("detainee") if field in values}
+    # A missing name is an error already; the schema needs not report it again.
     detainee["name"] = name or "-"
-    birth_date = said.get("birth_date", "")
+    birth_date = values.get("birth_date", "")
     if len(birth_date) < len("1974-06-02"):
         detainee.pop("birth_date", None)
-    if ids := [{"scheme": f[3:], "value": said[f]} for f in said if f.startswith("id:")]:
-        detainee["external_ids"] = [*said.get("external_ids", []), *ids]
+    if ids := [{"scheme": f[3:], "value": values[f]} for f in values if f.startswith("id:")]:
+        detainee["external_ids"] = [*values.get("external_ids", []), *ids]
     parts: dict[str, Any] = {"detainee": detainee}
-    if detention := {field: said[field] for field in _DETENTION if field in said}:
+    if detention := {field: values[field] for field in _DETENTION_FIELDS if field in values}:
         parts["detention"] = detention
-    if "released_on" in said:
-        own = {field: said[field] for field in _RELEASE if field in said}
-        parts["release"] = {"occurred_on": said["released_on"], **own}
-    checked: dict[str, Any] = {}
+    if "released_on" in values:
+        release = {field: values[field] for field in _RELEASE_FIELDS if field in values}
+        parts["release"] = {"occurred_on": values["released_on"], **release}
+    content: dict[str, Any] = {}
     for part, value in parts.items():
         try:
-            checked[part] = _schema(part).load(value)
+            content[part] = _schema(part).load(value)
         except ValidationError as error:
-            for fault in schemas.field_errors(error):
-                field = fault.pointer.split("/")[1]
-                column = of_name if field == "name" else column_of.get(_COLUMNS.get(field, field))
-                faults.append(CellFault(column, fault.detail))
-    if "id" in said:
+            for field_error in schemas.field_errors(error):
+                field = field_error.pointer.split("/")[1]
+                column = column_of.get(_COLUMN_OF_FIELD.get(field, field))
+                column = name_column if field == "name" else column
+                errors.append(RowError(column, field_error.detail))
+    if "id" in values:
         try:
-            checked["id"] = fields.uuid(said["id"])
+            content["id"] = fields.uuid(values["id"])
         except ValidationError as error:
-            faults.append(CellFault(column_of["id"], str(error.messages[0])))
-    born = said.get("birth_year") or birth_date
+            errors.append(RowError(column_of["id"], str(error.messages[0])))
+    born = values.get("birth_year") or birth_date
     if born and "birth_date" not in detainee:
-        checked["born"] = born
-    if "facility" in said:
-        checked["facility"] = said["facility"]
-    return Row(number, checked, faults, column_of)
+        content["born"] = born
+    if "facility" in values:
+        content["facility"] = values["facility"]
+    return Row(number, content, errors, column_of)
 
 
-def loaded(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a row says, as it was before it was kept as JSON."""
-    return {name: _schema(name).load(of) if name in _PARTS else of for name, of in said.items()}
+def from_json(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the content of a row that was stored as JSON, with its dates and ids as objects."""
+    return {
+        name: _schema(name).load(part) if name in _PARTS else part for name, part in content.items()
+    }
 
 
-def as_new(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The new person of a row, with the contract's defaults for what it does not say."""
-    return {**_defaults(), **said["detainee"]}
-
-
-@cache
-def _defaults() -> Mapping[str, Any]:
-    properties = document.load().schema("DetaineeCreate")["properties"]
-    return {name: of.get("default") for name, of in properties.items()}
+def new_detainee(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the detainee of a row, with the contract's defaults for missing fields."""
+    return {**_detainee_defaults(), **content["detainee"]}
 
 
 @cache
-def _of_schema(part: str) -> Mapping[str, Any]:
-    """What a row can say of a part of it: only what is given, as in a change."""
+def _detainee_defaults() -> Mapping[str, Any]:
+    return document.load().defaults("DetaineeCreate")
+
+
+@cache
+def _properties(part: str) -> Mapping[str, Any]:
+    """Return the properties that a row can have of a detainee, a detention or a release."""
     contract = document.load()
     if part == "release":
-        event, word = (contract.schema(f"{name}Create") for name in ("ReleaseEvent", "Attestation"))
+        event = contract.schema("ReleaseEventCreate")["properties"]
+        attestation = contract.schema("AttestationCreate")["properties"]
         return {
-            "occurred_on": event["properties"]["occurred_on"],
-            **{field: word["properties"][field] for field in _RELEASE},
+            "occurred_on": event["occurred_on"],
+            **{field: attestation[field] for field in _RELEASE_FIELDS},
         }
-    schema = contract.schema(f"{part.title()}Change")
-    properties: Mapping[str, Any] = schema["properties"]
+    properties: Mapping[str, Any] = contract.schema(f"{part.title()}Change")["properties"]
     return properties
 
 
@@ -324,13 +335,13 @@ def _schema(part: str) -> Schema:
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "properties": _without_defaults(_of_schema(part)),
+            "properties": _without_defaults(_properties(part)),
         }
     )
 
 
 def _without_defaults(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
-        name: {word: of for word, of in part.items() if word != "default"}
+        name: {keyword: value for keyword, value in part.items() if keyword != "default"}
         for name, part in properties.items()
     }

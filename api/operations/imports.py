@@ -10,7 +10,7 @@ from api.access import Caller
 from api.contract.strict_json import Upload
 from api.database import queries
 from api.errors import FieldError, invalid
-from api.imports import case_import, list_apply, list_preview, row_reader
+from api.imports import case_import, import_store, list_apply, list_preview, row_plan, row_reader
 from api.rendering import media_types, streaming
 from api.rendering.results import Stream
 
@@ -48,7 +48,7 @@ def create_import(
             body.media_type,
             mapping=row_reader.read_mapping(mapping),
             date_order=date_order,
-            word=list_preview.word(source_id, **attestation),
+            attestation=row_plan.shared_attestation(source_id, **attestation),
         )
     return get_import(conn, caller, id)
 
@@ -71,10 +71,10 @@ def apply_import(
 
 def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Stream:
     def rows(conn: queries.Connection, after: int) -> Any:
-        return list_apply.rows(conn, caller, id, after)
+        return import_store.rows(conn, caller, id, after)
 
     def flips(conn: queries.Connection, after: int) -> Any:
-        return list_apply.flips(conn, id, after)
+        return import_store.flips(conn, id, after)
 
-    told = list_apply.read(conn, caller, id)
-    return streaming.of_object("Import", str(id), told, {"rows": rows, "flips": flips})
+    properties = import_store.read(conn, id, import_store.reader_of(caller))
+    return streaming.of_object("Import", str(id), properties, {"rows": rows, "flips": flips})

@@ -1,6 +1,7 @@
 """Out and in again gives an equal store; what is cut off or faulty changes nothing."""
 
 import gc
+import io
 import itertools
 import json
 import tracemalloc
@@ -48,6 +49,25 @@ def loaded(server: str, text: bytes) -> Iterator[Api]:
     with cloned(server) as url:
         load(url, text)
         yield from editor(url)
+
+
+@contextmanager
+def loaded_case(server: str, text: bytes) -> Iterator[tuple[Api, Mapping[str, str]]]:
+    """An editor's API on a database into which a case was loaded, and the record of each key."""
+    source = case_file.CaseFile(io.BytesIO(text))
+    entry_ids = {
+        source.entry_id(name, entry["key"]): entry["key"]
+        for name, entries in json.loads(text).items()
+        if name in LISTS
+        for entry in entries
+    }
+    with cloned(server) as url:
+        load(url, text)
+        with connections.connect(url) as conn:
+            links = conn.execute("SELECT entry_id, record_id FROM case_entry_links").fetchall()
+        ids = {entry_ids[link.entry_id]: str(link.record_id) for link in links}
+        for api in editor(url):
+            yield api, ids
 
 
 def load(url: str, text: bytes) -> Mapping[str, int]:
@@ -490,13 +510,7 @@ def test_the_announcement_of_the_example_goes_out_and_in(
 def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
     """What was said of an announcement comes to the same where nothing else is recorded."""
     text = export(api, f"/v1/claims/{announcement}/case")
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "case.json"
-        file.write_bytes(text)
-        with file.open("rb") as stream:
-            read = case_file.CaseFile(stream)
     entries = json.loads(text)
-    ids = {entry["key"]: str(read.id(name, entry)) for name in LISTS for entry in entries[name]}
     events = [e for e in whole(api, "/v1/release-events") if e["announcement_id"] == announcement]
     assert {entry["key"] for entry in entries["release_events"]} == {e["id"] for e in events}
     words = whole(api, "/v1/attestations")
@@ -505,7 +519,7 @@ def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
     moments |= {f"{day}T00:00:00Z" for day in days if len(day) == 10}
     moments |= {entry["created_at"] for entry in entries["detentions"]} | {LATE}
     at_all = [{"as_of": at, "min_sources": n} for at, n in zip(moments, itertools.cycle((1, 2, 3)))]
-    with loaded(server, text) as other:
+    with loaded_case(server, text) as (other, ids):
         there = ids[announcement]
         for asked in at_all:
             counts = [
@@ -724,20 +738,20 @@ def test_lines_that_are_no_entries_are_refused(
         (b'{"list": "sources"\n', "not JSON"),
         (b'{"list": "sources", "list": "sources"}\n', "stands twice"),
         (b'{"list": "sources", "name": "\\ud800"}\n', "not JSON"),
-        (b'{"name": "%b"}\n' % (b"x" * (1 << 20)), "no more is read"),
+        (b'{"name": "%b"}\n' % (b"x" * (1 << 20)), "the rest was not read"),
         (b"[" * 5000 + b"]" * 5000 + b"\n", "not JSON"),
     ):
         told = faults(database, b"".join([head, first, line, *rest]))
         assert said in told["line 3"], line[:50]
     told = faults(database, b"".join([head, first, first, *rest]))
-    assert told["line 3"] == "Stands twice."
+    assert told["line 3"] == "Is a repeated entry: leave it out."
     *entries, last = rest
     told = faults(database, b"".join([head, *entries, first, last]))
-    assert "Stands after attestations." in told.values()
+    assert "'sources' must come before 'attestations'." in told.values()
     told = faults(database, b"".join([head, first, last, *rest]))
     assert "line 3/list" in told
     told = faults(database, text.replace(b'"version":1', b'"version":2'))
-    assert "version 1" in told["line 1"]
+    assert told["line 1"] == "Is version 2, but only 1 can be loaded."
     assert stored(conn) == before
 
 

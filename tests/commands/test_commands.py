@@ -311,7 +311,7 @@ def load(database: str, folder: Path, case: Any, *words: str) -> Result:
 def places(result: Result) -> list[str]:
     """Where the faults lie that the command told of."""
     *faults, last = result.stderr.splitlines()
-    assert re.fullmatch(rf"Error: {len(faults)} faults? in the case; nothing was changed\.", last)
+    assert re.fullmatch(rf"Error: {len(faults)} errors? in the case; nothing was changed\.", last)
     told = [fault.partition(": ") for fault in faults]
     assert all(words for _, _, words in told)
     return [place for place, _, _ in told]

@@ -385,7 +385,7 @@ def test_every_fault_is_told_with_its_place(editor: Api, conn: queries.Connectio
     before = snapshot(conn)
     told = preview(editor, made)
     assert snapshot(conn) == before
-    faults = {fault["pointer"] for row in told["rows"] for fault in row["faults"]}
+    faults = {fault["pointer"] for row in told["rows"] for fault in row["errors"]}
     assert faults == {
         "/sources/1",
         "/sources/2/key",
@@ -646,7 +646,7 @@ def test_the_command_tells_faults_and_passes_them_over(
     file.write_text(json.dumps(made))
     told = in_a_process("import", file, DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (1, 0)
-    assert "/release_events/1/detainee: None of the detainees has this key." in told.stderr
+    assert "/release_events/1/detainee: detainees has no entry with the key" in told.stderr
     told = in_a_process("import", file, "--skip-invalid", DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (0, 1), told.stderr
     file.write_text("{")

@@ -81,8 +81,8 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
     assert outcomes(told) == ["same", "same", "new", "same", "invalid"]
     assert told["rows"][0]["detainee_id"] == known
     assert told["rows"][3]["same_as_row"] == 3
-    assert told["rows"][4]["faults"] == [
-        {"column": "sex", "pointer": None, "detail": "Must be one of: female, male, other."}
+    assert told["rows"][4]["errors"] == [
+        {"column": "sex", "pointer": None, "detail": "'x' is not one of: female, male, other."}
     ]
     assert seq(conn) == before
     assert people(conn) == 1
@@ -279,7 +279,7 @@ def test_a_date_that_may_be_read_in_two_ways_is_not_guessed(
     api: Api, order: str, expected: str
 ) -> None:
     body = table([{"name": "Ana Prueba", "birth_date": "03/04/1974"}])
-    fault = row_of(api, body)["faults"][0]
+    fault = row_of(api, body)["errors"][0]
     assert fault["column"] == "birth_date"
     assert "1974-04-03 or 1974-03-04" in fault["detail"]
     writer = api.scope("contribute")
@@ -290,46 +290,58 @@ def test_a_date_that_may_be_read_in_two_ways_is_not_guessed(
 
 # What is wrong with a row: the cells, and the column and a word of each fault.
 WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str]]]] = {
-    "no name": ({"sex": "f"}, [("name", "Must be given")]),
+    "no name": ({"sex": "f"}, [("name", "is missing")]),
     "a name of controls": ({"name": "Ana\x07Prueba"}, [("name", "right form")]),
     "a name of two lines": ({"name": "Ana\nPrueba"}, [("name", "right form")]),
     "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
     "a name without end": ({"name": "a" * 201}, [("name", "1 to 200")]),
-    "a sex": ({"name": "Ana", "sex": "x"}, [("sex", "Must be one of")]),
-    "H and M": ({"name": "Ana", "sex": "H"}, [("sex", "M would be a woman")]),
+    "a sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
+    "H and M": ({"name": "Ana", "sex": "H"}, [("sex", "makes M ambiguous")]),
     "no such day": ({"name": "Ana", "birth_date": "1974-02-30"}, [("birth_date", "Must be a day")]),
     "13 months": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
-    "two digits": ({"name": "Ana", "birth_date": "3/4/74"}, [("birth_date", "Must be a date")]),
+    "two digits": (
+        {"name": "Ana", "birth_date": "3/4/74"},
+        [("birth_date", "'3/4/74' is not a date")],
+    ),
     "not born yet": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
     "a minor said adult": (
         {"name": "Ana", "birth_date": "2020-01-31", "age_group": "adult"},
         [("age_group", "minor")],
     ),
-    "a year of birth": ({"name": "Ana", "birth_year": "74"}, [("birth_year", "Must be a year")]),
+    "a year of birth": (
+        {"name": "Ana", "birth_year": "74"},
+        [("birth_year", "'74' is not a year")],
+    ),
     "no country": ({"name": "Ana", "nationality": "VE; Marte"}, [("nationality", "'Marte'")]),
     "no facility": ({"name": "Ana", "facility": "Rodeo II"}, [("facility", "'Rodeo I'")]),
-    "nothing near": ({"name": "Ana", "facility": "Zzz"}, [("facility", "No facility")]),
+    "nothing near": (
+        {"name": "Ana", "facility": "Zzz"},
+        [("facility", "No facility is named 'Zzz'")],
+    ),
     "unknown id of one": (
         {"name": "Ana", "facility": "019b9f3e-0000-7000-8000-000000000000"},
-        [("facility", "no facility with this id")],
+        [("facility", "no facility with the id")],
     ),
     "held in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
-    "held on no day": ({"name": "Ana", "detained_on": "2023-02-29"}, [("detained_on", "no such")]),
+    "held on no day": (
+        {"name": "Ana", "detained_on": "2023-02-29"},
+        [("detained_on", "There is no day")],
+    ),
     "an identifier": ({"name": "Ana", "id:registro": "\x07"}, [("id:registro", "right form")]),
     "no id": ({"name": "Ana", "id": "7"}, [("id", "UUID")]),
     "released, said by nobody": (
         {"name": "Ana", "released_on": "2026-01-08"},
-        [("released_on", "Whose")],
+        [("released_on", "Needs a source")],
     ),
     "ids": ({"name": "Ana", "external_ids": "7"}, [("external_ids", "array")]),
     "aliases": ({"name": "Ana", "aliases": "[1"}, [("aliases", "array")]),
     "all at once": (
         {"name": "Ana", "sex": "x", "birth_date": "x", "nationality": "x", "detained_on": "x"},
         [
-            ("birth_date", "Must be a date"),
-            ("detained_on", "Must be a date"),
-            ("nationality", "no country"),
-            ("sex", "Must be one of"),
+            ("birth_date", "'x' is not a date"),
+            ("detained_on", "'x' is not a date"),
+            ("nationality", "'x' is not a known country"),
+            ("sex", "'x' is not one of"),
         ],
     ),
 }
@@ -351,7 +363,7 @@ def test_every_fault_of_a_row_is_told_with_row_and_column(
     for number, (what, (_, expected)) in enumerate(WRONG_ROWS.items(), 2):
         row = told["rows"][number - 1]
         assert (row["row"], row["outcome"]) == (number, "invalid"), what
-        found = sorted(row["faults"], key=lambda fault: fault["column"] or "")
+        found = sorted(row["errors"], key=lambda fault: fault["column"] or "")
         assert [fault["column"] for fault in found] == [column for column, _ in expected], what
         for fault, (_, word) in zip(found, expected, strict=True):
             assert word in fault["detail"], what
@@ -368,16 +380,16 @@ def test_every_fault_of_a_row_is_told_with_row_and_column(
 @pytest.mark.parametrize(
     ("row", "detail"),
     [
-        (b"Ana,f,x", "Has 3 cells; the header has 2."),
-        (b"Ana", "Has 1 cells; the header has 2."),
-        (b'"Ana" Prueba,f', "Is no row of CSV"),
-        (b"Ana " + b"x" * 140_000 + b",f", "Is no row of CSV"),
+        (b"Ana,f,x", "Has 3 cells, but the header has 2."),
+        (b"Ana", "Has 1 cells, but the header has 2."),
+        (b'"Ana" Prueba,f', "Is not a row of CSV"),
+        (b"Ana " + b"x" * 140_000 + b",f", "Is not a row of CSV"),
     ],
 )
 def test_a_row_that_is_no_row_is_told_as_one(api: Api, row: bytes, detail: str) -> None:
     told = preview(api.scope("contribute"), b"name,sex\r\n" + row + b"\r\nEva Prueba,f\r\n")
     assert outcomes(told) == ["invalid", "new"]
-    (fault,) = told["rows"][0]["faults"]
+    (fault,) = told["rows"][0]["errors"]
     assert fault["column"] is None
     assert fault["detail"].startswith(detail)
 
@@ -385,11 +397,11 @@ def test_a_row_that_is_no_row_is_told_as_one(api: Api, row: bytes, detail: str) 
 def test_a_cell_that_is_not_utf_8_is_told_as_one(api: Api) -> None:
     body = "name,occupation\nAna Prueba,Médica\nRocío Ñáñez,\n".encode("latin-1")
     told = preview(api.scope("contribute"), body)
-    assert [[fault["column"] for fault in row["faults"]] for row in told["rows"]] == [
+    assert [[fault["column"] for fault in row["errors"]] for row in told["rows"]] == [
         ["occupation"],
         ["name"],
     ]
-    assert "UTF-8" in told["rows"][0]["faults"][0]["detail"]
+    assert "UTF-8" in told["rows"][0]["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(
@@ -428,7 +440,7 @@ def test_ndjson_has_the_columns_for_names(api: Api) -> None:
     told = preview(api.scope("contribute"), body.encode(), media_type="application/x-ndjson")
     assert outcomes(told) == ["new", "new", *["invalid"] * 7]
     assert [row["row"] for row in told["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
-    assert [row["faults"][0]["column"] for row in told["rows"][2:]] == [
+    assert [row["errors"][0]["column"] for row in told["rows"][2:]] == [
         *("shoe size", "name", None, "nombre", None, None, None)
     ]
 
@@ -505,7 +517,7 @@ def test_a_list_of_released_people_is_one_source_s_word(api: Api, conn: queries.
     ]
     assert told["rows"][0]["changes"] == ["attestation"]
     assert told["rows"][2]["changes"] == ["release_event", "attestation"]
-    assert [row["faults"][0]["column"] for row in told["rows"][5:8]] == [out, out, "publicado"]
+    assert [row["errors"][0]["column"] for row in told["rows"][5:8]] == [out, out, "publicado"]
     assert told["flips"] == [
         {"row": 1, "release_event_id": reported, "from": "reported", "to": "confirmed"},
         *(
@@ -881,7 +893,7 @@ def test_a_list_that_this_service_wrote_names_nobody_who_is_hidden(
     for reader, columns in ((api, ["is_named"]), (editor, ["is_named", "withheld"])):
         written = reader.send("GET", "/v1/detainees", query_string={"format": form}).get_data()
         (row,) = preview(editor, written, media_type=media_type)["rows"]
-        assert [fault["column"] for fault in row["faults"]] == columns
+        assert [fault["column"] for fault in row["errors"]] == columns
 
 
 def test_a_list_does_not_make_a_minor_be_named(api: Api) -> None:
@@ -1076,7 +1088,7 @@ def test_without_a_terminal_what_is_in_doubt_is_listed_and_nothing_changed(
     for words in ([], ["--skip-invalid"], ["--skip-doubtful"], ["--yes"]):
         told = in_a_process("import", listed, *words, DATABASE_URL=database)
         assert told.returncode == 1, words
-        assert "row 4, birth_date: Must be a date" in told.stderr
+        assert "row 4, birth_date: '3/4/74' is not a date" in told.stderr
         assert "nothing was changed" in told.stderr
         assert "Traceback" not in told.stderr
         assert ("Row 1 may be recorded" in told.stderr) == ("--skip-invalid" in words)

@@ -1,8 +1,7 @@
 -- Lists rows of an import in order, each with the person of the earlier row that it repeats.
-SELECT r.row, r.outcome, r.content AS said, r.digest, r.detainee_id, r.same_as_row,
-    r.candidate_ids AS people, r.candidate_rows AS rows, r.changes, r.errors AS faults,
-    r.release_event_id, r.status_from, r.status_to, r.decision, r.resource, r.pointer AS place,
-    r.record_id, o.detainee_id AS same_detainee_id
+SELECT r.row, r.outcome, r.content, r.digest, r.detainee_id, r.same_as_row, r.candidate_ids,
+    r.candidate_rows, r.changes, r.errors, r.release_event_id, r.status_from, r.status_to,
+    r.decision, r.resource, r.pointer, r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
 LEFT JOIN LATERAL (
     -- OFFSET 0: look up each row, also if there were few when this was planned.

@@ -1,5 +1,5 @@
 -- Lists the rows of an import that still need a decision, and those that repeat a skipped row.
-SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS of_skipped
+SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS is_of_skipped
 FROM import_rows r
 LEFT JOIN LATERAL (
     -- OFFSET 0: look up each row, also if there were few when this was planned.

@@ -1,14 +1,26 @@
-"""Countries by the words that lists use for them: ISO 3166-1 codes, names and nationalities in
-English and Spanish. Those whose people are found on lists of detainees; any other by its code."""
+"""Words of lists -> countries and facilities.
 
+Countries are known by ISO 3166-1 codes, and by names and nationalities in English and Spanish if
+their people are found on lists of detainees. Facilities are known by name, alias or id.
+"""
+
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
+from uuid import UUID
 
-from api.contract import document
+from marshmallow import ValidationError
+from rapidfuzz import process
+
+from api.contract import document, fields
+from api.database import queries
 from api.matching import folding
 
-# Names and nationalities; a nationality in -o stands for that in -a too.
-_WORDS: Mapping[str, str] = {
+_MAX_SUGGESTIONS = 3
+_MIN_SIMILARITY = 60
+
+# Names and nationalities. A nationality in -o also matches its form in -a.
+_COUNTRY_NAMES: Mapping[str, str] = {
     "AR": "argentina|argentino|argentinian|argentine",
     "AT": "austria|austriaco|austrian",
     "AU": "australia|australiano|australian",
@@ -67,19 +79,65 @@ _WORDS: Mapping[str, str] = {
 }
 _CODES: Mapping[str, str] = {
     form: code
-    for code, words in _WORDS.items()
+    for code, words in _COUNTRY_NAMES.items()
     for word in words.split("|")
     for form in {word, word.removesuffix("o") + "a" if word.endswith("o") else word}
 }
 
 
-def code(word: str) -> str | None:
-    """The code of a country that is known by this word."""
-    if word.upper() in _known():
-        return word.upper()
-    return _CODES.get(folding.fold(word))
+def country_code(text: str) -> str | None:
+    """Return the ISO 3166-1 alpha-2 code of a country by its code, name or nationality."""
+    if text.upper() in _country_codes():
+        return text.upper()
+    return _CODES.get(folding.fold(text))
 
 
 @cache
-def _known() -> frozenset[str]:
+def _country_codes() -> frozenset[str]:
     return frozenset(document.load().schema("Country")["enum"])
+
+
+class FacilityNames:
+    """The facilities by name, alias and id, read at the first look-up."""
+
+    def __init__(self, conn: queries.Connection) -> None:
+        self._conn = conn
+        self._ids: set[UUID] = set()
+        self._ids_by_name: defaultdict[str, set[UUID]] = defaultdict(set)
+        self._spellings: dict[str, str] = {}
+
+    def find(self, text: str) -> UUID:
+        """Return the id of a facility. Raise ValueError, with similar names, if there is none."""
+        if not self._ids:
+            self._read()
+        try:
+            id = fields.uuid(text)
+        except ValidationError:
+            return self._find_by_name(text)
+        if id not in self._ids:
+            raise ValueError(f"There is no facility with the id {id}.")
+        return id
+
+    def _find_by_name(self, text: str) -> UUID:
+        name = folding.fold(text)
+        ids = sorted(self._ids_by_name.get(name, ()))
+        if len(ids) == 1:
+            return ids[0]
+        if ids:
+            listed = " and ".join(map(str, ids))
+            raise ValueError(
+                f"Several facilities are named {text[:100]!r}: write the id, {listed}."
+            )
+        similar = process.extract(
+            name, self._spellings.keys(), limit=_MAX_SUGGESTIONS, score_cutoff=_MIN_SIMILARITY
+        )
+        listed = ", ".join(repr(self._spellings[folded]) for folded, *_ in similar)
+        hint = f" Similar names: {listed}." if listed else ""
+        raise ValueError(f"No facility is named {text[:100]!r}.{hint}")
+
+    def _read(self) -> None:
+        for row in queries.rows(self._conn, "facilities/list_names"):
+            self._ids.add(row.id)
+            for name in (row.name, *row.aliases):
+                self._ids_by_name[folding.fold(name)].add(row.id)
+                self._spellings.setdefault(folding.fold(name), name)

@@ -1,0 +1,190 @@
+"""Insert the entries of a file as records, and link entries to records with other ids."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from api.access import Caller
+from api.cases.format import RESOURCES
+from api.database import clock, queries
+from api.errors import FieldError, RequestError, invalid
+from api.records import (
+    attestations,
+    claims,
+    detainees,
+    detentions,
+    facilities,
+    release_events,
+    sources,
+)
+from api.verification import verdicts
+from api.verification.bulk import Batch
+
+
+class _LockedEvent(NamedTuple):
+    """A locked release event, and the time against which its attestations are checked."""
+
+    id: UUID
+    now: datetime
+
+
+class Inserted(NamedTuple):
+    """A new record, and the release events to verify again."""
+
+    id: UUID
+    events: Sequence[UUID] = ()
+
+
+class RecordWriter:
+    """Writes records in the caller's transaction; the batch verifies what they affect.
+
+    With `keeps_ids` a record has the id of its entry, else a random one. A `restored` record was
+    checked by the store that exported it. The caller is None for the operator's command.
+    """
+
+    def __init__(
+        self,
+        conn: queries.Connection,
+        caller: Caller | None,
+        progress: Callable[[str], Any],
+        *,
+        keeps_ids: bool,
+        restored: bool,
+    ) -> None:
+        self._conn = conn
+        self._keeps_ids = keeps_ids
+        self._restored = restored
+        self._began = clock.now(conn)
+        self._new_links: dict[UUID, UUID] = {}
+        self.batch = Batch(conn, caller, progress)
+        self.links: dict[UUID, UUID] = {}
+        """The id of an entry -> that of its record, where they differ."""
+
+    def read_links(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Read the links of entries; return those entered before, by this or another file."""
+        rows = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
+        self.links |= {row.id: row.record_id for row in rows if row.id != row.record_id}
+        return {row.id for row in rows}
+
+    def link(self, entry_id: UUID, record_id: UUID) -> None:
+        """Remember the record of an entry."""
+        if entry_id != record_id:
+            self.links[entry_id] = self._new_links[entry_id] = record_id
+
+    def store_links(self) -> None:
+        """Store the new links, so that another load or import finds the records."""
+        queries.run(
+            self._conn,
+            "imports/insert_case_entry_links",
+            ids=list(self._new_links),
+            record_ids=list(self._new_links.values()),
+        )
+        self._new_links.clear()
+
+    def resolve(self, value: Any) -> Any:
+        """Return the body of an entry with the ids of records instead of those of entries."""
+        if isinstance(value, dict):
+            return {name: self.resolve(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(item) for item in value]
+        return self.links.get(value, value) if isinstance(value, UUID) else value
+
+    def insert(self, name: str, entry_id: UUID, body: Mapping[str, Any]) -> Inserted:
+        """Check and insert a resolved entry of a list. Raises RequestError.
+
+        The person of a detention, release event or attestation is locked.
+        """
+        id = entry_id if self._keeps_ids else None
+        inserted = self._inserters[name](self, dict(body), id)
+        self.batch.add(RESOURCES[name], inserted.id)
+        self.link(entry_id, inserted.id)
+        return inserted
+
+    def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        sources.check(self._conn, {**body, "id": id})
+        return Inserted(sources.insert(self._conn, body, id))
+
+    def _insert_affiliation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        sources.check_affiliation(self._conn, body)
+        id = sources.insert_affiliation(self._conn, body, id)
+        return Inserted(id, self.verify_affected(body))
+
+    def _insert_facility(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        return Inserted(facilities.insert(self._conn, body, id))
+
+    def _insert_claim(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        claims.check(self._conn, body)
+        return Inserted(claims.insert(self._conn, body, id))
+
+    def _insert_detainee(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        detention = body.pop("detention")
+        detainees.check(self._conn, body)
+        id = detainees.insert(self._conn, body, id)
+        if detention is not None:
+            row = detentions.check(self._conn, id, detention)
+            self.batch.add("detention", detentions.insert(self._conn, row))
+        return Inserted(id)
+
+    def _insert_detention(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        body["detainee_id"] = self.lock_person(body["detainee_id"])
+        detentions.check_restored(self._conn, body)
+        return Inserted(detentions.insert(self._conn, body, id))
+
+    def _insert_release_event(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        body["detainee_id"] = self.lock_person(body["detainee_id"])
+        try:
+            placed = release_events.check(self._conn, body, restored=self._restored)
+        except RequestError as error:
+            if error.release_event_id is not None:
+                error.release_event_id = self._entry_of(error.release_event_id)
+            raise
+        return Inserted(release_events.insert(self._conn, placed, id))
+
+    def _entry_of(self, record_id: UUID) -> UUID:
+        """Return the id of the entry with this record."""
+        return next((entry for entry, id in self.links.items() if id == record_id), record_id)
+
+    def _insert_attestation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
+        body["release_event_id"] = self.verify_event(body["release_event_id"])
+        event = _LockedEvent(body["release_event_id"], self._began)
+        attestations.check(self._conn, event, body, restored=self._restored)
+        return Inserted(attestations.insert(self._conn, body, id), [event.id])
+
+    _inserters: Mapping[str, Callable[["RecordWriter", dict[str, Any], UUID | None], Inserted]] = {
+        "sources": _insert_source,
+        "affiliations": _insert_affiliation,
+        "facilities": _insert_facility,
+        "claims": _insert_claim,
+        "detainees": _insert_detainee,
+        "detentions": _insert_detention,
+        "release_events": _insert_release_event,
+        "attestations": _insert_attestation,
+    }
+
+    def verify_affected(self, *affiliations: Mapping[str, Any]) -> list[UUID]:
+        """Lock the people whose groups an affiliation changes; verify and return their events."""
+        affected = verdicts.lock_affected(self._conn, *affiliations)
+        for person, events in affected.items():
+            for event in events:
+                self.batch.verify(event, person)
+        return [event for events in affected.values() for event in events]
+
+    def verify_event(self, id: UUID) -> UUID:
+        """Lock the person of a release event and verify it; return the canonical id."""
+        if self.batch.verifies(id):
+            return id
+        event = release_events.lock_canonical(self._conn, id)
+        if event is None:
+            raise invalid(
+                FieldError("/release_event_id", "There is no release event with this id.")
+            )
+        self.batch.verify(event.id, event.detainee_id)
+        return event.id  # type: ignore[no-any-return] # a row
+
+    def lock_person(self, id: UUID) -> UUID:
+        """Lock a person; return the canonical id."""
+        person = detainees.lock_canonical(self._conn, id)
+        if person is None:
+            raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
+        return person

@@ -1,0 +1,354 @@
+"""The stored imports: previews of lists and cases with their rows, until a day after or applied."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from api.access import Caller, sees_hidden
+from api.database import clock, ledger, queries
+from api.errors import MAX_ERRORS, FieldError, RequestError, not_found
+from api.imports import row_reader
+from api.matching.scoring import Match, Person, compare
+
+OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")
+BLOCK = 500
+
+_FILE_PART_BYTES = 1 << 20
+_Id = TypeVar("_Id")
+
+Progress = Callable[[str], Any]
+"""Takes lines of progress, for the operator's command."""
+
+
+def no_progress(_: str) -> None:
+    """Ignore progress."""
+
+
+# Writing a preview.
+
+
+def begin(
+    conn: queries.Connection,
+    caller: Caller | None,
+    sha256: bytes,
+    attestation: Mapping[str, Any] | None,
+) -> UUID:
+    """Insert a preview without its rows; return its id. The caller is None for the operator."""
+    row = queries.row(
+        conn,
+        "imports/insert",
+        key_id=caller and caller.key_id,
+        ledger_seq=queries.row(conn, "ledger/get_seq").seq,
+        file_sha256=sha256,
+        attestation=None if attestation is None else Jsonb(attestation),
+    )
+    return cast(UUID, row.id)
+
+
+def insert_rows(
+    conn: queries.Connection,
+    id: UUID,
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[tuple[int, str]],
+) -> None:
+    """Insert rows, and the comparison keys of their people as (row, key)."""
+    queries.run(conn, "imports/insert_rows", import_id=id, rows=Jsonb(rows))
+    insert_keys(conn, id, keys)
+
+
+def insert_keys(conn: queries.Connection, id: UUID, keys: Sequence[tuple[int, str]]) -> None:
+    """Insert comparison keys, as (row, key)."""
+    queries.run(
+        conn,
+        "imports/insert_keys",
+        import_id=id,
+        rows=[row for row, _ in keys],
+        keys=[key for _, key in keys],
+    )
+
+
+def finish(
+    conn: queries.Connection,
+    id: UUID,
+    totals: Counter[str],
+    *,
+    people: int,
+    release_events: int,
+    attestations: int,
+) -> None:
+    """Store what a preview comes to: rows by outcome, and the records that it would create."""
+    queries.run(
+        conn,
+        "imports/update",
+        id=id,
+        totals=Jsonb(totals),
+        people=people,
+        release_events=release_events,
+        attestations=attestations,
+    )
+
+
+def delete_expired(conn: queries.Connection) -> None:
+    """Delete the previews that were not applied within a day."""
+    with queries.long_transaction(conn):
+        queries.run(conn, "imports/delete_expired")
+
+
+def delete_preview(conn: queries.Connection, id: UUID) -> None:
+    """Delete a preview; an applied import stays."""
+    queries.run(conn, "imports/delete", id=id)
+
+
+def digest(file: BinaryIO) -> bytes:
+    """Return the SHA-256 of a file, and rewind it."""
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type] # any binary file
+    file.seek(0)
+    return sha256.digest()
+
+
+def insert_file(conn: queries.Connection, id: UUID, file: BinaryIO) -> None:
+    """Store the previewed file, in parts."""
+    file.seek(0)
+    for part, content in enumerate(iter(lambda: file.read(_FILE_PART_BYTES), b"")):
+        queries.run(conn, "imports/insert_file_part", import_id=id, part=part, content=content)
+
+
+def copy_file(conn: queries.Connection, id: UUID, out: BinaryIO) -> None:
+    """Write the stored file of a preview to another file."""
+    part = 0
+    while (row := queries.row(conn, "imports/get_file_part", import_id=id, part=part)) is not None:
+        out.write(row.content)
+        part += 1
+
+
+# Reading an import.
+
+OPERATOR: Mapping[str, Any] = {"key_id": None, "sees_all": True}
+"""The rights of the operator's command, as the queries of imports take them."""
+
+
+def reader_of(caller: Caller | None) -> Mapping[str, Any]:
+    """Return the rights of a caller, as the queries of imports take them."""
+    if caller is None:
+        raise not_found("import")
+    return {"key_id": caller.key_id, "sees_all": caller.sees_hidden}
+
+
+def read(conn: queries.Connection, id: UUID, reader: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read an import without its rows. Raise not-found if it is not the reader's."""
+    row = queries.row(conn, "imports/get", id=id, **reader)
+    if row is None:
+        raise not_found("import")
+    values = row._asdict()
+    times = ("created_at", "applied_at")
+    return {
+        **values,
+        **{name: values[name] and clock.rfc3339(values[name]) for name in times},
+        "id": str(row.id),
+        "totals": dict.fromkeys(OUTCOMES, 0) | values["totals"],
+    }
+
+
+def blocks(conn: queries.Connection, id: UUID) -> Iterator[Sequence[Any]]:
+    """Yield the stored rows of an import in order, in blocks."""
+    after = 0
+    while block := queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK):
+        yield block
+        after = block[-1].row
+
+
+def rows_by_number(conn: queries.Connection, id: UUID, numbers: set[int]) -> Sequence[Any]:
+    """Return some stored rows of an import."""
+    if not numbers:
+        return []
+    return queries.rows(
+        conn, "imports/list_rows", import_id=id, after=0, limit=len(numbers), rows=sorted(numbers)
+    )
+
+
+def contents(
+    conn: queries.Connection, id: UUID, numbers: set[int]
+) -> Mapping[int, Mapping[str, Any]]:
+    """Return the contents of some rows, by number."""
+    rows = rows_by_number(conn, id, numbers)
+    return {row.row: row_reader.from_json(row.content) for row in rows}
+
+
+def decided_rows(conn: queries.Connection, id: UUID) -> Sequence[Any]:
+    """Return the rows of an import with decisions."""
+    limit = row_reader.MAX_ROWS
+    return queries.rows(conn, "imports/list_rows", import_id=id, after=0, limit=limit, decided=True)
+
+
+def rows(
+    conn: queries.Connection, caller: Caller | None, id: UUID, after: int
+) -> Sequence[Mapping[str, Any]]:
+    """Return a block of the rows after one of them, as the contract describes them."""
+    block = queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK)
+    undecided = possible_duplicates(conn, id, block, sees_hidden=sees_hidden(caller))
+    if reader := ledger.reader(caller, "detainee"):
+        shown = [c.detainee_id for duplicate in undecided.values() for c in duplicate.candidates]
+        hidden = queries.rows(conn, "verification/list_hidden_people", detainee_ids=shown)
+        ledger.note_reading(conn, reader, [row.id for row in hidden])
+    return [
+        {
+            "row": row.row,
+            "resource": row.resource or "detainee",
+            "place": row.pointer,
+            "outcome": row.outcome,
+            "record_id": row.record_id or row.detainee_id or row.same_detainee_id,
+            "detainee_id": row.detainee_id or row.same_detainee_id,
+            "same_as_row": row.same_as_row,
+            "changes": row.changes,
+            "candidates": [
+                {
+                    "detainee_id": candidate.detainee_id,
+                    "row": candidate.row,
+                    "name": candidate.person.names[0],
+                    **asdict(candidate.match),
+                }
+                for candidate in (undecided[row.row].candidates if row.row in undecided else ())
+            ],
+            "errors": [{"pointer": None, **error} for error in row.errors],
+            "decision": row.decision,
+        }
+        for row in block
+    ]
+
+
+def flips(conn: queries.Connection, id: UUID, after: int) -> Sequence[Mapping[str, Any]]:
+    """Return a block of the changes of status after one row, as the contract describes them."""
+    return [
+        {
+            "row": row.row,
+            "release_event_id": row.release_event_id,
+            "from": row.status_from,
+            "to": row.status_to,
+        }
+        for row in queries.rows(conn, "imports/list_flips", import_id=id, after=after, limit=BLOCK)
+    ]
+
+
+def all_flips(conn: queries.Connection, id: UUID) -> Iterator[Mapping[str, Any]]:
+    """Yield every change of status of an import."""
+    after = 0
+    while block := flips(conn, id, after):
+        yield from block
+        after = block[-1]["row"]
+
+
+# People of rows, compared.
+
+
+class RowCandidate(NamedTuple):
+    """A person whom a row may be: recorded, or of an earlier row."""
+
+    detainee_id: UUID | None
+    row: int | None
+    person: Person
+    match: Match
+
+
+class PossibleDuplicate(NamedTuple):
+    """A row that needs a decision, and its candidates, best first."""
+
+    row: int
+    person: Person
+    candidates: Sequence[RowCandidate]
+
+
+def possible_duplicates(
+    conn: queries.Connection, id: UUID, block: Sequence[Any], *, sees_hidden: bool
+) -> Mapping[int, PossibleDuplicate]:
+    """Compare the rows that need a decision with their candidates, as these are now.
+
+    A candidate who has since been hidden is left out.
+    """
+    undecided = [row for row in block if row.outcome == "possible_duplicate" and row.content]
+    if not undecided:
+        return {}
+    ids = sorted({person for row in undecided for person in row.candidate_ids})
+    people = {
+        row.id: Person.from_record(row._asdict())
+        for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=sees_hidden)
+    }
+    earlier = {
+        number: row_person(content)
+        for number, content in contents(
+            conn, id, {other for row in undecided for other in row.candidate_rows}
+        ).items()
+    }
+    duplicates = {}
+    for row in undecided:
+        person = row_person(row_reader.from_json(row.content))
+        candidates = [
+            *(
+                RowCandidate(other, None, people[other], compare(person, people[other]))
+                for other in row.candidate_ids
+                if other in people
+            ),
+            *(
+                RowCandidate(None, other, earlier[other], compare(person, earlier[other]))
+                for other in row.candidate_rows
+                if other in earlier
+            ),
+        ]
+        candidates.sort(key=lambda candidate: -candidate.match.score)
+        duplicates[row.row] = PossibleDuplicate(row.row, person, candidates)
+    return duplicates
+
+
+def all_possible_duplicates(conn: queries.Connection, id: UUID) -> Iterator[PossibleDuplicate]:
+    """Yield every row of a preview that needs a decision, for the operator."""
+    for block in blocks(conn, id):
+        yield from possible_duplicates(conn, id, block, sees_hidden=True).values()
+
+
+def row_record(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the person of a row as a record, as `matching` takes it."""
+    detainee, detention = row_reader.new_detainee(content), content.get("detention", {})
+    birth_date = detainee["birth_date"]
+    return {
+        **detainee,
+        "birth_date": birth_date.isoformat() if birth_date else content.get("born"),
+        "facility_id": detention.get("facility_id"),
+        "detained_on": detention.get("detained_on"),
+    }
+
+
+def row_person(content: Mapping[str, Any]) -> Person:
+    """Return the person of a row, ready to be compared."""
+    return Person.from_record(row_record(content))
+
+
+def single_match(matches: Sequence[tuple[Match, _Id]]) -> _Id | None:
+    """Return the one person who is `same`; None if there is none or several.
+
+    A shared identifier decides between several.
+    """
+    same = list(dict.fromkeys(id for match, id in matches if match.decision == "same"))
+    identified = list(dict.fromkeys(id for match, id in matches if _is_identified(match)))
+    if len(identified) == 1:
+        same = identified
+    return same[0] if len(same) == 1 else None
+
+
+def _is_identified(match: Match) -> bool:
+    return match.score == 1 and any(
+        feature.feature == "external_ids" and feature.score == 1 for feature in match.features
+    )
+
+
+def outdated(*errors: FieldError) -> RequestError:
+    """Return the error for a preview that no longer holds."""
+    return RequestError(
+        "import-outdated",
+        "Records that the preview rests on have changed. Preview the file again.",
+        *errors[:MAX_ERRORS],
+    )
