@@ -1,7 +1,7 @@
 """The index of names, and the candidates that it gives: people who share a blocking key.
 
-No search reads all people. Of a key that more than `_MAX_PER_KEY` people share only some are read:
-people who agree in more words, or in a word and the year of birth, share a less frequent key too.
+No search reads all people. If more than `_MAX_PER_KEY` people share a key, only some of them are
+read: people who agree in more words, or in a word and the year of birth, also share a rarer key.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -22,17 +22,17 @@ from api.matching.common_names import is_common
 from api.matching.scoring import Match, Person, compare
 
 MAX_HITS = 100
-"""The people that one search finds."""
+"""The most people that one search finds."""
 MAX_CANDIDATES = 10
-"""The candidates that are returned for one person."""
+"""The most candidates that are returned for one person."""
 
 _MAX_COMPARED = 50
 _MAX_PER_KEY = 100
 _MAX_MISSPELLED_NAMES = 5
-"""The names of one person that are searched with wrong letters too."""
+"""Only so many names of one person are also searched for misspellings."""
 _MAX_NEAR_WORDS = 12
 _MAX_DISTANCE = 3
-"""Near words differ in two letters; a third can come from spelling alone (g for gu)."""
+"""Near words differ in two letters, and in a third if their spelling differs (g for gu)."""
 
 
 def index_person(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:

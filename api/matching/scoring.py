@@ -1,4 +1,4 @@
-"""Whether two records are one person's: the score of a pair, and the evidence for it.
+"""Comparison of two records: how likely they are one person's, and the evidence for it.
 
 Probabilistic record linkage after Fellegi & Sunter ("A Theory for Record Linkage", JASA 64 (328),
 1969): each property that is compared adds its weight in bits, and two thresholds on the sum divide

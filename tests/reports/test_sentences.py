@@ -349,8 +349,8 @@ def test_timeline(before: int, after: int, en: str, es: str) -> None:
     ],
 )
 def test_verification(sources: int, denials: int, min_sources: int, en: str, es: str) -> None:
-    word = status(sources, denials, min_sources)
-    assert sentences.verification(AS_OF, ZONE, word, sources, denials, min_sources) == {
+    result = status(sources, denials, min_sources)
+    assert sentences.verification(AS_OF, ZONE, result, sources, denials, min_sources) == {
         "en": f"{EN}this release {en}.",
         "es": f"{ES}esta excarcelación {es}.",
     }
@@ -756,8 +756,8 @@ def test_timeline_is_always_one_sentence(
 def test_verification_is_always_one_sentence(
     as_of: datetime, zone: str, sources: int, denials: int, min_sources: int
 ) -> None:
-    word = status(sources, denials, min_sources)
-    assert_one_sentence(sentences.verification(as_of, zone, word, sources, denials, min_sources))
+    result = status(sources, denials, min_sources)
+    assert_one_sentence(sentences.verification(as_of, zone, result, sources, denials, min_sources))
 
 
 @given(
