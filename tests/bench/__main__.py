@@ -1,21 +1,19 @@
-"""`make bench`: how fast the service answers, beside an empty route and the bare statements.
+"""`make bench`: requests per second, compared with an empty route and with the bare statements.
 
-Two stores, of 3,000 and of 300,000 release events (10,000 and 1,000,000 attestations), stand side
-by side in one embedded PostgreSQL, each served by a gunicorn with the service's own settings. A
-figure is the median of several rounds; in each round, for each figure, the empty route, the API and
-pgbench have their turn one after the other, on the small store and then on the large one, and a
-ratio is the median of the ratios within a round. Nothing is judged: the aims only stand beside the
-figures.
+Two stores, with 3,000 and with 300,000 release events (10,000 and 1,000,000 attestations), are in
+one embedded PostgreSQL, each served by a gunicorn with the service's settings. A figure is the
+median of several rounds. In each round, for each figure, the empty route, the API and pgbench run
+one after the other, on the small store and then on the large one; a ratio is the median of the
+ratios within a round. The aims are printed beside the figures; no run fails.
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from api import auth, config
 from api.database import connections
 from api.server import embedded
 from tests.bench import loads, stores
+from tests.bench.digests import digest_of
 
 SIZES = (3_000, 300_000)
 WARM_UP = 1.0
@@ -53,35 +52,27 @@ AIMS = {
     "POST /v1/attestations": "0.5 of pgbench",
 }
 WRITE = "POST /v1/attestations"
-# The files, besides sql/, by which a filled store comes to be as it is.
+# The code that determines the content of a filled store.
 FILLERS = (
+    "sql",
+    "api/cases",
+    "api/matching",
+    "api/records",
+    "api/verification",
     "tests/bench/stores.py",
-    "api/cases/loader.py",
-    "api/cases/case_file.py",
-    "api/records/detainees.py",
-    "api/records/detentions.py",
-    "api/records/release_events.py",
-    "api/records/attestations.py",
-    "api/matching/candidates.py",
-    "api/matching/name_parsing.py",
-    "api/matching/blocking_keys.py",
-    "api/matching/phonetics.py",
-    "api/verification/verdicts.py",
-    "api/verification/rule.py",
-    "api/verification/counting.py",
 )
 NEWCOMERS = "SELECT id FROM sources WHERE name LIKE 'The newcomer-%' ORDER BY id"
-MIDDLING = """
+EVENTS_LIKE_MOST = """
     SELECT a.release_event_id FROM attestations a JOIN verdicts v USING (release_event_id)
     WHERE v.independent_denials = 0 GROUP BY a.release_event_id
     HAVING count(DISTINCT a.id) = 3 AND max(v.independent_sources) = 2
 """
-# What the record said when half was loaded.
+# The record time at which half of the entries were loaded.
 HALF_LOADED = """
     SELECT rfc3339(recorded_at) FROM ledger
     WHERE seq = (SELECT seq / 2 FROM ledger_head)
 """
-# What pgbench draws by chance.
+# The events from which pgbench draws at random.
 TARGETS = (
     """
     CREATE TABLE bench_targets AS
@@ -95,7 +86,7 @@ TARGETS = (
 
 @dataclass
 class Store:
-    """One size: its gunicorn, the copy that pgbench works on, and what is asked of them."""
+    """One size: the port of its gunicorn, the copy for pgbench, requests and scripts by figure."""
 
     port: int
     bare: str
@@ -106,9 +97,11 @@ class Store:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=1, help="of each read, in each round")
+    parser.add_argument("--seconds", type=int, default=1, help="for each read, in each round")
     parser.add_argument("--writes", type=int, default=800, help="in each round")
+    parser.add_argument("--sizes", type=int, nargs=2, default=SIZES, metavar="EVENTS")
     options = parser.parse_args()
+    sizes = options.sizes
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, load {os.getloadavg()[0]:.1f}; filled stores are kept for the next run")
     with ExitStack() as stack:
@@ -117,7 +110,7 @@ def main() -> None:
         client = stack.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("spawn")))
         writes = options.rounds * options.writes + WRITES_TO_WARM_UP
         sides = [
-            stack.enter_context(_store(server, size, folder / str(size), writes)) for size in SIZES
+            stack.enter_context(_store(server, size, folder / str(size), writes)) for size in sizes
         ]
         drive = partial(_drive, client)
         _warm_up(sides, drive)
@@ -125,13 +118,13 @@ def main() -> None:
         for i in range(options.rounds):
             rounds.append(_round(sides, drive, options.seconds, options.writes))
             print(f"Round {i + 1} of {options.rounds}", flush=True)
-        _print(rounds)
-        print("A list as CSV, GET /v1/attestations?format=csv, whole:")
-        for size, store in zip(SIZES, sides, strict=True):
+        _print(rounds, sizes)
+        print("The whole list as CSV, GET /v1/attestations?format=csv:")
+        for size, store in zip(sizes, sides, strict=True):
             rows, seconds, grown = loads.stream(store.port, "/v1/attestations?format=csv")
             print(
                 f"{size:>9,} events: {rows:,} rows in {seconds:.1f} s; "
-                f"the worker's memory grew by {grown / 1024:.1f} MiB at the most"
+                f"the worker's memory grew by at most {grown / 1024:.1f} MiB"
             )
 
 
@@ -151,7 +144,7 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
             _, key = auth.create_key(conn, "bench", "contribute")
             events = [row.id for row in conn.execute("SELECT id FROM release_events ORDER BY id")]
             newcomers = [row.id for row in conn.execute(NEWCOMERS)]
-            middling = {row.release_event_id for row in conn.execute(MIDDLING)}
+            like_most = {row.release_event_id for row in conn.execute(EVENTS_LIKE_MOST)}
             (prison,) = conn.execute("SELECT id FROM facilities ORDER BY id LIMIT 1").fetchone()
             (recorded,) = conn.execute(HALF_LOADED).fetchone()
         with connections.connect(bare) as conn:
@@ -159,7 +152,7 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
             for statement in TARGETS:
                 conn.execute(statement)
         random.Random(size).shuffle(events)
-        words = list(_words(events, newcomers, writes))
+        attestations = list(_attestations(events, newcomers, writes))
         at = f"/v1/counts?as_of={stores.MIDDLE}"
         reads = {
             "GET /v1/counts": ["/v1/counts"],
@@ -186,16 +179,16 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
             requests[f"{name}, unchanged"] = requests[name]
             scripts[f"{name}, unchanged"] = loads.statement("ledger/get_version")
         requests[WRITE] = [
-            loads.request("POST", "/v1/attestations", json.dumps(word).encode(), key)
-            for word in words
+            loads.request("POST", "/v1/attestations", json.dumps(attestation).encode(), key)
+            for attestation in attestations
         ]
-        # Recorded on an event like most, so that the write changes how a person counts.
-        event = next(event for event in events if event in middling)
+        # On an event like most others, so that the write changes a person status.
+        event = next(event for event in events if event in like_most)
         scripts[WRITE] = loads.script(
             bare,
             "POST",
             "/v1/attestations",
-            json={**words[0], "release_event_id": str(event)},
+            json={**attestations[0], "release_event_id": str(event)},
             headers={"Authorization": f"Bearer {bare_key}"},
         )
         files = {name: folder / f"{i}.sql" for i, name in enumerate(scripts)}
@@ -204,8 +197,10 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
         yield Store(port, bare, requests, files)
 
 
-def _words(events: list[UUID], newcomers: list[UUID], count: int) -> Iterator[dict[str, str]]:
-    """New words, each on the next event by a source that has not spoken on it, the latest there."""
+def _attestations(
+    events: list[UUID], newcomers: list[UUID], count: int
+) -> Iterator[dict[str, str]]:
+    """New attestations: each is the latest of the next event, by a source that has none on it."""
     began = datetime.now(UTC) - timedelta(hours=1)
     for i in range(count):
         yield {
@@ -222,7 +217,7 @@ def _words(events: list[UUID], newcomers: list[UUID], count: int) -> Iterator[di
 
 @contextmanager
 def _copied(server: str, of: str, name: str) -> Iterator[str]:
-    """The URL of a copy of a database, gone afterwards. Nobody may be connected to the original."""
+    """The URL of a copy of a database, dropped at the end. The original must have no connections."""
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
         try:
@@ -232,17 +227,12 @@ def _copied(server: str, of: str, name: str) -> Iterator[str]:
 
 
 def _filled(server: str, size: int) -> str:
-    """The name of a filled database, kept from an earlier run if what fills it is the same."""
-    root = Path(__file__).resolve().parents[2]
-    sql = [file.read_bytes() for file in sorted((root / "sql").rglob("*.sql"))]
-    makers = [text for text in sql if b"INSERT INTO" in text or b"CREATE" in text]
-    makers += [(root / file).read_bytes() for file in FILLERS]
-    digest = hashlib.sha256(b"".join(makers)).hexdigest()[:12]
-    name = f"store_{size}_{digest}"
+    """The name of a filled database; one of an earlier run if the code that fills it is the same."""
+    name = f"store_{size}_{digest_of(*FILLERS)}"
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         found = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
         for other in found:
-            # Also what a run that was broken off left behind.
+            # Includes the databases of an interrupted run.
             if other in (f"api_{size}", f"bare_{size}", f"filling_{size}") or (
                 other.startswith(f"store_{size}_") and other != name
             ):
@@ -251,7 +241,7 @@ def _filled(server: str, size: int) -> str:
             print(f"Filling a store of {size:,} release events", flush=True)
             conn.execute(f"CREATE DATABASE filling_{size}")
             url = make_conninfo(server, dbname=f"filling_{size}")
-            stores.fill(url, size, lambda word: print(f"  {word}", flush=True))
+            stores.fill(url, size, lambda message: print(f"  {message}", flush=True))
             conn.execute(f"ALTER DATABASE filling_{size} RENAME TO {name}")
     return name
 
@@ -265,28 +255,28 @@ def _drive(
     return client.submit(loads.drive, store.port, requests, seconds).result()
 
 
-def _asked(store: Store, name: str) -> list[bytes]:
-    """The requests of a read; of one that is unchanged with the validator that it has by now."""
+def _requests_of(store: Store, name: str) -> list[bytes]:
+    """The requests of a read; for an unchanged response, with its current entity tag."""
     requests = store.requests[name]
     if not name.endswith(", unchanged"):
         return requests
     return [loads.conditional(store.port, request) for request in requests]
 
 
-def _taken(store: Store, count: int) -> list[bytes]:
-    """The next so many writes: each is sent once."""
-    taken, store.requests[WRITE] = store.requests[WRITE][:count], store.requests[WRITE][count:]
-    return taken
+def _next_writes(store: Store, count: int) -> list[bytes]:
+    """Remove and return the next writes: each is sent once."""
+    writes, store.requests[WRITE] = store.requests[WRITE][:count], store.requests[WRITE][count:]
+    return writes
 
 
 def _warm_up(sides: list[Store], drive: Callable[..., float]) -> None:
     for store in sides:
         for name in AIMS:
             if name == WRITE:
-                drive(store, _taken(store, WRITES_TO_WARM_UP), None)
+                drive(store, _next_writes(store, WRITES_TO_WARM_UP), None)
                 _pgbench(store, name, count=WRITES_TO_WARM_UP)
             else:
-                drive(store, _asked(store, name), WARM_UP)
+                drive(store, _requests_of(store, name), WARM_UP)
                 _pgbench(store, name, seconds=1)
 
 
@@ -295,7 +285,7 @@ def _pgbench(store: Store, name: str, **amount: int) -> float:
 
 
 Measured = dict[str, list[tuple[float, float, float]]]
-"""For each figure, of each store: the empty route, the API and pgbench, each by the second."""
+"""Per figure and store: requests per second to the empty route and the API, and of pgbench."""
 
 
 def _round(sides: list[Store], drive: Callable[..., float], seconds: int, writes: int) -> Measured:
@@ -306,22 +296,22 @@ def _round(sides: list[Store], drive: Callable[..., float], seconds: int, writes
         for store in sides:
             bare = drive(store, empty, seconds)
             if name == WRITE:
-                api = drive(store, _taken(store, writes), None)
+                api = drive(store, _next_writes(store, writes), None)
                 statements = _pgbench(store, name, count=writes)
             else:
-                api = drive(store, _asked(store, name), seconds)
+                api = drive(store, _requests_of(store, name), seconds)
                 statements = _pgbench(store, name, seconds=seconds)
             measured[name].append((bare, api, statements))
     return measured
 
 
-def _print(rounds: list[Measured]) -> None:
-    heads = "".join(f"  {f'{size:,} events':^34}" for size in SIZES)
-    columns = f"  {'a second':>9}{'pgbench':>9}{'/empty':>8}{'/pgbench':>9}" * len(SIZES)
+def _print(rounds: list[Measured], sizes: Sequence[int]) -> None:
+    heads = "".join(f"  {f'{size:,} events':^34}" for size in sizes)
+    columns = f"  {'per s':>9}{'pgbench':>9}{'/empty':>8}{'/pgbench':>9}" * len(sizes)
     print(f"\n{'':42}{heads}\n{'':42}{columns}  large/small  aims")
     for name, aim in {**dict.fromkeys(["empty route"], ""), **AIMS}.items():
         line = f"{name:42}"
-        for i in range(len(SIZES)):
+        for i in range(len(sizes)):
             of_all = [of_one[i] for r in rounds for of_one in r.values()]
             of_name = [r[name][i] for r in rounds] if name in AIMS else of_all
             empty, api, bare = (median(figures) for figures in zip(*of_name, strict=True))
@@ -335,7 +325,7 @@ def _print(rounds: list[Measured]) -> None:
             ratios = [large[1] / small[1] for small, large in (r[name] for r in rounds)]
             line += f"  {median(ratios):>11.2f}  {aim}"
         print(line)
-    for i, size in enumerate(SIZES):
+    for i, size in enumerate(sizes):
         day, count = "GET /v1/counts/timeline, 365 days", "GET /v1/counts?as_of="
         ratio = median(r[count][i][1] / r[day][i][1] for r in rounds)
         print(f"{size:,} events: a timeline of 365 days costs {ratio:.1f} counts.")

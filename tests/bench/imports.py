@@ -1,8 +1,8 @@
-"""`python -m tests.bench.imports`: how fast a list is previewed and applied, beside a bare COPY.
+"""`python -m tests.bench.imports`: rows per second of previews and applies, beside a bare COPY.
 
-One list of invented people, into an empty store of an embedded PostgreSQL, with the service's own
-settings; then the same list again, of which every row is known. COPY puts the same
-cells as they stand into a table of text without an index: what no import can be faster than.
+A list of invented people is imported into an empty store of an embedded PostgreSQL, with the
+service's settings; then again, when every row is recorded. COPY writes the same cells into a table
+of text without an index: no import can be faster.
 """
 
 import argparse
@@ -27,8 +27,8 @@ SYLLABLES = ("ba", "ce", "di", "fo", "gua", "la", "me", "ni", "po", "rru", "sa",
 
 
 def invented_list(rows: int) -> bytes:
-    """A list of so many people: given names and half of the surnames common ones, the others of
-    few, with a day of birth and an identifier. The same list always comes out."""
+    """A list of people: common given names, half of the surnames common and half rare, a birth date
+    and an identifier. The list is the same in every run."""
     draw = random.Random(rows)
     common = common_names.load()
     given, surnames = sorted(common.commonest), sorted(common.surnames)
@@ -48,7 +48,7 @@ def invented_list(rows: int) -> bytes:
 
 
 def copied(url: str, body: bytes) -> float:
-    """The seconds of a bare COPY of the rows."""
+    """Seconds of a bare COPY of the rows."""
     with psycopg.connect(url, autocommit=True) as conn, conn.cursor() as cursor:
         columns = ", ".join(f"c{n} text" for n in range(COLUMNS.count(",") + 1))
         cursor.execute(f"CREATE TABLE copied ({columns})")
@@ -59,7 +59,7 @@ def copied(url: str, body: bytes) -> float:
 
 
 def peak(pids: set[int]) -> int:
-    """The most memory that any of these processes took so far, in kB."""
+    """Peak resident memory of the largest of these processes, in kB."""
     found = []
     for pid in pids:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -68,7 +68,7 @@ def peak(pids: set[int]) -> int:
 
 
 def send(port: int, key: str, path: str, body: bytes, content_type: str) -> tuple[float, Any]:
-    """The seconds that a step took, and the import without its rows."""
+    """Seconds of a step, and the import."""
     connection = HTTPConnection("127.0.0.1", port)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
     began = time.perf_counter()

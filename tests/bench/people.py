@@ -1,15 +1,14 @@
-"""`python -m tests.bench.people`: what it costs to find one person among 10,000 and a million.
+"""`python -m tests.bench.people`: the cost of a search among 10,000 and among a million people.
 
-Two stores stand side by side in one embedded PostgreSQL, each served by a gunicorn with the
-service's own settings. Their people are invented, with names as they are spread in Venezuela: a few
-that very many share, and a long tail. The first 10,000 are the same in both, and what is looked for
-is some of these. A figure is the median of several rounds, in each of which the two stores have
-their turn one after the other; a ratio is the median of the ratios within a round. Then it is
-counted whether people are still found, among all, under other spellings of their names.
+Two stores are in one embedded PostgreSQL, each served by a gunicorn with the service's settings.
+Their people are invented, with a distribution of names as in Venezuela: a few that very many share,
+and a long tail. The first 10,000 people are the same in both stores, and the searches are for some
+of these. A figure is the median of several rounds, in each of which the two stores are measured one
+after the other; a ratio is the median of the ratios within a round. Last, recall is measured: how
+many people are found under variants of their names.
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import os
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, partial
 from itertools import accumulate
-from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -37,20 +35,14 @@ from api.matching import blocking_keys, candidates, phonetics
 from api.matching.scoring import Person, compare
 from api.server import embedded
 from tests.bench import loads
+from tests.bench.digests import digest_of
 
 SIZES = (10_000, 1_000_000)
 PART = 20_000
-"""People that are made at a time."""
-AIM = "large/small 3 at the most"
-# The files, besides sql/migrations, by which a store comes to be as it is.
-FILLERS = (
-    "tests/bench/people.py",
-    "api/matching/name_parsing.py",
-    "api/matching/blocking_keys.py",
-    "api/matching/phonetics.py",
-    "api/matching/common_names.py",
-    "api/matching/common_names.txt",
-)
+"""People in each batch."""
+AIM = "large/small at most 3"
+# The code that determines the content of a store.
+FILLERS = ("sql/migrations", "api/matching", "tests/bench/people.py")
 
 
 def _listed(names: str) -> list[str]:
@@ -77,7 +69,7 @@ SURNAMES = _listed(
     "Rondón Briceño Urdaneta Villalobos Bracho Machado Ferrer Montilla Figueroa Guevara Pacheco"
 )
 TAIL = 30_000
-"""Surnames that few share, made of syllables."""
+"""Number of rare surnames, made of syllables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +139,8 @@ def invented(number: int) -> Invented:
 
 
 def _filled(server: str, size: int) -> str:
-    """The URL of a filled database, kept from an earlier run if what fills it is the same."""
-    root = Path(__file__).resolve().parents[2]
-    makers = sorted((root / "sql" / "migrations").iterdir()) + [root / file for file in FILLERS]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in makers)).hexdigest()[:12]
-    name = f"people_{size}_{digest}"
+    """The URL of a filled database; one of an earlier run if the code that fills it is the same."""
+    name = f"people_{size}_{digest_of(*FILLERS)}"
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         found = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
         for other in found:
@@ -175,7 +164,7 @@ INDEXES = """
 
 
 def _fill(url: str, size: int) -> None:
-    """Through the product's tables, under the product's keys; its indexes are built at the end."""
+    """Fill the tables of the service, with its name keys; build the indexes at the end."""
     with connections.connect(url) as conn:
         migrations.migrate(conn, lambda _: None)
         constraints = conn.execute(INDEXES).fetchall()
@@ -232,7 +221,7 @@ def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
     return words
 
 
-# What is asked
+# Requests
 
 
 def misspelled(draw: random.Random, word: str) -> str:
@@ -253,7 +242,7 @@ def _rare(one: Invented) -> bool:
 
 
 def searches(draw: random.Random) -> Mapping[str, list[str]]:
-    """What is searched for, by kind."""
+    """Search texts by kind."""
     people = [one for one in map(invented, draw.sample(range(SIZES[0]), 3000)) if not one.minor]
     rare = [one for one in people if _rare(one)]
     common = [one for one in people if not _rare(one)]
@@ -297,7 +286,7 @@ DISGUISES: Mapping[str, Disguise] = {
 
 
 def disguised(one: Invented, name: str, aliases: Sequence[str] = ()) -> dict[str, Any]:
-    """The person as another list has them."""
+    """The person as another list has them, under a variant of the name."""
     return {
         "name": name,
         "aliases": list(aliases),
@@ -347,7 +336,7 @@ def main() -> None:
 
 
 def _requests(url: str) -> Mapping[str, list[bytes]]:
-    """The same for each store, but for the key."""
+    """The requests of each figure: the same for each store, except the key."""
     draw = random.Random("requests")
     with connections.connect(url) as conn:
         _, key = auth.create_key(conn, "bench", "contribute")
@@ -379,10 +368,10 @@ def _print(rounds: list[dict[str, list[float]]]) -> None:
 
 
 def _print_found(url: str, many: int) -> None:
-    """How many people a match finds among all, under another spelling.
+    """Print the recall of matches by variants of names.
 
-    One is missed where somebody is answered who is less like what is asked; where ten others are at
-    least as much like it, nothing that was told tells them apart.
+    A person is missed if a candidate with a lower score is returned. If ten other people score at
+    least as high, the request does not tell them apart.
     """
     print(
         f"\nA match among {SIZES[-1]:,}, of {many} people with common surnames and {many} with rare"

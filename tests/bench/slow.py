@@ -1,5 +1,5 @@
-"""What others wait for while slow clients are there: by way of nginx, as the image has it, and
-without it. `python -m tests.bench.slow` with 200 clients of each kind."""
+"""`python -m tests.bench.slow`: latency beside slow clients, 200 of each kind, with and without
+nginx."""
 
 import time
 from http.client import HTTPException
@@ -15,7 +15,7 @@ def measure(kind: type[Service]) -> None:
     with data_dir() as directory, serving(directory, kind) as service:
         for size in (0, SIZE):
             with SlowClients(service.port, size) as crowd:
-                wait_until(lambda crowd=crowd: crowd.are_connected, "all are there")
+                wait_until(lambda crowd=crowd: crowd.are_connected, "all are connected")
                 time.sleep(2)
                 took, failed = probe(service.port)
             p99 = quantiles(took, n=100)[98] if len(took) > 1 else float("nan")
@@ -27,8 +27,8 @@ def measure(kind: type[Service]) -> None:
 
 
 def probe(port: int) -> tuple[list[float], int]:
-    """The seconds of each probe that was answered within five, and how many were not. Ten without
-    an answer are enough."""
+    """Send probes; return the seconds of each that succeeds within five seconds, and the number of
+    the others. Stops after ten failures."""
     took: list[float] = []
     failed = 0
     while len(took) + failed < PROBES and failed < 10:

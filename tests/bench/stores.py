@@ -1,4 +1,4 @@
-"""The stores that are measured: invented cases, loaded by the product's own code."""
+"""The measured stores: invented cases, loaded by the service's own code."""
 
 import json
 import random
@@ -13,21 +13,20 @@ from api.cases import loader
 from api.database import connections, migrations
 
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
-"""All is published in the year from here on."""
+"""All attestations are published within a year from here."""
 MIDDLE = "2025-07-02T12:34:30Z"
-SPEAKING = 40
-"""Sources that speak in the case."""
+ATTESTING = 40
+"""Sources with attestations in the case."""
 PART = 20_000
-"""Release events that are loaded at a time."""
+"""Release events in each loaded file."""
 NEWCOMERS = 10
-"""Sources that are silent in the case: those whose words the bench itself adds."""
+"""Sources without attestations in the case: the benchmark adds theirs."""
 
 
-def fill(url: str, events: int, say: Callable[[str], Any]) -> None:
-    """Migrates an empty database, loads so many release events, and tidies up.
+def fill(url: str, events: int, progress: Callable[[str], Any]) -> None:
+    """Migrate an empty database, load so many release events, and vacuum.
 
-    The first thousand are loaded alone: after it PostgreSQL has statistics, without which it plans
-    badly for all that a load looks up.
+    The first thousand are loaded alone: PostgreSQL needs statistics to plan the look-ups of a load.
     """
     parts = [0, *range(1000, events, PART), events]
     with tempfile.TemporaryDirectory() as folder, connections.connect(url) as conn:
@@ -36,7 +35,7 @@ def fill(url: str, events: int, say: Callable[[str], Any]) -> None:
             file = Path(folder) / "case.json"
             file.write_text(json.dumps(invented_case(events, range(first, after))))
             loader.load(conn, file, lambda _: None)
-            say(f"{after:,} of {events:,} release events")
+            progress(f"{after:,} of {events:,} release events")
             if first == 0:
                 conn.execute("VACUUM (ANALYZE)")
         conn.execute("VACUUM (ANALYZE)")
@@ -44,14 +43,14 @@ def fill(url: str, events: int, say: Callable[[str], Any]) -> None:
 
 
 def invented_case(events: int, numbers: Iterable[int]) -> dict[str, Any]:
-    """Those people of a case of so many, one release event each, with ten attestations on three.
+    """The numbered people of a case, with one release event each and ten attestations per three.
 
-    Most words are first hand, a third relay another word or a silent source, some give no origin;
-    about one word in twelve denies, and one in fifty is retracted a day later. Half of the events
-    are announced, by one announcement a month, and a hundred claims count releases, each since a
-    day or two before. The same case always comes out.
+    Most attestations are first hand, a third relay another attestation or a source without any,
+    some are unattributed; about one in twelve denies, and one in fifty is retracted a day later.
+    Half of the events belong to an announcement, one a month, and a hundred claims count the
+    releases of a day or two. The case is the same in every run.
     """
-    sources = [f"source-{i}" for i in range(SPEAKING)]
+    sources = [f"source-{i}" for i in range(ATTESTING)]
     newcomers = [f"newcomer-{i}" for i in range(NEWCOMERS)]
     people, releases, attestations = [], [], []
     for i in numbers:
@@ -76,17 +75,17 @@ def invented_case(events: int, numbers: Iterable[int]) -> dict[str, Any]:
                 "announcement": f"announcement-{day.month}" if draw.random() < 0.5 else None,
             }
         )
-        attestations += list(_words(draw, i, day, sources))
+        attestations += list(_attestations(draw, i, day, sources))
     return {
         "case": f"bench-{events}",
         "sources": [
             {"key": key, "name": f"The {key}", "kind": "news_outlet", "country": "AR"}
             for key in (*sources, *newcomers)
         ],
-        # One source in four belongs to another.
+        # One source in eight is owned by another.
         "affiliations": [
             {"source": sources[i], "with": sources[i + 1], "relation": "owned_by"}
-            for i in range(0, SPEAKING, 8)
+            for i in range(0, ATTESTING, 8)
         ],
         "facilities": [
             {"key": f"prison-{i}", "name": f"Prison {i}", "country": "AR"} for i in range(20)
@@ -122,20 +121,20 @@ def _claims(sources: list[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _words(
+def _attestations(
     draw: random.Random, i: int, day: datetime, sources: list[str]
 ) -> Iterator[dict[str, Any]]:
     moment = day
-    spoken: list[str] = []
-    speakers = draw.sample(sources, 6)
-    silent = speakers.pop()
-    many = draw.choices(range(1, 6), [10, 20, 20, 27, 23])[0]
-    for j, source in enumerate(speakers[:many]):
+    earlier: list[str] = []
+    attesting = draw.sample(sources, 6)
+    silent = attesting.pop()
+    count = draw.choices(range(1, 6), [10, 20, 20, 27, 23])[0]
+    for j, source in enumerate(attesting[:count]):
         moment += timedelta(seconds=draw.randrange(1, 8 * 3600))
         denies = draw.random() < 1 / 12
         basis = draw.choices(["first_hand", "relayed", "unattributed"], [60, 33, 7])[0]
-        word: dict[str, Any] = {
-            "key": f"word-{i}-{j}",
+        attestation: dict[str, Any] = {
+            "key": f"attestation-{i}-{j}",
             "release_event": f"event-{i}",
             "source": source,
             "stance": "denies" if denies else "confirms",
@@ -146,12 +145,12 @@ def _words(
             "url": f"https://example.org/{i}/{j}",
         }
         if basis == "relayed":
-            relays_a_word = spoken and not denies and draw.random() < 0.8
-            word["relays"] = [
-                {"attestation": draw.choice(spoken)} if relays_a_word else {"source": silent}
+            relays_another = earlier and not denies and draw.random() < 0.8
+            attestation["relays"] = [
+                {"attestation": draw.choice(earlier)} if relays_another else {"source": silent}
             ]
         if draw.random() < 0.02:
-            word["retracted_at"] = f"{moment + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+            attestation["retracted_at"] = f"{moment + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
         if not denies:
-            spoken.append(word["key"])
-        yield word
+            earlier.append(attestation["key"])
+        yield attestation
