@@ -24,7 +24,7 @@ API4, unrestricted resource consumption.
     http/test_rate_limits.py::test_an_address_has_its_minute
     http/test_rate_limits.py::test_a_key_has_its_own
     http/test_rate_limits.py::test_all_workers_count_together
-    contract/test_schemas.py::test_what_cannot_be_held_stops_the_start
+    contract/test_schemas.py::test_unsupported_schema_stops_the_start
     whole_set/test_owasp.py::test_every_input_is_bounded
 API5, broken function level authorization.
     whole_set/test_access.py::test_writes_require_a_key_and_reads_do_not

@@ -1,0 +1,64 @@
+"""The contract is read into operations; a part that the code cannot bind stops the start."""
+
+from typing import Any
+
+import pytest
+
+from api.contract import document
+from api.contract.document import ContractError
+
+CONTRACT = document.load()
+NULL = {"type": "null"}
+
+
+def nullable(*alternatives: Any) -> Any:
+    return document._resolved({}, {"oneOf": list(alternatives), "description": "d"})
+
+
+def test_one_of_a_schema_and_null_is_a_nullable_type() -> None:
+    assert nullable({"type": "string", "format": "date", "description": "x"}, NULL) == {
+        "type": ["string", "null"],
+        "format": "date",
+        "description": "d",
+    }
+
+
+def test_nullable_enumeration_includes_null() -> None:
+    assert nullable({"type": "string", "enum": ["a"]}, NULL)["enum"] == ["a", None]
+
+
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        [{"type": "string"}, {"type": "integer"}],
+        [{"type": ["string", "null"]}, NULL],
+        [{}, NULL],
+    ],
+)
+def test_other_alternatives_are_refused(alternatives: Any) -> None:
+    with pytest.raises(ContractError):
+        nullable(*alternatives)
+
+
+def test_location_is_the_path_that_gets_the_new_record() -> None:
+    locations = {operation.id: operation.location for operation in CONTRACT.operations}
+    assert locations["createAffiliation"] == "/v1/affiliations/{id}"
+    assert locations["createClaim"] == "/v1/claims/{id}"
+    assert locations["mergeDetainee"] == "/v1/merges/{id}"
+    assert locations["getClaim"] is None
+
+
+def test_service_operations_have_no_rate_limit() -> None:
+    unlimited = {operation.id for operation in CONTRACT.operations if not operation.is_limited}
+    assert unlimited == {"getHealth", "getReadiness"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tags": ["sources", "claims"]}, {"security": [{"key": ["edit", "contribute"]}]}],
+    ids=["two tags", "two scopes"],
+)
+def test_operation_has_one_tag_and_one_scope(change: Any) -> None:
+    raw = CONTRACT.document["paths"]["/v1/sources"]["post"] | change
+    with pytest.raises(ContractError):
+        document._operation(CONTRACT.document, "/v1/sources", "post", raw)
