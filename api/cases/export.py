@@ -1,8 +1,7 @@
-"""All that a caller may see, in the form in which `constancia load` takes it back: lines (NDJSON),
-or for one announcement a case file.
+"""Export what a caller may see, in the form that `constancia load` reads.
 
-Read from one snapshot and sent block by block: a million records take no more memory than a
-thousand, and who reads slowly keeps nobody from writing.
+The whole store is exported as NDJSON, the records of one announcement as a case file. An export is
+read from one snapshot, in blocks, so memory does not grow with the store and writers do not wait.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +22,9 @@ from api.database.ledger import Reader
 from api.rendering import rows, streaming
 from api.rendering.results import Stream
 
-# Of these the selection is by id, made before.
-_NAMED = ("sources", "affiliations", "facilities", "claims")
-_LIST = {
+# The lists that an export of one announcement selects by id.
+_LISTS_BY_ID = ("sources", "affiliations", "facilities", "claims")
+_QUERIES = {
     "sources": "sources/list",
     "affiliations": "affiliations/list",
     "facilities": "facilities/list",
@@ -35,12 +34,12 @@ _LIST = {
     "attestations": "attestations/list",
     "detentions": "detentions/list",
 }
-_IN_A_CASE = {**CASE_NAMES, "id": "key"}
+_FILE_NAMES = {**CASE_NAMES, "id": "key"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Export:
-    """All that a caller may see, or what belongs to one announcement."""
+    """The caller, None for the public, and the announcement, None for the whole store."""
 
     caller: Caller | None
     announcement_id: UUID | None = None
@@ -58,65 +57,68 @@ def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterat
         while True:
             # An hour for a slow reader; longer would hold back VACUUM.
             with queries.snapshot(conn, timeout_minutes=60):
-                named = _named(conn, export)
-                unnoted = _unnoted(conn, export, named, since)
-                if not unnoted:
-                    written = _written(conn, export, named)
-                    yield from written
+                ids_by_list = _select(conn, export)
+                unlogged = _unlogged_readings(conn, export, ids_by_list, since)
+                if not unlogged:
+                    yield from _write(conn, export, ids_by_list)
                     return
-            # Before any of them leaves; and then in a snapshot of its own, which may have more.
-            for reader, ids in unnoted:
+            # Hidden names are logged before they are sent. The next snapshot may have more.
+            for reader, ids in unlogged:
                 ledger.note_reading(conn, reader, ids)
 
 
-def _unnoted(
-    conn: queries.Connection, export: _Export, named: Mapping[str, Sequence[UUID]], since: int
+def _unlogged_readings(
+    conn: queries.Connection,
+    export: _Export,
+    ids_by_list: Mapping[str, Sequence[UUID]],
+    since: int,
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
-    """Those, some at a time, whose hidden names the export shows, which is not noted yet."""
+    """Return a block of the hidden people and sources that the export shows and no log entry has."""
     if export.caller is None or not export.caller.sees_hidden:
         return []
-    picked = queries.drop_none(announcement_id=export.announcement_id)
-    rows = queries.rows(
+    announcement = queries.drop_none(announcement_id=export.announcement_id)
+    found = queries.rows(
         conn,
         "ledger/list_unlogged_readings",
         since=since,
         actor=export.caller.key_id,
-        source_ids=named.get("sources"),
+        source_ids=ids_by_list.get("sources"),
         limit=queries.BLOCK_SIZE,
-        **picked,
+        **announcement,
     )
-    by_resource = groupby(sorted(rows), key=itemgetter(0))
+    by_resource = groupby(sorted(found), key=itemgetter(0))
     return [
-        (Reader(export.caller, resource), [id for _, id in own]) for resource, own in by_resource
+        (Reader(export.caller, resource), [id for _, id in pairs])
+        for resource, pairs in by_resource
     ]
 
 
-def _named(conn: queries.Connection, export: _Export) -> Mapping[str, Sequence[UUID]]:
-    """Of one announcement, by list, what is named by all that was said of it."""
+def _select(conn: queries.Connection, export: _Export) -> Mapping[str, Sequence[UUID]]:
+    """Return the ids, by list, that the records of one announcement refer to."""
     if export.announcement_id is None:
         return {}
-    named: dict[str, list[UUID]] = {name: [] for name in _NAMED}
+    ids_by_list: dict[str, list[UUID]] = {name: [] for name in _LISTS_BY_ID}
     for row in queries.rows(
         conn,
         "claims/list_announced_records",
         id=export.announcement_id,
         sees_hidden=access.sees_hidden(export.caller),
     ):
-        named[row.list].append(row.id)
-    return named
+        ids_by_list[row.list].append(row.id)
+    return ids_by_list
 
 
-def _written(
-    conn: queries.Connection, export: _Export, named: Mapping[str, Sequence[UUID]]
+def _write(
+    conn: queries.Connection, export: _Export, ids_by_list: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
-    whole = queries.drop_none(sees_hidden=access.sees_hidden(export.caller) or None)
-    moment = queries.row(conn, "ledger/get_recorded_moment", **whole).recorded_as_of
+    all_entries = queries.drop_none(sees_hidden=access.sees_hidden(export.caller) or None)
+    moment = queries.row(conn, "ledger/get_recorded_moment", **all_entries).recorded_as_of
     if export.announcement_id is None:
-        return _lines(conn, export, moment)
-    return _case(conn, export, export.announcement_id, named, moment)
+        return _write_lines(conn, export, moment)
+    return _write_case(conn, export, export.announcement_id, ids_by_list, moment)
 
 
-def _lines(conn: queries.Connection, export: _Export, moment: str) -> Iterator[bytes]:
+def _write_lines(conn: queries.Connection, export: _Export, moment: str) -> Iterator[bytes]:
     yield _line({"export": "constancia", "version": EXPORT_VERSION, "recorded_as_of": moment})
     totals = dict.fromkeys(LISTS, 0)
     for name in LISTS:
@@ -131,49 +133,51 @@ def _line(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _case(
+def _write_case(
     conn: queries.Connection,
     export: _Export,
     announcement_id: UUID,
-    named: Mapping[str, Sequence[UUID]],
+    ids_by_list: Mapping[str, Sequence[UUID]],
     moment: str,
 ) -> Iterator[bytes]:
     head = {
         "case": f"announcement-{announcement_id}",
-        "title": f"What was said of the announcement {announcement_id}",
+        "title": f"Records of the announcement {announcement_id}",
         "recorded_as_of": moment,
     }
     yield orjson.dumps(head)[:-1]
     for name in LISTS:
         yield b',\n"%b":[' % name.encode()
-        picked: Mapping[str, Any] = (
-            {"ids": named[name]} if name in named else {"announcement_id": announcement_id}
+        filters: Mapping[str, Any] = (
+            {"ids": ids_by_list[name]}
+            if name in ids_by_list
+            else {"announcement_id": announcement_id}
         )
         separator = b"\n"
-        for texts in _entries(conn, export, name, picked):
-            entries = (orjson.dumps(_in_a_case(orjson.loads(text))) for text in texts)
+        for texts in _entries(conn, export, name, filters):
+            entries = (orjson.dumps(_as_case(orjson.loads(text))) for text in texts)
             yield separator + b",\n".join(entries)
             separator = b",\n"
         yield b"]"
     yield b"}\n"
 
 
-def _in_a_case(value: Any) -> Any:
-    """The same by the names of a case; what was an id is a key."""
+def _as_case(value: Any) -> Any:
+    """Return a value with the names of a case file; an id becomes a key."""
     if isinstance(value, list):
-        return [_in_a_case(item) for item in value]
+        return [_as_case(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {_IN_A_CASE.get(name, name): _in_a_case(part) for name, part in value.items()}
+    return {_FILE_NAMES.get(name, name): _as_case(part) for name, part in value.items()}
 
 
 def _entries(
-    conn: queries.Connection, export: _Export, name: str, picked: Mapping[str, Any]
+    conn: queries.Connection, export: _Export, name: str, filters: Mapping[str, Any]
 ) -> Iterator[Sequence[bytes]]:
-    """The JSON of a list's entries, each after those that it refers to, in blocks."""
+    """Yield blocks of a list's entries as JSON, each entry after those that it refers to."""
     properties = {"id": {}, **entry_schema(name)["properties"]}
     sees_hidden = access.sees_hidden(export.caller)
-    parameters = {**picked, "exported": True, "sees_hidden": sees_hidden, "limit": None}
+    parameters = {**filters, "exported": True, "sees_hidden": sees_hidden, "limit": None}
     return rows.blocks(
-        conn, _LIST[name], {"properties": properties}, parameters, queries.BLOCK_SIZE
+        conn, _QUERIES[name], {"properties": properties}, parameters, queries.BLOCK_SIZE
     )

@@ -98,9 +98,10 @@ class CaseImport:
             outcome.errors.append(place)
         return others
 
-    def detail(self, place: str) -> str:
-        """Return the error at a place."""
-        return self._source.errors[place]
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """The error at each place of the file."""
+        return self._source.errors
 
     def record(self) -> list[Mapping[str, Any]]:
         """Verify what was written; return the changes of status, by row and release event.
@@ -326,7 +327,7 @@ def _store_preview(
             for outcome in block
             if outcome.person is not None and outcome.outcome != "invalid"
         }
-        rows = [_stored_row(o, case_import, len(keys.get(o.row, ()))) for o in block]
+        rows = [o.as_stored(case_import.errors, len(keys.get(o.row, ()))) for o in block]
         pairs = [(row, key) for row, row_keys in keys.items() for key in row_keys]
         import_store.insert_rows(conn, id, rows, pairs)
     stored = [
@@ -342,33 +343,6 @@ def _store_preview(
         release_events=case_import.batch.count("release_event"),
         attestations=case_import.batch.count("attestation"),
     )
-
-
-def _stored_row(outcome: EntryOutcome, case_import: CaseImport, keys: int) -> Mapping[str, Any]:
-    is_recorded = outcome.record_id is not None and outcome.outcome != "new"
-    record_id = str(outcome.record_id) if is_recorded else None
-    return {
-        "row": outcome.row,
-        "resource": outcome.resource,
-        "pointer": outcome.place,
-        "outcome": outcome.outcome,
-        "content": None if outcome.outcome == "invalid" else outcome.content,
-        "key_count": keys or None,
-        "record_id": record_id,
-        "detainee_id": record_id if outcome.resource == "detainee" else None,
-        "candidate_ids": [str(id) for id in outcome.people],
-        "candidate_rows": [],
-        "changes": outcome.changes,
-        "errors": [
-            # PostgreSQL stores no NUL, which a field's name can have.
-            {
-                "column": None,
-                "pointer": place.replace("\0", "\ufffd"),
-                "detail": case_import.detail(place).replace("\0", "\ufffd"),
-            }
-            for place in outcome.errors
-        ],
-    }
 
 
 def _as_text(value: Any) -> Any:
@@ -414,7 +388,7 @@ class CaseWriter:
             if row.decision == "skip":
                 continue
             if now.is_decided:
-                details = {self._case_import.detail(place) for place in now.errors}
+                details = {self._case_import.errors[place] for place in now.errors}
                 wrong_decisions += [
                     FieldError(f"/rows/{row.row}", detail) for detail in sorted(details)
                 ]

@@ -50,6 +50,33 @@ class EntryOutcome:
         record_id = None if self.outcome == "new" else self.record_id
         return self.outcome, record_id, self.changes, sorted(self.people)
 
+    def as_stored(self, errors: Mapping[str, str], key_count: int) -> Mapping[str, Any]:
+        """Return the row as the query that inserts it takes it; `errors` are by place."""
+        is_recorded = self.record_id is not None and self.outcome != "new"
+        record_id = str(self.record_id) if is_recorded else None
+        return {
+            "row": self.row,
+            "resource": self.resource,
+            "pointer": self.place,
+            "outcome": self.outcome,
+            "content": None if self.outcome == "invalid" else self.content,
+            "key_count": key_count or None,
+            "record_id": record_id,
+            "detainee_id": record_id if self.resource == "detainee" else None,
+            "candidate_ids": [str(id) for id in self.people],
+            "candidate_rows": [],
+            "changes": self.changes,
+            "errors": [
+                {
+                    "column": None,
+                    # PostgreSQL stores no NUL, which a field's name can have.
+                    "pointer": place.replace("\0", "\ufffd"),
+                    "detail": errors[place].replace("\0", "\ufffd"),
+                }
+                for place in self.errors
+            ],
+        }
+
 
 class RecordLinker:
     """Finds the record of an entry among those that no other entry of the case has."""
