@@ -280,15 +280,15 @@ def _line_of_lone_surrogate(stream: BinaryIO) -> int | None:
         chunk = stream.read(1 << 16)
         more = bool(chunk)
         text += chunk
-        rest = b""
+        tail = b""
         for escape in _ESCAPE.finditer(text):
             if more and escape.start() > len(text) - _MAX_ESCAPE_BYTES:
-                rest = text[escape.start() :]  # it may continue in the next chunk
+                tail = text[escape.start() :]  # it may continue in the next chunk
                 break
             if escape[1]:
                 return line + text.count(b"\n", 0, escape.start())
-        line += text.count(b"\n") - rest.count(b"\n")
-        text = rest
+        line += text.count(b"\n") - tail.count(b"\n")
+        text = tail
     return None
 
 

@@ -58,7 +58,7 @@ class ExportFile(EntryFile):
         end = _read(last) if last.endswith(b"\n") else None
         totals = end.get("totals") if isinstance(end, dict) else None
         if not isinstance(totals, dict) or not all(type(n) is int for n in totals.values()):
-            self.add_error("", "Was cut off: the last line must have the totals. Export it again.")
+            self.add_error("", "Was cut off: the last line must have totals. Export it again.")
         else:
             self.totals = Counter(totals)
 
@@ -87,7 +87,9 @@ class ExportFile(EntryFile):
                 if line is None or name not in LISTS:
                     all_are_read = False
                     if line is not None:
-                        self.add_error(f"{place}/list", f"Must be one of {', '.join(LISTS)}.")
+                        self.add_error(
+                            f"{place}/list", f"{name!r:.100} is not one of {', '.join(LISTS)}."
+                        )
                     continue
                 counts[name] += 1
                 if LISTS.index(name) < reached:

@@ -1,7 +1,7 @@
 """Read the entries of a file into a sink; `load` inserts them as new records, all or nothing.
 
-The loader checks entries by the contract and orders them: an entry waits for those of its own list
-that it refers to. The sink decides what becomes of a checked entry.
+The loader checks entries by the contract and orders them: an entry waits for the entries of
+its list that it refers to. The sink decides what becomes of a checked entry.
 """
 
 import os
@@ -38,8 +38,8 @@ class Entry(NamedTuple):
     place: str
     id: UUID
     body: Mapping[str, Any]
-    # The fields that the file gives, before defaults.
-    given: Mapping[str, Any]
+    # The fields of the file, by the contract's names and without defaults.
+    given_fields: Mapping[str, Any]
     # The list and key of each entry that it refers to.
     references: Sequence[tuple[str, str]]
 
@@ -201,16 +201,16 @@ class CaseLoader:
         if entry.list != "affiliations" and not isinstance(entry.key, str):
             self._source.add_error(f"{entry.place}/{key_field}", "Is required, a string.")
         references: list[tuple[str, str]] = []
-        given = self._translate(entry.list, entry.place, entry.fields, references)
-        given.pop(key_field, None)
+        fields = self._translate(entry.list, entry.place, entry.fields, references)
+        fields.pop(key_field, None)
         body = {}
         try:
-            body = self._schemas[entry.list].load(given)
+            body = self._schemas[entry.list].load(fields)
         except ValidationError as error:
             self._add_errors(entry.list, entry.place, schemas.field_errors(error))
         if len(self._source.errors) > before:
             return None
-        return Entry(entry.list, entry.key, entry.place, entry.id, body, given, references)
+        return Entry(entry.list, entry.key, entry.place, entry.id, body, fields, references)
 
     def _translate(
         self, name: str, place: str, value: Any, references: list[tuple[str, str]]
@@ -263,7 +263,7 @@ class CaseLoader:
                 settled.append((waiting.key, self._store(waiting)))
 
     def _store(self, entry: Entry) -> State:
-        """Store an entry, or let it wait for an entry of its own list; return its state."""
+        """Store an entry, or let it wait for another of its list; return its state."""
         states = {
             (name, self._source.state(name, key)): key for name, key in reversed(entry.references)
         }

@@ -184,10 +184,10 @@ class CaseImport:
             outcome.person = import_store.row_person(content)
             if entry.id not in self._entered and outcome.row not in self._decisions:
                 asked.append((entry, outcome, import_store.row_record(content)))
-        found = candidates.find_matches(
+        matches_by_person = candidates.find_matches(
             self._conn, [record for _, _, record in asked], sees_hidden=True
         )
-        for (entry, outcome, _), people in zip(asked, found, strict=True):
+        for (entry, outcome, _), people in zip(asked, matches_by_person, strict=True):
             matches = [
                 (candidate.match, cast(UUID, candidate.row.id))
                 for candidate in people
@@ -204,10 +204,10 @@ class CaseImport:
 
     def _content(self, entry: Entry) -> Mapping[str, Any]:
         """Return a person of the case as the content of a row, with the given values only."""
-        detainee = {name: value for name, value in entry.given.items() if value is not None}
-        given = detainee.pop("detention", {})
+        detainee = {name: value for name, value in entry.given_fields.items() if value is not None}
+        detention = detainee.pop("detention", {})
         content = {"detainee": detainee}
-        if detention := {name: value for name, value in given.items() if value is not None}:
+        if detention := {name: value for name, value in detention.items() if value is not None}:
             if "facility_id" in detention:
                 detention["facility_id"] = str(self._writer.resolve(UUID(detention["facility_id"])))
             content["detention"] = detention

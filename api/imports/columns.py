@@ -146,7 +146,7 @@ _read_sex = _choice(
 def _sex(value: Any, order: str | None) -> str:
     word = _fold(_text(value))
     if word == "h":
-        # M is male beside F, and mujer beside H.
+        # M is male in a list with F, but mujer in a list with H.
         raise CellError("'H' makes M ambiguous: write female or male.")
     return "male" if word == "m" else _read_sex(value, order)
 

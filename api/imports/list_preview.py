@@ -227,8 +227,8 @@ class _Preview:
         """
         by_id = self._visible_people({row.content["id"] for row in valid if "id" in row.content})
         applied = {
-            found.digest.hex(): found.detainee_id
-            for found in queries.rows(
+            stored.digest.hex(): stored.detainee_id
+            for stored in queries.rows(
                 self._conn,
                 "imports/find_applied_rows",
                 digests=[bytes.fromhex(row.digest or "") for row in valid],
@@ -254,14 +254,14 @@ class _Preview:
             for scheme, value in cast(Person, row.person).external_ids
         ]
         people: dict[int, set[UUID]] = {}
-        for found in queries.rows(
+        for match in queries.rows(
             self._conn,
             "matching/find_by_external_id",
             items=[i for i, _ in ids],
             external_ids=[key for _, key in ids],
             sees_hidden=self._sees_hidden,
         ):
-            people.setdefault(found.item, set()).add(found.id)
+            people.setdefault(match.item, set()).add(match.id)
         return people
 
     def _visible_people(self, ids: Set[UUID]) -> Mapping[UUID, UUID]:
@@ -295,19 +295,19 @@ class _Preview:
 
         An earlier row that is a recorded person, or the same as another row, stands for that one.
         """
-        own = {row.number: row for row in valid}
-        unidentified = {number for number, row in own.items() if row.detainee_id is None}
+        in_block = {row.number: row for row in valid}
+        unidentified = {number for number, row in in_block.items() if row.detainee_id is None}
         asked = [(number, key) for number, key in keys if number in unidentified]
         similar: dict[int, list[int]] = {}
-        for found in queries.rows(
+        for pair in queries.rows(
             self._conn,
             "imports/find_similar_rows",
             import_id=self._id,
             rows=[number for number, _ in asked],
             keys=[key for _, key in asked],
         ):
-            similar.setdefault(found.row, []).append(found.other)
-        before = {other for others in similar.values() for other in others} - set(own)
+            similar.setdefault(pair.row, []).append(pair.other)
+        before = {other for others in similar.values() for other in others} - set(in_block)
         earlier = {
             stored.row: (
                 import_store.row_person(row_reader.from_json(stored.content)),
@@ -320,8 +320,8 @@ class _Preview:
         def find(row: _PreviewedRow) -> list[tuple[Match, UUID | int]]:
             matches = []
             for number in similar.get(row.number, ()):
-                if number in own:
-                    other = own[number]
+                if number in in_block:
+                    other = in_block[number]
                     person, id = other.person, other.detainee_id or other.same_as_row or number
                 elif number in earlier:
                     person, id = earlier[number]
