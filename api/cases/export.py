@@ -73,7 +73,7 @@ def _unlogged_readings(
     ids_by_list: Mapping[str, Sequence[UUID]],
     since: int,
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
-    """Return a block of the hidden people and sources that the export shows and no log entry has."""
+    """Return a block of the hidden records that the export shows and no log entry has."""
     if export.caller is None or not export.caller.sees_hidden:
         return []
     announcement = queries.drop_none(announcement_id=export.announcement_id)

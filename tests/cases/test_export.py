@@ -360,7 +360,7 @@ def written(api: Api, deeds: Sequence[tuple[Callable[..., None], int, int, int]]
 
 @settings(max_examples=15, deadline=None)
 @given(STORES)
-def test_out_and_in_again_gives_an_equal_store(server: str, deeds: Any) -> None:
+def test_loading_an_export_gives_an_equal_store(server: str, deeds: Any) -> None:
     with a_store(server) as api:
         written(api, deeds)
         text = export(api)
@@ -370,7 +370,9 @@ def test_out_and_in_again_gives_an_equal_store(server: str, deeds: Any) -> None:
             assert lines(again)[1:] == lines(text)[1:]
 
 
-def test_the_example_goes_out_and_in(server: str, conn: Connection, api: Api) -> None:
+def test_the_example_is_equal_after_export_and_load(
+    server: str, conn: Connection, api: Api
+) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
     api = api.scope("edit")
     text = export(api)
@@ -437,7 +439,7 @@ A_CASE: dict[str, Any] = {
 }
 
 
-def test_a_line_names_only_lines_before_it(server: str, database: str, api: Api) -> None:
+def test_a_line_refers_only_to_earlier_lines(server: str, database: str, api: Api) -> None:
     """Also where ids say nothing of the order in which records were made."""
     load(database, json.dumps(chained(A_CASE)).encode())
     api = api.scope("edit")
@@ -451,7 +453,7 @@ def test_a_line_names_only_lines_before_it(server: str, database: str, api: Api)
         assert_equal(api, other)
 
 
-def test_the_first_and_the_last_line_say_what_it_is(api: Api) -> None:
+def test_the_first_line_has_the_version_and_the_last_the_totals(api: Api) -> None:
     head, *_, last = lines(export(api))
     assert head == {
         "export": "constancia",
@@ -463,7 +465,7 @@ def test_the_first_and_the_last_line_say_what_it_is(api: Api) -> None:
     assert response.headers["Content-Type"] == "application/x-ndjson"
 
 
-def test_what_was_taken_back_says_so_and_what_was_voided_is_not_there(api: Api) -> None:
+def test_retractions_are_exported_and_void_records_are_not(api: Api) -> None:
     api = api.scope("edit")
     source, person = api.source("El Faro"), api.detainee("Ana Prueba")
     api.detention(person)
@@ -489,7 +491,7 @@ def test_what_was_taken_back_says_so_and_what_was_voided_is_not_there(api: Api) 
 
 @settings(max_examples=15, deadline=None)
 @given(STORES)
-def test_an_announcement_goes_out_and_in(server: str, deeds: Any) -> None:
+def test_an_exported_announcement_is_equal_after_load(server: str, deeds: Any) -> None:
     with a_store(server) as api:
         writer = written(api, deeds)
         for announcement in writer.ids["claims"]:
@@ -497,7 +499,7 @@ def test_an_announcement_goes_out_and_in(server: str, deeds: Any) -> None:
                 assert_case_is_equal(server, api, announcement)
 
 
-def test_the_announcement_of_the_example_goes_out_and_in(
+def test_the_announcement_of_the_example_is_equal_after_load(
     server: str, conn: Connection, api: Api
 ) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
@@ -547,7 +549,7 @@ def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
         assert sorted(counting) == sorted(item["claim"]["id"] for item in moved["claims"])
 
 
-def test_a_case_has_what_it_names_and_nothing_else(server: str, api: Api) -> None:
+def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> None:
     """Sources that are tied through a third count as one, so the third belongs to it."""
     api = api.scope("edit")
     one, third, other, stranger = (api.source(name) for name in ("One", "Third", "Other", "None"))
@@ -618,7 +620,7 @@ def test_a_second_load_changes_nothing(database: str, conn: Connection, text: by
     assert stored(conn) == before
 
 
-def test_a_file_that_was_cut_off_is_refused(database: str, conn: Connection, text: bytes) -> None:
+def test_a_truncated_export_is_refused(database: str, conn: Connection, text: bytes) -> None:
     before = stored(conn)
     whole = text.splitlines(keepends=True)
     for end in (*range(1, len(whole)), 1):
@@ -628,7 +630,7 @@ def test_a_file_that_was_cut_off_is_refused(database: str, conn: Connection, tex
     assert stored(conn) == before
 
 
-def test_a_file_that_lost_lines_in_the_middle_is_refused(
+def test_an_export_with_missing_lines_is_refused(
     database: str, conn: Connection, text: bytes
 ) -> None:
     before = stored(conn)
@@ -682,9 +684,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("fault", FAULTY)
-def test_what_is_wrong_is_told_with_its_line(
-    database: str, conn: Connection, text: bytes, fault: str
-) -> None:
+def test_every_error_has_its_line(database: str, conn: Connection, text: bytes, fault: str) -> None:
     before = stored(conn)
     name, more, pointer = FAULTY[fault]
     whole = lines(text)
@@ -700,7 +700,7 @@ def test_what_is_wrong_is_told_with_its_line(
 @pytest.mark.parametrize(
     ("name", "field"), [(name, field) for name, fields in UNKNOWN.items() for field in fields]
 )
-def test_a_line_that_names_what_is_not_there_is_refused(
+def test_unknown_references_are_refused(
     database: str, conn: Connection, text: bytes, name: str, field: str
 ) -> None:
     before = stored(conn)
@@ -712,7 +712,7 @@ def test_a_line_that_names_what_is_not_there_is_refused(
     assert stored(conn) == before
 
 
-def test_every_fault_is_told_at_once_and_in_order(
+def test_all_errors_are_reported_in_file_order(
     database: str, conn: Connection, text: bytes
 ) -> None:
     before = stored(conn)
@@ -727,9 +727,7 @@ def test_every_fault_is_told_at_once_and_in_order(
     assert stored(conn) == before
 
 
-def test_lines_that_are_no_entries_are_refused(
-    database: str, conn: Connection, text: bytes
-) -> None:
+def test_malformed_lines_are_refused(database: str, conn: Connection, text: bytes) -> None:
     before = stored(conn)
     head, first, *rest = text.splitlines(keepends=True)
     for line, said in (
@@ -758,9 +756,7 @@ def test_lines_that_are_no_entries_are_refused(
 # A store that has grown.
 
 
-def test_what_is_new_in_a_later_export_is_added_and_counts(
-    server: str, database: str, api: Api
-) -> None:
+def test_a_later_export_adds_its_new_records(server: str, database: str, api: Api) -> None:
     """A person who was retaken since is out no more, though no source has said anything new."""
     api = api.scope("edit")
     person, sources = api.detainee("Ana Prueba"), [api.source("One"), api.source("Two")]
@@ -800,7 +796,7 @@ def fill(conn: Connection, many: int) -> None:
     )
 
 
-def test_an_export_is_of_one_moment_whoever_writes_meanwhile(
+def test_an_export_is_one_snapshot_during_writes(
     database: str, conn: Connection, many: int
 ) -> None:
     with connections.pool(database, 1) as pool:
@@ -824,7 +820,7 @@ def test_an_export_is_of_one_moment_whoever_writes_meanwhile(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_reader_that_goes_away_leaves_nothing_behind(
+def test_a_cancelled_download_releases_its_connection(
     database: str, many: int, method: str
 ) -> None:
     setting = "SHOW transaction_timeout"
@@ -844,7 +840,7 @@ def test_a_reader_that_goes_away_leaves_nothing_behind(
                 assert conn.execute(setting).fetchone() == before
 
 
-def test_a_busy_service_refuses_and_breaks_off_nothing(database: str) -> None:
+def test_a_busy_service_refuses_a_new_export_only(database: str) -> None:
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
         reading = client.get("/v1/export", buffered=False)
@@ -854,7 +850,7 @@ def test_a_busy_service_refuses_and_breaks_off_nothing(database: str) -> None:
         reading.close()
 
 
-def test_an_export_takes_no_more_memory_the_more_there_is(database: str, conn: Connection) -> None:
+def test_export_memory_does_not_grow_with_the_store(database: str, conn: Connection) -> None:
     peaks = []
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
@@ -871,7 +867,7 @@ def test_an_export_takes_no_more_memory_the_more_there_is(database: str, conn: C
 
 
 @linux
-def test_a_large_export_takes_little_memory_to_load(server: str, tmp_path: Path) -> None:
+def test_loading_a_large_export_uses_little_memory(server: str, tmp_path: Path) -> None:
     peaks, sizes = [], []
     for many in (1_000, 16_000):
         file = tmp_path / f"{many}.ndjson"
@@ -912,7 +908,7 @@ def without_rearrests(value: Any) -> Any:
 
 @settings(max_examples=6, deadline=None)
 @given(STORES)
-def test_what_the_public_takes_home_hides_whom_it_did_not_see(server: str, deeds: Any) -> None:
+def test_a_public_export_hides_what_the_public_cannot_see(server: str, deeds: Any) -> None:
     """Without confidential sources, whose words are their organisation's there, it is equal, but
     for when those were detained of whom that is hidden."""
     open_deeds = [
@@ -935,7 +931,7 @@ def test_what_the_public_takes_home_hides_whom_it_did_not_see(server: str, deeds
                 assert hidden == there
 
 
-def test_the_hidden_names_that_an_export_shows_are_noted(api: Api, conn: Connection) -> None:
+def test_hidden_names_in_an_export_are_logged(api: Api, conn: Connection) -> None:
     def noted() -> list[str]:
         """Of whom it was noted since it was last asked."""
         rows = conn.execute(
@@ -972,9 +968,7 @@ def test_the_hidden_names_that_an_export_shows_are_noted(api: Api, conn: Connect
     assert {change["action"] for change in stranger.get("/v1/changes")["items"]} == {"created"}
 
 
-def test_two_confidential_sources_of_one_organisation_are_one_voice_there_too(
-    server: str, api: Api
-) -> None:
+def test_confidential_sources_of_one_organisation_stay_one_group(server: str, api: Api) -> None:
     stranger, api = api, api.scope("edit")
     first, second = api.source("One"), api.source("Two")
     speakers = [

@@ -109,9 +109,7 @@ def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple
     return person, event
 
 
-def test_a_case_is_previewed_and_applied_as_it_is_loaded(
-    editor: Api, conn: queries.Connection
-) -> None:
+def test_an_applied_case_equals_a_loaded_case(editor: Api, conn: queries.Connection) -> None:
     text = EXAMPLE.read_bytes()
     before = snapshot(conn)
     told = preview(editor, text)
@@ -138,7 +136,7 @@ LISTS = (
 )
 
 
-def test_the_same_file_twice_changes_nothing(editor: Api, conn: queries.Connection) -> None:
+def test_importing_a_case_twice_changes_nothing(editor: Api, conn: queries.Connection) -> None:
     text = EXAMPLE.read_bytes()
     apply(editor, preview(editor, text)["id"])
     before = seq(conn)
@@ -149,13 +147,13 @@ def test_the_same_file_twice_changes_nothing(editor: Api, conn: queries.Connecti
     assert seq(conn) == before
 
 
-def test_a_case_that_was_loaded_is_the_same(editor: Api, conn: queries.Connection) -> None:
+def test_entries_of_a_loaded_case_are_same(editor: Api, conn: queries.Connection) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
     told = preview(editor, EXAMPLE.read_bytes())
     assert set(outcomes(told)) == {"same"}
 
 
-def test_the_same_of_another_house_is_what_is_recorded(
+def test_a_case_with_another_name_links_to_the_same_records(
     editor: Api, conn: queries.Connection
 ) -> None:
     """The same case under another name, so with other ids: nothing is doubled."""
@@ -182,7 +180,7 @@ def load(conn: queries.Connection, body: Any) -> Mapping[str, int]:
         return loader.load(conn, Path(file.name), lambda _: None)
 
 
-def test_an_exported_case_is_known_by_its_ids(editor: Api, conn: queries.Connection) -> None:
+def test_an_exported_case_is_linked_by_record_ids(editor: Api, conn: queries.Connection) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
     (announcement,) = editor.get("/v1/claims", kind="announced")["items"]
     text = editor.send("GET", f"/v1/claims/{announcement['id']}/case").get_data()
@@ -196,7 +194,7 @@ def test_an_exported_case_is_known_by_its_ids(editor: Api, conn: queries.Connect
     )
 
 
-def test_what_the_public_is_shown_instead_of_a_name_is_none(
+def test_a_pseudonym_is_not_imported_as_a_name(
     editor: Api, api: Api, conn: queries.Connection
 ) -> None:
     announced = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
@@ -215,9 +213,7 @@ def test_what_the_public_is_shown_instead_of_a_name_is_none(
     assert editor.get(f"/v1/detainees/{person}")["aliases"] == []
 
 
-def test_a_person_under_another_spelling_is_not_doubled(
-    editor: Api, conn: queries.Connection
-) -> None:
+def test_a_person_with_another_spelling_is_matched(editor: Api, conn: queries.Connection) -> None:
     person, event = recorded(editor)
     told = preview(editor, of_one(occupation="médico"))
     assert outcome_of(told) == {
@@ -255,7 +251,9 @@ def check(conn: queries.Connection) -> None:
     assert_statuses_are_recounted(conn, Ledger(conn).record(datetime.now(UTC)))
 
 
-def test_a_whole_case_under_other_spellings(editor: Api, conn: queries.Connection) -> None:
+def test_a_case_with_other_spellings_creates_no_duplicates(
+    editor: Api, conn: queries.Connection
+) -> None:
     """Forty people of whom thirty are recorded under other names: forty people."""
     for number in range(30):
         who = invented(number)
@@ -319,7 +317,7 @@ def in_doubt(editor: Api) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("decision", ["same", "new", "skip"])
-def test_what_is_decided_on_a_person_holds_for_all_that_is_said_of_them(
+def test_entries_that_refer_to_a_person_follow_the_decision(
     editor: Api, conn: queries.Connection, decision: str
 ) -> None:
     person, made = in_doubt(editor)
@@ -350,7 +348,7 @@ def test_what_is_decided_on_a_person_holds_for_all_that_is_said_of_them(
     check(conn)
 
 
-def test_any_entry_can_be_passed_over_or_be_new(editor: Api, conn: queries.Connection) -> None:
+def test_any_entry_can_be_skipped_or_new(editor: Api, conn: queries.Connection) -> None:
     known = editor.source("El Monitor", "news_outlet")
     made = of_one()
     told = preview(editor, made)
@@ -363,7 +361,7 @@ def test_any_entry_can_be_passed_over_or_be_new(editor: Api, conn: queries.Conne
     assert outcomes(again) == ["same", "same", "new", "new"]
 
 
-def test_two_people_of_a_case_are_not_made_one(editor: Api, conn: queries.Connection) -> None:
+def test_two_people_of_a_case_stay_two(editor: Api, conn: queries.Connection) -> None:
     made = of_one()
     twin = {**made["detainees"][0], "key": "twin"}
     made["detainees"].append(twin)
@@ -375,7 +373,7 @@ def test_two_people_of_a_case_are_not_made_one(editor: Api, conn: queries.Connec
     assert people(conn) == 2
 
 
-def test_every_fault_is_told_with_its_place(editor: Api, conn: queries.Connection) -> None:
+def test_every_error_has_its_place(editor: Api, conn: queries.Connection) -> None:
     made = of_one()
     made["sources"] += [7, {"key": "monitor", "name": "Twice", "kind": "ngo"}]
     made["sources"].append({"key": "vain", "name": "", "kind": "outlet", "color": "red"})
@@ -415,7 +413,7 @@ def test_every_fault_is_told_with_its_place(editor: Api, conn: queries.Connectio
         (b'{"case": "x", "sources": [{"key": "a", "name": "A", "kind": "ngo"}', ""),
     ],
 )
-def test_what_is_no_case_is_refused(
+def test_invalid_case_files_are_refused(
     editor: Api, conn: queries.Connection, body: bytes, place: str
 ) -> None:
     problem = preview(editor, body, 422)
@@ -447,12 +445,12 @@ def test_invalid_entries_of_a_list_are_reported(
         assert snapshot(conn) == before, entry
 
 
-def test_what_goes_with_a_list_does_not_go_with_a_case(editor: Api) -> None:
+def test_list_parameters_are_refused_for_a_case(editor: Api) -> None:
     problem = preview(editor, of_one(), 422, date_order="day_first", mapping="{}")
     assert {fault["pointer"] for fault in problem["errors"]} == {"/date_order", "/mapping"}
 
 
-def test_a_source_of_the_same_name_is_one_voice(editor: Api) -> None:
+def test_a_source_of_the_same_name_is_counted_once(editor: Api) -> None:
     """Entered as two, the newspaper would confirm itself."""
     person, event = recorded(editor)
     editor.attest(event, editor.source("EL MONITOR", "state_media"), MORNING)
@@ -464,7 +462,7 @@ def test_a_source_of_the_same_name_is_one_voice(editor: Api) -> None:
     assert editor.get(f"/v1/detainees/{person}")["custody"] == "released"
 
 
-def test_ties_of_a_case_change_the_status_of_what_is_recorded(editor: Api) -> None:
+def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
     person = editor.detainee("Ana Prueba")
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
@@ -488,7 +486,7 @@ def test_ties_of_a_case_change_the_status_of_what_is_recorded(editor: Api) -> No
     assert outcomes(preview(editor, {**made, "case": "again"})) == ["same"] * 3
 
 
-def test_what_was_taken_back_since_is_taken_back(editor: Api) -> None:
+def test_a_later_retraction_is_imported(editor: Api) -> None:
     apply(editor, preview(editor, of_one())["id"])
     made = {**of_one(), "case": "of-a-house"}
     made["attestations"][0]["retracted_at"] = "2026-01-09T13:00:00Z"
@@ -504,9 +502,7 @@ def test_what_was_taken_back_since_is_taken_back(editor: Api) -> None:
 # What a preview rests on.
 
 
-def test_a_preview_whose_store_has_changed_is_refused(
-    editor: Api, conn: queries.Connection
-) -> None:
+def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -> None:
     person, event = recorded(editor)
     source = editor.get(f"/v1/attestations?release_event_id={event}")["items"][0]["source_id"]
     made = of_one()
@@ -542,14 +538,14 @@ def test_a_preview_whose_store_has_changed_is_refused(
         assert snapshot(conn) == before, what
 
 
-def test_who_is_of_no_concern_does_not_make_a_preview_stale(editor: Api) -> None:
+def test_unrelated_writes_do_not_make_a_preview_outdated(editor: Api) -> None:
     told = preview(editor, of_one())
     editor.detainee("Milagros Arráiz Tovar")
     editor.source("Otra Voz")
     apply(editor, told["id"])
 
 
-def test_applied_once(editor: Api, conn: queries.Connection) -> None:
+def test_a_case_is_applied_once(editor: Api, conn: queries.Connection) -> None:
     _, made = in_doubt(editor)
     told = preview(editor, made)
     apply(editor, told["id"], {"row": 2, "decision": "new"})
@@ -563,7 +559,7 @@ def test_applied_once(editor: Api, conn: queries.Connection) -> None:
 # Who may, and what is hidden.
 
 
-def test_it_takes_the_right_to_edit(api: Api, editor: Api) -> None:
+def test_a_case_needs_an_edit_key(api: Api, editor: Api) -> None:
     for scope, status in (("contribute", 403), ("admin", 403)):
         preview(api.scope(scope), of_one(), status)
     preview(api, of_one(), 401)
@@ -573,7 +569,9 @@ def test_it_takes_the_right_to_edit(api: Api, editor: Api) -> None:
     apply(api.scope("contribute"), told["id"], status=404)
 
 
-def test_who_must_not_be_named_is_not(api: Api, editor: Api, conn: queries.Connection) -> None:
+def test_hidden_people_of_a_case_stay_hidden(
+    api: Api, editor: Api, conn: queries.Connection
+) -> None:
     person, _ = recorded(editor)
     made = of_one(withheld=True)
     made["detainees"].append({"key": "child", "name": "Kanarie Menor", "age_group": "minor"})
@@ -607,7 +605,7 @@ def test_who_must_not_be_named_is_not(api: Api, editor: Api, conn: queries.Conne
     assert [row["outcome"] for row in told["rows"] if row["resource"] == "source"] == ["same"] * 3
 
 
-def test_a_case_makes_nobody_be_named(api: Api, editor: Api) -> None:
+def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
     person = editor.detainee(
         "Belisario José Quintanar Ozores",
         **{"birth_date": "1974-06-02", "sex": "male", "withheld": True},
@@ -637,7 +635,7 @@ def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> 
     assert "A case takes no date_order" in refused.stderr
 
 
-def test_the_command_tells_faults_and_passes_them_over(
+def test_the_command_prints_errors_and_skips_invalid_rows(
     database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
     made = of_one()
@@ -656,7 +654,7 @@ def test_the_command_tells_faults_and_passes_them_over(
 
 
 @linux
-def test_the_command_asks_about_who_is_in_doubt(
+def test_the_command_asks_about_possible_duplicates(
     editor: Api, database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
     person, made = in_doubt(editor)
@@ -677,7 +675,7 @@ def test_the_command_asks_about_who_is_in_doubt(
 
 
 @linux
-def test_killed_in_the_middle_nothing_is_half_done() -> None:
+def test_a_killed_import_leaves_nothing_behind() -> None:
     """kill -9 of everything while a case is previewed, and while one is applied."""
     many = 400
     body = json.dumps(of_many(range(many))).encode()

@@ -142,7 +142,7 @@ def names_without_accents(text: str) -> str:
     return text.translate(str.maketrans("áéíóú", "aeiou"))
 
 
-def test_the_lists_of_two_organisations(api: Api, conn: queries.Connection) -> None:
+def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> None:
     """200 people and 180, of whom 120 are the same under other spellings: 260 people."""
     writer = api.scope("contribute")
     everybody = [invented(number) for number in range(260)]
@@ -199,7 +199,7 @@ def row_of(api: Api, body: bytes, number: int = 0, **query: str) -> Any:
     return preview(api.scope("contribute"), body, **query)["rows"][number]
 
 
-def test_columns_in_spanish_and_cells_as_people_write_them(api: Api) -> None:
+def test_spanish_columns_and_informal_cells_are_read(api: Api) -> None:
     place = api.scope("edit").post(
         "/v1/facilities", {"name": "Rodeo I", "aliases": ["El Rodeo Uno"], "country": "VE"}
     )["id"]
@@ -243,12 +243,12 @@ _MADE = {"id", "detention", "created_at", "updated_at"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_delimiter_is_seen_in_the_header(api: Api, delimiter: str) -> None:
+def test_the_delimiter_is_detected_in_the_header(api: Api, delimiter: str) -> None:
     body = table([{"name": "Ana Prueba", "alias": "Ana, Anita"}], delimiter)
     assert row_of(api, body)["outcome"] == "new"
 
 
-def test_a_mapping_says_what_other_columns_are(api: Api) -> None:
+def test_a_mapping_names_other_columns(api: Api) -> None:
     body = table([{"Nº": "1", "Preso": "Ana Prueba", "DDN": "1974-06-02", "Ficha": "X-1"}])
     mapping = {"Nº": None, "Preso": "name", "DDN": "birth_date", "Ficha": "id:fichas"}
     writer = api.scope("contribute")
@@ -275,9 +275,7 @@ def test_a_mapping_says_what_other_columns_are(api: Api) -> None:
 @pytest.mark.parametrize(
     ("order", "expected"), [("day_first", "1974-04-03"), ("month_first", "1974-03-04")]
 )
-def test_a_date_that_may_be_read_in_two_ways_is_not_guessed(
-    api: Api, order: str, expected: str
-) -> None:
+def test_an_ambiguous_date_is_an_error(api: Api, order: str, expected: str) -> None:
     body = table([{"name": "Ana Prueba", "birth_date": "03/04/1974"}])
     fault = row_of(api, body)["errors"][0]
     assert fault["column"] == "birth_date"
@@ -347,9 +345,7 @@ WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str
 }
 
 
-def test_every_fault_of_a_row_is_told_with_row_and_column(
-    api: Api, conn: queries.Connection
-) -> None:
+def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connection) -> None:
     editor = api.scope("edit")
     editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})
     rows = [
@@ -386,7 +382,7 @@ def test_every_fault_of_a_row_is_told_with_row_and_column(
         (b"Ana " + b"x" * 140_000 + b",f", "Is not a row of CSV"),
     ],
 )
-def test_a_row_that_is_no_row_is_told_as_one(api: Api, row: bytes, detail: str) -> None:
+def test_a_malformed_row_is_one_error(api: Api, row: bytes, detail: str) -> None:
     told = preview(api.scope("contribute"), b"name,sex\r\n" + row + b"\r\nEva Prueba,f\r\n")
     assert outcomes(told) == ["invalid", "new"]
     (fault,) = told["rows"][0]["errors"]
@@ -394,7 +390,7 @@ def test_a_row_that_is_no_row_is_told_as_one(api: Api, row: bytes, detail: str) 
     assert fault["detail"].startswith(detail)
 
 
-def test_a_cell_that_is_not_utf_8_is_told_as_one(api: Api) -> None:
+def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
     body = "name,occupation\nAna Prueba,Médica\nRocío Ñáñez,\n".encode("latin-1")
     told = preview(api.scope("contribute"), body)
     assert [[fault["column"] for fault in row["errors"]] for row in told["rows"]] == [
@@ -422,12 +418,12 @@ def test_a_cell_that_is_not_utf_8_is_told_as_one(api: Api) -> None:
         (b"PK\x03\x04\x00\x00", ["/header"]),
     ],
 )
-def test_a_file_that_is_no_list_is_refused(api: Api, body: bytes, places: list[str]) -> None:
+def test_malformed_lists_are_refused(api: Api, body: bytes, places: list[str]) -> None:
     problem = preview(api.scope("contribute"), body, 422)
     assert [fault["pointer"] for fault in problem["errors"]] == places
 
 
-def test_ndjson_has_the_columns_for_names(api: Api) -> None:
+def test_ndjson_keys_are_column_names(api: Api) -> None:
     lines = [
         {"nombre": "Ana Prueba", "nacionalidad": ["VE", "ES"], "aliases": ["Anita", "La Ana"]},
         {"name": "Eva Prueba", "detention": {"detained_on": "2024", "authority": None}},
@@ -445,7 +441,7 @@ def test_ndjson_has_the_columns_for_names(api: Api) -> None:
     ]
 
 
-def test_what_this_service_wrote_reads_back(api: Api, conn: queries.Connection) -> None:
+def test_lists_written_by_this_service_can_be_imported(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     person = writer.detainee(
         "=Ana Prueba",
@@ -484,7 +480,7 @@ def word_of(source: str, **more: str) -> dict[str, str]:
     }
 
 
-def test_a_list_of_released_people_is_one_source_s_word(api: Api, conn: queries.Connection) -> None:
+def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Connection) -> None:
     editor = api.scope("edit")
     first, second = editor.source("Casa Abierta"), editor.source("Puertas")
     known = [editor.detainee(f"{name} Otero Valdivia") for name in ("Fermín", "Tomás", "Eleazar")]
@@ -554,7 +550,7 @@ def test_a_list_of_released_people_is_one_source_s_word(api: Api, conn: queries.
     assert seq(conn) == before
 
 
-def test_a_list_that_passes_another_on_does_not_confirm_it(api: Api) -> None:
+def test_a_list_that_relays_a_source_does_not_confirm_it(api: Api) -> None:
     editor = api.scope("edit")
     origin, paper = editor.source("Casa Abierta"), editor.source("El Correo")
     person = editor.detainee("Fermín Otero Valdivia")
@@ -570,7 +566,7 @@ def test_a_list_that_passes_another_on_does_not_confirm_it(api: Api) -> None:
     assert (told["status"], told["independent_sources"]) == ("reported", 1)
 
 
-def test_affiliations_of_the_source_count_in_what_is_foreseen(api: Api) -> None:
+def test_foreseen_statuses_consider_affiliations(api: Api) -> None:
     editor = api.scope("edit")
     owner, paper = editor.source("Casa Abierta"), editor.source("El Correo")
     person = editor.detainee("Fermín Otero Valdivia")
@@ -587,7 +583,7 @@ def test_affiliations_of_the_source_count_in_what_is_foreseen(api: Api) -> None:
     assert len(api.get("/v1/attestations", release_event_id=event)["items"]) == 1
 
 
-def test_who_was_taken_again_has_another_detention(api: Api) -> None:
+def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     editor = api.scope("edit")
     source = editor.source("Casa Abierta")
     person = editor.detainee("Fermín Otero Valdivia")
@@ -634,7 +630,7 @@ def test_who_was_taken_again_has_another_detention(api: Api) -> None:
         ),
     ],
 )
-def test_what_a_source_says_of_a_list_has_to_be_whole(
+def test_incomplete_attestation_parameters_are_refused(
     api: Api, query: Mapping[str, str], slug: str, places: list[str]
 ) -> None:
     editor = api.scope("edit")
@@ -658,7 +654,9 @@ def outdated(problem: Any) -> list[str]:
     return [fault["pointer"] for fault in problem["errors"]]
 
 
-def test_unrelated_writes_in_between_do_not_matter(api: Api, conn: queries.Connection) -> None:
+def test_unrelated_writes_after_the_preview_do_not_matter(
+    api: Api, conn: queries.Connection
+) -> None:
     editor = api.scope("edit")
     told = preview(editor, table(PAIR))
     source = editor.source("Casa Abierta")
@@ -669,7 +667,7 @@ def test_unrelated_writes_in_between_do_not_matter(api: Api, conn: queries.Conne
     assert people(conn) == 3
 
 
-def test_a_person_recorded_in_between_makes_a_preview_outdated(
+def test_a_person_recorded_after_the_preview_makes_it_outdated(
     api: Api, conn: queries.Connection
 ) -> None:
     writer = api.scope("contribute")
@@ -691,7 +689,7 @@ def test_a_person_recorded_in_between_makes_a_preview_outdated(
 
 
 @pytest.mark.parametrize("change", ["name", "detention", "alias of another", "identifier"])
-def test_a_person_changed_in_between_makes_a_preview_outdated(api: Api, change: str) -> None:
+def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: str) -> None:
     writer = api.scope("contribute")
     known = writer.detainee(PAIR[0]["name"], birth_date="1974-06-02")
     other = writer.detainee("Nelson Enrique Sanoja")
@@ -711,7 +709,9 @@ def test_a_person_changed_in_between_makes_a_preview_outdated(api: Api, change: 
     assert rows_told == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
 
 
-def test_who_was_merged_is_who_they_became(api: Api, conn: queries.Connection) -> None:
+def test_a_merged_person_is_resolved_to_the_surviving_record(
+    api: Api, conn: queries.Connection
+) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     rows = [{**PAIR[0], "detained_on": "2024-02"}, PAIR[1]]
     told = preview(writer, table(rows))
@@ -757,7 +757,7 @@ def test_an_import_is_applied_once(api: Api, conn: queries.Connection) -> None:
     assert outcomes(preview(writer, listed)) == ["same", "same"]
 
 
-def test_two_previews_of_one_list_are_not_both_applied(api: Api, conn: queries.Connection) -> None:
+def test_only_one_of_two_previews_of_a_list_is_applied(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     first, second = preview(writer, table(PAIR)), preview(writer, table(PAIR))
     apply(writer, first["id"])
@@ -765,7 +765,7 @@ def test_two_previews_of_one_list_are_not_both_applied(api: Api, conn: queries.C
     assert people(conn) == 2
 
 
-def test_a_preview_is_for_its_key_and_for_editors(
+def test_a_preview_is_visible_to_its_key_and_editors(
     api: Api, database: str, conn: queries.Connection
 ) -> None:
     writer, editor = api.scope("contribute"), api.scope("edit")
@@ -786,9 +786,7 @@ def test_a_preview_is_for_its_key_and_for_editors(
     assert people(conn) == 2
 
 
-def test_a_preview_is_gone_after_a_day_and_its_names_when_applied(
-    api: Api, conn: queries.Connection
-) -> None:
+def test_previews_expire_and_applied_names_are_deleted(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     old, applied = preview(writer, table(PAIR)), preview(writer, table(PAIR))
     apply(writer, applied["id"])
@@ -808,9 +806,7 @@ def test_a_preview_is_gone_after_a_day_and_its_names_when_applied(
 MINOR = {"name": "Lucero Canario Paz", "age_group": "menor", "birth_date": "2011-05-04"}
 
 
-def test_a_minor_of_a_list_is_hidden_and_not_entered_twice(
-    api: Api, conn: queries.Connection
-) -> None:
+def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Connection) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     told = preview(writer, table([MINOR, *PAIR]))
     person = apply(writer, told["id"])["rows"][0]["detainee_id"]
@@ -831,7 +827,7 @@ def test_a_minor_of_a_list_is_hidden_and_not_entered_twice(
 WITHHELD = {"name": "Rosaura Canario Vega", "birth_date": "1987-03-17", "sex": "female"}
 
 
-def test_who_is_withheld_is_found_by_those_alone_who_may_see_them(
+def test_withheld_people_are_candidates_for_editors_only(
     api: Api, conn: queries.Connection
 ) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
@@ -862,7 +858,7 @@ def test_who_is_withheld_is_found_by_those_alone_who_may_see_them(
     apply(editor, told["id"], {"row": 1, "decision": "same"})
 
 
-def test_a_row_does_not_tell_what_is_recorded_of_who_is_hidden(api: Api) -> None:
+def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
     """Who entered a person knows them again once they are hidden, and learns no more of them."""
     editor, writer = api.scope("edit"), api.scope("contribute")
     places = [
@@ -884,9 +880,7 @@ def test_a_row_does_not_tell_what_is_recorded_of_who_is_hidden(api: Api) -> None
 
 
 @pytest.mark.parametrize(("form", "media_type"), [("csv", "text/csv"), ("ndjson", NDJSON)])
-def test_a_list_that_this_service_wrote_names_nobody_who_is_hidden(
-    api: Api, form: str, media_type: str
-) -> None:
+def test_rows_with_pseudonyms_are_refused(api: Api, form: str, media_type: str) -> None:
     """A pseudonym is nobody's name; and who is withheld elsewhere would be named here."""
     editor = api.scope("edit")
     editor.detainee("Rosaura Canario Vega", withheld=True)
@@ -896,7 +890,7 @@ def test_a_list_that_this_service_wrote_names_nobody_who_is_hidden(
         assert [fault["column"] for fault in row["errors"]] == columns
 
 
-def test_a_list_does_not_make_a_minor_be_named(api: Api) -> None:
+def test_a_list_does_not_disclose_a_minor(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Lucero Canario Paz", age_group="minor")
     told = preview(editor, table([{"name": "Lucero Canario Paz", "age_group": "adulto"}]))
@@ -904,7 +898,7 @@ def test_a_list_does_not_make_a_minor_be_named(api: Api) -> None:
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
 
 
-def test_who_is_hidden_meanwhile_is_no_candidate_any_more(api: Api) -> None:
+def test_a_person_hidden_after_the_preview_is_no_candidate(api: Api) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     person = editor.detainee("Lucero Canario Paz")
     told = preview(writer, table([{"name": "Lucero Canario"}]))
@@ -915,7 +909,7 @@ def test_who_is_hidden_meanwhile_is_no_candidate_any_more(api: Api) -> None:
     assert "paz" not in json.dumps(again).lower()
 
 
-def test_decisions_have_to_fit(api: Api, conn: queries.Connection) -> None:
+def test_wrong_decisions_are_refused(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     known = [writer.detainee(name) for name in ("Fermín Otero", "Fermín Valdivia")]
     rows = [{"name": "Fermín Otero Valdivia"}, {"name": "Nelson Sanoja"}, {"sex": "f"}]
@@ -945,9 +939,7 @@ def test_decisions_have_to_fit(api: Api, conn: queries.Connection) -> None:
     assert api.get(f"/v1/detainees/{known[1]}")["aliases"] == ["Fermín Otero Valdivia"]
 
 
-def test_who_is_taken_for_the_same_can_be_said_to_be_new(
-    api: Api, conn: queries.Connection
-) -> None:
+def test_a_matched_row_can_be_decided_as_new(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     known = writer.detainee(**PAIR[0])
     told = preview(writer, table([PAIR[0]] * 3))
@@ -960,7 +952,7 @@ def test_who_is_taken_for_the_same_can_be_said_to_be_new(
     apply(writer, told["id"], {"row": 1, "decision": "new"}, other, status=409)
 
 
-def test_rows_that_are_one_person(api: Api, conn: queries.Connection) -> None:
+def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     rows = [
         {"name": "Belisario Quintanar Ozores", "birth_date": "1974-06-02", "sex": ""},
@@ -1017,7 +1009,9 @@ def test_preview_does_not_take_decisions(api: Api) -> None:
         ("text/csv", {"Content-Encoding": "gzip"}),
     ],
 )
-def test_other_types_are_not_taken(api: Api, content_type: str, headers: Mapping[str, str]) -> None:
+def test_other_media_types_are_refused(
+    api: Api, content_type: str, headers: Mapping[str, str]
+) -> None:
     response = api.scope("contribute").send(
         "POST",
         "/v1/imports",
@@ -1029,7 +1023,7 @@ def test_other_types_are_not_taken(api: Api, content_type: str, headers: Mapping
     assert "text/csv" in response.get_json(force=True)["detail"]
 
 
-def test_a_list_of_the_largest_size_is_read_and_a_larger_one_refused(api: Api) -> None:
+def test_size_limits_of_lists(api: Api) -> None:
     writer = api.scope("contribute")
     largest = 32 << 20
     assert preview(writer, b"name\n" + b"\n" * 199_999 + b"Ana\n")["rows"][0]["row"] == 200_000
@@ -1081,7 +1075,7 @@ def listed(tmp_path: Path, conn: queries.Connection, api: Api) -> Path:
     return file
 
 
-def test_without_a_terminal_what_is_in_doubt_is_listed_and_nothing_changed(
+def test_without_a_terminal_possible_duplicates_are_printed_only(
     listed: Path, database: str, conn: queries.Connection
 ) -> None:
     before = snapshot(conn)
@@ -1102,7 +1096,7 @@ def test_without_a_terminal_what_is_in_doubt_is_listed_and_nothing_changed(
 
 
 @linux
-def test_on_a_terminal_it_asks_with_both_side_by_side(
+def test_on_a_terminal_the_command_compares_side_by_side(
     listed: Path, database: str, conn: queries.Connection
 ) -> None:
     before = snapshot(conn)
@@ -1142,7 +1136,7 @@ def test_the_command_attests_for_a_source(
 # Large lists, and what is broken off.
 
 
-def test_what_was_entered_is_found_at_once_by_its_identifiers(conn: queries.Connection) -> None:
+def test_imported_people_are_found_by_external_id_quickly(conn: queries.Connection) -> None:
     """Entries that wait in an index to be sorted in are read one by one by each search: after a
     list of 2,000 the next one took a hundred times as long."""
     indexes = conn.execute(
@@ -1168,9 +1162,7 @@ def large(file: Path, rows: int, note: str = "") -> None:
 
 
 @linux
-def test_a_large_list_shows_its_progress_and_takes_little_memory(
-    server: str, tmp_path: Path
-) -> None:
+def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_path: Path) -> None:
     file, sizes, peaks = tmp_path / "large.csv", [], []
     # Enough words in either to fill the caches of what words are spelled like.
     for rows in (2500, 11_000):
@@ -1187,7 +1179,7 @@ def test_a_large_list_shows_its_progress_and_takes_little_memory(
 
 
 @linux
-def test_killed_in_the_middle_nothing_is_half_done(tmp_path: Path) -> None:
+def test_a_killed_import_leaves_nothing_behind(tmp_path: Path) -> None:
     """kill -9 of everything while a list is previewed, and while one is applied."""
     rows = 3000
     large(tmp_path / "large.csv", rows)

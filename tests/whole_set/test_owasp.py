@@ -2,7 +2,7 @@
 
 API1, broken object level authorization. Records are public; what belongs to one key are previews of
 lists and answers that are kept for a retry, and what is hidden is so for every id.
-    imports/test_list_import.py::test_a_preview_is_for_its_key_and_for_editors
+    imports/test_list_import.py::test_a_preview_is_visible_to_its_key_and_editors
     http/test_idempotency.py::test_a_key_is_its_callers_own_and_holds_for_its_path
     whole_set/test_privacy.py::test_no_operation_discloses_a_hidden_value
     whole_set/test_owasp.py::test_id_of_another_kind_of_record_is_unknown
@@ -34,7 +34,7 @@ API5, broken function level authorization.
 API6, unrestricted access to sensitive business flows. The flow is a confirmation, which no one
 voice can bring about however often it speaks.
     verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
-    imports/test_list_import.py::test_a_list_that_passes_another_on_does_not_confirm_it
+    imports/test_list_import.py::test_a_list_that_relays_a_source_does_not_confirm_it
     http/test_rate_limits.py::test_refusals_count_and_say_so
     whole_set/test_owasp.py::test_contributor_with_one_group_confirms_nothing
 API7, server side request forgery. No address that is recorded is ever asked for.
