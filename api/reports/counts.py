@@ -140,9 +140,15 @@ def count(
     group_by: str | None = None,
 ) -> Counted:
     """Count each person once, by the strongest status among their release events that match."""
-    query, parameters = _choose(recorded_as_of, filters, group_by)
-    moments = queries.drop_none(as_of=as_of, recorded_as_of=recorded_as_of)
-    rows = queries.rows(conn, query.at_moments, min_sources=min_sources, **moments, **parameters)
+    query, parameters = _choose(as_of, recorded_as_of, filters, group_by)
+    rows = queries.rows(
+        conn,
+        query.at_moment,
+        as_of=as_of,
+        recorded_as_of=recorded_as_of,
+        min_sources=min_sources,
+        **parameters,
+    )
     groups = [(row.value, [int(n) for n in row[4:]]) for row in rows if row.confirmed is not None]
     return Counted(
         Moments(rows[0].as_of, rows[0].recorded_as_of, rows[0].ledger_seq),
@@ -159,17 +165,15 @@ def _count_at(
 ) -> tuple[Sequence[str], Moments, Sequence[Sequence[int]]]:
     """These moments (in order) as text, the moments of the answer, and the figures at each."""
     texts = [clock.rfc3339(end) for end in ends]
-    query, parameters = _choose(recorded_as_of, filters, None)
-    if query is not _RELEASE_EVENTS:
-        parameters = {"value": "", **parameters}
+    query, parameters = _choose(ends[-1], recorded_as_of, filters, None)
     row = queries.row(
         conn,
         query.over_time,
         # As an array literal: psycopg takes 10 ms for 1,000 datetimes, and the texts are at hand.
         ends=f"{{{','.join(texts)}}}",
+        recorded_as_of=recorded_as_of,
         min_sources=min_sources,
-        **queries.drop_none(recorded_as_of=recorded_as_of),
-        **parameters,
+        **{"value": "", **parameters},
     )
     moments = Moments(texts[-1], row.recorded_as_of, row.ledger_seq)
     return texts, moments, list(zip(*row[: len(FIGURES)], strict=True))
@@ -178,17 +182,24 @@ def _count_at(
 class _Queries(NamedTuple):
     """The queries that count from one kind of stored data."""
 
-    at_moments: str
+    at_moment: str
     over_time: str
 
 
+_ROLLUPS_NOW = _Queries("counts/count_now", "counts/list_timeline")
 _ROLLUPS = _Queries("counts/count", "counts/list_timeline")
 _PERSON_STATUSES = _Queries("counts/count_recorded", "counts/list_timeline_recorded")
 _RELEASE_EVENTS = _Queries("counts/count_filtered", "counts/list_timeline_filtered")
+_RECORDED_RELEASE_EVENTS = _Queries(
+    "counts/count_filtered_recorded", "counts/list_timeline_filtered_recorded"
+)
 
 
 def _choose(
-    recorded_as_of: datetime | None, filters: Filters, group_by: str | None
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    filters: Filters,
+    group_by: str | None,
 ) -> tuple[_Queries, Mapping[str, Any]]:
     """The cheapest queries that can answer, and their parameters.
 
@@ -199,8 +210,17 @@ def _choose(
     """
     stored_group = _stored_group(filters, group_by)
     if stored_group is None:
-        return _RELEASE_EVENTS, {**filters.active(), **row_sources(filters.active(), group_by)}
-    return (_ROLLUPS if recorded_as_of is None else _PERSON_STATUSES), stored_group
+        parameters = {
+            **filters.active(),
+            "release_kind": filters.release_kind,
+            "group_by": group_by,
+            # A person with a second nationality counts in the group of the one that is filtered by.
+            "group_nationality": filters.nationality,
+        }
+        return _RELEASE_EVENTS if recorded_as_of is None else _RECORDED_RELEASE_EVENTS, parameters
+    if recorded_as_of is not None:
+        return _PERSON_STATUSES, stored_group
+    return _ROLLUPS_NOW if as_of is None else _ROLLUPS, stored_group
 
 
 _PROPERTIES_OF_A_PERSON = {"age_group", "sex"}
@@ -219,25 +239,6 @@ def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] |
     if others or name not in _PROPERTIES_OF_A_PERSON or group_by not in (None, name):
         return None
     return {"property": name, "value": "" if value == "unknown" else value}
-
-
-# Which rows a filter or a group reads, besides the release event's verdicts.
-_ROW_SOURCES = {
-    "facility_id": ("detention", "person"),
-    "nationality": ("person",),
-    "age_group": ("person",),
-    "sex": ("person",),
-    "announcement_id": ("event",),
-}
-
-
-def row_sources(filters: Mapping[str, Any], group_by: str | None) -> Mapping[str, bool]:
-    """The conditions of the filtered queries that follow from filters and from a group."""
-    names = [*filters] if group_by is None else [*filters, group_by]
-    sources = {source: True for name in names for source in _ROW_SOURCES.get(name, ())}
-    if group_by is None:
-        return sources
-    return {**sources, "grouped": True, f"by_{group_by}": True}
 
 
 def _check(conn: queries.Connection, filters: Filters) -> None:

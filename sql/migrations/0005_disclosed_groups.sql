@@ -13,6 +13,11 @@ CREATE TABLE disclosed_groups (
 
 GRANT SELECT, INSERT, UPDATE (disclosed_from) ON disclosed_groups TO constancia_service;
 
+-- How many people must share a group before it is disclosed.
+CREATE FUNCTION disclosure_threshold() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 5;
+
 -- Whether the public must not know a person's name.
 CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

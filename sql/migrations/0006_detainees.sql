@@ -70,3 +70,18 @@ BEGIN ATOMIC
     ) h
     WHERE d.merged_into IS NULL;
 END;
+
+-- The properties by which the public may count people.
+CREATE VIEW disclosed_people AS
+SELECT d.id, p.nationalities, p.age_group, p.sex
+FROM detainees d CROSS JOIN LATERAL disclosed_person(d, 'infinity') p;
+
+GRANT SELECT ON disclosed_people TO constancia_service;
+
+-- The people of a nationality, as far as the public may know; by the index of nationalities.
+CREATE FUNCTION people_of_nationality(nationality text) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.id FROM detainees d
+    WHERE d.nationalities @> ARRAY[$1] AND NOT is_hidden(d.age_group, d.withheld);
+END;

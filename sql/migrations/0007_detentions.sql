@@ -32,6 +32,19 @@ CREATE FUNCTION detention_began_at(detained_on text, began_on date, created_at t
         ELSE began_on::timestamp AT TIME ZONE 'UTC'
     END;
 
+-- The latest detention of a person.
+CREATE FUNCTION latest_detention(detainee_id uuid) RETURNS TABLE (
+    id uuid, facility_id uuid, detained_on text
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT t.id, t.facility_id, t.detained_on
+    FROM detentions t
+    WHERE t.detainee_id = $1
+    ORDER BY t.began_on DESC, t.created_at DESC, t.id DESC
+    LIMIT 1;
+END;
+
 -- The detentions that a caller sees, without merged duplicates.
 CREATE FUNCTION visible_detentions(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, facility_id uuid, detained_on text, authority text, charges text,
@@ -58,7 +71,7 @@ BEGIN ATOMIC
 END;
 
 -- The groups of these people, and of the people of these detentions, that have reached the
--- disclosure threshold of five and are not disclosed yet. A merged duplicate is not counted beside
+-- disclosure threshold and are not disclosed yet. A merged duplicate is not counted beside
 -- its surviving record.
 CREATE FUNCTION disclosable_groups(detainee_ids uuid[], detention_ids uuid[])
     RETURNS TABLE (age_group text, facility_id uuid)
@@ -82,7 +95,7 @@ BEGIN ATOMIC
     WHERE NOT EXISTS (
         SELECT FROM disclosed_groups c
         WHERE c.age_group = g.age_group AND c.facility_id IS NOT DISTINCT FROM g.facility_id
-    ) AND 5 <= (
+    ) AND disclosure_threshold() <= (
         SELECT count(*) FROM (
             SELECT d.id FROM detainees d
             WHERE g.facility_id IS NULL AND d.age_group = g.age_group AND d.merged_into IS NULL
@@ -91,7 +104,7 @@ BEGIN ATOMIC
             FROM detentions t JOIN detainees d ON d.id = t.detainee_id
             WHERE t.facility_id = g.facility_id AND d.age_group = g.age_group
                 AND d.merged_into IS NULL
-            LIMIT 5
+            LIMIT disclosure_threshold()
         ) members
     );
 END;

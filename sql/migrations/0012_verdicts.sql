@@ -85,6 +85,13 @@ CREATE FUNCTION verification_status(
         ELSE 'unverified'
     END;
 
+-- The strength of a status; a person counts by the strongest one, 1.
+CREATE FUNCTION status_rank(status text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_position(
+        ARRAY['confirmed', 'disputed', 'reported', 'refuted', 'unverified'], status
+    );
+
 -- The kind of release that by itself has the status of the event; null if none or several have.
 CREATE FUNCTION verified_kind(
     kinds jsonb, independent_denials integer, required integer, status text

@@ -36,6 +36,26 @@ CREATE FUNCTION group_value(groups jsonb, property text, required integer) RETUR
         ELSE groups ->> property
     END;
 
+-- The person statuses that begin after a moment and until another one by the current record, each
+-- with the one that it follows; null for the first.
+CREATE FUNCTION status_changes(after timestamptz, until timestamptz) RETURNS TABLE (
+    published_from timestamptz, status_codes text, groups jsonb, former_codes text,
+    former_groups jsonb
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.published_from, s.status_codes, s.groups, f.status_codes, f.groups
+    FROM person_statuses s
+    LEFT JOIN LATERAL (
+        SELECT o.status_codes, o.groups FROM person_statuses o
+        WHERE o.detainee_id = s.detainee_id AND o.recorded_until = 'infinity'
+            AND o.published_from < s.published_from
+        ORDER BY o.published_from DESC
+        LIMIT 1
+    ) f ON true
+    WHERE s.recorded_until = 'infinity' AND s.published_from > $1 AND s.published_from <= $2;
+END;
+
 -- How many people came to a status, less those who left it, in each bucket of publication time, by
 -- the current record: of all people, and of those with each value of each property. A bucket of a
 -- grain (total, year, month, day, 4 hours, hour, quarter) covers the time after its beginning up to

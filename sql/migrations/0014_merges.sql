@@ -58,6 +58,66 @@ BEGIN ATOMIC
     WHERE t.detainee_id = $1 AND t.merged_into IS NULL;
 END;
 
+-- The release events that were ever moved by a merge or its undo, with the person and the detention
+-- that each belonged to at a moment of record time.
+CREATE FUNCTION moved_release_events(moment timestamptz)
+    RETURNS TABLE (id uuid, detainee_id uuid, detention_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.id, (r.entry ->> 'detainee_id')::uuid, (r.entry ->> 'detention_id')::uuid
+    FROM (
+        SELECT DISTINCT l.resource_id AS id FROM ledger l
+        WHERE l.action = 'moved' AND l.resource = 'release_event'
+    ) m
+    CROSS JOIN LATERAL recorded(m.id, $1) r;
+END;
+
+-- The release events that ever belonged to a detention which was ever at a facility; by indexes of
+-- the ledger.
+CREATE FUNCTION release_events_ever_at(facility_id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id
+    FROM ledger l
+    JOIN detentions t ON t.id = l.resource_id
+    JOIN release_events e
+        ON e.detainee_id = t.detainee_id AND e.detention_id IS NOT DISTINCT FROM t.id
+    WHERE l.resource = 'detention' AND l.entry ->> 'facility_id' = $1::text
+    UNION
+    SELECT l.resource_id FROM ledger l
+    WHERE l.action = 'moved' AND l.resource = 'release_event';
+END;
+
+-- The release events that ever had an announcement; by an index of the ledger.
+CREATE FUNCTION release_events_ever_of(announcement_id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.resource_id FROM ledger l
+    WHERE l.resource = 'release_event' AND l.entry ->> 'announcement_id' = $1::text;
+END;
+
+-- The properties of a person that the public might know at a moment of record time.
+CREATE FUNCTION recorded_person(id uuid, moment timestamptz)
+    RETURNS TABLE (nationalities text[], age_group text, sex text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT p.nationalities, p.age_group, p.sex
+    FROM recorded($1, $2) r
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, r.entry) d
+    CROSS JOIN LATERAL disclosed_person(d, $2) p;
+END;
+
+-- The facility of a person's detention that the public might know at a moment of record time.
+CREATE FUNCTION recorded_facility(detention_id uuid, detainee_id uuid, moment timestamptz)
+    RETURNS TABLE (facility_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT disclosed_facility(d.age_group, d.withheld, (t.entry ->> 'facility_id')::uuid, $3)
+    FROM recorded($1, $3) t
+    CROSS JOIN recorded($2, $3) r
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, r.entry) d;
+END;
+
 -- The decision of an editor that two records are of two people, however similar, so that they are not
 -- offered as duplicates again.
 CREATE TABLE distinctions (

@@ -15,6 +15,17 @@ CREATE INDEX name_keys_of_detainee ON name_keys (detainee_id);
 
 GRANT SELECT, INSERT, DELETE ON name_keys TO constancia_service;
 
+-- Some of the people with a name key: the first by birth date, at most `max_people`.
+CREATE FUNCTION people_with_name_key(name_key text, hidden boolean, max_people integer)
+    RETURNS TABLE (detainee_id uuid, birth_date date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT k.detainee_id, k.birth_date FROM name_keys k
+    WHERE k.name_key = $1 AND k.hidden = $2
+    ORDER BY k.birth_date, k.detainee_id
+    LIMIT $3;
+END;
+
 -- The words of people's names, each with the variants that result from deleting one or two letters:
 -- similar words have a variant in common (symmetric delete, api/matching/phonetics.py). Not unique:
 -- two transactions that insert the same new word do not wait for each other, and a duplicate is

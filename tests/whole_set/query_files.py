@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from api.database import queries
-from api.reports import counts
-from api.verification.counting import PROPERTIES
 
 FOLDER = queries.SQL / "queries"
 
@@ -36,17 +34,6 @@ def conditions_of(name: str) -> list[str]:
     return sorted({condition for words in named for condition in words.split(" or ")})
 
 
-# What only follows from other conditions: which rows are looked at, and for which group.
-FOLLOWS = {"event", "detention", "person", "grouped", *(f"by_{name}" for name in PROPERTIES)}
-
-
 def condition_sets(name: str) -> Iterator[frozenset[str]]:
-    """Those of a query's conditions that callers choose, with those that follow from them: for
-    each property by which its rows are grouped, and for none."""
-    conditions = conditions_of(name)
-    groups: list[str | None] = [None]
-    groups += [by.removeprefix("by_") for by in conditions if by.startswith("by_")]
-    for group_by in groups:
-        for given in some_subsets([c for c in conditions if c not in FOLLOWS]):
-            filters = {condition: condition for condition in given}
-            yield given | set(counts.row_sources(filters, group_by)) & set(conditions)
+    """The sets of a query's conditions with which it is tested."""
+    yield from some_subsets(conditions_of(name))

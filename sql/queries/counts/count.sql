@@ -1,82 +1,68 @@
--- Counts people by status from the rollups, as recorded now, in total or by one property.
+-- Counts people by status from the rollups at a moment, in total or by one property.
 -- The total less all that came after the moment: the years after its year, the months after its
 -- month, and so on down to the person statuses within one quarter of an hour.
 WITH asked AS (
-    SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
-    SELECT now() AS as_of, -- unless as_of
-        %(min_sources)s::integer AS required, %(property)s::text AS property
-), within AS ( -- if as_of
-    -- The bucket of each grain that holds the moment. -- if as_of
-    SELECT a.property, a.as_of, date_trunc('year', l.moment, 'UTC') AS year, -- if as_of
-        date_trunc('month', l.moment, 'UTC') AS month, date_trunc('day', l.moment, 'UTC') AS day, -- if as_of
-        date_bin('4 hours', l.moment, 'epoch') AS four_hours, -- if as_of
-        date_trunc('hour', l.moment, 'UTC') AS hour, -- if as_of
-        date_bin('15 minutes', l.moment, 'epoch') AS quarter -- if as_of
-    FROM asked a CROSS JOIN LATERAL ( -- if as_of
-        -- A bucket excludes its beginning, which belongs to the bucket before. -- if as_of
-        SELECT greatest(a.as_of - interval '1 microsecond', '0001-01-01Z') AS moment -- if as_of
-    ) l -- if as_of
-), later AS (
-    SELECT s.detainee_id, s.published_from, s.status_codes, s.groups
-    FROM asked a, person_statuses s -- unless as_of
-    FROM within a, person_statuses s -- if as_of
-    WHERE s.recorded_until = 'infinity' AND s.published_from > a.as_of
-        AND s.published_from <= a.quarter + interval '15 minutes' -- if as_of
-), changed AS (
-    SELECT t.value, 1 AS sign, t.people, NULL AS letter FROM asked a, status_rollups t
-    WHERE t.property = a.property AND t.grain = 'total'
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = 'quarter' -- if as_of
-        AND t.bucket > a.quarter AND t.bucket < a.hour + interval '1 hour' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = 'hour' -- if as_of
-        AND t.bucket > a.hour AND t.bucket < a.four_hours + interval '4 hours' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = '4 hours' -- if as_of
-        AND t.bucket > a.four_hours AND t.bucket < a.day + interval '1 day' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = 'day' -- if as_of
-        AND t.bucket > a.day AND t.bucket < a.month + interval '1 month' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = 'month' -- if as_of
-        AND t.bucket > a.month AND t.bucket < a.year + interval '1 year' -- if as_of
-    UNION ALL -- if as_of
-    SELECT t.value, -1, t.people, NULL FROM within a, status_rollups t -- if as_of
-    WHERE t.property = a.property AND t.grain = 'year' AND t.bucket > a.year -- if as_of
+    SELECT %(as_of)s::timestamptz AS as_of, %(min_sources)s::integer AS required,
+        %(property)s::text AS property,
+        -- A bucket excludes its beginning, which belongs to the bucket before.
+        greatest(%(as_of)s::timestamptz - interval '1 microsecond', '0001-01-01Z') AS inside
+), starts AS (
+    -- The beginnings of the buckets that contain the moment.
+    SELECT date_trunc('year', a.inside, 'UTC') AS year,
+        date_trunc('month', a.inside, 'UTC') AS month, date_trunc('day', a.inside, 'UTC') AS day,
+        date_bin('4 hours', a.inside, 'epoch') AS four_hours,
+        date_trunc('hour', a.inside, 'UTC') AS hour,
+        date_bin('15 minutes', a.inside, 'epoch') AS quarter
+    FROM asked a
+), later (grain, after, until) AS (
+    SELECT 'year', s.year, 'infinity'::timestamptz FROM starts s
     UNION ALL
-    SELECT coalesce(group_value(l.groups, a.property, a.required), ''), -1, NULL,
-        substr(l.status_codes, a.required, 1)
-    FROM asked a, later l
+    SELECT 'month', s.month, s.year + interval '1 year' FROM starts s
     UNION ALL
-    SELECT coalesce(group_value(f.groups, a.property, a.required), ''), 1, NULL,
-        substr(f.status_codes, a.required, 1)
-    FROM asked a, later l
+    SELECT 'day', s.day, s.month + interval '1 month' FROM starts s
+    UNION ALL
+    SELECT '4 hours', s.four_hours, s.day + interval '1 day' FROM starts s
+    UNION ALL
+    SELECT 'hour', s.hour, s.four_hours + interval '4 hours' FROM starts s
+    UNION ALL
+    SELECT 'quarter', s.quarter, s.hour + interval '1 hour' FROM starts s
+), summands AS (
+    SELECT t.value, 1 AS sign, t.people, NULL AS code
+    FROM asked a JOIN status_rollups t ON t.property = a.property AND t.grain = 'total'
+    UNION ALL
+    SELECT t.value, -1, t.people, NULL
+    FROM asked a CROSS JOIN later l
     CROSS JOIN LATERAL (
-        SELECT s.status_codes, s.groups FROM person_statuses s
-        WHERE s.detainee_id = l.detainee_id AND s.recorded_until = 'infinity'
-            AND s.published_from < l.published_from
-        ORDER BY s.published_from DESC
-        LIMIT 1
-    ) f
+        -- OFFSET 0: look up these few rows, whatever size the planner expects of the rest.
+        SELECT r.value, r.people FROM status_rollups r
+        WHERE r.property = a.property AND r.grain = l.grain
+            AND r.bucket > l.after AND r.bucket < l.until
+        OFFSET 0
+    ) t
+    UNION ALL
+    SELECT coalesce(group_value(v.groups, a.property, a.required), ''), v.sign, NULL,
+        substr(v.codes, a.required, 1)
+    FROM asked a CROSS JOIN starts s
+    CROSS JOIN LATERAL status_changes(a.as_of, s.quarter + interval '15 minutes') c
+    CROSS JOIN LATERAL (
+        VALUES (-1, c.status_codes, c.groups), (1, c.former_codes, c.former_groups)
+    ) AS v (sign, codes, groups)
+    WHERE v.codes IS NOT NULL
 )
 SELECT rfc3339(a.as_of) AS as_of, rfc3339(h.recorded_at) AS recorded_as_of, h.seq AS ledger_seq,
     c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
 FROM asked a CROSS JOIN public_head h
 LEFT JOIN (
-    SELECT nullif(d.value, '') AS value,
-        sum(d.sign * coalesce(d.people[a.required][1], (d.letter IN ('C', 'A'))::integer)) AS confirmed,
-        sum(d.sign * coalesce(d.people[a.required][2], (d.letter = 'D')::integer)) AS disputed,
-        sum(d.sign * coalesce(d.people[a.required][3], (d.letter = 'R')::integer)) AS reported,
-        sum(d.sign * coalesce(d.people[a.required][4], (d.letter = 'F')::integer)) AS refuted,
-        sum(d.sign * coalesce(d.people[a.required][5], (d.letter = 'U')::integer)) AS unverified,
-        sum(d.sign * coalesce(d.people[a.required][6], (d.letter = 'A')::integer)) AS rearrested
-    FROM asked a, changed d
-    WHERE d.value = %(value)s -- if value
-    GROUP BY d.value
+    SELECT nullif(s.value, '') AS value,
+        sum(s.sign * coalesce(s.people[a.required][1], (s.code IN ('C', 'A'))::integer)) AS confirmed,
+        sum(s.sign * coalesce(s.people[a.required][2], (s.code = 'D')::integer)) AS disputed,
+        sum(s.sign * coalesce(s.people[a.required][3], (s.code = 'R')::integer)) AS reported,
+        sum(s.sign * coalesce(s.people[a.required][4], (s.code = 'F')::integer)) AS refuted,
+        sum(s.sign * coalesce(s.people[a.required][5], (s.code = 'U')::integer)) AS unverified,
+        sum(s.sign * coalesce(s.people[a.required][6], (s.code = 'A')::integer)) AS rearrested
+    FROM asked a, summands s
+    WHERE true
+        AND s.value = %(value)s -- if value
+    GROUP BY s.value
 ) c ON true
 ORDER BY c.value

@@ -1,7 +1,6 @@
 -- Counts people by person status at a pair of moments, in total or by one property.
 WITH asked AS (
-    SELECT %(as_of)s::timestamptz AS as_of, -- if as_of
-    SELECT now() AS as_of, -- unless as_of
+    SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required,
         %(property)s::text AS property
 ), people AS (

@@ -94,20 +94,14 @@ WITH ends AS (
         (sum(m.sign) FILTER (WHERE m.letter = 'U'))::integer AS unverified,
         (sum(m.sign) FILTER (WHERE m.letter = 'A'))::integer AS rearrested
     FROM (
-        SELECT e.position, v.sign, substr(v.status_codes, f.required, 1) AS letter
-        FROM ends e CROSS JOIN figures f
-        JOIN person_statuses s ON s.recorded_until = 'infinity' AND e.quarter < e.at
-            AND s.published_from > e.quarter AND s.published_from <= e.at
-        LEFT JOIN LATERAL (
-            SELECT o.status_codes, o.groups FROM person_statuses o
-            WHERE o.detainee_id = s.detainee_id AND o.recorded_until = 'infinity'
-                AND o.published_from < s.published_from
-            ORDER BY o.published_from DESC
-            LIMIT 1
-        ) o ON true
-        CROSS JOIN LATERAL (VALUES (1, s.status_codes, s.groups), (-1, o.status_codes, o.groups))
-            AS v (sign, status_codes, groups)
-        WHERE coalesce(group_value(v.groups, f.property, f.required), '') = f.value
+        SELECT e.position, v.sign, substr(v.codes, f.required, 1) AS letter
+        FROM figures f CROSS JOIN ends e
+        CROSS JOIN LATERAL status_changes(e.quarter, e.at) c
+        CROSS JOIN LATERAL (
+            VALUES (1, c.status_codes, c.groups), (-1, c.former_codes, c.former_groups)
+        ) AS v (sign, codes, groups)
+        WHERE e.quarter < e.at
+            AND coalesce(group_value(v.groups, f.property, f.required), '') = f.value
     ) m
     GROUP BY m.position
 )
