@@ -1,6 +1,6 @@
 """The four ways in which a request becomes one call of its operation and one response.
 
-Each is a class whose `__call__` reads from top to bottom. `handler` chooses by what the contract
+Each is a class whose `handle` reads from top to bottom. `handler` chooses by what the contract
 says of the operation:
 
 - `PublicRead`: what everybody sees;
@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from flask import Response, request
+from flask import Request, Response
 from psycopg_pool import ConnectionPool
 
 from api import access, auth
@@ -62,13 +62,21 @@ class Resources:
         return caller
 
 
+class Handler(Protocol):
+    """Handles the requests of one operation."""
+
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Return the response to a request, whose path has these parameters."""
+        ...
+
+
 def handler(
     operation: Operation,
     function: Function,
     read_back: Function | None,
     resources: Resources,
     service: Service,
-) -> Callable[..., Response]:
+) -> Handler:
     """Return the handler of an operation. `read_back` reads the result of an upload."""
     if operation.tag == "service":
         return ServiceRead(operation, function, service)
@@ -90,7 +98,7 @@ class ServiceRead:
         self._service = service
         self._arguments = requests.Arguments(operation, function)
 
-    def __call__(self, **path: str) -> Response:
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         arguments, media_type = self._arguments.load(request, path)
         answer = self._function(service=self._service, **arguments)
         body = bodies.render_answer(self._operation, answer, media_type)
@@ -106,16 +114,16 @@ class PublicRead:
         self._pool = resources.pool
         self._arguments = requests.Arguments(operation, function)
 
-    def __call__(self, **path: str) -> Response:
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation = self._operation
         arguments, media_type = self._arguments.load(request, path)
         with queries.borrowed_connection(self._pool) as conn:
             try:
                 result = self._function(conn=conn, **arguments)
-                content = _render(conn, operation, result, media_type, sees_hidden=False)
+                content = _render(conn, request, operation, result, media_type, sees_hidden=False)
             except RequestError as error:
-                return _redirect(conn, operation, arguments, error)
-        return _respond(self._pool, operation, content, media_type)
+                return _redirect(conn, request, operation, arguments, error)
+        return _respond(self._pool, request, operation, content, media_type)
 
 
 class CallerRead:
@@ -127,7 +135,7 @@ class CallerRead:
         self._resources = resources
         self._arguments = requests.Arguments(operation, function)
 
-    def __call__(self, **path: str) -> Response:
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation, pool = self._operation, self._resources.pool
         authorization = request.headers.get("Authorization")
         key = None if authorization is None else auth.read_key(authorization)
@@ -137,10 +145,12 @@ class CallerRead:
             sees_hidden = access.sees_hidden(caller)
             try:
                 result = self._function(conn=conn, caller=caller, **arguments)
-                content = _render(conn, operation, result, media_type, sees_hidden=sees_hidden)
+                content = _render(
+                    conn, request, operation, result, media_type, sees_hidden=sees_hidden
+                )
             except RequestError as error:
-                return _redirect(conn, operation, arguments, error)
-        return _respond(pool, operation, content, media_type)
+                return _redirect(conn, request, operation, arguments, error)
+        return _respond(pool, request, operation, content, media_type)
 
 
 class Write:
@@ -155,7 +165,7 @@ class Write:
         self._attempts = idempotency.Attempts(operation)
         self._body_schema = schemas.body_schema(operation.body) if operation.body else None
 
-    def __call__(self, **path: str) -> Response:
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation = self._operation
         key = auth.read_key(request.headers.get("Authorization"))
         # The body is read before a connection is taken, so that a slow client holds none.
@@ -183,7 +193,7 @@ class Write:
                         body = bodies.render(conn, operation, result, media_type)
                         idempotency.store(conn, attempt, body.id, body.content)
             except RequestError as error:
-                return _redirect(conn, operation, arguments, error)
+                return _redirect(conn, request, operation, arguments, error)
         response = responses.whole(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response
 
@@ -210,7 +220,7 @@ class Upload:
         self._attempts = idempotency.Attempts(operation)
         self._body_schema = schemas.body_schema(operation.body) if operation.body else None
 
-    def __call__(self, **path: str) -> Response:
+    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation, pool = self._operation, self._resources.pool
         # Without a key of the scope, a large body is not read; and while it is, no connection is
         # held.
@@ -236,7 +246,7 @@ class Upload:
                 else:
                     result = self._function(conn=conn, caller=caller, **arguments)
                     idempotency.store(conn, attempt, result.id, None)
-        response = _respond(pool, operation, _Tagged(result, None), media_type)
+        response = _respond(pool, request, operation, _Tagged(result, None), media_type)
         if operation.status == 201:
             responses.locate(response, operation, result.id)
         return responses.mark_replayed(response) if first else response
@@ -251,6 +261,7 @@ class _Tagged(NamedTuple):
 
 def _render(
     conn: queries.Connection,
+    request: Request,
     operation: Operation,
     result: Result,
     media_type: str,
@@ -270,6 +281,7 @@ def _render(
 
 def _respond(
     pool: ConnectionPool[queries.Connection],
+    request: Request,
     operation: Operation,
     content: Body | _Tagged,
     media_type: str,
@@ -288,6 +300,7 @@ def _respond(
 
 def _redirect(
     conn: queries.Connection,
+    request: Request,
     operation: Operation,
     arguments: Mapping[str, Any],
     error: RequestError,

@@ -21,13 +21,13 @@ INTERNAL_ERROR = RequestError(
 
 _LOG = logging.getLogger(logs.OURS)
 _RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1}
-# The slugs of Werkzeug's own errors, by status.
-_SLUGS = {
+SLUGS = {
     400: "malformed-json",
     404: "not-found",
     405: "method-not-allowed",
     413: "body-too-large",
 }
+"""The slugs of Werkzeug's own errors, by status."""
 
 
 def register(
@@ -58,7 +58,7 @@ def register(
         return response
 
     def from_werkzeug(error: HTTPException) -> Response:
-        slug = _SLUGS.get(error.code or 500, "internal-error")
+        slug = SLUGS.get(error.code or 500, "internal-error")
         # Werkzeug's text for an unknown path speaks of typing it into a browser.
         detail = "There is nothing at this path." if slug == "not-found" else error.description
         response = answer(RequestError(slug, detail or problems[slug].explanation))

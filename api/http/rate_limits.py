@@ -17,11 +17,12 @@ from time import monotonic
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Flask, request
+from flask import Flask
 
 from api.config import Network
 from api.contract.document import Contract
 from api.errors import RequestError
+from api.http import requests
 
 WINDOW_SECONDS = 60
 """The time for which a quota is."""
@@ -174,10 +175,11 @@ class RateLimits:
 
     def count_key(self, key_id: UUID) -> None:
         """Count a request with a valid key. Raises `quota-exceeded`."""
-        self._note(request.environ, self._counts.count_key(key_id.bytes))
+        self._note(requests.current().environ, self._counts.count_key(key_id.bytes))
 
     def count_error(self, error: Exception) -> None:
         """Count a request that failed before its key was known. Raises `quota-exceeded`."""
+        request = requests.current()
         if _QUOTA in request.environ or request.endpoint in self._unlimited:
             return
         if not (isinstance(error, RequestError) and error.slug == "busy"):
@@ -185,6 +187,7 @@ class RateLimits:
 
     def _count_request(self) -> None:
         """Count a request for its address, unless its operation takes the key that it has."""
+        request = requests.current()
         environ = request.environ
         if request.method != "OPTIONS":
             if request.endpoint in self._unlimited:

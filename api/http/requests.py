@@ -7,7 +7,7 @@ from keyword import iskeyword
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
-from flask import Request
+from flask import Request, request
 from marshmallow import Schema, ValidationError
 
 from api.contract import binding, fields, schemas, strict_json
@@ -22,6 +22,15 @@ _CHUNK_BYTES = 1 << 16
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
+def current() -> Request:
+    """Return the current request itself.
+
+    Each look-up through Flask's proxy takes 1 to 3 µs, of 75 µs that an empty route takes in the
+    application; and a request takes ten of them.
+    """
+    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
+
+
 class Arguments:
     """The path and query parameters of an operation, and the media type of its response."""
 
@@ -31,6 +40,9 @@ class Arguments:
         self._schema = schemas.parameters_schema(
             {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
         )
+        # To load an empty query takes marshmallow 16 to 80 µs, as much as all else of an empty route.
+        has_required = any(p.required for p in operation.parameters)
+        self._defaults = None if has_required else self._schema.load({})
         self._is_list = any(p.name == "limit" for p in operation.parameters) and bool(
             media_types.TABULAR.intersection(operation.offers)
         )
@@ -46,9 +58,12 @@ class Arguments:
         Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
         """
         operation = self._operation
-        arguments = {**_path(path), **query(self._schema, request.query_string)}
+        raw, parameters = request.query_string, self._defaults
+        if raw or parameters is None:
+            parameters = query(self._schema, raw)
+        arguments = {**_path(path), **parameters}
         media_type = media_types.choose(
-            operation.offers, arguments.pop("format", None), request.headers.get("Accept")
+            operation.offers, arguments.pop("format", None), request.environ.get("HTTP_ACCEPT")
         )
         if self._is_list and media_type in media_types.TABULAR and "limit" not in request.args:
             arguments["limit"] = None

@@ -10,12 +10,13 @@ from importlib import import_module
 from keyword import iskeyword
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.routing import BaseConverter
 
 from api.contract import binding
 from api.contract.document import Contract, ContractError, Operation
-from api.http.handlers import Resources, handler
+from api.http import requests
+from api.http.handlers import Handler, Resources, handler
 from api.operations.service import Service
 
 
@@ -30,12 +31,21 @@ def bind(app: Flask, contract: Contract, resources: Resources, service: Service)
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=handler(operation, function, read_back, resources, service),
+            view_func=_view(handler(operation, function, read_back, resources, service)),
             methods=[operation.method.upper()],
         )
     for tag, names in bound.items():
         if extra := _functions(tag) - names:
             raise ContractError(f"api.operations.{tag}: no operation for {sorted(extra)}")
+
+
+def _view(handler: Handler) -> Callable[..., Response]:
+    """Return the Flask view of a handler."""
+
+    def view(**path: str) -> Response:
+        return handler.handle(requests.current(), path)
+
+    return view
 
 
 def _functions(tag: str) -> set[str]:

@@ -1,5 +1,6 @@
 """The contract by itself, and against the code."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -118,8 +119,8 @@ def test_operations_and_functions_correspond() -> None:
             (file.stem, name)
             for name, value in vars(module).items()
             if not name.startswith("_")
-            and callable(value)
-            and getattr(value, "__module__", "") == module.__name__
+            and inspect.isfunction(value)
+            and value.__module__ == module.__name__
         }
     assert found == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
 
@@ -138,7 +139,7 @@ def test_routes_equal_the_contract() -> None:
 
 
 def test_problems_of_code_and_contract_correspond() -> None:
-    raised = constant_arguments("RequestError", "found") | set(problems._KINDS.values())
+    raised = constant_arguments("RequestError", "found") | set(problems.SLUGS.values())
     assert raised <= set(CONTRACT.problems)
     front = (document.FILE.parent / "api/server/nginx.contract.conf").read_text("utf-8")
     told_there = set(re.findall(r'"/problems/([\w-]+)"', front))
