@@ -1,6 +1,6 @@
-"""What the service says of itself: lines of JSON on stderr.
+"""The log: JSON lines on stderr.
 
-No line holds a name, a query, a path, an address or a key: only words of ours and numbers.
+A line holds no name, query, path, address or key: only texts of the service itself and numbers.
 """
 
 import contextlib
@@ -16,21 +16,25 @@ import orjson
 
 from api import trace
 
-# Whose words are ours. Of all others' the parts that they fill in may be a caller's.
 OURS = "constancia"
+"""The logger of the service. The arguments of other loggers' messages may be a caller's text."""
+
 _SIGNAL = re.compile(r"SIG[A-Z0-9]+")
 _STDERR = 2
 
 
 def write(line: Mapping[str, Any]) -> None:
-    """One line in one write, so that those of several workers do not mix. Never fails."""
-    words = orjson.dumps({"time": datetime.now(UTC), **line}, option=orjson.OPT_UTC_Z)
+    """Write a line. Never fails.
+
+    It is one system call, so that the lines of several workers do not mix.
+    """
+    text = orjson.dumps({"time": datetime.now(UTC), **line}, option=orjson.OPT_UTC_Z)
     with contextlib.suppress(OSError):
-        os.write(_STDERR, words + b"\n")
+        os.write(_STDERR, text + b"\n")
 
 
 class Lines(logging.Handler):
-    """Where the lines of Python's `logging` go, gunicorn's and the driver's among them."""
+    """Writes the records of Python's `logging`, also those of gunicorn and of the driver."""
 
     def emit(self, record: logging.LogRecord) -> None:
         request = trace.current()
@@ -42,13 +46,14 @@ class Lines(logging.Handler):
             "pid": record.process,
         }
         if record.exc_info and (error := record.exc_info[1]):
-            # Not its words, which may hold what somebody sent.
+            # Without the error's message, which may hold what a caller sent.
             line["error"] = type(error).__name__
             line["frames"] = "".join(traceback.format_tb(error.__traceback__))
         write(line)
 
 
 def _message(record: logging.LogRecord) -> str:
+    """Return the message of a record, with `...` for arguments that may be a caller's text."""
     if record.name == OURS:
         return record.getMessage()
     if not isinstance(record.msg, str):
@@ -57,10 +62,10 @@ def _message(record: logging.LogRecord) -> str:
         return "Invalid request"
     if not isinstance(record.args, tuple):
         return record.msg
-    known = tuple(
-        given if isinstance(given, int) or _SIGNAL.fullmatch(str(given)) else "..."
-        for given in record.args
+    safe = tuple(
+        argument if isinstance(argument, int) or _SIGNAL.fullmatch(str(argument)) else "..."
+        for argument in record.args
     )
     with contextlib.suppress(TypeError, ValueError):
-        return record.msg % known if known else record.msg
+        return record.msg % safe if safe else record.msg
     return record.msg

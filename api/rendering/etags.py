@@ -1,6 +1,6 @@
-"""Validators: by which a caller knows an answer again (RFC 9110, section 8.8).
+"""Entity tags (RFC 9110, section 8.8).
 
-They are made of what the caller is shown, and of nothing else: what is hidden moves none.
+They are made only of what the caller is shown, so that a hidden change moves none.
 """
 
 import hashlib
@@ -11,27 +11,29 @@ from typing import Any
 
 import orjson
 
+_DIGEST_BYTES = 18
+
 
 def strong(*parts: bytes) -> str:
-    """The entity tag of an answer that is the same byte for byte."""
+    """Return the entity tag of a response that is the same byte for byte."""
     return f'"{_digest(*parts)}"'
 
 
 def of_cited(answer: Mapping[str, Any], media_type: str) -> str:
-    """The entity tag of an answer with a citation.
+    """Return the entity tag of an answer with a citation.
 
-    One about the present, after the last entry of the record, says of which moment it is. Another
-    one a moment later says the same of that, as long as nothing is recorded and nothing that was
-    recorded comes to be published: to a caller they are equal, and their tag is a weak one.
+    An answer about the present names its moment, which is later than the last entry of the ledger.
+    An answer a moment later is equivalent until something is recorded or published: they differ
+    only in that moment, and have the same weak entity tag.
     """
     citation = answer["citation"]
-    rest = orjson.dumps({name: part for name, part in answer.items() if name != "citation"})
+    content = orjson.dumps({name: part for name, part in answer.items() if name != "citation"})
     moment = citation["as_of"]
     if datetime.fromisoformat(moment) <= datetime.fromisoformat(citation["recorded_as_of"]):
-        return strong(media_type.encode(), rest)
-    return f'W/"{_digest(media_type.encode(), rest.replace(moment.encode(), b""))}"'
+        return strong(media_type.encode(), content)
+    return f'W/"{_digest(media_type.encode(), content.replace(moment.encode(), b""))}"'
 
 
 def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256(b"\0".join(parts) if len(parts) > 1 else parts[0]).digest()
-    return urlsafe_b64encode(digest[:18]).decode()
+    digest = hashlib.sha256(b"\0".join(parts)).digest()
+    return urlsafe_b64encode(digest[:_DIGEST_BYTES]).decode()

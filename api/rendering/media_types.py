@@ -1,4 +1,4 @@
-"""In which of the media types that an operation offers it answers a request."""
+"""Content negotiation: the media type of a response (RFC 9110, section 12.5.1)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from api.errors import RequestError
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 CASE = "application/vnd.constancia.case+json"
 TABULAR = {CSV, NDJSON}
-"""What gives rows: whole lists, streamed."""
+"""The media types of rows. A whole list is streamed in them."""
 
 CONTENT_TYPES: Mapping[str, str] = {
     JSON: JSON,
@@ -25,7 +25,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "text/html": "text/html; charset=utf-8",
     "text/plain": "text/plain; charset=utf-8",
 }
-"""What each media type is sent as."""
+"""The Content-Type of each media type."""
 
 FORMATS: Mapping[str, str] = {
     "json": JSON,
@@ -35,11 +35,11 @@ FORMATS: Mapping[str, str] = {
     "jsonfeed": "application/feed+json",
     "jsonld": "application/ld+json",
 }
-"""The words of the parameter `format`."""
+"""The values of the parameter `format`."""
 
 _BARE_FRACTION = re.compile(r"\bq=(?=\.)", re.IGNORECASE)
-# Other names by which callers ask for what is offered.
-_ALSO = {
+# Other names of the media types that are offered.
+_SYNONYMS = {
     "application/jsonl": NDJSON,
     "application/ndjson": NDJSON,
     "application/xml": FORMATS["atom"],
@@ -48,19 +48,24 @@ _ALSO = {
 }
 
 
-def choose(offers: Sequence[str], word: str | None, accept: str | None) -> str:
-    """The media type that `format` names, or else the one that `Accept` likes best (RFC 9110,
-    section 12.5.1); the first where it has no preference. None that it takes is a refusal."""
-    if word is not None:
-        return FORMATS[word]
+def choose(offers: Sequence[str], format: str | None, accept: str | None) -> str:
+    """Return the media type that `format` names, or the one that `Accept` prefers.
+
+    The first offer is the default. Raises `not-acceptable`.
+    """
+    if format is not None:
+        return FORMATS[format]
     if not accept or accept == "*/*":
         return offers[0]
-    # Without parameters, as `charset`: each media type is sent in one way only. Java's own client
-    # writes .2 for 0.2.
+    # Parameters such as charset are dropped: each media type is sent in one way only. Java's HTTP
+    # client writes .2 for 0.2.
     ranges = parse_accept_header(_BARE_FRACTION.sub("q=0", accept), MIMEAccept)
     bare = MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in ranges])
-    also = [name for name, offer in _ALSO.items() if offer in offers and name not in offers]
-    best = bare.best_match([*offers, *also])
+    synonyms = [name for name, offer in _SYNONYMS.items() if offer in offers and name not in offers]
+    best = bare.best_match([*offers, *synonyms])
     if best is None:
-        raise RequestError("not-acceptable", f"This is offered as {', '.join(offers)}.")
-    return best if best in offers else _ALSO[best]
+        raise RequestError(
+            "not-acceptable",
+            f"This is not available as {accept[:100]!r}. Accept {' or '.join(offers)}.",
+        )
+    return best if best in offers else _SYNONYMS[best]

@@ -1,4 +1,4 @@
-"""Cursors: where a walk over a list goes on, valid for that list and those filters alone."""
+"""Cursors: where a list is continued. A cursor is valid for one list with the same filters."""
 
 import hashlib
 import re
@@ -8,37 +8,41 @@ from typing import Any
 
 from api.errors import FieldError, invalid
 
-_DIGEST = 9
+_DIGEST_BYTES = 9
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SCORE_AND_ID = re.compile(r"[01]\.\d{3}/" + _ID.pattern)
 
 
-def encode(walk: str, filters: Mapping[str, Any], after: str) -> str:
-    """The cursor that goes on after an item, in the list of operation `walk` with these filters."""
-    digest = _digest(walk, filters, after)
+def encode(operation_id: str, filters: Mapping[str, Any], after: str) -> str:
+    """Return the cursor that continues a list after an item."""
+    digest = _digest(operation_id, filters, after)
     return urlsafe_b64encode(digest + after.encode()).decode().rstrip("=")
 
 
-def decode(walk: str, filters: Mapping[str, Any], cursor: str, scored: bool = False) -> str:
-    """The item after which a cursor goes on, with its score where the list is `scored`; a cursor of
-    anything else is refused.
+def decode(
+    operation_id: str, filters: Mapping[str, Any], cursor: str, is_ranking: bool = False
+) -> str:
+    """Return the id after which a cursor continues a list; of a ranking, its score and id.
 
-    The digest needs no secret: a cursor holds nothing that the list itself does not show.
+    The digest needs no secret: a cursor holds only what the list itself shows. Raises
+    `validation-error` for the cursor of another list or other filters.
     """
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        after = raw[_DIGEST:].decode()
-        if (_SCORED if scored else _ID).fullmatch(after) and encode(walk, filters, after) == cursor:
+        after = raw[_DIGEST_BYTES:].decode()
+        pattern = _SCORE_AND_ID if is_ranking else _ID
+        if pattern.fullmatch(after) and encode(operation_id, filters, after) == cursor:
             return after
     except ValueError:
         pass
     raise invalid(
-        FieldError("/cursor", "Not a cursor of this list with these filters; begin without one.")
+        FieldError(
+            "/cursor",
+            "Is not a cursor of this list with these filters. Begin without a cursor.",
+        )
     )
 
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SCORED = re.compile(r"[01]\.\d{3}/" + _ID.pattern)
-
-
-def _digest(walk: str, filters: Mapping[str, Any], after: str) -> bytes:
-    named = sorted((k, str(v)) for k, v in filters.items())
-    return hashlib.sha256(repr((walk, named, after)).encode()).digest()[:_DIGEST]
+def _digest(operation_id: str, filters: Mapping[str, Any], after: str) -> bytes:
+    named = sorted((name, str(value)) for name, value in filters.items())
+    return hashlib.sha256(repr((operation_id, named, after)).encode()).digest()[:_DIGEST_BYTES]

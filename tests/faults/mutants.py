@@ -92,7 +92,7 @@ def mutants() -> Sequence[Mutant]:
                 ),
                 ("sql/queries/idempotency_keys/insert.sql", "", "ON CONFLICT DO NOTHING\n"),
             ],
-            "tests/http/test_idempotency.py::test_a_key_that_comes_from_everywhere_at_once_is_one_write",
+            "tests/http/test_idempotency.py::test_concurrent_retries_are_one_write",
         ),
         Mutant(
             "synchronous_commit off",
@@ -116,7 +116,7 @@ def mutants() -> Sequence[Mutant]:
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],
-            "tests/http/test_conditional.py::test_a_write_is_seen_at_once_by_every_worker",
+            "tests/http/test_conditional.py::test_every_worker_sees_a_write_at_once",
         ),
         Mutant(
             "a change feed on a plain sequence",
@@ -182,7 +182,7 @@ def mutants() -> Sequence[Mutant]:
                     "        return replace(body, etag=f'\"{row.n}{body.etag[1:]}')\n",
                 )
             ],
-            "tests/http/test_conditional.py::test_what_is_hidden_moves_no_validator",
+            "tests/http/test_conditional.py::test_hidden_change_moves_no_entity_tag",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Answers that are known again, and changes that hold for one state of a record alone."""
+"""Conditional requests: unchanged responses, and updates of a record that has changed."""
 
 import re
 import time
@@ -42,7 +42,7 @@ def ask(api: Api, path: str, etag: str | None = None, method: str = "GET") -> Te
     return api.send(method, path, headers=headers, buffered=True)
 
 
-def not_modified(answer: TestResponse, of: TestResponse) -> None:
+def check_not_modified(answer: TestResponse, of: TestResponse) -> None:
     assert answer.status_code == 304
     assert answer.data == b""
     assert "Content-Type" not in answer.headers
@@ -57,47 +57,47 @@ def path_of(visit: Any) -> str:
 
 @pytest.fixture
 def others(database: str) -> Iterator[Api]:
-    """What another worker answers to the public."""
+    """Another worker, to a caller without a key."""
     with connections.pool(database, 4) as pool:
         yield Api(create_app(pool).test_client(), lambda _: "")
 
 
-def test_all_answers_are_known_again_but_those_on_the_service_itself() -> None:
+def test_all_reads_have_an_entity_tag_except_of_the_service_itself() -> None:
     untagged = {"getHealth", "getReadiness", "getSecurityContact"}
     assert {o.id for o in READS} - set(TAGGED) == untagged
 
 
 @pytest.mark.parametrize("operation_id", TAGGED)
-def test_an_answer_that_still_stands_is_not_sent_again(api: Api, operation_id: str) -> None:
+def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> None:
     visit = Session(api).do(operation_id)
-    # What a key alone is shown has a validator too, and every other is asked for without one.
+    # Responses that need a key have an entity tag too. The others are requested without one.
     caller = api.scope("edit") if operation_id == "getImport" else api
     for media_type in visit.operation.offers:
         words = {m: w for w, m in public_walk.FORMATS.items()}
         path = path_of(visit)
         if len(visit.operation.offers) > 1:
             path += f"&format={words[media_type]}"
-        whole = ask(caller, path)
-        etag = whole.headers["ETag"]
+        full = ask(caller, path)
+        etag = full.headers["ETag"]
         assert re.fullmatch(r'(W/)?"[\w-]{24}"', etag)
         head = ask(caller, path, method="HEAD")
         assert head.data == b""
-        for answer in (head, whole):
+        for answer in (head, full):
             del answer.headers["Request-Id"]
-        assert without_moments(str(head.headers)) == without_moments(str(whole.headers))
+        assert without_moments(str(head.headers)) == without_moments(str(full.headers))
         assert head.headers["ETag"] == etag
-        # The worker makes it once more, and then knows it by heart.
+        # The first 304 is made from the database, the others from memory.
         for known in (etag, etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
-            not_modified(ask(caller, path, known), whole)
-        not_modified(ask(caller, path, etag, "HEAD"), whole)
-        for unknown in ('"another"', "nonsense", ""):
-            again = ask(caller, path, unknown)
-            assert (again.status_code, again.headers["ETag"]) == (200, etag)
+            check_not_modified(ask(caller, path, known), full)
+        check_not_modified(ask(caller, path, etag, "HEAD"), full)
+        for other in ('"another"', "nonsense", ""):
+            response = ask(caller, path, other)
+            assert (response.status_code, response.headers["ETag"]) == (200, etag)
         failed = caller.send("GET", path, headers={"If-Match": '"another"'})
         check_problem(failed, "precondition-failed")
 
 
-def test_who_may_keep_a_copy(api: Api, editor: Api) -> None:
+def test_cache_control_allows_copies_of_public_responses_only(api: Api, editor: Api) -> None:
     person = editor.detainee("Ana")
     path = f"/v1/detainees/{person}"
     seen = ask(api, path)
@@ -109,9 +109,7 @@ def test_who_may_keep_a_copy(api: Api, editor: Api) -> None:
         assert ask(api, path).headers["Cache-Control"] == "no-store"
 
 
-def test_an_answer_about_the_present_stands_until_something_is_recorded(
-    api: Api, editor: Api
-) -> None:
+def test_response_about_the_present_is_current_until_a_write(api: Api, editor: Api) -> None:
     event = an_event(editor)
     for path in ("/v1/counts", "/v1/counts?format=csv", f"/v1/release-events/{event}/verification"):
         first, second = ask(api, path), ask(api, path)
@@ -122,7 +120,7 @@ def test_an_answer_about_the_present_stands_until_something_is_recorded(
     assert at.headers["ETag"].startswith('"')
 
 
-def test_a_write_is_seen_at_once_by_every_worker(api: Api, editor: Api, others: Api) -> None:
+def test_every_worker_sees_a_write_at_once(api: Api, editor: Api, others: Api) -> None:
     event = an_event(editor)
     paths = [
         "/v1/counts",
@@ -145,10 +143,8 @@ def test_a_write_is_seen_at_once_by_every_worker(api: Api, editor: Api, others: 
             etags[path] = answer.headers["ETag"] if answer.status_code == 200 else etags[path]
 
 
-def test_what_is_recorded_before_it_is_published_is_seen_when_it_is(
-    editor: Api, others: Api
-) -> None:
-    """Nothing is recorded meanwhile: time alone changes the answer."""
+def test_attestation_published_in_the_future_counts_from_then(editor: Api, others: Api) -> None:
+    """Nothing is recorded meanwhile: time alone changes the response."""
     event, source = an_event(editor), editor.source("Una")
     published = datetime.now(UTC) + timedelta(seconds=2)
     editor.attest(event, source, published.isoformat())
@@ -164,7 +160,7 @@ def test_what_is_recorded_before_it_is_published_is_seen_when_it_is(
     assert ask(others, "/v1/counts").json["reported"] == 1
 
 
-def test_who_is_withheld_is_out_of_every_copy(api: Api, editor: Api) -> None:
+def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> None:
     person = editor.detainee("Ana Canario")
     paths = [f"/v1/detainees/{person}", "/v1/detainees", "/v1/detainees?format=ndjson"]
     etags = {path: ask(api, path).headers["ETag"] for path in paths}
@@ -177,9 +173,8 @@ def test_who_is_withheld_is_out_of_every_copy(api: Api, editor: Api) -> None:
         assert "Canario" not in answer.text
 
 
-def test_what_is_hidden_moves_no_validator(api: Api, editor: Api) -> None:
-    """Not of any answer to the public, in any form: the record of who is hidden can be changed, and
-    nobody sees that it was."""
+def test_hidden_change_moves_no_entity_tag(api: Api, editor: Api) -> None:
+    """Of no public response, in any media type: nobody can see that a hidden record was changed."""
     ids: dict[str, list[str]] = {
         "facilities": [editor.post("/v1/facilities", {"name": "Prisión", "country": "VE"})["id"]],
         "sources": [editor.source("Foro")],
@@ -198,7 +193,7 @@ def test_what_is_hidden_moves_no_validator(api: Api, editor: Api) -> None:
     ids |= {kind: [] for kind in ("affiliations", "merges", "distinctions", "imports")}
 
     def seen() -> list[tuple[str, int, str]]:
-        # With the validators, which `without_moments` leaves out.
+        # With the entity tags, which `without_moments` removes.
         return [
             (answer.asked, answer.status, tags(answer.text) + without_moments(answer.text))
             for answer in public_walk.walk(api, ids, ["Ana", "Niña", "Otra"])
@@ -215,11 +210,11 @@ def test_what_is_hidden_moves_no_validator(api: Api, editor: Api) -> None:
     assert seen() == before
 
 
-# Changes that hold for one state of a record alone.
+# If-Match.
 
 
 @pytest.mark.parametrize("operation_id", CHANGES)
-def test_a_change_holds_for_the_record_as_it_was_read(
+def test_if_match_refuses_an_update_of_a_changed_record(
     api: Api, conn: Connection, operation_id: str
 ) -> None:
     session = Session(api)
@@ -252,13 +247,13 @@ def test_a_change_holds_for_the_record_as_it_was_read(
     check_problem(gone, "not-found")
 
 
-def test_what_is_new_says_by_what_it_is_known(editor: Api) -> None:
+def test_created_record_has_its_entity_tag(editor: Api) -> None:
     made = editor.send("POST", "/v1/facilities", json={"name": "Prisión", "country": "VE"})
     assert made.headers["ETag"] == ask(editor, made.headers["Location"]).headers["ETag"]
 
 
-def test_of_two_who_read_the_same_one_changes_it(database: str, editor: Api) -> None:
-    """Neither can undo what the other wrote: a list of aliases is given as a whole."""
+def test_one_of_two_concurrent_conditional_updates_wins(database: str, editor: Api) -> None:
+    """A list of aliases is replaced as a whole, so a lost update would lose an alias."""
     statuses: Counter[int] = Counter()
     with connections.pool(database, 4) as pool:
         app = create_app(pool)

@@ -1,4 +1,4 @@
-"""Writes that are sent again: one key, one write, one answer."""
+"""Idempotency: one key, one write, one response."""
 
 import threading
 from collections import Counter
@@ -38,66 +38,66 @@ def people(api: Api) -> list[str]:
     return [person["name"] for person in api.get("/v1/detainees", limit=200)["items"]]
 
 
-def same(one: TestResponse, other: TestResponse) -> None:
-    """The same answer, of which the second says that it was given before."""
+def check_replayed(one: TestResponse, other: TestResponse) -> None:
+    """Check that the second response is a replay of the first."""
     assert (other.status_code, other.data) == (one.status_code, one.data)
     assert other.headers.pop("Idempotent-Replayed") == "true"
-    # Each is a request of its own.
+    # Each request has an id of its own.
     headers = [{n: v for n, v in a.headers if n != "Request-Id"} for a in (one, other)]
     assert headers[0] == headers[1]
     assert one.headers["Request-Id"] != other.headers["Request-Id"]
 
 
-class Twice(Api):
-    """An API that sends every write a second time."""
+class Retrying(Api):
+    """An API that sends every write twice, and checks that the second is a replay."""
 
     conn: Connection
 
     def send(self, method: str, path: str, **options: Any) -> TestResponse:
         if method != "POST" or path.endswith("/match"):
             return super().send(method, path, **options)
-        Twice.sent += 1
-        options["headers"] = {"Idempotency-Key": f"key {Twice.sent}".replace(" ", "-")}
+        Retrying.sent += 1
+        options["headers"] = {"Idempotency-Key": f"key {Retrying.sent}".replace(" ", "-")}
         first = super().send(method, path, **options)
-        written = Twice.conn.execute(LAST).fetchone()
-        same(first, super().send(method, path, **options))
-        assert Twice.conn.execute(LAST).fetchone() == written
+        written = Retrying.conn.execute(LAST).fetchone()
+        check_replayed(first, super().send(method, path, **options))
+        assert Retrying.conn.execute(LAST).fetchone() == written
         return first
 
-    def scope(self, scope: str) -> "Twice":
-        return Twice(self.client, self._keys, self._keys(scope))
+    def scope(self, scope: str) -> "Retrying":
+        return Retrying(self.client, self._keys, self._keys(scope))
 
     sent = 0
 
 
-def test_every_write_that_is_not_a_change_can_be_sent_again() -> None:
+def test_every_post_that_writes_takes_an_idempotency_key() -> None:
     posts = {o.id for o in WRITES if o.method == "post"}
-    # It writes nothing, and may be sent as often as one likes without a key.
+    # It writes nothing, so it can be retried without a key.
     assert posts - set(RETRIABLE) == {"matchDetainees"}
 
 
 @pytest.mark.parametrize("operation_id", RETRIABLE)
-def test_what_is_sent_again_is_done_once_and_answered_alike(
+def test_retry_with_same_key_replays_the_response(
     api: Api, conn: Connection, operation_id: str
 ) -> None:
-    Twice.conn = conn
-    visit = Session(Twice(api.client, api._keys)).do(operation_id)
+    Retrying.conn = conn
+    visit = Session(Retrying(api.client, api._keys)).do(operation_id)
     assert visit.response.status_code == OPERATIONS[operation_id].status
 
 
-def test_a_key_means_the_same_in_quotes_and_without(editor: Api) -> None:
+def test_quotes_around_an_idempotency_key_are_optional(editor: Api) -> None:
     first = send(editor, "Ana", f'"{KEY}"')
-    same(first, send(editor, "Ana"))
+    check_replayed(first, send(editor, "Ana"))
     assert people(editor) == ["Ana"]
 
 
-def test_a_key_is_for_one_request(editor: Api) -> None:
+def test_key_cannot_be_reused_for_another_body(editor: Api) -> None:
     assert send(editor, "Ana").status_code == 201
     check_problem(send(editor, "Eva"), "idempotency-key-reused")
     assert people(editor) == ["Ana"]
 
 
-def test_what_was_refused_can_be_sent_again_corrected(editor: Api) -> None:
+def test_rejected_request_can_be_corrected_under_the_same_key(editor: Api) -> None:
     check_problem(send(editor, ""), "validation-error")
     assert send(editor, "Ana").status_code == 201
     existing = {"detainee_id": editor.get("/v1/detainees")["items"][0]["id"]}
@@ -107,7 +107,7 @@ def test_what_was_refused_can_be_sent_again_corrected(editor: Api) -> None:
     )
 
 
-def test_a_key_is_its_callers_own_and_holds_for_its_path(api: Api, editor: Api) -> None:
+def test_idempotency_key_is_separate_for_each_caller_and_path(api: Api, editor: Api) -> None:
     contributor = api.scope("contribute")
     ids = {send(editor, "Ana").json["id"], send(contributor, "Ana").json["id"]}
     source = {"name": "Ana", "kind": "ngo"}
@@ -117,13 +117,13 @@ def test_a_key_is_its_callers_own_and_holds_for_its_path(api: Api, editor: Api) 
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, '"', '""', '"open', "two words", "señal", "a\tb"])
-def test_a_key_that_is_none_is_refused(editor: Api, key: str) -> None:
+def test_malformed_idempotency_key_is_rejected(editor: Api, key: str) -> None:
     problem = check_problem(send(editor, "Ana", key), "validation-error")
     assert [fault["pointer"] for fault in problem["errors"]] == ["/Idempotency-Key"]
     assert people(editor) == []
 
 
-def test_keys_of_every_length_and_sign_are_taken(editor: Api) -> None:
+def test_idempotency_keys_of_every_length_and_character(editor: Api) -> None:
     for key in (
         "x",
         "x" * 255,
@@ -131,7 +131,7 @@ def test_keys_of_every_length_and_sign_are_taken(editor: Api) -> None:
         '"two words"',
         "!#$%&'()*+,-./:;<=>?@[]^_`{|}~",
     ):
-        same(send(editor, key[:9], key), send(editor, key[:9], key))
+        check_replayed(send(editor, key[:9], key), send(editor, key[:9], key))
 
 
 @contextmanager
@@ -140,25 +140,23 @@ def another_worker(database: str) -> Iterator[FlaskClient]:
         yield create_app(pool).test_client()
 
 
-def test_another_worker_gives_the_same_answer_and_so_does_a_later_one(
-    database: str, editor: Api
-) -> None:
+def test_other_workers_replay_the_response(database: str, editor: Api) -> None:
     first = send(editor, "Ana")
     for _ in range(2):
         with another_worker(database) as client:
-            same(first, send(Api(client, editor._keys, editor._key), "Ana"))
+            check_replayed(first, send(Api(client, editor._keys, editor._key), "Ana"))
 
 
-def test_what_became_of_the_record_since_changes_no_answer(editor: Api) -> None:
+def test_later_changes_of_the_record_do_not_change_the_replay(editor: Api) -> None:
     first = send(editor, "Ana")
     editor.patch(first.headers["Location"], {"name": "Ana María", "withheld": True})
-    same(first, send(editor, "Ana"))
+    check_replayed(first, send(editor, "Ana"))
 
 
-def test_a_write_that_is_under_way_is_not_waited_for(
+def test_retry_of_a_write_in_progress_is_rejected_at_once(
     database: str, editor: Api, conn: Connection
 ) -> None:
-    """The first is held up where every write ends: at the head of the ledger."""
+    """The first write waits for the head of the ledger, as every write does at its end."""
     with ThreadPoolExecutor(1) as thread, another_worker(database) as client:
         with conn.transaction():
             conn.execute("SELECT FROM ledger_head FOR UPDATE")
@@ -169,7 +167,7 @@ def test_a_write_that_is_under_way_is_not_waited_for(
             problem = send(other, "Ana")
             check_problem(problem, "idempotency-key-in-use")
             assert problem.headers["Retry-After"] == "1"
-        same(first.result(), send(other, "Ana"))
+        check_replayed(first.result(), send(other, "Ana"))
     assert people(editor) == ["Ana"]
 
 
@@ -178,7 +176,7 @@ def waiting(conn: Connection) -> bool:
     return bool(row and row.yes)
 
 
-def test_a_key_that_comes_from_everywhere_at_once_is_one_write(database: str, editor: Api) -> None:
+def test_concurrent_retries_are_one_write(database: str, editor: Api) -> None:
     at_once, keys, times = 8, 6, 5
     answers: dict[int, set[bytes]] = {key: set() for key in range(keys)}
     statuses: Counter[int] = Counter()
@@ -238,13 +236,13 @@ def test_most_writes_do_not_look_for_expired_keys(
     assert send(editor, "Ana", "old").headers["Idempotent-Replayed"] == "true"
 
 
-def test_without_a_key_the_same_is_written_as_often_as_it_is_sent(editor: Api) -> None:
+def test_without_a_key_each_request_is_a_write(editor: Api) -> None:
     for _ in range(2):
         editor.post("/v1/detainees", {"name": "Ana"})
     assert people(editor) == ["Ana", "Ana"]
 
 
-def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Connection) -> None:
+def test_retried_preview_is_the_same_import(editor: Api, conn: Connection) -> None:
     def preview(text: str, key: str = KEY, **query: str) -> TestResponse:
         return editor.send(
             "POST",
@@ -256,7 +254,7 @@ def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Conn
         )
 
     first = preview("name\nAna\n")
-    same(first, preview("name\nAna\n"))
+    check_replayed(first, preview("name\nAna\n"))
     check_problem(preview("name\nEva\n"), "idempotency-key-reused")
     check_problem(preview("name\nAna\n", date_order="day_first"), "idempotency-key-reused")
     applied = [
@@ -268,7 +266,7 @@ def test_a_preview_that_is_sent_again_is_the_same_import(editor: Api, conn: Conn
         )
         for _ in range(2)
     ]
-    same(*applied)
+    check_replayed(*applied)
     assert people(editor) == ["Ana"]
     row = conn.execute("SELECT count(*) AS n FROM imports").fetchone()
     assert row is not None

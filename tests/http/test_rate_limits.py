@@ -1,4 +1,4 @@
-"""Quotas: by key and by address, told with each answer, the same whichever worker is asked."""
+"""Rate limits by key and by address, which all workers share."""
 
 import os
 import re
@@ -25,12 +25,12 @@ from tests.whole_set.session import Session
 
 # draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: lists of strings with parameters.
 POLICY = re.compile(r'"default";q=(\d+);w=60')
-STANDING = re.compile(r'"default";r=(\d+);t=(\d+)')
+REMAINING = re.compile(r'"default";r=(\d+);t=(\d+)')
 HEALTH = ["getHealth", "getReadiness"]
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -49,7 +49,7 @@ Apis = Callable[..., Any]
 
 @pytest.fixture
 def limited(database: str, clock: Clock) -> Apis:
-    """The API with a quota for each address and each key, on the same database as others."""
+    """Makes APIs with a quota for each address and each key, on one database."""
 
     @contextmanager
     def limited(per_address: int, per_key: int, trusted: str = "") -> Iterator[Api]:
@@ -57,13 +57,13 @@ def limited(database: str, clock: Clock) -> Apis:
             RequestCounts(per_address, per_key, clock),
             config.read({"CONSTANCIA_TRUSTED_PROXIES": trusted}).trusted_proxies,
         )
-        made: dict[str, str] = {}
+        keys: dict[str, str] = {}
 
         def key(scope: str) -> str:
-            if scope not in made:
+            if scope not in keys:
                 with connections.connect(database) as conn:
-                    made[scope] = auth.create_key(conn, scope, scope.partition(" ")[0])[1]
-            return made[scope]
+                    keys[scope] = auth.create_key(conn, scope, scope.partition(" ")[0])[1]
+            return keys[scope]
 
         with connections.pool(database, 4) as pool:
             contact = "mailto:security@example.org"
@@ -73,49 +73,49 @@ def limited(database: str, clock: Clock) -> Apis:
     return limited
 
 
-def left(answer: Any) -> tuple[int, int, int]:
-    """Of an answer's headers: the quota, what is left of it, and for how many seconds."""
+def remaining_quota(answer: Any) -> tuple[int, int, int]:
+    """Return the quota, the remaining requests and the seconds from the headers of a response."""
     policy = POLICY.fullmatch(answer.headers["RateLimit-Policy"])
-    standing = STANDING.fullmatch(answer.headers["RateLimit"])
+    quota_left = REMAINING.fullmatch(answer.headers["RateLimit"])
     assert policy
-    assert standing
-    quota, remaining, seconds = int(policy[1]), int(standing[1]), int(standing[2])
+    assert quota_left
+    quota, remaining, seconds = int(policy[1]), int(quota_left[1]), int(quota_left[2])
     assert 0 <= remaining <= quota
     assert 0 <= seconds <= WINDOW_SECONDS
     return quota, remaining, seconds
 
 
-def refused(answer: TestResponse) -> None:
+def check_exceeded(answer: TestResponse) -> None:
     problem = answer.get_json(force=True)
     assert (answer.status_code, problem["type"]) == (429, "/problems/quota-exceeded"), problem
     assert answer.mimetype == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
-    _, remaining, seconds = left(answer)
+    _, remaining, seconds = remaining_quota(answer)
     assert remaining == 0
     assert int(answer.headers["Retry-After"]) >= seconds > 0
 
 
-# What is told.
+# Headers.
 
 
-def test_the_contract_says_where_there_is_a_quota() -> None:
+def test_contract_says_which_operations_are_limited() -> None:
     unlimited = [operation.id for operation in OPERATIONS.values() if not operation.is_limited]
     assert unlimited == HEALTH
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_answer_says_what_is_left(limited: Apis, operation_id: str) -> None:
+def test_every_response_has_the_remaining_quota(limited: Apis, operation_id: str) -> None:
     with limited(1000, 2000) as api:
         answers = [Session(api).do(operation_id).response for _ in range(2)]
     if operation_id in HEALTH:
         assert not any("RateLimit" in answer.headers for answer in answers)
     else:
-        (quota, before, _), (_, after, _) = map(left, answers)
+        (quota, before, _), (_, after, _) = map(remaining_quota, answers)
         assert quota == 2000 if OPERATIONS[operation_id].scope else quota in {1000, 2000}
         assert after < before
 
 
-def test_refusals_count_and_say_so(limited: Apis) -> None:
+def test_errors_count_and_have_the_remaining_quota(limited: Apis) -> None:
     with limited(100, 100) as api:
         sent = [
             ("GET", "/nowhere", 404),
@@ -129,95 +129,95 @@ def test_refusals_count_and_say_so(limited: Apis) -> None:
         for number, (method, path, status) in enumerate(sent, 1):
             answer = api.send(method, path)
             assert answer.status_code == status, path
-            assert left(answer) == (100, 100 - number, WINDOW_SECONDS)
+            assert remaining_quota(answer) == (100, 100 - number, WINDOW_SECONDS)
 
 
-# What is counted.
+# Counting.
 
 
-def test_an_address_has_its_minute(limited: Apis, clock: Clock) -> None:
+def test_address_has_a_quota_a_minute(limited: Apis, clock: Clock) -> None:
     with limited(3, 3) as api:
         for remaining, seconds in ((2, 60), (1, 50), (0, 39)):
-            assert left(api.send("GET", "/v1/sources")) == (3, remaining, seconds)
+            assert remaining_quota(api.send("GET", "/v1/sources")) == (3, remaining, seconds)
             clock.now += 10.5
         for path in ("/v1/counts", "/nowhere", "/openapi.yaml"):
-            refused(api.send("GET", path))
-        assert left(api.send("GET", "/v1/counts"))[2] == 29
+            check_exceeded(api.send("GET", path))
+        assert remaining_quota(api.send("GET", "/v1/counts"))[2] == 29
         other = {"REMOTE_ADDR": "203.0.113.7"}
-        assert left(api.send("GET", "/v1/counts", environ_base=other))[1] == 2
+        assert remaining_quota(api.send("GET", "/v1/counts", environ_base=other))[1] == 2
         api.get("/healthz")
         api.get("/readyz")
         clock.now += 28
-        refused(api.send("GET", "/v1/counts"))
+        check_exceeded(api.send("GET", "/v1/counts"))
         clock.now += 0.5
-        assert left(api.send("GET", "/v1/counts")) == (3, 2, WINDOW_SECONDS)
+        assert remaining_quota(api.send("GET", "/v1/counts")) == (3, 2, WINDOW_SECONDS)
 
 
-def test_a_key_has_its_own(limited: Apis) -> None:
+def test_key_has_a_quota_of_its_own(limited: Apis) -> None:
     with limited(2, 3) as api:
         editor, other = api.scope("edit"), api.scope("edit too")
         for _ in range(2):
             api.get("/v1/sources")
-        refused(api.send("GET", "/v1/sources"))
+        check_exceeded(api.send("GET", "/v1/sources"))
         for remaining in (2, 1, 0):
-            assert left(editor.send("GET", "/v1/sources"))[:2] == (3, remaining)
+            assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, remaining)
         for method, path in (("GET", "/v1/sources"), ("POST", "/v1/sources")):
-            refused(editor.send(method, path, json={"name": "Puertas", "kind": "ngo"}))
-        refused(editor.send("POST", "/v1/imports", data="name\nAna\n"))
+            check_exceeded(editor.send(method, path, json={"name": "Puertas", "kind": "ngo"}))
+        check_exceeded(editor.send("POST", "/v1/imports", data="name\nAna\n"))
         elsewhere = {"REMOTE_ADDR": "203.0.113.7"}
-        refused(editor.send("GET", "/v1/sources", environ_base=elsewhere))
+        check_exceeded(editor.send("GET", "/v1/sources", environ_base=elsewhere))
         assert other.get("/v1/sources")["items"] == []
 
 
-def test_who_has_no_valid_key_spends_nothing_of_anothers(limited: Apis) -> None:
+def test_invalid_key_counts_for_the_address_only(limited: Apis) -> None:
     with limited(4, 3) as api:
         editor = api.scope("edit")
-        assert left(editor.send("GET", "/v1/sources"))[:2] == (3, 2)
+        assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, 2)
         right = editor._key or ""
         wrong = ("Bearer " + right[:-1] + "-", "Bearer " + right.upper(), "Basic eDp5", "")
         for remaining, word in enumerate(wrong):
             method = "GET" if remaining % 2 else "POST"
             answer = api.send(method, "/v1/sources", json={}, headers={"Authorization": word})
             assert answer.status_code == 401
-            assert left(answer)[:2] == (4, 3 - remaining)
-        # Who goes on guessing is not even told that it is none.
-        refused(api.send("GET", "/v1/sources", headers={"Authorization": wrong[0]}))
-        assert left(editor.send("GET", "/v1/sources"))[:2] == (3, 1)
+            assert remaining_quota(answer)[:2] == (4, 3 - remaining)
+        # Further guesses are not even checked.
+        check_exceeded(api.send("GET", "/v1/sources", headers={"Authorization": wrong[0]}))
+        assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, 1)
 
 
-def test_where_no_key_is_taken_it_is_not_looked_at(limited: Apis) -> None:
+def test_key_is_ignored_where_the_operation_takes_none(limited: Apis) -> None:
     with limited(2, 9) as api:
         editor = api.scope("edit")
         for path in ("/openapi.yaml", "/nowhere"):
-            assert left(editor.send("GET", path))[0] == 2
-        refused(editor.send("GET", "/openapi.yaml"))
+            assert remaining_quota(editor.send("GET", path))[0] == 2
+        check_exceeded(editor.send("GET", "/openapi.yaml"))
 
 
-def test_an_answer_known_by_heart_costs_nothing(limited: Apis) -> None:
+def test_304_from_memory_costs_no_quota(limited: Apis) -> None:
     with limited(3, 9) as api:
         etag = {"If-None-Match": api.send("GET", "/v1/sources").headers["ETag"]}
         for _ in range(5):
             answer = api.send("GET", "/v1/sources", headers=etag)
             assert answer.status_code == 304
-            assert left(answer)[:2] == (3, 1)
+            assert remaining_quota(answer)[:2] == (3, 1)
             assert len(answer.headers.get_all("RateLimit")) == 1
-        # Not one for which it has to be made.
-        assert left(api.send("GET", "/v1/sources?limit=7", headers=etag))[1] == 0
-        refused(api.send("GET", "/v1/sources"))
+        # A response that must be made costs quota.
+        assert remaining_quota(api.send("GET", "/v1/sources?limit=7", headers=etag))[1] == 0
+        check_exceeded(api.send("GET", "/v1/sources"))
 
 
-# Whose address it is.
+# The client's address.
 
 PROXIES = "127.0.0.1,10.0.0.0/8,fd00::/8"
 CALLERS = [
-    # peer, X-Forwarded-For, whom it is counted for
+    # peer, X-Forwarded-For, the address that is counted
     ("203.0.113.7", None, "203.0.113.7"),
     ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
     ("127.0.0.1", None, "127.0.0.1"),
     ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
     ("127.0.0.1", " 198.51.100.1 ", "198.51.100.1"),
     ("127.0.0.1", "192.0.2.1, 198.51.100.1", "198.51.100.1"),
-    # One hop is trusted: a chain of proxies is nginx's business.
+    # Only one hop is trusted; nginx resolves chains of proxies.
     ("127.0.0.1", "192.0.2.1, 198.51.100.1,10.1.2.3", "10.1.2.3"),
     ("127.0.0.1", "198.51.100.1, unknown", "127.0.0.1"),
     ("127.0.0.1", "198.51.100.1,", "127.0.0.1"),
@@ -230,7 +230,7 @@ CALLERS = [
 
 
 @pytest.mark.parametrize(("peer", "forwarded_for", "caller"), CALLERS)
-def test_proxies_that_are_named_are_believed(
+def test_last_entry_of_a_trusted_proxy_is_the_client(
     peer: str, forwarded_for: str | None, caller: str
 ) -> None:
     found = client_address(
@@ -241,16 +241,16 @@ def test_proxies_that_are_named_are_believed(
     assert found == ip_network(caller).network_address.packed[:8]
 
 
-def test_networks_of_ipv6_are_told_apart() -> None:
+def test_ipv6_networks_are_counted_separately() -> None:
     one, other = (client_address(f"2001:db8:1:{n}::1", "", ()) for n in (2, 3))
     assert one != other
 
 
-def test_nobody_is_believed_if_none_is_named(limited: Apis) -> None:
+def test_forwarded_address_is_ignored_without_trusted_proxies(limited: Apis) -> None:
     with limited(2, 9) as api:
         for number in range(2):
             api.send("GET", "/v1/sources", headers={"X-Forwarded-For": f"198.51.100.{number}"})
-        refused(api.send("GET", "/v1/sources", headers={"X-Forwarded-For": "198.51.100.9"}))
+        check_exceeded(api.send("GET", "/v1/sources", headers={"X-Forwarded-For": "198.51.100.9"}))
     with limited(1, 9, PROXIES) as api:
         for number in range(3):
             forged = f"192.0.2.{number}, 198.51.100.1"
@@ -261,19 +261,18 @@ def test_nobody_is_believed_if_none_is_named(limited: Apis) -> None:
 # The table.
 
 
-def test_who_asks_cannot_be_read_from_it() -> None:
+def test_table_holds_no_address() -> None:
     limits, others = RequestCounts(5, 5), RequestCounts(5, 5)
-    for table in (limits, others):
-        table.count_address(b"\xcb\x00\x71\x07")
-    held, also_held = bytes(limits._rows), bytes(others._rows)
-    assert b"\xcb\x00\x71\x07" not in held
-    assert held.count(b"\0") > 0.99 * len(held)
-    assert held != also_held
+    for counts in (limits, others):
+        counts.count_address(b"\xcb\x00\x71\x07")
+    table, other_table = bytes(limits._rows), bytes(others._rows)
+    assert b"\xcb\x00\x71\x07" not in table
+    assert table.count(b"\0") > 0.99 * len(table)
+    assert table != other_table
 
 
-def test_who_asks_most_is_remembered_when_it_is_full(clock: Clock) -> None:
-    """More callers than it has room for: nobody is refused for another, and a flood of them does
-    not wash out who has asked often."""
+def test_full_table_forgets_the_callers_with_fewest_requests(clock: Clock) -> None:
+    """A flood of addresses neither exceeds anyone's quota nor resets that of a busy caller."""
     limits = RequestCounts(10, 10, clock)
     for _ in range(10):
         limits.count_address(b"often")
@@ -284,21 +283,21 @@ def test_who_asks_most_is_remembered_when_it_is_full(clock: Clock) -> None:
     assert limits.count_address(b"often").remaining == 9
 
 
-def test_threads_lose_no_count() -> None:
+def test_threads_lose_no_request() -> None:
     limits = RequestCounts(10_000, 1)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: limits.count_address(b"x"), range(4000)))
     assert limits.count_address(b"x").remaining == 10_000 - 4001
 
 
-# In processes of their own.
+# Several processes.
 
 QUOTA = 60
 
 
-def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
+def test_lock_of_a_killed_worker_blocks_nobody() -> None:
     limits = RequestCounts(2, 2)
-    for lock in limits._locks:  # as they are left behind
+    for lock in limits._locks:  # as killed workers leave them
         lock.acquire()
     assert limits.count_address(b"a").remaining == 1
     assert limits.count_address(b"a").remaining == 0
@@ -306,34 +305,34 @@ def test_who_is_killed_while_counting_stands_in_nobodys_way() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-def test_all_workers_count_together() -> None:
+def test_all_workers_share_the_counts() -> None:
     settings = {"CONSTANCIA_REQUESTS_PER_ADDRESS": str(QUOTA), "CONSTANCIA_REQUESTS_PER_KEY": "90"}
     with data_dir() as directory, serving(directory, workers=2, **settings) as service:
         port, key = service.port, service.key("edit")
 
         def ask(own: str | None) -> Counter[int]:
-            """Thirty requests, each on a connection of its own: any worker may take it."""
+            """Send thirty requests, each on a new connection, so that any worker may take it."""
             statuses: Counter[int] = Counter()
             for _ in range(30):
                 with Client(port, own) as client:
                     status, headers, _ = client.exchange("GET", "/v1/sources")
-                assert STANDING.fullmatch(headers["RateLimit"])
+                assert REMAINING.fullmatch(headers["RateLimit"])
                 statuses[status] += 1
             return statuses
 
-        def together(own: str | None) -> Counter[int]:
+        def in_parallel(own: str | None) -> Counter[int]:
             with ThreadPoolExecutor(4) as threads:
                 return sum(threads.map(ask, [own] * 4), Counter())
 
-        def spent(own: str | None, quota: int) -> None:
-            """So many were taken, of 120; fewer were refused where a minute ended meanwhile."""
-            statuses = together(own)
+        def check_spent(own: str | None, quota: int) -> None:
+            """Check that the quota was taken of 120 requests, or more if a window ended meanwhile."""
+            statuses = in_parallel(own)
             assert statuses.total() == 120
             assert statuses[200] % quota == 0 or statuses[429] == 0, statuses
             assert statuses[200] >= quota
 
-        spent(None, QUOTA)
-        spent(key, 90)
+        check_spent(None, QUOTA)
+        check_spent(key, 90)
         before = service.workers()
         for worker in before:
             os.kill(worker, signal.SIGKILL)
@@ -342,8 +341,8 @@ def test_all_workers_count_together() -> None:
         )
         with Client(port) as client:
             status, headers, _ = client.exchange("GET", "/v1/sources")
-        # What was counted is kept, unless the minute was over by then.
-        assert status == 429 or left(_Answer(headers))[1] == QUOTA - 1
+        # The counts are kept, unless the window has ended.
+        assert status == 429 or remaining_quota(_Answer(headers))[1] == QUOTA - 1
 
 
 class _Answer:

@@ -1,4 +1,4 @@
-"""What the service says of itself: a line for each request, and nothing of what is in it."""
+"""The request log: one line for each request, which holds nothing that the client sent."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ def client(database: str, lines: Lines) -> Iterator[FlaskClient]:
         yield create_app(pool).test_client()
 
 
-def test_a_request_is_one_line(client: FlaskClient, lines: Lines, conn: Connection) -> None:
+def test_request_is_one_log_line(client: FlaskClient, lines: Lines, conn: Connection) -> None:
     key_id, key = auth.create_key(conn, "Redacción de Ana", "edit")
     answer = client.post(
         "/v1/detainees", json={"name": "Ana Canaria"}, headers={"Authorization": f"Bearer {key}"}
@@ -51,7 +51,7 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Lines, conn: Connecti
     }  # fmt: skip
 
 
-def test_nothing_that_was_sent_is_in_a_line(
+def test_log_line_holds_nothing_that_a_client_sent(
     client: FlaskClient, lines: Lines, conn: Connection
 ) -> None:
     _, key = auth.create_key(conn, "Redacción de Ana", "edit")
@@ -91,9 +91,7 @@ def test_nothing_that_was_sent_is_in_a_line(
         f" {PARENT}x", f"00-{TRACE}-b7ad6b7169203331-0x",
     ],
 )  # fmt: skip
-def test_a_trace_that_is_none_is_not_taken_on(
-    client: FlaskClient, lines: Lines, given: str
-) -> None:
+def test_invalid_traceparent_is_ignored(client: FlaskClient, lines: Lines, given: str) -> None:
     answer = client.get("/healthz", headers={"traceparent": given})
     answer.close()
     assert "traceparent" not in answer.headers
@@ -104,9 +102,7 @@ def test_a_trace_that_is_none_is_not_taken_on(
     ("given", "flags"),
     [(PARENT, "01"), (PARENT[:-2] + "02", "00"), (f"01{PARENT[2:]}-later", "01")],
 )
-def test_a_trace_is_taken_on_and_handed_on(
-    client: FlaskClient, lines: Lines, given: str, flags: str
-) -> None:
+def test_trace_is_continued(client: FlaskClient, lines: Lines, given: str, flags: str) -> None:
     answers = [client.get("/healthz", headers={"traceparent": given}) for _ in range(2)]
     spans = []
     for answer in answers:
@@ -119,10 +115,11 @@ def test_a_trace_is_taken_on_and_handed_on(
     assert {line["trace_id"] for line in lines} == {TRACE}
 
 
-def test_a_failure_is_an_error_with_the_id_that_the_caller_has(
+def test_internal_error_is_logged_with_the_request_id(
     client: FlaskClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = "CANARIA".lower()  # the frames hold the line that raises
+    # Not written as it is, because the logged frames quote the line that raises.
+    words = "CANARIA".lower()
 
     def fail(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError(words)
@@ -136,14 +133,14 @@ def test_a_failure_is_an_error_with_the_id_that_the_caller_has(
     finally:
         logging.getLogger(logs.OURS).removeHandler(handler)
     assert answer.status_code == 500
-    said, request = lines
-    assert said["request_id"] == request["request_id"] == answer.headers["Request-Id"]
-    assert (said["level"], request["level"]) == ("error", "error")
-    assert "ZeroDivisionError" in said["message"]
-    assert words not in json.dumps([said, request])
+    error, request = lines
+    assert error["request_id"] == request["request_id"] == answer.headers["Request-Id"]
+    assert (error["level"], request["level"]) == ("error", "error")
+    assert "ZeroDivisionError" in error["message"]
+    assert words not in json.dumps([error, request])
 
 
-def test_an_answer_that_still_stands_is_of_its_operation(client: FlaskClient, lines: Lines) -> None:
+def test_304_is_logged_with_its_operation(client: FlaskClient, lines: Lines) -> None:
     first = client.get("/v1/sources")
     for _ in range(3):
         answer = client.get("/v1/sources", headers={"If-None-Match": first.headers["ETag"]})
@@ -156,7 +153,7 @@ def test_an_answer_that_still_stands_is_of_its_operation(client: FlaskClient, li
     assert len({line["request_id"] for line in lines[-3:]}) == 3
 
 
-def test_who_goes_away_before_the_end_is_seen(client: FlaskClient, lines: Lines) -> None:
+def test_incomplete_response_is_a_warning(client: FlaskClient, lines: Lines) -> None:
     client.get("/v1/sources?format=csv").close()
     assert not lines[0]["whole"]
     assert lines[0]["level"] == "warning"
@@ -173,7 +170,7 @@ def test_who_goes_away_before_the_end_is_seen(client: FlaskClient, lines: Lines)
         (ValueError("ana"), (), "ValueError"),
     ],
 )  # fmt: skip
-def test_of_others_words_only_what_is_theirs_is_told(
+def test_arguments_of_other_loggers_are_masked(
     lines: Lines, message: Any, arguments: tuple[Any, ...], expected: str
 ) -> None:
     record = logging.LogRecord("gunicorn.error", 40, "", 0, message, arguments, None)
@@ -181,7 +178,7 @@ def test_of_others_words_only_what_is_theirs_is_told(
     assert lines[0]["message"] == expected
 
 
-def test_the_service_writes_them_on_stderr() -> None:
+def test_service_logs_to_stderr() -> None:
     with data_dir() as directory, serving(directory) as service:
         assert service.ready()
         written = [line for line in service.log.read_text().splitlines() if line.startswith("{")]

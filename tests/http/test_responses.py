@@ -1,5 +1,4 @@
-"""What every answer tells a browser, whoever makes it: the application, Flask, or what answers for
-it that an answer still stands."""
+"""Security headers and CORS of every response: of operations, of Flask, and of 304 from memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,13 +13,12 @@ from tests.whole_set.operations import CONTRACT, OPERATIONS, nodes
 from tests.whole_set.session import Session
 
 PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
-# What any page may read of an answer that it may read at all (Fetch standard, section 2.2.2), and
-# what is of no use to it.
-READ_ANYWAY = {"Cache-Control", "Content-Type"}
+# CORS-safelisted response headers (Fetch standard, section 2.2.2).
+SAFELISTED = {"Cache-Control", "Content-Type"}
 
 
 def check_headers(answer: TestResponse, *, is_page: bool = False) -> None:
-    """Holds an answer to what all of them tell."""
+    """Check the headers that every response has."""
     told = answer.headers
     assert told["X-Content-Type-Options"] == "nosniff"
     assert told["Referrer-Policy"] == "no-referrer"
@@ -34,7 +32,7 @@ def check_headers(answer: TestResponse, *, is_page: bool = False) -> None:
 
 
 def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
-    """Every method on every path, and paths that are none."""
+    """Yield responses to every method on every path and on unknown paths."""
     paths = {o.path.replace("{id}", public_walk.UNKNOWN_ID) for o in CONTRACT.operations}
     for path in [*sorted(paths), "/", "/nowhere", "/v1", "/v1/sources/", "//v1/sources", "/%00"]:
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"):
@@ -42,7 +40,7 @@ def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
 
 
 @pytest.mark.parametrize("scope", [None, "edit"])
-def test_every_answer_tells_a_browser_to_run_nothing(api: Api, scope: str | None) -> None:
+def test_every_response_has_the_security_headers(api: Api, scope: str | None) -> None:
     statuses = set()
     for method, path, answer in everything(api.scope(scope) if scope else api):
         is_page = path in PAGES and method in {"GET", "HEAD"} and answer.status_code == 200
@@ -55,28 +53,30 @@ def test_every_answer_tells_a_browser_to_run_nothing(api: Api, scope: str | None
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_success_does(api: Api, operation_id: str) -> None:
+def test_every_successful_response_has_the_security_headers(api: Api, operation_id: str) -> None:
     visit = Session(api).do(operation_id)
     check_headers(visit.response, is_page=visit.operation.offers[0] == "text/html")
 
 
 @pytest.mark.parametrize("operation_id", TAGGED)
-def test_an_answer_that_still_stands_keeps_what_was_told(api: Api, operation_id: str) -> None:
-    """Its headers take the place of those of the copy (RFC 9111, section 3.2)."""
+def test_304_keeps_the_headers_of_the_stored_copy(api: Api, operation_id: str) -> None:
+    """The headers of a 304 replace those of the stored copy (RFC 9111, section 3.2)."""
     visit = Session(api).do(operation_id)
     caller = api.scope("edit") if operation_id == "getImport" else api
-    whole = caller.send("GET", path_of(visit))
-    for _ in range(3):  # made once more, and then known by heart
-        known = caller.send("GET", path_of(visit), headers={"If-None-Match": whole.headers["ETag"]})
-        assert known.status_code == 304
-        # How a copy is cited it says of itself.
-        assert "Link" not in known.headers
+    full = caller.send("GET", path_of(visit))
+    for _ in range(3):  # the first from the database, then from memory
+        unchanged = caller.send(
+            "GET", path_of(visit), headers={"If-None-Match": full.headers["ETag"]}
+        )
+        assert unchanged.status_code == 304
+        # The stored copy has its own Link.
+        assert "Link" not in unchanged.headers
         for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
-            assert known.headers.get_all(name) == whole.headers.get_all(name)
-        check_headers(known, is_page=whole.mimetype == "text/html")
+            assert unchanged.headers.get_all(name) == full.headers.get_all(name)
+        check_headers(unchanged, is_page=full.mimetype == "text/html")
 
 
-def test_a_failure_of_ours_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_has_the_security_headers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError
 
@@ -86,14 +86,14 @@ def test_a_failure_of_ours_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> No
     check_headers(answer)
 
 
-# What a browser asks before it sends a request that no form could send.
+# CORS.
 
 
 def words(value: str) -> set[str]:
     return set(value.split(", "))
 
 
-def test_a_page_of_elsewhere_may_send_what_the_contract_takes(api: Api) -> None:
+def test_cors_preflight_allows_what_the_contract_takes(api: Api) -> None:
     methods: dict[str, set[str]] = {}
     for operation in CONTRACT.operations:
         methods.setdefault(operation.path, {"OPTIONS"}).add(operation.method.upper())
@@ -116,13 +116,13 @@ def test_a_page_of_elsewhere_may_send_what_the_contract_takes(api: Api) -> None:
         assert sent >= taken | {"Authorization", "Content-Type"}
 
 
-def test_a_page_of_elsewhere_may_read_every_header_that_the_contract_names(api: Api) -> None:
+def test_cors_exposes_every_header_of_the_contract(api: Api) -> None:
     named = {
         name
         for place, node in nodes(CONTRACT.document)
         if place != "/components"
         for name in node.get("headers", ())
-    } - READ_ANYWAY
+    } - SAFELISTED
     assert len(named) > 5
     readable = words(api.send("GET", "/healthz").headers["Access-Control-Expose-Headers"])
     assert readable >= named | {"Request-Id"}

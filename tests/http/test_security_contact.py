@@ -1,4 +1,4 @@
-"""Whom to tell of a security fault (RFC 9116)."""
+"""security.txt: the contact for security reports (RFC 9116)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from tests.problems import check_problem
 PATH = "/.well-known/security.txt"
 
 
-def test_whoever_finds_a_fault_is_told_whom_to_tell(api: Api) -> None:
+def test_security_txt_names_the_contact(api: Api) -> None:
     answer = api.send("GET", PATH)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -25,13 +25,13 @@ def test_whoever_finds_a_fault_is_told_whom_to_tell(api: Api) -> None:
     assert now < datetime.fromisoformat(told["Expires"]) < now + timedelta(days=365)
 
 
-def test_who_has_named_nobody_says_so() -> None:
-    """Without asking the database, which is closed here."""
+def test_security_txt_is_missing_without_a_contact() -> None:
+    """It takes no connection: the pool is closed here."""
     answer = create_app(connections.pool("", 1)).test_client().get(PATH)
     assert "Nobody is named" in check_problem(answer, "not-found")["detail"]
 
 
-def test_a_contact_is_an_address() -> None:
+def test_contact_is_a_mailto_https_or_tel_address() -> None:
     for contact in ("mailto:a@b.example", "https://b.example/report", "tel:+1-201-555-0123"):
         assert config.read({"CONSTANCIA_SECURITY_CONTACT": contact}).security_contact == contact
     assert config.read({"CONSTANCIA_SECURITY_CONTACT": ""}).security_contact is None

@@ -1,4 +1,4 @@
-"""CSV and NDJSON, read back as a stranger would: by Python's csv and json."""
+"""CSV and NDJSON, read back with Python's csv and json."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ FORMULAS = [
     "''=1",
 ]
 
-# Texts of what can go wrong, more often than chance would find it.
+# Texts with more special characters than chance would give.
 texts = st.text() | st.text(st.sampled_from("=+-@＝＋－＠'\"\t\r\n\0 ,;a"))  # noqa: RUF001
 integers = st.integers(-(2**63), 2**63 - 1)
 
@@ -62,7 +62,7 @@ def cells(data: bytes) -> list[list[str]]:
 
 
 def text(cell: str) -> str:
-    """A text cell as it went in."""
+    """Return a text cell without the apostrophe of the formula guard."""
     return cell.removeprefix("'")
 
 
@@ -70,7 +70,7 @@ def lines(schema: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> bytes
     return CsvLines(schema).lines(rows)
 
 
-def test_an_object_has_a_column_for_each_of_its_properties() -> None:
+def test_object_has_a_column_for_each_property() -> None:
     table = CsvLines(SCHEMA)
     assert table.columns == (
         "id",
@@ -84,36 +84,36 @@ def test_an_object_has_a_column_for_each_of_its_properties() -> None:
     assert table.header == ",".join(table.columns).encode() + b"\r\n"
 
 
-def test_a_row_is_one_line_of_utf_8() -> None:
+def test_row_is_one_line_of_utf_8() -> None:
     assert lines(SCHEMA, [ROW]).decode() == (
         f'{ROW["id"]},Caracas,"[""Chío Ñáñez"",""=1""]",confirmed,2,-1,true\r\n'
     )
 
 
-def test_null_is_an_empty_cell_for_an_object_one_for_each_of_its_columns() -> None:
+def test_null_is_an_empty_cell() -> None:
     row = ROW | {"place": None, "verification": None, "aliases": [], "final": False}
     assert lines(SCHEMA, [row]) == f"{ROW['id']},,[],,,,false\r\n".encode()
 
 
-def test_a_property_that_is_missing_is_an_error_and_no_empty_cell() -> None:
+def test_missing_property_is_an_error() -> None:
     with pytest.raises(KeyError):
         lines(SCHEMA, [{"id": ROW["id"]}])
     with pytest.raises(KeyError):
         lines(SCHEMA, [ROW | {"verification": {"status": "confirmed"}}])
 
 
-def test_no_rows_are_no_lines() -> None:
+def test_no_rows_give_no_lines() -> None:
     assert lines(SCHEMA, []) == NdjsonLines().lines([]) == b""
 
 
 @given(st.lists(st.tuples(texts, texts)))
-def test_every_text_is_read_back_as_it_went_in(pairs: list[tuple[str, str]]) -> None:
+def test_every_text_is_read_back_unchanged(pairs: list[tuple[str, str]]) -> None:
     data = lines(TEXTS, [{"first": first, "last": last} for first, last in pairs])
     assert [tuple(text(cell) for cell in line) for line in cells(data)] == pairs
 
 
 @given(texts)
-def test_no_text_begins_like_a_formula(value: str) -> None:
+def test_no_cell_begins_like_a_formula(value: str) -> None:
     ((first, last),) = cells(lines(TEXTS, [{"first": value, "last": value}]))
     assert first == last
     assert not first.startswith(tuple("\t\r\n\0"))
@@ -121,7 +121,7 @@ def test_no_text_begins_like_a_formula(value: str) -> None:
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_a_formula_gets_one_apostrophe(formula: str) -> None:
+def test_formula_gets_one_apostrophe(formula: str) -> None:
     row = {"first": formula, "last": "Ana"}
     assert cells(lines(TEXTS, [row])) == [[f"'{formula}", "Ana"]]
 
@@ -129,12 +129,12 @@ def test_a_formula_gets_one_apostrophe(formula: str) -> None:
 @pytest.mark.parametrize(
     "plain", ["Rocío", "1+1", "a=b", "O'Higgins", "(=1)", " Ana", "¿=?", "«-»"]
 )
-def test_other_text_stays_as_it_is(plain: str) -> None:
+def test_other_text_is_unchanged(plain: str) -> None:
     assert cells(lines(TEXTS, [{"first": plain, "last": plain}])) == [[plain, plain]]
 
 
 @given(st.lists(st.dictionaries(st.text(), st.none() | st.booleans() | integers | texts)))
-def test_ndjson_is_one_object_a_line(rows: list[dict[str, Any]]) -> None:
+def test_ndjson_has_one_object_a_line(rows: list[dict[str, Any]]) -> None:
     data = NdjsonLines().lines(rows)
     assert data.count(b"\n") == len(rows)
     assert b"\r" not in data

@@ -3,14 +3,14 @@
 API1, broken object level authorization. Records are public; what belongs to one key are previews of
 lists and answers that are kept for a retry, and what is hidden is so for every id.
     imports/test_list_import.py::test_a_preview_is_visible_to_its_key_and_editors
-    http/test_idempotency.py::test_a_key_is_its_callers_own_and_holds_for_its_path
+    http/test_idempotency.py::test_idempotency_key_is_separate_for_each_caller_and_path
     whole_set/test_privacy.py::test_no_operation_discloses_a_hidden_value
     whole_set/test_owasp.py::test_id_of_another_kind_of_record_is_unknown
 API2, broken authentication.
     whole_set/test_access.py::test_invalid_key_grants_nothing
     commands/test_keys.py::test_every_wrong_key_costs_the_same
     commands/test_keys.py::test_a_key_ends_by_the_clock_of_the_database
-    http/test_request_log.py::test_nothing_that_was_sent_is_in_a_line
+    http/test_request_log.py::test_log_line_holds_nothing_that_a_client_sent
     whole_set/test_owasp.py::test_key_is_accepted_only_in_one_authorization_header
 API3, broken object property level authorization.
     whole_set/test_contract.py::test_response_objects_are_closed_and_complete
@@ -21,9 +21,9 @@ API4, unrestricted resource consumption.
     whole_set/test_query_plans.py::test_requests_for_one_record_scan_no_table
     server/test_worker.py::test_a_request_line_is_as_long_as_is_said
     server/test_nginx.py::test_nobody_waits_for_who_is_slow
-    http/test_rate_limits.py::test_an_address_has_its_minute
-    http/test_rate_limits.py::test_a_key_has_its_own
-    http/test_rate_limits.py::test_all_workers_count_together
+    http/test_rate_limits.py::test_address_has_a_quota_a_minute
+    http/test_rate_limits.py::test_key_has_a_quota_of_its_own
+    http/test_rate_limits.py::test_all_workers_share_the_counts
     contract/test_schemas.py::test_unsupported_schema_stops_the_start
     whole_set/test_owasp.py::test_every_input_is_bounded
 API5, broken function level authorization.
@@ -35,13 +35,13 @@ API6, unrestricted access to sensitive business flows. The flow is a confirmatio
 voice can bring about however often it speaks.
     verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
     imports/test_list_import.py::test_a_list_that_relays_a_source_does_not_confirm_it
-    http/test_rate_limits.py::test_refusals_count_and_say_so
+    http/test_rate_limits.py::test_errors_count_and_have_the_remaining_quota
     whole_set/test_owasp.py::test_contributor_with_one_group_confirms_nothing
 API7, server side request forgery. No address that is recorded is ever asked for.
     whole_set/test_owasp.py::test_no_connection_is_made_to_recorded_urls
     whole_set/test_owasp.py::test_service_imports_no_client_library
 API8, security misconfiguration.
-    http/test_responses.py::test_every_answer_tells_a_browser_to_run_nothing
+    http/test_responses.py::test_every_response_has_the_security_headers
     server/test_worker.py::test_what_is_no_request_is_refused_and_nothing_after_it_is_heard
     server/test_nginx.py::test_nobody_says_for_whom_he_asks
     server/test_nginx.py::test_the_quota_is_that_of_the_address_that_the_front_sees
@@ -52,7 +52,7 @@ API9, improper inventory management.
     whole_set/test_contract.py::test_contract_is_served_unchanged
 API10, unsafe consumption of APIs. None is consumed: see API7. What others wrote comes as files.
     imports/test_list_import.py::test_a_list_is_previewed_and_applied
-    rendering/test_tabular.py::test_no_text_begins_like_a_formula
+    rendering/test_tabular.py::test_no_cell_begins_like_a_formula
 """
 
 import ast
@@ -315,7 +315,7 @@ def test_service_imports_no_client_library() -> None:
                 continue
             found |= {(file.name, n) for n in names if n in clients or n.split(".")[0] in clients}
     # They listen, name statuses and read addresses.
-    assert {file for file, _ in found} <= {"serving.py", "worker.py", "metrics.py", "addresses.py"}
+    assert {file for file, _ in found} <= {"gunicorn.py", "worker.py", "metrics.py"}
 
 
 # API8.
