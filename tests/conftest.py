@@ -32,7 +32,8 @@ CASES = Path(__file__).parent / "cases"
 LONGEST_FIRST = (
     "whole_set/test_schemathesis.py",
     "stories/test_record_time.py",
-    "commands/test_commands.py",
+    "commands/test_load.py",
+    "commands/test_main.py",
     "imports/test_list_import.py",
     "imports/test_case_import.py",
     "faults/test_fault_suite.py",

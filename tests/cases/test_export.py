@@ -24,7 +24,7 @@ from api.cases.format import LISTS
 from api.database import connections
 from api.database.queries import Connection
 from api.verification.counting import PROPERTIES
-from tests.commands.test_commands import linux, run_and_measure
+from tests.commands.running import linux, run_and_measure
 from tests.conftest import CASES, Api, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"

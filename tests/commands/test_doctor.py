@@ -1,4 +1,4 @@
-"""`constancia doctor` finds what is wrong with a store, and finds nothing else."""
+"""The command doctor: finds each fault of a store, and no other."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from api.commands import doctor
 from api.config import SERVICE_ROLE
 from api.database import connections, migrations
 from api.database.queries import Connection
-from tests.commands.test_commands import constancia
+from tests.commands.running import constancia
 from tests.conftest import CASES, Api, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
@@ -25,7 +25,7 @@ CHECKS = [
 
 
 def examined(url: str, **settings: str) -> dict[str, str]:
-    """What each check says: nothing if it is well."""
+    """The message of each check; empty if the check found no fault."""
     told = constancia("doctor", DATABASE_URL=url, **settings)
     lines = [line.split(maxsplit=2) for line in told.stdout.splitlines()]
     assert {word for word, _, _ in lines} <= {"ok", "fault"}, told.output
@@ -39,7 +39,7 @@ def faults(url: str, **settings: str) -> dict[str, str]:
 
 @pytest.fixture
 def store(database: str, conn: Connection) -> str:
-    """The example case. A clone lacks the rights of the database itself: they are given again."""
+    """A store with the example case. A clone lacks the privileges of the database itself."""
     loader.load(conn, EXAMPLE, lambda _: None)
     restrict(conn)
     return database
@@ -49,11 +49,11 @@ def restrict(conn: Connection) -> None:
     conn.execute(cast(Any, f"REVOKE TEMPORARY ON DATABASE {conn.info.dbname} FROM PUBLIC"))
 
 
-def test_a_store_that_is_well(store: str) -> None:
+def test_sound_store_has_no_fault(store: str) -> None:
     assert examined(store) == dict.fromkeys(CHECKS, "")
 
 
-def test_a_store_in_which_people_were_merged_hidden_and_corrected(
+def test_store_with_merged_hidden_and_corrected_people_has_no_fault(
     database: str, conn: Connection, api: Api
 ) -> None:
     restrict(conn)
@@ -86,32 +86,32 @@ TAMPERED = {
         "UPDATE verdicts SET status = 'refuted' WHERE recorded_until = 'infinity'",
         {"verdicts"},
     ),
-    "a verdict that is gone": (
+    "a missing verdict": (
         "DELETE FROM verdicts WHERE (release_event_id, published_from) IN"
         " (SELECT release_event_id, max(published_from) FROM verdicts GROUP BY 1)",
         {"verdicts"},
     ),
-    "a reason": ("DELETE FROM verdict_exclusions", {"verdicts"}),
-    "a standing": (
+    "a missing exclusion": ("DELETE FROM verdict_exclusions", {"verdicts"}),
+    "a person status": (
         "UPDATE person_statuses SET status_codes = 'CCCCC' WHERE recorded_until = 'infinity'",
         {"statuses", "rollups"},
     ),
-    "a tally": (
+    "a rollup": (
         "UPDATE status_rollups SET people = people_added(people, people) WHERE grain = 'month'",
         {"rollups"},
     ),
-    "a tally that is gone": ("DELETE FROM status_rollups WHERE grain = 'hour'", {"rollups"}),
+    "a missing rollup": ("DELETE FROM status_rollups WHERE grain = 'hour'", {"rollups"}),
     "an attestation": (
         "UPDATE attestations SET note = 'x' WHERE stance = 'confirms'",
         {"attestations"},
     ),
-    "an attestation for the rule": (
+    "an attestation that the rule counts": (
         "UPDATE attestations SET basis = 'unattributed' WHERE basis = 'first_hand'",
         {"attestations", "verdicts", "statuses"},
     ),
     "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger"}),
-    "the first entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger"}),
-    "the last entry": (
+    "the first ledger entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger"}),
+    "the last ledger entry": (
         "DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)",
         {"ledger"},
     ),
@@ -119,20 +119,20 @@ TAMPERED = {
         "UPDATE ledger SET public_seq = NULL WHERE seq = 7",
         {"ledger"},
     ),
-    "two moments in the wrong order": (
+    "two record times in the wrong order": (
         "UPDATE ledger SET recorded_at = recorded_at + interval '1 second' WHERE seq = 7",
         {"ledger"},
     ),
-    "a head that ran ahead": ("UPDATE ledger_head SET seq = seq + 1", {"ledger"}),
+    "a ledger head ahead of its entries": ("UPDATE ledger_head SET seq = seq + 1", {"ledger"}),
     "a clock that was set back": (
         "UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'",
         {"clock"},
     ),
-    "rights over the ledger": (f"GRANT DELETE ON ledger TO {SERVICE_ROLE}", {"rights"}),
-    "rights over verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE_ROLE}", {"rights"}),
-    "a right that is missing": (f"REVOKE SELECT ON merges FROM {SERVICE_ROLE}", {"rights"}),
-    "a right to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE_ROLE}", {"rights"}),
-    "a trigger that is off": (
+    "privileges on the ledger": (f"GRANT DELETE ON ledger TO {SERVICE_ROLE}", {"rights"}),
+    "privileges on verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE_ROLE}", {"rights"}),
+    "a missing privilege": (f"REVOKE SELECT ON merges FROM {SERVICE_ROLE}", {"rights"}),
+    "a privilege to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE_ROLE}", {"rights"}),
+    "a disabled trigger": (
         "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_superseded_now",
         {"rights"},
     ),
@@ -140,7 +140,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize(("change", "found"), TAMPERED.values(), ids=TAMPERED.keys())
-def test_what_was_changed_outside_of_the_service_is_found(
+def test_change_outside_of_the_service_is_found(
     store: str, conn: Connection, change: str, found: set[str]
 ) -> None:
     done = conn.execute(cast(Any, change))
@@ -148,7 +148,7 @@ def test_what_was_changed_outside_of_the_service_is_found(
     assert set(faults(store)) == found
 
 
-def test_a_missing_migration_is_found_and_nothing_is_migrated(server: str) -> None:
+def test_missing_migration_is_found_and_not_applied(server: str) -> None:
     with cloned(server, "template1") as url:
         found = faults(url)
         assert set(found) == {"migrations"}
@@ -157,12 +157,12 @@ def test_a_missing_migration_is_found_and_nothing_is_migrated(server: str) -> No
             assert len(migrations.pending(conn)) == len(migrations.migrations())
 
 
-def test_a_database_of_a_later_version_is_found(store: str, conn: Connection) -> None:
+def test_database_of_a_later_version_is_found(store: str, conn: Connection) -> None:
     conn.execute("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')")
     assert "9999" in faults(store)["migrations"]
 
 
-def test_an_unsafe_setting_is_found(store: str) -> None:
+def test_unsafe_setting_is_found(store: str) -> None:
     allowed = {"CONSTANCIA_ALLOW_UNSAFE_DURABILITY": "1"}
     assert "CONSTANCIA_ALLOW_UNSAFE_DURABILITY" in faults(store, **allowed)["database"]
     unsafe = psycopg.conninfo.make_conninfo(store, options="-c synchronous_commit=off")
@@ -170,13 +170,13 @@ def test_an_unsafe_setting_is_found(store: str) -> None:
         assert "synchronous_commit off" in faults(unsafe, **settings)["database"]
 
 
-def test_settings_and_databases_out_of_reach_are_faults() -> None:
+def test_invalid_setting_and_unreachable_database_are_faults() -> None:
     nowhere = "postgresql://127.0.0.1:1/nowhere"
     assert set(faults(nowhere)) == {"database"}
     assert "CONSTANCIA_THREADS" in faults(nowhere, CONSTANCIA_THREADS="many")["settings"]
 
 
-def test_a_login_that_may_not_serve_is_found(store: str, server: str) -> None:
+def test_login_without_the_service_role_is_found(store: str, server: str) -> None:
     with psycopg.connect(server, autocommit=True) as conn:
         conn.execute("CREATE ROLE test_doctor LOGIN")
         try:
@@ -189,7 +189,7 @@ def test_a_login_that_may_not_serve_is_found(store: str, server: str) -> None:
     assert conninfo_to_dict(store)["user"] != "test_doctor"
 
 
-def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 29))
     assert doctor.check_disk(tmp_path).remedy is not None
@@ -197,7 +197,7 @@ def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert doctor.check_disk(tmp_path).remedy is None
 
 
-def test_clocks_that_differ_are_found(
+def test_clock_difference_is_found(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_MAX_CLOCK_DIFFERENCE", -doctor.timedelta(seconds=1))
@@ -209,7 +209,7 @@ def test_clocks_that_differ_are_found(
     assert "NTP" in (found[0].remedy or "")
 
 
-def test_a_store_is_gone_through_in_blocks(
+def test_store_is_checked_in_blocks(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_BLOCK_SIZE", 1)

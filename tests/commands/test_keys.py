@@ -1,72 +1,96 @@
-"""How a key is found: nothing that is asked tells which keys there are, and an end is an end."""
+"""The commands keys create, list and revoke."""
 
-import hmac
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from api import auth
-from api.database.queries import Connection
+from api.database import queries
 from api.errors import RequestError
+from tests.commands.running import check_error, constancia, linux, snapshot
+from tests.support import Client, Service, data_dir, serving
 
 
-def _changed(key: str, at: int) -> str:
-    return f"{key[:at]}{'0' if key[at] != '0' else '1'}{key[at + 1 :]}"
-
-
-WRONG: dict[str, Callable[[str], str]] = {
-    "of no prefix that there is": lambda key: _changed(key, len("constancia_")),
-    "of another secret": lambda key: _changed(key, len(key) - 1),
-    "of the form of old keys": lambda key: "constancia_" + key[-43:],
-    "of no form": lambda key: key + "A",
-}
-
-
-def test_every_wrong_key_costs_the_same(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One row looked for, by the same statement, and one hash compared, whatever is wrong."""
-    done: list[Any] = []
-    execute, compare = psycopg.Connection.execute, hmac.compare_digest
-
-    def executed(self: Any, query: Any, *more: Any, **options: Any) -> Any:
-        done.append(query)
-        return execute(self, query, *more, **options)
-
-    def compared(one: bytes, other: bytes) -> bool:
-        done.append((len(one), len(other)))
-        return compare(one, other)
-
-    keys = [auth.create_key(conn, "test", "edit") for _ in range(3)]
-    conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[1][0]])
-    conn.execute(
-        "UPDATE api_keys SET created_at = '2026-01-01', valid_until = now() WHERE id = %s",
-        [keys[2][0]],
+def test_key_is_printed_once(database: str, conn: queries.Connection) -> None:
+    created = constancia(
+        "keys", "create", "--name", "Ana", "--scope", "edit", DATABASE_URL=database
     )
-    monkeypatch.setattr(psycopg.Connection, "execute", executed)
-    monkeypatch.setattr(hmac, "compare_digest", compared)
-    auth.authenticate(conn, keys[0][1])
-    known = [*done]
-    assert len(known) == 2
-    wrong = {name: change(keys[0][1]) for name, change in WRONG.items()}
-    for name, key in {**wrong, "revoked": keys[1][1], "ended": keys[2][1]}.items():
-        done.clear()
-        with pytest.raises(RequestError) as refused:
-            auth.authenticate(conn, key)
-        assert refused.value.slug == "unauthenticated"
-        assert done == known, name
+    assert created.exit_code == 0
+    key = created.stdout.removesuffix("\n")
+    assert "\n" not in key
+    assert key == key.strip()
+    assert len(key) >= 32
+    assert key not in created.stderr
+    listed = constancia("keys", "list", DATABASE_URL=database)
+    (line,) = listed.stdout.splitlines()
+    id, prefix, scope, valid, name = line.split()
+    assert (scope, valid, name) == ("edit", "valid", "Ana")
+    assert key.startswith(f"constancia_{prefix}_")
+    (stored,) = conn.execute("SELECT id, hash FROM api_keys").fetchall()
+    assert str(stored.id) == id
+    assert id in created.stderr
+    for secret in (key, key.split("_", 2)[2], stored.hash.hex()):
+        assert secret not in listed.output
+    assert not any(key in row for rows in snapshot(conn).values() for row in rows)
 
 
-def test_a_key_ends_by_the_clock_of_the_database(conn: Connection) -> None:
-    """Between two requests, whatever the clock of who asks says."""
-    id, key = auth.create_key(conn, "test", "edit")
-    for interval, ended in (("1 hour", False), ("-1 microsecond", True), ("1 hour", False)):
-        conn.execute(
-            "UPDATE api_keys SET created_at = '2026-01-01', valid_until = now() + %s::interval",
-            [interval],
-        )
-        if ended:
-            with pytest.raises(RequestError):
-                auth.authenticate(conn, key)
-        else:
-            assert auth.authenticate(conn, key).key_id == id
+def test_keys_have_distinct_secrets(database: str) -> None:
+    made = {
+        constancia(
+            "keys", "create", "--name", "Ana", "--scope", scope, DATABASE_URL=database
+        ).stdout
+        for scope in ("contribute", "edit", "admin", "admin")
+    }
+    assert len(made) == 4
+    assert len(constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()) == 4
+
+
+def test_key_can_expire(database: str, conn: queries.Connection) -> None:
+    words = ["keys", "create", "--name", "Ana", "--scope", "edit", "--until"]
+    created = constancia(*words, "2126-01-09T12:00:00-04:00", DATABASE_URL=database)
+    assert created.exit_code == 0
+    key = created.stdout.strip()
+    (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
+    assert "valid until 2126-01-09 16:00" in line
+    assert auth.authenticate(conn, key).scope == "edit"
+    conn.execute("UPDATE api_keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
+    (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
+    assert "ended 2026-01-02 00:00" in line
+    with pytest.raises(RequestError, match="valid key"):
+        auth.authenticate(conn, key)
+    check_error(constancia(*words, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
+    check_error(constancia(*words, "tomorrow", DATABASE_URL=database), "--until", code=2)
+
+
+def test_invalid_keys_and_names_are_errors(database: str) -> None:
+    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    check_error(constancia("keys", "revoke", unknown, DATABASE_URL=database), unknown)
+    check_error(constancia("keys", "revoke", "x", DATABASE_URL=database), "x", code=2)
+    wrong = ["keys", "create", "--name", "Ana", "--scope", "all"]
+    check_error(constancia(*wrong, DATABASE_URL=database), "contribute", code=2)
+    for name in ("", " ", "a\nb", "a\x1b[2Jb"):
+        wrong = ["keys", "create", "--name", name, "--scope", "edit"]
+        result = constancia(*wrong, DATABASE_URL=database)
+        assert result.exit_code != 0, f"{name!r} would spoil the list of keys"
+    assert constancia("keys", "list", DATABASE_URL=database).stdout == ""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with data_dir() as directory, serving(directory, workers=1) as running:
+        yield running
+
+
+@linux
+def test_revocation_takes_effect_in_a_running_service(service: Service) -> None:
+    key = service.key("edit")
+    listed = service.command("keys", "list").stdout.splitlines()
+    with Client(service.port, key) as client:
+        assert client.source("Antes")
+        revoked = service.command("keys", "revoke", listed[-1].split()[0])
+        assert revoked.returncode == 0, revoked.stderr
+        body = {"name": "Después", "kind": "ngo"}
+        assert client.send("POST", "/v1/sources", body)[0] == 401
+    assert "revoked" in service.command("keys", "list").stdout.splitlines()[-1]
+    again = service.command("keys", "revoke", listed[-1].split()[0])
+    assert again.returncode == 0

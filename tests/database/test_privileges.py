@@ -15,7 +15,7 @@ from api.cases import loader
 from api.config import SERVICE_ROLE
 from api.database import connections, migrations, queries
 from api.server import embedded
-from tests.commands.test_commands import constancia
+from tests.commands.running import constancia
 from tests.conftest import CASES, Api, cloned
 from tests.support import Client, data_dir, serving
 from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets

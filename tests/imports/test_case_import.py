@@ -17,8 +17,8 @@ from api.cases import loader
 from api.database import queries
 from api.rendering.media_types import CASE
 from tests.brute_force import Ledger, assert_statuses_are_recounted
-from tests.commands.test_commands import in_a_process, linux
-from tests.commands.test_commands import snapshot as whole
+from tests.commands.running import linux, run_process
+from tests.commands.running import snapshot as whole
 from tests.conftest import CASES, Api
 from tests.imports.test_list_import import (
     apply,
@@ -620,17 +620,17 @@ def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
 
 
 def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> None:
-    told = in_a_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    told = run_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (0, 0), told.stderr
     assert "unverified becomes confirmed" in told.stdout
-    told = in_a_process("import", EXAMPLE, DATABASE_URL=database)
+    told = run_process("import", EXAMPLE, DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (0, 3), told.stderr
     before = snapshot(conn)
     for words in (["import"], ["load"]):
-        told = in_a_process(*words, EXAMPLE, DATABASE_URL=database)
+        told = run_process(*words, EXAMPLE, DATABASE_URL=database)
         assert told.returncode == 0, told.stderr
         assert snapshot(conn) == before
-    refused = in_a_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
+    refused = run_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
     assert refused.returncode == 1
     assert "A case takes no date_order" in refused.stderr
 
@@ -642,13 +642,13 @@ def test_the_command_prints_errors_and_skips_invalid_rows(
     made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     file = tmp_path / "case.json"
     file.write_text(json.dumps(made))
-    told = in_a_process("import", file, DATABASE_URL=database)
+    told = run_process("import", file, DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (1, 0)
     assert "/release_events/1/detainee: detainees has no entry with the key" in told.stderr
-    told = in_a_process("import", file, "--skip-invalid", DATABASE_URL=database)
+    told = run_process("import", file, "--skip-invalid", DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (0, 1), told.stderr
     file.write_text("{")
-    told = in_a_process("import", file, DATABASE_URL=database)
+    told = run_process("import", file, DATABASE_URL=database)
     assert told.returncode == 1
     assert "Traceback" not in told.stderr
 
@@ -661,7 +661,7 @@ def test_the_command_asks_about_possible_duplicates(
     file = tmp_path / "case.json"
     file.write_text(json.dumps(made))
     before = snapshot(conn)
-    told = in_a_process("import", file, DATABASE_URL=database)
+    told = run_process("import", file, DATABASE_URL=database)
     assert told.returncode == 1
     assert "Row 2 may be recorded" in told.stderr
     assert snapshot(conn) == before

@@ -18,7 +18,7 @@ import pytest
 from api import auth
 from api.database import connections, queries
 from tests.brute_force import Ledger, assert_statuses_are_recounted
-from tests.commands.test_commands import in_a_process, linux, run_and_measure, snapshot
+from tests.commands.running import linux, run_and_measure, run_process, snapshot
 from tests.conftest import Api, cloned
 from tests.store_checks import check_store, check_verdicts, open_store
 from tests.support import COMMAND, Service, data_dir, environment, serving, wait_until
@@ -1080,18 +1080,18 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
 ) -> None:
     before = snapshot(conn)
     for words in ([], ["--skip-invalid"], ["--skip-doubtful"], ["--yes"]):
-        told = in_a_process("import", listed, *words, DATABASE_URL=database)
+        told = run_process("import", listed, *words, DATABASE_URL=database)
         assert told.returncode == 1, words
         assert "row 4, birth_date: '3/4/74' is not a date" in told.stderr
         assert "nothing was changed" in told.stderr
         assert "Traceback" not in told.stderr
         assert ("Row 1 may be recorded" in told.stderr) == ("--skip-invalid" in words)
-    told = in_a_process("import", listed, "--dry-run", DATABASE_URL=database)
+    told = run_process("import", listed, "--dry-run", DATABASE_URL=database)
     assert told.returncode == 0
     assert "possible duplicate" in told.stdout
     assert snapshot(conn) == before
     skips = ("--skip-invalid", "--skip-doubtful")
-    told = in_a_process("import", listed, *skips, DATABASE_URL=database)
+    told = run_process("import", listed, *skips, DATABASE_URL=database)
     assert (told.returncode, people(conn)) == (0, 3)
 
 
@@ -1123,11 +1123,11 @@ def test_the_command_attests_for_a_source(
     file = tmp_path / "out.ndjson"
     file.write_text('{"Preso": "Ana Prueba", "released_on": "2026-01-08"}\n')
     words = ["import", file, "--mapping", '{"Preso": "name"}', "--source", source]
-    refused = in_a_process(*words, DATABASE_URL=database)
+    refused = run_process(*words, DATABASE_URL=database)
     assert refused.returncode == 1
     assert "/published_at" in refused.stderr
     words += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
-    told = in_a_process(*words, DATABASE_URL=database)
+    told = run_process(*words, DATABASE_URL=database)
     assert told.returncode == 0, told.stderr
     assert "row 1: unverified becomes reported" in told.stdout
     assert api.get("/v1/counts")["reported"] == 1

@@ -1,0 +1,83 @@
+"""Run a command in this process or in one of its own, and take snapshots of the store."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.commands.main import main
+from api.database import queries
+from tests.conftest import CASES
+from tests.support import COMMAND, environment
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+EXAMPLE = CASES / "venezuela-2026-01-08.json"
+
+
+def constancia(*words: object, **settings: str) -> Result:
+    """Run a command in this process, with these settings only."""
+    ours: dict[str, str | None] = {k: None for k in os.environ if k.startswith("CONSTANCIA_")}
+    return CliRunner().invoke(
+        main, [str(word) for word in words], env={**ours, "DATABASE_URL": None, **settings}
+    )
+
+
+def run_process(*words: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a process of its own, with these settings only."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def check_error(result: Result, *words: str, code: int = 1) -> None:
+    """Check that a command failed with a message that contains these words."""
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
+    assert result.stdout == ""
+
+
+def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
+    """Every row of every table, as text."""
+    tables = conn.execute(
+        "SELECT table_name AS name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    ).fetchall()
+    return {
+        table.name: [
+            row.text
+            for row in conn.execute(f"SELECT t::text AS text FROM {table.name} t ORDER BY 1")
+        ]
+        for table in tables
+    }
+
+
+def run_and_measure(database: str, *words: str) -> tuple[list[str], int]:
+    """Run a command; return its lines on standard error and its peak memory in bytes."""
+    program = (
+        "import atexit; from api.commands.main import main\n"
+        "def tell():\n"
+        "    with open('/proc/self/status') as status:\n"
+        "        print(next(line for line in status if line.startswith('VmHWM')))\n"
+        "atexit.register(tell); main()"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=environment(DATABASE_URL=database),
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stderr.splitlines(), int(told.stdout.split()[-2]) * 1024

@@ -1,0 +1,218 @@
+"""All commands: help, settings, the data directory, and databases that do not fit."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import click
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from api.commands.main import main
+from api.database import connections, queries
+from api.server import embedded
+from tests.commands.running import EXAMPLE, check_error, constancia, run_process, snapshot
+from tests.conftest import cloned
+from tests.support import COMMAND, data_dir, environment
+
+
+def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
+    def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        for name, command in group.commands.items():
+            yield (*path, name), command
+            if isinstance(command, click.Group):
+                yield from leaves(command, *path, name)
+
+    found = dict(leaves(main))
+    assert set(found) == {
+        ("serve",),
+        ("migrate",),
+        ("load",),
+        ("doctor",),
+        ("postgres",),
+        ("import",),
+        ("keys",),
+        ("keys", "create"),
+        ("keys", "list"),
+        ("keys", "revoke"),
+        ("counts",),
+        ("compare",),
+        ("explain",),
+    }
+    for path, command in found.items():
+        told = constancia(*path, "--help", CONSTANCIA_DATA_DIR=str(tmp_path / "never"))
+        assert told.exit_code == 0
+        assert command.help
+        assert command.help.split("\n")[0] in " ".join(told.stdout.split())
+        assert isinstance(command, click.Group) or "--data-dir" in told.stdout
+    assert not (tmp_path / "never").exists()
+
+
+def test_installed_script_runs_this_command() -> None:
+    script = Path(sys.executable).with_name("constancia")
+    words = [str(script)] if script.exists() else COMMAND
+    told = subprocess.run([*words, "--help"], capture_output=True, text=True)
+    assert told.returncode == 0
+    for name in main.commands:
+        assert name in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')", "9999"),
+        ("UPDATE migrations SET sha256 = 'x' WHERE number = 2", "another"),
+    ],
+    ids=["of a later version", "of another making"],
+)
+def test_database_of_another_version_is_an_error(
+    database: str, conn: queries.Connection, change: str, word: str
+) -> None:
+    conn.execute(cast(Any, change))
+    before = snapshot(conn)
+    for command in (["migrate"], ["load", EXAMPLE], ["counts"], ["keys", "list"]):
+        check_error(constancia(*command, DATABASE_URL=database), word)
+    assert snapshot(conn) == before
+
+
+def test_commands_work_without_a_service() -> None:
+    with data_dir() as directory:
+        place = ["--data-dir", directory]
+        loaded = run_process("load", EXAMPLE, CONSTANCIA_DATA_DIR=str(directory))
+        assert loaded.returncode == 0, loaded.stderr
+        elsewhere = str(directory.with_name("elsewhere"))
+        counted = run_process("counts", *place, CONSTANCIA_DATA_DIR=elsewhere)
+        assert "unverified        1" in counted.stdout
+        assert not Path(elsewhere).exists()
+
+
+def test_default_data_directory_is_dot_constancia() -> None:
+    with data_dir() as directory:
+        directory.mkdir()
+        done = subprocess.run(
+            [*COMMAND, "migrate"],
+            cwd=directory,
+            env=environment(PYTHONPATH=str(Path(__file__).parents[2])),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert (directory / ".constancia" / "pgdata").is_dir()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ALTER DATABASE {database} SET synchronous_commit = off",
+        "ALTER ROLE constancia IN DATABASE {database} SET synchronous_commit = off",
+    ],
+    ids=["of the database", "of the role"],
+)
+def test_database_without_durability_is_an_error(
+    database: str, conn: queries.Connection, setting: str
+) -> None:
+    name = conn.info.dbname
+    conn.execute(cast(Any, setting.format(database=name)))
+    commands = [
+        ["migrate"],
+        ["load", EXAMPLE],
+        ["counts"],
+        ["keys", "list"],
+        ["serve", "--port", 0],
+    ]
+    for command in commands:
+        result = constancia(*command, DATABASE_URL=database)
+        check_error(result, "synchronous_commit", "CONSTANCIA_ALLOW_UNSAFE_DURABILITY")
+    allowed = {"DATABASE_URL": database, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY": "1"}
+    assert constancia("load", EXAMPLE, **allowed).exit_code == 0
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_server_without_durability_is_an_error(setting: str) -> None:
+    with (
+        data_dir() as directory,
+        embedded.running(directory) as url,
+        psycopg.connect(url, autocommit=True) as conn,
+    ):
+        conn.execute(cast(Any, f"ALTER SYSTEM SET {setting} = off"))
+        conn.execute("SELECT pg_reload_conf()")
+        while conn.execute(f"SHOW {setting}".encode()).fetchone() != ("off",):
+            pass
+        check_error(constancia("migrate", DATABASE_URL=url), setting)
+        check_error(constancia("migrate", "--data-dir", directory), setting)
+        allowed = {"DATABASE_URL": url, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY": "1"}
+        assert constancia("migrate", **allowed).exit_code == 0
+
+
+@pytest.mark.parametrize("version", [90624, 160004, 170010])
+def test_older_server_is_an_error(version: int) -> None:
+    """With a stand-in for the connection, since only PostgreSQL 18 is installed."""
+    old = SimpleNamespace(info=SimpleNamespace(server_version=version))
+    with pytest.raises(
+        connections.UnfitServerError, match=rf"PostgreSQL {version // 10000}\b.* 18 or later"
+    ):
+        connections.check_server(cast(Any, old), allow_unsafe_durability=True)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", " 8", "٣", "9" * 5000])
+def test_invalid_number_of_threads_is_an_error(database: str, value: str) -> None:
+    check_error(
+        constancia("counts", DATABASE_URL=database, CONSTANCIA_THREADS=value), "CONSTANCIA_THREADS"
+    )
+
+
+@pytest.mark.parametrize("value", ["yes", "true", "2", "off"])
+def test_invalid_flag_is_an_error(database: str, value: str) -> None:
+    flag = "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"
+    check_error(constancia("counts", DATABASE_URL=database, **{flag: value}), flag)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "hunter2",
+        "http://user:hunter2@127.0.0.1/constancia",
+        "postgresql://user:hunter2@127.0.0.1:1/constancia",
+        "postgresql://user:hunter2@[::1/constancia",
+        "postgresql://user:hunter2@127.0.0.1:99999/constancia",
+        "postgresql://user:hunter2@127.0.0.1/constancia?sslmode=sometimes",
+        "host=/nowhere password=hunter2",
+        "host=/nowhere password=hunter2 colour=red",
+    ],
+)
+@pytest.mark.parametrize("command", ["counts", "serve"])
+def test_invalid_database_url_is_an_error_without_the_password(url: str, command: str) -> None:
+    result = constancia(command, DATABASE_URL=url)
+    check_error(result)
+    assert "hunter2" not in result.output
+
+
+def test_missing_database_is_an_error(server: str) -> None:
+    nowhere = make_conninfo(server, dbname="nowhere")
+    check_error(constancia("counts", DATABASE_URL=nowhere), "nowhere")
+
+
+def test_user_without_privileges_gets_an_error(server: str) -> None:
+    with cloned(server) as url, psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("CREATE ROLE visitor LOGIN")
+        try:
+            visitor = make_conninfo(url, user="visitor")
+            check_error(constancia("counts", DATABASE_URL=visitor), "permission")
+        finally:
+            conn.execute("DROP ROLE visitor")
+
+
+def test_unusable_data_directory_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    check_error(constancia("counts", "--data-dir", file), str(file), code=2)
+    check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(file)), str(file))
+    check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(file / "under")), str(file))
+    with tempfile.TemporaryDirectory(prefix='quo"te') as folder:
+        check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(Path(folder) / "data")), "path")

@@ -1,0 +1,135 @@
+"""The commands serve and migrate."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from api.database import connections, migrations
+from api.server import embedded
+from tests.commands.running import EXAMPLE, check_error, constancia, linux, run_process, snapshot
+from tests.conftest import cloned
+from tests.support import COMMAND, Client, Service, data_dir, environment, serving
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with data_dir() as directory, serving(directory) as running:
+        yield running
+
+
+def test_migrate_runs_concurrently_and_twice(server: str) -> None:
+    with cloned(server, "template1") as url:
+
+        def once(_: int) -> "subprocess.CompletedProcess[str]":
+            return run_process("migrate", DATABASE_URL=url)
+
+        with ThreadPoolExecutor(4) as threads:
+            told = list(threads.map(once, range(4)))
+        assert [result.returncode for result in told] == [0] * 4, told
+        # Each migration was applied by one process only.
+        applied = [line for result in told for line in result.stderr.splitlines()]
+        assert len(applied) == len(migrations.migrations())
+        with connections.connect(url) as conn:
+            before = snapshot(conn)
+            again = constancia("migrate", DATABASE_URL=url)
+            assert (again.exit_code, again.stderr) == (0, "")
+            assert "up to date" in again.stdout
+            assert snapshot(conn) == before
+            assert len(before["migrations"]) == len(migrations.migrations())
+
+
+@linux
+def test_commands_work_while_the_service_runs(service: Service) -> None:
+    loaded = service.command("load", str(EXAMPLE))
+    assert loaded.returncode == 0, loaded.stderr
+    with Client(service.port) as client:
+        asked = "2026-01-09T16:00:00Z"
+        assert client.get(f"/v1/counts?as_of={asked}")["confirmed"] == 1
+        counted = service.command("counts", "--as-of", asked)
+        assert "confirmed         1" in counted.stdout
+        events = client.get("/v1/release-events")["items"]
+        (event,) = [e for e in events if e["verification"]["status"] == "confirmed"]
+        explained = service.command("explain", event["id"])
+        assert explained.stdout.startswith("confirmed since 2026-01-09T12:25:00Z")
+        assert "NTN24" in explained.stdout
+    assert service.command("migrate").returncode == 0
+    assert service.ready()
+
+
+@linux
+def test_serve_loads_a_case_into_an_empty_database_only() -> None:
+    with data_dir() as directory:
+        for told in ("Loaded: 16 sources", "not empty"):
+            words = ["--data-dir", directory, "--port", 0, "--case", EXAMPLE]
+            process = subprocess.Popen(
+                [*COMMAND, "serve", *map(str, words)],
+                env=environment(PYTHONUNBUFFERED="1"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            lines = []
+            assert process.stdout
+            for line in process.stdout:
+                lines.append(line)
+                if "ready" in line:
+                    break
+            process.terminate()
+            process.communicate(timeout=120)
+            assert any(told in line for line in lines), lines
+        with embedded.running(directory) as url, connections.connect(url) as conn:
+            assert conn.execute("SELECT count(*) AS n FROM sources").fetchone().n == 16
+
+
+@linux
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_serve_prints_its_address(database: str, host: str) -> None:
+    """Also of a port that the system chose."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--host", host, "--port", "0", "--workers", "1"],
+        env=environment(PYTHONUNBUFFERED="1", DATABASE_URL=database),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        line = next((line for line in process.stdout if "http://" in line), "")
+        address = line.split()[-1] if line else ""
+        asked = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)",
+                f"{address}/readyz",
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert asked.stdout == "200\n", (line, asked.stderr[-300:])
+    finally:
+        process.terminate()
+        process.communicate(timeout=120)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--port", "x"], ["--port", "70000"], ["--workers", "0"], ["--case", "none.json"]],
+    ids=" ".join,
+)
+def test_invalid_options_of_serve_are_errors(database: str, words: list[str]) -> None:
+    check_error(constancia("serve", *words, DATABASE_URL=database), words[0], code=2)
+
+
+def test_occupied_port_is_an_error_with_a_remedy(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        check_error(
+            constancia("serve", "--port", port, DATABASE_URL=database),
+            f"Cannot listen on 127.0.0.1:{port}: address already in use. "
+            "Choose another with --port.",
+        )
