@@ -42,7 +42,7 @@ STATUS_BY_SLUG = {
 }
 
 
-# What would show the inside: SQL and its errors, Python and its files, the driver.
+# Parts of SQL and its errors, of Python and its files, and of libraries.
 INTERNALS = re.compile(
     r"SELECT |INSERT |UPDATE |psycopg|postgres|constraint|relation \"|column \"|Traceback|"
     r"\.py\b|File \"|line \d+, in|/usr/|/home/|/tmp/|Exception|marshmallow|werkzeug|orjson|"
@@ -52,7 +52,7 @@ INTERNALS = re.compile(
 
 
 def check_problem(response: TestResponse, slug: str) -> Any:
-    """Holds an answer to what every problem document is (RFC 9457), and gives the document."""
+    """Check that a response is a problem document (RFC 9457); return the document."""
     text = response.get_data(as_text=True)
     assert response.status_code == STATUS_BY_SLUG[slug], text
     assert response.headers["Content-Type"] == "application/problem+json"

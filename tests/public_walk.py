@@ -1,6 +1,6 @@
-"""All that the public can ask: every operation of the contract, in every format, with every filter.
+"""All public requests: every operation of the contract, in every format, with every filter.
 
-What a new operation takes has to be said here, or the walk stops.
+The walk stops at a parameter without a value here.
 """
 
 import base64
@@ -20,7 +20,7 @@ _WORDS = {media_type: word for word, media_type in FORMATS.items()}
 
 
 class Answer(NamedTuple):
-    """What was asked, and all that came back, as text."""
+    """A request, and the headers and body of its response, as text."""
 
     asked: str
     status: int
@@ -28,8 +28,8 @@ class Answer(NamedTuple):
 
 
 def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> Iterator[Answer]:
-    """The answers of every operation: `ids` are those of each kind of record by its path, such as
-    `release-events`, the last of which are looked at, and `words` what a search may look for."""
+    """The responses of every operation. `ids` are the ids of records by their path, such as
+    `release-events`, of which the last three are used. `words` are texts to search for."""
     for operation in CONTRACT.operations:
         for path in _paths(operation, ids):
             if operation.writes:
@@ -65,7 +65,7 @@ def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> I
 def _queries(
     operation: document.Operation, ids: Mapping[str, Sequence[str]], words: Sequence[str]
 ) -> Iterator[str]:
-    """One for each value of each parameter, and some of several, percent-encoded."""
+    """A query for each value of each parameter, and for some combinations, percent-encoded."""
     values: Mapping[str, Sequence[Any]] = {
         "q": [*words, "a", "persona", "person"],
         "limit": [1, 200],
@@ -110,11 +110,11 @@ def _text(query: Mapping[str, Any]) -> str:
 def _answer(api: Api, method: str, path: str, **options: Any) -> Answer:
     response = api.send(method.upper(), path, **options)
     text = response.get_data(as_text=True)
-    # But for what is random.
+    # Without the random id of the request.
     head = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
     opened = ""
     cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
-    # That of the ledger is a number.
+    # The cursor of the ledger is a number.
     if cursor is not None and not cursor.isdigit():
         opened = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
         again = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")

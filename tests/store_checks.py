@@ -1,4 +1,4 @@
-"""What must hold of a store, whatever happened to the service."""
+"""Consistency of a store: ledger, verdicts and counts against the rule."""
 
 import contextlib
 from collections import Counter
@@ -23,7 +23,7 @@ def open_store(service: Service) -> Iterator[queries.Connection]:
 
 
 def check_store(conn: queries.Connection) -> None:
-    """The ledger has no hole and an entry for each row; verdicts and counts are the rule's."""
+    """The ledger has no gap and an entry for each attestation; verdicts and counts follow the rule."""
     head = conn.execute("SELECT seq FROM ledger_head").fetchone()
     seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
     assert seqs == list(range(1, head.seq + 1))
@@ -38,10 +38,11 @@ def check_store(conn: queries.Connection) -> None:
 
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
-    """At every moment, what is stored of an event is the rule's answer from its attestations."""
+    """The verdicts of an event at all times are the results of the rule for its attestations."""
     found = queries.row(conn, "verification/get_rule_input", release_event_id=event, source_ids=[])
     stored = conn.execute(
-        "SELECT * FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
+        "SELECT published_from, independent_sources, independent_denials, status, since, kinds,"
+        " reasoning FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
         "ORDER BY published_from",
         [event],
     ).fetchall()

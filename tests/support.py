@@ -1,4 +1,4 @@
-"""A service in processes of its own, and whoever talks to it: for what is tested as it is run."""
+"""The service in processes of its own, and clients of it."""
 
 import contextlib
 import json
@@ -23,20 +23,20 @@ from typing import Any
 from api.server.cluster import command_of
 
 COMMAND = [sys.executable, "-c", "from api.commands.main import main; main()"]
-# Whoever asks as much as they can would be told to wait.
+# No rate limits.
 UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{what}": "999999999" for what in ("ADDRESS", "KEY")}
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Ours, with no setting of the service but these."""
+    """The environment of this process, with these settings of the service only."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith("CONSTANCIA_")}
     ours.pop("DATABASE_URL", None)
     return ours | settings
 
 
 def wait_until(true: Callable[[], object], what: str) -> float:
-    """Wait, and give how long it took."""
+    """Wait until a condition is true, for a minute at most; return the seconds."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() < began + 60, f"not within a minute: {what}"
@@ -45,7 +45,7 @@ def wait_until(true: Callable[[], object], what: str) -> float:
 
 
 class Client:
-    """One connection to the service, opened again when it was lost."""
+    """A connection to the service, opened again when it is lost."""
 
     def __init__(self, port: int, key: str | None = None, timeout: float = 60) -> None:
         self._port, self._key, self._timeout = port, key, timeout
@@ -53,16 +53,16 @@ class Client:
         self._used = 0.0
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and answer. Raises OSError or HTTPException if there is none."""
+        """Status and JSON of a response. Raises OSError or HTTPException if there is none."""
         status, _, content = self.exchange(method, path, body)
         return status, json.loads(content)
 
     def exchange(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, HTTPMessage, bytes]:
-        """The same, as it came over the wire."""
+        """Status, headers and body of a response."""
         if time.monotonic() > self._used + 1:
-            self.close()  # the service may have: it keeps an idle connection for two seconds
+            self.close()  # the service closes an idle connection after two seconds
         if self._connection is None:
             self._connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         sent = {"Content-Type": "application/json"} if body is not None else {}
@@ -99,13 +99,13 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What these stories are made of.
+    # The records that most tests begin with.
 
     def source(self, name: str) -> str:
         return str(self.post("/v1/sources", {"name": name, "kind": "ngo"})["id"])
 
     def event(self, name: str) -> str:
-        """A release event of a new person."""
+        """Create a person with a release event; return the id of the event."""
         return self.event_of(self.person(name), "2026-01-08")
 
     def person(self, name: str) -> str:
@@ -144,7 +144,7 @@ class Service:
         folder: Path | None = None,
         **settings: str,
     ) -> None:
-        """`folder` is where its code is, if not here."""
+        """`folder` holds the code, if not this tree."""
         self.data_dir, self._port = data_dir, 0
         where = ["--data-dir", str(data_dir), "--workers", str(workers)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
@@ -164,7 +164,7 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Where it says that it answers; 0 before it does."""
+        """The port that the service announces; 0 until then."""
         if not self._port and (
             said := re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
         ):
@@ -180,7 +180,7 @@ class Service:
             return False
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """A command on the same directory, while the service runs."""
+        """Run a command on the data directory of the service."""
         return subprocess.run(
             [*COMMAND, *words, "--data-dir", str(self.data_dir)],
             env=environment(),
@@ -194,17 +194,17 @@ class Service:
         return created.stdout.strip()
 
     def postgres(self) -> list[int]:
-        """The postmaster and its backends."""
+        """The pids of the postmaster and its backends."""
         postmaster = int((self.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
         return [postmaster, *child_processes(postmaster)]
 
     def workers(self) -> list[int]:
-        """Those who answer: children that run the command, as the master does."""
+        """The pids of the workers: children with the command line of the master."""
         master = command_of(self.process.pid)
         return [pid for pid in child_processes(self.process.pid) if command_of(pid) == master]
 
     def processes(self) -> list[int]:
-        """All that belongs to the service: it stands on their command lines, or their parents'."""
+        """The pids of all processes whose command line, or parent's, names the data directory."""
         found = [pid for pid in all_processes() if str(self.data_dir) in (command_of(pid) or "")]
         return sorted({*found, *(child for pid in found for child in child_processes(pid))})
 
@@ -213,7 +213,7 @@ class Service:
         return self.process.wait(120)
 
     def kill(self) -> None:
-        """kill -9 of everything."""
+        """kill -9 of all processes."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -221,7 +221,7 @@ class Service:
 
 
 def run_together(*actions: Callable[[], Any]) -> list[Any]:
-    """Does all at once, each in a thread of its own, and gives their results."""
+    """Start all actions at the same time, each in a thread; return their results."""
     barrier = threading.Barrier(len(actions))
 
     def act(action: Callable[[], Any]) -> Any:
@@ -233,8 +233,7 @@ def run_together(*actions: Callable[[], Any]) -> list[Any]:
 
 
 class Follower(threading.Thread):
-    """Reads /v1/changes from the beginning, page by page, until told that nothing more comes; comes
-    again if told so."""
+    """Reads /v1/changes page by page from the beginning until `finish`; retries after a 503."""
 
     def __init__(self, port: int, key: str | None = None) -> None:
         super().__init__()
@@ -242,14 +241,14 @@ class Follower(threading.Thread):
         self._enough = threading.Event()
         self.seen: list[int] = []
         self.pages = 0
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.start()
 
     def run(self) -> None:
         try:
             self._follow()
-        except Exception as error:  # told by finish, in the test's own thread
-            self.fault = error
+        except Exception as error:  # raised by finish, in the thread of the test
+            self.error = error
         finally:
             self._client.close()
 
@@ -271,21 +270,21 @@ class Follower(threading.Thread):
                 time.sleep(0.01)
 
     def finish(self) -> None:
-        """Everything is written: read to the end."""
+        """Read to the end: all writes are done."""
         self._enough.set()
         self.join(120)
-        if self.fault:
-            raise self.fault
+        if self.error:
+            raise self.error
 
 
 class NginxService(Service):
-    """The same as the image has it: nginx, and the service behind it."""
+    """nginx and the service behind it, as in the image."""
 
     COMMAND = shlex.join(COMMAND)
     _SCRIPT = Path(__file__).parents[1] / "api" / "server" / "nginx.sh"
 
     def __init__(self, data_dir: Path, **options: Any) -> None:
-        # The command, by the name that it has where it is installed.
+        # A `constancia` command on the PATH, as if installed.
         commands = data_dir.with_name("commands")
         commands.mkdir(exist_ok=True)
         (commands / "constancia").write_text(f'#!/bin/sh\nexec {self.COMMAND} "$@"\n')
@@ -302,7 +301,7 @@ class NginxService(Service):
         return self._front
 
     def child_process(self, attestation_body: str) -> int:
-        """The process of nginx, or of the service, that the other parts belong to."""
+        """The pid of the child whose command line has this word: nginx or the service."""
         (found,) = (
             pid
             for pid in child_processes(self.process.pid)
@@ -315,7 +314,7 @@ class NginxService(Service):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on by now."""
+    """Ports without a listener at the moment."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [probe.getsockname()[1] for probe in probes]
@@ -338,7 +337,7 @@ def child_processes(parent: int) -> list[int]:
 
 
 def processes_of_session(leader: int) -> list[int]:
-    """The processes that were started by this one, whatever became of it."""
+    """The pids of a session, also after its leader has ended."""
     found = []
     for pid in all_processes():
         with contextlib.suppress(ProcessLookupError):
@@ -353,7 +352,7 @@ def have_ended(processes: Iterable[int]) -> bool:
 
 @contextlib.contextmanager
 def data_dir() -> Iterator[Path]:
-    """A place for a data directory, in memory if there is such a place."""
+    """A path for a data directory, in memory if there is /dev/shm."""
     memory = Path("/dev/shm")
     folder = tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None)
     try:
@@ -364,13 +363,13 @@ def data_dir() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def serving(directory: Path, kind: type[Service] = Service, **options: Any) -> Iterator[Service]:
-    """A service that is ready, and is stopped; whatever is then left of it is killed."""
+    """Start a service, yield it when it is ready, and stop it; kill what is left."""
     service = kind(directory, **options)
     try:
         wait_until(service.ready, "ready")
         yield service
     finally:
-        # PostgreSQL takes its shared memory with it if it is let.
+        # A regular stop removes the shared memory of PostgreSQL.
         with contextlib.suppress(subprocess.TimeoutExpired):
             service.stop()
         service.kill()

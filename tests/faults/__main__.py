@@ -1,4 +1,4 @@
-"""Brings about each fault in full and prints the table: `python -m tests.faults [NAME ...]`."""
+"""`python -m tests.faults [NAME ...]`: run each fault in full and print a table."""
 
 import sys
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def main(names: list[str]) -> None:
         broken += bool(row.broken)
         print(line(row.cells()), flush=True)
     if broken:
-        sys.exit(f"\n{broken} of {len(chosen)} did not hold.")
+        sys.exit(f"\n{broken} of {len(chosen)} faults broke the service.")
 
 
 if __name__ == "__main__":

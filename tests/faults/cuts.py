@@ -1,4 +1,4 @@
-"""Connections to the database that are lost: at every point of a request, and all at once."""
+"""Lost connections to the database: at every message of a request, and all at once."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ _ONE = {"CONSTANCIA_THREADS": "1"}
 
 
 class _Cuts:
-    """One request after another, of which each is cut off one message later."""
+    """Requests whose connection is cut one message later each time."""
 
     def __init__(self, running: Service, proxy: Proxy, client: Client, row: Row) -> None:
         self._running, self._proxy, self._client, self._row = running, proxy, client, row
@@ -25,10 +25,10 @@ class _Cuts:
         self.committed = 0
         self.cut_short = 0
 
-    def afresh(self) -> None:
-        """A connection that has sent nothing yet, so that a request is always as many messages."""
+    def reconnect(self) -> None:
+        """Open a new connection, so that a request always has the same number of messages."""
         self._proxy.count()
-        # Not while the pool connects: after that has failed it waits.
+        # Not while the pool connects: it waits after a failure.
         wait_until(self._running.ready, "ready again")
         self._proxy.cut()
         wait_until(self._running.ready, "ready again")
@@ -43,30 +43,29 @@ class _Cuts:
     def length(
         self, method: str, path: str, body: Any, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        """Of a request in messages, when nothing is cut; and its answer."""
-        self.afresh()
+        """The number of messages of a complete request, and its response."""
+        self.reconnect()
         self._proxy.count()
         _, _, answer = self.send(method, path, body, headers)
         return self._proxy.passed, answer
 
     def write(self, path: str, body: Mapping[str, Any], label: str, at: int) -> None:
         key = {"Idempotency-Key": f"{label} {at}".replace(" ", "-")}
-        self.afresh()
+        self.reconnect()
         self._proxy.count(at)
         status, _, first = self.send("POST", path, body, key)
         self.statuses[status] += 1
         self._proxy.count()
         again = 503
-        while again in (409, 503):  # PostgreSQL may be about to notice that it was cut off
+        while again in (409, 503):  # PostgreSQL may not have noticed the cut yet
             again, answer, second = self.send("POST", path, body, key)
         self.acknowledged += [label] * ((status == 201) + (again == 201))
         self.committed += status == 503 and answer["Idempotent-Replayed"] == "true"
         self._row.differing += status == 201 and first != second
 
     def read(self, path: str, whole: bytes, at: int) -> None:
-        """An answer that is sent while it is read cannot be made a 503 any more; it must not end as
-        if it were whole."""
-        self.afresh()
+        """A streamed response cannot become a 503; its end must show that it is incomplete."""
+        self.reconnect()
         self._proxy.count(at)
         try:
             status, _, content = self.send("GET", path, None, {})
@@ -74,14 +73,13 @@ class _Cuts:
             self.cut_short += 1
             return
         self.statuses[status] += 1
-        if status == 200 and "counts" not in path:  # which tells the present moment
-            self._row.must(content == whole, f"half of {path} passes for the whole")
+        if status == 200 and "counts" not in path:  # whose responses contain the time
+            self._row.must(content == whole, f"a part of {path} looks complete")
 
 
 def cut_connections(step: int = 1) -> Row:
-    """Before each message of either side, in writes and reads; after the last message of one side
-    is before the first of the other."""
-    row = Row("the connection cut before every message" if step == 1 else "connections cut")
+    """Cut the connection before each message of either side, in writes and reads."""
+    row = Row("connection cut before every message" if step == 1 else "connections cut")
     points = 0
     with proxied(workers=1, **_ONE) as (running, proxy):
         with Client(running.port, running.key("edit")) as client:
@@ -92,7 +90,7 @@ def cut_connections(step: int = 1) -> Row:
             attestation = attestation_body(event, sources[1])
             for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
                 length, whole = cuts.length("GET", path, None, {})
-                # No query of a read is passed over: each is more messages than that.
+                # Every query of a read is hit: each has more messages than the step.
                 for at in range(1, length + 2, min(step, 8)):
                     cuts.read(path, whole, at)
                     points += 1
@@ -102,7 +100,7 @@ def cut_connections(step: int = 1) -> Row:
             ):
                 first = {**body, field: f"write {path} whole"}
                 length, _ = cuts.length("POST", path, first, {"Idempotency-Key": "whole"})
-                # The commit is among the last ten.
+                # The commit is among the last ten messages.
                 for at in sorted({*range(1, length, step), *range(length - 10, length + 2)}):
                     label = f"write {path} {at}"
                     cuts.write(path, {**body, field: label}, label, at)
@@ -119,20 +117,20 @@ def cut_connections(step: int = 1) -> Row:
     row.acknowledged = len(cuts.acknowledged)
     row.lost = len({*cuts.acknowledged} - {*labels})
     row.doubled = sum(times > 1 for times in labels.values())
-    row.must(row.lost == 0, "a write that was acknowledged is lost")
-    row.must(row.doubled == 0, "a write was carried out twice")
-    row.must(row.differing == 0, "one key was answered in two ways")
-    row.must(cuts.committed, "no write was cut off after its commit")
-    row.must(cuts.statuses[503], "nothing was cut")
+    row.must(row.lost == 0, "an acknowledged write is lost")
+    row.must(row.doubled == 0, "a write is stored twice")
+    row.must(row.differing == 0, "a retry got another response")
+    row.must(cuts.committed, "no write was cut after its commit")
+    row.must(cuts.statuses[503], "no connection was cut")
     row.remark = (
-        f"{points} points; {cuts.statuses[503]} answered 503, {cuts.committed} of them committed "
-        f"already; {cuts.cut_short} exports that end short, as can be seen"
+        f"{points} points; {cuts.statuses[503]} responses 503, {cuts.committed} of them after the "
+        f"commit; {cuts.cut_short} responses visibly incomplete"
     )
     return row
 
 
 def cut_off(times: int = 30) -> Row:
-    """All connections at once, every half second."""
+    """Cut all connections at once, every half second."""
     row = Row(f"all connections cut, {times} times")
     took = []
     with proxied() as (running, proxy):
@@ -146,6 +144,6 @@ def cut_off(times: int = 30) -> Row:
         with open_store(running) as conn:
             writers.fill(row, conn)
     row.ready = took
-    row.must(writers.statuses[503], "nothing was cut")
-    row.remark = f"{writers.statuses[503]} answers 503"
+    row.must(writers.statuses[503], "no connection was cut")
+    row.remark = f"{writers.statuses[503]} responses 503"
     return row

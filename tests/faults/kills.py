@@ -1,4 +1,4 @@
-"""kill -9: of workers, of PostgreSQL, of both while everything is sent ten times."""
+"""kill -9 of workers, of PostgreSQL, and of both during retries."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ from tests.support import Service, data_dir, serving, wait_until
 
 @contextlib.contextmanager
 def service(**options: Any) -> Iterator[Service]:
-    """A service of its own, to be broken."""
+    """Start a service for one fault."""
     with data_dir() as directory, serving(directory, **options) as running:
         yield running
 
 
 def kill(pids: Iterable[int]) -> float:
-    """kill -9 of all of them; when it was."""
+    """kill -9 of all of them; return the time."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -34,15 +34,15 @@ def a_worker(running: Service) -> list[int]:
 
 
 def postgresql(running: Service) -> list[int]:
-    """The postmaster and its backends, once there are such."""
+    """The postmaster and its backends, if they run."""
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
         return running.postgres()
     return []
 
 
 def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
-    """Every write is sent so often, by whichever client comes to it, in no order."""
-    row = Row(f"{writes * times:,} retries of {writes:,} writes, kills at random")
+    """Send every write several times, in random order, by any client."""
+    row = Row(f"{writes * times:,} retries of {writes:,} writes, random kills")
     order = [number for number in range(writes) for _ in range(times)]
     random.shuffle(order)
     took: list[float] = []
@@ -61,8 +61,8 @@ def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
     row.must(len(writers.answers) == writes, "a write is missing")
     row.must(row.acknowledged == writes * times, "a retry was not acknowledged")
     row.remark = (
-        f"{workers} workers and {servers} times PostgreSQL killed; {len(writers.answers):,} "
-        f"objects; {writers.statuses[409]:,} times under way"
+        f"{workers} workers killed, PostgreSQL killed {servers} times; "
+        f"{len(writers.answers):,} writes stored; {writers.statuses[409]:,} retries in progress"
     )
     return row
 
@@ -94,7 +94,7 @@ def killed_postgresql(times: int = 5) -> Row:
                 pids = running.postgres()
                 took.append(writers.ready_again(kill(pids)))
         finished(row, running, writers, took)
-    row.remark = f"{writers.statuses[503]} answers 503; slowest write {writers.slowest:.1f} s"
+    row.remark = f"{writers.statuses[503]} responses 503; slowest write {writers.slowest:.1f} s"
     return row
 
 

@@ -1,4 +1,4 @@
-"""Many writers of one thing, and who follows what they write: the order of it all."""
+"""The order of concurrent writes to one record, and of the changes that a client follows."""
 
 import functools
 import itertools
@@ -25,7 +25,7 @@ _LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class _Done:
-    """A write that was acknowledged: what it did to which record, and between which moments."""
+    """An acknowledged write: its action, its record, and the times of request and response."""
 
     begun: float
     ended: float
@@ -34,7 +34,7 @@ class _Done:
 
 
 class _Contradictions:
-    """Clients that confirm and deny one event, and take back what any of them said."""
+    """Clients that confirm and deny one event, and retract or void any of these attestations."""
 
     def __init__(self, port: int, key: str, event: str, row: Row) -> None:
         self._port, self._key, self._event, self._row = port, key, event, row
@@ -79,12 +79,11 @@ class _Contradictions:
                     self.refused += 1  # somebody else took it back
                     return
             if status != 503:
-                self._row.must(False, f"was answered {status} {content[:200]!r}")
+                self._row.must(False, f"unexpected response {status} {content[:200]!r}")
                 return
 
     def explain(self, conn: queries.Connection) -> int:
-        """By the order of the ledger. Gives the number of moments at which it was asked what the
-        rule says."""
+        """Check the history in the order of the ledger; return the number of checked times."""
         entries = conn.execute(
             "SELECT seq, recorded_at, resource_id::text AS id, action FROM ledger "
             "WHERE resource = 'attestation' ORDER BY seq"
@@ -95,20 +94,20 @@ class _Contradictions:
         row.acknowledged = len(self.done)
         row.lost = (acknowledged - entered).total()
         row.doubled = (entered - acknowledged).total()
-        row.must(entered == acknowledged, "the ledger has not what was acknowledged")
+        row.must(entered == acknowledged, "ledger and acknowledged writes differ")
         actions = defaultdict(list)
         for one in entries:
             actions[one.id].append(one.action)
         one_each = ["created", "retracted", "voided"]
         row.must(
             all(found == [a for a in one_each if a in found] for found in actions.values()),
-            "a word was taken back twice, or after it was void",
+            "an attestation was retracted twice, or after it was voided",
         )
         # What was acknowledged before another write began stands before it.
         places = {(one.id, one.action): one.seq for one in entries}
         ended_after = float("inf")
         for one in sorted(self.done, key=lambda one: -places.get((one.id, one.action), 0)):
-            row.must(one.begun <= ended_after, "a later write stands before an earlier one")
+            row.must(one.begun <= ended_after, "a later write precedes an earlier one")
             ended_after = min(ended_after, one.ended)
         ledger, moments = Ledger(conn), random.sample(entries, min(40, len(entries)))
         with Client(self._port) as reader:
@@ -126,9 +125,8 @@ class _Contradictions:
 
 
 def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) -> Row:
-    """The history must be one that some order explains; and of two changes of what both read, one
-    is made and the other refused."""
-    row = Row(f"contradictory writes of one event, {clients} clients")
+    """The history must be linearizable, and of two changes with the same If-Match one is refused."""
+    row = Row(f"contradictory writes to one event, {clients} clients")
     with service() as running:
         key = running.key("edit")
         with Client(running.port, key) as editor:
@@ -139,7 +137,10 @@ def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) 
         with open_store(running) as conn:
             moments = said.explain(conn)
             check_store(conn)
-        row.must(_pairs(running.port, key, pairs) == Counter({(200, 412): pairs}), "two changed it")
+        row.must(
+            _pairs(running.port, key, pairs) == Counter({(200, 412): pairs}),
+            "two changes with the same If-Match succeeded",
+        )
     row.sent, row.acknowledged = row.sent + 2 * pairs, row.acknowledged + pairs
     row.remark = (
         f"{said.refused} refused, since taken back before; as the rule says at {moments} moments; "
@@ -169,8 +170,8 @@ def _pairs(port: int, key: str, pairs: int) -> Counter[tuple[int, ...]]:
 
 
 def followed_writers(writers: int = 8, each: int = 200) -> Row:
-    """Whoever reads the changes to their end, again and again, sees each once and in order."""
-    row = Row(f"changes read while {writers} write {each} each")
+    """A client that polls the changes sees each once and in order."""
+    row = Row(f"changes followed during {writers} times {each} writes")
     with service() as running:
         key = running.key("edit")
         followers = [Follower(running.port), Follower(running.port, key)]
@@ -188,8 +189,8 @@ def followed_writers(writers: int = 8, each: int = 200) -> Row:
     for follower, second, head in zip(followers, again, heads, strict=True):
         missed += len({*range(1, head + 1)} - {*follower.seen})
         doubled += len(follower.seen) - len({*follower.seen})
-        row.must(follower.seen == [*range(1, head + 1)], "a change was missed, or came twice")
-        row.must(second.seen == follower.seen, "the order was another when read again")
+        row.must(follower.seen == [*range(1, head + 1)], "a change was skipped or repeated")
+        row.must(second.seen == follower.seen, "a second reading has another order")
     row.remark = (
         f"{sum(len(follower.seen) for follower in followers):,} changes followed by two, "
         f"{missed} missed, {doubled} doubled"

@@ -1,4 +1,4 @@
-"""The table of faults: a row for each, with what came of the writes meanwhile."""
+"""The table of faults: a row for each, with the fate of the writes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,32 +12,32 @@ _COLUMNS = (
     ("doubled", 8),
     ("differ", 7),
     ("ready again", 14),
-    ("beside that", 0),
+    ("remarks", 0),
 )
 
 
 @dataclass
 class Row:
-    """What a fault did. `broken` says what did not hold of what must; empty if all did."""
+    """The result of a fault. `broken` lists the conditions that failed; empty if none did."""
 
     fault: str
     sent: int = 0
-    """Requests, each attempt for itself."""
+    """Requests, counting each attempt."""
     acknowledged: int = 0
     lost: int = 0
-    """Writes that were acknowledged and are not stored."""
+    """Acknowledged writes that are not stored."""
     doubled: int = 0
-    """Writes that are stored more than once."""
+    """Writes stored more than once."""
     differing: int = 0
-    """Writes with two answers that are not the same byte for byte."""
+    """Writes with two responses that differ."""
     ready: Sequence[float] = ()
-    """Seconds from each fault to the first acknowledgement of a write that was begun after it."""
+    """Seconds from each fault to the acknowledgement of the first write started after it."""
     remark: str = ""
     broken: list[str] = field(default_factory=list)
 
-    def must(self, holds: object, what: str) -> None:
-        if not holds and what not in self.broken:
-            self.broken.append(what)
+    def must(self, condition: object, error: str) -> None:
+        if not condition and error not in self.broken:
+            self.broken.append(error)
 
     def cells(self) -> Sequence[str]:
         ready = ""
@@ -51,9 +51,9 @@ class Row:
 
 
 def line(cells: Sequence[str]) -> str:
-    """Figures to the right, words to the left."""
+    """Align text left and figures right."""
     words = [
-        f"{cell:<{width}}" if name in ("fault", "beside that") else f"{cell:>{width}}"
+        f"{cell:<{width}}" if name in ("fault", "remarks") else f"{cell:>{width}}"
         for cell, (name, width) in zip(cells, _COLUMNS, strict=True)
     ]
     return " ".join(words).rstrip()

@@ -1,4 +1,4 @@
-"""Writers that do not give up, and what became of what they wrote."""
+"""Clients that retry writes until they are acknowledged, and checks of their writes."""
 
 import itertools
 import random
@@ -25,8 +25,8 @@ _STORED = (
 
 
 class Fleet:
-    """Clients that each take the next write of a sequence and send it, with an Idempotency-Key of
-    its own, until it is acknowledged. A number that comes again is the same write again."""
+    """Clients that send the writes of a sequence, each with its Idempotency-Key, until they are
+    acknowledged. A repeated number is a retry of the same write."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Fleet:
                 time.sleep(self._pause * random.random())
 
     def _acknowledged(self, client: Client, number: int) -> bool:
-        """Sends it once. Whether there is no reason to send it again."""
+        """Send a write once; return whether it is acknowledged."""
         begun = time.monotonic()
         try:
             status, headers, content = client.exchange("POST", *self.write(number))
@@ -99,8 +99,7 @@ class Fleet:
         return status not in (409, 503)
 
     def write(self, number: int) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
-        """Path, body and headers. Every third is an attestation, which is verified; no two of them
-        say the same."""
+        """Path, body and headers of a write. Every third one is an attestation; all differ."""
         label, key = f"write {number}", {"Idempotency-Key": f"write-{number}"}
         if number % 3:
             return "/v1/sources", {"name": label, "kind": "ngo"}, key
@@ -113,13 +112,13 @@ class Fleet:
         return self.statuses[201]
 
     def more(self, count: int = 20) -> None:
-        """Wait until so many more are acknowledged."""
+        """Wait until so many more writes are acknowledged."""
         wanted = self.acknowledged + count
         wait_until(lambda: self.acknowledged >= wanted, "writing goes on")
 
     def ready_again(self, since: float) -> float:
-        """Seconds from a moment to the first acknowledgement of a write begun after it, or to the
-        last one's of all."""
+        """Seconds from a time to the first acknowledgement of a write started after it, or to the
+        last acknowledgement of all."""
         wait_until(lambda: self._last_begun > since or self.done, "writing goes on")
         return time.monotonic() - since
 
@@ -128,7 +127,7 @@ class Fleet:
         return not any(thread.is_alive() for thread in self._threads)
 
     def finish(self) -> None:
-        """What was begun is sent until it is acknowledged; nothing new is begun."""
+        """Retry started writes until they are acknowledged; start no others."""
         self._enough.set()
         for thread in self._threads:
             thread.join(120)
@@ -136,7 +135,7 @@ class Fleet:
             self.broken.add("a writer hangs")
 
     def fill(self, row: Row, conn: queries.Connection) -> None:
-        """Reads the store back: what is lost, what doubled; and it is what the rule says."""
+        """Count lost and doubled writes in the store, and check the store."""
         stored = conn.execute(_STORED).fetchall()
         ids, labels = {one.id for one in stored}, Counter(one.label for one in stored)
         row.sent += sum(self.statuses.values())
@@ -149,10 +148,10 @@ class Fleet:
         row.doubled += sum(times > 1 for times in labels.values())
         row.differing += sum(len(answers) > 1 for answers in self.answers.values())
         row.broken += sorted(self.broken)
-        row.must(row.lost == 0, "a write that was acknowledged is lost")
-        row.must(row.doubled == 0, "a write was carried out twice")
-        row.must(row.differing == 0, "one key was answered in two ways")
-        row.must(len(labels) == len(self.answers), "what is stored is not what was acknowledged")
+        row.must(row.lost == 0, "an acknowledged write is lost")
+        row.must(row.doubled == 0, "a write is stored twice")
+        row.must(row.differing == 0, "a retry got another response")
+        row.must(len(labels) == len(self.answers), "stored and acknowledged writes differ")
         try:
             check_store(conn)
         except AssertionError as error:
@@ -161,7 +160,7 @@ class Fleet:
 
 @contextmanager
 def fleet(port: int, key: str, *writes: Iterable[int], **options: Any) -> Iterator[Fleet]:
-    """Writers at work, who have finished afterwards."""
+    """Start the clients; at the end wait until they have finished."""
     running = Fleet(port, key, *writes, **options)
     running.start()
     try:

@@ -219,7 +219,7 @@ def test_if_match_refuses_an_update_of_a_changed_record(
 ) -> None:
     session = Session(api)
     session.do(operation_id)
-    editor, visit = session.api, session.visits[-1]
+    editor, visit = session.api, session.exchanges[-1]
     path = visit.operation.path.format(**visit.path)
     body = getattr(session, re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower())()["body"]
 

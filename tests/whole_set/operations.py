@@ -1,4 +1,4 @@
-"""The operations of the contract, by what they do, and checks of their documents."""
+"""The operations of the contract by kind, and helpers for its schemas."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,26 +8,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 from api.contract import document
 
 CONTRACT = document.load()
-
-
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
-
-
 WRITES = [operation for operation in CONTRACT.operations if operation.writes]
-
-
 READS = [operation for operation in CONTRACT.operations if not operation.writes]
-
-
 LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
-
-
-IN_SEVERAL_FORMS = [operation for operation in READS if len(operation.offers) > 1]
-
-
+WITH_SEVERAL_MEDIA_TYPES = [operation for operation in READS if len(operation.offers) > 1]
 TABULAR = [operation for operation in READS if "text/csv" in operation.offers]
-
-
 UNKNOWN_ID = "019b0000-0000-7000-8000-000000000000"
 
 
@@ -36,12 +22,12 @@ def operation_ids(operations: list[document.Operation]) -> list[str]:
 
 
 def assert_valid(schema: document.Schema, value: Any) -> None:
-    """A value meets a schema, with formats on."""
+    """Assert that a value is valid under a schema, with formats."""
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
 
 
 def nodes(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every object of the contract, with its place."""
+    """Every object within a part of the contract, with its place."""
     if isinstance(node, Mapping):
         yield place, node
         for key, value in node.items():
@@ -52,4 +38,5 @@ def nodes(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def dereferenced(node: Any) -> Any:
+    """A part of the contract with its references replaced by what they refer to."""
     return document._resolved(CONTRACT.document, node)

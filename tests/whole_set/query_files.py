@@ -1,4 +1,4 @@
-"""The query files, with every combination of their conditions."""
+"""The query files, and combinations of their conditions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,10 @@ from itertools import combinations
 from api.database import queries
 
 FOLDER = queries.SQL / "queries"
-
-
 FILES = {
     str(file.relative_to(FOLDER).with_suffix("")): file for file in sorted(FOLDER.glob("*/*.sql"))
 }
-
-
-# LOCK has no plan to explain: these are run.
+# LOCK statements have no plan: the test runs them.
 WITHOUT_A_PLAN = {
     "affiliations/lock_shared",
     "affiliations/lock_exclusive",
@@ -22,7 +18,7 @@ WITHOUT_A_PLAN = {
 
 
 def some_subsets(conditions: Sequence[str]) -> Iterator[frozenset[str]]:
-    """None of the conditions, each one, each two, all but one and all of them."""
+    """The empty set, each one, each pair, all but one and all of the conditions."""
     sizes = {0, 1, 2, len(conditions) - 1, len(conditions)}
     for size in sorted(size for size in sizes if 0 <= size <= len(conditions)):
         yield from map(frozenset, combinations(conditions, size))

@@ -1,4 +1,4 @@
-"""Readers of each media type, and the rows that a table has to have."""
+"""Parsers of each media type, and the expected cells of CSV."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ def parse_ndjson(text: str) -> list[Any]:
 
 
 def parse_csv(text: str) -> list[dict[str, str]]:
-    """A CSV, read by its header, with one apostrophe taken away where one stands."""
+    """Parse CSV by its header, without the apostrophe that guards a formula."""
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert text.endswith("\r\n")
     assert {len(row) for row in rows} == {len(rows[0])}
@@ -34,7 +34,6 @@ def parse_atom(text: str) -> Any:
     return feed
 
 
-# What reads each form as its readers do.
 READERS: Mapping[str, Callable[[str], Any]] = {
     "application/json": json.loads,
     "text/csv": parse_csv,
@@ -46,7 +45,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def columns(schema: document.Schema, name: str = "") -> Iterator[str]:
-    """The columns that the contract promises for items of a schema."""
+    """The CSV columns for items of a schema."""
     for part, inner in schema["properties"].items():
         if "properties" in inner:
             yield from columns(inner, f"{name}{part}.")
@@ -55,7 +54,7 @@ def columns(schema: document.Schema, name: str = "") -> Iterator[str]:
 
 
 def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """An item as its line of CSV has to read."""
+    """The expected CSV cells of an item."""
     found = {}
     for name in names:
         value: Any = item
@@ -67,5 +66,5 @@ def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 
 def normalized_json(text: str) -> str:
-    """An array as JSON of one spelling; any other cell as it is."""
+    """A cell with its JSON array, if it is one, in the format of json.dumps."""
     return json.dumps(json.loads(text)) if text.startswith("[") else text

@@ -1,4 +1,4 @@
-"""An editor's session that succeeds with every operation of the contract."""
+"""An editor's session, which succeeds with every operation of the contract."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from tests.whole_set.operations import OPERATIONS
 
 @dataclass(frozen=True)
 class Exchange:
+    """A request of the session, and its response."""
+
     operation: document.Operation
     path: Mapping[str, Any]
     query: Mapping[str, Any]
     response: TestResponse
-    # What stood at the Location of a new record when it was new.
+    # The response at the Location of a new record, if the session fetches new records.
     located: Any
 
     @property
@@ -28,25 +30,32 @@ class Exchange:
 
 
 class Session:
-    """An editor who can do any operation, having first recorded whatever it takes."""
+    """Carries out operations with an editor's key. Creates first what an operation refers to."""
 
-    def __init__(self, api: Api, sending: Callable[[], None] = lambda: None) -> None:
-        """`sending` is told when all that an operation takes is there."""
+    def __init__(
+        self,
+        api: Api,
+        before_request: Callable[[], None] = lambda: None,
+        *,
+        fetches_new_records: bool = False,
+    ) -> None:
+        """`before_request` is called when all that an operation refers to exists."""
         self.api = api.scope("edit")
-        self.sending = sending
-        self.visits: list[Exchange] = []
+        self.before_request = before_request
+        self.fetches_new_records = fetches_new_records
+        self.exchanges: list[Exchange] = []
         self.names = (f"Name {number}" for number in count(1))
 
     def do(self, operation_id: str, **given: Any) -> Exchange:
-        """Carries out an operation. `given` replaces what it would say by itself: path
-        parameters by name, single query parameters and fields in `query` and `body`."""
+        """Carry out an operation. `given` replaces parts of its default request: path parameters
+        by name, single query parameters in `query`, and fields in `body`."""
         operation = OPERATIONS[operation_id]
-        says = getattr(self, routing.snake_case(operation_id))()
-        query = {**says.get("query", {}), **given.get("query", {})}
-        body = {**says["body"], **given.get("body", {})} if "body" in says else None
-        path = {k: v for k, v in {**says, **given}.items() if k not in {"query", "body", "data"}}
-        self.sending()
-        content = {"data": says["data"], "content_type": "text/csv"} if "data" in says else {}
+        request = getattr(self, routing.snake_case(operation_id))()
+        query = {**request.get("query", {}), **given.get("query", {})}
+        body = {**request["body"], **given.get("body", {})} if "body" in request else None
+        path = {k: v for k, v in {**request, **given}.items() if k not in {"query", "body", "data"}}
+        self.before_request()
+        content = {"data": request["data"], "content_type": "text/csv"} if "data" in request else {}
         response = self.api.send(
             operation.method.upper(),
             operation.path.format(**path),
@@ -55,15 +64,15 @@ class Session:
         )
         assert response.status_code == operation.status, f"{operation_id}: {response.text}"
         location = response.headers.get("Location")
-        located = self.api.get(location) if location else None
-        visit = Exchange(operation, path, query, response, located)
-        self.visits.append(visit)
-        return visit
+        located = self.api.get(location) if location and self.fetches_new_records else None
+        exchange = Exchange(operation, path, query, response, located)
+        self.exchanges.append(exchange)
+        return exchange
 
     def id(self, operation_id: str, **given: Any) -> str:
         return self.do(operation_id, **given).json["id"]
 
-    # What each operation says: by itself, and on new records.
+    # The default request of each operation, on new records.
 
     def get_health(self) -> Any:
         return {}
@@ -156,7 +165,7 @@ class Session:
         return {"query": {"limit": 1, "q": "alias"}}
 
     def merge_detainee(self) -> Any:
-        """Of two who were both released from a detention that both records have."""
+        """Merge two records that share a detention with a release."""
         gone, kept = (self.do("createReleaseEvent").json["detainee_id"] for _ in range(2))
         return {"id": gone, "body": {"into": kept}}
 
@@ -175,7 +184,7 @@ class Session:
     withdraw_distinction = get_distinction
 
     def create_import(self) -> Any:
-        """Of people who are new, recorded, doubtful and wrong, and one of them released."""
+        """A list with new, recorded, doubtful and invalid people, one of them released."""
         known = self.do("createDetention").json["detainee_id"]
         name = self.api.get(f"/v1/detainees/{known}")["name"]
         event = self.id("createReleaseEvent", body={"detainee_id": known, "detention_id": None})
@@ -295,7 +304,7 @@ class Session:
         return {"id": self.id("createAttestation"), "body": {"reason": "Entered twice."}}
 
     def get_verification(self) -> Any:
-        """An event on which everything has happened that an answer can show."""
+        """An event for which no list of the response is empty."""
         first = self.do("createAttestation").json
         on = {"release_event_id": first["release_event_id"]}
         echo = {**on, "basis": "relayed", "relays": [{"attestation_id": first["id"]}]}
@@ -307,7 +316,7 @@ class Session:
         return {"id": on["release_event_id"], "query": {"min_sources": 3}}
 
     def create_claim(self) -> Any:
-        """An announcement of releases, which another source has made first."""
+        """An announcement of releases that relays another source."""
         body = {
             "source_id": self.id("createSource"),
             "kind": "announced",
@@ -339,7 +348,7 @@ class Session:
         return {"query": {"limit": 1, **at}}
 
     def _claim_of_delivery(self, announcement: str) -> Any:
-        """A figure of those who are out by an announcement: beside it, somebody is."""
+        """A claim about the delivery of an announcement with one confirmed release."""
         event = self.do("createReleaseEvent", body={"announcement_id": announcement}).json
         said = self.do("createAttestation", body={"release_event_id": event["id"]}).json
         detention = self.api.get(f"/v1/detentions/{event['detention_id']}")
@@ -391,7 +400,7 @@ class Session:
         }
 
     def get_feed(self) -> Any:
-        """Of an event that is disputed."""
+        """The feed of a disputed event."""
         self.do("getVerification")
         return {}
 
@@ -402,7 +411,7 @@ class Session:
 
 
 def another_day(event: Mapping[str, Any], day: str) -> Mapping[str, Any]:
-    """Another claim about the same detention."""
+    """Another release event of the same detention."""
     return {
         "detainee_id": event["detainee_id"],
         "detention_id": event["detention_id"],

@@ -15,7 +15,7 @@ def parsed_modules() -> Mapping[Path, ast.Module]:
 
 
 def string_literals() -> set[str]:
-    """Every string that stands in the code."""
+    """Every string literal of the code."""
     return {
         node.value
         for tree in parsed_modules().values()
@@ -25,7 +25,7 @@ def string_literals() -> set[str]:
 
 
 def constant_arguments(*functions: str, place: int = 0) -> set[str]:
-    """The constant arguments at a place of every call of these functions."""
+    """The constants at a position of the arguments in every call of these functions."""
     return {
         call.args[place].value
         for tree in parsed_modules().values()

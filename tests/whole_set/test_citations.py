@@ -20,7 +20,7 @@ CITED = [
 ]
 
 
-# What an answer is narrowed to, so that its citation has to say it.
+# The filters, which the sentence of a citation has to name.
 NARROWED = {
     "facility_id": "facility",
     "nationality": "VE",
@@ -33,7 +33,7 @@ NARROWED = {
 }
 
 
-# Other questions of each operation than what the session asks by itself.
+# Queries of each operation besides the session's own.
 ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "getCounts": [
         *({"group_by": name} for name in PROPERTIES),
@@ -57,19 +57,19 @@ ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
 def test_every_citation_can_be_verified_without_a_key(
     api: Api, operation: document.Operation
 ) -> None:
-    """By RFC 8785 as somebody else has written it; and the answer is there to be asked for again,
-    whatever was recorded since."""
+    """With another implementation of RFC 8785; and the cited URL returns the same response after
+    later writes."""
     session = Session(api)
-    visit = session.do(operation.id)
-    path = visit.response.request.path
-    answers = [visit.response]
+    exchange = session.do(operation.id)
+    path = exchange.response.request.path
+    answers = [exchange.response]
     editor = api.scope("edit")
     named = {
         "facility": editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"],
         "announcement": session.do("createClaim").response.get_json()["id"],
     }
     for more in ASKED[operation.id]:
-        asked = {k: v for k, v in {**visit.query, **more}.items() if v is not None}
+        asked = {k: v for k, v in {**exchange.query, **more}.items() if v is not None}
         asked |= {k: named[v] for k, v in asked.items() if k.endswith("_id") and v in named}
         answers.append(session.api.send("GET", path, query_string=asked))
     session.do("getVerification")

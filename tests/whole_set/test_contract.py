@@ -92,7 +92,7 @@ def test_every_component_is_used() -> None:
 
 
 def test_response_objects_are_closed_and_complete() -> None:
-    """No property that the contract does not list, and none that may be missing."""
+    """Responses have all properties that the contract lists, and no others."""
     for operation in CONTRACT.operations:
         for place, node in nodes(operation.answer):
             if "properties" in node and not place.endswith("/properties"):

@@ -10,11 +10,11 @@ from api.rendering import media_types
 from tests.conftest import Api
 from tests.whole_set.operations import (
     CONTRACT,
-    IN_SEVERAL_FORMS,
     LISTS,
     OPERATIONS,
     READS,
     TABULAR,
+    WITH_SEVERAL_MEDIA_TYPES,
     assert_valid,
     dereferenced,
     operation_ids,
@@ -41,7 +41,7 @@ def test_operations_with_csv_offer_ndjson() -> None:
 
 
 def test_media_types_of_code_and_contract_correspond() -> None:
-    """Who answers in several forms takes the word for each, and says what else is not offered."""
+    """An operation with several media types has a `format` value for each, and answers 406."""
     for operation in CONTRACT.operations:
         words = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
         assert set(operation.offers) <= set(media_types.CONTENT_TYPES)
@@ -56,13 +56,15 @@ def test_media_types_of_code_and_contract_correspond() -> None:
     )
 
 
-@pytest.mark.parametrize("operation", IN_SEVERAL_FORMS, ids=operation_ids(IN_SEVERAL_FORMS))
+@pytest.mark.parametrize(
+    "operation", WITH_SEVERAL_MEDIA_TYPES, ids=operation_ids(WITH_SEVERAL_MEDIA_TYPES)
+)
 def test_format_parameter_and_accept_header_are_equivalent(
     api: Api, operation: document.Operation
 ) -> None:
     session = Session(api)
-    visit = session.do(operation.id)
-    path, query = visit.response.request.path, visit.query
+    exchange = session.do(operation.id)
+    path, query = exchange.response.request.path, exchange.query
     words = {media_type: word for word, media_type in media_types.FORMATS.items()}
     contents = dereferenced(CONTRACT.document["paths"][operation.path]["get"])["responses"]["200"]
     for media_type in operation.offers:
@@ -90,10 +92,12 @@ def test_format_parameter_and_accept_header_are_equivalent(
 @pytest.mark.parametrize("operation", TABULAR, ids=operation_ids(TABULAR))
 def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Operation) -> None:
     session = Session(api)
-    visit = session.do(operation.id)
-    path = visit.response.request.path
-    given = [visit.query]
-    given += [{**visit.query, name: None} for name in ("limit", "group_by") if name in visit.query]
+    exchange = session.do(operation.id)
+    path = exchange.response.request.path
+    given = [exchange.query]
+    given += [
+        {**exchange.query, name: None} for name in ("limit", "group_by") if name in exchange.query
+    ]
     for query in given:
         asked = {name: value for name, value in query.items() if value is not None}
         answer, of_lines, of_table = (
@@ -117,7 +121,7 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
         ] == [cells(row, names) for row in rows]
         link = answer.headers.get("Link", "")
         for word, other in (("ndjson", of_lines), ("csv", of_table)):
-            # A whole list has no next page.
+            # A list without a limit has no next page.
             has_link = "limit" in asked or "cite-as" in link
             expected = link.replace("format=json", f"format={word}") if has_link else ""
             assert other.headers.get("Link", "") == expected
@@ -136,7 +140,7 @@ def test_feeds_have_equal_entries(api: Api) -> None:
         assert_valid(OPERATIONS["getVerification"].answer, api.get(f"{target.path}?{target.query}"))
 
 
-# What a browser sends when somebody follows a link.
+# The Accept header of a browser.
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 
@@ -147,14 +151,14 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
     api: Api, operation: document.Operation
 ) -> None:
     session = Session(api)
-    visit = session.do(operation.id)
-    path = visit.response.request.path
+    exchange = session.do(operation.id)
+    path = exchange.response.request.path
 
     def ask(accept: str | None) -> TestResponse:
         return session.api.send(
             operation.method.upper(),
             path,
-            query_string={k: v for k, v in visit.query.items() if v is not None},
+            query_string={k: v for k, v in exchange.query.items() if v is not None},
             json={} if operation.body else None,
             headers={} if accept is None else {"Accept": accept},
         )
@@ -173,12 +177,12 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
 
 
 def test_accept_with_parameters_is_understood(api: Api) -> None:
-    """With its parameters: many clients ask for `application/json; charset=utf-8`."""
+    """Many clients send `application/json; charset=utf-8`."""
     session = Session(api)
     refused = set()
     for operation in READS:
-        visit = session.do(operation.id)
-        path, query = visit.response.request.path, visit.query
+        exchange = session.do(operation.id)
+        path, query = exchange.response.request.path, exchange.query
         for media_type in operation.offers:
             for accept in (media_types.CONTENT_TYPES[media_type], f"{media_type}; charset=utf-8"):
                 headers = {"Accept": accept}

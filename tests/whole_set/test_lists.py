@@ -14,7 +14,7 @@ from tests.conftest import Api
 from tests.whole_set.operations import LISTS, operation_ids
 from tests.whole_set.session import Session
 
-# How to add to each list, and which query shows it.
+# Functions that add to each list, and return the query that shows the additions.
 ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listSources": lambda s: s.do("createSource") and {},
     "listFacilities": lambda s: s.do("createFacility") and {},
@@ -29,8 +29,8 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
 
 
 def _claimed(session: Session) -> None:
-    """Two claims of a moment before all others of the session, and one of a moment after."""
-    made = sum(visit.operation.id == "createClaim" for visit in session.visits)
+    """Make two claims that are earlier than all others of the session, and one that is later."""
+    made = sum(exchange.operation.id == "createClaim" for exchange in session.exchanges)
     noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
     before, after = noon - timedelta(hours=made), noon + timedelta(seconds=made)
     for as_of in (before, before, after):
@@ -39,8 +39,8 @@ def _claimed(session: Session) -> None:
 
 
 def _detained_again(session: Session) -> str:
-    """One person of the session, who is detained and released once more."""
-    earlier = [v.json for v in session.visits if v.operation.id == "createReleaseEvent"]
+    """Detain and release one person of the session once more."""
+    earlier = [v.json for v in session.exchanges if v.operation.id == "createReleaseEvent"]
     year = 2000 + len(earlier)
     on = {"id": earlier[0]["detainee_id"]} if earlier else {}
     detention = session.do("createDetention", **on, body={"detained_on": f"{year}"}).json
@@ -49,7 +49,7 @@ def _detained_again(session: Session) -> str:
     return detention["detainee_id"]
 
 
-# What tells the items of a list apart, where it is not their id.
+# The key of the items of a list, if it is not their id.
 KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
     "listChanges": lambda item: item["seq"],
     "listComparisons": lambda item: item["claim"]["id"],

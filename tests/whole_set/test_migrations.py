@@ -19,7 +19,7 @@ def test_migrations_are_numbered_and_have_one_subject() -> None:
 
 
 def shape(conn: queries.Connection) -> Any:
-    """Everything that migrations make: tables, columns, constraints, indexes, functions, views."""
+    """The schema: columns, constraints, indexes, functions, views and the list of migrations."""
     return [
         conn.execute(query).fetchall()
         for query in (
@@ -65,8 +65,8 @@ def test_concurrent_migrations_run_once(server: str, conn: queries.Connection) -
 
 
 def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
-    """What PostgreSQL names by itself says nothing to whoever reads a log. NOT NULL, primary keys
-    and the keys of tables say by their table and columns what they hold."""
+    """A default name says nothing in a log. Primary keys, unique constraints and NOT NULL may have
+    one: it names their table and columns."""
     named_by_itself = conn.execute(
         "SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"

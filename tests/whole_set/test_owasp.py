@@ -1,7 +1,7 @@
 """The OWASP API Security Top 10 (2023), point by point: what is tested elsewhere and what is here.
 
-API1, broken object level authorization. Records are public; what belongs to one key are previews of
-lists and answers that are kept for a retry, and what is hidden is so for every id.
+API1, broken object level authorization. Records are public. Previews of imports and stored responses
+of retries belong to one key. Hidden values are hidden for every id.
     imports/test_list_import.py::test_a_preview_is_visible_to_its_key_and_editors
     http/test_idempotency.py::test_idempotency_key_is_separate_for_each_caller_and_path
     whole_set/test_privacy.py::test_no_operation_discloses_a_hidden_value
@@ -31,13 +31,13 @@ API5, broken function level authorization.
     whole_set/test_access.py::test_key_grants_exactly_its_scope
     database/test_privileges.py::test_the_service_may_not
     whole_set/test_owasp.py::test_undeclared_methods_are_refused
-API6, unrestricted access to sensitive business flows. The flow is a confirmation, which no one
-voice can bring about however often it speaks.
+API6, unrestricted access to sensitive business flows. The flow is a confirmation, which one group
+cannot bring about with any number of attestations.
     verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
     imports/test_list_import.py::test_a_list_that_relays_a_source_does_not_confirm_it
     http/test_rate_limits.py::test_errors_count_and_have_the_remaining_quota
     whole_set/test_owasp.py::test_contributor_with_one_group_confirms_nothing
-API7, server side request forgery. No address that is recorded is ever asked for.
+API7, server side request forgery. No recorded URL is ever requested.
     whole_set/test_owasp.py::test_no_connection_is_made_to_recorded_urls
     whole_set/test_owasp.py::test_service_imports_no_client_library
 API8, security misconfiguration.
@@ -50,7 +50,7 @@ API8, security misconfiguration.
 API9, improper inventory management.
     whole_set/test_contract.py::test_routes_equal_the_contract
     whole_set/test_contract.py::test_contract_is_served_unchanged
-API10, unsafe consumption of APIs. None is consumed: see API7. What others wrote comes as files.
+API10, unsafe consumption of APIs. None is consumed: see API7. Data of others comes as files.
     imports/test_list_import.py::test_a_list_is_previewed_and_applied
     rendering/test_tabular.py::test_no_cell_begins_like_a_formula
 """
@@ -99,15 +99,15 @@ def said(answer: TestResponse) -> tuple[int, str]:
 
 
 def test_id_of_another_kind_of_record_is_unknown(api: Api) -> None:
-    """Of a record of another kind, whatever the method and whoever asks."""
+    """For all methods and keys, the id of another kind of record is not found."""
     session = Session(api)
     for operation_id in OPERATIONS:
         if operation_id.startswith("create") or operation_id == "distinguishDetainee":
             session.do(operation_id)
     ids = {
-        visit.response.headers["Location"].split("/")[2]: visit.json["id"]
-        for visit in session.visits
-        if "Location" in visit.response.headers
+        exchange.response.headers["Location"].split("/")[2]: exchange.json["id"]
+        for exchange in session.exchanges
+        if "Location" in exchange.response.headers
     }
     assert len(ids) > 8
     compared = 0
@@ -146,7 +146,7 @@ def test_key_is_accepted_only_in_one_authorization_header(api: Api) -> None:
         check_problem(send({name: f"{key}"}, Authorization=f"Bearer {key}"), "validation-error")
     for wrong in (
         *("", "Bearer", "Bearer ", f"{key}", f"Basic {key}", f"Token {key}", f"Bearer  {key}"),
-        # What two headers of that name are to a server.
+        # WSGI joins two headers of the same name.
         *(f"Bearer {key}, Bearer {key}", f"Bearer {key},Bearer constancia_nobody"),
         *(f"Bearer {key} ", f"Bearer {key}\t", f"Bearer {str(key)[:-1]}", f"Bearer {key}a"),
     ):
@@ -160,7 +160,7 @@ def test_key_is_accepted_only_in_one_authorization_header(api: Api) -> None:
 
 
 def read_only(operation: document.Operation) -> set[str]:
-    """What is shown of a record, in any answer of its path, and is not to be written."""
+    """The properties of a record that responses show and requests may not set."""
     assert operation.body is not None
     shown = {
         name
@@ -168,7 +168,7 @@ def read_only(operation: document.Operation) -> set[str]:
         if other.tag == operation.tag
         for name in other.answer.get("properties", ())
     }
-    # And what others' records have, or a server may have inside.
+    # Properties of other records, and names that a server may have inside.
     more = {"id", "created_at", "updated_at", "verification", "key_id", "seq", "hash", "__class__"}
     return (shown | more) - set(operation.body["properties"])
 
@@ -179,7 +179,7 @@ def read_only(operation: document.Operation) -> set[str]:
 def test_read_only_properties_cannot_be_written(
     api: Api, conn: Any, operation: document.Operation
 ) -> None:
-    """It is refused by its name, with all else as it should be, and nothing changes."""
+    """The error names the property, and nothing is written."""
     session = Session(api)
     says = getattr(session, routing.snake_case(operation.id))()
     path = operation.path.format(**{k: v for k, v in says.items() if k not in {"query", "body"}})
@@ -202,7 +202,7 @@ def test_read_only_properties_cannot_be_written(
 
 
 def test_every_input_is_bounded() -> None:
-    """Each text, number and list that is taken is bounded by the contract."""
+    """The contract bounds every string, number, list and object of a request."""
 
     def taken() -> Iterator[tuple[str, Any]]:
         for operation in CONTRACT.operations:
@@ -247,7 +247,7 @@ def test_undeclared_methods_are_refused(api: Api) -> None:
                     method, path.replace("{id}", UNKNOWN_ID), json={}, headers=headers
                 )
                 check_problem(answer, "method-not-allowed")
-        # Nor does a header make of a method another one.
+        # A header does not override the method.
         if "GET" in known:
             overridden = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
             plain, other = (
@@ -273,7 +273,7 @@ def test_contributor_with_one_group_confirms_nothing(api: Api) -> None:
         contributor.attest(event, outlet, f"2026-01-09T{i:02}:00:00Z")
     verification = api.get(f"/v1/release-events/{event}")["verification"]
     assert (verification["status"], verification["independent_sources"]) == ("reported", 1)
-    # Nor can who contributes make them independent.
+    # A contributor cannot create an independent source.
     check_problem(
         contributor.send("POST", "/v1/sources", json={"name": "Otra", "kind": "ngo"}), "forbidden"
     )
@@ -286,7 +286,7 @@ def test_contributor_with_one_group_confirms_nothing(api: Api) -> None:
 def test_no_connection_is_made_to_recorded_urls(
     api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
 ) -> None:
-    """The driver of the database connects by a library of its own, and is not seen here."""
+    """The database driver connects through libpq, which the test does not see."""
     asked: list[Any] = []
 
     def note(*arguments: Any, **_: Any) -> Any:
@@ -314,7 +314,7 @@ def test_service_imports_no_client_library() -> None:
             else:
                 continue
             found |= {(file.name, n) for n in names if n in clients or n.split(".")[0] in clients}
-    # They listen, name statuses and read addresses.
+    # These listen and use HTTP status names.
     assert {file for file, _ in found} <= {"gunicorn.py", "worker.py", "metrics.py"}
 
 

@@ -23,7 +23,7 @@ from tests.whole_set.test_lists import KEY_OF_ITEM
 
 
 class Statements(list[tuple[Any, Any]]):
-    """Every statement that any connection of this process runs, with its parameters."""
+    """All statements of all connections of this process, with their parameters."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
 @pytest.fixture(scope="module")
 def large(server: str) -> Iterator[Any]:
-    """An editor's and a stranger's API on SIZE records of each kind, and a connection."""
+    """The API with and without an editor's key on the large store, and a connection to it."""
     with cloned(server) as url, connections.connect(url) as conn:
         fill(conn, SIZE)
         conn.execute("RESET ALL")
@@ -53,7 +53,7 @@ def large(server: str) -> Iterator[Any]:
 
 
 def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
-    """No filter and each one; and as many of them together as `more` says."""
+    """No filter, each filter, and all combinations of the sizes in `more`."""
     return [
         {name: filters[name] for name in names}
         for size in (0, 1, *more)
@@ -61,7 +61,7 @@ def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
     ]
 
 
-# Combinations of the filters that a list takes.
+# Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": [{}],
     "listFacilities": [{}],
@@ -94,7 +94,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
 }
 
 
-# What changes how a list is shown, and not what stands in it.
+# Parameters that change the presentation of a list, and not its items.
 SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
 
 
@@ -104,7 +104,7 @@ def test_every_filter_of_every_list_is_tested() -> None:
         assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
 
 
-# What each item of a list may cost, with the reason.
+# The statements that each item of a list may cost.
 STATEMENTS_OF_AN_ITEM = {
     "listComparisons": 2,  # counts at the claim's own moment: as they are, and as they were
 }
@@ -122,10 +122,10 @@ def test_statements_do_not_grow_with_the_page(
         costs[limit] = len(statements)
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
-    # That an editor was shown hidden names is noted, of all of a page at once.
+    # One entry in the ledger for all hidden names of a page.
     noted = operation.id == "listDetainees"
     assert costs[50] <= costs[1] + 49 * of_item + noted
-    # Of a page of one, a second item tells that there are more.
+    # A page of one reads a second item, to know whether there is a next page.
     assert costs[1] <= 3 + 2 * of_item
 
 
@@ -210,7 +210,7 @@ def test_feed_uses_an_index_and_no_sort(large: Any, statements: Statements) -> N
 
 
 def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> None:
-    """Also not where as many are looked for as can be, and everybody bears the name."""
+    """With the maximum number of people, all of whom share a name."""
     for many in (1, 500):
         people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
         large.editor.post("/v1/detainees/match", {"items": people}, 200)

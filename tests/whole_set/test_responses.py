@@ -21,17 +21,17 @@ from tests.whole_set.session import Exchange, Session
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
 def test_every_response_meets_the_contract(api: Api, operation: document.Operation) -> None:
-    session = Session(api)
+    session = Session(api, fetches_new_records=True)
     session.do(operation.id)
-    for visit in session.visits:
-        response = visit.response
-        assert response.mimetype == visit.operation.offers[0], visit.operation.id
+    for exchange in session.exchanges:
+        response = exchange.response
+        assert response.mimetype == exchange.operation.offers[0], exchange.operation.id
         if response.mimetype == "application/json":
-            assert_valid(visit.operation.answer, visit.json)
-        if visit.operation.status == 201:
-            assert visit.json == visit.located
+            assert_valid(exchange.operation.answer, exchange.json)
+        if exchange.operation.status == 201:
+            assert exchange.json == exchange.located
         else:
-            assert visit.located is None
+            assert exchange.located is None
 
 
 LISTED: Mapping[str, Sequence[str]] = {
@@ -47,23 +47,23 @@ LISTED: Mapping[str, Sequence[str]] = {
 
 @pytest.mark.parametrize("operation_id", LISTED)
 def test_response_lists_are_not_empty(api: Api, operation_id: str) -> None:
-    """The session leaves no list of an answer empty, so that the test above sees all."""
+    """The test above checks the items of all lists: none is empty."""
     answer = Session(api).do(operation_id).json
     for name in LISTED[operation_id]:
         assert answer[name], name
 
 
 def test_counts_without_groups_meet_the_contract(api: Api) -> None:
-    visit = Session(api).do("getCounts", query={"group_by": None})
-    assert visit.json["groups"] is None
-    assert_valid(visit.operation.answer, visit.json)
+    exchange = Session(api).do("getCounts", query={"group_by": None})
+    assert exchange.json["groups"] is None
+    assert_valid(exchange.operation.answer, exchange.json)
 
 
 def test_comparison_and_delivery_counts_are_not_zero(api: Api) -> None:
-    """What is compared and delivered in the session is not only noughts."""
+    """The test above checks comparisons and deliveries with a confirmed release."""
     session = Session(api)
-    for visit in (session.do("getComparison"), session.do("getDelivery")):
-        assert visit.json["reported"] == 1, visit.operation.id
+    for exchange in (session.do("getComparison"), session.do("getDelivery")):
+        assert exchange.json["reported"] == 1, exchange.operation.id
 
 
 def links() -> list[tuple[str, str, str, Mapping[str, Any]]]:
@@ -77,9 +77,9 @@ def links() -> list[tuple[str, str, str, Mapping[str, Any]]]:
     ]
 
 
-def evaluated(expression: str, visit: Exchange) -> Any:
-    """The value of what stands in a link (OpenAPI, runtime expressions)."""
-    value = visit.json
+def evaluated(expression: str, exchange: Exchange) -> Any:
+    """The value of a runtime expression of a link (OpenAPI 3.1, section 4.8.20.4)."""
+    value = exchange.json
     for step in expression.removeprefix("$response.body#/").split("/"):
         value = value[int(step) if isinstance(value, list) else step]
     assert value is not None, expression
@@ -90,13 +90,13 @@ def test_every_link_leads_to_a_success(api: Api) -> None:
     assert links()
     for operation_id, status, name, link in links():
         session = Session(api)
-        visit = session.do(operation_id)
-        assert status == str(visit.operation.status), f"{operation_id}: {name}"
+        exchange = session.do(operation_id)
+        assert status == str(exchange.operation.status), f"{operation_id}: {name}"
         target = OPERATIONS[link["operationId"]]
         places = {parameter.name: parameter.place for parameter in target.parameters}
         given: dict[str, Any] = {"query": {}}
         for parameter, expression in link.get("parameters", {}).items():
-            value = evaluated(expression, visit)
+            value = evaluated(expression, exchange)
             if places[parameter] == "query":
                 given["query"][parameter] = value
             else:

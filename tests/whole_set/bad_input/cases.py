@@ -9,8 +9,8 @@ UNKNOWN_ID = "019b9f3e-0000-7000-8000-000000000000"
 
 @dataclass(frozen=True)
 class Case:
-    """A request that is refused. `$name` stands for a record of the world; `pointers` are all the
-    places that `errors` names, in any order; none means that there is no `errors`."""
+    """A request that is refused. `$name` stands for the id of a record of the register. `pointers`
+    are all pointers of `errors`, in any order; without any there is no `errors`."""
 
     name: str
     method: str
@@ -47,5 +47,5 @@ def wrong_query(name: str, path: str, query: str, *pointers: str) -> None:
 
 
 def quoted(value: str) -> str:
-    """A value as a query holds it, every byte percent-encoded."""
+    """Percent-encode every byte of a query value."""
     return "".join(f"%{byte:02X}" for byte in value.encode())

@@ -30,9 +30,6 @@ TAKEN_NAMES = {
 }
 
 
-# What is taken, beside what is refused.
-
-
 @pytest.mark.parametrize("name", TAKEN_NAMES.values(), ids=TAKEN_NAMES)
 def test_name_is_stored_as_written(api: Api, name: str) -> None:
     editor = api.scope("edit")
@@ -80,7 +77,7 @@ def test_search_text_has_no_operators(api: Api, q: str) -> None:
 @pytest.mark.parametrize(
     "letters",
     [
-        # Each is one character that a search spells out as a word of six.
+        # Search folds each of these characters to a word of up to six letters.
         [chr(c) for c in range(0x3300, 0x3358)],
         [chr(c) for c in range(0x20000, 0x2A6DF)],
         ["\ufdfa", "\ufdfb", "\u0390", "\ufb03"],
@@ -88,7 +85,7 @@ def test_search_text_has_no_operators(api: Api, q: str) -> None:
     ids=["squared words", "rare Han", "ligatures"],
 )
 def test_name_of_one_long_word_is_accepted(api: Api, letters: list[str]) -> None:
-    """The longest words that there can be: those that compress least are the longest to store."""
+    """The longest possible words: random letters compress least."""
     editor = api.scope("edit")
     dice = random.Random(2026)
     longest = sorted(letters, key=lambda c: -len(unicodedata.normalize("NFKD", c).encode()))
@@ -151,7 +148,7 @@ def test_first_and_last_timestamps_are_accepted(api: Api) -> None:
 
 
 def test_ids_are_accepted_in_upper_case(api: Api) -> None:
-    """RFC 9562, section 4: a UUID is read in either case, and written in lower."""
+    """RFC 9562, section 4: a UUID is read in either case and written in lower case."""
     editor = api.scope("edit")
     id = editor.source("Northgate Herald")
     assert api.get(f"/v1/sources/{id.upper()}")["id"] == id

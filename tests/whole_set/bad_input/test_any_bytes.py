@@ -12,8 +12,6 @@ from tests.whole_set.bad_input.cases import Case
 from tests.whole_set.bad_input.keys import WRITES
 from tests.whole_set.bad_input.world import World, new_world
 
-# Anything at all.
-
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -23,7 +21,7 @@ _JSON = st.recursive(
 
 @st.composite
 def _bodies(draw: st.DrawFn) -> tuple[str, str, bytes]:
-    """A write, and bytes for it: of no sense, JSON of no sense, or a body with a part replaced."""
+    """A write with a random body: bytes, JSON, or a valid body with a part replaced."""
     method, path, body, _ = draw(st.sampled_from(WRITES))
     kind = draw(st.sampled_from(["bytes", "json", "part", "cut"]))
     if kind == "bytes":

@@ -17,7 +17,7 @@ from tests.whole_set.bad_input.world import World
 
 
 class _Body(io.BytesIO):
-    """A body that tells how much of it was read."""
+    """A body that counts the bytes that are read."""
 
     taken = 0
 
@@ -33,7 +33,7 @@ class _Body(io.BytesIO):
 
 
 def _chunked(api: Api, body: io.BytesIO) -> TestResponse:
-    """Sends a body as gunicorn hands on a chunked one: without Content-Length."""
+    """Send a chunked body, as gunicorn passes it on: without Content-Length."""
     return api.scope("edit").send(
         "POST",
         "/v1/sources",
@@ -55,7 +55,7 @@ def test_chunked_body_is_bounded(nothing_written: World) -> None:
 def test_body_limit_is_that_of_the_contract(
     nothing_written: World, operation: document.Operation
 ) -> None:
-    """In whichever way it is sent; and who has no key is told that first, whatever its size."""
+    """With and without Content-Length. A request without a key is refused for that first."""
     api = nothing_written.api
 
     def send(api: Api, size: int, framing: Mapping[str, str]) -> TestResponse:
@@ -75,7 +75,7 @@ def test_body_limit_is_that_of_the_contract(
 
 
 def test_chunked_body_is_not_truncated(nothing_written: World) -> None:
-    """What would be left of it is JSON, and means something else."""
+    """The truncated body would be valid JSON with another meaning."""
     body = json.dumps(source()).encode().ljust(document.MAX_BYTES) + b"this is not JSON"
     check_problem(_chunked(nothing_written.api, io.BytesIO(body)), "body-too-large")
 
@@ -106,9 +106,6 @@ def test_body_of_the_maximum_size_is_accepted(api: Api) -> None:
     )
 
 
-# The work and the answer stay small, however much is wrong.
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -129,13 +126,13 @@ def test_body_with_countless_errors_gets_a_short_response(
 
 
 def _steps(work: Callable[[], Any]) -> float:
-    """What a piece of work costs this thread, in processor time."""
+    """Processor time of this thread, in seconds."""
     before = time.thread_time()
     work()
     return time.thread_time() - before
 
 
-# Each gives a body that is refused, of as many parts as are asked for.
+# Functions of the number of parts, which return a body that is refused.
 BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
     "different aliases": (
         "validation-error",
@@ -154,7 +151,7 @@ BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
 
 @pytest.mark.parametrize("kind", BODIES_THAT_GROW)
 def test_validation_time_is_linear_in_the_body(nothing_written: World, kind: str) -> None:
-    """Ten times the parts may cost ten times the work, and some; not a hundred times."""
+    """Ten times the parts cost at most forty times the work: linear, not quadratic."""
     slug, body = BODIES_THAT_GROW[kind]
     editor = nothing_written.api.scope("edit")
 

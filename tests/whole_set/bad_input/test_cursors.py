@@ -75,7 +75,7 @@ def test_cursor_of_another_filter_is_refused(
     _refuses_cursor(world, "/v1/detainees", cursors["by name"], q="marek")
     _refuses_cursor(world, "/v1/claims", cursors["by kind"], kind="released")
     _refuses_cursor(world, "/v1/claims", cursors["by kind"], source_id=records["source"])
-    # Left out, the kind is released.
+    # The default kind is released.
     for kind in ("announced", "detained"):
         _refuses_cursor(world, "/v1/comparisons", cursors["/v1/comparisons"], kind=kind)
     for name, value in {
@@ -103,7 +103,7 @@ def test_cursor_of_an_editor_is_refused_without_a_key(world: World) -> None:
 
 
 def test_cursor_with_a_valid_digest_but_no_position_is_refused(world: World) -> None:
-    """Its digest is right, and what it names is no place in that list."""
+    """A valid digest over a position that the list does not have."""
     id, hidden = world.records["detainee"], {"sees_hidden": False}
     made = {
         f"0.953/{id}": hidden,

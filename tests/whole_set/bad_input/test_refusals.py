@@ -33,16 +33,14 @@ def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
 
 
 def test_case_names_are_unique() -> None:
-    """Two cases of one name would hide each other in a report."""
+    """Cases with the same name could not be told apart in a report."""
     names = [(c.slug, c.name, c.method, c.path, c.query) for c in CASES]
     assert len(names) == len(set(names))
 
 
 def test_every_problem_of_the_contract_is_tested() -> None:
-    # Those that no request alone can bring about have tests of their own below, and
-    # import-outdated in test_imports.py, where lists have theirs; those of writes that come again,
-    # and of changes to what is another by now, in test_retries.py and test_validators.py; quotas in
-    # test_limits.py; what is no request, in test_framing.py; no answer, in test_front.py.
+    # No single request causes these: see the tests below, imports/, http/test_idempotency.py,
+    # http/test_conditional.py, http/test_rate_limits.py and server/.
     elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
     elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
     elsewhere |= {"malformed-request", "uri-too-long", "headers-too-large", "not-implemented"}
@@ -76,13 +74,13 @@ def test_refusal_says_which_methods_and_schemes_are_allowed(nothing_written: Wor
 
 
 def test_authentication_scheme_is_case_insensitive(world: World) -> None:
-    """The scheme is case-insensitive (RFC 9110, section 11.1); no refusal above is for that."""
+    """RFC 9110, section 11.1. The cases of refused schemes do not depend on it."""
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {world.records['edit']}"}
         assert world.api.send("GET", "/v1/detainees", headers=headers).status_code == 200
 
 
-# What no request alone brings about.
+# Problems that no single request causes.
 
 
 def test_database_without_migrations_is_not_ready(server: str) -> None:

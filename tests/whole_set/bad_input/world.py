@@ -155,7 +155,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def merge_and_distinguish(api: Api, records: dict[str, str]) -> None:
-    """Somebody who was merged, a merge that was undone, and the same of judgements."""
+    """Record a merge, an undone merge, a distinction and a withdrawn distinction."""
     records["merged"], records["brother"] = api.detainee("Vera Fre"), api.detainee("Vero Free")
     merge, distinct = "/v1/detainees/{merged}/merge", "/v1/detainees/{brother}/distinct-from"
     for word, what, path, body in (
