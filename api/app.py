@@ -9,7 +9,7 @@ from api.contract import document
 from api.database.queries import Connection
 from api.http import problems, responses, routing
 from api.http.conditional import NotModifiedCache
-from api.http.handlers import Resources
+from api.http.handlers import Dependencies
 from api.http.rate_limits import RateLimits
 from api.http.request_log import RequestLog, RequestMetrics
 from api.http.responses import SecurityHeaders
@@ -42,7 +42,7 @@ def create_app(
     """
     contract = document.load()
     app = _Application("constancia", static_folder=None)
-    routing.bind(app, contract, Resources(pool, rate_limits), Service(pool, security_contact))
+    routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
     problems.register(app, contract.problems, rate_limits.count_error if rate_limits else None)
     if rate_limits:
         rate_limits.register(app, contract)

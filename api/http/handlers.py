@@ -45,7 +45,7 @@ _MERGEABLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class Dependencies:
     """What handlers share: the pool of connections and the rate limits."""
 
     pool: ConnectionPool[queries.Connection]
@@ -74,19 +74,19 @@ def handler(
     operation: Operation,
     function: Function,
     read_back: Function | None,
-    resources: Resources,
+    dependencies: Dependencies,
     service: Service,
 ) -> Handler:
     """Return the handler of an operation. `read_back` reads the result of an upload."""
     if operation.tag == "service":
         return ServiceRead(operation, function, service)
     if read_back is not None:
-        return Upload(operation, function, read_back, resources)
+        return Upload(operation, function, read_back, dependencies)
     if operation.writes:
-        return Write(operation, function, resources)
+        return Write(operation, function, dependencies)
     if operation.key_is_optional:
-        return CallerRead(operation, function, resources)
-    return PublicRead(operation, function, resources)
+        return CallerRead(operation, function, dependencies)
+    return PublicRead(operation, function, dependencies)
 
 
 class ServiceRead:
@@ -102,16 +102,18 @@ class ServiceRead:
         arguments, media_type = self._arguments.load(request, path)
         answer = self._function(service=self._service, **arguments)
         body = bodies.render_answer(self._operation, answer, media_type)
-        return responses.whole(request, self._operation, body, media_type)
+        return responses.of_body(request, self._operation, body, media_type)
 
 
 class PublicRead:
     """A read of what everybody sees."""
 
-    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+    def __init__(
+        self, operation: Operation, function: Function, dependencies: Dependencies
+    ) -> None:
         self._operation = operation
         self._function = function
-        self._pool = resources.pool
+        self._pool = dependencies.pool
         self._arguments = requests.Arguments(operation, function)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
@@ -129,18 +131,20 @@ class PublicRead:
 class CallerRead:
     """A read whose response depends on the caller, who may have no key."""
 
-    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+    def __init__(
+        self, operation: Operation, function: Function, dependencies: Dependencies
+    ) -> None:
         self._operation = operation
         self._function = function
-        self._resources = resources
+        self._dependencies = dependencies
         self._arguments = requests.Arguments(operation, function)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
-        operation, pool = self._operation, self._resources.pool
+        operation, pool = self._operation, self._dependencies.pool
         authorization = request.headers.get("Authorization")
         key = None if authorization is None else auth.read_key(authorization)
         with queries.borrowed_connection(pool) as conn:
-            caller = None if key is None else self._resources.authenticate(conn, key)
+            caller = None if key is None else self._dependencies.authenticate(conn, key)
             arguments, media_type = self._arguments.load(request, path)
             sees_hidden = access.sees_hidden(caller)
             try:
@@ -156,10 +160,12 @@ class CallerRead:
 class Write:
     """A change, in one transaction. A retry gets the response of the first attempt."""
 
-    def __init__(self, operation: Operation, function: Function, resources: Resources) -> None:
+    def __init__(
+        self, operation: Operation, function: Function, dependencies: Dependencies
+    ) -> None:
         self._operation = operation
         self._function = function
-        self._resources = resources
+        self._dependencies = dependencies
         self._scope = _scope(operation)
         self._arguments = requests.Arguments(operation, function)
         self._attempts = idempotency.Attempts(operation)
@@ -171,8 +177,8 @@ class Write:
         # The body is read before a connection is taken, so that a slow client holds none.
         requests.check_length(request, operation)
         raw = requests.read(request, operation)
-        with queries.borrowed_connection(self._resources.pool) as conn:
-            caller = self._resources.authenticate(conn, key)
+        with queries.borrowed_connection(self._dependencies.pool) as conn:
+            caller = self._dependencies.authenticate(conn, key)
             access.authorize(caller, self._scope)
             arguments, media_type = self._arguments.load(request, path)
             attempt = self._attempts.read(request, caller, raw)
@@ -194,7 +200,7 @@ class Write:
                         idempotency.store(conn, attempt, body.id, body.content)
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
-        response = responses.whole(request, operation, body, media_type)
+        response = responses.of_body(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response
 
 
@@ -209,24 +215,24 @@ class Upload:
         operation: Operation,
         function: Function,
         read_back: Function,
-        resources: Resources,
+        dependencies: Dependencies,
     ) -> None:
         self._operation = operation
         self._function = function
         self._read_back = read_back
-        self._resources = resources
+        self._dependencies = dependencies
         self._scope = _scope(operation)
         self._arguments = requests.Arguments(operation, function)
         self._attempts = idempotency.Attempts(operation)
         self._body_schema = schemas.body_schema(operation.body) if operation.body else None
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
-        operation, pool = self._operation, self._resources.pool
+        operation, pool = self._operation, self._dependencies.pool
         # Without a key of the scope, a large body is not read; and while it is, no connection is
         # held.
         key = auth.read_key(request.headers.get("Authorization"))
         with queries.borrowed_connection(pool) as conn:
-            caller = self._resources.authenticate(conn, key)
+            caller = self._dependencies.authenticate(conn, key)
         access.authorize(caller, self._scope)
         requests.check_length(request, operation)
         arguments, media_type = self._arguments.load(request, path)
@@ -288,7 +294,7 @@ def _respond(
 ) -> Response:
     """Return the response, once the connection of the request is given back to the pool."""
     if isinstance(content, Body):
-        return responses.whole(request, operation, content, media_type)
+        return responses.of_body(request, operation, content, media_type)
     return responses.of_blocks(
         request,
         operation,

@@ -41,7 +41,7 @@ _PREFLIGHT_HEADERS = (
 _PREFLIGHT_SECONDS = 7200
 
 
-def whole(request: Request, operation: Operation, body: Body, media_type: str) -> Response:
+def of_body(request: Request, operation: Operation, body: Body, media_type: str) -> Response:
     """Return the response of a body."""
     links = []
     if body.next_page:

@@ -16,11 +16,11 @@ from werkzeug.routing import BaseConverter
 from api.contract import binding
 from api.contract.document import Contract, ContractError, Operation
 from api.http import requests
-from api.http.handlers import Handler, Resources, handler
+from api.http.handlers import Dependencies, Handler, handler
 from api.operations.service import Service
 
 
-def bind(app: Flask, contract: Contract, resources: Resources, service: Service) -> None:
+def bind(app: Flask, contract: Contract, dependencies: Dependencies, service: Service) -> None:
     """Add a route for every operation. Raises ContractError for a function without one."""
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _id_converter(contract)
@@ -31,7 +31,7 @@ def bind(app: Flask, contract: Contract, resources: Resources, service: Service)
         app.add_url_rule(
             re.sub(r"\{(\w+)\}", r"<\1>", operation.path.replace("{id}", "<id:id>")),
             endpoint=operation.id,
-            view_func=_view(handler(operation, function, read_back, resources, service)),
+            view_func=_view(handler(operation, function, read_back, dependencies, service)),
             methods=[operation.method.upper()],
         )
     for tag, names in bound.items():

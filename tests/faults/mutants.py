@@ -111,8 +111,8 @@ def mutants() -> Sequence[Mutant]:
                 ("api/http/handlers.py", "", _UNCOMMITTED),
                 (
                     "api/http/handlers.py",
-                    "        with queries.borrowed_connection(self._resources.pool) as conn:\n",
-                    "        pool = self._resources.pool\n"
+                    "        with queries.borrowed_connection(self._dependencies.pool) as conn:\n",
+                    "        pool = self._dependencies.pool\n"
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],

@@ -325,7 +325,7 @@ def test_all_workers_share_the_counts() -> None:
                 return sum(threads.map(ask, [own] * 4), Counter())
 
         def check_spent(own: str | None, quota: int) -> None:
-            """Check that the quota was taken of 120 requests, or more if a window ended meanwhile."""
+            """Check that the quota was taken, or more if a window ended meanwhile."""
             statuses = in_parallel(own)
             assert statuses.total() == 120
             assert statuses[200] % quota == 0 or statuses[429] == 0, statuses
