@@ -203,10 +203,14 @@ def _choose(
 ) -> tuple[_Queries, Mapping[str, Any]]:
     """The cheapest queries that can answer, and their parameters.
 
-    filters and group_by                     record time    counted from
-    none, or one property of stored groups   now            status rollups
-    none, or one property of stored groups   earlier        person statuses
-    anything else                            any            release events
+    filters and group_by                      as_of     record time   counted from
+    none, or one property of a person         now       now           rollups of all time
+    none, or one property of a person         earlier   now           rollups by time
+    none, or one property of a person         any       earlier       person statuses
+    any other                                 any       now           release events
+    any other                                 any       earlier       recorded release events
+
+    Without a filter, any `group_by` is answered from the first three.
     """
     stored_group = _stored_group(filters, group_by)
     if stored_group is None:

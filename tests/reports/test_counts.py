@@ -23,11 +23,13 @@ EARLIER = datetime(2026, 1, 9, tzinfo=UTC)
 def test_stored_groups_answer_without_filters_or_with_one_property_of_a_person(
     filters: dict[str, Any], group_by: str | None, stored_group: dict[str, str]
 ) -> None:
-    for recorded_as_of, queries in ((None, counts._ROLLUPS), (EARLIER, counts._PERSON_STATUSES)):
-        assert counts._choose(recorded_as_of, Filters(**filters), group_by) == (
-            queries,
-            stored_group,
-        )
+    for as_of, recorded_as_of, queries in (
+        (None, None, counts._ROLLUPS_NOW),
+        (EARLIER, None, counts._ROLLUPS),
+        (EARLIER, EARLIER, counts._PERSON_STATUSES),
+    ):
+        chosen = counts._choose(as_of, recorded_as_of, Filters(**filters), group_by)
+        assert chosen == (queries, stored_group)
 
 
 @pytest.mark.parametrize(
@@ -42,9 +44,12 @@ def test_stored_groups_answer_without_filters_or_with_one_property_of_a_person(
 def test_release_events_are_read_with_any_other_filter(
     filters: dict[str, Any], group_by: str | None
 ) -> None:
-    for recorded_as_of in (None, EARLIER):
-        query, parameters = counts._choose(recorded_as_of, Filters(**filters), group_by)
-        assert query == counts._RELEASE_EVENTS
+    for recorded_as_of, queries in (
+        (None, counts._RELEASE_EVENTS),
+        (EARLIER, counts._RECORDED_RELEASE_EVENTS),
+    ):
+        chosen, parameters = counts._choose(None, recorded_as_of, Filters(**filters), group_by)
+        assert chosen == queries
         assert filters.items() <= parameters.items()
 
 
