@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -18,9 +17,10 @@ from psycopg import errors as pg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from api import resources
 from api.errors import FieldError, RequestError, invalid
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+SQL = resources.path("sql")
 """The directory with migrations/ and queries/."""
 
 BLOCK_SIZE = 1000
