@@ -1,8 +1,8 @@
-"""Insert records, and update a record in the one way that fits all resources."""
+"""Insert records with random ids, and update a record in the one way that fits all resources."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
-from uuid import UUID
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 from api.access import Caller
 from api.database import queries
@@ -22,15 +22,18 @@ class Affected(NamedTuple):
 
 
 def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: Any) -> UUID:
-    """Insert a row and return its id: a new one unless one is given."""
-    return cast(UUID, queries.row(conn, query, id=id, **row).id)
+    """Insert a row and return its id: random (UUID version 4) unless one is given.
+
+    An id that told the order of entry would place a hidden person in an alphabetical list.
+    """
+    new_id = id or uuid4()
+    queries.run(conn, query, id=new_id, **row)
+    return new_id
 
 
 def insert_many(conn: queries.Connection, query: str, rows: Sequence[Body]) -> list[UUID]:
-    """Insert rows in one round trip and return their new ids, in the order of the rows."""
-    if not rows:
-        return []
-    ids = [row.id for row in queries.rows(conn, "database/list_new_ids", many=len(rows))]
+    """Insert rows in one round trip and return their random ids, in the order of the rows."""
+    ids = [uuid4() for _ in rows]
     queries.many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
     return ids
 

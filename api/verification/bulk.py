@@ -1,5 +1,7 @@
-"""Very many records written at once: entered in the ledger together at the end, and verified block
-by block, so that no other writer waits longer than that takes."""
+"""Record many writes of one transaction: ledger entries at the end, verdicts in blocks.
+
+Each block of people is verified with a few statements, whatever the size of an import or a load.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
@@ -12,16 +14,20 @@ from api.database import queries
 from api.database.ledger import Action, Change, Resource
 from api.verification import verdicts
 
-# From so many new records on, the planner's statistics are of another store.
-_MANY = 1000
+_MANY_RECORDS = 1000
+"""From so many records on, the planner's statistics no longer describe the tables."""
+_ID_BYTES = 16
 _ANALYZE = (
-    "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, detainees, "
-    "verdicts, verdict_exclusions, person_statuses"
+    "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, "
+    "detainees, verdicts, verdict_exclusions, person_statuses"
 )
 
 
 class Batch:
-    """What was written in a transaction and is not recorded yet. `say` is told of progress."""
+    """The writes of a transaction that are in no ledger entry yet, and what they affect.
+
+    `say` takes lines of progress.
+    """
 
     def __init__(
         self, conn: queries.Connection, caller: Caller | None, say: Callable[[str], Any]
@@ -29,75 +35,86 @@ class Batch:
         self._conn = conn
         self._caller = caller
         self._say = say
-        # Ids as their 16 bytes: there may be very many.
+        # Ids as bytes, since a load can write millions.
         self._written = {
             (action, resource): bytearray()
             for action in get_args(Action)
             for resource in get_args(Resource)
         }
-        # The person of each event that is to be verified; both are locked.
+        # The person, locked, of each release event to verify.
         self._people: dict[bytes, bytes] = {}
-        self._counted: set[bytes] = set()
+        self._recounted: set[bytes] = set()
 
     def add(self, resource: Resource, id: UUID, action: Action = "created") -> None:
-        """A record that was written."""
+        """Add a record that was written."""
         self._written[action, resource] += id.bytes
 
     def verify(self, event: UUID, person: UUID) -> None:
-        """An event on which somebody spoke, or whose groups changed."""
+        """Add a release event to verify again, of a locked person."""
         self._people[event.bytes] = person.bytes
 
     def verifies(self, event: UUID) -> bool:
+        """Return whether a release event is to be verified."""
         return event.bytes in self._people
 
     def events(self) -> list[UUID]:
-        """The events that are to be verified."""
+        """Return the release events to verify."""
         return [UUID(bytes=event) for event in self._people]
 
     def count_again(self, person: UUID) -> None:
-        """A person, locked, who may count in another way, whatever is said of the releases."""
-        self._counted.add(person.bytes)
+        """Add a locked person to count again even if no verdict changes."""
+        self._recounted.add(person.bytes)
 
     def count(self, resource: Resource, action: Action = "created") -> int:
-        """How many records of a kind were written."""
-        return len(self._written[action, resource]) // 16
+        """Return how many records of a resource were written."""
+        return len(self._written[action, resource]) // _ID_BYTES
 
     def record(self) -> None:
-        """Enters all that was written in the ledger, and verifies every event that it concerns."""
+        """Append all writes to the ledger, and verify and count what they affect.
+
+        The ledger has the records of a resource in the order of their ids, which is random: the
+        order of a list would place its hidden people between the others.
+        """
         for (action, resource), ids in self._written.items():
             for block in _blocks(ids):
                 changes = [Change(resource, id, action) for id in block]
                 verdicts.recompute(self._conn, self._caller, changes)
-        # All events of a person at once: what is recorded at one moment does not change again.
         for block in _blocks(self._written["created", "detention"]):
             for row in queries.rows(
                 self._conn, "verification/list_counted_people", detention_ids=block
             ):
                 self.count_again(row.id)
-        counted = [(None, person) for person in self._counted]
-        by_person = sorted([*self._people.items(), *counted], key=itemgetter(1))
-        people = ((UUID(bytes=p), list(own)) for p, own in groupby(by_person, key=itemgetter(1)))
+        self._verify()
+
+    def _verify(self) -> None:
+        # All events of a person in one block: rows recorded at one moment cannot change again.
+        recounted = [(None, person) for person in self._recounted]
+        by_person = sorted([*self._people.items(), *recounted], key=itemgetter(1))
+        people = ((UUID(bytes=p), list(rows)) for p, rows in groupby(by_person, key=itemgetter(1)))
         done, total = 0, len({person for _, person in by_person})
-        are_many = sum(map(len, self._written.values())) > _MANY * 16
-        while some := list(islice(people, queries.BLOCK_SIZE)):
-            # Planned for the few rows that were there before, queries would read all for each
-            # event: once for what was entered, and once when there are verdicts.
+        are_many = sum(map(len, self._written.values())) > _MANY_RECORDS * _ID_BYTES
+        while block := list(islice(people, queries.BLOCK_SIZE)):
+            # Plans for nearly empty tables would scan them for each event. Analyze before the first
+            # block, for the records, and before the second, for the verdicts.
             if are_many and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
                 self._conn,
                 self._caller,
                 [],
-                release_events=[UUID(bytes=event) for _, own in some for event, _ in own if event],
-                people=[person for person, _ in some],
-                recount=bool(counted),
+                release_events=[
+                    UUID(bytes=event) for _, rows in block for event, _ in rows if event
+                ],
+                people=[person for person, _ in block],
+                recount=bool(recounted),
             )
-            done += len(some)
+            done += len(block)
             if total > queries.BLOCK_SIZE:
                 self._say(f"verified: {done:,} of {total:,} people")
 
 
 def _blocks(ids: bytearray) -> Iterator[Sequence[UUID]]:
-    each = (UUID(bytes=bytes(ids[start : start + 16])) for start in range(0, len(ids), 16))
-    while block := list(islice(each, queries.BLOCK_SIZE)):
-        yield block
+    """Yield ids in their order, in blocks."""
+    in_order = iter(sorted(bytes(ids[i : i + _ID_BYTES]) for i in range(0, len(ids), _ID_BYTES)))
+    while block := list(islice(in_order, queries.BLOCK_SIZE)):
+        yield [UUID(bytes=id) for id in block]

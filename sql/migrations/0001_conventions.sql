@@ -1,5 +1,6 @@
 -- Conventions of all tables, and the role that serves requests.
--- Ids are UUID version 7 (RFC 9562). Times come from the database's clock.
+-- Ids are random, UUID version 4 (RFC 9562): one that tells the order of entry would place a hidden
+-- person in an alphabetical list. Times come from the database's clock.
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 

@@ -3,7 +3,7 @@
 -- The key itself is shown once and never stored. It is looked up by its prefix, which is not secret,
 -- and compared by its SHA-256.
 CREATE TABLE api_keys (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
     scope text NOT NULL CONSTRAINT api_key_has_a_known_scope
         CHECK (scope IN ('contribute', 'edit', 'admin')),

@@ -1,7 +1,7 @@
 -- Sources, and the affiliations between them.
 
 CREATE TABLE sources (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
     kind text NOT NULL,
     country text,
@@ -21,7 +21,7 @@ GRANT SELECT, INSERT, UPDATE ON sources TO constancia_service;
 
 -- A dated relation between two sources. Affiliated sources count as one group.
 CREATE TABLE affiliations (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     source_id uuid NOT NULL CONSTRAINT affiliation_source_exists REFERENCES sources,
     with_source_id uuid NOT NULL CONSTRAINT affiliation_with_source_exists REFERENCES sources,
     relation text NOT NULL,

@@ -1,6 +1,6 @@
 -- Places of detention.
 CREATE TABLE facilities (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
     aliases text[] NOT NULL DEFAULT '{}',
     country text NOT NULL,

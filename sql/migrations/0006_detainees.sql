@@ -1,6 +1,6 @@
 -- People who are or were detained.
 CREATE TABLE detainees (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
     aliases text[] NOT NULL DEFAULT '{}',
     sex text,

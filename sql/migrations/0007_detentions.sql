@@ -1,6 +1,6 @@
 -- Detentions: the intervals during which a person was held.
 CREATE TABLE detentions (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT detention_detainee_exists REFERENCES detainees,
     facility_id uuid CONSTRAINT detention_facility_exists REFERENCES facilities,
     -- A day, a month or a year (ISO 8601), or null if unknown.

@@ -1,6 +1,6 @@
 -- Release events: the assertion that a detention ended on a day.
 CREATE TABLE release_events (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT release_event_detainee_exists REFERENCES detainees,
     detention_id uuid NOT NULL,
     occurred_on date NOT NULL,

@@ -1,7 +1,7 @@
 -- Attestations: what one source published of one release event.
 
 CREATE TABLE attestations (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     release_event_id uuid NOT NULL
         CONSTRAINT attestation_release_event_exists REFERENCES release_events,
     source_id uuid NOT NULL CONSTRAINT attestation_source_exists REFERENCES sources,
@@ -32,7 +32,7 @@ CREATE TABLE attestations (
 
 CREATE INDEX attestations_of_release_event ON attestations (release_event_id, id);
 CREATE INDEX attestations_of_source ON attestations (source_id, id);
-CREATE UNIQUE INDEX attestations_as_recorded ON attestations (recorded_order);
+CREATE UNIQUE INDEX attestations_as_recorded ON attestations (release_event_id, recorded_order);
 
 CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_note ON attestations
     FOR EACH ROW WHEN (

@@ -3,7 +3,7 @@
 -- The duplicate record's children move to the surviving record. A child that the surviving record has
 -- too stays in place with `merged_into` set. So nothing is lost, and a merge can be undone.
 CREATE TABLE merges (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT merge_is_of_a_detainee REFERENCES detainees,
     into_id uuid NOT NULL CONSTRAINT merge_is_into_a_detainee REFERENCES detainees,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -121,7 +121,7 @@ END;
 -- The decision of an editor that two records are of two people, however similar, so that they are not
 -- offered as duplicates again.
 CREATE TABLE distinctions (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT distinction_is_of_a_detainee REFERENCES detainees,
     distinct_from_id uuid NOT NULL CONSTRAINT distinction_is_from_a_detainee REFERENCES detainees,
     created_at timestamptz NOT NULL DEFAULT now(),

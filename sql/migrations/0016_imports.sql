@@ -3,7 +3,7 @@
 -- it may read it, and it is deleted after a day.
 
 CREATE TABLE imports (
-    id uuid PRIMARY KEY DEFAULT uuidv7(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     -- Null for a command of the operator.
     key_id uuid CONSTRAINT import_is_of_an_api_key REFERENCES api_keys,
     state text NOT NULL CONSTRAINT import_has_a_known_state

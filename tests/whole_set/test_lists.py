@@ -92,5 +92,5 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
             ADDED[operation.id](session)
         response = session.api.send("GET", match[1])
     assert max(Counter(walked).values()) == 1
+    # Ids are random, so an item added meanwhile may be on a page that was read before.
     assert [item for item in walked if item in set(at_the_start)] == at_the_start
-    assert len(walked) > len(at_the_start), "nobody wrote meanwhile"

@@ -4,4 +4,4 @@ FROM attestations a
 WHERE a.release_event_id = %(release_event_id)s AND a.source_id = %(source_id)s
     AND a.stance = %(stance)s AND a.basis = %(basis)s AND a.published_at = %(published_at)s
     AND a.release_kind = %(release_kind)s AND a.voided_at IS NULL
-ORDER BY a.id
+ORDER BY a.recorded_order

@@ -43,5 +43,5 @@ WHERE true
     AND a.id > %(after)s -- unless source_id -- if after
     AND a.voided_at IS NULL -- if exported
 ORDER BY a.id -- unless exported
-ORDER BY k.recorded_order -- if exported
+ORDER BY k.release_event_id, k.recorded_order -- if exported
 LIMIT %(limit)s

@@ -1,13 +1,10 @@
--- Inserts a claim. Its origins are those of the claims that it relays, or else itself.
-WITH claim AS (
-    SELECT coalesce(%(id)s::uuid, uuidv7()) AS id
-)
+-- Inserts a claim. Its origins are those of the claims it relays; without relays, the claim itself.
 INSERT INTO claims (
     id, source_id, kind, value, qualifier, as_of, published_at, window_start, facility_id,
     age_group, nationality, announcement_id, relays, origins, url, note, retracted_at,
     retraction_note
 )
-SELECT c.id, %(source_id)s, %(kind)s, %(value)s, %(qualifier)s, %(as_of)s, %(published_at)s,
+SELECT %(id)s, %(source_id)s, %(kind)s, %(value)s, %(qualifier)s, %(as_of)s, %(published_at)s,
     %(window_start)s, %(facility_id)s, %(age_group)s, %(nationality)s, %(announcement_id)s,
     %(relays)s,
     coalesce(
@@ -22,8 +19,6 @@ SELECT c.id, %(source_id)s, %(kind)s, %(value)s, %(qualifier)s, %(as_of)s, %(pub
                 WHERE r.relay ->> 'source_id' IS NOT NULL
             ) o
         ),
-        jsonb_build_array(jsonb_build_object('claim_id', c.id, 'source_id', NULL))
+        jsonb_build_array(jsonb_build_object('claim_id', %(id)s::uuid, 'source_id', NULL))
     ),
     %(url)s, %(note)s, %(retracted_at)s, %(retraction_note)s
-FROM claim c
-RETURNING id

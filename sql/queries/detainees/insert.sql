@@ -4,8 +4,7 @@ INSERT INTO detainees (
     withheld
 )
 VALUES (
-    coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(aliases)s, %(sex)s, %(birth_date)s,
+    %(id)s, %(name)s, %(aliases)s, %(sex)s, %(birth_date)s,
     %(age_group)s, %(nationalities)s, %(occupation)s, %(external_ids)s,
     %(withheld)s
 )
-RETURNING id

@@ -4,8 +4,7 @@ INSERT INTO detentions (
     created_at
 )
 VALUES (
-    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(facility_id)s, %(detained_on)s,
+    %(id)s, %(detainee_id)s, %(facility_id)s, %(detained_on)s,
     %(began_on)s, %(authority)s, %(charges)s, %(whereabouts)s,
     coalesce(%(created_at)s::timestamptz, now())
 )
-RETURNING id

@@ -1,4 +1,3 @@
 -- Inserts a facility.
 INSERT INTO facilities (id, name, aliases, country, region)
-VALUES (coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(aliases)s, %(country)s, %(region)s)
-RETURNING id
+VALUES (%(id)s, %(name)s, %(aliases)s, %(country)s, %(region)s)

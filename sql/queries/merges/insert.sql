@@ -1,3 +1,2 @@
--- Inserts a merge of two people.
-INSERT INTO merges (detainee_id, into_id) VALUES (%(detainee_id)s, %(into_id)s)
-RETURNING id
+-- Inserts a merge of one person into another.
+INSERT INTO merges (id, detainee_id, into_id) VALUES (%(id)s, %(detainee_id)s, %(into_id)s)

@@ -1,7 +1,6 @@
 -- Inserts a release event.
 INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, place, announcement_id)
 VALUES (
-    coalesce(%(id)s::uuid, uuidv7()), %(detainee_id)s, %(detention_id)s, %(occurred_on)s,
+    %(id)s, %(detainee_id)s, %(detention_id)s, %(occurred_on)s,
     %(place)s, %(announcement_id)s
 )
-RETURNING id

@@ -1,7 +1,6 @@
 -- Inserts a source.
 INSERT INTO sources (id, name, kind, country, url, confidential, vouched_by)
 VALUES (
-    coalesce(%(id)s::uuid, uuidv7()), %(name)s, %(kind)s, %(country)s, %(url)s, %(confidential)s,
+    %(id)s, %(name)s, %(kind)s, %(country)s, %(url)s, %(confidential)s,
     %(vouched_by)s
 )
-RETURNING id

@@ -1,2 +1,0 @@
--- Lists new ids for records that are inserted together.
-SELECT uuidv7() AS id FROM generate_series(1, %(many)s)

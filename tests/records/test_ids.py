@@ -1,0 +1,134 @@
+"""Public ids are random: neither ids nor the ledger tell the order of a list."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from api.cases import loader
+from api.database.queries import Connection
+from tests.conftest import Api
+from tests.imports.test_list_import import apply, preview, table
+from tests.whole_set.session import Session
+
+PEOPLE = 200
+MAX_CORRELATION = 0.4
+"""Of the places of 200 people in two independent orders: exceeded once in 10 million times."""
+
+TABLES = (
+    *("sources", "affiliations", "facilities", "claims", "detainees", "detentions"),
+    *("release_events", "attestations", "merges", "distinctions", "imports", "api_keys"),
+)
+
+
+def test_ids_of_every_resource_are_version_4(api: Api, conn: Connection) -> None:
+    session = Session(api)
+    for operation in ("createAffiliation", "createAttestation", "createClaim", "mergeDetainee"):
+        session.do(operation)
+    session.do("distinguishDetainee")
+    preview(api.scope("contribute"), table([{"name": "Una Persona"}]))
+    for name in TABLES:
+        ids = [row.id for row in conn.execute(f"SELECT id FROM {name}")]
+        assert ids, name
+        assert {id.version for id in ids} == {4}, name
+
+
+def test_the_order_of_a_case_is_not_told(conn: Connection, tmp_path: Path) -> None:
+    people = [{"key": f"p{n}", "name": _name(n)} for n in range(PEOPLE)]
+    events = [
+        {"key": f"r{n}", "detainee": f"p{n}", "occurred_on": "2026-01-08"} for n in range(PEOPLE)
+    ]
+    for person in people:
+        person["detention"] = {"detained_on": "2024"}  # type: ignore[assignment]
+    attestations = [
+        {
+            "key": f"a{n}",
+            "release_event": f"r{n}",
+            "source": "s",
+            "stance": "confirms",
+            "basis": "first_hand",
+            "evidence": "report",
+            "published_at": "2026-01-09T01:00:00Z",
+        }
+        for n in range(PEOPLE)
+    ]
+    case = {
+        "case": "list",
+        "sources": [{"key": "s", "name": "Fuente", "kind": "ngo"}],
+        "detainees": people,
+        "release_events": events,
+        "attestations": attestations,
+    }
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(case))
+    loader.load(conn, file, lambda _: None)
+    _check_orders(conn)
+    before = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+    assert set(loader.load(conn, file, lambda _: None).values()) == {0}
+    assert conn.execute("SELECT seq FROM ledger_head").fetchone().seq == before
+
+
+def test_the_order_of_an_imported_list_is_not_told(api: Api, conn: Connection) -> None:
+    editor = api.scope("edit")
+    rows = [
+        {"name": _name(n), "detained_on": "2024", "released_on": "2026-01-08"}
+        for n in range(PEOPLE)
+    ]
+    list_import = preview(
+        editor,
+        table(rows),
+        source_id=editor.source("Fuente"),
+        published_at="2026-01-09T01:00:00Z",
+        basis="first_hand",
+    )
+    decisions = [
+        {"row": row["row"], "decision": "new"}
+        for row in list_import["rows"]
+        if row["outcome"] == "possible_duplicate"
+    ]
+    apply(editor, list_import["id"], *decisions)
+    _check_orders(conn)
+
+
+def _name(n: int) -> str:
+    """A name that is like no other, in alphabetical order."""
+    letters = "abcdefghijklmnopqrst"
+    return f"{letters[n // 20]}{letters[n % 20]}".title() * 3 + f" {'xyzwv'[n % 5] * 4}".title()
+
+
+def _check_orders(conn: Connection) -> None:
+    """The orders of ids, ledger entries and exported attestations differ from that of names."""
+    people = conn.execute("SELECT id, name FROM detainees").fetchall()
+    assert len(people) == PEOPLE
+    assert {row.id.version for row in people} == {4}
+    in_list = [row.id for row in sorted(people, key=lambda row: row.name)]
+    by_person = {
+        "release_event": "SELECT id, detainee_id FROM release_events",
+        "detention": "SELECT id, detainee_id FROM detentions",
+        "attestation": "SELECT a.id, e.detainee_id FROM attestations a JOIN release_events e "
+        "ON e.id = a.release_event_id",
+    }
+    orders: dict[str, Sequence[UUID]] = {"detainee": sorted(in_list)}
+    for resource, query in by_person.items():
+        rows = conn.execute(query).fetchall()
+        orders[resource] = [row.detainee_id for row in sorted(rows, key=lambda row: row.id)]
+        person_of = {row.id: row.detainee_id for row in rows}
+        orders[f"{resource} in the ledger"] = [person_of[id] for id in _ledger(conn, resource)]
+    orders["detainee in the ledger"] = _ledger(conn, "detainee")
+    for name, order in orders.items():
+        assert sorted(order) == sorted(in_list), name
+        assert abs(_correlation(in_list, order)) < MAX_CORRELATION, name
+
+
+def _ledger(conn: Connection, resource: str) -> list[Any]:
+    query = "SELECT resource_id FROM ledger WHERE resource = %s ORDER BY seq"
+    return [row.resource_id for row in conn.execute(query, [resource])]
+
+
+def _correlation(one: Sequence[UUID], other: Sequence[UUID]) -> float:
+    """Spearman's rank correlation of two orders of the same items."""
+    places = {id: place for place, id in enumerate(other)}
+    n = len(one)
+    squares = sum((place - places[id]) ** 2 for place, id in enumerate(one))
+    return 1 - 6 * squares / (n * (n * n - 1))
