@@ -53,7 +53,7 @@ def stream(caller: Caller | None, announcement_id: UUID | None = None) -> Stream
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterator[bytes]:
     with queries.borrowed_connection(pool) as conn:
-        since = queries.row(conn, "ledger/get_recorded_moment", sees_hidden=True).seq
+        since = queries.row(conn, "ledger/get_last_entry").seq
         while True:
             # An hour for a slow reader; longer would hold back VACUUM.
             with queries.snapshot(conn, timeout_minutes=60):
@@ -111,8 +111,9 @@ def _select(conn: queries.Connection, export: _Export) -> Mapping[str, Sequence[
 def _write(
     conn: queries.Connection, export: _Export, ids_by_list: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
-    all_entries = queries.drop_none(sees_hidden=access.sees_hidden(export.caller) or None)
-    moment = queries.row(conn, "ledger/get_recorded_moment", **all_entries).recorded_as_of
+    sees_hidden = access.sees_hidden(export.caller)
+    last_entry = "ledger/get_last_entry" if sees_hidden else "ledger/get_recorded_moment"
+    moment = queries.row(conn, last_entry).recorded_as_of
     if export.announcement_id is None:
         return _write_lines(conn, export, moment)
     return _write_case(conn, export, export.announcement_id, ids_by_list, moment)

@@ -80,17 +80,13 @@ def find_by_name(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequ
     Rows of id, name and aliases; at most `MAX_HITS`.
     """
     keys = blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
-    places = list(range(1, len(keys) + 1))
     return queries.rows(
         conn,
-        "matching/find_candidates",
+        "matching/find_by_name",
         name_keys=list(keys),
-        firsts=places,
-        lasts=places,
-        items=[0] * len(keys),
         weights=list(keys.values()),
-        most_of_key=_MAX_PER_KEY,
-        most=MAX_HITS,
+        max_per_key=_MAX_PER_KEY,
+        max_people=MAX_HITS,
         sees_hidden=sees_hidden,
     )
 
@@ -193,8 +189,8 @@ def find_comparable(
         born_until=[last for *_, last in born],
         identified=[i for i, _ in ids],
         external_ids=[orjson.dumps(id).decode() for _, id in ids],
-        most_of_key=_MAX_PER_KEY,
-        most=_MAX_COMPARED,
+        max_per_key=_MAX_PER_KEY,
+        max_people=_MAX_COMPARED,
         sees_hidden=sees_hidden,
     ):
         found[row.item].append(row)

@@ -19,8 +19,10 @@ def surviving_id(
 
     None for a record that is no duplicate.
     """
-    recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-    row = queries.row(conn, "merges/get_canonical_id", resource=resource, id=id, **recorded)
+    query = (
+        "merges/get_canonical_id" if recorded_as_of is None else "merges/get_canonical_id_recorded"
+    )
+    row = queries.row(conn, query, resource=resource, id=id, recorded_as_of=recorded_as_of)
     return None if row is None else cast(UUID, row.id)
 
 

@@ -120,6 +120,9 @@ def delivery(
         if announcement["kind"] != "announced":
             raise not_found("announcement")
         recorded = queries.drop_none(recorded_as_of=recorded_as_of)
+        count_named = (
+            "claims/count_named_people_recorded" if recorded else "claims/count_named_people"
+        )
         filters = Filters(announcement_id=id)
         counted = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
         until = datetime.fromisoformat(counted.moments.as_of)
@@ -130,7 +133,7 @@ def delivery(
                     "Is before the announcement was published. Send that moment or a later one.",
                 )
             )
-        named = queries.row(conn, "claims/count_named_people", announcement_id=id, **recorded).named
+        named = queries.row(conn, count_named, announcement_id=id, **recorded).named
         claims = rows.read(
             conn,
             "claims/list_to_compare",

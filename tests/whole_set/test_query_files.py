@@ -38,6 +38,27 @@ def test_queries_begin_with_a_unique_sentence_in_the_third_person() -> None:
     assert len(set(firsts.values())) == len(firsts)
 
 
+# Lists whose SELECT or FROM still has conditions: for an export, a search or a record time.
+WITH_OTHER_CONDITIONS = {
+    *("attestations/list", "claims/list", "claims/list_to_compare", "detainees/list"),
+    *("detentions/list", "imports/update", "ledger/get_version", "ledger/list"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FILES.keys() - WITH_OTHER_CONDITIONS))
+def test_conditions_guard_lines_of_where_set_and_order_by_only(name: str) -> None:
+    """A condition of several lines in brackets begins with AND in its first line."""
+    depth = 0
+    for line in FILES[name].read_text("utf-8").splitlines():
+        guarded = re.fullmatch(r"(.*?)((?: -- (?:if|unless) \w+)+)", line)
+        if guarded is None:
+            depth = 0
+            continue
+        text = guarded[1].strip()
+        assert depth > 0 or re.match(r"AND |WHERE |ORDER BY |\w+ = %", text), (name, line)
+        depth += text.count("(") - text.count(")")
+
+
 def test_queries_of_code_and_files_correspond() -> None:
     assert FILES.keys() - string_literals() == set()
     used = constant_arguments("run", "row", "rows", "many", "blocks", place=1)

@@ -31,10 +31,7 @@ FROM unnest(%(ids)s::uuid[], %(matches)s::json[]) m (id, match) -- if ids
 JOIN visible_detainees(%(sees_hidden)s) d ON d.id = m.id -- if ids
 LEFT JOIN LATERAL (
     SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
-    FROM (
-        SELECT o.id FROM detentions o WHERE o.detainee_id = d.id
-        ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1
-    ) latest
+    FROM latest_detention(d.id) latest
     JOIN visible_detentions(%(sees_hidden)s) t ON t.id = latest.id
 ) l ON true
 WHERE true

@@ -2,7 +2,7 @@
 SELECT r.resource, r.id
 FROM (
     SELECT 'detainee' AS resource, d.id FROM detainees d
-    WHERE (d.age_group = 'minor' OR d.withheld) AND d.merged_into IS NULL
+    WHERE is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
         AND d.id IN ( -- if announcement_id
             SELECT e.detainee_id FROM release_events e -- if announcement_id
             WHERE e.announcement_id = %(announcement_id)s -- if announcement_id

@@ -2,9 +2,6 @@
 SELECT d.id, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
     d.external_ids, t.facility_id::text AS facility_id, t.detained_on
 FROM visible_detainees(%(sees_hidden)s) d
-LEFT JOIN LATERAL (
-    SELECT o.facility_id, o.detained_on FROM detentions o WHERE o.detainee_id = d.id
-    ORDER BY o.began_on DESC, o.created_at DESC, o.id DESC LIMIT 1
-) t ON true
+LEFT JOIN LATERAL latest_detention(d.id) t ON true
 WHERE d.id = ANY (%(ids)s) AND (d.is_named OR %(sees_hidden)s)
 ORDER BY d.id

@@ -11,7 +11,7 @@ FROM disclosed c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detainees d
     WHERE c.facility_id IS NULL AND d.age_group = c.age_group AND d.merged_into IS NULL
-        AND (d.age_group = 'minor' OR d.withheld)
+        AND is_hidden(d.age_group, d.withheld)
     OFFSET 0
 ) p
 UNION
@@ -20,6 +20,6 @@ FROM disclosed c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detentions t JOIN detainees d ON d.id = t.detainee_id
     WHERE t.facility_id = c.facility_id AND d.age_group = c.age_group AND d.merged_into IS NULL
-        AND (d.age_group = 'minor' OR d.withheld)
+        AND is_hidden(d.age_group, d.withheld)
     OFFSET 0
 ) p

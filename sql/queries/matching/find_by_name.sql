@@ -1,0 +1,24 @@
+-- Finds the visible people who share the weightiest name keys with a name.
+-- Of a key that very many people share only some are read. Hidden people are read apart: the public
+-- finds what it would find without them.
+WITH keys AS (
+    SELECT k.name_key, k.weight, h.hidden
+    FROM unnest(%(name_keys)s::text[], %(weights)s::real[]) AS k (name_key, weight)
+    CROSS JOIN (SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s) h
+), likeliest AS (
+    SELECT p.detainee_id
+    FROM keys k
+    CROSS JOIN LATERAL people_with_name_key(k.name_key, k.hidden, %(max_per_key)s) p
+    GROUP BY p.detainee_id
+    ORDER BY sum(k.weight) DESC, p.detainee_id
+    LIMIT %(max_people)s
+)
+SELECT d.id, d.is_named, d.name, d.aliases
+FROM likeliest l
+CROSS JOIN LATERAL (
+    -- OFFSET 0: look up each person, whatever size the planner expects of the rest.
+    SELECT p.id, p.is_named, p.name, p.aliases FROM visible_detainees(%(sees_hidden)s) p
+    WHERE p.id = l.detainee_id AND (p.is_named OR %(sees_hidden)s)
+    OFFSET 0
+) d
+ORDER BY d.id
