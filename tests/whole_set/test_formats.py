@@ -48,9 +48,7 @@ def test_media_types_of_code_and_contract_correspond() -> None:
         if len(operation.offers) == 1:
             assert words == [], operation.id
         else:
-            raw = CONTRACT.document["paths"][operation.path][operation.method]
             assert [[media_types.FORMATS[w] for w in of] for of in words] == [operation.offers]
-            assert "406" in raw["responses"], operation.id
     assert {offer for o in CONTRACT.operations for offer in o.offers} == set(
         media_types.CONTENT_TYPES
     )
