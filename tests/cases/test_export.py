@@ -1,4 +1,4 @@
-"""Out and in again gives an equal store; what is cut off or faulty changes nothing."""
+"""Loading an export gives an equal store; a truncated or invalid file changes nothing."""
 
 import gc
 import io
@@ -31,7 +31,7 @@ EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
 
 def editor(url: str) -> Iterator[Api]:
-    """The API on a database, to an editor."""
+    """The API of a database, with an editor key."""
     with connections.connect(url) as conn, connections.pool(url, 2) as pool:
         key = auth.create_key(conn, "editor", "edit")[1]
         yield Api(create_app(pool).test_client(), lambda _: key, key)
@@ -45,7 +45,7 @@ def a_store(server: str) -> Iterator[Api]:
 
 @contextmanager
 def loaded(server: str, text: bytes) -> Iterator[Api]:
-    """An editor's API on a database into which this was loaded, and nothing else."""
+    """The API of a database into which only this file was loaded, with an editor key."""
     with cloned(server) as url:
         load(url, text)
         yield from editor(url)
@@ -53,7 +53,7 @@ def loaded(server: str, text: bytes) -> Iterator[Api]:
 
 @contextmanager
 def loaded_case(server: str, text: bytes) -> Iterator[tuple[Api, Mapping[str, str]]]:
-    """An editor's API on a database into which a case was loaded, and the record of each key."""
+    """The same for a case, with the id of the record of each key."""
     source = case_file.CaseFile(io.BytesIO(text))
     entry_ids = {
         source.entry_id(name, entry["key"]): entry["key"]
@@ -91,17 +91,17 @@ def joined(of: Sequence[Mapping[str, Any]]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in of)
 
 
-# What is equal.
+# Equal stores.
 
 
 def everything(api: Api) -> Iterator[tuple[str, Any]]:
-    """Whatever can be asked, with its answer: whole lists, and counts, timelines, comparisons and
-    verifications at every moment at which anything turns."""
+    """Yield requests with their responses: all lists, and the counts, timelines, comparisons and
+    verifications at every moment at which something changes."""
     lists = {
         name: whole(api, f"/v1/{name}")
         for name in ("sources", "facilities", "claims", "detainees", "release-events")
     }
-    # A word that was voided is left out, and whoever relayed it relays that much less.
+    # A void attestation is not exported, nor are the relays of it.
     words = [word for word in whole(api, "/v1/attestations") if word["voided_at"] is None]
     ids = {word["id"] for word in words}
     lists["attestations"] = [
@@ -113,7 +113,7 @@ def everything(api: Api) -> Iterator[tuple[str, Any]]:
     moments = turning_points(lists)
     for person in lists["detainees"]:
         path = f"/v1/detainees/{person['id']}/detentions"
-        # That of a detention is kept: one of an unknown day counts since then.
+        # `created_at` of a detention is exported: one of an unknown day counts since then.
         detentions = whole(api, path)
         moments |= {d["created_at"] for d in detentions if d["detained_on"] is None}
         yield path, [{**d, "updated_at": None} for d in detentions]
@@ -144,12 +144,12 @@ def whole(api: Api, path: str) -> list[Any]:
 
 
 def without_record(value: Any) -> Any:
-    """An answer without what tells when and in what order it was recorded."""
+    """Return a response without its record times and sequence numbers."""
     if isinstance(value, list):
         return [without_record(item) for item in value]
     if not isinstance(value, dict):
         return value
-    # `recorded_then` is what was recorded at a moment that lies before it was loaded.
+    # `recorded_then` is of a moment before the load.
     names = {"created_at", "updated_at", "recorded_as_of", "citation", "recorded_then"}
     kept = {name: without_record(part) for name, part in value.items() if name not in names}
     if "affiliations" in kept:
@@ -199,7 +199,7 @@ START = datetime.fromisoformat("2026-01-05T00:00:00Z")
 
 
 class Writer:
-    """Whoever writes at random; what the service refuses is not written."""
+    """Writes random records; those that the service refuses are left out."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -264,7 +264,7 @@ class Writer:
             "external_ids": [{"scheme": "list", "value": str(c)}] if c % 2 else [],
         }
         if hidden:
-            # Its own name is sought in what must not show it.
+            # Responses that must not disclose the name are searched for it.
             body |= {"name": f"{CANARY} {a}", "aliases": [f"{CANARY} de {b}"], **hidden}
         self.write("detainees", "detainees", body)
 
@@ -299,7 +299,7 @@ class Writer:
             "basis": ("first_hand", "relayed", "relayed", "unattributed")[c % 4],
             "release_kind": ("unknown", "full", "exile")[b % 3],
             "evidence": "report",
-            # Several at one moment: of a source's two words, the one recorded later counts.
+            # Of two attestations of a source at one moment, the one recorded later counts.
             "published_at": (START + timedelta(hours=6 * (c % 7))).isoformat(),
             "note": "A note" if b % 2 else None,
         }
@@ -386,11 +386,11 @@ def test_the_example_is_equal_after_export_and_load(
         assert_equal(api, other)
 
 
-# The form of an export.
+# The format of an export.
 
 
 def named_by(value: Any) -> Iterator[str]:
-    """Every id that stands in a line besides its own."""
+    """Yield every id of a line but that of the entry."""
     if isinstance(value, dict):
         for name, part in value.items():
             if name.endswith("_id") and part is not None:
@@ -403,7 +403,7 @@ def named_by(value: Any) -> Iterator[str]:
 
 
 def chained(case: dict[str, Any]) -> dict[str, Any]:
-    """A case in which what is relayed stands after what relays it, of words and of figures."""
+    """Return a case whose relayed attestations and claims come after those that relay them."""
     words = [
         {
             "key": f"a{n}",
@@ -440,7 +440,7 @@ A_CASE: dict[str, Any] = {
 
 
 def test_a_line_refers_only_to_earlier_lines(server: str, database: str, api: Api) -> None:
-    """Also where ids say nothing of the order in which records were made."""
+    """Also if ids do not follow the order of creation."""
     load(database, json.dumps(chained(A_CASE)).encode())
     api = api.scope("edit")
     text = export(api)
@@ -486,7 +486,7 @@ def test_retractions_are_exported_and_void_records_are_not(api: Api) -> None:
     assert not any("void" in str(word) or second in str(word) for word in words)
 
 
-# One announcement.
+# The case of one announcement.
 
 
 @settings(max_examples=15, deadline=None)
@@ -510,7 +510,7 @@ def test_the_announcement_of_the_example_is_equal_after_load(
 
 
 def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
-    """What was said of an announcement comes to the same where nothing else is recorded."""
+    """Check that the responses about an announcement are equal in a store with its case only."""
     text = export(api, f"/v1/claims/{announcement}/case")
     entries = json.loads(text)
     events = [e for e in whole(api, "/v1/release-events") if e["announcement_id"] == announcement]
@@ -534,7 +534,7 @@ def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
                     without_record(one.get(f"/v1/release-events/{id}/verification", **asked))
                     for one, id in ((api, event["id"]), (other, ids[event["id"]]))
                 ]
-                # Of several proofs one is shown, and by ids it may be another.
+                # One of several proofs is shown, chosen by ids.
                 shown = ("status", "independent_sources", "independent_denials", "since", "missing")
                 for name in (*shown, "kinds", "history"):
                     assert answers[0][name] == answers[1][name], name
@@ -550,7 +550,7 @@ def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
 
 
 def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> None:
-    """Sources that are tied through a third count as one, so the third belongs to it."""
+    """Two sources affiliated through a third are one group, so the third is exported too."""
     api = api.scope("edit")
     one, third, other, stranger = (api.source(name) for name in ("One", "Third", "Other", "None"))
     api.affiliate(one, third)
@@ -578,11 +578,11 @@ def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> Non
         assert api.get(f"/v1/claims/{id}/case", 404)["type"] == "/problems/not-found"
 
 
-# What is not taken.
+# Invalid files.
 
 
 def stored(conn: Connection) -> Mapping[str, Any]:
-    """Every row of every table."""
+    """Return every row of every table."""
     tables = conn.execute(
         "SELECT table_name AS name FROM information_schema.tables "
         "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'keys'"
@@ -606,11 +606,11 @@ def text(server: str) -> bytes:
     raise AssertionError
 
 
-def faults(url: str, text: bytes) -> Mapping[str, str]:
-    """What is told of a file that is refused, by place."""
+def errors_of(url: str, text: bytes) -> Mapping[str, str]:
+    """Load an invalid file; return its errors by place."""
     with pytest.raises(case_file.CaseError) as raised:
         load(url, text)
-    return {fault.pointer: fault.detail for fault in raised.value.errors}
+    return {error.pointer: error.detail for error in raised.value.errors}
 
 
 def test_a_second_load_changes_nothing(database: str, conn: Connection, text: bytes) -> None:
@@ -624,9 +624,9 @@ def test_a_truncated_export_is_refused(database: str, conn: Connection, text: by
     before = stored(conn)
     whole = text.splitlines(keepends=True)
     for end in (*range(1, len(whole)), 1):
-        assert "cut off" in faults(database, b"".join(whole[:end]))[""]
+        assert "cut off" in errors_of(database, b"".join(whole[:end]))[""]
     for missing in (1, 2, 20, len(whole[-1]) - 1):
-        assert "cut off" in faults(database, text[:-missing])[""]
+        assert "cut off" in errors_of(database, text[:-missing])[""]
     assert stored(conn) == before
 
 
@@ -635,9 +635,9 @@ def test_an_export_with_missing_lines_is_refused(
 ) -> None:
     before = stored(conn)
     whole = text.splitlines(keepends=True)
-    # The last word is named by nobody.
-    told = faults(database, b"".join([*whole[:-2], whole[-1]]))
-    assert list(told) == [f"line {len(whole) - 1}/totals"]
+    # Nothing refers to the last attestation.
+    errors = errors_of(database, b"".join([*whole[:-2], whole[-1]]))
+    assert list(errors) == [f"line {len(whole) - 1}/totals"]
     assert stored(conn) == before
 
 
@@ -645,35 +645,35 @@ Change = Callable[[list[dict[str, Any]]], Any]
 
 
 def of(lines: list[dict[str, Any]], name: str) -> tuple[int, dict[str, Any]]:
-    """The number and the content of the first line of a list."""
+    """Return the number and the content of the first line of a list."""
     return next((i, line) for i, line in enumerate(lines, 1) if line.get("list") == name)
 
 
 FAULTY: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "an unknown field": ("sources", {"nme": "x"}, "/nme"),
-    "a word that is none": ("sources", {"kind": "radio"}, "/kind"),
+    "an unknown kind": ("sources", {"kind": "radio"}, "/kind"),
     "no id": ("facilities", {"id": None}, "/id"),
-    "an id that is none": ("detainees", {"id": "x"}, "/id"),
+    "an invalid id": ("detainees", {"id": "x"}, "/id"),
     "a case's name of a field": ("attestations", {"source": "x"}, "/source"),
-    "a source that is not there": ("attestations", {"source_id": "x"}, "/source_id"),
+    "an unknown source": ("attestations", {"source_id": "x"}, "/source_id"),
     "an unknown list": ("claims", {"list": "figures"}, "/list"),
-    "a month that is none": ("detentions", {"detained_on": "2024-13"}, "/detained_on"),
-    "a beginning outside of it": (
+    "an impossible month": ("detentions", {"detained_on": "2024-13"}, "/detained_on"),
+    "began_on outside of detained_on": (
         "detentions",
         {"detained_on": "2024-02", "began_on": "2024-03-01"},
         "/began_on",
     ),
-    "no beginning": ("detentions", {"began_on": None}, "/began_on"),
-    "entered in the future": ("detentions", {"created_at": "2999-01-01T00:00:00Z"}, "/created_at"),
-    "a day to come": ("release_events", {"occurred_on": "2999-01-01"}, "/occurred_on"),
-    "retracted before it was said": (
+    "no began_on": ("detentions", {"began_on": None}, "/began_on"),
+    "created in the future": ("detentions", {"created_at": "2999-01-01T00:00:00Z"}, "/created_at"),
+    "a day in the future": ("release_events", {"occurred_on": "2999-01-01"}, "/occurred_on"),
+    "retracted before publication": (
         "attestations",
         {"retracted_at": "2001-01-01T00:00:00Z"},
         "/retracted_at",
     ),
 }
 NOWHERE = "019b0000-0000-7000-8000-000000000000"
-# What names a record that is on no line before.
+# Fields with references.
 UNKNOWN = {
     "affiliations": ("with_source_id",),
     "claims": ("source_id", "facility_id", "announcement_id"),
@@ -683,17 +683,17 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTY)
-def test_every_error_has_its_line(database: str, conn: Connection, text: bytes, fault: str) -> None:
+@pytest.mark.parametrize("error", FAULTY)
+def test_every_error_has_its_line(database: str, conn: Connection, text: bytes, error: str) -> None:
     before = stored(conn)
-    name, more, pointer = FAULTY[fault]
+    name, more, pointer = FAULTY[error]
     whole = lines(text)
     number, line = of(whole, name)
     whole[number - 1] = {k: v for k, v in {**line, **more}.items() if v is not None}
-    told = faults(database, joined(whole))
-    # Those that name a line which is faulty are passed over, but not those of an unknown list.
-    assert f"line {number}{pointer}" in told
-    assert fault in ("an unknown list", "no id", "an id that is none") or len(told) == 1, told
+    errors = errors_of(database, joined(whole))
+    # An entry that refers to an invalid line has no error of its own, unless the list is unknown.
+    assert f"line {number}{pointer}" in errors
+    assert error in ("an unknown list", "no id", "an invalid id") or len(errors) == 1, errors
     assert stored(conn) == before
 
 
@@ -707,8 +707,8 @@ def test_unknown_references_are_refused(
     whole = lines(text)
     number, line = [(i, x) for i, x in enumerate(whole, 1) if x.get("list") == name][-1]
     whole[number - 1] = {**line, field: NOWHERE}
-    told = faults(database, joined(whole))
-    assert f"line {number}/{field}" in told
+    errors = errors_of(database, joined(whole))
+    assert f"line {number}/{field}" in errors
     assert stored(conn) == before
 
 
@@ -720,8 +720,8 @@ def test_all_errors_are_reported_in_file_order(
     numbers = [of(whole, name)[0] for name in LISTS]
     for name, number in zip(LISTS, numbers, strict=True):
         whole[number - 1] |= {"unknown of " + name: 1}
-    told = faults(database, joined(whole))
-    assert list(told) == [
+    errors = errors_of(database, joined(whole))
+    assert list(errors) == [
         f"line {number}/unknown of {name}" for name, number in zip(LISTS, numbers, strict=True)
     ]
     assert stored(conn) == before
@@ -734,30 +734,30 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
         (b"\n", "not JSON"),
         (b"7\n", "Must be an object"),
         (b'{"list": "sources"\n', "not JSON"),
-        (b'{"list": "sources", "list": "sources"}\n', "stands twice"),
+        (b'{"list": "sources", "list": "sources"}\n', "twice"),
         (b'{"list": "sources", "name": "\\ud800"}\n', "not JSON"),
         (b'{"name": "%b"}\n' % (b"x" * (1 << 20)), "the rest was not read"),
         (b"[" * 5000 + b"]" * 5000 + b"\n", "not JSON"),
     ):
-        told = faults(database, b"".join([head, first, line, *rest]))
-        assert said in told["line 3"], line[:50]
-    told = faults(database, b"".join([head, first, first, *rest]))
-    assert told["line 3"] == "Is a repeated entry: leave it out."
+        errors = errors_of(database, b"".join([head, first, line, *rest]))
+        assert said in errors["line 3"], line[:50]
+    errors = errors_of(database, b"".join([head, first, first, *rest]))
+    assert errors["line 3"] == "Is a repeated entry: leave it out."
     *entries, last = rest
-    told = faults(database, b"".join([head, *entries, first, last]))
-    assert "'sources' must come before 'attestations'." in told.values()
-    told = faults(database, b"".join([head, first, last, *rest]))
-    assert "line 3/list" in told
-    told = faults(database, text.replace(b'"version":1', b'"version":2'))
-    assert told["line 1"] == "Is version 2, but only 1 can be loaded."
+    errors = errors_of(database, b"".join([head, *entries, first, last]))
+    assert "'sources' must come before 'attestations'." in errors.values()
+    errors = errors_of(database, b"".join([head, first, last, *rest]))
+    assert "line 3/list" in errors
+    errors = errors_of(database, text.replace(b'"version":1', b'"version":2'))
+    assert errors["line 1"] == "Is version 2, but only 1 can be loaded."
     assert stored(conn) == before
 
 
-# A store that has grown.
+# A later export.
 
 
 def test_a_later_export_adds_its_new_records(server: str, database: str, api: Api) -> None:
-    """A person who was retaken since is out no more, though no source has said anything new."""
+    """A person who was detained again is no longer out, although no source published anything."""
     api = api.scope("edit")
     person, sources = api.detainee("Ana Prueba"), [api.source("One"), api.source("Two")]
     api.detention(person, detained_on="2024-02")
@@ -778,12 +778,12 @@ def test_a_later_export_adds_its_new_records(server: str, database: str, api: Ap
             assert_equal(api, other)
 
 
-# How it is sent.
+# Streaming.
 
 
 @pytest.fixture
 def many(database: str, conn: Connection) -> int:
-    """More facilities than a block holds."""
+    """Insert more facilities than a block holds."""
     fill(conn, 3500)
     return 3500
 
@@ -803,7 +803,7 @@ def test_an_export_is_one_snapshot_during_writes(
         client = create_app(pool).test_client()
         blocks = client.get("/v1/export", buffered=False).iter_encoded()
         got = [next(blocks), next(blocks)]
-        # Nobody who writes waits for who reads.
+        # Writers do not wait for a slow reader.
         conn.execute("SET lock_timeout = '1s'")
         conn.execute("INSERT INTO facilities (name, country) VALUES ('New', 'VE')")
         conn.execute("INSERT INTO sources (name, kind) VALUES ('New', 'ngo')")
@@ -883,15 +883,15 @@ def test_loading_a_large_export_uses_little_memory(server: str, tmp_path: Path) 
             out.write(json.dumps({"totals": {"facilities": many}}) + "\n")
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
-            told, peak = run_and_measure(url, "load", str(file))
-            assert told[-1] == f"Loaded: {many:,} facilities."
+            errors, peak = run_and_measure(url, "load", str(file))
+            assert errors[-1] == f"Loaded: {many:,} facilities."
             peaks.append(peak)
-    assert "facilities: 16,000 of 16,000" in told
+    assert "facilities: 16,000 of 16,000" in errors
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2
 
 
-# Who must not be named.
+# Hidden people.
 
 
 def public(api: Api) -> Api:
@@ -909,8 +909,8 @@ def without_rearrests(value: Any) -> Any:
 @settings(max_examples=6, deadline=None)
 @given(STORES)
 def test_a_public_export_hides_what_the_public_cannot_see(server: str, deeds: Any) -> None:
-    """Without confidential sources, whose words are their organisation's there, it is equal, but
-    for when those were detained of whom that is hidden."""
+    """Without confidential sources, which the public sees as their organisation, it is equal but for
+    the days of detentions that are hidden."""
     open_deeds = [
         (deed, a, b, c - c % 4 if deed is Writer.source else c) for deed, a, b, c in deeds
     ]
@@ -933,7 +933,7 @@ def test_a_public_export_hides_what_the_public_cannot_see(server: str, deeds: An
 
 def test_hidden_names_in_an_export_are_logged(api: Api, conn: Connection) -> None:
     def noted() -> list[str]:
-        """Of whom it was noted since it was last asked."""
+        """Return the people logged since the last call."""
         rows = conn.execute(
             "SELECT resource_id::text AS id FROM ledger WHERE action = 'read' AND seq > %s",
             [seen[0]],
@@ -982,14 +982,14 @@ def test_confidential_sources_of_one_organisation_stay_one_group(server: str, ap
     for event, two in zip(events, (speakers[:2], speakers[1:]), strict=True):
         for source in two:
             api.attest(event, source, "2026-02-09T00:00:00Z", note=f"{CANARY} said so.")
-    # Who relays both of one organisation relays that one, once.
+    # A relay of both sources of one organisation is one relay of that organisation.
     relays = [{"source_id": source} for source in speakers[:2]]
     api.attest(events[1], second, "2026-02-10T00:00:00Z", basis="relayed", relays=relays)
     for reader in (stranger, api):
         text = export(reader)
         assert (CANARY in text.decode()) == (reader is api)
         with loaded(server, text) as other:
-            told = [other.get(f"/v1/release-events/{event}")["verification"] for event in events]
-            assert [one["status"] for one in told] == ["reported", "confirmed"]
+            errors = [other.get(f"/v1/release-events/{event}")["verification"] for event in events]
+            assert [one["status"] for one in errors] == ["reported", "confirmed"]
     words = [line for line in lines(export(stranger)) if line.get("list") == "attestations"]
     assert words[-1]["relays"] == [{"source_id": first}]

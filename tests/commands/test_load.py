@@ -90,16 +90,17 @@ def test_dry_run_changes_nothing(database: str, conn: queries.Connection) -> Non
     assert snapshot(conn) == before
 
 
-def test_ids_come_from_the_case_alone(server: str) -> None:
+def test_loaded_records_have_random_ids(server: str) -> None:
+    """An id made from the case and the key of an entry would reveal the key."""
     ids = []
     for _ in range(2):
         with cloned(server) as url, connections.connect(url) as conn:
             assert constancia("load", EXAMPLE, DATABASE_URL=url).exit_code == 0
-            ids.append(
-                [row.resource_id for row in conn.execute("SELECT * FROM ledger ORDER BY seq")]
-            )
-    assert len(ids[0]) == 47
-    assert ids[0] == ids[1]
+            ids.append({row.resource_id for row in conn.execute("SELECT * FROM ledger")})
+            links = conn.execute("SELECT record_id FROM case_entry_links").fetchall()
+            assert {row.record_id for row in links} <= ids[-1]
+    assert len(ids[0]) == len(ids[1]) == 47
+    assert ids[0].isdisjoint(ids[1])
 
 
 def test_new_entries_of_a_loaded_case_are_added(

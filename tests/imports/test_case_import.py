@@ -1,4 +1,4 @@
-"""Cases of others in: previewed entry by entry, decided on, applied all or nothing."""
+"""Imports of foreign cases: previewed entry by entry, decided on, applied all or nothing."""
 
 import contextlib
 import copy
@@ -49,17 +49,17 @@ def preview(api: Api, body: Any, status: int = 201, **query: str) -> Any:
 
 
 def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
-    """All that there is but previews."""
+    """Return all tables but those of imports."""
     return {name: rows for name, rows in whole(conn).items() if not name.startswith("import")}
 
 
-def row_of(told: Any, place: str) -> Any:
-    (row,) = (row for row in told["rows"] if row["place"] == place)
+def row_of(result: Any, place: str) -> Any:
+    (row,) = (row for row in result["rows"] if row["place"] == place)
     return row
 
 
-def outcome_of(told: Any) -> Mapping[str, str]:
-    return {row["place"]: row["outcome"] for row in told["rows"]}
+def outcome_of(result: Any) -> Mapping[str, str]:
+    return {row["place"]: row["outcome"] for row in result["rows"]}
 
 
 def word(key: str, event: str, source: str, **more: Any) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def word(key: str, event: str, source: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def of_one(name: str = "Belisario José Quintanar Ozores", **more: Any) -> dict[str, Any]:
-    """A case of one person, one release and one source's word on it."""
+def case_of_one(name: str = "Belisario José Quintanar Ozores", **more: Any) -> dict[str, Any]:
+    """Return a case with one person, one release event and one attestation."""
     return {
         "case": "of-one",
         "sources": [{"key": "monitor", "name": "El Monitor", "kind": "news_outlet"}],
@@ -101,7 +101,7 @@ def editor(api: Api) -> Api:
 
 
 def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple[str, str]:
-    """The same person and release as an editor recorded them, with another source's word."""
+    """Record the same person and release event, with the attestation of another source."""
     person = editor.detainee(name, birth_date="1974-06-02", sex="male")
     editor.detention(person, detained_on="2024-02-09")
     event = editor.event(person, "2026-01-09")
@@ -112,21 +112,21 @@ def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple
 def test_an_applied_case_equals_a_loaded_case(editor: Api, conn: queries.Connection) -> None:
     text = EXAMPLE.read_bytes()
     before = snapshot(conn)
-    told = preview(editor, text)
-    assert set(outcomes(told)) == {"new"}
+    result = preview(editor, text)
+    assert set(outcomes(result)) == {"new"}
     assert snapshot(conn) == before
     case_of = json.loads(text)
-    assert len(told["rows"]) == sum(len(case_of[name]) for name in case_of if name in LISTS)
-    assert [row["row"] for row in told["rows"]] == list(range(1, len(told["rows"]) + 1))
-    assert (told["people"], told["release_events"]) == (3, 3)
-    assert told["attestations"] == len(case_of["attestations"])
-    assert {flip["from"] for flip in told["flips"]} == {"unverified"}
-    assert sorted(flip["to"] for flip in told["flips"]) == ["confirmed", "reported"]
-    applied = apply(editor, told["id"])
+    assert len(result["rows"]) == sum(len(case_of[name]) for name in case_of if name in LISTS)
+    assert [row["row"] for row in result["rows"]] == list(range(1, len(result["rows"]) + 1))
+    assert (result["people"], result["release_events"]) == (3, 3)
+    assert result["attestations"] == len(case_of["attestations"])
+    assert {flip["from"] for flip in result["flips"]} == {"unverified"}
+    assert sorted(flip["to"] for flip in result["flips"]) == ["confirmed", "reported"]
+    applied = apply(editor, result["id"])
     assert all(row["record_id"] for row in applied["rows"])
     counts = editor.get("/v1/counts", as_of="2026-01-09T16:00:00Z")
     assert [counts[word] for word in ("confirmed", "reported", "unverified")] == [1, 1, 1]
-    # `load` knows what was imported, and the other way round.
+    # `load` recognises imported entries, and an import loaded ones.
     assert not any(loader.load(conn, EXAMPLE, lambda _: None).values())
 
 
@@ -140,32 +140,32 @@ def test_importing_a_case_twice_changes_nothing(editor: Api, conn: queries.Conne
     text = EXAMPLE.read_bytes()
     apply(editor, preview(editor, text)["id"])
     before = seq(conn)
-    told = preview(editor, text)
-    assert set(outcomes(told)) == {"same"}
-    assert told["flips"] == []
-    apply(editor, told["id"])
+    result = preview(editor, text)
+    assert set(outcomes(result)) == {"same"}
+    assert result["flips"] == []
+    apply(editor, result["id"])
     assert seq(conn) == before
 
 
 def test_entries_of_a_loaded_case_are_same(editor: Api, conn: queries.Connection) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
-    told = preview(editor, EXAMPLE.read_bytes())
-    assert set(outcomes(told)) == {"same"}
+    result = preview(editor, EXAMPLE.read_bytes())
+    assert set(outcomes(result)) == {"same"}
 
 
 def test_a_case_with_another_name_links_to_the_same_records(
     editor: Api, conn: queries.Connection
 ) -> None:
-    """The same case under another name, so with other ids: nothing is doubled."""
+    """The same case with another name has other entry ids, but creates no duplicates."""
     loader.load(conn, EXAMPLE, lambda _: None)
     before = seq(conn)
     other = {**json.loads(EXAMPLE.read_text()), "case": "another-house"}
-    told = preview(editor, other)
+    result = preview(editor, other)
     decisions = [
-        {"row": row["row"], "decision": "same"} for row in told["rows"] if row["candidates"]
+        {"row": row["row"], "decision": "same"} for row in result["rows"] if row["candidates"]
     ]
-    assert "new" not in outcomes(told)
-    apply(editor, told["id"], *decisions)
+    assert "new" not in outcomes(result)
+    apply(editor, result["id"], *decisions)
     assert seq(conn) == before
     assert people(conn) == 3
     again = preview(editor, other)
@@ -184,13 +184,13 @@ def test_an_exported_case_is_linked_by_record_ids(editor: Api, conn: queries.Con
     loader.load(conn, EXAMPLE, lambda _: None)
     (announcement,) = editor.get("/v1/claims", kind="announced")["items"]
     text = editor.send("GET", f"/v1/claims/{announcement['id']}/case").get_data()
-    told = preview(editor, text)
-    assert set(outcomes(told)) == {"same"}
+    result = preview(editor, text)
+    assert set(outcomes(result)) == {"same"}
     entries = json.loads(text)
     assert all(
         row["record_id"]
         == entries[row["place"].split("/")[1]][int(row["place"].split("/")[2])]["key"]
-        for row in told["rows"]
+        for row in result["rows"]
     )
 
 
@@ -206,39 +206,39 @@ def test_a_pseudonym_is_not_imported_as_a_name(
     shown = api.get(f"/v1/claims/{claim}/case")
     (hidden,) = shown["detainees"]
     assert hidden["name"].startswith("Person ")
-    told = preview(editor, shown)
-    assert row_of(told, "/detainees/0")["record_id"] == person
-    assert row_of(told, "/detainees/0")["outcome"] == "same"
-    apply(editor, told["id"])
+    result = preview(editor, shown)
+    assert row_of(result, "/detainees/0")["record_id"] == person
+    assert row_of(result, "/detainees/0")["outcome"] == "same"
+    apply(editor, result["id"])
     assert editor.get(f"/v1/detainees/{person}")["aliases"] == []
 
 
 def test_a_person_with_another_spelling_is_matched(editor: Api, conn: queries.Connection) -> None:
     person, event = recorded(editor)
-    told = preview(editor, of_one(occupation="médico"))
-    assert outcome_of(told) == {
+    result = preview(editor, case_of_one(occupation="médico"))
+    assert outcome_of(result) == {
         "/sources/0": "new",
         "/detainees/0": "changed",
         "/release_events/0": "same",
         "/attestations/0": "new",
     }
-    row = row_of(told, "/detainees/0")
+    row = row_of(result, "/detainees/0")
     assert (row["resource"], row["detainee_id"], row["record_id"]) == ("detainee", person, person)
     assert row["changes"] == ["aliases", "occupation"]
-    assert row_of(told, "/release_events/0")["record_id"] == event
-    assert told["flips"] == [
+    assert row_of(result, "/release_events/0")["record_id"] == event
+    assert result["flips"] == [
         {"row": 3, "release_event_id": event, "from": "reported", "to": "confirmed"}
     ]
-    assert (told["people"], told["release_events"], told["attestations"]) == (0, 0, 1)
-    apply(editor, told["id"])
+    assert (result["people"], result["release_events"], result["attestations"]) == (0, 0, 1)
+    apply(editor, result["id"])
     assert people(conn) == 1
     found = editor.get(f"/v1/detainees/{person}")
     assert found["aliases"] == ["Belisario José Quintanar Ozores"]
     assert found["occupation"] == "médico"
     assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "confirmed"
-    assert set(outcomes(preview(editor, of_one(occupation="médico")))) == {"same"}
-    # A second edition says more of the same entries.
-    more = of_one(occupation="médico")
+    assert set(outcomes(preview(editor, case_of_one(occupation="médico")))) == {"same"}
+    # A second edition has more values for the same entries.
+    more = case_of_one(occupation="médico")
     more["attestations"].append(word("later", "out", "monitor", published_at=MORNING))
     assert outcomes(preview(editor, more)) == ["same"] * 4 + ["new"]
     assert load(conn, more)["attestations"] == 1
@@ -254,15 +254,15 @@ def check(conn: queries.Connection) -> None:
 def test_a_case_with_other_spellings_creates_no_duplicates(
     editor: Api, conn: queries.Connection
 ) -> None:
-    """Forty people of whom thirty are recorded under other names: forty people."""
+    """Of forty people thirty are recorded with other spellings: there are forty people."""
     for number in range(30):
         who = invented(number)
         sex = "male" if who["sex"] == "m" else "female"
         name = f"{who['given']} {who['first']} {who['second']}"
         person = editor.detainee(name, birth_date=who["born"], sex=sex)
         editor.detention(person, detained_on="2025-03")
-    told = preview(editor, of_many(range(40)))
-    doubtful = [row for row in told["rows"] if row["candidates"]]
+    result = preview(editor, of_many(range(40)))
+    doubtful = [row for row in result["rows"] if row["candidates"]]
     decisions = [
         {
             "row": row["row"],
@@ -271,9 +271,9 @@ def test_a_case_with_other_spellings_creates_no_duplicates(
         }
         for row in doubtful
     ]
-    assert told["totals"]["invalid"] == 0
-    assert told["people"] == 10
-    apply(editor, told["id"], *decisions)
+    assert result["totals"]["invalid"] == 0
+    assert result["people"] == 10
+    apply(editor, result["id"], *decisions)
     assert people(conn) == 40
     assert editor.get("/v1/counts")["reported"] == 40
     before = seq(conn)
@@ -285,7 +285,7 @@ def test_a_case_with_other_spellings_creates_no_duplicates(
 
 
 def of_many(numbers: Sequence[int] | range) -> dict[str, Any]:
-    made = of_one()
+    made = case_of_one()
     made["case"] = "of-many"
     for name in ("detainees", "release_events", "attestations"):
         made[name] = []
@@ -308,10 +308,10 @@ def of_many(numbers: Sequence[int] | range) -> dict[str, Any]:
     return made
 
 
-def in_doubt(editor: Api) -> tuple[str, dict[str, Any]]:
-    """A person who is recorded, and a case that may speak of them."""
+def possible_duplicate(editor: Api) -> tuple[str, dict[str, Any]]:
+    """Record a person; return the id and a case with a possible duplicate."""
     person = editor.detainee("Fermín Otero")
-    made = of_one("Fermín A. Otero")
+    made = case_of_one("Fermín A. Otero")
     del made["detainees"][0]["birth_date"]
     return person, made
 
@@ -320,20 +320,20 @@ def in_doubt(editor: Api) -> tuple[str, dict[str, Any]]:
 def test_entries_that_refer_to_a_person_follow_the_decision(
     editor: Api, conn: queries.Connection, decision: str
 ) -> None:
-    person, made = in_doubt(editor)
-    told = preview(editor, made)
-    assert outcome_of(told) == {
+    person, made = possible_duplicate(editor)
+    result = preview(editor, made)
+    assert outcome_of(result) == {
         "/sources/0": "new",
         "/detainees/0": "possible_duplicate",
         "/release_events/0": "possible_duplicate",
         "/attestations/0": "possible_duplicate",
     }
-    (candidate,) = row_of(told, "/detainees/0")["candidates"]
+    (candidate,) = row_of(result, "/detainees/0")["candidates"]
     assert candidate["detainee_id"] == person
-    assert (told["people"], told["attestations"], told["flips"]) == (0, 0, [])
-    refused = apply(editor, told["id"], status=422)
-    assert [fault["pointer"] for fault in refused["errors"]] == ["/rows/2"]
-    apply(editor, told["id"], {"row": 2, "decision": decision})
+    assert (result["people"], result["attestations"], result["flips"]) == (0, 0, [])
+    refused = apply(editor, result["id"], status=422)
+    assert [error["pointer"] for error in refused["errors"]] == ["/rows/2"]
+    apply(editor, result["id"], {"row": 2, "decision": decision})
     assert people(conn) == {"same": 1, "new": 2, "skip": 1}[decision]
     counted = editor.get("/v1/counts")["reported"]
     assert counted == {"same": 1, "new": 1, "skip": 0}[decision]
@@ -350,10 +350,10 @@ def test_entries_that_refer_to_a_person_follow_the_decision(
 
 def test_any_entry_can_be_skipped_or_new(editor: Api, conn: queries.Connection) -> None:
     known = editor.source("El Monitor", "news_outlet")
-    made = of_one()
-    told = preview(editor, made)
-    assert row_of(told, "/sources/0")["record_id"] == known
-    apply(editor, told["id"], {"row": 1, "decision": "new"}, {"row": 3, "decision": "skip"})
+    made = case_of_one()
+    result = preview(editor, made)
+    assert row_of(result, "/sources/0")["record_id"] == known
+    apply(editor, result["id"], {"row": 1, "decision": "new"}, {"row": 3, "decision": "skip"})
     assert len(editor.get("/v1/sources")["items"]) == 2
     assert people(conn) == 1
     assert editor.get("/v1/release-events")["items"] == []
@@ -362,28 +362,28 @@ def test_any_entry_can_be_skipped_or_new(editor: Api, conn: queries.Connection) 
 
 
 def test_two_people_of_a_case_stay_two(editor: Api, conn: queries.Connection) -> None:
-    made = of_one()
+    made = case_of_one()
     twin = {**made["detainees"][0], "key": "twin"}
     made["detainees"].append(twin)
     assert outcomes(preview(editor, made)).count("new") == 5
     recorded(editor)
-    told = preview(editor, made)
-    assert [row["outcome"] for row in told["rows"][1:3]] == ["changed", "possible_duplicate"]
-    apply(editor, told["id"], {"row": 3, "decision": "new"})
+    result = preview(editor, made)
+    assert [row["outcome"] for row in result["rows"][1:3]] == ["changed", "possible_duplicate"]
+    apply(editor, result["id"], {"row": 3, "decision": "new"})
     assert people(conn) == 2
 
 
 def test_every_error_has_its_place(editor: Api, conn: queries.Connection) -> None:
-    made = of_one()
+    made = case_of_one()
     made["sources"] += [7, {"key": "monitor", "name": "Twice", "kind": "ngo"}]
     made["sources"].append({"key": "vain", "name": "", "kind": "outlet", "color": "red"})
     made["detainees"].append({"key": "other", "name": "Nelson", "birth_date": "2090-01-01"})
     made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     made["release_events"].append({"key": "y", "detainee": "other", "occurred_on": "2026-01-08"})
     before = snapshot(conn)
-    told = preview(editor, made)
+    result = preview(editor, made)
     assert snapshot(conn) == before
-    faults = {fault["pointer"] for row in told["rows"] for fault in row["errors"]}
+    faults = {error["pointer"] for row in result["rows"] for error in row["errors"]}
     assert faults == {
         "/sources/1",
         "/sources/2/key",
@@ -392,11 +392,11 @@ def test_every_error_has_its_place(editor: Api, conn: queries.Connection) -> Non
         "/release_events/1/detainee",
         "/release_events/2",
     }
-    assert told["totals"]["invalid"] == 6
-    invalid = [row["row"] for row in told["rows"] if row["outcome"] == "invalid"]
-    refused = apply(editor, told["id"], status=422)
-    assert [fault["pointer"] for fault in refused["errors"]] == [f"/rows/{n}" for n in invalid]
-    apply(editor, told["id"], *({"row": n, "decision": "skip"} for n in invalid))
+    assert result["totals"]["invalid"] == 6
+    invalid = [row["row"] for row in result["rows"] if row["outcome"] == "invalid"]
+    refused = apply(editor, result["id"], status=422)
+    assert [error["pointer"] for error in refused["errors"]] == [f"/rows/{n}" for n in invalid]
+    apply(editor, result["id"], *({"row": n, "decision": "skip"} for n in invalid))
     assert people(conn) == 1
 
 
@@ -417,11 +417,11 @@ def test_invalid_case_files_are_refused(
     editor: Api, conn: queries.Connection, body: bytes, place: str
 ) -> None:
     problem = preview(editor, body, 422)
-    assert place in [fault["pointer"] for fault in problem["errors"]]
+    assert place in [error["pointer"] for error in problem["errors"]]
     assert conn.execute("SELECT FROM imports").fetchall() == []
 
 
-# Values that are JSON, and no entry of any list of a case.
+# JSON values that are not valid entries of any list.
 NO_ENTRIES = (
     *("7", "null", "[]", '""', "{}", '{"key": 7}', '{"key": null}', '{"key": {"a": []}}'),
     *('{"\\u0000": 1}', '{"key": "\\u0000"}', '{"a": 1, "a": 2}', '{"name": "\\u0000"}'),
@@ -446,18 +446,18 @@ def test_invalid_entries_of_a_list_are_reported(
 
 
 def test_list_parameters_are_refused_for_a_case(editor: Api) -> None:
-    problem = preview(editor, of_one(), 422, date_order="day_first", mapping="{}")
-    assert {fault["pointer"] for fault in problem["errors"]} == {"/date_order", "/mapping"}
+    problem = preview(editor, case_of_one(), 422, date_order="day_first", mapping="{}")
+    assert {error["pointer"] for error in problem["errors"]} == {"/date_order", "/mapping"}
 
 
 def test_a_source_of_the_same_name_is_counted_once(editor: Api) -> None:
-    """Entered as two, the newspaper would confirm itself."""
+    """As two sources, the newspaper would confirm itself."""
     person, event = recorded(editor)
     editor.attest(event, editor.source("EL MONITOR", "state_media"), MORNING)
     assert editor.get(f"/v1/release-events/{event}")["verification"]["independent_sources"] == 2
-    told = preview(editor, of_one())
-    assert row_of(told, "/sources/0")["outcome"] == "same"
-    apply(editor, told["id"])
+    result = preview(editor, case_of_one())
+    assert row_of(result, "/sources/0")["outcome"] == "same"
+    apply(editor, result["id"])
     assert editor.get(f"/v1/release-events/{event}")["verification"]["independent_sources"] == 2
     assert editor.get(f"/v1/detainees/{person}")["custody"] == "released"
 
@@ -476,36 +476,36 @@ def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
         ],
         "affiliations": [{"source": "El Monitor", "with": "La Hora", "relation": "owned_by"}],
     }
-    told = preview(editor, made)
-    assert outcomes(told) == ["changed", "changed", "new"]
-    assert told["flips"] == [
+    result = preview(editor, made)
+    assert outcomes(result) == ["changed", "changed", "new"]
+    assert result["flips"] == [
         {"row": 3, "release_event_id": event, "from": "confirmed", "to": "reported"}
     ]
-    apply(editor, told["id"])
+    apply(editor, result["id"])
     assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "reported"
     assert outcomes(preview(editor, {**made, "case": "again"})) == ["same"] * 3
 
 
 def test_a_later_retraction_is_imported(editor: Api) -> None:
-    apply(editor, preview(editor, of_one())["id"])
-    made = {**of_one(), "case": "of-a-house"}
+    apply(editor, preview(editor, case_of_one())["id"])
+    made = {**case_of_one(), "case": "of-a-house"}
     made["attestations"][0]["retracted_at"] = "2026-01-09T13:00:00Z"
-    told = preview(editor, made)
-    assert outcomes(told) == ["same", "same", "same", "changed"]
-    assert [(flip["from"], flip["to"]) for flip in told["flips"]] == [("reported", "unverified")]
-    apply(editor, told["id"])
+    result = preview(editor, made)
+    assert outcomes(result) == ["same", "same", "same", "changed"]
+    assert [(flip["from"], flip["to"]) for flip in result["flips"]] == [("reported", "unverified")]
+    apply(editor, result["id"])
     (told_word,) = editor.get("/v1/attestations")["items"]
     assert told_word["retracted_at"] == "2026-01-09T13:00:00Z"
     assert set(outcomes(preview(editor, made))) == {"same"}
 
 
-# What a preview rests on.
+# Outdated previews.
 
 
 def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -> None:
     person, event = recorded(editor)
     source = editor.get(f"/v1/attestations?release_event_id={event}")["items"][0]["source_id"]
-    made = of_one()
+    made = case_of_one()
     made["facilities"] = [{"key": "here", "name": "El Helicoide", "country": "VE"}]
     changes = {
         "a person": (lambda: editor.patch(f"/v1/detainees/{person}", {"occupation": "x"}), [3]),
@@ -521,59 +521,59 @@ def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -
         ),
     }
     for what, (change, rows) in changes.items():
-        told = preview(editor, made)
+        result = preview(editor, made)
         change()
         before = snapshot(conn)
         decisions = [
             {"row": row["row"], "decision": "same", "detainee_id": person}
-            for row in told["rows"]
+            for row in result["rows"]
             if row["candidates"]
         ]
         if decisions:
             rows = [row for row in rows if row != 3] or [3]
-        problem = apply(editor, told["id"], *decisions, status=409)
+        problem = apply(editor, result["id"], *decisions, status=409)
         assert problem["type"] == "/problems/import-outdated", what
-        pointers = {fault["pointer"] for fault in problem["errors"]}
+        pointers = {error["pointer"] for error in problem["errors"]}
         assert {f"/rows/{row}" for row in rows} <= pointers, what
         assert snapshot(conn) == before, what
 
 
 def test_unrelated_writes_do_not_make_a_preview_outdated(editor: Api) -> None:
-    told = preview(editor, of_one())
+    result = preview(editor, case_of_one())
     editor.detainee("Milagros Arráiz Tovar")
     editor.source("Otra Voz")
-    apply(editor, told["id"])
+    apply(editor, result["id"])
 
 
 def test_a_case_is_applied_once(editor: Api, conn: queries.Connection) -> None:
-    _, made = in_doubt(editor)
-    told = preview(editor, made)
-    apply(editor, told["id"], {"row": 2, "decision": "new"})
+    _, made = possible_duplicate(editor)
+    result = preview(editor, made)
+    apply(editor, result["id"], {"row": 2, "decision": "new"})
     before = seq(conn)
-    apply(editor, told["id"], {"row": 2, "decision": "new"})
-    apply(editor, told["id"], {"row": 2, "decision": "skip"}, status=409)
+    apply(editor, result["id"], {"row": 2, "decision": "new"})
+    apply(editor, result["id"], {"row": 2, "decision": "skip"}, status=409)
     assert seq(conn) == before
     assert conn.execute("SELECT FROM import_files").fetchall() == []
 
 
-# Who may, and what is hidden.
+# Access, and hidden people.
 
 
 def test_a_case_needs_an_edit_key(api: Api, editor: Api) -> None:
     for scope, status in (("contribute", 403), ("admin", 403)):
-        preview(api.scope(scope), of_one(), status)
-    preview(api, of_one(), 401)
-    told = preview(editor, of_one())
+        preview(api.scope(scope), case_of_one(), status)
+    preview(api, case_of_one(), 401)
+    result = preview(editor, case_of_one())
     for other in (api, api.scope("contribute")):
-        other.get(f"/v1/imports/{told['id']}", 404)
-    apply(api.scope("contribute"), told["id"], status=404)
+        other.get(f"/v1/imports/{result['id']}", 404)
+    apply(api.scope("contribute"), result["id"], status=404)
 
 
 def test_hidden_people_of_a_case_stay_hidden(
     api: Api, editor: Api, conn: queries.Connection
 ) -> None:
     person, _ = recorded(editor)
-    made = of_one(withheld=True)
+    made = case_of_one(withheld=True)
     made["detainees"].append({"key": "child", "name": "Kanarie Menor", "age_group": "minor"})
     organisation = editor.source("Casa Abierta")
     made["sources"] += [
@@ -587,22 +587,22 @@ def test_hidden_people_of_a_case_stay_hidden(
         },
     ]
     made["attestations"].append(word("whispered", "out", "secret"))
-    told = preview(editor, made)
-    assert row_of(told, "/sources/1")["record_id"] == organisation
-    assert row_of(told, "/detainees/0")["changes"] == ["aliases", "withheld"]
-    assert "Kanarie" not in json.dumps([row for row in told["rows"] if not row["candidates"]])
-    api.get(f"/v1/imports/{told['id']}", 404)
-    apply(editor, told["id"])
+    result = preview(editor, made)
+    assert row_of(result, "/sources/1")["record_id"] == organisation
+    assert row_of(result, "/detainees/0")["changes"] == ["aliases", "withheld"]
+    assert "Kanarie" not in json.dumps([row for row in result["rows"] if not row["candidates"]])
+    api.get(f"/v1/imports/{result['id']}", 404)
+    apply(editor, result["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
     for path in ("detainees", "sources", "attestations", "changes", "export", "release-events"):
         shown = api.send("GET", f"/v1/{path}").get_data(as_text=True)
         assert "Kanarie" not in shown, path
         assert "Quintanar" not in shown, path
     assert set(outcomes(preview(editor, made))) == {"same"}
-    # Of another house, with the name of the one who spoke in confidence.
+    # A foreign case with the name of the confidential source.
     again = {**copy.deepcopy(made), "case": "another"}
-    told = preview(editor, again)
-    assert [row["outcome"] for row in told["rows"] if row["resource"] == "source"] == ["same"] * 3
+    result = preview(editor, again)
+    assert [row["outcome"] for row in result["rows"] if row["resource"] == "source"] == ["same"] * 3
 
 
 def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
@@ -610,9 +610,9 @@ def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
         "Belisario José Quintanar Ozores",
         **{"birth_date": "1974-06-02", "sex": "male", "withheld": True},
     )
-    told = preview(editor, of_one(withheld=False))
-    assert row_of(told, "/detainees/0")["record_id"] == person
-    apply(editor, told["id"])
+    result = preview(editor, case_of_one(withheld=False))
+    assert row_of(result, "/detainees/0")["record_id"] == person
+    apply(editor, result["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
 
 
@@ -620,15 +620,15 @@ def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
 
 
 def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> None:
-    told = run_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
-    assert (told.returncode, people(conn)) == (0, 0), told.stderr
-    assert "unverified becomes confirmed" in told.stdout
-    told = run_process("import", EXAMPLE, DATABASE_URL=database)
-    assert (told.returncode, people(conn)) == (0, 3), told.stderr
+    result = run_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    assert (result.returncode, people(conn)) == (0, 0), result.stderr
+    assert "unverified becomes confirmed" in result.stdout
+    result = run_process("import", EXAMPLE, DATABASE_URL=database)
+    assert (result.returncode, people(conn)) == (0, 3), result.stderr
     before = snapshot(conn)
     for words in (["import"], ["load"]):
-        told = run_process(*words, EXAMPLE, DATABASE_URL=database)
-        assert told.returncode == 0, told.stderr
+        result = run_process(*words, EXAMPLE, DATABASE_URL=database)
+        assert result.returncode == 0, result.stderr
         assert snapshot(conn) == before
     refused = run_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
     assert refused.returncode == 1
@@ -638,32 +638,32 @@ def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> 
 def test_the_command_prints_errors_and_skips_invalid_rows(
     database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
-    made = of_one()
+    made = case_of_one()
     made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     file = tmp_path / "case.json"
     file.write_text(json.dumps(made))
-    told = run_process("import", file, DATABASE_URL=database)
-    assert (told.returncode, people(conn)) == (1, 0)
-    assert "/release_events/1/detainee: detainees has no entry with the key" in told.stderr
-    told = run_process("import", file, "--skip-invalid", DATABASE_URL=database)
-    assert (told.returncode, people(conn)) == (0, 1), told.stderr
+    result = run_process("import", file, DATABASE_URL=database)
+    assert (result.returncode, people(conn)) == (1, 0)
+    assert "/release_events/1/detainee: detainees has no entry with the key" in result.stderr
+    result = run_process("import", file, "--skip-invalid", DATABASE_URL=database)
+    assert (result.returncode, people(conn)) == (0, 1), result.stderr
     file.write_text("{")
-    told = run_process("import", file, DATABASE_URL=database)
-    assert told.returncode == 1
-    assert "Traceback" not in told.stderr
+    result = run_process("import", file, DATABASE_URL=database)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
 
 
 @linux
 def test_the_command_asks_about_possible_duplicates(
     editor: Api, database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
-    person, made = in_doubt(editor)
+    person, made = possible_duplicate(editor)
     file = tmp_path / "case.json"
     file.write_text(json.dumps(made))
     before = snapshot(conn)
-    told = run_process("import", file, DATABASE_URL=database)
-    assert told.returncode == 1
-    assert "Row 2 may be recorded" in told.stderr
+    result = run_process("import", file, DATABASE_URL=database)
+    assert result.returncode == 1
+    assert "Row 2 may be recorded" in result.stderr
     assert snapshot(conn) == before
     status, shown = on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)
     assert status == 0, shown
@@ -671,12 +671,12 @@ def test_the_command_asks_about_possible_duplicates(
     assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == 1
 
 
-# What is broken off.
+# Interrupted imports.
 
 
 @linux
 def test_a_killed_import_leaves_nothing_behind() -> None:
-    """kill -9 of everything while a case is previewed, and while one is applied."""
+    """kill -9 of all processes while a case is previewed, and while one is applied."""
     many = 400
     body = json.dumps(of_many(range(many))).encode()
 
@@ -689,7 +689,7 @@ def test_a_killed_import_leaves_nothing_behind() -> None:
             return answer.status, json.loads(answer.read())
 
     def broken_off(service: Service, *what: Any) -> None:
-        """Sends this, and kills everything once people are being written."""
+        """Send a request, and kill all processes once people are being written."""
         with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
             size = "SELECT pg_relation_size('detainees') AS n"
             before = conn.execute(size).fetchone().n
@@ -709,20 +709,20 @@ def test_a_killed_import_leaves_nothing_behind() -> None:
             broken_off(service, key, "/v1/imports", body)
         with serving(directory) as service:
             assert counted(service) == (0, 0)
-            status, told = send(service, key, "/v1/imports", body)
-            assert (status, told["people"]) == (201, many)
-            apply_path = f"/v1/imports/{told['id']}/apply"
+            status, result = send(service, key, "/v1/imports", body)
+            assert (status, result["people"]) == (201, many)
+            apply_path = f"/v1/imports/{result['id']}/apply"
             broken_off(service, key, apply_path, b"{}")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
-            # The crash took the keys of the people, without which it is not applied.
+            # The crash emptied the unlogged table of keys, without which it is not applied.
             status, problem = send(service, key, apply_path, b"{}")
             assert (status, problem["type"]) == (409, "/problems/import-outdated")
-            status, told = send(service, key, "/v1/imports", body)
-            apply_path = f"/v1/imports/{told['id']}/apply"
+            status, result = send(service, key, "/v1/imports", body)
+            apply_path = f"/v1/imports/{result['id']}/apply"
             for _ in range(2):
-                status, told = send(service, key, apply_path, b"{}")
-                assert (status, told["state"]) == (200, "applied")
+                status, result = send(service, key, apply_path, b"{}")
+                assert (status, result["state"]) == (200, "applied")
             assert counted(service)[0] == many
             with open_store(service) as conn:
                 check_store(conn)

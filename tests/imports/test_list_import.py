@@ -1,4 +1,4 @@
-"""Lists in: previewed row by row, decided on, applied all or nothing."""
+"""Imports of lists: previewed row by row, decided on, applied all or nothing."""
 
 import contextlib
 import csv
@@ -27,7 +27,7 @@ NDJSON = "application/x-ndjson"
 
 
 def table(rows: Sequence[Mapping[str, Any]], delimiter: str = ",") -> bytes:
-    """A list of people as CSV."""
+    """Return a list of people as CSV."""
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, columns, delimiter=delimiter)
@@ -54,8 +54,8 @@ def apply(api: Api, import_id: str, *decisions: Mapping[str, Any], status: int =
     return api.post(f"/v1/imports/{import_id}/apply", {"decisions": decisions}, status)
 
 
-def outcomes(told: Any) -> list[str]:
-    return [row["outcome"] for row in told["rows"]]
+def outcomes(result: Any) -> list[str]:
+    return [row["outcome"] for row in result["rows"]]
 
 
 def seq(conn: queries.Connection) -> int:
@@ -77,18 +77,18 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
         {"name": "Wilmer Quintanar Bracho", "birth_date": "31/01/1980", "sex": "x"},
     ]
     before = seq(conn)
-    told = preview(writer, table(rows))
-    assert outcomes(told) == ["same", "same", "new", "same", "invalid"]
-    assert told["rows"][0]["detainee_id"] == known
-    assert told["rows"][3]["same_as_row"] == 3
-    assert told["rows"][4]["errors"] == [
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["same", "same", "new", "same", "invalid"]
+    assert result["rows"][0]["detainee_id"] == known
+    assert result["rows"][3]["same_as_row"] == 3
+    assert result["rows"][4]["errors"] == [
         {"column": "sex", "pointer": None, "detail": "'x' is not one of: female, male, other."}
     ]
     assert seq(conn) == before
     assert people(conn) == 1
-    refused = apply(writer, told["id"], status=422)
-    assert [fault["pointer"] for fault in refused["errors"]] == ["/rows/5"]
-    applied = apply(writer, told["id"], {"row": 5, "decision": "skip"})
+    refused = apply(writer, result["id"], status=422)
+    assert [error["pointer"] for error in refused["errors"]] == ["/rows/5"]
+    applied = apply(writer, result["id"], {"row": 5, "decision": "skip"})
     assert applied["state"] == "applied"
     assert people(conn) == 2
     assert seq(conn) == before + 1
@@ -99,7 +99,7 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
     assert seq(conn) == before
 
 
-# Two organisations, and people whom both know.
+# The lists of two organisations with many people in common.
 
 GIVEN = (
     *("Belisario José", "Yusmery Carolina", "Fermín Antonio", "Génesis María", "Wilmer Rafael"),
@@ -112,7 +112,7 @@ SURNAMES = (
 
 
 def invented(number: int) -> dict[str, str]:
-    """One of many people, each with given names, surnames and a day of birth of their own."""
+    """Return one of many different people."""
     first = SURNAMES[number % len(SURNAMES)]
     second = SURNAMES[(number * 7 + number // len(SURNAMES) + 3) % len(SURNAMES)]
     return {
@@ -125,7 +125,7 @@ def invented(number: int) -> dict[str, str]:
 
 
 def respelled(who: Mapping[str, str], number: int) -> str:
-    """A name as another organisation writes it."""
+    """Return the name of a person in the spelling of another organisation."""
     given, first, second = who["given"], who["first"], who["second"]
     swapped = first[:2] + first[3] + first[2] + first[4:]
     return [
@@ -143,7 +143,7 @@ def names_without_accents(text: str) -> str:
 
 
 def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> None:
-    """200 people and 180, of whom 120 are the same under other spellings: 260 people."""
+    """200 people and 180 people, 120 of them the same with other spellings, are 260 people."""
     writer = api.scope("contribute")
     everybody = [invented(number) for number in range(260)]
     casa = [
@@ -151,7 +151,7 @@ def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> Non
         | {"Fecha de nacimiento": p["born"]}
         for p in everybody[:200]
     ]
-    # The other one knows the day of birth of some, of others the year or nothing.
+    # The second list has the day of birth of some people, of others the year or nothing.
     puertas = [
         {
             "name": respelled(p, n) if n < 200 else f"{p['given']} {p['first']} {p['second']}",
@@ -165,7 +165,7 @@ def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> Non
     person: dict[str, int] = {}
 
     def decided(row: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-        """What a person decides who knows everybody."""
+        """Return the right decision on a row."""
         for candidate in row["candidates"]:
             if person.get(candidate["detainee_id"] or f"row {candidate['row']}") == number:
                 who = {name: candidate[name] for name in ("detainee_id",) if candidate[name]}
@@ -174,17 +174,17 @@ def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> Non
 
     for first, listed in ((0, table(casa, ";")), (80, table(puertas))):
         person |= {f"row {row}": first + row - 1 for row in range(1, 201)}
-        told = preview(writer, listed)
-        assert sum(told["totals"].values()) == len(told["rows"]) == (200 if first == 0 else 180)
-        for row in told["rows"]:
+        result = preview(writer, listed)
+        assert sum(result["totals"].values()) == len(result["rows"]) == (200 if first == 0 else 180)
+        for row in result["rows"]:
             who = row["detainee_id"] or (row["same_as_row"] and f"row {row['same_as_row']}")
             assert who is None or person[who] == first + row["row"] - 1, row
-        doubtful = [row for row in told["rows"] if row["outcome"] == "possible_duplicate"]
+        doubtful = [row for row in result["rows"] if row["outcome"] == "possible_duplicate"]
         decisions = [decided(row, first + row["row"] - 1) for row in doubtful]
-        applied = apply(writer, told["id"], *decisions)
+        applied = apply(writer, result["id"], *decisions)
         for row in applied["rows"]:
             person[row["detainee_id"]] = first + row["row"] - 1
-        assert outcomes(preview(writer, listed)) == ["same"] * len(told["rows"])
+        assert outcomes(preview(writer, listed)) == ["same"] * len(result["rows"])
     assert people(conn) == 260
     recorded = [person[str(row.id)] for row in conn.execute("SELECT id FROM detainees")]
     assert sorted(recorded) == list(range(260))
@@ -192,7 +192,7 @@ def test_two_lists_of_the_same_people(api: Api, conn: queries.Connection) -> Non
     assert 86 in {person[item["id"]] for item in found}
 
 
-# What a list may look like.
+# Columns and cells.
 
 
 def row_of(api: Api, body: bytes, number: int = 0, **query: str) -> Any:
@@ -211,9 +211,9 @@ def test_spanish_columns_and_informal_cells_are_read(api: Api) -> None:
         "adulto\r\n"
     ).replace("02/2024", "2024-02")
     writer = api.scope("contribute")
-    told = preview(writer, text.encode())
-    assert told["totals"]["new"] == 1, told
-    applied = apply(writer, told["id"])
+    result = preview(writer, text.encode())
+    assert result["totals"]["new"] == 1, result
+    applied = apply(writer, result["id"])
     person = api.get(f"/v1/detainees/{applied['rows'][0]['detainee_id']}")
     assert {name: person[name] for name in person if name not in _MADE} == {
         "name": 'José "Pepe" Gregorio Ñáñez Guerra',
@@ -252,8 +252,8 @@ def test_a_mapping_names_other_columns(api: Api) -> None:
     body = table([{"Nº": "1", "Preso": "Ana Prueba", "DDN": "1974-06-02", "Ficha": "X-1"}])
     mapping = {"Nº": None, "Preso": "name", "DDN": "birth_date", "Ficha": "id:fichas"}
     writer = api.scope("contribute")
-    told = preview(writer, body, mapping=json.dumps(mapping))
-    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    result = preview(writer, body, mapping=json.dumps(mapping))
+    person = apply(writer, result["id"])["rows"][0]["detainee_id"]
     assert api.get(f"/v1/detainees/{person}")["external_ids"] == [
         {"scheme": "fichas", "value": "X-1"}
     ]
@@ -269,7 +269,7 @@ def test_a_mapping_names_other_columns(api: Api) -> None:
         ),
     ):
         problem = preview(writer, body, 422, mapping=wrong)
-        assert [fault["pointer"] for fault in problem["errors"]] == [place], wrong
+        assert [error["pointer"] for error in problem["errors"]] == [place], wrong
 
 
 @pytest.mark.parametrize(
@@ -277,63 +277,72 @@ def test_a_mapping_names_other_columns(api: Api) -> None:
 )
 def test_an_ambiguous_date_is_an_error(api: Api, order: str, expected: str) -> None:
     body = table([{"name": "Ana Prueba", "birth_date": "03/04/1974"}])
-    fault = row_of(api, body)["errors"][0]
-    assert fault["column"] == "birth_date"
-    assert "1974-04-03 or 1974-03-04" in fault["detail"]
+    error = row_of(api, body)["errors"][0]
+    assert error["column"] == "birth_date"
+    assert "1974-04-03 or 1974-03-04" in error["detail"]
     writer = api.scope("contribute")
-    told = preview(writer, body, date_order=order)
-    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    result = preview(writer, body, date_order=order)
+    person = apply(writer, result["id"])["rows"][0]["detainee_id"]
     assert api.get(f"/v1/detainees/{person}")["birth_date"] == expected
 
 
-# What is wrong with a row: the cells, and the column and a word of each fault.
+# Invalid rows: the cells, and the column and a part of each error.
 WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str]]]] = {
     "no name": ({"sex": "f"}, [("name", "is missing")]),
-    "a name of controls": ({"name": "Ana\x07Prueba"}, [("name", "right form")]),
-    "a name of two lines": ({"name": "Ana\nPrueba"}, [("name", "right form")]),
+    "a name with a control character": ({"name": "Ana\x07Prueba"}, [("name", "right form")]),
+    "a name with two lines": ({"name": "Ana\nPrueba"}, [("name", "right form")]),
     "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
-    "a name without end": ({"name": "a" * 201}, [("name", "1 to 200")]),
-    "a sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
+    "a long name": ({"name": "a" * 201}, [("name", "1 to 200")]),
+    "an unknown sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
     "H and M": ({"name": "Ana", "sex": "H"}, [("sex", "makes M ambiguous")]),
-    "no such day": ({"name": "Ana", "birth_date": "1974-02-30"}, [("birth_date", "Must be a day")]),
-    "13 months": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
-    "two digits": (
+    "an impossible day": (
+        {"name": "Ana", "birth_date": "1974-02-30"},
+        [("birth_date", "Must be a day")],
+    ),
+    "month 13": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
+    "a year of two digits": (
         {"name": "Ana", "birth_date": "3/4/74"},
         [("birth_date", "'3/4/74' is not a date")],
     ),
-    "not born yet": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
-    "a minor said adult": (
+    "born in the future": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
+    "a minor listed as adult": (
         {"name": "Ana", "birth_date": "2020-01-31", "age_group": "adult"},
         [("age_group", "minor")],
     ),
-    "a year of birth": (
+    "a birth year of two digits": (
         {"name": "Ana", "birth_year": "74"},
         [("birth_year", "'74' is not a year")],
     ),
-    "no country": ({"name": "Ana", "nationality": "VE; Marte"}, [("nationality", "'Marte'")]),
-    "no facility": ({"name": "Ana", "facility": "Rodeo II"}, [("facility", "'Rodeo I'")]),
-    "nothing near": (
+    "an unknown country": (
+        {"name": "Ana", "nationality": "VE; Marte"},
+        [("nationality", "'Marte'")],
+    ),
+    "an unknown facility": ({"name": "Ana", "facility": "Rodeo II"}, [("facility", "'Rodeo I'")]),
+    "a facility with no similar name": (
         {"name": "Ana", "facility": "Zzz"},
         [("facility", "No facility is named 'Zzz'")],
     ),
-    "unknown id of one": (
+    "an unknown facility id": (
         {"name": "Ana", "facility": "019b9f3e-0000-7000-8000-000000000000"},
         [("facility", "no facility with the id")],
     ),
-    "held in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
-    "held on no day": (
+    "detained in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
+    "detained on an impossible day": (
         {"name": "Ana", "detained_on": "2023-02-29"},
         [("detained_on", "There is no day")],
     ),
-    "an identifier": ({"name": "Ana", "id:registro": "\x07"}, [("id:registro", "right form")]),
-    "no id": ({"name": "Ana", "id": "7"}, [("id", "UUID")]),
-    "released, said by nobody": (
+    "an invalid external id": (
+        {"name": "Ana", "id:registro": "\x07"},
+        [("id:registro", "right form")],
+    ),
+    "an invalid id": ({"name": "Ana", "id": "7"}, [("id", "UUID")]),
+    "released without a source": (
         {"name": "Ana", "released_on": "2026-01-08"},
         [("released_on", "Needs a source")],
     ),
-    "ids": ({"name": "Ana", "external_ids": "7"}, [("external_ids", "array")]),
-    "aliases": ({"name": "Ana", "aliases": "[1"}, [("aliases", "array")]),
-    "all at once": (
+    "invalid external ids": ({"name": "Ana", "external_ids": "7"}, [("external_ids", "array")]),
+    "invalid aliases": ({"name": "Ana", "aliases": "[1"}, [("aliases", "array")]),
+    "several errors": (
         {"name": "Ana", "sex": "x", "birth_date": "x", "nationality": "x", "detained_on": "x"},
         [
             ("birth_date", "'x' is not a date"),
@@ -353,23 +362,23 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
         *(w[0] for w in WRONG_ROWS.values()),
     ]
     before = seq(conn)
-    told = preview(editor, table(rows))
-    assert told["rows"][0]["outcome"] == "new"
-    assert told["totals"]["invalid"] == len(WRONG_ROWS)
+    result = preview(editor, table(rows))
+    assert result["rows"][0]["outcome"] == "new"
+    assert result["totals"]["invalid"] == len(WRONG_ROWS)
     for number, (what, (_, expected)) in enumerate(WRONG_ROWS.items(), 2):
-        row = told["rows"][number - 1]
+        row = result["rows"][number - 1]
         assert (row["row"], row["outcome"]) == (number, "invalid"), what
-        found = sorted(row["errors"], key=lambda fault: fault["column"] or "")
-        assert [fault["column"] for fault in found] == [column for column, _ in expected], what
-        for fault, (_, word) in zip(found, expected, strict=True):
-            assert word in fault["detail"], what
-    refused = apply(editor, told["id"], status=422)
+        found = sorted(row["errors"], key=lambda error: error["column"] or "")
+        assert [error["column"] for error in found] == [column for column, _ in expected], what
+        for error, (_, word) in zip(found, expected, strict=True):
+            assert word in error["detail"], what
+    refused = apply(editor, result["id"], status=422)
     assert len(refused["errors"]) == len(WRONG_ROWS)
     wrong = [{"row": row, "decision": "new"} for row in range(2, len(rows) + 1)]
-    assert len(apply(editor, told["id"], *wrong, status=422)["errors"]) == len(WRONG_ROWS)
+    assert len(apply(editor, result["id"], *wrong, status=422)["errors"]) == len(WRONG_ROWS)
     assert seq(conn) == before
     skipped = [{**decision, "decision": "skip"} for decision in wrong]
-    apply(editor, told["id"], *skipped)
+    apply(editor, result["id"], *skipped)
     assert people(conn) == 1
 
 
@@ -383,21 +392,21 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
     ],
 )
 def test_a_malformed_row_is_one_error(api: Api, row: bytes, detail: str) -> None:
-    told = preview(api.scope("contribute"), b"name,sex\r\n" + row + b"\r\nEva Prueba,f\r\n")
-    assert outcomes(told) == ["invalid", "new"]
-    (fault,) = told["rows"][0]["errors"]
-    assert fault["column"] is None
-    assert fault["detail"].startswith(detail)
+    result = preview(api.scope("contribute"), b"name,sex\r\n" + row + b"\r\nEva Prueba,f\r\n")
+    assert outcomes(result) == ["invalid", "new"]
+    (error,) = result["rows"][0]["errors"]
+    assert error["column"] is None
+    assert error["detail"].startswith(detail)
 
 
 def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
     body = "name,occupation\nAna Prueba,Médica\nRocío Ñáñez,\n".encode("latin-1")
-    told = preview(api.scope("contribute"), body)
-    assert [[fault["column"] for fault in row["errors"]] for row in told["rows"]] == [
+    result = preview(api.scope("contribute"), body)
+    assert [[error["column"] for error in row["errors"]] for row in result["rows"]] == [
         ["occupation"],
         ["name"],
     ]
-    assert "UTF-8" in told["rows"][0]["errors"][0]["detail"]
+    assert "UTF-8" in result["rows"][0]["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(
@@ -420,7 +429,7 @@ def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
 )
 def test_malformed_lists_are_refused(api: Api, body: bytes, places: list[str]) -> None:
     problem = preview(api.scope("contribute"), body, 422)
-    assert [fault["pointer"] for fault in problem["errors"]] == places
+    assert [error["pointer"] for error in problem["errors"]] == places
 
 
 def test_ndjson_keys_are_column_names(api: Api) -> None:
@@ -433,10 +442,10 @@ def test_ndjson_keys_are_column_names(api: Api) -> None:
         {"name": "Luz", "nombre": "Luz"},
     ]
     body = "\n".join(map(json.dumps, lines)) + '\n{"name": 1, "name": 2}\n{"name": \n\n"x"'
-    told = preview(api.scope("contribute"), body.encode(), media_type="application/x-ndjson")
-    assert outcomes(told) == ["new", "new", *["invalid"] * 7]
-    assert [row["row"] for row in told["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
-    assert [row["errors"][0]["column"] for row in told["rows"][2:]] == [
+    result = preview(api.scope("contribute"), body.encode(), media_type="application/x-ndjson")
+    assert outcomes(result) == ["new", "new", *["invalid"] * 7]
+    assert [row["row"] for row in result["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+    assert [row["errors"][0]["column"] for row in result["rows"][2:]] == [
         *("shoe size", "name", None, "nombre", None, None, None)
     ]
 
@@ -456,19 +465,19 @@ def test_lists_written_by_this_service_can_be_imported(api: Api, conn: queries.C
     before = seq(conn)
     for form, media_type in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
         written = api.send("GET", "/v1/detainees", query_string={"format": form}).get_data()
-        told = preview(writer, written, media_type=media_type)
-        assert outcomes(told) == ["same", "same"], told
+        result = preview(writer, written, media_type=media_type)
+        assert outcomes(result) == ["same", "same"], result
         found = api.send("GET", "/v1/detainees", query_string={"format": form, "q": "Omar"})
         assert outcomes(preview(writer, found.get_data(), media_type=media_type)) == ["same"]
-        assert told["rows"][0]["detainee_id"] == person
-        apply(writer, told["id"])
+        assert result["rows"][0]["detainee_id"] == person
+        apply(writer, result["id"])
     assert seq(conn) == before
-    told = preview(writer, b"name\n'Abd al-Karim\n")
-    (made,) = apply(writer, told["id"])["rows"]
+    result = preview(writer, b"name\n'Abd al-Karim\n")
+    (made,) = apply(writer, result["id"])["rows"]
     assert api.get(f"/v1/detainees/{made['detainee_id']}")["name"] == "'Abd al-Karim"
 
 
-# A list as one source's word.
+# Attestations.
 
 
 def word_of(source: str, **more: str) -> dict[str, str]:
@@ -507,24 +516,24 @@ def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Conn
         {"name": "Nelson Sanoja", "Observaciones": "Sigue preso."},
     ]
     query = word_of(second, date_order="day_first")
-    told = preview(editor, table(rows), **query)
-    assert outcomes(told) == [
+    result = preview(editor, table(rows), **query)
+    assert outcomes(result) == [
         *("changed", "same", "changed", "new", "new", "invalid", "invalid", "invalid", "new")
     ]
-    assert told["rows"][0]["changes"] == ["attestation"]
-    assert told["rows"][2]["changes"] == ["release_event", "attestation"]
-    assert [row["errors"][0]["column"] for row in told["rows"][5:8]] == [out, out, "publicado"]
-    assert told["flips"] == [
+    assert result["rows"][0]["changes"] == ["attestation"]
+    assert result["rows"][2]["changes"] == ["release_event", "attestation"]
+    assert [row["errors"][0]["column"] for row in result["rows"][5:8]] == [out, out, "publicado"]
+    assert result["flips"] == [
         {"row": 1, "release_event_id": reported, "from": "reported", "to": "confirmed"},
         *(
             {"row": row, "release_event_id": None, "from": "unverified", "to": "reported"}
             for row in (3, 4, 5)
         ),
     ]
-    assert (told["people"], told["release_events"], told["attestations"]) == (3, 3, 4)
+    assert (result["people"], result["release_events"], result["attestations"]) == (3, 3, 4)
     assert api.get("/v1/counts")["confirmed"] == 1
     skips = [{"row": row, "decision": "skip"} for row in (6, 7, 8)]
-    apply(editor, told["id"], *skips)
+    apply(editor, result["id"], *skips)
     counts = api.get("/v1/counts")
     assert (counts["confirmed"], counts["reported"]) == (2, 3)
     (event,) = api.get("/v1/release-events", detainee_id=known[2])["items"]
@@ -559,11 +568,11 @@ def test_a_list_that_relays_a_source_does_not_confirm_it(api: Api) -> None:
     editor.attest(event, origin, "2026-01-09T10:00:00Z")
     body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
     query = word_of(paper, basis="relayed", relayed_source_id=origin, evidence="report")
-    told = preview(editor, body, **query)
-    assert (told["attestations"], told["flips"]) == (1, [])
-    apply(editor, told["id"])
-    told = api.get(f"/v1/release-events/{event}/verification")
-    assert (told["status"], told["independent_sources"]) == ("reported", 1)
+    result = preview(editor, body, **query)
+    assert (result["attestations"], result["flips"]) == (1, [])
+    apply(editor, result["id"])
+    result = api.get(f"/v1/release-events/{event}/verification")
+    assert (result["status"], result["independent_sources"]) == ("reported", 1)
 
 
 def test_foreseen_statuses_consider_affiliations(api: Api) -> None:
@@ -594,12 +603,12 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
         {**who, "detained_on": "2025-11", "authority": "Dos", "released_on": "2026-01-08"},
         {**who, "detained_on": "2024", "authority": "Uno", "released_on": ""},
     ]
-    told = preview(editor, table(rows), **word_of(source))
-    assert [row["changes"] for row in told["rows"]] == [
+    result = preview(editor, table(rows), **word_of(source))
+    assert [row["changes"] for row in result["rows"]] == [
         ["detention", "release_event", "attestation"],
         ["detention.authority"],
     ]
-    apply(editor, told["id"])
+    apply(editor, result["id"])
     held = api.get(f"/v1/detainees/{person}/detentions")["items"]
     assert [(one["detained_on"], one["authority"]) for one in held] == [
         ("2024-02", "Uno"),
@@ -638,10 +647,10 @@ def test_incomplete_attestation_parameters_are_refused(
     query = {name: source if value == "$" else value for name, value in query.items()}
     problem = preview(editor, b"name\nAna Prueba\n", 422, **query)
     assert problem["type"] == f"/problems/{slug}"
-    assert [fault["pointer"] for fault in problem["errors"]] == places
+    assert [error["pointer"] for error in problem["errors"]] == places
 
 
-# What a preview rests on, and whose it is.
+# Outdated previews, and access to them.
 
 PAIR = [
     {"name": "Fermín Otero Valdivia", "birth_date": "1974-06-02"},
@@ -651,19 +660,19 @@ PAIR = [
 
 def outdated(problem: Any) -> list[str]:
     assert problem["type"] == "/problems/import-outdated", problem
-    return [fault["pointer"] for fault in problem["errors"]]
+    return [error["pointer"] for error in problem["errors"]]
 
 
 def test_unrelated_writes_after_the_preview_do_not_matter(
     api: Api, conn: queries.Connection
 ) -> None:
     editor = api.scope("edit")
-    told = preview(editor, table(PAIR))
+    result = preview(editor, table(PAIR))
     source = editor.source("Casa Abierta")
     other = editor.detainee("Nelson Enrique Sanoja")
     editor.detention(other)
     editor.attest(editor.event(other, "2026-01-08"), source, "2026-01-09T10:00:00Z")
-    apply(editor, told["id"])
+    apply(editor, result["id"])
     assert people(conn) == 3
 
 
@@ -671,20 +680,20 @@ def test_a_person_recorded_after_the_preview_makes_it_outdated(
     api: Api, conn: queries.Connection
 ) -> None:
     writer = api.scope("contribute")
-    told = preview(writer, table(PAIR))
+    result = preview(writer, table(PAIR))
     someone = writer.detainee("Otero Valdivia, Fermin")
     before = seq(conn)
-    problem = apply(writer, told["id"], status=409)
+    problem = apply(writer, result["id"], status=409)
     assert outdated(problem) == ["/rows/1"]
     assert someone in problem["errors"][0]["detail"]
     assert (people(conn), seq(conn)) == (1, before)
-    told = preview(writer, table(PAIR))
+    result = preview(writer, table(PAIR))
     decided = [
         {"row": row["row"], "decision": "same"}
-        for row in told["rows"]
+        for row in result["rows"]
         if row["outcome"] == "possible_duplicate"
     ]
-    apply(writer, told["id"], *decided)
+    apply(writer, result["id"], *decided)
     assert people(conn) == 2
 
 
@@ -694,8 +703,8 @@ def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: 
     known = writer.detainee(PAIR[0]["name"], birth_date="1974-06-02")
     other = writer.detainee("Nelson Enrique Sanoja")
     rows = [{**row, "id:registro": str(n)} for n, row in enumerate(PAIR)]
-    told = preview(writer, table(rows))
-    assert outcomes(told) == ["changed", "new"]
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["changed", "new"]
     if change == "name":
         writer.patch(f"/v1/detainees/{known}", {"name": "Fermín Otero"})
     elif change == "detention":
@@ -705,7 +714,7 @@ def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: 
     else:
         body = {"external_ids": [{"scheme": "registro", "value": "1"}]}
         writer.patch(f"/v1/detainees/{other}", body)
-    rows_told = outdated(apply(writer, told["id"], status=409))
+    rows_told = outdated(apply(writer, result["id"], status=409))
     assert rows_told == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
 
 
@@ -714,8 +723,8 @@ def test_a_merged_person_is_resolved_to_the_surviving_record(
 ) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     rows = [{**PAIR[0], "detained_on": "2024-02"}, PAIR[1]]
-    told = preview(writer, table(rows))
-    gone = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    result = preview(writer, table(rows))
+    gone = apply(writer, result["id"])["rows"][0]["detainee_id"]
     kept = writer.detainee("Crescencio Uslar Mijares", birth_date="1974-06-02")
     writer.detention(kept, detained_on="2024-02-09")
     pending = preview(writer, table([{"name": PAIR[0]["name"], "id": gone, "sex": "m"}]))
@@ -743,15 +752,15 @@ def test_an_import_is_applied_once(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     writer.detainee("Fermín Otero")
     listed = table([{"name": "Fermín A. Otero"}, *PAIR[1:]])
-    told = preview(writer, listed)
-    assert outcomes(told) == ["possible_duplicate", "new"]
+    result = preview(writer, listed)
+    assert outcomes(result) == ["possible_duplicate", "new"]
     decision = {"row": 1, "decision": "new"}
-    applied = apply(writer, told["id"], decision)
+    applied = apply(writer, result["id"], decision)
     before = seq(conn)
-    assert apply(writer, told["id"], decision) == applied
-    assert writer.get(f"/v1/imports/{told['id']}") == applied
+    assert apply(writer, result["id"], decision) == applied
+    assert writer.get(f"/v1/imports/{result['id']}") == applied
     for others in ([{"row": 1, "decision": "skip"}], []):
-        refused = apply(writer, told["id"], *others, status=409)
+        refused = apply(writer, result["id"], *others, status=409)
         assert refused["type"] == "/problems/conflict"
     assert (people(conn), seq(conn)) == (3, before)
     assert outcomes(preview(writer, listed)) == ["same", "same"]
@@ -772,17 +781,17 @@ def test_a_preview_is_visible_to_its_key_and_editors(
     stranger = Api(api.client, lambda scope: auth.create_key(conn, "another", scope)[1]).scope(
         "contribute"
     )
-    told = preview(writer, table(PAIR))
-    path = f"/v1/imports/{told['id']}"
-    assert writer.get(path) == editor.get(path) == told
+    result = preview(writer, table(PAIR))
+    path = f"/v1/imports/{result['id']}"
+    assert writer.get(path) == editor.get(path) == result
     for other in (api, stranger, api.scope("admin")):
         unknown = path[:-1] + ("0" if path[-1] != "0" else "1")
         assert other.get(path, 404) == other.get(unknown, 404)
-    assert apply(stranger, told["id"], status=404)["type"] == "/problems/not-found"
+    assert apply(stranger, result["id"], status=404)["type"] == "/problems/not-found"
     assert people(conn) == 0
     of_editor = preview(editor, table(PAIR))
     writer.get(f"/v1/imports/{of_editor['id']}", 404)
-    apply(editor, told["id"])
+    apply(editor, result["id"])
     assert people(conn) == 2
 
 
@@ -808,14 +817,14 @@ MINOR = {"name": "Lucero Canario Paz", "age_group": "menor", "birth_date": "2011
 
 def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Connection) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
-    told = preview(writer, table([MINOR, *PAIR]))
-    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    result = preview(writer, table([MINOR, *PAIR]))
+    person = apply(writer, result["id"])["rows"][0]["detainee_id"]
     assert not writer.get(f"/v1/detainees/{person}")["is_named"]
-    # In a longer list by the same key, too.
-    told = preview(writer, table([*PAIR, MINOR, {"name": "Nelson Sanoja"}]))
-    assert outcomes(told) == ["same", "same", "same", "new"]
-    assert "canario" not in json.dumps(told).lower()
-    # To another key it is as if there were nobody.
+    # Also in a longer list by the same key.
+    result = preview(writer, table([*PAIR, MINOR, {"name": "Nelson Sanoja"}]))
+    assert outcomes(result) == ["same", "same", "same", "new"]
+    assert "canario" not in json.dumps(result).lower()
+    # For another key the person does not exist.
     stranger = Api(api.client, lambda scope: auth.create_key(conn, "another", scope)[1]).scope(
         "contribute"
     )
@@ -842,69 +851,69 @@ def test_withheld_people_are_candidates_for_editors_only(
         {"name": WITHHELD["name"], "id": person},
     ]
     for row in rows:
-        told = preview(writer, table([row]))
-        assert outcomes(told) == ["new"], row
-        assert person not in json.dumps(told)
+        result = preview(writer, table([row]))
+        assert outcomes(result) == ["new"], row
+        assert person not in json.dumps(result)
     assert outcomes(preview(editor, table(rows[:1]))) == ["same"]
     before = seq(conn)
-    told = preview(editor, table(rows[1:2]))
-    assert told["rows"][0]["candidates"][0]["name"] == WITHHELD["name"]
+    result = preview(editor, table(rows[1:2]))
+    assert result["rows"][0]["candidates"][0]["name"] == WITHHELD["name"]
     read = conn.execute(
         "SELECT resource_id::text AS id, action FROM ledger WHERE seq > %s", [before]
     ).fetchall()
     assert [tuple(entry) for entry in read] == [(person, "read")]
-    # That somebody read changes nothing on which a preview rests.
-    editor.get(f"/v1/imports/{told['id']}")
-    apply(editor, told["id"], {"row": 1, "decision": "same"})
+    # A logged reading does not make a preview outdated.
+    editor.get(f"/v1/imports/{result['id']}")
+    apply(editor, result["id"], {"row": 1, "decision": "same"})
 
 
 def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
-    """Who entered a person knows them again once they are hidden, and learns no more of them."""
+    """A key recognises a person that it entered, who is hidden since, and learns nothing new."""
     editor, writer = api.scope("edit"), api.scope("contribute")
     places = [
         editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
         for name in ("Rodeo I", "Rodeo II")
     ]
     row = {"name": "Rosaura Canario Vega", "facility": "Rodeo I", "detained_on": "2024-02"}
-    told = preview(writer, table([row]))
-    person = apply(writer, told["id"])["rows"][0]["detainee_id"]
+    result = preview(writer, table([row]))
+    person = apply(writer, result["id"])["rows"][0]["detainee_id"]
     held = editor.get(f"/v1/detainees/{person}")["detention"]["id"]
     editor.patch(f"/v1/detentions/{held}", {"facility_id": places[1], "detained_on": "2023-05"})
     editor.patch(f"/v1/detainees/{person}", {"withheld": True, "occupation": "maestra"})
     for place, day in (("Rodeo I", "2024-02"), ("Rodeo II", "2023-05"), ("Rodeo I", "2023")):
-        told = preview(writer, table([{**row, "facility": place, "detained_on": day}]))
-        assert [(r["outcome"], r["detainee_id"]) for r in told["rows"]] == [("same", person)]
-        apply(writer, told["id"])
+        result = preview(writer, table([{**row, "facility": place, "detained_on": day}]))
+        assert [(r["outcome"], r["detainee_id"]) for r in result["rows"]] == [("same", person)]
+        apply(writer, result["id"])
     now = editor.get(f"/v1/detainees/{person}")
     assert (now["detention"]["facility_id"], now["occupation"]) == (places[1], "maestra")
 
 
 @pytest.mark.parametrize(("form", "media_type"), [("csv", "text/csv"), ("ndjson", NDJSON)])
 def test_rows_with_pseudonyms_are_refused(api: Api, form: str, media_type: str) -> None:
-    """A pseudonym is nobody's name; and who is withheld elsewhere would be named here."""
+    """A pseudonym is not a name, and a withheld person would be disclosed."""
     editor = api.scope("edit")
     editor.detainee("Rosaura Canario Vega", withheld=True)
     for reader, columns in ((api, ["is_named"]), (editor, ["is_named", "withheld"])):
         written = reader.send("GET", "/v1/detainees", query_string={"format": form}).get_data()
         (row,) = preview(editor, written, media_type=media_type)["rows"]
-        assert [fault["column"] for fault in row["errors"]] == columns
+        assert [error["column"] for error in row["errors"]] == columns
 
 
 def test_a_list_does_not_disclose_a_minor(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Lucero Canario Paz", age_group="minor")
-    told = preview(editor, table([{"name": "Lucero Canario Paz", "age_group": "adulto"}]))
-    apply(editor, told["id"])
+    result = preview(editor, table([{"name": "Lucero Canario Paz", "age_group": "adulto"}]))
+    apply(editor, result["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
 
 
 def test_a_person_hidden_after_the_preview_is_no_candidate(api: Api) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     person = editor.detainee("Lucero Canario Paz")
-    told = preview(writer, table([{"name": "Lucero Canario"}]))
-    assert told["rows"][0]["candidates"][0]["name"] == "Lucero Canario Paz"
+    result = preview(writer, table([{"name": "Lucero Canario"}]))
+    assert result["rows"][0]["candidates"][0]["name"] == "Lucero Canario Paz"
     editor.patch(f"/v1/detainees/{person}", {"age_group": "minor"})
-    again = writer.get(f"/v1/imports/{told['id']}")
+    again = writer.get(f"/v1/imports/{result['id']}")
     assert again["rows"][0]["candidates"] == []
     assert "paz" not in json.dumps(again).lower()
 
@@ -913,9 +922,9 @@ def test_wrong_decisions_are_refused(api: Api, conn: queries.Connection) -> None
     writer = api.scope("contribute")
     known = [writer.detainee(name) for name in ("Fermín Otero", "Fermín Valdivia")]
     rows = [{"name": "Fermín Otero Valdivia"}, {"name": "Nelson Sanoja"}, {"sex": "f"}]
-    told = preview(writer, table(rows))
-    assert outcomes(told) == ["possible_duplicate", "new", "invalid"]
-    assert len(told["rows"][0]["candidates"]) == 2
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["possible_duplicate", "new", "invalid"]
+    assert len(result["rows"][0]["candidates"]) == 2
     elsewhere = writer.detainee("Milagros Arráiz Tovar")
     same = {"row": 1, "decision": "same"}
     for decisions, places in (
@@ -931,10 +940,10 @@ def test_wrong_decisions_are_refused(api: Api, conn: queries.Connection) -> None
         ([{"row": 1, "decision": "maybe"}], ["/decisions/0/decision"]),
         ([{"row": 0, "decision": "new"}], ["/decisions/0/row"]),
     ):
-        problem = apply(writer, told["id"], *decisions, status=422)
-        assert [fault["pointer"] for fault in problem["errors"]] == places, decisions
+        problem = apply(writer, result["id"], *decisions, status=422)
+        assert [error["pointer"] for error in problem["errors"]] == places, decisions
     skips = [{"row": row, "decision": "skip"} for row in (2, 3)]
-    apply(writer, told["id"], {**same, "detainee_id": known[1]}, *skips)
+    apply(writer, result["id"], {**same, "detainee_id": known[1]}, *skips)
     assert people(conn) == 3
     assert api.get(f"/v1/detainees/{known[1]}")["aliases"] == ["Fermín Otero Valdivia"]
 
@@ -942,14 +951,14 @@ def test_wrong_decisions_are_refused(api: Api, conn: queries.Connection) -> None
 def test_a_matched_row_can_be_decided_as_new(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     known = writer.detainee(**PAIR[0])
-    told = preview(writer, table([PAIR[0]] * 3))
-    assert outcomes(told) == ["same", "same", "same"]
+    result = preview(writer, table([PAIR[0]] * 3))
+    assert outcomes(result) == ["same", "same", "same"]
     same = {"row": 3, "decision": "same", "detainee_id": known}
-    apply(writer, told["id"], {"row": 1, "decision": "new"}, same)
+    apply(writer, result["id"], {"row": 1, "decision": "new"}, same)
     assert people(conn) == 2
-    other = {**same, "detainee_id": told["id"]}
-    apply(writer, told["id"], {"row": 1, "decision": "new"}, same)
-    apply(writer, told["id"], {"row": 1, "decision": "new"}, other, status=409)
+    other = {**same, "detainee_id": result["id"]}
+    apply(writer, result["id"], {"row": 1, "decision": "new"}, same)
+    apply(writer, result["id"], {"row": 1, "decision": "new"}, other, status=409)
 
 
 def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> None:
@@ -960,14 +969,14 @@ def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> N
         {"name": "Belisario Quintanar", "birth_date": "", "sex": ""},
         {"name": "Nelson Sanoja", "birth_date": "", "sex": ""},
     ]
-    told = preview(writer, table(rows))
-    assert outcomes(told) == ["new", "changed", "possible_duplicate", "new"]
-    assert told["rows"][1]["same_as_row"] == 1
-    assert [c["row"] for c in told["rows"][2]["candidates"]] == [1]
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["new", "changed", "possible_duplicate", "new"]
+    assert result["rows"][1]["same_as_row"] == 1
+    assert [c["row"] for c in result["rows"][2]["candidates"]] == [1]
     skipped = {"row": 1, "decision": "skip"}
-    problem = apply(writer, told["id"], skipped, {"row": 3, "decision": "same"}, status=422)
-    assert [fault["pointer"] for fault in problem["errors"]] == ["/rows/2", "/rows/3"]
-    applied = apply(writer, told["id"], {"row": 3, "decision": "same", "same_as_row": 1})
+    problem = apply(writer, result["id"], skipped, {"row": 3, "decision": "same"}, status=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/2", "/rows/3"]
+    applied = apply(writer, result["id"], {"row": 3, "decision": "same", "same_as_row": 1})
     assert people(conn) == 2
     (person,) = {row["detainee_id"] for row in applied["rows"][:3]}
     found = api.get(f"/v1/detainees/{person}")
@@ -1028,7 +1037,7 @@ def test_size_limits_of_lists(api: Api) -> None:
     largest = 32 << 20
     assert preview(writer, b"name\n" + b"\n" * 199_999 + b"Ana\n")["rows"][0]["row"] == 200_000
     problem = preview(writer, b"name\n" + b"\n" * 200_000 + b"Ana Prueba\n", 422)
-    assert [fault["pointer"] for fault in problem["errors"]] == ["/200001"]
+    assert [error["pointer"] for error in problem["errors"]] == ["/200001"]
     assert preview(writer, b"x" * (largest + 1), 413)["type"] == "/problems/body-too-large"
     assert preview(writer, b"x" * largest, 422)["errors"][0]["pointer"] == "/header"
     chunked = writer.send(
@@ -1045,13 +1054,13 @@ def test_size_limits_of_lists(api: Api) -> None:
 
 
 def on_a_terminal(answers: str, *words: object, **settings: str) -> tuple[int, str]:
-    """A command as it is run on a terminal where somebody types; its status and all it shows."""
+    """Run a command in a terminal with these answers; return its status and its output."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(COMMAND[0], [*COMMAND, *map(str, words)], environment(**settings))
     os.write(terminal, answers.encode())
     shown = b""
-    with contextlib.suppress(OSError):  # the terminal is gone with the command
+    with contextlib.suppress(OSError):  # the terminal closes with the command
         while chunk := os.read(terminal, 1 << 16):
             shown += chunk
     os.close(terminal)
@@ -1060,7 +1069,7 @@ def on_a_terminal(answers: str, *words: object, **settings: str) -> tuple[int, s
 
 @pytest.fixture
 def listed(tmp_path: Path, conn: queries.Connection, api: Api) -> Path:
-    """A list of one who is new, two who may be recorded, and one who is wrong."""
+    """A list with a new person, two possible duplicates and an invalid row."""
     writer = api.scope("contribute")
     for name in ("Fermín Otero", "Yusmery Quintanar"):
         writer.detainee(name, occupation="médica")
@@ -1080,19 +1089,19 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
 ) -> None:
     before = snapshot(conn)
     for words in ([], ["--skip-invalid"], ["--skip-doubtful"], ["--yes"]):
-        told = run_process("import", listed, *words, DATABASE_URL=database)
-        assert told.returncode == 1, words
-        assert "row 4, birth_date: '3/4/74' is not a date" in told.stderr
-        assert "nothing was changed" in told.stderr
-        assert "Traceback" not in told.stderr
-        assert ("Row 1 may be recorded" in told.stderr) == ("--skip-invalid" in words)
-    told = run_process("import", listed, "--dry-run", DATABASE_URL=database)
-    assert told.returncode == 0
-    assert "possible duplicate" in told.stdout
+        result = run_process("import", listed, *words, DATABASE_URL=database)
+        assert result.returncode == 1, words
+        assert "row 4, birth_date: '3/4/74' is not a date" in result.stderr
+        assert "nothing was changed" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert ("Row 1 may be recorded" in result.stderr) == ("--skip-invalid" in words)
+    result = run_process("import", listed, "--dry-run", DATABASE_URL=database)
+    assert result.returncode == 0
+    assert "possible duplicate" in result.stdout
     assert snapshot(conn) == before
     skips = ("--skip-invalid", "--skip-doubtful")
-    told = run_process("import", listed, *skips, DATABASE_URL=database)
-    assert (told.returncode, people(conn)) == (0, 3)
+    result = run_process("import", listed, *skips, DATABASE_URL=database)
+    assert (result.returncode, people(conn)) == (0, 3)
 
 
 @linux
@@ -1127,18 +1136,18 @@ def test_the_command_attests_for_a_source(
     assert refused.returncode == 1
     assert "/published_at" in refused.stderr
     words += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
-    told = run_process(*words, DATABASE_URL=database)
-    assert told.returncode == 0, told.stderr
-    assert "row 1: unverified becomes reported" in told.stdout
+    result = run_process(*words, DATABASE_URL=database)
+    assert result.returncode == 0, result.stderr
+    assert "row 1: unverified becomes reported" in result.stdout
     assert api.get("/v1/counts")["reported"] == 1
 
 
-# Large lists, and what is broken off.
+# Large lists, and interrupted imports.
 
 
 def test_imported_people_are_found_by_external_id_quickly(conn: queries.Connection) -> None:
-    """Entries that wait in an index to be sorted in are read one by one by each search: after a
-    list of 2,000 the next one took a hundred times as long."""
+    """The pending list of the GIN index is flushed: each search reads it entry by entry, and after
+    a list of 2,000 people the next import took a hundred times as long."""
     indexes = conn.execute(
         "SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_am m ON m.oid = c.relam"
         " WHERE m.amname = 'gin'"
@@ -1149,7 +1158,7 @@ def test_imported_people_are_found_by_external_id_quickly(conn: queries.Connecti
 
 
 def large(file: Path, rows: int, note: str = "") -> None:
-    """A list of so many people who have nothing in common."""
+    """Write a list of people with nothing in common."""
     syllables = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru")
 
     def name(number: int) -> str:
@@ -1164,7 +1173,7 @@ def large(file: Path, rows: int, note: str = "") -> None:
 @linux
 def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_path: Path) -> None:
     file, sizes, peaks = tmp_path / "large.csv", [], []
-    # Enough words in either to fill the caches of what words are spelled like.
+    # Enough different words in either list to fill the caches of phonetic codes.
     for rows in (2500, 11_000):
         large(file, rows, "Lo que se dice de esta persona. " * 60)
         sizes.append(file.stat().st_size)
@@ -1180,7 +1189,7 @@ def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_pat
 
 @linux
 def test_a_killed_import_leaves_nothing_behind(tmp_path: Path) -> None:
-    """kill -9 of everything while a list is previewed, and while one is applied."""
+    """kill -9 of all processes while a list is previewed, and while one is applied."""
     rows = 3000
     large(tmp_path / "large.csv", rows)
     body = (tmp_path / "large.csv").read_bytes()
@@ -1198,7 +1207,7 @@ def test_a_killed_import_leaves_nothing_behind(tmp_path: Path) -> None:
             return people(conn), seq(conn)
 
     def broken_off(service: Service, *what: Any, table: str) -> None:
-        """Sends this, and kills everything once rows of this table are being written."""
+        """Send a request, and kill all processes once rows of this table are being written."""
         with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
             size = f"SELECT pg_relation_size('{table}') AS n"
             before = conn.execute(size).fetchone().n
@@ -1216,21 +1225,21 @@ def test_a_killed_import_leaves_nothing_behind(tmp_path: Path) -> None:
             assert counted(service) == (0, 0)
             with open_store(service) as conn:
                 assert conn.execute("SELECT FROM imports").fetchall() == []
-            status, told = send(service, key, "/v1/imports", body)
-            assert (status, told["totals"]["new"]) == (201, rows)
-            apply_path = f"/v1/imports/{told['id']}/apply"
+            status, result = send(service, key, "/v1/imports", body)
+            assert (status, result["totals"]["new"]) == (201, rows)
+            apply_path = f"/v1/imports/{result['id']}/apply"
             broken_off(service, key, apply_path, b"{}", table="detainees")
         with serving(directory) as service:
             assert counted(service) == (0, 0)
-            # The crash took the keys of the rows, without which it is not applied.
+            # The crash emptied the unlogged table of keys, without which it is not applied.
             status, problem = send(service, key, apply_path, b"{}")
             assert (status, problem["type"]) == (409, "/problems/import-outdated")
-            status, told = send(service, key, "/v1/imports", body)
-            assert (status, told["totals"]["new"]) == (201, rows)
-            apply_path = f"/v1/imports/{told['id']}/apply"
+            status, result = send(service, key, "/v1/imports", body)
+            assert (status, result["totals"]["new"]) == (201, rows)
+            apply_path = f"/v1/imports/{result['id']}/apply"
             for _ in range(2):
-                status, told = send(service, key, apply_path, b"{}")
-                assert (status, told["state"]) == (200, "applied")
+                status, result = send(service, key, apply_path, b"{}")
+                assert (status, result["state"]) == (200, "applied")
             assert counted(service) == (rows, rows)
             with open_store(service) as conn:
                 check_store(conn)
