@@ -368,7 +368,7 @@ class RecordUpdater:
             claims.check_announcement(self._conn, changes.get("announcement_id"))
             queries.run(self._conn, "release_events/update", id=id, **changes)
             self._writer.batch.add("release_event", id, "updated")
-            self._writer.batch.count_again(event.detainee_id)
+            self._writer.batch.recount(event.detainee_id)
         return Update(list(changes))
 
 

@@ -346,7 +346,7 @@ def write(
         detainees.write_update(conn, person_id, stored.detainee, row_plan.detainee)
         batch.add("detainee", person_id, "updated")
     if row_plan.detainee or row_plan.detention:
-        batch.count_again(person_id)
+        batch.recount(person_id)
     if row_plan.detention_id is not None:
         queries.run(conn, "detentions/update", id=row_plan.detention_id, **row_plan.detention)
         batch.add("detention", row_plan.detention_id, "updated")

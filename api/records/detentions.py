@@ -82,7 +82,7 @@ def update(
 
 
 def lock(conn: queries.Connection, id: UUID) -> UUID | None:
-    """Lock the person of a detention and return the person's id; None for a duplicate or unknown id.
+    """Lock the person of a detention and return their id; None for a duplicate or unknown id.
 
     A merge can move it to another person while the lock is waited for; then that one is locked.
     """

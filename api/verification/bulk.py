@@ -61,7 +61,7 @@ class Batch:
         """Return the release events to verify."""
         return [UUID(bytes=event) for event in self._people]
 
-    def count_again(self, person: UUID) -> None:
+    def recount(self, person: UUID) -> None:
         """Add a locked person to count again even if no verdict changes."""
         self._recounted.add(person.bytes)
 
@@ -83,7 +83,7 @@ class Batch:
             for row in queries.rows(
                 self._conn, "verification/list_counted_people", detention_ids=block
             ):
-                self.count_again(row.id)
+                self.recount(row.id)
         self._verify()
 
     def _verify(self) -> None:

@@ -1,4 +1,4 @@
-"""A revision of what is stored: bitemporal rows that are superseded, and those that replace them."""
+"""A revision of stored results: bitemporal rows to supersede, and those that replace them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -74,7 +74,7 @@ def _disclose_groups(
 
 
 class Audit(NamedTuple):
-    """Subjects whose stored rows differ from what is computed. Empty unless something else wrote."""
+    """Subjects whose stored rows differ from the computed ones. Empty if nothing else wrote."""
 
     release_events: set[UUID]
     people: set[UUID]

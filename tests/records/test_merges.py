@@ -1,8 +1,7 @@
-"""Two records of one person: made one, and two again. What is undone is undone to the last row."""
+"""Merges of duplicate records, and their undoing, which restores every row."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from psycopg import sql
 
 from api.cases import loader
 from api.database.queries import Connection
-from api.records import detention_order, release_events
-from api.records.detention_order import DetentionInterval, OrderError
+from api.records import release_events
 from tests.conftest import Api
 from tests.stories.test_record_time import (
     Chooser,
@@ -1006,7 +1004,7 @@ def test_two_merges_of_two_people_at_once_make_one(api: Api, editor: Api, conn: 
     assert_store_is_whole(conn)
 
 
-def test_undoing_at_once_undoes_once_and_loses_no_word(
+def test_concurrent_undos_undo_once_and_lose_no_attestation(
     api: Api, editor: Api, conn: Connection
 ) -> None:
     source = editor.source("Una")
@@ -1025,7 +1023,7 @@ def test_undoing_at_once_undoes_once_and_loses_no_word(
     assert_store_is_whole(conn)
 
 
-def test_a_word_on_an_event_is_taken_whose_merge_is_undone_meanwhile(
+def test_attestation_is_accepted_while_the_merge_of_its_event_is_undone(
     editor: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone, _, event = person(editor, "Una", "2024", DAY)
@@ -1055,9 +1053,7 @@ def test_a_word_on_an_event_is_taken_whose_merge_is_undone_meanwhile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_whatever_is_recorded_a_merge_that_is_undone_leaves_it_as_it_was(
-    server: str, data: st.DataObject
-) -> None:
+def test_undoing_a_merge_restores_any_store(server: str, data: st.DataObject) -> None:
     choose = Chooser(data)
     with new_world(server) as world:
         for writes in (0, 8, 8, 8):
@@ -1087,100 +1083,3 @@ def _assert_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any
     assert all(group in after[groups] for group in before[groups])
     for table in before.keys() - changed:
         assert after[table] == before[table]
-
-
-# The order of detentions by itself.
-
-
-def spell(detained_on: str | None, *days: str, began_on: str | None = None) -> DetentionInterval:
-    first = detention_order.period(detained_on)[0]
-    return DetentionInterval(
-        uuid4(),
-        detained_on,
-        first if began_on is None else date.fromisoformat(began_on),
-        datetime(2026, 1, 1, tzinfo=UTC),
-        tuple(date.fromisoformat(day) for day in days),
-    )
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "are_one"),
-    [
-        (spell("2024"), spell("2024"), True),
-        (spell("2024-02-09"), spell("2024"), True),
-        (spell(None), spell("2024"), True),
-        (spell(None), spell(None), True),
-        (spell("2024-02-09"), spell("2023-05"), True),  # nobody is held twice
-        (spell("2024", DAY), spell("2024"), True),
-        (spell("2024", DAY), spell(None), True),
-        (spell(None, DAY), spell("2024", "2026-02-08"), True),
-        (spell("2024", DAY), spell("2026-01-08"), False),  # detained again on the day itself
-        (spell("2024", DAY), spell("2026-01"), False),
-        (spell("2024", DAY), spell("2026"), False),
-        (spell("2024", DAY), spell("2025-05-05"), True),  # held already, by the other record
-        (spell("2024", DAY, "2026-02-08"), spell("2026-01"), True),
-        (spell("2026-01-05", DAY), spell("2026"), True),
-        (spell(None, "2024-05-01"), spell("2025-03"), False),
-        (spell(None, DAY), spell(None, "2026-02-08", began_on="2026-01-20"), False),
-    ],
-)
-def test_detentions_are_one_unless_one_was_over(
-    one: DetentionInterval, other: DetentionInterval, are_one: bool
-) -> None:
-    for a, b in ((one, other), (other, one)):
-        pairs = detention_order.pair([a], [b])
-        assert (pairs == [(a, b)]) == are_one
-        assert len(pairs) == (1 if are_one else 2)
-
-
-def test_detentions_of_both_are_put_in_order() -> None:
-    a = [spell("2010", "2011-05-05"), spell("2024-02")]
-    b = [spell("2015", "2016-06-06"), spell(None, DAY, began_on="2016-06-06")]
-    assert detention_order.pair(a, b) == [(a[0], None), (None, b[0]), (a[1], b[1])]
-
-
-@st.composite
-def careers(draw: st.DrawFn) -> list[DetentionInterval]:
-    """A person's detentions as they can be entered, one after the other."""
-    spells: list[DetentionInterval] = []
-    for _ in range(draw(st.integers(0, 3))):
-        start = spells[-1].released_on[-1] if spells else date(2020, 1, 1)
-        day = start + timedelta(days=draw(st.integers(0, 400)))
-        detained_on = day.isoformat()[: draw(st.sampled_from([4, 7, 10]))]
-        began = max([detention_order.period(detained_on)[0], start])
-        if draw(st.booleans()) and not spells:
-            detained_on, began = None, date.min
-        days = [day + timedelta(days=draw(st.integers(0, 300)))]
-        if draw(st.booleans()):
-            days.append(days[0] + timedelta(days=draw(st.integers(4, 100))))
-        spells.append(
-            DetentionInterval(
-                uuid4(), detained_on, began, datetime(2026, 1, 1, tzinfo=UTC), tuple(days)
-            )
-        )
-    if spells and draw(st.booleans()):
-        last = spells.pop()
-        spells.append(DetentionInterval(last.id, last.detained_on, last.began_on, last.created_at))
-    return spells
-
-
-@given(careers(), careers())
-def test_a_pairing_keeps_every_detention_once_and_each_persons_order(
-    gone: list[DetentionInterval], kept: list[DetentionInterval]
-) -> None:
-    pairs = detention_order.pair(gone, kept)
-    assert [a for a, _ in pairs if a] == gone
-    assert [b for _, b in pairs if b] == kept
-    assert all(a or b for a, b in pairs)
-
-
-@given(careers())
-def test_what_is_in_order_stays_as_it_is(spells: list[DetentionInterval]) -> None:
-    try:
-        detention_order.check_order(spells)
-    except OrderError:
-        return
-    placed = detention_order.arrange(spells)
-    assert [s.id for s in placed] == [s.id for s in spells]
-    assert all(new.began_on >= old.began_on for new, old in zip(placed, spells, strict=True))
-    assert detention_order.arrange(placed) == placed

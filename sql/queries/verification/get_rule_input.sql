@@ -1,6 +1,6 @@
--- Gets what the rule needs of a release event, and the verdicts and exclusions that are stored of it.
--- The affiliations are all that lead, through any others, from a source that the event names, or one
--- of source_ids; the rule selects those in force. A voucher is an affiliation at every moment, and
+-- Gets what the rule needs of a release event, and its stored verdicts and exclusions.
+-- The affiliations are all that lead, through any others, from a source that the event names, or
+-- from one of source_ids; the rule selects those in force. A voucher is an affiliation at every moment, and
 -- only of the confidential source that the event names: the others it vouches for are left out.
 WITH RECURSIVE named AS (
     SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
