@@ -615,6 +615,7 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
         ("2025-11", "Dos"),
     ]
     events = api.get("/v1/release-events", detainee_id=person)["items"]
+    events.sort(key=lambda event: event["occurred_on"])
     assert [event["detention_id"] for event in events] == [one["id"] for one in held]
 
 
