@@ -34,8 +34,6 @@ def parameter_names(handler: Callable[..., Any]) -> set[str]:
 
 def group(groups: Groups, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by the contract's names, as a handler with these groups takes them."""
-    if not groups:
-        return dict(arguments)
     grouped = dict(arguments)
     for name, group in groups.items():
         grouped[name] = group(**{field: grouped.pop(field) for field in _field_names(group)})

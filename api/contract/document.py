@@ -61,15 +61,9 @@ class Operation:
     tags_answer: bool
     # Whether a rate limit applies.
     is_limited: bool
-
-    @property
-    def writes(self) -> bool:
-        return self.method != "get"
-
-    @property
-    def has_forms(self) -> bool:
-        """Whether its response is one of several documents, other than a list as CSV or NDJSON."""
-        return len(set(self.offers) - {"text/csv", "application/x-ndjson"}) > 1
+    writes: bool
+    # Whether its response is one of several documents, other than a list as CSV or NDJSON.
+    has_forms: bool
 
     @property
     def arguments(self) -> Sequence[Parameter]:
@@ -163,6 +157,8 @@ def _operation(
         answer=answer["content"][offers[0]].get("schema", {}),
         tags_answer="ETag" in answer.get("headers", {}),
         is_limited=not operation.get("x-unlimited", False),
+        writes=method != "get",
+        has_forms=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )
 
 

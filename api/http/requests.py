@@ -71,7 +71,9 @@ class Arguments:
             arguments |= {"media_type": media_type, "base_url": request.url_root}
         for name in self._keywords:
             arguments[f"{name}_"] = arguments.pop(name)
-        return binding.group(self._groups, arguments), media_type
+        if self._groups:
+            arguments = binding.group(self._groups, arguments)
+        return arguments, media_type
 
 
 def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
