@@ -1,18 +1,19 @@
 """The rule `two-independent-sources/1`: when a release counts as confirmed, and the proof of it.
 
 A pure function of sources, affiliations and attestations: no clock, no database, no order of
-arrival. A *group* is a set of sources tied by affiliations and counts as one voice; a *chain* is
-the set of groups that a word passed through; the answer is the least number of groups that would
+arrival. A *group* is a set of sources joined by affiliations and counts as one source. A *chain* is
+the set of groups that a report passed through. The answer is the least number of groups that would
 all have to be wrong for every chain to fail.
 
 That number needs no search. A relay of a live attestation only adds groups to a chain that is
 already there, so the chains that contain no other are of two forms: {a}, a group with knowledge
-of its own, and {o, p}, a silent origin o that p passes on. By König's theorem (1931) the least
+of its own, and {o, p}, a silent origin o that p relays. By König's theorem (1931) the least
 set that meets every edge of a bipartite graph is as large as its largest matching, and the
 matching is the proof: that many chains that share no group.
 
-A confidential source adds the group of who vouches for it to its chains. It has no ties of its own,
-so whatever set meets a chain in it meets the same chains in that group: the group alone is as good.
+A confidential source speaks through the organisation that vouches for it, and has no affiliations.
+A set of groups that meets its chains also meets them in the group of that organisation. So the
+organisation stands in its place.
 """
 
 from collections import deque
@@ -31,12 +32,12 @@ Reason = Literal[
     "superseded", "retracted", "unattributed", "origin_not_live", "same_group", "same_origin"
 ]
 Group = tuple[str, ...]
-"""The ids of the sources that count as one voice, the one at the head of them first."""
+"""The ids of the sources that count as one, the head of the group first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Affiliation:
-    """A tie between two sources while `valid_from <= moment < valid_until`; open ends allowed."""
+    """A relation of two sources while `valid_from <= moment < valid_until`; open ends allowed."""
 
     source: str
     with_source: str
@@ -51,7 +52,10 @@ class Affiliation:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """One source's word on one release event. `recorded` orders words published at one moment."""
+    """One source's statement on one release event.
+
+    `recorded` orders the attestations that were published at the same moment.
+    """
 
     id: str
     source: str
@@ -71,7 +75,7 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A word that was counted: who attested it, and the groups it passed through."""
+    """A report that was counted: its attestations, and the groups that it passed through."""
 
     attestation_ids: tuple[str, ...]
     groups: tuple[Group, ...]
@@ -79,7 +83,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rule says of one release event from the moment `at` on."""
+    """The rule's answer for one release event from the moment `at` on."""
 
     at: datetime
     independent_sources: int
@@ -92,7 +96,7 @@ class Verdict:
 
 
 def status(independent_sources: int, independent_denials: int, required: int = REQUIRED) -> Status:
-    """The word for the two counts: each independent denial raises the bar by one."""
+    """Return the status of two counts. Each independent denial raises the bar by one."""
     if independent_sources - independent_denials >= required:
         return "confirmed"
     if independent_denials - independent_sources >= required:
@@ -105,7 +109,7 @@ def status(independent_sources: int, independent_denials: int, required: int = R
 
 
 def missing(independent_sources: int, independent_denials: int, required: int = REQUIRED) -> int:
-    """How many more independent sources would confirm the release."""
+    """Return how many more independent sources would confirm the release."""
     return max(0, required - (independent_sources - independent_denials))
 
 
@@ -115,10 +119,10 @@ def history(
     since: datetime | None = None,
     vouched_by: Mapping[str, str] | None = None,
 ) -> list[Verdict]:
-    """The verdict at every moment at which an attestation is published or retracted.
+    """Return the verdict at every moment at which an attestation is published or retracted.
 
-    `since` leaves out the moments before it. A voided attestation must not be among the input.
-    `vouched_by` has of each confidential source, none of which is affiliated, who vouches for it.
+    `since` leaves out the moments before it. Voided attestations must not be passed. `vouched_by`
+    maps each confidential source, which has no affiliations, to the source that vouches for it.
     """
     attestations = sorted(attestations, key=lambda a: a.order)
     if not attestations:
@@ -126,14 +130,14 @@ def history(
     groups = _Groups(affiliations, attestations[0].published_at, vouched_by or {})
     moments = {a.published_at for a in attestations}
     moments |= {a.retracted_at for a in attestations if a.retracted_at is not None}
-    # A word retracted before it was published, entered by mistake, must not open the history.
+    # A retraction dated before the publication, by mistake, must not begin the history.
     first = attestations[0].published_at
     first = first if since is None else max(first, since)
     return [_decide(attestations, groups, m) for m in sorted(moments) if m >= first]
 
 
 class _Groups:
-    """The group of each source: the connected parts of the affiliations in force at one moment."""
+    """The group of each source: the connected components of the affiliations at one moment."""
 
     def __init__(
         self,
@@ -143,27 +147,29 @@ class _Groups:
     ) -> None:
         self._vouched_by = vouched_by
         self._group: dict[str, Group] = {}
-        ties: dict[str, set[str]] = {}
+        neighbours: dict[str, set[str]] = {}
         subordinate: set[str] = set()
         for affiliation in affiliations:
             if affiliation.in_force(moment):
-                ties.setdefault(affiliation.source, set()).add(affiliation.with_source)
-                ties.setdefault(affiliation.with_source, set()).add(affiliation.source)
+                neighbours.setdefault(affiliation.source, set()).add(affiliation.with_source)
+                neighbours.setdefault(affiliation.with_source, set()).add(affiliation.source)
                 subordinate.add(affiliation.source)
-        for start in ties:
+        for start in neighbours:
             if start not in self._group:
                 members, queue = {start}, [start]
                 while queue:
-                    tied = ties[queue.pop()] - members
-                    members |= tied
-                    queue.extend(tied)
-                # The head, whose name the group goes by, is owned by nobody and ties the most.
-                group = tuple(sorted(members, key=lambda s: (s in subordinate, -len(ties[s]), s)))
+                    joined = neighbours[queue.pop()] - members
+                    members |= joined
+                    queue.extend(joined)
+                # The head names the group: subordinate to none, with the most affiliations.
+                group = tuple(
+                    sorted(members, key=lambda s: (s in subordinate, -len(neighbours[s]), s))
+                )
                 self._group.update(dict.fromkeys(members, group))
 
     def __getitem__(self, source: str) -> Group:
-        voice = self._vouched_by.get(source, source)
-        return self._group.get(voice) or (voice,)
+        speaker = self._vouched_by.get(source, source)
+        return self._group.get(speaker) or (speaker,)
 
 
 def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) -> Verdict:
@@ -193,7 +199,7 @@ def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) 
 
 
 def _kinds(confirming: Sequence[Attestation], groups: _Groups) -> dict[str, int]:
-    """The independent sources for each kind of release: the same rule over those that assert it."""
+    """Count the independent sources of each kind of release, over those that assert it."""
     kinds = sorted({a.release_kind for a in confirming})
     return {
         kind: len(_Count([a for a in confirming if a.release_kind == kind], groups).proof)
@@ -207,63 +213,63 @@ class _Count:
     def __init__(self, live: Sequence[Attestation], groups: _Groups) -> None:
         self.live = live
         self._groups = groups
-        self._of_group: dict[Group, list[str]] = {}
+        self._ids_by_group: dict[Group, list[str]] = {}
         for attestation in live:
-            self._of_group.setdefault(groups[attestation.source], []).append(attestation.id)
+            self._ids_by_group.setdefault(groups[attestation.source], []).append(attestation.id)
         self._read()
         self._match()
         self.counted = {i for chain in self.proof for i in chain.attestation_ids}
         self.not_counted = self._reasons()
 
     def _read(self) -> None:
-        """Finds the chains that an attestation begins itself, and what the others lean on."""
-        self._own: dict[Group, str] = {}
-        self._passed_on: dict[Group, dict[Group, str]] = {}
+        """Set the chains that attestations begin, and the attestations that support the others."""
+        self._first_hand: dict[Group, str] = {}
+        self._relayed_by: dict[Group, dict[Group, str]] = {}
         self._begins: set[str] = set()
-        self._leans_on: dict[str, list[str]] = {}
-        self._leans_on_none: set[str] = set()
+        self._supports: dict[str, list[str]] = {}
+        self._unsupported: set[str] = set()
         alive = {a.id for a in self.live}
         for a in self.live:
             group = self._groups[a.source]
             origins = [self._groups[s] for s in sorted(a.relayed_sources)]
             if a.basis == "first_hand" or group in origins:
-                self._own.setdefault(group, a.id)
+                self._first_hand.setdefault(group, a.id)
                 self._begins.add(a.id)
-            leans_on = [i for i in a.relayed_attestations if i in alive]
-            # What was voided is not told elsewhere: a word can be left that relays nothing.
+            supports = [i for i in a.relayed_attestations if i in alive]
+            # An export leaves voided attestations out, so a relay of one can be left with nothing.
             relays_nothing = a.basis == "relayed" and not (a.relayed_attestations or origins)
-            if relays_nothing or len(leans_on) < len(a.relayed_attestations):
-                self._leans_on_none.add(a.id)
+            if relays_nothing or len(supports) < len(a.relayed_attestations):
+                self._unsupported.add(a.id)
             for origin in origins:
                 if origin == group:
                     continue
-                if origin in self._of_group:
-                    leans_on += self._of_group[origin]
+                if origin in self._ids_by_group:
+                    supports += self._ids_by_group[origin]
                 else:
-                    self._passed_on.setdefault(origin, {}).setdefault(group, a.id)
+                    self._relayed_by.setdefault(origin, {}).setdefault(group, a.id)
                     self._begins.add(a.id)
-            self._leans_on[a.id] = leans_on
+            self._supports[a.id] = supports
 
     def _match(self) -> None:
-        """Sets `proof`, as many chains that share no group as there are, and `rests_on`."""
+        """Set `proof`, a largest set of chains that share no group, and `rests_on`."""
         edges = {
-            origin: [p for p in passing if p not in self._own]
-            for origin, passing in self._passed_on.items()
+            origin: [p for p in relay if p not in self._first_hand]
+            for origin, relay in self._relayed_by.items()
         }
         origin_of = _largest_matching(edges)
         self.proof = (
-            *(Chain((self._own[a],), (a,)) for a in self._own),
-            *(Chain((self._passed_on[o][p],), (o, p)) for p, o in origin_of.items()),
+            *(Chain((self._first_hand[a],), (a,)) for a in self._first_hand),
+            *(Chain((self._relayed_by[o][p],), (o, p)) for p, o in origin_of.items()),
         )
-        chains = [{a} for a in self._own] + [{o, p} for o in edges for p in edges[o]]
+        chains = [{a} for a in self._first_hand] + [{o, p} for o in edges for p in edges[o]]
         common = set.intersection(*chains) if chains else set()
         self.rests_on: tuple[Group, ...] = tuple(sorted(common))
 
     def _reasons(self) -> dict[str, Reason]:
-        """Why each attestation that is not in the proof adds nothing to it."""
+        """Return the reason why each attestation outside the proof adds nothing to it."""
         counted_groups = {self._groups[a.source] for a in self.live if a.id in self.counted}
         stands = self._reached_from(self._begins)
-        falls = self._reached_from(self._leans_on_none - stands)
+        falls = self._reached_from(self._unsupported - stands)
         reasons: dict[str, Reason] = {}
         for a in self.live:
             if a.id in self.counted:
@@ -277,15 +283,15 @@ class _Count:
         return reasons
 
     def _reached_from(self, start: Iterable[str]) -> set[str]:
-        """Those attestations and all that lean on them, directly or through others."""
-        leaning: dict[str, list[str]] = {}
-        for attestation, supports in self._leans_on.items():
+        """Return these attestations and all that they support, directly or through others."""
+        supported: dict[str, list[str]] = {}
+        for attestation, supports in self._supports.items():
             for support in supports:
-                leaning.setdefault(support, []).append(attestation)
+                supported.setdefault(support, []).append(attestation)
         reached = set(start)
         queue = list(reached)
         while queue:
-            for attestation in leaning.get(queue.pop(), ()):
+            for attestation in supported.get(queue.pop(), ()):
                 if attestation not in reached:
                     reached.add(attestation)
                     queue.append(attestation)
@@ -293,30 +299,30 @@ class _Count:
 
 
 def _largest_matching(edges: Mapping[Group, Sequence[Group]]) -> dict[Group, Group]:
-    """Pairs each passing group with one origin, as many as can be (augmenting paths, Berge 1957).
+    """Pair relaying groups with origins, as many as possible (augmenting paths, Berge 1957).
 
-    `edges` gives for each origin the groups that pass it on. Breadth first: no recursion that a
-    long chain of reports could exhaust.
+    `edges` maps each origin to the groups that relay it. The search is breadth first, since a long
+    chain of reports could exhaust a recursion.
     """
     origin_of: dict[Group, Group] = {}
-    passing_of: dict[Group, Group] = {}
+    relay_of: dict[Group, Group] = {}
     for start in edges:
         came_from: dict[Group, Group] = {}
         queue = deque([start])
         free: Group | None = None
         while queue and free is None:
             origin = queue.popleft()
-            for passing in edges[origin]:
-                if passing in came_from:
+            for relay in edges[origin]:
+                if relay in came_from:
                     continue
-                came_from[passing] = origin
-                if passing not in origin_of:
-                    free = passing
+                came_from[relay] = origin
+                if relay not in origin_of:
+                    free = relay
                     break
-                queue.append(origin_of[passing])
+                queue.append(origin_of[relay])
         while free is not None:
             origin = came_from[free]
-            freed = passing_of.get(origin)
-            origin_of[free], passing_of[origin] = origin, free
+            freed = relay_of.get(origin)
+            origin_of[free], relay_of[origin] = origin, free
             free = freed
     return origin_of
