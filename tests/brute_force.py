@@ -455,8 +455,8 @@ def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
     their sums."""
     stored: dict[str, list[Standing]] = {}
     for row in conn.execute(
-        "SELECT detainee_id::text AS person, published_from, status_codes, groups FROM person_statuses"
-        " WHERE recorded_until = 'infinity' ORDER BY published_from"
+        "SELECT detainee_id::text AS person, published_from, status_codes, groups"
+        " FROM person_statuses WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         groups = {name: row.groups.get(name) for name in PROPERTIES}
         values = {

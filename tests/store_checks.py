@@ -23,7 +23,7 @@ def open_store(service: Service) -> Iterator[queries.Connection]:
 
 
 def check_store(conn: queries.Connection) -> None:
-    """The ledger has no gap and an entry for each attestation; verdicts and counts follow the rule."""
+    """The ledger has no gap and every attestation; verdicts and counts follow the rule."""
     head = conn.execute("SELECT seq FROM ledger_head").fetchone()
     seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
     assert seqs == list(range(1, head.seq + 1))

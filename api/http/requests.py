@@ -40,7 +40,7 @@ class Arguments:
         self._schema = schemas.parameters_schema(
             {p.name: (p.required, p.schema) for p in operation.parameters if p.place == "query"}
         )
-        # An empty query takes marshmallow 16 to 80 µs to load, as much as the rest of an empty route.
+        # Loading an empty query takes marshmallow 16 to 80 µs, as much as the empty route.
         has_required = any(p.required for p in operation.parameters)
         self._defaults = None if has_required else self._schema.load({})
         self._is_list = any(p.name == "limit" for p in operation.parameters) and bool(

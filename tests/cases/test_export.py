@@ -909,8 +909,8 @@ def without_rearrests(value: Any) -> Any:
 @settings(max_examples=6, deadline=None)
 @given(STORES)
 def test_a_public_export_hides_what_the_public_cannot_see(server: str, deeds: Any) -> None:
-    """Without confidential sources, which the public sees as their organisation, it is equal but for
-    the days of detentions that are hidden."""
+    """Without confidential sources, which the public sees as their organisation, it is equal but
+    for the days of detentions that are hidden."""
     open_deeds = [
         (deed, a, b, c - c % 4 if deed is Writer.source else c) for deed, a, b, c in deeds
     ]

@@ -65,8 +65,9 @@ REFUSED = [
         f"{verb} {table}"
         for verb in ("DELETE FROM", "TRUNCATE")
         for table in (
-            "ledger", "ledger_head", "attestations", "attestation_relays", "claims", "verdicts", "verdict_exclusions",
-            "person_statuses", "status_rollups", "detainees", "detentions", "release_events", "sources",
+            "ledger", "ledger_head", "attestations", "attestation_relays", "claims", "verdicts",
+            "verdict_exclusions", "person_statuses", "status_rollups", "detainees", "detentions",
+            "release_events", "sources",
             "affiliations", "merges", "merge_changes", "distinctions", "api_keys", "migrations",
         )
     ),
@@ -88,7 +89,9 @@ REFUSED = [
     *(
         f"UPDATE {table} SET {column} = {column}"
         for table, columns in {
-            "attestation_relays": ["attestation_id", "stance", "relayed_attestation_id", "relayed_source_id"],
+            "attestation_relays": [
+                "attestation_id", "stance", "relayed_attestation_id", "relayed_source_id",
+            ],
             "claims": ["value", "source_id", "as_of", "published_at"],
             "verdicts": [
                 "published_from", "recorded_from", "independent_sources", "independent_denials",

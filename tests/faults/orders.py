@@ -125,7 +125,7 @@ class _Contradictions:
 
 
 def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) -> Row:
-    """The history must be linearizable, and of two changes with the same If-Match one is refused."""
+    """The history must be linearizable; of two changes with one If-Match, one is refused."""
     row = Row(f"contradictory writes to one event, {clients} clients")
     with service() as running:
         key = running.key("edit")

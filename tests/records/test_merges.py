@@ -76,7 +76,8 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
 
 
 # What a merge and its undo leave alone: the ledger and the merges tell of both, and of what is said
-# at a moment of the record only what is said now is the same. Words that are misspelled are looked for among all that ever stood in a name.
+# at a moment of the record only what is said now is the same. Words that are misspelled are looked for among all that ever stood in a
+# name.
 TOLD = {
     *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
     "name_word_variants",

@@ -1,4 +1,4 @@
-"""What a newsroom enters and reads: releases, claims, comparisons, deliveries, counts, timelines."""
+"""What a newsroom enters and reads: releases, claims, comparisons, deliveries, counts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

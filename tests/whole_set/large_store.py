@@ -52,7 +52,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO attestations (id, release_event_id, source_id, stance, basis, release_kind,"
         f" evidence, published_at) SELECT {ids['attestation']}, {ids['event']}, {ids['source']},"
         f" 'confirms', 'first_hand', 'unknown', 'report', '2026-01-01' FROM {numbers}",
-        f"INSERT INTO attestation_relays (attestation_id, release_event_id, stance, relayed_source_id)"
+        "INSERT INTO attestation_relays"
+        " (attestation_id, release_event_id, stance, relayed_source_id)"
         f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
         f" independent_sources, independent_denials, status, since, kinds, reasoning)"

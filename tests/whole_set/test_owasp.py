@@ -1,7 +1,7 @@
 """The OWASP API Security Top 10 (2023), point by point: what is tested elsewhere and what is here.
 
-API1, broken object level authorization. Records are public. Previews of imports and stored responses
-of retries belong to one key. Hidden values are hidden for every id.
+API1, broken object level authorization. Records are public. Previews of imports and stored
+responses of retries belong to one key. Hidden values are hidden for every id.
     imports/test_list_import.py::test_a_preview_is_visible_to_its_key_and_editors
     http/test_idempotency.py::test_idempotency_key_is_separate_for_each_caller_and_path
     whole_set/test_privacy.py::test_no_operation_discloses_a_hidden_value

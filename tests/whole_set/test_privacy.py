@@ -744,7 +744,7 @@ def without_moments(text: str) -> str:
 
 
 def repeat_ids(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Give new records the random ids that a seed leads to, so that two stores can have the same."""
+    """Give new records the random ids of a seed, so that two stores can have the same."""
     bits = random.Random(seed)
     monkeypatch.setattr(writes, "uuid4", lambda: UUID(int=bits.getrandbits(128), version=4))
 
