@@ -75,9 +75,8 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
     return {word: counts[word] for word in words if counts[word]}
 
 
-# What a merge and its undo leave alone: the ledger and the merges tell of both, and of what is said
-# at a moment of the record only what is said now is the same. Words that are misspelled are looked for among all that ever stood in a
-# name.
+# Not compared after a merge and its undo: the ledger and the merges record both. Of a moment of the
+# record, only today's entries are the same. Words stay in the table of all name words.
 TOLD = {
     *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
     "name_word_variants",
