@@ -1,4 +1,4 @@
-"""Name keys are made again when the rules by which they were made change."""
+"""Name keys are recomputed when the rules that derive them change."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.conftest import CASES, Api
 STORED = "SELECT name_key, detainee_id FROM name_keys ORDER BY 1, 2"
 
 
-def test_name_keys_are_made_again_when_their_rules_change(
+def test_name_keys_are_recomputed_when_their_rules_change(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loader.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
@@ -29,7 +29,7 @@ def test_name_keys_are_made_again_when_their_rules_change(
     assert len(messages) == 1
 
 
-def test_name_keys_are_made_if_no_version_is_stored(conn: Connection, api: Api) -> None:
+def test_name_keys_are_computed_if_no_version_is_stored(conn: Connection, api: Api) -> None:
     loader.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
     conn.execute("DELETE FROM name_key_version")
     conn.execute("DELETE FROM name_keys")

@@ -1,4 +1,4 @@
-"""The role that serves may do what the queries do, and nothing else."""
+"""Privileges of the service role: it can run the queries and nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -21,24 +21,24 @@ from tests.support import Client, data_dir, serving
 from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets
 
 NOON = "2026-01-09T12:00:00Z"
-# The operator's own: keys, and what was recorded by an earlier version.
-OWNERS = {"api_keys/insert", "matching/update_key_version", "api_keys/revoke"}
+# Queries of the operator's commands, which connect as the owner.
+OWNER_QUERIES = {"api_keys/insert", "matching/update_key_version", "api_keys/revoke"}
 
 
 @pytest.fixture
 def service(database: str) -> Iterator[queries.Connection]:
-    """A connection with the rights of those that serve, to a store with the example case."""
+    """Connect as the service role to a store with the example case."""
     with connections.connect(database) as owner:
         loader.load(owner, CASES / "venezuela-2026-01-08.json", lambda _: None)
     with connections.connect(make_conninfo(database, options=f"-c role={SERVICE_ROLE}")) as conn:
         yield conn
 
 
-def test_the_service_may_run_every_query_but_the_operators(service: queries.Connection) -> None:
+def test_service_role_can_run_every_query_except_the_operators(service: queries.Connection) -> None:
     refused = set()
     for name in FILES:
-        for given in condition_sets(name):
-            text = queries.text(name, given)
+        for conditions in condition_sets(name):
+            text = queries.text(name, conditions)
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
             numbered = re.sub(r"%\((\w+)\)s", lambda m, n=names: f"${n.index(m[1]) + 1}", text)
             plan = "" if name in WITHOUT_A_PLAN else "EXPLAIN (GENERIC_PLAN) "
@@ -47,11 +47,11 @@ def test_the_service_may_run_every_query_but_the_operators(service: queries.Conn
                     service.execute(cast(Any, plan + numbered))
             except pg.InsufficientPrivilege:
                 refused.add(name)
-    assert refused == OWNERS
+    assert refused == OWNER_QUERIES
 
 
-def test_the_service_may_read_all_that_migrations_make(service: queries.Connection) -> None:
-    """Lest a later migration forgets to grant what it adds."""
+def test_service_role_can_read_every_table_and_view(service: queries.Connection) -> None:
+    """Finds a migration that grants no SELECT on a table that it adds."""
     hidden = service.execute(
         "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
         " AND c.relkind IN ('r', 'v') AND NOT has_table_privilege(c.oid, 'SELECT')"
@@ -60,7 +60,7 @@ def test_the_service_may_read_all_that_migrations_make(service: queries.Connecti
 
 
 REFUSED = [
-    # What was recorded.
+    # Deletion of records, and updates of immutable columns.
     *(
         f"{verb} {table}"
         for verb in ("DELETE FROM", "TRUNCATE")
@@ -105,7 +105,7 @@ REFUSED = [
         }.items()
         for column in columns
     ),
-    # Of what may be changed once, a second change.
+    # A second change of columns that can change once.
     "UPDATE verdicts SET recorded_until = 'infinity'",
     "UPDATE verdicts SET recorded_until = recorded_from + interval '1 microsecond'",
     "UPDATE person_statuses SET recorded_until = now() + interval '1 day'",
@@ -113,9 +113,9 @@ REFUSED = [
     "UPDATE ledger_head SET seq = seq - 1",
     "UPDATE ledger_head SET public_seq = 0",
     "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
-    # Who else may read and write.
+    # Granting access to others.
     "INSERT INTO api_keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
-    # To create anything.
+    # Schema and server changes.
     "CREATE TABLE x (y integer)",
     "CREATE VIEW x AS SELECT 1",
     "CREATE FUNCTION x() RETURNS integer LANGUAGE sql RETURN 1",
@@ -141,38 +141,44 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("statement", REFUSED)
-def test_the_service_may_not(service: queries.Connection, statement: str) -> None:
+def test_statement_is_refused_to_the_service_role(
+    service: queries.Connection, statement: str
+) -> None:
     with pytest.raises(pg.InsufficientPrivilege) as refused:
         service.execute(cast(Any, statement))
     assert refused.value.sqlstate == "42501"
 
 
-def test_a_retraction_and_a_voiding_are_final(
+def test_retraction_and_voiding_are_final(
     database: str, service: queries.Connection, api: Api
 ) -> None:
     editor = api.scope("edit")
     source = editor.source("Puertas")
     person = editor.detainee("Ana Prueba")
     editor.detention(person)
-    word = editor.attest(editor.event(person, "2026-01-08"), source, NOON)["id"]
+    attestation = editor.attest(editor.event(person, "2026-01-08"), source, NOON)["id"]
     editor.post(
-        f"/v1/attestations/{word}/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}, 200
+        f"/v1/attestations/{attestation}/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}, 200
     )
-    editor.post(f"/v1/attestations/{word}/void", {"reason": "entered wrongly"}, 200)
+    editor.post(f"/v1/attestations/{attestation}/void", {"reason": "entered wrongly"}, 200)
     for change in (
         "retracted_at = NULL", "retracted_at = now()", "retraction_note = 'x'",
         "voided_at = NULL", "void_reason = 'x'",
     ):  # fmt: skip
         with pytest.raises(pg.InsufficientPrivilege):
-            service.execute(cast(Any, f"UPDATE attestations SET {change} WHERE id = '{word}'"))
+            service.execute(
+                cast(Any, f"UPDATE attestations SET {change} WHERE id = '{attestation}'")
+            )
     stored = "SELECT retracted_at, voided_at, void_reason FROM attestations WHERE id = %s"
-    row = service.execute(stored, [word]).fetchone()
+    row = service.execute(stored, [attestation]).fetchone()
     assert row.retracted_at is not None
     assert row.void_reason == "entered wrongly"
 
 
-def test_an_answer_ends_only_at_the_moment_that_is_recorded(service: queries.Connection) -> None:
-    """In the transaction that records it, as `verify.record` does; and once."""
+def test_verdict_is_superseded_only_once_at_the_time_in_the_ledger(
+    service: queries.Connection,
+) -> None:
+    """The transaction that appends to the ledger supersedes verdicts at its `recorded_at`."""
     with service.transaction(force_rollback=True):
         moment = queries.row(
             service, "ledger/append", actor=None, resources=[], resource_ids=[], actions=[],
@@ -183,36 +189,36 @@ def test_an_answer_ends_only_at_the_moment_that_is_recorded(service: queries.Con
             service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
 
 
-def test_nothing_temporary_is_made_in_a_migrated_database(server: str) -> None:
-    """Not in a clone: the rights of a database itself are not copied."""
+def test_service_role_cannot_create_temporary_objects(server: str) -> None:
+    """Migrates a database of its own: a clone lacks the privileges of the database itself."""
     with cloned(server, "template1") as url:
         with connections.connect(url) as owner:
             migrations.migrate(owner, lambda _: None)
         with connections.connect(make_conninfo(url, options=f"-c role={SERVICE_ROLE}")) as service:
-            for what in ("TABLE x (y integer)", "VIEW x AS SELECT 1", "SEQUENCE x"):
+            for temporary in ("TABLE x (y integer)", "VIEW x AS SELECT 1", "SEQUENCE x"):
                 with pytest.raises(pg.InsufficientPrivilege):
-                    service.execute(cast(Any, f"CREATE TEMPORARY {what}"))
+                    service.execute(cast(Any, f"CREATE TEMPORARY {temporary}"))
             with pytest.raises(pg.InsufficientPrivilege):
                 service.execute("CREATE FUNCTION pg_temp.x() RETURNS integer RETURN 1")
 
 
-def test_databases_that_migrate_at_once_share_the_role(server: str) -> None:
+def test_concurrent_migrations_of_two_databases_share_the_role(server: str) -> None:
     def run(url: str) -> None:
         with connections.connect(url) as conn:
             migrations.migrate(conn, lambda _: None)
             assert migrations.pending(conn) == []
 
     with (
-        cloned(server, "template1") as one,
-        cloned(server, "template1") as other,
+        cloned(server, "template1") as first,
+        cloned(server, "template1") as second,
         ThreadPoolExecutor(2) as threads,
     ):
-        list(threads.map(run, [one, other]))
+        list(threads.map(run, [first, second]))
 
 
 @pytest.fixture
 def logins(server: str) -> Iterator[dict[str, str]]:
-    """URLs of a database whose owner is no superuser: the owner's, and a login's for the role."""
+    """URLs of a database for its owner (no superuser), a member of the role and a stranger."""
     names = {"owner": "test_owner", "service": "test_service", "stranger": "test_stranger"}
     with psycopg.connect(server, autocommit=True) as conn, cloned(server, "template1") as url:
         database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
@@ -229,7 +235,7 @@ def logins(server: str) -> Iterator[dict[str, str]]:
                 conn.execute(cast(Any, f"DROP ROLE {name}"))
 
 
-def test_an_owner_without_rights_over_roles_migrates(logins: dict[str, str]) -> None:
+def test_owner_without_createrole_can_migrate(logins: dict[str, str]) -> None:
     with connections.connect(logins["owner"]) as conn:
         migrations.migrate(conn, lambda _: None)
     connections.check_service(logins["service"])
@@ -239,46 +245,46 @@ def test_an_owner_without_rights_over_roles_migrates(logins: dict[str, str]) -> 
         assert row.name == SERVICE_ROLE
 
 
-def test_an_owner_may_have_to_ask_for_the_role_or_make_it() -> None:
-    """On a server that has no such role yet, and whose owner is not this one."""
+def test_missing_role_is_an_error_unless_the_owner_can_create_it() -> None:
+    """The owner of the database is not the superuser of the server."""
     with data_dir() as directory, embedded.running(directory) as url:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute(cast(Any, f"DROP ROLE {SERVICE_ROLE}"))
             conn.execute("CREATE ROLE test_owner LOGIN")
             conn.execute("CREATE DATABASE test OWNER test_owner")
         owner = make_conninfo(url, user="test_owner", dbname="test")
-        told = constancia("migrate", DATABASE_URL=owner)
-        assert told.exit_code == 1
-        assert f"CREATE ROLE {SERVICE_ROLE}" in told.stderr
+        result = constancia("migrate", DATABASE_URL=owner)
+        assert result.exit_code == 1
+        assert f"CREATE ROLE {SERVICE_ROLE}" in result.stderr
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("ALTER ROLE test_owner CREATEROLE")
         assert constancia("migrate", DATABASE_URL=owner).exit_code == 0
-        # It gave itself the role that it made.
+        # The owner is a member of the role that it created.
         connections.check_service(owner)
         assert constancia("doctor", DATABASE_URL=owner).exit_code == 0
 
 
-def test_a_login_that_may_not_serve_is_told_so(logins: dict[str, str]) -> None:
+def test_login_without_the_service_role_is_an_error(logins: dict[str, str]) -> None:
     with connections.connect(logins["owner"]) as conn:
         migrations.migrate(conn, lambda _: None)
-    for who in ("owner", "stranger"):
+    for name in ("owner", "stranger"):
         with pytest.raises(connections.UnfitServerError, match=f"GRANT {SERVICE_ROLE} TO"):
-            connections.check_service(logins[who])
-    told = constancia(
+            connections.check_service(logins[name])
+    result = constancia(
         "serve", "--port", "0", DATABASE_URL=logins["stranger"],
         CONSTANCIA_OWNER_DATABASE_URL=logins["owner"],
     )  # fmt: skip
-    assert told.exit_code == 1
-    assert f"GRANT {SERVICE_ROLE}" in told.stderr
+    assert result.exit_code == 1
+    assert f"GRANT {SERVICE_ROLE}" in result.stderr
 
 
-WHO = (
+OTHER_SESSIONS = (
     "SELECT DISTINCT usename, current_setting('is_superuser') FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
 
-def test_a_login_of_its_own_serves_what_the_owner_migrates(logins: dict[str, str]) -> None:
+def test_service_connects_as_another_login_than_the_owner(logins: dict[str, str]) -> None:
     settings = {
         "DATABASE_URL": logins["service"],
         "CONSTANCIA_OWNER_DATABASE_URL": logins["owner"],
@@ -288,19 +294,19 @@ def test_a_login_of_its_own_serves_what_the_owner_migrates(logins: dict[str, str
             _, key = auth.create_key(conn, "test", "edit")
             with Client(service.port, key) as client:
                 client.event("Ana Prueba")
-            assert {row.usename for row in conn.execute(WHO)} == {"test_service"}
+            assert {row.usename for row in conn.execute(OTHER_SESSIONS)} == {"test_service"}
         assert not directory.exists()
 
 
-def test_the_embedded_postgresql_has_a_login_for_the_service() -> None:
+def test_embedded_postgresql_has_a_login_for_the_service() -> None:
     with data_dir() as directory, serving(directory) as service:
         with Client(service.port, service.key("edit")) as client:
             client.event("Ana Prueba")
         with embedded.running(directory) as url, connections.connect(url) as conn:
-            assert {row.usename for row in conn.execute(WHO)} == {SERVICE_ROLE}
+            assert {row.usename for row in conn.execute(OTHER_SESSIONS)} == {SERVICE_ROLE}
 
 
-def test_the_owner_alone_is_not_enough() -> None:
-    told = constancia("counts", CONSTANCIA_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x")
-    assert told.exit_code == 1
-    assert "set both" in told.stderr
+def test_owner_url_without_a_service_url_is_an_error() -> None:
+    result = constancia("counts", CONSTANCIA_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert result.exit_code == 1
+    assert "set both" in result.stderr

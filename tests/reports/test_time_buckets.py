@@ -314,10 +314,10 @@ moments = st.integers(0, 106 * 365 * 24 * 60).map(
     lambda minutes: datetime.combine(FIRST, time(), UTC) + minutes * MINUTE
 )
 
-thoroughly = settings(max_examples=300, deadline=None)
+many_examples = settings(max_examples=300, deadline=None)
 
 
-@thoroughly
+@many_examples
 @given(moments, st.floats(0.001, 990), bucket_kinds, zones)
 def test_ends_are_in_order_and_start_a_new_period_of_the_clock(
     start: datetime, length: float, bucket: Bucket, name: str
@@ -347,7 +347,7 @@ def period(local: datetime, bucket: Bucket) -> tuple[int, ...]:
     return local.isocalendar()[:2] if bucket == "week" else (local.year, local.month)
 
 
-@thoroughly
+@many_examples
 @given(moments, st.integers(1, 990), st.sampled_from(["week", "month"]), zones)
 def test_weeks_and_months_end_with_days(
     start: datetime, days: int, bucket: Bucket, name: str
@@ -366,7 +366,7 @@ def test_weeks_and_months_end_with_days(
     assert ends == [end for end in by_day if starts_period(end)]
 
 
-@thoroughly
+@many_examples
 @given(st.dates(FIRST, date(2024, 1, 1)), st.integers(1, 990), zones)
 def test_each_day_of_the_zone_has_one_bucket(first: date, days: int, name: str) -> None:
     result = buckets(first, first + timedelta(days=days), "day", name, NOW, TOLERANCE)
@@ -395,7 +395,7 @@ def changes(name: str) -> list[datetime]:
     ]
 
 
-@thoroughly
+@many_examples
 @given(st.data(), zones, st.integers(-2880, 2880), st.integers(1, 4000))
 def test_hours_and_days_agree_with_a_clock_read_every_minute(
     data: st.DataObject, name: str, offset: int, length: int

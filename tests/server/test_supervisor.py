@@ -200,9 +200,9 @@ def test_killed_postmaster_is_restarted(place: Path) -> None:
 @linux
 def test_postgres_stops_with_a_killed_parent_but_not_with_its_worker(place: Path) -> None:
     data_dir = place / "data"
-    words = [sys.executable, "-c", PARENT, str(data_dir)]
+    command = [sys.executable, "-c", PARENT, str(data_dir)]
     with subprocess.Popen(
-        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout
         url = parent.stdout.readline().strip()
@@ -217,9 +217,9 @@ def test_postgres_stops_with_a_killed_parent_but_not_with_its_worker(place: Path
 @linux
 def test_incomplete_initdb_is_removed(place: Path) -> None:
     data_dir = place / "data"
-    words = [sys.executable, "-m", "api.server.embedded", str(data_dir), "service"]
+    command = [sys.executable, "-m", "api.server.embedded", str(data_dir), "service"]
     with subprocess.Popen(
-        words, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+        command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
     ) as supervisor:
         wait_until(lambda: list(data_dir.glob("initdb-*/PG_VERSION")), "initdb writes")
         # Both supervisors and initdb. Its PostgreSQL notices and releases the shared memory.
@@ -286,8 +286,8 @@ def test_missing_package_names_the_remedy(place: Path, monkeypatch: pytest.Monke
 
 
 def can_traverse(folder: Path, uid: int) -> bool:
-    words = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
-    return subprocess.run(words, cwd="/", user=uid, group=uid, extra_groups=[]).returncode == 0
+    command = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
+    return subprocess.run(command, cwd="/", user=uid, group=uid, extra_groups=[]).returncode == 0
 
 
 @as_root

@@ -28,7 +28,7 @@ def executed_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield statements
 
 
-def test_an_attestation_that_changes_a_status_runs_few_statements(
+def test_attestation_that_changes_a_status_runs_at_most_16_statements(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = api.scope("edit")

@@ -1,4 +1,4 @@
-"""The OWASP API Security Top 10 (2023), point by point: what is tested elsewhere and what is here.
+"""The OWASP API Security Top 10 (2023), point by point, with the tests of each point.
 
 API1, broken object level authorization. Records are public. Previews of imports and stored
 responses of retries belong to one key. Hidden values are hidden for every id.
@@ -29,11 +29,11 @@ API4, unrestricted resource consumption.
 API5, broken function level authorization.
     whole_set/test_access.py::test_writes_require_a_key_and_reads_do_not
     whole_set/test_access.py::test_key_grants_exactly_its_scope
-    database/test_privileges.py::test_the_service_may_not
+    database/test_privileges.py::test_statement_is_refused_to_the_service_role
     whole_set/test_owasp.py::test_undeclared_methods_are_refused
 API6, unrestricted access to sensitive business flows. The flow is a confirmation, which one group
 cannot bring about with any number of attestations.
-    verification/test_rule.py::test_a_first_hand_word_by_one_tied_to_a_group_that_saw_it_too_adds_none
+    verification/test_rule.py::test_first_hand_attestation_by_an_affiliate_of_a_first_hand_group_adds_none
     imports/test_list_import.py::test_a_list_that_relays_a_source_does_not_confirm_it
     http/test_rate_limits.py::test_errors_count_and_have_the_remaining_quota
     whole_set/test_owasp.py::test_contributor_with_one_group_confirms_nothing
@@ -86,16 +86,16 @@ def test_every_named_test_exists() -> None:
     for file, test in named:
         tree = ast.parse((TESTS / file).read_text("utf-8"))
         assert test in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}, test
-    own = {test for file, test in named if file == "whole_set/test_owasp.py"}
-    here = {name for name in globals() if name.startswith("test_")}
-    assert here == own | {"test_every_named_test_exists"}
+    here = {test for file, test in named if file == "whole_set/test_owasp.py"}
+    defined = {name for name in globals() if name.startswith("test_")}
+    assert defined == here | {"test_every_named_test_exists"}
 
 
 # API1.
 
 
-def said(answer: TestResponse) -> tuple[int, str]:
-    return answer.status_code, answer.text
+def status_and_text(response: TestResponse) -> tuple[int, str]:
+    return response.status_code, response.text
 
 
 def test_id_of_another_kind_of_record_is_unknown(api: Api) -> None:
@@ -120,7 +120,7 @@ def test_id_of_another_kind_of_record_is_unknown(api: Api) -> None:
             for caller in (api, api.scope("contribute"), api.scope("edit")):
                 body = {} if operation.body else None
                 sent = [
-                    said(caller.send(operation.method.upper(), path, json=body))
+                    status_and_text(caller.send(operation.method.upper(), path, json=body))
                     for path in (
                         operation.path.replace("{id}", id),
                         operation.path.replace("{id}", UNKNOWN_ID),
@@ -181,20 +181,22 @@ def test_read_only_properties_cannot_be_written(
 ) -> None:
     """The error names the property, and nothing is written."""
     session = Session(api)
-    says = getattr(session, routing.snake_case(operation.id))()
-    path = operation.path.format(**{k: v for k, v in says.items() if k not in {"query", "body"}})
+    arguments = getattr(session, routing.snake_case(operation.id))()
+    path = operation.path.format(
+        **{k: v for k, v in arguments.items() if k not in {"query", "body"}}
+    )
     refused = read_only(operation)
     assert len(refused) > 4
     before = digest_of_tables(conn)
     for name in sorted(refused):
         for value in (UNKNOWN_ID, None, {}, True):
             answer = session.api.send(
-                operation.method.upper(), path, json={**says["body"], name: value}
+                operation.method.upper(), path, json={**arguments["body"], name: value}
             )
             problem = check_problem(answer, "validation-error")
             assert f"/{name}" in [error["pointer"] for error in problem["errors"]]
     assert digest_of_tables(conn) == before
-    answer = session.api.send(operation.method.upper(), path, json=says["body"])
+    answer = session.api.send(operation.method.upper(), path, json=arguments["body"])
     assert answer.status_code == operation.status
 
 
@@ -240,15 +242,15 @@ def test_undeclared_methods_are_refused(api: Api) -> None:
     methods: dict[str, set[str]] = {}
     for operation in CONTRACT.operations:
         methods.setdefault(operation.path, set()).add(operation.method.upper())
-    for path, known in methods.items():
-        for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - known:
-            for headers in ({}, {"X-HTTP-Method-Override": min(known)}):
+    for path, declared in methods.items():
+        for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - declared:
+            for headers in ({}, {"X-HTTP-Method-Override": min(declared)}):
                 answer = api.scope("edit").send(
                     method, path.replace("{id}", UNKNOWN_ID), json={}, headers=headers
                 )
                 check_problem(answer, "method-not-allowed")
         # A header does not override the method.
-        if "GET" in known:
+        if "GET" in declared:
             overridden = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
             plain, other = (
                 api.send("GET", path.replace("{id}", UNKNOWN_ID), headers=headers)
@@ -287,10 +289,10 @@ def test_no_connection_is_made_to_recorded_urls(
     api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
 ) -> None:
     """The database driver connects through libpq, which the test does not see."""
-    asked: list[Any] = []
+    attempted: list[Any] = []
 
     def note(*arguments: Any, **_: Any) -> Any:
-        asked.append(arguments)
+        attempted.append(arguments)
         raise OSError
 
     for name in ("connect", "connect_ex", "sendto"):
@@ -298,13 +300,13 @@ def test_no_connection_is_made_to_recorded_urls(
     for name in ("getaddrinfo", "gethostbyname", "create_connection"):
         monkeypatch.setattr(socket, name, note)
     Session(api).do(operation_id)
-    assert asked == []
+    assert attempted == []
 
 
 def test_service_imports_no_client_library() -> None:
     clients = {"http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
     clients |= {"urllib3", "websockets", "asyncio", "socket", "ssl"}
-    found = set()
+    imported = set()
     for file, tree in parsed_modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -313,9 +315,11 @@ def test_service_imports_no_client_library() -> None:
                 names = [node.module or "", *(f"{node.module}.{a.name}" for a in node.names)]
             else:
                 continue
-            found |= {(file.name, n) for n in names if n in clients or n.split(".")[0] in clients}
+            imported |= {
+                (file.name, n) for n in names if n in clients or n.split(".")[0] in clients
+            }
     # These listen and use HTTP status names.
-    assert {file for file, _ in found} <= {"gunicorn.py", "worker.py", "metrics.py"}
+    assert {file for file, _ in imported} <= {"gunicorn.py", "worker.py", "metrics.py"}
 
 
 # API8.
