@@ -49,7 +49,7 @@ def restrict(conn: Connection) -> None:
     conn.execute(cast(Any, f"REVOKE TEMPORARY ON DATABASE {conn.info.dbname} FROM PUBLIC"))
 
 
-def test_sound_store_has_no_fault(store: str) -> None:
+def test_consistent_store_has_no_fault(store: str) -> None:
     assert examined(store) == dict.fromkeys(CHECKS, "")
 
 

@@ -295,7 +295,7 @@ def test_threads_lose_no_request() -> None:
 QUOTA = 60
 
 
-def test_lock_of_a_killed_worker_blocks_nobody() -> None:
+def test_lock_of_a_killed_worker_blocks_no_request() -> None:
     limits = RequestCounts(2, 2)
     for lock in limits._locks:  # as killed workers leave them
         lock.acquire()

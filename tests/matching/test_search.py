@@ -284,7 +284,7 @@ def test_person_who_becomes_hidden_is_no_longer_found(
     assert api.get("/v1/detainees", q="guaramatto")["items"]
 
 
-def test_word_of_a_person_who_became_hidden_crowds_out_nobody(
+def test_names_of_people_who_became_hidden_crowd_out_no_result(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(candidates, "_MAX_NEAR_WORDS", 1)

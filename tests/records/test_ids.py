@@ -1,4 +1,4 @@
-"""Public ids are random: neither ids nor the ledger tell the order of a list."""
+"""Public ids are random: neither ids nor the ledger reveal the order of a list."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tests.whole_set.session import Session
 
 PEOPLE = 200
 MAX_CORRELATION = 0.4
-"""Of the places of 200 people in two independent orders: exceeded once in 10 million times."""
+"""Two independent orders of 200 people exceed this correlation once in 10 million times."""
 
 TABLES = (
     *("sources", "affiliations", "facilities", "claims", "detainees", "detentions"),
@@ -34,7 +34,7 @@ def test_ids_of_every_resource_are_version_4(api: Api, conn: Connection) -> None
         assert {id.version for id in ids} == {4}, name
 
 
-def test_the_order_of_a_case_is_not_told(conn: Connection, tmp_path: Path) -> None:
+def test_ids_and_ledger_do_not_reveal_the_order_of_a_case(conn: Connection, tmp_path: Path) -> None:
     people = [{"key": f"p{n}", "name": _name(n)} for n in range(PEOPLE)]
     events = [
         {"key": f"r{n}", "detainee": f"p{n}", "occurred_on": "2026-01-08"} for n in range(PEOPLE)
@@ -69,7 +69,9 @@ def test_the_order_of_a_case_is_not_told(conn: Connection, tmp_path: Path) -> No
     assert conn.execute("SELECT seq FROM ledger_head").fetchone().seq == before
 
 
-def test_the_order_of_an_imported_list_is_not_told(api: Api, conn: Connection) -> None:
+def test_ids_and_ledger_do_not_reveal_the_order_of_an_imported_list(
+    api: Api, conn: Connection
+) -> None:
     editor = api.scope("edit")
     rows = [
         {"name": _name(n), "detained_on": "2024", "released_on": "2026-01-08"}
@@ -92,13 +94,13 @@ def test_the_order_of_an_imported_list_is_not_told(api: Api, conn: Connection) -
 
 
 def _name(n: int) -> str:
-    """A name that is like no other, in alphabetical order."""
+    """Return a name unlike any other; names are in alphabetical order of n."""
     letters = "abcdefghijklmnopqrst"
     return f"{letters[n // 20]}{letters[n % 20]}".title() * 3 + f" {'xyzwv'[n % 5] * 4}".title()
 
 
 def _check_orders(conn: Connection) -> None:
-    """The orders of ids, ledger entries and exported attestations differ from that of names."""
+    """Check that ids and ledger entries are in another order than the names."""
     people = conn.execute("SELECT id, name FROM detainees").fetchall()
     assert len(people) == PEOPLE
     assert {row.id.version for row in people} == {4}

@@ -72,7 +72,7 @@ def test_every_operation_in_json_has_an_example() -> None:
                 assert len(content["examples"]) == 1, operation.id
 
 
-def test_every_example_stands_at_the_end() -> None:
+def test_examples_are_at_the_end() -> None:
     assert list(CONTRACT.document)[-1] == "components"
     assert list(CONTRACT.document["components"])[-1] == "examples"
     for place, node in nodes(CONTRACT.document["paths"]):
