@@ -56,11 +56,11 @@ BEGIN ATOMIC
     WHERE s.recorded_until = 'infinity' AND s.published_from > $1 AND s.published_from <= $2;
 END;
 
--- How many people came to a status, less those who left it, in each bucket of publication time, by
--- the current record: of all people, and of those with each value of each property. A bucket of a
--- grain (total, year, month, day, 4 hours, hour, quarter) covers the time after its beginning up to
--- and including its end. A count at a moment is the total less what came later: a few rows of each
--- grain and the person statuses within one quarter of an hour, however many people there are.
+-- Net change in the number of people of each status, by bucket of publication time, by the current
+-- record: of all people, and of those with each value of each property. A bucket of a grain (total,
+-- year, month, day, 4 hours, hour, quarter: a quarter of an hour) covers the time after its beginning
+-- up to and including its end. A count at a moment is the total less what came later: a few rows of
+-- each grain and the person statuses within one quarter of an hour, however many people there are.
 CREATE TABLE status_rollups (
     -- '' for all people, else the property by which they are grouped. `value` is '' if unknown.
     property text NOT NULL,
