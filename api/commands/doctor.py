@@ -80,7 +80,7 @@ def examine(
     if schema.remedy is not None:
         return
     yield _login(service_url)
-    yield _rights(conn)
+    yield _privileges(conn)
     yield _clock(conn)
     with queries.snapshot(conn):
         yield _ledger(conn)
@@ -132,17 +132,19 @@ def _login(service_url: str) -> Finding:
     return Finding("login", f"requests are served as {SERVICE_ROLE}")
 
 
-def _rights(conn: queries.Connection) -> Finding:
+def _privileges(conn: queries.Connection) -> Finding:
     faults = [
         row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE_ROLE)
     ]
     if faults:
         return Finding(
-            "rights",
+            "privileges",
             f"{SERVICE_ROLE} {_first(faults)}",
             "GRANT and REVOKE as the files of sql/migrations do.",
         )
-    return Finding("rights", f"{SERVICE_ROLE} has the privileges that requests need, and no others")
+    return Finding(
+        "privileges", f"{SERVICE_ROLE} has the privileges that requests need, and no others"
+    )
 
 
 def _clock(conn: queries.Connection) -> Finding:

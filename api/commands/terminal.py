@@ -30,7 +30,7 @@ def comparisons(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterat
     """One line per claim; `names` maps the ids of sources and facilities to their names."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
-        ["as of", *figures, "verdict", "of", "source"],
+        ["as of", *figures, "verdict", "scope", "source"],
         [
             [
                 item["claim"]["as_of"],

@@ -19,7 +19,7 @@ from tests.conftest import CASES, Api, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
-    "settings", "database", "migrations", "login", "rights", "clock", "ledger", "attestations",
+    "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "attestations",
     "verdicts", "statuses", "rollups",
 ]  # fmt: skip
 
@@ -128,13 +128,13 @@ TAMPERED = {
         "UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'",
         {"clock"},
     ),
-    "privileges on the ledger": (f"GRANT DELETE ON ledger TO {SERVICE_ROLE}", {"rights"}),
-    "privileges on verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE_ROLE}", {"rights"}),
-    "a missing privilege": (f"REVOKE SELECT ON merges FROM {SERVICE_ROLE}", {"rights"}),
-    "a privilege to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE_ROLE}", {"rights"}),
+    "privileges on the ledger": (f"GRANT DELETE ON ledger TO {SERVICE_ROLE}", {"privileges"}),
+    "privileges on verdicts": (f"GRANT UPDATE ON verdicts TO {SERVICE_ROLE}", {"privileges"}),
+    "a missing privilege": (f"REVOKE SELECT ON merges FROM {SERVICE_ROLE}", {"privileges"}),
+    "a privilege to create": (f"GRANT CREATE ON SCHEMA public TO {SERVICE_ROLE}", {"privileges"}),
     "a disabled trigger": (
         "ALTER TABLE verdicts DISABLE TRIGGER verdict_is_superseded_now",
-        {"rights"},
+        {"privileges"},
     ),
 }
 

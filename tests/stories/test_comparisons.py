@@ -250,7 +250,7 @@ def test_terminal_marks_retracted_claims(desk: Desk) -> None:
     head, newer, older = lines()
     assert head.split() == [
         *("as", "of", "claimed", "confirmed", "disputed", "reported", "gap"),
-        *("verdict", "of", "source"),
+        *("verdict", "scope", "source"),
     ]
     assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
     assert newer.endswith("  Correo, relaying Coalición")
