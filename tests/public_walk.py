@@ -15,7 +15,7 @@ from tests.conftest import Api
 
 CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
-UNKNOWN_ID = "019b9f3e-0000-7000-8000-000000000000"
+UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 _WORDS = {media_type: word for word, media_type in FORMATS.items()}
 
 

@@ -672,7 +672,7 @@ FAULTY: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
         "/retracted_at",
     ),
 }
-NOWHERE = "019b0000-0000-7000-8000-000000000000"
+NOWHERE = "019b0000-0000-4000-8000-000000000000"
 # Fields with references.
 UNKNOWN = {
     "affiliations": ("with_source_id",),

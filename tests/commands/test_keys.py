@@ -63,7 +63,7 @@ def test_key_can_expire(database: str, conn: queries.Connection) -> None:
 
 
 def test_invalid_keys_and_names_are_errors(database: str) -> None:
-    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    unknown = "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     check_error(constancia("keys", "revoke", unknown, DATABASE_URL=database), unknown)
     check_error(constancia("keys", "revoke", "x", DATABASE_URL=database), "x", code=2)
     wrong = ["keys", "create", "--name", "Ana", "--scope", "all"]

@@ -272,7 +272,7 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         {"/attestations/1/relays/0/attestation"},
     ),
     "a field of the API": (
-        with_value("/attestations/0/source_id", "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"),
+        with_value("/attestations/0/source_id", "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"),
         {"/attestations/0/source_id"},
     ),
     "a duplicate key": (

@@ -4,7 +4,7 @@ from tests.commands.running import check_error, constancia
 
 
 def test_invalid_arguments_are_errors(database: str) -> None:
-    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    unknown = "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     check_error(constancia("explain", unknown, DATABASE_URL=database), "release event")
     check_error(constancia("explain", "x", DATABASE_URL=database), "x", code=2)
     for moment in ("yesterday", "2026-01-09", "2026-01-09T12:00:00", "2026-02-30T00:00:00Z", ""):

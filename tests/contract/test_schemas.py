@@ -133,7 +133,7 @@ def examples() -> Iterator[tuple[str, Any]]:
 
 EXAMPLES = list(examples())
 
-ID = "019b9f3e-5a10-7c3d-8e21-4f6a7b8c9d01"
+ID = "019b9f3e-5a10-4c3d-8e21-4f6a7b8c9d01"
 HOSTILE: list[Any] = [
     None,
     True,

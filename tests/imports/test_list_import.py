@@ -323,7 +323,7 @@ WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str
         [("facility", "No facility is named 'Zzz'")],
     ),
     "an unknown facility id": (
-        {"name": "Ana", "facility": "019b9f3e-0000-7000-8000-000000000000"},
+        {"name": "Ana", "facility": "019b9f3e-0000-4000-8000-000000000000"},
         [("facility", "no facility with the id")],
     ),
     "detained in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
@@ -629,7 +629,7 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
         (word_of("$", basis="relayed"), "relayed-without-origin", ["/relayed_source_id"]),
         (word_of("$", relayed_source_id="$"), "relayed-without-origin", ["/basis"]),
         (
-            word_of("019b9f3e-0000-7000-8000-000000000000"),
+            word_of("019b9f3e-0000-4000-8000-000000000000"),
             "validation-error",
             ["/source_id"],
         ),
@@ -1000,7 +1000,7 @@ def test_apply_takes_decisions_and_no_parameters(api: Api) -> None:
     ):
         problem = writer.post(path, wrong, 422)
         assert sorted(error["pointer"] for error in problem["errors"]) == places
-    for unknown in ("019b9f3e-0000-7000-8000-000000000000", "7"):
+    for unknown in ("019b9f3e-0000-4000-8000-000000000000", "7"):
         writer.post(f"/v1/imports/{unknown}/apply", {}, 404)
     assert writer.post(path, {}, 200)["state"] == "applied"
 

@@ -27,7 +27,7 @@ from tests.stories.test_record_time import (
 DAY = "2026-01-08"
 AT = "2026-01-09T01:00:00Z"
 LATER = "2026-01-09T02:00:00Z"
-UNKNOWN = "019b9f3e-0000-7000-8000-000000000000"
+UNKNOWN = "019b9f3e-0000-4000-8000-000000000000"
 
 
 @pytest.fixture

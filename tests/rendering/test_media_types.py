@@ -121,5 +121,5 @@ def test_unacceptable_media_type_of_a_feed_is_an_error(example: Api) -> None:
     # A browser gets the feed.
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
     assert ET.fromstring(sent(example, "/v1/feed", accept).data).tag.endswith("feed")
-    unknown = "/v1/release-events/019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    unknown = "/v1/release-events/019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     assert sent(example, unknown, format="jsonld").status_code == 404

@@ -82,8 +82,8 @@ def test_client_that_disconnects_leaves_no_connection_in_use(
         ("/v1/comparisons?recorded_as_of=2100-01-01T00:00:00Z", 422, "validation-error"),
         ("/v1/comparisons?time_zone=Mars/Olympus", 422, "validation-error"),
         ("/v1/counts?min_sources=6", 422, "validation-error"),
-        ("/v1/detainees/019b9f3e-1a01-7b52-8c11-3f5d2e7a9001/detentions", 404, "not-found"),
-        ("/v1/claims/019b9f3e-1a01-7b52-8c11-3f5d2e7a9001/comparison", 404, "not-found"),
+        ("/v1/detainees/019b9f3e-1a01-4b52-8c11-3f5d2e7a9001/detentions", 404, "not-found"),
+        ("/v1/claims/019b9f3e-1a01-4b52-8c11-3f5d2e7a9001/comparison", 404, "not-found"),
     ],
 )
 def test_invalid_request_is_an_error_and_no_broken_stream(

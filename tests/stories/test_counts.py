@@ -140,7 +140,7 @@ def test_filter_that_cannot_match_is_refused(
     facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
     announcement = desk.claim(desk.sources[0], "announced", at)["id"]
     released = desk.claim(desk.sources[0], "released", at, value=11)["id"]
-    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    unknown = "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     backwards = {"occurred_from": "2026-01-09", "occurred_until": "2026-01-08"}
     for filters, pointers in (
         ({"facility_id": unknown}, {"/facility_id"}),

@@ -116,7 +116,7 @@ def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
 
 def test_only_an_announcement_has_a_delivery(desk: Desk) -> None:
     claim = desk.claim(desk.sources[0], "released", "2026-01-09T10:00:00Z", value=11)
-    unknown = "019b9f3e-1a01-7b52-8c11-3f5d2e7a9001"
+    unknown = "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     for id in (claim["id"], unknown):
         desk.api.get(f"/v1/claims/{id}/delivery", 404)
     desk.api.get(f"/v1/claims/{unknown}/comparison", 404)

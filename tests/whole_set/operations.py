@@ -14,7 +14,7 @@ READS = [operation for operation in CONTRACT.operations if not operation.writes]
 LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
 WITH_SEVERAL_MEDIA_TYPES = [operation for operation in READS if len(operation.offers) > 1]
 TABULAR = [operation for operation in READS if "text/csv" in operation.offers]
-UNKNOWN_ID = "019b0000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "019b0000-0000-4000-8000-000000000000"
 
 
 def operation_ids(operations: list[document.Operation]) -> list[str]:

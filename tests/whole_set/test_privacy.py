@@ -417,7 +417,7 @@ def test_confidential_source_requires_a_vouching_organisation(
         "$organisation": organisation,
         "$confidential": confidential,
         "$itself": itself,
-        "$nobody": "019b9f3e-0000-7000-8000-000000000000",
+        "$nobody": "019b9f3e-0000-4000-8000-000000000000",
     }
     sent = {name: ids.get(value, value) for name, value in body.items()}
     problem = editor.patch(f"/v1/sources/{itself}", sent, 422)

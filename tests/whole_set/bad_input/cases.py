@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UNKNOWN_ID = "019b9f3e-0000-7000-8000-000000000000"
+UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True)
