@@ -29,10 +29,10 @@ _QUERIES = {
     "affiliations": "affiliations/list",
     "facilities": "facilities/list",
     "claims": "claims/list",
-    "detainees": "detainees/list",
+    "detainees": "detainees/export",
     "release_events": "release_events/list",
-    "attestations": "attestations/list",
-    "detentions": "detentions/list",
+    "attestations": "attestations/export",
+    "detentions": "detentions/export",
 }
 _FILE_NAMES = {**CASE_NAMES, "id": "key"}
 

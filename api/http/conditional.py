@@ -74,9 +74,7 @@ def _ledger_seq(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
 
     None while responses change without an entry, because a moment recorded in advance is near.
     """
-    row = queries.row(
-        conn, "ledger/get_version", **queries.drop_none(sees_hidden=sees_hidden or None)
-    )
+    row = queries.row(conn, "ledger/get_version" if sees_hidden else "ledger/get_public_version")
     return None if row is None else row.seq
 
 
@@ -104,7 +102,7 @@ class NotModifiedCache:
     _KEY = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
     """All that a public response depends on beside the records: feeds contain their own URL."""
     _BODY_HEADERS = ("content-type", "content-length", "content-disposition", "link")
-    _STATEMENT, _NOT_PREPARED = b"ledger/get_version", b"26000"
+    _STATEMENT, _NOT_PREPARED = b"ledger/get_public_version", b"26000"
 
     def __init__(
         self,
@@ -162,7 +160,7 @@ class NotModifiedCache:
             ) as conn:
                 result = conn.pgconn.exec_prepared(self._STATEMENT, None)
                 if result.error_field(DiagnosticField.SQLSTATE) == self._NOT_PREPARED:
-                    text = queries.text("ledger/get_version", frozenset())
+                    text = queries.text("ledger/get_public_version", frozenset())
                     conn.pgconn.prepare(self._STATEMENT, text.encode())
                     result = conn.pgconn.exec_prepared(self._STATEMENT, None)
                 return result.get_value(0, 0)

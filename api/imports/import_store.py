@@ -84,7 +84,7 @@ def finish(
     """Store what a preview comes to: rows by outcome, and the records that it would create."""
     queries.run(
         conn,
-        "imports/update",
+        "imports/update_totals",
         id=id,
         totals=Jsonb(totals),
         people=people,

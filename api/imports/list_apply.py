@@ -67,7 +67,7 @@ def apply(
         _check_unchanged(conn, id, seq, sees_hidden=sees_hidden)
         writer.record()
         queries.run(conn, "imports/update_recorded_rows", import_id=id)
-        queries.run(conn, "imports/update", id=id, applied=True)
+        queries.run(conn, "imports/update_state", id=id)
 
 
 class _Writer(Protocol):

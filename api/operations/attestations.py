@@ -26,7 +26,8 @@ def list_attestations(
         "source_id": source_id,
         "sees_hidden": access.sees_hidden(caller),
     }
-    return Page("attestations/list", limit, filters, cursor)
+    query = "attestations/list" if source_id is None else "attestations/list_of_source"
+    return Page(query, limit, filters, cursor)
 
 
 def get_attestation(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

@@ -12,8 +12,8 @@ from api.reports.feeds import Entry
 def list_changes(
     conn: queries.Connection, caller: Caller | None, after: int, limit: int | None
 ) -> Page:
-    filters = {"sees_hidden": access.sees_hidden(caller) or None}
-    return Page("ledger/list", limit, filters, after=after)
+    query = "ledger/list" if access.sees_hidden(caller) else "ledger/list_public"
+    return Page(query, limit, after=after)
 
 
 def get_feed(conn: queries.Connection, limit: int, media_type: str, base_url: str) -> Answer:

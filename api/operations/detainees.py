@@ -29,7 +29,8 @@ def list_detainees(
         ranking = [Ranked(hit.match.score, str(hit.id), asdict(hit.match)) for hit in hits]
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
-    return Page("detainees/list", limit, filters, cursor, ranking=ranking, reader=reader)
+    query = "detainees/list" if ranking is None else "detainees/list_ranked"
+    return Page(query, limit, filters, cursor, ranking=ranking, reader=reader)
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

@@ -65,6 +65,7 @@ def compare_all(
     parameters = queries.drop_none(
         **asdict(filters), recorded_as_of=recorded_as_of, sees_hidden=False
     )
+    query = _query_of_claims(recorded_as_of)
     start = cursor and pagination.decode(_LIST, parameters, cursor)
 
     def read(
@@ -75,7 +76,7 @@ def compare_all(
         with queries.snapshot(conn):
             claims = rows.read(
                 conn,
-                "claims/list_to_compare",
+                query,
                 "Claim",
                 **parameters,
                 **after_claim,
@@ -136,7 +137,7 @@ def delivery(
         named = queries.row(conn, count_named, announcement_id=id, **recorded).named
         claims = rows.read(
             conn,
-            "claims/list_to_compare",
+            _query_of_claims(recorded_as_of),
             "Claim",
             announcement_id=id,
             until=until,
@@ -178,13 +179,26 @@ def delivery(
 
 
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
-    recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-    claims = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False, **recorded)
-    if not claims and recorded:
-        raise RequestError("not-found", "No claim with this id was recorded by then.")
+    if recorded_as_of is None:
+        claims = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False)
+        if not claims:
+            raise not_found("claim")
+        return claims[0]
+    claims = rows.read(
+        conn,
+        "claims/get_recorded",
+        "Claim",
+        id=id,
+        recorded_as_of=recorded_as_of,
+        sees_hidden=False,
+    )
     if not claims:
-        raise not_found("claim")
+        raise RequestError("not-found", "No claim with this id was recorded by then.")
     return claims[0]
+
+
+def _query_of_claims(recorded_as_of: datetime | None) -> str:
+    return "claims/list_to_compare" if recorded_as_of is None else "claims/list_to_compare_recorded"
 
 
 class _CountedTwice(NamedTuple):

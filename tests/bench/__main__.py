@@ -177,7 +177,7 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
         scripts = {name: loads.script(bare, "GET", paths[0]) for name, paths in reads.items()}
         for name in ("GET /v1/counts", "GET /v1/release-events?limit=50"):
             requests[f"{name}, unchanged"] = requests[name]
-            scripts[f"{name}, unchanged"] = loads.statement("ledger/get_version")
+            scripts[f"{name}, unchanged"] = loads.statement("ledger/get_public_version")
         requests[WRITE] = [
             loads.request("POST", "/v1/attestations", json.dumps(attestation).encode(), key)
             for attestation in attestations

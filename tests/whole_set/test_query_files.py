@@ -15,8 +15,8 @@ from tests.whole_set.query_files import (
 from tests.whole_set.source_code import constant_arguments, string_literals
 
 VERBS = {
-    *("append", "apply", "count", "delete", "exist", "find", "get", "insert", "list", "lock"),
-    *("retract", "revoke", "settle", "undo", "unlock", "update", "void", "withdraw"),
+    *("append", "apply", "count", "delete", "exist", "export", "find", "get", "insert", "list"),
+    *("lock", "retract", "revoke", "settle", "undo", "unlock", "update", "void", "withdraw"),
 }
 
 
@@ -38,14 +38,7 @@ def test_queries_begin_with_a_unique_sentence_in_the_third_person() -> None:
     assert len(set(firsts.values())) == len(firsts)
 
 
-# Lists whose SELECT or FROM still has conditions: for an export, a search or a record time.
-WITH_OTHER_CONDITIONS = {
-    *("attestations/list", "claims/list", "claims/list_to_compare", "detainees/list"),
-    *("detentions/list", "imports/update", "ledger/get_version", "ledger/list"),
-}
-
-
-@pytest.mark.parametrize("name", sorted(FILES.keys() - WITH_OTHER_CONDITIONS))
+@pytest.mark.parametrize("name", FILES)
 def test_conditions_guard_lines_of_where_set_and_order_by_only(name: str) -> None:
     """A condition of several lines in brackets begins with AND in its first line."""
     depth = 0

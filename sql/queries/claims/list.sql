@@ -1,13 +1,10 @@
--- Lists claims, as they stand or at a moment of record time.
+-- Lists claims.
 -- k has the columns that never change and are indexed.
 SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_of, c.published_at,
     c.window_start, c.facility_id, c.age_group, c.nationality, c.announcement_id, c.relays,
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.created_at, c.updated_at
 FROM claims k
-CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c -- unless recorded_as_of
-CROSS JOIN LATERAL recorded(k.id, %(recorded_as_of)s) x -- if recorded_as_of
-CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) r -- if recorded_as_of
-CROSS JOIN LATERAL visible_claim(r, %(sees_hidden)s) c -- if recorded_as_of
+CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
 WHERE true
     AND k.id = %(id)s -- if id
     AND k.kind = %(kind)s -- if kind

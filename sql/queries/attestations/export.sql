@@ -1,0 +1,26 @@
+-- Exports attestations in the order in which they were recorded, without voided ones.
+SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'attestation_id', s.attestation_id, 'source_id', s.source_id
+        ) ORDER BY s.attestation_id, s.source_id), '[]')
+        FROM (
+            -- Each once: how many sources of one organisation are relayed must not show.
+            SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
+                visible_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
+            FROM attestation_relays r
+            LEFT JOIN attestations o ON o.id = r.relayed_attestation_id
+            WHERE r.attestation_id = a.id AND o.voided_at IS NULL
+        ) s
+    ) AS relays,
+    a.release_kind, a.denial_reason, a.evidence, a.published_at, a.url, a.archived_url,
+    a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note
+FROM visible_attestations(%(sees_hidden)s) a
+JOIN attestations k ON k.id = a.id
+WHERE a.voided_at IS NULL
+    AND a.release_event_id IN ( -- if announcement_id
+        SELECT e.id FROM release_events e -- if announcement_id
+        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+    ) -- if announcement_id
+ORDER BY k.release_event_id, k.recorded_order
+LIMIT %(limit)s
