@@ -1,4 +1,12 @@
--- People who are or were detained.
+-- People who are or were detained. The name of some is hidden from the public: minors, and people
+-- whose name is withheld. Such a person has a pseudonym, and shows an age group or a facility only if
+-- at least five people share it.
+
+-- Whether the public must not know a person's name.
+CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN age_group = 'minor' OR withheld;
+
 CREATE TABLE detainees (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
@@ -26,6 +34,30 @@ CREATE INDEX detainees_by_external_id ON detainees USING gin (external_ids jsonb
     WITH (fastupdate = off);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detainees TO constancia_service;
+
+-- The name by which the public knows a hidden person. Derived from the id, which is public: it
+-- reveals nothing and never changes.
+CREATE FUNCTION pseudonym(id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (
+        SELECT 'Person ' || string_agg(
+            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte(h.bytes, i.n) % 32 + 1, 1), ''
+            ORDER BY i.n
+        )
+        FROM (SELECT sha256(uuid_send($1)) AS bytes) h, generate_series(0, 5) AS i (n)
+    );
+
+-- The age group that the public may know of a person at a moment of record time.
+CREATE FUNCTION disclosed_age_group(age_group text, withheld boolean, moment timestamptz)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN NOT is_hidden($1, $2) OR EXISTS (
+            SELECT FROM disclosed_groups c
+            WHERE c.age_group = $1 AND c.facility_id IS NULL AND c.disclosed_from <= $3
+        ) THEN $1
+        ELSE 'unknown'
+    END;
 
 -- The properties of a person, as recorded at some time, that the public may know at a moment of
 -- record time.

@@ -45,6 +45,18 @@ BEGIN ATOMIC
     LIMIT 1;
 END;
 
+-- The facility that the public may know of a person's detention at a moment of record time.
+CREATE FUNCTION disclosed_facility(
+    age_group text, withheld boolean, facility_id uuid, moment timestamptz
+) RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN NOT is_hidden($1, $2) OR EXISTS (
+            SELECT FROM disclosed_groups c
+            WHERE c.age_group = $1 AND c.facility_id = $3 AND c.disclosed_from <= $4
+        ) THEN $3
+    END;
+
 -- The detentions that a caller sees, without merged duplicates.
 CREATE FUNCTION visible_detentions(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, facility_id uuid, detained_on text, authority text, charges text,

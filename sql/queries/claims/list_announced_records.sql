@@ -19,14 +19,14 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
         WHERE k.id = f.id OFFSET 0
     ) o
-), said (id, source_id) AS (
+), attested (id, source_id) AS (
     SELECT a.id, a.source_id
     FROM release_events e CROSS JOIN LATERAL (
         SELECT w.id, w.source_id FROM visible_attestations(%(sees_hidden)s) w
         WHERE w.release_event_id = e.id AND w.voided_at IS NULL OFFSET 0
     ) a
     WHERE e.announcement_id = %(id)s
-), tied (source_id) AS (
+), related (source_id) AS (
     SELECT s.source_id
     FROM (
         SELECT t.source_id FROM claimed t
@@ -34,16 +34,16 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         SELECT (r.relay ->> 'source_id')::uuid
         FROM claimed t CROSS JOIN LATERAL jsonb_array_elements(t.relays) r (relay)
         UNION
-        SELECT a.source_id FROM said a
+        SELECT a.source_id FROM attested a
         UNION
         SELECT visible_source_id(r.relayed_source_id, %(sees_hidden)s)
-        FROM said a CROSS JOIN LATERAL (
+        FROM attested a CROSS JOIN LATERAL (
             SELECT o.relayed_source_id FROM attestation_relays o WHERE o.attestation_id = a.id OFFSET 0
         ) r
     ) s
     WHERE s.source_id IS NOT NULL
     UNION
-    SELECT f.other_id FROM tied t CROSS JOIN LATERAL (
+    SELECT f.other_id FROM related t CROSS JOIN LATERAL (
         SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
         UNION ALL
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
@@ -60,10 +60,10 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     ) d
     WHERE e.announcement_id = %(id)s
 )
-SELECT 'sources' AS list, t.source_id AS id FROM tied t
+SELECT 'sources' AS list, t.source_id AS id FROM related t
 UNION ALL
 SELECT 'affiliations', a.id
-FROM tied t CROSS JOIN LATERAL (
+FROM related t CROSS JOIN LATERAL (
     SELECT b.id FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
 ) a
 UNION ALL

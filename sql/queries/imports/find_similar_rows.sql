@@ -18,7 +18,7 @@ WITH sized AS (
     GROUP BY a.row, s.row
 ), likeliest AS (
     SELECT s.row, s.other, s.many, s.identified,
-        row_number() OVER (PARTITION BY s.row ORDER BY s.identified DESC, s.many DESC, s.other) AS place
+        row_number() OVER (PARTITION BY s.row ORDER BY s.identified DESC, s.many DESC, s.other) AS rank
     FROM shared s
 )
 SELECT l.row, l.other
@@ -26,7 +26,7 @@ FROM likeliest l
 JOIN sized z ON z.row = l.row
 LEFT JOIN sized o ON o.row = l.other
 LEFT JOIN import_rows r ON r.import_id = %(import_id)s AND r.row = l.other
-WHERE l.place <= 8 AND (
+WHERE l.rank <= 8 AND (
     l.identified OR l.many >= least(z.keys, coalesce(o.keys, r.key_count)) / 9
 )
 ORDER BY l.row, l.other

@@ -49,11 +49,11 @@ WITH asked AS MATERIALIZED (
 ), ranked AS (
     SELECT s.item, s.detainee_id, row_number() OVER (
         PARTITION BY s.item ORDER BY sum(s.weight) DESC, s.detainee_id
-    ) AS place
+    ) AS rank
     FROM shared s
     GROUP BY s.item, s.detainee_id
 ), candidates AS (
-    SELECT r.item, r.detainee_id FROM ranked r WHERE r.place <= %(max_people)s
+    SELECT r.item, r.detainee_id FROM ranked r WHERE r.rank <= %(max_people)s
     UNION
     SELECT i.item, d.id
     FROM unnest(%(identified)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
