@@ -43,7 +43,7 @@ def begin(
         conn,
         "imports/insert",
         key_id=caller and caller.key_id,
-        ledger_seq=queries.row(conn, "ledger/get_seq").seq,
+        ledger_seq=queries.row(conn, "ledger/get_last_entry").seq,
         file_sha256=sha256,
         attestation=None if attestation is None else Jsonb(attestation),
     )

@@ -58,7 +58,7 @@ def apply(
         _decide(conn, id, decisions)
         writer.lock_groups()
         queries.run(conn, "imports/lock_people", import_id=id)
-        seq = queries.row(conn, "ledger/get_seq").seq
+        seq = queries.row(conn, "ledger/get_last_entry").seq
         sees_hidden = caller is None or caller.sees_hidden
         _check_unchanged(conn, id, stored.ledger_seq, sees_hidden=sees_hidden)
         writer.write()

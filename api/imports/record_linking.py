@@ -297,7 +297,7 @@ class RecordUpdater:
         return Update(["retracted_at"])
 
     def _update_attestation(self, entry: Entry, id: UUID) -> Update:
-        row = queries.row(self._conn, "attestations/get_publication", id=id)
+        row = queries.row(self._conn, "attestations/get", id=id)
         if not self._is_retracted_since(entry, row):
             return Update()
         event = self._writer.verify_event(row.release_event_id)

@@ -49,6 +49,6 @@ def lock(
                 if locked is not None and surviving_id(conn, resource, id) == into:
                     return locked
                 raise Rollback(attempt)
-        elif not queries.row(conn, "ledger/exist_for_record", resource=resource, id=id).recorded:
+        elif queries.row(conn, "ledger/list_recorded_ids", resource=resource, ids=[id]) is None:
             return None
     return locked

@@ -1,4 +1,4 @@
--- Gets what decides whether an attestation can be retracted or voided.
+-- Gets the publication, the retraction and the voiding of an attestation, before it changes.
 SELECT a.release_event_id, a.published_at, a.retracted_at, a.voided_at
 FROM attestations a
 WHERE a.id = %(id)s
