@@ -43,7 +43,9 @@ def create_app(
     contract = document.load()
     app = _Application("constancia", static_folder=None)
     routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
-    problems.register(app, contract.problems, rate_limits.count_error if rate_limits else None)
+    problems.register(
+        app, contract.problems, rate_limits.count_failed_request if rate_limits else None
+    )
     if rate_limits:
         rate_limits.register(app, contract)
 

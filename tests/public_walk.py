@@ -88,7 +88,7 @@ def _queries(
     }
     given = {}
     for parameter in operation.parameters:
-        if parameter.place == "query" and parameter.name != "format":
+        if parameter.location == "query" and parameter.name != "format":
             known = values.get(parameter.name) or parameter.schema["enum"]
             given[parameter.name] = [value for value in known if value is not None]
     required = {

@@ -29,7 +29,7 @@ class Parameter:
     """A parameter in a path, a query or a header."""
 
     name: str
-    place: str
+    location: str
     required: bool
     schema: Schema
 
@@ -62,13 +62,13 @@ class Operation:
     # Whether a rate limit applies.
     is_limited: bool
     writes: bool
-    # Whether its response is one of several documents, other than a list as CSV or NDJSON.
-    has_forms: bool
+    # Whether its response has several formats, other than a list as CSV or NDJSON.
+    has_formats: bool
 
     @property
     def arguments(self) -> Sequence[Parameter]:
         """The parameters of its function: all but headers and the format of the response."""
-        return [p for p in self.parameters if p.place != "header" and p.name != "format"]
+        return [p for p in self.parameters if p.location != "header" and p.name != "format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _operation(
         tags_answer="ETag" in answer.get("headers", {}),
         is_limited=not operation.get("x-unlimited", False),
         writes=method != "get",
-        has_forms=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
+        has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )
 
 

@@ -31,18 +31,20 @@ SLUGS = {
 
 
 def register(
-    app: Flask, problems: Mapping[str, Problem], count_error: Callable[[Exception], None] | None
+    app: Flask,
+    problems: Mapping[str, Problem],
+    count_failed_request: Callable[[Exception], None] | None,
 ) -> None:
     """Make every error of the application a problem document.
 
-    `count_error` counts the request of an error for its rate limit, and may raise
+    `count_failed_request` counts the request of an error for its rate limit, and may raise
     `quota-exceeded` in its place.
     """
 
     def counted(error: RequestError | HTTPException) -> Response:
         try:
-            if count_error:
-                count_error(error)
+            if count_failed_request:
+                count_failed_request(error)
         except RequestError as exceeded:
             error = exceeded
         return answer(error) if isinstance(error, RequestError) else from_werkzeug(error)

@@ -25,7 +25,7 @@ from api.errors import RequestError
 from api.http import requests
 
 WINDOW_SECONDS = 60
-"""The time for which a quota is."""
+"""The length of a quota's window."""
 
 # Where the quota of a request is in its WSGI environment, once the request is counted.
 _QUOTA = "constancia.quota"
@@ -41,20 +41,20 @@ _ABANDONED_SECONDS = 0.25
 
 
 class Quota(NamedTuple):
-    """The quota of a caller, and what remains of it for some seconds."""
+    """The quota of a caller, what remains of it, and when the window ends."""
 
-    quota: int
+    limit: int
     remaining: int
-    seconds: int
+    reset_seconds: int
     is_exceeded: bool = False
 
     def headers(self) -> list[tuple[str, str]]:
         """Return the headers of draft-ietf-httpapi-ratelimit-headers-10."""
         headers = [
-            ("RateLimit-Policy", f'"default";q={self.quota};w={WINDOW_SECONDS}'),
-            ("RateLimit", f'"default";r={self.remaining};t={self.seconds}'),
+            ("RateLimit-Policy", f'"default";q={self.limit};w={WINDOW_SECONDS}'),
+            ("RateLimit", f'"default";r={self.remaining};t={self.reset_seconds}'),
         ]
-        return [*headers, ("Retry-After", str(self.seconds))] if self.is_exceeded else headers
+        return [*headers, ("Retry-After", str(self.reset_seconds))] if self.is_exceeded else headers
 
 
 class RequestCounts:
@@ -90,7 +90,7 @@ class RequestCounts:
         _, since, count = self._find(tag, number, now)
         return self._quota(self.per_address, count, since, now)
 
-    def _count(self, caller: bytes, quota: int) -> Quota:
+    def _count(self, caller: bytes, limit: int) -> Quota:
         tag, number = self._place(caller)
         lock = self._locks[number % _LOCKS]
         # If the holder was killed, go on without the lock.
@@ -98,15 +98,16 @@ class RequestCounts:
         try:
             now = self._clock()
             offset, since, count = self._find(tag, number, now)
-            is_exceeded = count >= quota
+            is_exceeded = count >= limit
             if not is_exceeded:
                 count += 1
                 offset = self._free_row(number, now) if offset < 0 else offset
                 _ROW.pack_into(self._rows, offset, tag, since, count)
         finally:
-            with suppress(ValueError):  # The holder was not killed and has released it.
+            # Waited too long for a live holder, which has since released the lock.
+            with suppress(ValueError):
                 lock.release()
-        return self._quota(quota, count, since, now, is_exceeded)
+        return self._quota(limit, count, since, now, is_exceeded)
 
     def _place(self, caller: bytes) -> tuple[bytes, int]:
         """Return the hash of a caller and the number of its set."""
@@ -114,7 +115,7 @@ class RequestCounts:
         return tag, int.from_bytes(tag[:4]) % _SETS
 
     def _find(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
-        """Return a caller's row or -1, the beginning of its window, and its requests."""
+        """Return the offset of a caller's row or -1, the start of its window, and its requests."""
         offset = self._rows.find(tag, number * _SET_BYTES, (number + 1) * _SET_BYTES)
         if offset >= 0:
             _, since, count = _ROW.unpack_from(self._rows, offset)
@@ -123,20 +124,20 @@ class RequestCounts:
         return offset, now, 0
 
     def _free_row(self, number: int, now: float) -> int:
-        """Return the row of a set that is free or has the fewest requests."""
+        """Return the offset of the row of a set that is free or has the fewest requests."""
 
-        def requests(offset: int) -> int:
+        def count_of(offset: int) -> int:
             _, since, count = _ROW.unpack_from(self._rows, offset)
             return 0 if now - since >= WINDOW_SECONDS else int(count)
 
         rows = range(number * _SET_BYTES, (number + 1) * _SET_BYTES, _ROW.size)
-        return min(rows, key=requests)
+        return min(rows, key=count_of)
 
     @staticmethod
     def _quota(
-        quota: int, count: int, since: float, now: float, is_exceeded: bool = False
+        limit: int, count: int, since: float, now: float, is_exceeded: bool = False
     ) -> Quota:
-        return Quota(quota, quota - count, math.ceil(since + WINDOW_SECONDS - now), is_exceeded)
+        return Quota(limit, limit - count, math.ceil(since + WINDOW_SECONDS - now), is_exceeded)
 
 
 class RateLimits:
@@ -177,16 +178,20 @@ class RateLimits:
         """Count a request with a valid key. Raises `quota-exceeded`."""
         self._note(requests.current().environ, self._counts.count_key(key_id.bytes))
 
-    def count_error(self, error: Exception) -> None:
+    def count_failed_request(self, error: Exception) -> None:
         """Count a request that failed before its key was known. Raises `quota-exceeded`."""
         request = requests.current()
         if _QUOTA in request.environ or request.endpoint in self._unlimited:
             return
+        # A busy database could not look up the key: the server's fault, so the retry is free.
         if not (isinstance(error, RequestError) and error.slug == "busy"):
             self._count_address(request.environ)
 
     def _count_request(self) -> None:
-        """Count a request for its address, unless its operation takes the key that it has."""
+        """Count a request for its address.
+
+        Unless it sends a key to an operation that takes one: then the key is counted.
+        """
         request = requests.current()
         environ = request.environ
         if request.method != "OPTIONS":
@@ -212,8 +217,8 @@ class RateLimits:
         if quota.is_exceeded:
             raise RequestError(
                 "quota-exceeded",
-                f"The quota is {quota.quota:,} requests a minute. "
-                f"Retry in {quota.seconds} seconds.",
+                f"The quota is {quota.limit:,} requests a minute. "
+                f"Retry in {quota.reset_seconds} seconds.",
             )
 
 

@@ -112,6 +112,6 @@ def _parameters(operation: Operation) -> set[str]:
         names.add("body")
     if operation.method == "patch":
         names.add("unchanged")
-    if operation.has_forms:
+    if operation.has_formats:
         names |= {"media_type", "base_url"}
     return names

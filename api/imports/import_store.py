@@ -187,7 +187,7 @@ def decided_rows(conn: queries.Connection, id: UUID) -> Sequence[Any]:
 
 
 def rows(
-    conn: queries.Connection, caller: Caller | None, id: UUID, after: int
+    conn: queries.Connection, after: int, *, id: UUID, caller: Caller | None
 ) -> Sequence[Mapping[str, Any]]:
     """Return a block of the rows after one of them, as the contract describes them."""
     block = queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK)
@@ -222,7 +222,7 @@ def rows(
     ]
 
 
-def flips(conn: queries.Connection, id: UUID, after: int) -> Sequence[Mapping[str, Any]]:
+def flips(conn: queries.Connection, after: int, *, id: UUID) -> Sequence[Mapping[str, Any]]:
     """Return a block of the changes of status after one row, as the contract describes them."""
     return [
         {
@@ -238,7 +238,7 @@ def flips(conn: queries.Connection, id: UUID, after: int) -> Sequence[Mapping[st
 def all_flips(conn: queries.Connection, id: UUID) -> Iterator[Mapping[str, Any]]:
     """Yield every change of status of an import."""
     after = 0
-    while block := flips(conn, id, after):
+    while block := flips(conn, after, id=id):
         yield from block
         after = block[-1]["row"]
 

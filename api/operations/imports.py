@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -70,11 +71,9 @@ def apply_import(
 
 
 def get_import(conn: queries.Connection, caller: Caller | None, id: UUID) -> Stream:
-    def rows(conn: queries.Connection, after: int) -> Any:
-        return import_store.rows(conn, caller, id, after)
-
-    def flips(conn: queries.Connection, after: int) -> Any:
-        return import_store.flips(conn, id, after)
-
     properties = import_store.read(conn, id, import_store.reader_of(caller))
-    return streaming.of_object("Import", str(id), properties, {"rows": rows, "flips": flips})
+    lists = {
+        "rows": partial(import_store.rows, id=id, caller=caller),
+        "flips": partial(import_store.flips, id=id),
+    }
+    return streaming.of_object("Import", str(id), properties, lists)

@@ -50,7 +50,7 @@ def get_readiness(service: Service) -> Answer:
     except (PoolTimeout, TooManyRequests):
         raise RequestError(
             "not-ready",
-            "No connection to the database is to be had: all are in use, or it is down.",
+            "No connection to the database is free: all are in use, or the database is down.",
         ) from None
     except OperationalError:
         raise RequestError("not-ready", "The connection to the database was lost.") from None
@@ -99,7 +99,7 @@ def _docs_file(name: str) -> bytes:
 def get_security_contact(service: Service) -> Answer:
     """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
     if service.security_contact is None:
-        raise RequestError("not-found", "Nobody is named here to whom to report a security fault.")
+        raise RequestError("not-found", "This service names no contact for security reports.")
     expires = datetime.now(UTC) + _CONTACT_HOLDS
     return Answer(
         f"Contact: {service.security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"

@@ -112,7 +112,9 @@ def test_cors_preflight_allows_what_the_contract_takes(api: Api) -> None:
         assert words(answer.headers["Access-Control-Allow-Methods"]) == expected
         assert answer.headers["Access-Control-Max-Age"] == "7200"
         sent = words(answer.headers["Access-Control-Allow-Headers"])
-        taken = {p.name for o in CONTRACT.operations for p in o.parameters if p.place == "header"}
+        taken = {
+            p.name for o in CONTRACT.operations for p in o.parameters if p.location == "header"
+        }
         assert sent >= taken | {"Authorization", "Content-Type"}
 
 

@@ -209,7 +209,7 @@ def test_every_input_is_bounded() -> None:
     def taken() -> Iterator[tuple[str, Any]]:
         for operation in CONTRACT.operations:
             for parameter in operation.parameters:
-                if parameter.place != "header":
+                if parameter.location != "header":
                     yield f"{operation.id} {parameter.name}", parameter.schema
             if operation.body:
                 yield operation.id, operation.body

@@ -100,7 +100,7 @@ SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
 
 def test_every_filter_of_every_list_is_tested() -> None:
     for operation in LISTS:
-        names = {p.name for p in operation.parameters if p.place == "query"} - SHOWN_BY
+        names = {p.name for p in operation.parameters if p.location == "query"} - SHOWN_BY
         assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
 
 

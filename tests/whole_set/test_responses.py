@@ -101,7 +101,7 @@ def test_every_link_leads_to_a_success(api: Api) -> None:
         exchange = session.do(operation_id)
         assert status == str(exchange.operation.status), f"{operation_id}: {name}"
         target = OPERATIONS[link["operationId"]]
-        places = {parameter.name: parameter.place for parameter in target.parameters}
+        places = {parameter.name: parameter.location for parameter in target.parameters}
         given: dict[str, Any] = {"query": {}}
         for parameter, expression in link.get("parameters", {}).items():
             value = evaluated(expression, exchange)
