@@ -26,6 +26,11 @@ _BLOCK_SIZE = 500
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 _MIN_FREE_BYTES = 1 << 30
 _MAX_LISTED = 5
+_LOGIN_REMEDY = "The service's login cannot connect: check host, user and password in DATABASE_URL."
+_PRIVILEGES_REMEDY = (
+    "Run again the GRANT and REVOKE lines of the file in sql/migrations that creates the table; "
+    "for the database and its schema, those of 0001_conventions.sql."
+)
 _TAMPERED = "Restore a backup elsewhere and compare: this was changed outside of the service."
 # Two sums of rollups are compared modulo this prime, with random weights (class _RollupSum).
 _PRIME = (1 << 61) - 1
@@ -75,9 +80,9 @@ def examine(
 ) -> Iterator[Finding]:
     """Run all checks of a database over the owner's connection."""
     yield _durability(conn, settings)
-    schema = _migrations(conn)
-    yield schema
-    if schema.remedy is not None:
+    migrations_finding = _migrations(conn)
+    yield migrations_finding
+    if migrations_finding.remedy is not None:
         return
     yield _login(service_url)
     yield _privileges(conn)
@@ -118,7 +123,7 @@ def _migrations(conn: queries.Connection) -> Finding:
             "migrations", str(error), "Run the version of Constancia that wrote this database."
         )
     if missing:
-        return Finding("migrations", f"{len(missing)} are missing", "Run constancia migrate.")
+        return Finding("migrations", f"missing: {len(missing)}", "Run constancia migrate.")
     return Finding("migrations", f"all {len(migrations.migrations())} are applied")
 
 
@@ -128,7 +133,7 @@ def _login(service_url: str) -> Finding:
     except connections.UnfitServerError as error:
         return Finding("login", "requests cannot be served", str(error))
     except psycopg.OperationalError:
-        return Finding("login", "requests cannot be served", "Check DATABASE_URL.")
+        return Finding("login", "requests cannot be served", _LOGIN_REMEDY)
     return Finding("login", f"requests are served as {SERVICE_ROLE}")
 
 
@@ -139,8 +144,8 @@ def _privileges(conn: queries.Connection) -> Finding:
     if faults:
         return Finding(
             "privileges",
-            f"{SERVICE_ROLE} {_first(faults)}",
-            "GRANT and REVOKE as the files of sql/migrations do.",
+            f"{SERVICE_ROLE} {_first_listed(faults)}",
+            _PRIVILEGES_REMEDY,
         )
     return Finding(
         "privileges", f"{SERVICE_ROLE} has the privileges that requests need, and no others"
@@ -185,7 +190,7 @@ def _attestations(conn: queries.Connection) -> Finding:
     if mismatches:
         return Finding(
             "attestations",
-            f"differ from the ledger: {_first(mismatches)}",
+            f"differ from the ledger: {_first_listed(mismatches)}",
             "Compare each with its last ledger entry: it was changed outside of the service.",
         )
     return Finding("attestations", "all agree with the ledger")
@@ -217,7 +222,7 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
     ):
         if faulty_ids:
             yield Finding(
-                check, f"differ from the rule, for {kind} {_first(faulty_ids)}", _TAMPERED
+                check, f"differ from the rule, for {kind} {_first_listed(faulty_ids)}", _TAMPERED
             )
         else:
             yield Finding(check, f"all agree with the rule, for {checked:,} people")
@@ -246,14 +251,14 @@ class _RollupSum:
 
     def add(self, rollups: Iterable[tuple[RollupKey, Sequence[Sequence[int]]]]) -> None:
         for rollup, people in rollups:
-            count = sum(
+            weighted_sum = sum(
                 n * weight
                 for row, weights in zip(people, _WEIGHTS, strict=True)
                 for n, weight in zip(row, weights, strict=True)
                 if n
             )
-            self.value = (self.value + count * hash((_SALT, rollup))) % _PRIME
+            self.value = (self.value + weighted_sum * hash((_SALT, rollup))) % _PRIME
 
 
-def _first(words: Sequence[str]) -> str:
+def _first_listed(words: Sequence[str]) -> str:
     return ", ".join(words[:_MAX_LISTED]) + (", ..." if len(words) > _MAX_LISTED else "")

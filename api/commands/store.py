@@ -85,4 +85,5 @@ def _without_secrets(error: psycopg.Error) -> str:
             "Use one such as postgresql://user@host/constancia."
         )
     reason = re.search(r'("|port \d+) failed: (.+)', str(error))
-    return f"Cannot connect to the database: {reason[2] if reason else 'check DATABASE_URL'}."
+    cause = f": {reason[2]}" if reason else ""
+    return f"Cannot connect to the database{cause}. Start PostgreSQL or correct DATABASE_URL."

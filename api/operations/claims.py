@@ -55,7 +55,7 @@ def get_comparison(
     min_sources: int,
     time_zone: str,
 ) -> Answer:
-    return Answer(comparisons.compare(conn, id, recorded_as_of, min_sources, time_zone))
+    return Answer(comparisons.get_comparison(conn, id, recorded_as_of, min_sources, time_zone))
 
 
 def list_comparisons(
@@ -67,7 +67,7 @@ def list_comparisons(
     min_sources: int,
     time_zone: str,
 ) -> Answer | Stream:
-    return comparisons.compare_all(
+    return comparisons.list_comparisons(
         conn, limit, cursor, filters, recorded_as_of, min_sources, time_zone
     )
 

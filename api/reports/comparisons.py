@@ -1,4 +1,4 @@
-"""Comparisons of claims with the counts, each claim at its own moment."""
+"""Comparisons of claims with the counts, each at the moment of its claim, and deliveries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from api.reports.citations import Moments
 from api.reports.counts import Counted, Filters
 
 _DOCUMENTED = ("confirmed", "disputed", "reported")
-"""The figures of people for whom there is an attestation that they were released."""
+"""The figures of people whose release is confirmed, disputed or reported."""
 
 _MAX_CLAIMS = 200
 _CLAIMS_PER_BLOCK = 50
@@ -37,7 +37,7 @@ class ClaimFilters:
     announcement_id: UUID | None
 
 
-def compare(
+def get_comparison(
     conn: queries.Connection,
     id: UUID,
     recorded_as_of: datetime | None,
@@ -48,10 +48,10 @@ def compare(
     clock.settle(conn, None, recorded_as_of)
     with queries.snapshot(conn):
         claim = _claim(conn, id, recorded_as_of)
-        return _compared(conn, [claim], recorded_as_of, min_sources, time_zone)[0]
+        return _compare_claims(conn, [claim], recorded_as_of, min_sources, time_zone)[0]
 
 
-def compare_all(
+def list_comparisons(
     conn: queries.Connection,
     limit: int | None,
     cursor: str | None,
@@ -83,8 +83,8 @@ def compare_all(
                 limit=limit + 1,
             )
             shown = claims[:limit]
-            compared = _compared(conn, shown, recorded_as_of, min_sources, time_zone)
-        return compared, shown[-1]["id"] if len(claims) > limit else None
+            items = _compare_claims(conn, shown, recorded_as_of, min_sources, time_zone)
+        return items, shown[-1]["id"] if len(claims) > limit else None
 
     def blocks(pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
         after = start
@@ -131,7 +131,8 @@ def delivery(
             raise invalid(
                 FieldError(
                     "/as_of",
-                    "Is before the announcement was published. Send that moment or a later one.",
+                    "Is before the announcement was published. "
+                    f"Send {announcement['published_at']} (its published_at) or later.",
                 )
             )
         named = queries.row(conn, count_named, announcement_id=id, **recorded).named
@@ -145,7 +146,7 @@ def delivery(
             sees_hidden=False,
             **recorded,
         )
-        compared = _compared(conn, claims, recorded_as_of, min_sources, time_zone)
+        compared = _compare_claims(conn, claims, recorded_as_of, min_sources, time_zone)
     moments, total = counted.moments, counted.total
     released = {name: total[name] for name in _DOCUMENTED}
     return citations.cited(
@@ -193,7 +194,10 @@ def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) 
         sees_hidden=False,
     )
     if not claims:
-        raise RequestError("not-found", "No claim with this id was recorded by then.")
+        raise RequestError(
+            "not-found",
+            "No claim with this id was recorded by then. Send a later recorded_as_of, or none.",
+        )
     return claims[0]
 
 
@@ -204,14 +208,14 @@ def _query_of_claims(recorded_as_of: datetime | None) -> str:
 class _CountedTwice(NamedTuple):
     """The figures for a claim's scope and publication time, at two record times.
 
-    `now` is the record time that was asked for, `then` the claim's own moment.
+    `as_asked` is at the requested record time, `as_claimed` at the moment of the claim.
     """
 
-    now: Counted
-    then: Counted
+    as_asked: Counted
+    as_claimed: Counted
 
 
-def _compared(
+def _compare_claims(
     conn: queries.Connection,
     claims: Sequence[Item],
     recorded_as_of: datetime | None,
@@ -226,14 +230,14 @@ def _compared(
     for claim in claims:
         key = claim["as_of"], _filters(claim)
         if key not in counted_by_scope:
-            counted_by_scope[key] = _count(conn, *key, recorded_as_of, min_sources)
+            counted_by_scope[key] = _count_at_both_times(conn, *key, recorded_as_of, min_sources)
     names = citations.recorded_names(
         conn,
-        next(iter(counted_by_scope.values())).now.moments,
+        next(iter(counted_by_scope.values())).as_asked.moments,
         sources=list({UUID(claim["source_id"]) for claim in claims}),
     )
     return [
-        _comparison(
+        _cite_comparison(
             conn,
             claim,
             counted_by_scope[claim["as_of"], _filters(claim)],
@@ -256,7 +260,7 @@ def _filters(claim: Item) -> Filters:
     )
 
 
-def _count(
+def _count_at_both_times(
     conn: queries.Connection,
     claim_as_of: str,
     filters: Filters,
@@ -264,13 +268,13 @@ def _count(
     min_sources: int,
 ) -> _CountedTwice:
     as_of = datetime.fromisoformat(claim_as_of)
-    now = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
-    if datetime.fromisoformat(now.moments.recorded_as_of) <= as_of:
-        return _CountedTwice(now, now)
-    return _CountedTwice(now, counts.count(conn, as_of, as_of, min_sources, filters))
+    as_asked = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
+    if datetime.fromisoformat(as_asked.moments.recorded_as_of) <= as_of:
+        return _CountedTwice(as_asked, as_asked)
+    return _CountedTwice(as_asked, counts.count(conn, as_of, as_of, min_sources, filters))
 
 
-def _comparison(
+def _cite_comparison(
     conn: queries.Connection,
     claim: Item,
     counted: _CountedTwice,
@@ -278,9 +282,9 @@ def _comparison(
     time_zone: str,
     source: str,
 ) -> Item:
-    figures, claimed = counted.now.total, claim["value"]
+    figures, claimed = counted.as_asked.total, claim["value"]
     verdict, reason = _verdict(claim["kind"], claimed, figures)
-    recorded = counted.now.moments
+    recorded = counted.as_asked.moments
     moments = Moments(claim["as_of"], recorded.recorded_as_of, recorded.ledger_seq)
     return citations.cited(
         {
@@ -290,7 +294,7 @@ def _comparison(
             "gap": claimed - figures["confirmed"] if reason is None else None,
             "verdict": verdict,
             "reason": reason,
-            "recorded_then": {name: counted.then.total[name] for name in _DOCUMENTED},
+            "recorded_then": {name: counted.as_claimed.total[name] for name in _DOCUMENTED},
         },
         f"/v1/claims/{claim['id']}/comparison",
         {

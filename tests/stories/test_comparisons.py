@@ -209,7 +209,10 @@ def test_comparison_shows_the_counts_recorded_at_the_time_of_the_claim(desk: Des
     problem = desk.api.get(
         f"/v1/claims/{claim['id']}/comparison", 404, recorded_as_of=known["recorded_as_of"]
     )
-    assert problem["detail"] == "No claim with this id was recorded by then."
+    assert (
+        problem["detail"]
+        == "No claim with this id was recorded by then. Send a later recorded_as_of, or none."
+    )
 
 
 def test_sentence_of_a_comparison(desk: Desk) -> None:
