@@ -323,13 +323,14 @@ def _store_preview(
     for start in range(0, len(outcomes), BLOCK):
         block = outcomes[start : start + BLOCK]
         keys = {
-            outcome.row: candidates.comparison_keys(outcome.person)
+            outcome.row: candidates.name_keys(outcome.person)
             for outcome in block
             if outcome.person is not None and outcome.outcome != "invalid"
         }
         rows = [o.as_stored(case_import.errors, len(keys.get(o.row, ()))) for o in block]
         pairs = [(row, key) for row, row_keys in keys.items() for key in row_keys]
-        import_store.insert_rows(conn, id, rows, pairs)
+        import_store.insert_rows(conn, id, rows)
+        import_store.insert_keys(conn, id, pairs)
     stored = [
         {name: _as_text(value) for name, value in status.items() if name != "is_decided"}
         for status in statuses

@@ -54,15 +54,13 @@ def insert_rows(
     conn: queries.Connection,
     id: UUID,
     rows: Sequence[Mapping[str, Any]],
-    keys: Sequence[tuple[int, str]],
 ) -> None:
-    """Insert rows, and the comparison keys of their people as (row, key)."""
+    """Insert rows of a preview."""
     queries.run(conn, "imports/insert_rows", import_id=id, rows=Jsonb(rows))
-    insert_keys(conn, id, keys)
 
 
 def insert_keys(conn: queries.Connection, id: UUID, keys: Sequence[tuple[int, str]]) -> None:
-    """Insert comparison keys, as (row, key)."""
+    """Insert the name keys of people of rows, as (row, key)."""
     queries.run(
         conn,
         "imports/insert_keys",

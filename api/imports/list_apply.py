@@ -218,7 +218,7 @@ def _matching_rows(
     keys = [
         (person_id, key)
         for person_id, person in people.items()
-        for key in candidates.comparison_keys(person)
+        for key in candidates.name_keys(person)
     ]
     pairs = queries.rows(
         conn,

@@ -1,6 +1,6 @@
 """Preview a list: what each row would do, stored with the rows until the import is applied.
 
-A preview reads one snapshot, locks nothing and writes nothing but itself.
+It reads one snapshot, locks nothing, and writes only the preview, after deleting expired ones.
 """
 
 import hashlib
@@ -68,12 +68,12 @@ class _PreviewedRow:
     errors: list[RowError]
     outcome: str = "invalid"
     person: Person | None = None
-    digest: str | None = None
+    digest: bytes | None = None
     keys: list[str] = field(default_factory=list)
     detainee_id: UUID | None = None
     same_as_row: int | None = None
-    people: list[UUID] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    candidate_ids: list[UUID] = field(default_factory=list)
+    candidate_rows: list[int] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     release_event_id: UUID | None = None
     status_from: str | None = None
@@ -96,12 +96,12 @@ class _PreviewedRow:
             "row": self.number,
             "outcome": self.outcome,
             "content": self.content if self.outcome != "invalid" else None,
-            "digest": self.digest,
+            "digest": None if self.digest is None else self.digest.hex(),
             "key_count": None if self.person is None else len(self.keys),
             "detainee_id": self.detainee_id,
             "same_as_row": self.same_as_row,
-            "candidate_ids": self.people,
-            "candidate_rows": self.rows,
+            "candidate_ids": self.candidate_ids,
+            "candidate_rows": self.candidate_rows,
             "changes": self.changes,
             "errors": [error._asdict() for error in self.errors],
             "release_event_id": self.release_event_id,
@@ -132,9 +132,7 @@ class _Preview:
         self._totals: Counter[str] = Counter()
         self._new: Counter[str] = Counter()
         self._block: list[_PreviewedRow] = []
-        if attestation is not None:
-            self._check_attestation(attestation)
-        self._id = import_store.begin(conn, caller, sha256, attestation)
+        self._id = UUID(int=0)
 
     def _check_attestation(self, attestation: Mapping[str, Any]) -> None:
         try:
@@ -147,6 +145,10 @@ class _Preview:
             raise RequestError(error.slug, error.detail, *errors) from None
 
     def run(self, rows: Iterator[row_reader.Row]) -> UUID:
+        """Insert the preview of these rows and return its id."""
+        if self._attestation is not None:
+            self._check_attestation(self._attestation)
+        self._id = import_store.begin(self._conn, self._caller, self._sha256, self._attestation)
         done = 0
         while block := list(islice(rows, BLOCK)):
             self._preview(
@@ -179,12 +181,12 @@ class _Preview:
             sees_hidden=self._sees_hidden,
         )
         plans = [(row, plan) for row in valid if (plan := self._plan(row, people))]
-        self._attest(plans)
+        self._foresee_statuses(plans)
         for row in block:
             if row.errors:
                 row.outcome = "invalid"
             self._totals[row.outcome] += 1
-        import_store.insert_rows(self._conn, self._id, [row.as_stored() for row in block], [])
+        import_store.insert_rows(self._conn, self._id, [row.as_stored() for row in block])
 
     def _check(self, row: _PreviewedRow) -> None:
         """Check a row alone."""
@@ -216,7 +218,7 @@ class _Preview:
     def _compute_keys(self, row: _PreviewedRow) -> list[str]:
         row.person = import_store.row_person(row.content)
         row.digest = _digest(row.content)
-        row.keys = candidates.comparison_keys(row.person)
+        row.keys = candidates.name_keys(row.person)
         return row.keys
 
     def _identify(self, valid: Sequence[_PreviewedRow]) -> None:
@@ -227,11 +229,11 @@ class _Preview:
         """
         by_id = self._visible_people({row.content["id"] for row in valid if "id" in row.content})
         applied = {
-            stored.digest.hex(): stored.detainee_id
+            stored.digest: stored.detainee_id
             for stored in queries.rows(
                 self._conn,
                 "imports/find_applied_rows",
-                digests=[bytes.fromhex(row.digest or "") for row in valid],
+                digests=[row.digest for row in valid],
                 file_sha256=self._sha256,
                 key_id=self._caller and self._caller.key_id,
                 sees_hidden=self._sees_hidden,
@@ -362,7 +364,7 @@ class _Preview:
                 return row.content
         return import_store.contents(self._conn, self._id, {number})[number]
 
-    def _attest(self, plans: Sequence[tuple[_PreviewedRow, RowPlan]]) -> None:
+    def _foresee_statuses(self, plans: Sequence[tuple[_PreviewedRow, RowPlan]]) -> None:
         """Count the new release events and attestations, and foresee the statuses."""
         released = [(row, plan.release_event) for row, plan in plans if plan.release_event]
         if not released:
@@ -373,7 +375,7 @@ class _Preview:
         for row, event in released:
             id = event.get("id")
             attestation = self._attestation_of(row)
-            if id == row_plan.UNENTERED or (id, attestation["published_at"]) in confirmed:
+            if id == row_plan.NOT_INSERTED or (id, attestation["published_at"]) in confirmed:
                 continue
             self._new["attestations"] += 1
             if id is None:
@@ -417,11 +419,11 @@ def _decide(
     elif matches:
         row.outcome = "possible_duplicate"
         ids = list(dict.fromkeys(id for _, id in matches))
-        row.people = [id for id in ids if isinstance(id, UUID)][: candidates.MAX_CANDIDATES]
-        row.rows = [id for id in ids if isinstance(id, int)][: candidates.MAX_CANDIDATES]
+        row.candidate_ids = [id for id in ids if isinstance(id, UUID)][: candidates.MAX_CANDIDATES]
+        row.candidate_rows = [id for id in ids if isinstance(id, int)][: candidates.MAX_CANDIDATES]
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def _digest(content: Mapping[str, Any]) -> bytes:
     """Return the SHA-256 by which the row is recognised when it is imported again."""
     part = {name: content[name] for name in ("detainee", "born") if name in content}
-    return hashlib.sha256(orjson.dumps(part, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(orjson.dumps(part, option=orjson.OPT_SORT_KEYS)).digest()

@@ -19,10 +19,10 @@ from api.errors import FieldError, invalid
 from api.matching import folding
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
-from api.records.detention_order import SAME_EVENT
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE
 from api.verification.bulk import Batch
 
-UNENTERED = UUID(int=0)
+NOT_INSERTED = UUID(int=0)
 """The id of a detention or a release event that is not inserted yet."""
 
 # The public's name for a hidden person; made by the SQL function pseudonym().
@@ -110,9 +110,9 @@ def as_stored(
         return StoredPerson(detainee)
     release = row_plan.release_event
     detention = Detention(
-        UNENTERED,
+        NOT_INSERTED,
         **{**_defaults("DetentionCreate"), **row_plan.detention},
-        event_ids=[UNENTERED] if release else [],
+        event_ids=[NOT_INSERTED] if release else [],
         released_on=[release["occurred_on"]] if release else [],
     )
     return StoredPerson(detainee, [detention])
@@ -175,7 +175,7 @@ def _plan_detention(
         body = {**_defaults("DetentionCreate"), **listed}
         placed = detention_records.place_new(detentions, body, now)
         row_plan.detention = {k: v for k, v in placed.items() if k in listed or k == "began_on"}
-        return sorted([*detentions, Detention(UNENTERED, **placed)], key=lambda d: d.began_on)
+        return sorted([*detentions, Detention(NOT_INSERTED, **placed)], key=lambda d: d.began_on)
     row_plan.detention = detention_changes(detentions, same, listed, now)
     if not row_plan.detention:
         return detentions
@@ -239,7 +239,7 @@ def _plan_release(
         "detention_id": detention_id,
     }
     release_events.check_occurred_on(event, detentions, None, now)
-    return {**event, "detention_id": None if detention_id == UNENTERED else detention_id}
+    return {**event, "detention_id": None if detention_id == NOT_INSERTED else detention_id}
 
 
 def same_event(detentions: Sequence[Detention], detention_id: UUID, day: date) -> UUID | None:
@@ -249,7 +249,7 @@ def same_event(detentions: Sequence[Detention], detention_id: UUID, day: date) -
         for detention in detentions
         if detention.id == detention_id
         for event_id, released_on in zip(detention.event_ids, detention.released_on, strict=True)
-        if abs(released_on - day) <= SAME_EVENT
+        if abs(released_on - day) <= MAX_SAME_EVENT_DISTANCE
     ]
     return min(near)[1] if near else None
 

@@ -277,7 +277,7 @@ def _current_words(
     return frozenset(word for word, key in keys.items() if key in stored)
 
 
-def comparison_keys(person: Person) -> list[str]:
+def name_keys(person: Person) -> list[str]:
     """Keys of which two records of one person nearly always share at least one.
 
     By these the rows of a list are compared with each other. They are blocking keys, delete

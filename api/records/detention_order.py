@@ -10,8 +10,11 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
-SAME_EVENT = timedelta(days=3)
-"""Release events of one detention that are at most this far apart are one event."""
+MAX_SAME_EVENT_DISTANCE = timedelta(days=3)
+"""Release events of one detention that are at most this far apart are one event.
+
+sql/queries/release_events/find_near.sql has the same three days.
+"""
 
 
 class OrderError(Exception):
@@ -118,7 +121,7 @@ def _problems(intervals: Sequence[DetentionInterval]) -> Iterator[str]:
                 if period(later.detained_on)[1] < day:
                     yield f"a release on {day} would be after the detention {later.id} began"
         for day, other in pairwise(interval.released_on):
-            if other - day <= SAME_EVENT:
+            if other - day <= MAX_SAME_EVENT_DISTANCE:
                 yield f"{name} would have two release events within three days, {day} and {other}"
     for interval, later in pairwise(intervals):
         if interval.sort_key > later.sort_key:

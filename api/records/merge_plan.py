@@ -1,8 +1,8 @@
-"""Plan a merge of two people or its undoing: the columns that change, of which records. Pure.
+"""Plan the columns that a merge of two people or its undoing changes. Pure.
 
 The duplicate record's children move to the surviving record. Detentions of the two that overlap
-are one detention, and release events of it within three days are one event: then the attestations
-move to the surviving event, and the duplicates stay in place with `merged_into` set.
+are one detention, and its release events within three days of each other are one event. The
+attestations move to the surviving event; the duplicates stay in place with `merged_into` set.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from api.errors import RequestError
 from api.records import detention_order
-from api.records.detention_order import SAME_EVENT, DetentionInterval, OrderError
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, DetentionInterval, OrderError
 
 Row = Mapping[str, Any]
 """A record as the ledger keeps it: ids, days and moments as texts."""
@@ -45,22 +45,27 @@ class MergePlan:
         """Return a record as it is to be."""
         return {**self.stored[resource][id], **self.changes[resource].get(id, {})}
 
-    def children(self, resource: str, detainee: str) -> list[Row]:
+    def children(self, resource: str, detainee_id: str) -> list[Row]:
         """Return the records of a person as they are to be, in the order of their creation."""
         rows = [self.planned(resource, id) for id in self.stored[resource]]
         return sorted(
-            (row for row in rows if row["detainee_id"] == detainee and row["merged_into"] is None),
+            (
+                row
+                for row in rows
+                if row["detainee_id"] == detainee_id and row["merged_into"] is None
+            ),
             key=lambda row: (datetime.fromisoformat(row["created_at"]), row["id"]),
         )
 
-    def intervals(self, detainee: str) -> list[DetentionInterval]:
+    def intervals(self, detainee_id: str) -> list[DetentionInterval]:
         """Return a person's detentions as they are to be, in order."""
         ended: dict[str, list[date]] = {}
-        for event in self.children("release_event", detainee):
+        for event in self.children("release_event", detainee_id):
             day = date.fromisoformat(event["occurred_on"])
             ended.setdefault(event["detention_id"], []).append(day)
         intervals = [
-            _interval(row, ended.get(row["id"], ())) for row in self.children("detention", detainee)
+            _interval(row, ended.get(row["id"], ()))
+            for row in self.children("detention", detainee_id)
         ]
         return sorted(intervals, key=lambda interval: interval.sort_key)
 
@@ -94,7 +99,8 @@ def merge_people(
         if len(changed[name]) > max_items[name]:
             raise RequestError(
                 "conflict",
-                f"Together they would have more than {max_items[name]} {name}. Remove some first.",
+                f"The merged record would have more than {max_items[name]} {name}; "
+                "remove some from either record first.",
             )
     plan.change("detainee", surviving_id, **changed)
     plan.change("detainee", duplicate_id, merged_into=surviving_id)
@@ -166,30 +172,35 @@ def _same_event(event: Row, detention: str, others: Sequence[Row]) -> Row | None
         for other in others
         if other["detention_id"] == detention
     ]
-    distance, _, id = min(near, default=(SAME_EVENT * 2, "", ""))
-    if distance > SAME_EVENT:
+    distance, _, id = min(near, default=(MAX_SAME_EVENT_DISTANCE * 2, "", ""))
+    if distance > MAX_SAME_EVENT_DISTANCE:
         return None
     return next(other for other in others if other["id"] == id)
 
 
-def restore(
-    plan: MergePlan, duplicate_id: str, surviving_id: str, moves: Sequence[Any], *, written: bool
+def undo_merge(
+    plan: MergePlan,
+    duplicate_id: str,
+    surviving_id: str,
+    moves: Sequence[Any],
+    *,
+    is_written_since: bool,
 ) -> None:
     """Plan the undoing of a merge: each record as it was, but for columns that changed since.
 
-    `moves` are the changes that the merge made, with each record as it is now. `written` says
-    whether anything was written about the surviving record since.
+    `moves` are the changes that the merge made, with each record as it is now. `is_written_since`:
+    whether anything was written about the surviving record after the merge.
     """
     order = plan.intervals(surviving_id)
     for move in moves:
         plan.stored[move.resource][str(move.id)] = move.entry
         if move.resource != "attestation":
             plan.change(move.resource, str(move.id), **_restored(move))
-    # A release event created since on a detention that is given back goes with it.
+    # A release event created after the merge goes with its detention.
     for event in plan.children("release_event", surviving_id):
         detainee = plan.planned("detention", event["detention_id"])["detainee_id"]
         plan.change("release_event", event["id"], detainee_id=detainee)
-    if written:
+    if is_written_since:
         _hide_both(plan, duplicate_id, surviving_id)
     _keep_order(plan, duplicate_id, [])
     _keep_order(plan, surviving_id, order)
@@ -221,10 +232,12 @@ def _is_hidden(detainee: Row) -> bool:
     return bool(detainee["age_group"] == "minor" or detainee["withheld"])
 
 
-def _keep_order(plan: MergePlan, person: str, before: Sequence[DetentionInterval]) -> None:
+def _keep_order(plan: MergePlan, detainee_id: str, before: Sequence[DetentionInterval]) -> None:
     """Arrange a person's detentions as they were, unless they are in a possible order already."""
     places = {interval.id: place for place, interval in enumerate(before)}
-    intervals = sorted(plan.intervals(person), key=lambda interval: places.get(interval.id, -1))
+    intervals = sorted(
+        plan.intervals(detainee_id), key=lambda interval: places.get(interval.id, -1)
+    )
     try:
         detention_order.check_order(intervals)
     except OrderError:
@@ -260,8 +273,8 @@ def return_attestations(
 ) -> list[UUID]:
     """Plan that attestations return to the release events that a merge moved them from.
 
-    Attestations created since return with what they relay. Returns the void ones that relay
-    attestations of two events. Raises RequestError for one that is not void.
+    Attestations created after the merge return with what they relay. Returns the void ones that
+    relay attestations of two events. Raises RequestError for one that is not void.
     """
     _load_attestations(plan, attestations)
     events = {
@@ -280,8 +293,8 @@ def return_attestations(
             if origins and not attestation.voided:
                 raise RequestError(
                     "conflict",
-                    f"The attestation {id}, created since, relays attestations of both records. "
-                    "Void it first, and create it again for each of them.",
+                    f"The attestation {id}, created after the merge, relays attestations of both "
+                    "records. Void it first, and create it again for each of them.",
                 )
             if origins:
                 of_two_events.append(attestation.id)

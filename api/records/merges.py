@@ -75,8 +75,14 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     _check_last(conn, id, merge)
     plan = _load(conn, people)
     moves = queries.rows(conn, "merges/list_changes", merge_id=id)
-    written = queries.row(conn, "merges/exist_later_changes", merge_id=id).changed
-    merge_plan.restore(plan, str(merge.detainee_id), str(merge.into_id), moves, written=written)
+    is_written_since = queries.row(conn, "merges/exist_later_changes", merge_id=id).changed
+    merge_plan.undo_merge(
+        plan,
+        str(merge.detainee_id),
+        str(merge.into_id),
+        moves,
+        is_written_since=is_written_since,
+    )
     surviving_events = {
         str(move.id): move.after["merged_into"]
         for move in moves

@@ -11,7 +11,7 @@ from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
 from api.records import canonical_ids, claims, detainees, writes
-from api.records.detention_order import SAME_EVENT, period
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
 from api.records.writes import Affected, Body
 
 
@@ -113,7 +113,11 @@ def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     if not detentions:
         detail = "This person has no detention. Record one first."
         raise invalid(FieldError("/detainee_id", detail))
-    near = [row for row in detentions if any(abs(day - r) <= SAME_EVENT for r in row.released_on)]
+    near = [
+        row
+        for row in detentions
+        if any(abs(day - r) <= MAX_SAME_EVENT_DISTANCE for r in row.released_on)
+    ]
     candidates = near or [row for row in detentions if row.began_on <= day]
     if not candidates:
         detail = f"No detention of this person was open on {day}."

@@ -1,5 +1,6 @@
 """The order of a person's detentions, and the pairing of those of two records."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api import resources
 from api.records import detention_order
 from api.records.detention_order import DetentionInterval, OrderError
 
@@ -109,3 +111,12 @@ def test_arranging_twice_is_the_same_as_once(
     assert [s.id for s in placed] == [s.id for s in intervals]
     assert all(new.began_on >= old.began_on for new, old in zip(placed, intervals, strict=True))
     assert detention_order.arrange(placed) == placed
+
+
+def test_distance_of_one_event_is_the_same_in_sql() -> None:
+    sql = resources.path("sql")
+    days = str(detention_order.MAX_SAME_EVENT_DISTANCE.days)
+    query = (sql / "queries/release_events/find_near.sql").read_text("utf-8")
+    assert re.findall(r"::date [-+] (\d+)", query) == [days, days]
+    table = (sql / "migrations/0009_release_events.sql").read_text("utf-8")
+    assert re.findall(r"occurred_on \+ (\d+)", table) == [days]
