@@ -206,7 +206,7 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
         audit = verdicts.audit(conn, people)
         events += map(str, sorted(audit.release_events)[: _MAX_LISTED - len(events) + 1])
         persons += map(str, sorted(audit.people)[: _MAX_LISTED - len(persons) + 1])
-        for statuses in person_statuses.stored(conn, people):
+        for statuses in person_statuses.read_stored(conn, people):
             sums.add(rollup_changes([], statuses).items())
         checked += len(people)
         if len(people) == _BLOCK_SIZE:

@@ -44,7 +44,7 @@ def append(
 
     Locks the head of the ledger until the commit, so it must be the last lock that is taken.
     `caller` is None for a command of the operator. An entry is public if it changes the record as
-    the public sees it, or if the changes change other responses (`changes_answers`).
+    the public sees it, or if it affects responses about other records (`changes_answers`).
     """
     entry = queries.row(
         conn,

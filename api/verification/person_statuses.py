@@ -18,7 +18,7 @@ from api.verification.counting import (
 )
 from api.verification.revision import Revision, Row
 
-_Steps = dict[datetime, Step]
+_StepsByTime = dict[datetime, Step]
 
 
 def recompute(
@@ -27,21 +27,24 @@ def recompute(
     """Add to a revision what changes of the statuses of these people, and of the rollups.
 
     Takes the verdicts as they are after the revision. With `lock` the head of the ledger is locked
-    before hidden people are counted: what may be disclosed of them depends on what others record.
+    before hidden people are counted: concurrent writes can make a group of them disclosable.
     """
     rows = queries.rows(conn, "verification/list_count_input", detainee_ids=people)
     if lock and any(row.is_hidden for row in rows):
         queries.run(conn, "ledger/lock")
         rows = queries.rows(conn, "verification/list_count_input", detainee_ids=people)
-    steps = _steps(rows, revision)
+    steps = _steps_by_event(rows, revision)
     rollups: dict[RollupKey, list[Figures]] = {}
     for row in rows:
-        before, after = _stored(row), person_statuses(_events(row, steps), _person(row))
+        before, after = (
+            _stored_statuses(row),
+            person_statuses(_events(row, steps), _own_values(row)),
+        )
         revision.replace(
             "person_statuses",
             {"detainee_id": row.detainee_id},
-            [_row(*status) for status in before],
-            [_row(*status) for status in after],
+            [_status_row(*status) for status in before],
+            [_status_row(*status) for status in after],
         )
         for key, figures in rollup_changes(before, after).items():
             add_figures(rollups, key, figures)
@@ -52,15 +55,15 @@ def recompute(
     ]
 
 
-def stored(
+def read_stored(
     conn: queries.Connection, people: Sequence[UUID]
 ) -> Iterator[list[tuple[datetime, PersonStatus]]]:
     """Yield the stored statuses of each of these people, in order of publication time."""
     for row in queries.rows(conn, "verification/list_count_input", detainee_ids=people):
-        yield _stored(row)
+        yield _stored_statuses(row)
 
 
-def _stored(row: Any) -> list[tuple[datetime, PersonStatus]]:
+def _stored_statuses(row: Any) -> list[tuple[datetime, PersonStatus]]:
     return [
         (
             datetime.fromisoformat(status["published_from"]),
@@ -70,7 +73,7 @@ def _stored(row: Any) -> list[tuple[datetime, PersonStatus]]:
     ]
 
 
-def _row(published_from: datetime, status: PersonStatus) -> Row:
+def _status_row(published_from: datetime, status: PersonStatus) -> Row:
     return {
         "published_from": published_from,
         "status_codes": status.codes,
@@ -78,24 +81,24 @@ def _row(published_from: datetime, status: PersonStatus) -> Row:
     }
 
 
-def _steps(rows: Sequence[Any], revision: Revision) -> Mapping[str, _Steps]:
+def _steps_by_event(rows: Sequence[Any], revision: Revision) -> Mapping[str, _StepsByTime]:
     """Return the steps of each release event, by its id, as they are after the revision."""
-    steps: dict[str, _Steps] = {}
+    steps: dict[str, _StepsByTime] = {}
     for row in rows:
         for event in row.release_events:
             verdicts = (
                 {**v, "published_from": datetime.fromisoformat(v["published_from"])}
                 for v in event["verdicts"]
             )
-            steps[event["id"]] = {v["published_from"]: _step(v) for v in verdicts}
+            steps[event["id"]] = {v["published_from"]: _step_of(v) for v in verdicts}
     for verdict in revision.superseded["verdicts"]:
         del steps[str(verdict["release_event_id"])][verdict["published_from"]]
     for verdict in revision.inserted["verdicts"]:
-        steps[str(verdict["release_event_id"])][verdict["published_from"]] = _step(verdict)
+        steps[str(verdict["release_event_id"])][verdict["published_from"]] = _step_of(verdict)
     return steps
 
 
-def _step(verdict: Row) -> Step:
+def _step_of(verdict: Row) -> Step:
     return Step(
         verdict["published_from"],
         verdict["independent_sources"],
@@ -104,19 +107,19 @@ def _step(verdict: Row) -> Step:
     )
 
 
-def _events(row: Any, steps: Mapping[str, _Steps]) -> list[Event]:
+def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
     """Return a person's release events as they count; the person's detentions are in order."""
-    places = {detention["id"]: place for place, detention in enumerate(row.detentions)}
+    positions = {detention["id"]: position for position, detention in enumerate(row.detentions)}
     began_at = [datetime.fromisoformat(detention["began_at"]) for detention in row.detentions]
     events = []
     for event in row.release_events:
-        place = places[event["detention_id"]]
+        position = positions[event["detention_id"]]
         events.append(
             Event(
                 [steps[event["id"]][at] for at in sorted(steps[event["id"]])],
-                min(began_at[place + 1 :], default=None),
+                min(began_at[position + 1 :], default=None),
                 {
-                    "facility_id": row.detentions[place]["facility_id"],
+                    "facility_id": row.detentions[position]["facility_id"],
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },
@@ -126,7 +129,7 @@ def _events(row: Any, steps: Mapping[str, _Steps]) -> list[Event]:
     return events
 
 
-def _person(row: Any) -> Mapping[str, str | None]:
+def _own_values(row: Any) -> Mapping[str, str | None]:
     """Return the values of the person's own properties; the first of several nationalities."""
     return {
         "nationality": row.nationalities[0] if row.nationalities else None,
