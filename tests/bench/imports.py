@@ -1,4 +1,4 @@
-"""`python -m tests.bench.imports`: rows per second of previews and applies, beside a bare COPY.
+"""`python -m tests.bench.imports`: rows per second of previews and applies, and of a bare COPY.
 
 A list of invented people is imported into an empty store of an embedded PostgreSQL, with the
 service's settings; then again, when every row is recorded. COPY writes the same cells into a table
@@ -47,8 +47,8 @@ def invented_list(rows: int) -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
-def copied(url: str, body: bytes) -> float:
-    """Seconds of a bare COPY of the rows."""
+def time_copy(url: str, body: bytes) -> float:
+    """Return the seconds that a bare COPY of the rows takes."""
     with psycopg.connect(url, autocommit=True) as conn, conn.cursor() as cursor:
         columns = ", ".join(f"c{n} text" for n in range(COLUMNS.count(",") + 1))
         cursor.execute(f"CREATE TABLE copied ({columns})")
@@ -58,8 +58,8 @@ def copied(url: str, body: bytes) -> float:
         return time.perf_counter() - began
 
 
-def peak(pids: set[int]) -> int:
-    """Peak resident memory of the largest of these processes, in kB."""
+def peak_kb(pids: set[int]) -> int:
+    """Return the peak resident memory of the largest of these processes."""
     found = []
     for pid in pids:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -93,15 +93,15 @@ def main() -> None:
         with connections.connect(url) as conn:
             migrations.migrate(conn, lambda _: None)
             key = auth.create_key(conn, "bench", "edit")[1]
-        bare = copied(url, body)
+        bare = time_copy(url, body)
         print(f"{rows:,} rows, {len(body):,} bytes; bare COPY {bare:.2f} s")
         with loads.served(url) as port:
             pids = loads.workers(port)
-            before = peak(pids)
+            before = peak_kb(pids)
 
             def step(what: str, path: str, body: bytes, content_type: str) -> Any:
                 took, told = send(port, key, path, body, content_type)
-                grown = (peak(pids) - before) / 1024
+                grown = (peak_kb(pids) - before) / 1024
                 print(
                     f"{what:10}{took:8.1f} s{rows / took:10,.0f} rows/s{took / bare:10,.0f} x COPY"
                     f"   memory +{grown:.1f} MiB   {told['totals']}",

@@ -16,7 +16,7 @@ FAULTS: list[Callable[[], Row]] = [
     pools.late_database,
     vanishing.vanished_clients,
     disks.full_disk,
-    disks.full_log,
+    disks.full_wal_disk,
     clocks.shifted_service,
     clocks.shifted_database,
     orders.contradictory_writes,

@@ -118,19 +118,19 @@ def test_release_event_has_one_feed_entry(releases: Releases) -> None:
     assert {item["id"] for item in releases.json_feed()["items"]} == ids
 
 
-def retracted(releases: Releases, attestation: str) -> None:
+def retract(releases: Releases, attestation: str) -> None:
     releases.editor.post(
         f"/v1/attestations/{attestation}/retraction", {"retracted_at": "2026-01-10T08:00:00Z"}, 200
     )
 
 
-def voided(releases: Releases, attestation: str) -> None:
+def void(releases: Releases, attestation: str) -> None:
     releases.editor.post(
         f"/v1/attestations/{attestation}/void", {"reason": "Of another person."}, 200
     )
 
 
-@pytest.mark.parametrize("take_back", [retracted, voided])
+@pytest.mark.parametrize("take_back", [retract, void])
 def test_withdrawn_confirmation_updates_its_feed_entry(
     releases: Releases, take_back: Callable[[Releases, str], None]
 ) -> None:
@@ -250,7 +250,7 @@ def test_release_event_without_attestations_has_no_review(releases: Releases) ->
     [attestation] = releases.api.get(
         "/v1/attestations", release_event_id=releases.events["reported"]
     )["items"]
-    retracted(releases, attestation["id"])
+    retract(releases, attestation["id"])
     review = releases.api.get(path, format="jsonld")
     assert review["reviewRating"]["alternateName"] == "Unverified"
     assert review["reviewRating"]["ratingValue"] == 3
