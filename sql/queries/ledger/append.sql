@@ -1,7 +1,7 @@
--- Appends an entry to the ledger for each write, with the row as it now stands.
+-- Appends an entry to the ledger for each write, with the row after the write.
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
--- sees it, or if it changes other responses (changes_answers).
+-- sees it, or if it affects responses about other records (changes_answers).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
         CASE
@@ -45,7 +45,8 @@ WITH written AS (
             WHEN 'detainee' THEN
                 (SELECT to_jsonb(r) FROM visible_detainees(false) r WHERE r.id = w.resource_id)
             WHEN 'detention' THEN
-                -- With the beginning if there are several: it decides who was detained again.
+                -- With the beginning if the person has several detentions: their order decides
+                -- whether the person was detained again after a release.
                 (
                     SELECT to_jsonb(r) || jsonb_build_object('began', (
                         SELECT jsonb_build_array(
@@ -98,10 +99,11 @@ WITH written AS (
                         clock_timestamp(), ledger_head.recorded_at + interval '1 microsecond'
                     )
                 END AS moment
-                OFFSET 0
+                OFFSET 0 -- Keeps this a subquery, so that the clock is read once for both times.
             ) m
         ),
         recorded_by = pg_current_xact_id(),
+        -- Until then responses change with time alone (see 0011_ledger.sql).
         volatile_until = (
             SELECT greatest(ledger_head.volatile_until, max(CASE w.resource
                 WHEN 'attestation' THEN greatest(
