@@ -48,7 +48,7 @@ def counts(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
 @options.as_json
 @options.data_dir
 def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
-    """Print the claims of sources beside the confirmed counts at the moment of each claim."""
+    """Print the claims of sources, and the confirmed counts at the moment of each claim."""
     items: list[Any] = []
     names: dict[str, str] = {}
     cursor = None

@@ -98,7 +98,7 @@ def preview(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> Iterator[str]:
-    """A person of a list beside the candidates, each with a title."""
+    """A person of a list next to the candidates, each with a title."""
     columns = [_facts(person), *(_facts(candidate) for _, candidate in candidates)]
     yield from _table(
         ["", "the list", *(title for title, _ in candidates)],

@@ -49,7 +49,7 @@ def connect(url: str) -> Connection:
 def pool(url: str, size: int) -> ConnectionPool[Connection]:
     """Return the pool of one worker, not opened yet, because a pool does not survive a fork.
 
-    Its connections have the role SERVICE_ROLE, whatever the login. A request waits for a connection
+    Its connections have the role SERVICE_ROLE, with any login. A request waits for a connection
     for at most 0.75 s. At most four requests for each connection wait; others get `busy` at once.
     """
     return ConnectionPool(

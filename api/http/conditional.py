@@ -1,11 +1,11 @@
 """Conditional requests (RFC 9110, section 13): If-Match, If-None-Match, and 304 from memory."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, NamedTuple
 
-from flask import Request
+from flask import Request, Response
 from psycopg.pq import DiagnosticField
 from psycopg_pool import ConnectionPool
 from werkzeug.http import unquote_etag
@@ -22,13 +22,21 @@ _MAX_KEY_LENGTH = 1000
 _POOL_TIMEOUT_SECONDS = 0.05
 
 
-def is_current(request: Request, etag: str) -> bool:
-    """Return whether If-None-Match names an entity tag. Raises `precondition-failed`."""
+def not_modified(
+    request: Request, etag: str, headers: Sequence[tuple[str, str]]
+) -> Response | None:
+    """Return the response 304 if If-None-Match names the entity tag, else None.
+
+    `headers` are those of the response 200, without Link, which the stored copy has (RFC 9110,
+    section 15.4.5). Raises `precondition-failed`.
+    """
     check_if_match(request, etag)
     if "HTTP_IF_NONE_MATCH" not in request.environ:
-        return False
+        return None
     opaque, _ = unquote_etag(etag)
-    return request.if_none_match.contains_weak(opaque)
+    if not request.if_none_match.contains_weak(opaque):
+        return None
+    return Response(status=304, headers=list(headers))
 
 
 def check_if_match(request: Request, etag: str) -> None:
@@ -48,7 +56,7 @@ def check_unchanged(
 ) -> None:
     """Raise `precondition-failed` if a record is not the one that If-Match names."""
     if "HTTP_IF_MATCH" in request.environ:
-        # Nobody is shown this body, so no reading is noted.
+        # The body is not sent, so no reading is noted.
         unread = replace(record, reader=None)
         check_if_match(request, bodies.render(conn, operation, unread, media_types.JSON).etag)
 
@@ -100,7 +108,7 @@ class NotModifiedCache:
     """
 
     _KEY = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
-    """All that a public response depends on beside the records: feeds contain their own URL."""
+    """All that a public response depends on besides the records: feeds contain their own URL."""
     _BODY_HEADERS = ("content-type", "content-length", "content-disposition", "link")
     _STATEMENT, _NOT_PREPARED = b"ledger/get_public_version", b"26000"
 

@@ -63,7 +63,7 @@ def of_blocks(
     media_type: str,
     links: Sequence[str] = (),
 ) -> Response:
-    """Return the response of some content, or 304 if the caller has it: then it is not made."""
+    """Return the response of some content, or 304 before it is made if the caller has it."""
     is_public = operation.tags_answer and not operation.writes and not _has_key(request)
     headers = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
     if etag is not None and operation.tags_answer:
@@ -74,9 +74,10 @@ def of_blocks(
     if media_type == "text/html":
         # On a 304 too, which updates the headers of the stored copy (RFC 9111, section 3.2).
         headers.append((_CSP, _PAGE_CSP))
-    if etag is not None and not operation.writes and conditional.is_current(request, etag):
-        # Without Link, which the stored copy has (RFC 9110, section 15.4.5).
-        return Response(status=304, headers=headers)
+    if etag is not None and not operation.writes:
+        not_modified = conditional.not_modified(request, etag, headers)
+        if not_modified is not None:
+            return not_modified
     headers += [("Link", link) for link in links]
     if media_type == media_types.CSV:
         name = operation.path.rpartition("/")[2]

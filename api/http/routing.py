@@ -70,7 +70,7 @@ def _read_back(contract: Contract, operation: Operation) -> Callable[..., Any] |
 
 
 def _id_converter(contract: Contract) -> type[BaseConverter]:
-    """Return a converter that takes any text as an id, except the names beside ids in paths.
+    """Return a converter that takes any text as an id, except names that stand in place of ids.
 
     So `/v1/detainees/match` has only its own methods, and not those of `/v1/detainees/{id}`.
     """
@@ -79,8 +79,8 @@ def _id_converter(contract: Contract) -> type[BaseConverter]:
     names = {
         path.removeprefix(parent) for parent in parents for path in paths if path.startswith(parent)
     }
-    beside = "|".join(sorted(name for name in names if re.fullmatch(r"\w+", name)))
-    return type("Id", (BaseConverter,), {"regex": f"(?!(?:{beside})(?:/|$))[^/]+"})
+    fixed_names = "|".join(sorted(name for name in names if re.fullmatch(r"\w+", name)))
+    return type("Id", (BaseConverter,), {"regex": f"(?!(?:{fixed_names})(?:/|$))[^/]+"})
 
 
 def snake_case(operation_id: str) -> str:

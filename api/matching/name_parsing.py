@@ -104,7 +104,7 @@ def parse(name: str) -> FullName:
 
 @lru_cache(maxsize=1 << 8)
 def parse_for_search(name: str) -> FullName:
-    """Parse a name so that it can be found, whatever it is.
+    """Parse any name so that it can be found.
 
     The words include its numbers; all its words if it is a name of nobody, or in a script that
     cannot be transliterated.

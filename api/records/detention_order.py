@@ -1,7 +1,8 @@
 """The order of a person's detentions: when each can have begun, and which of two people's coincide.
 
 Pure. A beginning is known to the day, the month, the year or not at all, so the order is one that
-is possible. Nobody is held twice at a time: detentions of duplicate records that overlap are one.
+is possible. A person has one detention at a time, so detentions of duplicate records that overlap
+are one.
 """
 
 from collections.abc import Iterator, Sequence

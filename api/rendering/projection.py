@@ -19,7 +19,7 @@ def project(schema: Schema, data: Any) -> Any:
 
 def _projection(schema: Schema) -> _Projection | None:
     """Return the function for a schema, compiled once; None if the schema has no object in it."""
-    # The schema is kept beside it, so that its id is not used again.
+    # The schema is kept with it, so that its id is not used again.
     if id(schema) not in _COMPILED:
         _COMPILED[id(schema)] = schema, _compile(schema)
     return _COMPILED[id(schema)][1]

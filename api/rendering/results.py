@@ -78,7 +78,7 @@ class Stream:
     `blocks` is called once, without a connection held. It reads the first block before it returns,
     so that an error is still an error response. A block is bytes, or items of the list that the
     contract describes. The entity tag is made of the request, the ledger's last entry and
-    `version`: whatever else the body depends on. `id` is that of a created resource.
+    `version`: what else the body depends on. `id` is that of a created resource.
     """
 
     blocks: Callable[[ConnectionPool[Connection]], Iterator[bytes] | Iterator[Sequence[Item]]]

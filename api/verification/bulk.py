@@ -1,6 +1,6 @@
 """Record many writes of one transaction: ledger entries at the end, verdicts in blocks.
 
-Each block of people is verified with a few statements, whatever the size of an import or a load.
+Each block of people is verified with a few statements, for an import or a load of any size.
 """
 
 from collections.abc import Callable, Iterator, Sequence
