@@ -129,12 +129,12 @@ def test_ledger_is_sent_whole_in_its_order(api: Api, conn: Connection) -> None:
 
 def test_filters_apply_to_rows(example: Api) -> None:
     [person] = example.get("/v1/detainees", q="pilieri")["items"]
-    [source, *_] = example.get("/v1/sources")["items"]
+    [claim, *_] = example.get("/v1/claims")["items"]
     for path, filter in (
         ("/v1/detainees", {"q": "pilieri"}),
         ("/v1/release-events", {"detainee_id": person["id"]}),
         ("/v1/claims", {"kind": "detained"}),
-        ("/v1/claims", {"source_id": source["id"]}),
+        ("/v1/claims", {"source_id": claim["source_id"]}),
         ("/v1/comparisons", {"kind": "detained", "age_group": "minor"}),
     ):
         items = walk(example, path, **filter)
