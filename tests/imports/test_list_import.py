@@ -610,7 +610,8 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     ]
     apply(editor, result["id"])
     held = api.get(f"/v1/detainees/{person}/detentions")["items"]
-    assert sorted((one["detained_on"], one["authority"]) for one in held) == [
+    held.sort(key=lambda detention: detention["detained_on"])
+    assert [(one["detained_on"], one["authority"]) for one in held] == [
         ("2024-02", "Uno"),
         ("2025-11", "Dos"),
     ]
