@@ -1,6 +1,8 @@
-"""A count by hand: what must be answered for a pair of moments, from nothing but the entries of the
-ledger up to the moment of the record. It reads no verdict, standing or tally, and shares nothing
-with the counts of the service but the rule."""
+"""A brute-force oracle of counts: expected responses for a publication time and a record time.
+
+It reads only the ledger up to the record time, no verdict, person status or status rollup, and
+shares only the rule with the counts of the service.
+"""
 
 from bisect import bisect_right
 from collections import Counter
@@ -46,7 +48,7 @@ Groups = Mapping[str | None, Figures]
 
 
 class Ledger:
-    """The entries so far, and the record that they make at any moment."""
+    """The ledger entries so far, and the record at any record time."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
@@ -68,7 +70,7 @@ class Ledger:
     def comparison(
         self, claim_id: str, recorded_as_of: datetime, required: int
     ) -> Mapping[str, Any]:
-        """What a comparison must say beside the claim itself."""
+        """Return the expected fields of a comparison without the claim."""
         claim = self.record(recorded_as_of).of["claim"][claim_id]
         as_of, claimed = datetime.fromisoformat(claim["as_of"]), claim["value"]
         scope = {name: claim[name] for name in ("facility_id", "nationality", "age_group")}
@@ -103,7 +105,7 @@ class Ledger:
 
 
 class Judged(NamedTuple):
-    """A release event that matches, as it stands at a moment."""
+    """A release event that matches the filters, with its status at a moment."""
 
     event: Entry
     verdict: Verdict
@@ -112,8 +114,10 @@ class Judged(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a person counts from a moment on: a letter, and by property a value, for each number of
-    sources that may be required."""
+    """How a person counts from a moment on, for each required number of sources.
+
+    That is a status code, and the person's group by each property.
+    """
 
     at: datetime
     letters: str
@@ -121,7 +125,7 @@ class Standing(NamedTuple):
 
 
 class Record:
-    """What the ledger's first entries say."""
+    """The record after the first entries of the ledger."""
 
     def __init__(self, entries: Iterable[Any]) -> None:
         self.of: dict[str, dict[str, Entry]] = {resource: {} for resource in RESOURCES}
@@ -132,7 +136,7 @@ class Record:
                 self.of[entry.resource][entry.id] = entry.entry
                 self._first_seq.setdefault(entry.id, entry.seq)
             self._told |= self._shared_by_five()
-        # Nothing is left of who was merged but what became another's.
+        # The children of a duplicate record belong to the surviving record.
         for resource in ("detention", "release_event"):
             for record in self.of[resource].values():
                 merged = self.of["detainee"][record["detainee_id"]]["merged_into"]
@@ -140,7 +144,7 @@ class Record:
         self._histories = {event: self._history(event) for event in self.of["release_event"]}
 
     def _shared_by_five(self) -> set[tuple[str, str | None]]:
-        """The age groups, alone and at a facility, that five people share."""
+        """The age groups, alone and by facility, that reach the disclosure threshold."""
         people = self.of["detainee"]
         held = {
             (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
@@ -157,7 +161,7 @@ class Record:
         return {cohort for cohort, number in shared.items() if number >= 5}
 
     def _seen(self, person_id: str) -> Entry:
-        """What the public may know of a person."""
+        """Return the disclosed properties of a person."""
         person = self.of["detainee"][person_id]
         if not _is_hidden(person):
             return person
@@ -166,7 +170,7 @@ class Record:
         return {"age_group": told, "sex": None, "nationalities": []}
 
     def history(self, event: str) -> Sequence[Verdict]:
-        """What the rule says of an event, along publication time."""
+        """Return the verdicts of an event over publication time."""
         return self._histories[event]
 
     def verdict(self, event: str, as_of: datetime) -> Verdict | None:
@@ -180,8 +184,7 @@ class Record:
         filters: Mapping[str, str | None],
         group_by: str | None = None,
     ) -> tuple[Figures, Groups]:
-        """People once each, by the strongest status among their events that match; of all and by
-        the value that each of them has."""
+        """Count people by their strongest status among matching events, in total and by group."""
         total: Counter[str] = Counter()
         groups: dict[str | None, Counter[str]] = {}
         given = {name: value for name, value in filters.items() if value is not None}
@@ -197,7 +200,7 @@ class Record:
         return _figures(total), {value: _figures(group) for value, group in groups.items()}
 
     def delivery(self, announcement_id: str, as_of: datetime, required: int) -> Mapping[str, Any]:
-        """What a delivery must say beside the announcement, and the claims that it compares."""
+        """Return the expected fields of a delivery without the announcement, and its claims."""
         named = {
             event["detainee_id"]
             for event in self.of["release_event"].values()
@@ -221,13 +224,13 @@ class Record:
         }
 
     def turning_points(self) -> Sequence[datetime]:
-        """The moments of publication time at which anything can change."""
+        """Return the publication times at which any status can change."""
         points = {verdict.at for history in self._histories.values() for verdict in history}
         points |= {_begins(detention) for detention in self.of["detention"].values()}
         return sorted(points)
 
     def standings(self) -> Mapping[str, Sequence[Standing]]:
-        """Those of each person, one from each moment at which anything in it changes."""
+        """Return the statuses of each person, one from each moment at which it changes."""
         found: dict[str, list[Standing]] = {}
         for moment in self.turning_points():
             matching = [self._matching(moment, required, {}) for required in REQUIRED]
@@ -250,7 +253,7 @@ class Record:
     def _matching(
         self, as_of: datetime, required: int, filters: Mapping[str, str]
     ) -> Mapping[str, Sequence[Judged]]:
-        """Each person's events that meet the filters."""
+        """Return the events of each person that meet the filters."""
         people: dict[str, list[Judged]] = {}
         kind = filters.get("release_kind")
         for event in self.of["release_event"].values():
@@ -280,7 +283,7 @@ class Record:
     def _value(
         self, name: str, judged: Judged, required: int, filters: Mapping[str, str]
     ) -> str | None:
-        """What a person is grouped by: a value of theirs, or of the event by which they count."""
+        """Return the group of a person: a property of the person or of the event that counts."""
         person = self._seen(judged.event["detainee_id"])
         value: str | None
         if name in ("nationality", "release_kind") and name in filters:
@@ -356,7 +359,7 @@ Tallies = Mapping[tuple[str, str, str, datetime | None], list[list[int]]]
 
 
 def tallies(people: Iterable[Sequence[Standing]]) -> Tallies:
-    """The sums that must be stored for these people's standings, those that are not all zero."""
+    """Return the expected status rollups for these person statuses, without rows of zeros."""
     sums: dict[tuple[str, str, str, datetime | None], list[list[int]]] = {}
     for standings in people:
         for former, standing in zip([None, *standings], standings, strict=False):
@@ -371,7 +374,7 @@ def tallies(people: Iterable[Sequence[Standing]]) -> Tallies:
 
 
 def _groups(standing: Standing | None) -> Iterator[tuple[int, str, str, str]]:
-    """Where a person is counted: of all people, and in one group of each property."""
+    """Yield the groups that count a person: the total and one group of each property."""
     if standing is not None:
         for i, letter in enumerate(standing.letters):
             yield i, "", "", letter
@@ -380,7 +383,7 @@ def _groups(standing: Standing | None) -> Iterator[tuple[int, str, str, str]]:
 
 
 def _buckets(moment: datetime) -> Iterator[tuple[str, datetime | None]]:
-    """The time of each length that the moment lies in or ends."""
+    """Return the period of each length that contains or ends at the moment."""
     yield "total", None
     before = moment.astimezone(UTC) - timedelta(microseconds=1)
     hour = before.replace(minute=0, second=0, microsecond=0)
@@ -419,14 +422,14 @@ def _begins(detention: Entry) -> datetime:
 
 
 def _strongest(events: Sequence[Judged]) -> tuple[str, bool]:
-    """How a person counts, and whether as one of the confirmed who was detained again."""
+    """Return the status by which a person counts, and whether confirmed and rearrested."""
     status = min((judged.status for judged in events), key=STATUSES.index)
     again = all(judged.detained_again for judged in events if judged.status == "confirmed")
     return status, status == "confirmed" and again
 
 
 def _decisive(events: Sequence[Judged]) -> Judged:
-    """The event by which a person counts: of those that are equally strong, the latest."""
+    """Return the event by which a person counts: the latest of the strongest ones."""
     latest_first = sorted(
         events, key=lambda judged: (judged.event["occurred_on"], judged.event["id"]), reverse=True
     )
@@ -451,8 +454,7 @@ def _figures(counted: Counter[str]) -> Figures:
 
 
 def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
-    """Every person's current standings and groups are those counted by hand, and the tallies are
-    their sums."""
+    """Check the current person statuses against the oracle, and the status rollups as sums."""
     stored: dict[str, list[Standing]] = {}
     for row in conn.execute(
         "SELECT detainee_id::text AS person, published_from, status_codes, groups"
@@ -460,7 +462,7 @@ def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
     ):
         groups = {name: row.groups.get(name) for name in PROPERTIES}
         values = {
-            # One value stands for all of them.
+            # One value represents all of them.
             name: value if isinstance(value, list) else [value] * len(REQUIRED)
             for name, value in groups.items()
         }

@@ -1,4 +1,4 @@
-"""More requests than there are connections, and a database that answers late or not at all."""
+"""An exhausted connection pool, and a database that responds late or not at all."""
 
 import time
 from collections import Counter
@@ -31,8 +31,10 @@ def _health(port: int) -> int:
 
 
 def full_pool(requests: int = 64) -> Row:
-    """As many writes at once on two connections, which both wait for a lock: who can have none is
-    told so while they still wait."""
+    """Concurrent writes on a pool of two connections that wait for a lock.
+
+    The other writes get 503 while the two still wait.
+    """
     row = Row(f"{requests} requests on a pool of 2 that wait")
     with service(workers=1, **_TWO) as running:
         key, port = running.key("edit"), running.port
@@ -77,7 +79,7 @@ def full_pool(requests: int = 64) -> Row:
 
 
 def _told(row: Row, asked: list[Future[Any]], count: int) -> None:
-    """Wait until so many are answered."""
+    """Wait until `count` requests have a response."""
     try:
         wait_until(lambda: sum(one.done() for one in asked) >= count, "they are told")
     except AssertionError:
@@ -85,8 +87,10 @@ def _told(row: Row, asked: list[Future[Any]], count: int) -> None:
 
 
 def late_database(seconds: float = 15, late: float = 0.01) -> Row:
-    """It says nothing for a while; then each of its messages comes late. Whoever asks meanwhile is
-    told, and whether the process lives is still answered."""
+    """The database is silent for a while, then delays each message.
+
+    Requests get a 503 meanwhile, and the health check still succeeds.
+    """
     row = Row(f"a database silent for {seconds:.0f} s, then late")
     with proxied(workers=2, **_TWO) as (running, proxy):
         with fleet(running.port, running.key("edit")) as writers:

@@ -1,4 +1,4 @@
-"""Callers who do not wait for the answer."""
+"""Clients that disconnect before the response."""
 
 import json
 import random
@@ -15,8 +15,7 @@ from tests.support import wait_until
 
 
 def vanished_clients(clients: int = 500) -> Row:
-    """Who sends a write and is gone before the answer: some close, some reset the connection, some
-    send the half of it. Then each write is sent again."""
+    """Send writes and close or reset the connection, or send half of the request; then retry."""
     row = Row(f"{clients} clients that vanish after sending")
     with service() as running:
         key, port = running.key("edit"), running.port

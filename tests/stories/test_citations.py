@@ -15,7 +15,7 @@ from tests.stories.newsroom import Desk, Population, figures
 
 
 def paths(desk: Desk, filters: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """What has a citation, asked for in many ways."""
+    """Requests of many forms whose responses have a citation."""
     [claim] = desk.api.get("/v1/claims", kind="released")["items"]
     event = desk.api.get("/v1/release-events")["items"][0]["id"]
     delivery = f"/v1/claims/{filters['announcement_id']}/delivery"
@@ -76,7 +76,7 @@ def test_cited_response_never_changes(population: Population) -> None:
 
     follow()
     before = figures(desk.counts())
-    # A late word, another person, other names, a figure taken back and another announcement.
+    # A late attestation, another person, other names, a retracted claim and an announcement.
     editor, at = desk.editor, "2026-01-13T06:00:00Z"
     for event in editor.get("/v1/release-events")["items"]:
         editor.attest(event["id"], desk.sources[5], at, stance="denies")
@@ -151,7 +151,7 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
         "confirmada por dos o más fuentes independientes.",
     }
     assert told["citation"]["sentence"] == sentence
-    # By the names that they had then.
+    # With the names at that record time.
     desk.editor.patch(f"/v1/facilities/{place}", {"name": "La Torre"})
     desk.editor.patch(f"/v1/sources/{who}", {"name": "Parlamento"})
     assert desk.api.get(told["citation"]["url"])["citation"]["sentence"] == sentence
@@ -161,7 +161,7 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
 
 
 def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
-    """Not in the record of before, which is cited as it was."""
+    """An earlier record time precedes the retraction and is cited unchanged."""
     coalition = desk.editor.source("Coalición", "political_party")
     at, moment = "2026-01-09T12:30:00Z", "As of 9 January 2026, 12:30 (UTC)"
     momento = "Al 9 de enero de 2026, 12:30 (UTC)"
@@ -196,7 +196,7 @@ def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
 
 
 def test_no_error_names_the_record_that_a_filter_refers_to(desk: Desk) -> None:
-    """Only a facility is named as one, and only who made an announcement as who announced."""
+    """The id of another kind of record does not make its name appear in an error."""
     editor = desk.editor
     minor = editor.detainee("Niña Secreta Apellido", age_group="minor")
     source = editor.source("Fuente Ajena")

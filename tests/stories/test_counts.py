@@ -33,7 +33,7 @@ def test_groups_sum_to_the_total(population: Population, group_by: str) -> None:
 
 @pytest.mark.parametrize("group_by", PROPERTIES)
 def test_groups_are_equal_by_every_way_of_counting(population: Population, group_by: str) -> None:
-    """From the tallies, from what was recorded, and event by event where there is a filter."""
+    """Counts from status rollups, for a record time, and event by event with a filter."""
     desk, _ = population
     recorded = desk.counts()["recorded_as_of"]
     for required in range(1, 6):
@@ -52,13 +52,13 @@ def test_groups_are_equal_by_every_way_of_counting(population: Population, group
 def test_unknown_values_form_a_group_without_a_value(population: Population) -> None:
     desk, filters = population
     expected: Mapping[str, Mapping[str | None, int]] = {
-        # Nothing of the minor is told.
+        # No property of the minor is disclosed.
         "facility_id": {filters["facility_id"]: 1, None: 3},
-        # The person of two nationalities counts in the one listed first.
+        # A person with two nationalities counts in the first one.
         "nationality": {"VE": 2, None: 3},
         "age_group": {"adult": 2, None: 3},
         "sex": {"female": 2, "other": 1, None: 2},
-        # Of the fourth nobody said how.
+        # The kind of the fourth release is unknown.
         "release_kind": {"exile": 1, "full": 2, "conditional": 1, None: 1},
         "announcement_id": {filters["announcement_id"]: 1, None: 3},
         "occurred_on": {"2026-01-08": 2, "2026-01-09": 1, "2026-01-12": 2},
@@ -75,7 +75,7 @@ def test_unknown_values_form_a_group_without_a_value(population: Population) -> 
 
 
 def test_person_with_two_events_counts_by_the_stronger_status(desk: Desk) -> None:
-    """In the group of that event, of which the required number of sources can make another one."""
+    """The person counts in the group of that event, which depends on the required sources."""
     editor = desk.editor
     man = editor.detainee("Fermín Otero", nationalities=["VE"])
     editor.detention(man, detained_on="2025")
@@ -104,13 +104,13 @@ def test_person_with_two_events_counts_by_the_stronger_status(desk: Desk) -> Non
         assert group("occurred_on", required) == (day, word)
         assert group("release_kind", required) == (kind, word)
     assert group("nationality", 2) == ("VE", "confirmed")
-    # Narrowed to one day, the other event is not looked at.
+    # A filter by day excludes the other event.
     told = desk.counts(group_by="occurred_on", occurred_until="2026-01-31", min_sources=2)
     assert [group["value"] for group in told["groups"]] == ["2026-01-08"]
 
 
 def test_later_recorded_release_of_a_day_counts(desk: Desk) -> None:
-    """Freed in the morning, taken again at noon, and freed again that night."""
+    """Released in the morning, detained at noon and released that night."""
     editor, at = desk.editor, "2026-01-09T12:00:00Z"
     announcements = [
         desk.claim(desk.sources[5], "announced", "2026-01-08T22:00:00Z")["id"] for _ in range(2)
@@ -156,7 +156,7 @@ def test_filter_that_cannot_match_is_refused(
         problem = desk.api.get(path, 422, **query, **filters)
         assert problem["type"] == "/problems/validation-error"
         assert {fault["pointer"] for fault in problem["errors"]} == pointers, filters
-    # What is there is counted, be it zero; a day may be both the first and the last.
+    # Counts may be zero, and a day may be both the first and the last.
     one_day = {"occurred_from": "2026-01-08", "occurred_until": "2026-01-08"}
     for filters in ({"facility_id": facility}, {"announcement_id": announcement}, one_day):
         desk.api.get(path, **query, **filters)

@@ -15,7 +15,7 @@ from tests.stories.people import HIDDEN
         "rocio nanez",
         "NAÑEZ ROCÍO",
         "Nañez, Rocio",
-        "Rocio Nanez",  # the accents as characters of their own, on both
+        "Rocio Nanez",  # with combining accents, in both
         "Chío",
     ],
 )
@@ -50,7 +50,7 @@ def test_search_follows_a_changed_name(api: Api) -> None:
 
 
 def test_minor_is_counted_but_not_named(api: Api) -> None:
-    """Not in any answer to who may not see it, the contributor who wrote it included."""
+    """No response names a minor except to editors, not even to the contributor of the record."""
     editor, writer = api.scope("edit"), api.scope("contribute")
     created = writer.post("/v1/detainees", {**HIDDEN, "age_group": "minor"})
     person = created["id"]

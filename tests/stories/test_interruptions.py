@@ -1,5 +1,7 @@
-"""A real service under many writers at once, and under kill -9: nothing acknowledged is lost,
-nothing is there twice, and what is stored is what the rule says."""
+"""A service under concurrent writers and under kill -9.
+
+No acknowledged write is lost or duplicated, and the store agrees with the rule.
+"""
 
 import contextlib
 import functools
@@ -40,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Service]:
-    """One service for the stories that only write."""
+    """One service for the tests that only write."""
     with data_dir() as directory, serving(directory) as service:
         yield service
 
@@ -58,13 +60,13 @@ def editor(shared: Service, key: str) -> Iterator[Client]:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    """A service of its own, to be broken."""
+    """A service for one test, which may break it."""
     with data_dir() as directory, serving(directory) as running:
         yield running
 
 
 def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
-    """All these attestations at once, each by a caller of its own, who comes again if told so."""
+    """Send these attestations concurrently, each by another client, and retry after a 503."""
 
     def attest(body: Any) -> None:
         with Client(service.port, key) as client:
@@ -75,7 +77,7 @@ def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
     run_together(*(functools.partial(attest, body) for body in words))
 
 
-# Many at once.
+# Concurrency.
 
 
 def test_concurrent_attestations_of_fifty_events(shared: Service, key: str, editor: Client) -> None:
@@ -189,7 +191,7 @@ def test_affiliations_change_during_attestations(shared: Service, key: str, edit
 def test_affiliation_recorded_while_both_sources_attest(
     shared: Service, key: str, editor: Client
 ) -> None:
-    """Neither may miss the other: whoever is tied at the end counts as one."""
+    """Neither write misses the other: affiliated sources count as one in the end."""
     events = []
     for n in range(25):
         event = editor.event(f"Hija {n}")
@@ -198,7 +200,7 @@ def test_affiliation_recorded_while_both_sources_attest(
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(Client(shared.port, key)) for _ in range(3)]
             for client in clients:
-                client.get("/healthz")  # connected, so that all are heard at the same time
+                client.get("/healthz")  # connect, so that all requests arrive at the same time
             run_together(
                 functools.partial(clients[0].attest, event, owner),
                 functools.partial(clients[1].attest, event, owned),
@@ -215,7 +217,7 @@ def test_affiliation_recorded_while_both_sources_attest(
 
 
 class Writers:
-    """Attest without a pause, each time with a note of its own, and remember what came of it."""
+    """Attest without a pause, each time with another note, and remember each outcome."""
 
     def __init__(self, service: Service, key: str, count: int = 8) -> None:
         self._port, self._key = service.port, key
@@ -256,7 +258,7 @@ class Writers:
         client.close()
 
     def more(self, count: int = 20) -> float:
-        """Wait until so many more have been acknowledged."""
+        """Wait until `count` more writes have been acknowledged."""
         wanted = len(self.acknowledged) + count
         return wait_until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
 
@@ -266,7 +268,7 @@ class Writers:
             thread.join(120)
 
     def check(self, conn: queries.Connection) -> None:
-        """All that was acknowledged is there, and nothing is there twice."""
+        """Check that each acknowledged write is stored, and no write twice."""
         rows = conn.execute("SELECT note FROM attestations WHERE note IS NOT NULL").fetchall()
         stored = Counter(row.note for row in rows)
         assert set(self.acknowledged) <= set(stored) <= {*self.acknowledged, *self.unknown}
@@ -299,7 +301,7 @@ def test_killed_workers_and_postgresql_lose_no_write(service: Service) -> None:
 
 
 def test_killed_backend_loses_no_write(service: Service) -> None:
-    """PostgreSQL ends every session when one dies of kill -9, and recovers by itself."""
+    """PostgreSQL ends all sessions when a backend is killed, and recovers by itself."""
     writers = Writers(service, service.key("edit"))
     try:
         writers.more(50)
@@ -320,15 +322,14 @@ def test_killed_backend_loses_no_write(service: Service) -> None:
 
 
 def keepers(service: Service) -> list[int]:
-    """The two that keep PostgreSQL running; the later one works, the other waits for it."""
+    """Return the pids of the standby and the active supervisor."""
     return [
         pid for pid in service.processes() if "-m api.server.embedded" in (command_of(pid) or "")
     ]
 
 
 def test_killed_supervisor_is_replaced(service: Service) -> None:
-    """Whoever keeps PostgreSQL running is replaced: it still stops with the service, and a command
-    beside the service leaves it alone."""
+    """The new supervisor stops PostgreSQL with the service, and a command does not stop it."""
     with Client(service.port, service.key("edit")) as client:
         source = client.source("Antes")
     first = keepers(service)
@@ -342,7 +343,7 @@ def test_killed_supervisor_is_replaced(service: Service) -> None:
     os.kill(postmaster, signal.SIGKILL)
     wait_until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
     with Client(service.port) as client:
-        # Each worker has yet to notice that its connections are of the former PostgreSQL.
+        # The workers still hold connections to the former PostgreSQL.
         wait_until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
     processes = service.processes()
     assert service.stop() == 0
@@ -357,7 +358,7 @@ def test_store_is_consistent_after_all_processes_are_killed(service: Service) ->
         service.kill()
     finally:
         writers.finish()
-    assert len(processes) > 5  # master, workers, keeper, postmaster, backends
+    assert len(processes) > 5  # master, workers, supervisors, postmaster, backends
     assert have_ended(processes)
     began = time.monotonic()
     with serving(service.data_dir, port=service.port) as again:

@@ -1,4 +1,4 @@
-"""Started, stopped and replaced while it is asked: who was taken on gets an answer."""
+"""Operation: readiness, a full pool, timeouts, stop and reload under load, and backups."""
 
 import contextlib
 import itertools
@@ -46,7 +46,7 @@ def service() -> Iterator[Service]:
         yield running
 
 
-# Whether it is ready.
+# Readiness and the pool.
 
 
 def not_ready(answer: Any, word: str) -> None:
@@ -70,7 +70,7 @@ def test_readiness_reports_a_full_pool(database: str) -> None:
 
 
 def test_full_pool_returns_503_soon_and_health_stays_200() -> None:
-    """The one connection waits for a lock; whoever asks is answered before it has it."""
+    """The only connection waits for a lock; other requests get a response before it is free."""
     alone = {"workers": 1, "CONSTANCIA_THREADS": "1"}
     with data_dir() as directory, serving(directory, **alone) as service:
         key, port = service.key("edit"), service.port
@@ -101,7 +101,7 @@ def test_full_pool_returns_503_soon_and_health_stays_200() -> None:
 def test_conditional_read_waits_once_for_a_connection(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For whether its answer stands, and then to make it."""
+    """The check of the entity tag and the response share one timeout for two waits."""
     waited: list[float] = []
     with connections.pool(database, 1) as pool, pool.connection():
         getconn = pool.getconn
@@ -129,7 +129,7 @@ def test_statements_time_out(database: str) -> None:
 def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connection) -> None:
     _, key = auth.create_key(conn, "an NGO", "edit")
     headers = {"Authorization": f"Bearer {key}"}
-    # Half an hour, for a test.
+    # Instead of the half hour of the service.
     url = make_conninfo(database, options="-c transaction_timeout=500ms")
     with connections.pool(url, 1) as pool:
         client = create_app(pool).test_client()
@@ -147,8 +147,8 @@ def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connectio
 
 
 def test_requests_use_no_parallel_workers(database: str, conn: Connection) -> None:
-    """To start others takes longer than nearly all requests, and there are not enough for all."""
-    # So small a store is read by several only where that costs nothing.
+    """Starting parallel workers takes longer than nearly all requests, and they are few."""
+    # PostgreSQL reads so small a store in parallel only if that costs nothing.
     free = ("setup_cost", "tuple_cost")
     small = ("table_scan_size", "index_scan_size")
     settings = [f"parallel_{cost}" for cost in free] + [f"min_parallel_{size}" for size in small]
@@ -186,18 +186,18 @@ def test_readiness_reports_missing_privileges(database: str, conn: Connection) -
         not_ready(client.get("/readyz"), "constancia doctor")
 
 
-# What it promises.
+# Durability and shutdown.
 
 
 def test_acknowledged_writes_are_flushed_to_disk(api: Api, conn: Connection) -> None:
-    """It was not only handed on, to be written a moment later."""
+    """The write-ahead log is flushed before the response."""
     editor, flushed = api.scope("edit"), 0
     for n in range(20):
         editor.source(f"Puertas {n}")
         flushed += conn.execute(
             "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"
         ).fetchone()[0]
-    # PostgreSQL writes something of its own now and then.
+    # PostgreSQL occasionally writes to the log by itself.
     assert flushed > 15
 
 
@@ -206,7 +206,7 @@ def test_acknowledged_writes_are_flushed_to_disk(api: Api, conn: Connection) -> 
 
 @contextlib.contextmanager
 def held(service: Service) -> Iterator[Connection]:
-    """Every writer waits meanwhile, holding what it has."""
+    """Hold a lock for which every writer waits."""
     with (
         embedded.running(service.data_dir) as url,
         connections.connect(url) as conn,
@@ -248,7 +248,7 @@ def test_stop_completes_started_requests_and_accepts_no_new_ones(service: Servic
 
 
 class Load:
-    """Readers and writers, who keep their connections or make new ones."""
+    """Readers and writers, with persistent or new connections."""
 
     def __init__(self, service: Service) -> None:
         self.answers: list[Any] = []
@@ -309,7 +309,7 @@ def test_reload_under_load_fails_no_request(service: Service) -> None:
         assert conn.execute("SELECT count(*) FROM sources").fetchone()[0] == written
 
 
-# What becomes of it elsewhere.
+# Backup and restore.
 
 STANDINGS = (
     "SELECT detainee_id, published_from, recorded_from, status_codes, groups FROM person_statuses "
@@ -318,7 +318,7 @@ STANDINGS = (
 
 
 def run(directory: Path, *words: str) -> str:
-    """A command on a directory."""
+    """Run a command on a data directory."""
     command, *rest = words
     done = subprocess.run(
         [*COMMAND, command, "--data-dir", str(directory), *rest],
@@ -331,7 +331,7 @@ def run(directory: Path, *words: str) -> str:
 
 
 def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
-    """With PostgreSQL's own tools: the same counts, the same ledger, and nothing wrong with it."""
+    """The tools of PostgreSQL restore equal counts and an equal ledger; `doctor` finds no fault."""
     run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
     load = Load(service)
     try:

@@ -1,4 +1,4 @@
-"""Who must not be named: minors, withheld people, and sources that speak in confidence."""
+"""Privacy of hidden people (minors and withheld people) and of confidential sources."""
 
 import json
 import random
@@ -87,7 +87,7 @@ def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor
         assert seen["age_group"] == ("minor" if n == 5 else "unknown")
         assert seen["detention"]["facility_id"] is None
     assert {told(api, person)["age_group"] for person in people} == {"minor"}
-    # The fifth who was ever held there.
+    # The fifth person ever held there.
     extra = editor.detainee("Menor 6", age_group="minor")
     editor.detention(extra, facility_id=prison, detained_on="2025-03-02", charges="Ninguno")
     assert told(api, extra)["detention"] == {
@@ -104,7 +104,7 @@ def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor
 
 
 def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
-    """Whoever asks with a filter and without one learns nothing of one person."""
+    """Counts with and without a filter do not reveal one person by their difference."""
     prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     sources = [editor.source(f"Fuente {n}") for n in range(2)]
 
@@ -134,11 +134,11 @@ def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
     for n in range(3):
         other = editor.detainee(f"Otra {n}", age_group="adult")
         editor.detention(other, facility_id=prison)
-    # Five adults were held there by now: that much is told of her, and nothing else.
+    # Five adults were held there: only age group and facility are disclosed.
     assert [counted(**filter) for filter in (*narrow, {"age_group": "adult"})] == [2, 1, 1, 2]
     for filter in (*narrow, {"age_group": "adult"}):
         assert counted(**filter, as_of=moment, recorded_as_of=moment) == 1
-    # Named again, and withheld again: what was counted then is counted so for ever.
+    # Disclosed and withheld again: counts for that record time never change.
     before = {
         str(filter): api.get("/v1/counts", **filter, recorded_as_of=moment, as_of=moment)
         for filter in narrow
@@ -190,13 +190,13 @@ def test_person_withheld_later_is_hidden_in_earlier_entries(api: Api, editor: Ap
     for path in paths:
         assert "Graciela" not in api.send("GET", path).text, path
         assert told(api, person)["name"] in api.send("GET", path).text, path
-    # A reader of the feed is told to take it back.
+    # The feed entry is updated, so that readers remove the name.
     after = api.get("/v1/feed?format=jsonfeed")["items"][0]
     assert after["id"] == before["id"]
     assert after["date_modified"] > before["date_modified"]
 
 
-# The ledger, of the public and of who sees more.
+# The ledger, for the public and for editors.
 
 
 def test_reading_a_hidden_name_is_recorded_in_the_ledger(api: Api, editor: Api) -> None:
@@ -232,7 +232,7 @@ def test_reading_a_hidden_name_is_recorded_in_the_ledger(api: Api, editor: Api) 
 
 
 def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
-    """What is hidden is not in it, and moves no answer."""
+    """A change of hidden values is not in the public ledger and changes no response."""
 
     def followed() -> list[tuple[int, str, str]]:
         items = api.get("/v1/changes", limit=200)["items"]
@@ -261,7 +261,7 @@ def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
     assert api.get("/v1/counts", as_of=AT) == counts
     assert api.get(f"/v1/release-events/{event}/verification", as_of=AT) == verification
     assert api.get("/v1/detainees") == seen
-    # What the public sees of it is told, with the next number.
+    # A visible change is in the public ledger with the next number.
     editor.patch(f"/v1/detainees/{person}", {"withheld": False})
     assert followed() == [*before, (6, person, "updated")]
     assert api.get("/v1/counts", as_of=AT)["citation"]["ledger_seq"] == 6
@@ -289,7 +289,7 @@ def test_two_confidential_sources_of_one_organisation_never_confirm(editor: Api)
     assert editor.attest(event, first, AT)["verification"]["independent_sources"] == 1
     last = editor.attest(event, other, AT)["verification"]
     assert (last["status"], last["independent_sources"]) == ("confirmed", 2)
-    # Who passes it on adds nothing, and what its organisation is tied to is one voice with it.
+    # A relay adds no source, and affiliates of the organisation are in its group.
     assert editor.attest(event, second, AT)["verification"]["independent_sources"] == 2
     editor.affiliate(second, first)
     summary = editor.get(f"/v1/release-events/{event}")["verification"]
@@ -446,14 +446,14 @@ def test_confidential_source_cannot_be_disclosed(editor: Api) -> None:
         assert {fault["pointer"] for fault in problem["errors"]} == {"/confidential"}
 
 
-# Canaries: hidden fields that hold a string of their own, which is then nowhere to be found.
+# Canaries: unique strings in hidden fields, which no response may contain.
 
 
 _IN_CONFIDENCE = {"confidential": True, "vouched_by": "house"}
 
 
 class Canaries:
-    """A random store in which whatever is hidden says so."""
+    """A random store in which every hidden value contains a canary."""
 
     def __init__(self, editor: Api, data: st.DataObject) -> None:
         self.editor = editor
@@ -504,7 +504,7 @@ class Canaries:
         self.keep("imports", preview.get_json()["id"])
 
     def judge(self) -> None:
-        """Two are one, of whom one or both may be hidden, or two again; or are judged to be two."""
+        """Merge two people, of whom one or both may be hidden, undo a merge, or distinguish two."""
         one, other = self._of([*permutations(self.ids["detainees"], 2)])
         response = self.editor.send("POST", f"/v1/detainees/{one}/merge", json={"into": other})
         if response.status_code == 201:
@@ -641,17 +641,17 @@ def test_no_operation_discloses_a_hidden_value(
             told = [
                 word for word in (*store.secrets, "1987-03-17", "1991-06") if word in answer.text
             ]
-            # What was asked for is told in the link to the next page.
+            # The link to the next page repeats the query.
             assert [word for word in told if word not in asked] == [], answer.asked
         assert {200, 404, 422} <= seen
         assert [word for word in store.secrets if word in caplog.text] == []
 
 
-# Twin worlds: two stores that differ only in what is hidden.
+# Twin worlds: two stores that differ only in hidden values.
 
 
 def twin(other: bool) -> dict[str, Any]:
-    """A case; the `other` differs in all that is hidden of people and of sources."""
+    """Return a case. The `other` one differs in all hidden values of people and sources."""
     word = "otra" if other else "una"
     hidden = {
         "name": f"Persona {word} oculta",
@@ -735,11 +735,11 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def without_moments(text: str) -> str:
-    """What is left when the moments of today, and what is made of them, are taken out."""
+    """Return a response without times of today and values derived from them."""
     text = _HASH.sub("SHA", _NOW.sub("NOW", text))
-    # A validator is made of the answer, moments and all.
+    # An entity tag depends on the times in the response.
     text = re.sub(r"(content-length|etag): .+\n", "", text, flags=re.IGNORECASE)
-    # The sentences say the time of day in words.
+    # Sentences contain the time of day in words.
     return re.sub(r"\d\d:\d\d(:\d\d)?(?= \()", "NOW", text)
 
 
@@ -752,7 +752,7 @@ def repeat_ids(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
 def judge_in_twin(
     editor: Api, hidden: Sequence[str], seen: Sequence[str]
 ) -> Mapping[str, Sequence[str]]:
-    """The same merges and judgements in each world, of people who are hidden and who are not."""
+    """Make the same merges and distinctions of hidden and visible people in each world."""
     merges = []
     for gone, kept, ends in (
         (hidden[0], seen[0], False),
@@ -783,7 +783,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
             loader.load(conn, file, lambda _: None)
             _, key = auth.create_key(conn, "editor", "edit")
             conn.execute("UPDATE api_keys SET id = %s", [UUID(int=1)])
-            # What is left of a quota is told too: its minute begins with the comparison.
+            # Responses have the remaining quota: its minute begins with the comparison.
             limits = RequestCounts(10**6, 10**6, clock=lambda: seconds)
             client = create_app(pool, rate_limits=RateLimits(limits)).test_client()
             worlds.append((Api(client, str), Api(client, str, key)))
@@ -810,7 +810,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
         for _, world in worlds:
             repeat_ids(monkeypatch, seed=2)
             judged.append(judge_in_twin(world, hidden, seen))
-        # What an editor does to what is hidden, and looks at, in one of them alone.
+        # Reads and writes of hidden values by an editor, in one world only.
         _, other = worlds[1]
         for person in (seen[0], hidden[1]):
             other.patch(f"/v1/detainees/{person}", {"name": "Persona cambiada", "birth_date": None})
@@ -833,7 +833,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
             compared += 1
             if compared % 20 == 0:
                 other.patch(f"/v1/detainees/{hidden[1]}", {"occupation": f"oculta {compared}"})
-            # What they have still stands, whatever was hidden since.
+            # Their entity tags are still current, although values were hidden since.
             again = [
                 conditional(world, answer)
                 for (world, _), answer in zip(worlds, (one, two), strict=True)
@@ -845,7 +845,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
 
 
 def conditional(api: Api, answer: public_walk.Answer) -> int:
-    """The status of the same question from who has the answer."""
+    """Return the status of a conditional request with the entity tag of a stored response."""
     method, _, path = answer.asked.partition(" ")
     etag = re.search(r"^ETag: (.+)$", answer.text, re.MULTILINE)
     headers = {} if etag is None else {"If-None-Match": etag[1]}
