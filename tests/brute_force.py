@@ -429,10 +429,13 @@ def _strongest(events: Sequence[Judged]) -> tuple[str, bool]:
 
 
 def _decisive(events: Sequence[Judged]) -> Judged:
-    """Return the event by which a person counts: the latest of the strongest ones."""
-    latest_first = sorted(
-        events, key=lambda judged: (judged.event["occurred_on"], judged.event["id"]), reverse=True
-    )
+    """Return the event by which a person counts: the strongest, latest day, recorded last."""
+
+    def order(judged: Judged) -> Any:
+        event = judged.event
+        return event["occurred_on"], datetime.fromisoformat(event["created_at"]), event["id"]
+
+    latest_first = sorted(events, key=order, reverse=True)
     return min(latest_first, key=lambda judged: STATUSES.index(judged.status))
 
 

@@ -104,13 +104,13 @@ class _NewRecords:
         self._conn = conn
         self._source = source
         self._writer = writer
-        self._entered: set[UUID] = set()
+        self._entered: Mapping[UUID, UUID] = {}
         # Ids that records have which this load inserted.
         self._inserted: set[UUID] = set()
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
         ids = [entry.id for entry in entries]
-        self._entered = self._writer.read_links(ids)
+        self._entered = self._writer.read_links(entries[0].list, ids)
         rows = queries.rows(self._conn, "imports/list_existing_ids", ids=ids)
         self._inserted = {row.id for row in rows}
 

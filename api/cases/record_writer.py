@@ -36,6 +36,10 @@ class Inserted(NamedTuple):
     events: Sequence[UUID] = ()
 
 
+def _is_link(row: Any) -> bool:
+    return bool(row.id != row.record_id)
+
+
 class RecordWriter:
     """Writes records in the caller's transaction; the batch verifies what they affect.
 
@@ -56,21 +60,31 @@ class RecordWriter:
         self._keeps_ids = keeps_ids
         self._restored = restored
         self._began = clock.now(conn)
-        self._new_links: dict[UUID, UUID] = {}
         self.batch = Batch(conn, caller, progress)
-        self.links: dict[UUID, UUID] = {}
-        """The id of an entry -> that of its record, where they differ."""
+        # The id of an entry -> that of its record, where they differ: of all entries but
+        # attestations, of which there are most and which only relays refer to. As bytes: UUIDs take
+        # twice the memory.
+        self._links: dict[bytes, bytes] = {}
+        # The links that are not stored yet, attestations included.
+        self._new_links: dict[UUID, UUID] = {}
 
-    def read_links(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Read the links of entries; return those entered before, by this or another file."""
+    def read_links(self, list_name: str, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        """Return the records of those entries of a list that were entered before, by any file."""
         rows = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
-        self.links |= {row.id: row.record_id for row in rows if row.id != row.record_id}
-        return {row.id for row in rows}
+        # The record's link follows that of the same id, so it replaces it.
+        records = {row.id: row.record_id for row in sorted(rows, key=_is_link)}
+        if list_name != "attestations":
+            for id, record in records.items():
+                if id != record:
+                    self._links[id.bytes] = record.bytes
+        return records
 
-    def link(self, entry_id: UUID, record_id: UUID) -> None:
-        """Remember the record of an entry."""
+    def link(self, list_name: str, entry_id: UUID, record_id: UUID) -> None:
+        """Remember the record of an entry of a list."""
         if entry_id != record_id:
-            self.links[entry_id] = self._new_links[entry_id] = record_id
+            self._new_links[entry_id] = record_id
+            if list_name != "attestations":
+                self._links[entry_id.bytes] = record_id.bytes
 
     def store_links(self) -> None:
         """Store the new links, so that another load or import finds the records."""
@@ -85,10 +99,22 @@ class RecordWriter:
     def resolve(self, value: Any) -> Any:
         """Return the body of an entry with the ids of records instead of those of entries."""
         if isinstance(value, dict):
-            return {name: self.resolve(part) for name, part in value.items()}
+            return {
+                name: self._attestation(part)
+                if name == "attestation_id" and part is not None
+                else self.resolve(part)
+                for name, part in value.items()
+            }
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
-        return self.links.get(value, value) if isinstance(value, UUID) else value
+        if isinstance(value, UUID) and value.bytes in self._links:
+            return UUID(bytes=self._links[value.bytes])
+        return value
+
+    def _attestation(self, entry_id: UUID) -> UUID:
+        if entry_id in self._new_links:
+            return self._new_links[entry_id]
+        return self.read_links("attestations", [entry_id]).get(entry_id, entry_id)
 
     def insert(self, name: str, entry_id: UUID, body: Mapping[str, Any]) -> Inserted:
         """Check and insert a resolved entry of a list. Raises RequestError.
@@ -98,7 +124,7 @@ class RecordWriter:
         id = entry_id if self._keeps_ids else None
         inserted = self._inserters[name](self, dict(body), id)
         self.batch.add(RESOURCES[name], inserted.id)
-        self.link(entry_id, inserted.id)
+        self.link(name, entry_id, inserted.id)
         return inserted
 
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
@@ -143,7 +169,9 @@ class RecordWriter:
 
     def _entry_of(self, record_id: UUID) -> UUID:
         """Return the id of the entry with this record."""
-        return next((entry for entry, id in self.links.items() if id == record_id), record_id)
+        entries = (entry for entry, id in self._links.items() if id == record_id.bytes)
+        entry = next(entries, None)
+        return record_id if entry is None else UUID(bytes=entry)
 
     def _insert_attestation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         body["release_event_id"] = self.verify_event(body["release_event_id"])

@@ -142,8 +142,8 @@ class CaseImport:
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
         """Find the records of entries that were entered before, or have a record's id as key."""
-        for id in self._writer.read_links([entry.id for entry in entries]):
-            self._entered[id] = self._writer.links.get(id, id)
+        ids = [entry.id for entry in entries]
+        self._entered |= self._writer.read_links(entries[0].list, ids)
         record_ids = {}
         for entry in entries:
             try:
@@ -237,7 +237,7 @@ class CaseImport:
         if record_id is None:
             self._insert(entry, outcome)
             return
-        self._writer.link(entry.id, record_id)
+        self._writer.link(entry.list, entry.id, record_id)
         self._linker.take(record_id)
         content = row_reader.from_json(outcome.content or {})
         update = self._updater.update(entry, content, record_id)

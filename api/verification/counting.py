@@ -93,7 +93,7 @@ class Event:
     steps: Sequence[Step]
     detained_again_at: datetime | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
-    order: tuple[str, ...] = ()
+    order: tuple[str | datetime, ...] = ()
 
 
 def person_statuses(

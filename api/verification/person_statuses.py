@@ -123,7 +123,7 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },
-                (event["occurred_on"], event["id"]),
+                (event["occurred_on"], datetime.fromisoformat(event["created_at"]), event["id"]),
             )
         )
     return events

@@ -66,9 +66,9 @@ def test_installed_script_runs_this_command() -> None:
     ("change", "word"),
     [
         ("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')", "9999"),
-        ("UPDATE migrations SET sha256 = 'x' WHERE number = 2", "another"),
+        ("UPDATE migrations SET sha256 = 'x' WHERE number = 2", "other content"),
     ],
-    ids=["of a later version", "of another making"],
+    ids=["later version", "other content"],
 )
 def test_database_of_another_version_is_an_error(
     database: str, conn: queries.Connection, change: str, word: str

@@ -122,7 +122,7 @@ def test_person_with_another_given_name_is_not_found(recorded: Any) -> None:
     found = api.get("/v1/detainees", q="Tomás Otero Valdivia")["items"]
     assert [item["id"] for item in found] == [ids["otero"]]
     both = api.get("/v1/detainees", q="Otero Valdivia")["items"]
-    assert [item["id"] for item in both] == [ids["otero"], ids["brother"]]
+    assert {item["id"] for item in both} == {ids["otero"], ids["brother"]}
 
 
 def test_item_has_its_match(recorded: Any) -> None:
@@ -182,8 +182,8 @@ def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: 
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-        # Altogether fewer than the limit of one search.
-        for name in names if len(walked) < 40 else ():
+        # Altogether fewer than the 100 people that are read for one name key.
+        for name in names if len(walked) < 20 else ():
             writer.detainee(name)
         # A renamed person leaves the ranking without moving the others.
         writer.patch(f"/v1/detainees/{walked[0]['id']}", {"name": "Nadie Otro"})

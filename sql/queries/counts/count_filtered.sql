@@ -5,7 +5,8 @@ WITH asked AS (
     FROM public_head h
 ), judged AS MATERIALIZED (
     -- Materialized, or the planner evaluates detained_again twice.
-    SELECT e.id, e.detainee_id, e.occurred_on, status_rank(s.status) AS rank,
+    SELECT e.id, e.detainee_id, e.occurred_on, e.created_at,
+        status_rank(s.status) AS rank,
         CASE a.group_by
             WHEN 'facility_id' THEN
                 (SELECT t.facility_id::text FROM disclosed_detentions t WHERE t.id = e.detention_id)
@@ -62,7 +63,9 @@ WITH asked AS (
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
 ), people AS (
     SELECT j.detainee_id, min(j.rank) AS rank,
-        (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.id DESC))[1] AS value,
+        (array_agg(
+            j.value ORDER BY j.rank, j.occurred_on DESC, j.created_at DESC, j.id DESC
+        ))[1] AS value,
         bool_and(j.detained_again) FILTER (WHERE j.rank = 1) AS rearrested
     FROM judged j GROUP BY j.detainee_id
 )

@@ -10,7 +10,8 @@ WITH asked AS (
     FROM asked a CROSS JOIN LATERAL moved_release_events(a.recorded_as_of) m
 ), judged AS MATERIALIZED (
     -- Materialized, or the planner evaluates detained_again twice.
-    SELECT e.id, w.detainee_id, e.occurred_on, status_rank(s.status) AS rank,
+    SELECT e.id, w.detainee_id, e.occurred_on, e.created_at,
+        status_rank(s.status) AS rank,
         CASE a.group_by
             WHEN 'facility_id' THEN (
                 SELECT f.facility_id::text
@@ -79,7 +80,9 @@ WITH asked AS (
         AND e.occurred_on <= %(occurred_until)s -- if occurred_until
 ), people AS (
     SELECT j.detainee_id, min(j.rank) AS rank,
-        (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.id DESC))[1] AS value,
+        (array_agg(
+            j.value ORDER BY j.rank, j.occurred_on DESC, j.created_at DESC, j.id DESC
+        ))[1] AS value,
         bool_and(j.detained_again) FILTER (WHERE j.rank = 1) AS rearrested
     FROM judged j GROUP BY j.detainee_id
 )
