@@ -677,7 +677,7 @@ def test_the_command_asks_about_possible_duplicates(
 @linux
 def test_a_killed_import_leaves_nothing_behind() -> None:
     """kill -9 of all processes while a case is previewed, and while one is applied."""
-    many = 400
+    many = 800
     body = json.dumps(of_many(range(many))).encode()
 
     def send(service: Service, key: str, path: str, body: bytes) -> Any:
