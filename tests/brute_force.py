@@ -62,25 +62,25 @@ class Ledger:
             " WHERE seq > %s AND action <> 'read' ORDER BY seq",
             [last],
         )
-        known = bisect_right(self._entries, recorded_as_of, key=lambda entry: entry.recorded_at)
-        if known not in self._records:
-            self._records[known] = Record(self._entries[:known])
-        return self._records[known]
+        length = bisect_right(self._entries, recorded_as_of, key=lambda entry: entry.recorded_at)
+        if length not in self._records:
+            self._records[length] = Record(self._entries[:length])
+        return self._records[length]
 
     def comparison(
         self, claim_id: str, recorded_as_of: datetime, required: int
     ) -> Mapping[str, Any]:
         """Return the expected fields of a comparison without the claim."""
-        claim = self.record(recorded_as_of).of["claim"][claim_id]
+        claim = self.record(recorded_as_of).records["claim"][claim_id]
         as_of, claimed = datetime.fromisoformat(claim["as_of"]), claim["value"]
         scope = {name: claim[name] for name in ("facility_id", "nationality", "age_group")}
         filters = {**scope, "occurred_from": claim["window_start"]}
 
-        def counted(recorded_as_of: datetime) -> Figures:
+        def counts(recorded_as_of: datetime) -> Figures:
             total, _ = self.record(recorded_as_of).count(as_of, required, filters)
-            return {word: total[word] for word in WITHIN}
+            return {status: total[status] for status in WITHIN}
 
-        now = counted(recorded_as_of)
+        now = counts(recorded_as_of)
         gap, verdict, reason = None, "not_comparable", None
         if claim["kind"] != "released":
             reason = "another_kind"
@@ -100,11 +100,11 @@ class Ledger:
             "gap": gap,
             "verdict": verdict,
             "reason": reason,
-            "recorded_then": counted(min(as_of, recorded_as_of)),
+            "recorded_then": counts(min(as_of, recorded_as_of)),
         }
 
 
-class Judged(NamedTuple):
+class CountedEvent(NamedTuple):
     """A release event that matches the filters, with its status at a moment."""
 
     event: Entry
@@ -113,11 +113,8 @@ class Judged(NamedTuple):
     detained_again: bool
 
 
-class Standing(NamedTuple):
-    """How a person counts from a moment on, for each required number of sources.
-
-    That is a status code, and the person's group by each property.
-    """
+class PersonStatus(NamedTuple):
+    """The status code and the groups of a person from a moment on, by required sources."""
 
     at: datetime
     letters: str
@@ -128,46 +125,46 @@ class Record:
     """The record after the first entries of the ledger."""
 
     def __init__(self, entries: Iterable[Any]) -> None:
-        self.of: dict[str, dict[str, Entry]] = {resource: {} for resource in RESOURCES}
+        self.records: dict[str, dict[str, Entry]] = {resource: {} for resource in RESOURCES}
         self._first_seq: dict[str, int] = {}
-        self._told: set[tuple[str, str | None]] = set()
+        self._disclosed: set[tuple[str, str | None]] = set()
         for _, written in groupby(entries, key=lambda entry: entry.recorded_at):
             for entry in written:
-                self.of[entry.resource][entry.id] = entry.entry
+                self.records[entry.resource][entry.id] = entry.entry
                 self._first_seq.setdefault(entry.id, entry.seq)
-            self._told |= self._shared_by_five()
+            self._disclosed |= self._groups_to_disclose()
         # The children of a duplicate record belong to the surviving record.
         for resource in ("detention", "release_event"):
-            for record in self.of[resource].values():
-                merged = self.of["detainee"][record["detainee_id"]]["merged_into"]
+            for record in self.records[resource].values():
+                merged = self.records["detainee"][record["detainee_id"]]["merged_into"]
                 assert merged is None or record["merged_into"]
-        self._histories = {event: self._history(event) for event in self.of["release_event"]}
+        self._histories = {event: self._history(event) for event in self.records["release_event"]}
 
-    def _shared_by_five(self) -> set[tuple[str, str | None]]:
-        """The age groups, alone and by facility, that reach the disclosure threshold."""
-        people = self.of["detainee"]
-        held = {
+    def _groups_to_disclose(self) -> set[tuple[str, str | None]]:
+        """Return the age groups, alone and by facility, that reach the disclosure threshold."""
+        people = self.records["detainee"]
+        memberships = {
             (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
-            for detention in self.of["detention"].values()
+            for detention in self.records["detention"].values()
             if (facility := detention["facility_id"]) is not None
             and people[detention["detainee_id"]]["merged_into"] is None
         }
-        shared = Counter((age_group, facility) for age_group, facility, _ in held)
-        shared.update(
+        sizes = Counter((age_group, facility) for age_group, facility, _ in memberships)
+        sizes.update(
             (person["age_group"], None)
             for person in people.values()
             if person["merged_into"] is None
         )
-        return {cohort for cohort, number in shared.items() if number >= 5}
+        return {group for group, size in sizes.items() if size >= 5}
 
-    def _seen(self, person_id: str) -> Entry:
+    def _visible(self, person_id: str) -> Entry:
         """Return the disclosed properties of a person."""
-        person = self.of["detainee"][person_id]
+        person = self.records["detainee"][person_id]
         if not _is_hidden(person):
             return person
         age_group = person["age_group"]
-        told = age_group if (age_group, None) in self._told else "unknown"
-        return {"age_group": told, "sex": None, "nationalities": []}
+        disclosed = age_group if (age_group, None) in self._disclosed else "unknown"
+        return {"age_group": disclosed, "sex": None, "nationalities": []}
 
     def history(self, event: str) -> Sequence[Verdict]:
         """Return the verdicts of an event over publication time."""
@@ -187,51 +184,51 @@ class Record:
         """Count people by their strongest status among matching events, in total and by group."""
         total: Counter[str] = Counter()
         groups: dict[str | None, Counter[str]] = {}
-        given = {name: value for name, value in filters.items() if value is not None}
-        for events in self._matching(as_of, required, given).values():
-            status, again = _strongest(events)
+        used_filters = {name: value for name, value in filters.items() if value is not None}
+        for events in self._matching(as_of, required, used_filters).values():
+            status, rearrested = _strongest(events)
             group: Counter[str] = Counter()
             if group_by is not None:
-                value = self._value(group_by, _decisive(events), required, given)
+                value = self._value(group_by, _decisive(events), required, used_filters)
                 group = groups.setdefault(value, group)
             for figures in (total, group):
                 figures[status] += 1
-                figures["rearrested"] += again
+                figures["rearrested"] += rearrested
         return _figures(total), {value: _figures(group) for value, group in groups.items()}
 
     def delivery(self, announcement_id: str, as_of: datetime, required: int) -> Mapping[str, Any]:
         """Return the expected fields of a delivery without the announcement, and its claims."""
         named = {
             event["detainee_id"]
-            for event in self.of["release_event"].values()
+            for event in self.records["release_event"].values()
             if event["announcement_id"] == announcement_id and event["merged_into"] is None
         }
         matching = self._matching(as_of, required, {"announcement_id": announcement_id})
-        standing = {person: _strongest(matching[person])[0] for person in named & {*matching}}
+        statuses = {person: _strongest(matching[person])[0] for person in named & {*matching}}
         claims = [
             (datetime.fromisoformat(claim["as_of"]), claim["id"])
-            for claim in self.of["claim"].values()
+            for claim in self.records["claim"].values()
             if claim["announcement_id"] == announcement_id
             and datetime.fromisoformat(claim["published_at"]) <= as_of
             and datetime.fromisoformat(claim["as_of"]) <= as_of
         ]
         return {
-            "announced": self.of["claim"][announcement_id]["value"],
+            "announced": self.records["claim"][announcement_id]["value"],
             "named": len(named),
-            **{word: [*standing.values()].count(word) for word in WITHIN},
-            "still_held": sum(standing.get(person) not in WITHIN for person in named),
+            **{status: [*statuses.values()].count(status) for status in WITHIN},
+            "still_held": sum(statuses.get(person) not in WITHIN for person in named),
             "claims": [id for _, id in sorted(claims, reverse=True)],
         }
 
     def turning_points(self) -> Sequence[datetime]:
         """Return the publication times at which any status can change."""
         points = {verdict.at for history in self._histories.values() for verdict in history}
-        points |= {_begins(detention) for detention in self.of["detention"].values()}
+        points |= {_begins(detention) for detention in self.records["detention"].values()}
         return sorted(points)
 
-    def standings(self) -> Mapping[str, Sequence[Standing]]:
+    def person_statuses(self) -> Mapping[str, Sequence[PersonStatus]]:
         """Return the statuses of each person, one from each moment at which it changes."""
-        found: dict[str, list[Standing]] = {}
+        statuses: dict[str, list[PersonStatus]] = {}
         for moment in self.turning_points():
             matching = [self._matching(moment, required, {}) for required in REQUIRED]
             for person in matching[0]:
@@ -240,35 +237,35 @@ class Record:
                 for required, events in zip(
                     REQUIRED, (people[person] for people in matching), strict=True
                 ):
-                    status, again = _strongest(events)
-                    letters += "A" if again else _LETTER[status]
+                    status, rearrested = _strongest(events)
+                    letters += "A" if rearrested else _LETTER[status]
                     for name in PROPERTIES:
                         value = self._value(name, _decisive(events), required, {})
                         values[name].append(value)
-                before = found.setdefault(person, [])
-                if not before or before[-1][1:] != (letters, values):
-                    before.append(Standing(moment, letters, values))
-        return found
+                earlier = statuses.setdefault(person, [])
+                if not earlier or earlier[-1][1:] != (letters, values):
+                    earlier.append(PersonStatus(moment, letters, values))
+        return statuses
 
     def _matching(
         self, as_of: datetime, required: int, filters: Mapping[str, str]
-    ) -> Mapping[str, Sequence[Judged]]:
+    ) -> Mapping[str, Sequence[CountedEvent]]:
         """Return the events of each person that meet the filters."""
-        people: dict[str, list[Judged]] = {}
+        people: dict[str, list[CountedEvent]] = {}
         kind = filters.get("release_kind")
-        for event in self.of["release_event"].values():
+        for event in self.records["release_event"].values():
             verdict = self.verdict(event["id"], as_of)
             if verdict is None or not self._meets(event, verdict, filters):
                 continue
             sources = verdict.kinds[kind] if kind else verdict.independent_sources
             status = rule.status(sources, verdict.independent_denials, required)
-            judged = Judged(event, verdict, status, self._detained_again(event, as_of))
-            people.setdefault(event["detainee_id"], []).append(judged)
+            counted = CountedEvent(event, verdict, status, self._detained_again(event, as_of))
+            people.setdefault(event["detainee_id"], []).append(counted)
         return people
 
     def _meets(self, event: Entry, verdict: Verdict, filters: Mapping[str, str]) -> bool:
-        person = self._seen(event["detainee_id"])
-        met: Mapping[str, Callable[[Any], bool]] = {
+        person = self._visible(event["detainee_id"])
+        conditions: Mapping[str, Callable[[Any], bool]] = {
             "facility_id": lambda id: self._facility(event) == id,
             "nationality": lambda country: country in person["nationalities"],
             "age_group": lambda group: person["age_group"] == group,
@@ -278,44 +275,44 @@ class Record:
             "occurred_from": lambda day: event["occurred_on"] >= day,
             "occurred_until": lambda day: event["occurred_on"] <= day,
         }
-        return all(met[name](value) for name, value in filters.items())
+        return all(conditions[name](value) for name, value in filters.items())
 
     def _value(
-        self, name: str, judged: Judged, required: int, filters: Mapping[str, str]
+        self, name: str, counted: CountedEvent, required: int, filters: Mapping[str, str]
     ) -> str | None:
         """Return the group of a person: a property of the person or of the event that counts."""
-        person = self._seen(judged.event["detainee_id"])
+        person = self._visible(counted.event["detainee_id"])
         value: str | None
         if name in ("nationality", "release_kind") and name in filters:
             value = filters[name]
         elif name == "facility_id":
-            value = self._facility(judged.event)
+            value = self._facility(counted.event)
         elif name == "nationality":
             value = [*person["nationalities"], None][0]
         elif name == "release_kind":
-            value = _kind(judged, required)
+            value = _kind(counted, required)
         elif name in ("age_group", "sex"):
             value = person[name]
         else:
-            value = judged.event[name]
+            value = counted.event[name]
         return None if value == "unknown" else value
 
     def _facility(self, event: Entry) -> str | None:
-        facility_id: str | None = self.of["detention"][event["detention_id"]]["facility_id"]
-        person = self.of["detainee"][event["detainee_id"]]
-        if _is_hidden(person) and (person["age_group"], facility_id) not in self._told:
+        facility_id: str | None = self.records["detention"][event["detention_id"]]["facility_id"]
+        person = self.records["detainee"][event["detainee_id"]]
+        if _is_hidden(person) and (person["age_group"], facility_id) not in self._disclosed:
             return None
         return facility_id
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
-        def place(detention: Entry) -> tuple[str, datetime, str]:
+        def order(detention: Entry) -> tuple[str, datetime, str]:
             created_at = datetime.fromisoformat(detention["created_at"])
             return detention["began_on"], created_at, detention["id"]
 
-        ended = self.of["detention"][event["detention_id"]]
+        ended = self.records["detention"][event["detention_id"]]
         return any(
-            place(other) > place(ended) and _begins(other) <= as_of
-            for other in self.of["detention"].values()
+            order(other) > order(ended) and _begins(other) <= as_of
+            for other in self.records["detention"].values()
             if other["detainee_id"] == event["detainee_id"] and other["merged_into"] is None
         )
 
@@ -335,7 +332,7 @@ class Record:
                 release_kind=a["release_kind"],
                 recorded=self._first_seq[a["id"]],
             )
-            for a in self.of["attestation"].values()
+            for a in self.records["attestation"].values()
             if a["release_event_id"] == event and a["voided_at"] is None
         )
         affiliations = tuple(
@@ -345,40 +342,40 @@ class Record:
                 _moment(a["valid_from"]),
                 _moment(a["valid_until"]),
             )
-            for a in self.of["affiliation"].values()
+            for a in self.records["affiliation"].values()
         )
         vouched_by = tuple(
             (source["id"], source["vouched_by"])
-            for source in self.of["source"].values()
+            for source in self.records["source"].values()
             if source["vouched_by"] is not None
         )
-        return _of_the_rule(attestations, affiliations, vouched_by)
+        return _verdicts(attestations, affiliations, vouched_by)
 
 
-Tallies = Mapping[tuple[str, str, str, datetime | None], list[list[int]]]
+Rollups = Mapping[tuple[str, str, str, datetime | None], list[list[int]]]
 
 
-def tallies(people: Iterable[Sequence[Standing]]) -> Tallies:
+def rollups(people: Iterable[Sequence[PersonStatus]]) -> Rollups:
     """Return the expected status rollups for these person statuses, without rows of zeros."""
     sums: dict[tuple[str, str, str, datetime | None], list[list[int]]] = {}
-    for standings in people:
-        for former, standing in zip([None, *standings], standings, strict=False):
-            for grain, bucket in _buckets(standing.at):
-                for left_or_came, people_moved in ((former, -1), (standing, 1)):
-                    for i, name, value, letter in _groups(left_or_came):
+    for statuses in people:
+        for former, status in zip([None, *statuses], statuses, strict=False):
+            for grain, bucket in _buckets(status.at):
+                for former_or_new, change in ((former, -1), (status, 1)):
+                    for i, name, value, letter in _groups(former_or_new):
                         key = (name, value, grain, bucket)
                         rows = sums.setdefault(key, [[0] * len(FIGURES) for _ in REQUIRED])
-                        rows[i]["CDRFU".index(letter.replace("A", "C"))] += people_moved
-                        rows[i][FIGURES.index("rearrested")] += people_moved * (letter == "A")
+                        rows[i]["CDRFU".index(letter.replace("A", "C"))] += change
+                        rows[i][FIGURES.index("rearrested")] += change * (letter == "A")
     return {key: rows for key, rows in sums.items() if any(map(any, rows))}
 
 
-def _groups(standing: Standing | None) -> Iterator[tuple[int, str, str, str]]:
+def _groups(status: PersonStatus | None) -> Iterator[tuple[int, str, str, str]]:
     """Yield the groups that count a person: the total and one group of each property."""
-    if standing is not None:
-        for i, letter in enumerate(standing.letters):
+    if status is not None:
+        for i, letter in enumerate(status.letters):
             yield i, "", "", letter
-            for name, values in standing.values.items():
+            for name, values in status.values.items():
                 yield i, name, values[i] or "", letter
 
 
@@ -399,7 +396,7 @@ _LETTER = {"confirmed": "C", "disputed": "D", "reported": "R", "refuted": "F", "
 
 
 @lru_cache(maxsize=10_000)
-def _of_the_rule(
+def _verdicts(
     attestations: tuple[Attestation, ...],
     affiliations: tuple[Affiliation, ...],
     vouched_by: tuple[tuple[str, str], ...],
@@ -421,57 +418,56 @@ def _begins(detention: Entry) -> datetime:
     return datetime.fromisoformat(detention["began_on"]).replace(tzinfo=UTC)
 
 
-def _strongest(events: Sequence[Judged]) -> tuple[str, bool]:
+def _strongest(events: Sequence[CountedEvent]) -> tuple[str, bool]:
     """Return the status by which a person counts, and whether confirmed and rearrested."""
-    status = min((judged.status for judged in events), key=STATUSES.index)
-    again = all(judged.detained_again for judged in events if judged.status == "confirmed")
-    return status, status == "confirmed" and again
+    status = min((counted.status for counted in events), key=STATUSES.index)
+    rearrested = all(counted.detained_again for counted in events if counted.status == "confirmed")
+    return status, status == "confirmed" and rearrested
 
 
-def _decisive(events: Sequence[Judged]) -> Judged:
+def _decisive(events: Sequence[CountedEvent]) -> CountedEvent:
     """Return the event by which a person counts: the strongest, latest day, recorded last."""
 
-    def order(judged: Judged) -> Any:
-        event = judged.event
+    def order(counted: CountedEvent) -> Any:
+        event = counted.event
         return event["occurred_on"], datetime.fromisoformat(event["created_at"]), event["id"]
 
     latest_first = sorted(events, key=order, reverse=True)
-    return min(latest_first, key=lambda judged: STATUSES.index(judged.status))
+    return min(latest_first, key=lambda counted: STATUSES.index(counted.status))
 
 
-def _kind(judged: Judged, required: int) -> str | None:
-    """The kind of release that itself has the release's status, if one has more sources than any
-    other."""
-    denials = judged.verdict.independent_denials
-    having = [
+def _kind(counted: CountedEvent, required: int) -> str | None:
+    """Return the kind of release with the status of the event and the most sources, if only one."""
+    denials = counted.verdict.independent_denials
+    candidates = [
         (sources, kind)
-        for kind, sources in judged.verdict.kinds.items()
-        if kind != "unknown" and rule.status(sources, denials, required) == judged.status
+        for kind, sources in counted.verdict.kinds.items()
+        if kind != "unknown" and rule.status(sources, denials, required) == counted.status
     ]
-    (most, kind), (second, _) = [*sorted(having, reverse=True), (-1, None), (-1, None)][:2]
+    (most, kind), (second, _) = [*sorted(candidates, reverse=True), (-1, None), (-1, None)][:2]
     return kind if most > second else None
 
 
-def _figures(counted: Counter[str]) -> Figures:
-    return {word: counted[word] for word in FIGURES}
+def _figures(counts: Counter[str]) -> Figures:
+    return {status: counts[status] for status in FIGURES}
 
 
 def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
     """Check the current person statuses against the oracle, and the status rollups as sums."""
-    stored: dict[str, list[Standing]] = {}
+    stored: dict[str, list[PersonStatus]] = {}
     for row in conn.execute(
         "SELECT detainee_id::text AS person, published_from, status_codes, groups"
         " FROM person_statuses WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         groups = {name: row.groups.get(name) for name in PROPERTIES}
         values = {
-            # One value represents all of them.
+            # A single value is stored if all are equal.
             name: value if isinstance(value, list) else [value] * len(REQUIRED)
             for name, value in groups.items()
         }
-        standing = Standing(row.published_from, row.status_codes, values)
-        stored.setdefault(row.person, []).append(standing)
-    assert stored == record.standings()
+        status = PersonStatus(row.published_from, row.status_codes, values)
+        stored.setdefault(row.person, []).append(status)
+    assert stored == record.person_statuses()
     sums = {
         (row.property, row.value, row.grain, row.bucket): row.people
         for row in conn.execute(
@@ -480,4 +476,4 @@ def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
         )
         if any(map(any, row.people))
     }
-    assert sums == tallies(stored.values())
+    assert sums == rollups(stored.values())

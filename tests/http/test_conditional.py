@@ -16,7 +16,7 @@ from api.database.queries import Connection
 from tests import public_walk
 from tests.conftest import Api
 from tests.problems import check_problem
-from tests.stories.test_record_time import at_once
+from tests.support import run_together
 from tests.whole_set.operations import OPERATIONS, READS
 from tests.whole_set.session import Session
 from tests.whole_set.test_privacy import without_moments
@@ -31,7 +31,7 @@ def editor(api: Api) -> Api:
     return api.scope("edit")
 
 
-def an_event(editor: Api) -> str:
+def add_event(editor: Api) -> str:
     person = editor.detainee("Ana")
     editor.detention(person, detained_on="2024")
     return editor.event(person, "2026-01-08")
@@ -110,7 +110,7 @@ def test_cache_control_allows_copies_of_public_responses_only(api: Api, editor: 
 
 
 def test_response_about_the_present_is_current_until_a_write(api: Api, editor: Api) -> None:
-    event = an_event(editor)
+    event = add_event(editor)
     for path in ("/v1/counts", "/v1/counts?format=csv", f"/v1/release-events/{event}/verification"):
         first, second = ask(api, path), ask(api, path)
         assert first.data != second.data
@@ -121,7 +121,7 @@ def test_response_about_the_present_is_current_until_a_write(api: Api, editor: A
 
 
 def test_every_worker_sees_a_write_at_once(api: Api, editor: Api, others: Api) -> None:
-    event = an_event(editor)
+    event = add_event(editor)
     paths = [
         "/v1/counts",
         "/v1/release-events",
@@ -145,7 +145,7 @@ def test_every_worker_sees_a_write_at_once(api: Api, editor: Api, others: Api) -
 
 def test_attestation_published_in_the_future_counts_from_then(editor: Api, others: Api) -> None:
     """Nothing is recorded meanwhile: time alone changes the response."""
-    event, source = an_event(editor), editor.source("Una")
+    event, source = add_event(editor), editor.source("Una")
     published = datetime.now(UTC) + timedelta(seconds=2)
     editor.attest(event, source, published.isoformat())
     paths = ["/v1/counts", f"/v1/release-events/{event}", "/v1/release-events?format=csv"]
@@ -268,5 +268,5 @@ def test_one_of_two_concurrent_conditional_updates_wins(database: str, editor: A
                 )
                 statuses[answer.status_code] += 1
 
-            at_once(lambda: change("Uno"), lambda: change("Otra"))
+            run_together(lambda: change("Uno"), lambda: change("Otra"))
     assert statuses == {200: 20, 412: 20}

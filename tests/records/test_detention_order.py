@@ -27,30 +27,33 @@ def interval(detained_on: str | None, *days: str, began_on: str | None = None) -
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "coincide"),
+    ("first", "second", "coincide"),
     [
         (interval("2024"), interval("2024"), True),
         (interval("2024-02-09"), interval("2024"), True),
         (interval(None), interval("2024"), True),
         (interval(None), interval(None), True),
-        (interval("2024-02-09"), interval("2023-05"), True),  # nobody is held twice at a time
+        # One person has one detention at a time.
+        (interval("2024-02-09"), interval("2023-05"), True),
         (interval("2024", DAY), interval("2024"), True),
         (interval("2024", DAY), interval(None), True),
         (interval(None, DAY), interval("2024", "2026-02-08"), True),
-        (interval("2024", DAY), interval("2026-01-08"), False),  # detained again on the day itself
+        # Rearrested on the day of the release.
+        (interval("2024", DAY), interval("2026-01-08"), False),
         (interval("2024", DAY), interval("2026-01"), False),
         (interval("2024", DAY), interval("2026"), False),
-        (interval("2024", DAY), interval("2025-05-05"), True),  # held already, by the other record
+        # Detained already, by the other record.
+        (interval("2024", DAY), interval("2025-05-05"), True),
         (interval("2024", DAY, "2026-02-08"), interval("2026-01"), True),
         (interval("2026-01-05", DAY), interval("2026"), True),
         (interval(None, "2024-05-01"), interval("2025-03"), False),
         (interval(None, DAY), interval(None, "2026-02-08", began_on="2026-01-20"), False),
     ],
 )
-def test_detentions_coincide_unless_one_was_over(
-    one: DetentionInterval, other: DetentionInterval, coincide: bool
+def test_detentions_coincide_unless_one_ended_before_the_other(
+    first: DetentionInterval, second: DetentionInterval, coincide: bool
 ) -> None:
-    for a, b in ((one, other), (other, one)):
+    for a, b in ((first, second), (second, first)):
         pairs = detention_order.pair([a], [b])
         assert (pairs == [(a, b)]) == coincide
         assert len(pairs) == (1 if coincide else 2)
@@ -63,8 +66,8 @@ def test_pairs_are_in_order() -> None:
 
 
 @st.composite
-def careers(draw: st.DrawFn) -> list[DetentionInterval]:
-    """Detentions of one person as they can be recorded, one after the other."""
+def detentions(draw: st.DrawFn) -> list[DetentionInterval]:
+    """Draw consecutive detentions of a person."""
     intervals: list[DetentionInterval] = []
     for _ in range(draw(st.integers(0, 3))):
         start = intervals[-1].released_on[-1] if intervals else date(2020, 1, 1)
@@ -89,7 +92,7 @@ def careers(draw: st.DrawFn) -> list[DetentionInterval]:
     return intervals
 
 
-@given(careers(), careers())
+@given(detentions(), detentions())
 def test_pairing_keeps_each_detention_once_and_both_orders(
     duplicate: list[DetentionInterval], surviving: list[DetentionInterval]
 ) -> None:
@@ -99,8 +102,8 @@ def test_pairing_keeps_each_detention_once_and_both_orders(
     assert all(a or b for a, b in pairs)
 
 
-@given(careers())
-def test_arranging_twice_is_the_same_as_once(
+@given(detentions())
+def test_arranging_is_idempotent(
     intervals: list[DetentionInterval],
 ) -> None:
     try:

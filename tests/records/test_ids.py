@@ -94,33 +94,33 @@ def test_ids_and_ledger_do_not_reveal_the_order_of_an_imported_list(
 
 
 def _name(n: int) -> str:
-    """Return a name unlike any other; names are in alphabetical order of n."""
+    """Return the nth of many different names in alphabetical order."""
     letters = "abcdefghijklmnopqrst"
     return f"{letters[n // 20]}{letters[n % 20]}".title() * 3 + f" {'xyzwv'[n % 5] * 4}".title()
 
 
 def _check_orders(conn: Connection) -> None:
-    """Check that ids and ledger entries are in another order than the names."""
+    """Check that the orders of ids and of ledger entries do not depend on that of the names."""
     people = conn.execute("SELECT id, name FROM detainees").fetchall()
     assert len(people) == PEOPLE
     assert {row.id.version for row in people} == {4}
-    in_list = [row.id for row in sorted(people, key=lambda row: row.name)]
-    by_person = {
+    by_name = [row.id for row in sorted(people, key=lambda row: row.name)]
+    queries = {
         "release_event": "SELECT id, detainee_id FROM release_events",
         "detention": "SELECT id, detainee_id FROM detentions",
         "attestation": "SELECT a.id, e.detainee_id FROM attestations a JOIN release_events e "
         "ON e.id = a.release_event_id",
     }
-    orders: dict[str, Sequence[UUID]] = {"detainee": sorted(in_list)}
-    for resource, query in by_person.items():
+    orders: dict[str, Sequence[UUID]] = {"detainee": sorted(by_name)}
+    for resource, query in queries.items():
         rows = conn.execute(query).fetchall()
         orders[resource] = [row.detainee_id for row in sorted(rows, key=lambda row: row.id)]
         person_of = {row.id: row.detainee_id for row in rows}
         orders[f"{resource} in the ledger"] = [person_of[id] for id in _ledger(conn, resource)]
     orders["detainee in the ledger"] = _ledger(conn, "detainee")
     for name, order in orders.items():
-        assert sorted(order) == sorted(in_list), name
-        assert abs(_correlation(in_list, order)) < MAX_CORRELATION, name
+        assert sorted(order) == sorted(by_name), name
+        assert abs(_correlation(by_name, order)) < MAX_CORRELATION, name
 
 
 def _ledger(conn: Connection, resource: str) -> list[Any]:
@@ -128,9 +128,9 @@ def _ledger(conn: Connection, resource: str) -> list[Any]:
     return [row.resource_id for row in conn.execute(query, [resource])]
 
 
-def _correlation(one: Sequence[UUID], other: Sequence[UUID]) -> float:
+def _correlation(first: Sequence[UUID], second: Sequence[UUID]) -> float:
     """Spearman's rank correlation of two orders of the same items."""
-    places = {id: place for place, id in enumerate(other)}
-    n = len(one)
-    squares = sum((place - places[id]) ** 2 for place, id in enumerate(one))
+    positions = {id: position for position, id in enumerate(second)}
+    n = len(first)
+    squares = sum((position - positions[id]) ** 2 for position, id in enumerate(first))
     return 1 - 6 * squares / (n * (n * n - 1))

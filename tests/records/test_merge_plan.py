@@ -1,4 +1,4 @@
-"""A merge takes every column of people into account."""
+"""The columns of the surviving record after a merge."""
 
 from api.database import queries
 from api.records.merge_plan import MergePlan, merge_people

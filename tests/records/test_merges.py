@@ -1,4 +1,4 @@
-"""Merges of duplicate records, and their undoing, which restores every row."""
+"""Merges of duplicate records, and their undo, which restores every row."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,11 @@ from api.records import release_events
 from tests.conftest import Api
 from tests.stories.test_record_time import (
     Chooser,
-    assert_store_is_whole,
-    at_once,
+    assert_store_is_consistent,
     new_world,
-    write_something,
+    write_at_random,
 )
+from tests.support import run_together
 
 DAY = "2026-01-08"
 AT = "2026-01-09T01:00:00Z"
@@ -55,10 +55,10 @@ def location(api: Api, path: str, method: str = "GET", body: Any = None) -> str:
 
 
 def person(
-    editor: Api, name: str, detained_on: str | None = "2024", *days: str, **more: Any
+    editor: Api, name: str, detained_on: str | None = "2024", *days: str, **properties: Any
 ) -> Any:
-    """Record a person with one detention and events on these days. Return the ids of all."""
-    id = editor.detainee(name, **more)
+    """Record a person with a detention, and an event on each day; return all ids."""
+    id = editor.detainee(name, **properties)
     detention = editor.detention(id, detained_on=detained_on)
     return id, detention, *(editor.event(id, day, detention_id=detention) for day in days)
 
@@ -75,8 +75,8 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
     return {name: counts[name] for name in names if counts[name]}
 
 
-# Tables not compared: the ledger and the merges record a merge and its undo, and the variants of
-# words of names are never deleted. Of bitemporal tables only current rows are compared.
+# Tables that `dump` leaves out: the ledger and the merges record a merge and its undo, and name
+# variants are never deleted.
 EXCLUDED_TABLES = {
     *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
     "name_word_variants",
@@ -85,15 +85,15 @@ BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
 
 
 def dump(conn: Connection) -> Mapping[str, list[Any]]:
-    """Return the current rows of every table, without the times at which they were written."""
+    """Return the current rows of every table, without their times of writing."""
     tables = conn.execute(
         "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     ).fetchall()
     rows_of = {}
     for table in {row.name for row in tables} - EXCLUDED_TABLES:
-        current = " WHERE recorded_until = 'infinity'" if table in BITEMPORAL else ""
+        where = " WHERE recorded_until = 'infinity'" if table in BITEMPORAL else ""
         query = sql.SQL(
-            "SELECT to_jsonb(t) - '{{updated_at,recorded_from}}'::text[] AS row FROM {} t" + current
+            "SELECT to_jsonb(t) - '{{updated_at,recorded_from}}'::text[] AS row FROM {} t" + where
         ).format(sql.Identifier(table))
         rows = [row.row for row in conn.execute(query)]
         if table == "status_rollups":
@@ -138,7 +138,7 @@ def test_merge_and_undo_of_a_duplicate_record(api: Api, editor: Api, conn: Conne
 
     # The person is confirmed by two sources, one from each record.
     assert statuses(api) == {"confirmed": 1}
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     record = api.get(f"/v1/detainees/{surviving}")
     assert (record["name"], record["aliases"]) == ("Jose Perez", ["José Pérez Otero"])
     assert record["custody"] == "released"
@@ -184,7 +184,7 @@ def test_merge_and_undo_of_a_duplicate_record(api: Api, editor: Api, conn: Conne
     assert undone == {**merged, **{n: undone[n] for n in ("updated_at", "undone_at")}}
     assert dump(conn) == before
     assert statuses(api) == {"reported": 2}
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     assert api.get(f"/v1/detainees/{duplicate}")["name"] == "José Pérez Otero"
     undo_entries = [
         (e["resource"], e["resource_id"], e["action"])
@@ -213,7 +213,7 @@ def test_merge_can_be_undone_once_and_repeated(editor: Api, conn: Connection) ->
 # Ids of duplicate records.
 
 
-def test_duplicate_id_stands_for_the_surviving_record(
+def test_duplicate_id_is_resolved_to_the_surviving_record(
     api: Api, editor: Api, conn: Connection
 ) -> None:
     duplicate, detention, event = person(editor, "Una", "2024", DAY)
@@ -258,7 +258,7 @@ def test_duplicate_id_stands_for_the_surviving_record(
         surviving,
         surviving_detention,
     )
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_duplicate_ids_of_chained_merges_redirect_to_the_last_record(
@@ -398,8 +398,8 @@ def test_every_name_and_identifier_finds_the_surviving_record(api: Api, editor: 
         return [d["id"] for d in api.get("/v1/detainees", q=q)["items"]]
 
     def match(**item: Any) -> list[str]:
-        (answer,) = editor.post("/v1/detainees/match", {"items": [item]}, 200)["items"]
-        return [c["detainee_id"] for c in answer["candidates"] if c["decision"] == "same"]
+        (result,) = editor.post("/v1/detainees/match", {"items": [item]}, 200)["items"]
+        return [c["detainee_id"] for c in result["candidates"] if c["decision"] == "same"]
 
     assert (search("rocio"), search("sosa"), set(search("profe"))) == (
         [duplicate],
@@ -465,18 +465,18 @@ def test_undo_keeps_later_changes(api: Api, editor: Api) -> None:
 HIDDEN: Sequence[Mapping[str, Any]] = ({"age_group": "minor"}, {"withheld": True})
 
 
-@pytest.mark.parametrize("how", HIDDEN)
+@pytest.mark.parametrize("hiding", HIDDEN)
 @pytest.mark.parametrize("hidden", ["duplicate", "surviving"])
 def test_person_hidden_in_either_record_is_hidden(
-    api: Api, editor: Api, conn: Connection, hidden: str, how: Mapping[str, Any]
+    api: Api, editor: Api, conn: Connection, hidden: str, hiding: Mapping[str, Any]
 ) -> None:
-    kinds = {"duplicate": {"age_group": "adult"}, "surviving": {"age_group": "adult"}}
-    kinds[hidden] = kinds[hidden] | how
+    properties = {"duplicate": {"age_group": "adult"}, "surviving": {"age_group": "adult"}}
+    properties[hidden] = properties[hidden] | hiding
     duplicate, _, duplicate_event = person(
-        editor, "Zulmaida Quintero", "2024", DAY, **kinds["duplicate"]
+        editor, "Zulmaida Quintero", "2024", DAY, **properties["duplicate"]
     )
     surviving, _, surviving_event = person(
-        editor, "Zulma Quintero", "2024", "2026-01-15", **kinds["surviving"]
+        editor, "Zulma Quintero", "2024", "2026-01-15", **properties["surviving"]
     )
     sources = [editor.source(name) for name in ("Una", "Otra")]
     for event in (duplicate_event, surviving_event):
@@ -498,8 +498,8 @@ def test_person_hidden_in_either_record_is_hidden(
         items = api.get("/v1/feed", format="jsonfeed")["items"]
         return next(item["date_modified"] for item in items if event in item["url"])
 
-    before, named, modified_at = dump(conn), names(), modified(duplicate_event)
-    assert named == {duplicate: hidden != "duplicate", surviving: hidden != "surviving"}
+    before, is_named, modified_at = dump(conn), names(), modified(duplicate_event)
+    assert is_named == {duplicate: hidden != "duplicate", surviving: hidden != "surviving"}
     merged = merge(editor, duplicate, surviving)["id"]
     record = api.get(f"/v1/detainees/{surviving}")
     assert not record["is_named"]
@@ -515,23 +515,23 @@ def test_person_hidden_in_either_record_is_hidden(
     assert entries[duplicate]["action"] == "moved"
     assert editor.get(f"/v1/detainees/{surviving}")["name"] == "Zulma Quintero"
     undo(editor, merged)
-    assert names() == named
+    assert names() == is_named
     assert dump(conn) == before
 
 
 @pytest.mark.parametrize("hidden", [{"duplicate"}, {"surviving"}, set()])
-@pytest.mark.parametrize("how", HIDDEN)
-@pytest.mark.parametrize("entered", ["detainee", "attestation"])
+@pytest.mark.parametrize("hiding", HIDDEN)
+@pytest.mark.parametrize("record", ["detainee", "attestation"])
 def test_both_records_stay_hidden_after_an_undo_if_anything_was_entered(
-    api: Api, editor: Api, hidden: set[str], how: Mapping[str, Any], entered: str
+    api: Api, editor: Api, hidden: set[str], hiding: Mapping[str, Any], record: str
 ) -> None:
-    kinds = {name: how if name in hidden else {} for name in ("duplicate", "surviving")}
-    duplicate, *_ = person(editor, "Una", "2024", **kinds["duplicate"])
-    surviving, _, event = person(editor, "Otra", "2024", DAY, **kinds["surviving"])
+    properties = {name: hiding if name in hidden else {} for name in ("duplicate", "surviving")}
+    duplicate, *_ = person(editor, "Una", "2024", **properties["duplicate"])
+    surviving, _, event = person(editor, "Otra", "2024", DAY, **properties["surviving"])
     merged = merge(editor, duplicate, surviving)["id"]
     if not hidden:
-        editor.patch(f"/v1/detainees/{surviving}", how)
-    elif entered == "detainee":
+        editor.patch(f"/v1/detainees/{surviving}", hiding)
+    elif record == "detainee":
         editor.patch(f"/v1/detainees/{surviving}", {"aliases": ["Unita"]})
     else:
         editor.attest(event, editor.source("Fuente"), AT, note="Habla de Una")
@@ -549,7 +549,7 @@ def test_merged_records_count_once_for_the_disclosure_threshold(
     body = {"name": "El Helicoide", "country": "VE"}
     prison = editor.post("/v1/facilities", body)["id"]
 
-    def enter(name: str) -> str:
+    def add_minor(name: str) -> str:
         id = editor.detainee(name, age_group="minor")
         editor.detention(id, facility_id=prison)
         return id
@@ -558,19 +558,19 @@ def test_merged_records_count_once_for_the_disclosure_threshold(
         record = api.get(f"/v1/detainees/{id}")
         return record["age_group"], record["detention"]["facility_id"]
 
-    first, second, third, fourth = (enter(f"Persona {n}") for n in range(4))
+    first, second, third, fourth = (add_minor(f"Persona {n}") for n in range(4))
     merged = merge(editor, first, second)["id"]
-    enter("Persona 5")
+    add_minor("Persona 5")
     assert disclosed(third) == ("unknown", None)
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     # After the undo, five people share the properties.
     undo(editor, merged)
     assert disclosed(third) == ("minor", prison)
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     # Disclosed properties stay disclosed.
     merge(editor, third, fourth)
     assert disclosed(fourth) == disclosed(first) == ("minor", prison)
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_merge_that_exceeds_the_maximum_of_aliases_is_refused(
@@ -588,7 +588,7 @@ def test_merge_that_exceeds_the_maximum_of_aliases_is_refused(
 # Detentions and release events.
 
 
-def test_detentions_that_do_not_overlap_stay_two(api: Api, editor: Api, conn: Connection) -> None:
+def test_detentions_that_do_not_overlap_are_kept(api: Api, editor: Api, conn: Connection) -> None:
     duplicate, first, released = person(editor, "Una", "2024-02", DAY)
     surviving, second = person(editor, "Otra", "2026-01")
     for name in ("Una", "Otra"):
@@ -605,14 +605,14 @@ def test_detentions_that_do_not_overlap_stay_two(api: Api, editor: Api, conn: Co
     # Before the release there is no rearrest.
     assert api.get("/v1/counts", as_of="2026-01-08T00:00:00Z")["rearrested"] == 0
     assert api.get(f"/v1/release-events/{released}")["detainee_id"] == surviving
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     editor.post(f"/v1/detainees/{surviving}/detentions", {"detained_on": "2026-03"}, 409)
     undo(editor, merged["id"])
     assert dump(conn) == before
     assert statuses(api) == {"confirmed": 1}
 
 
-def test_events_far_apart_in_one_detention_stay_two(
+def test_events_far_apart_in_one_detention_are_kept(
     api: Api, editor: Api, conn: Connection
 ) -> None:
     duplicate, _, near, far = person(editor, "Una", "2024", "2026-01-10", "2026-02-08")
@@ -627,7 +627,7 @@ def test_events_far_apart_in_one_detention_stay_two(
         surviving_event: (surviving_detention, "confirmed"),
         far: (surviving_detention, "reported"),
     }
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     # A release within three days of a recorded event is that event.
     body = {"detainee_id": surviving, "occurred_on": "2026-02-07"}
     assert editor.post("/v1/release-events", body, 409)["release_event_id"] == far
@@ -636,7 +636,7 @@ def test_events_far_apart_in_one_detention_stay_two(
 
 
 def test_relay_of_the_same_source_on_both_records_adds_no_source(api: Api, editor: Api) -> None:
-    """A source attests both events and its first attestation is relayed: one source."""
+    """A source attests both events, and another one relays its first attestation."""
     duplicate, _, duplicate_event = person(editor, "Una", "2024", DAY)
     surviving, _, surviving_event = person(editor, "Otra", "2024", DAY)
     source, relaying = editor.source("Una"), editor.source("Eco")
@@ -645,9 +645,9 @@ def test_relay_of_the_same_source_on_both_records_adds_no_source(api: Api, edito
     relayed = editor.attest(duplicate_event, relaying, LATER, basis="relayed", relays=relays)["id"]
     repeated = editor.attest(surviving_event, source, "2026-01-09T03:00:00Z")["id"]
     merged = merge(editor, duplicate, surviving)["id"]
-    answer = api.get(f"/v1/release-events/{surviving_event}/verification")
-    assert (answer["status"], answer["independent_sources"]) == ("reported", 1)
-    assert {n["attestation_id"]: n["reason"] for n in answer["not_counted"]} == {
+    verification = api.get(f"/v1/release-events/{surviving_event}/verification")
+    assert (verification["status"], verification["independent_sources"]) == ("reported", 1)
+    assert {n["attestation_id"]: n["reason"] for n in verification["not_counted"]} == {
         repeated: "same_group",
         relayed: "same_origin",
     }
@@ -675,7 +675,7 @@ def test_refusal_names_detentions_that_cannot_be_ordered(editor: Api, conn: Conn
     assert surviving_detention in problem["detail"]
     assert "2023-08-01" in problem["detail"]
     assert dump(conn) == before
-    # The detentions are merged if the second one began as early.
+    # The detentions can be merged if the second one began as early as the first.
     editor.patch(f"/v1/detentions/{surviving_detention}", {"detained_on": "2023"})
     merge(editor, duplicate, surviving)
 
@@ -683,9 +683,9 @@ def test_refusal_names_detentions_that_cannot_be_ordered(editor: Api, conn: Conn
 def test_more_precise_detention_completes_the_surviving_one(
     api: Api, editor: Api, conn: Connection
 ) -> None:
-    place = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    facility = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     duplicate, surviving = editor.detainee("Una"), editor.detainee("Otra")
-    editor.detention(duplicate, detained_on="2024-02-09", facility_id=place, charges="Terrorism")
+    editor.detention(duplicate, detained_on="2024-02-09", facility_id=facility, charges="Terrorism")
     detention = editor.detention(
         surviving, detained_on="2024", whereabouts="unknown", charges="None"
     )
@@ -694,7 +694,7 @@ def test_more_precise_detention_completes_the_surviving_one(
     record = api.get(f"/v1/detentions/{detention}")
     assert (record["detained_on"], record["facility_id"], record["whereabouts"]) == (
         "2024-02-09",
-        place,
+        facility,
         "known",
     )
     assert record["charges"] == "None"
@@ -732,9 +732,9 @@ def test_undo_moves_relays_with_their_attestation_and_no_other_later_write(
         200,
     )
     later_detention = editor.detention(surviving, detained_on="2026-02")
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     undo(editor, merged)
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
     def attestations(event: str) -> set[str]:
         listed = api.get("/v1/attestations", release_event_id=event)["items"]
@@ -757,20 +757,20 @@ def test_relay_of_attestations_of_both_records_prevents_an_undo_until_voided(
     ]
     merged = merge(editor, duplicate, surviving)["id"]
     relays = [{"attestation_id": id} for id in attestations]
-    both = editor.attest(
+    relay = editor.attest(
         surviving_event, editor.source("Eco"), LATER, basis="relayed", relays=relays
     )["id"]
-    refused = undo(editor, merged, 409)["detail"]
-    assert both in refused
-    assert "Void it" in refused
-    editor.post(f"/v1/attestations/{both}/void", {"reason": "Relays both."}, 200)
+    detail = undo(editor, merged, 409)["detail"]
+    assert relay in detail
+    assert "Void it" in detail
+    editor.post(f"/v1/attestations/{relay}/void", {"reason": "Relays both."}, 200)
     undo(editor, merged)
-    assert_store_is_whole(conn)
-    assert len(api.get(f"/v1/attestations/{both}")["relays"]) == 2
+    assert_store_is_consistent(conn)
+    assert len(api.get(f"/v1/attestations/{relay}")["relays"]) == 2
     # Further merges succeed with the voided attestation.
     undo(editor, merge(editor, duplicate, surviving)["id"])
     undo(editor, merge(editor, surviving, duplicate)["id"])
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_undo_moves_later_events_with_their_detention(
@@ -780,30 +780,31 @@ def test_undo_moves_later_events_with_their_detention(
     editor.event(duplicate, "2021-05-05")
     surviving, second = person(editor, "Otra", "2024-02")
     merged = merge(editor, duplicate, surviving)["id"]
-    late = editor.event(surviving, "2021-09-09", detention_id=first)
-    released = editor.event(surviving, DAY)
-    for event in (late, released):
+    earlier = editor.event(surviving, "2021-09-09", detention_id=first)
+    later = editor.event(surviving, DAY)
+    for event in (earlier, later):
         editor.attest(event, editor.source("Una"), AT)
-    assert api.get(f"/v1/release-events/{released}")["detention_id"] == second
-    # One person is confirmed at that record time, before and after the undo.
-    then = {
+    assert api.get(f"/v1/release-events/{later}")["detention_id"] == second
+    # At that record time one person is confirmed, before and after the undo.
+    query = {
         "recorded_as_of": api.get("/v1/counts")["recorded_as_of"],
         "occurred_from": "2020-01-01",
+        "as_of": LATER,
+        "min_sources": 1,
     }
-    query = {**then, "as_of": LATER, "min_sources": 1}
-    answer = api.send("GET", "/v1/counts", query_string=query).get_data()
-    assert json.loads(answer)["confirmed"] == 1
+    counts = api.send("GET", "/v1/counts", query_string=query).get_data()
+    assert json.loads(counts)["confirmed"] == 1
     undo(editor, merged)
-    assert api.send("GET", "/v1/counts", query_string=query).get_data() == answer
-    assert api.get(f"/v1/release-events/{late}")["detainee_id"] == duplicate
-    assert api.get(f"/v1/release-events/{released}")["detainee_id"] == surviving
-    assert_store_is_whole(conn)
+    assert api.send("GET", "/v1/counts", query_string=query).get_data() == counts
+    assert api.get(f"/v1/release-events/{earlier}")["detainee_id"] == duplicate
+    assert api.get(f"/v1/release-events/{later}")["detainee_id"] == surviving
+    assert_store_is_consistent(conn)
 
 
 def test_later_entered_detention_keeps_its_place_after_an_undo(
     api: Api, editor: Api, conn: Connection
 ) -> None:
-    """The undo removes the start day by which the detention came after a later entered one."""
+    """The undo removes the first day, by which the detention was ordered after another one."""
     duplicate, _ = person(editor, "Una", "2024-02-09")
     surviving, detention, event = person(editor, "Otra", None, DAY)
     merged = merge(editor, duplicate, surviving)["id"]
@@ -813,7 +814,7 @@ def test_later_entered_detention_keeps_its_place_after_an_undo(
     record = api.get(f"/v1/detainees/{surviving}")
     assert record["detention"]["id"] == detention
     assert record["detention"]["detained_on"] is None
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     # A repeated release still resolves to its event.
     body = {"detainee_id": surviving, "occurred_on": "2026-01-09"}
     assert editor.post("/v1/release-events", body, 409)["release_event_id"] == event
@@ -828,7 +829,7 @@ def test_undo_that_would_leave_two_events_within_three_days_is_refused(
     # Four days from the surviving event, one from the duplicate event.
     editor.patch(f"/v1/release-events/{far}", {"occurred_on": "2026-01-04"})
     assert "three days" in undo(editor, merged, 409)["detail"]
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     editor.patch(f"/v1/release-events/{far}", {"occurred_on": "2026-01-20"})
     undo(editor, merged)
 
@@ -836,14 +837,14 @@ def test_undo_that_would_leave_two_events_within_three_days_is_refused(
 def test_attestation_before_the_day_of_the_surviving_event_is_counted(
     api: Api, editor: Api, conn: Connection
 ) -> None:
-    """It precedes the day of the surviving event by more, and counts by days rely on that lead."""
+    """It is published four days before the day of the surviving event."""
     duplicate, _, duplicate_event = person(editor, "Una", "2024", "2026-01-08")
     surviving, _, _ = person(editor, "Otra", "2024", "2026-01-11")
     editor.attest(duplicate_event, editor.source("Una"), "2026-01-07T12:00:00Z")
     merge(editor, duplicate, surviving)
-    narrowed = {"as_of": "2026-01-07T13:00:00Z", "occurred_from": "2026-01-01"}
-    assert statuses(api, **narrowed) == {"reported": 1}
-    assert_store_is_whole(conn)
+    query = {"as_of": "2026-01-07T13:00:00Z", "occurred_from": "2026-01-01"}
+    assert statuses(api, **query) == {"reported": 1}
+    assert_store_is_consistent(conn)
 
 
 # Feeds, exports, deliveries and cases.
@@ -853,8 +854,8 @@ def test_feed_has_one_confirmed_entry_for_a_merged_release(api: Api, editor: Api
     duplicate, _, duplicate_event = person(editor, "Una", "2024", DAY)
     surviving, _, surviving_event = person(editor, "Otra", "2024", DAY)
     sources = [editor.source(f"Fuente {i}") for i in range(3)]
-    for event, two in ((duplicate_event, sources[:2]), (surviving_event, sources[1:])):
-        for source in two:
+    for event, event_sources in ((duplicate_event, sources[:2]), (surviving_event, sources[1:])):
+        for source in event_sources:
             editor.attest(event, source, AT)
 
     def titles() -> dict[str, str]:
@@ -944,26 +945,27 @@ def test_delivery_names_a_merged_person_once(api: Api, editor: Api) -> None:
         editor.event(id, DAY, announcement_id=announcement)
     event = editor.event(people[2][0], DAY)
 
-    def named(id: str, **query: Any) -> int:
+    def count_named(id: str, **query: Any) -> int:
         return int(api.get(f"/v1/claims/{id}/delivery", **query)["named"])
 
     record_time = api.get("/v1/counts")["recorded_as_of"]
-    assert named(announcement) == 2
+    assert count_named(announcement) == 2
     merged = merge(editor, people[0][0], people[1][0])["id"]
-    assert (named(announcement), named(announcement, recorded_as_of=record_time)) == (1, 2)
+    assert count_named(announcement) == 1
+    assert count_named(announcement, recorded_as_of=record_time) == 2
     # The surviving event takes over the announcement of the duplicate event.
     second = merge(editor, people[1][0], people[2][0])["id"]
     assert api.get(f"/v1/release-events/{event}")["announcement_id"] == announcement
-    assert (named(announcement), named(other)) == (1, 0)
+    assert (count_named(announcement), count_named(other)) == (1, 0)
     undo(editor, second)
     undo(editor, merged)
-    assert named(announcement) == 2
+    assert count_named(announcement) == 2
 
 
 def test_case_loaded_again_refers_to_surviving_records(
     api: Api, editor: Api, conn: Connection, tmp_path: Any
 ) -> None:
-    text = {
+    case = {
         "case": "Two lists",
         "sources": [{"key": "s", "name": "Una", "kind": "ngo"}],
         "detainees": [
@@ -973,12 +975,12 @@ def test_case_loaded_again_refers_to_surviving_records(
         "release_events": [{"key": "e", "detainee": "a", "occurred_on": DAY}],
     }
     file = tmp_path / "case.json"
-    file.write_text(json.dumps(text))
+    file.write_text(json.dumps(case))
     loader.load(conn, file, lambda _: None)
     ids = {d["name"]: d["id"] for d in api.get("/v1/detainees")["items"]}
     merge(editor, ids["Una"], ids["Otra"])
-    text["release_events"].append({"key": "f", "detainee": "a", "occurred_on": "2026-02-08"})
-    text["attestations"] = [
+    case["release_events"].append({"key": "f", "detainee": "a", "occurred_on": "2026-02-08"})
+    case["attestations"] = [
         {
             "key": f"w{event}",
             "release_event": event,
@@ -990,12 +992,12 @@ def test_case_loaded_again_refers_to_surviving_records(
         }
         for event in ("e", "f")
     ]
-    file.write_text(json.dumps(text))
-    added = loader.load(conn, file, lambda _: None)
-    assert (added["release_events"], added["attestations"]) == (1, 2)
+    file.write_text(json.dumps(case))
+    new = loader.load(conn, file, lambda _: None)
+    assert (new["release_events"], new["attestations"]) == (1, 2)
     events = api.get("/v1/release-events")["items"]
     assert {e["detainee_id"] for e in events} == {ids["Otra"]}
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 # Concurrency.
@@ -1010,19 +1012,15 @@ def test_concurrent_merges_and_attestations_lose_no_write(
         surviving, *_ = person(editor, f"Otra {i}", "2024", DAY)
         third, _, third_event = person(editor, f"Tercera {i}", "2024", DAY)
         first = editor.attest(event, sources[0], AT)["id"]
-        merged: list[Any] = []
-
-        def do(body: Callable[[], Any], merged: list[Any] = merged) -> Callable[[], Any]:
-            return lambda: merged.append(body())
 
         def send(method: str, path: str, body: Any) -> Callable[[], Any]:
-            def sent() -> None:
+            def call() -> None:
                 response = editor.send(method, path, json=body)
                 assert response.status_code in (200, 201, 307, 409), response.text
 
-            return sent
+            return call
 
-        at_once(
+        run_together(
             send("POST", f"/v1/detainees/{duplicate}/merge", {"into": surviving}),
             send("POST", f"/v1/detainees/{third}/merge", {"into": duplicate}),
             lambda event=event: editor.attest(event, sources[1], AT),
@@ -1035,7 +1033,7 @@ def test_concurrent_merges_and_attestations_lose_no_write(
             ),
             send("PATCH", f"/v1/detentions/{detention}", {"detained_on": "2024-02"}),
         )
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     attestations = conn.execute("SELECT count(*) AS n FROM attestations").fetchone()
     assert attestations is not None
     assert attestations.n == 24
@@ -1051,38 +1049,38 @@ def test_one_of_two_concurrent_opposite_merges_succeeds(
 ) -> None:
     for i in range(6):
         first, second = (person(editor, f"{name} {i}", "2024", DAY)[0] for name in ("Una", "Otra"))
-        answers: list[int] = []
+        status_codes: list[int] = []
 
-        def try_merge(a: str, b: str, answers: list[int] = answers) -> Callable[[], Any]:
-            def sent() -> None:
+        def try_merge(a: str, b: str, status_codes: list[int] = status_codes) -> Callable[[], Any]:
+            def call() -> None:
                 response = editor.send("POST", f"/v1/detainees/{a}/merge", json={"into": b})
-                answers.append(response.status_code)
+                status_codes.append(response.status_code)
 
-            return sent
+            return call
 
-        at_once(try_merge(first, second), try_merge(second, first))
-        assert sorted(answers) == [201, 409]
+        run_together(try_merge(first, second), try_merge(second, first))
+        assert sorted(status_codes) == [201, 409]
     assert len(api.get("/v1/detainees")["items"]) == 6
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
-def test_concurrent_undos_undo_once_and_lose_no_attestation(
-    api: Api, editor: Api, conn: Connection
-) -> None:
+def test_only_one_of_two_concurrent_undos_succeeds(api: Api, editor: Api, conn: Connection) -> None:
     source = editor.source("Una")
     for i in range(6):
         duplicate, _, event = person(editor, f"Una {i}", "2024", DAY)
         surviving, _, _ = person(editor, f"Otra {i}", "2024", DAY)
         merged = merge(editor, duplicate, surviving)["id"]
-        answers: list[int] = []
+        status_codes: list[int] = []
 
-        def sent(path: str = f"/v1/merges/{merged}", answers: list[int] = answers) -> None:
-            answers.append(editor.send("DELETE", path).status_code)
+        def send_undo(
+            path: str = f"/v1/merges/{merged}", status_codes: list[int] = status_codes
+        ) -> None:
+            status_codes.append(editor.send("DELETE", path).status_code)
 
-        at_once(sent, sent, lambda event=event: editor.attest(event, source, AT))
-        assert sorted(answers) == [200, 409]
+        run_together(send_undo, send_undo, lambda event=event: editor.attest(event, source, AT))
+        assert sorted(status_codes) == [200, 409]
     assert len(api.get("/v1/attestations")["items"]) == 6
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_attestation_is_accepted_while_the_merge_of_its_event_is_undone(
@@ -1093,14 +1091,14 @@ def test_attestation_is_accepted_while_the_merge_of_its_event_is_undone(
     merged = merge(editor, duplicate, surviving)["id"]
     lock = release_events.lock
 
-    def undone_meanwhile(conn: Connection, id: UUID) -> Any:
+    def lock_and_undo(conn: Connection, id: UUID) -> Any:
         locked = lock(conn, id)
         if locked is None:
             undo(editor, merged)
         return locked
 
     source = editor.source("Una")
-    monkeypatch.setattr(release_events, "lock", undone_meanwhile)
+    monkeypatch.setattr(release_events, "lock", lock_and_undo)
     assert editor.attest(event, source, AT)["release_event_id"] == event
 
 
@@ -1120,23 +1118,23 @@ def test_undoing_a_merge_restores_any_store(server: str, data: st.DataObject) ->
     with new_world(server) as world:
         for writes in (0, 8, 8, 8):
             for _ in range(writes):
-                write_something(world, choose)
+                write_at_random(world, choose)
             for duplicate, surviving in permutations(world.ids["detainee"][:3], 2):
                 before = dump(world.conn)
                 path = f"/v1/detainees/{duplicate}/merge"
-                answer = world.api.send("POST", path, json={"into": surviving})
-                if answer.status_code == 201:
-                    assert_store_is_whole(world.conn)
-                    undo(world.api, answer.get_json()["id"])
+                response = world.api.send("POST", path, json={"into": surviving})
+                if response.status_code == 201:
+                    assert_store_is_consistent(world.conn)
+                    undo(world.api, response.get_json()["id"])
                 else:
                     # People without any further record can always be merged.
-                    assert writes, answer.text
-                    assert answer.status_code == 409, answer.text
-                _assert_undone(before, dump(world.conn))
-            assert_store_is_whole(world.conn)
+                    assert writes, response.text
+                    assert response.status_code == 409, response.text
+                _check_undone(before, dump(world.conn))
+            assert_store_is_consistent(world.conn)
 
 
-def _assert_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> None:
+def _check_undone(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> None:
     """Check that all rows are restored, except groups that were disclosed meanwhile."""
     groups = "disclosed_groups"
     changed = (

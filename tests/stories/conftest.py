@@ -1,4 +1,4 @@
-"""A newsroom's desk, and people of every property."""
+"""Fixtures: a newsroom's desk, and people of every property."""
 
 from typing import Any
 
@@ -15,8 +15,10 @@ def desk(api: Api) -> Desk:
 
 @pytest.fixture
 def population(desk: Desk) -> Population:
-    """People of every property, known and unknown, each confirmed by a number of sources of their
-    own, and one of them taken again; and a filter for each property."""
+    """Enter people of every property, one of them rearrested; return a filter for each property.
+
+    The first person is confirmed by five sources, each further one by one source fewer.
+    """
     editor = desk.editor
     places = [
         editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
@@ -59,7 +61,7 @@ def population(desk: Desk) -> Population:
         sources = [f"2026-01-{12 + i:02}T{clock}Z" for i in range(5 - n)]
         denials = ["2026-01-14T10:00:00Z"] if n == 2 else []
         event = desk.release(f"Persona {n}", sources, denials, **person)
-        if n == 0:  # who is taken again
+        if n == 0:
             detainee = editor.get(f"/v1/release-events/{event}")["detainee_id"]
             editor.detention(detainee, detained_on="2026-01-14")
     filters = {

@@ -1,4 +1,4 @@
-"""What a newsroom enters and reads: releases, claims, comparisons, deliveries, counts."""
+"""Requests of a newsroom: releases, claims, comparisons, deliveries, counts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,15 +14,15 @@ WITHIN = ("confirmed", "disputed", "reported")
 
 
 class Desk:
-    """Who enters what the stories are made of, with a handful of independent sources."""
+    """A newsroom with a key of scope `edit` and six independent sources."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
         self.editor = api.scope("edit")
         self.sources = [self.editor.source(f"Fuente {n}") for n in range(6)]
 
-    def claim(self, source: str, kind: str, as_of: str, **more: Any) -> Any:
-        body = {"source_id": source, "kind": kind, "as_of": as_of, "published_at": as_of, **more}
+    def claim(self, source: str, kind: str, as_of: str, **fields: Any) -> Any:
+        body = {"source_id": source, "kind": kind, "as_of": as_of, "published_at": as_of, **fields}
         return self.editor.post("/v1/claims", body)
 
     def release(
@@ -37,13 +37,15 @@ class Desk:
         kind: str = "unknown",
         **person: Any,
     ) -> str:
-        """A person's release, confirmed and denied at these moments, each time by another source;
-        the id of the event."""
+        """Enter the release of a new person; return the id of the event.
+
+        Each of the confirmations and denials at these moments is by another source.
+        """
         detainee = self.editor.detainee(name, **person)
         self.editor.detention(detainee, detained_on="2020", facility_id=facility)
         event = self.editor.event(detainee, day, announcement_id=announcement)
-        words = [("confirms", at) for at in confirmed] + [("denies", at) for at in denied]
-        for source, (stance, at) in zip(self.sources, words, strict=False):
+        attestations = [("confirms", at) for at in confirmed] + [("denies", at) for at in denied]
+        for source, (stance, at) in zip(self.sources, attestations, strict=False):
             self.editor.attest(event, source, at, stance=stance, release_kind=kind)
         return event
 
@@ -66,12 +68,12 @@ class Desk:
         )
 
 
-def figures(answer: Mapping[str, Any], names: Sequence[str] = FIGURES) -> dict[str, int]:
-    return {name: answer[name] for name in names}
+def figures(response: Mapping[str, Any], names: Sequence[str] = FIGURES) -> dict[str, int]:
+    return {name: response[name] for name in names}
 
 
 def bounds(timeline: Mapping[str, Any]) -> list[str]:
-    """Where a timeline begins, and where each of its buckets ends."""
+    """Return the start of a timeline and the end of each of its buckets."""
     return [timeline["from"], *(item["at"] for item in timeline["items"])]
 
 
@@ -79,11 +81,10 @@ def confirmed(timeline: Mapping[str, Any]) -> list[int]:
     return [item["confirmed"] for item in timeline["items"]]
 
 
-def after(moment: str, **much: float) -> str:
-    return (datetime.fromisoformat(moment) + timedelta(**much)).isoformat().replace("+00:00", "Z")
-
-
-# --- Groups, and timelines of what is narrowed ----------------------------------------------------
+def after(moment: str, **duration: float) -> str:
+    return (
+        (datetime.fromisoformat(moment) + timedelta(**duration)).isoformat().replace("+00:00", "Z")
+    )
 
 
 Population = tuple[Desk, Mapping[str, Any]]

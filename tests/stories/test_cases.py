@@ -11,12 +11,9 @@ from api.cases import loader
 from api.database.queries import Connection
 from tests.conftest import Api
 
-# --- Cases with claims ----------------------------------------------------------------------------
 
-
-def a_case() -> dict[str, Any]:
-    """Claims that relay what stands further on, count an announcement that stands last, and were
-    retracted."""
+def case_with_claims() -> dict[str, Any]:
+    """Return a case with a retracted claim, and claims that refer to later entries."""
 
     def claim(key: str, source: str, kind: str, at: str, **more: Any) -> dict[str, Any]:
         moment = f"2026-01-09T{at}:00Z"
@@ -65,9 +62,9 @@ def a_case() -> dict[str, Any]:
     }
 
 
-def load(conn: Connection, folder: Path, told: Mapping[str, Any]) -> Mapping[str, int]:
+def load(conn: Connection, folder: Path, case: Mapping[str, Any]) -> Mapping[str, int]:
     file = folder / "case.json"
-    file.write_text(json.dumps(told))
+    file.write_text(json.dumps(case))
     return loader.load(conn, file, lambda _: None)
 
 
@@ -76,17 +73,17 @@ def ledger(conn: Connection) -> list[Any]:
 
 
 def test_case_with_claims_loads_once(api: Api, conn: Connection, tmp_path: Path) -> None:
-    new = load(conn, tmp_path, a_case())
+    new = load(conn, tmp_path, case_with_claims())
     assert (new["claims"], new["release_events"], new["sources"]) == (6, 1, 3)
     claims = {claim["note"]: claim for claim in api.get("/v1/claims")["items"]}
     ids = {key: claim["id"] for key, claim in claims.items()}
 
-    def began(key: str) -> list[Mapping[str, str | None]]:
+    def origins(key: str) -> list[Mapping[str, str | None]]:
         return [{"claim_id": ids[key], "source_id": None}]
 
-    assert claims["copied"]["relays"] == began("paper")
+    assert claims["copied"]["relays"] == origins("paper")
     for key in ("copied", "paper", "coalition"):
-        assert claims[key]["origins"] == began("coalition")
+        assert claims[key]["origins"] == origins("coalition")
     source = claims["coalition"]["source_id"]
     assert claims["heard"]["origins"] == [{"claim_id": None, "source_id": source}]
     assert (claims["heard"]["value"], claims["heard"]["qualifier"]) == (None, "unspecified")
@@ -94,17 +91,17 @@ def test_case_with_claims_loads_once(api: Api, conn: Connection, tmp_path: Path)
     assert claims["coalition"]["retracted_at"] == "2026-01-10T08:00:00Z"
     assert claims["coalition"]["retraction_note"] == "It was ten."
     assert {claims[key]["announcement_id"] for key in ("paper", "coalition")} == {ids["a1"]}
-    told = api.get(f"/v1/claims/{ids['a1']}/delivery")
-    assert (told["announced"], told["named"], told["still_held"]) == (116, 1, 1)
-    assert [item["claim"]["note"] for item in told["claims"]] == ["paper", "coalition"]
+    delivery = api.get(f"/v1/claims/{ids['a1']}/delivery")
+    assert (delivery["announced"], delivery["named"], delivery["still_held"]) == (116, 1, 1)
+    assert [item["claim"]["note"] for item in delivery["claims"]] == ["paper", "coalition"]
 
     before = ledger(conn), api.get("/v1/claims")
-    assert set(load(conn, tmp_path, a_case()).values()) == {0}
+    assert set(load(conn, tmp_path, case_with_claims()).values()) == {0}
     assert (ledger(conn), api.get("/v1/claims")) == before
 
 
-FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
-    "an announcement that is none of the claims": (
+INVALID: Mapping[str, tuple[str, Any, set[str]]] = {
+    "an unknown announcement": (
         "/claims/1/announcement",
         "a9",
         {"/claims/1/announcement"},
@@ -119,12 +116,12 @@ FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
         "held",
         {"/claims/5/announcement"},
     ),
-    "an event of an unknown announcement": (
+    "an event with an unknown announcement": (
         "/release_events/0/announcement",
         "a9",
         {"/release_events/0/announcement"},
     ),
-    "an event of what is no announcement": (
+    "an event with a claim of another kind as announcement": (
         "/release_events/0/announcement",
         "held",
         {"/release_events/0/announcement"},
@@ -134,12 +131,12 @@ FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
         "held",
         {"/claims/1/relays/0/claim"},
     ),
-    "a relay of what was published later": (
+    "a relay of a later published claim": (
         "/claims/1/relays/0/claim",
         "heard",
         {"/claims/1/relays/0/claim"},
     ),
-    "a relay of a claim that is not there": (
+    "a relay of an unknown claim": (
         "/claims/1/relays/0/claim",
         "c9",
         {"/claims/1/relays/0/claim"},
@@ -149,16 +146,16 @@ FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
         [{"claim": "copied"}],
         {"/claims/0/relays", "/claims/1/relays", "/claims/3/relays"},
     ),
-    "a facility that is not there": ("/claims/2/facility", "f9", {"/claims/2/facility"}),
-    "a source that is not there": ("/claims/2/source", "s9", {"/claims/2/source"}),
-    "a kind that is none": ("/claims/4/kind", "freed", {"/claims/4/kind"}),
-    "a figure below zero": ("/claims/4/value", -1, {"/claims/4/value"}),
-    "a window that begins after it": (
+    "an unknown facility": ("/claims/2/facility", "f9", {"/claims/2/facility"}),
+    "an unknown source": ("/claims/2/source", "s9", {"/claims/2/source"}),
+    "an unknown kind": ("/claims/4/kind", "freed", {"/claims/4/kind"}),
+    "a negative figure": ("/claims/4/value", -1, {"/claims/4/value"}),
+    "a window that starts after the claim": (
         "/claims/4/window_start",
         "2026-02-01",
         {"/claims/4/window_start"},
     ),
-    "a retraction before it was published": (
+    "a retraction before publication": (
         "/claims/3/retracted_at",
         "2026-01-09T12:29:59Z",
         {"/claims/3/retracted_at"},
@@ -166,35 +163,35 @@ FAULTY: Mapping[str, tuple[str, Any, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTY)
+@pytest.mark.parametrize("name", INVALID)
 def test_case_with_an_invalid_claim_changes_nothing(
     conn: Connection, tmp_path: Path, name: str
 ) -> None:
-    path, value, places = FAULTY[name]
-    told = a_case()
+    path, value, places = INVALID[name]
+    case = case_with_claims()
     *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")[1:]]
-    place: Any = told
+    parent: Any = case
     for step in steps:
-        place = place[step]
-    place[last] = value
+        parent = parent[step]
+    parent[last] = value
     with pytest.raises(loader.CaseError) as error:
-        load(conn, tmp_path, told)
-    assert {fault.pointer for fault in error.value.errors} == places
-    assert all(fault.detail for fault in error.value.errors)
+        load(conn, tmp_path, case)
+    assert {entry_error.pointer for entry_error in error.value.errors} == places
+    assert all(entry_error.detail for entry_error in error.value.errors)
     assert ledger(conn) == []
 
 
 def test_all_errors_of_a_claim_are_reported_at_once(conn: Connection, tmp_path: Path) -> None:
-    told = a_case()
-    told["claims"][1] |= {
+    case = case_with_claims()
+    case["claims"][1] |= {
         "announcement": "held",
         "relays": [{"claim": "held"}],
         "published_at": "2100-01-01T00:00:00Z",
         "as_of": "2100-01-01T00:00:00Z",
     }
     with pytest.raises(loader.CaseError) as error:
-        load(conn, tmp_path, told)
-    assert [fault.pointer for fault in error.value.errors] == [
+        load(conn, tmp_path, case)
+    assert [entry_error.pointer for entry_error in error.value.errors] == [
         "/claims/1/relays/0/claim",
         "/claims/1/announcement",
         "/claims/1/published_at",

@@ -1,4 +1,4 @@
-"""Citations: the cited response can be fetched again, and its sentence."""
+"""Citations: their sentences, and the cited response, which can be fetched again unchanged."""
 
 import hashlib
 import json
@@ -11,11 +11,9 @@ import rfc8785
 from api.verification.counting import PROPERTIES
 from tests.stories.newsroom import Desk, Population, figures
 
-# --- Citations ------------------------------------------------------------------------------------
-
 
 def paths(desk: Desk, filters: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Requests of many forms whose responses have a citation."""
+    """Return requests of many forms whose responses have a citation."""
     [claim] = desk.api.get("/v1/claims", kind="released")["items"]
     event = desk.api.get("/v1/release-events")["items"][0]["id"]
     delivery = f"/v1/claims/{filters['announcement_id']}/delivery"
@@ -58,23 +56,23 @@ def test_cited_response_never_changes(population: Population) -> None:
     for path, query in paths(desk, filters):
         response = desk.api.send("GET", path, query_string=query)
         assert response.status_code == 200, response.get_data(as_text=True)
-        answer = response.get_json()
-        citation = answer.pop("citation")
-        assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(answer)).hexdigest(), path
+        body = response.get_json()
+        citation = body.pop("citation")
+        assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(body)).hexdigest(), path
         assert response.headers["Link"] == f'<{citation["url"]}>; rel="cite-as"'
         assert citation["url"].startswith(f"{path}?")
         assert citation["rule"] == "two-independent-sources/1"
         cited.append((citation, response.data))
-    last = desk.api.get("/v1/changes", limit=200)["items"][-1]["seq"]
-    assert {citation["ledger_seq"] for citation, _ in cited} == {last}
+    last_seq = desk.api.get("/v1/changes", limit=200)["items"][-1]["seq"]
+    assert {citation["ledger_seq"] for citation, _ in cited} == {last_seq}
 
-    def follow() -> None:
+    def check_cited_responses() -> None:
         for citation, data in cited:
             response = desk.api.send("GET", citation["url"])
             assert response.data == data, citation["url"]
             assert response.headers["Link"] == f'<{citation["url"]}>; rel="cite-as"'
 
-    follow()
+    check_cited_responses()
     before = figures(desk.counts())
     # A late attestation, another person, other names, a retracted claim and an announcement.
     editor, at = desk.editor, "2026-01-13T06:00:00Z"
@@ -91,8 +89,8 @@ def test_cited_response_never_changes(population: Population) -> None:
         editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
     desk.claim(desk.sources[0], "released", at, value=1, announcement_id=announcement)
     assert figures(desk.counts()) != before
-    follow()
-    follow()
+    check_cited_responses()
+    check_cited_responses()
 
 
 @pytest.mark.parametrize(
@@ -106,8 +104,8 @@ def test_cited_response_never_changes(population: Population) -> None:
 def test_sentence_of_a_count(desk: Desk, people: int, en: str, es: str) -> None:
     for n in range(people):
         desk.release(f"Persona {n}", ["2026-01-09T12:25:00Z"] * 2)
-    told = desk.counts(as_of="2026-01-09T12:30:00Z", time_zone="America/Caracas")
-    assert told["citation"]["sentence"] == {
+    response = desk.counts(as_of="2026-01-09T12:30:00Z", time_zone="America/Caracas")
+    assert response["citation"]["sentence"] == {
         "en": f"As of 9 January 2026, 08:30 (Caracas), {en} "
         "confirmed by two or more independent sources.",
         "es": f"Al 9 de enero de 2026, 08:30 (Caracas), {es} por dos o más fuentes independientes.",
@@ -115,14 +113,14 @@ def test_sentence_of_a_count(desk: Desk, people: int, en: str, es: str) -> None:
 
 
 def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
-    place = desk.editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
-    who = desk.editor.source("Asamblea", "state_body")
-    announcement = desk.claim(who, "announced", "2026-01-08T22:00:00Z")["id"]
+    facility = desk.editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    source = desk.editor.source("Asamblea", "state_body")
+    announcement = desk.claim(source, "announced", "2026-01-08T22:00:00Z")["id"]
     at = "2026-01-09T12:25:00Z"
     desk.release(
         "Una",
         [at, at],
-        facility=place,
+        facility=facility,
         announcement=announcement,
         sex="female",
         age_group="adult",
@@ -130,7 +128,7 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
         kind="exile",
     )
     filters = {
-        "facility_id": place,
+        "facility_id": facility,
         "nationality": "ES",
         "age_group": "adult",
         "sex": "female",
@@ -139,8 +137,8 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
         "occurred_from": "2026-01-08",
         "occurred_until": "2026-01-08",
     }
-    asked = {"as_of": "2026-01-09T12:30:00Z", "time_zone": "America/Caracas", **filters}
-    told = desk.counts(**asked)
+    parameters = {"as_of": "2026-01-09T12:30:00Z", "time_zone": "America/Caracas", **filters}
+    response = desk.counts(**parameters)
     sentence = {
         "en": "As of 9 January 2026, 08:30 (Caracas), at least 1 release (counting only women of "
         "nationality ES, released from El Helicoide into exile on 8 January 2026 as part of what "
@@ -150,12 +148,12 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
         "salida al exilio el 8 de enero de 2026 como parte de lo que anunció Asamblea) estaba "
         "confirmada por dos o más fuentes independientes.",
     }
-    assert told["citation"]["sentence"] == sentence
-    # With the names at that record time.
-    desk.editor.patch(f"/v1/facilities/{place}", {"name": "La Torre"})
-    desk.editor.patch(f"/v1/sources/{who}", {"name": "Parlamento"})
-    assert desk.api.get(told["citation"]["url"])["citation"]["sentence"] == sentence
-    renamed = desk.counts(**asked)["citation"]["sentence"]["en"]
+    assert response["citation"]["sentence"] == sentence
+    # The names are those at the cited record time.
+    desk.editor.patch(f"/v1/facilities/{facility}", {"name": "La Torre"})
+    desk.editor.patch(f"/v1/sources/{source}", {"name": "Parlamento"})
+    assert desk.api.get(response["citation"]["url"])["citation"]["sentence"] == sentence
+    renamed = desk.counts(**parameters)["citation"]["sentence"]["en"]
     assert "released from La Torre into exile" in renamed
     assert "what Parlamento announced" in renamed
 
@@ -168,14 +166,14 @@ def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
     announcement = desk.claim(coalition, "announced", at, value=116, qualifier="at_least")
     released = desk.claim(coalition, "released", at, value=11)
 
-    def told() -> list[Any]:
+    def responses() -> list[Any]:
         return [desk.comparison(released), desk.delivery(announcement, as_of=at)]
 
-    before = told()
+    before = responses()
     for claim in (released, announcement):
         retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
         desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
-    assert [answer["citation"]["sentence"] for answer in told()] == [
+    assert [response["citation"]["sentence"] for response in responses()] == [
         {
             "en": f"{moment}, Coalición counted 11 releases; no release was confirmed by two or "
             "more independent sources; Coalición later took its figure back.",
@@ -189,10 +187,10 @@ def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
             "retiró; este registro no nombra a nadie.",
         },
     ]
-    for answer in before:
-        assert "taken back" not in answer["citation"]["sentence"]["en"]
-        assert "took" not in answer["citation"]["sentence"]["en"]
-        assert desk.api.get(answer["citation"]["url"]) == answer
+    for response in before:
+        assert "taken back" not in response["citation"]["sentence"]["en"]
+        assert "took" not in response["citation"]["sentence"]["en"]
+        assert desk.api.get(response["citation"]["url"]) == response
 
 
 def test_no_error_names_the_record_that_a_filter_refers_to(desk: Desk) -> None:
@@ -206,7 +204,7 @@ def test_no_error_names_the_record_that_a_filter_refers_to(desk: Desk) -> None:
             for path in ("/v1/counts", "/v1/counts/timeline"):
                 query = {parameter: id} | ({"from": "2026-01-08"} if "timeline" in path else {})
                 problem = editor.get(path, 422, **query)
-                assert [fault["pointer"] for fault in problem["errors"]] == [f"/{parameter}"]
-                told = json.dumps(problem, ensure_ascii=False)
-                assert "Secreta" not in told
-                assert "Ajena" not in told
+                assert [error["pointer"] for error in problem["errors"]] == [f"/{parameter}"]
+                text = json.dumps(problem, ensure_ascii=False)
+                assert "Secreta" not in text
+                assert "Ajena" not in text

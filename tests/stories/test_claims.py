@@ -2,33 +2,31 @@
 
 from tests.stories.newsroom import Desk
 
-# --- Eleven, says the coalition -------------------------------------------------------------------
-
 
 def test_claim_relayed_by_three_papers_has_one_origin(desk: Desk) -> None:
     coalition = desk.editor.source("Coalición", "political_party")
     papers = [desk.editor.source(f"Diario {n}", "news_outlet") for n in range(3)]
-    said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)
-    own = [{"claim_id": said["id"], "source_id": None}]
-    assert (said["relays"], said["origins"]) == ([], own)
+    first = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)
+    origins = [{"claim_id": first["id"], "source_id": None}]
+    assert (first["relays"], first["origins"]) == ([], origins)
 
-    relayed = said
-    told = [said]
-    for hour, paper in enumerate(papers):  # the third has it from the second
-        relays = [{"claim_id": relayed["id"]}]
+    relayed_claim = first
+    claims = [first]
+    for hour, paper in enumerate(papers):  # the third relays the second
+        relays = [{"claim_id": relayed_claim["id"]}]
         at = f"2026-01-09T{13 + hour}:00:00Z"
-        told.append(desk.claim(paper, "released", at, value=11, relays=relays))
-        assert told[-1]["relays"] == [{"claim_id": relayed["id"], "source_id": None}]
-        relayed = told[hour]
-    assert [claim["origins"] for claim in told] == [own] * 4
-    assert [desk.api.get(f"/v1/claims/{claim['id']}") for claim in told] == told
+        claims.append(desk.claim(paper, "released", at, value=11, relays=relays))
+        assert claims[-1]["relays"] == [{"claim_id": relayed_claim["id"], "source_id": None}]
+        relayed_claim = claims[hour]
+    assert [claim["origins"] for claim in claims] == [origins] * 4
+    assert [desk.api.get(f"/v1/claims/{claim['id']}") for claim in claims] == claims
 
-    # A fourth has another figure besides, and one from a source that is not recorded itself.
+    # A claim can relay claims with other figures, and a source without a recorded claim.
     other = desk.claim(papers[0], "released", "2026-01-09T12:00:00Z", value=9)
-    relays = [{"claim_id": told[2]["id"]}, {"claim_id": other["id"]}, {"source_id": papers[2]}]
+    relays = [{"claim_id": claims[2]["id"]}, {"claim_id": other["id"]}, {"source_id": papers[2]}]
     mixed = desk.claim(papers[1], "released", "2026-01-09T18:00:00Z", value=11, relays=relays)
     assert {(o["claim_id"], o["source_id"]) for o in mixed["origins"]} == {
-        (said["id"], None),
+        (first["id"], None),
         (other["id"], None),
         (None, papers[2]),
     }
@@ -36,35 +34,35 @@ def test_claim_relayed_by_three_papers_has_one_origin(desk: Desk) -> None:
 
 
 def test_retracted_claim_keeps_its_earlier_comparisons(desk: Desk) -> None:
-    """It shows from then on, and never in an answer of the record before."""
+    """Responses for an earlier record time do not show the retraction."""
     coalition, paper = desk.sources[:2]
-    said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)
-    path = f"/v1/claims/{said['id']}"
-    before = desk.comparison(said)
+    claim = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11)
+    path = f"/v1/claims/{claim['id']}"
+    before = desk.comparison(claim)
     retraction = {"retracted_at": "2026-01-10T08:00:00Z", "note": "It was ten."}
-    told = desk.editor.post(f"{path}/retraction", retraction, 200)
-    assert told == desk.api.get(path)
-    assert told == said | {
+    retracted = desk.editor.post(f"{path}/retraction", retraction, 200)
+    assert retracted == desk.api.get(path)
+    assert retracted == claim | {
         "retracted_at": "2026-01-10T08:00:00Z",
         "retraction_note": "It was ten.",
-        "updated_at": told["updated_at"],
+        "updated_at": retracted["updated_at"],
     }
-    assert told["updated_at"] > said["updated_at"]
-    assert desk.comparison(said)["claim"] == told
-    assert [item["claim"] for item in desk.comparisons()] == [told]
+    assert retracted["updated_at"] > claim["updated_at"]
+    assert desk.comparison(claim)["claim"] == retracted
+    assert [item["claim"] for item in desk.comparisons()] == [retracted]
 
-    then = {"recorded_as_of": before["citation"]["recorded_as_of"]}
-    assert desk.comparison(said, **then) == before
-    assert desk.comparisons(**then) == [before]
+    earlier = {"recorded_as_of": before["citation"]["recorded_as_of"]}
+    assert desk.comparison(claim, **earlier) == before
+    assert desk.comparisons(**earlier) == [before]
     assert before["claim"]["retracted_at"] is None
 
     desk.editor.post(f"{path}/retraction", retraction, 409)
-    # Whoever passes it on all the same passes on what began with the coalition.
+    # A relay of the retracted claim still has the coalition as its origin.
     relayed = desk.claim(
         paper,
         "released",
         "2026-01-11T08:00:00Z",
         value=11,
-        relays=[{"claim_id": said["id"]}],
+        relays=[{"claim_id": claim["id"]}],
     )
-    assert relayed["origins"] == said["origins"]
+    assert relayed["origins"] == claim["origins"]

@@ -1,4 +1,4 @@
-"""Claims beside the number that is confirmed."""
+"""Comparisons of claims with the confirmed counts."""
 
 import json
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from api.database.queries import Connection
 from tests.conftest import Api
 from tests.stories.newsroom import EXAMPLE, WITHIN, Desk, figures
 
-# --- The example: what was claimed beside what was confirmed --------------------------------------
+# The example case.
 
 
 @pytest.fixture
 def claims(api: Api, conn: Connection) -> Mapping[str, str]:
-    """The example case, loaded; the ids of its claims by their keys."""
+    """Load the example case; return the ids of its claims by their keys."""
     loader.load(conn, EXAMPLE, lambda _: None)
-    told = json.loads(EXAMPLE.read_text())
-    names = {source["key"]: source["name"] for source in told["sources"]}
+    case = json.loads(EXAMPLE.read_text())
+    names = {source["key"]: source["name"] for source in case["sources"]}
     ids = {source["name"]: source["id"] for source in api.get("/v1/sources")["items"]}
-    found = {
+    claim_ids = {
         (claim["source_id"], claim["kind"], claim["age_group"]): claim["id"]
         for claim in api.get("/v1/claims")["items"]
     }
     return {
-        claim["key"]: found[ids[names[claim["source"]]], claim["kind"], claim.get("age_group")]
-        for claim in told["claims"]
+        claim["key"]: claim_ids[ids[names[claim["source"]]], claim["kind"], claim.get("age_group")]
+        for claim in case["claims"]
     }
 
 
@@ -36,11 +36,11 @@ def test_example_claims_compared_with_confirmed_counts(api: Api, claims: Mapping
     expected = json.loads(EXAMPLE.read_text())["expected"]["claims_against_confirmed"]
     listed = {item["claim"]["id"]: item for item in api.get("/v1/comparisons")["items"]}
     assert len(expected) == 4
-    for one in expected:
-        alone = api.get(f"/v1/claims/{claims[one['claim']]}/comparison")
-        assert alone == listed[claims[one["claim"]]]
-        told = {"value": alone["claimed"], **alone, "claim": one["claim"]}
-        assert {name: told[name] for name in one} == one
+    for comparison in expected:
+        response = api.get(f"/v1/claims/{claims[comparison['claim']]}/comparison")
+        assert response == listed[claims[comparison["claim"]]]
+        result = {"value": response["claimed"], **response, "claim": comparison["claim"]}
+        assert {name: result[name] for name in comparison} == comparison
 
 
 def test_example_comparison_verdicts(api: Api, claims: Mapping[str, str]) -> None:
@@ -49,7 +49,9 @@ def test_example_comparison_verdicts(api: Api, claims: Mapping[str, str]) -> Non
         for key in claims
         if key.endswith("-released") or key == "rodeo-none"
     }
-    assert {key: (told["verdict"], told["reason"]) for key, told in verdicts.items()} == {
+    assert {
+        key: (comparison["verdict"], comparison["reason"]) for key, comparison in verdicts.items()
+    } == {
         "pud-released": ("above_documented", None),
         "el-nacional-released": ("above_documented", None),
         "monitoreamos-released": ("above_documented", None),
@@ -60,7 +62,7 @@ def test_example_comparison_verdicts(api: Api, claims: Mapping[str, str]) -> Non
         "disputed": 0,
         "reported": 1,
     }
-    # The service did not exist then: nothing was recorded.
+    # Nothing was recorded then.
     assert set(verdicts["pud-released"]["recorded_then"].values()) == {0}
 
 
@@ -70,13 +72,13 @@ def test_comparisons_are_listed_newest_first(api: Api, claims: Mapping[str, str]
     assert moments == sorted(moments, reverse=True)
     assert len(items) == 5
     assert items[-1]["claim"]["id"] == claims["trump-large"]
-    walked, page = [], api.get("/v1/comparisons", limit=2)
+    seen, page = [], api.get("/v1/comparisons", limit=2)
     while True:
-        walked += page["items"]
+        seen += page["items"]
         if page["next"] is None:
             break
         page = api.get("/v1/comparisons", limit=2, cursor=page["next"])
-    assert walked == items
+    assert seen == items
 
 
 @pytest.mark.parametrize(
@@ -92,22 +94,22 @@ def test_comparisons_are_listed_newest_first(api: Api, claims: Mapping[str, str]
 def test_incomparable_claim_has_a_reason(
     api: Api, claims: Mapping[str, str], key: str, claimed: int | None, reason: str
 ) -> None:
-    told = api.get(f"/v1/claims/{claims[key]}/comparison")
-    assert (told["claimed"], told["gap"]) == (claimed, None)
-    assert (told["verdict"], told["reason"]) == ("not_comparable", reason)
-    listed = api.get("/v1/comparisons", kind=told["claim"]["kind"])["items"]
-    assert told in listed
+    comparison = api.get(f"/v1/claims/{claims[key]}/comparison")
+    assert (comparison["claimed"], comparison["gap"]) == (claimed, None)
+    assert (comparison["verdict"], comparison["reason"]) == ("not_comparable", reason)
+    listed = api.get("/v1/comparisons", kind=comparison["claim"]["kind"])["items"]
+    assert comparison in listed
 
 
 def test_example_announcement_without_a_value(api: Api, claims: Mapping[str, str]) -> None:
-    told = api.get(f"/v1/claims/{claims['announcement']}/delivery")
-    assert (told["announced"], told["named"], told["still_held"]) == (None, 3, 1)
-    assert figures(told, WITHIN) == {"confirmed": 1, "disputed": 0, "reported": 1}
-    assert told["claims"] == []
-    assert told["announcement"] == api.get(f"/v1/claims/{claims['announcement']}")
+    delivery = api.get(f"/v1/claims/{claims['announcement']}/delivery")
+    assert (delivery["announced"], delivery["named"], delivery["still_held"]) == (None, 3, 1)
+    assert figures(delivery, WITHIN) == {"confirmed": 1, "disputed": 0, "reported": 1}
+    assert delivery["claims"] == []
+    assert delivery["announcement"] == api.get(f"/v1/claims/{claims['announcement']}")
 
 
-# --- A claim's own window, scope and moment -------------------------------------------------------
+# The window, scope and time of a claim.
 
 
 def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
@@ -115,7 +117,7 @@ def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
         desk.editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
         for name in ("El Helicoide", "Rodeo I")
     )
-    both = ["2026-01-09T10:00:00Z"] * 2
+    confirmations = ["2026-01-09T10:00:00Z"] * 2
     people: list[dict[str, Any]] = [
         {"facility": helicoide, "nationalities": ["VE", "ES"], "age_group": "adult"},
         {"facility": helicoide, "nationalities": ["VE"], "age_group": "minor"},
@@ -123,8 +125,8 @@ def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
         {"day": "2026-01-02"},
     ]
     for n, person in enumerate(people):
-        desk.release(f"Persona {n}", both, **person)
-    # Enough for the public to know which of them are minors, and held there.
+        desk.release(f"Persona {n}", confirmations, **person)
+    # Five minors in this facility reach the disclosure threshold.
     for n in range(4):
         minor = desk.editor.detainee(f"Menor {n}", age_group="minor")
         desk.editor.detention(minor, facility_id=helicoide)
@@ -133,15 +135,15 @@ def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
         ({}, 4),
         ({"facility_id": helicoide}, 2),
         ({"nationality": "ES"}, 1),
-        ({"nationality": "VE"}, 1),  # not the minor, of whom it is hidden
+        ({"nationality": "VE"}, 1),  # without the minor, whose nationality is hidden
         ({"age_group": "minor"}, 1),
         ({"window_start": "2026-01-08"}, 3),
         ({"facility_id": helicoide, "age_group": "adult", "nationality": "VE"}, 1),
     ):
         claim = desk.claim(desk.sources[0], "released", at, value=3, **scope)
-        told = desk.comparison(claim)
-        assert (told["confirmed"], told["gap"]) == (count, 3 - count), scope
-    # Nobody is confirmed yet a second before.
+        comparison = desk.comparison(claim)
+        assert (comparison["confirmed"], comparison["gap"]) == (count, 3 - count), scope
+    # A second earlier nobody is confirmed.
     early = desk.claim(desk.sources[0], "released", "2026-01-09T09:59:59Z", value=0)
     assert (desk.comparison(early)["confirmed"], desk.comparison(early)["gap"]) == (0, 0)
 
@@ -161,9 +163,9 @@ def test_verdict_depends_on_the_documented_range(desk: Desk, value: int, verdict
     desk.release("Dos", [at])
     desk.release("Tres", [at], [at])
     desk.release("Cuatro", [], [at, at])
-    told = desk.comparison(desk.claim(desk.sources[0], "released", at, value=value))
-    assert figures(told, WITHIN) == {"confirmed": 1, "disputed": 1, "reported": 1}
-    assert (told["verdict"], told["gap"]) == (verdict, value - 1)
+    comparison = desk.comparison(desk.claim(desk.sources[0], "released", at, value=value))
+    assert figures(comparison, WITHIN) == {"confirmed": 1, "disputed": 1, "reported": 1}
+    assert (comparison["verdict"], comparison["gap"]) == (verdict, value - 1)
 
 
 def test_comparisons_can_be_filtered(desk: Desk) -> None:
@@ -177,37 +179,37 @@ def test_comparisons_can_be_filtered(desk: Desk) -> None:
         {"age_group": "minor"},
         {"announcement_id": announcement["id"]},
     ]
-    made = [desk.claim(second, "released", at, value=1, **scope)["id"] for scope in scopes]
-    own = desk.claim(first, "released", at, value=1)["id"]
-    for scope, id in zip([*scopes, {"source_id": first}], [*made, own], strict=True):
+    ids = [desk.claim(second, "released", at, value=1, **scope)["id"] for scope in scopes]
+    unscoped = desk.claim(first, "released", at, value=1)["id"]
+    for scope, id in zip([*scopes, {"source_id": first}], [*ids, unscoped], strict=True):
         assert [item["claim"]["id"] for item in desk.comparisons(**scope)] == [id], scope
     kinds = [item["claim"]["id"] for item in desk.comparisons(kind="announced")]
     assert kinds == [announcement["id"]]
 
 
 def test_comparison_shows_the_counts_recorded_at_the_time_of_the_claim(desk: Desk) -> None:
-    """A paper counted two on a day when the service knew of one; the other was entered later."""
+    """A newspaper counted two when one was recorded; the other was entered later."""
     at = "2026-01-09T10:00:00Z"
     desk.release("Una", [at, at])
-    late = desk.release("Dos", [at])
-    known = desk.counts()
-    assert (known["confirmed"], known["reported"]) == (1, 1)
-    # A claim that speaks of that very moment of the record.
-    claim = desk.claim(desk.sources[5], "released", known["recorded_as_of"], value=2)
+    event = desk.release("Dos", [at])
+    counts = desk.counts()
+    assert (counts["confirmed"], counts["reported"]) == (1, 1)
+    # The time of the claim is that record time.
+    claim = desk.claim(desk.sources[5], "released", counts["recorded_as_of"], value=2)
     first = desk.comparison(claim)
-    assert figures(first, WITHIN) == first["recorded_then"] == figures(known, WITHIN)
+    assert figures(first, WITHIN) == first["recorded_then"] == figures(counts, WITHIN)
 
-    desk.editor.attest(late, desk.sources[1], "2026-01-09T11:00:00Z")
+    desk.editor.attest(event, desk.sources[1], "2026-01-09T11:00:00Z")
     desk.release("Tres", [at], [at])
-    told = desk.comparison(claim)
-    assert figures(told, WITHIN) == {"confirmed": 2, "disputed": 1, "reported": 0}
-    assert told["recorded_then"] == figures(known, WITHIN)
-    assert (told["verdict"], told["gap"]) == ("within_documented", 0)
-    # The record of before, and of before there was the claim.
-    then = first["citation"]["recorded_as_of"]
-    assert desk.comparison(claim, recorded_as_of=then) == first
+    later = desk.comparison(claim)
+    assert figures(later, WITHIN) == {"confirmed": 2, "disputed": 1, "reported": 0}
+    assert later["recorded_then"] == figures(counts, WITHIN)
+    assert (later["verdict"], later["gap"]) == ("within_documented", 0)
+    # An earlier record time, and one before the claim.
+    record_time = first["citation"]["recorded_as_of"]
+    assert desk.comparison(claim, recorded_as_of=record_time) == first
     problem = desk.api.get(
-        f"/v1/claims/{claim['id']}/comparison", 404, recorded_as_of=known["recorded_as_of"]
+        f"/v1/claims/{claim['id']}/comparison", 404, recorded_as_of=counts["recorded_as_of"]
     )
     assert (
         problem["detail"]
@@ -234,17 +236,17 @@ def test_sentence_of_a_comparison(desk: Desk) -> None:
 def test_terminal_marks_retracted_claims(desk: Desk) -> None:
     coalition = desk.editor.source("Coalición", "political_party")
     paper = desk.editor.source("Correo", "news_outlet")
-    place = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
-    scope = {"facility_id": place, "window_start": "2026-01-08", "age_group": "adult"}
-    said = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
-    relays = [{"claim_id": said["id"]}]
-    passed_on = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    scope = {"facility_id": facility, "window_start": "2026-01-08", "age_group": "adult"}
+    claim = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
+    relays = [{"claim_id": claim["id"]}]
+    relay = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
     names = {
         coalition: "Coalición",
         paper: "Correo",
-        place: "Rodeo I",
-        said["id"]: "Coalición",
-        passed_on["id"]: "Correo",
+        facility: "Rodeo I",
+        claim["id"]: "Coalición",
+        relay["id"]: "Correo",
     }
 
     def lines() -> list[str]:
@@ -258,7 +260,7 @@ def test_terminal_marks_retracted_claims(desk: Desk) -> None:
     assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
     assert newer.endswith("  Correo, relaying Coalición")
     assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
-    for claim in (said, passed_on):
+    for id in (claim["id"], relay["id"]):
         retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
-        desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+        desk.editor.post(f"/v1/claims/{id}/retraction", retraction, 200)
     assert lines() == [head, f"{newer} (retracted)", f"{older} (retracted)"]

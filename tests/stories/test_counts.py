@@ -21,13 +21,13 @@ def test_groups_sum_to_the_total(population: Population, group_by: str) -> None:
                 {"as_of": "2026-01-14T06:00:00Z"},
                 {"as_of": "2026-01-14T06:00:00Z", "recorded_as_of": recorded},
             ):
-                asked = {**filter, **moments, "min_sources": required}
-                told = desk.counts(group_by=group_by, **asked)
-                total = figures(desk.counts(**asked))
-                assert figures(told) == total, asked
-                summed = {n: sum(group[n] for group in told["groups"]) for n in FIGURES}
-                assert summed == total, asked
-                values = [group["value"] for group in told["groups"]]
+                parameters = {**filter, **moments, "min_sources": required}
+                response = desk.counts(group_by=group_by, **parameters)
+                total = figures(desk.counts(**parameters))
+                assert figures(response) == total, parameters
+                sums = {n: sum(group[n] for group in response["groups"]) for n in FIGURES}
+                assert sums == total, parameters
+                values = [group["value"] for group in response["groups"]]
                 assert len(values) == len(set(values))
 
 
@@ -38,15 +38,18 @@ def test_groups_are_equal_by_every_way_of_counting(population: Population, group
     recorded = desk.counts()["recorded_as_of"]
     for required in range(1, 6):
         for as_of in ("2026-01-12T05:07:20.5Z", "2026-01-14T05:20:00Z", recorded):
-            asked = {"group_by": group_by, "as_of": as_of, "min_sources": required}
-            told = desk.counts(**asked)["groups"]
-            assert told
-            for way in (
+            parameters = {"group_by": group_by, "as_of": as_of, "min_sources": required}
+            groups = desk.counts(**parameters)["groups"]
+            assert groups
+            for other_parameters in (
                 {"recorded_as_of": recorded},
                 {"occurred_from": "1999-01-01"},
                 {"occurred_from": "1999-01-01", "recorded_as_of": recorded},
             ):
-                assert desk.counts(**asked, **way)["groups"] == told, (asked, way)
+                assert desk.counts(**parameters, **other_parameters)["groups"] == groups, (
+                    parameters,
+                    other_parameters,
+                )
 
 
 def test_unknown_values_form_a_group_without_a_value(population: Population) -> None:
@@ -64,10 +67,10 @@ def test_unknown_values_form_a_group_without_a_value(population: Population) -> 
         "occurred_on": {"2026-01-08": 2, "2026-01-09": 1, "2026-01-12": 2},
     }
     for group_by, groups in expected.items():
-        told = desk.counts(group_by=group_by, min_sources=1)["groups"]
+        response_groups = desk.counts(group_by=group_by, min_sources=1)["groups"]
         people = {
             group["value"]: sum(group[name] for name in FIGURES if name != "rearrested")
-            for group in told
+            for group in response_groups
         }
         assert sum(people.values()) == 5
         assert groups.items() <= people.items(), group_by
@@ -88,43 +91,45 @@ def test_person_with_two_events_counts_by_the_stronger_status(desk: Desk) -> Non
         editor.attest(february, source, at, release_kind="full")
 
     def group(by: str, required: int) -> tuple[str | None, str]:
-        [told] = desk.counts(group_by=by, min_sources=required)["groups"]
-        [word] = [name for name in FIGURES if told[name]]
-        assert told[word] == 1
-        return told["value"], word
+        [group_counts] = desk.counts(group_by=by, min_sources=required)["groups"]
+        [status] = [name for name in FIGURES if group_counts[name]]
+        assert group_counts[status] == 1
+        return group_counts["value"], status
 
-    # 1 and 2: both are confirmed, and the later day counts. 3 and more: one is disputed, the other
-    # only reported, and disputed is the stronger.
-    for required, day, kind, word in (
+    # With one or two required sources both events are confirmed, and the later day counts. With
+    # three or more one event is disputed, which is stronger than the other's reported.
+    for required, day, kind, status in (
         (1, "2026-02-07", "full", "confirmed"),
         (2, "2026-02-07", "full", "confirmed"),
         (3, "2026-01-08", "exile", "disputed"),
         (5, "2026-01-08", "exile", "disputed"),
     ):
-        assert group("occurred_on", required) == (day, word)
-        assert group("release_kind", required) == (kind, word)
+        assert group("occurred_on", required) == (day, status)
+        assert group("release_kind", required) == (kind, status)
     assert group("nationality", 2) == ("VE", "confirmed")
     # A filter by day excludes the other event.
-    told = desk.counts(group_by="occurred_on", occurred_until="2026-01-31", min_sources=2)
-    assert [group["value"] for group in told["groups"]] == ["2026-01-08"]
+    group_counts = desk.counts(group_by="occurred_on", occurred_until="2026-01-31", min_sources=2)
+    assert [group["value"] for group in group_counts["groups"]] == ["2026-01-08"]
 
 
 def test_later_recorded_release_of_a_day_counts(desk: Desk) -> None:
-    """Released in the morning, detained at noon and released that night."""
+    """A person is released in the morning, detained at noon and released that night."""
     editor, at = desk.editor, "2026-01-09T12:00:00Z"
     announcements = [
         desk.claim(desk.sources[5], "announced", "2026-01-08T22:00:00Z")["id"] for _ in range(2)
     ]
     man = editor.detainee("Fermín Otero")
-    for began, announcement in zip(("2025", "2026-01-08"), announcements, strict=True):
-        held = editor.detention(man, detained_on=began)
-        event = editor.event(man, "2026-01-08", detention_id=held, announcement_id=announcement)
+    for detained_on, announcement in zip(("2025", "2026-01-08"), announcements, strict=True):
+        detention = editor.detention(man, detained_on=detained_on)
+        event = editor.event(
+            man, "2026-01-08", detention_id=detention, announcement_id=announcement
+        )
         for source in desk.sources[:2]:
             editor.attest(event, source, at)
-    for way in ({}, {"occurred_from": "2026-01-08"}):
-        [told] = desk.counts(group_by="announcement_id", **way)["groups"]
-        assert told["value"] == announcements[1]
-        assert (told["confirmed"], told["rearrested"]) == (1, 0)
+    for filters in ({}, {"occurred_from": "2026-01-08"}):
+        [group] = desk.counts(group_by="announcement_id", **filters)["groups"]
+        assert group["value"] == announcements[1]
+        assert (group["confirmed"], group["rearrested"]) == (1, 0)
     first = desk.counts(announcement_id=announcements[0])
     assert (first["confirmed"], first["rearrested"]) == (1, 1)
 
@@ -155,7 +160,7 @@ def test_filter_that_cannot_match_is_refused(
     ):
         problem = desk.api.get(path, 422, **query, **filters)
         assert problem["type"] == "/problems/validation-error"
-        assert {fault["pointer"] for fault in problem["errors"]} == pointers, filters
+        assert {error["pointer"] for error in problem["errors"]} == pointers, filters
     # Counts may be zero, and a day may be both the first and the last.
     one_day = {"occurred_from": "2026-01-08", "occurred_until": "2026-01-08"}
     for filters in ({"facility_id": facility}, {"announcement_id": announcement}, one_day):
@@ -178,10 +183,12 @@ def test_counts_by_properties_of_people(api: Api) -> None:
             )
 
     def count(**filters: Any) -> tuple[int, int]:
-        answer = api.get("/v1/counts", **filters)
-        then = api.get("/v1/counts", recorded_as_of=answer["recorded_as_of"], **filters)
-        assert {name: then[name] for name in FIGURES} == {name: answer[name] for name in FIGURES}
-        return answer["confirmed"], answer["reported"]
+        counts = api.get("/v1/counts", **filters)
+        recorded = api.get("/v1/counts", recorded_as_of=counts["recorded_as_of"], **filters)
+        assert {name: recorded[name] for name in FIGURES} == {
+            name: counts[name] for name in FIGURES
+        }
+        return counts["confirmed"], counts["reported"]
 
     assert count() == (2, 1)
     assert count(sex="female") == (1, 0)

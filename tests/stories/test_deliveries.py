@@ -4,11 +4,9 @@ from typing import Any
 
 from tests.stories.newsroom import WITHIN, Desk, after, figures
 
-# --- 116 announced --------------------------------------------------------------------------------
-
 
 def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
-    """116 announced; 53, 65, 73 and 116 counted as delivered, and a coalition's own two."""
+    """Claims of 2, 53, 65, 73 and 116 releases count the delivery of an announced 116."""
     editor = desk.editor
     state, party, ngo, paper, committee = (
         editor.source(name, kind)
@@ -22,7 +20,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     )
     announcement = desk.claim(state, "announced", "2026-01-08T22:00:00Z", value=116)
     id = announcement["id"]
-    shown: dict[str, tuple[Any, Any]] = {}
+    comparisons: dict[str, tuple[Any, Any]] = {}
 
     def count(source: str, value: int, as_of: str, published_at: str | None = None) -> None:
         claim = desk.claim(
@@ -33,7 +31,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
             announcement_id=id,
             published_at=published_at or as_of,
         )
-        shown[claim["id"]] = (claim, desk.comparison(claim))
+        comparisons[claim["id"]] = (claim, desk.comparison(claim))
 
     desk.release("Una", ["2026-01-09T08:00:00Z"] * 2, announcement=id)
     desk.release("Cuatro", ["2026-01-09T09:00:00Z"], announcement=id)
@@ -46,12 +44,17 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     desk.release("Tres", ["2026-01-11T10:00:00Z"] * 2, announcement=id)
     desk.release("Seis", [], ["2026-01-11T11:00:00Z"] * 2, announcement=id)
     desk.release("Siete", announcement=id)
-    desk.release("Otra", ["2026-01-11T12:00:00Z"] * 2)  # of no announcement
+    desk.release("Otra", ["2026-01-11T12:00:00Z"] * 2)  # without the announcement
     count(state, 116, "2026-01-12T00:00:00Z", "2026-01-12T15:00:00Z")
 
     assert [
-        (told["claimed"], *(told[name] for name in WITHIN), told["gap"], told["verdict"])
-        for _, told in shown.values()
+        (
+            delivery["claimed"],
+            *(delivery[name] for name in WITHIN),
+            delivery["gap"],
+            delivery["verdict"],
+        )
+        for _, delivery in comparisons.values()
     ] == [
         (2, 1, 0, 1, 1, "within_documented"),
         (53, 2, 0, 1, 51, "above_documented"),
@@ -60,41 +63,45 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
         (116, 4, 1, 1, 112, "above_documented"),
     ]
 
-    # None contradicts another: what came after each, was published after the moment it speaks of.
-    for claim, then in shown.values():
-        now = desk.comparison(claim)
-        assert figures(now, (*WITHIN, "gap")) == figures(then, (*WITHIN, "gap"))
-        at = desk.counts(as_of=claim["as_of"])
-        assert figures(now, WITHIN) == figures(at, WITHIN)
-        assert now["citation"]["as_of"] == claim["as_of"]
+    # Attestations published after the time of a claim do not change its comparison.
+    for claim, earlier_comparison in comparisons.values():
+        comparison = desk.comparison(claim)
+        assert figures(comparison, (*WITHIN, "gap")) == figures(
+            earlier_comparison, (*WITHIN, "gap")
+        )
+        counts_then = desk.counts(as_of=claim["as_of"])
+        assert figures(comparison, WITHIN) == figures(counts_then, WITHIN)
+        assert comparison["citation"]["as_of"] == claim["as_of"]
 
-    told = desk.delivery(announcement)
-    assert told["announcement"] == announcement
-    assert (told["announced"], told["named"], told["still_held"]) == (116, 7, 2)
-    assert figures(told, WITHIN) == {"confirmed": 3, "disputed": 1, "reported": 1}
-    assert figures(told, WITHIN) == figures(desk.counts(announcement_id=id), WITHIN)
-    newest_first = [*reversed(shown)]
-    assert [item["claim"]["id"] for item in told["claims"]] == newest_first
-    assert told["claims"] == desk.comparisons(announcement_id=id)
-    assert told["claims"] == [desk.comparison(claim) for claim, _ in reversed(shown.values())]
-    listed = desk.api.get("/v1/claims", announcement_id=id)["items"]
-    assert {item["id"] for item in listed} == set(shown)
+    delivery = desk.delivery(announcement)
+    assert delivery["announcement"] == announcement
+    assert (delivery["announced"], delivery["named"], delivery["still_held"]) == (116, 7, 2)
+    assert figures(delivery, WITHIN) == {"confirmed": 3, "disputed": 1, "reported": 1}
+    assert figures(delivery, WITHIN) == figures(desk.counts(announcement_id=id), WITHIN)
+    newest_first = [*reversed(comparisons)]
+    assert [item["claim"]["id"] for item in delivery["claims"]] == newest_first
+    assert delivery["claims"] == desk.comparisons(announcement_id=id)
+    assert delivery["claims"] == [
+        desk.comparison(claim) for claim, _ in reversed(comparisons.values())
+    ]
+    claims = desk.api.get("/v1/claims", announcement_id=id)["items"]
+    assert {item["id"] for item in claims} == set(comparisons)
 
-    # The state's own count spoke of midnight, and was not said before the afternoon.
-    for as_of, said, out in (
+    # The count of the ministry is of midnight, and was published in the afternoon.
+    for as_of, published, counts in (
         ("2026-01-09T09:59:59Z", 0, (1, 0, 1)),
         ("2026-01-10T10:00:00Z", 3, (2, 0, 2)),
         ("2026-01-12T14:59:59Z", 4, (3, 1, 1)),
         ("2026-01-12T15:00:00Z", 5, (3, 1, 1)),
     ):
         earlier = desk.delivery(announcement, as_of=as_of)
-        assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[5 - said :]
-        assert tuple(earlier[name] for name in WITHIN) == out
-        assert earlier["named"] == sum(out) + earlier["still_held"] == 7
+        assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[5 - published :]
+        assert tuple(earlier[name] for name in WITHIN) == counts
+        assert earlier["named"] == sum(counts) + earlier["still_held"] == 7
 
-    # What the service had been told by then.
-    recorded = shown[newest_first[-2]][1]["citation"]["recorded_as_of"]
-    earlier = desk.delivery(announcement, recorded_as_of=recorded)
+    # At an earlier record time.
+    record_time = comparisons[newest_first[-2]][1]["citation"]["recorded_as_of"]
+    earlier = desk.delivery(announcement, recorded_as_of=record_time)
     assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[3:]
     assert (earlier["named"], earlier["still_held"]) == (3, 0)
     assert figures(earlier, WITHIN) == {"confirmed": 2, "disputed": 0, "reported": 1}
@@ -105,10 +112,10 @@ def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
     for n in range(1, 5):
         at = ["2026-01-09T10:00:00Z"] * n
         desk.release(f"Persona {n}", at, announcement=announcement["id"])
-    told = [desk.delivery(announcement, min_sources=n) for n in range(1, 6)]
-    assert [answer["confirmed"] for answer in told] == [4, 3, 2, 1, 0]
-    assert [answer["reported"] for answer in told] == [0, 1, 2, 3, 4]
-    assert told[2]["citation"]["sentence"]["en"].endswith(
+    deliveries = [desk.delivery(announcement, min_sources=n) for n in range(1, 6)]
+    assert [delivery["confirmed"] for delivery in deliveries] == [4, 3, 2, 1, 0]
+    assert [delivery["reported"] for delivery in deliveries] == [0, 1, 2, 3, 4]
+    assert deliveries[2]["citation"]["sentence"]["en"].endswith(
         ", 116 releases had been announced; of the 4 people whom this record names, at least 2 "
         "were confirmed as released by three or more independent sources."
     )

@@ -10,13 +10,13 @@ def test_new_detention_requires_a_release_from_the_last(api: Api) -> None:
     problem = writer.post(f"/v1/detainees/{person}/detentions", {"detained_on": "2026"}, 409)
     assert problem["type"] == "/problems/still-detained"
     writer.event(person, "2026-01-08")
-    again = writer.detention(person, detained_on="2026-01")
-    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == again
+    rearrest = writer.detention(person, detained_on="2026-01")
+    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == rearrest
 
     earlier = writer.detention(person, detained_on="2019-03-02")
-    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == again
-    listed = api.get(f"/v1/detainees/{person}/detentions")["items"]
-    assert {d["id"] for d in listed} == {first, again, earlier}
+    assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == rearrest
+    detentions = api.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert {d["id"] for d in detentions} == {first, rearrest, earlier}
 
 
 def test_custody_follows_the_latest_detention(api: Api) -> None:

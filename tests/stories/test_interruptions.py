@@ -61,20 +61,20 @@ def editor(shared: Service, key: str) -> Iterator[Client]:
 @pytest.fixture
 def service() -> Iterator[Service]:
     """A service for one test, which may break it."""
-    with data_dir() as directory, serving(directory) as running:
-        yield running
+    with data_dir() as directory, serving(directory) as service:
+        yield service
 
 
-def attested_together(service: Service, key: str, words: Iterable[Any]) -> None:
+def attest_concurrently(service: Service, key: str, attestations: Iterable[Any]) -> None:
     """Send these attestations concurrently, each by another client, and retry after a 503."""
 
     def attest(body: Any) -> None:
         with Client(service.port, key) as client:
-            while (answered := client.send("POST", "/v1/attestations", body))[0] == 503:
-                assert answered[1]["type"] == "/problems/busy"
-            assert answered[0] == 201, answered[1]
+            while (response := client.send("POST", "/v1/attestations", body))[0] == 503:
+                assert response[1]["type"] == "/problems/busy"
+            assert response[0] == 201, response[1]
 
-    run_together(*(functools.partial(attest, body) for body in words))
+    run_together(*(functools.partial(attest, body) for body in attestations))
 
 
 # Concurrency.
@@ -86,16 +86,18 @@ def test_concurrent_attestations_of_fifty_events(shared: Service, key: str, edit
     firsts = [editor.attest(event, first)["id"] for event in events]
     follower = Follower(shared.port)
 
-    words = [attestation_body(event, second, NOON + timedelta(hours=1)) for event in events]
+    attestations = [attestation_body(event, second, NOON + timedelta(hours=1)) for event in events]
     for event, origin in zip(events, firsts, strict=True):
         relay = {"basis": "relayed", "relays": [{"attestation_id": origin}]}
-        words.append(attestation_body(event, third, NOON + timedelta(minutes=30), **relay))
-    attested_together(shared, key, words)
+        attestations.append(attestation_body(event, third, NOON + timedelta(minutes=30), **relay))
+    attest_concurrently(shared, key, attestations)
     follower.finish()
 
-    told = {event: editor.get(f"/v1/release-events/{event}")["verification"] for event in events}
-    assert {summary["status"] for summary in told.values()} == {"confirmed"}
-    assert {summary["independent_sources"] for summary in told.values()} == {2}
+    verifications = {
+        event: editor.get(f"/v1/release-events/{event}")["verification"] for event in events
+    }
+    assert {verification["status"] for verification in verifications.values()} == {"confirmed"}
+    assert {verification["independent_sources"] for verification in verifications.values()} == {2}
     with open_store(shared) as conn:
         check_store(conn)
         head = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
@@ -106,12 +108,17 @@ def test_sixteen_writers_on_one_event(shared: Service, key: str, editor: Client)
     event = editor.event("Una persona")
     sources = [editor.source(f"Testigo {n}") for n in range(16)]
     minutes = [NOON + timedelta(minutes=n) for n in range(16)]
-    attested_together(
-        shared, key, [attestation_body(event, *said) for said in zip(sources, minutes, strict=True)]
+    attest_concurrently(
+        shared,
+        key,
+        [
+            attestation_body(event, *attestation)
+            for attestation in zip(sources, minutes, strict=True)
+        ],
     )
-    answer = editor.get(f"/v1/release-events/{event}/verification")
-    assert answer["independent_sources"] == len(answer["proof"]) == 16
-    assert [step["independent_sources"] for step in answer["history"]] == list(range(1, 17))
+    verification = editor.get(f"/v1/release-events/{event}/verification")
+    assert verification["independent_sources"] == len(verification["proof"]) == 16
+    assert [step["independent_sources"] for step in verification["history"]] == list(range(1, 17))
     with open_store(shared) as conn:
         check_store(conn)
 
@@ -123,12 +130,14 @@ def test_sixteen_writers_on_one_person_with_two_events(
     person = editor.person("Otra persona")
     denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2026-02-08"))
     sources = [editor.source(f"Vecino {n}") for n in range(8)]
-    words = [attestation_body(denied, source, stance="denies") for source in sources]
-    words += [attestation_body(confirmed, source) for source in sources]
-    attested_together(shared, key, words)
-    answers = [editor.get(f"/v1/release-events/{id}/verification") for id in (denied, confirmed)]
-    assert [answer["status"] for answer in answers] == ["refuted", "confirmed"]
-    assert answers[0]["independent_denials"] == answers[1]["independent_sources"] == 8
+    attestations = [attestation_body(denied, source, stance="denies") for source in sources]
+    attestations += [attestation_body(confirmed, source) for source in sources]
+    attest_concurrently(shared, key, attestations)
+    verifications = [
+        editor.get(f"/v1/release-events/{id}/verification") for id in (denied, confirmed)
+    ]
+    assert [verification["status"] for verification in verifications] == ["refuted", "confirmed"]
+    assert verifications[0]["independent_denials"] == verifications[1]["independent_sources"] == 8
     after = editor.get("/v1/counts")
     assert after["confirmed"] == before["confirmed"] + 1
     assert after["refuted"] == before["refuted"]
@@ -139,30 +148,32 @@ def test_sixteen_writers_on_one_person_with_two_events(
 def test_affiliations_change_during_attestations(shared: Service, key: str, editor: Client) -> None:
     sources = [editor.source(f"Casa {n}") for n in range(5)]
     events = [editor.event(f"Vecina {n}") for n in range(10)]
-    made: list[str] = []
+    affiliations: list[str] = []
 
-    def a_day(chance: random.Random) -> str | None:
+    def random_day(chance: random.Random) -> str | None:
         return chance.choice([None, f"2026-01-{chance.randrange(5, 9):02}T00:00:00Z"])
 
     def affiliate(seed: int) -> list[tuple[int, Any]]:
-        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        chance, client, responses = random.Random(seed), Client(shared.port, key), []
         for _ in range(12):
             source, other = chance.sample(sources, 2)
-            if made and chance.random() < 0.6:
-                until_ = chance.choice([None, f"2026-01-{chance.randrange(9, 14):02}T00:00:00Z"])
-                period = {"valid_from": a_day(chance), "valid_until": until_}
-                path = f"/v1/affiliations/{chance.choice(made)}"
-                answers.append(client.send("PATCH", path, period))
+            if affiliations and chance.random() < 0.6:
+                valid_until = chance.choice(
+                    [None, f"2026-01-{chance.randrange(9, 14):02}T00:00:00Z"]
+                )
+                period = {"valid_from": random_day(chance), "valid_until": valid_until}
+                path = f"/v1/affiliations/{chance.choice(affiliations)}"
+                responses.append(client.send("PATCH", path, period))
             else:
                 body = {"with_source_id": other, "relation": "related_to"}
-                body["valid_from"] = a_day(chance) or "2026-01-10T00:00:00Z"
-                answers.append(client.send("POST", f"/v1/sources/{source}/affiliations", body))
-                made.append(answers[-1][1].get("id"))
+                body["valid_from"] = random_day(chance) or "2026-01-10T00:00:00Z"
+                responses.append(client.send("POST", f"/v1/sources/{source}/affiliations", body))
+                affiliations.append(responses[-1][1].get("id"))
         client.close()
-        return answers
+        return responses
 
     def attest(seed: int) -> list[tuple[int, Any]]:
-        chance, client, answers = random.Random(seed), Client(shared.port, key), []
+        chance, client, responses = random.Random(seed), Client(shared.port, key), []
         for _ in range(20):
             source, other = chance.sample(sources, 2)
             relay = {"basis": "relayed", "relays": [{"source_id": other}]}
@@ -173,15 +184,20 @@ def test_affiliations_change_during_attestations(shared: Service, key: str, edit
                 stance=chance.choice(["confirms", "confirms", "denies"]),
                 **chance.choice([{}, relay]),
             )
-            answers.append(client.send("POST", "/v1/attestations", body))
+            responses.append(client.send("POST", "/v1/attestations", body))
         client.close()
-        return answers
+        return responses
 
-    answers = run_together(
+    responses = run_together(
         *(lambda n=n: affiliate(n) for n in range(4)),
         *(lambda n=n: attest(100 + n) for n in range(8)),
     )
-    assert [a for answers_ in answers for a in answers_ if a[0] not in (200, 201)] == []
+    assert [
+        response
+        for thread_responses in responses
+        for response in thread_responses
+        if response[0] not in (200, 201)
+    ] == []
     with open_store(shared) as conn:
         check_store(conn)
         changed = conn.execute("SELECT count(*) AS n FROM verdicts WHERE recorded_until < now()")
@@ -191,12 +207,12 @@ def test_affiliations_change_during_attestations(shared: Service, key: str, edit
 def test_affiliation_recorded_while_both_sources_attest(
     shared: Service, key: str, editor: Client
 ) -> None:
-    """Neither write misses the other: affiliated sources count as one in the end."""
+    """The verdict considers all three writes: affiliated sources count as one group."""
     events = []
     for n in range(25):
         event = editor.event(f"Hija {n}")
         owner, owned = editor.source(f"Dueño {n}"), editor.source(f"Propiedad {n}")
-        tie = {"with_source_id": owner, "relation": "owned_by"}
+        affiliation = {"with_source_id": owner, "relation": "owned_by"}
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(Client(shared.port, key)) for _ in range(3)]
             for client in clients:
@@ -204,20 +220,22 @@ def test_affiliation_recorded_while_both_sources_attest(
             run_together(
                 functools.partial(clients[0].attest, event, owner),
                 functools.partial(clients[1].attest, event, owned),
-                functools.partial(clients[2].post, f"/v1/sources/{owned}/affiliations", tie),
+                functools.partial(
+                    clients[2].post, f"/v1/sources/{owned}/affiliations", affiliation
+                ),
             )
         events.append(event)
-    told = [editor.get(f"/v1/release-events/{event}")["verification"] for event in events]
-    assert Counter(answer["independent_sources"] for answer in told) == {1: 25}
+    verifications = [editor.get(f"/v1/release-events/{event}")["verification"] for event in events]
+    assert Counter(verification["independent_sources"] for verification in verifications) == {1: 25}
     with open_store(shared) as conn:
         check_store(conn)
 
 
-# Broken off.
+# Killed processes.
 
 
 class Writers:
-    """Attest without a pause, each time with another note, and remember each outcome."""
+    """Threads that attest without a pause, each time with another note, and record each outcome."""
 
     def __init__(self, service: Service, key: str, count: int = 8) -> None:
         self._port, self._key = service.port, key
@@ -243,7 +261,7 @@ class Writers:
                 chance.choice(self._events), chance.choice(self._sources), at, note=note
             )
             try:
-                status, answer = client.send("POST", "/v1/attestations", body)
+                status, problem = client.send("POST", "/v1/attestations", body)
             except (OSError, HTTPException, ValueError):
                 self.unknown.append(note)
                 time.sleep(0.05)
@@ -254,13 +272,13 @@ class Writers:
                 self.unknown.append(note)
                 time.sleep(0.05)
             else:
-                self.refused.append(answer)
+                self.refused.append(problem)
         client.close()
 
     def more(self, count: int = 20) -> float:
         """Wait until `count` more writes have been acknowledged."""
         wanted = len(self.acknowledged) + count
-        return wait_until(lambda: len(self.acknowledged) >= wanted, "writing goes on")
+        return wait_until(lambda: len(self.acknowledged) >= wanted, "writes continue")
 
     def finish(self) -> None:
         self._enough.set()
@@ -282,15 +300,15 @@ def test_killed_workers_and_postgresql_lose_no_write(service: Service) -> None:
         for _ in range(5):
             writers.more()
             os.kill(random.Random(1).choice(service.workers()), signal.SIGKILL)
-        print(f"writes go on {writers.more(1):.2f} s after the kill of a worker")
+        print(f"writes continue {writers.more(1):.2f} s after the kill of a worker")
         wait_until(lambda: len(service.workers()) == 2, "a new worker")
         writers.more(100)
         for pid in service.postgres():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        took = wait_until(service.ready, "ready again by itself")
+        seconds = wait_until(service.ready, "ready again by itself")
         writes = writers.more(1)
-        print(f"ready {took:.2f} s after the kill of PostgreSQL, writing {writes:.2f} s later")
+        print(f"ready {seconds:.2f} s after the kill of PostgreSQL, writes {writes:.2f} s later")
         writers.more(100)
     finally:
         writers.finish()
@@ -311,8 +329,8 @@ def test_killed_backend_loses_no_write(service: Service) -> None:
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             ).fetchall()
         os.kill(backends[0].pid, signal.SIGKILL)
-        took = wait_until(service.ready, "ready again by itself")
-        print(f"ready {took:.2f} s after the kill of a backend")
+        seconds = wait_until(service.ready, "ready again by itself")
+        print(f"ready {seconds:.2f} s after the kill of a backend")
         writers.more(50)
     finally:
         writers.finish()
@@ -321,7 +339,7 @@ def test_killed_backend_loses_no_write(service: Service) -> None:
         writers.check(conn)
 
 
-def keepers(service: Service) -> list[int]:
+def supervisors(service: Service) -> list[int]:
     """Return the pids of the standby and the active supervisor."""
     return [
         pid for pid in service.processes() if "-m api.server.embedded" in (command_of(pid) or "")
@@ -332,13 +350,16 @@ def test_killed_supervisor_is_replaced(service: Service) -> None:
     """The new supervisor stops PostgreSQL with the service, and a command does not stop it."""
     with Client(service.port, service.key("edit")) as client:
         source = client.source("Antes")
-    first = keepers(service)
+    first = supervisors(service)
     assert len(first) == 2
-    for keeper in reversed(first):
-        os.kill(keeper, signal.SIGKILL)
+    for supervisor in reversed(first):
+        os.kill(supervisor, signal.SIGKILL)
         assert service.command("counts").returncode == 0
         assert service.ready()
-        wait_until(lambda killed=keeper: len({*keepers(service)} - {killed}) == 2, "a new keeper")
+        wait_until(
+            lambda killed=supervisor: len({*supervisors(service)} - {killed}) == 2,
+            "a new supervisor",
+        )
     postmaster = service.postgres()[0]
     os.kill(postmaster, signal.SIGKILL)
     wait_until(lambda: service.ready() and service.postgres()[0] != postmaster, "ready by itself")
@@ -347,7 +368,7 @@ def test_killed_supervisor_is_replaced(service: Service) -> None:
         wait_until(lambda: client.send("GET", f"/v1/sources/{source}")[0] == 200, "the source")
     processes = service.processes()
     assert service.stop() == 0
-    wait_until(lambda: have_ended(processes), "nothing is left")
+    wait_until(lambda: have_ended(processes), "all processes ended")
 
 
 def test_store_is_consistent_after_all_processes_are_killed(service: Service) -> None:
@@ -361,12 +382,12 @@ def test_store_is_consistent_after_all_processes_are_killed(service: Service) ->
     assert len(processes) > 5  # master, workers, supervisors, postmaster, backends
     assert have_ended(processes)
     began = time.monotonic()
-    with serving(service.data_dir, port=service.port) as again:
-        print(f"ready {time.monotonic() - began:.2f} s after a start on what was killed")
+    with serving(service.data_dir, port=service.port) as restarted:
+        print(f"ready {time.monotonic() - began:.2f} s after the start")
         assert writers.refused == []
-        with open_store(again) as conn:
+        with open_store(restarted) as conn:
             writers.check(conn)
-        with Client(again.port, again.key("edit")) as client:
+        with Client(restarted.port, restarted.key("edit")) as client:
             assert client.source("Después")
 
 
@@ -376,30 +397,30 @@ def test_directory_or_port_in_use_is_refused(shared: Service) -> None:
             Service(shared.data_dir): shared.data_dir,
             Service(other, shared.port): shared.port,
         }
-        for second, named in services.items():
+        for second, resource in services.items():
             assert second.process.wait(120) != 0
-            told = second.log.read_text()
-            assert "in use" in told
-            assert str(named) in told
-            assert "Traceback" not in told
+            log = second.log.read_text()
+            assert "in use" in log
+            assert str(resource) in log
+            assert "Traceback" not in log
         assert str(shared.process.pid) in next(iter(services)).log.read_text()
-        wait_until(lambda: have_ended(second.processes()), "nothing is left")
+        wait_until(lambda: have_ended(second.processes()), "all processes ended")
     assert shared.ready()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-def test_stop_leaves_no_process_and_loses_no_write(number: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_stop_leaves_no_process_and_loses_no_write(signal_number: signal.Signals) -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             with Client(service.port, service.key("edit")) as client:
                 source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
             processes = service.processes()
-            service.process.send_signal(number)
+            service.process.send_signal(signal_number)
             assert service.process.wait(120) == 0
-            wait_until(lambda: have_ended(processes), "nothing is left")
+            wait_until(lambda: have_ended(processes), "all processes ended")
             assert service.processes() == []
             assert "Traceback" not in service.log.read_text()
-        with serving(directory, port=service.port) as again, Client(again.port) as reader:
+        with serving(directory, port=service.port) as restarted, Client(restarted.port) as reader:
             assert reader.get(f"/v1/sources/{source['id']}") == source
 
 
@@ -411,7 +432,7 @@ def test_stop_during_writes_loses_no_write(service: Service) -> None:
         assert service.stop() == 0
     finally:
         writers.finish()
-    wait_until(lambda: have_ended(processes), "nothing is left")
+    wait_until(lambda: have_ended(processes), "all processes ended")
     assert writers.refused == []
-    with serving(service.data_dir) as again, open_store(again) as conn:
+    with serving(service.data_dir) as restarted, open_store(restarted) as conn:
         writers.check(conn)

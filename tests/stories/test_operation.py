@@ -49,30 +49,30 @@ def service() -> Iterator[Service]:
 # Readiness and the pool.
 
 
-def not_ready(answer: Any, word: str) -> None:
-    problem = answer.get_json(force=True)
-    assert (answer.status_code, problem["type"]) == (503, "/problems/not-ready"), problem
-    assert word in problem["detail"]
-    for said in ("127.0.0.1", "nobody", "psycopg", "postgres", "constancia_service", "pool"):
-        assert said not in str(problem).lower()
+def check_not_ready(response: Any, reason: str) -> None:
+    problem = response.get_json(force=True)
+    assert (response.status_code, problem["type"]) == (503, "/problems/not-ready"), problem
+    assert reason in problem["detail"]
+    for internal in ("127.0.0.1", "nobody", "psycopg", "postgres", "constancia_service", "pool"):
+        assert internal not in str(problem).lower()
 
 
 def test_readiness_reports_a_full_pool(database: str) -> None:
     with connections.pool(database, 1) as pool, pool.connection(), ThreadPoolExecutor(1) as threads:
         assert 0.25 < pool.timeout < 1
         pool.timeout = 5
-        # A caller waits in the queue meanwhile.
+        # Meanwhile a request waits in the queue.
         waiting = threads.submit(create_app(pool).test_client().get, "/v1/sources")
-        wait_until(lambda: pool.get_stats().get("requests_waiting"), "one waits")
-        not_ready(create_app(pool).test_client().get("/readyz"), "in use")
+        wait_until(lambda: pool.get_stats().get("requests_waiting"), "a request waits")
+        check_not_ready(create_app(pool).test_client().get("/readyz"), "in use")
         assert not waiting.done()
         assert waiting.result().status_code == 503
 
 
 def test_full_pool_returns_503_soon_and_health_stays_200() -> None:
     """The only connection waits for a lock; other requests get a response before it is free."""
-    alone = {"workers": 1, "CONSTANCIA_THREADS": "1"}
-    with data_dir() as directory, serving(directory, **alone) as service:
+    settings = {"workers": 1, "CONSTANCIA_THREADS": "1"}
+    with data_dir() as directory, serving(directory, **settings) as service:
         key, port = service.key("edit"), service.port
 
         def enter() -> int:
@@ -80,42 +80,42 @@ def test_full_pool_returns_503_soon_and_health_stays_200() -> None:
                 body = {"name": "Puertas", "kind": "ngo"}
                 return client.exchange("POST", "/v1/sources", body)[0]
 
-        def ask(path: str) -> tuple[int, str | None]:
+        def get(path: str) -> tuple[int, str | None]:
             with Client(port) as client:
                 status, headers, _ = client.exchange("GET", path)
                 return status, headers["Retry-After"]
 
         with ThreadPoolExecutor(5) as threads:
-            with held(service) as conn:
-                entering = threads.submit(enter)
+            with blocked_writers(service) as conn:
+                write = threads.submit(enter)
                 waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
                 wait_until(lambda: conn.execute(waiting).fetchone().n, "it waits")
-                asked = [threads.submit(ask, "/v1/sources") for _ in range(2)]
-                assert ask("/healthz") == (200, None)
-                assert ask("/readyz")[0] == 503
-                assert {future.result() for future in asked} == {(503, "2")}
-                assert not entering.done()
-            assert entering.result() in {201, 503}
+                futures = [threads.submit(get, "/v1/sources") for _ in range(2)]
+                assert get("/healthz") == (200, None)
+                assert get("/readyz")[0] == 503
+                assert {future.result() for future in futures} == {(503, "2")}
+                assert not write.done()
+            assert write.result() in {201, 503}
 
 
 def test_conditional_read_waits_once_for_a_connection(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check of the entity tag and the response share one timeout for two waits."""
-    waited: list[float] = []
+    timeouts: list[float] = []
     with connections.pool(database, 1) as pool, pool.connection():
         getconn = pool.getconn
 
-        def noted(timeout: float | None = None) -> Any:
-            waited.append(pool.timeout if timeout is None else timeout)
+        def recorded_getconn(timeout: float | None = None) -> Any:
+            timeouts.append(pool.timeout if timeout is None else timeout)
             return getconn(timeout)
 
-        monkeypatch.setattr(pool, "getconn", noted)
+        monkeypatch.setattr(pool, "getconn", recorded_getconn)
         client = create_app(pool).test_client()
-        answer = client.get("/v1/sources", headers={"If-None-Match": '"x"'})
-        assert answer.status_code == 503
-    assert len(waited) == 2
-    assert sum(waited) < 1
+        response = client.get("/v1/sources", headers={"If-None-Match": '"x"'})
+        assert response.status_code == 503
+    assert len(timeouts) == 2
+    assert sum(timeouts) < 1
 
 
 def test_statements_time_out(database: str) -> None:
@@ -129,7 +129,7 @@ def test_statements_time_out(database: str) -> None:
 def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connection) -> None:
     _, key = auth.create_key(conn, "an NGO", "edit")
     headers = {"Authorization": f"Bearer {key}"}
-    # Instead of the half hour of the service.
+    # The timeout of the service is half an hour.
     url = make_conninfo(database, options="-c transaction_timeout=500ms")
     with connections.pool(url, 1) as pool:
         client = create_app(pool).test_client()
@@ -147,18 +147,18 @@ def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connectio
 
 
 def test_requests_use_no_parallel_workers(database: str, conn: Connection) -> None:
-    """Starting parallel workers takes longer than nearly all requests, and they are few."""
-    # PostgreSQL reads so small a store in parallel only if that costs nothing.
-    free = ("setup_cost", "tuple_cost")
-    small = ("table_scan_size", "index_scan_size")
-    settings = [f"parallel_{cost}" for cost in free] + [f"min_parallel_{size}" for size in small]
+    """Starting parallel workers takes longer than nearly all requests."""
+    # At zero costs PostgreSQL would read even a small store in parallel.
+    costs = ("setup_cost", "tuple_cost")
+    sizes = ("table_scan_size", "index_scan_size")
+    settings = [f"parallel_{cost}" for cost in costs] + [f"min_parallel_{size}" for size in sizes]
     url = make_conninfo(database, options=" ".join(f"-c {name}=0" for name in settings))
     with connections.pool(url, 1) as pool:
         client = create_app(pool).test_client()
         for path in ("release-events?limit=50", "detainees?q=Ana", "counts", "comparisons"):
             assert client.get(f"/v1/{path}").status_code == 200, path
-        with pool.connection() as served:
-            served.execute("SELECT pg_stat_force_next_flush()")
+        with pool.connection() as connection:
+            connection.execute("SELECT pg_stat_force_next_flush()")
     launched = conn.execute(
         "SELECT parallel_workers_to_launch FROM pg_stat_database WHERE datname = current_database()"
     )
@@ -169,10 +169,10 @@ def test_readiness_reports_an_unreachable_database() -> None:
     pool = connections.pool("postgresql://nobody@127.0.0.1:1/nowhere", 1)
     client = create_app(pool).test_client()
     assert client.get("/healthz").status_code == 200
-    not_ready(client.get("/readyz"), "connection to the database")  # closed
+    check_not_ready(client.get("/readyz"), "connection to the database")  # closed
     pool.open()
     try:
-        not_ready(client.get("/readyz"), "connection to the database")
+        check_not_ready(client.get("/readyz"), "connection to the database")
         assert client.get("/healthz").status_code == 200
     finally:
         pool.close()
@@ -183,7 +183,7 @@ def test_readiness_reports_missing_privileges(database: str, conn: Connection) -
         client = create_app(pool).test_client()
         assert client.get("/readyz").status_code == 200
         conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
-        not_ready(client.get("/readyz"), "constancia doctor")
+        check_not_ready(client.get("/readyz"), "constancia doctor")
 
 
 # Durability and shutdown.
@@ -201,11 +201,11 @@ def test_acknowledged_writes_are_flushed_to_disk(api: Api, conn: Connection) -> 
     assert flushed > 15
 
 
-# How it ends.
+# Stop and reload.
 
 
 @contextlib.contextmanager
-def held(service: Service) -> Iterator[Connection]:
+def blocked_writers(service: Service) -> Iterator[Connection]:
     """Hold a lock for which every writer waits."""
     with (
         embedded.running(service.data_dir) as url,
@@ -233,17 +233,17 @@ def test_stop_completes_started_requests_and_accepts_no_new_ones(service: Servic
             with Client(port, key) as client:
                 return client.send("POST", "/v1/sources", {"name": f"Puertas {n}", "kind": "ngo"})
 
-        with held(service) as conn:
-            entered = [threads.submit(enter, n) for n in range(4)]
+        with blocked_writers(service) as conn:
+            writes = [threads.submit(enter, n) for n in range(4)]
             wait_until(lambda: conn.execute(waiting).fetchone()[0] == 4, "all wait")
             service.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: refused(port), "nobody else is taken on")
+            wait_until(lambda: refused(port), "new connections are refused")
             assert service.process.poll() is None
-            assert not any(one.done() for one in entered)
-        assert [one.result()[0] for one in entered] == [201] * 4
+            assert not any(write.done() for write in writes)
+        assert [write.result()[0] for write in writes] == [201] * 4
     assert service.process.wait(120) == 0
-    wait_until(lambda: have_ended(processes), "nothing is left, PostgreSQL last")
-    with serving(service.data_dir) as again, Client(again.port) as reader:
+    wait_until(lambda: have_ended(processes), "all processes ended")
+    with serving(service.data_dir) as restarted, Client(restarted.port) as reader:
         assert len(reader.get("/v1/sources")["items"]) == 4
 
 
@@ -251,16 +251,16 @@ class Load:
     """Readers and writers, with persistent or new connections."""
 
     def __init__(self, service: Service) -> None:
-        self.answers: list[Any] = []
+        self.responses: list[Any] = []
         self.failures: list[Any] = []
         self._end = threading.Event()
         self._port, self._key = service.port, service.key("edit")
-        kinds = itertools.product((True, False), (True, False), range(2))
-        self._threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
+        variants = itertools.product((True, False), (True, False), range(2))
+        self._threads = [threading.Thread(target=self._run, args=variant) for variant in variants]
         for thread in self._threads:
             thread.start()
 
-    def _run(self, writes: bool, keeps: bool, n: int) -> None:
+    def _run(self, writes: bool, persistent: bool, n: int) -> None:
         with Client(self._port, self._key) as client:
             while not self._end.is_set():
                 try:
@@ -269,15 +269,15 @@ class Load:
                         status, _ = client.send("POST", "/v1/sources", body)
                     else:
                         status, _ = client.send("GET", "/v1/counts")
-                    self.answers.append((writes, status))
+                    self.responses.append((writes, status))
                 except (OSError, HTTPException, ValueError) as error:
-                    self.failures.append((writes, keeps, repr(error)))
-                if not keeps:
+                    self.failures.append((writes, persistent, repr(error)))
+                if not persistent:
                     client.close()
 
     def more(self, n: int = 100) -> None:
-        enough = len(self.answers) + n
-        wait_until(lambda: len(self.answers) >= enough or self.failures, "answers")
+        wanted = len(self.responses) + n
+        wait_until(lambda: len(self.responses) >= wanted or self.failures, "answers")
 
     def finish(self) -> None:
         self._end.set()
@@ -296,42 +296,42 @@ def test_reload_under_load_fails_no_request(service: Service) -> None:
                 lambda old=before: (
                     len(service.workers()) == 2 and not {*old} & {*service.workers()}
                 ),
-                "two others",
+                "two new workers",
             )
             load.more()
     finally:
         load.finish()
     assert load.failures == []
-    assert {status for writes, status in load.answers if writes} == {201}
-    assert {status for writes, status in load.answers if not writes} == {200}
-    written = sum(writes for writes, _ in load.answers)
+    assert {status for writes, status in load.responses if writes} == {201}
+    assert {status for writes, status in load.responses if not writes} == {200}
+    written = sum(writes for writes, _ in load.responses)
     with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
         assert conn.execute("SELECT count(*) FROM sources").fetchone()[0] == written
 
 
 # Backup and restore.
 
-STANDINGS = (
+PERSON_STATUSES = (
     "SELECT detainee_id, published_from, recorded_from, status_codes, groups FROM person_statuses "
     "ORDER BY 1, 2, 3"
 )
 
 
-def run(directory: Path, *words: str) -> str:
+def run(directory: Path, *arguments: str) -> str:
     """Run a command on a data directory."""
-    command, *rest = words
-    done = subprocess.run(
-        [*COMMAND, command, "--data-dir", str(directory), *rest],
+    command, *options = arguments
+    result = subprocess.run(
+        [*COMMAND, command, "--data-dir", str(directory), *options],
         env=environment(),
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
-    """The tools of PostgreSQL restore equal counts and an equal ledger; `doctor` finds no fault."""
+    """The restored ledger, statuses and counts are equal, and `doctor` finds no fault."""
     run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
     load = Load(service)
     try:
@@ -341,27 +341,27 @@ def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
         load.more()
     finally:
         load.finish()
-    elsewhere = service.data_dir.with_name("elsewhere")
+    other_dir = service.data_dir.with_name("elsewhere")
     began = time.monotonic()
     restore = ("pg_restore", "--clean", "--if-exists", "--create", "-d", "postgres", str(dump))
-    run(elsewhere, "postgres", *restore)
+    run(other_dir, "postgres", *restore)
     print(f"restored in {time.monotonic() - began:.2f} s")
-    assert "fault" not in run(elsewhere, "doctor")
+    assert "fault" not in run(other_dir, "doctor")
     ledger = (
         "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s "
         "ORDER BY seq"
     )
-    with embedded.running(elsewhere) as url, connections.connect(url) as conn:
+    with embedded.running(other_dir) as url, connections.connect(url) as conn:
         head = conn.execute("SELECT seq, rfc3339(recorded_at) AS at FROM ledger_head").fetchone()
         restored = conn.execute(ledger, [head.seq]).fetchall()
-        standings = conn.execute(STANDINGS).fetchall()
+        person_statuses = conn.execute(PERSON_STATUSES).fetchall()
     with embedded.running(service.data_dir) as url, connections.connect(url) as conn:
         assert conn.execute("SELECT seq FROM ledger_head").fetchone()[0] > head.seq > 47
         assert conn.execute(ledger, [head.seq]).fetchall() == restored
-        assert conn.execute(STANDINGS).fetchall() == standings
-    asked = f"/v1/counts?as_of=2026-01-09T16:00:00Z&recorded_as_of={head.at}"
-    with serving(elsewhere) as other:
-        with Client(service.port) as one, Client(other.port) as two:
-            assert one.get(asked) == two.get(asked)
+        assert conn.execute(PERSON_STATUSES).fetchall() == person_statuses
+    path = f"/v1/counts?as_of=2026-01-09T16:00:00Z&recorded_as_of={head.at}"
+    with serving(other_dir) as other:
+        with Client(service.port) as original, Client(other.port) as restored_client:
+            assert original.get(path) == restored_client.get(path)
         with Client(other.port, other.key("edit")) as writer:
             writer.source("Puertas de otra parte")

@@ -1,13 +1,15 @@
-"""The store and its two clocks: random histories, each checked after every write against the rule
-recomputed and against a count made by hand from the ledger; and answers that never change."""
+"""The store and its two clocks: random histories, and responses that never change.
+
+After every write the verdicts are compared with the rule, and the counts with the brute-force
+oracle, which reads only the ledger.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import cycle, pairwise, product
-from threading import Barrier, Thread
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from tests.brute_force import (
     assert_statuses_are_recounted,
 )
 from tests.conftest import Api, cloned
+from tests.support import run_together
 
 TABLES = {
     "source": "sources",
@@ -45,8 +48,8 @@ TABLES = {
     "merge": "merges",
     "distinction": "distinctions",
 }
-# A few moments, so that words published at one moment, and periods that end there, are common; and
-# such as begin or end a quarter of an hour, a day or a year, here or in Caracas.
+# A few moments, so that simultaneous attestations, and periods that end at that time, are common.
+# Some begin or end a quarter of an hour, a day or a year, in UTC or in Caracas.
 MOMENTS = [
     datetime(2026, 1, 1, tzinfo=UTC),
     datetime(2026, 1, 8, 20, tzinfo=UTC),
@@ -54,12 +57,12 @@ MOMENTS = [
     datetime(2026, 1, 9, 4, tzinfo=UTC),
     datetime(2026, 2, 11, 4, 15, tzinfo=UTC),
 ]
-BETWEEN = timedelta(microseconds=1)
-WORD = {"stance": "confirms", "basis": "first_hand", "evidence": "report"}
+MICROSECOND = timedelta(microseconds=1)
+FIRST_HAND = {"stance": "confirms", "basis": "first_hand", "evidence": "report"}
 DAYS = [date(2026, 1, 8), date(2026, 1, 10), date(2026, 1, 20), date(2026, 2, 8)]
 DETAINED_ON = [None, "2024", "2026-01", "2026-01-09", "2026-01-31", "2026-02"]
 KINDS = ["full", "house_arrest", "conditional", "unknown"]
-CLAIMED = ["announced", "released", "detained", "whereabouts_unknown"]
+CLAIM_KINDS = ["announced", "released", "detained", "whereabouts_unknown"]
 ZONES = ["UTC", "America/Caracas", "Asia/Kathmandu", "Pacific/Apia"]
 TIMELINES = [
     {"from": "2025-11-30", "bucket": "month"},
@@ -74,11 +77,11 @@ def text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# What the store must hold, recomputed.
+# The expected contents of the store, recomputed.
 
 
-def assert_verdicts_are_the_rule(conn: Connection, record: Record) -> None:
-    """Every current verdict is what the rule says, at every moment at which it can change."""
+def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
+    """Every current verdict equals the rule's, at every moment at which it can change."""
     stored: dict[str, list[Any]] = {}
     for row in conn.execute(
         "SELECT release_event_id::text AS event, published_from, independent_sources,"
@@ -86,15 +89,15 @@ def assert_verdicts_are_the_rule(conn: Connection, record: Record) -> None:
         " FROM verdicts WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         stored.setdefault(row.event, []).append(row)
-    for event in record.of["release_event"]:
+    for event in record.records["release_event"]:
         history = record.history(event)
         rows = stored.pop(event, [])
         assert {row.published_from for row in rows} <= {verdict.at for verdict in history}
-        since, former = None, None
+        since, last_status = None, None
         for verdict in history:
             status = rule.status(verdict.independent_sources, verdict.independent_denials)
-            if status != former:
-                since, former = verdict.at, status
+            if status != last_status:
+                since, last_status = verdict.at, status
             row = [row for row in rows if row.published_from <= verdict.at][-1]
             assert (row.independent_sources, row.independent_denials, row.status, row.since) == (
                 verdict.independent_sources,
@@ -113,7 +116,7 @@ def assert_verdicts_are_the_rule(conn: Connection, record: Record) -> None:
                 ]
             assert reasoning["rests_on"] == [list(group) for group in verdict.rests_on]
             assert reasons_at(conn, event, verdict.at) == dict(verdict.not_counted)
-        # A row wherever the answer differs from the one before, and no other.
+        # There is a row for each change of the verdict, and no other.
         contents = [
             (r.independent_sources, r.independent_denials, r.kinds, r.reasoning) for r in rows
         ]
@@ -122,7 +125,7 @@ def assert_verdicts_are_the_rule(conn: Connection, record: Record) -> None:
 
 
 def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]:
-    """Why each attestation is not counted at a moment, as the record has it."""
+    """Return the current reason for each attestation that is not counted at a moment."""
     rows = conn.execute(
         "SELECT DISTINCT ON (attestation_id) attestation_id::text, reason FROM verdict_exclusions"
         " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from <= %s"
@@ -132,19 +135,19 @@ def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]
     return {row.attestation_id: row.reason for row in rows if row.reason is not None}
 
 
-def assert_store_is_whole(conn: Connection) -> None:
+def assert_store_is_consistent(conn: Connection) -> None:
     record = Ledger(conn).record(_now(conn))
-    assert_verdicts_are_the_rule(conn, record)
+    assert_verdicts_equal_the_rule(conn, record)
     assert_statuses_are_recounted(conn, record)
 
 
 # Random histories.
 
-Question = tuple[str, tuple[tuple[str, Any], ...]]
+Request = tuple[str, tuple[tuple[str, Any], ...]]
 
 
 class World:
-    """An API on a database of its own, the ids that were made in it, and what it answered."""
+    """An API on a separate database, the ids of its records, and its earlier responses."""
 
     def __init__(self, api: Api, conn: Connection) -> None:
         self.api = api
@@ -152,7 +155,7 @@ class World:
         self.ledger = Ledger(conn)
         self.ids: dict[str, list[str]] = {resource: [] for resource in TABLES}
         self.announcements: list[str] = []
-        self.answered: dict[Question, bytes] = {}
+        self.responses: dict[Request, bytes] = {}
         for i in range(4):
             self.write("POST", "/v1/sources", {"name": f"Fuente {i}", "kind": "ngo"}, "source")
         for i in range(2):
@@ -160,7 +163,7 @@ class World:
                 "POST", "/v1/facilities", {"name": f"Lugar {i}", "country": "VE"}, "facility"
             )
         self.claim({"kind": "announced", "value": 2})
-        # Nobody speaks of these. A fifth makes more known of all of them.
+        # Nobody attests these. A fifth person of a group discloses its properties.
         for age_group, facility in (("adult", 0), ("minor", 1)):
             for _ in range(3):
                 body = {"name": "Una más", "age_group": age_group}
@@ -169,13 +172,13 @@ class World:
                 body = {"facility_id": self.ids["facility"][facility]}
                 self.write("POST", path, body, "detention")
                 self.ids["detention"].pop()
-        for i, known in enumerate(
+        for i, properties in enumerate(
             [
                 {"sex": "male", "nationalities": ["VE"], "age_group": "adult"},
                 {"sex": "female", "nationalities": ["ES", "VE"], "age_group": "minor"},
             ]
         ):
-            self.write("POST", "/v1/detainees", {"name": f"Persona {i}", **known}, "detainee")
+            self.write("POST", "/v1/detainees", {"name": f"Persona {i}", **properties}, "detainee")
             person = self.ids["detainee"][-1]
             path = f"/v1/detainees/{person}/detentions"
             self.write("POST", path, {"facility_id": self.ids["facility"][i]}, "detention")
@@ -189,9 +192,9 @@ class World:
 
     def claim(self, body: Mapping[str, Any]) -> None:
         moment = text(MOMENTS[1])
-        usual = {"source_id": self.ids["source"][0], "as_of": moment, "published_at": moment}
-        self.write("POST", "/v1/claims", {**usual, **body}, "claim")
-        claims = self.ledger.record(_now(self.conn)).of["claim"].values()
+        defaults = {"source_id": self.ids["source"][0], "as_of": moment, "published_at": moment}
+        self.write("POST", "/v1/claims", {**defaults, **body}, "claim")
+        claims = self.ledger.record(_now(self.conn)).records["claim"].values()
         self.announcements = [claim["id"] for claim in claims if claim["kind"] == "announced"]
 
     def seq(self) -> int:
@@ -200,8 +203,10 @@ class World:
         return int(row.seq)
 
     def write(self, method: str, path: str, body: Any, resource: str) -> None:
-        """One write: one entry of the ledger, equal to its row, and of a merge one for each record
-        that it moves; none if it is refused, or of a record that was merged."""
+        """Send a write, and check its ledger entries: one, which equals its row.
+
+        A merge has one more for each record that it moves. A refused or redirected write has none.
+        """
         before = self.seq()
         response = self.api.send(method, path, json=body)
         if response.status_code in (307, 409, 422):
@@ -219,7 +224,7 @@ class World:
         assert len(entries) == 1 or resource == "merge"
 
     def _entries(self, resource: str, after: int) -> list[Any]:
-        """Entries above a number, and whether each is its row as it stands."""
+        """Return the entries after a number, and whether each equals its current row."""
         relays = (
             "|| jsonb_build_object('relays', (SELECT coalesce(jsonb_agg(jsonb_build_object("
             "'attestation_id', l.relayed_attestation_id, 'source_id', l.relayed_source_id)"
@@ -234,36 +239,36 @@ class World:
             [after, resource],
         ).fetchall()
 
-    def ask(self, path: str, **query: Any) -> Any:
-        """An answer; every byte of it is remembered if it is for a pair of moments, and every byte
-        of what it cites in any case: that is for a pair of moments, and the same."""
-        question = (path, tuple(sorted(query.items())))
-        body = self._body(question)
-        answer = json.loads(body)
-        # A comparison has a moment of its own, a timeline those that it is asked for.
-        other = {"/v1/counts/timeline": "until"}.get(path, "as_of")
-        if "recorded_as_of" in query and (other in query or "comparison" in path):
-            assert self.answered.setdefault(question, body) == body
-        for cited in [answer, *answer.get("items", []), *answer.get("claims", [])]:
-            if "citation" in cited:
-                again = (cited["citation"]["url"], ())
-                if again not in self.answered:
-                    self.answered[again] = self._body(again)
-                assert json.loads(self.answered[again]) == cited
-        return answer
+    def get_checked(self, path: str, **query: Any) -> Any:
+        """Send a request. If it has both times, its response must equal the earlier one, byte by
+        byte; so must the response that it cites, which always has both."""
+        request = (path, tuple(sorted(query.items())))
+        body = self._body(request)
+        response = json.loads(body)
+        # A comparison has the time of its claim, and a timeline the times of its buckets.
+        publication_time = {"/v1/counts/timeline": "until"}.get(path, "as_of")
+        if "recorded_as_of" in query and (publication_time in query or "comparison" in path):
+            assert self.responses.setdefault(request, body) == body
+        for result in [response, *response.get("items", []), *response.get("claims", [])]:
+            if "citation" in result:
+                cited_request = (result["citation"]["url"], ())
+                if cited_request not in self.responses:
+                    self.responses[cited_request] = self._body(cited_request)
+                assert json.loads(self.responses[cited_request]) == result
+        return response
 
-    def _body(self, question: Question) -> bytes:
-        path, query = question
+    def _body(self, request: Request) -> bytes:
+        path, query = request
         response = self.api.send("GET", path, query_string=dict(query) or None)
         if response.status_code == 307:
-            # Where it is to be found is an answer too.
+            # A redirect has to stay the same as well.
             return json.dumps({"moved_to": response.headers["Location"]}).encode()
         assert response.status_code == 200, response.get_data(as_text=True)
         return response.get_data()
 
-    def assert_answers_have_not_changed(self) -> None:
-        for question, answer in self.answered.items():
-            assert self._body(question) == answer
+    def assert_responses_are_unchanged(self) -> None:
+        for request, body in self.responses.items():
+            assert self._body(request) == body
 
 
 @contextmanager
@@ -274,62 +279,68 @@ def new_world(server: str) -> Iterator[World]:
 
 
 class Chooser:
-    """Hypothesis' choices, in the words of the histories."""
+    """Choices of Hypothesis."""
 
     def __init__(self, data: st.DataObject) -> None:
         self._data = data
 
-    def of(self, choices: Sequence[Any]) -> Any:
+    def one_of(self, choices: Sequence[Any]) -> Any:
         return self._data.draw(st.sampled_from(choices))
 
     def moment(self) -> str:
-        return text(self.of(MOMENTS))
+        return text(self.one_of(MOMENTS))
 
     def period(self) -> dict[str, str | None]:
         return {
-            name: self.of([None, *map(text, MOMENTS)]) for name in ("valid_from", "valid_until")
+            name: self.one_of([None, *map(text, MOMENTS)]) for name in ("valid_from", "valid_until")
         }
 
 
-def write_something(world: World, choose: Chooser) -> None:
-    """One write of any kind. It may be refused: what it says need not make sense."""
+def write_at_random(world: World, choose: Chooser) -> None:
+    """Send a write of any kind. It may be invalid, and refused."""
     ids = world.ids
     kinds = ["attest"] * 12 + ["claim", "retract", "void", "re-arrest", "event"] * 2
     kinds += ["tie", "tie again", "of detainee", "of detention", "of event"] * 2
     kinds += ["of detention", "of event"] * 2
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
     kinds += ["merge"] * 4 + ["undo"] * 3 + ["distinguish", "withdraw"]
-    kind = choose.of(kinds)
+    kind = choose.one_of(kinds)
     if kind == "source":
         body = {"name": "Otra fuente", "kind": "person"}
-        if choose.of([True, False]):
-            body |= {"confidential": True, "vouched_by": choose.of(ids["source"])}
+        if choose.one_of([True, False]):
+            body |= {"confidential": True, "vouched_by": choose.one_of(ids["source"])}
         world.write("POST", "/v1/sources", body, "source")
     elif kind == "name of source":
-        path = f"/v1/sources/{choose.of(ids['source'])}"
-        world.write("PATCH", path, {"name": choose.of(["Una", "La misma"])}, "source")
+        path = f"/v1/sources/{choose.one_of(ids['source'])}"
+        world.write("PATCH", path, {"name": choose.one_of(["Una", "La misma"])}, "source")
     elif kind == "name of facility":
-        path = f"/v1/facilities/{choose.of(ids['facility'])}"
-        world.write("PATCH", path, {"name": choose.of(["El Helicoide", "Sótano"])}, "facility")
+        path = f"/v1/facilities/{choose.one_of(ids['facility'])}"
+        world.write("PATCH", path, {"name": choose.one_of(["El Helicoide", "Sótano"])}, "facility")
     elif kind == "tie":
-        body = {"with_source_id": choose.of(ids["source"]), "relation": "owned_by"}
-        path = f"/v1/sources/{choose.of(ids['source'])}/affiliations"
+        body = {"with_source_id": choose.one_of(ids["source"]), "relation": "owned_by"}
+        path = f"/v1/sources/{choose.one_of(ids['source'])}/affiliations"
         world.write("POST", path, body | choose.period(), "affiliation")
     elif kind == "tie again" and ids["affiliation"]:
-        path = f"/v1/affiliations/{choose.of(ids['affiliation'])}"
+        path = f"/v1/affiliations/{choose.one_of(ids['affiliation'])}"
         world.write("PATCH", path, choose.period(), "affiliation")
     elif kind == "detainee":
         world.write("POST", "/v1/detainees", {"name": "Otra", "sex": "female"}, "detainee")
     elif kind == "re-arrest":
-        path = f"/v1/detainees/{choose.of(ids['detainee'])}/detentions"
-        body = {"detained_on": choose.of(DETAINED_ON), "facility_id": choose.of(ids["facility"])}
+        path = f"/v1/detainees/{choose.one_of(ids['detainee'])}/detentions"
+        body = {
+            "detained_on": choose.one_of(DETAINED_ON),
+            "facility_id": choose.one_of(ids["facility"]),
+        }
         world.write("POST", path, body, "detention")
     elif kind == "event":
-        body = {"detainee_id": choose.of(ids["detainee"]), "occurred_on": str(choose.of(DAYS))}
-        body["announcement_id"] = choose.of([None, *world.announcements])
+        body = {
+            "detainee_id": choose.one_of(ids["detainee"]),
+            "occurred_on": str(choose.one_of(DAYS)),
+        }
+        body["announcement_id"] = choose.one_of([None, *world.announcements])
         world.write("POST", "/v1/release-events", body, "release_event")
     elif kind == "of detainee":
-        body = choose.of(
+        body = choose.one_of(
             [
                 {"nationalities": ["VE", "ES"]},
                 {"nationalities": ["ES"]},
@@ -343,79 +354,79 @@ def write_something(world: World, choose: Chooser) -> None:
                 {"withheld": False},
             ]
         )
-        world.write("PATCH", f"/v1/detainees/{choose.of(ids['detainee'])}", body, "detainee")
+        world.write("PATCH", f"/v1/detainees/{choose.one_of(ids['detainee'])}", body, "detainee")
     elif kind == "of detention":
-        body = choose.of(
+        body = choose.one_of(
             [{"detained_on": day} for day in DETAINED_ON]
             + [{"facility_id": facility} for facility in [None, *ids["facility"]] * 4]
         )
-        world.write("PATCH", f"/v1/detentions/{choose.of(ids['detention'])}", body, "detention")
+        world.write("PATCH", f"/v1/detentions/{choose.one_of(ids['detention'])}", body, "detention")
     elif kind == "of event":
-        path = f"/v1/release-events/{choose.of(ids['release_event'])}"
-        body = {"announcement_id": choose.of([None, *world.announcements])}
-        if choose.of([False, False, True]):
-            body = {"occurred_on": str(choose.of(DAYS))}
+        path = f"/v1/release-events/{choose.one_of(ids['release_event'])}"
+        body = {"announcement_id": choose.one_of([None, *world.announcements])}
+        if choose.one_of([False, False, True]):
+            body = {"occurred_on": str(choose.one_of(DAYS))}
         world.write("PATCH", path, body, "release_event")
     elif kind == "retract" and ids["attestation"]:
-        path = f"/v1/attestations/{choose.of(ids['attestation'])}/retraction"
+        path = f"/v1/attestations/{choose.one_of(ids['attestation'])}/retraction"
         world.write("POST", path, {"retracted_at": choose.moment()}, "attestation")
     elif kind == "void" and ids["attestation"]:
-        path = f"/v1/attestations/{choose.of(ids['attestation'])}/void"
+        path = f"/v1/attestations/{choose.one_of(ids['attestation'])}/void"
         world.write("POST", path, {"reason": "Entered twice."}, "attestation")
     elif kind == "claim":
-        claim_something(world, choose)
+        claim_at_random(world, choose)
     elif kind == "merge":
-        path = f"/v1/detainees/{choose.of(ids['detainee'])}/merge"
-        world.write("POST", path, {"into": choose.of(ids["detainee"])}, "merge")
+        path = f"/v1/detainees/{choose.one_of(ids['detainee'])}/merge"
+        world.write("POST", path, {"into": choose.one_of(ids["detainee"])}, "merge")
     elif kind == "undo" and ids["merge"]:
-        world.write("DELETE", f"/v1/merges/{choose.of(ids['merge'])}", None, "merge")
+        world.write("DELETE", f"/v1/merges/{choose.one_of(ids['merge'])}", None, "merge")
     elif kind == "distinguish":
-        path = f"/v1/detainees/{choose.of(ids['detainee'])}/distinct-from"
-        world.write("POST", path, {"detainee_id": choose.of(ids["detainee"])}, "distinction")
+        path = f"/v1/detainees/{choose.one_of(ids['detainee'])}/distinct-from"
+        world.write("POST", path, {"detainee_id": choose.one_of(ids["detainee"])}, "distinction")
     elif kind == "withdraw" and ids["distinction"]:
-        path = f"/v1/distinctions/{choose.of(ids['distinction'])}"
+        path = f"/v1/distinctions/{choose.one_of(ids['distinction'])}"
         world.write("DELETE", path, None, "distinction")
     elif kind == "retract claim":
-        path = f"/v1/claims/{choose.of(ids['claim'])}/retraction"
+        path = f"/v1/claims/{choose.one_of(ids['claim'])}/retraction"
         world.write("POST", path, {"retracted_at": choose.moment()}, "claim")
     else:
-        attest_something(world, choose)
+        attest_at_random(world, choose)
 
 
-def attest_something(world: World, choose: Chooser) -> None:
-    basis = choose.of(["first_hand", "first_hand", "first_hand", "relayed", "unattributed"])
+def attest_at_random(world: World, choose: Chooser) -> None:
+    basis = choose.one_of(["first_hand", "first_hand", "first_hand", "relayed", "unattributed"])
     relays = []
     if basis == "relayed":
-        relays = [{"source_id": choose.of(world.ids["source"])}]
-        if world.ids["attestation"] and choose.of([True, False]):
-            relays = [{"attestation_id": choose.of(world.ids["attestation"])}]
-    # One that lies ahead, as it may by a few minutes.
+        relays = [{"source_id": choose.one_of(world.ids["source"])}]
+        if world.ids["attestation"] and choose.one_of([True, False]):
+            relays = [{"attestation_id": choose.one_of(world.ids["attestation"])}]
+    # A publication time may be a few minutes ahead.
     soon = text(_now(world.conn) + timedelta(minutes=4))
     body = {
-        "release_event_id": choose.of(world.ids["release_event"]),
-        "source_id": choose.of(world.ids["source"]),
-        "stance": choose.of(["confirms", "confirms", "confirms", "denies"]),
+        "release_event_id": choose.one_of(world.ids["release_event"]),
+        "source_id": choose.one_of(world.ids["source"]),
+        "stance": choose.one_of(["confirms", "confirms", "confirms", "denies"]),
         "basis": basis,
         "relays": relays,
         "evidence": "report",
-        "release_kind": choose.of(KINDS),
-        "published_at": choose.of([*map(text, MOMENTS)] * 3 + [soon]),
+        "release_kind": choose.one_of(KINDS),
+        "published_at": choose.one_of([*map(text, MOMENTS)] * 3 + [soon]),
     }
     world.write("POST", "/v1/attestations", body, "attestation")
 
 
-def claim_something(world: World, choose: Chooser) -> None:
-    kind = choose.of(["announced", "released", "released", "released", *CLAIMED])
-    # Of the record's own time too: what was recorded then is not what is recorded now.
-    entered = [row.recorded_at for row in world.conn.execute("SELECT recorded_at FROM ledger")]
-    delivery_of = None if kind == "announced" else choose.of([None, *world.announcements])
-    relays = [[], [{"source_id": choose.of(world.ids["source"])}]]
-    relays += [[{"claim_id": choose.of(world.ids["claim"])}]]
-    scope = choose.of(
+def claim_at_random(world: World, choose: Chooser) -> None:
+    kind = choose.one_of(["announced", "released", "released", "released", *CLAIM_KINDS])
+    # A claim may be of a time between two writes: the counts recorded then differ from today's.
+    record_times = [row.recorded_at for row in world.conn.execute("SELECT recorded_at FROM ledger")]
+    announcement = None if kind == "announced" else choose.one_of([None, *world.announcements])
+    relays = [[], [{"source_id": choose.one_of(world.ids["source"])}]]
+    relays += [[{"claim_id": choose.one_of(world.ids["claim"])}]]
+    scope = choose.one_of(
         [
             {},
             {},
-            {"facility_id": choose.of(world.ids["facility"])},
+            {"facility_id": choose.one_of(world.ids["facility"])},
             {"nationality": "VE"},
             {"age_group": "adult"},
             {"age_group": "unknown", "nationality": "ES"},
@@ -423,22 +434,22 @@ def claim_something(world: World, choose: Chooser) -> None:
     )
     world.claim(
         {
-            "source_id": choose.of(world.ids["source"]),
+            "source_id": choose.one_of(world.ids["source"]),
             "kind": kind,
-            "value": choose.of([None, 0, 1, 2, 3]),
-            "qualifier": choose.of(["exact", "at_least", "about", "unspecified"]),
-            "as_of": text(choose.of([*MOMENTS, *entered[-5:]])),
+            "value": choose.one_of([None, 0, 1, 2, 3]),
+            "qualifier": choose.one_of(["exact", "at_least", "about", "unspecified"]),
+            "as_of": text(choose.one_of([*MOMENTS, *record_times[-5:]])),
             "published_at": choose.moment(),
-            "window_start": choose.of([None, None, "2026-01-01", "2026-01-10"]),
-            "announcement_id": delivery_of,
-            "relays": choose.of(relays),
+            "window_start": choose.one_of([None, None, "2026-01-01", "2026-01-10"]),
+            "announcement_id": announcement,
+            "relays": choose.one_of(relays),
             **scope,
         }
     )
 
 
 def filters(world: World) -> list[dict[str, str]]:
-    """Every property that narrows what is counted, and some together."""
+    """Return filters by every property, and some combinations."""
     kinds = [{"release_kind": kind} for kind in [*KINDS, "exile"]]
     return [
         *({"facility_id": id} for id in world.ids["facility"]),
@@ -458,16 +469,18 @@ def filters(world: World) -> list[dict[str, str]]:
 
 
 class Reader:
-    """Asks for every kind of answer, and holds each to what is counted by hand. Without a record
-    time, and where that can be left out too without a publication time, an answer is for now."""
+    """Sends every kind of read request, and compares each response with the oracle.
 
-    def __init__(self, world: World, recorded_as_of: datetime | None) -> None:
+    Without a record time, and without an optional publication time, a request is for now.
+    """
+
+    def __init__(self, world: World, record_time: datetime | None) -> None:
         self._world = world
         self._zones = cycle(ZONES)
-        self._given = {} if recorded_as_of is None else {"recorded_as_of": text(recorded_as_of)}
+        self._record_time = {} if record_time is None else {"recorded_as_of": text(record_time)}
 
     def record(self, recorded_as_of: str | None = None) -> Record:
-        moment = self._given.get("recorded_as_of", recorded_as_of)
+        moment = self._record_time.get("recorded_as_of", recorded_as_of)
         now = _now(self._world.conn) if moment is None else datetime.fromisoformat(moment)
         return self._world.ledger.record(now)
 
@@ -475,203 +488,213 @@ class Reader:
         self,
         as_of: datetime | None,
         required: int,
-        narrowed: Mapping[str, str],
+        filters: Mapping[str, str],
         group_by: str | None = None,
     ) -> Any:
-        asked = {
+        parameters = {
             **({} if as_of is None else {"as_of": text(as_of)}),
             **({} if group_by is None else {"group_by": group_by}),
         }
-        answer = self._ask("/v1/counts", min_sources=required, **asked, **narrowed)
-        moment = datetime.fromisoformat(answer["as_of"])
-        record = self.record(answer["recorded_as_of"])
-        total, groups = record.count(moment, required, narrowed, group_by)
-        assert {word: answer[word] for word in FIGURES} == total
+        response = self._get("/v1/counts", min_sources=required, **parameters, **filters)
+        moment = datetime.fromisoformat(response["as_of"])
+        record = self.record(response["recorded_as_of"])
+        total, groups = record.count(moment, required, filters, group_by)
+        assert {figure: response[figure] for figure in FIGURES} == total
         if group_by is None:
-            assert answer["groups"] is None
-            return answer
-        given = {group["value"]: group for group in answer["groups"]}
-        assert len(given) == len(answer["groups"])
-        assert given == {value: {"value": value, **of} for value, of in groups.items()}
-        for word in FIGURES:
-            assert sum(group[word] for group in answer["groups"]) == answer[word]
-        return answer
+            assert response["groups"] is None
+            return response
+        groups_by_value = {group["value"]: group for group in response["groups"]}
+        assert len(groups_by_value) == len(response["groups"])
+        assert groups_by_value == {
+            value: {"value": value, **group_counts} for value, group_counts in groups.items()
+        }
+        for figure in FIGURES:
+            assert sum(group[figure] for group in response["groups"]) == response[figure]
+        return response
 
-    def timeline(self, span: Mapping[str, str], required: int, narrowed: Mapping[str, str]) -> None:
-        answer = self._ask("/v1/counts/timeline", min_sources=required, **span, **narrowed)
-        record = self.record(answer["recorded_as_of"])
-        by_hand = []
-        for item in answer["items"]:
-            total, _ = record.count(datetime.fromisoformat(item["at"]), required, narrowed)
-            by_hand.append({"at": item["at"], **total})
-        assert answer["items"] == by_hand
-        last = by_hand[-1]
-        counts = self.counts(datetime.fromisoformat(last["at"]), required, narrowed)
-        assert {word: counts[word] for word in FIGURES} == {word: last[word] for word in FIGURES}
+    def timeline(self, span: Mapping[str, str], required: int, filters: Mapping[str, str]) -> None:
+        response = self._get("/v1/counts/timeline", min_sources=required, **span, **filters)
+        record = self.record(response["recorded_as_of"])
+        expected = []
+        for item in response["items"]:
+            total, _ = record.count(datetime.fromisoformat(item["at"]), required, filters)
+            expected.append({"at": item["at"], **total})
+        assert response["items"] == expected
+        last = expected[-1]
+        counts = self.counts(datetime.fromisoformat(last["at"]), required, filters)
+        assert {figure: counts[figure] for figure in FIGURES} == {
+            figure: last[figure] for figure in FIGURES
+        }
 
     def comparison(self, claim: str, required: int) -> None:
         path = f"/v1/claims/{claim}/comparison"
-        answer = self._ask(path, min_sources=required)
-        self._is_compared_by_hand(answer, required)
+        response = self._get(path, min_sources=required)
+        self._check_comparison(response, required)
 
-    def comparisons(self, kind: str, required: int, narrowed: Mapping[str, str]) -> None:
-        """The walk of the whole list, two at a time."""
+    def comparisons(self, kind: str, required: int, filters: Mapping[str, str]) -> None:
+        """Read the whole list, two at a time."""
         items: list[Any] = []
-        asked = {"kind": kind, "min_sources": required, "time_zone": ZONES[1], **narrowed}
-        more: dict[str, Any] | None = {}
-        while more is not None:
-            page = self._ask("/v1/comparisons", limit=2, **asked, **more)
+        parameters = {"kind": kind, "min_sources": required, "time_zone": ZONES[1], **filters}
+        cursor: dict[str, Any] | None = {}
+        while cursor is not None:
+            page = self._get("/v1/comparisons", limit=2, **parameters, **cursor)
             items += page["items"]
-            more = page["next"] and {"cursor": page["next"]}
+            cursor = page["next"] and {"cursor": page["next"]}
         claims = [
             (datetime.fromisoformat(claim["as_of"]), claim["id"])
-            for claim in self.record().of["claim"].values()
-            if {"kind": kind, **narrowed}.items() <= claim.items()
+            for claim in self.record().records["claim"].values()
+            if {"kind": kind, **filters}.items() <= claim.items()
         ]
         assert [item["claim"]["id"] for item in items] == [
             id for _, id in sorted(claims, reverse=True)
         ]
         for item in items:
-            self._is_compared_by_hand(item, required)
+            self._check_comparison(item, required)
 
     def delivery(self, announcement: str, as_of: datetime | None, required: int) -> None:
-        published_at = self.record().of["claim"][announcement]["published_at"]
-        # Before that there is nothing to be delivered.
-        asked = (
+        published_at = self.record().records["claim"][announcement]["published_at"]
+        # There is no delivery before the announcement.
+        parameters = (
             {}
             if as_of is None
             else {"as_of": text(max(as_of, datetime.fromisoformat(published_at)))}
         )
         path = f"/v1/claims/{announcement}/delivery"
-        answer = self._ask(path, min_sources=required, **asked)
-        moment = datetime.fromisoformat(answer["citation"]["as_of"])
-        by_hand = self.record(answer["citation"]["recorded_as_of"]).delivery(
+        response = self._get(path, min_sources=required, **parameters)
+        moment = datetime.fromisoformat(response["citation"]["as_of"])
+        expected = self.record(response["citation"]["recorded_as_of"]).delivery(
             announcement, moment, required
         )
-        claims = [item["claim"]["id"] for item in answer["claims"]]
-        assert {**{name: answer[name] for name in by_hand}, "claims": claims} == by_hand
-        assert by_hand["named"] == by_hand["still_held"] + sum(by_hand[word] for word in WITHIN)
-        for item in answer["claims"]:
-            self._is_compared_by_hand(item, required)
+        claims = [item["claim"]["id"] for item in response["claims"]]
+        assert {**{name: response[name] for name in expected}, "claims": claims} == expected
+        assert expected["named"] == expected["still_held"] + sum(
+            expected[status] for status in WITHIN
+        )
+        for item in response["claims"]:
+            self._check_comparison(item, required)
 
     def verification(self, event: str, as_of: datetime | None, required: int) -> None:
-        asked = {} if as_of is None else {"as_of": text(as_of)}
+        parameters = {} if as_of is None else {"as_of": text(as_of)}
         path = f"/v1/release-events/{event}/verification"
-        answer = self._ask(path, min_sources=required, **asked)
-        known = self.record().of["release_event"]
-        if known[event]["merged_into"] is not None:
-            while known[event]["merged_into"] is not None:
-                event = known[event]["merged_into"]
-            assert answer["moved_to"].startswith(f"/v1/release-events/{event}/verification?")
+        response = self._get(path, min_sources=required, **parameters)
+        events = self.record().records["release_event"]
+        if events[event]["merged_into"] is not None:
+            while events[event]["merged_into"] is not None:
+                event = events[event]["merged_into"]
+            assert response["moved_to"].startswith(f"/v1/release-events/{event}/verification?")
             return
-        moment = datetime.fromisoformat(answer["as_of"])
-        verdict = self.record(answer["recorded_as_of"]).verdict(event, moment)
+        moment = datetime.fromisoformat(response["as_of"])
+        verdict = self.record(response["recorded_as_of"]).verdict(event, moment)
         counts = (verdict.independent_sources, verdict.independent_denials) if verdict else (0, 0)
-        assert (answer["independent_sources"], answer["independent_denials"]) == counts
-        assert answer["status"] == rule.status(*counts, required)
+        assert (response["independent_sources"], response["independent_denials"]) == counts
+        assert response["status"] == rule.status(*counts, required)
 
-    def _ask(self, path: str, **query: Any) -> Any:
-        return self._world.ask(path, **{"time_zone": next(self._zones), **query, **self._given})
+    def _get(self, path: str, **query: Any) -> Any:
+        return self._world.get_checked(
+            path, **{"time_zone": next(self._zones), **query, **self._record_time}
+        )
 
-    def _is_compared_by_hand(self, answer: Mapping[str, Any], required: int) -> None:
-        recorded_as_of = datetime.fromisoformat(answer["citation"]["recorded_as_of"])
-        claim = answer["claim"]["id"]
-        by_hand = self._world.ledger.comparison(claim, recorded_as_of, required)
-        assert {name: answer[name] for name in by_hand} == by_hand
-        record = self.record(answer["citation"]["recorded_as_of"])
-        entered = record.of["claim"][claim]
+    def _check_comparison(self, comparison: Mapping[str, Any], required: int) -> None:
+        recorded_as_of = datetime.fromisoformat(comparison["citation"]["recorded_as_of"])
+        claim = comparison["claim"]["id"]
+        expected = self._world.ledger.comparison(claim, recorded_as_of, required)
+        assert {name: comparison[name] for name in expected} == expected
+        record = self.record(comparison["citation"]["recorded_as_of"])
+        claim_record = record.records["claim"][claim]
         for name in ("retracted_at", "value", "facility_id", "announcement_id"):
-            assert _same(answer["claim"][name], entered[name])
-        # A confidential source is seen as who vouches for it, once.
-        sources = record.of["source"]
+            assert _same(comparison["claim"][name], claim_record[name])
+        # The organisation that vouches for a confidential source is shown in its place, once.
+        sources = record.records["source"]
         origins = [
             {**origin, "source_id": source and (sources[source]["vouched_by"] or source)}
-            for origin in entered["origins"]
+            for origin in claim_record["origins"]
             for source in [origin["source_id"]]
         ]
-        assert answer["claim"]["origins"] == [
+        assert comparison["claim"]["origins"] == [
             origin for n, origin in enumerate(origins) if origin not in origins[:n]
         ]
 
 
-def _same(answered: Any, entered: Any) -> bool:
-    """Whether a value of an answer is that of the ledger, which writes moments in its own way."""
-    if answered is None or not isinstance(answered, str) or "T" not in answered:
-        return bool(answered == entered)
-    return datetime.fromisoformat(answered) == datetime.fromisoformat(entered)
+def _same(value: Any, recorded: Any) -> bool:
+    """Whether a value equals that of the ledger, in which moments have another format."""
+    if value is None or not isinstance(value, str) or "T" not in value:
+        return bool(value == recorded)
+    return datetime.fromisoformat(value) == datetime.fromisoformat(recorded)
 
 
-def ask_something(world: World, choose: Chooser) -> None:
-    """A few answers at pairs of moments, each equal to what is counted by hand."""
+def read_at_random(world: World, choose: Chooser) -> None:
+    """Compare a few responses at random times with the oracle."""
     recorded = [row.recorded_at for row in world.conn.execute("SELECT recorded_at FROM ledger")]
     now = _now(world.conn)
-    # None at all, the moment just before an entry, its own, and one between the last and now.
-    record_time = choose.of([None, now, recorded[-1], choose.of(recorded) - BETWEEN])
+    # None, now, the time of the last entry, and a time just before an entry.
+    record_time = choose.one_of([None, now, recorded[-1], choose.one_of(recorded) - MICROSECOND])
     reader = Reader(world, record_time)
     points = world.ledger.record(now).turning_points()
-    as_of = choose.of([None, now, choose.of(points) + choose.of([-1, 0, 0, 1]) * BETWEEN])
-    required = choose.of([1, 2, 2, 2, 3, 4, 5])
-    narrowed = choose.of([{}, choose.of(filters(world))])
-    reader.counts(as_of, required, narrowed, choose.of([None, *PROPERTIES]))
-    known = reader.record()
-    kind = choose.of(["timeline", "comparison", "delivery", "verification"])
+    as_of = choose.one_of(
+        [None, now, choose.one_of(points) + choose.one_of([-1, 0, 0, 1]) * MICROSECOND]
+    )
+    required = choose.one_of([1, 2, 2, 2, 3, 4, 5])
+    chosen_filters = choose.one_of([{}, choose.one_of(filters(world))])
+    reader.counts(as_of, required, chosen_filters, choose.one_of([None, *PROPERTIES]))
+    record = reader.record()
+    kind = choose.one_of(["timeline", "comparison", "delivery", "verification"])
     if kind == "timeline":
-        reader.timeline(choose.of(TIMELINES), required, narrowed)
-    elif kind == "comparison" and known.of["claim"]:
-        reader.comparison(choose.of(sorted(known.of["claim"])), required)
-    elif kind == "delivery" and (announced := _announcements(known)):
-        reader.delivery(choose.of(announced), as_of, required)
-    elif kind == "verification" and known.of["release_event"]:
-        reader.verification(choose.of(sorted(known.of["release_event"])), as_of, required)
+        reader.timeline(choose.one_of(TIMELINES), required, chosen_filters)
+    elif kind == "comparison" and record.records["claim"]:
+        reader.comparison(choose.one_of(sorted(record.records["claim"])), required)
+    elif kind == "delivery" and (announcements := _announcements(record)):
+        reader.delivery(choose.one_of(announcements), as_of, required)
+    elif kind == "verification" and record.records["release_event"]:
+        reader.verification(choose.one_of(sorted(record.records["release_event"])), as_of, required)
 
 
-def ask_everything(world: World, choose: Chooser) -> None:
-    """Answers of every kind, narrowed and grouped in every way, as the record is and as it was."""
+def read_everything(world: World, choose: Chooser) -> None:
+    """Compare responses of every kind, with every filter and group, now and at a record time."""
     now = _now(world.conn)
     recorded = [row.recorded_at for row in world.conn.execute("SELECT recorded_at FROM ledger")]
-    required = cycle(choose.of([(2, 1, 3), (1, 2, 4), (2, 5, 1)]))
-    for record_time in (None, choose.of([now, *recorded[-10:]])):
+    required = cycle(choose.one_of([(2, 1, 3), (1, 2, 4), (2, 5, 1)]))
+    for record_time in (None, choose.one_of([now, *recorded[-10:]])):
         reader = Reader(world, record_time)
-        known = reader.record()
+        record = reader.record()
         points = cycle(
             [
                 None,
                 now,
-                *(point + d * BETWEEN for point in known.turning_points() for d in (0, -1, 1)),
+                *(point + d * MICROSECOND for point in record.turning_points() for d in (0, -1, 1)),
             ]
         )
         groups = cycle([*PROPERTIES, None])
         for name in PROPERTIES:
             reader.counts(next(points), next(required), {}, name)
-        for narrowed in filters(world):
-            reader.counts(next(points), next(required), narrowed, next(groups))
-        narrowing = cycle([{}, *filters(world)[:: choose.of([3, 4, 5])]])
+        for chosen_filters in filters(world):
+            reader.counts(next(points), next(required), chosen_filters, next(groups))
+        some_filters = cycle([{}, *filters(world)[:: choose.one_of([3, 4, 5])]])
         for span in TIMELINES * 2:
-            reader.timeline(span, next(required), next(narrowing))
-        for kind in CLAIMED:
+            reader.timeline(span, next(required), next(some_filters))
+        for kind in CLAIM_KINDS:
             reader.comparisons(kind, next(required), {})
         reader.comparisons("released", next(required), {"nationality": "VE"})
-        for claim in known.of["claim"]:
+        for claim in record.records["claim"]:
             reader.comparison(claim, next(required))
-        for announcement in _announcements(known):
+        for announcement in _announcements(record):
             reader.delivery(announcement, next(points), next(required))
-        for event in known.of["release_event"]:
+        for event in record.records["release_event"]:
             reader.verification(event, next(points), next(required))
 
 
 def _announcements(record: Record) -> list[str]:
-    claims = record.of["claim"].values()
+    claims = record.records["claim"].values()
     return sorted(claim["id"] for claim in claims if claim["kind"] == "announced")
 
 
-def assert_summaries_are_the_answers(world: World) -> None:
-    """The summary that an event carries is what its verification says."""
+def assert_summaries_equal_verifications(world: World) -> None:
+    """The summary of each event equals its verification."""
     for event in world.ids["release_event"]:
         if world.api.send("GET", f"/v1/release-events/{event}").status_code == 307:
             continue
-        whole = world.api.get(f"/v1/release-events/{event}/verification")
+        verification = world.api.get(f"/v1/release-events/{event}/verification")
         summary = world.api.get(f"/v1/release-events/{event}")["verification"]
-        assert summary == {name: whole[name] for name in summary}
+        assert summary == {name: verification[name] for name in summary}
 
 
 def _now(conn: Connection) -> datetime:
@@ -681,9 +704,8 @@ def _now(conn: Connection) -> datetime:
     return moment
 
 
-# A database is cloned for each history, so the fixture may be shared by all of them; and one that
-# is long is one that is worth it. To make a failing one shorter takes many minutes: whoever has
-# them adds Phase.shrink.
+# The histories can share the fixture, since each has a cloned database. Long histories find more.
+# To shorten a failing history, which takes many minutes, add Phase.shrink.
 @settings(
     max_examples=8,
     phases=[Phase.generate],
@@ -699,40 +721,40 @@ def test_random_histories_keep_the_store_consistent_and_responses_stable(
     with new_world(server) as world:
         for _ in range(2):
             for _ in range(data.draw(st.integers(10, 20))):
-                write_something(world, choose)
-                assert_store_is_whole(world.conn)
-                ask_something(world, choose)
-            ask_everything(world, choose)
-        assert_summaries_are_the_answers(world)
-        world.assert_answers_have_not_changed()
+                write_at_random(world, choose)
+                assert_store_is_consistent(world.conn)
+                read_at_random(world, choose)
+            read_everything(world, choose)
+        assert_summaries_equal_verifications(world)
+        world.assert_responses_are_unchanged()
 
 
 def test_person_who_no_longer_matches_leaves_the_timeline(api: Api) -> None:
-    """By a kind of release that nobody asserts any more, nobody counts."""
+    """A retracted attestation no longer asserts the kind of release in the filter."""
     editor = api.scope("edit")
-    event, source = an_event(editor), editor.source("Una")
-    word = editor.attest(event, source, "2026-01-08T20:00:00Z", release_kind="full")["id"]
+    event, source = add_event(editor), editor.source("Una")
+    attestation = editor.attest(event, source, "2026-01-08T20:00:00Z", release_kind="full")["id"]
     body = {"retracted_at": "2026-01-09T20:00:00Z"}
-    editor.post(f"/v1/attestations/{word}/retraction", body, 200)
+    editor.post(f"/v1/attestations/{attestation}/retraction", body, 200)
     span: dict[str, Any] = {"from": "2026-01-08T12:00:00Z", "until": "2026-01-10T12:00:00Z"}
     timeline = api.get("/v1/counts/timeline", release_kind="full", **span)
     assert [item["reported"] for item in timeline["items"]] == [1, 0, 0]
     for item in timeline["items"]:
         counts = api.get("/v1/counts", as_of=item["at"], release_kind="full")
-        assert {word: counts[word] for word in FIGURES} == {word: item[word] for word in FIGURES}
+        assert {name: counts[name] for name in FIGURES} == {name: item[name] for name in FIGURES}
 
 
-# The clock of the record.
+# Record time.
 
 
 @contextmanager
-def attestation_under_way(database: str, **body: Any) -> Iterator[Connection]:
-    """A transaction that has written an attestation, and with it the ledger, and not committed."""
+def attestation_in_progress(database: str, **body: Any) -> Iterator[Connection]:
+    """Yield a transaction that has written an attestation and its ledger entry."""
     contract = document.load().schema("AttestationCreate")
-    loaded = schemas.body_schema(contract).load({**WORD, **body})
+    attestation = schemas.body_schema(contract).load({**FIRST_HAND, **body})
     with connections.connect(database) as writer, writer.transaction():
-        key, _ = auth.create_key(writer, "under way", "contribute")
-        attestations.create_attestation(writer, access.Caller(key, "contribute"), loaded)
+        key, _ = auth.create_key(writer, "in progress", "contribute")
+        attestations.create_attestation(writer, access.Caller(key, "contribute"), attestation)
         yield writer
 
 
@@ -744,52 +766,52 @@ def waits_for_a_lock(conn: Connection) -> bool:
     return bool(row and row.waits)
 
 
-def an_event(editor: Api, name: str = "Ana", day: str = "2026-01-08", **more: Any) -> str:
-    person = editor.detainee(name, **more)
+def add_event(editor: Api, name: str = "Ana", day: str = "2026-01-08", **properties: Any) -> str:
+    person = editor.detainee(name, **properties)
     editor.detention(person, detained_on="2024")
     return editor.event(person, day)
 
 
-@pytest.mark.parametrize("narrowed", [{}, {"sex": "female"}], ids=["plain", "filtered"])
+@pytest.mark.parametrize("filters", [{}, {"sex": "female"}], ids=["plain", "filtered"])
 def test_response_waits_for_the_writer_in_progress(
-    api: Api, database: str, conn: Connection, narrowed: dict[str, str]
+    api: Api, database: str, conn: Connection, filters: dict[str, str]
 ) -> None:
     editor = api.scope("edit")
-    event = an_event(editor, sex="female")
+    event = add_event(editor, sex="female")
     sources = [editor.source(name) for name in ("Una", "Otra")]
-    asked: dict[str, Any] = {"min_sources": 1, **narrowed}
-    answers: list[Any] = []
+    parameters: dict[str, Any] = {"min_sources": 1, **filters}
+    responses: list[Any] = []
 
-    def ask() -> None:
-        answers.append(api.get("/v1/counts", **asked))
+    def get_counts() -> None:
+        responses.append(api.get("/v1/counts", **parameters))
 
-    waiter = Thread(target=ask)
+    waiter = Thread(target=get_counts)
     at = "2026-01-08T20:00:00Z"
-    under_way = {"release_event_id": event, "source_id": sources[0], "published_at": at}
-    with attestation_under_way(database, **under_way):
-        # After the moment at which that word counts as recorded.
-        asked["as_of"] = asked["recorded_as_of"] = text(_now(conn))
+    attestation = {"release_event_id": event, "source_id": sources[0], "published_at": at}
+    with attestation_in_progress(database, **attestation):
+        # After the record time of that attestation.
+        parameters["as_of"] = parameters["recorded_as_of"] = text(_now(conn))
         waiter.start()
         while not waits_for_a_lock(conn):
             waiter.join(0.02)
-            assert waiter.is_alive(), "it was answered before the writer was done"
+            assert waiter.is_alive(), "the response came before the writer's commit"
     waiter.join()
-    assert answers[0]["confirmed"] == 1
+    assert responses[0]["confirmed"] == 1
     editor.attest(event, sources[1], at, stance="denies")
-    ask()
-    assert answers[1] == answers[0]
-    assert api.get("/v1/counts", min_sources=1, **narrowed)["confirmed"] == 0
+    get_counts()
+    assert responses[1] == responses[0]
+    assert api.get("/v1/counts", min_sources=1, **filters)["confirmed"] == 0
 
 
 def test_response_for_a_past_record_time_does_not_wait(
     api: Api, database: str, conn: Connection
 ) -> None:
     editor = api.scope("edit")
-    event, source = an_event(editor), editor.source("Una")
+    event, source = add_event(editor), editor.source("Una")
     at = "2026-01-08T20:00:00Z"
     past = api.get("/v1/counts", as_of=at)["recorded_as_of"]
-    under_way = {"release_event_id": event, "source_id": source, "published_at": at}
-    with attestation_under_way(database, **under_way):
+    attestation = {"release_event_id": event, "source_id": source, "published_at": at}
+    with attestation_in_progress(database, **attestation):
         assert api.get("/v1/counts", as_of=at, recorded_as_of=past)["reported"] == 0
     assert api.get("/v1/counts", as_of=at, recorded_as_of=past)["reported"] == 0
     assert api.get("/v1/counts", as_of=at)["reported"] == 1
@@ -810,31 +832,18 @@ def test_record_time_of_a_response_can_be_requested(api: Api, conn: Connection) 
     """Also when the clock of the database was set back after the last entry."""
     ahead = _now(conn) + timedelta(seconds=90)
     conn.execute("UPDATE ledger_head SET recorded_at = %s", [ahead])
-    named = api.get("/v1/counts")["recorded_as_of"]
-    assert api.get("/v1/counts", recorded_as_of=named)["recorded_as_of"] == named
+    record_time = api.get("/v1/counts")["recorded_as_of"]
+    assert api.get("/v1/counts", recorded_as_of=record_time)["recorded_as_of"] == record_time
 
 
-# Writers at once.
-
-
-def at_once(*calls: Callable[[], Any]) -> None:
-    """Makes these calls in threads that begin together; the first error is raised."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> None:
-        barrier.wait()
-        call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        for done in [pool.submit(run, call) for call in calls]:
-            done.result()
+# Concurrent writers.
 
 
 def test_concurrent_writers_on_one_person_lose_no_write(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     sources = [editor.source(f"Fuente {i}") for i in range(4)]
     for i in range(8):
-        event = an_event(editor, f"Persona {i}")
+        event = add_event(editor, f"Persona {i}")
         person = editor.get(f"/v1/release-events/{event}")["detainee_id"]
         other = editor.event(person, "2026-02-08")
 
@@ -844,14 +853,14 @@ def test_concurrent_writers_on_one_person_lose_no_write(api: Api, conn: Connecti
         def detain_again(person: str = person) -> None:
             editor.detention(person, detained_on="2026-02-09")
 
-        at_once(
+        run_together(
             attest(event, sources[0]),
             attest(event, sources[1]),
             attest(other, sources[2]),
             attest(other, sources[3]),
             detain_again,
         )
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     counts = api.get("/v1/counts")
     assert (counts["confirmed"], counts["rearrested"]) == (8, 8)
 
@@ -861,20 +870,20 @@ def test_concurrent_affiliation_and_attestations_keep_the_store_consistent(
 ) -> None:
     editor = api.scope("edit")
     for i in range(8):
-        event = an_event(editor, f"Persona {i}")
-        one, two = editor.source("Una"), editor.source("Otra")
-        at_once(
-            lambda event=event, one=one: editor.attest(event, one, "2026-01-09T01:00:00Z"),
-            lambda event=event, two=two: editor.attest(event, two, "2026-01-09T02:00:00Z"),
-            lambda one=one, two=two: editor.affiliate(one, two),
-            lambda one=one, two=two: editor.affiliate(two, one),
+        event = add_event(editor, f"Persona {i}")
+        first, second = editor.source("Una"), editor.source("Otra")
+        run_together(
+            lambda event=event, first=first: editor.attest(event, first, "2026-01-09T01:00:00Z"),
+            lambda event=event, second=second: editor.attest(event, second, "2026-01-09T02:00:00Z"),
+            lambda first=first, second=second: editor.affiliate(first, second),
+            lambda first=first, second=second: editor.affiliate(second, first),
         )
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
     counts = api.get("/v1/counts")
     assert (counts["confirmed"], counts["reported"]) == (0, 8)
 
 
-# What moves a verdict.
+# Changes of a verdict.
 
 
 @pytest.mark.parametrize(
@@ -888,7 +897,7 @@ def test_later_recorded_attestation_of_one_publication_time_counts(
     api: Api, first: str, last: str, status: str
 ) -> None:
     editor = api.scope("edit")
-    event, source = an_event(editor), editor.source("Una")
+    event, source = add_event(editor), editor.source("Una")
     at = "2026-01-08T20:00:00Z"
     superseded = editor.attest(event, source, at, stance=first)["id"]
     assert editor.attest(event, source, at, stance=last)["verification"]["status"] == status
@@ -900,15 +909,15 @@ def test_voiding_the_earliest_attestation_moves_the_time_at_which_groups_are_rea
     api: Api, conn: Connection
 ) -> None:
     editor = api.scope("edit")
-    event = an_event(editor)
+    event = add_event(editor)
     paper, owner, other = (editor.source(name) for name in ("Diario", "Dueño", "Otra"))
     editor.affiliate(paper, owner, valid_until="2026-01-09T00:00:00Z")
     earliest = editor.attest(event, other, "2026-01-08T20:00:00Z", basis="unattributed")["id"]
     editor.attest(event, paper, "2026-01-09T01:00:00Z")
-    word = editor.attest(event, owner, "2026-01-09T02:00:00Z")
-    assert word["verification"]["status"] == "reported"
+    last = editor.attest(event, owner, "2026-01-09T02:00:00Z")
+    assert last["verification"]["status"] == "reported"
     before = api.get(f"/v1/release-events/{event}/verification")
-    body = {"reason": "Of somebody else."}
+    body = {"reason": "It is about another person."}
     voided = editor.post(f"/v1/attestations/{earliest}/void", body, 200)
     assert voided["verification"] == {
         "status": "confirmed",
@@ -918,17 +927,18 @@ def test_voiding_the_earliest_attestation_moves_the_time_at_which_groups_are_rea
     }
     moments = {name: before[name] for name in ("as_of", "recorded_as_of")}
     assert api.get(f"/v1/release-events/{event}/verification", **moments) == before
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_affiliation_verifies_all_events_of_its_group_again(api: Api, conn: Connection) -> None:
     editor = api.scope("edit")
     paper, owner, holding = (editor.source(name) for name in ("Diario", "Dueño", "Casa"))
     editor.affiliate(owner, holding)
-    events = [an_event(editor, f"Persona {i}") for i in range(30)]
+    events = [add_event(editor, f"Persona {i}") for i in range(30)]
     for i, event in enumerate(events):
         editor.attest(event, paper, f"2026-01-09T{i % 24:02}:00:00Z")
-        # Of some events only one that is tied to the owner has spoken, or is named as an origin.
+        # The owner itself attests some events only, as a relay of the affiliated holding; the
+        # holding attests the others.
         if i % 3:
             editor.attest(event, holding, f"2026-01-10T{i % 24:02}:00:00Z")
         else:
@@ -940,17 +950,17 @@ def test_affiliation_verifies_all_events_of_its_group_again(api: Api, conn: Conn
     recorded = api.get("/v1/counts")["recorded_as_of"]
 
     def confirmed() -> int:
-        assert_store_is_whole(conn)
+        assert_store_is_consistent(conn)
         return int(api.get("/v1/counts")["confirmed"])
 
-    # It ends before some of the events are first spoken of, and after the first word on others.
-    tie = editor.affiliate(paper, owner, valid_until="2026-01-09T12:00:00Z")
+    # The affiliation ends before the first attestation of some events, and after that of others.
+    affiliation = editor.affiliate(paper, owner, valid_until="2026-01-09T12:00:00Z")
     assert confirmed() == 12
-    editor.patch(f"/v1/affiliations/{tie}", {"valid_until": None})
+    editor.patch(f"/v1/affiliations/{affiliation}", {"valid_until": None})
     assert confirmed() == 0
-    editor.patch(f"/v1/affiliations/{tie}", {"valid_from": "2026-01-09T12:00:00Z"})
+    editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": "2026-01-09T12:00:00Z"})
     assert confirmed() == 18
-    editor.patch(f"/v1/affiliations/{tie}", {"valid_from": "2026-02-09T12:00:00Z"})
+    editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": "2026-02-09T12:00:00Z"})
     assert confirmed() == 30
     assert api.get("/v1/counts", recorded_as_of=recorded)["confirmed"] == 30
 
@@ -959,51 +969,53 @@ def test_affiliation_of_relayed_sources_verifies_their_events_again(
     api: Api, conn: Connection
 ) -> None:
     editor = api.scope("edit")
-    event = an_event(editor)
+    event = add_event(editor)
     mother, brother = editor.source("Madre", "relative"), editor.source("Hermano", "relative")
     for i, origin in enumerate((mother, brother)):
-        word = editor.attest(
+        attestation = editor.attest(
             event,
             editor.source(f"Diario {i}"),
             f"2026-01-09T0{i}:00:00Z",
             basis="relayed",
             relays=[{"source_id": origin}],
         )
-    assert word["verification"]["status"] == "confirmed"
+    assert attestation["verification"]["status"] == "confirmed"
     editor.affiliate(mother, brother, "related_to")
     summary = api.get(f"/v1/release-events/{event}")["verification"]
     assert (summary["status"], summary["independent_sources"]) == ("reported", 1)
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
-def test_attestation_of_the_near_future_is_not_counted_yet(api: Api, conn: Connection) -> None:
-    """The clock of a caller may be ahead by five minutes."""
+def test_attestation_published_in_the_near_future_is_not_counted_yet(
+    api: Api, conn: Connection
+) -> None:
+    """The clock of a caller may be five minutes ahead."""
     editor = api.scope("edit")
-    event, source = an_event(editor), editor.source("Una")
+    event, source = add_event(editor), editor.source("Una")
     soon = text(_now(conn) + timedelta(minutes=4))
-    word = editor.attest(event, source, soon)
+    attestation = editor.attest(event, source, soon)
     person = editor.get(f"/v1/release-events/{event}")["detainee_id"]
-    assert word["verification"]["status"] == "unverified"
+    assert attestation["verification"]["status"] == "unverified"
     assert api.get(f"/v1/release-events/{event}/verification")["history"] == []
     assert api.get("/v1/counts", min_sources=1)["confirmed"] == 0
     assert api.get("/v1/counts", min_sources=1, as_of=soon)["confirmed"] == 1
     assert api.get(f"/v1/detainees/{person}")["custody"] == "detained"
-    assert_store_is_whole(conn)
+    assert_store_is_consistent(conn)
 
 
 def test_attestation_is_accepted_after_the_clock_was_set_back(api: Api, conn: Connection) -> None:
-    """What was recorded has happened, whatever the clock says."""
+    """The current time is at least the time of the last ledger entry."""
     editor = api.scope("edit")
     source, person = editor.source("Fuente"), editor.detainee("Persona")
     editor.detention(person, detained_on="2024-02")
     event = editor.event(person, "2026-01-08")
     conn.execute("UPDATE ledger_head SET recorded_at = recorded_at + interval '1 hour'")
-    ago = _now(conn) + timedelta(minutes=59)
-    word = editor.attest(event, source, ago.isoformat())["id"]
-    claim = {"source_id": source, "kind": "released", "value": 1, "as_of": ago.isoformat()}
-    claimed = editor.post("/v1/claims", {**claim, "published_at": ago.isoformat()})["id"]
-    for path in (f"/v1/attestations/{word}", f"/v1/claims/{claimed}"):
-        editor.post(f"{path}/retraction", {"retracted_at": ago.isoformat()}, 200)
+    published_at = _now(conn) + timedelta(minutes=59)
+    attestation = editor.attest(event, source, published_at.isoformat())["id"]
+    claim = {"source_id": source, "kind": "released", "value": 1, "as_of": published_at.isoformat()}
+    claim_id = editor.post("/v1/claims", {**claim, "published_at": published_at.isoformat()})["id"]
+    for path in (f"/v1/attestations/{attestation}", f"/v1/claims/{claim_id}"):
+        editor.post(f"{path}/retraction", {"retracted_at": published_at.isoformat()}, 200)
 
 
 def test_status_function_of_the_database_equals_the_rule(conn: Connection) -> None:
@@ -1019,7 +1031,7 @@ def test_status_function_of_the_database_equals_the_rule(conn: Connection) -> No
 
 
 def test_pagination_neither_repeats_nor_skips(api: Api) -> None:
-    """Items that were there at the start come once, whatever is written between two pages."""
+    """Items of the start are listed once, also if others are written between two pages."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba")
     source = editor.source("Una")
@@ -1030,9 +1042,9 @@ def test_pagination_neither_repeats_nor_skips(api: Api) -> None:
         editor.detainee(f"Prueba {i}")
         editor.detention(person, detained_on=f"20{i:02}")
         event = editor.event(person, f"20{i:02}-12-08")
-        written = editor.attest(event, source, f"20{i:02}-12-09T00:00:00Z")["id"]
+        attestation = editor.attest(event, source, f"20{i:02}-12-09T00:00:00Z")["id"]
         editor.patch(f"/v1/detainees/{person}", {"occupation": f"Oficio {i}"})
-        editor.post(f"/v1/attestations/{written}/void", {"reason": "Entered twice."}, 200)
+        editor.post(f"/v1/attestations/{attestation}/void", {"reason": "Entered twice."}, 200)
 
     years = iter(range(1, 90))
     for _ in range(5):
@@ -1050,32 +1062,32 @@ def test_pagination_neither_repeats_nor_skips(api: Api) -> None:
         ("/v1/changes", {}),
     ):
         name = "seq" if path == "/v1/changes" else "id"
-        follow = "after" if path == "/v1/changes" else "cursor"
+        cursor_parameter = "after" if path == "/v1/changes" else "cursor"
         start = [item[name] for item in api.get(path, limit=200, **query)["items"]]
-        walked: list[Any] = []
+        seen: list[Any] = []
         page = api.get(path, limit=2, **query)
-        while walked[-1:] < start[-1:]:
-            walked += [item[name] for item in page["items"]]
-            if len(walked) == 4:
+        while seen[-1:] < start[-1:]:
+            seen += [item[name] for item in page["items"]]
+            if len(seen) == 4:
                 write(next(years))
             if page["next"] is None:
                 break
-            page = api.get(path, limit=2, **{follow: page["next"]}, **query)
-        # Ids are random, so new items may stand between those of the start.
-        assert [id for id in walked if id in start] == start
-        assert len(set(walked)) == len(walked)
+            page = api.get(path, limit=2, **{cursor_parameter: page["next"]}, **query)
+        # Ids are random, so new items may come between those of the start.
+        assert [id for id in seen if id in start] == start
+        assert len(set(seen)) == len(seen)
 
 
 @pytest.mark.parametrize("after", ["", "zzz", "a\0b", "019b9f3e", "{}"])
 def test_forged_cursor_is_refused(api: Api, after: str) -> None:
-    """A cursor can be made by anybody who reads the source; what it holds is not to be trusted."""
+    """Anybody who reads the source code can make a cursor, so its content is not trusted."""
     cursor = pagination.encode("listSources", {}, after)
     problem = api.get("/v1/sources", status=422, cursor=cursor)
-    assert [fault["pointer"] for fault in problem["errors"]] == ["/cursor"]
+    assert [error["pointer"] for error in problem["errors"]] == ["/cursor"]
 
 
 def test_detention_cannot_begin_after_its_release(api: Api) -> None:
-    """As an event cannot be entered before the day on which the detention began."""
+    """Likewise, an event cannot be entered before the first day of its detention."""
     editor = api.scope("edit")
     person = editor.detainee("Ana")
     detention = editor.detention(person, detained_on="2025-02-09")
@@ -1084,9 +1096,9 @@ def test_detention_cannot_begin_after_its_release(api: Api) -> None:
 
 
 def test_earlier_detention_is_no_rearrest(api: Api) -> None:
-    """One that is entered late, and began before the person was released, is not a re-arrest."""
+    """A detention that began before the release is not a rearrest if it is entered later."""
     editor = api.scope("edit")
-    event = an_event(editor)
+    event = add_event(editor)
     person = editor.get(f"/v1/release-events/{event}")["detainee_id"]
     for name in ("Una", "Otra"):
         editor.attest(event, editor.source(name), "2026-01-09T01:00:00Z")

@@ -27,7 +27,7 @@ def test_event_belongs_to_the_detention_open_on_that_day(api: Api) -> None:
 def test_release_reported_after_a_rearrest_is_the_same_event(
     api: Api, detained_on: str | None, day: str
 ) -> None:
-    """Retaken on the day of the release, or nobody knows just when."""
+    """The rearrest is on the day of the release, or its day is not known exactly."""
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero")
     writer.detention(person, detained_on="2025-07")
@@ -50,10 +50,10 @@ def test_release_ends_the_last_detention_that_can_have_begun(api: Api) -> None:
         return event["detention_id"]
 
     assert detention_of("2026-03-01") == second
-    named = {"detainee_id": person, "occurred_on": "2026-02-25", "detention_id": first}
-    assert writer.post("/v1/release-events", named)["detention_id"] == first
-    late = {"detainee_id": person, "occurred_on": "2026-03-09", "detention_id": first}
-    assert _refused(writer, late, 422)["errors"][0]["pointer"] == "/occurred_on"
+    with_detention = {"detainee_id": person, "occurred_on": "2026-02-25", "detention_id": first}
+    assert writer.post("/v1/release-events", with_detention)["detention_id"] == first
+    after_rearrest = {"detainee_id": person, "occurred_on": "2026-03-09", "detention_id": first}
+    assert _refused(writer, after_rearrest, 422)["errors"][0]["pointer"] == "/occurred_on"
 
 
 def test_releases_within_three_days_are_one_event(api: Api) -> None:

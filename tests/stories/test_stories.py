@@ -1,4 +1,4 @@
-"""Real cases, with invented names, told over HTTP from the first word to the figure."""
+"""Real cases with invented names, from the first attestation to the count."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ def status(api: Api, event: str, as_of: str | None = None) -> str:
     return api.get(f"/v1/release-events/{event}/verification", **query)["status"]
 
 
-def test_january(api: Api) -> None:
+def test_release_reported_31_days_early_is_never_confirmed(api: Api) -> None:
     """Two newspapers named, in the same hour, a man who left prison 31 days later.
 
-    A rule that counts outlets would have confirmed it. That evening the family and an NGO denied;
-    a month later two outlets saw him walk out; eleven hours on he was taken again.
+    A rule that counts outlets would have confirmed the first release. That evening a relative and
+    an NGO denied it. A month later two outlets saw the release, and he was rearrested that day.
     """
     editor = api.scope("edit")
     gazette = editor.source("La Gaceta del Lago", "news_outlet")
@@ -52,17 +52,17 @@ def test_january(api: Api) -> None:
     editor.attest(february, gazette, "2026-02-08T10:00:00Z", evidence="photo")
     editor.attest(february, weekly, "2026-02-08T10:30:00Z", evidence="interview")
     assert api.get("/v1/counts")["rearrested"] == 0
-    again = editor.detention(man, detained_on="2026-02-08", authority="Policía de Sotavento")
+    rearrest = editor.detention(man, detained_on="2026-02-08", authority="Policía de Sotavento")
 
-    answer = api.get(f"/v1/release-events/{january}/verification")
-    assert "confirmed" not in {step["status"] for step in answer["history"]}
-    steps = [step["status"] for step in answer["history"]]
+    verification = api.get(f"/v1/release-events/{january}/verification")
+    assert "confirmed" not in {step["status"] for step in verification["history"]}
+    steps = [step["status"] for step in verification["history"]]
     assert steps == ["unverified", "reported", "disputed", "disputed"]
-    reasons = {n["reason"] for n in answer["not_counted"]}
+    reasons = {n["reason"] for n in verification["not_counted"]}
     assert reasons == {"unattributed"}
 
-    answer = api.get(f"/v1/release-events/{february}/verification")
-    assert (answer["status"], answer["since"]) == ("confirmed", "2026-02-08T10:30:00Z")
+    verification = api.get(f"/v1/release-events/{february}/verification")
+    assert (verification["status"], verification["since"]) == ("confirmed", "2026-02-08T10:30:00Z")
     assert status(api, january) == "disputed"
 
     evening = api.get("/v1/counts", as_of="2026-01-09T23:59:00Z")
@@ -70,29 +70,29 @@ def test_january(api: Api) -> None:
     today = api.get("/v1/counts")
     assert (today["confirmed"], today["disputed"], today["rearrested"]) == (1, 0, 1)
     person = api.get(f"/v1/detainees/{man}")
-    assert (person["detention"]["id"], person["custody"]) == (again, "detained")
+    assert (person["detention"]["id"], person["custody"]) == (rearrest, "detained")
 
 
 def test_organisation_and_its_director_are_one_group(api: Api) -> None:
-    """One organisation and its director, posting from two accounts, are one voice."""
+    """An organisation and its director attest from two accounts."""
     editor = api.scope("edit")
     ngo = editor.source("Puertas Abiertas")
     director = editor.source("Delia Quintero", "person")
     editor.affiliate(director, ngo, "member_of")
     event = _event(editor)
     editor.attest(event, ngo, "2026-01-09T10:00:00Z")
-    written = editor.attest(event, director, "2026-01-09T11:00:00Z")
-    assert written["verification"]["independent_sources"] == 1
+    attestation = editor.attest(event, director, "2026-01-09T11:00:00Z")
+    assert attestation["verification"]["independent_sources"] == 1
 
-    answer = api.get(f"/v1/release-events/{event}/verification")
-    assert (answer["status"], answer["missing"]) == ("reported", 1)
-    assert [group["name"] for group in answer["rests_on"]] == ["Puertas Abiertas"]
-    assert set(answer["rests_on"][0]["source_ids"]) == {ngo, director}
-    assert [n["reason"] for n in answer["not_counted"]] == ["same_group"]
+    verification = api.get(f"/v1/release-events/{event}/verification")
+    assert (verification["status"], verification["missing"]) == ("reported", 1)
+    assert [group["name"] for group in verification["rests_on"]] == ["Puertas Abiertas"]
+    assert set(verification["rests_on"][0]["source_ids"]) == {ngo, director}
+    assert [n["reason"] for n in verification["not_counted"]] == ["same_group"]
 
 
 def test_newly_recorded_affiliation_undoes_a_confirmation(api: Api) -> None:
-    """Two outlets turn out to have one owner, at the moment that mattered."""
+    """Two outlets have one owner at the time of the first attestation."""
     editor = api.scope("edit")
     outlets = [editor.source(name, "news_outlet") for name in ("Radio Norte", "Canal Sur")]
     owner = editor.source("Grupo Cardinal", "other")
@@ -104,40 +104,40 @@ def test_newly_recorded_affiliation_undoes_a_confirmation(api: Api) -> None:
     assert before["confirmed"] == 1
 
     editor.affiliate(outlets[0], owner)
-    tie = editor.affiliate(outlets[1], owner)
+    affiliation = editor.affiliate(outlets[1], owner)
     assert status(api, event) == "reported"
     assert api.get("/v1/counts")["confirmed"] == 0
-    editor.patch(f"/v1/affiliations/{tie}", {"valid_until": "2025-12-31T00:00:00Z"})
+    editor.patch(f"/v1/affiliations/{affiliation}", {"valid_until": "2025-12-31T00:00:00Z"})
     assert status(api, event) == "confirmed"
 
-    clocks = {"as_of": before["as_of"], "recorded_as_of": before["recorded_as_of"]}
-    assert api.get("/v1/counts", **clocks) == before
+    times = {"as_of": before["as_of"], "recorded_as_of": before["recorded_as_of"]}
+    assert api.get("/v1/counts", **times) == before
 
 
 def test_three_state_bodies_deny_as_one_group(api: Api) -> None:
     editor = api.scope("edit")
     state = editor.source("Ministerio", "state_body")
-    mouths = [editor.source(f"Vocero {i}", "state_media") for i in range(3)]
-    for mouth in mouths:
-        editor.affiliate(mouth, state, "controlled_by")
+    spokespersons = [editor.source(f"Vocero {i}", "state_media") for i in range(3)]
+    for spokesperson in spokespersons:
+        editor.affiliate(spokesperson, state, "controlled_by")
     event = _event(editor)
     for name in ("Puertas Abiertas", "Correo de Sotavento", "Madre"):
         editor.attest(event, editor.source(name), "2026-01-09T10:00:00Z")
-    for mouth in mouths:
+    for spokesperson in spokespersons:
         editor.attest(
-            event, mouth, "2026-01-09T12:00:00Z", stance="denies", denial_reason="still_held"
+            event, spokesperson, "2026-01-09T12:00:00Z", stance="denies", denial_reason="still_held"
         )
-    answer = api.get(f"/v1/release-events/{event}/verification")
-    assert (answer["independent_sources"], answer["independent_denials"]) == (3, 1)
-    assert answer["status"] == "confirmed"
-    assert len(answer["proof"]) == 3
-    assert [chain["groups"][0]["name"] for chain in answer["denial_proof"]] == ["Ministerio"]
+    verification = api.get(f"/v1/release-events/{event}/verification")
+    assert (verification["independent_sources"], verification["independent_denials"]) == (3, 1)
+    assert verification["status"] == "confirmed"
+    assert len(verification["proof"]) == 3
+    assert [chain["groups"][0]["name"] for chain in verification["denial_proof"]] == ["Ministerio"]
     stricter = api.get(f"/v1/release-events/{event}/verification", min_sources=3)
     assert (stricter["status"], stricter["missing"]) == ("disputed", 1)
 
 
 def test_printed_figure_stays_reproducible(api: Api) -> None:
-    """A late entry, a retraction and a voiding change today's view, and never the recorded one."""
+    """A late entry, a voiding and a new name do not change responses for a past record time."""
     editor = api.scope("edit")
     ngo, paper, late = (editor.source(n) for n in ("Puertas Abiertas", "Correo", "Radio Norte"))
     event = _event(editor)
@@ -145,21 +145,21 @@ def test_printed_figure_stays_reproducible(api: Api) -> None:
     second = editor.attest(event, paper, "2026-01-09T11:00:00Z")
     path = f"/v1/release-events/{event}/verification"
 
-    def printed(answer: Any) -> Any:
-        clocks = {"as_of": answer["as_of"], "recorded_as_of": answer["recorded_as_of"]}
-        return api.get("/v1/counts", **clocks), api.get(path, **clocks)
+    def reproduced(counts: Any) -> Any:
+        times = {"as_of": counts["as_of"], "recorded_as_of": counts["recorded_as_of"]}
+        return api.get("/v1/counts", **times), api.get(path, **times)
 
-    then = api.get("/v1/counts", as_of="2026-01-09T12:00:00Z")
-    first_edition = printed(then)
-    assert first_edition[0]["confirmed"] == 1
+    before = api.get("/v1/counts", as_of="2026-01-09T12:00:00Z")
+    printed = reproduced(before)
+    assert printed[0]["confirmed"] == 1
 
     editor.attest(event, late, "2026-01-09T09:00:00Z", stance="denies")
     now = api.get("/v1/counts", as_of="2026-01-09T12:00:00Z")
     assert (now["confirmed"], now["disputed"]) == (0, 1)
     editor.post(f"/v1/attestations/{second['id']}/void", {"reason": "The wrong person."}, 200)
     editor.patch(f"/v1/sources/{ngo}", {"name": "Puertas Abiertas Internacional"})
-    assert printed(then) == first_edition
-    assert printed(now)[0] == now
+    assert reproduced(before) == printed
+    assert reproduced(now)[0] == now
 
 
 def test_retraction_takes_effect_at_its_own_time(api: Api) -> None:
@@ -167,13 +167,13 @@ def test_retraction_takes_effect_at_its_own_time(api: Api) -> None:
     event = _event(editor)
     first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")
     editor.attest(event, editor.source("Correo"), "2026-01-09T11:00:00Z")
-    written = editor.post(
+    retracted = editor.post(
         f"/v1/attestations/{first['id']}/retraction",
         {"retracted_at": "2026-01-10T08:00:00Z", "note": "It was a man of the same name."},
         200,
     )
-    assert written["retraction_note"] == "It was a man of the same name."
-    assert written["verification"] == {
+    assert retracted["retraction_note"] == "It was a man of the same name."
+    assert retracted["verification"] == {
         "status": "reported",
         "independent_sources": 1,
         "independent_denials": 0,
@@ -188,7 +188,7 @@ def test_voided_attestation_cannot_be_relayed(api: Api) -> None:
     event = _event(editor)
     first = editor.attest(event, editor.source("Puertas Abiertas"), "2026-01-09T10:00:00Z")["id"]
     editor.post(f"/v1/attestations/{first}/void", {"reason": "The wrong person."}, 200)
-    word = {
+    body = {
         "release_event_id": event,
         "source_id": editor.source("Correo"),
         "stance": "confirms",
@@ -197,8 +197,8 @@ def test_voided_attestation_cannot_be_relayed(api: Api) -> None:
         "evidence": "report",
         "published_at": "2026-01-09T11:00:00Z",
     }
-    problem = editor.post("/v1/attestations", word, 422)
-    assert [fault["pointer"] for fault in problem["errors"]] == ["/relays/0/attestation_id"]
+    problem = editor.post("/v1/attestations", body, 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/relays/0/attestation_id"]
 
 
 def _event(editor: Api) -> str:

@@ -1,4 +1,4 @@
-"""Timelines: buckets by the clock of a time zone."""
+"""Timelines: their buckets in a time zone, and their counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,9 @@ import pytest
 
 from tests.stories.newsroom import Desk, Population, after, bounds, confirmed, figures
 
-# --- Timelines ------------------------------------------------------------------------------------
-
 
 def test_day_in_caracas_ends_at_four_utc(desk: Desk) -> None:
-    """A day holds what was published after its beginning and up to its end, the end included."""
+    """A day includes attestations published after its start and up to its end, inclusively."""
     for n, second in enumerate(
         [
             "2026-01-08T04:00:00Z",  # the last moment of the 7th
@@ -19,18 +17,18 @@ def test_day_in_caracas_ends_at_four_utc(desk: Desk) -> None:
             "2026-01-08T15:00:00Z",
             "2026-01-09T04:00:00Z",  # the last moment of the 8th
             "2026-01-09T04:00:00.000001Z",
-            "2026-01-10T04:00:00.000001Z",  # the first of a day that is not asked for
+            "2026-01-10T04:00:00.000001Z",  # the first moment after the last day
         ]
     ):
         desk.release(f"Persona {n}", ["2026-01-08T01:00:00Z", second])
-    told = desk.timeline("2026-01-07", "2026-01-09", "day", "America/Caracas")
-    assert bounds(told) == [f"2026-01-{day:02}T04:00:00Z" for day in (7, 8, 9, 10)]
-    assert told["until"] == "2026-01-10T04:00:00Z"
-    assert confirmed(told) == [1, 4, 5]
-    assert [item["reported"] for item in told["items"]] == [5, 2, 1]
-    for item in told["items"]:
+    timeline = desk.timeline("2026-01-07", "2026-01-09", "day", "America/Caracas")
+    assert bounds(timeline) == [f"2026-01-{day:02}T04:00:00Z" for day in (7, 8, 9, 10)]
+    assert timeline["until"] == "2026-01-10T04:00:00Z"
+    assert confirmed(timeline) == [1, 4, 5]
+    assert [item["reported"] for item in timeline["items"]] == [5, 2, 1]
+    for item in timeline["items"]:
         assert figures(item) == figures(desk.counts(as_of=item["at"]))
-    assert told["citation"]["sentence"] == {
+    assert timeline["citation"]["sentence"] == {
         "en": "Between 7 January 2026, 00:00 and 10 January 2026, 00:00 (Caracas), the number "
         "of releases confirmed by two or more independent sources went from 0 to 5.",
         "es": "Entre el 7 de enero de 2026, 00:00, y el 10 de enero de 2026, 00:00 (Caracas), el "
@@ -55,9 +53,9 @@ def test_day_of_a_daylight_saving_change(
         desk.release(f"Persona {n}", [moment] * 2, day=day[:8] + "25")
     noon = after(begins, hours=12)
     before, later = f"{after(noon, days=-1)[:10]}", f"{after(noon, days=1)[:10]}"
-    told = desk.timeline(before, later, "day", "Europe/Madrid")
-    assert bounds(told)[1:3] == [begins, ends]
-    assert confirmed(told) == [1, 3, 4]
+    timeline = desk.timeline(before, later, "day", "Europe/Madrid")
+    assert bounds(timeline)[1:3] == [begins, ends]
+    assert confirmed(timeline) == [1, 3, 4]
     by_hour = desk.timeline(day, day, "hour", "Europe/Madrid")
     assert bounds(by_hour) == [after(begins, hours=hour) for hour in range(hours + 1)]
     assert confirmed(by_hour) == [2] * (hours - 1) + [3]
@@ -66,9 +64,9 @@ def test_day_of_a_daylight_saving_change(
 def test_weeks_months_and_half_hour_offsets(desk: Desk) -> None:
     for n, moment in enumerate(
         [
-            "2026-01-12T04:00:00Z",  # Sunday ends
-            "2026-01-31T18:30:00Z",  # January ends in Kolkata
-            "2026-02-01T04:00:00Z",  # and in Caracas, on a Sunday
+            "2026-01-12T04:00:00Z",  # the end of a Sunday
+            "2026-01-31T18:30:00Z",  # the end of January in Kolkata
+            "2026-02-01T04:00:00Z",  # the end of January in Caracas, on a Sunday
             "2026-02-01T04:00:01Z",
         ]
     ):
@@ -97,32 +95,36 @@ def test_weeks_months_and_half_hour_offsets(desk: Desk) -> None:
 
 def test_last_bucket_equals_the_count_at_its_end(population: Population) -> None:
     desk, filters = population
-    narrowed: list[Mapping[str, Any]] = [{}]
-    narrowed += [{name: value} for name, value in filters.items()]
-    narrowed += [
+    all_filters: list[Mapping[str, Any]] = [{}]
+    all_filters += [{name: value} for name, value in filters.items()]
+    all_filters += [
         {"age_group": "unknown"},
         {"release_kind": "unknown"},
         {"occurred_from": "2026-01-09", "occurred_until": "2026-01-12", "sex": "female"},
     ]
     seen = set()
-    recorded = desk.counts()["recorded_as_of"]
-    for filter in narrowed:
+    record_time = desk.counts()["recorded_as_of"]
+    for filter in all_filters:
         for required in range(1, 6):
             for until in (
                 "2026-01-14",
                 "2026-01-14T06:00:00Z",
                 "2026-01-14T05:40:00Z",
-                "2026-01-14T05:07:20.5Z",  # just when the second person is spoken of
+                "2026-01-14T05:07:20.5Z",  # the first attestation of the second person
                 "2026-01-14T05:07:20.499999Z",
             ):
-                asked = {**filter, "min_sources": required}
-                told = desk.timeline("2026-01-11", until, "day", "America/Caracas", **asked)
-                last = told["items"][-1]
-                assert last["at"] == told["until"]
-                counted = figures(desk.counts(as_of=last["at"], **asked))
-                assert figures(last) == counted, asked
-                asked["recorded_as_of"] = recorded
-                then = desk.timeline("2026-01-11", until, "day", "America/Caracas", **asked)
-                assert then["items"] == told["items"], asked
-                seen.add(tuple(counted.values()))
-    assert len(seen) > 10  # it was not nothing that was equal
+                parameters = {**filter, "min_sources": required}
+                timeline = desk.timeline(
+                    "2026-01-11", until, "day", "America/Caracas", **parameters
+                )
+                last = timeline["items"][-1]
+                assert last["at"] == timeline["until"]
+                counts = figures(desk.counts(as_of=last["at"], **parameters))
+                assert figures(last) == counts, parameters
+                parameters["recorded_as_of"] = record_time
+                recorded = desk.timeline(
+                    "2026-01-11", until, "day", "America/Caracas", **parameters
+                )
+                assert recorded["items"] == timeline["items"], parameters
+                seen.add(tuple(counts.values()))
+    assert len(seen) > 10  # the compared counts differ
