@@ -124,7 +124,7 @@ def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> N
         return
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
-    decisions += _decide_doubtful(conn, id, choices, interactive=interactive)
+    decisions += _decide_duplicates(conn, id, choices, interactive=interactive)
     if interactive and not choices["yes"]:
         click.confirm("Apply this import?", abort=True, err=True)
     complete = [{"detainee_id": None, "same_as_row": None, **decision} for decision in decisions]
@@ -154,7 +154,7 @@ def _skip_invalid(
     *,
     interactive: bool,
 ) -> Iterator[Mapping[str, Any]]:
-    """Decisions that skip the invalid rows, once the operator agrees to that."""
+    """Yield decisions that skip the invalid rows, once the operator agrees."""
     count = preview["totals"]["invalid"]
     if not count:
         return
@@ -171,21 +171,21 @@ def _skip_invalid(
                 yield {"row": row.row, "decision": "skip"}
 
 
-def _decide_doubtful(
+def _decide_duplicates(
     conn: queries.Connection, id: UUID, choices: Mapping[str, Any], *, interactive: bool
 ) -> Iterator[Mapping[str, Any]]:
-    """The operator's decision on each possible duplicate."""
+    """Yield the operator's decision on each possible duplicate."""
     undecided = 0
-    for doubt in import_store.all_possible_duplicates(conn, id):
+    for duplicate in import_store.all_possible_duplicates(conn, id):
         if choices["skip_doubtful"]:
-            yield {"row": doubt.row, "decision": "skip"}
+            yield {"row": duplicate.row, "decision": "skip"}
             continue
-        store.progress(f"Row {doubt.row} may be recorded already:")
-        candidates = [(_title(candidate), candidate.person) for candidate in doubt.candidates]
-        for line in terminal.side_by_side(doubt.person, candidates):
+        store.progress(f"Row {duplicate.row} may be recorded already:")
+        candidates = [(_title(candidate), candidate.person) for candidate in duplicate.candidates]
+        for line in terminal.side_by_side(duplicate.person, candidates):
             store.progress(f"  {line}")
         if interactive:
-            yield _ask(doubt)
+            yield _ask(duplicate)
         else:
             undecided += 1
     if undecided:
@@ -201,19 +201,19 @@ def _title(candidate: import_store.RowCandidate) -> str:
     return str(candidate.detainee_id)
 
 
-def _ask(doubt: import_store.PossibleDuplicate) -> Mapping[str, Any]:
+def _ask(duplicate: import_store.PossibleDuplicate) -> Mapping[str, Any]:
     """Ask the operator for the decision on a row."""
-    if len(doubt.candidates) == 1:
+    if len(duplicate.candidates) == 1:
         same, question = ["same"], "Is this the same person, a new one, or skip the row?"
     else:
-        same = [str(number) for number in range(1, len(doubt.candidates) + 1)]
+        same = [str(number) for number in range(1, len(duplicate.candidates) + 1)]
         question = "Which candidate is it, or is it a new person, or skip the row?"
     choice = click.prompt(question, type=click.Choice([*same, "new", "skip"]), err=True)
     if choice in ("new", "skip"):
-        return {"row": doubt.row, "decision": choice}
-    candidate = doubt.candidates[same.index(choice)]
+        return {"row": duplicate.row, "decision": choice}
+    candidate = duplicate.candidates[same.index(choice)]
     return {
-        "row": doubt.row,
+        "row": duplicate.row,
         "decision": "same",
         "detainee_id": candidate.detainee_id,
         "same_as_row": candidate.row,

@@ -2,7 +2,7 @@
 
 A preview applies the case in a transaction that is rolled back, so it foresees exactly what an
 application does. People are compared with the recorded ones, as the rows of a list are, and not
-with one another: the author of the case told them apart.
+with one another, since a case has one entry for each person.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from api.cases.record_writer import RecordWriter
 from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
-from api.imports import import_store, row_reader
+from api.imports import import_store, row_matching, row_reader
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.record_linking import EntryOutcome, RecordLinker, RecordUpdater
 from api.matching import candidates
@@ -174,26 +174,26 @@ class CaseImport:
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
         """Compare the people of a block with the recorded ones."""
-        asked: list[tuple[Entry, EntryOutcome, Mapping[str, Any]]] = []
+        unmatched: list[tuple[Entry, EntryOutcome, Mapping[str, Any]]] = []
         for entry in entries:
             if entry.list != "detainees":
                 return
             outcome = self.outcomes[entry.place]
             outcome.content = self._content(entry)
             content = row_reader.from_json(outcome.content)
-            outcome.person = import_store.row_person(content)
+            outcome.person = row_reader.person(content)
             if entry.id not in self._entered and outcome.row not in self._decisions:
-                asked.append((entry, outcome, import_store.row_record(content)))
+                unmatched.append((entry, outcome, row_reader.person_record(content)))
         matches_by_person = candidates.find_matches(
-            self._conn, [record for _, _, record in asked], sees_hidden=True
+            self._conn, [record for _, _, record in unmatched], sees_hidden=True
         )
-        for (entry, outcome, _), people in zip(asked, matches_by_person, strict=True):
+        for (entry, outcome, _), people in zip(unmatched, matches_by_person, strict=True):
             matches = [
                 (candidate.match, cast(UUID, candidate.row.id))
                 for candidate in people
                 if not self._linker.is_new(candidate.row.id)
             ]
-            same = import_store.single_match(matches)
+            same = row_matching.single_match(matches)
             if same is not None and not self._linker.is_taken(same):
                 self._linker.take(same)
                 self._matched[entry.id] = same

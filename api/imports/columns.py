@@ -6,16 +6,17 @@ ambiguous cell is an error; nothing is guessed.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
 
-from api.imports import lookups
+from api.contract import document
 from api.matching import folding
 
 
 class CellError(ValueError):
-    """A cell that cannot be read as its column's field; the text is for the author of the list."""
+    """A cell that cannot be read as its column's field; the text becomes the error of the row."""
 
 
 _COLUMN_NAMES: Mapping[str, str] = {
@@ -124,15 +125,17 @@ def _list(value: Any, separators: str) -> list[str]:
     return value
 
 
-def _choice(**words_by_value: str) -> Callable[[Any, str | None], str]:
-    """Return a reader of one of these values, by their names and by further words for them."""
-    values = {word: value for value, words in words_by_value.items() for word in words.split("|")}
-    values |= {value.replace("_", " "): value for value in words_by_value}
+def _choice(**labels_by_value: str) -> Callable[[Any, str | None], str]:
+    """Return a reader of these values, by their names and by their labels in lists."""
+    values = {
+        label: value for value, labels in labels_by_value.items() for label in labels.split("|")
+    }
+    values |= {value.replace("_", " "): value for value in labels_by_value}
 
     def read_choice(cell: Any, _: str | None) -> str:
         value = values.get(_fold(_text(cell)))
         if value is None:
-            raise CellError(f"{_quote(str(cell))} is not one of: {', '.join(words_by_value)}.")
+            raise CellError(f"{_quote(str(cell))} is not one of: {', '.join(labels_by_value)}.")
         return value
 
     return read_choice
@@ -196,7 +199,7 @@ def _year(value: Any, _: str | None) -> str:
 def _nationalities(value: Any, _: str | None) -> list[str]:
     codes = []
     for word in _list(value, r"[,;/|]| y | and "):
-        code = lookups.country_code(word)
+        code = country_code(word)
         if code is None:
             raise CellError(
                 f"{_quote(word)} is not a known country: write its ISO 3166-1 code, such as VE."
@@ -262,3 +265,84 @@ def full_name(cells: Mapping[str, Any]) -> str:
     """Return the name of a row, which may be in two columns; "" if there is none."""
     given_names = cells.get("given_names") or cells.get("name")
     return " ".join(part for part in (given_names, cells.get("surnames")) if part)
+
+
+# Countries, by ISO 3166-1 code, and by names and nationalities in English and Spanish if their
+# people are found on lists of detainees.
+
+# Names and nationalities. A nationality in -o also matches its form in -a.
+_COUNTRY_NAMES: Mapping[str, str] = {
+    "AR": "argentina|argentino|argentinian|argentine",
+    "AT": "austria|austriaco|austrian",
+    "AU": "australia|australiano|australian",
+    "BE": "belgica|belga|belgium|belgian",
+    "BO": "bolivia|boliviano|bolivian",
+    "BR": "brasil|brasileno|brazil|brazilian",
+    "BY": "bielorrusia|belarus|bielorruso|belarusian|belarusan",
+    "CA": "canada|canadiense|canadian",
+    "CH": "suiza|suizo|switzerland|swiss",
+    "CL": "chile|chileno|chilean",
+    "CN": "china|chino|chinese",
+    "CO": "colombia|colombiano|colombian",
+    "CR": "costa rica|costarricense|costa rican",
+    "CU": "cuba|cubano|cuban",
+    "CZ": "chequia|republica checa|checo|czechia|czech republic|czech",
+    "DE": "alemania|aleman|alemana|germany|german",
+    "DO": "republica dominicana|dominicano|dominican republic",
+    "EC": "ecuador|ecuatoriano|ecuadorian",
+    "EG": "egipto|egipcio|egypt|egyptian",
+    "ES": "espana|espanol|espanola|spain|spanish",
+    "FR": "francia|frances|francesa|france|french",
+    "GB": "reino unido|gran bretana|britanico|united kingdom|great britain|uk|british",
+    "GT": "guatemala|guatemalteco|guatemalan",
+    "HN": "honduras|hondureno|honduran",
+    "HT": "haiti|haitiano|haitian",
+    "HU": "hungria|hungaro|hungary|hungarian",
+    "IE": "irlanda|irlandes|irlandesa|ireland|irish",
+    "IL": "israel|israeli",
+    "IN": "india|indian",
+    "IR": "iran|irani|iranian",
+    "IT": "italia|italiano|italy|italian",
+    "LB": "libano|libanes|libanesa|lebanon|lebanese",
+    "LT": "lituania|lituano|lithuania|lithuanian",
+    "LV": "letonia|leton|letona|latvia|latvian",
+    "MM": "birmania|birmano|myanmar|burma|burmese",
+    "MX": "mexico|mexicano|mexican",
+    "NI": "nicaragua|nicaraguense|nicaraguan",
+    "NL": "paises bajos|holanda|neerlandes|neerlandesa|holandes|holandesa|netherlands|dutch",
+    "PA": "panama|panameno|panamanian",
+    "PE": "peru|peruano|peruvian",
+    "PL": "polonia|polaco|poland|polish",
+    "PR": "puerto rico|puertorriqueno|puerto rican",
+    "PT": "portugal|portugues|portuguesa|portuguese",
+    "PY": "paraguay|paraguayo|paraguayan",
+    "RU": "rusia|ruso|federacion rusa|russia|russian federation|russian",
+    "SV": "el salvador|salvadoreno|salvadoran",
+    "SY": "siria|sirio|syria|syrian",
+    "TR": "turquia|turco|turkey|turkiye|turkish",
+    "TT": "trinidad y tobago|trinitense|trinidad and tobago|trinidadian",
+    "UA": "ucrania|ucraniano|ukraine|ukrainian",
+    "US": "estados unidos|estados unidos de america|eeuu|ee uu|estadounidense|united states|"
+    "united states of america|usa|american",
+    "UY": "uruguay|uruguayo|uruguayan",
+    "VE": "venezuela|venezolano|venezuelan",
+    "VN": "vietnam|vietnamita|vietnamese",
+}
+_CODES: Mapping[str, str] = {
+    form: code
+    for code, names in _COUNTRY_NAMES.items()
+    for name in names.split("|")
+    for form in {name, name.removesuffix("o") + "a" if name.endswith("o") else name}
+}
+
+
+def country_code(text: str) -> str | None:
+    """Return the ISO 3166-1 alpha-2 code of a country by its code, name or nationality."""
+    if text.upper() in _country_codes():
+        return text.upper()
+    return _CODES.get(folding.fold(text))
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    return frozenset(document.load().schema("Country")["enum"])

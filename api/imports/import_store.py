@@ -1,10 +1,10 @@
-"""The stored imports: previews of lists and cases with their rows, until a day after or applied."""
+"""Stored imports: previews of lists and cases with their rows, kept for a day or until applied."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -19,7 +19,6 @@ OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")
 BLOCK = 500
 
 _FILE_PART_BYTES = 1 << 20
-_Id = TypeVar("_Id")
 
 Progress = Callable[[str], Any]
 """Takes lines of progress, for the operator's command."""
@@ -79,7 +78,7 @@ def finish(
     release_events: int,
     attestations: int,
 ) -> None:
-    """Store what a preview comes to: rows by outcome, and the records that it would create."""
+    """Store the totals of a preview: rows by outcome, and the records that it would create."""
     queries.run(
         conn,
         "imports/update_totals",
@@ -189,9 +188,9 @@ def rows(
 ) -> Sequence[Mapping[str, Any]]:
     """Return a block of the rows after one of them, as the contract describes them."""
     block = queries.rows(conn, "imports/list_rows", import_id=id, after=after, limit=BLOCK)
-    undecided = possible_duplicates(conn, id, block, sees_hidden=sees_hidden(caller))
+    duplicates = possible_duplicates(conn, id, block, sees_hidden=sees_hidden(caller))
     if reader := ledger.reader(caller, "detainee"):
-        shown = [c.detainee_id for duplicate in undecided.values() for c in duplicate.candidates]
+        shown = [c.detainee_id for duplicate in duplicates.values() for c in duplicate.candidates]
         hidden = queries.rows(conn, "verification/list_hidden_people", detainee_ids=shown)
         ledger.note_reading(conn, reader, [row.id for row in hidden])
     return [
@@ -211,7 +210,7 @@ def rows(
                     "name": candidate.person.names[0],
                     **asdict(candidate.match),
                 }
-                for candidate in (undecided[row.row].candidates if row.row in undecided else ())
+                for candidate in (duplicates[row.row].candidates if row.row in duplicates else ())
             ],
             "errors": [{"pointer": None, **error} for error in row.errors],
             "decision": row.decision,
@@ -241,11 +240,11 @@ def all_flips(conn: queries.Connection, id: UUID) -> Iterator[Mapping[str, Any]]
         after = block[-1]["row"]
 
 
-# People of rows, compared.
+# Possible duplicates, compared as they are now.
 
 
 class RowCandidate(NamedTuple):
-    """A person whom a row may be: recorded, or of an earlier row."""
+    """A recorded person, or the person of an earlier row, who may be that of a row."""
 
     detainee_id: UUID | None
     row: int | None
@@ -277,14 +276,14 @@ def possible_duplicates(
         for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=sees_hidden)
     }
     earlier = {
-        number: row_person(content)
+        number: row_reader.person(content)
         for number, content in contents(
             conn, id, {other for row in undecided for other in row.candidate_rows}
         ).items()
     }
     duplicates = {}
     for row in undecided:
-        person = row_person(row_reader.from_json(row.content))
+        person = row_reader.person(row_reader.from_json(row.content))
         candidates = [
             *(
                 RowCandidate(other, None, people[other], compare(person, people[other]))
@@ -306,41 +305,6 @@ def all_possible_duplicates(conn: queries.Connection, id: UUID) -> Iterator[Poss
     """Yield every row of a preview that needs a decision, for the operator."""
     for block in blocks(conn, id):
         yield from possible_duplicates(conn, id, block, sees_hidden=True).values()
-
-
-def row_record(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the person of a row as a record, as `matching` takes it."""
-    detainee, detention = row_reader.new_detainee(content), content.get("detention", {})
-    birth_date = detainee["birth_date"]
-    return {
-        **detainee,
-        "birth_date": birth_date.isoformat() if birth_date else content.get("born"),
-        "facility_id": detention.get("facility_id"),
-        "detained_on": detention.get("detained_on"),
-    }
-
-
-def row_person(content: Mapping[str, Any]) -> Person:
-    """Return the person of a row, ready to be compared."""
-    return Person.from_record(row_record(content))
-
-
-def single_match(matches: Sequence[tuple[Match, _Id]]) -> _Id | None:
-    """Return the one person who is `same`; None if there is none or several.
-
-    A shared identifier decides between several.
-    """
-    same = list(dict.fromkeys(id for match, id in matches if match.decision == "same"))
-    identified = list(dict.fromkeys(id for match, id in matches if _is_identified(match)))
-    if len(identified) == 1:
-        same = identified
-    return same[0] if len(same) == 1 else None
-
-
-def _is_identified(match: Match) -> bool:
-    return match.score == 1 and any(
-        feature.feature == "external_ids" and feature.score == 1 for feature in match.features
-    )
 
 
 def outdated(*errors: FieldError) -> RequestError:

@@ -1,7 +1,7 @@
 """Apply an import: check that its preview still holds, then write all of it or nothing.
 
-It is refused if the people of its rows, or their candidates, have changed since the preview; if
-somebody recorded since may be the person of a row; or if a foreseen status comes out differently.
+It is refused if the people of its rows or their candidates have changed since the preview, if a
+person recorded since may be that of a row, or if a foreseen status comes out differently.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,7 +229,7 @@ def _matching_rows(
     )
     contents = import_store.contents(conn, id, {pair.row for pair in pairs})
     for pair in pairs:
-        person = import_store.row_person(contents[pair.row])
+        person = row_reader.person(contents[pair.row])
         if compare(person, people[pair.detainee_id]).decision != "none":
             detail = f"May be the detainee {pair.detainee_id}, who was written since."
             yield FieldError(f"/rows/{pair.row}", detail)

@@ -1,7 +1,7 @@
 """Link the entries of a case to records with the same content, and update these.
 
-Entries have the contract's names and the ids of records. A record is that of one entry only: what
-a case tells apart stays apart. Several release events may still be one.
+Entries have the contract's names and the ids of records. Two entries are never linked to one
+record, except release events of one person within three days.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +79,7 @@ class EntryOutcome:
 
 
 class RecordLinker:
-    """Finds the record of an entry among those that no other entry of the case has."""
+    """Finds the record of an entry among those that are not linked to another entry."""
 
     def __init__(self, conn: queries.Connection) -> None:
         self._conn = conn
@@ -95,11 +95,11 @@ class RecordLinker:
         return id in self._new
 
     def take(self, id: UUID) -> None:
-        """Note a record that is that of an entry."""
+        """Note that a record is linked to an entry."""
         self._taken.add(id)
 
     def is_taken(self, id: UUID) -> bool:
-        """Return whether a record is that of another entry."""
+        """Return whether a record is linked to another entry."""
         return id in self._taken
 
     def recorded(self, resource: str, ids: Sequence[UUID]) -> set[UUID]:
@@ -115,8 +115,8 @@ class RecordLinker:
     def _find_source(self, body: Mapping[str, Any]) -> UUID | None:
         """Find a source of the same name, so that it is not counted as two.
 
-        Of several, one of the same kind and country is preferred. A confidential source must have
-        the same voucher.
+        A source of the same kind and country is preferred. A confidential source must have the
+        same voucher.
         """
         same_name = [
             row
@@ -249,7 +249,7 @@ class Update(NamedTuple):
 
 
 class RecordUpdater:
-    """Adds to a record what its entry has and the record lacks, retractions included."""
+    """Adds the values of an entry that its record lacks, and retractions."""
 
     def __init__(
         self, conn: queries.Connection, writer: RecordWriter, linker: RecordLinker

@@ -19,6 +19,7 @@ from api.contract import document, fields, schemas, strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import columns
 from api.imports.columns import CellError
+from api.matching.scoring import Person
 from api.rendering.media_types import CSV
 from api.rendering.tabular import unescaped
 
@@ -260,7 +261,7 @@ def _check_row(
     if not name and name_column not in {error.column for error in errors}:
         errors.append(RowError(name_column, "The name is missing."))
     detainee = {field: values[field] for field in _properties("detainee") if field in values}
-    # A missing name is an error already; the schema needs not report it again.
+    # A missing name is an error already: the schema must not report it again.
     detainee["name"] = name or "-"
     birth_date = values.get("birth_date", "")
     if len(birth_date) < len("1974-06-02"):
@@ -306,6 +307,23 @@ def from_json(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def new_detainee(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the detainee of a row, with the contract's defaults for missing fields."""
     return {**_detainee_defaults(), **content["detainee"]}
+
+
+def person_record(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the person of a row as a record, as `matching` takes it."""
+    detainee, detention = new_detainee(content), content.get("detention", {})
+    birth_date = detainee["birth_date"]
+    return {
+        **detainee,
+        "birth_date": birth_date.isoformat() if birth_date else content.get("born"),
+        "facility_id": detention.get("facility_id"),
+        "detained_on": detention.get("detained_on"),
+    }
+
+
+def person(content: Mapping[str, Any]) -> Person:
+    """Return the person of a row, ready to be compared."""
+    return Person.from_record(person_record(content))
 
 
 @cache

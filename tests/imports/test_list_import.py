@@ -480,7 +480,7 @@ def test_lists_written_by_this_service_can_be_imported(api: Api, conn: queries.C
 # Attestations.
 
 
-def word_of(source: str, **more: str) -> dict[str, str]:
+def attested_by(source: str, **more: str) -> dict[str, str]:
     return {
         "source_id": source,
         "published_at": "2026-01-09T12:00:00Z",
@@ -515,7 +515,7 @@ def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Conn
         {"name": "Nelson Guédez", "publicado": "2999-01-01T00:00:00Z", out: "2026-01-08"},
         {"name": "Nelson Sanoja", "Observaciones": "Sigue preso."},
     ]
-    query = word_of(second, date_order="day_first")
+    query = attested_by(second, date_order="day_first")
     result = preview(editor, table(rows), **query)
     assert outcomes(result) == [
         *("changed", "same", "changed", "new", "new", "invalid", "invalid", "invalid", "new")
@@ -567,7 +567,7 @@ def test_a_list_that_relays_a_source_does_not_confirm_it(api: Api) -> None:
     event = editor.event(person, "2026-01-08")
     editor.attest(event, origin, "2026-01-09T10:00:00Z")
     body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
-    query = word_of(paper, basis="relayed", relayed_source_id=origin, evidence="report")
+    query = attested_by(paper, basis="relayed", relayed_source_id=origin, evidence="report")
     result = preview(editor, body, **query)
     assert (result["attestations"], result["flips"]) == (1, [])
     apply(editor, result["id"])
@@ -583,10 +583,10 @@ def test_foreseen_statuses_consider_affiliations(api: Api) -> None:
     event = editor.event(person, "2026-01-08")
     editor.attest(event, owner, "2026-01-09T10:00:00Z")
     body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
-    foreseen = preview(editor, body, **word_of(paper))
+    foreseen = preview(editor, body, **attested_by(paper))
     assert [flip["to"] for flip in foreseen["flips"]] == ["confirmed"]
     editor.affiliate(paper, owner)
-    assert preview(editor, body, **word_of(paper))["flips"] == []
+    assert preview(editor, body, **attested_by(paper))["flips"] == []
     problem = apply(editor, foreseen["id"], status=409)
     assert outdated(problem) == ["/rows/1"]
     assert len(api.get("/v1/attestations", release_event_id=event)["items"]) == 1
@@ -603,7 +603,7 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
         {**who, "detained_on": "2025-11", "authority": "Dos", "released_on": "2026-01-08"},
         {**who, "detained_on": "2024", "authority": "Uno", "released_on": ""},
     ]
-    result = preview(editor, table(rows), **word_of(source))
+    result = preview(editor, table(rows), **attested_by(source))
     assert [row["changes"] for row in result["rows"]] == [
         ["detention", "release_event", "attestation"],
         ["detention.authority"],
@@ -627,15 +627,15 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
         ({"basis": "first_hand"}, "validation-error", ["/basis"]),
         ({"source_id": "$"}, "validation-error", ["/published_at", "/basis"]),
         ({"source_id": "$", "basis": "relayed"}, "validation-error", ["/published_at"]),
-        (word_of("$", basis="relayed"), "relayed-without-origin", ["/relayed_source_id"]),
-        (word_of("$", relayed_source_id="$"), "relayed-without-origin", ["/basis"]),
+        (attested_by("$", basis="relayed"), "relayed-without-origin", ["/relayed_source_id"]),
+        (attested_by("$", relayed_source_id="$"), "relayed-without-origin", ["/basis"]),
         (
-            word_of("019b9f3e-0000-4000-8000-000000000000"),
+            attested_by("019b9f3e-0000-4000-8000-000000000000"),
             "validation-error",
             ["/source_id"],
         ),
         (
-            word_of("$", published_at="2999-01-01T00:00:00Z"),
+            attested_by("$", published_at="2999-01-01T00:00:00Z"),
             "published-in-the-future",
             ["/published_at"],
         ),
@@ -716,8 +716,8 @@ def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: 
     else:
         body = {"external_ids": [{"scheme": "registro", "value": "1"}]}
         writer.patch(f"/v1/detainees/{other}", body)
-    rows_told = outdated(apply(writer, result["id"], status=409))
-    assert rows_told == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
+    outdated_rows = outdated(apply(writer, result["id"], status=409))
+    assert outdated_rows == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
 
 
 def test_a_merged_person_is_resolved_to_the_surviving_record(

@@ -1,0 +1,231 @@
+"""The person of each row of a list: recorded, of an earlier row, new, or a possible duplicate."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import orjson
+
+from api.access import Caller
+from api.database import queries
+from api.imports import import_store, row_reader
+from api.matching import candidates
+from api.matching.candidates import Candidate
+from api.matching.scoring import Match, Person, compare
+from api.records import canonical_ids
+
+_Id = TypeVar("_Id")
+
+
+@dataclass(slots=True)
+class ListedPerson:
+    """The person of a row, and the recorded person or the earlier row that is the same.
+
+    If there are candidates, the row is a possible duplicate and needs a decision.
+    """
+
+    row: int
+    record: Mapping[str, Any]
+    person: Person
+    digest: bytes
+    keys: Sequence[str]
+    recorded_id: UUID | None
+    detainee_id: UUID | None = None
+    same_as_row: int | None = None
+    candidate_ids: Sequence[UUID] = field(default_factory=list)
+    candidate_rows: Sequence[int] = field(default_factory=list)
+
+    @classmethod
+    def from_content(cls, row: int, content: Mapping[str, Any]) -> Self:
+        record = row_reader.person_record(content)
+        person = Person.from_record(record)
+        keys = candidates.name_keys(person)
+        return cls(row, record, person, _digest(content), keys, content.get("id"))
+
+    @property
+    def is_possible_duplicate(self) -> bool:
+        return bool(self.candidate_ids or self.candidate_rows)
+
+    @property
+    def canonical(self) -> UUID | int:
+        """The recorded person, or the first row of this person."""
+        return self.detainee_id or self.same_as_row or self.row
+
+
+class RowMatcher:
+    """Matches the people of a list with recorded people and with earlier rows, block by block."""
+
+    def __init__(
+        self, conn: queries.Connection, caller: Caller | None, import_id: UUID, sha256: bytes
+    ) -> None:
+        self._conn = conn
+        self._key_id = caller and caller.key_id
+        self._sees_hidden = caller is None or caller.sees_hidden
+        self._import_id = import_id
+        self._sha256 = sha256
+
+    def match(self, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Sequence[ListedPerson]:
+        """Return the people of a block of rows, each given by number and content."""
+        people = [ListedPerson.from_content(number, content) for number, content in rows]
+        keys = [(person.row, key) for person in people for key in person.keys]
+        import_store.insert_keys(self._conn, self._import_id, keys)
+        self._identify(people)
+        unidentified = [person for person in people if person.detainee_id is None]
+        recorded = candidates.find_matches(
+            self._conn,
+            [person.record for person in unidentified],
+            sees_hidden=self._sees_hidden,
+        )
+        match_earlier = self._earlier_matches(people, keys)
+        for person, matches in zip(unidentified, recorded, strict=True):
+            _decide(person, matches, match_earlier(person))
+        return people
+
+    def _identify(self, people: Sequence[ListedPerson]) -> None:
+        """Set the recorded person of rows that need no comparison.
+
+        These have the id of a visible person, were imported in the same file before, or have an
+        identifier that one person has.
+        """
+        by_id = self._visible_people({p.recorded_id for p in people if p.recorded_id is not None})
+        applied = {
+            stored.digest: stored.detainee_id
+            for stored in queries.rows(
+                self._conn,
+                "imports/find_applied_rows",
+                digests=[person.digest for person in people],
+                file_sha256=self._sha256,
+                key_id=self._key_id,
+                sees_hidden=self._sees_hidden,
+            )
+        }
+        identified = self._people_by_identifier(people)
+        for i, person in enumerate(people):
+            with_identifier = identified.get(i, set())
+            if person.recorded_id in by_id:
+                person.detainee_id = by_id[person.recorded_id]
+            elif person.digest in applied:
+                person.detainee_id = applied[person.digest]
+            elif len(with_identifier) == 1:
+                (person.detainee_id,) = with_identifier
+
+    def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
+        ids = [
+            (i, candidates.identifier_key(scheme, value))
+            for i, person in enumerate(people)
+            for scheme, value in person.person.external_ids
+        ]
+        by_place: dict[int, set[UUID]] = {}
+        for match in queries.rows(
+            self._conn,
+            "matching/find_by_external_id",
+            items=[i for i, _ in ids],
+            external_ids=[key for _, key in ids],
+            sees_hidden=self._sees_hidden,
+        ):
+            by_place.setdefault(match.item, set()).add(match.id)
+        return by_place
+
+    def _visible_people(self, ids: Set[UUID]) -> Mapping[UUID | None, UUID]:
+        """Return the canonical ids of those people whom the caller may see."""
+        canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
+        rows = queries.rows(
+            self._conn,
+            "matching/list_people",
+            ids=list(canonical.values()),
+            sees_hidden=self._sees_hidden,
+        )
+        visible = {row.id for row in rows}
+        return {id: person for id, person in canonical.items() if person in visible}
+
+    def _earlier_matches(
+        self, people: Sequence[ListedPerson], keys: Sequence[tuple[int, str]]
+    ) -> Callable[[ListedPerson], list[tuple[Match, UUID | int]]]:
+        """Return a function from a listed person to the matches among earlier rows.
+
+        A matching row is represented by its recorded person or by the first row of its person.
+        """
+        in_block = {person.row: person for person in people}
+        unidentified = {person.row for person in people if person.detainee_id is None}
+        searched = [(row, key) for row, key in keys if row in unidentified]
+        similar: dict[int, list[int]] = {}
+        for pair in queries.rows(
+            self._conn,
+            "imports/find_similar_rows",
+            import_id=self._import_id,
+            rows=[row for row, _ in searched],
+            keys=[key for _, key in searched],
+        ):
+            similar.setdefault(pair.row, []).append(pair.other)
+        before = {other for others in similar.values() for other in others} - set(in_block)
+        earlier = {
+            stored.row: (
+                row_reader.person(row_reader.from_json(stored.content)),
+                stored.detainee_id or stored.same_as_row or stored.row,
+            )
+            for stored in import_store.rows_by_number(self._conn, self._import_id, before)
+            if stored.content
+        }
+
+        def find(person: ListedPerson) -> list[tuple[Match, UUID | int]]:
+            matches = []
+            for row in similar.get(person.row, ()):
+                if row in in_block:
+                    other, canonical = in_block[row].person, in_block[row].canonical
+                elif row in earlier:
+                    other, canonical = earlier[row]
+                else:
+                    continue
+                match = compare(person.person, other)
+                if match.decision != "none":
+                    matches.append((match, canonical))
+            return matches
+
+        return find
+
+
+def _decide(
+    person: ListedPerson,
+    recorded: Sequence[Candidate],
+    earlier: Sequence[tuple[Match, UUID | int]],
+) -> None:
+    """Set the one person who is the same, or the candidates of a possible duplicate."""
+    matches: list[tuple[Match, UUID | int]] = [(c.match, c.row.id) for c in recorded]
+    matches = sorted([*matches, *earlier], key=lambda pair: -pair[0].score)
+    same = single_match(matches)
+    if isinstance(same, UUID):
+        person.detainee_id = same
+    elif same is not None:
+        person.same_as_row = same
+    elif matches:
+        ids = list(dict.fromkeys(id for _, id in matches))
+        people = [id for id in ids if isinstance(id, UUID)]
+        rows = [id for id in ids if isinstance(id, int)]
+        person.candidate_ids = people[: candidates.MAX_CANDIDATES]
+        person.candidate_rows = rows[: candidates.MAX_CANDIDATES]
+
+
+def single_match(matches: Sequence[tuple[Match, _Id]]) -> _Id | None:
+    """Return the one person who is `same`; None if there is none or several.
+
+    A shared identifier decides between several.
+    """
+    same = list(dict.fromkeys(id for match, id in matches if match.decision == "same"))
+    identified = list(dict.fromkeys(id for match, id in matches if _is_identified(match)))
+    if len(identified) == 1:
+        same = identified
+    return same[0] if len(same) == 1 else None
+
+
+def _is_identified(match: Match) -> bool:
+    return match.score == 1 and any(
+        feature.feature == "external_ids" and feature.score == 1 for feature in match.features
+    )
+
+
+def _digest(content: Mapping[str, Any]) -> bytes:
+    """Return the SHA-256 by which the row is recognised when it is imported again."""
+    part = {name: content[name] for name in ("detainee", "born") if name in content}
+    return hashlib.sha256(orjson.dumps(part, option=orjson.OPT_SORT_KEYS)).digest()
