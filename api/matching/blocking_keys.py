@@ -201,7 +201,7 @@ def _given_name_and_surnames(words: Sequence[Word]) -> Iterable[tuple[Word, Word
     """The first possible given name, with each possible surname."""
     given = next((word for word in words if word.part in ("given", "unknown")), None)
     for word in words if given else ():
-        if word.part in ("surname", "unknown") and given and word.text != given.text:
+        if word.part in ("surname", "married", "unknown") and given and word.text != given.text:
             yield given, word
 
 

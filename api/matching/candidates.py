@@ -19,7 +19,7 @@ from api.database import queries
 from api.matching import blocking_keys, phonetics
 from api.matching.blocking_keys import NearWords
 from api.matching.common_names import is_common
-from api.matching.scoring import Match, Person, compare
+from api.matching.scoring import Match, Person, compare, is_placeholder
 
 MAX_HITS = 100
 """The most people that one search finds."""
@@ -171,7 +171,12 @@ def find_comparable(
     born_firsts, born_lasts = _places(
         sum(len(periods[i]) for i, _ in weights) for weights in weights_by_key.values()
     )
-    ids = [(i, id) for i, person in enumerate(people) for id in person["external_ids"]]
+    ids = [
+        (i, id)
+        for i, person in enumerate(people)
+        for id in person["external_ids"]
+        if not is_placeholder(id["value"])
+    ]
     found: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
@@ -291,7 +296,7 @@ def name_keys(person: Person) -> list[str]:
     return [
         *blocking_keys.index_keys(person.names),
         *variants,
-        *(identifier_key(*id) for id in person.external_ids),
+        *(identifier_key(*id) for id in person.external_ids if not is_placeholder(id[1])),
     ]
 
 

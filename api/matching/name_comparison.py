@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from api.matching import common_names, phonetics
-from api.matching.name_parsing import FullName, Part, Word, parse
+from api.matching.name_parsing import FullName, Part, Word, common_part, parse
 from api.matching.phonetics import Similarity
-
-RequiredBirth = Literal["nothing", "year", "day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +24,17 @@ class NameComparison(NamedTuple):
     """How two names agree.
 
     `bits` is the weight of the agreement, and `words` the number of words that agree. `two_people`
-    excludes that the names are one person's, `doubt` excludes certainty; `required_birth` says how
-    far birth dates have to agree before the names can be one person's for certain.
+    excludes that the names are one person's, and `doubt` excludes certainty, without a shared
+    identifier; names that `contradicts` holds for exclude certainty even with one. Names that agree
+    only in part are one person's for certain only if the birth dates agree too (`requires_birth`).
     """
 
     bits: float
     words: int
     two_people: bool
     doubt: bool
-    required_birth: RequiredBirth
+    contradicts: bool
+    requires_birth: bool
     features: Sequence[Feature]
 
 
@@ -45,7 +45,8 @@ _MAX_PAIRS = 8
 def compare_names(a: Sequence[str], b: Sequence[str]) -> NameComparison:
     """Compare all names of two people, and return the comparison of the two that agree best.
 
-    A shared alias is no certainty: if the first names are those of two people, there is a doubt.
+    A shared alias is no certainty: if the first names share a word and contradict each other, there
+    is a doubt.
     """
     pairs = sorted({(min(pair), max(pair)) for pair in product(a, b)})
     if len(pairs) > _MAX_PAIRS:
@@ -53,10 +54,13 @@ def compare_names(a: Sequence[str], b: Sequence[str]) -> NameComparison:
     best = max(
         (_compare_pair(*pair) for pair in pairs[:_MAX_PAIRS]),
         key=lambda named: (not named.two_people and named.words > 1, named.words, named.bits),
-        default=NameComparison(0, 0, False, True, "nothing", ()),
+        default=NameComparison(0, 0, False, True, False, False, ()),
     )
     first = _compare_pair(min(a[0], b[0]), max(a[0], b[0])) if pairs else best
-    return best._replace(doubt=best.doubt or (first.two_people and first.words > 0))
+    contradicts = first.contradicts and first.words > 0
+    return best._replace(
+        doubt=best.doubt or contradicts, contradicts=best.contradicts or contradicts
+    )
 
 
 @lru_cache(maxsize=1 << 8)
@@ -135,19 +139,26 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
         )
     bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(left)
     bits -= 20 * two_people + 10 * surnames_differ + 2 * may_differ + 2 * generations_differ
+    given_agree = any(map(_is_common_given_name, pairs))
+    contradicts = (
+        two_people
+        or surnames_differ
+        or (may_differ and not _has_married_name(a_left, b_left))
+        or any(_may_be_two_names(pair, given_agree) for pair in pairs)
+        or not (a.characters <= b.characters or b.characters <= a.characters)
+        or bool(a.words and b.words and not pairs)
+    )
     doubt = (
-        surnames_differ
+        contradicts
         or may_differ
         or generations_differ
         or any(map(_is_doubtful, pairs))
         or is_reordered(pairs)
     )
-    required: RequiredBirth = "nothing"
-    if any(pair.similarity.kind == "slip" and _is_given(pair) for pair in pairs):
-        required = "day"
-    elif any(word.part in _GIVEN for word in left):
-        required = "year"
-    return NameComparison(bits, len(pairs), two_people, doubt, required, features)
+    requires_birth = any(word.part in _GIVEN for word in left)
+    return NameComparison(
+        bits, len(pairs), two_people, doubt, contradicts, requires_birth, features
+    )
 
 
 def _join_words(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
@@ -197,7 +208,7 @@ def _similarity(a: Word, b: Word) -> Similarity | None:
     kind, parts = similarity.kind, {a.part, b.part}
     if kind == "ending" and parts & {*_GIVEN, "nickname"}:
         return None
-    if kind not in ("same", "spelling", "part") and "surname" in parts and parts & _GIVEN:
+    if kind not in ("same", "spelling", "slavic", "part") and "surname" in parts and parts & _GIVEN:
         return None
     return similarity
 
@@ -227,16 +238,31 @@ def _is_given(pair: WordPair) -> bool:
 
 
 def _may_differ(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether words are left over on both sides, and the part of one of them is unknown."""
-    return bool(a and b) and any(word.part == "unknown" for word in (*a, *b))
+    """Whether a word is left over on each side, and the two may be the same part of the names.
+
+    Only an initial or a common name is certainly the part that its place suggests.
+    """
+    return any(
+        x.part == y.part or not (_is_certain(x) and _is_certain(y)) for x, y in product(a, b)
+    )
+
+
+def _has_married_name(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    """Whether one side has only a married name left over, and the other only surnames."""
+    each = [{word.part for word in words} for words in (a, b)]
+    return {"married"} in each and {"surname"} in each
+
+
+def _is_certain(word: Word) -> bool:
+    return len(word.text) == 1 or word.part == common_part(word.text) != "unknown"
 
 
 _KIND_WEIGHTS = {
     "same": 1.0,
     "spelling": 1.0,
+    "slavic": 1.0,
     "nickname": 0.7,
     "consonants": 0.9,
-    "slip": 0.6,
     "letters": 0.6,
     "part": 0.6,
     "ending": 0.5,
@@ -251,13 +277,32 @@ def _bits(pair: WordPair) -> float:
 
 def _is_doubtful(pair: WordPair) -> bool:
     """Whether two different people may well have these words: Petrov and Petrova, for example."""
-    kind = pair.similarity.kind
-    distant = kind == "letters" and (_is_given(pair) or pair.similarity.score < _MIN_CERTAIN_SCORE)
-    return distant or kind in ("ending", "consonants", "part")
+    return pair.similarity.kind in ("ending", "consonants", "part")
 
 
-# One wrong letter of four scores less than this, and so do two of eight: Min-jun is not Min-jung,
-# and Mora is not Mota.
+def _may_be_two_names(pair: WordPair, given_agree: bool) -> bool:
+    """Whether two words that differ by letters may be two names: Mayra and Mayda, Mora and Mota.
+
+    Twins have such given names. The words are misspellings of one name only if they are surnames
+    for certain, since the given names agree, and if few letters differ.
+    """
+    are_surnames = pair.a.part == pair.b.part == "surname"
+    if pair.similarity.kind == "slavic":
+        return not (are_surnames and (given_agree or phonetics.is_slavic_surname(pair.a.text)))
+    are_surnames = are_surnames and given_agree
+    return pair.similarity.kind == "letters" and not (
+        are_surnames and pair.similarity.score >= _MIN_CERTAIN_SCORE
+    )
+
+
+def _is_common_given_name(pair: WordPair) -> bool:
+    return (
+        pair.similarity.kind in ("same", "spelling", "nickname")
+        and common_part(pair.a.text) == common_part(pair.b.text) == "given"
+    )
+
+
+# One wrong letter of four scores less than this, and so do two of eight: Mora is not Mota.
 _MIN_CERTAIN_SCORE = 0.83
 
 

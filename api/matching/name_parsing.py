@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple
 from api.matching import common_names, phonetics
 from api.matching.common_names import is_particle, is_title
 
-Part = Literal["given", "patronymic", "surname", "nickname", "unknown"]
+Part = Literal["given", "patronymic", "surname", "married", "nickname", "unknown"]
+"""A married name is the husband's surname: de Ledezma. Any other word may be unknown."""
 
 _GIVEN: tuple[Part] = ("given",)
 _SURNAME: tuple[Part] = ("surname",)
@@ -36,10 +37,14 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FullName:
-    """The words of a name, and its generational suffix if it has one: `the younger` for Jr."""
+    """The words of a name, and its generational suffix if it has one: `the younger` for Jr.
+
+    `characters` are the Chinese ones, since different ones can be transliterated alike.
+    """
 
     words: tuple[Word, ...]
     generation: str = ""
+    characters: frozenset[str] = frozenset()
 
 
 _GENERATIONS = {
@@ -54,6 +59,7 @@ _NICKNAME = re.compile(
     re.IGNORECASE,
 )
 _MAY_HAVE_NICKNAME = re.compile(r"[(\"“”«»',.]|\b(?:alias|apodad|conocid)", re.IGNORECASE)
+_WIDOW = re.compile(r"\b(?:viuda|vda\.?)\s+(?=de\b)")
 _UNIDENTIFIED = re.compile(
     r"\b(?:(?:no|sin|por) identifica\w+|desconocid[oa]|unknown|unidentified|nn)\b"
     r"|\A\s*n\. ?n\.?\s*\Z"
@@ -63,6 +69,7 @@ _ABD = re.compile(r"\Aabd[uea](?:l|[rsnz](?=[rsnz]))(?=[a-z]{3,}\Z)")
 _ABD_VOWELLESS = re.compile(r"\A~bdl(?=[a-z]{2,}\Z)")
 _ANY_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
+_CHINESE = re.compile("[\u3400-\u9fff]")
 
 _MAX_WORD_LETTERS = 40
 _MAX_WORDS = 12
@@ -80,7 +87,7 @@ def parse(name: str) -> FullName:
         return FullName(())
     segments: list[list[Word]] = []
     generations = []
-    for segment in text.split(","):
+    for segment in _WIDOW.sub("", text).split(","):
         words = _without_titles(_words(segment), bool(segments))
         while _ends_with_generation(words, bool(segments)):
             generations.append(_GENERATIONS[words.pop().text])
@@ -99,7 +106,11 @@ def parse(name: str) -> FullName:
         words += [with_part(word, "surname") for word in surnames]
     else:
         words = _with_parts([word for segment in segments for word in segment])
-    return FullName((*words, *nickname_words)[:_MAX_WORDS], generations[0] if generations else "")
+    return FullName(
+        (*words, *nickname_words)[:_MAX_WORDS],
+        generations[0] if generations else "",
+        frozenset() if name.isascii() else frozenset(_CHINESE.findall(name)),
+    )
 
 
 @lru_cache(maxsize=1 << 8)
@@ -128,7 +139,8 @@ def parse_query(name: str) -> FullName:
 
 
 def _with_certain_part(word: Word) -> Word:
-    certain = word.part in ("nickname", "patronymic") or word.part == _common_part(word.text)
+    by_form = word.part in ("nickname", "patronymic", "married")
+    certain = by_form or word.part == common_part(word.text)
     return word if certain else with_part(word, "unknown")
 
 
@@ -190,7 +202,7 @@ def _join_particles(particles: str, word: str) -> str:
 
 def _with_parts(words: Sequence[Word]) -> list[Word]:
     """The words of a name without a comma, each with the part that its place suggests."""
-    common = [_common_part(word.text) for word in words]
+    common = [common_part(word.text) for word in words]
     count = len(words)
     # The last word can be a patronymic only if the surname is first.
     places = range(1, count if count and common[0] != "given" else count - 1) if count > 2 else ()
@@ -206,13 +218,13 @@ def _with_parts(words: Sequence[Word]) -> list[Word]:
         parts = [_part_by_place(i, count, common[i], words[i].text) for i in range(count)]
         if patronymic:
             parts[patronymic] = "patronymic"
-        # In María Pérez de García the last word may be the husband's surname.
+        # The last word of María Pérez de García, which may also be a surname.
         if count > 2 and parts[-2] != "given" and words[-1].with_particles == "de" + words[-1].text:
-            parts[-1] = "unknown"
+            parts[-1] = "married"
     return [with_part(word, part) for word, part in zip(words, parts, strict=True)]
 
 
-def _common_part(word: str) -> Part:
+def common_part(word: str) -> Part:
     """The part that a common name is; unknown for other words and for names that can be both."""
     given, surname = bool(common_names.given_names(word)), common_names.is_surname(word)
     if given != surname:

@@ -17,7 +17,7 @@ from api.matching import common_names
 from api.matching.common_names import given_names, is_common
 
 Kind = Literal[
-    "same", "spelling", "nickname", "initial", "consonants", "slip", "letters", "part", "ending"
+    "same", "spelling", "slavic", "nickname", "initial", "consonants", "letters", "part", "ending"
 ]
 
 
@@ -127,6 +127,11 @@ def slavic_sound(word: str) -> str:
     return word
 
 
+def is_slavic_surname(word: str) -> bool:
+    """Whether a word ends as only Slavic surnames do, not also as given names: Yasmin, Marina."""
+    return bool(slavic_sound(word)) and not word.endswith(("in", "ina", "yn", "yna"))
+
+
 def code(word: str) -> str:
     """The phonetic code of a word: nearly always equal for words that are similar.
 
@@ -216,7 +221,7 @@ def _slavic_similarity(a: str, b: str) -> Similarity | None:
     if not slavic_a or not slavic_b:
         return None
     if slavic_a == slavic_b:
-        return Similarity("spelling", 0.9)
+        return Similarity("slavic", 0.9)
     if _masculine(slavic_a) == _masculine(slavic_b):
         return Similarity("ending", 0.6)
     return None
@@ -225,8 +230,7 @@ def _slavic_similarity(a: str, b: str) -> Similarity | None:
 def _similar_letters(a: str, b: str, one_is_given: bool) -> Similarity | None:
     """Compare two words, at most one of them common, that differ by a few letters.
 
-    Kinds: `ending`, `part`, `nickname`; `slip`, one letter of a common given name; `letters`, one
-    or two letters wrong or swapped.
+    Kinds: `ending`, `part`, `nickname`; `letters`, one or two letters wrong or swapped.
     """
     if is_common(a) and is_common(b):
         return None
@@ -245,7 +249,7 @@ def _similar_letters(a: str, b: str, one_is_given: bool) -> Similarity | None:
     distance = min(OSA.distance(a, b), OSA.distance(sound(a), sound(b)))
     if distance <= (len(long) >= 4) + (len(long) >= 6):
         score = round(0.95 - distance / 2 / len(long), 3)
-        return Similarity("slip" if distance == 1 and one_is_given else "letters", score)
+        return Similarity("letters", score)
     return None
 
 
