@@ -38,7 +38,7 @@ def create_app(
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
-    Without `metrics`, requests are only logged; without `rate_limits`, all are taken.
+    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies.
     """
     contract = document.load()
     app = _Application("constancia", static_folder=None)

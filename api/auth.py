@@ -1,7 +1,7 @@
-"""API keys: created, and read from a request.
+"""API keys: create a key, and authenticate a request by its key.
 
-A key is `constancia_PREFIX_SECRET`. It is found by its prefix, which is not secret; only the
-SHA-256 of the whole key is stored.
+A key is `constancia_PREFIX_SECRET`. It is looked up by its prefix, which is not secret. Only the
+SHA-256 of the key is stored.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ from api.access import Caller
 from api.database import queries
 from api.errors import RequestError
 
-_MARK = "constancia_"
-_KEY = re.compile(_MARK + r"(?P<prefix>[0-9a-f]{12})_[\w-]{43}", re.ASCII)
-# Equals no hash.
+_KEY_START = "constancia_"
+_KEY = re.compile(_KEY_START + r"(?P<prefix>[0-9a-f]{12})_[\w-]{43}", re.ASCII)
+# A digest that no key has.
 _NO_HASH = bytes(32)
 
 
 def read_key(authorization: str | None) -> str:
     """Return the key of an Authorization header (RFC 6750). Raises `unauthenticated`."""
     scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not key.startswith(_MARK):
+    if scheme.lower() != "bearer" or not key.startswith(_KEY_START):
         raise _unauthenticated()
     return key
 
@@ -56,7 +56,7 @@ def create_key(
 ) -> tuple[UUID, str]:
     """Create a key and return its id and the key itself, which is not stored."""
     prefix = secrets.token_hex(6)
-    key = f"{_MARK}{prefix}_{secrets.token_urlsafe(32)}"
+    key = f"{_KEY_START}{prefix}_{secrets.token_urlsafe(32)}"
     created = queries.row(
         conn,
         "api_keys/insert",

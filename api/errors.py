@@ -1,10 +1,10 @@
-"""The errors of a request, without HTTP: a problem slug, a detail, and an error for each field."""
+"""The errors of a request, without HTTP: problem slug, detail, and an error for each field."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 MAX_ERRORS = 100
-"""The errors listed for one request, so that a response cannot outgrow its request."""
+"""The most errors that one response lists, so that a response cannot outgrow its request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The log: JSON lines on stderr.
 
-A line holds no name, query, path, address or key: only texts of the service itself and numbers.
+A line holds only texts of the service itself and numbers: no name, query, path, address or key.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ import orjson
 
 from api import trace
 
-OURS = "constancia"
-"""The logger of the service. The arguments of other loggers' messages may be a caller's text."""
+LOGGER = "constancia"
+"""The logger of the service. Messages of other loggers may have a caller's text as arguments."""
 
 _SIGNAL = re.compile(r"SIG[A-Z0-9]+")
 _STDERR = 2
@@ -26,7 +26,7 @@ _STDERR = 2
 def write(line: Mapping[str, Any]) -> None:
     """Write a line. Never fails.
 
-    It is one system call, so that the lines of several workers do not mix.
+    Makes one system call, so that the lines of several workers do not mix.
     """
     text = orjson.dumps({"time": datetime.now(UTC), **line}, option=orjson.OPT_UTC_Z)
     with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ class Lines(logging.Handler):
             "pid": record.process,
         }
         if record.exc_info and (error := record.exc_info[1]):
-            # Without the error's message, which may hold what a caller sent.
+            # Leave out the error's message, which may hold a caller's text.
             line["error"] = type(error).__name__
             line["frames"] = "".join(traceback.format_tb(error.__traceback__))
         write(line)
@@ -54,7 +54,7 @@ class Lines(logging.Handler):
 
 def _message(record: logging.LogRecord) -> str:
     """Return the message of a record, with `...` for arguments that may be a caller's text."""
-    if record.name == OURS:
+    if record.name == LOGGER:
         return record.getMessage()
     if not isinstance(record.msg, str):
         return type(record.msg).__name__

@@ -7,6 +7,6 @@ _PACKAGE = Path(str(files("api")))
 
 
 def path(name: str) -> Path:
-    """The path of `openapi.yaml` or `sql`: in a wheel in `api/_data`, else next to `api`."""
+    """Return the path of `openapi.yaml` or `sql`: in `api/_data` of a wheel, else next to `api`."""
     installed = _PACKAGE / "_data" / name
     return installed if installed.exists() else _PACKAGE.parent / name

@@ -1,7 +1,7 @@
 """Trace: the id of the current request, and the distributed trace that it is part of.
 
-The trace of a valid `traceparent` header is continued (W3C Trace Context, level 1, section 3.2).
-Any other header is ignored, so that no text of a client gets into the log.
+A request continues the trace of a valid `traceparent` header (W3C Trace Context, level 1, section
+3.2). An invalid header is ignored, so that no text of a client gets into the log.
 """
 
 import re
@@ -18,7 +18,7 @@ _TRACEPARENT = re.compile(
 
 @dataclass(slots=True)
 class Trace:
-    """The trace of a request. Without a trace of the client's, its id is the `request_id`."""
+    """The trace of a request. If the client sends none, its id is the `request_id`."""
 
     request_id: str
     trace_id: str
@@ -37,7 +37,7 @@ def begin(traceparent: str | None) -> Trace:
     parent = traceparent and _TRACEPARENT.fullmatch(traceparent)
     if parent and not (parent["later"] and parent["version"] == "00"):
         trace.trace_id = parent["trace_id"]
-        # The only flag we know is whether the client samples. The request is a span of the trace.
+        # The only known flag tells whether the client samples. The request is a span of the trace.
         sampled = int(parent["flags"], 16) & 1
         trace.traceparent = f"00-{trace.trace_id}-{request_id[:16]}-{sampled:02x}"
     _current.set(trace)

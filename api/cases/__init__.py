@@ -1,1 +1,1 @@
-"""Cases of other installations and of this one: the exchange format, read and written."""
+"""Cases: the exchange format of this and other installations, read and written."""

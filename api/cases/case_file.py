@@ -21,7 +21,7 @@ from api.errors import FieldError, pointer
 
 _NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
 _HEAD = {"case", "title", "note", "expected", "recorded_as_of"}
-# Deeper than any valid entry; the parser holds a name for each level.
+# Deeper than any valid entry. The parser keeps a name in memory for each level.
 _MAX_DEPTH = 20
 # An escape, or a surrogate pair of escapes; the group is a lone surrogate.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)", re.DOTALL)
@@ -29,7 +29,7 @@ _MAX_ESCAPE_BYTES = 12
 
 
 class State(Enum):
-    """What became of an entry; UNDECIDED waits for a decision on a person."""
+    """The state of an entry. UNDECIDED waits for a decision on a person."""
 
     UNREAD = 0
     STORED = 1
@@ -68,7 +68,7 @@ class FileEntry(NamedTuple):
 
 
 class EntryFile(ABC):
-    """A file of lists of entries, and the errors found in it, by place."""
+    """A file of lists of entries, and its errors by place."""
 
     key_field: str
     """The name of the field with the key of an entry."""
@@ -99,7 +99,7 @@ class EntryFile(ABC):
 
     @abstractmethod
     def entries(self, name: str) -> Iterator[FileEntry]:
-        """Yield the entries of a list, without those that cannot be one."""
+        """Yield the entries of a list. Adds an error for an item that is no entry, and skips it."""
 
     @abstractmethod
     def entry_id(self, name: str, key: str) -> UUID:
@@ -183,7 +183,7 @@ class CaseFile(EntryFile):
         return self._id(name, {"key": key})
 
     def _id(self, name: str, fields: Mapping[str, Any]) -> UUID:
-        # An affiliation without a key is known by its sources, relation and beginning.
+        # An affiliation without a key is identified by its sources, relation and beginning.
         affiliation = [str(fields.get(name)) for name in ("source", "with", "relation", "from")]
         return uuid5(_NAMESPACE, f"{self.case}\n{name}\n{fields.get('key') or affiliation}")
 
@@ -251,7 +251,7 @@ class CaseFile(EntryFile):
                     self._repeated_keys.add(f"/{top}/{self.totals[top] - 1}/key")
                 self._states[top][value] = State.UNREAD
         if not self.case:
-            self.add_error("/case", "Is required: the name of the case.")
+            self.add_error("/case", "Is required: give the name of the case.")
 
     def _read_top_level(self, name: str) -> None:
         place = pointer(name)
@@ -263,7 +263,7 @@ class CaseFile(EntryFile):
 
 
 def _events(stream: BinaryIO) -> Iterator[tuple[int, str, Any]]:
-    """Yield the names and the beginnings of values in a JSON text, each with its depth."""
+    """Yield each name and each beginning of a value in a JSON text, with its depth."""
     depth = 0
     for event, value in ijson.basic_parse(stream, use_float=True):
         if event in {"end_map", "end_array"}:

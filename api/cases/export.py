@@ -1,7 +1,7 @@
 """Export what a caller may see, in the form that `constancia load` reads.
 
-The whole store is exported as NDJSON, the records of one announcement as a case file. An export is
-read from one snapshot, in blocks, so memory does not grow with the store and writers do not wait.
+The complete store is exported as NDJSON, the records of one announcement as a case file. An export
+reads one snapshot in blocks, so its memory does not grow with the store, and writers do not wait.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,14 +39,14 @@ _FILE_NAMES = {**CASE_NAMES, "id": "key"}
 
 @dataclass(frozen=True, slots=True)
 class _Export:
-    """The caller, None for the public, and the announcement, None for the whole store."""
+    """The caller, None for the public; and the announcement, None for the complete store."""
 
     caller: Caller | None
     announcement_id: UUID | None = None
 
 
 def stream(caller: Caller | None, announcement_id: UUID | None = None) -> Stream:
-    """Return an export. An export that is cut off lacks its last line."""
+    """Return an export. An interrupted export lacks its last line."""
     export = _Export(caller, announcement_id)
     return Stream(lambda pool: streaming.started(_blocks(pool, export)))
 
@@ -55,14 +55,14 @@ def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterat
     with queries.borrowed_connection(pool) as conn:
         since = queries.row(conn, "ledger/get_last_entry").seq
         while True:
-            # An hour for a slow reader; longer would hold back VACUUM.
+            # A slow reader has an hour. A longer snapshot would hold back VACUUM.
             with queries.snapshot(conn, timeout_minutes=60):
                 ids_by_list = _select(conn, export)
                 unlogged = _unlogged_readings(conn, export, ids_by_list, since)
                 if not unlogged:
                     yield from _write(conn, export, ids_by_list)
                     return
-            # Hidden names are logged before they are sent. The next snapshot may have more.
+            # Log hidden names before they are sent. The next snapshot may have more of them.
             for reader, ids in unlogged:
                 ledger.note_reading(conn, reader, ids)
 
@@ -73,11 +73,11 @@ def _unlogged_readings(
     ids_by_list: Mapping[str, Sequence[UUID]],
     since: int,
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
-    """Return a block of the hidden records that the export shows and no log entry has."""
+    """Return a block of hidden records of the export whose reading is not in the ledger yet."""
     if export.caller is None or not export.caller.sees_hidden:
         return []
     announcement = queries.drop_none(announcement_id=export.announcement_id)
-    found = queries.rows(
+    unlogged = queries.rows(
         conn,
         "ledger/list_unlogged_readings",
         since=since,
@@ -86,7 +86,7 @@ def _unlogged_readings(
         limit=queries.BLOCK_SIZE,
         **announcement,
     )
-    by_resource = groupby(sorted(found), key=itemgetter(0))
+    by_resource = groupby(sorted(unlogged), key=itemgetter(0))
     return [
         (Reader(export.caller, resource), [id for _, id in pairs])
         for resource, pairs in by_resource

@@ -1,6 +1,6 @@
-"""Read an export line by line. The first line has its version, the last the totals of its lists.
+"""Read an export line by line. The first line has the version, the last line the totals.
 
-An entry keeps its id, and refers to others by their ids, on earlier lines.
+An entry keeps its id. It refers by id to entries on earlier lines.
 """
 
 import re
@@ -98,7 +98,9 @@ class ExportFile(EntryFile):
                 reached = LISTS.index(name)
                 yield place, line
         if all_are_read and counts != self.totals:
-            detail = f"Are {_format(self.totals)}, but the file has {_format(counts)}."
+            detail = (
+                f"Are {_format(self.totals)}; the lines have {_format(counts)}. Export it again."
+            )
             self.add_error(f"{place}/totals", detail)
 
     def _read_line(self, place: str, raw: bytes) -> dict[str, Any] | None:
@@ -125,7 +127,7 @@ class ExportFile(EntryFile):
             if self.has_key(name, id):
                 yield FileEntry(name, number, place, UUID(id), id, line)
             else:
-                self.add_error(f"{place}/id", "Is required, a UUID.")
+                self.add_error(f"{place}/id", "Is required: give a UUID.")
         self._ahead = next(self._lists, None)
 
     def entry_id(self, name: str, key: str) -> UUID:
@@ -135,7 +137,7 @@ class ExportFile(EntryFile):
         return {}
 
     def has_key(self, name: str, key: Any) -> bool:
-        # Only the store knows whether an earlier line has it.
+        # The database checks references: the file keeps no list of its ids in memory.
         return isinstance(key, str) and _ID.fullmatch(key) is not None
 
     def state(self, name: str, key: str) -> State:

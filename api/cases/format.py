@@ -1,7 +1,8 @@
 """The lists of case files and exports, and the schema of their entries.
 
-An entry is the body of a creation, with the ids that the path has there, and the retraction if
-there is one. In an export it has an id and the contract's names; in a case a key and shorter names.
+An entry has the fields of the request that creates its record: those of the body, and the ids of
+the path. A retracted one also has its retraction. An entry of an export has an id and the
+contract's names, an entry of a case a key and shorter names.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from api.contract.document import Schema
 EXPORT_VERSION = 1
 """The version of an export's lines."""
 
-# Each list after those that its entries refer to.
+# In the order of references: an entry refers to its own list or to earlier ones.
 LISTS = (
     "sources",
     "affiliations",
@@ -76,8 +77,8 @@ _RETRACTION_FIELDS = {
 def entry_schema(name: str) -> Schema:
     """Return the schema of an entry of a list, by the contract's names, without id or key.
 
-    A detention also has `created_at` and `began_on`, which order the detentions of a person and
-    cannot be derived from the rest.
+    A detention also has `created_at` and `began_on`, which order the detentions of a person. They
+    cannot be derived from other fields.
     """
     contract = document.load()
     resource = RESOURCES[name].title().replace("_", "")

@@ -1,7 +1,7 @@
-"""Read the entries of a file into a sink; `load` inserts them as new records, all or nothing.
+"""Read the entries of a file into a sink. `load` inserts them as records, all or nothing.
 
-The loader checks entries by the contract and orders them: an entry waits for the entries of
-its list that it refers to. The sink decides what becomes of a checked entry.
+The loader checks entries by the contract and orders them: an entry waits for the entries of its
+list that it refers to. The sink stores the checked entries.
 """
 
 import os
@@ -31,27 +31,27 @@ _MAX_WAITING_BYTES = 1 << 16
 
 
 class Entry(NamedTuple):
-    """A valid entry, with references as the ids of entries."""
+    """A valid entry, whose references are ids of entries."""
 
     list: str
     key: str | None
     place: str
     id: UUID
     body: Mapping[str, Any]
-    # The fields of the file, by the contract's names and without defaults.
-    given_fields: Mapping[str, Any]
+    # The fields that the file has, by the contract's names and without defaults.
+    file_fields: Mapping[str, Any]
     # The list and key of each entry that it refers to.
     references: Sequence[tuple[str, str]]
 
 
 class Sink(Protocol):
-    """What becomes of the entries of a file."""
+    """Stores the entries of a file, and decides which of them are stored already."""
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
         """Prepare for a block of entries of one list."""
 
     def state_before(self, entry: FileEntry) -> State | None:
-        """Return the state of an entry that is not to be checked, or None."""
+        """Return the state of an entry that needs no check, or None."""
 
     def is_repeated(self, entry: FileEntry) -> bool:
         """Return whether an earlier entry of this file has the same id."""
@@ -79,9 +79,9 @@ def load(
     *,
     dry_run: bool = False,
 ) -> Mapping[str, int]:
-    """Insert the entries of a case or an export; return the number of new ones by list.
+    """Insert the entries of a case or an export; return the number of new entries by list.
 
-    An entry that was loaded or imported before stays as it is. `progress` takes lines of text.
+    An entry that was loaded or imported before is not changed. `progress` takes lines of text.
     Raises CaseError, and changes nothing, if the file has errors.
     """
     with path.open("rb") as stream, conn.transaction(force_rollback=dry_run):
@@ -98,14 +98,14 @@ def load(
 
 
 class _NewRecords:
-    """The sink of `load`: an entry becomes a new record, unless it was entered before."""
+    """The sink of `load`: an entry becomes a new record unless it was loaded or imported before."""
 
     def __init__(self, conn: queries.Connection, source: EntryFile, writer: RecordWriter) -> None:
         self._conn = conn
         self._source = source
         self._writer = writer
         self._entered: Mapping[UUID, UUID] = {}
-        # Ids that records have which this load inserted.
+        # Ids of existing records, and of the entries of this block.
         self._inserted: set[UUID] = set()
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
@@ -129,7 +129,7 @@ class _NewRecords:
         return False
 
     def leave_out(self, entry: Entry, states: Set[State]) -> State:
-        return State.INVALID  # the other entry has the error
+        return State.INVALID  # the error belongs to the other entry
 
     def store(self, entry: Entry) -> None:
         self._writer.insert(entry.list, entry.id, self._writer.resolve(entry.body))
@@ -295,7 +295,7 @@ class CaseLoader:
         pickle.dump(entry, self._waiting_file)
 
     def _release_waiting(self, key: str) -> Iterator[Entry]:
-        """Yield the entries that wait for a key, in order: the later of two attestations counts."""
+        """Yield the entries that wait for a key, in their order, which orders attestations."""
         for place in self._waiting.pop(key, ()):
             self._waiting_file.seek(place)
             yield pickle.load(self._waiting_file)  # noqa: S301 - this process wrote it

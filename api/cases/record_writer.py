@@ -30,14 +30,10 @@ class _LockedEvent(NamedTuple):
 
 
 class Inserted(NamedTuple):
-    """A new record, and the release events to verify again."""
+    """A new record, and the release events that must be verified again."""
 
     id: UUID
     events: Sequence[UUID] = ()
-
-
-def _is_link(row: Any) -> bool:
-    return bool(row.id != row.record_id)
 
 
 class RecordWriter:
@@ -61,18 +57,16 @@ class RecordWriter:
         self._restored = restored
         self._began = clock.now(conn)
         self.batch = Batch(conn, caller, progress)
-        # The id of an entry -> that of its record, where they differ: of all entries but
-        # attestations, of which there are most and which only relays refer to. As bytes: UUIDs take
-        # twice the memory.
+        # The id of an entry -> the id of its record, if they differ. Attestations are left out:
+        # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
         self._links: dict[bytes, bytes] = {}
         # The links that are not stored yet, attestations included.
         self._new_links: dict[UUID, UUID] = {}
 
     def read_links(self, list_name: str, ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Return the records of those entries of a list that were entered before, by any file."""
+        """Return the records of those entries of a list that were loaded or imported before."""
         rows = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
-        # The record's link follows that of the same id, so it replaces it.
-        records = {row.id: row.record_id for row in sorted(rows, key=_is_link)}
+        records = {row.id: row.record_id for row in rows}
         if list_name != "attestations":
             for id, record in records.items():
                 if id != record:

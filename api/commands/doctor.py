@@ -31,7 +31,7 @@ _PRIVILEGES_REMEDY = (
     "Run again the GRANT and REVOKE lines of the file in sql/migrations that creates the table; "
     "for the database and its schema, those of 0001_conventions.sql."
 )
-_TAMPERED = "Restore a backup elsewhere and compare: this was changed outside of the service."
+_TAMPERED = "The store was changed outside of the service. Restore a backup elsewhere and compare."
 # Two sums of rollups are compared modulo this prime, with random weights (class _RollupSum).
 _PRIME = (1 << 61) - 1
 _SALT = SystemRandom().getrandbits(64)
@@ -47,16 +47,16 @@ def doctor(data_dir: Path | None) -> None:
         faults += finding.remedy is not None
         word = "ok" if finding.remedy is None else "fault"
         remedy = "" if finding.remedy is None else f". {finding.remedy}"
-        click.echo(f"{word:6} {finding.check:13} {finding.found}{remedy}")
+        click.echo(f"{word:6} {finding.check:13} {finding.result}{remedy}")
     if faults:
         sys.exit(1)
 
 
 class Finding(NamedTuple):
-    """The result of one check; without a remedy, all is well."""
+    """The result of one check. It has a remedy if there is a fault."""
 
     check: str
-    found: str
+    result: str
     remedy: str | None = None
 
 
@@ -96,10 +96,11 @@ def examine(
 def check_disk(data_dir: Path) -> Finding:
     """Check that the embedded PostgreSQL has free disk space."""
     usage = shutil.disk_usage(data_dir)
-    found = f"{usage.free / (1 << 30):,.1f} GiB are free"
+    result = f"{usage.free / (1 << 30):,.1f} GiB are free"
     if usage.free < max(_MIN_FREE_BYTES, usage.total // 50):
-        return Finding("disk", found, f"Free some space in {data_dir}: writes fail on a full disk.")
-    return Finding("disk", found)
+        remedy = f"Free some space in {data_dir}: writes fail on a full disk."
+        return Finding("disk", result, remedy)
+    return Finding("disk", result)
 
 
 def _durability(conn: queries.Connection, settings: Config) -> Finding:
@@ -139,7 +140,8 @@ def _login(service_url: str) -> Finding:
 
 def _privileges(conn: queries.Connection) -> Finding:
     faults = [
-        row.what for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE_ROLE)
+        row.finding
+        for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE_ROLE)
     ]
     if faults:
         return Finding(
@@ -242,8 +244,8 @@ def _people(conn: queries.Connection) -> Iterator[Sequence[UUID]]:
 class _RollupSum:
     """One number for a set of rollups, so that large sets can be compared without keeping them.
 
-    A weighted sum with a random weight for each figure and each rollup, so that two differences
-    do not cancel out.
+    The number is a sum in which each figure and each rollup has a random weight, so that two
+    differences do not cancel out.
     """
 
     def __init__(self) -> None:

@@ -34,8 +34,8 @@ _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id
 def load(file: Path, dry_run: bool, data_dir: Path | None) -> None:
     """Load a case or an export from FILE, all or nothing.
 
-    A second load of the same file changes nothing: an entry loaded before stays as it is, even if
-    the file has other values for it now.
+    A second load of the same file changes nothing. An entry that was loaded before is not changed,
+    even if the file has new values for it.
     """
     with store.migrated(data_dir) as (_, _, conn):
         load_case(conn, file, dry_run=dry_run)
@@ -60,10 +60,12 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 @click.option(
     "--date-order",
     type=click.Choice(["day_first", "month_first"]),
-    help="How to read 03/04/2024 [such dates are errors].",
+    help="Order of day and month in dates such as 03/04/2024 [such dates are errors].",
 )
 @click.option("--source", "source_id", type=click.UUID, help="Id of the source of the list.")
-@click.option("--published-at", type=options.Moment(), help="When the source published the list.")
+@click.option(
+    "--published-at", type=options.Moment(), help="Time at which the source published the list."
+)
 @click.option(
     "--basis",
     type=click.Choice(["first_hand", "relayed", "unattributed"]),
@@ -161,8 +163,8 @@ def _skip_invalid(
     if not choices["skip_invalid"]:
         if not interactive:
             raise click.ClickException(
-                f"{count} rows are invalid: correct them or use --skip-invalid; "
-                "nothing was changed."
+                f"{count} rows are invalid, and nothing was changed. "
+                "Correct them or use --skip-invalid."
             )
         click.confirm(f"Skip the {count} invalid rows?", abort=True, err=True)
     for block in import_store.blocks(conn, id):
@@ -190,8 +192,8 @@ def _decide_duplicates(
             undecided += 1
     if undecided:
         raise click.ClickException(
-            f"{undecided} rows need a decision: run this in a terminal or use --skip-doubtful; "
-            "nothing was changed."
+            f"{undecided} rows need a decision, and nothing was changed. "
+            "Run the command in a terminal or use --skip-doubtful."
         )
 
 

@@ -19,14 +19,14 @@ def keys() -> None:
 @keys.command("create")
 @click.option("--name", type=options.Name(), required=True, help="Holder, shown by `keys list`.")
 @click.option(
-    "--scope", required=True, type=click.Choice(list(access.GRANTS)), help="What it permits."
+    "--scope", required=True, type=click.Choice(list(access.GRANTS)), help="Permissions of the key."
 )
 @click.option(
-    "--until", type=options.Moment(), help="When it expires, as 2027-01-01T00:00:00Z [never]."
+    "--until", type=options.Moment(), help="Time of expiry, such as 2027-01-01T00:00:00Z [never]."
 )
 @options.data_dir
 def create(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
-    """Create an API key and print it, this once only."""
+    """Create an API key and print it. It cannot be shown again."""
     with store.migrated(data_dir) as (_, _, conn):
         id, key = auth.create_key(conn, name, scope, until)
     store.progress(f"Key {id} of scope {scope}. It is not shown again:")

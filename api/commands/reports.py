@@ -21,7 +21,7 @@ from api.verification.counting import MIN_SOURCES, PROPERTIES
 
 @click.command("counts")
 @click.option(
-    "--as-of", type=options.Moment(), help="Publication time, as 2026-01-09T12:30:00Z [now]."
+    "--as-of", type=options.Moment(), help="Publication time, such as 2026-01-09T12:30:00Z [now]."
 )
 @options.recorded_as_of
 @click.option(
@@ -69,7 +69,7 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
 @click.argument("release_event_id", type=click.UUID)
 @options.data_dir
 def explain(release_event_id: UUID, data_dir: Path | None) -> None:
-    """Print the verification of a release event, and why the rule decides so."""
+    """Print the verification of a release event, with its proof and its history."""
     with store.migrated(data_dir) as (_, _, conn):
         response = _response(
             conn, "getVerification", release_events.get_verification, id=release_event_id
@@ -78,7 +78,7 @@ def explain(release_event_id: UUID, data_dir: Path | None) -> None:
 
 
 def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
-    """The names of the sources and facilities in these comparisons, by id."""
+    """Return the names of the sources and facilities in these comparisons, by id."""
     if not items:
         return {}
     compared = [item["claim"] for item in items]
@@ -106,8 +106,8 @@ def _print(response: Any, as_text: Callable[[Any], Iterator[str]], *, as_json: b
 def _response(
     conn: queries.Connection, operation_id: str, function: Callable[..., Any], **arguments: Any
 ) -> Any:
-    """The JSON response of an operation, with the contract's default arguments."""
+    """Return the JSON response of an operation, with the contract's default arguments."""
     (operation,) = (o for o in document.load().operations if o.id == operation_id)
     defaults = {p.name: p.schema.get("default") for p in operation.arguments}
-    result = function(conn, **binding.group(binding.groups(function), defaults | arguments))
+    result = function(conn, **binding.combine(binding.combined(function), defaults | arguments))
     return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

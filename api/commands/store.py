@@ -37,13 +37,13 @@ def migrated(
     """Yield the settings, the owner's URL and a connection, with the schema up to date."""
     with database(data_dir, service=service) as (settings, url), connections.connect(url) as conn:
         connections.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
-        migrations.migrate(conn, lambda what: progress(f"Migrated: {what}"))
-        detainees.reindex_names(conn, lambda what: progress(f"Migrated: {what}"))
+        migrations.migrate(conn, lambda line: progress(f"Migrated: {line}"))
+        detainees.reindex_names(conn, lambda line: progress(f"Migrated: {line}"))
         yield settings, url, conn
 
 
 def service_url(settings: config.Config, url: str) -> str:
-    """The URL with which requests are served: of the service role, if PostgreSQL is embedded."""
+    """Return the URL for serving requests: if PostgreSQL is embedded, with the service role."""
     return settings.database_url or embedded.service_url(url)
 
 
@@ -76,7 +76,7 @@ def errors_as_messages() -> Iterator[None]:
 
 
 def _without_secrets(error: psycopg.Error) -> str:
-    """The server's or the system's message; libpq's own text may quote part of a password."""
+    """Return the message of the server or the system. libpq's text may quote a password."""
     if error.diag.message_primary:
         return f"The database reports: {error.diag.message_primary}."
     if not isinstance(error, psycopg.OperationalError):

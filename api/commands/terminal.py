@@ -8,7 +8,7 @@ from api.verification.counting import FIGURES
 
 
 def counts(response: Mapping[str, Any]) -> Iterator[str]:
-    """The figures, grouped if the response is, and the sentence for citation."""
+    """Yield the figures, by group if the response has groups, and the sentence for citation."""
     yield f"As of {response['as_of']}, recorded by {response['recorded_as_of']}:"
     if response["groups"] is None:
         for name in FIGURES[:-1]:

@@ -1,7 +1,7 @@
-"""Handlers' parameters: by name, or several parameters of the contract as one value.
+"""Bind arguments, by the contract's names, to the parameters of an operation's function.
 
-A parameter that is annotated with a dataclass is a group. The fields of the dataclass are names of
-the contract's parameters.
+A parameter that is annotated with a dataclass is a combined parameter: it takes several parameters
+of the contract as one value. The fields of the dataclass have their names.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,36 +9,36 @@ from dataclasses import fields, is_dataclass
 from inspect import signature
 from typing import Any, get_type_hints
 
-Groups = Mapping[str, Callable[..., Any]]
-"""The groups of a handler: its parameter -> the dataclass."""
+Combined = Mapping[str, Callable[..., Any]]
+"""The combined parameters of a function, and the dataclass of each."""
 
-_NOT_PARAMETERS = {"caller", "body", "service"}
-"""Dataclasses that a handler takes, but that are no groups."""
+_NOT_COMBINED = {"caller", "body", "service"}
+"""Dataclasses that a function takes and that stand for no parameters of the contract."""
 
 
-def groups(handler: Callable[..., Any]) -> Groups:
-    """The groups among a handler's parameters."""
-    hints = get_type_hints(handler)
-    names = signature(handler).parameters.keys() - _NOT_PARAMETERS
+def combined(function: Callable[..., Any]) -> Combined:
+    """Return the combined parameters of a function."""
+    hints = get_type_hints(function)
+    names = signature(function).parameters.keys() - _NOT_COMBINED
     return {name: hints[name] for name in names if is_dataclass(hints[name])}
 
 
-def parameter_names(handler: Callable[..., Any]) -> set[str]:
-    """The names that a handler takes, with those of its groups."""
-    names = set(signature(handler).parameters)
-    for name, group in groups(handler).items():
+def parameter_names(function: Callable[..., Any]) -> set[str]:
+    """Return the names that a function takes, with the fields of its combined parameters."""
+    names = set(signature(function).parameters)
+    for name, dataclass in combined(function).items():
         names.remove(name)
-        names |= _field_names(group)
+        names |= _field_names(dataclass)
     return names
 
 
-def group(groups: Groups, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by the contract's names, as a handler with these groups takes them."""
-    grouped = dict(arguments)
-    for name, group in groups.items():
-        grouped[name] = group(**{field: grouped.pop(field) for field in _field_names(group)})
-    return grouped
+def combine(combined: Combined, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments, with those of each combined parameter as one value."""
+    bound = dict(arguments)
+    for name, dataclass in combined.items():
+        bound[name] = dataclass(**{field: bound.pop(field) for field in _field_names(dataclass)})
+    return bound
 
 
-def _field_names(group: Any) -> set[str]:
-    return {field.name for field in fields(group)}
+def _field_names(dataclass: Any) -> set[str]:
+    return {field.name for field in fields(dataclass)}

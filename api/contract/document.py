@@ -21,7 +21,7 @@ _METHODS = ("get", "put", "post", "patch", "delete")
 
 
 class ContractError(Exception):
-    """The contract says something that this code does not support."""
+    """The contract uses something that this code does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,8 @@ class Operation:
     location: str | None
     # The media types of the response; the first is the default.
     offers: Sequence[str]
-    answer: Schema
-    # Whether the response has an ETag.
-    tags_answer: bool
+    response_schema: Schema
+    has_etag: bool
     # Whether a rate limit applies.
     is_limited: bool
     writes: bool
@@ -128,8 +127,8 @@ def _operation(
     document: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
 ) -> Operation:
     operation = _resolved(document, raw)
-    ((status, answer),) = [a for a in operation["responses"].items() if a[0].startswith("2")]
-    offers = list(answer["content"])
+    ((status, response),) = [r for r in operation["responses"].items() if r[0].startswith("2")]
+    offers = list(response["content"])
     body = operation.get("requestBody")
     max_bytes = (body or {}).get("x-max-bytes")
     security = operation.get("security", [])
@@ -152,10 +151,10 @@ def _operation(
         key_is_optional={} in security,
         is_retriable=any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])),
         status=int(status),
-        location=_location(document, answer) if status == "201" else None,
+        location=_location(document, response) if status == "201" else None,
         offers=offers,
-        answer=answer["content"][offers[0]].get("schema", {}),
-        tags_answer="ETag" in answer.get("headers", {}),
+        response_schema=response["content"][offers[0]].get("schema", {}),
+        has_etag="ETag" in response.get("headers", {}),
         is_limited=not operation.get("x-unlimited", False),
         writes=method != "get",
         has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
@@ -163,7 +162,7 @@ def _operation(
 
 
 def _location(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """Return the path that gets a new record, by the response's link that takes its id."""
+    """Return the path of a new record: that of the GET operation to which a response link leads."""
     targets = {
         link["operationId"]
         for link in response["links"].values()
@@ -195,11 +194,11 @@ def _resolved(document: Mapping[str, Any], node: Any) -> Any:
 def _nullable(schema: Schema) -> Schema:
     """Return `oneOf: [X, {type: 'null'}]` as X with `type: [..., 'null']`.
 
-    The contract says the first, because code generators then name the type after X.
+    The contract has the first form, because code generators then name the type after X.
     """
     value, null = schema["oneOf"]
     if null != {"type": "null"} or not isinstance(value.get("type"), str):
-        raise ContractError(f"oneOf takes a schema of one type, and null, not {schema}")
+        raise ContractError(f"oneOf must be one schema and {{type: null}}, not {schema}")
     others = {k: v for k, v in schema.items() if k != "oneOf"}
     nullable = {**value, **others, "type": [value["type"], "null"]}
     if "enum" in value:

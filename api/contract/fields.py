@@ -1,7 +1,7 @@
 """The field types of a JSON body or a parameter, as strict as JSON Schema.
 
-Plain marshmallow takes "1" as an integer and "yes" as a boolean. These fields take what the
-contract says. Parameters are text, so their integers are read from text.
+Plain marshmallow accepts "1" as an integer and "yes" as a boolean. These fields accept only the
+JSON type of the contract. Parameters are text, so their integers are read from text.
 """
 
 import re
@@ -32,7 +32,7 @@ _NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f]")
 
 
 class Integer(fields.Field[int]):
-    """A JSON integer: 6.0 is one; true and "6" are not. A parameter is its decimal digits."""
+    """A JSON integer. 6.0 is accepted, true and "6" are not. A parameter is decimal digits."""
 
     def __init__(self, schema: Mapping[str, Any], *, from_text: bool, **options: Any) -> None:
         super().__init__(**options)
@@ -52,7 +52,7 @@ class Integer(fields.Field[int]):
 
 
 class Boolean(fields.Field[bool]):
-    """A JSON boolean; 1 and "true" are not."""
+    """A JSON boolean. 1 and "true" are not accepted."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
         if not isinstance(value, bool):
@@ -72,7 +72,7 @@ class Array(fields.List[Any]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        # Before the items are checked, because there may be very many.
+        # Check the length before the items, of which there may be very many.
         if not self.low <= len(value) <= self.high:
             raise ValidationError(f"Must have {self.low} to {self.high} items.")
         items = super()._deserialize(value, attr, data, **kwargs)
@@ -110,7 +110,7 @@ class String(fields.Field[Any]):
             if self.pattern is not None:
                 self._check(value)
             return self.read(value)
-        # First as it is sent, which bounds the work of normalising, then as it will be stored.
+        # Check the text as sent, which bounds the work of normalising, and again as normalised.
         self._check(value)
         value = unicodedata.normalize("NFC", value)
         self._check(value)
@@ -134,14 +134,14 @@ def _check_string(schema: Mapping[str, Any]) -> None:
     if pattern is not None and "maxLength" not in schema and _UNBOUNDED.search(pattern):
         raise ContractError("a pattern with an unbounded repetition needs a maxLength")
     bounds = set(schema) & {"pattern", "minLength", "maxLength"}
-    if bounds and ("enum" in schema or (name is not None and name not in _OUR_FORMATS)):
+    if bounds and ("enum" in schema or (name is not None and name not in _OWN_FORMATS)):
         raise ContractError("an enum or a format takes no pattern and no lengths")
     if not (schema.get("enum") or pattern or name):
         raise ContractError("a string in a request needs a pattern, an enum or a format")
 
 
 def between(low: float, high: float) -> str:
-    """Return a number or range of numbers as words."""
+    """Return a range of numbers in words."""
     if high == float("inf"):
         return f"at least {low}"
     return f"exactly {low}" if low == high else f"{low} to {high}"
@@ -161,7 +161,7 @@ def day(value: str) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValidationError("Must be a day, as 2026-01-08.")
+    raise ValidationError("Must be a day, such as 2026-01-08.")
 
 
 def moment(value: str) -> datetime:
@@ -183,8 +183,8 @@ def moment(value: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise ValidationError(
-        "Must be a moment with its offset from UTC, as 2026-01-09T12:25:00Z (RFC 3339), "
-        "with six digits of fraction at the most."
+        "Must be a moment with its offset from UTC, such as 2026-01-09T12:25:00Z (RFC 3339), "
+        "with at most six digits of fraction."
     )
 
 
@@ -201,10 +201,10 @@ def _day_or_moment(value: str) -> date | datetime:
 
 def _time_zone(value: str) -> str:
     if value not in time_zones.names():
-        raise ValidationError("Is not an IANA time zone, as America/Caracas.")
+        raise ValidationError("Is not an IANA time zone, such as America/Caracas.")
     return value
 
 
-# No standard defines these, so the contract gives them a pattern as well.
-_OUR_FORMATS = {"day-or-moment": _day_or_moment, "time-zone": _time_zone}
-_FORMATS = {"date": day, "date-time": moment, "uuid": uuid, **_OUR_FORMATS}
+# No standard defines these formats, so the contract gives them a pattern as well.
+_OWN_FORMATS = {"day-or-moment": _day_or_moment, "time-zone": _time_zone}
+_FORMATS = {"date": day, "date-time": moment, "uuid": uuid, **_OWN_FORMATS}

@@ -1,7 +1,7 @@
 """Compile a schema of the contract into a marshmallow schema.
 
-Only a small vocabulary of JSON Schema is supported. Any other keyword raises ContractError, so that
-the contract cannot state a limit that is not enforced.
+Only a few keywords of JSON Schema are supported. Any other raises ContractError, so that the
+contract cannot state a limit that is not enforced.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ def parameters_schema(parameters: Mapping[str, tuple[bool, Mapping[str, Any]]]) 
 
 
 def load(schema: Schema, data: Any, *errors: FieldError) -> Mapping[str, Any]:
-    """Validate data. Raises RequestError with every error, after those given."""
+    """Validate data. Raises RequestError with `errors` and every error of the data."""
     try:
         loaded: Mapping[str, Any] = schema.load(data)
     except ValidationError as error:
@@ -99,9 +99,9 @@ class _Strict(Schema):
 def _object(schema: Mapping[str, Any], *, from_text: bool) -> type[Schema]:
     _check_vocabulary(schema, "object")
     if schema.get("additionalProperties") is not False:
-        raise ContractError("every object must say additionalProperties: false")
+        raise ContractError("an object must have additionalProperties: false")
     required = set(schema.get("required", ()))
-    # A field that a change leaves out stays as it is; in any other body it is null.
+    # A field that a change leaves out keeps its value. In any other body it becomes null.
     is_change = "minProperties" in schema
     attributes: dict[str, Any] = {
         name: _field(part, required=name in required, is_change=is_change, from_text=from_text)
@@ -121,7 +121,7 @@ def _field(
     types = types if isinstance(types, list) else [types]
     nullable = "null" in types
     if len(types) - nullable != 1:
-        raise ContractError(f"a schema takes one type, and null, not {types}")
+        raise ContractError(f"a schema must have one type, or one type and null, not {types}")
     (kind,) = [t for t in types if t != "null"]
     options: dict[str, Any] = {
         "required": required,

@@ -1,4 +1,4 @@
-"""Parse JSON strictly: only documents that every parser reads alike (I-JSON, RFC 7493)."""
+"""Parse JSON strictly: accept only texts that all parsers read alike (I-JSON, RFC 7493)."""
 
 import json
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class Upload:
 
 
 def read(raw: bytes, what: str = "body") -> Any:
-    """Return the value of a JSON text; `what` names it in errors. Raises RequestError.
+    """Return the value of a JSON text, which errors call `what`. Raises RequestError.
 
     orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, encodings other
     than UTF-8, and deep nesting, but not duplicate names in an object. The standard library checks
-    those in a second pass, over text that is known to be JSON.
+    those in a second pass, over text that orjson accepted.
     """
     try:
         value = orjson.loads(raw)

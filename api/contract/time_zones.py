@@ -6,7 +6,7 @@ from zoneinfo import available_timezones, reset_tzpath
 # Ignore the zones of the machine, so that past days are the same on every machine.
 reset_tzpath(to=())
 
-# Files of a machine that are not zones: its local zone, and a placeholder.
+# Files of the tzdata directory that are no time zones.
 _NOT_ZONES = {"localtime", "Factory"}
 
 

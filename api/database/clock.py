@@ -22,17 +22,18 @@ def rfc3339(moment: datetime) -> str:
 
 
 def is_day_ahead(day: date, now: datetime) -> bool:
-    """Return whether a day has not begun anywhere; it begins first in UTC+14."""
+    """Return whether a day has begun nowhere yet. A day begins first in UTC+14."""
     return day > (now + timedelta(hours=14)).date()
 
 
 def settle(
     conn: queries.Connection, as_of: datetime | None, recorded_as_of: datetime | None
 ) -> None:
-    """Make the response for a pair of moments final. Raises `validation-error` for future moments.
+    """Make the response for a pair of moments final.
 
     Afterwards nothing can be recorded at or before `recorded_as_of`. Without it a response is for
-    the moment of the last entry of the ledger, which is final already.
+    the moment of the last entry of the ledger, which is final already. Raises `validation-error`
+    for future moments.
     """
     if as_of is None and recorded_as_of is None:
         return

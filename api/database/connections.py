@@ -16,10 +16,10 @@ from api.database.queries import Connection
 MINIMUM_VERSION = 18
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
-# Timeouts bound how long a caller waits for a lock, how long a query runs, and how long a worker
-# that was stopped, or a client that does not read, holds locks. No parallel workers: starting them
-# takes longer than most queries. Generic plans: each statement is a query file with one set of
-# conditions, so that one plan fits all parameters and no request waits for planning.
+# Timeouts bound how long a caller waits for a lock, how long a query runs, and how long locks are
+# held by a worker that was stopped or for a client that does not read. No parallel workers, which
+# take longer to start than most queries to run. Generic plans: each statement is a query file with
+# one set of conditions, so that one plan fits all parameters and no request waits for planning.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "
@@ -47,7 +47,7 @@ def connect(url: str) -> Connection:
 
 
 def pool(url: str, size: int) -> ConnectionPool[Connection]:
-    """Return the pool of one worker, not opened yet, because a pool does not survive a fork.
+    """Return the pool of one worker, which opens it after the fork.
 
     Its connections have the role SERVICE_ROLE, with any login. A request waits for a connection
     for at most 0.75 s. At most four requests for each connection wait; others get `busy` at once.
@@ -77,7 +77,7 @@ def _with_options(url: str, options: str) -> str:
 
 
 def _configure(conn: psycopg.Connection[Any]) -> None:
-    # More than there are statements, so that none is evicted and prepared again.
+    # Above the number of statements, so that none is evicted and prepared again.
     conn.prepared_max = 500
 
 

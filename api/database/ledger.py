@@ -1,4 +1,4 @@
-"""The ledger: one entry for each write, in the transaction of the write, numbered without gaps."""
+"""The ledger: one entry for each write, in its transaction, numbered without gaps."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from api.access import Caller
 from api.database import queries
 
-# In the order in which records that are written together get their entries.
+# Records that are written together get their entries in this order.
 Resource = Literal[
     "source",
     "affiliation",
@@ -40,7 +40,7 @@ def append(
     *changes: Change,
     changes_answers: bool = False,
 ) -> datetime:
-    """Append an entry for each change and return the moment at which all count as recorded.
+    """Append an entry for each change; return the moment at which all of them were recorded.
 
     Locks the head of the ledger until the commit, so it must be the last lock that is taken.
     `caller` is None for a command of the operator. An entry is public if it changes the record as
@@ -59,7 +59,7 @@ def append(
 
 
 class Reader(NamedTuple):
-    """A caller who sees hidden names, and the kind of record whose names are read."""
+    """A caller who sees hidden names, and the resource whose names are read."""
 
     caller: Caller
     resource: Literal["detainee", "source"]

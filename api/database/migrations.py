@@ -10,7 +10,7 @@ from typing import Any, cast
 from api.database.queries import SQL, Connection
 
 _NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
-# The key of the advisory lock by which concurrent migrations wait for each other; arbitrary.
+# The key of the advisory lock for which concurrent migrations wait: an arbitrary number.
 _LOCK = 4_201_874_163
 
 
@@ -74,10 +74,10 @@ def pending(conn: Connection) -> Sequence[Migration]:
     return migrations()[count.n if count else 0 :]
 
 
-def migrate(conn: Connection, say: Callable[[str], Any]) -> None:
+def migrate(conn: Connection, progress: Callable[[str], Any]) -> None:
     """Apply the pending migrations, each in a transaction; concurrent calls wait for each other.
 
-    `say` takes a line for each migration.
+    `progress` takes a line for each migration.
     """
     conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
@@ -93,6 +93,6 @@ def migrate(conn: Connection, say: Callable[[str], Any]) -> None:
                     "INSERT INTO migrations (number, name, sha256) VALUES (%s, %s, %s)",
                     [migration.number, migration.name, migration.sha256],
                 )
-            say(f"{migration.number:04} {migration.name.replace('_', ' ')}")
+            progress(f"{migration.number:04} {migration.name.replace('_', ' ')}")
     finally:
         conn.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

@@ -1,9 +1,9 @@
-"""The query files of sql/queries, run by name; and the driver's errors, translated in one place.
+"""Run the query files of sql/queries by name, and translate the driver's errors.
 
 A line of a query file that ends in `-- if x` is part of the statement only if the parameter x is
-given, one that ends in `-- unless x` only if it is not; a line may have several conditions. Each
-combination is a statement of its own with its own plan. `sql/README.md` says where conditions may
-stand.
+passed; a line that ends in `-- unless x`, only if it is not. A line may have several conditions.
+Each combination is a separate statement with its own plan. `sql/README.md` lists the lines that may
+have conditions.
 """
 
 import re
@@ -24,12 +24,12 @@ SQL = resources.path("sql")
 """The directory with migrations/ and queries/."""
 
 BLOCK_SIZE = 1000
-"""Rows or records that are read or written at a time where all of them might be too many."""
+"""Rows or records that are read or written at a time, where all at once could be too many."""
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 
-_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<word>if|unless) (?P<parameter>\w+)$")
+_CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<keyword>if|unless) (?P<parameter>\w+)$")
 
 # (JSON pointer, detail) of the field error for a violated constraint, by its name.
 _FIELD_ERRORS = {
@@ -48,7 +48,7 @@ _BUSY = (
 
 @cache
 def text(name: str, parameters: frozenset[str]) -> str:
-    """Return the statement of sql/queries/NAME.sql for a set of given parameters."""
+    """Return the statement of sql/queries/NAME.sql for the names of the passed parameters."""
     return "\n".join(_lines((SQL / "queries" / f"{name}.sql").read_text("utf-8"), parameters))
 
 
@@ -56,15 +56,15 @@ def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
     for line in file.splitlines():
         is_included = True
         while condition := _CONDITION.match(line):
-            is_given = condition["parameter"] in parameters
-            is_included &= is_given == (condition["word"] == "if")
+            is_passed = condition["parameter"] in parameters
+            is_included &= is_passed == (condition["keyword"] == "if")
             line = condition["sql"]
         if is_included:
             yield line
 
 
 def drop_none(**parameters: Any) -> dict[str, Any]:
-    """Return the parameters that are not None: None stands for a parameter that is not given."""
+    """Return the parameters that are not None, which stands for a parameter that is not passed."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
@@ -74,7 +74,7 @@ def run(conn: Connection, name: str, /, **parameters: Any) -> Cursor:
 
 
 def execute(conn: Connection, statement: str, parameters: Mapping[str, Any]) -> Cursor:
-    """Run a statement made of texts of query files; only the parameters may come from callers."""
+    """Run a statement composed of query files. Only the parameters may come from callers."""
     with translated():
         return conn.execute(cast(Any, statement), parameters, prepare=True)
 
@@ -121,7 +121,7 @@ def snapshot(
 
 @contextmanager
 def long_transaction(conn: Connection) -> Iterator[None]:
-    """Run a transaction without a limit on the duration of a statement, as an import needs it."""
+    """Run a transaction whose statements have no time limit, for an import."""
     with translated(), conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         yield
@@ -129,7 +129,7 @@ def long_transaction(conn: Connection) -> Iterator[None]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the driver's errors as request errors, so that no response has PostgreSQL's words.
+    """Raise the driver's errors as request errors, so that no response quotes PostgreSQL.
 
     A violated constraint of `_FIELD_ERRORS` becomes a `validation-error`; a full pool, a lost
     connection and a timeout become `busy`. Other errors pass.
@@ -143,7 +143,7 @@ def translated() -> Iterator[None]:
         raise invalid(FieldError(*field_error)) from None
     except _BUSY as error:
         raise RequestError(
-            "busy", "The service cannot take this request now. Try again shortly."
+            "busy", "The service cannot handle this request now. Retry in a few seconds."
         ) from error
 
 

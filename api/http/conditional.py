@@ -25,9 +25,9 @@ _POOL_TIMEOUT_SECONDS = 0.05
 def not_modified(
     request: Request, etag: str, headers: Sequence[tuple[str, str]]
 ) -> Response | None:
-    """Return the response 304 if If-None-Match names the entity tag, else None.
+    """Return a 304 response if If-None-Match names the entity tag, else None.
 
-    `headers` are those of the response 200, without Link, which the stored copy has (RFC 9110,
+    `headers` are those of the 200 response without Link, which a 304 need not repeat (RFC 9110,
     section 15.4.5). Raises `precondition-failed`.
     """
     check_if_match(request, etag)
@@ -54,9 +54,9 @@ def check_if_match(request: Request, etag: str) -> None:
 def check_unchanged(
     conn: queries.Connection, request: Request, operation: Operation, record: Record
 ) -> None:
-    """Raise `precondition-failed` if a record is not the one that If-Match names."""
+    """Raise `precondition-failed` if a record is not in the state that If-Match names."""
     if "HTTP_IF_MATCH" in request.environ:
-        # The body is not sent, so no reading is noted.
+        # Without a reader, the ledger notes no reading: the body is not sent.
         unread = replace(record, reader=None)
         check_if_match(request, bodies.render(conn, operation, unread, media_types.JSON).etag)
 
@@ -69,7 +69,7 @@ def stream_etag(
     *,
     sees_hidden: bool,
 ) -> str | None:
-    """Return the entity tag of a body that is not in memory; None while time alone changes it."""
+    """Return the entity tag of a streamed body; None while time alone can change it."""
     seq = _ledger_seq(conn, sees_hidden=sees_hidden)
     if seq is None:
         return None
@@ -78,9 +78,9 @@ def stream_etag(
 
 
 def _ledger_seq(conn: queries.Connection, *, sees_hidden: bool) -> int | None:
-    """Return the last entry of the ledger, public or whole.
+    """Return the number of the last entry of the ledger, public or of all.
 
-    None while responses change without an entry, because a moment recorded in advance is near.
+    None while responses change without an entry, because a recorded moment is still to come.
     """
     row = queries.row(conn, "ledger/get_version" if sees_hidden else "ledger/get_public_version")
     return None if row is None else row.seq
@@ -102,13 +102,13 @@ class NotModifiedCache:
     """WSGI middleware that confirms unchanged public responses without making them again.
 
     A worker remembers the entity tags of public responses. A response is unchanged as long as the
-    public ledger has no new entry and time alone changes nothing; that is read from the database
-    each time, so a commit of any process is seen. Benchmark: `GET /v1/counts, unchanged` takes
+    public ledger has no new entry and time alone changes nothing. Each request reads this from the
+    database, so it sees the commits of all processes. Benchmark: `GET /v1/counts, unchanged` takes
     4,153 requests a second of the 5,195 of an empty route; an unchanged record 0.85 to 0.88 of it.
     """
 
     _KEY = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
-    """All that a public response depends on besides the records: feeds contain their own URL."""
+    """The parts of a request on which a public response depends. A feed contains its own URL."""
     _BODY_HEADERS = ("content-type", "content-length", "content-disposition", "link")
     _STATEMENT, _NOT_PREPARED = b"ledger/get_public_version", b"26000"
 
@@ -118,7 +118,7 @@ class NotModifiedCache:
         pool: ConnectionPool[queries.Connection],
         note_quota: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        """`note_quota` notes the remaining quota of a request that costs nothing."""
+        """`note_quota` notes the remaining quota of a request that is not counted."""
         self._app = app
         self._pool = pool
         self._note_quota = note_quota
@@ -132,10 +132,10 @@ class NotModifiedCache:
         if (
             etag is None
             or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
-            # A response to a key may hold what is hidden, and its reading is noted.
+            # A response to a key may hold hidden names, and the ledger notes their reading.
             or "HTTP_AUTHORIZATION" in environ
             or "HTTP_IF_MATCH" in environ
-            # Read before the response is made, so that a commit in between is a later version.
+            # Read before the response is made: a commit in between then has a later number.
             or (seq := self._public_seq()) is None
         ):
             return self._app(environ, start_response)
@@ -157,10 +157,10 @@ class NotModifiedCache:
         return self._app(environ, start)
 
     def _public_seq(self) -> bytes | None:
-        """Return the last public entry of the ledger; None if it cannot be known at once.
+        """Return the number of the last public entry of the ledger; None if the database is busy.
 
-        libpq is called directly, at a third of the driver's cost: this query is most of the time
-        that such a response takes.
+        Calls libpq directly, which takes a third of the driver's time: this query is most of the
+        time of such a response.
         """
         try:
             with queries.borrowed_connection(

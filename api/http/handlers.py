@@ -1,14 +1,14 @@
-"""The four ways in which a request becomes one call of its operation and one response.
+"""Pipelines: each turns a request into one call of its operation and one response.
 
-Each is a class whose `handle` reads from top to bottom. `handler` chooses by what the contract
-says of the operation:
+A pipeline is a class whose `handle` reads from top to bottom. `handler` chooses it by the
+operation's properties in the contract:
 
-- `PublicRead`: what everybody sees;
-- `CallerRead`: what depends on the caller, who may have a key;
+- `PublicRead`: a read with the same response for all callers;
+- `CallerRead`: a read whose response depends on the caller, who may have no key;
 - `Write`: a change with a JSON body, in one transaction;
 - `Upload`: a file, in transactions of its own;
 
-and `ServiceRead` for the few operations that are about the service itself.
+and `ServiceRead`: a read about the service itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ _MERGEABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What handlers share: the pool of connections and the rate limits."""
+    """The pool of connections and the rate limits, which all handlers share."""
 
     pool: ConnectionPool[queries.Connection]
     rate_limits: RateLimits | None = None
@@ -66,7 +66,7 @@ class Handler(Protocol):
     """Handles the requests of one operation."""
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
-        """Return the response to a request, whose path has these parameters."""
+        """Return the response to a request. `path` holds the parameters of its path."""
         ...
 
 
@@ -90,7 +90,7 @@ def handler(
 
 
 class ServiceRead:
-    """A read about the service itself, which takes no connection."""
+    """A read about the service itself. It takes no connection."""
 
     def __init__(self, operation: Operation, function: Function, service: Service) -> None:
         self._operation = operation
@@ -106,7 +106,7 @@ class ServiceRead:
 
 
 class PublicRead:
-    """A read of what everybody sees."""
+    """A read with the same response for all callers."""
 
     def __init__(
         self, operation: Operation, function: Function, dependencies: Dependencies
@@ -207,7 +207,7 @@ class Write:
 class Upload:
     """A large body, spooled to a file, of an operation that takes several transactions.
 
-    A retry of one that was cut off makes a preview again; what was applied stays as it is.
+    A retry of an interrupted upload makes a new preview. An import that was applied stays applied.
     """
 
     def __init__(
@@ -228,8 +228,7 @@ class Upload:
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation, pool = self._operation, self._dependencies.pool
-        # Without a key of the scope, a large body is not read; and while it is, no connection is
-        # held.
+        # Read a large body only for a key of the right scope, and hold no connection meanwhile.
         key = auth.read_key(request.headers.get("Authorization"))
         with queries.borrowed_connection(pool) as conn:
             caller = self._dependencies.authenticate(conn, key)
@@ -274,7 +273,7 @@ def _render(
     *,
     sees_hidden: bool,
 ) -> Body | _Tagged:
-    """Return the body of a result, or the stream of one that is too long to be held in memory."""
+    """Return the body of a result, or its stream if it is too long to be held in memory."""
     if isinstance(result, Page) and result.limit is None:
         result = streaming.of_list(operation, result, media_type)
     if not isinstance(result, Stream):
@@ -292,7 +291,7 @@ def _respond(
     content: Body | _Tagged,
     media_type: str,
 ) -> Response:
-    """Return the response, once the connection of the request is given back to the pool."""
+    """Return the response, after the request has given its connection back to the pool."""
     if isinstance(content, Body):
         return responses.of_body(request, operation, content, media_type)
     return responses.of_blocks(

@@ -23,12 +23,12 @@ from api.errors import RequestError
 
 _HEADER = "Idempotency-Key"
 EXPIRY_SHARE = 0.01
-"""The share of idempotent writes that delete expired keys, so that most run a statement less."""
+"""The share of idempotent writes that also delete expired keys; the others save a statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A write that may have been sent before. The digest covers its query and its body."""
+    """A write that may have been sent before. `sha256` is the digest of its query and body."""
 
     key_id: UUID
     path: str
@@ -54,9 +54,9 @@ class Attempts:
         )
 
     def read(self, request: Request, caller: Caller, content: bytes) -> Attempt | None:
-        """Return the attempt that a request is, by its body or the digest of its body.
+        """Return the attempt of a request, or None without an Idempotency-Key.
 
-        None without an Idempotency-Key. Raises `validation-error`.
+        `content` is the body, or the digest of an upload. Raises `validation-error`.
         """
         header = request.headers.get(_HEADER)
         if header is None or not self._is_retriable:
@@ -98,9 +98,9 @@ def _check_locked(locked: bool) -> None:
 
 
 def find(conn: queries.Connection, attempt: Attempt | None) -> Any:
-    """Return the `resource_id` and `body` of the first attempt, or None; it must be locked.
+    """Return the `resource_id` and `body` of the first attempt, or None. Needs its lock.
 
-    The body of an upload's response is not stored. Raises `idempotency-key-reused`.
+    The response to an upload has no stored body. Raises `idempotency-key-reused`.
     """
     if attempt is None:
         return None

@@ -17,9 +17,10 @@ MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
     "internal-error", "The service failed. Nothing was changed, and the error was logged."
 )
-"""The response to any error of the service itself, which says nothing of its cause."""
+"""The response to any error of the service itself. It does not reveal the cause."""
 
-_LOG = logging.getLogger(logs.OURS)
+_LOG = logging.getLogger(logs.LOGGER)
+_UNKNOWN_PATH = "There is nothing at this path. The contract at /docs lists all paths."
 _RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1}
 SLUGS = {
     400: "malformed-json",
@@ -37,8 +38,8 @@ def register(
 ) -> None:
     """Make every error of the application a problem document.
 
-    `count_failed_request` counts the request of an error for its rate limit, and may raise
-    `quota-exceeded` in its place.
+    `count_failed_request` counts the failed request for its rate limit. It may raise
+    `quota-exceeded`, which replaces the error.
     """
 
     def counted(error: RequestError | HTTPException) -> Response:
@@ -61,15 +62,15 @@ def register(
 
     def from_werkzeug(error: HTTPException) -> Response:
         slug = SLUGS.get(error.code or 500, "internal-error")
-        # Werkzeug's text for an unknown path speaks of typing it into a browser.
-        detail = "There is nothing at this path." if slug == "not-found" else error.description
+        # Werkzeug's text for an unknown path is about URLs typed into a browser.
+        detail = _UNKNOWN_PATH if slug == "not-found" else error.description
         response = answer(RequestError(slug, detail or problems[slug].explanation))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
     def unexpected(error: Exception) -> Response:
-        # Without the message: the driver's messages can hold names that a caller sent.
+        # Log no message of the error: the driver's messages can hold names that a caller sent.
         frames = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s\n%s", type(error).__name__, frames)
         return answer(INTERNAL_ERROR)

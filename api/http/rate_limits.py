@@ -1,7 +1,7 @@
 """Rate limits: a quota of requests a minute for each API key and each address.
 
-A request counts for its key once the key is known to be valid, and otherwise for the address it
-comes from, so that nobody can spend the quota of another's key.
+A request with a valid key counts for the key, any other for its address. So a client cannot use up
+the quota of another client's key.
 """
 
 import math
@@ -27,16 +27,16 @@ from api.http import requests
 WINDOW_SECONDS = 60
 """The length of a quota's window."""
 
-# Where the quota of a request is in its WSGI environment, once the request is counted.
+# The name of a counted request's quota in its WSGI environment.
 _QUOTA = "constancia.quota"
 
-# The table: a hash of the caller, the beginning of its window on the clock that all processes
-# share, and its requests. 65,536 callers in 2 MiB, in sets of 16 rows.
+# A row: the hash of a caller, the start of its window on the clock that all processes share, and
+# its number of requests. The table has 65,536 rows in sets of 16, and takes 2 MiB.
 _ROW = Struct("=16sdQ")
 _SETS, _ROWS_IN_SET = 4096, 16
 _SET_BYTES = _ROWS_IN_SET * _ROW.size
 _LOCKS = 64
-# A lock is held for microseconds; its holder was killed if it takes longer than this.
+# A lock is held for microseconds. After this time its holder is assumed to be killed.
 _ABANDONED_SECONDS = 0.25
 
 
@@ -61,8 +61,8 @@ class RequestCounts:
     """Requests of each caller, counted in memory that all workers share.
 
     The table is made before the workers are forked. A caller is stored as a keyed hash, so that no
-    address is kept and nobody can choose whom to share a set of rows with. In a full set, the
-    caller with the fewest requests is forgotten. A window begins with a caller's first request.
+    address is kept and no client can choose its set of rows. A new caller in a full set replaces
+    the one with the fewest requests. A window begins with a caller's first request.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class RequestCounts:
     def _count(self, caller: bytes, limit: int) -> Quota:
         tag, number = self._place(caller)
         lock = self._locks[number % _LOCKS]
-        # If the holder was killed, go on without the lock.
+        # If the holder was killed, continue without the lock.
         lock.acquire(timeout=_ABANDONED_SECONDS)
         try:
             now = self._clock()
@@ -104,7 +104,7 @@ class RequestCounts:
                 offset = self._free_row(number, now) if offset < 0 else offset
                 _ROW.pack_into(self._rows, offset, tag, since, count)
         finally:
-            # Waited too long for a live holder, which has since released the lock.
+            # After a timeout the holder may still live, and may have released the lock already.
             with suppress(ValueError):
                 lock.release()
         return self._quota(limit, count, since, now, is_exceeded)
@@ -115,7 +115,7 @@ class RequestCounts:
         return tag, int.from_bytes(tag[:4]) % _SETS
 
     def _find(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
-        """Return the offset of a caller's row or -1, the start of its window, and its requests."""
+        """Return the offset of a caller's row (or -1), the start of its window, its requests."""
         offset = self._rows.find(tag, number * _SET_BYTES, (number + 1) * _SET_BYTES)
         if offset >= 0:
             _, since, count = _ROW.unpack_from(self._rows, offset)
@@ -171,7 +171,7 @@ class RateLimits:
         return limited
 
     def note_quota(self, environ: dict[str, Any]) -> None:
-        """Note the remaining quota of an address whose request costs nothing."""
+        """Note the remaining quota of an address whose request is not counted."""
         environ[_QUOTA] = self._counts.peek_address(self._address(environ))
 
     def count_key(self, key_id: UUID) -> None:
@@ -183,14 +183,14 @@ class RateLimits:
         request = requests.current()
         if _QUOTA in request.environ or request.endpoint in self._unlimited:
             return
-        # A busy database could not look up the key: the server's fault, so the retry is free.
+        # A request that fails with `busy` is not counted: the failure is the service's.
         if not (isinstance(error, RequestError) and error.slug == "busy"):
             self._count_address(request.environ)
 
     def _count_request(self) -> None:
-        """Count a request for its address.
+        """Count a request for its address, unless it sends a key to an operation that takes one.
 
-        Unless it sends a key to an operation that takes one: then the key is counted.
+        Such a request is counted once the key is looked up.
         """
         request = requests.current()
         environ = request.environ
@@ -225,15 +225,15 @@ class RateLimits:
 def client_address(peer: str, forwarded_for: str, trusted_proxies: Sequence[Network]) -> bytes:
     """Return the IPv4 address or the IPv6 /64 network that a request comes from.
 
-    A trusted proxy names its own peer last in X-Forwarded-For; what stands before it, and the
-    header of any other peer, may be forged.
+    A trusted proxy adds the address of its own peer at the end of X-Forwarded-For. Earlier entries,
+    and the header from any other peer, may be forged.
     """
     address = _parse(peer)
     if address is not None and any(address in network for network in trusted_proxies):
         address = _parse(forwarded_for.rpartition(",")[2]) or address
     if address is None:
         return b""
-    # 64 bits of an IPv6 address are what one customer has.
+    # A provider assigns a /64 network to one customer, who can use all of its addresses.
     return address.packed if isinstance(address, IPv4Address) else address.packed[:8]
 
 
@@ -242,5 +242,5 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text.strip())
     except ValueError:
         return None
-    # A socket for IPv4 and IPv6 writes an IPv4 address as IPv6.
+    # A socket for both IPv4 and IPv6 shows an IPv4 address as ::ffff:192.0.2.1.
     return getattr(address, "ipv4_mapped", None) or address

@@ -1,4 +1,4 @@
-"""The request log: the id and trace of each request, its log line and its metrics."""
+"""The request log: the id, the trace, the log line and the metrics of each request."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from api import trace
 
-# A client may send any word as a method, and no such word is logged.
+# A client may send any text as the method. Other methods are logged as `other`.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
 
@@ -94,7 +94,7 @@ class _LoggedResponse:
                 "method": method if method in _METHODS else "other",
                 "operation": self._trace.operation,
                 "status": self._status,
-                "whole": self._is_complete,
+                "complete": self._is_complete,
                 "duration_ms": round(seconds * 1000, 3),
                 "request_id": self._trace.request_id,
                 "trace_id": self._trace.trace_id,

@@ -11,13 +11,13 @@ from api.http import conditional
 from api.rendering import media_types
 from api.rendering.bodies import Body
 
-# A shared cache may keep a copy, and must ask each time whether it is current: at any moment a
-# person can be withheld, or a confirmation can fall.
+# A shared cache may keep a copy, but must validate it for each request: at any moment a person can
+# be withheld, or a release can cease to be confirmed.
 _PUBLIC = "public, no-cache"
 _PRIVATE = "private, no-store"
 
 _CSP = "Content-Security-Policy"
-# A page loads the contract and the one script that renders it.
+# The page of the contract loads the contract and the script that renders it.
 _PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -25,11 +25,11 @@ _PAGE_CSP = (
 SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Without credentials: a page that writes sends a key of its own in Authorization.
+    # `*` excludes cookies. A web page sends its key in Authorization instead.
     "Access-Control-Allow-Origin": "*",
     _CSP: "default-src 'none'; frame-ancestors 'none'",
 }
-"""The security headers of every response. A page has a Content-Security-Policy of its own."""
+"""The security headers of every response. An HTML page has another Content-Security-Policy."""
 _EXPOSED_HEADERS = (
     "Allow, Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit, "
     "RateLimit-Policy, Request-Id, Retry-After, traceparent, WWW-Authenticate"
@@ -63,16 +63,16 @@ def of_blocks(
     media_type: str,
     links: Sequence[str] = (),
 ) -> Response:
-    """Return the response of some content, or 304 before it is made if the caller has it."""
-    is_public = operation.tags_answer and not operation.writes and not _has_key(request)
+    """Return the response with this content, or 304 if the caller has it already."""
+    is_public = operation.has_etag and not operation.writes and not _has_key(request)
     headers = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
-    if etag is not None and operation.tags_answer:
+    if etag is not None and operation.has_etag:
         headers.append(("ETag", etag))
     vary = ["Accept"] * (len(operation.offers) > 1) + ["Authorization"] * operation.key_is_optional
     if vary:
         headers.append(("Vary", ", ".join(vary)))
     if media_type == "text/html":
-        # On a 304 too, which updates the headers of the stored copy (RFC 9111, section 3.2).
+        # A 304 has it too, because it updates the headers of the stored copy (RFC 9111, 3.2).
         headers.append((_CSP, _PAGE_CSP))
     if etag is not None and not operation.writes:
         not_modified = conditional.not_modified(request, etag, headers)
@@ -100,7 +100,8 @@ def locate(response: Response, operation: Operation, id: str | None) -> None:
 def redirect(request: Request, operation: Operation, surviving_id: str) -> Response:
     """Return the redirect from a duplicate record to the surviving record.
 
-    Temporary, since a merge can be undone, and with the same method (RFC 9110, section 15.4.8).
+    The redirect is temporary, since a merge can be undone, and keeps the method (307; RFC 9110,
+    section 15.4.8).
     """
     location = operation.path.replace("{id}", surviving_id)
     query = request.query_string.decode("ascii")

@@ -70,9 +70,9 @@ def _read_back(contract: Contract, operation: Operation) -> Callable[..., Any] |
 
 
 def _id_converter(contract: Contract) -> type[BaseConverter]:
-    """Return a converter that takes any text as an id, except names that stand in place of ids.
+    """Return a converter that takes any text as an id, except the fixed names of other paths.
 
-    So `/v1/detainees/match` has only its own methods, and not those of `/v1/detainees/{id}`.
+    So `/v1/detainees/match` has only its own methods, not those of `/v1/detainees/{id}`.
     """
     paths = {operation.path for operation in contract.operations}
     parents = {path.removesuffix("{id}") for path in paths if path.endswith("/{id}")}
@@ -88,15 +88,17 @@ def snake_case(operation_id: str) -> str:
 
 
 def _function(operation: Operation) -> Callable[..., Any]:
-    """Return the function of an operation, whose parameters are those that the contract implies."""
+    """Return the function of an operation, after a check of its parameters."""
     module = import_module(f"api.operations.{operation.tag}")
     function: Callable[..., Any] | None = getattr(module, snake_case(operation.id), None)
     if function is None:
-        raise ContractError(f"api.operations.{operation.tag} lacks {operation.id}")
+        raise ContractError(
+            f"api.operations.{operation.tag} has no function {snake_case(operation.id)}"
+        )
     parameters, expected = binding.parameter_names(function), _parameters(operation)
     if parameters != expected:
         raise ContractError(
-            f"{operation.id} takes {sorted(parameters)}, the contract says {sorted(expected)}"
+            f"{operation.id} takes {sorted(parameters)}; the contract needs {sorted(expected)}"
         )
     return function
 

@@ -204,7 +204,7 @@ class CaseImport:
 
     def _content(self, entry: Entry) -> Mapping[str, Any]:
         """Return a person of the case as the content of a row, with the given values only."""
-        detainee = {name: value for name, value in entry.given_fields.items() if value is not None}
+        detainee = {name: value for name, value in entry.file_fields.items() if value is not None}
         detention = detainee.pop("detention", {})
         content = {"detainee": detainee}
         if detention := {name: value for name, value in detention.items() if value is not None}:

@@ -338,7 +338,7 @@ class RecordUpdater:
         listed = {
             name: entry.body[name]
             for name in row_plan.detention_fields()
-            if name in entry.given_fields and entry.body[name] is not None
+            if name in entry.file_fields and entry.body[name] is not None
         }
         changes = row_plan.detention_changes(stored.detentions, detention, listed, self._began)
         if changes:

@@ -1,4 +1,4 @@
-"""Handlers of attestations: what one source published about one release event."""
+"""Operations on attestations: one source's publications about one release event."""
 
 from collections.abc import Mapping
 from typing import Any

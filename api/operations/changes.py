@@ -1,4 +1,4 @@
-"""Handlers of changes: the ledger, and feeds of changed verdicts."""
+"""Operations on changes: the ledger, and the feed of changed verdicts."""
 
 from api import access
 from api.access import Caller

@@ -1,4 +1,4 @@
-"""Handlers of claims: figures of sources, compared with what is confirmed."""
+"""Operations on claims: figures of sources, and their comparison with confirmed counts."""
 
 from collections.abc import Mapping
 from datetime import datetime

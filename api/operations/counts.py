@@ -1,4 +1,4 @@
-"""Handlers of counts."""
+"""Operations on counts."""
 
 from datetime import date, datetime
 

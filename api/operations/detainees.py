@@ -1,4 +1,4 @@
-"""Handlers of detainees: people, merges of duplicate records, and distinctions."""
+"""Operations on detainees: people, merges of duplicate records, and distinctions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -59,11 +59,18 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
 
 
 def match_detainees(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Answer:
-    found = candidates.match_people(conn, body["items"], sees_hidden=caller.sees_hidden)
+    candidates_by_item = candidates.match_people(
+        conn, body["items"], sees_hidden=caller.sees_hidden
+    )
     if reader := ledger.reader(caller, "detainee"):
-        hidden = {match.row.id for matches in found for match in matches if not match.row.is_named}
+        hidden = {
+            candidate.row.id
+            for matches in candidates_by_item
+            for candidate in matches
+            if not candidate.row.is_named
+        }
         ledger.note_reading(conn, reader, sorted(hidden))
-    return Answer({"items": [_match_item(matches) for matches in found]})
+    return Answer({"items": [_match_item(matches) for matches in candidates_by_item]})
 
 
 def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:

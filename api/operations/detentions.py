@@ -1,4 +1,4 @@
-"""Handlers of detentions: a person's periods in custody."""
+"""Operations on detentions: a person's periods in custody."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Handlers of exports: everything a caller may see, in the form that `constancia load` reads."""
+"""Operations on exports: all that a caller may see, as `constancia load` reads it."""
 
 from uuid import UUID
 

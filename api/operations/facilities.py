@@ -1,4 +1,4 @@
-"""Handlers of facilities: places where people are held."""
+"""Operations on facilities: places where people are held."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Imports: previews of lists and cases, and their application."""
+"""Operations on imports: preview a list or a case, and apply it."""
 
 from collections.abc import Mapping
 from datetime import datetime

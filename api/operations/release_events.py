@@ -1,4 +1,4 @@
-"""Handlers of release events and their verification."""
+"""Operations on release events and their verification."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The process itself, the contract for programs and people, the pages of problems."""
+"""Operations on the service itself: health, the contract, security contact, problem pages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ from api.database import migrations, queries
 from api.errors import RequestError, not_found
 from api.rendering.results import Answer
 
-_SOON = 0.25  # seconds
-_CONTACT_HOLDS = timedelta(days=90)
+_READINESS_TIMEOUT_SECONDS = 0.25
+_CONTACT_VALIDITY = timedelta(days=90)
 _PROBLEM_PAGE = Markup("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -32,7 +32,7 @@ _DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the operations about the service itself are given."""
+    """The pool and the settings that these operations need."""
 
     pool: ConnectionPool[queries.Connection]
     security_contact: str | None = None
@@ -43,9 +43,9 @@ def get_health(service: Service) -> Answer:
 
 
 def get_readiness(service: Service) -> Answer:
-    """Soon, also where a caller would wait for a connection: who asks decides by it."""
+    """Answer soon, even when requests wait for a connection: a load balancer waits for it."""
     try:
-        with service.pool.connection(timeout=_SOON) as conn:
+        with service.pool.connection(timeout=_READINESS_TIMEOUT_SECONDS) as conn:
             return _readiness(conn)
     except (PoolTimeout, TooManyRequests):
         raise RequestError(
@@ -63,7 +63,7 @@ def _readiness(conn: queries.Connection) -> Answer:
         raise RequestError("not-ready", str(error)) from None
     if pending:
         raise RequestError(
-            "not-ready", f"The database lacks {len(pending)} migrations: run constancia migrate."
+            "not-ready", f"The database lacks {len(pending)} migrations. Run constancia migrate."
         )
     return Answer({"status": "pass"})
 
@@ -97,10 +97,12 @@ def _docs_file(name: str) -> bytes:
 
 
 def get_security_contact(service: Service) -> Answer:
-    """RFC 9116. Of its own address, `Canonical`, the service knows nothing."""
+    """Return security.txt (RFC 9116), without `Canonical`: the service does not know its URL."""
     if service.security_contact is None:
-        raise RequestError("not-found", "This service names no contact for security reports.")
-    expires = datetime.now(UTC) + _CONTACT_HOLDS
+        raise RequestError(
+            "not-found", "This service has no contact for security reports. Write to its operator."
+        )
+    expires = datetime.now(UTC) + _CONTACT_VALIDITY
     return Answer(
         f"Contact: {service.security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
         "Preferred-Languages: en, es\n"
@@ -108,7 +110,7 @@ def get_security_contact(service: Service) -> Answer:
 
 
 def get_problem(service: Service, slug: str) -> Answer:
-    known = document.load().problems
-    if slug not in known:
+    problem = document.load().problems.get(slug)
+    if problem is None:
         raise not_found("problem")
-    return Answer(_PROBLEM_PAGE.format(problem=known[slug]))
+    return Answer(_PROBLEM_PAGE.format(problem=problem))

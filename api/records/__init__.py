@@ -1,1 +1,1 @@
-"""What each resource must satisfy, and how it is written."""
+"""The checks and the writes of each resource."""

@@ -42,16 +42,17 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
 def check(
     conn: queries.Connection, event: LockedEvent, body: Body, *, restored: bool = False
 ) -> None:
-    """Check an attestation against its release event, its sources and what it relays.
+    """Check an attestation against its release event, its sources and its relays.
 
-    A `restored` one, from an export, may have lost its relays: what it relayed may be voided.
+    A `restored` attestation, from an export, may lack relays: an export leaves out voided
+    attestations.
     Raises RequestError with every error.
     """
     publications.raise_errors("attestation", list(_errors(conn, event, body, restored)))
 
 
 def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
-    """Check what the attestations of an imported list have in common. Raises as `check` does."""
+    """Check the fields that all attestations of an imported list share. Raises as `check` does."""
     errors = [
         *publications.source_errors(conn, body),
         *_basis_errors(body),
@@ -174,7 +175,7 @@ def _relay_errors(conn: queries.Connection, event: LockedEvent, body: Body) -> I
 
 def _basis_errors(body: Body, restored: bool = False) -> Iterator[Error]:
     if body["basis"] == "relayed" and not body["relays"] and not restored:
-        detail = "Must name what is relayed: an attestation_id or a source_id."
+        detail = "Must name at least one relayed attestation_id or source_id."
         yield "relayed-without-origin", FieldError("/relays", detail)
     if body["basis"] != "relayed" and body["relays"]:
         detail = f"Must be relayed, not {body['basis']}, where relays is not empty."

@@ -1,4 +1,4 @@
-"""Canonical ids: the id of a duplicate record leads to the surviving record it was merged into."""
+"""Canonical ids: the id of a duplicate record leads to the surviving record."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,7 +27,7 @@ def surviving_id(
 
 
 def resolve(conn: queries.Connection, resource: str, id: UUID) -> UUID:
-    """Return the canonical id: the surviving record of a duplicate, any other id as it is."""
+    """Return the id of the surviving record of a duplicate; any other id unchanged."""
     return surviving_id(conn, resource, id) or id
 
 
@@ -42,8 +42,8 @@ def lock(
     while (locked := lock_row(id)) is None:
         into = surviving_id(conn, resource, id)
         if into is not None:
-            # Roll back a lock on what turns out to be the wrong record: two writers that each hold
-            # one and wait for the other would deadlock.
+            # If this record proves to be the wrong one, roll back its lock: two writers that each
+            # hold one record and wait for the other would deadlock.
             with conn.transaction() as attempt:
                 locked = lock_row(into)
                 if locked is not None and surviving_id(conn, resource, id) == into:

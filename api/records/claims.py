@@ -16,7 +16,7 @@ from api.records.writes import Body
 
 _NO_RELAY = {"claim_id": None, "source_id": None}
 _FIRST_TIME_ZONE = timedelta(hours=14)
-"""The greatest offset from UTC: there each day begins first."""
+"""The greatest offset from UTC, where each day begins first."""
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -59,20 +59,20 @@ def retract(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> N
 
 
 def announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
-    """Return the error of a reference to an announcement, or None if it is right or absent."""
+    """Return the error of a reference to an announcement; None if it is valid or absent."""
     if id is None or is_announcement(conn, id):
         return None
     return FieldError("/announcement_id", "There is no claim of kind announced with this id.")
 
 
 def is_announcement(conn: queries.Connection, id: UUID) -> bool:
-    """Return whether an id is that of a claim of the kind `announced`."""
+    """Return whether an id is the id of a claim of kind `announced`."""
     rows = queries.rows(conn, "claims/list_referenced", ids=[id])
     return [row.kind for row in rows] == ["announced"]
 
 
 def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
-    """Check that an id, if given, is that of an announcement."""
+    """Check that an id, if there is one, is the id of an announcement."""
     if error := announcement_error(conn, id):
         raise invalid(error)
 
@@ -84,7 +84,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
         yield "validation-error", FieldError("/facility_id", "There is no facility with this id.")
     if body["kind"] == "announced" and body["announcement_id"] is not None:
-        detail = "Must be null for a claim of kind announced: it counts no other's delivery."
+        detail = "Must be null for a claim of kind announced: it counts no delivery."
         yield "validation-error", FieldError("/announcement_id", detail)
     elif error := announcement_error(conn, body["announcement_id"]):
         yield "validation-error", error

@@ -20,7 +20,7 @@ _ADULT_YEARS = 18
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
-    """Check and insert a person; return the id. Only an editor may set `withheld`."""
+    """Check and insert a person; return the id. Only an `edit` key may set `withheld`."""
     _check_withheld(caller, body["withheld"], before=False)
     check(conn, body)
     id = insert(conn, body)
@@ -37,7 +37,7 @@ def check(conn: queries.Connection, detainee: Body) -> None:
 
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
-    """Return the error of a birth date: in the future, or of a minor who is not marked as one."""
+    """Return the error of a birth date in the future, or of a minor with another age group."""
     born, today = detainee["birth_date"], now.date()
     if born is None:
         return None
@@ -45,7 +45,7 @@ def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
         return FieldError("/birth_date", f"{born} is in the future.")
     adult_since = (today.year - _ADULT_YEARS, today.month, today.day)
     if adult_since < (born.year, born.month, born.day) and detainee["age_group"] != "minor":
-        return FieldError("/age_group", "Must be minor: by the birth date this person is a minor.")
+        return FieldError("/age_group", "Must be minor: the birth date is less than 18 years ago.")
     return None
 
 
@@ -71,7 +71,7 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a person and count them again. Only an editor may hide or disclose somebody."""
+    """Update a person and count them again. Only an `edit` key may change who is hidden."""
 
     def write(row: Any) -> Affected:
         before = row._asdict()
@@ -112,11 +112,11 @@ def lock_canonical(conn: queries.Connection, id: UUID) -> UUID | None:
     return canonical_ids.lock(conn, "detainee", id, lock_row)
 
 
-def reindex_names(conn: queries.Connection, say: Callable[[str], Any]) -> None:
+def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> None:
     """Rebuild the name keys of all people if the rules that make them have changed.
 
-    Works in blocks, so that other writers wait for one block at most; if it is interrupted, it
-    starts from the beginning. `say` takes lines of progress.
+    Works in blocks, so that other writers wait for one block at most. After an interruption it
+    starts from the beginning. `progress` takes lines of text.
     """
     version = blocking_keys.rules_digest()
     if queries.row(conn, "matching/get_key_version", sha256=version).kept:
@@ -125,10 +125,10 @@ def reindex_names(conn: queries.Connection, say: Callable[[str], Any]) -> None:
     while people := _reindex_block(conn, after):
         done, after = done + len(people), people[-1].id
         if done % 10_000 == 0:
-            say(f"{done:,} names indexed")
+            progress(f"{done:,} names indexed")
     queries.run(conn, "matching/update_key_version", sha256=version)
     if done % 10_000:
-        say(f"{done:,} names indexed")
+        progress(f"{done:,} names indexed")
 
 
 def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:

@@ -1,8 +1,8 @@
-"""The order of a person's detentions: when each can have begun, and which of two people's coincide.
+"""The order of a person's detentions, and the detentions that two records of a person share.
 
-Pure. A beginning is known to the day, the month, the year or not at all, so the order is one that
-is possible. A person has one detention at a time, so detentions of duplicate records that overlap
-are one.
+Pure. The beginning of a detention is known to the day, the month, the year or not at all, so that
+several orders may be possible. A person has one detention at a time, so two overlapping detentions
+of duplicate records are one detention.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ sql/queries/release_events/find_near.sql has the same three days.
 
 
 class OrderError(Exception):
-    """Detentions that are in no possible order; the message is a clause that says why."""
+    """Detentions in an impossible order. The message is a clause with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def pair(
 ) -> list[tuple[DetentionInterval | None, DetentionInterval | None]]:
     """Pair the detentions of two records of one person, in order.
 
-    A pair with None is a detention of one record only; two in a pair are one detention. Two
-    coincide unless one of them was over before the other can have begun.
+    A pair with None is a detention of one record only; a full pair is one detention in both. Two
+    detentions are one unless one of them was over before the other can have begun.
     """
     pairs: list[tuple[DetentionInterval | None, DetentionInterval | None]] = []
     left, right = list(duplicate), list(surviving)
@@ -86,9 +86,9 @@ def _is_over(interval: DetentionInterval, before: DetentionInterval) -> bool:
 
 
 def arrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
-    """Return detentions in this order, each beginning when the one before it ended or later.
+    """Return detentions in this order, none beginning before the previous one ended.
 
-    Raises OrderError if they cannot have come in this order.
+    Raises OrderError if this order is impossible.
     """
     placed: list[DetentionInterval] = []
     for interval in intervals:
@@ -102,7 +102,7 @@ def arrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
 
 
 def check_order(intervals: Sequence[DetentionInterval]) -> None:
-    """Check that detentions follow each other, with their release events in them and apart.
+    """Check the order of detentions, and that each has its release events within it and apart.
 
     Raises OrderError.
     """

@@ -34,8 +34,8 @@ def check(conn: queries.Connection, detainee_id: UUID, body: Body) -> Body:
 def check_restored(conn: queries.Connection, body: Body) -> None:
     """Check a detention of an export against the clock and the facilities only.
 
-    It brings its `began_on` and `created_at`: the order in which the detentions and releases were
-    recorded, on which the check of a new one rests, is lost.
+    It has its own `began_on` and `created_at`. The check of a new detention depends on the order in
+    which detentions and releases were recorded, and an export lacks that order.
     """
     now = clock.now(conn)
     check_detained_on(body["detained_on"], now)
@@ -94,9 +94,9 @@ def lock(conn: queries.Connection, id: UUID) -> UUID | None:
 
 
 def place_new(detentions: Sequence[Any], body: Body, now: datetime) -> Body:
-    """Return a new detention with its `began_on`, from its place among the person's others.
+    """Return a new detention with its `began_on`, from its place among the person's detentions.
 
-    The last of them must have a release event.
+    The last one of these must have a release event.
     """
     check_detained_on(body["detained_on"], now)
     _, last = period(body["detained_on"])
@@ -104,7 +104,7 @@ def place_new(detentions: Sequence[Any], body: Body, now: datetime) -> Body:
     if before and before == detentions and not before[-1].released_on:
         raise RequestError(
             "still-detained",
-            "The person's last detention has no release event. Record first how it ended.",
+            "The person's last detention has no release event. Record its release event first.",
         )
     return {**body, "began_on": _began_on(before, body["detained_on"])}
 
@@ -132,7 +132,9 @@ def check_detained_on(detained_on: str | None, now: datetime) -> None:
     try:
         first, _ = period(detained_on)
     except ValueError:
-        raise invalid(FieldError("/detained_on", f"There is no day {detained_on}.")) from None
+        raise invalid(
+            FieldError("/detained_on", f"{detained_on} is not a day of the calendar.")
+        ) from None
     if clock.is_day_ahead(first, now):
         raise invalid(FieldError("/detained_on", f"{detained_on} is in the future."))
 

@@ -1,4 +1,4 @@
-"""Plan the columns that a merge of two people or its undoing changes. Pure.
+"""Plan the columns that a merge of two people, or its undo, changes. Pure.
 
 The duplicate record's children move to the surviving record. Detentions of the two that overlap
 are one detention, and its release events within three days of each other are one event. The
@@ -25,7 +25,7 @@ _LISTS = ("aliases", "nationalities", "external_ids")
 
 @dataclass(slots=True)
 class MergePlan:
-    """Records by resource and id as they are, and the columns of each that are to change."""
+    """Records by resource and id as they are stored, and the planned changes of their columns."""
 
     stored: dict[str, dict[str, Row]] = field(
         default_factory=lambda: {resource: {} for resource in RESOURCES}
@@ -35,18 +35,18 @@ class MergePlan:
     )
 
     def change(self, resource: str, id: str, **columns: Any) -> None:
-        """Plan new values; those that a record has already are left out."""
+        """Plan new values, except those that a record has already."""
         planned = self.planned(resource, id)
         changed = {name: value for name, value in columns.items() if planned[name] != value}
         if changed:
             self.changes[resource].setdefault(id, {}).update(changed)
 
     def planned(self, resource: str, id: str) -> Row:
-        """Return a record as it is to be."""
+        """Return a record with its planned changes."""
         return {**self.stored[resource][id], **self.changes[resource].get(id, {})}
 
     def children(self, resource: str, detainee_id: str) -> list[Row]:
-        """Return the records of a person as they are to be, in the order of their creation."""
+        """Return the records of a person with their planned changes, in the order of creation."""
         rows = [self.planned(resource, id) for id in self.stored[resource]]
         return sorted(
             (
@@ -58,7 +58,7 @@ class MergePlan:
         )
 
     def intervals(self, detainee_id: str) -> list[DetentionInterval]:
-        """Return a person's detentions as they are to be, in order."""
+        """Return a person's detentions with their planned changes, in order."""
         ended: dict[str, list[date]] = {}
         for event in self.children("release_event", detainee_id):
             day = date.fromisoformat(event["occurred_on"])
@@ -75,8 +75,8 @@ def merge_people(
 ) -> None:
     """Plan the surviving record: its own values, completed by those of the duplicate.
 
-    It is hidden if either was; all names of the duplicate become aliases. `max_items` limits the
-    lists. Raises RequestError if one would be longer.
+    It is hidden if either record was. All names of the duplicate become aliases. Raises
+    RequestError if a list would be longer than `max_items` permits.
     """
     surviving = plan.stored["detainee"][surviving_id]
     duplicate = plan.stored["detainee"][duplicate_id]
@@ -92,10 +92,10 @@ def merge_people(
     changed["withheld"] = surviving["withheld"] or duplicate["withheld"]
     for name in _LISTS:
         items, other = surviving[name], duplicate[name]
-        known = items
+        present = items
         if name == "aliases":
-            other, known = [duplicate["name"], *other], [surviving["name"], *items]
-        changed[name] = [*items, *(item for item in _distinct(other) if item not in known)]
+            other, present = [duplicate["name"], *other], [surviving["name"], *items]
+        changed[name] = [*items, *(item for item in _distinct(other) if item not in present)]
         if len(changed[name]) > max_items[name]:
             raise RequestError(
                 "conflict",
@@ -149,7 +149,7 @@ def merge_detentions(plan: MergePlan, duplicate_id: str, surviving_id: str) -> d
 
 
 def _merge_detention(plan: MergePlan, duplicate_id: str, surviving_id: str) -> None:
-    """Plan the values that only the duplicate detention has for the surviving one."""
+    """Plan to copy values that only the duplicate detention has to the surviving one."""
     surviving = plan.stored["detention"][surviving_id]
     duplicate = plan.stored["detention"][duplicate_id]
     changed = {
@@ -186,10 +186,10 @@ def undo_merge(
     *,
     is_written_since: bool,
 ) -> None:
-    """Plan the undoing of a merge: each record as it was, but for columns that changed since.
+    """Plan the undo of a merge: each record as it was, except columns that changed since.
 
-    `moves` are the changes that the merge made, with each record as it is now. `is_written_since`:
-    whether anything was written about the surviving record after the merge.
+    `moves` are the changes that the merge made, with each record as it is now. `is_written_since`
+    tells whether the surviving record or its children were written after the merge.
     """
     order = plan.intervals(surviving_id)
     for move in moves:
@@ -220,7 +220,7 @@ def _restored(move: Any) -> dict[str, Any]:
 def _hide_both(plan: MergePlan, duplicate_id: str, surviving_id: str) -> None:
     """Keep both records hidden if the merged one is.
 
-    Nothing tells to which of them a later entry belongs, and it may name the hidden one.
+    An entry after the merge may belong to either record, and may name the hidden one.
     """
     if _is_hidden(plan.stored["detainee"][surviving_id]):
         for person in (duplicate_id, surviving_id):

@@ -1,7 +1,8 @@
 """Merge two records of one person, undo a merge, and keep two records apart.
 
-Every record that changes is kept as it was. What is recorded after a merge stays where it was
-recorded when the merge is undone, unless it rests on a record that is given back.
+A merge keeps the earlier state of every record that it changes. When a merge is undone, records
+that were created since stay with the surviving record, except those that depend on a record that
+returns to the duplicate.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from api.records.merge_plan import MergePlan
 from api.verification import verdicts
 
 _PARENTS = {"detainee_id", "detention_id", "release_event_id", "merged_into"}
-"""Columns that say where a record belongs; a change of one is a move in the ledger."""
+"""Columns that refer to a parent record. A change of one is `moved` in the ledger."""
 
 
 def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UUID:
@@ -33,8 +34,8 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
     for row in queries.rows(conn, "merges/list_distinctions_between", ids=[id, into]):
         raise RequestError(
             "conflict",
-            f"/v1/distinctions/{row.distinction_id} says that they are two people. Withdraw it "
-            "first.",
+            f"The two records are distinguished by /v1/distinctions/{row.distinction_id}. Withdraw "
+            "the distinction first.",
         )
     plan = _load(conn, [id, into])
     duplicate, surviving = str(id), str(into)
@@ -63,14 +64,14 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
 
 
 def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
-    """Give the duplicate record of a merge back what it had."""
+    """Undo a merge: return to the duplicate record the children and values that it had."""
     queries.run(conn, "affiliations/lock_shared")
     merge = queries.row(conn, "merges/get", id=id)
     if merge is None:
         raise not_found("merge")
     people = [merge.detainee_id, merge.into_id]
     queries.run(conn, "detainees/lock_pair", ids=people)
-    # Read again: another merge can have been recorded while the lock was waited for.
+    # Read again: another merge can have been recorded during the wait for the lock.
     merge = queries.row(conn, "merges/get", id=id)
     _check_last(conn, id, merge)
     plan = _load(conn, people)
@@ -101,7 +102,10 @@ def distinguish(conn: queries.Connection, caller: Caller, id: UUID, other: UUID)
         raise invalid(FieldError("/detainee_id", "Must be another person."))
     _lock_people(conn, id, other, "/detainee_id")
     for row in queries.rows(conn, "merges/list_distinctions_between", ids=[id, other]):
-        raise RequestError("conflict", f"/v1/distinctions/{row.distinction_id} says so already.")
+        raise RequestError(
+            "conflict",
+            f"The two records are already distinguished by /v1/distinctions/{row.distinction_id}.",
+        )
     distinction = writes.insert(
         conn, "merges/insert_distinction", detainee_id=id, distinct_from_id=other
     )
@@ -137,7 +141,7 @@ def _lock_people(conn: queries.Connection, id: UUID, other: UUID, pointer: str) 
 
 
 def _check_last(conn: queries.Connection, id: UUID, merge: Any) -> None:
-    """Check that a merge stands and that no later one rests on it."""
+    """Check that a merge is not undone, and that no later merge depends on it."""
     if merge.undone_at is not None:
         raise RequestError("conflict", "This merge is already undone.")
     if merge.into_merged_into is not None:
@@ -178,7 +182,7 @@ def _apply(
 ) -> None:
     """Write the planned changes, then verify the release events and count the people again."""
     for person in people:
-        # Both get a ledger entry, so that readers who follow either of them see the change.
+        # Both people get a ledger entry, so that followers of either record see the change.
         plan.changes["detainee"].setdefault(str(person), {})
     event_ids = sorted({UUID(event) for event in events})
     rows: list[dict[str, Any]] = [
@@ -186,7 +190,7 @@ def _apply(
         for resource, changes in plan.changes.items()
         for id, changed in changes.items()
     ]
-    queries.run(conn, "merges/update_records", rows=Jsonb(rows), across=list(of_two_events))
+    queries.run(conn, "merges/update_records", rows=Jsonb(rows), of_two_events=list(of_two_events))
     for person in people:
         row = plan.planned("detainee", str(person))
         is_duplicate = row["merged_into"] is not None

@@ -1,4 +1,4 @@
-"""What attestations and claims have in common: sources, relays, and times of publication."""
+"""Checks that attestations and claims share: of sources, relays and times of publication."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,30 +9,30 @@ from api.errors import FieldError, RequestError, invalid
 from api.records.writes import Body
 
 Error = tuple[str, FieldError]
-"""An error, and the slug of the problem if no other error has a different one."""
+"""A slug and an error. The problem has the slug if all errors share it."""
 
 NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
 
 
 def source_errors(conn: queries.Connection, publication: Body) -> Iterator[Error]:
-    """Yield an error for each unknown source, its own and those it relays."""
+    """Yield an error for each unknown source: the publication's own, and relayed ones."""
     sources = {"/source_id": publication["source_id"], **dict(relayed(publication, "source_id"))}
     rows = queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))
-    known = {row.id for row in rows}
+    existing = {row.id for row in rows}
     for pointer, id in sources.items():
-        if id not in known:
+        if id not in existing:
             yield "validation-error", FieldError(pointer, "There is no source with this id.")
 
 
 def relayed(publication: Body, name: str) -> Iterator[tuple[str, UUID]]:
-    """Yield the JSON Pointer and the id of each relay that gives the property `name`."""
+    """Yield the JSON Pointer and the id of each relay that has the property `name`."""
     for i, relay in enumerate(publication["relays"]):
         if name in relay:
             yield f"/relays/{i}/{name}", relay[name]
 
 
 def time_errors(publication: Body, now: datetime) -> Iterator[Error]:
-    """Yield an error for each impossible time: of publication, and of a retraction if given."""
+    """Yield an error for each impossible time: of the publication, and of its retraction."""
     if publication["published_at"] > now + clock.TOLERANCE:
         detail = "Is more than five minutes in the future."
         yield "published-in-the-future", FieldError("/published_at", detail)

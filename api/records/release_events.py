@@ -1,4 +1,4 @@
-"""Release events: a detention is reported to have ended on a day."""
+"""Release events: each is the claim that a detention ended on a day."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -28,8 +28,8 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
 def check(conn: queries.Connection, body: Body, *, restored: bool = False) -> Body:
     """Check a new release event of a locked person; return it with its `detention_id`.
 
-    A `restored` one, from an export, may lie after the next detention began: that detention can
-    have been recorded later.
+    A `restored` release event, from an export, may be after the beginning of the next detention,
+    which can have been recorded later.
     """
     claims.check_announcement(conn, body["announcement_id"])
     detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=body["detainee_id"])
@@ -57,7 +57,7 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a release event and count its person again. Attestations fix its day."""
+    """Update a release event and count its person again. Its day is final once attested."""
 
     def write(row: Any) -> Affected:
         claims.check_announcement(conn, body.get("announcement_id"))
@@ -107,8 +107,8 @@ def lock_canonical(conn: queries.Connection, id: UUID) -> Any:
 def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     """Return the detention that was open on a day: the last that can have begun by then.
 
-    A release within three days of a recorded one is that release, also where the person was
-    detained again since.
+    A day within three days of a recorded release event belongs to the detention of that event, even
+    if the person was detained again since.
     """
     if not detentions:
         detail = "This person has no detention. Record one first."
@@ -173,6 +173,6 @@ def _check_occurred_on(
         detainee_id=event["detainee_id"],
         detention_id=event["detention_id"],
         occurred_on=event["occurred_on"],
-        but=id,
+        except_id=id,
     )
     check_occurred_on(event, detentions, near and near.id, clock.now(conn), restored=restored)

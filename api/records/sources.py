@@ -24,8 +24,8 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
 def check(conn: queries.Connection, source: Body) -> None:
     """Check that a confidential source is attributed to one voucher and to nobody else.
 
-    An affiliation could identify it. `source` may give `id`, and whether it is `affiliated` or
-    `vouches` for others; a new source is and does neither.
+    An affiliation could identify it. An existing `source` has its `id`, and tells whether it is
+    `affiliated` and whether it `vouches` for others.
     """
     if errors := list(_confidentiality_errors(conn, source)):
         raise invalid(*errors)
@@ -70,7 +70,7 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a source. A change of group verifies every release event it is named in."""
+    """Update a source. If its group changes, verify every release event that names it."""
     changes_group = bool(body.keys() & {"confidential", "vouched_by"})
 
     def lock() -> Any:
@@ -98,7 +98,7 @@ def update(
 
 
 def _same_group(id: UUID, voucher: UUID) -> Body:
-    """Return the affiliation that a voucher amounts to: at every moment."""
+    """Return the permanent affiliation to which vouching amounts."""
     return {"source_id": id, "with_source_id": voucher, "valid_from": None, "valid_until": None}
 
 

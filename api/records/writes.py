@@ -1,4 +1,4 @@
-"""Insert records with random ids, and update a record in the one way that fits all resources."""
+"""Insert records with random ids, and update a record of any resource."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from api.errors import not_found
 from api.verification import verdicts
 
 Body = Mapping[str, Any]
-"""A record by the contract's names, as a request body or the entry of a file gives it."""
+"""A record by the contract's names, from a request body or the entry of a file."""
 
 
 class Affected(NamedTuple):
@@ -24,7 +24,7 @@ class Affected(NamedTuple):
 def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: Any) -> UUID:
     """Insert a row and return its id: random (UUID version 4) unless one is given.
 
-    An id that told the order of entry would place a hidden person in an alphabetical list.
+    Ids in the order of entry would reveal a hidden person's place in an alphabetical list.
     """
     new_id = id or uuid4()
     queries.run(conn, query, id=new_id, **row)

@@ -16,10 +16,10 @@ from api.rendering.results import Answer, Page, Record
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A response body and what its headers say of it.
+    """A response body, and the values that its headers need.
 
-    `id` is that of the resource, `next_page` the query parameter of the next page, `cite_as` the
-    URL of a citable answer.
+    `id` is the id of the resource, `next_page` the query parameter of the next page, and `cite_as`
+    the URL of a citable answer.
     """
 
     content: bytes
@@ -47,7 +47,7 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
         return exact(answer.content.encode())
     if isinstance(answer.content, bytes):
         return exact(answer.content)
-    content = project(operation.answer, answer.content)
+    content = project(operation.response_schema, answer.content)
     if media_type in TABULAR:
         encoded = _tabular(operation, content, media_type)
     else:
@@ -62,7 +62,7 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
 def exact(
     content: bytes, *, id: str | None = None, next_page: Mapping[str, str] | None = None
 ) -> Body:
-    """Return a body whose entity tag is made of its bytes."""
+    """Return a body whose entity tag is the hash of its bytes."""
     return Body(content, etags.strong(content), id, next_page or {})
 
 
@@ -71,7 +71,9 @@ def _page(conn: queries.Connection, operation: Operation, page: Page, media_type
         raise ValueError("a list without a limit is a stream")
     items, next_page = rows.page(conn, operation, page, page.limit)
     if media_type in TABULAR:
-        encoder = tabular.encoder(operation.answer["properties"]["items"]["items"], media_type)
+        encoder = tabular.encoder(
+            operation.response_schema["properties"]["items"]["items"], media_type
+        )
         return exact(encoder.header + encoder.lines_of_json(items), next_page=next_page)
     cursor = orjson.dumps(next(iter(next_page.values()), None))
     content = b'{"items":[' + b",".join(items) + b'],"next":' + cursor + b"}"
@@ -79,8 +81,8 @@ def _page(conn: queries.Connection, operation: Operation, page: Page, media_type
 
 
 def _tabular(operation: Operation, content: Mapping[str, Any], media_type: str) -> bytes:
-    """Return the lines of an answer: of its items, or else its groups, or else itself."""
-    schema = operation.answer
+    """Return the lines of an answer: its items, else its groups, else one line."""
+    schema = operation.response_schema
     for name in ("items", "groups"):
         if content.get(name) is not None:
             encoder = tabular.encoder(schema["properties"][name]["items"], media_type)

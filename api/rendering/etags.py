@@ -1,6 +1,6 @@
 """Entity tags (RFC 9110, section 8.8).
 
-They are made only of what the caller is shown, so that a hidden change moves none.
+A tag is the hash of what the caller sees, so that a change of hidden data changes no tag.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ _DIGEST_BYTES = 18
 
 
 def strong(*parts: bytes) -> str:
-    """Return the entity tag of a response that is the same byte for byte."""
+    """Return the strong entity tag of these parts: equal tags mean equal bytes."""
     return f'"{_digest(*parts)}"'
 
 
 def of_cited(answer: Mapping[str, Any], media_type: str) -> str:
     """Return the entity tag of an answer with a citation.
 
-    An answer about the present names its moment, which is later than the last entry of the ledger.
-    An answer a moment later is equivalent until something is recorded or published: they differ
-    only in that moment, and have the same weak entity tag.
+    An answer as of now contains the current moment, which is later than the last entry of the
+    ledger. Until something is recorded or published, later answers differ in that moment only. All
+    of them have the same weak entity tag, which leaves the moment out.
     """
     citation = answer["citation"]
     content = orjson.dumps({name: part for name, part in answer.items() if name != "citation"})

@@ -38,7 +38,7 @@ FORMATS: Mapping[str, str] = {
 """The values of the parameter `format`."""
 
 _BARE_FRACTION = re.compile(r"\bq=(?=\.)", re.IGNORECASE)
-# Other names of the media types that are offered.
+# Other names of the media types that operations offer.
 _SYNONYMS = {
     "application/jsonl": NDJSON,
     "application/ndjson": NDJSON,
@@ -57,8 +57,8 @@ def choose(offers: Sequence[str], format: str | None, accept: str | None) -> str
         return FORMATS[format]
     if not accept or accept == "*/*":
         return offers[0]
-    # Parameters such as charset are dropped: each media type is sent in one way only. Java's HTTP
-    # client writes .2 for 0.2.
+    # Ignore parameters such as charset, because each media type has one form only. Read .2 as 0.2,
+    # which Java's HTTP client sends.
     ranges = parse_accept_header(_BARE_FRACTION.sub("q=0", accept), MIMEAccept)
     bare = MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in ranges])
     synonyms = [name for name, offer in _SYNONYMS.items() if offer in offers and name not in offers]
@@ -66,6 +66,6 @@ def choose(offers: Sequence[str], format: str | None, accept: str | None) -> str
     if best is None:
         raise RequestError(
             "not-acceptable",
-            f"This is not available as {accept[:100]!r}. Accept {' or '.join(offers)}.",
+            f"The response is not available as {accept[:100]!r}. Accept {' or '.join(offers)}.",
         )
     return best if best in offers else _SYNONYMS[best]

@@ -1,4 +1,4 @@
-"""Cursors: where a list is continued. A cursor is valid for one list with the same filters."""
+"""Cursors: the place at which a list continues. A cursor is for one list and its filters."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ def encode(operation_id: str, filters: Mapping[str, Any], after: str) -> str:
 def decode(
     operation_id: str, filters: Mapping[str, Any], cursor: str, is_ranking: bool = False
 ) -> str:
-    """Return the id after which a cursor continues a list; of a ranking, its score and id.
+    """Return the id after which a cursor continues a list; for a ranking, the score and id.
 
     The digest needs no secret: a cursor holds only what the list itself shows. Raises
     `validation-error` for the cursor of another list or other filters.

@@ -1,6 +1,6 @@
 """Projection: reduce a computed response to the properties that the contract lists.
 
-In a register of prisoners, a property that slips out can do harm.
+So a property that a query or function adds by mistake does not reach a caller.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def project(schema: Schema, data: Any) -> Any:
 
 def _projection(schema: Schema) -> _Projection | None:
     """Return the function for a schema, compiled once; None if the schema has no object in it."""
-    # The schema is kept with it, so that its id is not used again.
+    # Keep the schema, so that Python gives its id to no other object.
     if id(schema) not in _COMPILED:
         _COMPILED[id(schema)] = schema, _compile(schema)
     return _COMPILED[id(schema)][1]

@@ -1,7 +1,7 @@
-"""The four results of an operation. The operation names the data; rendering makes the response.
+"""The four kinds of result of an operation, from which rendering makes the response.
 
-`Record` and `Page` name a query, of which rendering selects what the contract lists. `Answer` holds
-data that the operation computed. `Stream` is a body that is too long to be held in memory.
+`Record` and `Page` name a query; rendering selects the columns that the contract lists. `Answer`
+holds data that the operation computed. `Stream` is a body that is too long to be held in memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The one row of a query. No row is a `not-found` error that names the `resource`.
+    """The single row of a query. Without a row the response is `not-found`, with the `resource`.
 
     With a `reader`, the ledger notes that a hidden name was shown to this caller.
     """
@@ -30,7 +30,7 @@ class Record:
 
 
 class Ranked(NamedTuple):
-    """An item of a ranking: its score, from 0 to 1 in thousandths, its id, and its `match`."""
+    """An item of a ranking: its score (0 to 1, three decimals), its id, and its `match`."""
 
     score: float
     id: str
@@ -46,8 +46,8 @@ class Ranked(NamedTuple):
 class Page:
     """A page of a list: the rows of a query that takes `after` and `limit`.
 
-    A `limit` of None is the whole list. A filter that is None is left out. The page begins after
-    the item that `cursor` names, or after the number `after` where the items are numbered. With a
+    A `limit` of None means the complete list. A filter that is None does not apply. The page begins
+    after the item that `cursor` names; if the items are numbered, after the number `after`. With a
     `ranking`, best first, the query takes `ids` and `matches` in place of `after`. With a `reader`,
     the ledger notes which hidden names were shown to this caller.
     """
@@ -75,10 +75,10 @@ class Answer:
 class Stream:
     """A body that is read from the database and sent block by block.
 
-    `blocks` is called once, without a connection held. It reads the first block before it returns,
-    so that an error is still an error response. A block is bytes, or items of the list that the
-    contract describes. The entity tag is made of the request, the ledger's last entry and
-    `version`: what else the body depends on. `id` is that of a created resource.
+    `blocks` is called once, while the request holds no connection. It reads the first block before
+    it returns, so that an error still becomes an error response. A block is bytes, or items of the
+    contract's list. The entity tag is the hash of the request, the ledger's last entry and
+    `version`, which covers all other data of the body. `id` is the id of a created resource.
     """
 
     blocks: Callable[[ConnectionPool[Connection]], Iterator[bytes] | Iterator[Sequence[Item]]]
@@ -89,6 +89,6 @@ class Stream:
 Result = Record | Page | Answer | Stream
 
 Unchanged = Callable[[Record], None]
-"""Check `If-Match`: raise `precondition-failed` if the record has changed since it was read.
+"""A function that raises `precondition-failed` if If-Match names an older state of a record.
 
-An update calls it with the record as it is answered, once it holds the record's lock."""
+An update calls it with the record of its response, once it holds the record's lock."""

@@ -1,7 +1,7 @@
 """Rows of queries as JSON, which PostgreSQL writes.
 
-The columns that are selected are the properties that the contract lists: what it does not list does
-not leave the database.
+A statement selects only the properties that the contract lists, so that no other data leaves the
+database.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def record(conn: queries.Connection, operation: Operation, record: Record) -> by
     statement = _statement(
         record.query,
         frozenset(record.parameters),
-        _columns(operation.answer),
+        _columns(operation.response_schema),
         has_reader=record.reader is not None,
     )
     rows = _read(conn, statement, record.parameters, record.reader)
@@ -77,7 +77,7 @@ def block(
     statement = _statement(
         page.query,
         frozenset(parameters),
-        _columns(operation.answer["properties"]["items"]["items"]),
+        _columns(operation.response_schema["properties"]["items"]["items"]),
         "id" if page.after is None else "seq",
         has_reader=page.reader is not None,
     )
@@ -85,7 +85,7 @@ def block(
     if ranked is None:
         return [row.key for row in rows], [row.body.encode() for row in rows]
     bodies = {row.key: row.body for row in rows}
-    # Someone may have been hidden or merged since the ranking was made.
+    # A person may have been hidden or merged since the ranking was made.
     present = [item for item in ranked if item.id in bodies]
     return [item.key for item in present], [bodies[item.id].encode() for item in present]
 
@@ -109,7 +109,7 @@ def blocks(
 def _read(
     conn: queries.Connection, statement: str, parameters: Mapping[str, Any], reader: Reader | None
 ) -> Sequence[Any]:
-    """Return the rows of a statement, once the hidden names among them are noted for the reader."""
+    """Return the rows of a statement, after the ledger has noted the hidden names among them."""
     rows = queries.execute(conn, statement, parameters).fetchall()
     if reader is not None:
         ledger.note_reading(conn, reader, [row.id for row in rows if row.is_hidden])
@@ -127,7 +127,7 @@ def _after(ranking: Sequence[Ranked], after: str | int | None) -> Sequence[Ranke
 @cache
 def _statement(
     query: str,
-    given: frozenset[str],
+    parameters: frozenset[str],
     columns: tuple[str, ...],
     key: str | None = None,
     *,
@@ -140,7 +140,7 @@ def _statement(
     its `id` and whether it `is_hidden` from others.
     """
     select = f"r.{key}::text AS key, " if key else ""
-    text = queries.text(query, given)
+    text = queries.text(query, parameters)
     if has_reader:
         return (
             f"SELECT {select}q.id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608

@@ -1,7 +1,7 @@
 """Bodies that are read and sent block by block.
 
-A list of a million rows takes no more memory than one of a thousand. A connection is held for each
-block and not while it is sent, so that a slow client holds none.
+A list of a million rows takes no more memory than a list of a thousand. A connection is held while
+a block is read, not while it is sent, so that a slow client holds none.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ def of_list(operation: Operation, page: Page, media_type: str) -> Stream:
 def encoded(
     operation: Operation, media_type: str, blocks: Iterator[bytes] | Iterator[Sequence[Item]]
 ) -> Iterator[bytes]:
-    """Yield blocks as bytes: items are written as lines of a tabular media type."""
+    """Yield blocks as bytes. Items become lines of a tabular media type."""
     encoder: tabular.CsvLines | tabular.NdjsonLines | None = None
     for block in blocks:
         if isinstance(block, bytes):
@@ -41,7 +41,7 @@ def encoded(
         if encoder is None:
             encoder = _encoder(operation, media_type)
             yield encoder.header
-        yield encoder.lines(project(operation.answer["properties"]["items"], block))
+        yield encoder.lines(project(operation.response_schema["properties"]["items"], block))
 
 
 def started(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -50,7 +50,7 @@ def started(blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def _encoder(operation: Operation, media_type: str) -> tabular.CsvLines | tabular.NdjsonLines:
-    return tabular.encoder(operation.answer["properties"]["items"]["items"], media_type)
+    return tabular.encoder(operation.response_schema["properties"]["items"]["items"], media_type)
 
 
 def _list_blocks(
@@ -80,7 +80,7 @@ def of_object(
     """Return the stream of one JSON object with lists that may be very long.
 
     `schema` is the key of its schema in the contract. Each function of `lists` returns the items
-    after a number, by their property `row`, and nothing at the end of its list.
+    whose property `row` is above a number, or no items at the end of its list.
     """
     head_schema, list_schemas = _split(schema, tuple(lists))
     head = orjson.dumps(project(head_schema, properties))

@@ -1,10 +1,11 @@
 """Objects as lines of CSV (RFC 4180, in UTF-8) or NDJSON.
 
-In CSV, null is an empty cell and an array its JSON text. Formula injection: so that no spreadsheet
-runs a text as a formula, an apostrophe is put before a text that begins, after any white space,
-with = + - @, their full-width forms, an apostrophe or a control character (tabs and line breaks
-too). To get the original, remove one apostrophe from every text that begins with one. Both hold
-for a reader that separates cells by commas only.
+In CSV, null is an empty cell, and an array is its JSON text.
+
+Formula injection: a spreadsheet could run a text as a formula. So a text gets an apostrophe at its
+beginning if it begins, after any white space, with = + - @ or their full-width forms, an apostrophe
+or a control character such as a tab or a line break. To get the original, remove one apostrophe
+from each text that begins with one. The guard works for readers that separate cells by commas only.
 """
 
 import csv
@@ -19,14 +20,14 @@ import orjson
 from api.rendering.media_types import CSV
 
 # Some spreadsheets skip white space before they look for a formula.
-_ESCAPED = re.compile(r"\s*['=+\-@＝＋－＠\x00-\x1F\x7F-\x9F]")  # noqa: RUF001 - as meant
+_ESCAPED = re.compile(r"\s*['=+\-@＝＋－＠\x00-\x1F\x7F-\x9F]")  # noqa: RUF001 - intended
 
 
 class CsvLines:
     """CSV lines of objects of one schema of the contract.
 
-    The columns stand in the order of the contract. The properties of an object have columns of
-    their own (`verification.status`), which are empty where the object is null.
+    The columns have the order of the contract. Each property of a nested object is a column
+    (`verification.status`), which is empty if the object is null.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -56,7 +57,7 @@ class NdjsonLines:
 
 
 def encoder(schema: Mapping[str, Any], media_type: str) -> CsvLines | NdjsonLines:
-    """Return what writes objects of a schema as the lines of a tabular media type."""
+    """Return the encoder of a schema's objects as lines of a tabular media type."""
     return CsvLines(schema) if media_type == CSV else NdjsonLines()
 
 
@@ -94,7 +95,7 @@ def _cell(value: Any) -> str | int | None:
 def unescaped(cell: str) -> str:
     """Return a cell's text without the apostrophe of the formula guard.
 
-    An apostrophe that guards nothing is part of the text and stays.
+    Any other apostrophe is part of the text and stays.
     """
     return cell[1:] if cell.startswith("'") and _ESCAPED.match(cell[1:]) else cell
 

@@ -1,7 +1,7 @@
-"""Citations: the fixed link, the digest and the printable sentence of an answer.
+"""Citations: the permanent link, the digest and the printable sentence of an answer.
 
-The link names both moments, so its answer never changes. The SHA-256 is that of the answer without
-its citation, as canonical JSON (RFC 8785), so that anybody can recompute it.
+The link contains both moments, so its answer never changes. The digest is the SHA-256 of the answer
+without its citation, as canonical JSON (RFC 8785), so that a reader can recompute it.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def cited(
     moments: Moments,
     sentence: Sentence,
 ) -> Mapping[str, Any]:
-    """An answer with its citation. `path` and `parameters` request the same answer again."""
+    """Return an answer with its citation. `path` and `parameters` request the same answer."""
     query = urlencode(queries.drop_none(**parameters), safe=":/")
     citation = {
         "url": f"{path}?{query}",
@@ -53,7 +53,7 @@ _NAMED_FILTERS = {"facility_id": "facility", "announcement_id": "announcement"}
 
 
 def scope(conn: queries.Connection, filters: Mapping[str, Any], moments: Moments) -> Scope:
-    """The active filters for a sentence, with the recorded names of facility and announcement."""
+    """Return the filters for a sentence, with the recorded name of facility and announcement."""
     texts = {name: str(value) for name, value in filters.items() if name not in _NAMED_FILTERS}
     ids = {name: [filters[name]] for name in _NAMED_FILTERS if name in filters}
     if not ids:
@@ -78,7 +78,7 @@ def recorded_names(
     sources: Sequence[UUID] = (),
     claims: Sequence[UUID] = (),
 ) -> Mapping[UUID, str]:
-    """The names of facilities and sources as then recorded; the name of a claim is its source's."""
+    """Return recorded names of facilities, of sources, and of the sources of claims, by id."""
     rows = queries.rows(
         conn,
         "counts/list_recorded_names",
@@ -91,9 +91,9 @@ def recorded_names(
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:
-    """An answer as canonical JSON (RFC 8785).
+    """Return an answer as canonical JSON (RFC 8785).
 
-    Names are ASCII and numbers are integers below 2^53. For these, sorted names and the absence of
-    white space are all that the RFC requires.
+    All names are ASCII, and all numbers are integers below 2^53. For these the RFC only requires
+    sorted names and no white space.
     """
     return orjson.dumps(answer, option=orjson.OPT_SORT_KEYS)

@@ -24,7 +24,7 @@ def explain(
     min_sources: int,
     time_zone: str,
 ) -> Mapping[str, Any]:
-    """The cited answer of `GET /release-events/{id}/verification`."""
+    """Return the cited answer of `GET /release-events/{id}/verification`."""
     clock.settle(conn, as_of, recorded_as_of)
     row = queries.row(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
@@ -36,7 +36,7 @@ def explain(
     denials = history[-1]["independent_denials"] if history else 0
     status_now = status(sources, denials, min_sources)
     moments = Moments(row.as_of, row.recorded_as_of, row.ledger_seq)
-    asked = {
+    parameters = {
         "as_of": moments.as_of,
         "recorded_as_of": moments.recorded_as_of,
         "min_sources": min_sources,
@@ -44,7 +44,7 @@ def explain(
     return citations.cited(
         {
             "release_event_id": str(id),
-            **asked,
+            **parameters,
             "rule": RULE,
             "status": status_now,
             "independent_sources": sources,
@@ -68,7 +68,7 @@ def explain(
             "history": history,
         },
         f"/v1/release-events/{id}/verification",
-        {**asked, "time_zone": time_zone},
+        {**parameters, "time_zone": time_zone},
         moments,
         sentences.verification(
             datetime.fromisoformat(moments.as_of),
@@ -85,7 +85,7 @@ def explain(
 class _Groups:
     """The source groups of a proof, as the public may see them.
 
-    `public_id` maps a confidential source to the source that stands for it in public.
+    `public_id` maps a confidential source to the source that vouches for it.
     """
 
     names: Mapping[str, str]
@@ -102,7 +102,7 @@ class _Groups:
 
 
 def _history(steps: Sequence[Sequence[Any]], min_sources: int) -> Sequence[Mapping[str, Any]]:
-    """The numbers of sources and denials from each moment at which they changed, and the status."""
+    """Return the numbers of sources and denials at each change, and the status from then on."""
     changes = [
         (at, *numbers)
         for (_, *before), (at, *numbers) in pairwise([(None, None, None), *steps])
@@ -120,7 +120,7 @@ def _history(steps: Sequence[Sequence[Any]], min_sources: int) -> Sequence[Mappi
 
 
 def _since(history: Sequence[Mapping[str, Any]]) -> str | None:
-    """The moment since which the last status has held without interruption."""
+    """Return the moment since which the last status has held without interruption."""
     since = None
     for before, step in zip([None, *history], history, strict=False):
         if before is None or before["status"] != step["status"]:

@@ -17,8 +17,8 @@ import orjson
 from api.reports import sentences
 from api.verification.rule import RULE
 
-# The id of the feed and the namespace of its entries' ids. With another one, feed readers would
-# show all entries as new.
+# The id of the feed, and the namespace of its entries' ids. If it changed, feed readers would show
+# all entries as new.
 _FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
 _TITLE = "Constancia: verdicts on releases"
 _AUTHOR = "Constancia"
@@ -30,10 +30,9 @@ _LATER_STATUSES = {
 }
 _NEVER = "1970-01-01T00:00:00Z"
 
-# The label and the number of a rating, from 1 (the public record is against the release) to 5 (for
-# it). Only `confirmed` and `refuted` reach an end. A single group without denial is not "true". The
-# middle means unknown: the absence of sources is no evidence against a release, so it must not read
-# as "mostly false".
+# The label of a rating and its number, from 1 (false) to 5 (true). Only `confirmed` and `refuted`
+# are at the ends: one group without a denial does not make a release "true". The middle means
+# unknown: a lack of sources is no evidence against a release, so it is not rated "mostly false".
 _RATINGS = {
     "confirmed": ("Confirmed", 5),
     "reported": ("Reported, not confirmed", 4),
@@ -63,9 +62,9 @@ class Entry:
 
 
 def atom(entries: Sequence[Entry], base: str) -> bytes:
-    """The feed as Atom."""
+    """Return the feed as Atom."""
     moments = (entry.updated_at for entry in entries)
-    # Compared as moments: as text, 15Z sorts after 15.3Z.
+    # Compare them as moments: as text, 15Z sorts after 15.3Z.
     newest = max(moments, key=datetime.fromisoformat, default=_NEVER)
     feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
     _text(feed, "id", _FEED.urn)
@@ -87,7 +86,7 @@ def atom(entries: Sequence[Entry], base: str) -> bytes:
 
 
 def json_feed(entries: Sequence[Entry], base: str) -> bytes:
-    """The feed as JSON Feed."""
+    """Return the feed as JSON Feed."""
     authors = [{"name": _AUTHOR}]
     return orjson.dumps(
         {
@@ -125,7 +124,7 @@ def _feed_url(base: str, name: str) -> str:
 
 
 def _id(entry: Entry) -> str:
-    """The same id for all statuses of an event, so that readers see a withdrawal as an update."""
+    """Return one id for all statuses of an event, so that a withdrawn status is an update."""
     return uuid5(_FEED, entry.release_event_id).urn
 
 
@@ -148,9 +147,9 @@ def _summary(entry: Entry) -> str:
 
 
 def claim_review(event: Mapping[str, Any], base: str) -> bytes:
-    """The ClaimReview of a release event: the claim is the release, the review is the verdict.
+    """Return the ClaimReview of a release event, whose rating is the verdict.
 
-    It has all that Google requires: `claimReviewed`, `url`, `reviewRating` and its `alternateName`.
+    Google requires `claimReviewed`, `url`, `reviewRating` and its `alternateName`.
     The author, place and date of the claim are left out, because an event does not have them.
     """
     url = _verification_url(event["release_event_id"], base)
@@ -190,11 +189,11 @@ def _verification_url(release_event_id: str, base: str) -> str:
 
 
 def _printable(name: str) -> str:
-    """A name without the characters that XML and JSON cannot hold."""
+    """Return a name without the characters that XML and JSON cannot hold."""
     return _NOT_IN_XML.sub("\ufffd", name)
 
 
 def _day(text: str) -> str:
-    """A day in English: 2026-01-08 as 8 January 2026."""
+    """Return a day in English: 2026-01-08 as 8 January 2026."""
     english, _ = sentences.day(date.fromisoformat(text))
     return english

@@ -44,10 +44,10 @@ def buckets(
     now: datetime,
     tolerance: timedelta,
 ) -> Span:
-    """The buckets from `from_` to `until`; the first and the last may be cut short.
+    """Return the buckets from `from_` to `until`. The first and the last may be shorter.
 
-    A day stands for its start as `from_` and for its end as `until`, in the time zone; today, or no
-    `until`, for `now`. Moments are in UTC. Raises `validation-error`.
+    As `from_` a day means its start in the time zone, as `until` its end. Without `until`, or if it
+    is today, the last bucket ends `now`. Moments are in UTC. Raises `validation-error`.
     """
     zone = ZoneInfo(time_zone)
     today = now.astimezone(zone).date()
@@ -82,7 +82,7 @@ def buckets(
 
 
 def _ends(start: datetime, until: datetime, bucket: Bucket, zone: ZoneInfo) -> Sequence[datetime]:
-    # Estimated by the average length, which is close enough if there are far too many.
+    # Estimate the number by the average length, so that far too many are not computed.
     count = -((start - until) // _LENGTHS[bucket])
     ends: list[datetime] = []
     if count <= 2 * MAX_BUCKETS:
@@ -105,7 +105,7 @@ def _ends(start: datetime, until: datetime, bucket: Bucket, zone: ZoneInfo) -> S
 
 
 def _periods(start: datetime, bucket: Bucket, zone: ZoneInfo) -> Iterator[datetime]:
-    """The start of each later day, week or month of the zone, without end."""
+    """Yield the start of each later day, week or month of the zone, without end."""
     day = start.astimezone(zone).date()
     while True:
         if bucket == "day":
@@ -118,19 +118,19 @@ def _periods(start: datetime, bucket: Bucket, zone: ZoneInfo) -> Iterator[dateti
 
 
 def _start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a day in a zone, or of a later day if the zone skips this one.
+    """Return the first moment of a day in a zone, or of a later day if the zone skips this one.
 
-    Of a repeated midnight it is the first. A skipped midnight is read with the offset before the
-    change. That gives the moment of the change if clocks go forward at midnight or later:
-    everywhere except in Toronto in 1919, at 23:30.
+    If midnight occurs twice, the first one counts. If the zone skips midnight, the offset before
+    the change is used, which gives the moment of the change. This is wrong only if clocks go
+    forward before midnight: in Toronto in 1919, at 23:30.
     """
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """Every later moment at which the zone's clock shows a full hour.
+    """Yield every later moment at which the zone's clock shows a full hour.
 
-    Also a moment at which it would show one if it were not changed just then.
+    If the clock is changed at the moment of a full hour, that moment counts, too.
     """
     end = start
     while True:

@@ -1,6 +1,6 @@
-"""POSIX access control lists of Linux: permit one more user to traverse a folder.
+"""Access control lists of Linux (POSIX): permit one more user to traverse a folder.
 
-The extended attribute's layout is that of Linux's posix_acl_xattr.h; the meaning is that of acl(5).
+The layout of the extended attribute is defined in Linux's posix_acl_xattr.h, its meaning in acl(5).
 """
 
 import errno

@@ -22,7 +22,7 @@ from api.server.acl import permit_traversal
 SOCKET = ".s.PGSQL.5432"
 OWNER = "constancia"
 MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
-# PostgreSQL's shutdown modes: the signal, and the seconds to wait for the end.
+# PostgreSQL's shutdown modes: the signal, and the seconds to wait until it has stopped.
 SMART, FAST, IMMEDIATE = (signal.SIGTERM, 5), (signal.SIGINT, 60), (signal.SIGQUIT, 60)
 _WARN_AFTER_SECONDS = 10
 
@@ -46,7 +46,7 @@ def program(name: str) -> str:
 
 
 def command_of(pid: int) -> str | None:
-    """The command line of a process: empty for a zombie, None if there is no such process."""
+    """Return the command line of a process: empty for a zombie, None for an unknown pid."""
     if sys.platform == "linux":
         try:
             return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
@@ -64,7 +64,7 @@ def warn(message: str) -> None:
 
 
 def stdin_closed(seconds: float) -> bool:
-    """Wait; return true as soon as the other end of standard input is closed."""
+    """Wait some seconds; return true as soon as the other end of standard input is closed."""
     return bool(select.select([0], [], [], seconds)[0]) and not os.read(0, 4096)
 
 
@@ -102,7 +102,7 @@ class Postgres:
             self.permit_access()
 
     def account(self) -> tuple[int, int]:
-        """The user and group of PostgreSQL, which refuses root: the data's owner, if any."""
+        """Return the user and group of PostgreSQL: the data's owner, else an unprivileged user."""
         if self.pgdata.exists() and (owner := self.pgdata.stat()).st_uid:
             return owner.st_uid, owner.st_gid
         for name in ("postgres", "nobody"):
@@ -139,7 +139,7 @@ class Postgres:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def spawn(self, *arguments: str | Path) -> "subprocess.Popen[str]":
-        """Start a program as PostgreSQL's user, without PG* variables of this environment."""
+        """Start a program as PostgreSQL's user, without the PG* variables of this environment."""
         return subprocess.Popen(  # noqa: S603
             arguments,
             stdin=subprocess.DEVNULL,
@@ -178,12 +178,12 @@ class Postgres:
                 file.unlink(missing_ok=True)
 
     def create(self) -> None:
-        """Create the data directory unless it exists; it is renamed only when it is complete."""
+        """Create the cluster unless it exists. It gets its name only when it is complete."""
         if self.pgdata.exists():
             return
         for incomplete in self.data_dir.glob("initdb-*"):
             shutil.rmtree(incomplete, ignore_errors=True)
-        # A new name each time: the initdb of a killed supervisor may still be writing.
+        # Use a new name each time: the initdb of a killed supervisor may still write.
         new = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.data_dir))
         self.make_private(new)
         options = "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"
@@ -213,7 +213,7 @@ class Postgres:
             os.close(handle)
 
     def start(self, again: bool = False) -> None:
-        """Start PostgreSQL. A restart is tried until it succeeds."""
+        """Start PostgreSQL. With `again`, retry until it starts."""
         warned = False
         while reason := self.try_start():
             # Backends of a killed postmaster hold its shared memory until they notice.
@@ -270,11 +270,11 @@ class Postgres:
             self.run(*sql, f"CREATE ROLE {SERVICE_ROLE} LOGIN")
 
     def answers(self, url: str) -> bool:
-        """Whether a PostgreSQL accepts connections at a URL."""
+        """Return whether a PostgreSQL accepts connections at a URL."""
         return self.run(self.bin / "pg_isready", "-d", url, check=False).returncode == 0
 
     def stop(self, *modes: tuple[signal.Signals, int]) -> None:
-        """Stop the postmaster; after the seconds of one mode, try the next."""
+        """Stop the postmaster. If one shutdown mode takes too long, try the next."""
         for number, seconds in modes:
             if pid := self.alive():
                 with contextlib.suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL of a data directory, run by supervisor processes.
 
-`running` starts them (`python -m api.server.embedded DATA_DIR MODE`). They stop when their standard
-input ends, so that PostgreSQL stops even after a kill -9 of this process.
+`running` starts them with `python -m api.server.embedded DATA_DIR MODE`. They stop when their
+standard input ends, so that PostgreSQL stops even after a kill -9 of this process.
 """
 
 import contextlib
@@ -44,14 +44,14 @@ def running(data_dir: Path, *, service: bool = False) -> Iterator[str]:
             raise EmbeddedError(message or f"the supervisor of {data_dir} was killed")
         yield message
     finally:
-        # A forked worker that exits unwinds this, too, and must leave PostgreSQL to the others.
+        # A forked worker unwinds this context at its exit, too, and must not stop PostgreSQL.
         if os.getpid() == parent:
             process.terminate()
             process.communicate()  # until both supervisors have ended
 
 
 def service_url(url: str) -> str:
-    """The URL of the same database for the role that serves requests."""
+    """Return the URL of the same database for the role that serves requests."""
     return url.replace(f"//{OWNER}@", f"//{SERVICE_ROLE}@", 1)
 
 

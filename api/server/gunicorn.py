@@ -25,7 +25,7 @@ MAX_HEADER_BYTES = 8190
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise OSError if the port cannot be listened on, before anything is started for it."""
+    """Raise OSError if no server can listen on the port. Called before PostgreSQL starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +33,7 @@ def check_free(host: str, port: int) -> None:
 
 
 class _Logger(Logger):
-    """gunicorn's log as lines of JSON. The application logs the requests."""
+    """Writes gunicorn's log as JSON lines. The application logs the requests."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -41,7 +41,7 @@ class _Logger(Logger):
 
 
 class Server(BaseApplication):
-    """The master process. Workers are forked from it with a pool each, and migrate nothing."""
+    """The master process. It forks the workers, each of which opens its own pool."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Server(BaseApplication):
             "threads": threads,
             "worker_class": Worker,
             "preload_app": True,
-            # Anybody who can open the control socket could stop or reload the service.
+            # A user who can open the control socket could stop or reload the service.
             "control_socket_disable": True,
             "limit_request_line": MAX_REQUEST_LINE_BYTES,
             "limit_request_fields": MAX_HEADERS,
@@ -116,8 +116,8 @@ class Server(BaseApplication):
     def _start_worker(self, worker: Any) -> None:
         """Open a worker's pool. The last worker reports that the service is ready.
 
-        A later hook than post_fork: gunicorn has set the worker's signal handlers by now, and a
-        SIGTERM before that would be lost.
+        This hook runs after gunicorn has set the worker's signal handlers. In post_fork, which runs
+        before, a SIGTERM would be lost.
         """
         self._pool.open()
         # When workers are replaced, the first request must not wait for the first connection.

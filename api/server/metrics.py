@@ -31,12 +31,12 @@ def metrics() -> Iterator["Metrics"]:
     """Yield metrics that start at zero, in a new directory that the master process removes."""
     master = os.getpid()
     folder = tempfile.mkdtemp(prefix="constancia-metrics-")
-    # prometheus_client reads it when it is first imported.
+    # prometheus_client reads this variable when it is first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield Metrics()
     finally:
-        # A worker that exits unwinds this, too.
+        # A forked worker unwinds this context at its exit, too.
         if os.getpid() == master:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -81,19 +81,19 @@ class Metrics:
         self._seconds.labels(operation).observe(seconds)
 
     def serve(self, port: int) -> None:
-        """In the master process: serve the metrics of all workers."""
+        """Serve the metrics of all workers. Called in the master process."""
         registry = self._prometheus.CollectorRegistry()
         self._multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         self._server, _ = self._prometheus.start_http_server(port, _LOOPBACK, registry)
 
     def worker_exited(self, pid: int) -> None:
-        """In the master process: drop a worker's gauges; its counters stay in the sum."""
+        """Drop a worker's gauges; its counters stay in the sum. Called in the master process."""
         self._multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
     def sample(self, pool: ConnectionPool[queries.Connection]) -> None:
-        """In a worker process: sample its pool and the ledger, until the pool closes."""
+        """Sample the pool and the ledger until the pool closes. Called in a worker process."""
         if self._server:
-            self._server.socket.close()  # inherited; only the master listens
+            self._server.socket.close()  # inherited by the fork; only the master listens
         threading.Thread(target=self._sample, args=(pool,), daemon=True).start()
 
     def _sample(self, pool: ConnectionPool[queries.Connection]) -> None:
@@ -103,7 +103,7 @@ class Metrics:
             self._size.set(stats.get("pool_size", 0))
             self._used.set(stats.get("pool_size", 0) - available)
             self._waiting.set(stats.get("requests_waiting", 0))
-            # Only with an idle connection, so that no request waits for this.
+            # Read the ledger only with an idle connection, so that no request waits for it.
             if available:
                 with (
                     suppress(RequestError),

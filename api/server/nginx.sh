@@ -1,8 +1,7 @@
 #!/bin/bash
 # Serve behind nginx: nginx.sh [PORT [PORT OF THE SERVICE [OPTIONS OF constancia serve]]].
-# Both processes end when either does. On SIGTERM nginx ends first, after its last response, then
-# the service.
-# With -m each is a process group of its own, which can be signalled by its number.
+# If one of the two processes ends, the other is stopped. On SIGTERM nginx ends first, after its last
+# response, then the service. With -m each is a separate process group, which can be signalled.
 set -um
 
 here=$(dirname "$(readlink -f "$0")")
@@ -32,7 +31,7 @@ nginx -e stderr -c "$folder/nginx.conf" &
 nginx=$!
 [ "$stopping" ] || wait -n "$nginx" "$service"
 
-# The group, since workers of a killed nginx master live on.
+# Signal the group, since the workers of a killed nginx master continue.
 kill -QUIT -- "-$nginx" 2>/dev/null
 wait "$nginx"
 kill -TERM "$service" 2>/dev/null

@@ -1,8 +1,8 @@
-"""The supervisor of a data directory's PostgreSQL: a pair of processes, either of which may die.
+"""The supervisor of a data directory's PostgreSQL: two processes. Either may be killed.
 
-The active one watches PostgreSQL. The standby waits for it and forks another if it is killed; an
-active one whose standby is killed becomes the standby of a new active one. They share the lock of
-the directory, which is released when both have ended.
+The active process watches PostgreSQL. The standby waits for the active process, and forks a new one
+if it is killed. If the standby is killed, the active process forks a new active process and becomes
+its standby. Both hold the lock of the directory, which is released when both have ended.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _RESTART_DELAY_SECONDS = 0.5
 
 
 def report(message: str) -> None:
-    """Print a line for `running`, which may have ended."""
+    """Print a line for `running`, whose process may have ended."""
     with contextlib.suppress(OSError):
         print(message, flush=True)
 
@@ -59,7 +59,7 @@ class Supervisor:
                 os.kill(self.active, signal.SIGTERM)
 
     def run(self) -> None:
-        """Keep PostgreSQL running until standard input ends, or report one to share."""
+        """Keep PostgreSQL running until standard input ends, or report the URL of one to share."""
         if url := self.take_lock():
             report(f"ready {url}")
             return
@@ -109,7 +109,7 @@ class Supervisor:
         os.pwrite(self.lock, f"{self.user}\n{url}".encode(), 0)
 
     def read_lock(self) -> tuple[str, str]:
-        """The pid and the URL in the lock file."""
+        """Return the pid and the URL in the lock file."""
         pid, _, url = os.pread(self.lock, 4096, 0).decode().partition("\n")
         return pid, url
 
@@ -129,7 +129,7 @@ class Supervisor:
             if not os.WIFSIGNALED(status):
                 os._exit(os.waitstatus_to_exitcode(status))
             warn("the supervisor of PostgreSQL was killed; its standby replaces it")
-            time.sleep(_RESTART_DELAY_SECONDS)  # in case each child is killed at once
+            time.sleep(_RESTART_DELAY_SECONDS)  # not a busy loop if each child is killed at once
 
     def watch(self) -> None:
         """Restart PostgreSQL whenever it ends, until standard input ends."""

@@ -1,1 +1,1 @@
-"""The rule, and what is stored of it."""
+"""The rule, and its stored results."""

@@ -15,7 +15,7 @@ from api.database.ledger import Action, Change, Resource
 from api.verification import verdicts
 
 _MANY_RECORDS = 1000
-"""From so many records on, the planner's statistics no longer describe the tables."""
+"""With more new records than this, the tables are analyzed before they are read."""
 _ID_BYTES = 16
 _ANALYZE = (
     "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, "
@@ -26,15 +26,15 @@ _ANALYZE = (
 class Batch:
     """The writes of a transaction that are in no ledger entry yet, and what they affect.
 
-    `say` takes lines of progress.
+    `progress` takes lines of text.
     """
 
     def __init__(
-        self, conn: queries.Connection, caller: Caller | None, say: Callable[[str], Any]
+        self, conn: queries.Connection, caller: Caller | None, progress: Callable[[str], Any]
     ) -> None:
         self._conn = conn
         self._caller = caller
-        self._say = say
+        self._progress = progress
         # Ids as bytes, since a load can write millions.
         self._written = {
             (action, resource): bytearray()
@@ -72,8 +72,8 @@ class Batch:
     def record(self) -> None:
         """Append all writes to the ledger, and verify and count what they affect.
 
-        The ledger has the records of a resource in the order of their ids, which is random: the
-        order of a list would place its hidden people between the others.
+        The ledger has the records of a resource in the order of their random ids. The order of a
+        list would reveal the places of its hidden people.
         """
         for (action, resource), ids in self._written.items():
             for block in _blocks(ids):
@@ -87,15 +87,15 @@ class Batch:
         self._verify()
 
     def _verify(self) -> None:
-        # All events of a person in one block: rows recorded at one moment cannot change again.
+        # Keep the events of a person in one block: a row cannot change twice at one moment.
         recounted = [(None, person) for person in self._recounted]
         by_person = sorted([*self._people.items(), *recounted], key=itemgetter(1))
         people = ((UUID(bytes=p), list(rows)) for p, rows in groupby(by_person, key=itemgetter(1)))
         done, total = 0, len({person for _, person in by_person})
         are_many = sum(map(len, self._written.values())) > _MANY_RECORDS * _ID_BYTES
         while block := list(islice(people, queries.BLOCK_SIZE)):
-            # Plans for nearly empty tables would scan them for each event. Analyze before the first
-            # block, for the records, and before the second, for the verdicts.
+            # The planner still takes the tables to be nearly empty, and would scan them for each
+            # event. The first block needs statistics of the records, the second of the verdicts.
             if are_many and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
@@ -110,7 +110,7 @@ class Batch:
             )
             done += len(block)
             if total > queries.BLOCK_SIZE:
-                self._say(f"verified: {done:,} of {total:,} people")
+                self._progress(f"verified: {done:,} of {total:,} people")
 
 
 def _blocks(ids: bytearray) -> Iterator[Sequence[UUID]]:

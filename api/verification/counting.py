@@ -1,8 +1,8 @@
-"""How a person counts over publication time: once, by the strongest status of their releases.
+"""How a person counts over publication time: once, by the strongest status of a release.
 
-Pure, like the rule. People are counted, not events: a person with several release events is in one
-status, and may have been detained again since. A person is in one group of each property, so that
-groups add up to the total.
+Pure, like the rule. A person with several release events has one status, and may have been detained
+again since. A person is in one group of each property, so that groups add up to the total. (Here a
+group is the people with one value of a property, not a group of sources.)
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ MIN_SOURCES = range(1, 6)
 """The numbers of independent sources that a caller may require."""
 
 FIGURES = ("confirmed", "disputed", "reported", "refuted", "unverified", "rearrested")
-"""What is counted, in the order of every stored or summed row of figures."""
+"""The figures of a count, in the order of every stored or summed row of figures."""
 
 PROPERTIES = (
     "facility_id",
@@ -28,7 +28,7 @@ PROPERTIES = (
     "announcement_id",
     "occurred_on",
 )
-"""What people are grouped by: of the person, or of the release event by which they count."""
+"""The properties that form groups: of the person, or of the event by which the person counts."""
 
 Value = str | None
 """A value of a property; None if unknown."""
@@ -57,7 +57,7 @@ class PersonStatus(NamedTuple):
     groups: tuple[tuple[Value, ...], ...]
 
     def groups_as_json(self) -> Mapping[str, Any]:
-        """Return the values by property: one if it is the same for all, none if unknown."""
+        """Return the values by property: one value if all are equal, none if all are unknown."""
         return {
             name: values[0] if len(set(values)) == 1 else list(values)
             for name, values in zip(PROPERTIES, self.groups, strict=True)
@@ -147,9 +147,9 @@ def _person_status(
 def verified_kind(
     kinds: Mapping[str, int], denials: int, required: int, event_status: Status
 ) -> str | None:
-    """Return the release kind that by itself has the status of the event, by the rule.
+    """Return the release kind whose own attestations give the status of the event.
 
-    Of several, the one with the most independent sources; None if there is none or a tie.
+    If there are several, the one with the most independent sources; None if there is none or a tie.
     """
     candidates = {
         kind: sources
@@ -173,10 +173,10 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 def rollup_changes(
     before: Sequence[tuple[datetime, PersonStatus]], after: Sequence[tuple[datetime, PersonStatus]]
 ) -> Mapping[RollupKey, list[Figures]]:
-    """Return what a person's new statuses add to the rollups, a row for each of MIN_SOURCES.
+    """Return the changes of rollups by a person's new statuses, a row for each of MIN_SOURCES.
 
-    Numbers are negative where a person left. A bucket covers the time after its beginning, up to
-    and including the beginning of the next.
+    A number is negative if the person left a status. A bucket covers the time after its beginning,
+    up to and including the beginning of the next.
     """
     added: dict[tuple[str, str, datetime], list[Figures]] = defaultdict(
         lambda: [[0] * len(FIGURES) for _ in MIN_SOURCES]
@@ -231,7 +231,7 @@ def _add_status(
 
 def _buckets(moment: datetime) -> Sequence[tuple[str, datetime | None]]:
     """Return the bucket of each grain that a moment is in."""
-    # The very beginning of a bucket belongs to the one before.
+    # The first moment of a bucket belongs to the bucket before.
     utc = moment.astimezone(UTC)
     if utc > _EARLIEST:
         utc -= timedelta(microseconds=1)

@@ -24,9 +24,9 @@ _StepsByTime = dict[datetime, Step]
 def recompute(
     conn: queries.Connection, people: Sequence[UUID], revision: Revision, *, lock: bool
 ) -> None:
-    """Add to a revision what changes of the statuses of these people, and of the rollups.
+    """Add to a revision the changes of these people's statuses, and of the rollups.
 
-    Takes the verdicts as they are after the revision. With `lock` the head of the ledger is locked
+    Uses the verdicts as they are after the revision. With `lock`, locks the head of the ledger
     before hidden people are counted: concurrent writes can make a group of them disclosable.
     """
     rows = queries.rows(conn, "verification/list_count_input", detainee_ids=people)
@@ -108,7 +108,7 @@ def _step_of(verdict: Row) -> Step:
 
 
 def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
-    """Return a person's release events as they count; the person's detentions are in order."""
+    """Return a person's release events for counting. The detentions of `row` are in order."""
     positions = {detention["id"]: position for position, detention in enumerate(row.detentions)}
     began_at = [datetime.fromisoformat(detention["began_at"]) for detention in row.detentions]
     events = []

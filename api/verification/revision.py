@@ -1,4 +1,4 @@
-"""A revision of stored results: bitemporal rows to supersede, and those that replace them."""
+"""A revision of stored results: bitemporal rows to supersede, and their replacements."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The rule `two-independent-sources/1`: when a release counts as confirmed, and the proof of it.
+"""The rule `two-independent-sources/1`: when a release is confirmed, and the proof.
 
 A pure function of sources, affiliations and attestations: no clock, no database, no order of
 arrival. A *group* is a set of sources joined by affiliations and counts as one source. A *chain* is
@@ -32,7 +32,7 @@ Reason = Literal[
     "superseded", "retracted", "unattributed", "origin_not_live", "same_group", "same_origin"
 ]
 Group = tuple[str, ...]
-"""The ids of the sources that count as one, the head of the group first."""
+"""The ids of the sources of a group, its head first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def history(
     groups = _Groups(affiliations, attestations[0].published_at, vouched_by or {})
     moments = {a.published_at for a in attestations}
     moments |= {a.retracted_at for a in attestations if a.retracted_at is not None}
-    # A retraction dated before the publication, by mistake, must not begin the history.
+    # A retraction with a date before the publication, by mistake, must not begin the history.
     first = attestations[0].published_at
     first = first if since is None else max(first, since)
     return [_decide(attestations, groups, m) for m in sorted(moments) if m >= first]
@@ -161,7 +161,8 @@ class _Groups:
                     joined = neighbours[queue.pop()] - members
                     members |= joined
                     queue.extend(joined)
-                # The head names the group: subordinate to none, with the most affiliations.
+                # The head gives the group its name. It is a source that is subordinate to none, if
+                # there is one, with the most affiliations.
                 group = tuple(
                     sorted(members, key=lambda s: (s in subordinate, -len(neighbours[s]), s))
                 )
@@ -236,7 +237,7 @@ class _Count:
                 self._first_hand.setdefault(group, a.id)
                 self._begins.add(a.id)
             supports = [i for i in a.relayed_attestations if i in alive]
-            # An export leaves voided attestations out, so a relay of one can be left with nothing.
+            # An export leaves out voided attestations, so an attestation can lack all its relays.
             relays_nothing = a.basis == "relayed" and not (a.relayed_attestations or origins)
             if relays_nothing or len(supports) < len(a.relayed_attestations):
                 self._unsupported.add(a.id)

@@ -1,7 +1,7 @@
-"""Recompute verdicts and person statuses and store them: the only way in which they change.
+"""Recompute and store verdicts and person statuses. Nothing else writes them.
 
-Whatever can change a verdict (an attestation, its retraction or voiding, an affiliation), or how
-people count, calls `recompute`, with the person of each release event locked. The ledger is
+A write that can change a verdict (an attestation, its retraction or voiding, an affiliation), or
+how people count, locks the person of each release event and calls `recompute`. The ledger is
 written after the rule has decided, since its head stays locked until the commit.
 """
 
@@ -29,10 +29,10 @@ def recompute(
 ) -> None:
     """Append changes to the ledger, with the verdicts and person statuses that follow from them.
 
-    `release_events` are verified again, from the publication time `since` on if nothing before it
-    can have changed. `people` are those whose statuses or groups may have changed. All of them are
-    locked. Without release events, or with `recount`, people are counted again even if no verdict
-    changes.
+    `release_events` are verified again. `since` is the first publication time at which a verdict
+    can have changed, None for all times. `people` are those whose statuses or groups may have
+    changed. The caller has locked all of them. Without release events, or with `recount`, people
+    are counted again even if no verdict changes.
     """
     revision = Revision()
     for event in release_events:
@@ -57,8 +57,8 @@ def _disclose_groups(
 ) -> Sequence[UUID] | None:
     """Disclose the groups that a fifth person has joined; return their hidden people.
 
-    More may be known of these from now on, so the head of the ledger is locked: nobody else records
-    anything meanwhile. Returns None if no group is disclosed.
+    The public may know more of these people from now on. So this locks the head of the ledger: no
+    other transaction records anything until the commit. Returns None if no group is disclosed.
     """
     ids: dict[str, list[UUID]] = {"detainee": [], "detention": []}
     for change in changes:
@@ -74,7 +74,7 @@ def _disclose_groups(
 
 
 class Audit(NamedTuple):
-    """Subjects whose stored rows differ from the computed ones. Empty if nothing else wrote."""
+    """Subjects whose stored rows differ from the computed ones: the store was tampered with."""
 
     release_events: set[UUID]
     people: set[UUID]
@@ -122,7 +122,7 @@ def foresee(
 ) -> tuple[str, str]:
     """Return the status of a release event now, and with one more attestation.
 
-    `event` is None for one that is not recorded yet.
+    `event` is None for an event that is not recorded yet.
     """
     if event is None:
         rule_input = _RuleInput([], [], {})
@@ -141,7 +141,7 @@ def _status_at(verdicts: Sequence[Verdict], moment: datetime) -> str:
 
 
 class _RuleInput(NamedTuple):
-    """What the rule decides on."""
+    """The input of the rule for one release event."""
 
     attestations: Sequence[Attestation]
     affiliations: Sequence[Affiliation]
@@ -178,7 +178,7 @@ def _history(rule_input: _RuleInput, since: datetime | None = None) -> list[Verd
 def _verify(
     conn: queries.Connection, event: UUID, since: datetime | None, revision: Revision
 ) -> None:
-    """Add to a revision what the rule changes of the verdicts and exclusions of an event."""
+    """Add to a revision the changes of a release event's verdicts and exclusions."""
     row = _read(conn, event)
     decided = _history(_rule_input(row), since)
     subject = {"release_event_id": event}

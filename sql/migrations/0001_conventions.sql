@@ -1,6 +1,6 @@
 -- Conventions of all tables, and the role that serves requests.
--- Ids are random, UUID version 4 (RFC 9562): one that tells the order of entry would place a hidden
--- person in an alphabetical list. Times come from the database's clock.
+-- Ids are random, UUID version 4 (RFC 9562): ids in the order of entry would reveal a hidden person's
+-- place in an alphabetical list. Times come from the database's clock.
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
@@ -10,7 +10,8 @@ CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN replace((moment AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z';
 
--- Trigger function: rejects a change that the column privileges would allow. Argument: what is final.
+-- Trigger function: rejects a change that the column privileges would allow. The argument is the
+-- subject of the error message.
 CREATE FUNCTION refuse_change() RETURNS trigger
     LANGUAGE plpgsql
 AS $$

@@ -38,11 +38,11 @@ CREATE INDEX affiliations_with_source ON affiliations (with_source_id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON affiliations TO constancia_service;
 
--- The functions visible_* give every record as a caller may see it. All that leaves the service is
--- read from them, so that no response can name a hidden person or a confidential source.
+-- The functions visible_* return every record as a caller may see it. All records that leave the
+-- service are read from them, so that no response can name a hidden person or a confidential source.
 
--- The sources that a caller sees. The public does not see that a confidential source exists: its
--- record, without attestations, would tell how many an organisation has.
+-- The sources that a caller sees. The public does not see confidential sources: the list would reveal
+-- how many of them an organisation vouches for.
 CREATE FUNCTION visible_sources(sees_hidden boolean) RETURNS TABLE (
     id uuid, name text, kind text, country text, url text, confidential boolean, vouched_by uuid,
     created_at timestamptz, updated_at timestamptz
@@ -55,7 +55,8 @@ BEGIN ATOMIC
     WHERE $1 OR NOT s.confidential;
 END;
 
--- The id by which a source is named: for a confidential source, that of the one that vouches for it.
+-- The id that a caller sees for a source. The public sees a confidential source as the source that
+-- vouches for it.
 CREATE FUNCTION visible_source_id(id uuid, sees_hidden boolean) RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
@@ -63,7 +64,7 @@ CREATE FUNCTION visible_source_id(id uuid, sees_hidden boolean) RETURNS uuid
         ELSE coalesce((SELECT s.vouched_by FROM sources s WHERE s.id = $1), $1)
     END;
 
--- The sources that are named by this id: the inverse of visible_source_id.
+-- The sources for which a caller sees this id: the inverse of visible_source_id.
 CREATE FUNCTION sources_visible_as(id uuid, sees_hidden boolean) RETURNS SETOF uuid
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -80,7 +81,7 @@ CREATE FUNCTION visible_relays(relays jsonb, sees_hidden boolean) RETURNS jsonb
         ELSE (
             SELECT jsonb_agg(s.relay ORDER BY s.place)
             FROM (
-                -- Each once: how many sources of one organisation are relayed must not show.
+                -- Without duplicates, which would reveal how many sources of one organisation are relayed.
                 SELECT v.relay, min(r.place) AS place
                 FROM jsonb_array_elements($1) WITH ORDINALITY AS r (relay, place)
                 CROSS JOIN LATERAL (

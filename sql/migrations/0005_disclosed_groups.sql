@@ -1,4 +1,4 @@
--- The groups of people that are large enough to be shown of a hidden person (`is_hidden`).
+-- The groups of people that are large enough to be disclosed for a hidden person (`is_hidden`).
 
 -- An age group, or an age group at a facility (facility_id), that at least five people share. From
 -- `disclosed_from` of record time on the public may know which hidden people belong to it. A group
@@ -12,7 +12,7 @@ CREATE TABLE disclosed_groups (
 
 GRANT SELECT, INSERT, UPDATE (disclosed_from) ON disclosed_groups TO constancia_service;
 
--- How many people must share a group before it is disclosed.
+-- The number of people at which a group is disclosed.
 CREATE FUNCTION disclosure_threshold() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN 5;

@@ -1,6 +1,5 @@
--- People who are or were detained. The name of some is hidden from the public: minors, and people
--- whose name is withheld. Such a person has a pseudonym, and shows an age group or a facility only if
--- at least five people share it.
+-- People who are or were detained. Minors, and people whose name is withheld, are hidden: the public
+-- sees a pseudonym, and an age group or a facility only if at least five people share it.
 
 -- Whether the public must not know a person's name.
 CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
@@ -59,8 +58,8 @@ CREATE FUNCTION disclosed_age_group(age_group text, withheld boolean, moment tim
         ELSE 'unknown'
     END;
 
--- The properties of a person, as recorded at some time, that the public may know at a moment of
--- record time.
+-- The properties of a person that the public may know at a moment of record time. The row may be the
+-- present one or a recorded one.
 CREATE FUNCTION disclosed_person(person detainees, moment timestamptz)
     RETURNS TABLE (nationalities text[], age_group text, sex text)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -71,8 +70,8 @@ BEGIN ATOMIC
         CASE WHEN NOT is_hidden(($1).age_group, ($1).withheld) THEN ($1).sex END;
 END;
 
--- The people that a caller sees, without merged duplicates. When the record of a hidden person was
--- last changed is hidden as well.
+-- The people that a caller sees, without merged duplicates. The time of the last change of a hidden
+-- person's record is redacted, too.
 CREATE FUNCTION visible_detainees(sees_hidden boolean) RETURNS TABLE (
     id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
     birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,

@@ -5,8 +5,8 @@ CREATE TABLE detentions (
     facility_id uuid CONSTRAINT detention_facility_exists REFERENCES facilities,
     -- A day, a month or a year (ISO 8601), or null if unknown.
     detained_on text,
-    -- The first day on which the detention can have begun. Orders a person's detentions, also those
-    -- of which only the month, the year or nothing is known.
+    -- The first day on which the detention can have begun. It orders a person's detentions, even if
+    -- only the month, the year or nothing is known.
     began_on date NOT NULL,
     authority text,
     charges text,

@@ -20,8 +20,8 @@ CREATE TABLE claims (
     note text,
     retracted_at timestamptz,
     retraction_note text,
-    -- The order in which claims were recorded: a relayed claim comes before the one that relays it.
-    -- Ids do not tell.
+    -- The order in which claims were recorded, in which they are exported: a relayed claim comes
+    -- before the claim that relays it.
     recorded_order bigint GENERATED ALWAYS AS IDENTITY,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -51,7 +51,7 @@ CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_not
 GRANT SELECT, INSERT, UPDATE (retracted_at, retraction_note, updated_at) ON claims
 TO constancia_service;
 
--- A claim, as it stands or as recorded at some time, as a caller sees it.
+-- A claim as a caller sees it. The row may be the present one or a recorded one.
 CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean) RETURNS TABLE (
     id uuid, source_id uuid, is_confidential boolean, kind text, value integer, qualifier text,
     as_of timestamptz, published_at timestamptz, window_start date, facility_id uuid,

@@ -12,7 +12,7 @@ CREATE TABLE release_events (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT release_event_ends_a_detention_of_the_detainee
         FOREIGN KEY (detention_id, detainee_id) REFERENCES detentions (id, detainee_id),
-    -- Only days more than three apart make two events.
+    -- Days at most three apart are one event.
     CONSTRAINT one_release_event_within_three_days
         EXCLUDE USING gist (
             detention_id WITH =, daterange(occurred_on, occurred_on + 3, '[]') WITH &&

@@ -1,4 +1,4 @@
--- Attestations: what one source published of one release event.
+-- Attestations: one source's publications about one release event.
 
 CREATE TABLE attestations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -22,7 +22,8 @@ CREATE TABLE attestations (
     retraction_note text,
     voided_at timestamptz,
     void_reason text,
-    -- Of two attestations that a source published at one moment, the one recorded later is its latest.
+    -- The order of recording. If a source published two attestations at one moment, the one recorded
+    -- later is its latest.
     recorded_order bigint GENERATED ALWAYS AS IDENTITY,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -54,11 +55,11 @@ GRANT SELECT, INSERT, MAINTAIN, UPDATE (
     retracted_at, retraction_note, voided_at, void_reason, release_event_id, updated_at
 ) ON attestations TO constancia_service;
 
--- What an attestation relays: another attestation of the same event and stance, or a source.
+-- The relays of an attestation: each is another attestation of the same event and stance, or a source.
 CREATE TABLE attestation_relays (
     attestation_id uuid NOT NULL,
-    -- Null for a voided attestation whose relays belong to two events since a merge was undone: no
-    -- verdict depends on it.
+    -- Null if the undo of a merge has divided the relays of a voided attestation between two events.
+    -- No verdict depends on it.
     release_event_id uuid,
     stance text NOT NULL,
     relayed_attestation_id uuid,
@@ -80,8 +81,8 @@ CREATE INDEX attestation_relays_of_source ON attestation_relays (relayed_source_
 GRANT SELECT, INSERT, UPDATE (release_event_id), MAINTAIN ON attestation_relays
 TO constancia_service;
 
--- The attestations as a caller sees them. What a source published of a hidden person, and all that
--- leads to a confidential source, is redacted. That an attestation was voided, and when, is visible.
+-- The attestations as a caller sees them. The texts and links of an attestation are redacted if its
+-- person is hidden or its source is confidential. The time of its voiding is visible.
 CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
     id uuid, release_event_id uuid, source_id uuid, is_confidential boolean, stance text,
     basis text, release_kind text, denial_reason text, evidence text, published_at timestamptz,

@@ -1,9 +1,9 @@
 -- The ledger: one append-only entry for each write, with the row as it then stood.
 
 -- One row: the number and the moment of the last entry. Every writer updates this row last and holds
--- it until the commit, so entries become visible in the order of their numbers: a reader that asks
--- for the entries after the last number it saw misses none (with a sequence it could). For the same
--- reason everything recorded at or before a committed `recorded_at` is visible, and can be cited.
+-- it until the commit, so entries become visible in the order of their numbers. A reader that asks
+-- for the entries after the last number it saw misses none, as it could with a sequence. For the same
+-- reason all that was recorded at or before a committed `recorded_at` is visible, and can be cited.
 CREATE TABLE ledger_head (
     seq bigint NOT NULL,
     recorded_at timestamptz NOT NULL,
@@ -12,9 +12,9 @@ CREATE TABLE ledger_head (
     -- Number and moment of the last entry that changed what the public sees.
     public_seq bigint NOT NULL,
     public_recorded_at timestamptz NOT NULL,
-    -- Until then responses change without a new entry: an attestation may be published some minutes
-    -- ahead of our clock, and a day begins in UTC+14 before it begins in UTC. After that a response
-    -- stays the same until the next entry.
+    -- Before this moment responses can change without a new entry: the `published_at` of an attestation
+    -- may be some minutes ahead of the database's clock, and a detention may begin on a day that has
+    -- begun in UTC+14 but not in UTC. After it, a response stays the same until the next entry.
     volatile_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 
@@ -32,7 +32,7 @@ CREATE TRIGGER ledger_only_grows BEFORE UPDATE ON ledger_head
 
 GRANT SELECT, UPDATE ON ledger_head TO constancia_service;
 
--- The last entry that the public knows of.
+-- The number and moment of the last public entry.
 CREATE VIEW public_head AS
 SELECT h.public_seq AS seq, h.public_recorded_at AS recorded_at FROM ledger_head h;
 

@@ -4,8 +4,8 @@
 -- `published_from` of publication time until the next row of the same subject, and from
 -- `recorded_from` until `recorded_until` of record time. Only `recorded_until` of a row ever changes.
 
--- Trigger function: a row may be superseded once, at the moment that is being recorded, so that no
--- response that was given changes.
+-- Trigger function: a row may be superseded once, at the moment that is being recorded, so that no past
+-- answer changes.
 CREATE FUNCTION refuse_unless_superseded_now() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -47,8 +47,9 @@ CREATE TRIGGER verdict_is_superseded_now BEFORE UPDATE OF recorded_until ON verd
 
 GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON verdicts TO constancia_service;
 
--- Why an attestation adds nothing to a verdict; `reason` is null from where on it counts. One row for
--- each change: a list in every verdict would grow with the square of an event's attestations.
+-- Why an attestation adds nothing to a verdict. `reason` is null from the moment at which it counts.
+-- There is a row for each change: a list in each verdict would take space that grows with the square
+-- of an event's attestations.
 CREATE TABLE verdict_exclusions (
     release_event_id uuid NOT NULL
         CONSTRAINT exclusion_is_of_a_release_event REFERENCES release_events,
@@ -92,7 +93,7 @@ CREATE FUNCTION status_rank(status text) RETURNS integer
         ARRAY['confirmed', 'disputed', 'reported', 'refuted', 'unverified'], status
     );
 
--- The kind of release that by itself has the status of the event; null if none or several have.
+-- The release kind whose own attestations give the status of the event; null if none or several do.
 CREATE FUNCTION verified_kind(
     kinds jsonb, independent_denials integer, required integer, status text
 ) RETURNS text
@@ -108,8 +109,8 @@ BEGIN ATOMIC
     WHERE k.rank = 1;
 END;
 
--- The summaries of an event's verdicts up to now, with two sources required. The event shows the one
--- with the latest `published_from`; an event without any shows nothing_attested().
+-- The summaries of an event's verdicts up to now, with two sources required. The summary of an event is
+-- the one with the latest `published_from`; without verdicts it is nothing_attested().
 CREATE VIEW verification_summaries AS
 SELECT v.release_event_id, v.published_from, row_to_json(s) AS verification
 FROM verdicts v
@@ -140,7 +141,7 @@ BEGIN ATOMIC
                 'attestation_id', s.attestation_id, 'source_id', s.source_id
             ) ORDER BY s.attestation_id, s.source_id), '[]')
             FROM (
-                -- Each once: how many sources of one organisation are relayed must not show.
+                -- Without duplicates, which would reveal how many sources of one organisation are relayed.
                 SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
                     visible_source_id(r.relayed_source_id, $1) AS source_id
                 FROM attestation_relays r
@@ -158,7 +159,7 @@ BEGIN ATOMIC
     FROM visible_attestations($1) a;
 END;
 
--- The people as a caller sees them, with their latest detention and whether it lasts.
+-- The people as a caller sees them, with their latest detention and their custody.
 CREATE FUNCTION detainees_with_custody(sees_hidden boolean) RETURNS TABLE (
     id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
     birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,

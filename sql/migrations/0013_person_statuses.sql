@@ -1,4 +1,4 @@
--- Person statuses, how each person counts, and the rollups from which counts are read.
+-- Person statuses: how each person counts. Status rollups: the sums from which counts are read.
 
 -- Bitemporal like verdicts.
 CREATE TABLE person_statuses (
@@ -36,8 +36,8 @@ CREATE FUNCTION group_value(groups jsonb, property text, required integer) RETUR
         ELSE groups ->> property
     END;
 
--- The person statuses that begin after a moment and until another one by the current record, each
--- with the one that it follows; null for the first.
+-- The current person statuses that begin after a moment, up to and including another one. Each has the
+-- codes and groups of the status that it follows, null for a person's first.
 CREATE FUNCTION status_changes(after timestamptz, until timestamptz) RETURNS TABLE (
     published_from timestamptz, status_codes text, groups jsonb, former_codes text,
     former_groups jsonb
@@ -56,11 +56,11 @@ BEGIN ATOMIC
     WHERE s.recorded_until = 'infinity' AND s.published_from > $1 AND s.published_from <= $2;
 END;
 
--- Net change in the number of people of each status, by bucket of publication time, by the current
--- record: of all people, and of those with each value of each property. A bucket of a grain (total,
--- year, month, day, 4 hours, hour, quarter: a quarter of an hour) covers the time after its beginning
--- up to and including its end. A count at a moment is the total less what came later: a few rows of
--- each grain and the person statuses within one quarter of an hour, however many people there are.
+-- The net change in the number of people of each status, in a bucket of publication time: of all
+-- people, and of those with each value of each property. A bucket covers the time after its beginning,
+-- up to and including its end. Its grain is total, year, month, day, 4 hours, hour, or quarter (of an
+-- hour). A count at a moment is the total less the later changes: a few rows of each grain, and the
+-- person statuses within a quarter of an hour. The effort does not grow with the number of people.
 CREATE TABLE status_rollups (
     -- '' for all people, else the property by which they are grouped. `value` is '' if unknown.
     property text NOT NULL,

@@ -1,7 +1,7 @@
 -- Merges of duplicate records of one person, and distinctions between two people.
 
--- The duplicate record's children move to the surviving record. A child that the surviving record has
--- too stays in place with `merged_into` set. So nothing is lost, and a merge can be undone.
+-- The duplicate record's children move to the surviving record. If the surviving record has the same
+-- child, the duplicate child stays in place with `merged_into` set. So a merge can be undone.
 CREATE TABLE merges (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT merge_is_of_a_detainee REFERENCES detainees,
@@ -32,7 +32,7 @@ CREATE INDEX merge_changes_of_resource ON merge_changes (resource_id);
 
 GRANT SELECT, INSERT ON merge_changes TO constancia_service;
 
--- A person's detentions at a moment of record time, also those that a merge moved since.
+-- A person's detentions at a moment of record time, with those that a merge has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
     RETURNS TABLE (id uuid, detained_on text, began_on date, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -96,7 +96,7 @@ BEGIN ATOMIC
     WHERE l.resource = 'release_event' AND l.entry ->> 'announcement_id' = $1::text;
 END;
 
--- The properties of a person that the public might know at a moment of record time.
+-- The properties of a person that the public could know at a moment of record time.
 CREATE FUNCTION recorded_person(id uuid, moment timestamptz)
     RETURNS TABLE (nationalities text[], age_group text, sex text)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -107,7 +107,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL disclosed_person(d, $2) p;
 END;
 
--- The facility of a person's detention that the public might know at a moment of record time.
+-- The facility of a person's detention that the public could know at a moment of record time.
 CREATE FUNCTION recorded_facility(detention_id uuid, detainee_id uuid, moment timestamptz)
     RETURNS TABLE (facility_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -118,8 +118,8 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, r.entry) d;
 END;
 
--- The decision of an editor that two records are of two people, however similar, so that they are not
--- offered as duplicates again.
+-- An editor's decision that two similar records are of two people, so that they are not reported as
+-- duplicates again.
 CREATE TABLE distinctions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     detainee_id uuid NOT NULL CONSTRAINT distinction_is_of_a_detainee REFERENCES detainees,
@@ -130,7 +130,7 @@ CREATE TABLE distinctions (
     CONSTRAINT distinction_is_of_two_people CHECK (detainee_id <> distinct_from_id)
 );
 
--- In either order of the two.
+-- One distinction of two people, in either order.
 CREATE UNIQUE INDEX one_distinction_of_two_people
     ON distinctions (least(detainee_id, distinct_from_id), greatest(detainee_id, distinct_from_id))
     WHERE withdrawn_at IS NULL;

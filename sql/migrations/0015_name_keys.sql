@@ -1,8 +1,8 @@
 -- Name keys: the index by which people are searched and matched (api/matching).
 
--- The name keys (blocking keys) of each person: only records that share a key are compared. Hidden
--- people are separate, so that what the public finds does not depend on them; the birth date is part
--- of the key, so that of a very common name the people born on a day or in a year can be read alone.
+-- The name keys (blocking keys) of each person: only records that share a key are compared. `hidden` is
+-- part of the primary key, so that results for the public do not depend on hidden people. The birth
+-- date is part of it, so that people of a very common name can be selected by day or year of birth.
 CREATE TABLE name_keys (
     name_key text NOT NULL,
     hidden boolean NOT NULL,
@@ -26,10 +26,10 @@ BEGIN ATOMIC
     LIMIT $3;
 END;
 
--- The words of people's names, each with the variants that result from deleting one or two letters:
--- similar words have a variant in common (symmetric delete, api/matching/phonetics.py). Not unique:
--- two transactions that insert the same new word do not wait for each other, and a duplicate is
--- harmless.
+-- The words of people's names, each with the variants that result from deleting one or two letters.
+-- Similar words have a variant in common (symmetric delete, api/matching/phonetics.py). There is no
+-- unique index, so that two transactions that insert the same new word do not wait for each other; a
+-- duplicate row is harmless.
 CREATE TABLE name_word_variants (
     variant text NOT NULL,
     hidden boolean NOT NULL,

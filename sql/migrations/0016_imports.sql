@@ -1,6 +1,6 @@
--- Imports of lists and foreign case files. A preview shows what would become of each row or entry and
--- changes no record, so it is not in the ledger. It contains names of people: only the key that made
--- it may read it, and it is deleted after a day.
+-- Imports of lists and foreign case files. A preview shows the outcome of each row or entry and changes
+-- no record, so it is not in the ledger. It contains names of people: only the key that made it may
+-- read it, and it is deleted after a day.
 
 CREATE TABLE imports (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -11,7 +11,7 @@ CREATE TABLE imports (
     -- The last ledger entry that the preview took into account.
     ledger_seq bigint NOT NULL,
     file_sha256 bytea NOT NULL,
-    -- What the source of a list of released people attests of each of them; null for other imports.
+    -- The attestation of a list's source, on each person of the list; null for other imports.
     attestation jsonb,
     totals jsonb NOT NULL,
     people integer NOT NULL,
@@ -34,9 +34,9 @@ CREATE TABLE import_rows (
         CHECK (outcome IN ('new', 'same', 'possible_duplicate', 'changed', 'invalid')),
     -- The row's properties by the names of the contract; null once the import is applied.
     content jsonb,
-    -- SHA-256 of the row, by which the same row of the same file is recognised.
+    -- SHA-256 of the row. It identifies the same row in another upload of the file.
     digest bytea,
-    -- The person whom the row is about, if decided: a recorded one, or the person of an earlier row.
+    -- The person of the row, once decided: a recorded person, or the person of an earlier row.
     detainee_id uuid CONSTRAINT import_row_is_about_a_detainee REFERENCES detainees,
     same_as_row integer,
     -- The number of its rows in import_keys.
@@ -63,8 +63,8 @@ CREATE INDEX import_rows_by_digest ON import_rows (digest);
 
 GRANT SELECT, INSERT, UPDATE ON import_rows TO constancia_service;
 
--- The hashed name keys and external ids by which rows are looked up and then compared. Unlogged: a
--- preview can be made again, and an import that lost its keys in a crash is not applied.
+-- The hashed name keys and external ids by which rows are looked up for comparison. Unlogged: an import
+-- that lost its keys in a crash is not applied, and its preview can be made again.
 CREATE UNLOGGED TABLE import_keys (
     import_id uuid NOT NULL,
     key_hash bigint NOT NULL,
@@ -74,9 +74,9 @@ CREATE UNLOGGED TABLE import_keys (
 
 GRANT SELECT, INSERT, DELETE ON import_keys TO constancia_service;
 
--- The status before and after of every release event that a case file concerns, also of those that
--- only an affiliation concerns; a new event has no id yet. `row` is the row of the event or of the
--- entry that concerns it.
+-- The status, before and after the import, of every release event that a case file affects, directly or
+-- through an affiliation. A new event has no id yet. `row` is the row of the event, or of the entry
+-- that affects it.
 CREATE TABLE import_statuses (
     import_id uuid NOT NULL
         CONSTRAINT import_status_is_of_an_import REFERENCES imports ON DELETE CASCADE,
@@ -102,8 +102,8 @@ CREATE TABLE import_files (
 
 GRANT SELECT, INSERT, DELETE ON import_files TO constancia_service;
 
--- The entries of foreign case files that turned out to be existing records. An entry's id follows
--- from the name of the case and its key, and refers to that record from then on.
+-- The records of case entries with other ids. An entry's id is derived from the name of the case and
+-- its key (api/cases/case_file.py), so that a later load or import finds the record.
 CREATE TABLE case_entry_links (
     entry_id uuid PRIMARY KEY,
     record_id uuid NOT NULL

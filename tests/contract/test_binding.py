@@ -16,12 +16,12 @@ def handler(conn: object, caller: Caller, filters: Filters, limit: int) -> None:
 
 
 def test_dataclass_is_a_group_unless_it_is_the_caller() -> None:
-    assert binding.groups(handler) == {"filters": Filters}
+    assert binding.combined(handler) == {"filters": Filters}
     assert binding.parameter_names(handler) == {"conn", "caller", "sex", "country", "limit"}
 
 
 def test_arguments_are_grouped() -> None:
     arguments = {"limit": 5, "sex": "female", "country": None}
-    groups = binding.groups(handler)
-    assert binding.group(groups, arguments) == {"limit": 5, "filters": Filters("female", None)}
-    assert binding.group({}, arguments) == arguments
+    combined = binding.combined(handler)
+    assert binding.combine(combined, arguments) == {"limit": 5, "filters": Filters("female", None)}
+    assert binding.combine({}, arguments) == arguments

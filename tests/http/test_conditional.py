@@ -21,7 +21,7 @@ from tests.whole_set.operations import OPERATIONS, READS
 from tests.whole_set.session import Session
 from tests.whole_set.test_privacy import without_moments
 
-TAGGED = [operation.id for operation in READS if operation.tags_answer]
+TAGGED = [operation.id for operation in READS if operation.has_etag]
 CHANGES = [operation.id for operation in OPERATIONS.values() if operation.method == "patch"]
 AT = "2026-01-09T01:00:00Z"
 

@@ -47,7 +47,7 @@ def test_request_is_one_log_line(client: FlaskClient, lines: Lines, conn: Connec
     assert line.pop("pid") > 0
     assert line == {
         "level": "info", "message": "request", "method": "POST", "operation": "createDetainee",
-        "status": 201, "whole": True, "key_id": key_id,
+        "status": 201, "complete": True, "key_id": key_id,
     }  # fmt: skip
 
 
@@ -126,12 +126,12 @@ def test_internal_error_is_logged_with_the_request_id(
 
     monkeypatch.setattr("api.database.queries.execute", fail)
     handler = logs.Lines()
-    logging.getLogger(logs.OURS).addHandler(handler)
+    logging.getLogger(logs.LOGGER).addHandler(handler)
     try:
         answer = client.get("/v1/sources")
         answer.close()
     finally:
-        logging.getLogger(logs.OURS).removeHandler(handler)
+        logging.getLogger(logs.LOGGER).removeHandler(handler)
     assert answer.status_code == 500
     error, request = lines
     assert error["request_id"] == request["request_id"] == answer.headers["Request-Id"]
@@ -155,7 +155,7 @@ def test_304_is_logged_with_its_operation(client: FlaskClient, lines: Lines) -> 
 
 def test_incomplete_response_is_a_warning(client: FlaskClient, lines: Lines) -> None:
     client.get("/v1/sources?format=csv").close()
-    assert not lines[0]["whole"]
+    assert not lines[0]["complete"]
     assert lines[0]["level"] == "warning"
 
 

@@ -28,7 +28,7 @@ def test_security_txt_names_the_contact(api: Api) -> None:
 def test_security_txt_is_missing_without_a_contact() -> None:
     """It takes no connection: the pool is closed here."""
     answer = create_app(connections.pool("", 1)).test_client().get(PATH)
-    assert "names no contact" in check_problem(answer, "not-found")["detail"]
+    assert "no contact" in check_problem(answer, "not-found")["detail"]
 
 
 def test_contact_is_a_mailto_https_or_tel_address() -> None:

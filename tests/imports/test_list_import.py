@@ -329,7 +329,7 @@ WRONG_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str
     "detained in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
     "detained on an impossible day": (
         {"name": "Ana", "detained_on": "2023-02-29"},
-        [("detained_on", "There is no day")],
+        [("detained_on", "is not a day of the calendar")],
     ),
     "an invalid external id": (
         {"name": "Ana", "id:registro": "\x07"},

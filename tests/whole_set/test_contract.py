@@ -94,7 +94,7 @@ def test_every_component_is_used() -> None:
 def test_response_objects_are_closed_and_complete() -> None:
     """Responses have all properties that the contract lists, and no others."""
     for operation in CONTRACT.operations:
-        for place, node in nodes(operation.answer):
+        for place, node in nodes(operation.response_schema):
             if "properties" in node and not place.endswith("/properties"):
                 assert node["additionalProperties"] is False, f"{operation.id}{place}"
                 assert set(node["required"]) == set(node["properties"]), f"{operation.id}{place}"

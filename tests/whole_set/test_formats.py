@@ -102,7 +102,7 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
             session.api.send("GET", path, query_string={**asked, "format": word})
             for word in ("json", "ndjson", "csv")
         )
-        rows, schema = answer.get_json(), operation.answer
+        rows, schema = answer.get_json(), operation.response_schema
         for name in ("items", "groups"):
             if rows.get(name) is not None:
                 rows, schema = rows[name], schema["properties"][name]["items"]
@@ -135,7 +135,9 @@ def test_feeds_have_equal_entries(api: Api) -> None:
     assert len(feed["items"]) == 1
     for item in feed["items"]:
         target = urlsplit(item["url"])
-        assert_valid(OPERATIONS["getVerification"].answer, api.get(f"{target.path}?{target.query}"))
+        assert_valid(
+            OPERATIONS["getVerification"].response_schema, api.get(f"{target.path}?{target.query}")
+        )
 
 
 # The Accept header of a browser.

@@ -166,7 +166,7 @@ def read_only(operation: document.Operation) -> set[str]:
         name
         for other in CONTRACT.operations
         if other.tag == operation.tag
-        for name in other.answer.get("properties", ())
+        for name in other.response_schema.get("properties", ())
     }
     # Properties of other records, and names that a server may have inside.
     more = {"id", "created_at", "updated_at", "verification", "key_id", "seq", "hash", "__class__"}

@@ -1,4 +1,4 @@
--- Finds the affiliations of two sources with a relation and a beginning, also an unknown one.
+-- Finds the affiliations of two sources with a relation and a beginning, which may be unknown.
 SELECT a.id
 FROM affiliations a
 WHERE a.source_id = %(source_id)s AND a.with_source_id = %(with_source_id)s

@@ -1,2 +1,2 @@
--- Locks affiliations for a change: no other change, and no release event is verified meanwhile.
+-- Locks affiliations for a change. Other changes, and verifications of release events, wait.
 LOCK TABLE affiliations IN EXCLUSIVE MODE

@@ -1,2 +1,2 @@
--- Locks affiliations while a release event is verified: none may change meanwhile.
+-- Locks affiliations while a release event is verified. Changes of affiliations wait.
 LOCK TABLE affiliations IN ROW SHARE MODE

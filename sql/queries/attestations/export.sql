@@ -5,7 +5,7 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
             'attestation_id', s.attestation_id, 'source_id', s.source_id
         ) ORDER BY s.attestation_id, s.source_id), '[]')
         FROM (
-            -- Each once: how many sources of one organisation are relayed must not show.
+            -- Without duplicates, which would reveal how many sources of one organisation are relayed.
             SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
                 visible_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
             FROM attestation_relays r

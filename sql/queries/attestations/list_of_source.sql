@@ -1,5 +1,6 @@
 -- Lists the attestations that a caller sees as those of one source, like attestations/list.
--- Reads at most a page of each source that is shown as this one, by the index of sources.
+-- The public also sees those of confidential sources under the source that vouches for them. At most a
+-- page of each source is read, by the index of sources.
 SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.basis, a.relays,
     a.release_kind, a.denial_reason, a.evidence, a.published_at, a.url, a.archived_url,
     a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note, a.voided_at,

@@ -1,7 +1,7 @@
 -- Lists the ids of all records that an announcement and the attestations on its releases refer to.
--- These are the claims that count its delivery and those that they relay, the facilities, and every
--- source that is affiliated, directly or through others, with a source that attests. OFFSET 0 makes
--- a lookup of each join, whatever size the planner expects of the recursion.
+-- These are the claims that count its delivery, the claims that they relay, the facilities, and the
+-- sources, with all sources affiliated with them, directly or through others. With OFFSET 0 each join is
+-- a lookup, whatever number of rows the planner expects of the recursion.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
     FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c

@@ -1,8 +1,8 @@
 -- Lists the privileges of the service role that it should not have, or lacks.
-SELECT f.what
+SELECT f.finding
 FROM pg_roles r
 CROSS JOIN LATERAL (
-    SELECT 'has rights over the whole server' AS what
+    SELECT 'has privileges over the server' AS finding
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls
     UNION ALL
     SELECT 'is a member of ' || m.roleid::regrole FROM pg_auth_members m WHERE m.member = r.oid

@@ -1,5 +1,5 @@
 -- Exports detentions.
--- Of a hidden person only the order of detentions is exported.
+-- The detentions of a person hidden from the caller have invented days that keep only their order.
 SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts,
     CASE
         WHEN d.is_named OR %(sees_hidden)s THEN k.began_on

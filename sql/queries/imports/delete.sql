@@ -1,5 +1,5 @@
 -- Deletes a preview.
-WITH gone AS (
+WITH deleted AS (
     DELETE FROM imports WHERE id = %(id)s AND state = 'previewed' RETURNING id
 )
-DELETE FROM import_keys USING gone WHERE import_keys.import_id = gone.id
+DELETE FROM import_keys USING deleted WHERE import_keys.import_id = deleted.id

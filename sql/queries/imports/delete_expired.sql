@@ -1,5 +1,5 @@
--- Deletes the previews that were not applied within a day, with the names they contain.
-WITH gone AS (
+-- Deletes the previews that were not applied within a day, because they contain names.
+WITH deleted AS (
     DELETE FROM imports
     WHERE id IN (
         SELECT i.id FROM imports i
@@ -8,4 +8,4 @@ WITH gone AS (
     )
     RETURNING id
 )
-DELETE FROM import_keys USING gone WHERE import_keys.import_id = gone.id
+DELETE FROM import_keys USING deleted WHERE import_keys.import_id = deleted.id

@@ -1,4 +1,4 @@
--- Tells whether the keys of an import's rows are still there; a crash of the server loses them.
+-- Tells whether the keys of an import's rows still exist; a crash of the server deletes them.
 SELECT EXISTS (SELECT FROM import_keys s WHERE s.import_id = %(import_id)s)
     OR NOT EXISTS (
         SELECT FROM import_rows r

@@ -1,7 +1,7 @@
 -- Finds the people of the same rows of the same file in earlier imports by the same key.
--- A merged duplicate is replaced by its surviving record. A person whose name is hidden from the
--- key is recognised in any file: otherwise the key would insert the person again each time. The
--- last decision counts, else the first import, which an undone merge does not change.
+-- A merged duplicate is replaced by its surviving record. A person hidden from the key is found in any
+-- file: otherwise the key would insert the person again with each new file. If several rows match,
+-- the one with the last decision counts, else the one of the first import.
 SELECT DISTINCT ON (r.digest) r.digest, d.id AS detainee_id
 FROM import_rows r
 JOIN imports i ON i.id = r.import_id

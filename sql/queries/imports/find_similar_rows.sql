@@ -1,13 +1,13 @@
 -- Finds, for each row of a block, the earlier rows that share most keys with it.
--- They share a ninth of the keys of the row that has fewer, or an external id, which is JSON. The
--- rows of this block have no key_count yet.
+-- Similar rows share a ninth of the keys of the row with fewer keys, or an external id: a key that
+-- begins with { (JSON). The rows of this block have no key_count yet.
 WITH sized AS (
     SELECT a.row, count(*) AS keys
     FROM unnest(%(rows)s::integer[]) AS a (row)
     GROUP BY a.row
 ), shared AS (
-    SELECT a.row, s.row AS other, count(*) AS many,
-        bool_or(left(a.key, 1) = '{') AS identified
+    SELECT a.row, s.row AS other, count(*) AS shared_keys,
+        bool_or(left(a.key, 1) = '{') AS shares_id
     FROM unnest(%(rows)s::integer[], %(keys)s::text[]) AS a (row, key)
     CROSS JOIN LATERAL (
         SELECT i.row FROM import_keys i
@@ -17,8 +17,10 @@ WITH sized AS (
     ) s
     GROUP BY a.row, s.row
 ), likeliest AS (
-    SELECT s.row, s.other, s.many, s.identified,
-        row_number() OVER (PARTITION BY s.row ORDER BY s.identified DESC, s.many DESC, s.other) AS rank
+    SELECT s.row, s.other, s.shared_keys, s.shares_id,
+        row_number() OVER (
+            PARTITION BY s.row ORDER BY s.shares_id DESC, s.shared_keys DESC, s.other
+        ) AS rank
     FROM shared s
 )
 SELECT l.row, l.other
@@ -27,6 +29,6 @@ JOIN sized z ON z.row = l.row
 LEFT JOIN sized o ON o.row = l.other
 LEFT JOIN import_rows r ON r.import_id = %(import_id)s AND r.row = l.other
 WHERE l.rank <= 8 AND (
-    l.identified OR l.many >= least(z.keys, coalesce(o.keys, r.key_count)) / 9
+    l.shares_id OR l.shared_keys >= least(z.keys, coalesce(o.keys, r.key_count)) / 9
 )
 ORDER BY l.row, l.other

@@ -1,5 +1,10 @@
--- Lists the records of case entries that were loaded or imported before.
-SELECT DISTINCT l.resource_id AS id, l.resource_id AS record_id
-FROM ledger l WHERE l.resource_id = ANY (%(ids)s)
-UNION ALL
-SELECT c.entry_id, c.record_id FROM case_entry_links c WHERE c.entry_id = ANY (%(ids)s)
+-- Lists the record of each case entry that was loaded or imported before.
+-- An entry with a link has the linked record, even if another record has the id of the entry.
+SELECT DISTINCT ON (x.id) x.id, x.record_id
+FROM (
+    SELECT l.resource_id AS id, l.resource_id AS record_id
+    FROM ledger l WHERE l.resource_id = ANY (%(ids)s)
+    UNION ALL
+    SELECT c.entry_id, c.record_id FROM case_entry_links c WHERE c.entry_id = ANY (%(ids)s)
+) x
+ORDER BY x.id, x.record_id = x.id

@@ -1,4 +1,4 @@
--- Lists which of these ids exist, in any table of records.
+-- Lists those of some ids that are ids of records, in any table.
 SELECT r.id FROM sources r WHERE r.id = ANY (%(ids)s)
 UNION ALL
 SELECT r.id FROM affiliations r WHERE r.id = ANY (%(ids)s)

@@ -4,7 +4,7 @@ SELECT r.row, r.outcome, r.content, r.digest, r.detainee_id, r.same_as_row, r.ca
     r.decision, r.resource, r.pointer, r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
 LEFT JOIN LATERAL (
-    -- OFFSET 0: look up each row, also if there were few when this was planned.
+    -- OFFSET 0: look up each row, even if the table was small when the query was planned.
     SELECT e.detainee_id FROM import_rows e
     WHERE e.import_id = r.import_id AND e.row = r.same_as_row
     OFFSET 0

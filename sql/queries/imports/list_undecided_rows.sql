@@ -2,7 +2,7 @@
 SELECT r.row, r.outcome, r.same_as_row, o.decision = 'skip' AS is_of_skipped
 FROM import_rows r
 LEFT JOIN LATERAL (
-    -- OFFSET 0: look up each row, also if there were few when this was planned.
+    -- OFFSET 0: look up each row, even if the table was small when the query was planned.
     SELECT e.decision FROM import_rows e
     WHERE e.import_id = r.import_id AND e.row = r.same_as_row
     OFFSET 0
@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (
 WHERE r.import_id = %(import_id)s AND (
     (
         r.decision IS NULL
-        -- The entries about a doubtful person follow the decision on the person.
+        -- Entries that refer to a possible duplicate follow the decision on that person.
         AND (r.outcome = 'invalid' OR r.candidate_ids <> '{}' OR r.candidate_rows <> '{}')
     )
     OR (o.decision = 'skip' AND r.decision IS DISTINCT FROM 'skip')

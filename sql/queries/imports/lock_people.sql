@@ -1,4 +1,4 @@
--- Locks the people whom an import is about, in the order of all locks.
+-- Locks the people of an import's rows, in the lock order.
 SELECT d.id FROM detainees d
 WHERE d.id IN (
     SELECT r.detainee_id FROM import_rows r

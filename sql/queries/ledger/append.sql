@@ -2,79 +2,65 @@
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
 -- sees it, or if it affects responses about other records (changes_answers).
+-- r has the row of each record (`entry`) and the record as the public sees it (`visible`).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
-        CASE
-            WHEN w.action = 'read' THEN '{}'
-            WHEN w.resource = 'source' THEN
-                (SELECT to_jsonb(r) FROM sources r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'affiliation' THEN
-                (SELECT to_jsonb(r) FROM affiliations r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'facility' THEN
-                (SELECT to_jsonb(r) FROM facilities r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'detainee' THEN
-                (SELECT to_jsonb(r) FROM detainees r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'detention' THEN
-                (SELECT to_jsonb(r) FROM detentions r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'release_event' THEN
-                (SELECT to_jsonb(r) FROM release_events r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'claim' THEN
-                (SELECT to_jsonb(r) FROM claims r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'merge' THEN
-                (SELECT to_jsonb(r) FROM merges r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'distinction' THEN
-                (SELECT to_jsonb(r) FROM distinctions r WHERE r.id = w.resource_id)
-            WHEN w.resource = 'attestation' THEN (
-                SELECT to_jsonb(r) || jsonb_build_object('relays', (
-                    SELECT coalesce(jsonb_agg(jsonb_build_object(
-                        'attestation_id', l.relayed_attestation_id,
-                        'source_id', l.relayed_source_id
-                    ) ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')
-                    FROM attestation_relays l WHERE l.attestation_id = r.id
-                ))
-                FROM attestations r WHERE r.id = w.resource_id
-            )
-        END AS entry,
-        CASE w.resource
-            WHEN 'source' THEN
-                (SELECT to_jsonb(r) FROM visible_sources(false) r WHERE r.id = w.resource_id)
-            WHEN 'affiliation' THEN
-                (SELECT to_jsonb(r) FROM affiliations r WHERE r.id = w.resource_id)
-            WHEN 'facility' THEN
-                (SELECT to_jsonb(r) FROM facilities r WHERE r.id = w.resource_id)
-            WHEN 'detainee' THEN
-                (SELECT to_jsonb(r) FROM visible_detainees(false) r WHERE r.id = w.resource_id)
-            WHEN 'detention' THEN
-                -- With the beginning if the person has several detentions: their order decides
-                -- whether the person was detained again after a release.
-                (
-                    SELECT to_jsonb(r) || jsonb_build_object('began', (
-                        SELECT jsonb_build_array(
-                            t.began_on, detention_began_at(t.detained_on, t.began_on, t.created_at)
-                        )
-                        FROM detentions t
-                        WHERE t.id = r.id AND EXISTS (
-                            SELECT FROM detentions o
-                            WHERE o.detainee_id = t.detainee_id AND o.id <> t.id
-                        )
-                    ))
-                    FROM visible_detentions(false) r WHERE r.id = w.resource_id
-                )
-            WHEN 'release_event' THEN
-                (SELECT to_jsonb(r) FROM visible_release_events(false) r WHERE r.id = w.resource_id)
-            WHEN 'claim' THEN (
-                SELECT to_jsonb(r) FROM claims c CROSS JOIN LATERAL visible_claim(c, false) r
-                WHERE c.id = w.resource_id
-            )
-            WHEN 'merge' THEN
-                (SELECT to_jsonb(r) FROM merges r WHERE r.id = w.resource_id)
-            WHEN 'distinction' THEN
-                (SELECT to_jsonb(r) FROM distinctions r WHERE r.id = w.resource_id)
-            WHEN 'attestation' THEN
-                (SELECT to_jsonb(r) FROM visible_attestations(false) r WHERE r.id = w.resource_id)
-        END AS visible
+        CASE WHEN w.action = 'read' THEN '{}' ELSE r.entry END AS entry, r.visible
     FROM unnest(%(resources)s::text[], %(resource_ids)s::uuid[], %(actions)s::text[])
         WITH ORDINALITY AS w (resource, resource_id, action, position)
+    LEFT JOIN LATERAL (
+        SELECT to_jsonb(s) AS entry,
+            (SELECT to_jsonb(v) FROM visible_sources(false) v WHERE v.id = s.id) AS visible
+        FROM sources s WHERE w.resource = 'source' AND s.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(a), to_jsonb(a)
+        FROM affiliations a WHERE w.resource = 'affiliation' AND a.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(f), to_jsonb(f)
+        FROM facilities f WHERE w.resource = 'facility' AND f.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(d),
+            (SELECT to_jsonb(v) FROM visible_detainees(false) v WHERE v.id = d.id)
+        FROM detainees d WHERE w.resource = 'detainee' AND d.id = w.resource_id
+        UNION ALL
+        -- With the beginning if the person has several detentions: their order decides whether the
+        -- person was detained again after a release.
+        SELECT to_jsonb(t), (
+            SELECT to_jsonb(v) || jsonb_build_object('began', CASE
+                WHEN EXISTS (
+                    SELECT FROM detentions o WHERE o.detainee_id = t.detainee_id AND o.id <> t.id
+                ) THEN jsonb_build_array(
+                    t.began_on, detention_began_at(t.detained_on, t.began_on, t.created_at)
+                )
+            END)
+            FROM visible_detentions(false) v WHERE v.id = t.id
+        )
+        FROM detentions t WHERE w.resource = 'detention' AND t.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(e),
+            (SELECT to_jsonb(v) FROM visible_release_events(false) v WHERE v.id = e.id)
+        FROM release_events e WHERE w.resource = 'release_event' AND e.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false) v)
+        FROM claims c WHERE w.resource = 'claim' AND c.id = w.resource_id
+        UNION ALL
+        SELECT
+            to_jsonb(a) || jsonb_build_object('relays', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'attestation_id', l.relayed_attestation_id,
+                    'source_id', l.relayed_source_id
+                ) ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')
+                FROM attestation_relays l WHERE l.attestation_id = a.id
+            )),
+            (SELECT to_jsonb(v) FROM visible_attestations(false) v WHERE v.id = a.id)
+        FROM attestations a WHERE w.resource = 'attestation' AND a.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(m), to_jsonb(m)
+        FROM merges m WHERE w.resource = 'merge' AND m.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(x), to_jsonb(x)
+        FROM distinctions x WHERE w.resource = 'distinction' AND x.id = w.resource_id
+    ) r ON true
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
         w.action <> 'read' AND (%(changes_answers)s OR s.public_sha256 IS DISTINCT FROM (
@@ -99,11 +85,11 @@ WITH written AS (
                         clock_timestamp(), ledger_head.recorded_at + interval '1 microsecond'
                     )
                 END AS moment
-                OFFSET 0 -- Keeps this a subquery, so that the clock is read once for both times.
+                OFFSET 0 -- Read the clock once, for both times.
             ) m
         ),
         recorded_by = pg_current_xact_id(),
-        -- Until then responses change with time alone (see 0011_ledger.sql).
+        -- Before this moment responses can change with time alone (see 0011_ledger.sql).
         volatile_until = (
             SELECT greatest(ledger_head.volatile_until, max(CASE w.resource
                 WHEN 'attestation' THEN greatest(

@@ -1,4 +1,4 @@
--- Lists attestations that differ from their last ledger entry, to find outside changes.
+-- Lists attestations that differ from their last ledger entry: the service did not change them.
 SELECT a.id
 FROM attestations a
 LEFT JOIN LATERAL (

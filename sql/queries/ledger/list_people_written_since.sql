@@ -1,4 +1,4 @@
--- Lists the people with records that were written after a ledger entry.
+-- Lists the people whose records, or their children, were written after a ledger entry.
 SELECT DISTINCT coalesce(
     CASE l.resource WHEN 'detainee' THEN l.resource_id END,
     (l.entry ->> 'detainee_id')::uuid,

@@ -1,4 +1,4 @@
--- Lists the hidden people and sources of an export whose reading by this key is not logged yet.
+-- Lists the hidden people and sources of an export whose reading by this key is not in the ledger.
 SELECT r.resource, r.id
 FROM (
     SELECT 'detainee' AS resource, d.id FROM detainees d

@@ -1,5 +1,5 @@
 -- Finds the person with an external id, if only one has it.
--- Counted, not limited: for a LIMIT the planner would scan the whole table.
+-- Counts the people instead of using LIMIT 2, for which the planner would scan the table.
 SELECT i.item, d.id
 FROM unnest(%(items)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
 CROSS JOIN LATERAL (

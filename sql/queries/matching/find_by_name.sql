@@ -1,6 +1,6 @@
 -- Finds the visible people who share the weightiest name keys with a name.
--- Of a key that very many people share only some are read. Hidden people are read apart: the public
--- finds what it would find without them.
+-- At most max_per_key people are read of each key. Hidden people have their own limit, so that they do
+-- not change the results for the public.
 WITH keys AS (
     SELECT k.name_key, k.weight, h.hidden
     FROM unnest(%(name_keys)s::text[], %(weights)s::real[]) AS k (name_key, weight)
@@ -16,7 +16,7 @@ WITH keys AS (
 SELECT d.id, d.is_named, d.name, d.aliases
 FROM likeliest l
 CROSS JOIN LATERAL (
-    -- OFFSET 0: look up each person, whatever size the planner expects of the rest.
+    -- OFFSET 0: look up each person, whatever number of rows the planner expects.
     SELECT p.id, p.is_named, p.name, p.aliases FROM visible_detainees(%(sees_hidden)s) p
     WHERE p.id = l.detainee_id AND (p.is_named OR %(sees_hidden)s)
     OFFSET 0

@@ -1,13 +1,13 @@
 -- Finds, for each of several people, those who share the weightiest name keys or an external id.
--- Of a key that very many people share only some are read, and as many again of those born in each
--- given period, which adds to the weight. Hidden people are read apart: the public finds what it
--- would find without them.
-WITH asked AS MATERIALIZED (
+-- At most max_per_key people are read of each key, and as many again who were born in the period of an
+-- item, which adds to the weight. Hidden people have their own limit, so that they do not change the
+-- results for the public.
+WITH items AS MATERIALIZED (
     SELECT %(items)s::integer[] AS items, %(weights)s::real[] AS weights,
         %(born_items)s::integer[] AS born_items, %(born_weights)s::real[] AS born_weights,
         %(born_from)s::date[] AS born_from, %(born_until)s::date[] AS born_until
 ), keys AS (
-    -- Each key is looked up once for all items: those from `first` to `last` of the lists of items.
+    -- Each key is looked up once for all its items, which are at `first` to `last` of the arrays.
     SELECT k.name_key, v.hidden, s.ids, s.birth_dates, s.people, k.first, k.last, k.born_first,
         k.born_last
     FROM unnest(
@@ -23,19 +23,19 @@ WITH asked AS MATERIALIZED (
     WHERE s.people > 0
 ), shared AS (
     SELECT i.item, p.detainee_id, i.weight
-    FROM keys k CROSS JOIN asked a
+    FROM keys k CROSS JOIN items a
     CROSS JOIN LATERAL unnest(a.items[k.first:k.last], a.weights[k.first:k.last])
         AS i (item, weight)
     CROSS JOIN LATERAL unnest(k.ids) AS p (detainee_id)
     UNION ALL
     SELECT i.item, p.detainee_id, i.weight
-    FROM keys k CROSS JOIN asked a
+    FROM keys k CROSS JOIN items a
     CROSS JOIN LATERAL unnest(
         a.born_items[k.born_first:k.born_last], a.born_weights[k.born_first:k.born_last],
         a.born_from[k.born_first:k.born_last], a.born_until[k.born_first:k.born_last]
     ) AS i (item, weight, born_from, born_until)
     CROSS JOIN LATERAL (
-        -- All people of the key were read, or only some.
+        -- Select among the people of the key if all were read, else read those of the period.
         SELECT r.detainee_id FROM unnest(k.ids, k.birth_dates) AS r (detainee_id, birth_date)
         WHERE k.people < %(max_per_key)s AND r.birth_date BETWEEN i.born_from AND i.born_until
         UNION ALL
@@ -69,7 +69,7 @@ SELECT c.item, d.id, d.is_named, d.name, d.aliases, d.birth_date::text AS birth_
     d.nationalities, d.sex, d.external_ids, t.facility_id::text AS facility_id, t.detained_on
 FROM candidates c
 CROSS JOIN LATERAL (
-    -- OFFSET 0: look up each person, whatever size the planner expects of the rest.
+    -- OFFSET 0: look up each person, whatever number of rows the planner expects.
     SELECT p.id, p.is_named, p.name, p.aliases, p.birth_date, p.nationalities, p.sex, p.external_ids
     FROM visible_detainees(%(sees_hidden)s) p
     WHERE p.id = c.detainee_id AND (p.is_named OR %(sees_hidden)s)

@@ -1,4 +1,4 @@
--- Finds which of these name keys somebody has whom the caller may see.
+-- Finds those of some name keys that a person has whom the caller may see.
 SELECT a.name_key
 FROM unnest(%(name_keys)s::text[]) a (name_key)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)

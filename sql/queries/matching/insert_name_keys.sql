@@ -1,11 +1,11 @@
 -- Inserts the name keys of people and returns the words that no name had before.
--- Both are kept apart for hidden people.
+-- Keys and words of hidden people are separate.
 WITH person AS (
     SELECT p.id, p.hidden, p.birth_date, k.name_keys, k.words, k.wholes
     FROM jsonb_to_recordset(%(people)s)
         AS k (id uuid, name_keys text[], words text[], wholes text[])
     CROSS JOIN LATERAL (
-        -- OFFSET 0: look up each person, however many there are.
+        -- OFFSET 0: look up each person, whatever number of rows the planner expects.
         SELECT d.id, is_hidden(d.age_group, d.withheld) AS hidden,
             coalesce(d.birth_date, '-infinity') AS birth_date
         FROM detainees d WHERE d.id = k.id
@@ -22,5 +22,5 @@ FROM person p CROSS JOIN LATERAL unnest(p.words, p.wholes) w (word, whole)
 WHERE NOT EXISTS (
     SELECT FROM name_word_variants d
     WHERE d.variant = w.whole AND d.hidden = p.hidden AND d.word = w.word
-    OFFSET 0 -- look up each word, also if there were few when this was planned
+    OFFSET 0 -- Look up each word, even if the table was small when the query was planned.
 )

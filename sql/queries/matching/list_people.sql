@@ -1,4 +1,4 @@
--- Lists people as they are compared, only those whom the caller may see.
+-- Lists people for comparison, without those hidden from the caller.
 SELECT d.id, d.name, d.aliases, d.birth_date::text AS birth_date, d.nationalities, d.sex,
     d.external_ids, t.facility_id::text AS facility_id, t.detained_on
 FROM visible_detainees(%(sees_hidden)s) d

@@ -1,5 +1,5 @@
 -- Tells whether a surviving record or its children were written after a merge.
--- The merge's own entries have one moment; later ones are changes.
+-- The entries of the merge itself have one moment; entries after it are changes.
 WITH merged AS (
     SELECT m.into_id, l.recorded_at FROM merges m
     JOIN ledger l ON l.resource_id = m.id AND l.action = 'created'

@@ -1,5 +1,5 @@
 -- Gets the surviving record of a duplicate that was merged by a moment of record time.
--- Follows merged_into as often as necessary.
+-- Follows merged_into to its end.
 WITH RECURSIVE chain (id, length) AS (
     SELECT %(id)s::uuid, 0
     UNION ALL

@@ -1,4 +1,4 @@
--- Inserts what a merge changed, for its undo.
+-- Inserts the changes of a merge, for its undo.
 INSERT INTO merge_changes (merge_id, resource, resource_id, before, after)
 SELECT %(merge_id)s, r.resource, r.id, r.before, r.after
 FROM jsonb_to_recordset(%(rows)s)

@@ -1,4 +1,4 @@
--- Lists what a merge changed, and each record as it now stands.
+-- Lists the changes of a merge, and each record as it is now.
 SELECT m.resource, m.resource_id AS id, m.before, m.after,
     CASE m.resource
         WHEN 'detainee' THEN (SELECT to_jsonb(r) FROM detainees r WHERE r.id = m.resource_id)

@@ -1,4 +1,4 @@
--- Lists which of these people, or of their merged duplicates, were found to be distinct.
+-- Lists the distinctions between some people, or between their merged duplicates.
 WITH RECURSIVE parts (id, of_id) AS (
     SELECT i.id, i.id FROM unnest(%(ids)s::uuid[]) i (id)
     UNION ALL

@@ -1,9 +1,9 @@
 -- Updates the records of a merge or its undo in one statement, since they refer to each other.
--- The relays of a voided attestation lose their release event if they would belong to two.
+-- The relays of the attestations `of_two_events` lose their release event (0010_attestations.sql).
 WITH changed AS (
     SELECT r.resource, r.id, r.changes
     FROM jsonb_to_recordset(%(rows)s) AS r (resource text, id uuid, changes jsonb)
-), people AS (
+), merged_people AS (
     UPDATE detainees d SET updated_at = now(),
         (
             aliases, sex, birth_date, age_group, nationalities, occupation, external_ids,
@@ -14,7 +14,7 @@ WITH changed AS (
             FROM jsonb_populate_record(d, c.changes) n
         )
     FROM changed c WHERE c.resource = 'detainee' AND d.id = c.id
-), spells AS (
+), moved_detentions AS (
     UPDATE detentions t SET updated_at = now(),
         (
             detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
@@ -25,25 +25,25 @@ WITH changed AS (
             FROM jsonb_populate_record(t, c.changes) n
         )
     FROM changed c WHERE c.resource = 'detention' AND t.id = c.id
-), events AS (
+), moved_events AS (
     UPDATE release_events e SET updated_at = now(),
         (detainee_id, detention_id, place, announcement_id, merged_into) = (
             SELECT n.detainee_id, n.detention_id, n.place, n.announcement_id, n.merged_into
             FROM jsonb_populate_record(e, c.changes) n
         )
     FROM changed c WHERE c.resource = 'release_event' AND e.id = c.id
-), words AS (
+), moved_attestations AS (
     UPDATE attestations a SET updated_at = now(),
         release_event_id = (c.changes ->> 'release_event_id')::uuid
     FROM changed c WHERE c.resource = 'attestation' AND a.id = c.id
 )
 UPDATE attestation_relays r SET release_event_id = CASE
-    WHEN r.attestation_id = ANY (%(across)s) THEN NULL
+    WHEN r.attestation_id = ANY (%(of_two_events)s) THEN NULL
     WHEN r.release_event_id IS NOT NULL THEN (c.changes ->> 'release_event_id')::uuid
 END
 FROM (
     SELECT c.id, c.changes FROM changed c WHERE c.resource = 'attestation'
     UNION ALL
-    SELECT x.id, NULL FROM unnest(%(across)s::uuid[]) x (id)
+    SELECT x.id, NULL FROM unnest(%(of_two_events)s::uuid[]) x (id)
 ) c
 WHERE r.attestation_id = c.id

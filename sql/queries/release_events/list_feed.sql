@@ -1,5 +1,5 @@
--- Lists the release events that were ever notable, the last change first.
--- A merged duplicate has the status merged and no name: readers find it under its surviving record.
+-- Lists the release events that were ever confirmed, disputed or refuted, the last change first.
+-- A merged duplicate has the status `merged` and no name; the surviving record has an entry of its own.
 WITH latest AS MATERIALIZED (
     SELECT f.release_event_id, f.recorded_at FROM feed_entries f
     ORDER BY f.recorded_at DESC, f.release_event_id DESC

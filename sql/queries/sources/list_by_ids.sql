@@ -1,2 +1,2 @@
--- Lists which of these sources exist, and which are confidential.
+-- Lists those of some sources that exist, and whether they are confidential.
 SELECT s.id, s.confidential FROM sources s WHERE s.id = ANY (%(ids)s)

@@ -1,6 +1,7 @@
 -- Supersedes and inserts verdicts, exclusions and person statuses; updates the feed and rollups.
--- Each INSERT reads from the UPDATE of its table and so runs after it, as the unique index of
--- current rows needs. A release event enters the feed once it is confirmed, disputed or refuted, and stays.
+-- Each INSERT reads from the UPDATE of its table, and so runs after it: the unique index of current
+-- rows permits no other order. A release event enters the feed when it is first confirmed, disputed
+-- or refuted, and stays in it.
 WITH superseded_verdicts AS (
     UPDATE verdicts v SET recorded_until = %(recorded_at)s
     FROM jsonb_to_recordset(%(superseded_verdicts)s)

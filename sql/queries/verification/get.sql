@@ -1,8 +1,8 @@
--- Gets all that explains the verdict of a release event at a pair of moments, in one snapshot.
--- These are its steps over publication time, the reasoning of the last one, the exclusions, and the
--- names of the heads of groups at that record time. No row for an event that was not recorded yet,
--- or that was merged into another one by then.
-WITH asked AS (
+-- Gets the explanation of the verdict on a release event at a pair of moments, in one snapshot.
+-- It consists of the steps over publication time, the reasoning of the last step, the exclusions, and
+-- the names of the heads of groups at that record time. There is no row for an event that was not
+-- recorded yet, or that was merged into another event by then.
+WITH moments AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
         CASE
@@ -12,7 +12,7 @@ WITH asked AS (
     FROM public_head h
 ), steps AS (
     SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.reasoning
-    FROM asked a JOIN verdicts v ON v.release_event_id = %(id)s AND v.published_from <= a.as_of
+    FROM moments a JOIN verdicts v ON v.release_event_id = %(id)s AND v.published_from <= a.as_of
         AND v.recorded_from <= a.recorded_as_of AND a.recorded_as_of < v.recorded_until
 ), latest AS (
     SELECT s.kinds, s.reasoning FROM steps s ORDER BY s.published_from DESC LIMIT 1
@@ -39,7 +39,7 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
     (
         SELECT json_object_agg(g.head, coalesce(
             (SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r),
-            -- The source that vouches now may have been recorded later.
+            -- The source that vouches for the head may have been recorded later.
             (SELECT s.name FROM sources s WHERE s.id = g.head)
         ))
         FROM (
@@ -60,7 +60,7 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
             FROM jsonb_path_query(l.reasoning, '$.rests_on[*][*]') AS p (source)
         )
     ) AS confidential
-FROM asked a LEFT JOIN latest l ON true
+FROM moments a LEFT JOIN latest l ON true
 WHERE EXISTS (
     SELECT FROM ledger e WHERE e.resource_id = %(id)s AND e.recorded_at <= a.recorded_as_of
         AND e.resource = 'release_event'

@@ -1,7 +1,7 @@
--- Gets what the rule needs of a release event, and its stored verdicts and exclusions.
--- The affiliations are all that lead, through any others, from a source that the event names, or
--- from one of source_ids; the rule selects those in force. A voucher is an affiliation at every moment, and
--- only of the confidential source that the event names: the others it vouches for are left out.
+-- Gets the input of the rule for a release event, and its stored verdicts and exclusions.
+-- A source of the event is named by its attestations or by source_ids. All affiliations of these
+-- sources are selected, direct ones and those through others; the rule uses those in force. A
+-- confidential source has its voucher, and other sources with the same voucher are left out.
 WITH RECURSIVE named AS (
     SELECT a.source_id FROM attestations a WHERE a.release_event_id = %(release_event_id)s
     UNION
@@ -53,7 +53,7 @@ SELECT
             'valid_from', rfc3339(a.valid_from), 'valid_until', rfc3339(a.valid_until)
         )), '[]')
         FROM affiliated t CROSS JOIN LATERAL (
-            -- OFFSET 0: look up each source, whatever size the planner expects of the recursion.
+            -- OFFSET 0: look up each source, whatever number of rows the planner expects.
             SELECT b.source_id, b.with_source_id, b.valid_from, b.valid_until
             FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
         ) a

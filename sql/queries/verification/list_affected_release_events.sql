@@ -1,11 +1,12 @@
 -- Lists and locks the release events whose groups a change of an affiliation can change.
--- They name a source of either side, directly or through others, and the old and new period of the
--- affiliation differ at the moment that decides their groups. Locked in the order of people, so
--- that two changes never deadlock.
-WITH RECURSIVE tied (source_id) AS (
+-- An attestation on such an event names a source of either side, or one affiliated with it through
+-- others. And the affiliation is in force at the moment that decides the groups of the event either
+-- before the change or after it, not both. People are locked in order, so that two changes never
+-- deadlock.
+WITH RECURSIVE affiliated (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION
-    SELECT f.other_id FROM tied t CROSS JOIN LATERAL (
+    SELECT f.other_id FROM affiliated t CROSS JOIN LATERAL (
         SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
         UNION ALL
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
@@ -13,12 +14,12 @@ WITH RECURSIVE tied (source_id) AS (
         SELECT s.id FROM sources s WHERE s.vouched_by = t.source_id
     ) f
 ), naming AS (
-    -- OFFSET 0: look up each source and event, whatever size the planner expects of the recursion.
-    SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
+    -- OFFSET 0: look up each source and event, whatever number of rows the planner expects.
+    SELECT w.release_event_id FROM affiliated t CROSS JOIN LATERAL (
         SELECT a.release_event_id FROM attestations a WHERE a.source_id = t.source_id OFFSET 0
     ) w
     UNION
-    SELECT w.release_event_id FROM tied t CROSS JOIN LATERAL (
+    SELECT w.release_event_id FROM affiliated t CROSS JOIN LATERAL (
         SELECT r.release_event_id FROM attestation_relays r WHERE r.relayed_source_id = t.source_id OFFSET 0
     ) w
 )

@@ -1,5 +1,5 @@
--- Lists what decides how people count: detentions, release events with their verdicts, and the
--- properties by which people are grouped, as disclosed to the public; and the stored statuses.
+-- Lists the input of counting for each person, and the stored person statuses.
+-- The input is the detentions, the release events with their verdicts, and the disclosed properties.
 SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
     p.sex, p.age_group, p.nationalities,
     (

@@ -1,4 +1,4 @@
--- Lists the people of detentions that have a person status.
+-- Lists the people of some detentions who have a person status.
 SELECT DISTINCT t.detainee_id AS id
 FROM detentions t
 WHERE t.id = ANY (%(detention_ids)s)
