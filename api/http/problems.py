@@ -10,12 +10,14 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api import logs
+from api.contract import document as contract
 from api.contract.document import Problem
 from api.errors import RequestError
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
-    "internal-error", "The service failed. Nothing was changed, and the error was logged."
+    "internal-error",
+    "The service failed, and the error was logged. Check the record before you retry.",
 )
 """The response to any error of the service itself. It does not reveal the cause."""
 
@@ -78,6 +80,11 @@ def register(
     app.register_error_handler(RequestError, counted)
     app.register_error_handler(HTTPException, counted)
     app.register_error_handler(Exception, unexpected)
+
+
+def explained(slug: str) -> RequestError:
+    """Return an error whose detail is the contract's explanation of its problem."""
+    return RequestError(slug, contract.load().problems[slug].explanation)
 
 
 def document(problem: Problem, error: RequestError) -> bytes:

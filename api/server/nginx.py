@@ -8,7 +8,6 @@ from pathlib import Path
 
 from api.contract import document
 from api.http import problems, responses
-from api.server.worker import explained
 
 FILE = Path(__file__).with_name("nginx.contract.conf")
 # The errors that nginx responds with itself: its statuses, and the problem that it sends.
@@ -40,7 +39,7 @@ def _lines() -> Iterator[str]:
     yield "add_header Request-Id $request_id always;"
     for statuses, slug in _ERRORS.items():
         problem = contract.problems[slug]
-        text = problems.document(problem, explained(slug)).decode()
+        text = problems.document(problem, problems.explained(slug)).decode()
         if "$" in text:  # nginx would read it as the start of a variable
             raise ValueError(f"The problem {slug} has a $ in its text.")
         quoted = text.replace("\\", r"\\").replace("'", r"\'")

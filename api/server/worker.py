@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with four additions that its tests demand.
+"""gunicorn's threaded worker, with four additions, each of which a test requires.
 
 It requires a valid Host, drains unread bodies, closes its listeners when it stops, and responds to
 malformed requests with problem documents.
@@ -83,15 +83,10 @@ class Worker(ThreadWorker):
 
 
 def request_error(exc: BaseException) -> RequestError:
-    """The error to report for an exception of gunicorn's parser; other exceptions are internal."""
+    """Return the error for an exception of gunicorn. Only those of its parser are the request's."""
     if isinstance(exc, _NOT_OF_THE_REQUEST) or not isinstance(exc, PARSE_ERRORS):
         return problems.INTERNAL_ERROR
-    return explained(_SLUGS.get(type(exc), "malformed-request"))
-
-
-def explained(slug: str) -> RequestError:
-    """An error with the contract's explanation of its problem as the detail."""
-    return RequestError(slug, document.load().problems[slug].explanation)
+    return problems.explained(_SLUGS.get(type(exc), "malformed-request"))
 
 
 def _response(error: RequestError, request_id: str) -> bytes:
