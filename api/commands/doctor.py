@@ -45,9 +45,9 @@ def doctor(data_dir: Path | None) -> None:
     faults = 0
     for finding in _findings(data_dir):
         faults += finding.remedy is not None
-        word = "ok" if finding.remedy is None else "fault"
+        label = "ok" if finding.remedy is None else "fault"
         remedy = "" if finding.remedy is None else f". {finding.remedy}"
-        click.echo(f"{word:6} {finding.check:13} {finding.result}{remedy}")
+        click.echo(f"{label:6} {finding.check:13} {finding.result}{remedy}")
     if faults:
         sys.exit(1)
 
@@ -262,5 +262,5 @@ class _RollupSum:
             self.value = (self.value + weighted_sum * hash((_SALT, rollup))) % _PRIME
 
 
-def _first_listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:_MAX_LISTED]) + (", ..." if len(words) > _MAX_LISTED else "")
+def _first_listed(items: Sequence[str]) -> str:
+    return ", ".join(items[:_MAX_LISTED]) + (", ..." if len(items) > _MAX_LISTED else "")

@@ -42,8 +42,8 @@ def list_(data_dir: Path | None) -> None:
             if key.revoked_at:
                 state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
             elif key.valid_until:
-                word = "ended" if key.has_ended else "valid until"
-                state = f"{word} {key.valid_until:%Y-%m-%d %H:%M}"
+                label = "ended" if key.has_ended else "valid until"
+                state = f"{label} {key.valid_until:%Y-%m-%d %H:%M}"
             else:
                 state = "valid"
             click.echo(f"{key.id}  {key.prefix}  {key.scope:10}  {state:28}  {key.name}")

@@ -17,8 +17,8 @@ class Upload:
     file: BinaryIO
 
 
-def read(raw: bytes, what: str = "body") -> Any:
-    """Return the value of a JSON text, which errors call `what`. Raises RequestError.
+def read(raw: bytes, subject: str = "body") -> Any:
+    """Return the value of a JSON text, which errors call `subject`. Raises RequestError.
 
     orjson refuses NaN, numbers out of range, lone surrogates, byte order marks, encodings other
     than UTF-8, and deep nesting, but not duplicate names in an object. The standard library checks
@@ -29,12 +29,12 @@ def read(raw: bytes, what: str = "body") -> Any:
     except orjson.JSONDecodeError as error:
         raise RequestError(
             "malformed-json",
-            f"The {what} is not JSON, at line {error.lineno} column {error.colno}.",
+            f"The {subject} is not JSON, at line {error.lineno} column {error.colno}.",
         ) from None
     try:
         json.loads(raw, object_pairs_hook=_unique_names)
     except RecursionError:
-        raise RequestError("malformed-json", f"The {what} is nested too deeply.") from None
+        raise RequestError("malformed-json", f"The {subject} is nested too deeply.") from None
     return value
 
 

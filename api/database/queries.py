@@ -99,7 +99,7 @@ def blocks(
             yield rows
 
 
-def many(conn: Connection, name: str, /, parameters: Sequence[Mapping[str, Any]]) -> None:
+def run_many(conn: Connection, name: str, /, parameters: Sequence[Mapping[str, Any]]) -> None:
     """Run sql/queries/NAME.sql once for each set of parameters, in pipeline mode."""
     if parameters:
         with translated(), conn.cursor() as cursor:

@@ -119,7 +119,7 @@ def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> N
     starts from the beginning. `progress` takes lines of text.
     """
     version = blocking_keys.rules_digest()
-    if queries.row(conn, "matching/get_key_version", sha256=version).kept:
+    if queries.row(conn, "matching/get_key_version", sha256=version).is_current:
         return
     done, after = 0, None
     while people := _reindex_block(conn, after):

@@ -34,7 +34,7 @@ def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: 
 def insert_many(conn: queries.Connection, query: str, rows: Sequence[Body]) -> list[UUID]:
     """Insert rows in one round trip and return their random ids, in the order of the rows."""
     ids = [uuid4() for _ in rows]
-    queries.many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
+    queries.run_many(conn, query, [{**row, "id": id} for row, id in zip(rows, ids, strict=True)])
     return ids
 
 

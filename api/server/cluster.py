@@ -212,12 +212,12 @@ class Postgres:
         finally:
             os.close(handle)
 
-    def start(self, again: bool = False) -> None:
-        """Start PostgreSQL. With `again`, retry until it starts."""
+    def start(self, is_restart: bool = False) -> None:
+        """Start PostgreSQL. A restart is retried until it succeeds."""
         warned = False
         while reason := self.try_start():
             # Backends of a killed postmaster hold its shared memory until they notice.
-            if not again and "still in use" not in reason:
+            if not is_restart and "still in use" not in reason:
                 raise EmbeddedError(f"PostgreSQL does not start: {reason} (see {self.log})")
             if not warned:
                 warn(f"retrying until PostgreSQL starts: {reason}")

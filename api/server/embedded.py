@@ -39,8 +39,8 @@ def running(data_dir: Path, *, service: bool = False) -> Iterator[str]:
     parent = os.getpid()
     try:
         line = process.stdout.readline() if process.stdout else b""
-        word, _, message = line.decode(errors="surrogateescape").strip().partition(" ")
-        if word != "ready":
+        state, _, message = line.decode(errors="surrogateescape").strip().partition(" ")
+        if state != "ready":
             raise EmbeddedError(message or f"the supervisor of {data_dir} was killed")
         yield message
     finally:

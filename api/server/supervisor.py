@@ -139,7 +139,7 @@ class Supervisor:
             if not self.postgres.alive():
                 warn("PostgreSQL has ended; starting it again")
                 try:
-                    self.postgres.start(again=True)
+                    self.postgres.start(is_restart=True)
                 except (EmbeddedError, OSError) as error:
                     warn(str(error))
 

@@ -32,8 +32,8 @@ _SLUGS = {
     errors.LimitRequestHeaders: "headers-too-large",
     errors.UnsupportedTransferCoding: "not-implemented",
 }
-# gunicorn derives these errors of the application and of the settings from ParseException, too.
-_NOT_OF_THE_REQUEST = (
+# Errors of the application and of the settings, which gunicorn derives from ParseException, too.
+_SERVICE_ERRORS = (
     errors.InvalidResponseHeader,  # type: ignore[attr-defined]
     errors.InvalidResponseHeaderName,  # type: ignore[attr-defined]
     errors.ConfigurationProblem,
@@ -84,7 +84,7 @@ class Worker(ThreadWorker):
 
 def request_error(exc: BaseException) -> RequestError:
     """Return the error for an exception of gunicorn. Only those of its parser are the request's."""
-    if isinstance(exc, _NOT_OF_THE_REQUEST) or not isinstance(exc, PARSE_ERRORS):
+    if isinstance(exc, _SERVICE_ERRORS) or not isinstance(exc, PARSE_ERRORS):
         return problems.INTERNAL_ERROR
     return problems.explained(_SLUGS.get(type(exc), "malformed-request"))
 

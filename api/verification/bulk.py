@@ -14,7 +14,7 @@ from api.database import queries
 from api.database.ledger import Action, Change, Resource
 from api.verification import verdicts
 
-_MANY_RECORDS = 1000
+_MAX_RECORDS_WITHOUT_ANALYZE = 1000
 """With more new records than this, the tables are analyzed before they are read."""
 _ID_BYTES = 16
 _ANALYZE = (
@@ -92,11 +92,13 @@ class Batch:
         by_person = sorted([*self._people.items(), *recounted], key=itemgetter(1))
         people = ((UUID(bytes=p), list(rows)) for p, rows in groupby(by_person, key=itemgetter(1)))
         done, total = 0, len({person for _, person in by_person})
-        are_many = sum(map(len, self._written.values())) > _MANY_RECORDS * _ID_BYTES
+        needs_statistics = (
+            sum(map(len, self._written.values())) > _MAX_RECORDS_WITHOUT_ANALYZE * _ID_BYTES
+        )
         while block := list(islice(people, queries.BLOCK_SIZE)):
             # The planner still takes the tables to be nearly empty, and would scan them for each
             # event. The first block needs statistics of the records, the second of the verdicts.
-            if are_many and done <= queries.BLOCK_SIZE:
+            if needs_statistics and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
                 self._conn,

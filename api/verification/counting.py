@@ -130,8 +130,12 @@ def _person_status(
             (event, step, status(step.independent_sources, step.independent_denials, required))
             for event, step in latest
         ]
-        strongest = min((of_event for _, _, of_event in statuses), key=_STRONGEST_FIRST.index)
-        counting = [(event, step) for event, step, of_event in statuses if of_event == strongest]
+        strongest = min(
+            (event_status for _, _, event_status in statuses), key=_STRONGEST_FIRST.index
+        )
+        counting = [
+            (event, step) for event, step, event_status in statuses if event_status == strongest
+        ]
         is_detained_again = strongest == "confirmed" and all(
             event.detained_again_at is not None and event.detained_again_at <= moment
             for event, _ in counting

@@ -38,7 +38,7 @@ def recompute(
     for row in rows:
         before, after = (
             _stored_statuses(row),
-            person_statuses(_events(row, steps), _own_values(row)),
+            person_statuses(_events(row, steps), _person_values(row)),
         )
         revision.replace(
             "person_statuses",
@@ -129,7 +129,7 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
     return events
 
 
-def _own_values(row: Any) -> Mapping[str, str | None]:
+def _person_values(row: Any) -> Mapping[str, str | None]:
     """Return the values of the person's own properties; the first of several nationalities."""
     return {
         "nationality": row.nationalities[0] if row.nationalities else None,
