@@ -161,7 +161,7 @@ def day(value: str) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValidationError("Must be a day, such as 2026-01-08.")
+    raise ValidationError("Must be a day of the calendar, such as 2026-01-08.")
 
 
 def moment(value: str) -> datetime:

