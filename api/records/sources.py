@@ -22,10 +22,10 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
 
 
 def check(conn: queries.Connection, source: Body) -> None:
-    """Check that a confidential source is attributed to one voucher and to nobody else.
+    """Check that a confidential source has a voucher, and no affiliation that could identify it.
 
-    An affiliation could identify it. An existing `source` has its `id`, and tells whether it is
-    `affiliated` and whether it `vouches` for others.
+    `source` has all fields of the contract. An existing source also has its `id`, and whether it is
+    `affiliated` and `vouches` for others.
     """
     if errors := list(_confidentiality_errors(conn, source)):
         raise invalid(*errors)
@@ -98,7 +98,7 @@ def update(
 
 
 def _same_group(id: UUID, voucher: UUID) -> Body:
-    """Return the permanent affiliation to which vouching amounts."""
+    """Return the affiliation that has the effect of vouching: a permanent one."""
     return {"source_id": id, "with_source_id": voucher, "valid_from": None, "valid_until": None}
 
 
