@@ -1,4 +1,4 @@
-"""Scopes, and what the holder of a key may do and see."""
+"""Scopes: the permissions of the holder of a key."""
 
 from dataclasses import dataclass
 from uuid import UUID

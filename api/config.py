@@ -10,7 +10,7 @@ from pathlib import Path
 Network = IPv4Network | IPv6Network
 
 SERVICE_ROLE = "constancia_service"
-"""The database role that serves requests. It cannot change or delete what is recorded."""
+"""The database role that serves requests. It cannot change or delete recorded data."""
 
 _MAX_THREADS = 1000
 _MAX_PORT = 65_535

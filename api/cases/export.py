@@ -1,4 +1,4 @@
-"""Export what a caller may see, in the form that `constancia load` reads.
+"""Export all that a caller may see, in the form that `constancia load` reads.
 
 The complete store is exported as NDJSON, the records of one announcement as a case file. An export
 reads one snapshot in blocks, so its memory does not grow with the store, and writers do not wait.

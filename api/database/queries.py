@@ -64,7 +64,7 @@ def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
 
 
 def drop_none(**parameters: Any) -> dict[str, Any]:
-    """Return the parameters that are not None, which stands for a parameter that is not passed."""
+    """Return the parameters that are passed: None stands for one that is not."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 

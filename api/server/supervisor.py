@@ -129,7 +129,7 @@ class Supervisor:
             if not os.WIFSIGNALED(status):
                 os._exit(os.waitstatus_to_exitcode(status))
             warn("the supervisor of PostgreSQL was killed; its standby replaces it")
-            time.sleep(_RESTART_DELAY_SECONDS)  # not a busy loop if each child is killed at once
+            time.sleep(_RESTART_DELAY_SECONDS)  # in case each child is killed at once
 
     def watch(self) -> None:
         """Restart PostgreSQL whenever it ends, until standard input ends."""

@@ -9,7 +9,7 @@ CREATE TABLE ledger_head (
     recorded_at timestamptz NOT NULL,
     -- All entries of one transaction have the same moment.
     recorded_by xid8 NOT NULL,
-    -- Number and moment of the last entry that changed what the public sees.
+    -- Number and moment of the last public entry.
     public_seq bigint NOT NULL,
     public_recorded_at timestamptz NOT NULL,
     -- Before this moment responses can change without a new entry: the `published_at` of an attestation

@@ -1,5 +1,5 @@
 -- Lists the people that a search found, like detainees/list, in any order.
--- A search finds nobody who is hidden from the caller.
+-- People hidden from the caller are left out.
 SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
     d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, m.match,
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden
