@@ -14,7 +14,7 @@ run: $(READY) ## Serve the example case on port 8000, and print a contributor's 
 test: $(READY) ## Run the tests
 	@$(BIN)/pytest -n auto
 
-check: $(READY) ## Run what must pass before a change lands: format, lint, types, layers, tests
+check: $(READY) ## Run the checks before a change lands: format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -8,7 +8,7 @@ from api.commands import doctor, imports, keys, reports, serve
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="constancia", prog_name="constancia")
 def main() -> None:
-    """Release verification of political prisoners: who is out, how many, and who says so."""
+    """Verify releases of political prisoners: who is out, how many, by which sources."""
 
 
 for command in (
