@@ -96,8 +96,9 @@ class Batch:
             sum(map(len, self._written.values())) > _MAX_RECORDS_WITHOUT_ANALYZE * _ID_BYTES
         )
         while block := list(islice(people, queries.BLOCK_SIZE)):
-            # The planner still takes the tables to be nearly empty, and would scan them for each
-            # event. The first block needs statistics of the records, the second of the verdicts.
+            # Without new statistics the planner takes the tables to be nearly empty, and scans them
+            # for each event: the second 1,000 of 4,000 people take 17 s instead of 6. The first block
+            # needs statistics of the records, the second of the verdicts.
             if needs_statistics and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
