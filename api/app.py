@@ -1,4 +1,4 @@
-"""The WSGI application: Flask with the contract's routes, between its middleware."""
+"""The WSGI application: Flask with the contract's routes, wrapped in middleware."""
 
 from flask import Flask, Request, Response
 from psycopg_pool import ConnectionPool
@@ -17,7 +17,7 @@ from api.operations.service import Service
 
 
 class _Application(Flask):
-    """Flask that routes by the path only, and answers OPTIONS as a CORS preflight."""
+    """Flask that routes by the path only, and responds to OPTIONS as a CORS preflight."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Match on the path only; host matching would double the cost of routing."""
@@ -49,7 +49,7 @@ def create_app(
     if rate_limits:
         rate_limits.register(app, contract)
 
-    # The middleware, from the inside out.
+    # The middleware, in the order from the application to the server.
     wsgi = app.wsgi_app
     wsgi = NotModifiedCache(wsgi, pool, rate_limits.note_quota if rate_limits else None)
     if rate_limits:

@@ -85,14 +85,14 @@ def load(
     Raises CaseError, and changes nothing, if the file has errors.
     """
     with path.open("rb") as stream, conn.transaction(force_rollback=dry_run):
-        source = ExportFile(path) if is_export(path) else CaseFile(stream)
+        file = ExportFile(path) if is_export(path) else CaseFile(stream)
         writer = RecordWriter(
-            conn, None, progress, keeps_ids=source.keeps_ids, restored=source.is_export
+            conn, None, progress, keeps_ids=file.keeps_ids, restored=file.is_export
         )
         queries.run(conn, "affiliations/lock_exclusive")
-        CaseLoader(source, _NewRecords(conn, source, writer), progress).run()
-        source.raise_errors()
-        source.forget_states()
+        CaseLoader(file, _NewRecords(conn, file, writer), progress).run()
+        file.raise_errors()
+        file.forget_states()
         writer.batch.record()
         return {name: writer.batch.count(resource) for name, resource in RESOURCES.items()}
 
@@ -100,9 +100,9 @@ def load(
 class _NewRecords:
     """The sink of `load`: an entry becomes a new record unless it was loaded or imported before."""
 
-    def __init__(self, conn: queries.Connection, source: EntryFile, writer: RecordWriter) -> None:
+    def __init__(self, conn: queries.Connection, file: EntryFile, writer: RecordWriter) -> None:
         self._conn = conn
-        self._source = source
+        self._file = file
         self._writer = writer
         self._entered: Mapping[UUID, UUID] = {}
         # Ids of existing records, and of the entries of this block.
@@ -139,24 +139,24 @@ class _NewRecords:
 
 
 class CaseLoader:
-    """Reads the entries of a source, checks and orders them, and gives them to a sink."""
+    """Reads the entries of a file, checks and orders them, and passes them to a sink."""
 
-    def __init__(self, source: EntryFile, sink: Sink, progress: Callable[[str], Any]) -> None:
-        self._source = source
+    def __init__(self, file: EntryFile, sink: Sink, progress: Callable[[str], Any]) -> None:
+        self._file = file
         self._sink = sink
         self._progress = progress
         # Key -> the places in `_waiting_file` of the entries that wait for it.
         self._waiting: dict[str, list[int]] = {}
         self._waiting_file: IO[bytes]
         self._schemas = {name: _entry_schema(name) for name in LISTS}
-        self._contract_names = {name: source.field_names(name) for name in LISTS}
+        self._contract_names = {name: file.field_names(name) for name in LISTS}
         self._file_names = {
             name: {contract_name: file_name for file_name, contract_name in names.items()}
             for name, names in self._contract_names.items()
         }
 
     def run(self) -> None:
-        """Read all entries. Errors are added to the source."""
+        """Read all entries. Errors are added to those of the file."""
         with SpooledTemporaryFile(_MAX_WAITING_BYTES) as self._waiting_file:
             for name in LISTS:
                 self._load_list(name)
@@ -164,10 +164,10 @@ class CaseLoader:
                 for entry in self._release_waiting(key):
                     field = "relays" if entry.body.get("relays") else "announcement"
                     detail = "Refers to itself through other entries."
-                    self._source.add_error(f"{entry.place}/{field}", detail)
+                    self._file.add_error(f"{entry.place}/{field}", detail)
 
     def _load_list(self, name: str) -> None:
-        entries, done, total = self._source.entries(name), 0, self._source.totals[name]
+        entries, done, total = self._file.entries(name), 0, self._file.totals[name]
         while block := list(islice(entries, queries.BLOCK_SIZE)):
             self._load_block(block)
             before, done = done, block[-1].number + 1
@@ -182,7 +182,7 @@ class CaseLoader:
         for entry in block:
             state = self._sink.state_before(entry)
             if state is None and self._sink.is_repeated(entry):
-                self._source.add_error(entry.place, "Is a repeated entry: leave it out.")
+                self._file.add_error(entry.place, "Is a repeated entry: leave it out.")
                 continue
             valid = self._check(entry) if state is None else None
             if valid is None:
@@ -196,10 +196,10 @@ class CaseLoader:
 
     def _check(self, entry: FileEntry) -> Entry | None:
         """Check an entry by the contract; add its errors and return None if it has any."""
-        before = len(self._source.errors)
-        key_field = self._source.key_field
+        before = len(self._file.errors)
+        key_field = self._file.key_field
         if entry.list != "affiliations" and not isinstance(entry.key, str):
-            self._source.add_error(f"{entry.place}/{key_field}", "Is required, a string.")
+            self._file.add_error(f"{entry.place}/{key_field}", "Is required, a string.")
         references: list[tuple[str, str]] = []
         fields = self._translate(entry.list, entry.place, entry.fields, references)
         fields.pop(key_field, None)
@@ -208,7 +208,7 @@ class CaseLoader:
             body = self._schemas[entry.list].load(fields)
         except ValidationError as error:
             self._add_errors(entry.list, entry.place, schemas.field_errors(error))
-        if len(self._source.errors) > before:
+        if len(self._file.errors) > before:
             return None
         return Entry(entry.list, entry.key, entry.place, entry.id, body, fields, references)
 
@@ -224,7 +224,7 @@ class CaseLoader:
         if not isinstance(value, dict):
             return value
         if (repeated := getattr(value, "repeated", None)) is not None:
-            self._source.add_error(place + pointer(repeated), "Is a repeated name.")
+            self._file.add_error(place + pointer(repeated), "Is a repeated name.")
         translated = {}
         for field, part in value.items():
             part_place = place + pointer(field)
@@ -232,16 +232,16 @@ class CaseLoader:
             target = REFERENCES.get(contract_name)
             if field in self._file_names[name]:
                 detail = f"Is named {self._file_names[name][field]!r} in a case."
-                self._source.add_error(part_place, detail)
+                self._file.add_error(part_place, detail)
             elif target is None or part is None:
                 translated[contract_name] = self._translate(name, part_place, part, references)
-            elif self._source.has_key(target, part):
+            elif self._file.has_key(target, part):
                 references.append((target, part))
-                translated[contract_name] = str(self._source.entry_id(target, part))
+                translated[contract_name] = str(self._file.entry_id(target, part))
             else:
-                key_field = self._source.key_field
+                key_field = self._file.key_field
                 detail = f"{target} has no entry with the {key_field} {str(part)[:100]!r}."
-                self._source.add_error(part_place, detail)
+                self._file.add_error(part_place, detail)
                 translated[contract_name] = part
         return translated
 
@@ -249,7 +249,7 @@ class CaseLoader:
         """Add errors whose pointers have the contract's names."""
         for error in errors:
             steps = (self._file_names[name].get(step, step) for step in error.pointer.split("/"))
-            self._source.add_error(place + "/".join(steps), error.detail)
+            self._file.add_error(place + "/".join(steps), error.detail)
 
     def _settle(self, name: str, key: Any, state: State) -> None:
         """Note the state of an entry, and store the entries that waited for it."""
@@ -258,14 +258,14 @@ class CaseLoader:
             key, state = settled.pop()
             if not isinstance(key, str) or state is State.UNREAD:
                 continue
-            self._source.set_state(name, key, state)
+            self._file.set_state(name, key, state)
             for waiting in self._release_waiting(key):
                 settled.append((waiting.key, self._store(waiting)))
 
     def _store(self, entry: Entry) -> State:
         """Store an entry, or let it wait for another of its list; return its state."""
         states = {
-            (name, self._source.state(name, key)): key for name, key in reversed(entry.references)
+            (name, self._file.state(name, key)): key for name, key in reversed(entry.references)
         }
         awaited = states.pop((entry.list, State.UNREAD), None)
         if self._sink.is_undecided(entry):
@@ -286,7 +286,7 @@ class CaseLoader:
     def _detail(self, error: RequestError) -> str:
         """Return the detail of an error, with the key of a release event instead of its id."""
         event = error.release_event_id
-        if event is not None and (key := self._source.key_of("release_events", event)):
+        if event is not None and (key := self._file.key_of("release_events", event)):
             return f"The release event {key!r} of this detention is within three days."
         return error.detail
 
@@ -295,7 +295,7 @@ class CaseLoader:
         pickle.dump(entry, self._waiting_file)
 
     def _release_waiting(self, key: str) -> Iterator[Entry]:
-        """Yield the entries that wait for a key, in their order, which orders attestations."""
+        """Yield the entries that wait for a key, in the order of the file."""
         for place in self._waiting.pop(key, ()):
             self._waiting_file.seek(place)
             yield pickle.load(self._waiting_file)  # noqa: S301 - this process wrote it

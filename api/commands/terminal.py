@@ -27,7 +27,7 @@ def counts(response: Mapping[str, Any]) -> Iterator[str]:
 
 
 def comparisons(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-    """One line per claim; `names` maps the ids of sources and facilities to their names."""
+    """Yield a line per claim. `names` maps ids of sources, facilities and claims to names."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
         ["as of", *figures, "verdict", "scope", "source"],

@@ -1,4 +1,4 @@
-"""Operations on sources and of the affiliations between them."""
+"""Operations on sources and on the affiliations between them."""
 
 from collections.abc import Mapping
 from functools import partial
