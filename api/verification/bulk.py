@@ -97,8 +97,8 @@ class Batch:
         )
         while block := list(islice(people, queries.BLOCK_SIZE)):
             # Without new statistics the planner takes the tables to be nearly empty, and scans them
-            # for each event: the second 1,000 of 4,000 people take 17 s instead of 6. The first block
-            # needs statistics of the records, the second of the verdicts.
+            # for each event: the second 1,000 of 4,000 people take 17 s instead of 6. The first
+            # block needs statistics of the records, the second of the verdicts.
             if needs_statistics and done <= queries.BLOCK_SIZE:
                 self._conn.execute(_ANALYZE)
             verdicts.recompute(
