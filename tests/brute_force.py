@@ -133,6 +133,12 @@ class Record:
                 self.records[entry.resource][entry.id] = entry.entry
                 self._first_seq.setdefault(entry.id, entry.seq)
             self._disclosed |= self._groups_to_disclose()
+        # A void record does not exist; the attestations of a void event belong to no event.
+        for resource in ("detention", "release_event", "claim"):
+            records = self.records[resource]
+            self.records[resource] = {
+                id: record for id, record in records.items() if record["voided_at"] is None
+            }
         # The children of a duplicate record belong to the surviving record.
         for resource in ("detention", "release_event"):
             for record in self.records[resource].values():
@@ -147,6 +153,7 @@ class Record:
             (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
             for detention in self.records["detention"].values()
             if (facility := detention["facility_id"]) is not None
+            and detention["voided_at"] is None
             and people[detention["detainee_id"]]["merged_into"] is None
         }
         sizes = Counter((age_group, facility) for age_group, facility, _ in memberships)

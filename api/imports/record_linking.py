@@ -13,6 +13,7 @@ from uuid import UUID
 from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
 from api.database import clock, queries
+from api.errors import RequestError
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
 from api.matching.folding import fold
@@ -334,7 +335,9 @@ class RecordUpdater:
     def _update_detention(self, entry: Entry, id: UUID) -> Update:
         person_id = self._writer.lock_person(entry.body["detainee_id"])
         stored = self._read_person(person_id)
-        (detention,) = (row for row in stored.detentions if row.id == id)
+        detention = next((row for row in stored.detentions if row.id == id), None)
+        if detention is None:
+            raise RequestError("conflict", "This detention is void.")
         listed = {
             name: entry.body[name]
             for name in row_plan.detention_fields()

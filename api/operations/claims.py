@@ -48,6 +48,18 @@ def retract_claim(
     return get_claim(conn, caller, id)
 
 
+def void_claim(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    claims.void(conn, caller, id, body)
+    return get_claim(conn, caller, id)
+
+
+def undo_void_claim(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    claims.undo_void(conn, caller, id)
+    return get_claim(conn, caller, id)
+
+
 def get_comparison(
     conn: queries.Connection,
     id: UUID,

@@ -43,3 +43,15 @@ def update_detention(
     detention = get_detention(conn, caller, id)
     detentions.update(conn, caller, id, body, partial(unchanged, detention))
     return detention
+
+
+def void_detention(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    detentions.void(conn, caller, id, body)
+    return get_detention(conn, caller, id)
+
+
+def undo_void_detention(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    detentions.undo_void(conn, caller, id)
+    return get_detention(conn, caller, id)

@@ -62,6 +62,18 @@ def update_release_event(
     return release_event
 
 
+def void_release_event(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    release_events.void(conn, caller, id, body)
+    return _release_event(caller, id)
+
+
+def undo_void_release_event(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    release_events.undo_void(conn, caller, id)
+    return _release_event(caller, id)
+
+
 def get_verification(
     conn: queries.Connection,
     id: UUID,

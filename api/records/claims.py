@@ -1,20 +1,24 @@
 """Claims: figures that sources publish, announcements among them. Never edited."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from api.access import Caller
 from api.database import clock, ledger, queries
-from api.database.ledger import Change
+from api.database.ledger import Change, Resource
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import publications, writes
+from api.records import publications, voids, writes
 from api.records.publications import Error
 from api.records.writes import Body
 
 _NO_RELAY = {"claim_id": None, "source_id": None}
+_NO_ANNOUNCEMENT = FieldError(
+    "/announcement_id", "There is no claim of kind announced with this id."
+)
 _FIRST_TIME_ZONE = timedelta(hours=14)
 """The greatest offset from UTC, where each day begins first."""
 
@@ -49,6 +53,7 @@ def retract(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> N
     claim = queries.row(conn, "claims/lock", id=id)
     if claim is None:
         raise not_found("claim")
+    voids.check_live("claim", claim.voided_at)
     if claim.retracted_at is not None:
         raise RequestError(
             "conflict", f"This claim is already retracted, at {clock.rfc3339(claim.retracted_at)}."
@@ -58,23 +63,64 @@ def retract(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> N
     ledger.append(conn, caller, Change("claim", id, "retracted"))
 
 
-def announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
-    """Return the error of a reference to an announcement; None if it is valid or absent."""
-    if id is None or is_announcement(conn, id):
-        return None
-    return FieldError("/announcement_id", "There is no claim of kind announced with this id.")
+def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Void a claim entered by mistake, to which no record refers. `body` gives a `reason`."""
+    claim = queries.row(conn, "claims/lock", id=id)
+    if claim is None:
+        raise not_found("claim")
+    voids.check_live("claim", claim.voided_at)
+    voids.check_caller(conn, caller, "claim", id)
+    referring = queries.rows(conn, "claims/list_referring", id=id, limit=voids.MAX_LISTED + 1)
+    voids.check_unused("claim", [row.path for row in referring])
+    queries.run(conn, "claims/void", id=id, **body)
+    ledger.append(conn, caller, Change("claim", id, "voided"))
+
+
+def undo_void(conn: queries.Connection, caller: Caller, id: UUID) -> None:
+    """Undo the voiding of a claim."""
+    claim = queries.row(conn, "claims/lock", id=id)
+    if claim is None:
+        raise not_found("claim")
+    voids.check_void("claim", claim.voided_at)
+    check_restorable(conn, "claim", claim.referenced)
+    queries.run(conn, "claims/undo_void", id=id)
+    ledger.append(conn, caller, Change("claim", id, "undone"))
+
+
+def check_restorable(conn: queries.Connection, resource: Resource, ids: Sequence[UUID]) -> None:
+    """Check that the claims to which a voided record refers are not void, and lock them."""
+    live = {row.id for row in queries.rows(conn, "claims/lock_referenced", ids=ids)}
+    for id in ids:
+        if id not in live:
+            raise voids.refers_to_void(resource, f"claims/{id}")
+
+
+def unknown_announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
+    """Return the error of a question about an announcement that was never recorded."""
+    rows = queries.rows(conn, "claims/list_referenced", ids=[id])
+    return None if id is None or _are_announced(rows) else _NO_ANNOUNCEMENT
 
 
 def is_announcement(conn: queries.Connection, id: UUID) -> bool:
-    """Return whether an id is the id of a claim of kind `announced`."""
+    """Return whether an id is that of a claim of the kind `announced` that is not void."""
     rows = queries.rows(conn, "claims/list_referenced", ids=[id])
-    return [row.kind for row in rows] == ["announced"]
+    return _are_announced(rows) and rows[0].voided_at is None
 
 
 def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
-    """Check that an id, if there is one, is the id of an announcement."""
-    if error := announcement_error(conn, id):
+    """Check that an id, if there is one, is the id of an announcement that is not void."""
+    if error := _announcement_error(conn, id):
         raise invalid(error)
+
+
+def _announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
+    if id is None or _are_announced(queries.rows(conn, "claims/lock_referenced", ids=[id])):
+        return None
+    return _NO_ANNOUNCEMENT
+
+
+def _are_announced(rows: Sequence[Any]) -> bool:
+    return [row.kind for row in rows] == ["announced"]
 
 
 def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
@@ -86,7 +132,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     if body["kind"] == "announced" and body["announcement_id"] is not None:
         detail = "Must be null for a claim of kind announced: it counts no delivery."
         yield "validation-error", FieldError("/announcement_id", detail)
-    elif error := announcement_error(conn, body["announcement_id"]):
+    elif error := _announcement_error(conn, body["announcement_id"]):
         yield "validation-error", error
     now = clock.now(conn)
     yield from publications.time_errors(body, now)
@@ -103,7 +149,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
 def _relay_errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     relayed = dict(publications.relayed(body, "claim_id"))
     ids = list(relayed.values())
-    rows = queries.rows(conn, "claims/list_referenced", ids=ids) if ids else []
+    rows = queries.rows(conn, "claims/lock_referenced", ids=ids) if ids else []
     claims = {row.id: row for row in rows}
     for pointer, id in relayed.items():
         origin = claims.get(id)

@@ -101,6 +101,21 @@ def arrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
     return placed
 
 
+def rearrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
+    """Return detentions in this order, each beginning as early as possible.
+
+    Where that would leave their order open, they begin as they did, or later. Raises OrderError if
+    they cannot have come in this order.
+    """
+    earliest = [
+        replace(interval, began_on=period(interval.detained_on)[0]) for interval in intervals
+    ]
+    try:
+        return arrange(earliest)
+    except OrderError:
+        return arrange(intervals)
+
+
 def check_order(intervals: Sequence[DetentionInterval]) -> None:
     """Check the order of detentions, and that each has its release events within it and apart.
 

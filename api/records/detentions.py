@@ -9,7 +9,7 @@ from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import writes
+from api.records import voids, writes
 from api.records.detention_order import period
 from api.records.writes import Affected, Body
 from api.verification import verdicts
@@ -84,13 +84,57 @@ def update(
 def lock(conn: queries.Connection, id: UUID) -> UUID | None:
     """Lock the person of a detention and return their id; None for a duplicate or unknown id.
 
-    A merge can move it to another person while the lock is waited for; then that one is locked.
+    Raises RequestError if it is void. A merge can move it to another person while the lock is
+    waited for; then that one is locked.
     """
+    detention = _lock(conn, id)
+    if detention is None:
+        return None
+    voids.check_live("detention", detention.voided_at)
+    return cast(UUID, detention.detainee_id)
+
+
+def _lock(conn: queries.Connection, id: UUID) -> Any:
     while (detention := queries.row(conn, "detentions/get", id=id)) is not None:
         queries.run(conn, "detainees/lock", id=detention.detainee_id)
         if queries.row(conn, "detentions/get", id=id) == detention:
-            return cast(UUID, detention.detainee_id)
+            return detention
     return None
+
+
+def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Void a detention entered by mistake, which has no release event, and count its person again.
+
+    `body` gives a `reason`.
+    """
+    detainee_id = lock(conn, id)
+    if detainee_id is None:
+        raise not_found("detention")
+    voids.check_caller(conn, caller, "detention", id, detainee_id)
+    referring = queries.rows(
+        conn,
+        "detentions/list_referring",
+        id=id,
+        detainee_id=detainee_id,
+        limit=voids.MAX_LISTED + 1,
+    )
+    voids.check_unused("detention", [row.path for row in referring])
+    queries.run(conn, "detentions/void", id=id, **body)
+    changes = [Change("detention", id, "voided"), *voids.rearrange(conn, detainee_id)]
+    verdicts.recompute(conn, caller, changes, people=[detainee_id])
+
+
+def undo_void(conn: queries.Connection, caller: Caller, id: UUID) -> None:
+    """Undo the voiding of a detention, and count its person again."""
+    detention = _lock(conn, id)
+    if detention is None:
+        raise not_found("detention")
+    voids.check_void("detention", detention.voided_at)
+    queries.run(conn, "detentions/undo_void", id=id)
+    placed = voids.rearrange(conn, detention.detainee_id)
+    others = [change for change in placed if change.resource_id != id]
+    changes = [Change("detention", id, "undone"), *others]
+    verdicts.recompute(conn, caller, changes, people=[detention.detainee_id])
 
 
 def place_new(detentions: Sequence[Any], body: Body, now: datetime) -> Body:

@@ -57,15 +57,19 @@ class MergePlan:
             key=lambda row: (datetime.fromisoformat(row["created_at"]), row["id"]),
         )
 
+    def _not_void(self, resource: str, detainee_id: str) -> list[Row]:
+        rows = self.children(resource, detainee_id)
+        return [row for row in rows if row["voided_at"] is None]
+
     def intervals(self, detainee_id: str) -> list[DetentionInterval]:
-        """Return a person's detentions with their planned changes, in order."""
+        """Return a person's detentions with their planned changes, in order, without void ones."""
         ended: dict[str, list[date]] = {}
-        for event in self.children("release_event", detainee_id):
+        for event in self._not_void("release_event", detainee_id):
             day = date.fromisoformat(event["occurred_on"])
             ended.setdefault(event["detention_id"], []).append(day)
         intervals = [
             _interval(row, ended.get(row["id"], ()))
-            for row in self.children("detention", detainee_id)
+            for row in self._not_void("detention", detainee_id)
         ]
         return sorted(intervals, key=lambda interval: interval.sort_key)
 
@@ -129,6 +133,10 @@ def merge_detentions(plan: MergePlan, duplicate_id: str, surviving_id: str) -> d
             plan.change("detention", str(duplicate.id), detainee_id=surviving_id)
         elif duplicate is not None and surviving is not None:
             _merge_detention(plan, str(duplicate.id), str(surviving.id))
+    # Voided records move too: their voiding can be undone.
+    for row in plan.children("detention", duplicate_id):
+        if row["voided_at"] is not None:
+            plan.change("detention", row["id"], detainee_id=surviving_id)
     surviving_events: dict[str, str] = {}
     for event in plan.children("release_event", duplicate_id):
         detention = str(event["detention_id"])
@@ -166,11 +174,13 @@ def _merge_detention(plan: MergePlan, duplicate_id: str, surviving_id: str) -> N
 
 def _same_event(event: Row, detention: str, others: Sequence[Row]) -> Row | None:
     """Return the nearest release event of a detention within three days of this one."""
+    if event["voided_at"] is not None:
+        return None
     day = date.fromisoformat(event["occurred_on"])
     near = [
         (abs(date.fromisoformat(other["occurred_on"]) - day), other["occurred_on"], other["id"])
         for other in others
-        if other["detention_id"] == detention
+        if other["detention_id"] == detention and other["voided_at"] is None
     ]
     distance, _, id = min(near, default=(MAX_SAME_EVENT_DISTANCE * 2, "", ""))
     if distance > MAX_SAME_EVENT_DISTANCE:

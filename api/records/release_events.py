@@ -9,10 +9,11 @@ from uuid import UUID
 from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid
-from api.records import canonical_ids, claims, detainees, writes
+from api.errors import FieldError, RequestError, invalid, not_found
+from api.records import canonical_ids, claims, detainees, voids, writes
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
 from api.records.writes import Affected, Body
+from api.verification import verdicts
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -87,11 +88,68 @@ def update(
     )
 
 
+def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Void a release event entered by mistake, with its attestations. `body` gives a `reason`.
+
+    A key of scope `contribute` can void only one without attestations.
+    """
+    queries.run(conn, "affiliations/lock_shared")
+    event = lock(conn, id)
+    if event is None:
+        raise not_found("release event")
+    voids.check_caller(conn, caller, "release_event", id, event.detainee_id)
+    if not caller.sees_hidden:
+        referring = queries.rows(
+            conn, "release_events/list_referring", id=id, limit=voids.MAX_LISTED + 1
+        )
+        voids.check_unused("release_event", [row.path for row in referring])
+    queries.run(conn, "release_events/void", id=id, **body)
+    _recompute(conn, caller, event, Change("release_event", id, "voided"))
+
+
+def undo_void(conn: queries.Connection, caller: Caller, id: UUID) -> None:
+    """Undo the voiding of a release event, whose attestations then count again."""
+    queries.run(conn, "affiliations/lock_shared")
+    event = _lock(conn, id)
+    if event is None:
+        raise not_found("release event")
+    voids.check_void("release_event", event.voided_at)
+    detention = queries.row(conn, "detentions/get", id=event.detention_id)
+    if detention is not None and detention.voided_at is not None:
+        raise voids.refers_to_void("release_event", f"detentions/{event.detention_id}")
+    if event.announcement_id is not None:
+        claims.check_restorable(conn, "release_event", [event.announcement_id])
+    if near := _find_near(conn, event._asdict(), id):
+        raise _exists(near)
+    queries.run(conn, "release_events/undo_void", id=id)
+    _recompute(conn, caller, event, Change("release_event", id, "undone"))
+
+
+def _recompute(conn: queries.Connection, caller: Caller, event: Any, change: Change) -> None:
+    changes = [change, *voids.rearrange(conn, event.detainee_id)]
+    verdicts.recompute(
+        conn,
+        caller,
+        changes,
+        release_events=[event.id],
+        people=[event.detainee_id],
+        recount=True,
+    )
+
+
 def lock(conn: queries.Connection, id: UUID) -> Any:
     """Lock the person of a release event and return its row; None for a duplicate or unknown id.
 
-    A merge can move it to another person while the lock is waited for; then that one is locked.
+    Raises RequestError if it is void. A merge can move it to another person while the lock is
+    waited for; then that one is locked.
     """
+    event = _lock(conn, id)
+    if event is not None:
+        voids.check_live("release_event", event.voided_at)
+    return event
+
+
+def _lock(conn: queries.Connection, id: UUID) -> Any:
     while (locked := queries.row(conn, "release_events/lock", id=id)) is not None:
         event = queries.row(conn, "release_events/get", id=id)
         if event is None or event.detainee_id == locked.detainee_id:
@@ -147,16 +205,20 @@ def check_occurred_on(
     if day < detentions[places[0]].began_on:
         raise invalid(FieldError("/occurred_on", f"{day} is before the detention began."))
     if near is not None:
-        raise RequestError(
-            "release-event-exists",
-            "Another release event of this detention lies within three days: "
-            f"/v1/release-events/{near}",
-            release_event_id=near,
-        )
+        raise _exists(near)
     later = [] if restored else detentions[places[0] + 1 :]
     if any(period(row.detained_on)[1] < day for row in later):
         detail = f"{day} is after the person's next detention began."
         raise invalid(FieldError("/occurred_on", detail))
+
+
+def _exists(near: UUID) -> RequestError:
+    return RequestError(
+        "release-event-exists",
+        "Another release event of this detention lies within three days: "
+        f"/v1/release-events/{near}",
+        release_event_id=near,
+    )
 
 
 def _check_occurred_on(
@@ -167,6 +229,12 @@ def _check_occurred_on(
     *,
     restored: bool = False,
 ) -> None:
+    near = _find_near(conn, event, id)
+    check_occurred_on(event, detentions, near, clock.now(conn), restored=restored)
+
+
+def _find_near(conn: queries.Connection, event: Body, id: UUID | None) -> UUID | None:
+    """Return another release event of the same detention within three days."""
     near = queries.row(
         conn,
         "release_events/find_near",
@@ -175,4 +243,4 @@ def _check_occurred_on(
         occurred_on=event["occurred_on"],
         except_id=id,
     )
-    check_occurred_on(event, detentions, near and near.id, clock.now(conn), restored=restored)
+    return None if near is None else cast(UUID, near.id)

@@ -182,7 +182,7 @@ def delivery(
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     if recorded_as_of is None:
         claims = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False)
-        if not claims:
+        if not claims or claims[0]["voided_at"] is not None:
             raise not_found("claim")
         return claims[0]
     claims = rows.read(

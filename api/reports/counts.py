@@ -251,7 +251,7 @@ def _check(conn: queries.Connection, filters: Filters) -> None:
     facility = filters.facility_id
     if facility and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
-    if error := claims.announcement_error(conn, filters.announcement_id):
+    if error := claims.unknown_announcement_error(conn, filters.announcement_id):
         errors.append(error)
     first, last = filters.occurred_from, filters.occurred_until
     if first and last and last < first:

@@ -27,6 +27,7 @@ _LATER_STATUSES = {
     "reported": "now only reported",
     "unverified": "no longer verified",
     "merged": "now part of another record",
+    "voided": "entered by mistake",
 }
 _NEVER = "1970-01-01T00:00:00Z"
 
@@ -48,7 +49,8 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 class Entry:
     """The verdict on a release event: its status has held `since`, and changed at `updated_at`.
 
-    The entry of a merged duplicate has status `merged` and no name.
+    The entry of a merged duplicate has status `merged` and no name, that of a voided release event
+    status `voided`.
     """
 
     release_event_id: str
@@ -140,6 +142,10 @@ def _title(entry: Entry) -> str:
 def _summary(entry: Entry) -> str:
     if entry.status == "merged":
         return f"Release of {_day(entry.occurred_on)}. Its record was merged into another one."
+    if entry.status == "voided":
+        return (
+            f"Release of {_day(entry.occurred_on)}. Its record was entered by mistake, and is void."
+        )
     return (
         f"Release of {_day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
         f"denials: {entry.independent_denials}. By the rule {RULE}."

@@ -92,7 +92,8 @@ def _steps_by_event(rows: Sequence[Any], revision: Revision) -> Mapping[str, _St
             )
             steps[event["id"]] = {v["published_from"]: _step_of(v) for v in verdicts}
     for verdict in revision.superseded["verdicts"]:
-        del steps[str(verdict["release_event_id"])][verdict["published_from"]]
+        # A release event that was voided is not among the rows any more.
+        steps.get(str(verdict["release_event_id"]), {}).pop(verdict["published_from"], None)
     for verdict in revision.inserted["verdicts"]:
         steps[str(verdict["release_event_id"])][verdict["published_from"]] = _step_of(verdict)
     return steps

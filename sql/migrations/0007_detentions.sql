@@ -12,6 +12,9 @@ CREATE TABLE detentions (
     charges text,
     whereabouts text NOT NULL,
     merged_into uuid CONSTRAINT detention_was_merged_into_a_detention REFERENCES detentions,
+    -- Entered by mistake: no answer depends on it. Null again once the voiding is undone.
+    voided_at timestamptz,
+    void_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (id, detainee_id)
@@ -40,7 +43,7 @@ CREATE FUNCTION latest_detention(detainee_id uuid) RETURNS TABLE (
 BEGIN ATOMIC
     SELECT t.id, t.facility_id, t.detained_on
     FROM detentions t
-    WHERE t.detainee_id = $1
+    WHERE t.detainee_id = $1 AND t.voided_at IS NULL
     ORDER BY t.began_on DESC, t.created_at DESC, t.id DESC
     LIMIT 1;
 END;
@@ -57,10 +60,12 @@ CREATE FUNCTION disclosed_facility(
         ) THEN $3
     END;
 
--- The detentions that a caller sees, without merged duplicates.
+-- The detentions that a caller sees, without merged duplicates. That one was voided, and when, is
+-- visible.
 CREATE FUNCTION visible_detentions(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, facility_id uuid, detained_on text, authority text, charges text,
-    whereabouts text, created_at timestamptz, updated_at timestamptz
+    whereabouts text, voided_at timestamptz, void_reason text, created_at timestamptz,
+    updated_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -72,7 +77,9 @@ BEGIN ATOMIC
         CASE WHEN NOT h.hides THEN t.detained_on END,
         CASE WHEN NOT h.hides THEN t.authority END,
         CASE WHEN NOT h.hides THEN t.charges END,
-        t.whereabouts, t.created_at,
+        t.whereabouts, t.voided_at,
+        CASE WHEN NOT h.hides THEN t.void_reason END,
+        t.created_at,
         CASE WHEN h.hides THEN t.created_at ELSE t.updated_at END
     FROM detentions t
     JOIN detainees d ON d.id = t.detainee_id
@@ -100,7 +107,7 @@ BEGIN ATOMIC
         UNION
         SELECT d.age_group, t.facility_id
         FROM people p JOIN detainees d ON d.id = p.id JOIN detentions t ON t.detainee_id = d.id
-        WHERE t.facility_id IS NOT NULL AND d.merged_into IS NULL
+        WHERE t.facility_id IS NOT NULL AND t.voided_at IS NULL AND d.merged_into IS NULL
     )
     SELECT g.age_group, g.facility_id
     FROM groups g
@@ -114,8 +121,8 @@ BEGIN ATOMIC
             UNION
             SELECT t.detainee_id
             FROM detentions t JOIN detainees d ON d.id = t.detainee_id
-            WHERE t.facility_id = g.facility_id AND d.age_group = g.age_group
-                AND d.merged_into IS NULL
+            WHERE t.facility_id = g.facility_id AND t.voided_at IS NULL
+                AND d.age_group = g.age_group AND d.merged_into IS NULL
             LIMIT disclosure_threshold()
         ) members
     );

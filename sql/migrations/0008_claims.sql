@@ -1,5 +1,5 @@
 -- Claims: aggregate figures that a source published, and announcements. A claim names nobody and is
--- never an attestation. Only its retraction changes it, so relays and origins are stored as entered.
+-- never an attestation. Only its retraction and its voiding change it, so relays and origins are stored as entered.
 CREATE TABLE claims (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     source_id uuid NOT NULL CONSTRAINT claim_source_exists REFERENCES sources,
@@ -20,6 +20,9 @@ CREATE TABLE claims (
     note text,
     retracted_at timestamptz,
     retraction_note text,
+    -- Entered by mistake: no answer depends on it. Null again once the voiding is undone.
+    voided_at timestamptz,
+    void_reason text,
     -- The order in which claims were recorded, in which they are exported: a relayed claim comes
     -- before the claim that relays it.
     recorded_order bigint GENERATED ALWAYS AS IDENTITY,
@@ -28,6 +31,8 @@ CREATE TABLE claims (
     CONSTRAINT claim_retracted_after_it_was_published CHECK (published_at <= retracted_at)
 );
 
+-- Finds the claims that relay a claim.
+CREATE INDEX claims_by_relay ON claims USING gin (relays jsonb_path_ops) WITH (fastupdate = off);
 CREATE INDEX claims_of_kind ON claims (kind, id);
 CREATE INDEX claims_of_source ON claims (source_id, id);
 CREATE INDEX claims_of_announcement ON claims (announcement_id, id);
@@ -48,7 +53,8 @@ CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_not
     )
     EXECUTE FUNCTION refuse_change('The retraction');
 
-GRANT SELECT, INSERT, UPDATE (retracted_at, retraction_note, updated_at) ON claims
+GRANT SELECT, INSERT,
+UPDATE (retracted_at, retraction_note, voided_at, void_reason, updated_at) ON claims
 TO constancia_service;
 
 -- A claim as a caller sees it. The row may be the present one or a recorded one.
@@ -56,8 +62,8 @@ CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean) RETURNS TABLE (
     id uuid, source_id uuid, is_confidential boolean, kind text, value integer, qualifier text,
     as_of timestamptz, published_at timestamptz, window_start date, facility_id uuid,
     age_group text, nationality text, announcement_id uuid, relays jsonb, origins jsonb, url text,
-    note text, retracted_at timestamptz, retraction_note text, created_at timestamptz,
-    updated_at timestamptz
+    note text, retracted_at timestamptz, retraction_note text, voided_at timestamptz,
+    void_reason text, created_at timestamptz, updated_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -70,6 +76,8 @@ BEGIN ATOMIC
         CASE WHEN $2 OR NOT s.confidential THEN ($1).note END,
         ($1).retracted_at,
         CASE WHEN $2 OR NOT s.confidential THEN ($1).retraction_note END,
+        ($1).voided_at,
+        CASE WHEN $2 OR NOT s.confidential THEN ($1).void_reason END,
         ($1).created_at, ($1).updated_at
     FROM (
         -- OFFSET 0 makes this a lookup per claim, so that a list of claims keeps its index order.

@@ -8,6 +8,10 @@ CREATE TABLE release_events (
     announcement_id uuid CONSTRAINT release_event_announcement_exists REFERENCES claims,
     merged_into uuid
         CONSTRAINT release_event_was_merged_into_a_release_event REFERENCES release_events,
+    -- Entered by mistake, and void with its attestations: no answer depends on it. Null again once
+    -- the voiding is undone.
+    voided_at timestamptz,
+    void_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT release_event_ends_a_detention_of_the_detainee
@@ -16,7 +20,7 @@ CREATE TABLE release_events (
     CONSTRAINT one_release_event_within_three_days
         EXCLUDE USING gist (
             detention_id WITH =, daterange(occurred_on, occurred_on + 3, '[]') WITH &&
-        )
+        ) WHERE (voided_at IS NULL)
 );
 
 CREATE INDEX release_events_of_detainee ON release_events (detainee_id, id);
@@ -25,16 +29,20 @@ CREATE INDEX release_events_of_announcement ON release_events (announcement_id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON release_events TO constancia_service;
 
--- The release events that a caller sees, without merged duplicates.
+-- The release events that a caller sees, without merged duplicates. That one was voided, and when, is
+-- visible.
 CREATE FUNCTION visible_release_events(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, detention_id uuid, occurred_on date, place text,
-    announcement_id uuid, created_at timestamptz, updated_at timestamptz
+    announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
+    updated_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on,
         CASE WHEN NOT h.hides THEN e.place END,
-        e.announcement_id, e.created_at,
+        e.announcement_id, e.voided_at,
+        CASE WHEN NOT h.hides THEN e.void_reason END,
+        e.created_at,
         CASE WHEN h.hides THEN e.created_at ELSE e.updated_at END
     FROM release_events e
     JOIN detainees d ON d.id = e.detainee_id

@@ -82,7 +82,8 @@ GRANT SELECT, INSERT, UPDATE (release_event_id), MAINTAIN ON attestation_relays
 TO constancia_service;
 
 -- The attestations as a caller sees them. The texts and links of an attestation are redacted if its
--- person is hidden or its source is confidential. The time of its voiding is visible.
+-- person is hidden or its source is confidential. The time of its voiding is visible. The attestations
+-- of a voided release event are void with it.
 CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
     id uuid, release_event_id uuid, source_id uuid, is_confidential boolean, stance text,
     basis text, release_kind text, denial_reason text, evidence text, published_at timestamptz,
@@ -103,8 +104,12 @@ BEGIN ATOMIC
         CASE WHEN NOT h.hides THEN a.note END,
         a.retracted_at,
         CASE WHEN NOT h.hides THEN a.retraction_note END,
-        a.voided_at,
-        CASE WHEN NOT h.hides THEN a.void_reason END,
+        coalesce(a.voided_at, e.voided_at),
+        CASE
+            WHEN h.hides THEN NULL
+            WHEN a.voided_at IS NULL THEN e.void_reason
+            ELSE a.void_reason
+        END,
         a.created_at, a.updated_at
     FROM attestations a
     JOIN sources s ON s.id = a.source_id

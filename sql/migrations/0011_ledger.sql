@@ -76,24 +76,25 @@ BEGIN ATOMIC
     ORDER BY l.seq DESC LIMIT 1;
 END;
 
--- A claim as it stood at a moment of record time, as a caller sees it.
+-- A claim as it stood at a moment of record time, as a caller sees it; none if it was void.
 CREATE FUNCTION visible_claim_recorded(claim_id uuid, moment timestamptz, sees_hidden boolean)
     RETURNS TABLE (
         id uuid, source_id uuid, is_confidential boolean, kind text, value integer, qualifier text,
         as_of timestamptz, published_at timestamptz, window_start date, facility_id uuid,
         age_group text, nationality text, announcement_id uuid, relays jsonb, origins jsonb,
         url text, note text, retracted_at timestamptz, retraction_note text,
-        created_at timestamptz, updated_at timestamptz
+        voided_at timestamptz, void_reason text, created_at timestamptz, updated_at timestamptz
     )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_of,
         c.published_at, c.window_start, c.facility_id, c.age_group, c.nationality,
         c.announcement_id, c.relays, c.origins, c.url, c.note, c.retracted_at, c.retraction_note,
-        c.created_at, c.updated_at
+        c.voided_at, c.void_reason, c.created_at, c.updated_at
     FROM recorded($1, $2) x
     CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) r
-    CROSS JOIN LATERAL visible_claim(r, $3) c;
+    CROSS JOIN LATERAL visible_claim(r, $3) c
+    WHERE r.voided_at IS NULL;
 END;
 
 -- The number of the last public entry at a moment of record time.

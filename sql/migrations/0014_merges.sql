@@ -52,10 +52,10 @@ BEGIN ATOMIC
     ) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
-        id uuid, detainee_id uuid, merged_into uuid, detained_on text, began_on date,
-        created_at timestamptz
+        id uuid, detainee_id uuid, merged_into uuid, voided_at timestamptz, detained_on text,
+        began_on date, created_at timestamptz
     )
-    WHERE t.detainee_id = $1 AND t.merged_into IS NULL;
+    WHERE t.detainee_id = $1 AND t.merged_into IS NULL AND t.voided_at IS NULL;
 END;
 
 -- The release events that were ever moved by a merge or its undo, with the person and the detention

@@ -61,6 +61,11 @@ MICROSECOND = timedelta(microseconds=1)
 FIRST_HAND = {"stance": "confirms", "basis": "first_hand", "evidence": "report"}
 DAYS = [date(2026, 1, 8), date(2026, 1, 10), date(2026, 1, 20), date(2026, 2, 8)]
 DETAINED_ON = [None, "2024", "2026-01", "2026-01-09", "2026-01-31", "2026-02"]
+VOIDABLE = [
+    ("release_event", "release-events"),
+    ("detention", "detentions"),
+    ("claim", "claims"),
+]
 KINDS = ["full", "house_arrest", "conditional", "unknown"]
 CLAIM_KINDS = ["announced", "released", "detained", "whereabouts_unknown"]
 ZONES = ["UTC", "America/Caracas", "Asia/Kathmandu", "Pacific/Apia"]
@@ -205,7 +210,8 @@ class World:
     def write(self, method: str, path: str, body: Any, resource: str) -> None:
         """Send a write, and check its ledger entries: one, which equals its row.
 
-        A merge has one more for each record that it moves. A refused or redirected write has none.
+        A merge has one more for each record that it moves, a voiding for each detention that it
+        places anew. A refused or redirected write has none.
         """
         before = self.seq()
         response = self.api.send(method, path, json=body)
@@ -221,7 +227,7 @@ class World:
         entries.sort(key=lambda entry: entry.seq)
         assert [entry.seq for entry in entries] == [*range(before + 1, self.seq() + 1)]
         assert (entries[0].resource, entries[0].id) == (resource, written["id"])
-        assert len(entries) == 1 or resource == "merge"
+        assert len(entries) == 1 or resource == "merge" or path.endswith("/void")
 
     def _entries(self, resource: str, after: int) -> list[Any]:
         """Return the entries after a number, and whether each equals its current row."""
@@ -303,6 +309,7 @@ def write_at_random(world: World, choose: Chooser) -> None:
     kinds += ["tie", "tie again", "of detainee", "of detention", "of event"] * 2
     kinds += ["of detention", "of event"] * 2
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
+    kinds += ["void record"] * 4 + ["undo void"] * 3
     kinds += ["merge"] * 4 + ["undo"] * 3 + ["distinguish", "withdraw"]
     kind = choose.one_of(kinds)
     if kind == "source":
@@ -373,6 +380,13 @@ def write_at_random(world: World, choose: Chooser) -> None:
     elif kind == "void" and ids["attestation"]:
         path = f"/v1/attestations/{choose.one_of(ids['attestation'])}/void"
         world.write("POST", path, {"reason": "Entered twice."}, "attestation")
+    elif kind == "void record":
+        resource, path = choose.one_of(VOIDABLE)
+        path = f"/v1/{path}/{choose.one_of(ids[resource])}/void"
+        world.write("POST", path, {"reason": "Entered twice."}, resource)
+    elif kind == "undo void":
+        resource, path = choose.one_of(VOIDABLE)
+        world.write("DELETE", f"/v1/{path}/{choose.one_of(ids[resource])}/void", None, resource)
     elif kind == "claim":
         claim_at_random(world, choose)
     elif kind == "merge":
@@ -579,7 +593,8 @@ class Reader:
         response = self._get(path, min_sources=required, **parameters)
         events = self.record().records["release_event"]
         if events[event]["merged_into"] is not None:
-            while events[event]["merged_into"] is not None:
+            # The oracle has no surviving event that is void.
+            while event in events and events[event]["merged_into"] is not None:
                 event = events[event]["merged_into"]
             assert response["moved_to"].startswith(f"/v1/release-events/{event}/verification?")
             return
@@ -692,8 +707,14 @@ def assert_summaries_equal_verifications(world: World) -> None:
     for event in world.ids["release_event"]:
         if world.api.send("GET", f"/v1/release-events/{event}").status_code == 307:
             continue
-        verification = world.api.get(f"/v1/release-events/{event}/verification")
-        summary = world.api.get(f"/v1/release-events/{event}")["verification"]
+        record = world.api.get(f"/v1/release-events/{event}")
+        summary = record["verification"]
+        path = f"/v1/release-events/{event}/verification"
+        if record["voided_at"] is not None:
+            assert summary["since"] is None
+            assert world.api.send("GET", path).status_code == 404
+            continue
+        verification = world.api.get(path)
         assert summary == {name: verification[name] for name in summary}
 
 

@@ -303,6 +303,25 @@ class Session:
     def void_attestation(self) -> Any:
         return {"id": self.id("createAttestation"), "body": {"reason": "Entered twice."}}
 
+    def void_release_event(self) -> Any:
+        event = self.do("createAttestation").json["release_event_id"]
+        return {"id": event, "body": {"reason": "Of another person."}}
+
+    def undo_void_release_event(self) -> Any:
+        return {"id": self.id("voidReleaseEvent")}
+
+    def void_detention(self) -> Any:
+        return {"id": self.id("createDetention"), "body": {"reason": "Of another person."}}
+
+    def undo_void_detention(self) -> Any:
+        return {"id": self.id("voidDetention")}
+
+    def void_claim(self) -> Any:
+        return {"id": self.id("createClaim"), "body": {"reason": "Entered twice."}}
+
+    def undo_void_claim(self) -> Any:
+        return {"id": self.id("voidClaim")}
+
     def get_verification(self) -> Any:
         """An event for which no list of the response is empty."""
         first = self.do("createAttestation").json

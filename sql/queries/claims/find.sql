@@ -9,4 +9,5 @@ WHERE c.source_id = %(source_id)s AND c.kind = %(kind)s AND c.published_at = %(p
     AND c.age_group IS NOT DISTINCT FROM %(age_group)s
     AND c.nationality IS NOT DISTINCT FROM %(nationality)s
     AND c.announcement_id IS NOT DISTINCT FROM %(announcement_id)s
+    AND c.voided_at IS NULL
 ORDER BY c.recorded_order

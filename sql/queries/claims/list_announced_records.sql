@@ -5,7 +5,7 @@
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
     FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
-    WHERE k.id = %(id)s OR k.announcement_id = %(id)s
+    WHERE (k.id = %(id)s OR k.announcement_id = %(id)s) AND k.voided_at IS NULL
     UNION
     SELECT o.id, o.source_id, o.facility_id, o.announcement_id, o.relays
     FROM claimed t

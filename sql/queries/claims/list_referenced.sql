@@ -1,2 +1,2 @@
--- Lists the claims that a claim or a release event refers to, to check the references.
-SELECT c.id, c.kind, c.published_at FROM claims c WHERE c.id = ANY (%(ids)s)
+-- Lists the claims to which a filter or a path refers.
+SELECT c.id, c.kind, c.voided_at FROM claims c WHERE c.id = ANY (%(ids)s)

@@ -31,7 +31,7 @@ WITH asked AS (
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
             SELECT FROM detentions d, detentions o
             WHERE d.id = e.detention_id AND o.detainee_id = e.detainee_id
-                AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
+                AND o.voided_at IS NULL AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
                 AND a.as_of >= detention_began_at(o.detained_on, o.began_on, o.created_at)
         ) END AS detained_again
     FROM asked a

@@ -13,7 +13,7 @@ WITH ends AS (
             SELECT min(detention_began_at(o.detained_on, o.began_on, o.created_at))
             FROM detentions d, detentions o
             WHERE d.id = e.detention_id AND o.detainee_id = e.detainee_id
-                AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
+                AND o.voided_at IS NULL AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
         ) AS detained_again_at
     FROM release_events e
     WHERE true

@@ -6,7 +6,7 @@ FROM visible_detainees(%(sees_hidden)s) d
 WHERE true
     AND d.id IN ( -- if announcement_id
         SELECT e.detainee_id FROM release_events e -- if announcement_id
-        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+        WHERE e.announcement_id = %(announcement_id)s AND e.voided_at IS NULL -- if announcement_id
     ) -- if announcement_id
 ORDER BY d.id
 LIMIT %(limit)s

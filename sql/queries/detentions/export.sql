@@ -5,7 +5,7 @@ SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges
         WHEN d.is_named OR %(sees_hidden)s THEN k.began_on
         ELSE date '0001-01-01' + (
             SELECT count(*) FROM detentions o
-            WHERE o.detainee_id = k.detainee_id
+            WHERE o.detainee_id = k.detainee_id AND o.voided_at IS NULL
                 AND (o.began_on, o.created_at, o.id) < (k.began_on, k.created_at, k.id)
         )::integer
     END AS began_on,
@@ -13,10 +13,10 @@ SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges
 FROM visible_detentions(%(sees_hidden)s) t
 JOIN detentions k ON k.id = t.id
 JOIN visible_detainees(%(sees_hidden)s) d ON d.id = t.detainee_id
-WHERE true
+WHERE t.voided_at IS NULL
     AND t.detainee_id IN ( -- if announcement_id
         SELECT e.detainee_id FROM release_events e -- if announcement_id
-        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+        WHERE e.announcement_id = %(announcement_id)s AND e.voided_at IS NULL -- if announcement_id
     ) -- if announcement_id
 ORDER BY t.id
 LIMIT %(limit)s

@@ -8,7 +8,7 @@ CROSS JOIN LATERAL (
     FROM release_events v
     -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
     WHERE v.detainee_id = t.detainee_id AND v.detention_id IS NOT DISTINCT FROM t.id
-        AND v.merged_into IS NULL
+        AND v.merged_into IS NULL AND v.voided_at IS NULL
 ) e
-WHERE t.detainee_id = ANY (%(ids)s) AND t.merged_into IS NULL
+WHERE t.detainee_id = ANY (%(ids)s) AND t.merged_into IS NULL AND t.voided_at IS NULL
 ORDER BY t.detainee_id, t.began_on, t.created_at, t.id

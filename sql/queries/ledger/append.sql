@@ -28,7 +28,8 @@ WITH written AS (
         SELECT to_jsonb(t), (
             SELECT to_jsonb(v) || jsonb_build_object('began', CASE
                 WHEN EXISTS (
-                    SELECT FROM detentions o WHERE o.detainee_id = t.detainee_id AND o.id <> t.id
+                    SELECT FROM detentions o
+                    WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
                 ) THEN jsonb_build_array(
                     t.began_on, detention_began_at(t.detained_on, t.began_on, t.created_at)
                 )

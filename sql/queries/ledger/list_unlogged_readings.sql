@@ -5,7 +5,7 @@ FROM (
     WHERE is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
         AND d.id IN ( -- if announcement_id
             SELECT e.detainee_id FROM release_events e -- if announcement_id
-            WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
+            WHERE e.announcement_id = %(announcement_id)s AND e.voided_at IS NULL -- if announcement_id
         ) -- if announcement_id
     UNION ALL
     SELECT 'source', s.id FROM sources s

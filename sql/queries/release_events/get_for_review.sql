@@ -13,4 +13,4 @@ LEFT JOIN LATERAL (
     ORDER BY c.published_from DESC
     LIMIT 1
 ) v ON true
-WHERE e.id = %(id)s AND e.merged_into IS NULL
+WHERE e.id = %(id)s AND e.merged_into IS NULL AND e.voided_at IS NULL

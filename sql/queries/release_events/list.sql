@@ -4,12 +4,13 @@ SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announceme
         SELECT s.verification FROM verification_summaries s
         WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1
     ), nothing_attested()) AS verification,
-    e.created_at, e.updated_at
+    e.voided_at, e.void_reason, e.created_at, e.updated_at
 FROM visible_release_events(%(sees_hidden)s) e
 WHERE true
     AND e.id = %(id)s -- if id
     AND e.detainee_id = %(detainee_id)s -- if detainee_id
     AND e.announcement_id = %(announcement_id)s -- if announcement_id
+    AND e.voided_at IS NULL -- unless id
     AND e.id > %(after)s -- if after
 ORDER BY e.id
 LIMIT %(limit)s

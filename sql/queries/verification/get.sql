@@ -1,7 +1,7 @@
 -- Gets the explanation of the verdict on a release event at a pair of moments, in one snapshot.
 -- It consists of the steps over publication time, the reasoning of the last step, the exclusions, and
 -- the names of the heads of groups at that record time. There is no row for an event that was not
--- recorded yet, or that was merged into another event by then.
+-- recorded yet, or that was void or merged into another event by then.
 WITH moments AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
@@ -64,4 +64,7 @@ FROM moments a LEFT JOIN latest l ON true
 WHERE EXISTS (
     SELECT FROM ledger e WHERE e.resource_id = %(id)s AND e.recorded_at <= a.recorded_as_of
         AND e.resource = 'release_event'
-) AND (SELECT r.entry ->> 'merged_into' FROM recorded(%(id)s, a.recorded_as_of) r) IS NULL
+) AND NOT EXISTS (
+    SELECT FROM recorded(%(id)s, a.recorded_as_of) r
+    WHERE r.entry ->> 'merged_into' IS NOT NULL OR r.entry ->> 'voided_at' IS NOT NULL
+)

@@ -46,6 +46,10 @@ SELECT
         )), '[]')
         FROM attestations a
         WHERE a.release_event_id = %(release_event_id)s AND a.voided_at IS NULL
+            AND NOT EXISTS (
+                SELECT FROM release_events e
+                WHERE e.id = a.release_event_id AND e.voided_at IS NOT NULL
+            )
     ) AS attestations,
     (
         SELECT coalesce(json_agg(json_build_object(

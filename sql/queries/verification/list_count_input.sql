@@ -9,7 +9,7 @@ SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
                 disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity'),
             'began_at', rfc3339(detention_began_at(t.detained_on, t.began_on, t.created_at))
         ) ORDER BY t.began_on, t.created_at, t.id), '[]')
-        FROM detentions t WHERE t.detainee_id = d.id
+        FROM detentions t WHERE t.detainee_id = d.id AND t.voided_at IS NULL
     ) AS detentions,
     (
         SELECT coalesce(json_agg(json_build_object(
@@ -26,7 +26,7 @@ SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
                 WHERE v.release_event_id = e.id AND v.recorded_until = 'infinity'
             )
         )), '[]')
-        FROM release_events e WHERE e.detainee_id = d.id
+        FROM release_events e WHERE e.detainee_id = d.id AND e.voided_at IS NULL
     ) AS release_events,
     (
         SELECT coalesce(json_agg(json_build_object(

@@ -110,6 +110,7 @@ refused(
 refused(
     "held already", "POST", "/v1/detainees/$held/detentions", "still-detained", body=detention()
 )
+VOIDING = {"reason": "Entered twice."}
 for name, method, path, body in (
     (
         "an attested event moved",
@@ -123,7 +124,29 @@ for name, method, path, body in (
         "/v1/attestations/$retracted/retraction",
         {"retracted_at": "2026-01-10T00:00:00Z"},
     ),
-    ("voided twice", "POST", "/v1/attestations/$voided/void", {"reason": "Entered twice."}),
+    ("voided twice", "POST", "/v1/attestations/$voided/void", VOIDING),
+    ("an event voided twice", "POST", "/v1/release-events/$void_event/void", VOIDING),
+    ("a detention voided twice", "POST", "/v1/detentions/$void_detention/void", VOIDING),
+    ("a claim voided twice", "POST", "/v1/claims/$void_announcement/void", VOIDING),
+    ("a detention of a release event", "POST", "/v1/detentions/$detention/void", VOIDING),
+    ("a void event changed", "PATCH", "/v1/release-events/$void_event", {"place": "Ana"}),
+    ("a void detention changed", "PATCH", "/v1/detentions/$void_detention", {"charges": "None"}),
+    (
+        "a void claim retracted",
+        "POST",
+        "/v1/claims/$void_announcement/retraction",
+        {"retracted_at": "2026-01-10T00:00:00Z"},
+    ),
+    (
+        "an attestation of a void event",
+        "POST",
+        "/v1/attestations",
+        attestation(release_event_id="$void_event"),
+    ),
+    ("an event of a void detention", "DELETE", "/v1/release-events/$void_event/void", None),
+    ("an event that is not void", "DELETE", "/v1/release-events/$event/void", None),
+    ("a detention that is not void", "DELETE", "/v1/detentions/$detention/void", None),
+    ("a claim that is not void", "DELETE", "/v1/claims/$claim/void", None),
     (
         "retracted when void",
         "POST",

@@ -4,6 +4,7 @@ from tests.whole_set.bad_input.cases import UNKNOWN_ID, quoted, wrong_body, wron
 from tests.whole_set.bad_input.valid_bodies import (
     affiliation,
     attestation,
+    claim,
     detainee,
     detention,
     facility,
@@ -468,5 +469,28 @@ wrong_body(
     {"retracted_at": "9999-12-31T23:59:59Z"},
     "/retracted_at",
 )
-wrong_body("voided for no reason", "/v1/attestations/$attestation/void", {"reason": ""}, "/reason")
-wrong_body("voided without a reason", "/v1/attestations/$attestation/void", {}, "/reason")
+for path in (
+    "attestations/$attestation",
+    "release-events/$event",
+    "detentions/$detention",
+    "claims/$claim",
+):
+    wrong_body("voided for no reason", f"/v1/{path}/void", {"reason": ""}, "/reason")
+    wrong_body("voided without a reason", f"/v1/{path}/void", {}, "/reason")
+for path, body in (
+    ("/v1/release-events", release_event(announcement_id="$void_announcement")),
+    ("/v1/claims", claim(announcement_id="$void_announcement")),
+):
+    wrong_body("of a void announcement", path, body, "/announcement_id")
+wrong_body(
+    "relaying a void claim",
+    "/v1/claims",
+    claim(kind="announced", relays=[{"claim_id": "$void_announcement"}]),
+    "/relays/0/claim_id",
+)
+wrong_body(
+    "of a void detention",
+    "/v1/release-events",
+    release_event(detention_id="$void_detention"),
+    "/detention_id",
+)

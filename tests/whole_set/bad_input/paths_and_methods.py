@@ -59,7 +59,12 @@ for method, path, body in (
     ("POST", "/v1/sources/$no/affiliations", affiliation()),
     ("POST", "/v1/detainees/$no/detentions", detention()),
     ("POST", "/v1/attestations/$no/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}),
-    ("POST", "/v1/attestations/$no/void", {"reason": "Entered twice."}),
+    *(
+        (method, f"/v1/{resource}/$no/void", body)
+        for resource in ("attestations", "release-events", "detentions", "claims")
+        for method, body in (("POST", {"reason": "Entered twice."}), ("DELETE", None))
+        if (method, resource) != ("DELETE", "attestations")
+    ),
     ("GET", "/v1/claims/$no/comparison", None),
     ("GET", "/v1/claims/$no/delivery", None),
     ("GET", "/v1/claims/$no/case", None),

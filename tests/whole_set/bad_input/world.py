@@ -140,6 +140,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         {"retracted_at": "2026-01-10T00:00:00Z"},
         200,
     )
+    void_one_of_each(api, records)
     merge_and_distinguish(api, records)
     edit = keys["edit"]
     return records | {
@@ -152,6 +153,21 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "ended": keys["ended"],
         "of_another": edit[:-43] + keys["admin"][-43:],
     }
+
+
+def void_one_of_each(api: Api, records: dict[str, str]) -> None:
+    """Record a release event, a detention and a claim that are void."""
+    person = api.detainee("Vera Held")
+    records["void_detention"] = api.detention(person, detained_on="2024-02")
+    records["void_event"] = api.event(person, "2026-01-08")
+    body = claim(source_id=records["source"], kind="announced")
+    records["void_announcement"] = api.post("/v1/claims", body)["id"]
+    for path in (
+        f"release-events/{records['void_event']}",
+        f"detentions/{records['void_detention']}",
+        f"claims/{records['void_announcement']}",
+    ):
+        api.post(f"/v1/{path}/void", {"reason": "Entered twice."}, 200)
 
 
 def merge_and_distinguish(api: Api, records: dict[str, str]) -> None:

@@ -1,0 +1,4 @@
+-- Voids a detention that was entered by mistake: no later answer depends on it.
+UPDATE detentions
+SET voided_at = now(), void_reason = %(reason)s, updated_at = now()
+WHERE id = %(id)s
