@@ -1,8 +1,8 @@
 """`python -m tests.bench.imports`: rows per second of previews and applies, and of a bare COPY.
 
-A list of invented people is imported into an empty store of an embedded PostgreSQL, with the
-service's settings; then again, when every row is recorded. COPY writes the same cells into a table
-of text without an index: no import can be faster.
+A list of invented people is imported into an empty store of an embedded PostgreSQL with the
+settings of the service, and then a second time, when every row is recorded. COPY writes the same
+cells into a table of text without an index: no import can be faster.
 """
 
 import argparse
@@ -31,19 +31,18 @@ def invented_list(rows: int) -> bytes:
     and an identifier. The list is the same in every run."""
     draw = random.Random(rows)
     common = common_names.load()
-    given, surnames = sorted(common.commonest), sorted(common.surnames)
+    given_names, surnames = sorted(common.commonest), sorted(common.surnames)
     rare = ["".join(draw.choices(SYLLABLES, k=draw.choice((2, 3, 3, 4)))) for _ in range(20_000)]
     lines = [COLUMNS]
     for number in range(rows):
         name = (
-            *draw.choices(given, k=2),
+            *draw.choices(given_names, k=2),
             *(draw.choice(surnames if draw.random() < 0.5 else rare) for _ in range(2)),
         )
         day = f"{draw.randrange(1945, 2005)}-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}"
-        held = f"{draw.randrange(2014, 2026)}-{draw.randrange(1, 13):02}"
-        lines.append(
-            f"{' '.join(name).title()},{draw.choice('fm')},{day},Venezolana,{held},Sebin,R-{number}"
-        )
+        detained_on = f"{draw.randrange(2014, 2026)}-{draw.randrange(1, 13):02}"
+        cells = (" ".join(name).title(), draw.choice("fm"), day, "Venezolana", detained_on, "Sebin")
+        lines.append(",".join([*cells, f"R-{number}"]))
     return "\n".join([*lines, ""]).encode()
 
 
@@ -60,24 +59,24 @@ def time_copy(url: str, body: bytes) -> float:
 
 def peak_kb(pids: set[int]) -> int:
     """Return the peak resident memory of the largest of these processes."""
-    found = []
+    peaks = []
     for pid in pids:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        found.append(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")))
-    return max(found)
+        peaks.append(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")))
+    return max(peaks)
 
 
 def send(port: int, key: str, path: str, body: bytes, content_type: str) -> tuple[float, Any]:
-    """Seconds of a step, and the import."""
+    """Send a request; return its seconds and the import."""
     connection = HTTPConnection("127.0.0.1", port)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
     began = time.perf_counter()
     connection.request("POST", path, body, headers)
-    answer = connection.getresponse()
-    told = json.loads(answer.read())
+    response = connection.getresponse()
+    result = json.loads(response.read())
     connection.close()
-    assert answer.status in (200, 201), told
-    return time.perf_counter() - began, told
+    assert response.status in (200, 201), result
+    return time.perf_counter() - began, result
 
 
 def main() -> None:
@@ -97,24 +96,25 @@ def main() -> None:
         print(f"{rows:,} rows, {len(body):,} bytes; bare COPY {bare:.2f} s")
         with loads.served(url) as port:
             pids = loads.workers(port)
-            before = peak_kb(pids)
+            kb_before = peak_kb(pids)
 
-            def step(what: str, path: str, body: bytes, content_type: str) -> Any:
-                took, told = send(port, key, path, body, content_type)
-                grown = (peak_kb(pids) - before) / 1024
+            def step(name: str, path: str, body: bytes, content_type: str) -> Any:
+                seconds, result = send(port, key, path, body, content_type)
+                growth_mb = (peak_kb(pids) - kb_before) / 1024
                 print(
-                    f"{what:10}{took:8.1f} s{rows / took:10,.0f} rows/s{took / bare:10,.0f} x COPY"
-                    f"   memory +{grown:.1f} MiB   {told['totals']}",
+                    f"{name:10}{seconds:8.1f} s{rows / seconds:10,.0f} rows/s"
+                    f"{seconds / bare:10,.0f} x COPY"
+                    f"   memory +{growth_mb:.1f} MiB   {result['totals']}",
                     flush=True,
                 )
-                return told
+                return result
 
             for first in (True, False):
-                told = step("preview", "/v1/imports", body, "text/csv")
-                doubtful = [r for r in told["rows"] if r["outcome"] == "possible_duplicate"]
-                decisions = [{"row": r["row"], "decision": "new"} for r in doubtful]
+                result = step("preview", "/v1/imports", body, "text/csv")
+                undecided = [r for r in result["rows"] if r["outcome"] == "possible_duplicate"]
+                decisions = [{"row": r["row"], "decision": "new"} for r in undecided]
                 body_of_apply = json.dumps({"decisions": decisions}).encode()
-                path = f"/v1/imports/{told['id']}/apply"
+                path = f"/v1/imports/{result['id']}/apply"
                 step("apply", path, body_of_apply, "application/json")
                 if first:
                     print("the same list again:")

@@ -1,12 +1,10 @@
-"""Imports of foreign cases: previewed entry by entry, decided on, applied all or nothing."""
+"""Imports of foreign cases: previewed entry by entry, decided, and applied in one transaction."""
 
-import contextlib
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from operator import itemgetter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -17,20 +15,21 @@ from api.cases import loader
 from api.database import queries
 from api.rendering.media_types import CASE
 from tests.brute_force import Ledger, assert_statuses_are_recounted
+from tests.commands import running
 from tests.commands.running import linux, run_process
-from tests.commands.running import snapshot as whole
 from tests.conftest import CASES, Api
+from tests.imports.interrupted import kill_while_sending, send
 from tests.imports.test_list_import import (
     apply,
-    invented,
-    on_a_terminal,
+    invented_person,
     outcomes,
     people,
-    respelled,
+    respelled_name,
+    run_on_a_terminal,
     seq,
 )
 from tests.store_checks import check_store, open_store
-from tests.support import Service, data_dir, serving, wait_until
+from tests.support import Service, data_dir, serving
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 MORNING, NOON = "2026-01-09T08:00:00Z", "2026-01-09T12:00:00Z"
@@ -49,8 +48,9 @@ def preview(api: Api, body: Any, status: int = 201, **query: str) -> Any:
 
 
 def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
-    """Return all tables but those of imports."""
-    return {name: rows for name, rows in whole(conn).items() if not name.startswith("import")}
+    """Return the rows of all tables but those of imports."""
+    tables = running.snapshot(conn)
+    return {name: rows for name, rows in tables.items() if not name.startswith("import")}
 
 
 def row_of(result: Any, place: str) -> Any:
@@ -62,7 +62,7 @@ def outcome_of(result: Any) -> Mapping[str, str]:
     return {row["place"]: row["outcome"] for row in result["rows"]}
 
 
-def word(key: str, event: str, source: str, **more: Any) -> dict[str, Any]:
+def attestation(key: str, event: str, source: str, **fields: Any) -> dict[str, Any]:
     return {
         "key": key,
         "release_event": event,
@@ -71,11 +71,11 @@ def word(key: str, event: str, source: str, **more: Any) -> dict[str, Any]:
         "basis": "first_hand",
         "evidence": "report",
         "published_at": NOON,
-        **more,
+        **fields,
     }
 
 
-def case_of_one(name: str = "Belisario José Quintanar Ozores", **more: Any) -> dict[str, Any]:
+def case_of_one(name: str = "Belisario José Quintanar Ozores", **properties: Any) -> dict[str, Any]:
     """Return a case with one person, one release event and one attestation."""
     return {
         "case": "of-one",
@@ -87,11 +87,11 @@ def case_of_one(name: str = "Belisario José Quintanar Ozores", **more: Any) -> 
                 "birth_date": "1974-06-02",
                 "sex": "male",
                 "detention": {"facility": None, "detained_on": "2024-02", "whereabouts": "known"},
-                **more,
+                **properties,
             }
         ],
         "release_events": [{"key": "out", "detainee": "he", "occurred_on": "2026-01-08"}],
-        "attestations": [word("word", "out", "monitor")],
+        "attestations": [attestation("word", "out", "monitor")],
     }
 
 
@@ -100,7 +100,7 @@ def editor(api: Api) -> Api:
     return api.scope("edit")
 
 
-def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple[str, str]:
+def record_person(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple[str, str]:
     """Record the same person and release event, with the attestation of another source."""
     person = editor.detainee(name, birth_date="1974-06-02", sex="male")
     editor.detention(person, detained_on="2024-02-09")
@@ -110,23 +110,23 @@ def recorded(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple
 
 
 def test_an_applied_case_equals_a_loaded_case(editor: Api, conn: queries.Connection) -> None:
-    text = EXAMPLE.read_bytes()
+    body = EXAMPLE.read_bytes()
     before = snapshot(conn)
-    result = preview(editor, text)
+    result = preview(editor, body)
     assert set(outcomes(result)) == {"new"}
     assert snapshot(conn) == before
-    case_of = json.loads(text)
-    assert len(result["rows"]) == sum(len(case_of[name]) for name in case_of if name in LISTS)
+    case = json.loads(body)
+    assert len(result["rows"]) == sum(len(case[name]) for name in case if name in LISTS)
     assert [row["row"] for row in result["rows"]] == list(range(1, len(result["rows"]) + 1))
     assert (result["people"], result["release_events"]) == (3, 3)
-    assert result["attestations"] == len(case_of["attestations"])
+    assert result["attestations"] == len(case["attestations"])
     assert {flip["from"] for flip in result["flips"]} == {"unverified"}
     assert sorted(flip["to"] for flip in result["flips"]) == ["confirmed", "reported"]
     applied = apply(editor, result["id"])
     assert all(row["record_id"] for row in applied["rows"])
     counts = editor.get("/v1/counts", as_of="2026-01-09T16:00:00Z")
-    assert [counts[word] for word in ("confirmed", "reported", "unverified")] == [1, 1, 1]
-    # `load` recognises imported entries, and an import loaded ones.
+    assert [counts[status] for status in ("confirmed", "reported", "unverified")] == [1, 1, 1]
+    # `load` recognises imported entries.
     assert not any(loader.load(conn, EXAMPLE, lambda _: None).values())
 
 
@@ -159,8 +159,8 @@ def test_a_case_with_another_name_links_to_the_same_records(
     """The same case with another name has other entry ids, but creates no duplicates."""
     loader.load(conn, EXAMPLE, lambda _: None)
     before = seq(conn)
-    other = {**json.loads(EXAMPLE.read_text()), "case": "another-house"}
-    result = preview(editor, other)
+    renamed = {**json.loads(EXAMPLE.read_text()), "case": "another-house"}
+    result = preview(editor, renamed)
     decisions = [
         {"row": row["row"], "decision": "same"} for row in result["rows"] if row["candidates"]
     ]
@@ -168,9 +168,9 @@ def test_a_case_with_another_name_links_to_the_same_records(
     apply(editor, result["id"], *decisions)
     assert seq(conn) == before
     assert people(conn) == 3
-    again = preview(editor, other)
-    assert set(outcomes(again)) == {"same"}
-    assert not any(load(conn, other).values())
+    repeated = preview(editor, renamed)
+    assert set(outcomes(repeated)) == {"same"}
+    assert not any(load(conn, renamed).values())
 
 
 def load(conn: queries.Connection, body: Any) -> Mapping[str, int]:
@@ -183,10 +183,10 @@ def load(conn: queries.Connection, body: Any) -> Mapping[str, int]:
 def test_an_exported_case_is_linked_by_record_ids(editor: Api, conn: queries.Connection) -> None:
     loader.load(conn, EXAMPLE, lambda _: None)
     (announcement,) = editor.get("/v1/claims", kind="announced")["items"]
-    text = editor.send("GET", f"/v1/claims/{announcement['id']}/case").get_data()
-    result = preview(editor, text)
+    body = editor.send("GET", f"/v1/claims/{announcement['id']}/case").get_data()
+    result = preview(editor, body)
     assert set(outcomes(result)) == {"same"}
-    entries = json.loads(text)
+    entries = json.loads(body)
     assert all(
         row["record_id"]
         == entries[row["place"].split("/")[1]][int(row["place"].split("/")[2])]["key"]
@@ -197,16 +197,16 @@ def test_an_exported_case_is_linked_by_record_ids(editor: Api, conn: queries.Con
 def test_a_pseudonym_is_not_imported_as_a_name(
     editor: Api, api: Api, conn: queries.Connection
 ) -> None:
-    announced = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
-    said = {**announced, "source_id": editor.source("Gobierno", "state_body")}
-    claim = editor.post("/v1/claims", said)["id"]
-    person, event = recorded(editor)
+    times = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
+    announcement = {**times, "source_id": editor.source("Gobierno", "state_body")}
+    claim = editor.post("/v1/claims", announcement)["id"]
+    person, event = record_person(editor)
     editor.patch(f"/v1/release-events/{event}", {"announcement_id": claim})
     editor.patch(f"/v1/detainees/{person}", {"withheld": True})
-    shown = api.get(f"/v1/claims/{claim}/case")
-    (hidden,) = shown["detainees"]
+    case = api.get(f"/v1/claims/{claim}/case")
+    (hidden,) = case["detainees"]
     assert hidden["name"].startswith("Person ")
-    result = preview(editor, shown)
+    result = preview(editor, case)
     assert row_of(result, "/detainees/0")["record_id"] == person
     assert row_of(result, "/detainees/0")["outcome"] == "same"
     apply(editor, result["id"])
@@ -214,7 +214,7 @@ def test_a_pseudonym_is_not_imported_as_a_name(
 
 
 def test_a_person_with_another_spelling_is_matched(editor: Api, conn: queries.Connection) -> None:
-    person, event = recorded(editor)
+    person, event = record_person(editor)
     result = preview(editor, case_of_one(occupation="médico"))
     assert outcome_of(result) == {
         "/sources/0": "new",
@@ -232,17 +232,20 @@ def test_a_person_with_another_spelling_is_matched(editor: Api, conn: queries.Co
     assert (result["people"], result["release_events"], result["attestations"]) == (0, 0, 1)
     apply(editor, result["id"])
     assert people(conn) == 1
-    found = editor.get(f"/v1/detainees/{person}")
-    assert found["aliases"] == ["Belisario José Quintanar Ozores"]
-    assert found["occupation"] == "médico"
+    record = editor.get(f"/v1/detainees/{person}")
+    assert record["aliases"] == ["Belisario José Quintanar Ozores"]
+    assert record["occupation"] == "médico"
     assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "confirmed"
     assert set(outcomes(preview(editor, case_of_one(occupation="médico")))) == {"same"}
     # A second edition has more values for the same entries.
-    more = case_of_one(occupation="médico")
-    more["attestations"].append(word("later", "out", "monitor", published_at=MORNING))
-    assert outcomes(preview(editor, more)) == ["same"] * 4 + ["new"]
-    assert load(conn, more)["attestations"] == 1
-    assert {word["release_event_id"] for word in editor.get("/v1/attestations")["items"]} == {event}
+    second_edition = case_of_one(occupation="médico")
+    second_edition["attestations"].append(
+        attestation("later", "out", "monitor", published_at=MORNING)
+    )
+    assert outcomes(preview(editor, second_edition)) == ["same"] * 4 + ["new"]
+    assert load(conn, second_edition)["attestations"] == 1
+    items = editor.get("/v1/attestations")["items"]
+    assert {item["release_event_id"] for item in items} == {event}
     check(conn)
 
 
@@ -254,22 +257,22 @@ def check(conn: queries.Connection) -> None:
 def test_a_case_with_other_spellings_creates_no_duplicates(
     editor: Api, conn: queries.Connection
 ) -> None:
-    """Of forty people thirty are recorded with other spellings: there are forty people."""
+    """A case has forty people, of whom thirty are recorded with other spellings."""
     for number in range(30):
-        who = invented(number)
-        sex = "male" if who["sex"] == "m" else "female"
-        name = f"{who['given']} {who['first']} {who['second']}"
-        person = editor.detainee(name, birth_date=who["born"], sex=sex)
+        invented = invented_person(number)
+        sex = "male" if invented["sex"] == "m" else "female"
+        name = f"{invented['given']} {invented['first']} {invented['second']}"
+        person = editor.detainee(name, birth_date=invented["born"], sex=sex)
         editor.detention(person, detained_on="2025-03")
-    result = preview(editor, of_many(range(40)))
-    doubtful = [row for row in result["rows"] if row["candidates"]]
+    result = preview(editor, case_of_many(range(40)))
+    undecided = [row for row in result["rows"] if row["candidates"]]
     decisions = [
         {
             "row": row["row"],
             "decision": "same",
-            "detainee_id": max(row["candidates"], key=lambda one: one["score"])["detainee_id"],
+            "detainee_id": max(row["candidates"], key=itemgetter("score"))["detainee_id"],
         }
-        for row in doubtful
+        for row in undecided
     ]
     assert result["totals"]["invalid"] == 0
     assert result["people"] == 10
@@ -277,51 +280,51 @@ def test_a_case_with_other_spellings_creates_no_duplicates(
     assert people(conn) == 40
     assert editor.get("/v1/counts")["reported"] == 40
     before = seq(conn)
-    again = preview(editor, of_many(range(40)))
-    assert set(outcomes(again)) == {"same"}
-    apply(editor, again["id"])
+    repeated = preview(editor, case_of_many(range(40)))
+    assert set(outcomes(repeated)) == {"same"}
+    apply(editor, repeated["id"])
     assert seq(conn) == before
     check(conn)
 
 
-def of_many(numbers: Sequence[int] | range) -> dict[str, Any]:
-    made = case_of_one()
-    made["case"] = "of-many"
+def case_of_many(numbers: Sequence[int] | range) -> dict[str, Any]:
+    case = case_of_one()
+    case["case"] = "of-many"
     for name in ("detainees", "release_events", "attestations"):
-        made[name] = []
+        case[name] = []
     for number in numbers:
-        who = invented(number)
-        sex = "male" if who["sex"] == "m" else "female"
-        made["detainees"].append(
+        person = invented_person(number)
+        sex = "male" if person["sex"] == "m" else "female"
+        case["detainees"].append(
             {
                 "key": f"p{number}",
-                "name": respelled(who, number),
-                "birth_date": who["born"],
+                "name": respelled_name(person, number),
+                "birth_date": person["born"],
                 "sex": sex,
                 "detention": {"detained_on": "2025-03"},
             }
         )
-        made["release_events"].append(
+        case["release_events"].append(
             {"key": f"e{number}", "detainee": f"p{number}", "occurred_on": "2026-01-08"}
         )
-        made["attestations"].append(word(f"w{number}", f"e{number}", "monitor"))
-    return made
+        case["attestations"].append(attestation(f"w{number}", f"e{number}", "monitor"))
+    return case
 
 
 def possible_duplicate(editor: Api) -> tuple[str, dict[str, Any]]:
     """Record a person; return the id and a case with a possible duplicate."""
     person = editor.detainee("Fermín Otero")
-    made = case_of_one("Fermín A. Otero")
-    del made["detainees"][0]["birth_date"]
-    return person, made
+    case = case_of_one("Fermín A. Otero")
+    del case["detainees"][0]["birth_date"]
+    return person, case
 
 
 @pytest.mark.parametrize("decision", ["same", "new", "skip"])
 def test_entries_that_refer_to_a_person_follow_the_decision(
     editor: Api, conn: queries.Connection, decision: str
 ) -> None:
-    person, made = possible_duplicate(editor)
-    result = preview(editor, made)
+    person, case = possible_duplicate(editor)
+    result = preview(editor, case)
     assert outcome_of(result) == {
         "/sources/0": "new",
         "/detainees/0": "possible_duplicate",
@@ -331,60 +334,62 @@ def test_entries_that_refer_to_a_person_follow_the_decision(
     (candidate,) = row_of(result, "/detainees/0")["candidates"]
     assert candidate["detainee_id"] == person
     assert (result["people"], result["attestations"], result["flips"]) == (0, 0, [])
-    refused = apply(editor, result["id"], status=422)
-    assert [error["pointer"] for error in refused["errors"]] == ["/rows/2"]
+    problem = apply(editor, result["id"], status=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/2"]
     apply(editor, result["id"], {"row": 2, "decision": decision})
     assert people(conn) == {"same": 1, "new": 2, "skip": 1}[decision]
-    counted = editor.get("/v1/counts")["reported"]
-    assert counted == {"same": 1, "new": 1, "skip": 0}[decision]
+    reported = editor.get("/v1/counts")["reported"]
+    assert reported == {"same": 1, "new": 1, "skip": 0}[decision]
     events = editor.get("/v1/release-events", detainee_id=person)["items"]
     assert len(events) == {"same": 1, "new": 0, "skip": 0}[decision]
     before = seq(conn)
-    again = preview(editor, made)
+    repeated = preview(editor, case)
     if decision != "skip":
-        assert set(outcomes(again)) == {"same"}
-        apply(editor, again["id"])
+        assert set(outcomes(repeated)) == {"same"}
+        apply(editor, repeated["id"])
     assert seq(conn) == before
     check(conn)
 
 
 def test_any_entry_can_be_skipped_or_new(editor: Api, conn: queries.Connection) -> None:
-    known = editor.source("El Monitor", "news_outlet")
-    made = case_of_one()
-    result = preview(editor, made)
-    assert row_of(result, "/sources/0")["record_id"] == known
+    source = editor.source("El Monitor", "news_outlet")
+    case = case_of_one()
+    result = preview(editor, case)
+    assert row_of(result, "/sources/0")["record_id"] == source
     apply(editor, result["id"], {"row": 1, "decision": "new"}, {"row": 3, "decision": "skip"})
     assert len(editor.get("/v1/sources")["items"]) == 2
     assert people(conn) == 1
     assert editor.get("/v1/release-events")["items"] == []
-    again = preview(editor, made)
-    assert outcomes(again) == ["same", "same", "new", "new"]
+    repeated = preview(editor, case)
+    assert outcomes(repeated) == ["same", "same", "new", "new"]
 
 
-def test_two_people_of_a_case_stay_two(editor: Api, conn: queries.Connection) -> None:
-    made = case_of_one()
-    twin = {**made["detainees"][0], "key": "twin"}
-    made["detainees"].append(twin)
-    assert outcomes(preview(editor, made)).count("new") == 5
-    recorded(editor)
-    result = preview(editor, made)
+def test_two_people_of_a_case_are_not_matched_with_each_other(
+    editor: Api, conn: queries.Connection
+) -> None:
+    case = case_of_one()
+    twin = {**case["detainees"][0], "key": "twin"}
+    case["detainees"].append(twin)
+    assert outcomes(preview(editor, case)).count("new") == 5
+    record_person(editor)
+    result = preview(editor, case)
     assert [row["outcome"] for row in result["rows"][1:3]] == ["changed", "possible_duplicate"]
     apply(editor, result["id"], {"row": 3, "decision": "new"})
     assert people(conn) == 2
 
 
-def test_every_error_has_its_place(editor: Api, conn: queries.Connection) -> None:
-    made = case_of_one()
-    made["sources"] += [7, {"key": "monitor", "name": "Twice", "kind": "ngo"}]
-    made["sources"].append({"key": "vain", "name": "", "kind": "outlet", "color": "red"})
-    made["detainees"].append({"key": "other", "name": "Nelson", "birth_date": "2090-01-01"})
-    made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
-    made["release_events"].append({"key": "y", "detainee": "other", "occurred_on": "2026-01-08"})
+def test_every_error_of_a_case_has_a_pointer(editor: Api, conn: queries.Connection) -> None:
+    case = case_of_one()
+    case["sources"] += [7, {"key": "monitor", "name": "Twice", "kind": "ngo"}]
+    case["sources"].append({"key": "vain", "name": "", "kind": "outlet", "color": "red"})
+    case["detainees"].append({"key": "other", "name": "Nelson", "birth_date": "2090-01-01"})
+    case["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
+    case["release_events"].append({"key": "y", "detainee": "other", "occurred_on": "2026-01-08"})
     before = snapshot(conn)
-    result = preview(editor, made)
+    result = preview(editor, case)
     assert snapshot(conn) == before
-    faults = {error["pointer"] for row in result["rows"] for error in row["errors"]}
-    assert faults == {
+    pointers = {error["pointer"] for row in result["rows"] for error in row["errors"]}
+    assert pointers == {
         "/sources/1",
         "/sources/2/key",
         *("/sources/3/name", "/sources/3/kind", "/sources/3/color"),
@@ -394,8 +399,8 @@ def test_every_error_has_its_place(editor: Api, conn: queries.Connection) -> Non
     }
     assert result["totals"]["invalid"] == 6
     invalid = [row["row"] for row in result["rows"] if row["outcome"] == "invalid"]
-    refused = apply(editor, result["id"], status=422)
-    assert [error["pointer"] for error in refused["errors"]] == [f"/rows/{n}" for n in invalid]
+    problem = apply(editor, result["id"], status=422)
+    assert [error["pointer"] for error in problem["errors"]] == [f"/rows/{n}" for n in invalid]
     apply(editor, result["id"], *({"row": n, "decision": "skip"} for n in invalid))
     assert people(conn) == 1
 
@@ -422,7 +427,7 @@ def test_invalid_case_files_are_refused(
 
 
 # JSON values that are not valid entries of any list.
-NO_ENTRIES = (
+INVALID_ENTRIES = (
     *("7", "null", "[]", '""', "{}", '{"key": 7}', '{"key": null}', '{"key": {"a": []}}'),
     *('{"\\u0000": 1}', '{"key": "\\u0000"}', '{"a": 1, "a": 2}', '{"name": "\\u0000"}'),
     *('{"key": 1e999}', '{"key": 99999999999999999999}', '{"name": [[[[1]]]]}'),
@@ -436,7 +441,7 @@ def test_invalid_entries_of_a_list_are_reported(
     editor: Api, conn: queries.Connection, name: str
 ) -> None:
     before = snapshot(conn)
-    for entry in NO_ENTRIES:
+    for entry in INVALID_ENTRIES:
         body = f'{{"case": "x", "{name}": [{entry}]}}'.encode()
         response = editor.send("POST", "/v1/imports", data=body, content_type=CASE)
         assert response.status_code in (201, 422), (entry, response.text)
@@ -451,8 +456,8 @@ def test_list_parameters_are_refused_for_a_case(editor: Api) -> None:
 
 
 def test_a_source_of_the_same_name_is_counted_once(editor: Api) -> None:
-    """As two sources, the newspaper would confirm itself."""
-    person, event = recorded(editor)
+    """If it were two sources, the newspaper would confirm itself."""
+    person, event = record_person(editor)
     editor.attest(event, editor.source("EL MONITOR", "state_media"), MORNING)
     assert editor.get(f"/v1/release-events/{event}")["verification"]["independent_sources"] == 2
     result = preview(editor, case_of_one())
@@ -468,7 +473,7 @@ def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
     event = editor.event(person, "2026-01-08")
     for name in ("El Monitor", "La Hora"):
         editor.attest(event, editor.source(name, "news_outlet"), MORNING)
-    made = {
+    case = {
         "case": "owners",
         "sources": [
             {"key": name, "name": name, "kind": "news_outlet", "country": "VE"}
@@ -476,52 +481,52 @@ def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
         ],
         "affiliations": [{"source": "El Monitor", "with": "La Hora", "relation": "owned_by"}],
     }
-    result = preview(editor, made)
+    result = preview(editor, case)
     assert outcomes(result) == ["changed", "changed", "new"]
     assert result["flips"] == [
         {"row": 3, "release_event_id": event, "from": "confirmed", "to": "reported"}
     ]
     apply(editor, result["id"])
     assert editor.get(f"/v1/release-events/{event}")["verification"]["status"] == "reported"
-    assert outcomes(preview(editor, {**made, "case": "again"})) == ["same"] * 3
+    assert outcomes(preview(editor, {**case, "case": "again"})) == ["same"] * 3
 
 
 def test_a_later_retraction_is_imported(editor: Api) -> None:
     apply(editor, preview(editor, case_of_one())["id"])
-    made = {**case_of_one(), "case": "of-a-house"}
-    made["attestations"][0]["retracted_at"] = "2026-01-09T13:00:00Z"
-    result = preview(editor, made)
+    case = {**case_of_one(), "case": "of-a-house"}
+    case["attestations"][0]["retracted_at"] = "2026-01-09T13:00:00Z"
+    result = preview(editor, case)
     assert outcomes(result) == ["same", "same", "same", "changed"]
     assert [(flip["from"], flip["to"]) for flip in result["flips"]] == [("reported", "unverified")]
     apply(editor, result["id"])
-    (told_word,) = editor.get("/v1/attestations")["items"]
-    assert told_word["retracted_at"] == "2026-01-09T13:00:00Z"
-    assert set(outcomes(preview(editor, made))) == {"same"}
+    (recorded,) = editor.get("/v1/attestations")["items"]
+    assert recorded["retracted_at"] == "2026-01-09T13:00:00Z"
+    assert set(outcomes(preview(editor, case))) == {"same"}
 
 
 # Outdated previews.
 
 
 def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -> None:
-    person, event = recorded(editor)
+    person, event = record_person(editor)
     source = editor.get(f"/v1/attestations?release_event_id={event}")["items"][0]["source_id"]
-    made = case_of_one()
-    made["facilities"] = [{"key": "here", "name": "El Helicoide", "country": "VE"}]
+    case = case_of_one()
+    case["facilities"] = [{"key": "here", "name": "El Helicoide", "country": "VE"}]
     changes = {
         "a person": (lambda: editor.patch(f"/v1/detainees/{person}", {"occupation": "x"}), [3]),
-        "one who may be": (lambda: editor.detainee("Belisario Quintanar Ozores"), [3]),
+        "a possible duplicate": (lambda: editor.detainee("Belisario Quintanar Ozores"), [3]),
         "a source": (lambda: editor.source("El Monitor", "news_outlet"), [1]),
         "a facility": (
             lambda: editor.post("/v1/facilities", {"name": "el helicoide", "country": "VE"}),
             [2],
         ),
-        "a word": (
+        "an attestation": (
             lambda: editor.attest(event, source, MORNING, stance="denies"),
             [3],
         ),
     }
-    for what, (change, rows) in changes.items():
-        result = preview(editor, made)
+    for name, (change, rows) in changes.items():
+        result = preview(editor, case)
         change()
         before = snapshot(conn)
         decisions = [
@@ -532,22 +537,22 @@ def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -
         if decisions:
             rows = [row for row in rows if row != 3] or [3]
         problem = apply(editor, result["id"], *decisions, status=409)
-        assert problem["type"] == "/problems/import-outdated", what
+        assert problem["type"] == "/problems/import-outdated", name
         pointers = {error["pointer"] for error in problem["errors"]}
-        assert {f"/rows/{row}" for row in rows} <= pointers, what
-        assert snapshot(conn) == before, what
+        assert {f"/rows/{row}" for row in rows} <= pointers, name
+        assert snapshot(conn) == before, name
 
 
 def test_unrelated_writes_do_not_make_a_preview_outdated(editor: Api) -> None:
     result = preview(editor, case_of_one())
     editor.detainee("Milagros Arráiz Tovar")
-    editor.source("Otra Voz")
+    editor.source("Otra Fuente")
     apply(editor, result["id"])
 
 
 def test_a_case_is_applied_once(editor: Api, conn: queries.Connection) -> None:
-    _, made = possible_duplicate(editor)
-    result = preview(editor, made)
+    _, case = possible_duplicate(editor)
+    result = preview(editor, case)
     apply(editor, result["id"], {"row": 2, "decision": "new"})
     before = seq(conn)
     apply(editor, result["id"], {"row": 2, "decision": "new"})
@@ -556,7 +561,7 @@ def test_a_case_is_applied_once(editor: Api, conn: queries.Connection) -> None:
     assert conn.execute("SELECT FROM import_files").fetchall() == []
 
 
-# Access, and hidden people.
+# Access and hidden people.
 
 
 def test_a_case_needs_an_edit_key(api: Api, editor: Api) -> None:
@@ -572,11 +577,11 @@ def test_a_case_needs_an_edit_key(api: Api, editor: Api) -> None:
 def test_hidden_people_of_a_case_stay_hidden(
     api: Api, editor: Api, conn: queries.Connection
 ) -> None:
-    person, _ = recorded(editor)
-    made = case_of_one(withheld=True)
-    made["detainees"].append({"key": "child", "name": "Kanarie Menor", "age_group": "minor"})
+    person, _ = record_person(editor)
+    case = case_of_one(withheld=True)
+    case["detainees"].append({"key": "child", "name": "Kanarie Menor", "age_group": "minor"})
     organisation = editor.source("Casa Abierta")
-    made["sources"] += [
+    case["sources"] += [
         {"key": "house", "name": "Casa Abierta", "kind": "ngo"},
         {
             "key": "secret",
@@ -586,8 +591,8 @@ def test_hidden_people_of_a_case_stay_hidden(
             "vouched_by": "house",
         },
     ]
-    made["attestations"].append(word("whispered", "out", "secret"))
-    result = preview(editor, made)
+    case["attestations"].append(attestation("whispered", "out", "secret"))
+    result = preview(editor, case)
     assert row_of(result, "/sources/1")["record_id"] == organisation
     assert row_of(result, "/detainees/0")["changes"] == ["aliases", "withheld"]
     assert "Kanarie" not in json.dumps([row for row in result["rows"] if not row["candidates"]])
@@ -595,13 +600,13 @@ def test_hidden_people_of_a_case_stay_hidden(
     apply(editor, result["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
     for path in ("detainees", "sources", "attestations", "changes", "export", "release-events"):
-        shown = api.send("GET", f"/v1/{path}").get_data(as_text=True)
-        assert "Kanarie" not in shown, path
-        assert "Quintanar" not in shown, path
-    assert set(outcomes(preview(editor, made))) == {"same"}
+        text = api.send("GET", f"/v1/{path}").get_data(as_text=True)
+        assert "Kanarie" not in text, path
+        assert "Quintanar" not in text, path
+    assert set(outcomes(preview(editor, case))) == {"same"}
     # A foreign case with the name of the confidential source.
-    again = {**copy.deepcopy(made), "case": "another"}
-    result = preview(editor, again)
+    foreign_case = {**copy.deepcopy(case), "case": "another"}
+    result = preview(editor, foreign_case)
     assert [row["outcome"] for row in result["rows"] if row["resource"] == "source"] == ["same"] * 3
 
 
@@ -626,22 +631,22 @@ def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> 
     result = run_process("import", EXAMPLE, DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (0, 3), result.stderr
     before = snapshot(conn)
-    for words in (["import"], ["load"]):
-        result = run_process(*words, EXAMPLE, DATABASE_URL=database)
+    for command in (["import"], ["load"]):
+        result = run_process(*command, EXAMPLE, DATABASE_URL=database)
         assert result.returncode == 0, result.stderr
         assert snapshot(conn) == before
-    refused = run_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
-    assert refused.returncode == 1
-    assert "A case takes no date_order" in refused.stderr
+    result = run_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
+    assert result.returncode == 1
+    assert "A case takes no date_order" in result.stderr
 
 
 def test_the_command_prints_errors_and_skips_invalid_rows(
     database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
-    made = case_of_one()
-    made["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
+    case = case_of_one()
+    case["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     file = tmp_path / "case.json"
-    file.write_text(json.dumps(made))
+    file.write_text(json.dumps(case))
     result = run_process("import", file, DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (1, 0)
     assert "/release_events/1/detainee: detainees has no entry with the key" in result.stderr
@@ -657,16 +662,16 @@ def test_the_command_prints_errors_and_skips_invalid_rows(
 def test_the_command_asks_about_possible_duplicates(
     editor: Api, database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
-    person, made = possible_duplicate(editor)
+    person, case = possible_duplicate(editor)
     file = tmp_path / "case.json"
-    file.write_text(json.dumps(made))
+    file.write_text(json.dumps(case))
     before = snapshot(conn)
     result = run_process("import", file, DATABASE_URL=database)
     assert result.returncode == 1
     assert "Row 2 may be recorded" in result.stderr
     assert snapshot(conn) == before
-    status, shown = on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)
-    assert status == 0, shown
+    exit_code, output = run_on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)
+    assert exit_code == 0, output
     assert people(conn) == 1
     assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == 1
 
@@ -675,54 +680,36 @@ def test_the_command_asks_about_possible_duplicates(
 
 
 @linux
-def test_a_killed_import_leaves_nothing_behind() -> None:
-    """kill -9 of all processes while a case is previewed, and while one is applied."""
+def test_a_killed_import_writes_nothing() -> None:
+    """All processes are killed while a case is previewed, and while it is applied."""
     many = 800
-    body = json.dumps(of_many(range(many))).encode()
+    body = json.dumps(case_of_many(range(many))).encode()
+    no_decisions = (b"{}", "application/json")
 
-    def send(service: Service, key: str, path: str, body: bytes) -> Any:
-        content_type = CASE if path == "/v1/imports" else "application/json"
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
-        with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sent:
-            sent.request("POST", path, body, headers)
-            answer = sent.getresponse()
-            return answer.status, json.loads(answer.read())
-
-    def broken_off(service: Service, *what: Any) -> None:
-        """Send a request, and kill all processes once people are being written."""
-        with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
-            size = "SELECT pg_relation_size('detainees') AS n"
-            before = conn.execute(size).fetchone().n
-            sent = thread.submit(send, service, *what)
-            wait_until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
-            assert not sent.done()
-            service.kill()
-            assert isinstance(sent.exception(60), OSError | HTTPException | ValueError)
-
-    def counted(service: Service) -> tuple[int, int]:
+    def count(service: Service) -> tuple[int, int]:
         with open_store(service) as conn:
             return people(conn), seq(conn)
 
     with data_dir() as directory:
         with serving(directory) as service:
             key = service.key("edit")
-            broken_off(service, key, "/v1/imports", body)
+            kill_while_sending(service, key, "/v1/imports", body, CASE, table="detainees")
         with serving(directory) as service:
-            assert counted(service) == (0, 0)
-            status, result = send(service, key, "/v1/imports", body)
+            assert count(service) == (0, 0)
+            status, result = send(service, key, "/v1/imports", body, CASE)
             assert (status, result["people"]) == (201, many)
             apply_path = f"/v1/imports/{result['id']}/apply"
-            broken_off(service, key, apply_path, b"{}")
+            kill_while_sending(service, key, apply_path, *no_decisions, table="detainees")
         with serving(directory) as service:
-            assert counted(service) == (0, 0)
-            # The crash emptied the unlogged table of keys, without which it is not applied.
-            status, problem = send(service, key, apply_path, b"{}")
+            assert count(service) == (0, 0)
+            # The crash emptied the unlogged table of keys, so the preview cannot be applied.
+            status, problem = send(service, key, apply_path, *no_decisions)
             assert (status, problem["type"]) == (409, "/problems/import-outdated")
-            status, result = send(service, key, "/v1/imports", body)
+            status, result = send(service, key, "/v1/imports", body, CASE)
             apply_path = f"/v1/imports/{result['id']}/apply"
             for _ in range(2):
-                status, result = send(service, key, apply_path, b"{}")
+                status, result = send(service, key, apply_path, *no_decisions)
                 assert (status, result["state"]) == (200, "applied")
-            assert counted(service)[0] == many
+            assert count(service)[0] == many
             with open_store(service) as conn:
                 check_store(conn)
