@@ -16,37 +16,40 @@ from tests.conftest import Api
 CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
 UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
-_WORDS = {media_type: word for word, media_type in FORMATS.items()}
+_FORMAT_NAMES = {media_type: word for word, media_type in FORMATS.items()}
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A request, and the headers and body of its response, as text."""
 
-    asked: str
+    request: str
     status: int
     text: str
 
 
-def walk(api: Api, ids: Mapping[str, Sequence[str]], words: Sequence[str]) -> Iterator[Answer]:
-    """The responses of every operation. `ids` are the ids of records by their path, such as
-    `release-events`, of which the last three are used. `words` are texts to search for."""
+def walk(api: Api, ids: Mapping[str, Sequence[str]], searches: Sequence[str]) -> Iterator[Response]:
+    """Yield the responses of every operation.
+
+    `ids` are the ids of records by their path, such as `release-events`; the last three are used.
+    `searches` are texts to search for.
+    """
     for operation in CONTRACT.operations:
         for path in _paths(operation, ids):
             if operation.writes:
                 for body in ({}, {"name": 7, "source_id": UNKNOWN_ID}):
-                    yield _answer(api, operation.method, path, json=body)
+                    yield _send(api, operation.method, path, json=body)
                 for media_type in operation.uploads:
-                    sent = {"data": b'{"case": "x"}', "content_type": media_type}
-                    yield _answer(api, operation.method, path, **sent)
+                    upload = {"data": b'{"case": "x"}', "content_type": media_type}
+                    yield _send(api, operation.method, path, **upload)
                 continue
-            asked = list(_queries(operation, ids, words))
-            for query in asked:
-                yield _answer(api, "get", f"{path}?{query}")
+            queries = list(_queries(operation, ids, searches))
+            for query in queries:
+                yield _send(api, "get", f"{path}?{query}")
             for media_type in operation.offers[1:]:
-                for query in asked[:2]:
-                    yield _answer(api, "get", f"{path}?{query}&format={_WORDS[media_type]}")
-            yield _answer(api, "get", f"{path}?unknown=1")
-            yield _answer(api, "options", path)
+                for query in queries[:2]:
+                    yield _send(api, "get", f"{path}?{query}&format={_FORMAT_NAMES[media_type]}")
+            yield _send(api, "get", f"{path}?unknown=1")
+            yield _send(api, "options", path)
 
 
 def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -63,11 +66,11 @@ def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> I
 
 
 def _queries(
-    operation: document.Operation, ids: Mapping[str, Sequence[str]], words: Sequence[str]
+    operation: document.Operation, ids: Mapping[str, Sequence[str]], searches: Sequence[str]
 ) -> Iterator[str]:
     """A query for each value of each parameter, and for some combinations, percent-encoded."""
     values: Mapping[str, Sequence[Any]] = {
-        "q": [*words, "a", "persona", "person"],
+        "q": [*searches, "a", "persona", "person"],
         "limit": [1, 200],
         "cursor": ["AAAA"],
         "after": [0, 3],
@@ -86,20 +89,24 @@ def _queries(
         "occurred_until": ["2026-01-09"],
         "min_sources": [1, 2],
     }
-    given = {}
+    values_by_name = {}
     for parameter in operation.parameters:
         if parameter.location == "query" and parameter.name != "format":
-            known = values.get(parameter.name) or parameter.schema["enum"]
-            given[parameter.name] = [value for value in known if value is not None]
+            choices = values.get(parameter.name) or parameter.schema["enum"]
+            values_by_name[parameter.name] = [value for value in choices if value is not None]
     required = {
-        p.name: given[p.name][0] for p in operation.parameters if p.required and p.name in given
+        p.name: values_by_name[p.name][0]
+        for p in operation.parameters
+        if p.required and p.name in values_by_name
     }
     yield _text(required)
-    for name, choices in given.items():
+    for name, choices in values_by_name.items():
         for choice in choices:
             yield _text({**required, name: choice})
-    for name in {"sex", "age_group", "facility_id", "nationality"} & given.keys():
-        for choice, group_by in product(given[name][:2], given.get("group_by", ())):
+    for name in {"sex", "age_group", "facility_id", "nationality"} & values_by_name.keys():
+        for choice, group_by in product(
+            values_by_name[name][:2], values_by_name.get("group_by", ())
+        ):
             yield _text({**required, name: choice, "group_by": group_by})
 
 
@@ -107,16 +114,16 @@ def _text(query: Mapping[str, Any]) -> str:
     return "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
 
 
-def _answer(api: Api, method: str, path: str, **options: Any) -> Answer:
+def _send(api: Api, method: str, path: str, **options: Any) -> Response:
     response = api.send(method.upper(), path, **options)
     text = response.get_data(as_text=True)
     # Without the random id of the request.
-    head = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
-    opened = ""
+    headers = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
+    next_page = ""
     cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
     # The cursor of the ledger is a number.
     if cursor is not None and not cursor.isdigit():
-        opened = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
-        again = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")
-        opened += again.get_data(as_text=True)
-    return Answer(f"{method} {path}", response.status_code, f"{head}\n\n{text}\n{opened}")
+        next_page = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
+        following = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")
+        next_page += following.get_data(as_text=True)
+    return Response(f"{method} {path}", response.status_code, f"{headers}\n\n{text}\n{next_page}")

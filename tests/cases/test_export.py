@@ -1,4 +1,4 @@
-"""Loading an export gives an equal store; a truncated or invalid file changes nothing."""
+"""Exports: loading one gives an equal store; a truncated or invalid file changes nothing."""
 
 import gc
 import io
@@ -24,28 +24,28 @@ from api.cases.format import LISTS
 from api.database import connections
 from api.database.queries import Connection
 from api.verification.counting import PROPERTIES
-from tests.commands.running import linux, run_and_measure
+from tests.commands.running import linux, run_and_measure, snapshot
 from tests.conftest import CASES, Api, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
 
 def editor(url: str) -> Iterator[Api]:
-    """The API of a database, with an editor key."""
+    """Yield the API of a database, with an editor's key."""
     with connections.connect(url) as conn, connections.pool(url, 2) as pool:
         key = auth.create_key(conn, "editor", "edit")[1]
         yield Api(create_app(pool).test_client(), lambda _: key, key)
 
 
 @contextmanager
-def a_store(server: str) -> Iterator[Api]:
+def new_store(server: str) -> Iterator[Api]:
     with cloned(server) as url:
         yield from editor(url)
 
 
 @contextmanager
 def loaded(server: str, text: bytes) -> Iterator[Api]:
-    """The API of a database into which only this file was loaded, with an editor key."""
+    """Yield the API of a database into which only this file was loaded, with an editor's key."""
     with cloned(server) as url:
         load(url, text)
         yield from editor(url)
@@ -53,7 +53,7 @@ def loaded(server: str, text: bytes) -> Iterator[Api]:
 
 @contextmanager
 def loaded_case(server: str, text: bytes) -> Iterator[tuple[Api, Mapping[str, str]]]:
-    """The same for a case, with the id of the record of each key."""
+    """Yield the API of a database with only this case, and the id of the record of each key."""
     source = case_file.CaseFile(io.BytesIO(text))
     entry_ids = {
         source.entry_id(name, entry["key"]): entry["key"]
@@ -87,59 +87,62 @@ def lines(text: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def joined(of: Sequence[Mapping[str, Any]]) -> bytes:
-    return b"".join(json.dumps(line).encode() + b"\n" for line in of)
+def to_ndjson(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in entries)
 
 
 # Equal stores.
 
 
-def everything(api: Api) -> Iterator[tuple[str, Any]]:
-    """Yield requests with their responses: all lists, and the counts, timelines, comparisons and
-    verifications at every moment at which something changes."""
+def all_responses(api: Api) -> Iterator[tuple[str, Any]]:
+    """Yield requests and their responses.
+
+    These are all lists, and the counts, timelines, comparisons and verifications at every turning
+    point.
+    """
     lists = {
-        name: whole(api, f"/v1/{name}")
+        name: list_items(api, f"/v1/{name}")
         for name in ("sources", "facilities", "claims", "detainees", "release-events")
     }
-    # A void attestation is not exported, nor are the relays of it.
-    words = [word for word in whole(api, "/v1/attestations") if word["voided_at"] is None]
-    ids = {word["id"] for word in words}
+    # Voided attestations and relays of them are not exported.
+    attestations = [a for a in list_items(api, "/v1/attestations") if a["voided_at"] is None]
+    ids = {attestation["id"] for attestation in attestations}
     lists["attestations"] = [
-        {**word, "relays": [r for r in word["relays"] if r["attestation_id"] in {None, *ids}]}
-        for word in words
+        {**a, "relays": [relay for relay in a["relays"] if relay["attestation_id"] in {None, *ids}]}
+        for a in attestations
     ]
     for name, items in lists.items():
         yield name, [without_record(item) for item in items]
     moments = turning_points(lists)
     for person in lists["detainees"]:
         path = f"/v1/detainees/{person['id']}/detentions"
-        # `created_at` of a detention is exported: one of an unknown day counts since then.
-        detentions = whole(api, path)
+        # `created_at` of a detention is exported, since it is the start of one of an unknown day.
+        detentions = list_items(api, path)
         moments |= {d["created_at"] for d in detentions if d["detained_on"] is None}
-        yield path, [{**d, "updated_at": None} for d in detentions]
-    for text in lists["detainees"][:3]:
-        yield f"search {text['name']}", found(api, text["name"])
-    yield "match", matched(api, lists["detainees"])
-    asked: list[tuple[str, dict[str, Any]]] = []
+        yield path, [{**detention, "updated_at": None} for detention in detentions]
+    for person in lists["detainees"][:3]:
+        yield f"search {person['name']}", search(api, person["name"])
+    yield "match", match(api, lists["detainees"])
+    requests: list[tuple[str, dict[str, Any]]] = []
     for at, required, group_by in zip(
         sorted(moments), itertools.cycle((1, 2, 3)), itertools.cycle(PROPERTIES), strict=False
     ):
-        asked.append(("/v1/counts", {"as_of": at, "min_sources": required}))
-        asked.append(("/v1/counts", {"as_of": at, "group_by": group_by}))
+        requests.append(("/v1/counts", {"as_of": at, "min_sources": required}))
+        requests.append(("/v1/counts", {"as_of": at, "group_by": group_by}))
         for event in lists["release-events"]:
             path = f"/v1/release-events/{event['id']}/verification"
-            asked.append((path, {"as_of": at}))
-    asked.append(("/v1/counts/timeline", {"from": "2026-01-01", "until": "2026-01-31"}))
+            requests.append((path, {"as_of": at}))
+    requests.append(("/v1/counts/timeline", {"from": "2026-01-01", "until": "2026-01-31"}))
     for claim in lists["claims"]:
-        asked.append((f"/v1/claims/{claim['id']}/comparison", {}))
+        requests.append((f"/v1/claims/{claim['id']}/comparison", {}))
         if claim["kind"] == "announced":
-            asked.append(("/v1/counts", {"announcement_id": claim["id"], "as_of": LATE}))
-            asked.append((f"/v1/claims/{claim['id']}/delivery", {"as_of": LATE}))
-    for path, query in asked:
+            requests.append(("/v1/counts", {"announcement_id": claim["id"], "as_of": LATE}))
+            requests.append((f"/v1/claims/{claim['id']}/delivery", {"as_of": LATE}))
+    for path, query in requests:
         yield f"{path} {query}", without_record(api.get(path, **query))
 
 
-def whole(api: Api, path: str) -> list[Any]:
+def list_items(api: Api, path: str) -> list[Any]:
     return lines(api.send("GET", path, query_string={"format": "ndjson"}).get_data())
 
 
@@ -149,107 +152,111 @@ def without_record(value: Any) -> Any:
         return [without_record(item) for item in value]
     if not isinstance(value, dict):
         return value
-    # `recorded_then` is of a moment before the load.
+    # `recorded_then` is of a record time before the load.
     names = {"created_at", "updated_at", "recorded_as_of", "citation", "recorded_then"}
-    kept = {name: without_record(part) for name, part in value.items() if name not in names}
-    if "affiliations" in kept:
-        kept["affiliations"].sort(key=lambda tie: tie["id"])
-    return kept
+    parts = {name: without_record(part) for name, part in value.items() if name not in names}
+    if "affiliations" in parts:
+        parts["affiliations"].sort(key=lambda affiliation: affiliation["id"])
+    return parts
 
 
 def turning_points(lists: Mapping[str, Sequence[Any]]) -> set[str]:
-    found = {word[name] for word in lists["attestations"] for name in ("published_at",)}
-    found |= {word["retracted_at"] for word in lists["attestations"] if word["retracted_at"]}
-    found |= {claim["as_of"] for claim in lists["claims"]}
-    found |= {f"{p['detention']['detained_on']}T00:00:00Z" for p in lists["detainees"] if is_day(p)}
-    return found
+    attestations = lists["attestations"]
+    moments = {attestation["published_at"] for attestation in attestations}
+    moments |= {attestation["retracted_at"] for attestation in attestations} - {None}
+    moments |= {claim["as_of"] for claim in lists["claims"]}
+    people = [person for person in lists["detainees"] if is_day(person)]
+    moments |= {f"{person['detention']['detained_on']}T00:00:00Z" for person in people}
+    return moments
 
 
 def is_day(person: Any) -> bool:
     return bool(person["detention"] and len(person["detention"]["detained_on"] or "") == 10)
 
 
-def found(api: Api, name: str) -> Any:
+def search(api: Api, name: str) -> Any:
     return without_record(api.get("/v1/detainees", q=name)["items"])
 
 
-def matched(api: Api, people: Sequence[Any]) -> Any:
+def match(api: Api, people: Sequence[Any]) -> Any:
     if not people or not api._key:
         return None
-    asked = ("name", "aliases", "birth_date", "nationalities", "sex", "external_ids")
-    items = [{name: person[name] for name in asked} for person in people[:20]]
+    names = ("name", "aliases", "birth_date", "nationalities", "sex", "external_ids")
+    items = [{name: person[name] for name in names} for person in people[:20]]
     for item, person in zip(items, people, strict=False):
         item["detained_on"] = person["detention"] and person["detention"]["detained_on"]
     return api.post("/v1/detainees/match", {"items": items}, 200)
 
 
 def assert_equal(api: Api, other: Api) -> None:
-    for (asked, here), (asked_there, there) in zip(everything(api), everything(other), strict=True):
-        assert asked == asked_there
-        assert here == there, asked
+    for (request, response), (other_request, other_response) in zip(
+        all_responses(api), all_responses(other), strict=True
+    ):
+        assert request == other_request
+        assert response == other_response, request
 
 
 # Random stores.
 
 CANARY = "Canario"
 DAYS = ("2025-12-20", "2026-01-03", "2026-01-08", "2026-01-10", "2026-01-20")
-DETAINED = (None, "2025", "2026", "2026-01", "2026-01-08", "2026-01-10", "2024-02-29")
+DETAINED_ON = (None, "2025", "2026", "2026-01", "2026-01-08", "2026-01-10", "2024-02-29")
 LATE = "2026-06-01T00:00:00Z"
 START = datetime.fromisoformat("2026-01-05T00:00:00Z")
 
 
 class Writer:
-    """Writes random records; those that the service refuses are left out."""
+    """Writes random records, some of which the service refuses."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
         self.ids: dict[str, list[str]] = {name: [] for name in LISTS}
-        self.of: dict[str, Any] = {}
+        self.records: dict[str, Any] = {}
 
     def write(self, name: str, path: str, body: Mapping[str, Any]) -> None:
         response = self.api.send("POST", f"/v1/{path}", json=body)
         assert response.status_code in (201, 404, 409, 422), response.text
         if response.status_code == 201:
             self.ids[name].append(response.json["id"])
-            self.of[response.json["id"]] = response.json
+            self.records[response.json["id"]] = response.json
 
-    def one(self, name: str, which: int) -> str | None:
+    def choose(self, name: str, which: int) -> str | None:
         return self.ids[name][which % len(self.ids[name])] if self.ids[name] else None
 
     def source(self, a: int, b: int, c: int) -> None:
         body = {"name": f"Source {a}", "kind": "ngo", "country": "VE" if b % 2 else None}
         if c % 4 == 3:
             body |= {"name": f"{CANARY} {a}", "confidential": True}
-            body["vouched_by"] = self.one("sources", b)
+            body["vouched_by"] = self.choose("sources", b)
         self.write("sources", "sources", body)
 
     def affiliation(self, a: int, b: int, c: int) -> None:
-        body = {"with_source_id": self.one("sources", b), "relation": "owned_by"}
+        body = {"with_source_id": self.choose("sources", b), "relation": "owned_by"}
         if c % 3 == 0:
             body["valid_from"] = (START + timedelta(hours=c)).isoformat()
         if c % 4 == 0:
             body["valid_until"] = (START + timedelta(days=c)).isoformat()
-        self.write("affiliations", f"sources/{self.one('sources', a)}/affiliations", body)
+        self.write("affiliations", f"sources/{self.choose('sources', a)}/affiliations", body)
 
     def facility(self, a: int, b: int, c: int) -> None:
         self.write("facilities", "facilities", {"name": f"Prison {a}", "country": "VE"})
 
     def claim(self, a: int, b: int, c: int) -> None:
         body: dict[str, Any] = {
-            "source_id": self.one("sources", a),
+            "source_id": self.choose("sources", a),
             "kind": ("announced", "released", "released")[c % 3],
             "value": b,
             "as_of": (START + timedelta(hours=c)).isoformat(),
             "published_at": (START + timedelta(hours=b + c)).isoformat(),
-            "facility_id": self.one("facilities", b) if b % 3 == 0 else None,
+            "facility_id": self.choose("facilities", b) if b % 3 == 0 else None,
             "window_start": "2026-01-01" if a % 2 else None,
         }
         if c % 3 and b % 2:
-            body["announcement_id"] = self.one("claims", a)
+            body["announcement_id"] = self.choose("claims", a)
         if b % 4 == 0 and self.ids["claims"]:
-            body["relays"] = [{"claim_id": self.one("claims", c)}]
+            body["relays"] = [{"claim_id": self.choose("claims", c)}]
         elif b % 4 == 1:
-            body["relays"] = [{"source_id": self.one("sources", c)}]
+            body["relays"] = [{"source_id": self.choose("sources", c)}]
         self.write("claims", "claims", body)
 
     def person(self, a: int, b: int, c: int) -> None:
@@ -264,37 +271,40 @@ class Writer:
             "external_ids": [{"scheme": "list", "value": str(c)}] if c % 2 else [],
         }
         if hidden:
-            # Responses that must not disclose the name are searched for it.
+            # Public responses are searched for this name.
             body |= {"name": f"{CANARY} {a}", "aliases": [f"{CANARY} de {b}"], **hidden}
         self.write("detainees", "detainees", body)
 
     def detention(self, a: int, b: int, c: int) -> None:
         body = {
-            "detained_on": DETAINED[b % len(DETAINED)],
-            "facility_id": self.one("facilities", c) if c % 2 else None,
+            "detained_on": DETAINED_ON[b % len(DETAINED_ON)],
+            "facility_id": self.choose("facilities", c) if c % 2 else None,
             "whereabouts": "known" if c % 3 else "unknown",
         }
-        self.write("detentions", f"detainees/{self.one('detainees', a)}/detentions", body)
+        self.write("detentions", f"detainees/{self.choose('detainees', a)}/detentions", body)
 
     def event(self, a: int, b: int, c: int) -> None:
-        announced = [id for id in self.ids["claims"] if self.of[id]["kind"] == "announced"]
+        announcements = [id for id in self.ids["claims"] if self.records[id]["kind"] == "announced"]
         body = {
-            "detainee_id": self.one("detainees", a),
+            "detainee_id": self.choose("detainees", a),
             "occurred_on": DAYS[b % len(DAYS)],
-            "announcement_id": announced[c % len(announced)] if announced and c % 3 else None,
         }
-        held = [
-            id for id in self.ids["detentions"] if self.of[id]["detainee_id"] == body["detainee_id"]
+        if announcements and c % 3:
+            body["announcement_id"] = announcements[c % len(announcements)]
+        detentions = [
+            id
+            for id in self.ids["detentions"]
+            if self.records[id]["detainee_id"] == body["detainee_id"]
         ]
-        if held and c % 2:
-            body["detention_id"] = held[c % len(held)]
+        if detentions and c % 2:
+            body["detention_id"] = detentions[c % len(detentions)]
         self.write("release_events", "release-events", body)
 
-    def word(self, a: int, b: int, c: int) -> None:
-        event = self.one("release_events", a)
+    def attestation(self, a: int, b: int, c: int) -> None:
+        event = self.choose("release_events", a)
         body: dict[str, Any] = {
             "release_event_id": event,
-            "source_id": self.one("sources", b),
+            "source_id": self.choose("sources", b),
             "stance": "denies" if c % 5 == 0 else "confirms",
             "basis": ("first_hand", "relayed", "relayed", "unattributed")[c % 4],
             "release_kind": ("unknown", "full", "exile")[b % 3],
@@ -304,46 +314,50 @@ class Writer:
             "note": "A note" if b % 2 else None,
         }
         if body["basis"] == "relayed":
-            said = [w for w in self.ids["attestations"] if self.of[w]["release_event_id"] == event]
-            relay = {"source_id": self.one("sources", c)}
-            if said and b % 3:
-                relay = {"attestation_id": said[c % len(said)]}
+            attestations = [
+                id
+                for id in self.ids["attestations"]
+                if self.records[id]["release_event_id"] == event
+            ]
+            relay = {"source_id": self.choose("sources", c)}
+            if attestations and b % 3:
+                relay = {"attestation_id": attestations[c % len(attestations)]}
             body["relays"] = [relay]
         self.write("attestations", "attestations", body)
 
-    def take_back(self, a: int, b: int, c: int) -> None:
+    def retract(self, a: int, b: int, c: int) -> None:
         name = ("attestations", "claims")[c % 2]
         body = {"retracted_at": (START + timedelta(hours=b)).isoformat(), "note": "A mistake."}
-        self.api.send("POST", f"/v1/{name}/{self.one(name, a)}/retraction", json=body)
+        self.api.send("POST", f"/v1/{name}/{self.choose(name, a)}/retraction", json=body)
 
     def void(self, a: int, b: int, c: int) -> None:
-        path = f"/v1/attestations/{self.one('attestations', a)}/void"
+        path = f"/v1/attestations/{self.choose('attestations', a)}/void"
         self.api.send("POST", path, json={"reason": "Entered twice."})
 
     def change(self, a: int, b: int, c: int) -> None:
         path, body = (
             (
-                f"detentions/{self.one('detentions', a)}",
-                {"detained_on": DETAINED[b % len(DETAINED)]},
+                f"detentions/{self.choose('detentions', a)}",
+                {"detained_on": DETAINED_ON[b % len(DETAINED_ON)]},
             ),
-            (f"sources/{self.one('sources', a)}", {"name": f"New name {b}"}),
-            (f"affiliations/{self.one('affiliations', a)}", {"valid_until": None}),
-            (f"release-events/{self.one('release_events', a)}", {"place": f"Gate {b}"}),
+            (f"sources/{self.choose('sources', a)}", {"name": f"New name {b}"}),
+            (f"affiliations/{self.choose('affiliations', a)}", {"valid_until": None}),
+            (f"release-events/{self.choose('release_events', a)}", {"place": f"Gate {b}"}),
         )[c % 4]
         self.api.send("PATCH", f"/v1/{path}", json=body)
 
 
-DEEDS: Sequence[Callable[..., None]] = (
+WRITES: Sequence[Callable[..., None]] = (
     *(Writer.source, Writer.affiliation, Writer.facility, Writer.claim, Writer.claim),
     *(Writer.person, Writer.detention, Writer.detention, Writer.event, Writer.event),
-    *(Writer.word, Writer.word, Writer.word, Writer.word, Writer.word, Writer.word),
-    *(Writer.take_back, Writer.void, Writer.change),
+    *[Writer.attestation] * 6,
+    *(Writer.retract, Writer.void, Writer.change),
 )
 NUMBERS = st.integers(0, 11)
-STORES = st.lists(st.tuples(st.sampled_from(DEEDS), NUMBERS, NUMBERS, NUMBERS), max_size=60)
+STORES = st.lists(st.tuples(st.sampled_from(WRITES), NUMBERS, NUMBERS, NUMBERS), max_size=60)
 
 
-def written(api: Api, deeds: Sequence[tuple[Callable[..., None], int, int, int]]) -> Writer:
+def write_records(api: Api, writes: Sequence[tuple[Callable[..., None], int, int, int]]) -> Writer:
     writer = Writer(api)
     for i in range(4):
         writer.source(i, i, 0)
@@ -353,21 +367,21 @@ def written(api: Api, deeds: Sequence[tuple[Callable[..., None], int, int, int]]
         writer.detention(i, 6, 0)
         writer.event(i, 1, 1)
         writer.detention(i, 3, 0)
-    for deed, *numbers in deeds:
-        deed(writer, *numbers)
+    for write, *numbers in writes:
+        write(writer, *numbers)
     return writer
 
 
 @settings(max_examples=15, deadline=None)
 @given(STORES)
-def test_loading_an_export_gives_an_equal_store(server: str, deeds: Any) -> None:
-    with a_store(server) as api:
-        written(api, deeds)
+def test_loading_an_export_gives_an_equal_store(server: str, writes: Any) -> None:
+    with new_store(server) as api:
+        write_records(api, writes)
         text = export(api)
         with loaded(server, text) as other:
             assert_equal(api, other)
-            again = export(other)
-            assert lines(again)[1:] == lines(text)[1:]
+            second_export = export(other)
+            assert lines(second_export)[1:] == lines(text)[1:]
 
 
 def test_the_example_is_equal_after_export_and_load(
@@ -376,9 +390,9 @@ def test_the_example_is_equal_after_export_and_load(
     loader.load(conn, EXAMPLE, lambda _: None)
     api = api.scope("edit")
     text = export(api)
-    of_lists = {name: [line for line in lines(text) if line.get("list") == name] for name in LISTS}
+    exported = {name: [line for line in lines(text) if line.get("list") == name] for name in LISTS}
     example = json.loads(EXAMPLE.read_text())
-    assert {name: len(entries) for name, entries in of_lists.items()} == {
+    assert {name: len(entries) for name, entries in exported.items()} == {
         **{name: len(example[name]) for name in LISTS if name in example},
         "detentions": len(example["detainees"]),
     }
@@ -389,22 +403,22 @@ def test_the_example_is_equal_after_export_and_load(
 # The format of an export.
 
 
-def named_by(value: Any) -> Iterator[str]:
-    """Yield every id of a line but that of the entry."""
+def references(value: Any) -> Iterator[str]:
+    """Yield the ids to which a line refers."""
     if isinstance(value, dict):
         for name, part in value.items():
             if name.endswith("_id") and part is not None:
                 yield part
             else:
-                yield from named_by(part)
+                yield from references(part)
     elif isinstance(value, list):
         for part in value:
-            yield from named_by(part)
+            yield from references(part)
 
 
-def chained(case: dict[str, Any]) -> dict[str, Any]:
-    """Return a case whose relayed attestations and claims come after those that relay them."""
-    words = [
+def relay_chains(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a case in which relayed attestations and claims follow their relays."""
+    attestations = [
         {
             "key": f"a{n}",
             "release_event": "r1",
@@ -417,7 +431,7 @@ def chained(case: dict[str, Any]) -> dict[str, Any]:
         }
         for n in range(30)
     ]
-    figures = [
+    claims = [
         {
             "key": f"c{n}",
             "source": "s1",
@@ -428,10 +442,10 @@ def chained(case: dict[str, Any]) -> dict[str, Any]:
         }
         for n in range(30)
     ]
-    return {**case, "attestations": words[::-1], "claims": figures[::-1]}
+    return {**case, "attestations": attestations[::-1], "claims": claims[::-1]}
 
 
-A_CASE: dict[str, Any] = {
+SMALL_CASE: dict[str, Any] = {
     "case": "a-small-case",
     "sources": [{"key": "s1", "name": "El Faro", "kind": "news_outlet"}],
     "detainees": [{"key": "d1", "name": "Luis Prueba", "detention": {"detained_on": "2024-02"}}],
@@ -440,13 +454,13 @@ A_CASE: dict[str, Any] = {
 
 
 def test_a_line_refers_only_to_earlier_lines(server: str, database: str, api: Api) -> None:
-    """Also if ids do not follow the order of creation."""
-    load(database, json.dumps(chained(A_CASE)).encode())
+    """The order of ids is not the order of creation."""
+    load(database, json.dumps(relay_chains(SMALL_CASE)).encode())
     api = api.scope("edit")
     text = export(api)
     seen: set[str] = set()
     for line in lines(text)[1:-1]:
-        assert set(named_by(line)) <= seen
+        assert set(references(line)) <= seen
         seen.add(line["id"])
     assert len(seen) == 64
     with loaded(server, text) as other:
@@ -478,12 +492,12 @@ def test_retractions_are_exported_and_void_records_are_not(api: Api) -> None:
     body = {"retracted_at": "2026-01-11T00:00:00Z", "note": "A mistake."}
     api.post(f"/v1/attestations/{first}/retraction", body, 200)
     api.post(f"/v1/attestations/{second}/void", {"reason": "Entered twice."}, 200)
-    words = [line for line in lines(export(api)) if line.get("list") == "attestations"]
-    assert [word["id"] for word in words][:2] == [first, third]
-    assert words[0]["retracted_at"] == "2026-01-11T00:00:00Z"
-    assert words[0]["retraction_note"] == "A mistake."
-    assert words[2]["relays"] == [{"attestation_id": third}]
-    assert not any("void" in str(word) or second in str(word) for word in words)
+    attestations = [line for line in lines(export(api)) if line.get("list") == "attestations"]
+    assert [attestation["id"] for attestation in attestations][:2] == [first, third]
+    assert attestations[0]["retracted_at"] == "2026-01-11T00:00:00Z"
+    assert attestations[0]["retraction_note"] == "A mistake."
+    assert attestations[2]["relays"] == [{"attestation_id": third}]
+    assert not any(text in str(attestations) for text in ("void", second))
 
 
 # The case of one announcement.
@@ -491,11 +505,11 @@ def test_retractions_are_exported_and_void_records_are_not(api: Api) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(STORES)
-def test_an_exported_announcement_is_equal_after_load(server: str, deeds: Any) -> None:
-    with a_store(server) as api:
-        writer = written(api, deeds)
+def test_an_exported_announcement_is_equal_after_load(server: str, writes: Any) -> None:
+    with new_store(server) as api:
+        writer = write_records(api, writes)
         for announcement in writer.ids["claims"]:
-            if writer.of[announcement]["kind"] == "announced":
+            if writer.records[announcement]["kind"] == "announced":
                 assert_case_is_equal(server, api, announcement)
 
 
@@ -510,95 +524,91 @@ def test_the_announcement_of_the_example_is_equal_after_load(
 
 
 def assert_case_is_equal(server: str, api: Api, announcement: str) -> None:
-    """Check that the responses about an announcement are equal in a store with its case only."""
+    """Check that the responses about an announcement are equal in a store with only its case."""
     text = export(api, f"/v1/claims/{announcement}/case")
     entries = json.loads(text)
-    events = [e for e in whole(api, "/v1/release-events") if e["announcement_id"] == announcement]
+    events = [
+        e for e in list_items(api, "/v1/release-events") if e["announcement_id"] == announcement
+    ]
     assert {entry["key"] for entry in entries["release_events"]} == {e["id"] for e in events}
-    words = whole(api, "/v1/attestations")
-    moments = {w["published_at"] for w in words} | {w["retracted_at"] for w in words} - {None}
+    attestations = list_items(api, "/v1/attestations")
+    moments = {attestation["published_at"] for attestation in attestations}
+    moments |= {attestation["retracted_at"] for attestation in attestations} - {None}
     days = (entry.get("detained_on") or "" for entry in entries["detentions"])
     moments |= {f"{day}T00:00:00Z" for day in days if len(day) == 10}
     moments |= {entry["created_at"] for entry in entries["detentions"]} | {LATE}
-    at_all = [{"as_of": at, "min_sources": n} for at, n in zip(moments, itertools.cycle((1, 2, 3)))]
+    queries = [
+        {"as_of": at, "min_sources": n} for at, n in zip(moments, itertools.cycle((1, 2, 3)))
+    ]
     with loaded_case(server, text) as (other, ids):
-        there = ids[announcement]
-        for asked in at_all:
+        other_announcement = ids[announcement]
+        for query in queries:
             counts = [
-                without_record(one.get("/v1/counts", announcement_id=id, **asked))
-                for one, id in ((api, announcement), (other, there))
+                without_record(caller.get("/v1/counts", announcement_id=id, **query))
+                for caller, id in ((api, announcement), (other, other_announcement))
             ]
             assert counts[0] == counts[1]
             for event in events:
-                answers = [
-                    without_record(one.get(f"/v1/release-events/{id}/verification", **asked))
-                    for one, id in ((api, event["id"]), (other, ids[event["id"]]))
+                verifications = [
+                    without_record(caller.get(f"/v1/release-events/{id}/verification", **query))
+                    for caller, id in ((api, event["id"]), (other, ids[event["id"]]))
                 ]
-                # One of several proofs is shown, chosen by ids.
-                shown = ("status", "independent_sources", "independent_denials", "since", "missing")
-                for name in (*shown, "kinds", "history"):
-                    assert answers[0][name] == answers[1][name], name
-                assert len(answers[0]["proof"]) == len(answers[1]["proof"])
-        here, moved = (
-            one.get(f"/v1/claims/{id}/delivery", as_of=LATE)
-            for one, id in ((api, announcement), (other, there))
+                # Which of several proofs is shown depends on ids.
+                names = ("status", "independent_sources", "independent_denials", "since", "missing")
+                for name in (*names, "kinds", "history"):
+                    assert verifications[0][name] == verifications[1][name], name
+                assert len(verifications[0]["proof"]) == len(verifications[1]["proof"])
+        delivery, other_delivery = (
+            caller.get(f"/v1/claims/{id}/delivery", as_of=LATE)
+            for caller, id in ((api, announcement), (other, other_announcement))
         )
         for name in ("announced", "named", "reported", "disputed", "confirmed", "still_held"):
-            assert here[name] == moved[name], name
-        counting = [ids[item["claim"]["id"]] for item in here["claims"]]
-        assert sorted(counting) == sorted(item["claim"]["id"] for item in moved["claims"])
+            assert delivery[name] == other_delivery[name], name
+        claims = [ids[item["claim"]["id"]] for item in delivery["claims"]]
+        assert sorted(claims) == sorted(item["claim"]["id"] for item in other_delivery["claims"])
 
 
 def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> None:
     """Two sources affiliated through a third are one group, so the third is exported too."""
     api = api.scope("edit")
-    one, third, other, stranger = (api.source(name) for name in ("One", "Third", "Other", "None"))
-    api.affiliate(one, third)
-    api.affiliate(other, third)
+    first_source, affiliated, second_source, unrelated = (
+        api.source(name) for name in ("One", "Third", "Other", "None")
+    )
+    api.affiliate(first_source, affiliated)
+    api.affiliate(second_source, affiliated)
     moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
-    announced = {"source_id": one, "kind": "announced", **moment}
-    first, second = (api.post("/v1/claims", announced)["id"] for _ in range(2))
-    for name, announcement in (("Ana", first), ("Eva", second), ("Luz", None)):
+    body = {"source_id": first_source, "kind": "announced", **moment}
+    announcement, other_announcement = (api.post("/v1/claims", body)["id"] for _ in range(2))
+    for name, event_announcement in (
+        ("Ana", announcement),
+        ("Eva", other_announcement),
+        ("Luz", None),
+    ):
         person = api.detainee(name)
         api.detention(person)
-        event = api.event(person, "2026-01-08", announcement_id=announcement)
-        for source in (one, other) if name != "Luz" else (stranger,):
+        event = api.event(person, "2026-01-08", announcement_id=event_announcement)
+        for source in (first_source, second_source) if name != "Luz" else (unrelated,):
             api.attest(event, source, "2026-01-09T00:00:00Z")
-    case_ = json.loads(export(api, f"/v1/claims/{first}/case"))
-    assert {s["name"] for s in case_["sources"]} == {"One", "Third", "Other"}
-    assert len(case_["affiliations"]) == 2
-    assert [d["name"] for d in case_["detainees"]] == ["Ana"]
-    assert [c["key"] for c in case_["claims"]] == [first]
-    assert {name: len(case_[name]) for name in ("detentions", "release_events")} == {
+    case = json.loads(export(api, f"/v1/claims/{event_announcement}/case"))
+    assert {s["name"] for s in case["sources"]} == {"One", "Third", "Other"}
+    assert len(case["affiliations"]) == 2
+    assert [d["name"] for d in case["detainees"]] == ["Ana"]
+    assert [c["key"] for c in case["claims"]] == [announcement]
+    assert {name: len(case[name]) for name in ("detentions", "release_events")} == {
         "detentions": 1,
         "release_events": 1,
     }
-    assert_case_is_equal(server, api, first)
-    for id in (one, "nobody"):
+    assert_case_is_equal(server, api, announcement)
+    for id in (first_source, "nobody"):
         assert api.get(f"/v1/claims/{id}/case", 404)["type"] == "/problems/not-found"
 
 
 # Invalid files.
 
 
-def stored(conn: Connection) -> Mapping[str, Any]:
-    """Return every row of every table."""
-    tables = conn.execute(
-        "SELECT table_name AS name FROM information_schema.tables "
-        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'keys'"
-    ).fetchall()
-    return {
-        table.name: [
-            row.text
-            for row in conn.execute(f"SELECT t::text AS text FROM {table.name} t ORDER BY 1")
-        ]
-        for table in tables
-    }
-
-
 @pytest.fixture
 def text(server: str) -> bytes:
-    """An export of the example."""
+    """An export of the example case."""
     with cloned(server) as url, connections.connect(url) as conn:
         loader.load(conn, EXAMPLE, lambda _: None)
         for api in editor(url):
@@ -607,7 +617,7 @@ def text(server: str) -> bytes:
 
 
 def errors_of(url: str, text: bytes) -> Mapping[str, str]:
-    """Load an invalid file; return its errors by place."""
+    """Load an invalid file; return its errors by pointer."""
     with pytest.raises(case_file.CaseError) as raised:
         load(url, text)
     return {error.pointer: error.detail for error in raised.value.errors}
@@ -615,46 +625,46 @@ def errors_of(url: str, text: bytes) -> Mapping[str, str]:
 
 def test_a_second_load_changes_nothing(database: str, conn: Connection, text: bytes) -> None:
     assert load(database, text)["attestations"] > 0
-    before = stored(conn)
+    before = snapshot(conn)
     assert set(load(database, text).values()) == {0}
-    assert stored(conn) == before
+    assert snapshot(conn) == before
 
 
 def test_a_truncated_export_is_refused(database: str, conn: Connection, text: bytes) -> None:
-    before = stored(conn)
-    whole = text.splitlines(keepends=True)
-    for end in (*range(1, len(whole)), 1):
-        assert "cut off" in errors_of(database, b"".join(whole[:end]))[""]
-    for missing in (1, 2, 20, len(whole[-1]) - 1):
-        assert "cut off" in errors_of(database, text[:-missing])[""]
-    assert stored(conn) == before
+    before = snapshot(conn)
+    all_lines = text.splitlines(keepends=True)
+    for end in (*range(1, len(all_lines)), 1):
+        assert "cut off" in errors_of(database, b"".join(all_lines[:end]))[""]
+    for cut in (1, 2, 20, len(all_lines[-1]) - 1):
+        assert "cut off" in errors_of(database, text[:-cut])[""]
+    assert snapshot(conn) == before
 
 
 def test_an_export_with_missing_lines_is_refused(
     database: str, conn: Connection, text: bytes
 ) -> None:
-    before = stored(conn)
-    whole = text.splitlines(keepends=True)
+    before = snapshot(conn)
+    all_lines = text.splitlines(keepends=True)
     # Nothing refers to the last attestation.
-    errors = errors_of(database, b"".join([*whole[:-2], whole[-1]]))
-    assert list(errors) == [f"line {len(whole) - 1}/totals"]
-    assert stored(conn) == before
+    errors = errors_of(database, b"".join([*all_lines[:-2], all_lines[-1]]))
+    assert list(errors) == [f"line {len(all_lines) - 1}/totals"]
+    assert snapshot(conn) == before
 
 
 Change = Callable[[list[dict[str, Any]]], Any]
 
 
-def of(lines: list[dict[str, Any]], name: str) -> tuple[int, dict[str, Any]]:
+def first_of_list(lines: list[dict[str, Any]], name: str) -> tuple[int, dict[str, Any]]:
     """Return the number and the content of the first line of a list."""
     return next((i, line) for i, line in enumerate(lines, 1) if line.get("list") == name)
 
 
-FAULTY: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
+INVALID: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "an unknown field": ("sources", {"nme": "x"}, "/nme"),
     "an unknown kind": ("sources", {"kind": "radio"}, "/kind"),
     "no id": ("facilities", {"id": None}, "/id"),
     "an invalid id": ("detainees", {"id": "x"}, "/id"),
-    "a case's name of a field": ("attestations", {"source": "x"}, "/source"),
+    "a field of cases": ("attestations", {"source": "x"}, "/source"),
     "an unknown source": ("attestations", {"source_id": "x"}, "/source_id"),
     "an unknown list": ("claims", {"list": "figures"}, "/list"),
     "an impossible month": ("detentions", {"detained_on": "2024-13"}, "/detained_on"),
@@ -672,9 +682,9 @@ FAULTY: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
         "/retracted_at",
     ),
 }
-NOWHERE = "019b0000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "019b0000-0000-4000-8000-000000000000"
 # Fields with references.
-UNKNOWN = {
+REFERENCES = {
     "affiliations": ("with_source_id",),
     "claims": ("source_id", "facility_id", "announcement_id"),
     "detentions": ("facility_id", "detainee_id"),
@@ -683,54 +693,54 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("error", FAULTY)
+@pytest.mark.parametrize("error", INVALID)
 def test_every_error_has_its_line(database: str, conn: Connection, text: bytes, error: str) -> None:
-    before = stored(conn)
-    name, more, pointer = FAULTY[error]
-    whole = lines(text)
-    number, line = of(whole, name)
-    whole[number - 1] = {k: v for k, v in {**line, **more}.items() if v is not None}
-    errors = errors_of(database, joined(whole))
-    # An entry that refers to an invalid line has no error of its own, unless the list is unknown.
+    before = snapshot(conn)
+    name, changes, pointer = INVALID[error]
+    all_lines = lines(text)
+    number, line = first_of_list(all_lines, name)
+    all_lines[number - 1] = {k: v for k, v in {**line, **changes}.items() if v is not None}
+    errors = errors_of(database, to_ndjson(all_lines))
+    # An entry that refers to an invalid line has no further error, unless the list is unknown.
     assert f"line {number}{pointer}" in errors
     assert error in ("an unknown list", "no id", "an invalid id") or len(errors) == 1, errors
-    assert stored(conn) == before
+    assert snapshot(conn) == before
 
 
 @pytest.mark.parametrize(
-    ("name", "field"), [(name, field) for name, fields in UNKNOWN.items() for field in fields]
+    ("name", "field"), [(name, field) for name, fields in REFERENCES.items() for field in fields]
 )
 def test_unknown_references_are_refused(
     database: str, conn: Connection, text: bytes, name: str, field: str
 ) -> None:
-    before = stored(conn)
-    whole = lines(text)
-    number, line = [(i, x) for i, x in enumerate(whole, 1) if x.get("list") == name][-1]
-    whole[number - 1] = {**line, field: NOWHERE}
-    errors = errors_of(database, joined(whole))
+    before = snapshot(conn)
+    all_lines = lines(text)
+    number, line = [(i, x) for i, x in enumerate(all_lines, 1) if x.get("list") == name][-1]
+    all_lines[number - 1] = {**line, field: UNKNOWN_ID}
+    errors = errors_of(database, to_ndjson(all_lines))
     assert f"line {number}/{field}" in errors
-    assert stored(conn) == before
+    assert snapshot(conn) == before
 
 
 def test_all_errors_are_reported_in_file_order(
     database: str, conn: Connection, text: bytes
 ) -> None:
-    before = stored(conn)
-    whole = lines(text)
-    numbers = [of(whole, name)[0] for name in LISTS]
+    before = snapshot(conn)
+    all_lines = lines(text)
+    numbers = [first_of_list(all_lines, name)[0] for name in LISTS]
     for name, number in zip(LISTS, numbers, strict=True):
-        whole[number - 1] |= {"unknown of " + name: 1}
-    errors = errors_of(database, joined(whole))
+        all_lines[number - 1] |= {"unknown of " + name: 1}
+    errors = errors_of(database, to_ndjson(all_lines))
     assert list(errors) == [
         f"line {number}/unknown of {name}" for name, number in zip(LISTS, numbers, strict=True)
     ]
-    assert stored(conn) == before
+    assert snapshot(conn) == before
 
 
 def test_malformed_lines_are_refused(database: str, conn: Connection, text: bytes) -> None:
-    before = stored(conn)
+    before = snapshot(conn)
     head, first, *rest = text.splitlines(keepends=True)
-    for line, said in (
+    for line, detail in (
         (b"\n", "not JSON"),
         (b"7\n", "Must be an object"),
         (b'{"list": "sources"\n', "not JSON"),
@@ -740,7 +750,7 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
         (b"[" * 5000 + b"]" * 5000 + b"\n", "not JSON"),
     ):
         errors = errors_of(database, b"".join([head, first, line, *rest]))
-        assert said in errors["line 3"], line[:50]
+        assert detail in errors["line 3"], line[:50]
     errors = errors_of(database, b"".join([head, first, first, *rest]))
     assert errors["line 3"] == "Is a repeated entry: leave it out."
     *entries, last = rest
@@ -750,14 +760,14 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
     assert "line 3/list" in errors
     errors = errors_of(database, text.replace(b'"version":1', b'"version":2'))
     assert errors["line 1"] == "Is version 2, but only 1 can be loaded."
-    assert stored(conn) == before
+    assert snapshot(conn) == before
 
 
 # A later export.
 
 
 def test_a_later_export_adds_its_new_records(server: str, database: str, api: Api) -> None:
-    """A person who was detained again is no longer out, although no source published anything."""
+    """A rearrest changes the counts although no source published anything."""
     api = api.scope("edit")
     person, sources = api.detainee("Ana Prueba"), [api.source("One"), api.source("Two")]
     api.detention(person, detained_on="2024-02")
@@ -770,11 +780,11 @@ def test_a_later_export_adds_its_new_records(server: str, database: str, api: Ap
     with cloned(server) as url:
         assert load(url, earlier)["detentions"] == 1
         for other in editor(url):
-            asked = {"as_of": LATE}
-            assert other.get("/v1/counts", **asked)["rearrested"] == 0
+            query = {"as_of": LATE}
+            assert other.get("/v1/counts", **query)["rearrested"] == 0
             new = load(url, export(api))
             assert {name: n for name, n in new.items() if n} == {"detentions": 1, "attestations": 1}
-            assert other.get("/v1/counts", **asked)["rearrested"] == 1
+            assert other.get("/v1/counts", **query)["rearrested"] == 1
             assert_equal(api, other)
 
 
@@ -782,27 +792,27 @@ def test_a_later_export_adds_its_new_records(server: str, database: str, api: Ap
 
 
 @pytest.fixture
-def many(database: str, conn: Connection) -> int:
+def facility_count(database: str, conn: Connection) -> int:
     """Insert more facilities than a block holds."""
     fill(conn, 3500)
     return 3500
 
 
-def fill(conn: Connection, many: int) -> None:
+def fill(conn: Connection, facility_count: int) -> None:
     conn.execute(
         "INSERT INTO facilities (name, country) SELECT 'Prison ' || n, 'VE' "
         "FROM generate_series(1, %s) n",
-        [many],
+        [facility_count],
     )
 
 
 def test_an_export_is_one_snapshot_during_writes(
-    database: str, conn: Connection, many: int
+    database: str, conn: Connection, facility_count: int
 ) -> None:
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
         blocks = client.get("/v1/export", buffered=False).iter_encoded()
-        got = [next(blocks), next(blocks)]
+        received = [next(blocks), next(blocks)]
         # Writers do not wait for a slow reader.
         conn.execute("SET lock_timeout = '1s'")
         conn.execute("INSERT INTO facilities (name, country) VALUES ('New', 'VE')")
@@ -811,17 +821,17 @@ def test_an_export_is_one_snapshot_during_writes(
         conn.execute("UPDATE facilities SET name = 'Changed'")
         with conn.transaction():
             conn.execute("LOCK TABLE affiliations IN SHARE ROW EXCLUSIVE MODE")
-        got += blocks
-    of_facilities = [line for line in lines(b"".join(got)) if line.get("list") == "facilities"]
-    assert len(of_facilities) == many
-    assert all(line["name"].startswith("Prison ") for line in of_facilities)
-    *_, last = lines(b"".join(got))
-    assert last["totals"] == {**dict.fromkeys(LISTS, 0), "facilities": many}
+        received += blocks
+    facilities = [line for line in lines(b"".join(received)) if line.get("list") == "facilities"]
+    assert len(facilities) == facility_count
+    assert all(line["name"].startswith("Prison ") for line in facilities)
+    *_, last = lines(b"".join(received))
+    assert last["totals"] == {**dict.fromkeys(LISTS, 0), "facilities": facility_count}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_cancelled_download_releases_its_connection(
-    database: str, many: int, method: str
+    database: str, facility_count: int, method: str
 ) -> None:
     setting = "SHOW transaction_timeout"
     with connections.pool(database, 1) as pool:
@@ -843,48 +853,48 @@ def test_a_cancelled_download_releases_its_connection(
 def test_a_busy_service_refuses_a_new_export_only(database: str) -> None:
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
-        reading = client.get("/v1/export", buffered=False)
+        download = client.get("/v1/export", buffered=False)
         pool.timeout = 0.1
-        refused = client.get("/v1/export")
-        assert refused.status_code == 503
-        reading.close()
+        response = client.get("/v1/export")
+        assert response.status_code == 503
+        download.close()
 
 
 def test_export_memory_does_not_grow_with_the_store(database: str, conn: Connection) -> None:
     peaks = []
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
-        for more in (5_000, 45_000):
-            fill(conn, more)
+        for count in (5_000, 45_000):
+            fill(conn, count)
             gc.collect()
             tracemalloc.start()
-            sent = sum(map(len, client.get("/v1/export", buffered=False).iter_encoded()))
+            size = sum(map(len, client.get("/v1/export", buffered=False).iter_encoded()))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert sent > 5_000_000
-    # Ten times as many.
+    assert size > 5_000_000
+    # The second store is ten times as large.
     assert peaks[1] < peaks[0] + 500_000
 
 
 @linux
 def test_loading_a_large_export_uses_little_memory(server: str, tmp_path: Path) -> None:
     peaks, sizes = [], []
-    for many in (1_000, 16_000):
-        file = tmp_path / f"{many}.ndjson"
-        with file.open("w") as out:
-            out.write('{"export": "constancia", "version": 1}\n')
-            for n in range(many):
+    for facility_count in (1_000, 16_000):
+        file = tmp_path / f"{facility_count}.ndjson"
+        with file.open("w") as stream:
+            stream.write('{"export": "constancia", "version": 1}\n')
+            for n in range(facility_count):
                 entry = {"list": "facilities", "id": str(UUID(int=n)), "name": f"Prison {n}"}
                 entry |= {
                     "country": "VE",
                     "aliases": [f"{i} of {n}: {'a' * 100}" for i in range(8)],
                 }
-                out.write(json.dumps(entry) + "\n")
-            out.write(json.dumps({"totals": {"facilities": many}}) + "\n")
+                stream.write(json.dumps(entry) + "\n")
+            stream.write(json.dumps({"totals": {"facilities": facility_count}}) + "\n")
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
             errors, peak = run_and_measure(url, "load", str(file))
-            assert errors[-1] == f"Loaded: {many:,} facilities."
+            assert errors[-1] == f"Loaded: {facility_count:,} facilities."
             peaks.append(peak)
     assert "facilities: 16,000 of 16,000" in errors
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
@@ -898,6 +908,10 @@ def public(api: Api) -> Api:
     return Api(api.client, lambda _: "")
 
 
+def hidden_people(api: Api) -> list[str]:
+    return [item["id"] for item in list_items(api, "/v1/detainees") if not item["is_named"]]
+
+
 def without_rearrests(value: Any) -> Any:
     if isinstance(value, list):
         return [without_rearrests(item) for item in value]
@@ -908,88 +922,94 @@ def without_rearrests(value: Any) -> Any:
 
 @settings(max_examples=6, deadline=None)
 @given(STORES)
-def test_a_public_export_hides_what_the_public_cannot_see(server: str, deeds: Any) -> None:
-    """Without confidential sources, which the public sees as their organisation, it is equal but
-    for the days of detentions that are hidden."""
-    open_deeds = [
-        (deed, a, b, c - c % 4 if deed is Writer.source else c) for deed, a, b, c in deeds
+def test_a_public_export_hides_what_the_public_cannot_see(server: str, writes: Any) -> None:
+    """Without confidential sources, public responses are equal after a load, except rearrests,
+    which depend on hidden days of detentions."""
+    open_writes = [
+        (write, a, b, c - c % 4 if write is Writer.source else c) for write, a, b, c in writes
     ]
-    for spoken in (open_deeds, deeds):
-        with a_store(server) as api:
-            written(api, spoken)
+    for some_writes in (open_writes, writes):
+        with new_store(server) as api:
+            write_records(api, some_writes)
             text = export(public(api))
             assert CANARY not in text.decode()
             with loaded(server, text) as other:
-                if spoken is open_deeds:
-                    for (asked, here), (_, there) in zip(
-                        everything(public(api)), everything(public(other)), strict=True
+                if some_writes is open_writes:
+                    for (request, response), (_, other_response) in zip(
+                        all_responses(public(api)), all_responses(public(other)), strict=True
                     ):
-                        assert without_rearrests(here) == without_rearrests(there), asked
+                        other_response = without_rearrests(other_response)
+                        assert without_rearrests(response) == other_response, request
                 assert lines(export(public(other)))[1:] == lines(text)[1:]
-                hidden = [d["id"] for d in whole(api, "/v1/detainees") if not d["is_named"]]
-                there = [d["id"] for d in whole(other, "/v1/detainees") if not d["is_named"]]
-                assert hidden == there
+                assert hidden_people(api) == hidden_people(other)
 
 
 def test_hidden_names_in_an_export_are_logged(api: Api, conn: Connection) -> None:
-    def noted() -> list[str]:
-        """Return the people logged since the last call."""
+    def new_reads() -> list[str]:
+        """Return the ids in ledger entries of reads since the last call."""
         rows = conn.execute(
             "SELECT resource_id::text AS id FROM ledger WHERE action = 'read' AND seq > %s",
-            [seen[0]],
+            [last_seq[0]],
         ).fetchall()
-        seen[0] = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
+        last_seq[0] = conn.execute("SELECT seq FROM ledger_head").fetchone().seq
         return sorted(row.id for row in rows)
 
-    stranger, api = api, api.scope("edit")
+    public_api, api = api, api.scope("edit")
     outlet = api.source("El Faro")
     confidential = api.source("Canario", confidential=True, vouched_by=outlet)
     moment = {"as_of": "2026-01-08T00:00:00Z", "published_at": "2026-01-08T00:00:00Z"}
-    announced = {"source_id": outlet, "kind": "announced", **moment}
-    announcement = api.post("/v1/claims", announced)["id"]
+    body = {"source_id": outlet, "kind": "announced", **moment}
+    announcement = api.post("/v1/claims", body)["id"]
     minor = api.detainee("Ana", age_group="minor")
     withheld = api.detainee("Luz", withheld=True)
     api.detainee("Eva")
     api.detention(withheld)
     event = api.event(withheld, "2026-01-08", announcement_id=announcement)
     api.attest(event, outlet, "2026-01-09T00:00:00Z")
-    seen = [0]
-    noted()
+    last_seq = [0]
+    new_reads()
     export(api)
-    assert noted() == sorted([minor, withheld, confidential])
+    assert new_reads() == sorted([minor, withheld, confidential])
     export(api)
-    assert noted() == sorted([minor, withheld, confidential])
+    assert new_reads() == sorted([minor, withheld, confidential])
     export(api, f"/v1/claims/{announcement}/case")
-    assert noted() == [withheld]
-    export(stranger)
-    export(stranger, f"/v1/claims/{announcement}/case")
+    assert new_reads() == [withheld]
+    export(public_api)
+    export(public_api, f"/v1/claims/{announcement}/case")
     export(api.scope("contribute"))
-    assert noted() == []
-    assert {change["action"] for change in stranger.get("/v1/changes")["items"]} == {"created"}
+    assert new_reads() == []
+    assert {change["action"] for change in public_api.get("/v1/changes")["items"]} == {"created"}
 
 
 def test_confidential_sources_of_one_organisation_stay_one_group(server: str, api: Api) -> None:
-    stranger, api = api, api.scope("edit")
+    public_api, api = api, api.scope("edit")
     first, second = api.source("One"), api.source("Two")
-    speakers = [
-        api.source(f"{CANARY} {n}", confidential=True, vouched_by=vouching)
-        for n, vouching in enumerate((first, first, second))
+    confidential = [
+        api.source(f"{CANARY} {n}", confidential=True, vouched_by=organisation)
+        for n, organisation in enumerate((first, first, second))
     ]
     person = api.detainee("Ana Prueba")
     api.detention(person, detained_on="2024-02")
     days = ("2026-01-08", "2026-02-08")
     events = [api.event(person, day) for day in days]
-    for event, two in zip(events, (speakers[:2], speakers[1:]), strict=True):
-        for source in two:
-            api.attest(event, source, "2026-02-09T00:00:00Z", note=f"{CANARY} said so.")
+    for event, event_sources in zip(events, (confidential[:2], confidential[1:]), strict=True):
+        for source in event_sources:
+            api.attest(event, source, "2026-02-09T00:00:00Z", note=f"{CANARY} confirms.")
     # A relay of both sources of one organisation is one relay of that organisation.
-    relays = [{"source_id": source} for source in speakers[:2]]
+    relays = [{"source_id": source} for source in confidential[:2]]
     api.attest(events[1], second, "2026-02-10T00:00:00Z", basis="relayed", relays=relays)
-    for reader in (stranger, api):
-        text = export(reader)
-        assert (CANARY in text.decode()) == (reader is api)
+    for caller in (public_api, api):
+        text = export(caller)
+        assert (CANARY in text.decode()) == (caller is api)
         with loaded(server, text) as other:
-            errors = [other.get(f"/v1/release-events/{event}")["verification"] for event in events]
-            assert [one["status"] for one in errors] == ["reported", "confirmed"]
-    words = [line for line in lines(export(stranger)) if line.get("list") == "attestations"]
-    assert [line["relays"] for line in words if line["relays"]] == [[{"source_id": first}]]
+            verifications = [
+                other.get(f"/v1/release-events/{event}")["verification"] for event in events
+            ]
+            assert [verification["status"] for verification in verifications] == [
+                "reported",
+                "confirmed",
+            ]
+    attestations = [
+        line for line in lines(export(public_api)) if line.get("list") == "attestations"
+    ]
+    assert [line["relays"] for line in attestations if line["relays"]] == [[{"source_id": first}]]

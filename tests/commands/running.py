@@ -20,18 +20,18 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
 
-def constancia(*words: object, **settings: str) -> Result:
+def constancia(*arguments: object, **settings: str) -> Result:
     """Run a command in this process, with these settings only."""
-    ours: dict[str, str | None] = {k: None for k in os.environ if k.startswith("CONSTANCIA_")}
+    cleared: dict[str, str | None] = {k: None for k in os.environ if k.startswith("CONSTANCIA_")}
     return CliRunner().invoke(
-        main, [str(word) for word in words], env={**ours, "DATABASE_URL": None, **settings}
+        main, [str(word) for word in arguments], env={**cleared, "DATABASE_URL": None, **settings}
     )
 
 
-def run_process(*words: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run_process(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a process of its own, with these settings only."""
     return subprocess.run(
-        [*COMMAND, *map(str, words)],
+        [*COMMAND, *map(str, arguments)],
         env=environment(**settings),
         capture_output=True,
         text=True,
@@ -39,13 +39,13 @@ def run_process(*words: object, **settings: str) -> "subprocess.CompletedProcess
     )
 
 
-def check_error(result: Result, *words: str, code: int = 1) -> None:
+def check_error(result: Result, *texts: str, code: int = 1) -> None:
     """Check that a command failed with a message that contains these words."""
     assert isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.output
-    for word in words:
-        assert word in result.stderr
+    for text in texts:
+        assert text in result.stderr
     assert result.stdout == ""
 
 
@@ -64,7 +64,7 @@ def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
     }
 
 
-def run_and_measure(database: str, *words: str) -> tuple[list[str], int]:
+def run_and_measure(database: str, *arguments: str) -> tuple[list[str], int]:
     """Run a command; return its lines on standard error and its peak memory in bytes."""
     program = (
         "import atexit; from api.commands.main import main\n"
@@ -73,11 +73,11 @@ def run_and_measure(database: str, *words: str) -> tuple[list[str], int]:
         "        print(next(line for line in status if line.startswith('VmHWM')))\n"
         "atexit.register(tell); main()"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", program, *words],
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
         env=environment(DATABASE_URL=database),
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stderr
-    return told.stderr.splitlines(), int(told.stdout.split()[-2]) * 1024
+    assert result.returncode == 0, result.stderr
+    return result.stderr.splitlines(), int(result.stdout.split()[-2]) * 1024

@@ -38,55 +38,55 @@ def test_example_gives_its_expected_results(database: str, conn: queries.Connect
     with pool:
         client = create_app(pool).test_client()
         for counts in expected["counts"]:
-            told = client.get("/v1/counts", query_string={"as_of": counts["as_of"]}).get_json()
-            assert {name: told[name] for name in counts} == counts
-            printed = constancia("counts", "--as-of", counts["as_of"], DATABASE_URL=database)
-            assert printed.exit_code == 0
-            figures = dict(line.split() for line in printed.stdout.splitlines()[1:6])
+            response = client.get("/v1/counts", query_string={"as_of": counts["as_of"]}).get_json()
+            assert {name: response[name] for name in counts} == counts
+            result = constancia("counts", "--as-of", counts["as_of"], DATABASE_URL=database)
+            assert result.exit_code == 0
+            figures = dict(line.split() for line in result.stdout.splitlines()[1:6])
             assert figures == {
-                word: str(counts[word])
-                for word in ("confirmed", "disputed", "reported", "refuted", "unverified")
+                status: str(counts[status])
+                for status in ("confirmed", "disputed", "reported", "refuted", "unverified")
             }
         confirmed_at = {}
         for key, event in release_events_of_example(client).items():
-            told = client.get(f"/v1/release-events/{event}/verification").get_json()
-            if told["status"] == "confirmed":
-                confirmed_at[key] = told["since"]
-            printed = constancia("explain", event, DATABASE_URL=database)
-            assert printed.exit_code == 0
-            assert printed.stdout.startswith(told["status"])
-            assert str(told["since"]) in printed.stdout
+            response = client.get(f"/v1/release-events/{event}/verification").get_json()
+            if response["status"] == "confirmed":
+                confirmed_at[key] = response["since"]
+            result = constancia("explain", event, DATABASE_URL=database)
+            assert result.exit_code == 0
+            assert result.stdout.startswith(response["status"])
+            assert str(response["since"]) in result.stdout
         assert confirmed_at == expected["confirmed_at"]
 
 
 def release_events_of_example(client: Any) -> Mapping[str, str]:
-    """The ids of the example's release events, by key."""
+    """Return the ids of the release events of the example case, by key."""
     case = json.loads(EXAMPLE.read_text())
     people = {person["key"]: person["name"] for person in case["detainees"]}
     events = {}
     for event in case["release_events"]:
         name = people[event["detainee"]]
         (person,) = client.get("/v1/detainees", query_string={"q": name}).get_json()["items"]
-        found = client.get("/v1/release-events", query_string={"detainee_id": person["id"]})
-        (events[event["key"]],) = [item["id"] for item in found.get_json()["items"]]
+        response = client.get("/v1/release-events", query_string={"detainee_id": person["id"]})
+        (events[event["key"]],) = [item["id"] for item in response.get_json()["items"]]
     return events
 
 
 def test_second_load_changes_nothing(database: str, conn: queries.Connection) -> None:
     assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
     before = snapshot(conn)
-    again = constancia("load", EXAMPLE, DATABASE_URL=database)
-    assert again.exit_code == 0
-    assert "nothing new" in again.stderr
+    result = constancia("load", EXAMPLE, DATABASE_URL=database)
+    assert result.exit_code == 0
+    assert "nothing new" in result.stderr
     assert snapshot(conn) == before
 
 
 def test_dry_run_changes_nothing(database: str, conn: queries.Connection) -> None:
     before = snapshot(conn)
-    told = constancia("load", EXAMPLE, "--dry-run", DATABASE_URL=database)
-    assert told.exit_code == 0
-    assert "Would load" in told.stderr
-    assert "6 attestations" in told.stderr
+    result = constancia("load", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    assert result.exit_code == 0
+    assert "Would load" in result.stderr
+    assert "6 attestations" in result.stderr
     assert snapshot(conn) == before
 
 
@@ -107,22 +107,22 @@ def test_new_entries_of_a_loaded_case_are_added(
     database: str, conn: queries.Connection, tmp_path: Path
 ) -> None:
     case = small_case()
-    later = case["attestations"].pop()
+    removed = case["attestations"].pop()
     assert load(database, tmp_path, case).exit_code == 0
     before = snapshot(conn)
-    case["attestations"].append(later)
-    told = load(database, tmp_path, case)
-    assert told.exit_code == 0, told.output
-    assert "Loaded: 1 attestations." in told.stderr
+    case["attestations"].append(removed)
+    result = load(database, tmp_path, case)
+    assert result.exit_code == 0, result.output
+    assert "Loaded: 1 attestations." in result.stderr
     after = snapshot(conn)
     assert len(after["ledger"]) == len(before["ledger"]) + 1
     assert set(before["attestations"]) < set(after["attestations"])
 
 
 def small_case() -> dict[str, Any]:
-    """A small case with entries of each kind: a newspaper that relays a witness, and an NGO."""
+    """Return a small case with entries of each kind: a newspaper relays a witness, and an NGO."""
 
-    def attestation(key: str, source: str, at: str, **more: Any) -> dict[str, Any]:
+    def attestation(key: str, source: str, at: str, **fields: Any) -> dict[str, Any]:
         return {
             "key": key,
             "release_event": "r1",
@@ -131,7 +131,7 @@ def small_case() -> dict[str, Any]:
             "basis": "first_hand",
             "evidence": "report",
             "published_at": f"2026-01-09T{at}:00Z",
-            **more,
+            **fields,
         }
 
     return {
@@ -166,14 +166,14 @@ def small_case() -> dict[str, Any]:
     }
 
 
-def load(database: str, folder: Path, case: Any, *words: str) -> Result:
+def load(database: str, folder: Path, case: Any, *options: str) -> Result:
     file = folder / "case.json"
     file.write_bytes(case if isinstance(case, bytes) else json.dumps(case).encode())
-    return constancia("load", file, *words, DATABASE_URL=database)
+    return constancia("load", file, *options, DATABASE_URL=database)
 
 
 def error_pointers(result: Result) -> list[str]:
-    """The JSON pointers of the errors that the command printed."""
+    """Return the JSON pointers of the errors that the command printed."""
     *faults, last = result.stderr.splitlines()
     assert re.fullmatch(rf"Error: {len(faults)} errors? in the case; nothing was changed\.", last)
     told = [fault.partition(": ") for fault in faults]
@@ -185,7 +185,7 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 def with_value(path: str, value: Any) -> Change:
-    """Set the value at a JSON pointer."""
+    """Return a function that sets the value at a JSON pointer."""
 
     def change(case: dict[str, Any]) -> None:
         *steps, last = [int(s) if s.isdigit() else s for s in path.split("/")[1:]]
@@ -251,13 +251,13 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         with_value("/detainees/0/detention/since", "2024"),
         {"/detainees/0/detention/since"},
     ),
-    "a field missing": (without_field("/attestations/0", "stance"), {"/attestations/0/stance"}),
-    "a reference missing": (without_field("/attestations/0", "source"), {"/attestations/0/source"}),
+    "a missing field": (without_field("/attestations/0", "stance"), {"/attestations/0/stance"}),
+    "a missing reference": (without_field("/attestations/0", "source"), {"/attestations/0/source"}),
     "an affiliation without a source": (
         without_field("/affiliations/0", "source"),
         {"/affiliations/0/source"},
     ),
-    "an affiliation without a partner": (
+    "an affiliation without a second source": (
         without_field("/affiliations/0", "with"),
         {"/affiliations/0/with"},
     ),
@@ -313,7 +313,7 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         with_value("/attestations/1/stance", "denies"),
         {"/attestations/1/relays/0/attestation"},
     ),
-    "a relay from the future": (
+    "a relay of a later published attestation": (
         with_value("/attestations/1/published_at", "2026-01-09T09:00:00Z"),
         {"/attestations/1/relays/0/attestation"},
     ),
@@ -349,7 +349,7 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         with_value("/attestations/2/published_at", "2026-01-09T12:00:00"),
         {"/attestations/2/published_at"},
     ),
-    "retracted before it was published": (
+    "retracted before publication": (
         with_value("/attestations/2/retracted_at", "2026-01-09T11:00:00Z"),
         {"/attestations/2/retracted_at"},
     ),
@@ -379,7 +379,7 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         with_value("/release_events/0/occurred_on", "2999-01-31"),
         {"/release_events/0/occurred_on"},
     ),
-    "a release of someone never detained": (
+    "a release of a person without a detention": (
         without_field("/detainees/0", "detention"),
         {"/release_events/0/detainee"},
     ),
@@ -421,31 +421,31 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("words", [[], ["--dry-run"]], ids=["load", "dry run"])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["load", "dry run"])
 @pytest.mark.parametrize("name", INVALID)
-def test_invalid_case_changes_nothing_and_names_each_place(
+def test_invalid_case_changes_nothing_and_has_a_pointer_for_each_error(
     unchanged_database: str,
     unchanged_conn: queries.Connection,
     tmp_path: Path,
     name: str,
-    words: Any,
+    options: Any,
 ) -> None:
     change, expected = INVALID[name]
     case = small_case() | {"case": f"a case with {name}"}
     change(case)
     before = snapshot(unchanged_conn)
-    result = load(unchanged_database, tmp_path, case, *words)
+    result = load(unchanged_database, tmp_path, case, *options)
     check_error(result)
-    told = error_pointers(result)
-    assert sorted(told) == sorted(expected), result.stderr
+    pointers = error_pointers(result)
+    assert sorted(pointers) == sorted(expected), result.stderr
     assert snapshot(unchanged_conn) == before
 
 
 def test_errors_are_in_the_order_of_the_file(database: str, tmp_path: Path) -> None:
     case = small_case()
     many_errors(case)
-    told = error_pointers(load(database, tmp_path, dict(reversed(case.items()))))
-    assert [place.split("/")[1] for place in told] == [
+    pointers = error_pointers(load(database, tmp_path, dict(reversed(case.items()))))
+    assert [pointer.split("/")[1] for pointer in pointers] == [
         *["attestations"] * 2,
         "release_events",
         *["detainees"] * 2,
@@ -453,7 +453,16 @@ def test_errors_are_in_the_order_of_the_file(database: str, tmp_path: Path) -> N
         "affiliations",
         "sources",
     ]
-    assert [place.split("/")[2] for place in told] == ["0", "2", "0", "0", "1", "0", "0", "0"]
+    assert [pointer.split("/")[2] for pointer in pointers] == [
+        "0",
+        "2",
+        "0",
+        "0",
+        "1",
+        "0",
+        "0",
+        "0",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -515,28 +524,28 @@ MALFORMED: Mapping[str, tuple[bytes, str]] = {
 def test_malformed_file_is_an_error(
     unchanged_database: str, unchanged_conn: queries.Connection, tmp_path: Path, name: str
 ) -> None:
-    content, place = MALFORMED[name]
+    content, pointer = MALFORMED[name]
     before = snapshot(unchanged_conn)
     result = load(unchanged_database, tmp_path, content)
     check_error(result)
-    told = error_pointers(result)
-    assert place in told, result.stderr
-    assert set(told) <= {place, "/case"}
-    assert len(told) == len(set(told)), result.stderr
+    pointers = error_pointers(result)
+    assert pointer in pointers, result.stderr
+    assert set(pointers) <= {pointer, "/case"}
+    assert len(pointers) == len(set(pointers)), result.stderr
     assert snapshot(unchanged_conn) == before
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["arrays", "objects"])
 def test_deep_nesting_is_an_error(database: str, tmp_path: Path, opening: bytes) -> None:
-    """Within 2 GiB of memory, of which a file of half a megabyte needs little."""
+    """The command has 2 GiB of memory for a file of half a megabyte."""
     file = tmp_path / "case.json"
     file.write_bytes(b'{"case": "a", "sources": ' + opening * 100_000)
-    limited = "import resource as r; r.setrlimit(r.RLIMIT_AS, (2 << 30, 2 << 30)); "
-    told = subprocess.run(
+    limit = "import resource as r; r.setrlimit(r.RLIMIT_AS, (2 << 30, 2 << 30)); "
+    result = subprocess.run(
         [
             sys.executable,
             "-c",
-            f"{limited}from api.commands.main import main; main()",
+            f"{limit}from api.commands.main import main; main()",
             "load",
             str(file),
         ],
@@ -544,9 +553,9 @@ def test_deep_nesting_is_an_error(database: str, tmp_path: Path, opening: bytes)
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 1, told.stderr[-500:]
-    assert "Traceback" not in told.stderr
-    assert "nothing was changed" in told.stderr
+    assert result.returncode == 1, result.stderr[-500:]
+    assert "Traceback" not in result.stderr
+    assert "nothing was changed" in result.stderr
 
 
 def affiliation_ring(case: dict[str, Any]) -> None:
@@ -561,7 +570,7 @@ def relay_of_a_later_entry(case: dict[str, Any]) -> None:
 
 
 def long_relay_chain(case: dict[str, Any]) -> None:
-    """1,200 attestations, each of which relays the next one in the file."""
+    """Add 1,200 attestations, each of which relays the next one in the file."""
     first = case["attestations"][0]
     chain = [
         {**first, "key": f"b{n}", "basis": "relayed", "relays": [{"attestation": f"b{n + 1}"}]}
@@ -629,7 +638,7 @@ def every_optional_field(case: dict[str, Any]) -> None:
 
 
 VALID: Mapping[str, tuple[Change, str]] = {
-    "as it is": (lambda case: None, "reported"),
+    "the unchanged case": (lambda case: None, "reported"),
     "a relay of a later entry": (relay_of_a_later_entry, "reported"),
     "a long chain of relays of later entries": (long_relay_chain, "reported"),
     "affiliations in a ring": (affiliation_ring, "reported"),
@@ -660,13 +669,13 @@ def test_valid_case_is_loaded(
     assert result.exit_code == 0, result.output
     stored = conn.execute("SELECT count(*) AS n FROM attestations").fetchone()
     assert stored.n == len(case["attestations"])
-    told = conn.execute(
+    row = conn.execute(
         "SELECT v.verification ->> 'status' AS status FROM verification_summaries v "
         "JOIN release_events e ON e.id = v.release_event_id "
         "JOIN detainees d ON d.id = e.detainee_id WHERE d.name = 'Luis Prueba' "
         "ORDER BY v.published_from DESC LIMIT 1"
     ).fetchone()
-    assert told.status == status
+    assert row.status == status
     before = snapshot(conn)
     assert "nothing new" in load(database, tmp_path, case).stderr
     assert snapshot(conn) == before
@@ -700,13 +709,13 @@ def test_concurrent_loads_load_once(
     file = tmp_path / "case.json"
     file.write_text(json.dumps(small_case()))
 
-    def once(_: int) -> "subprocess.CompletedProcess[str]":
+    def load_file(_: int) -> "subprocess.CompletedProcess[str]":
         return run_process("load", file, DATABASE_URL=database)
 
     with ThreadPoolExecutor(3) as threads:
-        told = list(threads.map(once, range(3)))
-    assert [result.returncode for result in told] == [0] * 3, told
-    assert sorted("nothing new" in result.stderr for result in told) == [False, True, True]
+        results = list(threads.map(load_file, range(3)))
+    assert [result.returncode for result in results] == [0] * 3, results
+    assert sorted("nothing new" in result.stderr for result in results) == [False, True, True]
     assert conn.execute("SELECT count(*) AS n FROM attestations").fetchone().n == 3
 
 
@@ -718,15 +727,15 @@ def test_missing_file_is_an_error(database: str, tmp_path: Path) -> None:
 def write_large_case(file: Path, attestations: int) -> None:
     """Write a case with about three attestations on each release event, entry by entry."""
     events = max(attestations * 3 // 10, 1)
-    with file.open("w", encoding="utf-8") as out:
+    with file.open("w", encoding="utf-8") as stream:
 
         def lines(name: str, entries: Iterator[Any], last: bool = False) -> None:
-            out.write(f'"{name}": [')
+            stream.write(f'"{name}": [')
             for i, entry in enumerate(entries):
-                out.write(("," if i else "") + "\n" + json.dumps(entry))
-            out.write("]\n" if last else "],\n")
+                stream.write(("," if i else "") + "\n" + json.dumps(entry))
+            stream.write("]\n" if last else "],\n")
 
-        out.write('{"case": "large",\n')
+        stream.write('{"case": "large",\n')
         sources = ({"key": f"s{n}", "name": f"Source {n}", "kind": "ngo"} for n in range(100))
         lines("sources", sources)
         detainees = (
@@ -740,7 +749,7 @@ def write_large_case(file: Path, attestations: int) -> None:
         )
         lines("release_events", release_events)
 
-        def said(n: int) -> Any:
+        def new_attestation(n: int) -> Any:
             attestation = {
                 "key": f"a{n}",
                 "release_event": f"r{n % events}",
@@ -751,33 +760,33 @@ def write_large_case(file: Path, attestations: int) -> None:
                 "evidence": "report",
                 "published_at": f"2026-01-{9 + n % 20:02}T{n % 24:02}:00:00Z",
                 "url": f"https://example.org/reports/2026/01/{n}",
-                "note": "Said at the gates by those who came for their own." * 3,
+                "note": "Relatives confirmed the release at the prison gate." * 3,
             }
             if n % 5 == 0:
                 attestation |= {"basis": "relayed", "relays": [{"source": f"s{n % 100}"}]}
             return attestation
 
-        lines("attestations", map(said, range(attestations)), last=True)
-        out.write("}\n")
+        lines("attestations", map(new_attestation, range(attestations)), last=True)
+        stream.write("}\n")
 
 
 @linux
 def test_large_case_shows_progress_and_needs_little_memory(server: str, tmp_path: Path) -> None:
-    file, sizes, peaks, told = tmp_path / "large.json", [], [], []
+    file, sizes, peaks, outputs = tmp_path / "large.json", [], [], []
     # The smaller case already fills a block of verification.
     for attestations in (3_300, 12_000):
         write_large_case(file, attestations)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
             lines, peak = run_and_measure(url, "load", str(file))
-            told.append(lines)
+            outputs.append(lines)
             peaks.append(peak)
             with connections.connect(url) as conn:
                 stored = conn.execute("SELECT count(*) AS n FROM attestations").fetchone()
                 assert stored.n == attestations
-    assert "attestations: 10,000 of 12,000" in told[1]
-    assert "attestations: 12,000 of 12,000" in told[1]
-    assert any(line.startswith("verified: ") for line in told[1])
-    assert not any(" of " in line for line in told[0])
+    assert "attestations: 10,000 of 12,000" in outputs[1]
+    assert "attestations: 12,000 of 12,000" in outputs[1]
+    assert any(line.startswith("verified: ") for line in outputs[1])
+    assert not any(" of " in line for line in outputs[0])
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
     assert peaks[1] - peaks[0] < sizes[1] - sizes[0]

@@ -116,7 +116,7 @@ def mutants() -> Sequence[Mutant]:
                     "        with queries.translated(), _uncommitted(pool) as conn:\n",
                 ),
             ],
-            "tests/http/test_conditional.py::test_every_worker_sees_a_write_at_once",
+            "tests/http/test_conditional.py::test_every_worker_sees_a_write_immediately",
         ),
         Mutant(
             "a change feed on a plain sequence",
@@ -182,7 +182,7 @@ def mutants() -> Sequence[Mutant]:
                     "        return replace(body, etag=f'\"{row.n}{body.etag[1:]}')\n",
                 )
             ],
-            "tests/http/test_conditional.py::test_hidden_change_moves_no_entity_tag",
+            "tests/http/test_conditional.py::test_hidden_change_changes_no_entity_tag",
         ),
     ]
 

@@ -37,17 +37,17 @@ def add_event(editor: Api) -> str:
     return editor.event(person, "2026-01-08")
 
 
-def ask(api: Api, path: str, etag: str | None = None, method: str = "GET") -> TestResponse:
+def get(api: Api, path: str, etag: str | None = None, method: str = "GET") -> TestResponse:
     headers = {} if etag is None else {"If-None-Match": etag}
     return api.send(method, path, headers=headers, buffered=True)
 
 
-def check_not_modified(answer: TestResponse, of: TestResponse) -> None:
-    assert answer.status_code == 304
-    assert answer.data == b""
-    assert "Content-Type" not in answer.headers
+def check_not_modified(response: TestResponse, full: TestResponse) -> None:
+    assert response.status_code == 304
+    assert response.data == b""
+    assert "Content-Type" not in response.headers
     for name in ("ETag", "Cache-Control", "Vary"):
-        assert answer.headers.get(name) == of.headers.get(name)
+        assert response.headers.get(name) == full.headers.get(name)
 
 
 def path_of(visit: Any) -> str:
@@ -57,12 +57,12 @@ def path_of(visit: Any) -> str:
 
 @pytest.fixture
 def others(database: str) -> Iterator[Api]:
-    """Another worker, to a caller without a key."""
+    """Another worker, for a caller without a key."""
     with connections.pool(database, 4) as pool:
         yield Api(create_app(pool).test_client(), lambda _: "")
 
 
-def test_all_reads_have_an_entity_tag_except_of_the_service_itself() -> None:
+def test_all_reads_but_those_of_the_service_itself_have_an_entity_tag() -> None:
     untagged = {"getHealth", "getReadiness", "getSecurityContact"}
     assert {o.id for o in READS} - set(TAGGED) == untagged
 
@@ -73,26 +73,26 @@ def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> No
     # Responses that need a key have an entity tag too. The others are requested without one.
     caller = api.scope("edit") if operation_id == "getImport" else api
     for media_type in visit.operation.offers:
-        words = {m: w for w, m in public_walk.FORMATS.items()}
+        format_names = {m: w for w, m in public_walk.FORMATS.items()}
         path = path_of(visit)
         if len(visit.operation.offers) > 1:
-            path += f"&format={words[media_type]}"
-        full = ask(caller, path)
+            path += f"&format={format_names[media_type]}"
+        full = get(caller, path)
         etag = full.headers["ETag"]
         assert re.fullmatch(r'(W/)?"[\w-]{24}"', etag)
-        head = ask(caller, path, method="HEAD")
+        head = get(caller, path, method="HEAD")
         assert head.data == b""
-        for answer in (head, full):
-            del answer.headers["Request-Id"]
+        for response in (head, full):
+            del response.headers["Request-Id"]
         assert without_moments(str(head.headers)) == without_moments(str(full.headers))
         assert head.headers["ETag"] == etag
-        # The first 304 is made from the database, the others from memory.
-        for known in (etag, etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
-            check_not_modified(ask(caller, path, known), full)
-        check_not_modified(ask(caller, path, etag, "HEAD"), full)
+        # The first 304 comes from the database, the others from memory.
+        for if_none_match in (etag, etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
+            check_not_modified(get(caller, path, if_none_match), full)
+        check_not_modified(get(caller, path, etag, "HEAD"), full)
         for other in ('"another"', "nonsense", ""):
-            response = ask(caller, path, other)
-            assert (response.status_code, response.headers["ETag"]) == (200, etag)
+            changed = get(caller, path, other)
+            assert (changed.status_code, changed.headers["ETag"]) == (200, etag)
         failed = caller.send("GET", path, headers={"If-Match": '"another"'})
         check_problem(failed, "precondition-failed")
 
@@ -100,27 +100,27 @@ def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> No
 def test_cache_control_allows_copies_of_public_responses_only(api: Api, editor: Api) -> None:
     person = editor.detainee("Ana")
     path = f"/v1/detainees/{person}"
-    seen = ask(api, path)
-    assert seen.headers["Cache-Control"] == "public, no-cache"
-    assert "Authorization" in seen.headers["Vary"]
-    for answer in (ask(editor, path), editor.send("PATCH", path, json={"sex": "female"})):
-        assert answer.headers["Cache-Control"] == "private, no-store"
+    public = get(api, path)
+    assert public.headers["Cache-Control"] == "public, no-cache"
+    assert "Authorization" in public.headers["Vary"]
+    for private in (get(editor, path), editor.send("PATCH", path, json={"sex": "female"})):
+        assert private.headers["Cache-Control"] == "private, no-store"
     for path in ("/v1/detainees/x", "/v1/counts?as_of=x", "/nowhere"):
-        assert ask(api, path).headers["Cache-Control"] == "no-store"
+        assert get(api, path).headers["Cache-Control"] == "no-store"
 
 
 def test_response_about_the_present_is_current_until_a_write(api: Api, editor: Api) -> None:
     event = add_event(editor)
     for path in ("/v1/counts", "/v1/counts?format=csv", f"/v1/release-events/{event}/verification"):
-        first, second = ask(api, path), ask(api, path)
+        first, second = get(api, path), get(api, path)
         assert first.data != second.data
         assert first.headers["ETag"] == second.headers["ETag"]
         assert first.headers["ETag"].startswith("W/")
-    at = ask(api, f"/v1/counts?as_of={AT}")
+    at = get(api, f"/v1/counts?as_of={AT}")
     assert at.headers["ETag"].startswith('"')
 
 
-def test_every_worker_sees_a_write_at_once(api: Api, editor: Api, others: Api) -> None:
+def test_every_worker_sees_a_write_immediately(api: Api, editor: Api, others: Api) -> None:
     event = add_event(editor)
     paths = [
         "/v1/counts",
@@ -129,85 +129,89 @@ def test_every_worker_sees_a_write_at_once(api: Api, editor: Api, others: Api) -
         f"/v1/release-events/{event}",
         "/v1/feed?format=jsonfeed",
     ]
-    etags = {path: ask(others, path).headers["ETag"] for path in paths}
+    etags = {path: get(others, path).headers["ETag"] for path in paths}
     for i in range(3):
         for path in paths:
             for _ in range(2):
-                assert ask(others, path, etags[path]).status_code == 304
+                assert get(others, path, etags[path]).status_code == 304
         editor.attest(event, editor.source(f"Fuente {i}"), AT)
         for path in paths:
             for caller in (others, api):
-                answer = ask(caller, path, etags[path])
+                response = get(caller, path, etags[path])
                 if path != "/v1/feed?format=jsonfeed" or i == 1:
-                    assert answer.status_code == 200, path
-            etags[path] = answer.headers["ETag"] if answer.status_code == 200 else etags[path]
+                    assert response.status_code == 200, path
+            etags[path] = response.headers["ETag"] if response.status_code == 200 else etags[path]
 
 
 def test_attestation_published_in_the_future_counts_from_then(editor: Api, others: Api) -> None:
-    """Nothing is recorded meanwhile: time alone changes the response."""
+    """The response changes without a write, because of the current time."""
     event, source = add_event(editor), editor.source("Una")
     published = datetime.now(UTC) + timedelta(seconds=2)
     editor.attest(event, source, published.isoformat())
     paths = ["/v1/counts", f"/v1/release-events/{event}", "/v1/release-events?format=csv"]
-    before = {path: ask(others, path) for path in paths}
+    before = {path: get(others, path) for path in paths}
     assert before["/v1/counts"].json["reported"] == 0
     while datetime.now(UTC) < published + timedelta(milliseconds=50):
         for path in paths:
-            ask(others, path, before[path].headers.get("ETag"))
+            get(others, path, before[path].headers.get("ETag"))
         time.sleep(0.05)
     for path in paths:
-        assert ask(others, path, before[path].headers.get("ETag")).status_code == 200
-    assert ask(others, "/v1/counts").json["reported"] == 1
+        assert get(others, path, before[path].headers.get("ETag")).status_code == 200
+    assert get(others, "/v1/counts").json["reported"] == 1
 
 
 def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> None:
     person = editor.detainee("Ana Canario")
     paths = [f"/v1/detainees/{person}", "/v1/detainees", "/v1/detainees?format=ndjson"]
-    etags = {path: ask(api, path).headers["ETag"] for path in paths}
+    etags = {path: get(api, path).headers["ETag"] for path in paths}
     for path in paths * 2:
-        assert ask(api, path, etags[path]).status_code == 304
+        assert get(api, path, etags[path]).status_code == 304
     editor.patch(f"/v1/detainees/{person}", {"withheld": True})
     for path in paths:
-        answer = ask(api, path, etags[path])
-        assert answer.status_code == 200
-        assert "Canario" not in answer.text
+        response = get(api, path, etags[path])
+        assert response.status_code == 200
+        assert "Canario" not in response.text
 
 
-def test_hidden_change_moves_no_entity_tag(api: Api, editor: Api) -> None:
-    """Of no public response, in any media type: nobody can see that a hidden record was changed."""
+def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
+    """No public response in any media type shows that a hidden record was changed."""
     ids: dict[str, list[str]] = {
         "facilities": [editor.post("/v1/facilities", {"name": "Prisión", "country": "VE"})["id"]],
         "sources": [editor.source("Foro")],
     }
-    secret = editor.source("Secreta", confidential=True, vouched_by=ids["sources"][0])
-    ids["sources"].append(secret)
+    source = editor.source("Secreta", confidential=True, vouched_by=ids["sources"][0])
+    ids["sources"].append(source)
     hidden = editor.detainee("Niña", age_group="minor", birth_date="2012-01-01")
     ids["detainees"] = [editor.detainee("Ana"), hidden]
     ids["detentions"] = [
         editor.detention(person, detained_on="2024") for person in ids["detainees"]
     ]
     ids["release-events"] = [editor.event(person, "2026-01-08") for person in ids["detainees"]]
-    ids["attestations"] = [editor.attest(ids["release-events"][0], secret, AT)["id"]]
+    ids["attestations"] = [editor.attest(ids["release-events"][0], source, AT)["id"]]
     claim = {"source_id": ids["sources"][0], "kind": "announced", "as_of": AT, "published_at": AT}
     ids["claims"] = [editor.post("/v1/claims", claim)["id"]]
     ids |= {kind: [] for kind in ("affiliations", "merges", "distinctions", "imports")}
 
-    def seen() -> list[tuple[str, int, str]]:
+    def responses() -> list[tuple[str, int, str]]:
         # With the entity tags, which `without_moments` removes.
         return [
-            (answer.asked, answer.status, tags(answer.text) + without_moments(answer.text))
-            for answer in public_walk.walk(api, ids, ["Ana", "Niña", "Otra"])
+            (
+                response.request,
+                response.status,
+                tags(response.text) + without_moments(response.text),
+            )
+            for response in public_walk.walk(api, ids, ["Ana", "Niña", "Otra"])
         ]
 
     def tags(text: str) -> str:
         return "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
 
-    before = seen()
+    before = responses()
     assert sum("ETag" in text for *_, text in before) > 100
     editor.patch(f"/v1/detainees/{hidden}", {"name": "Otra Niña", "birth_date": "2012-02-02"})
     editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": "ninguno"})
-    editor.patch(f"/v1/sources/{secret}", {"name": "Otra secreta"})
-    assert seen() == before
+    editor.patch(f"/v1/sources/{source}", {"name": "Otra secreta"})
+    assert responses() == before
 
 
 # If-Match.
@@ -227,7 +231,7 @@ def test_if_match_refuses_an_update_of_a_changed_record(
         return editor.send("PATCH", path, json=body, headers={"If-Match": if_match})
 
     etag = visit.response.headers["ETag"]
-    assert ask(editor, path).headers["ETag"] == etag
+    assert get(editor, path).headers["ETag"] == etag
     last = conn.execute("SELECT seq FROM ledger_head").fetchone()
     # The comparison is a strong one (RFC 9110, section 13.1.1).
     for other in ('"another"', f"W/{etag}", "nonsense"):
@@ -238,35 +242,35 @@ def test_if_match_refuses_an_update_of_a_changed_record(
     assert changed.headers["ETag"] != etag
     check_problem(change(etag), "precondition-failed")
     assert change("*").status_code == 200
-    gone = editor.send(
+    unknown = editor.send(
         "PATCH",
         visit.operation.path.format(id=public_walk.UNKNOWN_ID),
         json=body,
         headers={"If-Match": "*"},
     )
-    check_problem(gone, "not-found")
+    check_problem(unknown, "not-found")
 
 
 def test_created_record_has_its_entity_tag(editor: Api) -> None:
-    made = editor.send("POST", "/v1/facilities", json={"name": "Prisión", "country": "VE"})
-    assert made.headers["ETag"] == ask(editor, made.headers["Location"]).headers["ETag"]
+    response = editor.send("POST", "/v1/facilities", json={"name": "Prisión", "country": "VE"})
+    assert response.headers["ETag"] == get(editor, response.headers["Location"]).headers["ETag"]
 
 
 def test_one_of_two_concurrent_conditional_updates_wins(database: str, editor: Api) -> None:
-    """A list of aliases is replaced as a whole, so a lost update would lose an alias."""
+    """A list of aliases is replaced, so a lost update would lose an alias."""
     statuses: Counter[int] = Counter()
     with connections.pool(database, 4) as pool:
         app = create_app(pool)
         for i in range(20):
             path = f"/v1/detainees/{editor.detainee(f'Persona {i}')}"
-            etag = ask(editor, path).headers["ETag"]
+            etag = get(editor, path).headers["ETag"]
 
             def change(alias: str, path: str = path, etag: str = etag) -> None:
-                own = Api(app.test_client(), editor._keys, editor._key)
-                answer = own.send(
+                caller = Api(app.test_client(), editor._keys, editor._key)
+                response = caller.send(
                     "PATCH", path, json={"aliases": [alias]}, headers={"If-Match": etag}
                 )
-                statuses[answer.status_code] += 1
+                statuses[response.status_code] += 1
 
             run_together(lambda: change("Uno"), lambda: change("Otra"))
     assert statuses == {200: 20, 412: 20}

@@ -2,7 +2,7 @@
 
 from api.database import queries
 
-# With fewer, PostgreSQL prefers to sort where it must use an index.
+# With fewer records PostgreSQL sorts where the tests require an index.
 SIZE = 100_000
 
 

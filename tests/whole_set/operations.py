@@ -38,5 +38,5 @@ def nodes(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def dereferenced(node: Any) -> Any:
-    """A part of the contract with its references replaced by what they refer to."""
+    """Return a part of the contract with its references resolved."""
     return document._resolved(CONTRACT.document, node)

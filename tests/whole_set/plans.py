@@ -33,7 +33,7 @@ LARGE = {
 
 
 def costly_nodes(plan: Mapping[str, Any], within_item: bool = False) -> Iterator[str]:
-    """The sorts and scans in a plan whose cost grows with a table."""
+    """Return the sorts and scans in a plan whose cost grows with a table."""
     kind = plan["Node Type"]
     within_item = within_item or plan.get("Subplan Name") is not None
     below = set(relations(plan))
@@ -74,7 +74,7 @@ def relations(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def explain(conn: queries.Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:
-    """The plans of a prepared statement: custom ones at first, and perhaps a generic one later."""
+    """Return the plans of a prepared statement: custom ones first, then perhaps a generic one."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
     numbered = re.sub(r"%\((\w+)\)s", lambda m: f"${names.index(m[1]) + 1}", query)
     values = ", ".join(sql.Literal(parameters[name]).as_string(conn) for name in names)

@@ -18,7 +18,7 @@ WITHOUT_A_PLAN = {
 
 
 def some_subsets(conditions: Sequence[str]) -> Iterator[frozenset[str]]:
-    """The empty set, each one, each pair, all but one and all of the conditions."""
+    """Return the empty set, each condition, each pair, all but one, and all conditions."""
     sizes = {0, 1, 2, len(conditions) - 1, len(conditions)}
     for size in sorted(size for size in sizes if 0 <= size <= len(conditions)):
         yield from map(frozenset, combinations(conditions, size))

@@ -1,4 +1,4 @@
-"""What schemathesis is taught, since it knows no NDJSON: lists are sent as they stand."""
+"""A serializer for schemathesis, which has none for NDJSON: lists are sent unchanged."""
 
 import schemathesis
 

@@ -30,7 +30,7 @@ class Exchange:
 
 
 class Session:
-    """Carries out operations with an editor's key. Creates first what an operation refers to."""
+    """Carries out operations with an editor's key. Creates the records that they refer to."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Session:
         *,
         fetches_new_records: bool = False,
     ) -> None:
-        """`before_request` is called when all that an operation refers to exists."""
+        """`before_request` is called when the records that an operation refers to exist."""
         self.api = api.scope("edit")
         self.before_request = before_request
         self.fetches_new_records = fetches_new_records

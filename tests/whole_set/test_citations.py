@@ -1,4 +1,4 @@
-"""Every citation can be checked by a stranger."""
+"""Every citation can be verified by anybody, without a key."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

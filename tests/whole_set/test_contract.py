@@ -1,4 +1,4 @@
-"""The contract by itself, and against the code."""
+"""The contract: its validity, its examples, and its agreement with the code."""
 
 import inspect
 import re
@@ -155,7 +155,7 @@ def test_every_problem_has_a_page(api: Api) -> None:
         assert str(problem.status) in response.text
 
 
-# The contract as it is served.
+# The served contract.
 
 
 def test_contract_is_served_unchanged(api: Api) -> None:

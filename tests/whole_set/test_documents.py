@@ -1,4 +1,4 @@
-"""The documents: the README's tour runs, and all that they name exists."""
+"""The documents: the tour of the README runs, and the paths, commands and settings exist."""
 
 import json
 import os
@@ -102,7 +102,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
             service.stdout.close()
 
 
-def test_the_readme_shows_the_answers_of_its_commands(tour: list[str]) -> None:
+def test_the_readme_shows_the_output_of_its_commands(tour: list[str]) -> None:
     documented = [(kind, text) for kind, text in BLOCKS if kind in {"json", "text"}]
     assert len(documented) == len(tour) >= 5
     for (kind, text), output in zip(documented, tour, strict=True):

@@ -1,4 +1,4 @@
-"""Every error of every operation is a problem document of a kind that the contract explains."""
+"""Every error of every operation is a problem document with a slug of the contract."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.whole_set.operations import (
     operation_ids,
 )
 
-# The slug of each error that any operation may respond with, by its status.
+# The slugs of the errors that any operation may return, by status.
 GENERIC = {400, 401, 403, 404, 405, 406, 413, 415, 422}
 
 
@@ -49,7 +49,7 @@ def test_the_introduction_explains_every_generic_error() -> None:
 
 
 def provoke(api: Api, operation: Operation) -> Iterator[TestResponse]:
-    """Send requests that are wrong in every way that does not depend on what is recorded."""
+    """Send requests with every error that does not depend on the records."""
     method = operation.method.upper()
     path = re.sub(r"\{\w+\}", UNKNOWN_ID, operation.path)
     editor = api.scope("edit")

@@ -45,7 +45,7 @@ def test_private_names_stay_in_their_package() -> None:
 
 
 def uses_of_private_names(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
-    """Where a module imports or reads a private name of another: line, module and name."""
+    """Yield the line, module and name of each use of a private name of another module."""
     modules = imported_modules(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -83,5 +83,5 @@ def dotted(file: Path) -> str:
 
 
 def package_of(module: str) -> str:
-    """The package of a module or of a name in it; of a module beside the packages, itself."""
+    """Return the package of a module or of a name in it, or the module itself if it has none."""
     return ".".join(module.split(".")[:2])

@@ -1,4 +1,4 @@
-"""A walk through any list, while others write, repeats and skips nothing."""
+"""Pages of any list neither repeat nor skip an item while others write."""
 
 import re
 from collections import Counter

@@ -65,8 +65,8 @@ def test_concurrent_migrations_run_once(server: str, conn: queries.Connection) -
 
 
 def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
-    """A default name says nothing in a log. Primary keys, unique constraints and NOT NULL may have
-    one: it names their table and columns."""
+    """Names of constraints appear in logs and errors. Primary keys, unique constraints and NOT NULL
+    may have default names, which contain the table and the columns."""
     named_by_itself = conn.execute(
         "SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"

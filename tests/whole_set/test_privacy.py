@@ -28,7 +28,7 @@ from tests.conftest import Api, cloned
 AT = "2026-01-09T10:00:00Z"
 
 
-def told(api: Api, person: str) -> Any:
+def get_person(api: Api, person: str) -> Any:
     return api.get(f"/v1/detainees/{person}")
 
 
@@ -40,38 +40,43 @@ def editor(api: Api) -> Api:
     return api.scope("edit")
 
 
-def withheld(editor: Api, **more: Any) -> str:
-    known = {"sex": "female", "nationalities": ["VE"], "occupation": "fiscal", "withheld": True}
-    return editor.detainee("Graciela Reservada", **{**known, "aliases": ["Chela"], **more})
+def withheld_person(editor: Api, **changes: Any) -> str:
+    properties = {
+        "sex": "female",
+        "nationalities": ["VE"],
+        "occupation": "fiscal",
+        "withheld": True,
+    }
+    return editor.detainee("Graciela Reservada", **{**properties, "aliases": ["Chela"], **changes})
 
 
 def test_withheld_person_has_a_stable_pseudonym(api: Api, editor: Api) -> None:
-    person = withheld(editor)
-    seen = told(api, person)
-    assert re.fullmatch("Person [0-9A-HJKMNP-TV-Z]{6}", seen["name"])
-    assert (seen["is_named"], seen["withheld"]) == (False, None)
+    person = withheld_person(editor)
+    shown = get_person(api, person)
+    assert re.fullmatch("Person [0-9A-HJKMNP-TV-Z]{6}", shown["name"])
+    assert (shown["is_named"], shown["withheld"]) == (False, None)
     hidden = ("sex", "birth_date", "occupation", "detention", "custody")
-    assert [seen[name] for name in hidden] == [None] * 5
-    assert (seen["aliases"], seen["nationalities"], seen["external_ids"]) == ([], [], [])
-    assert seen["age_group"] == "unknown"
+    assert [shown[name] for name in hidden] == [None] * 5
+    assert (shown["aliases"], shown["nationalities"], shown["external_ids"]) == ([], [], [])
+    assert shown["age_group"] == "unknown"
     editor.patch(f"/v1/detainees/{person}", {"name": "Graciela Otra"})
-    assert told(api, person) == seen
-    assert told(api.scope("contribute"), person) == seen
-    assert told(editor, person)["name"] == "Graciela Otra"
-    for words in ("graciela", "chela", "reservada", seen["name"]):
-        assert api.get("/v1/detainees", q=words)["items"] == []
+    assert get_person(api, person) == shown
+    assert get_person(api.scope("contribute"), person) == shown
+    assert get_person(editor, person)["name"] == "Graciela Otra"
+    for query in ("graciela", "chela", "reservada", shown["name"]):
+        assert api.get("/v1/detainees", q=query)["items"] == []
     editor.patch(f"/v1/detainees/{person}", {"withheld": False})
-    assert told(api, person)["name"] == "Graciela Otra"
+    assert get_person(api, person)["name"] == "Graciela Otra"
 
 
 def test_only_editors_withhold_people(api: Api, editor: Api) -> None:
     writer = api.scope("contribute")
     assert writer.post("/v1/detainees", {"name": "Una", "withheld": True}, 403)
-    person = withheld(editor)
+    person = withheld_person(editor)
     for body in ({"withheld": False}, {"withheld": False, "name": "Otra"}):
         problem = writer.patch(f"/v1/detainees/{person}", body, 403)
         assert "withheld" in problem["detail"]
-    assert told(editor, person)["withheld"] is True
+    assert get_person(editor, person)["withheld"] is True
 
 
 def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor: Api) -> None:
@@ -83,50 +88,50 @@ def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor
     for n in range(1, 6):
         people.append(editor.detainee(f"Menor {n}", age_group="minor"))
         editor.detention(people[-1], facility_id=prison if n > 1 else other)
-        seen = told(api, people[-1])
-        assert seen["age_group"] == ("minor" if n == 5 else "unknown")
-        assert seen["detention"]["facility_id"] is None
-    assert {told(api, person)["age_group"] for person in people} == {"minor"}
-    # The fifth person ever held there.
-    extra = editor.detainee("Menor 6", age_group="minor")
-    editor.detention(extra, facility_id=prison, detained_on="2025-03-02", charges="Ninguno")
-    assert told(api, extra)["detention"] == {
-        "id": told(editor, extra)["detention"]["id"],
+        shown = get_person(api, people[-1])
+        assert shown["age_group"] == ("minor" if n == 5 else "unknown")
+        assert shown["detention"]["facility_id"] is None
+    assert {get_person(api, person)["age_group"] for person in people} == {"minor"}
+    # The fifth minor of this facility.
+    fifth = editor.detainee("Menor 6", age_group="minor")
+    editor.detention(fifth, facility_id=prison, detained_on="2025-03-02", charges="Ninguno")
+    assert get_person(api, fifth)["detention"] == {
+        "id": get_person(editor, fifth)["detention"]["id"],
         "facility_id": prison,
         "detained_on": None,
         "authority": None,
         "charges": None,
         "whereabouts": "known",
     }
-    assert told(api, people[2])["detention"]["facility_id"] == prison
-    assert told(api, people[0])["detention"]["facility_id"] is None
-    assert told(editor, extra)["detention"]["charges"] == "Ninguno"
+    assert get_person(api, people[2])["detention"]["facility_id"] == prison
+    assert get_person(api, people[0])["detention"]["facility_id"] is None
+    assert get_person(editor, fifth)["detention"]["charges"] == "Ninguno"
 
 
 def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
-    """Counts with and without a filter do not reveal one person by their difference."""
+    """The difference of counts with and without a filter does not reveal a person."""
     prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     sources = [editor.source(f"Fuente {n}") for n in range(2)]
 
-    def out(name: str, **known: Any) -> str:
-        person = editor.detainee(name, sex="female", nationalities=["VE"], **known)
+    def release(name: str, **properties: Any) -> str:
+        person = editor.detainee(name, sex="female", nationalities=["VE"], **properties)
         editor.detention(person, facility_id=prison)
         event = editor.event(person, "2026-01-08")
         for source in sources:
             editor.attest(event, source, AT)
         return person
 
-    def counted(**filters: Any) -> int:
+    def count(**filters: Any) -> int:
         number: int = api.get("/v1/counts", **filters)["confirmed"]
         return number
 
-    out("Ana Visible", age_group="adult")
-    person = out("Eva Oculta", age_group="adult", withheld=True)
-    narrow = ({"facility_id": prison}, {"sex": "female"}, {"nationality": "VE"})
-    moment = api.get("/v1/counts")["recorded_as_of"]
-    assert counted() == 2
-    assert [counted(**filter) for filter in (*narrow, {"age_group": "adult"})] == [1] * 4
-    assert counted(sex="female", facility_id=prison) == 1
+    release("Ana Visible", age_group="adult")
+    person = release("Eva Oculta", age_group="adult", withheld=True)
+    filters = ({"facility_id": prison}, {"sex": "female"}, {"nationality": "VE"})
+    record_time = api.get("/v1/counts")["recorded_as_of"]
+    assert count() == 2
+    assert [count(**filter) for filter in (*filters, {"age_group": "adult"})] == [1] * 4
+    assert count(sex="female", facility_id=prison) == 1
     for group_by in ("sex", "nationality", "facility_id", "age_group"):
         groups = api.get("/v1/counts", group_by=group_by)["groups"]
         assert {group["confirmed"] for group in groups} == {1}
@@ -134,28 +139,28 @@ def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
     for n in range(3):
         other = editor.detainee(f"Otra {n}", age_group="adult")
         editor.detention(other, facility_id=prison)
-    # Five adults were held there: only age group and facility are disclosed.
-    assert [counted(**filter) for filter in (*narrow, {"age_group": "adult"})] == [2, 1, 1, 2]
-    for filter in (*narrow, {"age_group": "adult"}):
-        assert counted(**filter, as_of=moment, recorded_as_of=moment) == 1
-    # Disclosed and withheld again: counts for that record time never change.
+    # Five adults were detained there: only age group and facility are disclosed.
+    assert [count(**filter) for filter in (*filters, {"age_group": "adult"})] == [2, 1, 1, 2]
+    for filter in (*filters, {"age_group": "adult"}):
+        assert count(**filter, as_of=record_time, recorded_as_of=record_time) == 1
+    # Disclosing and withholding the person does not change counts for that record time.
     before = {
-        str(filter): api.get("/v1/counts", **filter, recorded_as_of=moment, as_of=moment)
-        for filter in narrow
+        str(filter): api.get("/v1/counts", **filter, recorded_as_of=record_time, as_of=record_time)
+        for filter in filters
     }
     editor.patch(f"/v1/detainees/{person}", {"withheld": False})
-    assert [counted(**filter) for filter in narrow] == [2, 2, 2]
+    assert [count(**filter) for filter in filters] == [2, 2, 2]
     editor.patch(f"/v1/detainees/{person}", {"withheld": True})
-    for filter in narrow:
-        answer = api.get("/v1/counts", **filter, recorded_as_of=moment, as_of=moment)
-        assert answer == before[str(filter)]
+    for filter in filters:
+        counts = api.get("/v1/counts", **filter, recorded_as_of=record_time, as_of=record_time)
+        assert counts == before[str(filter)]
 
 
 def test_urls_and_notes_about_a_hidden_person_are_redacted(api: Api, editor: Api) -> None:
-    person = withheld(editor)
+    person = withheld_person(editor)
     editor.detention(person)
     event = editor.event(person, "2026-01-08", place="Clínica Reservada")
-    word = editor.attest(
+    attestation = editor.attest(
         event,
         editor.source("Diario"),
         AT,
@@ -163,11 +168,11 @@ def test_urls_and_notes_about_a_hidden_person_are_redacted(api: Api, editor: Api
         note="Graciela",
         language="es",
     )
-    seen = api.get(f"/v1/attestations/{word['id']}")
-    assert [seen[name] for name in ("url", "note", "language")] == [None] * 3
-    assert seen["published_at"] == AT
+    shown = api.get(f"/v1/attestations/{attestation['id']}")
+    assert [shown[name] for name in ("url", "note", "language")] == [None] * 3
+    assert shown["published_at"] == AT
     assert api.get(f"/v1/release-events/{event}")["place"] is None
-    assert editor.get(f"/v1/attestations/{word['id']}")["note"] == "Graciela"
+    assert editor.get(f"/v1/attestations/{attestation['id']}")["note"] == "Graciela"
 
 
 def test_person_withheld_later_is_hidden_in_earlier_entries(api: Api, editor: Api) -> None:
@@ -189,7 +194,7 @@ def test_person_withheld_later_is_hidden_in_earlier_entries(api: Api, editor: Ap
     editor.patch(f"/v1/detainees/{person}", {"withheld": True})
     for path in paths:
         assert "Graciela" not in api.send("GET", path).text, path
-        assert told(api, person)["name"] in api.send("GET", path).text, path
+        assert get_person(api, person)["name"] in api.send("GET", path).text, path
     # The feed entry is updated, so that readers remove the name.
     after = api.get("/v1/feed?format=jsonfeed")["items"][0]
     assert after["id"] == before["id"]
@@ -200,122 +205,125 @@ def test_person_withheld_later_is_hidden_in_earlier_entries(api: Api, editor: Ap
 
 
 def test_reading_a_hidden_name_is_recorded_in_the_ledger(api: Api, editor: Api) -> None:
-    hidden = withheld(editor)
-    shown = editor.detainee("Ana Visible")
+    hidden = withheld_person(editor)
+    visible = editor.detainee("Ana Visible")
     organisation = editor.source("Puertas Abiertas")
     source = editor.source("Garganta", confidential=True, vouched_by=organisation)
     last = editor.get("/v1/changes")["items"][-1]["seq"]
 
-    def noted() -> list[tuple[str, str, str]]:
+    def new_entries() -> list[tuple[str, str, str]]:
         nonlocal last
         items = editor.get("/v1/changes", after=last)["items"]
         last += len(items)
         assert all(item["actor"] for item in items)
         return [(item["resource"], item["resource_id"], item["action"]) for item in items]
 
-    reading = [("detainee", hidden, "read")]
+    expected = [("detainee", hidden, "read")]
     for path in (f"/v1/detainees/{hidden}", "/v1/detainees", "/v1/detainees?format=csv"):
         assert editor.send("GET", path).status_code == 200
-        assert noted() == reading, path
+        assert new_entries() == expected, path
     editor.get("/v1/detainees", q="graciela")
-    assert noted() == reading
+    assert new_entries() == expected
     editor.post("/v1/detainees/match", {"items": [{"name": "Graciela Reservada"}]}, 200)
-    assert noted() == reading
+    assert new_entries() == expected
     for path in (f"/v1/sources/{source}", "/v1/sources"):
         editor.get(path)
-        assert noted() == [("source", source, "read")]
+        assert new_entries() == [("source", source, "read")]
     for caller in (api, api.scope("contribute")):
-        told(caller, hidden)
+        get_person(caller, hidden)
         caller.get("/v1/detainees")
-    told(editor, shown)
-    assert noted() == []
+    get_person(editor, visible)
+    assert new_entries() == []
 
 
 def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
     """A change of hidden values is not in the public ledger and changes no response."""
 
-    def followed() -> list[tuple[int, str, str]]:
+    def public_entries() -> list[tuple[int, str, str]]:
         items = api.get("/v1/changes", limit=200)["items"]
         return [(item["seq"], item["resource_id"], item["action"]) for item in items]
 
     organisation = editor.source("Puertas Abiertas")
-    person = withheld(editor)
-    spell = editor.detention(person)
+    person = withheld_person(editor)
+    detention = editor.detention(person)
     event = editor.event(person, "2026-01-08")
     editor.attest(event, organisation, AT)
-    before, counts = followed(), api.get("/v1/counts", as_of=AT)
+    before, counts = public_entries(), api.get("/v1/counts", as_of=AT)
     assert [seq for seq, _, _ in before] == [1, 2, 3, 4, 5]
     verification = api.get(f"/v1/release-events/{event}/verification", as_of=AT)
-    seen = api.get("/v1/detainees")
+    people = api.get("/v1/detainees")
     for path, body in (
         (f"/v1/detainees/{person}", {"name": "Otra", "sex": "male", "nationalities": ["ES"]}),
         (f"/v1/detainees/{person}", {"birth_date": "1980-01-01", "aliases": ["Una"]}),
-        (f"/v1/detentions/{spell}", {"detained_on": "2024", "authority": "DIP", "charges": "No"}),
+        (
+            f"/v1/detentions/{detention}",
+            {"detained_on": "2024", "authority": "DIP", "charges": "No"},
+        ),
         (f"/v1/release-events/{event}", {"place": "Caracas"}),
     ):
         editor.patch(path, body)
     source = editor.source("Garganta", confidential=True, vouched_by=organisation)
     editor.patch(f"/v1/sources/{source}", {"name": "Profunda"})
-    told(editor, person)
-    assert followed() == before
+    get_person(editor, person)
+    assert public_entries() == before
     assert api.get("/v1/counts", as_of=AT) == counts
     assert api.get(f"/v1/release-events/{event}/verification", as_of=AT) == verification
-    assert api.get("/v1/detainees") == seen
+    assert api.get("/v1/detainees") == people
     # A visible change is in the public ledger with the next number.
     editor.patch(f"/v1/detainees/{person}", {"withheld": False})
-    assert followed() == [*before, (6, person, "updated")]
+    assert public_entries() == [*before, (6, person, "updated")]
     assert api.get("/v1/counts", as_of=AT)["citation"]["ledger_seq"] == 6
-    everything = editor.get("/v1/changes", limit=200)["items"]
-    assert [item["seq"] for item in everything] == [*range(1, len(everything) + 1)]
-    assert len(everything) > 6
+    entries = editor.get("/v1/changes", limit=200)["items"]
+    assert [item["seq"] for item in entries] == [*range(1, len(entries) + 1)]
+    assert len(entries) > 6
 
 
 # Confidential sources.
 
 
-def spoken(editor: Api, *sources: str, **more: Any) -> tuple[str, list[Any]]:
+def attested_event(editor: Api, *sources: str, **fields: Any) -> tuple[str, list[Any]]:
     person = editor.detainee("Ana Visible")
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
-    return event, [editor.attest(event, source, AT, **more) for source in sources]
+    return event, [editor.attest(event, source, AT, **fields) for source in sources]
 
 
 def test_two_confidential_sources_of_one_organisation_never_confirm(editor: Api) -> None:
     first, second = (editor.source(name) for name in ("Puertas Abiertas", "Foro"))
-    ones = [editor.source(f"Voz {n}", confidential=True, vouched_by=first) for n in range(2)]
-    other = editor.source("Voz", confidential=True, vouched_by=second)
-    event, words = spoken(editor, *ones)
-    assert words[-1]["verification"]["status"] == "reported"
+    sources = [editor.source(f"Voz {n}", confidential=True, vouched_by=first) for n in range(2)]
+    third = editor.source("Voz", confidential=True, vouched_by=second)
+    event, attestations = attested_event(editor, *sources)
+    assert attestations[-1]["verification"]["status"] == "reported"
     assert editor.attest(event, first, AT)["verification"]["independent_sources"] == 1
-    last = editor.attest(event, other, AT)["verification"]
+    last = editor.attest(event, third, AT)["verification"]
     assert (last["status"], last["independent_sources"]) == ("confirmed", 2)
     # A relay adds no source, and affiliates of the organisation are in its group.
     assert editor.attest(event, second, AT)["verification"]["independent_sources"] == 2
     editor.affiliate(second, first)
-    summary = editor.get(f"/v1/release-events/{event}")["verification"]
-    assert (summary["status"], summary["independent_sources"]) == ("reported", 1)
+    verification = editor.get(f"/v1/release-events/{event}")["verification"]
+    assert (verification["status"], verification["independent_sources"]) == ("reported", 1)
 
 
 def test_confidential_source_without_attestations_belongs_to_its_organisations_group(
     editor: Api,
 ) -> None:
     organisation = editor.source("Puertas Abiertas")
-    voice = editor.source("Voz", confidential=True, vouched_by=organisation)
-    relays = {"basis": "relayed", "relays": [{"source_id": voice}]}
-    event, words = spoken(editor, editor.source("Diario"), **relays)
-    assert words[0]["verification"]["independent_sources"] == 1
-    seen = editor.get(f"/v1/release-events/{event}/verification")["proof"][0]["groups"]
-    assert sorted(group["name"] for group in seen) == ["Diario", "Puertas Abiertas"]
+    source = editor.source("Voz", confidential=True, vouched_by=organisation)
+    relays = {"basis": "relayed", "relays": [{"source_id": source}]}
+    event, attestations = attested_event(editor, editor.source("Diario"), **relays)
+    assert attestations[0]["verification"]["independent_sources"] == 1
+    groups = editor.get(f"/v1/release-events/{event}/verification")["proof"][0]["groups"]
+    assert sorted(group["name"] for group in groups) == ["Diario", "Puertas Abiertas"]
 
 
 def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> None:
     organisation = editor.source("Puertas Abiertas")
-    secret = {"kind": "witness", "country": "CO", "url": "https://garganta.example/"}
+    properties = {"kind": "witness", "country": "CO", "url": "https://garganta.example/"}
     source = editor.source(
-        "Garganta Profunda", **secret, confidential=True, vouched_by=organisation
+        "Garganta Profunda", **properties, confidential=True, vouched_by=organisation
     )
-    known = {"url": "https://garganta.example/1", "note": "Garganta", "language": "pt"}
-    event, (word,) = spoken(editor, source, **known)
+    fields = {"url": "https://garganta.example/1", "note": "Garganta", "language": "pt"}
+    event, (attestation,) = attested_event(editor, source, **fields)
     claim = editor.post(
         "/v1/claims",
         {
@@ -331,66 +339,67 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
     for caller in (api, api.scope("contribute")):
         caller.get(f"/v1/sources/{source}", 404)
         assert [item["id"] for item in caller.get("/v1/sources")["items"]] == [organisation]
-        for path in (f"/v1/attestations/{word['id']}", f"/v1/claims/{claim}"):
-            seen = caller.get(path)
-            assert (seen["source_id"], seen["is_confidential"]) == (organisation, True)
-            assert (seen["url"], seen["note"]) == (None, None)
-        for path, found in (("attestations", word["id"]), ("claims", claim)):
-            asked = {"source_id": organisation}
-            assert [item["id"] for item in caller.get(f"/v1/{path}", **asked)["items"]] == [found]
+        for path in (f"/v1/attestations/{attestation['id']}", f"/v1/claims/{claim}"):
+            shown = caller.get(path)
+            assert (shown["source_id"], shown["is_confidential"]) == (organisation, True)
+            assert (shown["url"], shown["note"]) == (None, None)
+        for path, id in (("attestations", attestation["id"]), ("claims", claim)):
+            query = {"source_id": organisation}
+            assert [item["id"] for item in caller.get(f"/v1/{path}", **query)["items"]] == [id]
             assert caller.get(f"/v1/{path}", source_id=source)["items"] == []
     verification = api.get(f"/v1/release-events/{event}/verification")
     assert verification["rests_on"] == [{"name": "Puertas Abiertas", "source_ids": [organisation]}]
     comparison = api.get(f"/v1/claims/{claim}/comparison")
     assert comparison["claim"]["source_id"] == organisation
-    assert editor.get(f"/v1/attestations/{word['id']}")["source_id"] == source
+    assert editor.get(f"/v1/attestations/{attestation['id']}")["source_id"] == source
     assert editor.get("/v1/attestations", source_id=source)["items"][0]["note"] == "Garganta"
     assert editor.get(f"/v1/sources/{source}")["vouched_by"] == organisation
 
 
 def test_number_of_relayed_confidential_sources_is_hidden(api: Api, editor: Api) -> None:
     organisation, paper = editor.source("Puertas Abiertas"), editor.source("Diario")
-    voices = [
+    sources = [
         editor.source(f"Voz {n}", confidential=True, vouched_by=organisation) for n in range(2)
     ]
-    relays = [{"source_id": voice} for voice in voices]
-    _, (word,) = spoken(editor, paper, basis="relayed", relays=relays)
+    relays = [{"source_id": source} for source in sources]
+    _, (attestation,) = attested_event(editor, paper, basis="relayed", relays=relays)
     claim = {"source_id": paper, "kind": "released", "value": 1, "as_of": AT, "published_at": AT}
     id = editor.post("/v1/claims", {**claim, "relays": relays})["id"]
-    seen = [{"attestation_id": None, "source_id": organisation}]
-    assert api.get(f"/v1/attestations/{word['id']}")["relays"] == seen
-    told = api.get(f"/v1/claims/{id}")
-    assert told["relays"] == told["origins"] == [{"claim_id": None, "source_id": organisation}]
+    shown_relays = [{"attestation_id": None, "source_id": organisation}]
+    assert api.get(f"/v1/attestations/{attestation['id']}")["relays"] == shown_relays
+    shown = api.get(f"/v1/claims/{id}")
+    assert shown["relays"] == shown["origins"] == [{"claim_id": None, "source_id": organisation}]
     assert len(editor.get(f"/v1/claims/{id}")["relays"]) == 2
 
 
 def test_attestations_of_confidential_sources_are_listed_in_order(api: Api, editor: Api) -> None:
     organisation = editor.source("Puertas Abiertas")
-    voices = [organisation] + [
+    sources = [organisation] + [
         editor.source(f"Voz {n}", confidential=True, vouched_by=organisation) for n in range(3)
     ]
-    made = [spoken(editor, voice)[1][0]["id"] for voice in [*voices, *reversed(voices), *voices]]
-    walked: list[str] = []
+    order = [*sources, *reversed(sources), *sources]
+    ids = [attested_event(editor, source)[1][0]["id"] for source in order]
+    seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
         page = api.get("/v1/attestations", source_id=organisation, limit=2, **cursor)
-        walked += [item["id"] for item in page["items"]]
+        seen += [item["id"] for item in page["items"]]
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}
-    assert walked == sorted(made)
+    assert seen == sorted(ids)
 
 
 def test_source_hidden_later_is_hidden_in_earlier_proofs(api: Api, editor: Api) -> None:
-    source, third = (editor.source(name) for name in ("Garganta", "Diario"))
-    event, _ = spoken(editor, source, third)
+    source, other = (editor.source(name) for name in ("Garganta", "Diario"))
+    event, _ = attested_event(editor, source, other)
     path = f"/v1/release-events/{event}/verification"
     before = api.get(path)
     assert "Garganta" in str(before["proof"])
     organisation = editor.source("Foro")
     editor.patch(f"/v1/sources/{source}", {"confidential": True, "vouched_by": organisation})
-    for moments in ({}, {"as_of": before["as_of"], "recorded_as_of": before["recorded_as_of"]}):
-        after = api.get(path, **moments)
+    for times in ({}, {"as_of": before["as_of"], "recorded_as_of": before["recorded_as_of"]}):
+        after = api.get(path, **times)
         assert "Garganta" not in str(after)
         assert source not in str(after)
         assert "Foro" in str(after["proof"])
@@ -411,20 +420,20 @@ def test_source_hidden_later_is_hidden_in_earlier_proofs(api: Api, editor: Api) 
 def test_confidential_source_requires_a_vouching_organisation(
     editor: Api, body: Mapping[str, Any], pointers: list[str]
 ) -> None:
-    organisation, itself = editor.source("Foro"), editor.source("Diario")
+    organisation, source = editor.source("Foro"), editor.source("Diario")
     confidential = editor.source("Voz", confidential=True, vouched_by=organisation)
     ids = {
         "$organisation": organisation,
         "$confidential": confidential,
-        "$itself": itself,
+        "$itself": source,
         "$nobody": "019b9f3e-0000-4000-8000-000000000000",
     }
-    sent = {name: ids.get(value, value) for name, value in body.items()}
-    problem = editor.patch(f"/v1/sources/{itself}", sent, 422)
-    assert [fault["pointer"] for fault in problem["errors"]] == pointers
+    changes = {name: ids.get(value, value) for name, value in body.items()}
+    problem = editor.patch(f"/v1/sources/{source}", changes, 422)
+    assert [error["pointer"] for error in problem["errors"]] == pointers
     if "$itself" not in body.values():
-        problem = editor.post("/v1/sources", {"name": "Otra", "kind": "ngo", **sent}, 422)
-        assert [fault["pointer"] for fault in problem["errors"]] == pointers
+        problem = editor.post("/v1/sources", {"name": "Otra", "kind": "ngo", **changes}, 422)
+        assert [error["pointer"] for error in problem["errors"]] == pointers
 
 
 def test_confidential_source_cannot_be_disclosed(editor: Api) -> None:
@@ -440,10 +449,10 @@ def test_confidential_source_cannot_be_disclosed(editor: Api) -> None:
         409,
     )
     editor.affiliate(first, second)
-    for own in (first, second):
+    for organisation in (first, second):
         body = {"confidential": True, "vouched_by": editor.source("Otra")}
-        problem = editor.patch(f"/v1/sources/{own}", body, 422)
-        assert {fault["pointer"] for fault in problem["errors"]} == {"/confidential"}
+        problem = editor.patch(f"/v1/sources/{organisation}", body, 422)
+        assert {error["pointer"] for error in problem["errors"]} == {"/confidential"}
 
 
 # Canaries: unique strings in hidden fields, which no response may contain.
@@ -457,9 +466,9 @@ class Canaries:
 
     def __init__(self, editor: Api, data: st.DataObject) -> None:
         self.editor = editor
-        self._of = lambda choices: data.draw(st.sampled_from(choices))
+        self.choose = lambda choices: data.draw(st.sampled_from(choices))
         self._numbers = count(1)
-        self.secrets: list[str] = []
+        self.canaries: list[str] = []
         self.ids: dict[str, list[str]] = {
             **{kind: [] for kind in ("sources", "affiliations", "facilities", "detainees")},
             **{kind: [] for kind in ("detentions", "release-events", "attestations", "claims")},
@@ -467,154 +476,157 @@ class Canaries:
         }
         for name in ("El Helicoide", "Rodeo I"):
             body = {"name": name, "country": "VE"}
-            self.keep("facilities", editor.post("/v1/facilities", body)["id"])
+            self.add_id("facilities", editor.post("/v1/facilities", body)["id"])
         organisations = [editor.source(name) for name in ("Foro", "Puertas Abiertas")]
         for id in organisations:
-            self.keep("sources", id)
-        self.keep("affiliations", editor.affiliate(*organisations))
-        self.voices = [
+            self.add_id("sources", id)
+        self.add_id("affiliations", editor.affiliate(*organisations))
+        self.all_sources = [
             *organisations,
-            *(self.voice(organisations) for _ in range(self._of([1, 3]))),
+            *(self.confidential_source(organisations) for _ in range(self.choose([1, 3]))),
         ]
         self.announcement = self.claim(kind="announced")
         self.person(is_hidden=False)
-        for _ in range(self._of([2, 5, 6])):
+        for _ in range(self.choose([2, 5, 6])):
             self.person(is_hidden=True)
-        for _ in range(self._of([0, 1, 3])):
-            self.judge()
-        listed = "name,note\n" + "\n".join(f"{word}," for word in self.secrets)
-        preview = editor.send("POST", "/v1/imports", data=listed, content_type="text/csv")
-        self.keep("imports", preview.get_json()["id"])
-        told = {
-            "case": self.secrets[-1] if self.secrets else "canaries",
+        for _ in range(self.choose([0, 1, 3])):
+            self.merge_and_distinguish()
+        list_body = "name,note\n" + "\n".join(f"{canary}," for canary in self.canaries)
+        preview = editor.send("POST", "/v1/imports", data=list_body, content_type="text/csv")
+        self.add_id("imports", preview.get_json()["id"])
+        case = {
+            "case": self.canaries[-1] if self.canaries else "canaries",
             "sources": [
                 {"key": "house", "name": "Foro", "kind": "ngo"},
                 *(
-                    {"key": one, "name": one, "kind": "witness", **_IN_CONFIDENCE}
-                    for one in self.secrets
+                    {"key": canary, "name": canary, "kind": "witness", **_IN_CONFIDENCE}
+                    for canary in self.canaries
                 ),
             ],
             "detainees": [
-                {"key": word, "name": word, "age_group": "minor"} for word in self.secrets
+                {"key": canary, "name": canary, "age_group": "minor"} for canary in self.canaries
             ],
         }
         preview = editor.send(
-            "POST", "/v1/imports", data=json.dumps(told), content_type=media_types.CASE
+            "POST", "/v1/imports", data=json.dumps(case), content_type=media_types.CASE
         )
-        self.keep("imports", preview.get_json()["id"])
+        self.add_id("imports", preview.get_json()["id"])
 
-    def judge(self) -> None:
-        """Merge two people, of whom one or both may be hidden, undo a merge, or distinguish two."""
-        one, other = self._of([*permutations(self.ids["detainees"], 2)])
-        response = self.editor.send("POST", f"/v1/detainees/{one}/merge", json={"into": other})
+    def merge_and_distinguish(self) -> None:
+        """Merge two people, perhaps undo that, and record two people as distinct."""
+        first, second = self.choose([*permutations(self.ids["detainees"], 2)])
+        response = self.editor.send("POST", f"/v1/detainees/{first}/merge", json={"into": second})
         if response.status_code == 201:
-            merge = self.keep("merges", response.get_json()["id"])
-            if self._of([True, False]):
+            merge = self.add_id("merges", response.get_json()["id"])
+            if self.choose([True, False]):
                 assert self.editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
-        one, other = self._of([*permutations(self.ids["detainees"], 2)])
-        path, body = f"/v1/detainees/{one}/distinct-from", {"detainee_id": other}
+        first, second = self.choose([*permutations(self.ids["detainees"], 2)])
+        path, body = f"/v1/detainees/{first}/distinct-from", {"detainee_id": second}
         response = self.editor.send("POST", path, json=body)
         if response.status_code == 201:
-            self.keep("distinctions", response.get_json()["id"])
+            self.add_id("distinctions", response.get_json()["id"])
 
-    def keep(self, kind: str, id: str) -> str:
+    def add_id(self, kind: str, id: str) -> str:
         self.ids[kind].append(id)
         return id
 
-    def secret(self, template: str = "{}") -> str:
-        word = f"kanarie{next(self._numbers)}x"
-        self.secrets.append(word)
-        return template.format(word)
+    def canary(self, template: str = "{}") -> str:
+        canary = f"kanarie{next(self._numbers)}x"
+        self.canaries.append(canary)
+        return template.format(canary)
 
-    def voice(self, organisations: Sequence[str]) -> str:
+    def confidential_source(self, organisations: Sequence[str]) -> str:
         id = self.editor.source(
-            self.secret("Voz {}"),
-            kind=self._of(["witness", "relative"]),
-            url=self.secret("https://{}.example/"),
+            self.canary("Voz {}"),
+            kind=self.choose(["witness", "relative"]),
+            url=self.canary("https://{}.example/"),
             confidential=True,
-            vouched_by=self._of(organisations),
+            vouched_by=self.choose(organisations),
         )
-        self.secrets.append(id)
-        return self.keep("sources", id)
+        self.canaries.append(id)
+        return self.add_id("sources", id)
 
-    def claim(self, **more: Any) -> str:
-        source = self._of(self.voices)
-        hides = source in self.secrets
+    def claim(self, **fields: Any) -> str:
+        source = self.choose(self.all_sources)
+        is_confidential = source in self.canaries
         body = {
             "source_id": source,
             "kind": "released",
             "value": 3,
             "as_of": AT,
             "published_at": AT,
-            "url": self.secret("https://{}.example/") if hides else None,
-            "note": self.secret() if hides else "Open",
-            "relays": [{"source_id": self._of(self.voices)}],
-            **more,
+            "url": self.canary("https://{}.example/") if is_confidential else None,
+            "note": self.canary() if is_confidential else "Open",
+            "relays": [{"source_id": self.choose(self.all_sources)}],
+            **fields,
         }
-        id = self.keep("claims", self.editor.post("/v1/claims", body)["id"])
-        if hides:
+        id = self.add_id("claims", self.editor.post("/v1/claims", body)["id"])
+        if is_confidential:
             self.editor.post(
                 f"/v1/claims/{id}/retraction",
-                {"retracted_at": AT, "note": self.secret()},
+                {"retracted_at": AT, "note": self.canary()},
                 200,
             )
         return id
 
     def person(self, *, is_hidden: bool) -> None:
-        secret = self.secret if is_hidden else lambda template="{}": template.format("open")
-        day = self._of(["2026-01-08", "2026-01-09"])
-        kind = {"withheld": True, "age_group": self._of(["adult", "unknown"])}
+        text = self.canary if is_hidden else lambda template="{}": template.format("open")
+        day = self.choose(["2026-01-08", "2026-01-09"])
+        hiding = {"withheld": True, "age_group": self.choose(["adult", "unknown"])}
         if not is_hidden:
-            kind = {}
-        elif self._of([True, False]):
-            kind = {"age_group": "minor"}
+            hiding = {}
+        elif self.choose([True, False]):
+            hiding = {"age_group": "minor"}
         person = self.editor.detainee(
-            secret("Persona {}"),
-            aliases=[secret("Alias {}")],
-            sex=self._of(["female", "male"]),
+            text("Persona {}"),
+            aliases=[text("Alias {}")],
+            sex=self.choose(["female", "male"]),
             birth_date="1987-03-17" if is_hidden else None,
-            nationalities=self._of([["VE"], ["ES", "VE"]]),
-            occupation=secret(),
-            external_ids=[{"scheme": secret(), "value": secret()}],
-            **kind,
+            nationalities=self.choose([["VE"], ["ES", "VE"]]),
+            occupation=text(),
+            external_ids=[{"scheme": text(), "value": text()}],
+            **hiding,
         )
-        self.keep("detainees", person)
-        spell = self.editor.detention(
+        self.add_id("detainees", person)
+        detention = self.editor.detention(
             person,
-            facility_id=self._of(self.ids["facilities"]),
+            facility_id=self.choose(self.ids["facilities"]),
             detained_on="1991-06" if is_hidden else None,
-            authority=secret(),
-            charges=secret(),
+            authority=text(),
+            charges=text(),
         )
-        self.keep("detentions", spell)
+        self.add_id("detentions", detention)
         event = self.editor.event(
-            person, day, place=secret(), announcement_id=self._of([None, self.announcement])
+            person, day, place=text(), announcement_id=self.choose([None, self.announcement])
         )
-        self.keep("release-events", event)
-        words: list[str] = []
-        for source in self.voices[: self._of([1, 2, 4])]:
-            hides = is_hidden or source in self.secrets
-            own = self.secret if hides else lambda template="{}": template.format("open")
-            more: dict[str, Any] = {}
-            if words and self._of([True, False]):
-                relayed = self._of([{"attestation_id": words[-1]}, {"source_id": self.voices[-1]}])
-                more = {"basis": "relayed", "relays": [relayed]}
-            word = self.editor.attest(
+        self.add_id("release-events", event)
+        attestations: list[str] = []
+        for source in self.all_sources[: self.choose([1, 2, 4])]:
+            is_secret = is_hidden or source in self.canaries
+            note = self.canary if is_secret else lambda template="{}": template.format("open")
+            relay: dict[str, Any] = {}
+            if attestations and self.choose([True, False]):
+                origins = [
+                    {"attestation_id": attestations[-1]},
+                    {"source_id": self.all_sources[-1]},
+                ]
+                relay = {"basis": "relayed", "relays": [self.choose(origins)]}
+            attestation = self.editor.attest(
                 event,
                 source,
                 AT,
-                url=own("https://{}.example/"),
-                archived_url=own("https://archive.example/{}"),
-                note=own(),
-                **more,
+                url=note("https://{}.example/"),
+                archived_url=note("https://archive.example/{}"),
+                note=note(),
+                **relay,
             )["id"]
-            words.append(self.keep("attestations", word))
-            if self._of([True, False, False]):
-                body = {"retracted_at": AT, "note": own()}
-                self.editor.post(f"/v1/attestations/{word}/retraction", body, 200)
-            elif self._of([True, False, False, False]):
-                self.editor.post(f"/v1/attestations/{word}/void", {"reason": own()}, 200)
-                words.pop()
+            attestations.append(self.add_id("attestations", attestation))
+            if self.choose([True, False, False]):
+                body = {"retracted_at": AT, "note": note()}
+                self.editor.post(f"/v1/attestations/{attestation}/retraction", body, 200)
+            elif self.choose([True, False, False, False]):
+                self.editor.post(f"/v1/attestations/{attestation}/void", {"reason": note()}, 200)
+                attestations.pop()
 
 
 @pytest.mark.parametrize("scope", [None, "contribute"])
@@ -629,40 +641,42 @@ def test_no_operation_discloses_a_hidden_value(
     server: str, scope: str | None, caplog: pytest.LogCaptureFixture, data: st.DataObject
 ) -> None:
     with cloned(server) as url, connections.pool(url, 2) as pool, connections.connect(url) as conn:
-        keys = {s: auth.create_key(conn, s, s)[1] for s in ("edit", "contribute")}
+        keys = {name: auth.create_key(conn, name, name)[1] for name in ("edit", "contribute")}
         client = create_app(pool).test_client()
-        store = Canaries(Api(client, lambda s: keys[s], keys["edit"]), data)
-        caller = Api(client, lambda s: keys[s], keys[scope] if scope else None)
+        store = Canaries(Api(client, keys.__getitem__, keys["edit"]), data)
+        caller = Api(client, keys.__getitem__, keys[scope] if scope else None)
         caplog.clear()
         seen = set()
-        for answer in public_walk.walk(caller, store.ids, store.secrets[:5]):
-            seen.add(answer.status)
-            asked = unquote(answer.asked)
-            told = [
-                word for word in (*store.secrets, "1987-03-17", "1991-06") if word in answer.text
+        for response in public_walk.walk(caller, store.ids, store.canaries[:5]):
+            seen.add(response.status)
+            request = unquote(response.request)
+            disclosed = [
+                canary
+                for canary in (*store.canaries, "1987-03-17", "1991-06")
+                if canary in response.text
             ]
             # The link to the next page repeats the query.
-            assert [word for word in told if word not in asked] == [], answer.asked
+            assert [canary for canary in disclosed if canary not in request] == [], response.request
         assert {200, 404, 422} <= seen
-        assert [word for word in store.secrets if word in caplog.text] == []
+        assert [canary for canary in store.canaries if canary in caplog.text] == []
 
 
 # Twin worlds: two stores that differ only in hidden values.
 
 
 def twin(other: bool) -> dict[str, Any]:
-    """Return a case. The `other` one differs in all hidden values of people and sources."""
-    word = "otra" if other else "una"
+    """Return a case. The other case differs in all hidden values of people and sources."""
+    text = "otra" if other else "una"
     hidden = {
-        "name": f"Persona {word} oculta",
-        "aliases": [word],
+        "name": f"Persona {text} oculta",
+        "aliases": [text],
         "sex": "male" if other else "female",
         "nationalities": ["ES"] if other else ["VE", "CO"],
-        "occupation": word,
-        "external_ids": [{"scheme": word, "value": word}],
+        "occupation": text,
+        "external_ids": [{"scheme": text, "value": text}],
     }
     detention = {"facility": "prison", "detained_on": "2024" if other else "2023-01-05"}
-    said = {"evidence": "report", "published_at": AT, "stance": "confirms", "basis": "first_hand"}
+    first_hand = {"stance": "confirms", "basis": "first_hand", "evidence": "report"}
     people = [
         {"key": "minor", **hidden, "age_group": "minor", "birth_date": f"201{3 + other}-01-01"},
         {"key": "withheld", **hidden, "age_group": "adult", "withheld": True},
@@ -683,9 +697,9 @@ def twin(other: bool) -> dict[str, Any]:
             {"key": "paper", "name": "Diario", "kind": "news_outlet"},
             {
                 "key": "voice",
-                "name": f"Voz {word}",
+                "name": f"Voz {text}",
                 "kind": "relative" if other else "witness",
-                "url": f"https://{word}.example/",
+                "url": f"https://{text}.example/",
                 "confidential": True,
                 "vouched_by": "org",
             },
@@ -700,7 +714,7 @@ def twin(other: bool) -> dict[str, Any]:
                 "value": 5,
                 "as_of": AT,
                 "published_at": AT,
-                "note": word,
+                "note": text,
             }
         ],
         "detainees": [
@@ -712,7 +726,7 @@ def twin(other: bool) -> dict[str, Any]:
                 "key": f"out-{p['key']}",
                 "detainee": p["key"],
                 "occurred_on": "2026-01-08",
-                "place": word if n < 2 else "Caracas",
+                "place": text if n < 2 else "Caracas",
             }
             for n, p in enumerate(people)
         ],
@@ -721,8 +735,9 @@ def twin(other: bool) -> dict[str, Any]:
                 "key": f"word-{person['key']}-{source}",
                 "release_event": f"out-{person['key']}",
                 "source": source,
-                "note": word if n < 2 or source == "voice" else "open",
-                **said,
+                "note": text if n < 2 or source == "voice" else "open",
+                "published_at": AT,
+                **first_hand,
             }
             for n, person in enumerate(people)
             for source in ("paper", "voice")
@@ -744,26 +759,26 @@ def without_moments(text: str) -> str:
 
 
 def repeat_ids(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Give new records the random ids of a seed, so that two stores can have the same."""
+    """Make new ids depend on a seed, so that two stores can have the same ids."""
     bits = random.Random(seed)
     monkeypatch.setattr(writes, "uuid4", lambda: UUID(int=bits.getrandbits(128), version=4))
 
 
-def judge_in_twin(
-    editor: Api, hidden: Sequence[str], seen: Sequence[str]
+def merge_and_distinguish(
+    editor: Api, hidden: Sequence[str], visible: Sequence[str]
 ) -> Mapping[str, Sequence[str]]:
-    """Make the same merges and distinctions of hidden and visible people in each world."""
+    """Merge hidden and visible people, and record two people as distinct."""
     merges = []
-    for gone, kept, ends in (
-        (hidden[0], seen[0], False),
-        (seen[1], hidden[1], False),
-        (seen[2], hidden[1], True),
+    for duplicate, surviving, is_undone in (
+        (hidden[0], visible[0], False),
+        (visible[1], hidden[1], False),
+        (visible[2], hidden[1], True),
     ):
-        merges.append(editor.post(f"/v1/detainees/{gone}/merge", {"into": kept})["id"])
-        if ends:
+        merges.append(editor.post(f"/v1/detainees/{duplicate}/merge", {"into": surviving})["id"])
+        if is_undone:
             assert editor.send("DELETE", f"/v1/merges/{merges[-1]}").status_code == 200
-    body = {"detainee_id": seen[3]}
-    distinction = editor.post(f"/v1/detainees/{seen[0]}/distinct-from", body)["id"]
+    body = {"detainee_id": visible[3]}
+    distinction = editor.post(f"/v1/detainees/{visible[0]}/distinct-from", body)["id"]
     return {"merges": merges, "distinctions": [distinction]}
 
 
@@ -783,7 +798,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
             loader.load(conn, file, lambda _: None)
             _, key = auth.create_key(conn, "editor", "edit")
             conn.execute("UPDATE api_keys SET id = %s", [UUID(int=1)])
-            # Responses have the remaining quota: its minute begins with the comparison.
+            # Responses have the remaining quota, so its window has to begin with the comparison.
             limits = RequestCounts(10**6, 10**6, clock=lambda: seconds)
             client = create_app(pool, rate_limits=RateLimits(limits)).test_client()
             worlds.append((Api(client, str), Api(client, str, key)))
@@ -805,48 +820,48 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
             editor.get(f"/v1/detainees/{p}")["detention"]["id"] for p in ids["detainees"]
         ]
         ids["affiliations"] = ids["imports"] = []
-        seen = [p for p in ids["detainees"] if p not in hidden]
-        judged = []
+        visible = [p for p in ids["detainees"] if p not in hidden]
+        new_ids = []
         for _, world in worlds:
             repeat_ids(monkeypatch, seed=2)
-            judged.append(judge_in_twin(world, hidden, seen))
+            new_ids.append(merge_and_distinguish(world, hidden, visible))
         # Reads and writes of hidden values by an editor, in one world only.
         _, other = worlds[1]
-        for person in (seen[0], hidden[1]):
+        for person in (visible[0], hidden[1]):
             other.patch(f"/v1/detainees/{person}", {"name": "Persona cambiada", "birth_date": None})
         other.get("/v1/detainees")
         organisation = api.get("/v1/sources")["items"][0]["id"]
         other.source("Otra voz", confidential=True, vouched_by=organisation)
-        words = ["oculta", "una", "otra", "Persona"]
-        both = [
-            public_walk.walk(world, ids | own, words)
-            for (world, _), own in zip(worlds, judged, strict=True)
+        searches = ["oculta", "una", "otra", "Persona"]
+        walks = [
+            public_walk.walk(world, ids | world_ids, searches)
+            for (world, _), world_ids in zip(worlds, new_ids, strict=True)
         ]
-        compared = stood = 0
+        responses = not_modified = 0
         seconds += WINDOW_SECONDS
-        for one, two in zip(*both, strict=True):
-            assert (without_moments(one.asked), one.status) == (
-                without_moments(two.asked),
-                two.status,
+        for first, second in zip(*walks, strict=True):
+            assert (without_moments(first.request), first.status) == (
+                without_moments(second.request),
+                second.status,
             )
-            assert without_moments(one.text) == without_moments(two.text), one.asked
-            compared += 1
-            if compared % 20 == 0:
-                other.patch(f"/v1/detainees/{hidden[1]}", {"occupation": f"oculta {compared}"})
-            # Their entity tags are still current, although values were hidden since.
-            again = [
-                conditional(world, answer)
-                for (world, _), answer in zip(worlds, (one, two), strict=True)
+            assert without_moments(first.text) == without_moments(second.text), first.request
+            responses += 1
+            if responses % 20 == 0:
+                other.patch(f"/v1/detainees/{hidden[1]}", {"occupation": f"oculta {responses}"})
+            # Entity tags stay current after a change of hidden values.
+            statuses = [
+                conditional(world, response)
+                for (world, _), response in zip(worlds, (first, second), strict=True)
             ]
-            assert again[0] == again[1]
-            stood += again == [304, 304]
-        assert compared > 500
-        assert stood > 300
+            assert statuses[0] == statuses[1]
+            not_modified += statuses == [304, 304]
+        assert responses > 500
+        assert not_modified > 300
 
 
-def conditional(api: Api, answer: public_walk.Answer) -> int:
+def conditional(api: Api, response: public_walk.Response) -> int:
     """Return the status of a conditional request with the entity tag of a stored response."""
-    method, _, path = answer.asked.partition(" ")
-    etag = re.search(r"^ETag: (.+)$", answer.text, re.MULTILINE)
+    method, _, path = response.request.partition(" ")
+    etag = re.search(r"^ETag: (.+)$", response.text, re.MULTILINE)
     headers = {} if etag is None else {"If-None-Match": etag[1]}
     return api.send(method.upper(), path, headers=headers, buffered=True).status_code

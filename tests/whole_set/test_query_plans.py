@@ -1,4 +1,4 @@
-"""On a large store, every list comes out of an index and no request reads a whole table."""
+"""On a large store, every list is read from an index and no request reads a whole table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ def test_every_filter_of_every_list_is_tested() -> None:
 
 # The statements that each item of a list may cost.
 STATEMENTS_OF_AN_ITEM = {
-    "listComparisons": 2,  # counts at the claim's own moment: as they are, and as they were
+    "listComparisons": 2,  # counts at the time of the claim, recorded until now and until then
 }
 
 
@@ -210,7 +210,7 @@ def test_feed_uses_an_index_and_no_sort(large: Any, statements: Statements) -> N
 
 
 def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> None:
-    """With the maximum number of people, all of whom share a name."""
+    """The request has the maximum number of people, who all share a name."""
     for many in (1, 500):
         people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
         large.editor.post("/v1/detainees/match", {"items": people}, 200)

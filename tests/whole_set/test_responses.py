@@ -1,4 +1,4 @@
-"""Every response is what the contract says; every link leads to a success."""
+"""Every response is valid under the contract, and every link leads to a success."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def test_every_response_meets_the_contract(api: Api, operation: document.Operati
         if response.mimetype == "application/json":
             assert_valid(exchange.operation.response_schema, exchange.json)
             if exchange.operation.id not in {"getContract", "getProblem"}:
-                # Ids that grow with time would tell the order of a list, and so of hidden names.
+                # Ids that grow with time would reveal the order of a list, and so of hidden names.
                 versions = {UUID(id).version for id in ID.findall(response.text)}
                 assert versions <= {4}, exchange.operation.id
         if exchange.operation.status == 201:

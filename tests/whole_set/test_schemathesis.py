@@ -102,8 +102,8 @@ def run(
     return followed(folder / "events.ndjson")
 
 
-# Every phase runs with the key that may do most. With other keys, the rest of a request after the
-# check of its key is the same code, so that they need fewer phases.
+# Every phase runs with an editor's key. Other keys need fewer phases, since they run the same code
+# after the check of the key.
 RUNS = {
     "editor": ("edit", {"examples", "coverage", "fuzzing"}, CONTRACT.operations),
     "contributor": ("contribute", {"examples", "fuzzing"}, CONTRACT.operations),
@@ -123,6 +123,6 @@ def test_schemathesis_finds_no_failure(database: str, tmp_path: Path, name: str)
 
 
 def test_walks_along_the_links_succeed(database: str, tmp_path: Path) -> None:
-    """Links alone: after other phases hypothesis generates fewer walks."""
+    """Only links are tested here, since after other phases hypothesis generates fewer walks."""
     links = run(database, tmp_path, "edit", {"stateful"})
     assert set(links) >= FOLLOWED, FOLLOWED - set(links)

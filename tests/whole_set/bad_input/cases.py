@@ -9,8 +9,11 @@ UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True)
 class Case:
-    """A request that is refused. `$name` stands for the id of a record of the register. `pointers`
-    are all pointers of `errors`, in any order; without any there is no `errors`."""
+    """A request that is refused.
+
+    `$name` is replaced by the id of a record of the register. `pointers` are all pointers of
+    `errors`, in any order. Without any, the problem has no `errors`.
+    """
 
     name: str
     method: str
@@ -30,8 +33,8 @@ class Case:
 CASES: list[Case] = []
 
 
-def refused(name: str, method: str, path: str, slug: str, *pointers: str, **more: Any) -> None:
-    CASES.append(Case(name, method, path, slug, pointers, **more))
+def refused(name: str, method: str, path: str, slug: str, *pointers: str, **options: Any) -> None:
+    CASES.append(Case(name, method, path, slug, pointers, **options))
 
 
 def wrong_body(name: str, path: str, body: Any, *pointers: str, method: str = "POST") -> None:

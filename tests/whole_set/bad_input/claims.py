@@ -33,9 +33,11 @@ for name, values in {
             claim(**{name: value}),
             pointer,
         )
-wrong_body("nothing of a claim", "/v1/claims", {}, "/source_id", "/kind", "/as_of", "/published_at")
 wrong_body(
-    "what is derived: a claim",
+    "a claim without fields", "/v1/claims", {}, "/source_id", "/kind", "/as_of", "/published_at"
+)
+wrong_body(
+    "derived fields: a claim",
     "/v1/claims",
     claim(
         id=UNKNOWN_ID,
@@ -59,7 +61,7 @@ wrong_body(
     "/id",
 )
 wrong_body(
-    "every fault of a claim at once",
+    "every error of a claim at once",
     "/v1/claims",
     {
         "source_id": "x",
@@ -96,7 +98,7 @@ wrong_body(
     "/extra",
 )
 wrong_body(
-    "several faults of meaning of a claim at once",
+    "several errors of references and times of a claim at once",
     "/v1/claims",
     claim(
         kind="announced",

@@ -1,4 +1,4 @@
-"""The register that the bad input is sent to."""
+"""Fixtures: the register to which the bad input is sent."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def world(shared_world: World) -> World:
 
 @pytest.fixture
 def nothing_written(shared_world: World) -> Iterator[World]:
-    """The register, of which nothing may have changed when the test is over."""
+    """The register, which the test must leave unchanged."""
     before = shared_world.last_digest or shared_world.digest()
     # None if the test fails: the next test must not fail for the same reason.
     shared_world.last_digest = None

@@ -8,7 +8,7 @@ from tests.whole_set.bad_input.valid_bodies import (
     release_event,
 )
 
-# Faults that callers can count on, each by its slug.
+# Errors with a slug of their own.
 for name, body, pointers in (
     (
         "ends before it begins",
@@ -20,7 +20,11 @@ for name, body, pointers in (
         affiliation(valid_from="2026-01-01T01:00:00+01:00", valid_until="2026-01-01T00:00:00Z"),
         ("/valid_until",),
     ),
-    ("tied to itself", affiliation(with_source_id="$source"), ("/with_source_id",)),
+    (
+        "a source affiliated with itself",
+        affiliation(with_source_id="$source"),
+        ("/with_source_id",),
+    ),
     (
         "both",
         affiliation(
@@ -43,7 +47,12 @@ refused(
     body={"valid_until": "2019-12-31T00:00:00Z"},
 )
 for name, slug, body, pointers in (
-    ("nothing relayed", "relayed-without-origin", attestation(basis="relayed"), ("/relays",)),
+    (
+        "relayed without a relay",
+        "relayed-without-origin",
+        attestation(basis="relayed"),
+        ("/relays",),
+    ),
     (
         "first hand, and relayed",
         "relayed-without-origin",
@@ -69,7 +78,7 @@ for name, slug, body, pointers in (
         ("/relays/0/attestation_id",),
     ),
     (
-        "before what it relays",
+        "before the relayed attestation",
         "relay-from-the-future",
         attestation(
             basis="relayed",
@@ -108,7 +117,11 @@ refused(
     body={"occurred_on": "2026-01-10"},
 )
 refused(
-    "held already", "POST", "/v1/detainees/$held/detentions", "still-detained", body=detention()
+    "another detention without a release",
+    "POST",
+    "/v1/detainees/$held/detentions",
+    "still-detained",
+    body=detention(),
 )
 VOIDING = {"reason": "Entered twice."}
 for name, method, path, body in (
@@ -162,34 +175,34 @@ for action, field_ in (("merge", "into"), ("distinct-from", "detainee_id")):
     for value in (None, 1, True, "x", "", [], {}, "{" + UNKNOWN_ID + "}"):
         wrong_body(f"{value!r} for the other person", path, {field_: value}, f"/{field_}")
     wrong_body("no other person", path, {}, f"/{field_}")
-    wrong_body("more than the other", path, {field_: "$held", "id": UNKNOWN_ID}, "/id")
+    wrong_body("the other person and an id", path, {field_: "$held", "id": UNKNOWN_ID}, "/id")
     wrong_body("the same person", path, {field_: "$detainee"}, f"/{field_}")
     for name in ("source", "event", "detention", "merge"):
         wrong_body(f"a {name} for a person", path, {field_: f"${name}"}, f"/{field_}")
     wrong_body("an unknown person", path, {field_: UNKNOWN_ID}, f"/{field_}")
     unknown = f"/v1/detainees/{UNKNOWN_ID}/{action}"
-    refused("nobody", "POST", unknown, "not-found", body={field_: "$held"})
+    refused(f"{action} of an unknown person", "POST", unknown, "not-found", body={field_: "$held"})
     merged = f"/v1/detainees/$merged/{action}"
-    for name, at, other in (
-        ("who was merged", merged, "$held"),
-        ("beside who was merged", path, "$merged"),
-        ("who was merged and the one they are", merged, "$never_held"),
-        ("who were judged to be two", "/v1/detainees/$brother/" + action, "$never_held"),
-        ("the other of who were judged", "/v1/detainees/$never_held/" + action, "$brother"),
+    for name, merge_path, other in (
+        ("a duplicate record", merged, "$held"),
+        ("a person and a duplicate record", path, "$merged"),
+        ("a duplicate record and its surviving record", merged, "$never_held"),
+        ("two distinct people", "/v1/detainees/$brother/" + action, "$never_held"),
+        ("two distinct people, reversed", "/v1/detainees/$never_held/" + action, "$brother"),
     ):
-        refused(f"{action} of {name}", "POST", at, "conflict", body={field_: other})
-for what, word in (("merge", "undone"), ("distinction", "withdrawn")):
-    path = f"/v1/{what}s/"
-    refused(f"{what} {word} twice", "DELETE", f"{path}${word}", "conflict")
-    refused(f"no such {what}", "GET", path + UNKNOWN_ID, "not-found", scope=None)
-    refused(f"no such {what} to end", "DELETE", path + UNKNOWN_ID, "not-found")
-    refused(f"a person for a {what}", "DELETE", f"{path}$detainee", "not-found")
+        refused(f"{action} of {name}", "POST", merge_path, "conflict", body={field_: other})
+for kind, state in (("merge", "undone"), ("distinction", "withdrawn")):
+    path = f"/v1/{kind}s/"
+    refused(f"{kind} {state} twice", "DELETE", f"{path}${state}", "conflict")
+    refused(f"an unknown {kind}", "GET", path + UNKNOWN_ID, "not-found", scope=None)
+    refused(f"the end of an unknown {kind}", "DELETE", path + UNKNOWN_ID, "not-found")
+    refused(f"a person for a {kind}", "DELETE", f"{path}$detainee", "not-found")
     for method in ("PUT", "POST", "PATCH"):
-        refused(f"{method} of a {what}", method, f"{path}${what}", "method-not-allowed", body={})
+        refused(f"{method} of a {kind}", method, f"{path}${kind}", "method-not-allowed", body={})
     refused(
-        f"a query for ending a {what}",
+        f"a query parameter for the end of a {kind}",
         "DELETE",
-        f"{path}${what}",
+        f"{path}${kind}",
         "validation-error",
         "/force",
         query="force=1",

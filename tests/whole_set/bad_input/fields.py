@@ -12,7 +12,7 @@ from tests.whole_set.bad_input.valid_bodies import (
     source,
 )
 
-# A name may hold none of these, wherever it stands.
+# Characters that no name may contain.
 HIDDEN_CHARACTERS = {
     "NUL": "\u0000",
     "escape": "\u001b",
@@ -35,7 +35,7 @@ HIDDEN_CHARACTERS = {
     "tag letter": "\U000e0041",
 }
 
-# Types: nothing is coerced.
+# Types are not coerced.
 for value in (1, 1.5, True, [], {}, None, ["Ana"], {"en": "Ana"}):
     wrong_body(f"{value!r} for a name", "/v1/sources", source(name=value), "/name")
     wrong_body(f"{value!r} for a kind", "/v1/sources", source(kind=value), "/kind")
@@ -74,13 +74,13 @@ for value in (1, "x", [], None, True):
     )
 wrong_body("a number in a list of names", "/v1/detainees", detainee(aliases=["A", 1]), "/aliases/1")
 wrong_body(
-    "one character too many, deep down",
+    "one character too many in a nested field",
     "/v1/detainees",
     detainee(external_ids=[{"scheme": "un", "value": "1"}, {"scheme": "UN", "value": "1"}]),
     "/external_ids/1/scheme",
 )
 
-# Null where something has to stand, and in a change that cannot empty it.
+# Null for required fields, and for fields that an update cannot empty.
 for name in ("relays", "release_kind"):
     wrong_body(f"null for {name}", "/v1/attestations", attestation(**{name: None}), f"/{name}")
 for path, names in {
@@ -94,7 +94,7 @@ for path, names in {
     for name in names:
         wrong_body(f"{name} emptied", path, {name: None}, f"/{name}", method="PATCH")
     wrong_body(f"nothing to change: {path}", path, {}, "", method="PATCH")
-    # Mass assignment: what only the service says.
+    # Mass assignment: fields that only the service sets.
     for name in ("id", "created_at", "updated_at"):
         value = UNKNOWN_ID if name == "id" else "2026-01-08T00:00:00Z"
         wrong_body(f"{name} assigned: {path}", path, {name: value}, f"/{name}", method="PATCH")
@@ -110,10 +110,10 @@ for path, body in {
     "/v1/affiliations/$affiliation": {"source_id": UNKNOWN_ID, "with_source_id": UNKNOWN_ID},
 }.items():
     wrong_body(
-        f"what is derived: {path}", path, body, *(f"/{name}" for name in body), method="PATCH"
+        f"derived fields: {path}", path, body, *(f"/{name}" for name in body), method="PATCH"
     )
 wrong_body(
-    "an attestation that comes with its verdict",
+    "an attestation with a verdict",
     "/v1/attestations",
     attestation(
         id=UNKNOWN_ID, voided_at=None, retracted_at=None, verification=None, recorded_order=1
@@ -125,7 +125,7 @@ wrong_body(
     "/recorded_order",
 )
 wrong_body(
-    "a detainee who comes released",
+    "a new detainee who is released",
     "/v1/detainees",
     detainee(id=UNKNOWN_ID, custody="released", created_at="2026-01-08T00:00:00Z"),
     "/id",
@@ -138,17 +138,19 @@ wrong_body("an unknown field", "/v1/sources", source(colour="red"), "/colour")
 wrong_body("a field in another case", "/v1/sources", source(Name="x"), "/Name")
 wrong_body("a field that a pointer escapes", "/v1/sources", source(**{"a/b~c": 1}), "/a~1b~0c")
 wrong_body("a field without a name", "/v1/sources", source(**{"": 1}), "/")
-wrong_body("a field named as a dunder", "/v1/sources", source(__class__="x"), "/__class__")
-wrong_body("a field named as marshmallow's own", "/v1/sources", source(_schema="x"), "/_schema")
 wrong_body(
-    "an unknown field, deep down",
+    "a field named like a special method", "/v1/sources", source(__class__="x"), "/__class__"
+)
+wrong_body("a field named like one of marshmallow", "/v1/sources", source(_schema="x"), "/_schema")
+wrong_body(
+    "an unknown nested field",
     "/v1/detainees",
     detainee(external_ids=[{"scheme": "un", "value": "1", "by": "me"}]),
     "/external_ids/0/by",
 )
-wrong_body("nothing that is needed", "/v1/sources", {}, "/name", "/kind")
+wrong_body("no required field", "/v1/sources", {}, "/name", "/kind")
 wrong_body(
-    "every fault at once",
+    "every error at once",
     "/v1/attestations",
     {
         "release_event_id": "x",
@@ -178,7 +180,7 @@ wrong_body(
     "/extra",
 )
 wrong_body(
-    "several faults of meaning at once",
+    "several errors of references and times at once",
     "/v1/attestations",
     attestation(
         source_id=UNKNOWN_ID,
@@ -192,7 +194,7 @@ wrong_body(
     "/published_at",
 )
 wrong_body(
-    "a relay of nothing", "/v1/attestations", attestation(basis="relayed", relays=[{}]), "/relays/0"
+    "an empty relay", "/v1/attestations", attestation(basis="relayed", relays=[{}]), "/relays/0"
 )
 
 # Names.
@@ -226,7 +228,7 @@ for name, value in {
         method="PATCH",
     )
 wrong_body("4,001 letters of note", "/v1/attestations", attestation(note="n" * 4001), "/note")
-wrong_body("a megabyte of name", "/v1/sources", source(name="n" * 900_000), "/name")
+wrong_body("a name of a megabyte", "/v1/sources", source(name="n" * 900_000), "/name")
 wrong_body("a name twice", "/v1/detainees", detainee(aliases=["A", "B", "A"]), "/aliases")
 wrong_body(
     "a name twice, once in NFC and once in NFD",
@@ -294,16 +296,16 @@ for path, body, pointer in (
     ("/v1/release-events", release_event(detainee_id="$never_held"), "/detainee_id"),
     ("/v1/detainees/$detainee/detentions", detention(facility_id=UNKNOWN_ID), "/facility_id"),
 ):
-    wrong_body(f"an id of nothing or of another: {body}", path, body, pointer)
+    wrong_body(f"an unknown id, or one of another kind of record: {body}", path, body, pointer)
 wrong_body(
-    "a facility of nothing",
+    "an unknown facility",
     "/v1/detentions/$detention",
     {"facility_id": UNKNOWN_ID},
     "/facility_id",
     method="PATCH",
 )
 wrong_body(
-    "one attestation relayed twice, in two spellings",
+    "an attestation relayed twice, in upper and lower case",
     "/v1/attestations",
     attestation(
         basis="relayed", relays=[{"source_id": UNKNOWN_ID}, {"source_id": UNKNOWN_ID.upper()}]
@@ -365,7 +367,7 @@ for value in (
     wrong_body(
         f"{value!r}: a moment", "/v1/attestations", attestation(published_at=value), "/published_at"
     )
-    wrong_query(f"{value!r}: a moment asked", "/v1/counts", f"as_of={quoted(value)}", "/as_of")
+    wrong_query(f"{value!r}: a moment in a query", "/v1/counts", f"as_of={quoted(value)}", "/as_of")
 for value in (
     "2026-02-30",
     "2026-13",
@@ -407,7 +409,7 @@ wrong_body(
     "/occurred_on",
 )
 wrong_body(
-    "released before the detention named",
+    "released before its detention",
     "/v1/release-events",
     release_event(detention_id="$detention", occurred_on="2023-12-31"),
     "/occurred_on",
@@ -426,13 +428,13 @@ wrong_body(
     "/age_group",
 )
 wrong_body(
-    "a confidential source that nobody vouches for",
+    "a confidential source without a vouching organisation",
     "/v1/sources",
     {"name": "Voz", "kind": "witness", "confidential": True},
     "/vouched_by",
 )
 wrong_body(
-    "a voucher that is not there",
+    "an unknown vouching organisation",
     "/v1/sources",
     {"name": "Voz", "kind": "witness", "confidential": True, "vouched_by": UNKNOWN_ID},
     "/vouched_by",
@@ -446,13 +448,13 @@ wrong_body(
     method="PATCH",
 )
 wrong_body(
-    "a reason of denial in what confirms",
+    "a denial reason in a confirmation",
     "/v1/attestations",
     attestation(denial_reason="still_held"),
     "/denial_reason",
 )
 wrong_body(
-    "retracted before it was published",
+    "retracted before publication",
     "/v1/attestations/$attestation/retraction",
     {"retracted_at": "2026-01-09T00:00:00Z"},
     "/retracted_at",
@@ -475,21 +477,21 @@ for path in (
     "detentions/$detention",
     "claims/$claim",
 ):
-    wrong_body("voided for no reason", f"/v1/{path}/void", {"reason": ""}, "/reason")
+    wrong_body("voided with an empty reason", f"/v1/{path}/void", {"reason": ""}, "/reason")
     wrong_body("voided without a reason", f"/v1/{path}/void", {}, "/reason")
 for path, body in (
     ("/v1/release-events", release_event(announcement_id="$void_announcement")),
     ("/v1/claims", claim(announcement_id="$void_announcement")),
 ):
-    wrong_body("of a void announcement", path, body, "/announcement_id")
+    wrong_body("a void announcement", path, body, "/announcement_id")
 wrong_body(
-    "relaying a void claim",
+    "a relay of a void claim",
     "/v1/claims",
     claim(kind="announced", relays=[{"claim_id": "$void_announcement"}]),
     "/relays/0/claim_id",
 )
 wrong_body(
-    "of a void detention",
+    "a void detention",
     "/v1/release-events",
     release_event(detention_id="$void_detention"),
     "/detention_id",

@@ -121,7 +121,7 @@ for value in ("gzip", "deflate", "br", "x"):
         headers={"Content-Type": "application/json", "Content-Encoding": value},
     )
 for value in ("latin1", "utf-16", '"iso-8859-1"'):
-    # RFC 8259, section 8.1: JSON is UTF-8. What says otherwise is not what it says, or misread.
+    # RFC 8259, section 8.1: JSON is UTF-8. Other encodings are refused.
     refused(
         f"a charset of {value}",
         "POST",
@@ -139,7 +139,7 @@ refused(
     headers={"Content-Type": ""},
 )
 
-# What is not offered.
+# Media types that are not offered.
 for value in (
     "image/png",
     "text/html",

@@ -28,7 +28,7 @@ WRITES = (
     ("DELETE", "/v1/merges/$merge", {}, "edit"),
     ("POST", "/v1/detainees/$detainee/distinct-from", {"detainee_id": "$held"}, "edit"),
     ("DELETE", "/v1/distinctions/$distinction", {}, "edit"),
-    # By an old id too: who may not write is not sent on.
+    # Also for a duplicate id: a caller without the scope is not redirected.
     ("PATCH", "/v1/detainees/$merged", {"name": "Ana"}, "contribute"),
     ("POST", "/v1/detainees", detainee(), "contribute"),
     ("PATCH", "/v1/detainees/$detainee", {"name": "Ana"}, "contribute"),

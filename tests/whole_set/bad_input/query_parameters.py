@@ -136,7 +136,7 @@ for query, pointer in {
     wrong_query(query, "/v1/comparisons", query, pointer)
     wrong_query(query, "/v1/claims", query, pointer)
 
-# Time zones: no file is read but a zone's, whatever it is called.
+# Time zones: only files of time zones are read.
 for value in (
     "",
     "Mars/Olympus",

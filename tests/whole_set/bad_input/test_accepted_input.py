@@ -85,13 +85,13 @@ def test_search_text_has_no_operators(api: Api, q: str) -> None:
     ids=["squared words", "rare Han", "ligatures"],
 )
 def test_name_of_one_long_word_is_accepted(api: Api, letters: list[str]) -> None:
-    """The longest possible words: random letters compress least."""
+    """Random letters compress least, and so give the longest possible words."""
     editor = api.scope("edit")
-    dice = random.Random(2026)
+    generator = random.Random(2026)
     longest = sorted(letters, key=lambda c: -len(unicodedata.normalize("NFKD", c).encode()))
-    name = "".join(dice.choices(longest[: max(len(letters) // 3, 2)], k=200))
+    name = "".join(generator.choices(longest[: max(len(letters) // 3, 2)], k=200))
     id = editor.post("/v1/detainees", detainee(name=name))["id"]
-    assert [found["id"] for found in api.get("/v1/detainees", q=name)["items"]] == [id]
+    assert [person["id"] for person in api.get("/v1/detainees", q=name)["items"]] == [id]
 
 
 MOMENTS = {
@@ -109,42 +109,42 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize(("given_moment", "told"), MOMENTS.items())
-def test_timestamp_is_accepted_with_any_offset(api: Api, given_moment: str, told: str) -> None:
+@pytest.mark.parametrize(("written", "stored"), MOMENTS.items())
+def test_timestamp_is_accepted_with_any_offset(api: Api, written: str, stored: str) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ilya Marek")
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
-    said = editor.attest(event, editor.source("Northgate Herald"), given_moment)
-    assert said["published_at"] == told
-    assert said["verification"]["status"] == "reported"
-    quoted = {"as_of": given_moment}
-    assert api.get("/v1/counts", **quoted)["as_of"] == told
-    assert api.get("/v1/counts", **quoted)["reported"] == 1
-    assert api.get(f"/v1/release-events/{event}/verification", **quoted)["as_of"] == told
+    attestation = editor.attest(event, editor.source("Northgate Herald"), written)
+    assert attestation["published_at"] == stored
+    assert attestation["verification"]["status"] == "reported"
+    query = {"as_of": written}
+    assert api.get("/v1/counts", **query)["as_of"] == stored
+    assert api.get("/v1/counts", **query)["reported"] == 1
+    assert api.get(f"/v1/release-events/{event}/verification", **query)["as_of"] == stored
 
 
 def test_first_and_last_timestamps_are_accepted(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ilya Marek", birth_date="0001-01-01")
-    spell = editor.detention(person, detained_on="0001")
+    detention = editor.detention(person, detained_on="0001")
     event = editor.event(person, "0001-01-01")
-    a, b = editor.source("Northgate Herald"), editor.source("Family Vigil")
-    tie = editor.affiliate(
-        a, b, valid_from="0001-01-01T00:00:00Z", valid_until="9999-12-31T23:59:59.999999Z"
+    first, second = editor.source("Northgate Herald"), editor.source("Family Vigil")
+    affiliation = editor.affiliate(
+        first, second, valid_from="0001-01-01T00:00:00Z", valid_until="9999-12-31T23:59:59.999999Z"
     )
-    editor.attest(event, a, "0001-01-01T00:00:00Z")
-    answer = api.get(
+    editor.attest(event, first, "0001-01-01T00:00:00Z")
+    counts = api.get(
         "/v1/counts",
         as_of="0001-01-01T00:00:00Z",
         occurred_from="0001-01-01",
         occurred_until="9999-12-31",
     )
-    assert answer["reported"] == 1
+    assert counts["reported"] == 1
     assert api.get("/v1/counts", recorded_as_of="0001-01-01T00:00:00Z")["reported"] == 0
-    changed = editor.patch(f"/v1/affiliations/{tie}", {"valid_until": None})
+    changed = editor.patch(f"/v1/affiliations/{affiliation}", {"valid_until": None})
     assert changed["valid_from"] == "0001-01-01T00:00:00Z"
-    assert editor.patch(f"/v1/detentions/{spell}", {"detained_on": None})["detained_on"] is None
+    assert editor.patch(f"/v1/detentions/{detention}", {"detained_on": None})["detained_on"] is None
 
 
 def test_ids_are_accepted_in_upper_case(api: Api) -> None:
@@ -155,8 +155,8 @@ def test_ids_are_accepted_in_upper_case(api: Api) -> None:
     person = editor.detainee("Ilya Marek")
     editor.detention(person)
     event = editor.event(person.upper(), "2026-01-08")
-    said = editor.attest(event.upper(), id.upper(), "2026-01-09T10:00:00Z")
-    assert (said["source_id"], said["release_event_id"]) == (id, event)
+    attestation = editor.attest(event.upper(), id.upper(), "2026-01-09T10:00:00Z")
+    assert (attestation["source_id"], attestation["release_event_id"]) == (id, event)
     assert len(api.get("/v1/attestations", source_id=id.upper())["items"]) == 1
 
 

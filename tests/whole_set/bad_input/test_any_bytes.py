@@ -39,7 +39,7 @@ def _bodies(draw: st.DrawFn) -> tuple[str, str, bytes]:
 
 @pytest.fixture(scope="module")
 def changing_world(server: str) -> Iterator[World]:
-    """A register of its own: some of the requests are accepted."""
+    """A separate register, since some of the requests are accepted."""
     with new_world(server) as world:
         yield world
 

@@ -55,7 +55,7 @@ def test_chunked_body_is_bounded(nothing_written: World) -> None:
 def test_body_limit_is_that_of_the_contract(
     nothing_written: World, operation: document.Operation
 ) -> None:
-    """With and without Content-Length. A request without a key is refused for that first."""
+    """Bodies have a Content-Length or are chunked. A request without a key gets a 401 first."""
     api = nothing_written.api
 
     def send(api: Api, size: int, framing: Mapping[str, str]) -> TestResponse:
@@ -75,7 +75,7 @@ def test_body_limit_is_that_of_the_contract(
 
 
 def test_chunked_body_is_not_truncated(nothing_written: World) -> None:
-    """The truncated body would be valid JSON with another meaning."""
+    """The truncated body would be valid JSON with other content."""
     body = json.dumps(source()).encode().ljust(document.MAX_BYTES) + b"this is not JSON"
     check_problem(_chunked(nothing_written.api, io.BytesIO(body)), "body-too-large")
 
@@ -132,7 +132,7 @@ def _steps(work: Callable[[], Any]) -> float:
     return time.thread_time() - before
 
 
-# Functions of the number of parts, which return a body that is refused.
+# Functions that return an invalid body with a number of parts.
 BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
     "different aliases": (
         "validation-error",
@@ -151,7 +151,7 @@ BODIES_THAT_GROW: dict[str, tuple[str, Callable[[int], str]]] = {
 
 @pytest.mark.parametrize("kind", BODIES_THAT_GROW)
 def test_validation_time_is_linear_in_the_body(nothing_written: World, kind: str) -> None:
-    """Ten times the parts cost at most forty times the work: linear, not quadratic."""
+    """Ten times the parts cost at most forty times the work; quadratic work would be 100 times."""
     slug, body = BODIES_THAT_GROW[kind]
     editor = nothing_written.api.scope("edit")
 

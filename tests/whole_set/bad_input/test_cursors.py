@@ -103,19 +103,19 @@ def test_cursor_of_an_editor_is_refused_without_a_key(world: World) -> None:
 
 
 def test_cursor_with_a_valid_digest_but_no_position_is_refused(world: World) -> None:
-    """A valid digest over a position that the list does not have."""
+    """The list has no such position."""
     id, hidden = world.records["detainee"], {"sees_hidden": False}
-    made = {
+    cases = {
         f"0.953/{id}": hidden,
         id: {**hidden, "q": "held"},
         f"nan/{id}": {**hidden, "q": "held"},
         f"1e3/{id}": {**hidden, "q": "held"},
         "0.953/": {**hidden, "q": "held"},
     }
-    for after, filters in made.items():
+    for after, filters in cases.items():
         cursor = pagination.encode("listDetainees", filters, after)
-        more = {"q": "held"} if "q" in filters else {}
-        _refuses_cursor(world, "/v1/detainees", cursor, **more)
+        query = {"q": "held"} if "q" in filters else {}
+        _refuses_cursor(world, "/v1/detainees", cursor, **query)
     cursor = pagination.encode("listDetainees", {**hidden, "q": "held"}, f"0.000/{id}")
     assert world.api.get("/v1/detainees", q="held", cursor=cursor)["items"] == []
 
@@ -124,10 +124,10 @@ def test_cursor_with_a_changed_byte_is_refused(
     nothing_written: World, cursors: Mapping[str, str]
 ) -> None:
     cursor = cursors["/v1/sources"]
-    for place in range(len(cursor)):
-        other = "A" if cursor[place] != "A" else "B"
+    for position in range(len(cursor)):
+        letter = "A" if cursor[position] != "A" else "B"
         _refuses_cursor(
-            nothing_written, "/v1/sources", cursor[:place] + other + cursor[place + 1 :]
+            nothing_written, "/v1/sources", cursor[:position] + letter + cursor[position + 1 :]
         )
     _refuses_cursor(nothing_written, "/v1/sources", cursor[:-1])
     _refuses_cursor(nothing_written, "/v1/sources", cursor + "A")

@@ -74,7 +74,7 @@ def test_refusal_says_which_methods_and_schemes_are_allowed(nothing_written: Wor
 
 
 def test_authentication_scheme_is_case_insensitive(world: World) -> None:
-    """RFC 9110, section 11.1. The cases of refused schemes do not depend on it."""
+    """RFC 9110, section 11.1."""
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {world.records['edit']}"}
         assert world.api.send("GET", "/v1/detainees", headers=headers).status_code == 200

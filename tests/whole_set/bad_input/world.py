@@ -1,4 +1,4 @@
-"""A small register with one record of each kind, which the bad input is about."""
+"""A small register with one record of each kind, to which the bad input refers."""
 
 import hashlib
 import json
@@ -95,10 +95,10 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
     facility_id = api.post("/v1/facilities", facility())["id"]
     api.post("/v1/facilities", facility(name="Riverside Prison"))
     person, held = api.detainee("Ilya Marek"), api.detainee("Tomas Held")
-    spell = api.detention(person, detained_on="2024-02", facility_id=facility_id)
+    detention = api.detention(person, detained_on="2024-02", facility_id=facility_id)
     event = api.event(person, "2026-01-08")
     unattested = api.event(person, "2026-01-14")
-    said = api.attest(event, source_id, "2026-01-09T10:00:00Z")["id"]
+    attestation = api.attest(event, source_id, "2026-01-09T10:00:00Z")["id"]
     records = {
         "source": source_id,
         "other_source": other,
@@ -109,10 +109,10 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "other_detention": api.detention(held, detained_on="2025"),
         "never_held": api.detainee("Vera Free"),
         "minor": api.detainee("Mina Small", age_group="minor"),
-        "detention": spell,
+        "detention": detention,
         "event": event,
         "unattested": unattested,
-        "attestation": said,
+        "attestation": attestation,
         "retracted": api.attest(event, source_id, "2026-01-09T11:00:00Z")["id"],
         "voided": api.attest(event, source_id, "2026-01-09T11:30:00Z")["id"],
     }
@@ -128,13 +128,13 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         200,
     )
     api.post(path.format(records["voided"], "void"), {"reason": "Entered twice."}, 200)
-    for name, more in {
+    for name, fields in {
         "claim": {"published_at": "2026-01-09T10:00:00Z"},
         "retracted_claim": {"value": None},
         "announcement": {"kind": "announced"},
         "later_announcement": {"kind": "announced", "published_at": "2026-01-10T00:00:00Z"},
     }.items():
-        records[name] = api.post("/v1/claims", claim(source_id=source_id, **more))["id"]
+        records[name] = api.post("/v1/claims", claim(source_id=source_id, **fields))["id"]
     api.post(
         f"/v1/claims/{records['retracted_claim']}/retraction",
         {"retracted_at": "2026-01-10T00:00:00Z"},
@@ -174,11 +174,11 @@ def merge_and_distinguish(api: Api, records: dict[str, str]) -> None:
     """Record a merge, an undone merge, a distinction and a withdrawn distinction."""
     records["merged"], records["brother"] = api.detainee("Vera Fre"), api.detainee("Vero Free")
     merge, distinct = "/v1/detainees/{merged}/merge", "/v1/detainees/{brother}/distinct-from"
-    for word, what, path, body in (
+    for state, kind, path, body in (
         ("undone", "merge", merge, {"into": records["never_held"]}),
         ("withdrawn", "distinction", distinct, {"detainee_id": records["never_held"]}),
     ):
-        records[word] = api.post(path.format(**records), body)["id"]
-        ended = api.send("DELETE", f"/v1/{what}s/{records[word]}")
+        records[state] = api.post(path.format(**records), body)["id"]
+        ended = api.send("DELETE", f"/v1/{kind}s/{records[state]}")
         assert ended.status_code == 200
-        records[what] = api.post(path.format(**records), body)["id"]
+        records[kind] = api.post(path.format(**records), body)["id"]
