@@ -1,5 +1,8 @@
-"""The fixtures of the suite: one real PostgreSQL for each process of pytest, and for each test a
-database of its own, cloned from a migrated template. Nothing of the database is mocked."""
+"""The fixtures of the suite.
+
+There is one real PostgreSQL for each process of pytest, and for each test a separate database,
+cloned from a migrated template.
+"""
 
 import os
 import shutil
@@ -28,7 +31,7 @@ from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
 
-# The files with the longest tests. They start first, so that no process waits at the end for one.
+# The files with the longest tests, which start first, so that they do not run alone at the end.
 LONGEST_FIRST = (
     "whole_set/test_schemathesis.py",
     "stories/test_record_time.py",
@@ -103,7 +106,7 @@ def conn(database: str) -> Iterator[Connection]:
 
 
 class Api:
-    """The API as one caller sees it; `scope` gives the same API with a key of that scope."""
+    """The API for one caller; `scope` returns the API for a caller with a key of that scope."""
 
     def __init__(self, client: FlaskClient, keys: Callable[[str], str], key: str | None = None):
         self.client = client
@@ -133,7 +136,7 @@ class Api:
         assert response.status_code == status, response.get_data(as_text=True)
         return response.get_json(force=True)
 
-    # The records that most stories begin with.
+    # Records for stories.
 
     def source(self, name: str, kind: str = "ngo", **more: Any) -> str:
         return self.post("/v1/sources", {"name": name, "kind": kind, **more})["id"]
@@ -194,7 +197,7 @@ class SharedApplication:
 
 
 class _PoolOf:
-    """Passes everything on to the pool of the test that runs."""
+    """Delegates to the pool of the current test."""
 
     def __init__(self, shared: SharedApplication) -> None:
         self._shared = shared
@@ -224,7 +227,7 @@ def shared_application() -> SharedApplication:
 
 @pytest.fixture
 def api(database: str, shared_application: SharedApplication) -> Iterator[Api]:
-    """The API on an empty database, to a caller without a key."""
+    """The API on an empty database, for a caller without a key."""
     keys: dict[str, str] = {}
 
     def key(scope: str) -> str:

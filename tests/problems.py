@@ -66,8 +66,8 @@ def check_problem(response: TestResponse, slug: str) -> Any:
     for error in problem.get("errors", ()):
         assert set(error) == {"pointer", "detail"}
         assert error["detail"]
-    told = [problem["detail"], *(e["detail"] for e in problem.get("errors", ()))]
-    assert not [t for t in told if INTERNALS.search(t)]
+    texts = [problem["detail"], *(e["detail"] for e in problem.get("errors", ()))]
+    assert not [t for t in texts if INTERNALS.search(t)]
     assert ("release_event_id" in problem) == (slug == "release-event-exists")
     assert ("WWW-Authenticate" in response.headers) == (slug == "unauthenticated")
     assert ("Allow" in response.headers) == (slug == "method-not-allowed")

@@ -23,7 +23,7 @@ def open_store(service: Service) -> Iterator[queries.Connection]:
 
 
 def check_store(conn: queries.Connection) -> None:
-    """The ledger has no gap and every attestation; verdicts and counts follow the rule."""
+    """Check that the ledger is complete, and that verdicts and counts follow the rule."""
     head = conn.execute("SELECT seq FROM ledger_head").fetchone()
     seqs = [row.seq for row in conn.execute("SELECT seq FROM ledger ORDER BY seq")]
     assert seqs == list(range(1, head.seq + 1))
@@ -38,8 +38,10 @@ def check_store(conn: queries.Connection) -> None:
 
 
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
-    """The verdicts of an event at all times are the results of the rule for its attestations."""
-    found = queries.row(conn, "verification/get_rule_input", release_event_id=event, source_ids=[])
+    """Check that the verdicts of an event at all times equal the rule's for its attestations."""
+    rule_input = queries.row(
+        conn, "verification/get_rule_input", release_event_id=event, source_ids=[]
+    )
     stored = conn.execute(
         "SELECT published_from, independent_sources, independent_denials, status, since, kinds,"
         " reasoning FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
@@ -56,19 +58,25 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         moments = {name: row[name] and datetime.fromisoformat(row[name]) for name in names}
         return {**row, **moments}
 
-    decided = history(
-        [Attestation(**parsed(row, "published_at", "retracted_at")) for row in found.attestations],
-        [Affiliation(**parsed(row, "valid_from", "valid_until")) for row in found.affiliations],
-        vouched_by=found.vouched_by,
+    verdicts = history(
+        [
+            Attestation(**parsed(row, "published_at", "retracted_at"))
+            for row in rule_input.attestations
+        ],
+        [
+            Affiliation(**parsed(row, "valid_from", "valid_until"))
+            for row in rule_input.affiliations
+        ],
+        vouched_by=rule_input.vouched_by,
     )
-    assert {row.published_from for row in stored} <= {verdict.at for verdict in decided}
+    assert {row.published_from for row in stored} <= {verdict.at for verdict in verdicts}
     last, since = None, None
-    for verdict in decided:
+    for verdict in verdicts:
         row = [row for row in stored if row.published_from <= verdict.at][-1]
-        answer = status(verdict.independent_sources, verdict.independent_denials)
-        since = since if answer == last else verdict.at
-        last = answer
-        assert (row.status, row.since) == (answer, since)
+        response = status(verdict.independent_sources, verdict.independent_denials)
+        since = since if response == last else verdict.at
+        last = response
+        assert (row.status, row.since) == (response, since)
         assert row.independent_sources == verdict.independent_sources
         assert row.independent_denials == verdict.independent_denials
         assert row.kinds == verdict.kinds

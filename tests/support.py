@@ -1,4 +1,4 @@
-"""The service in processes of its own, and clients of it."""
+"""The service in separate processes, and clients of it."""
 
 import contextlib
 import json
@@ -24,22 +24,22 @@ from api.server.cluster import command_of
 
 COMMAND = [sys.executable, "-c", "from api.commands.main import main; main()"]
 # No rate limits.
-UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{what}": "999999999" for what in ("ADDRESS", "KEY")}
+UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{name}": "999999999" for name in ("ADDRESS", "KEY")}
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment of this process, with these settings of the service only."""
-    ours = {k: v for k, v in os.environ.items() if not k.startswith("CONSTANCIA_")}
-    ours.pop("DATABASE_URL", None)
-    return ours | settings
+    """Return the environment of this process, with only these settings of the service."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CONSTANCIA_")}
+    inherited.pop("DATABASE_URL", None)
+    return inherited | settings
 
 
-def wait_until(true: Callable[[], object], what: str) -> float:
+def wait_until(true: Callable[[], object], name: str) -> float:
     """Wait until a condition is true, for a minute at most; return the seconds."""
     began = time.monotonic()
     while not true():
-        assert time.monotonic() < began + 60, f"not within a minute: {what}"
+        assert time.monotonic() < began + 60, f"not within a minute: {name}"
         time.sleep(0.02)
     return time.monotonic() - began
 
@@ -53,14 +53,14 @@ class Client:
         self._used = 0.0
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON of a response. Raises OSError or HTTPException if there is none."""
+        """Return status and JSON of a response. Raise OSError or HTTPException if there is none."""
         status, _, content = self.exchange(method, path, body)
         return status, json.loads(content)
 
     def exchange(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, HTTPMessage, bytes]:
-        """Status, headers and body of a response."""
+        """Return status, headers and body of a response."""
         if time.monotonic() > self._used + 1:
             self.close()  # the service closes an idle connection after two seconds
         if self._connection is None:
@@ -71,22 +71,22 @@ class Client:
         try:
             content = None if body is None else json.dumps(body)
             self._connection.request(method, path, content, {**sent, **(headers or {})})
-            answer = self._connection.getresponse()
+            response = self._connection.getresponse()
             self._used = time.monotonic()
-            return answer.status, answer.headers, answer.read()
+            return response.status, response.headers, response.read()
         except (OSError, HTTPException):
             self.close()
             raise
 
     def get(self, path: str) -> Any:
-        status, answer = self.send("GET", path)
-        assert status == 200, answer
-        return answer
+        status, response = self.send("GET", path)
+        assert status == 200, response
+        return response
 
     def post(self, path: str, body: Any) -> Any:
-        status, answer = self.send("POST", path, body)
-        assert status == 201, answer
-        return answer
+        status, response = self.send("POST", path, body)
+        assert status == 201, response
+        return response
 
     def close(self) -> None:
         if self._connection is not None:
@@ -99,7 +99,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # The records that most tests begin with.
+    # Records for tests.
 
     def source(self, name: str) -> str:
         return str(self.post("/v1/sources", {"name": name, "kind": "ngo"})["id"])
@@ -134,7 +134,7 @@ def attestation_body(event: str, source: str, at: datetime = NOON, **more: Any) 
 
 
 class Service:
-    """`constancia serve` on a data directory, in processes of its own."""
+    """`constancia serve` on a data directory, in separate processes."""
 
     def __init__(
         self,
@@ -146,11 +146,11 @@ class Service:
     ) -> None:
         """`folder` holds the code, if not this tree."""
         self.data_dir, self._port = data_dir, 0
-        where = ["--data-dir", str(data_dir), "--workers", str(workers)]
+        options = ["--data-dir", str(data_dir), "--workers", str(workers)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.serve(port), *where],
+                [*self.serve(port), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -166,9 +166,9 @@ class Service:
     def port(self) -> int:
         """The port that the service announces; 0 until then."""
         if not self._port and (
-            said := re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
+            match := re.search(r"ready at http://127\.0\.0\.1:(\d+)", self.log.read_text())
         ):
-            self._port = int(said[1])
+            self._port = int(match[1])
         return self._port
 
     def ready(self) -> bool:
@@ -179,10 +179,10 @@ class Service:
         except (OSError, HTTPException, ValueError):
             return False
 
-    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on the data directory of the service."""
         return subprocess.run(
-            [*COMMAND, *words, "--data-dir", str(self.data_dir)],
+            [*COMMAND, *arguments, "--data-dir", str(self.data_dir)],
             env=environment(),
             capture_output=True,
             text=True,
@@ -205,15 +205,15 @@ class Service:
 
     def processes(self) -> list[int]:
         """The pids of all processes whose command line, or parent's, names the data directory."""
-        found = [pid for pid in all_processes() if str(self.data_dir) in (command_of(pid) or "")]
-        return sorted({*found, *(child for pid in found for child in child_processes(pid))})
+        pids = [pid for pid in all_processes() if str(self.data_dir) in (command_of(pid) or "")]
+        return sorted({*pids, *(child for pid in pids for child in child_processes(pid))})
 
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(120)
 
     def kill(self) -> None:
-        """kill -9 of all processes."""
+        """Kill all processes with SIGKILL."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -256,12 +256,12 @@ class Follower(threading.Thread):
         while True:
             last_time = self._enough.is_set()
             after = self.seen[-1] if self.seen else 0
-            status, answer = self._client.send("GET", f"/v1/changes?after={after}&limit=20")
+            status, response = self._client.send("GET", f"/v1/changes?after={after}&limit=20")
             if status == 503:
-                assert answer["type"] == "/problems/busy"
+                assert response["type"] == "/problems/busy"
                 continue
-            assert status == 200, answer
-            items = answer["items"]
+            assert status == 200, response
+            items = response["items"]
             self.seen += [item["seq"] for item in items]
             self.pages += bool(items)
             if not items:
@@ -270,7 +270,7 @@ class Follower(threading.Thread):
                 time.sleep(0.01)
 
     def finish(self) -> None:
-        """Read to the end: all writes are done."""
+        """Read to the end, after the last write."""
         self._enough.set()
         self.join(120)
         if self.error:
@@ -300,14 +300,12 @@ class NginxService(Service):
     def port(self) -> int:
         return self._front
 
-    def child_process(self, attestation_body: str) -> int:
-        """The pid of the child whose command line has this word: nginx or the service."""
-        (found,) = (
-            pid
-            for pid in child_processes(self.process.pid)
-            if attestation_body in (command_of(pid) or "")
+    def child_process(self, text: str) -> int:
+        """Return the pid of the child, nginx or the service, whose command line has this text."""
+        (child,) = (
+            pid for pid in child_processes(self.process.pid) if text in (command_of(pid) or "")
         )
-        return found
+        return child
 
     def processes(self) -> list[int]:
         return sorted({*super().processes(), *processes_of_session(self.process.pid)})
@@ -327,23 +325,23 @@ def all_processes() -> list[int]:
 
 
 def child_processes(parent: int) -> list[int]:
-    found = []
+    children = []
     for pid in all_processes():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             stat = Path(f"/proc/{pid}/stat").read_text()
             if int(stat.rpartition(")")[2].split()[1]) == parent:
-                found.append(pid)
-    return found
+                children.append(pid)
+    return children
 
 
 def processes_of_session(leader: int) -> list[int]:
     """The pids of a session, also after its leader has ended."""
-    found = []
+    pids = []
     for pid in all_processes():
         with contextlib.suppress(ProcessLookupError):
             if os.getsid(pid) == leader:
-                found.append(pid)
-    return found
+                pids.append(pid)
+    return pids
 
 
 def have_ended(processes: Iterable[int]) -> bool:

@@ -27,17 +27,17 @@ INVALID: dict[str, Callable[[str], str]] = {
 def test_every_invalid_key_costs_the_same(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One lookup and one comparison of hashes, for each kind of invalid key."""
-    done: list[Any] = []
+    """Each kind of invalid key costs one lookup and one comparison of hashes."""
+    operations: list[Any] = []
     execute, compare = psycopg.Connection.execute, hmac.compare_digest
 
-    def executed(self: Any, query: Any, *more: Any, **options: Any) -> Any:
-        done.append(query)
+    def execute_and_record(self: Any, query: Any, *more: Any, **options: Any) -> Any:
+        operations.append(query)
         return execute(self, query, *more, **options)
 
-    def compared(one: bytes, other: bytes) -> bool:
-        done.append((len(one), len(other)))
-        return compare(one, other)
+    def compare_and_record(first: bytes, second: bytes) -> bool:
+        operations.append((len(first), len(second)))
+        return compare(first, second)
 
     keys = [auth.create_key(conn, "test", "edit") for _ in range(3)]
     conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[1][0]])
@@ -45,22 +45,22 @@ def test_every_invalid_key_costs_the_same(
         "UPDATE api_keys SET created_at = '2026-01-01', valid_until = now() WHERE id = %s",
         [keys[2][0]],
     )
-    monkeypatch.setattr(psycopg.Connection, "execute", executed)
-    monkeypatch.setattr(hmac, "compare_digest", compared)
+    monkeypatch.setattr(psycopg.Connection, "execute", execute_and_record)
+    monkeypatch.setattr(hmac, "compare_digest", compare_and_record)
     auth.authenticate(conn, keys[0][1])
-    known = [*done]
-    assert len(known) == 2
+    valid_key_operations = [*operations]
+    assert len(valid_key_operations) == 2
     wrong = {name: change(keys[0][1]) for name, change in INVALID.items()}
     for name, key in {**wrong, "revoked": keys[1][1], "ended": keys[2][1]}.items():
-        done.clear()
+        operations.clear()
         with pytest.raises(RequestError) as refused:
             auth.authenticate(conn, key)
         assert refused.value.slug == "unauthenticated"
-        assert done == known, name
+        assert operations == valid_key_operations, name
 
 
 def test_key_expires_by_the_clock_of_the_database(conn: Connection) -> None:
-    """Not by the clock of this process."""
+    """The clock of this process does not matter."""
     id, key = auth.create_key(conn, "test", "edit")
     for interval, ended in (("1 hour", False), ("-1 microsecond", True), ("1 hour", False)):
         conn.execute(

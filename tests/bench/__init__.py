@@ -1,1 +1,1 @@
-"""What the service is measured against: `make bench`."""
+"""Benchmarks: `make bench`."""

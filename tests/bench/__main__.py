@@ -182,7 +182,7 @@ def _store(server: str, size: int, folder: Path, writes: int) -> Iterator[Store]
             loads.request("POST", "/v1/attestations", json.dumps(attestation).encode(), key)
             for attestation in attestations
         ]
-        # On an event like most others, so that the write changes a person status.
+        # The event is like most others, so that the write changes a person status.
         event = next(event for event in events if event in like_most)
         scripts[WRITE] = loads.script(
             bare,
@@ -217,7 +217,7 @@ def _attestations(
 
 @contextmanager
 def _copied(server: str, of: str, name: str) -> Iterator[str]:
-    """The URL of a copy of a database, dropped at the end. The original must be idle."""
+    """Yield the URL of a copy of a database, dropped at the end. The original must be idle."""
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
         try:
@@ -227,17 +227,17 @@ def _copied(server: str, of: str, name: str) -> Iterator[str]:
 
 
 def _filled(server: str, size: int) -> str:
-    """The name of a filled database, of an earlier run if the code that fills it is the same."""
+    """Return the name of a filled database, reused while the code that fills it is unchanged."""
     name = f"store_{size}_{digest_of(*FILLERS)}"
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
-        found = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
-        for other in found:
+        databases = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
+        for other in databases:
             # Includes the databases of an interrupted run.
             if other in (f"api_{size}", f"bare_{size}", f"filling_{size}") or (
                 other.startswith(f"store_{size}_") and other != name
             ):
                 conn.execute(f"DROP DATABASE {other} WITH (FORCE)")
-        if name not in found:
+        if name not in databases:
             print(f"Filling a store of {size:,} release events", flush=True)
             conn.execute(f"CREATE DATABASE filling_{size}")
             url = make_conninfo(server, dbname=f"filling_{size}")

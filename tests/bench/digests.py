@@ -1,4 +1,4 @@
-"""A digest of the code that fills a store: a kept store is used again while it is unchanged."""
+"""A digest of the code that fills a store. A stored database is reused while it is unchanged."""
 
 import hashlib
 from pathlib import Path

@@ -43,16 +43,16 @@ class Server(gunicorn.Server):
 
 @contextmanager
 def served(url: str) -> Iterator[int]:
-    """The port of a gunicorn on a database, in a process of its own."""
+    """Run gunicorn on a database in a separate process; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(url, port, there))
+    receiver, sender = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(url, port, sender))
     process.start()
-    there.close()
+    sender.close()
     try:
-        here.recv()
+        receiver.recv()
         yield port
     finally:
         process.terminate()
@@ -104,21 +104,21 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
         began = time.perf_counter()
         until = began + (seconds or float("inf"))
         under_way: dict[socket.socket, bytes] = {}
-        done = 0
+        sent = 0
         for sock, message in zip(sockets, ahead, strict=False):
             sock.sendall(message)
             under_way[sock] = b""
         while under_way:
             for key, _ in selector.select(60):
                 sock: Any = key.fileobj
-                answer = under_way[sock] + sock.recv(1 << 18)
-                if not _is_whole(answer):
-                    under_way[sock] = answer
+                response = under_way[sock] + sock.recv(1 << 18)
+                if not _is_whole(response):
+                    under_way[sock] = response
                     continue
-                done += 1
+                sent += 1
                 message = next(ahead, None) if time.perf_counter() < until else None
                 if message is None:
-                    # The service closes it while other connections wait for slow responses.
+                    # The service closes the connection while others wait for slow responses.
                     selector.unregister(sock)
                     del under_way[sock]
                 else:
@@ -127,7 +127,7 @@ def drive(port: int, requests: list[bytes], seconds: float | None) -> float:
         elapsed = time.perf_counter() - began
         for sock in sockets:
             sock.close()
-    return done / elapsed
+    return sent / elapsed
 
 
 def stream(port: int, path: str) -> tuple[int, float, int]:
@@ -138,10 +138,10 @@ def stream(port: int, path: str) -> tuple[int, float, int]:
         before = {pid: _resident(pid) for pid in pids}
         began, lines, grown = time.perf_counter(), 0, 0
         sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-        answer = sock.makefile("rb")
-        while answer.readline().strip():
+        response = sock.makefile("rb")
+        while response.readline().strip():
             pass
-        while chunk := answer.read(1 << 20):
+        while chunk := response.read(1 << 20):
             lines += chunk.count(b"\r\n")
             grown = max(grown, *(_resident(pid) - before[pid] for pid in pids))
         return lines - 1, time.perf_counter() - began, grown
@@ -164,25 +164,25 @@ def _resident(pid: int) -> int:
 def _ask(sock: socket.socket) -> bytes:
     """The response of the empty route on a connection."""
     sock.sendall(request("GET", EMPTY))
-    answer = b""
-    while not _is_whole(answer := answer + sock.recv(1 << 16)):
+    response = b""
+    while not _is_whole(response := response + sock.recv(1 << 16)):
         pass
-    return answer
+    return response
 
 
-def _is_whole(answer: bytes) -> bool:
+def _is_whole(response: bytes) -> bool:
     """Whether a response is complete. Raises RuntimeError for anything but a success."""
-    head = answer.find(b"\r\n\r\n")
+    head = response.find(b"\r\n\r\n")
     if head < 0:
-        if not answer:
+        if not response:
             raise RuntimeError("The service closed a connection.")
         return False
-    if answer[9:12] == b"304":
+    if response[9:12] == b"304":
         return True
-    if answer[9:12] not in (b"200", b"201"):
-        raise RuntimeError(answer.decode(errors="replace"))
-    start = answer.index(b"Content-Length: ", 0, head) + 16
-    return len(answer) - head - 4 >= int(answer[start : answer.index(b"\r", start)])
+    if response[9:12] not in (b"200", b"201"):
+        raise RuntimeError(response.decode(errors="replace"))
+    start = response.index(b"Content-Length: ", 0, head) + 16
+    return len(response) - head - 4 >= int(response[start : response.index(b"\r", start)])
 
 
 def _spread(port: int) -> list[socket.socket]:
@@ -190,16 +190,16 @@ def _spread(port: int) -> list[socket.socket]:
 
     The kernel hands connections to workers at random: one worker could get most of them.
     """
-    kept: dict[bytes, list[socket.socket]] = {}
-    while sum(map(len, kept.values())) < CONNECTIONS:
+    by_worker: dict[bytes, list[socket.socket]] = {}
+    while sum(map(len, by_worker.values())) < CONNECTIONS:
         sock = socket.create_connection(("127.0.0.1", port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        of_worker = kept.setdefault(_ask(sock).rpartition(b"\r\n")[2], [])
+        of_worker = by_worker.setdefault(_ask(sock).rpartition(b"\r\n")[2], [])
         if len(of_worker) < CONNECTIONS // WORKERS:
             of_worker.append(sock)
         else:
             sock.close()
-    return [sock for of_worker in kept.values() for sock in of_worker]
+    return [sock for of_worker in by_worker.values() for sock in of_worker]
 
 
 @contextmanager
@@ -244,7 +244,7 @@ def script(url: str, method: str, path: str, **options: Any) -> str:
         ]
     lines = [f"\\set n random(1, {targets})"]
     if method == "GET":
-        # A look-up of its own would cost as much as the statement.
+        # A separate query for the ids would cost as much as the statement.
         target = "(SELECT event::text FROM bench_targets WHERE n = :n)"
         lines += [text.replace(":event::text", target) + ";" for _, text in statements]
     else:
@@ -309,11 +309,11 @@ def _without_comments(text: str) -> str:
 def _with_variables(statement: str, variables: Mapping[str, str]) -> str:
     if not variables:
         return statement
-    known = re.compile("(" + "|".join(map(re.escape, variables)) + ")")
+    pattern = re.compile("(" + "|".join(map(re.escape, variables)) + ")")
 
     def literal(match: re.Match[str]) -> str:
-        # pgbench would take :true or :null in JSON for variables of its own.
-        parts = known.split(re.sub(r'":(?=[a-z])', '": ', match[0])[1:-1])
+        # pgbench would take :true or :null in JSON for variables.
+        parts = pattern.split(re.sub(r'":(?=[a-z])', '": ', match[0])[1:-1])
         if len(parts) == 1:
             return f"'{parts[0]}'"
         terms = [

@@ -102,15 +102,15 @@ def _tail() -> list[str]:
         "ba cha da fa gua ja la lle ma na pa que ra rri sa ta tu vi za bo co do lo mo ro so"
     )
     ends = _listed("n r s l z no ra do ta ma lli cao ga via zola rte ndi sco")
-    found: dict[str, None] = {}
-    while len(found) < TAIL:
+    surnames: dict[str, None] = {}
+    while len(surnames) < TAIL:
         parts = [*draw.choices(syllables, k=draw.choice((2, 2, 3))), draw.choice(ends)]
-        found["".join(parts).capitalize()] = None
-    return list(found)
+        surnames["".join(parts).capitalize()] = None
+    return list(surnames)
 
 
 def invented(number: int) -> Invented:
-    """The person of that number: the same in every store."""
+    """Return the person of a number, who is the same in every store."""
     draw = random.Random(number)
     sex = draw.choices(["male", "female"], [9, 1])[0]
     pool = MEN if sex == "male" else WOMEN
@@ -139,16 +139,16 @@ def invented(number: int) -> Invented:
 
 
 def _filled(server: str, size: int) -> str:
-    """The URL of a filled database; one of an earlier run if the code that fills it is the same."""
+    """Return the URL of a filled database, reused while the code that fills it is unchanged."""
     name = f"people_{size}_{digest_of(*FILLERS)}"
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
-        found = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
-        for other in found:
+        databases = [row[0] for row in conn.execute("SELECT datname FROM pg_database")]
+        for other in databases:
             if other == f"filling_people_{size}" or (
                 other.startswith(f"people_{size}_") and other != name
             ):
                 conn.execute(f"DROP DATABASE {other} WITH (FORCE)")
-        if name not in found:
+        if name not in databases:
             print(f"Filling a store of {size:,} people", flush=True)
             conn.execute(f"CREATE DATABASE filling_people_{size}")
             _fill(make_conninfo(server, dbname=f"filling_people_{size}"), size)
@@ -168,23 +168,25 @@ def _fill(url: str, size: int) -> None:
     with connections.connect(url) as conn:
         migrations.migrate(conn, lambda _: None)
         constraints = conn.execute(INDEXES).fetchall()
-        for one in constraints:
-            conn.execute(f"ALTER TABLE {one.owner} DROP CONSTRAINT {one.name}")
-        words: Counter[tuple[str, bool]] = Counter()
+        for constraint in constraints:
+            conn.execute(f"ALTER TABLE {constraint.owner} DROP CONSTRAINT {constraint.name}")
+        name_words: Counter[tuple[str, bool]] = Counter()
         parts = [range(at, min(at + PART, size)) for at in range(0, size, PART)]
         with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as workers:
             for done, part in enumerate(workers.map(partial(_fill_part, url), parts), 1):
-                words.update(part)
+                name_words.update(part)
                 print(f"  {min(done * PART, size):,} of {size:,} people", flush=True)
         with conn.cursor().copy(
             "COPY name_word_variants (variant, hidden, word) FROM STDIN"
         ) as copy:
-            for word, hidden in words:
-                for deletion in phonetics.delete_variants(word):
-                    copy.write_row((deletion, hidden, word))
+            for name_word, hidden in name_words:
+                for deletion in phonetics.delete_variants(name_word):
+                    copy.write_row((deletion, hidden, name_word))
         conn.execute("SET maintenance_work_mem = '1GB'")
-        for one in constraints:
-            conn.execute(f"ALTER TABLE {one.owner} ADD CONSTRAINT {one.name} {one.made}")
+        for constraint in constraints:
+            conn.execute(
+                f"ALTER TABLE {constraint.owner} ADD CONSTRAINT {constraint.name} {constraint.made}"
+            )
         conn.execute("VACUUM (ANALYZE)")
         conn.execute("CHECKPOINT")
 
@@ -225,7 +227,7 @@ def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
 
 
 def misspelled(draw: random.Random, word: str) -> str:
-    """A word with one letter wrong, lost, doubled or swapped with the next."""
+    """Return a word with one letter replaced, lost, doubled or swapped with the next."""
     at = draw.randrange(1, len(word) - 1)
     return draw.choice(
         (
@@ -286,7 +288,7 @@ DISGUISES: Mapping[str, Disguise] = {
 
 
 def disguised(one: Invented, name: str, aliases: Sequence[str] = ()) -> dict[str, Any]:
-    """The person as another list has them, under a variant of the name."""
+    """Return a person as a row of another list, under a variant of the name."""
     return {
         "name": name,
         "aliases": list(aliases),
@@ -375,25 +377,25 @@ def _print_found(url: str, many: int) -> None:
     """
     print(
         f"\nA match among {SIZES[-1]:,}, of {many} people with common surnames and {many} with rare"
-        f" ones:\n{'':34}{'born is known: found':>22}{'alike':>8}{'missed':>8}"
+        f" ones:\n{'':34}{'birth date known: found':>22}{'alike':>8}{'missed':>8}"
         f"{'not known: found':>22}{'alike':>8}{'missed':>8}"
     )
     draw = random.Random("disguised")
     with connections.connect(url) as conn:
         for kind, disguise in DISGUISES.items():
             line = f"{kind:34}"
-            for known in (True, False):
-                came: Counter[str] = Counter()
-                for one in _some(draw, many, known):
-                    asked = disguised(one, disguise(draw, one))
-                    (rows,) = candidates.find_comparable(conn, [asked], False)
-                    found = {row.id: _score(asked, row._asdict()) for row in rows}
-                    least = min(sorted(found.values(), reverse=True)[:10], default=0)
-                    own = _score(asked, disguised(one, one.name, one.aliases))
-                    is_found = found.get(one.id, 0) >= least
-                    alike = len(found) >= 10 and least >= own
-                    came["found" if is_found else "alike" if alike else "missed"] += 1
-                shares = [came[which] / 2 / many for which in ("found", "alike", "missed")]
+            for has_birth_date in (True, False):
+                counts: Counter[str] = Counter()
+                for person in _some(draw, many, has_birth_date):
+                    query = disguised(person, disguise(draw, person))
+                    (rows,) = candidates.find_comparable(conn, [query], False)
+                    scores = {row.id: _score(query, row._asdict()) for row in rows}
+                    least = min(sorted(scores.values(), reverse=True)[:10], default=0)
+                    own_score = _score(query, disguised(person, person.name, person.aliases))
+                    is_found = scores.get(person.id, 0) >= least
+                    alike = len(scores) >= 10 and least >= own_score
+                    counts["found" if is_found else "alike" if alike else "missed"] += 1
+                shares = [counts[which] / 2 / many for which in ("found", "alike", "missed")]
                 line += f"{shares[0]:>22.3f}{shares[1]:>8.3f}{shares[2]:>8.3f}"
             print(line, flush=True)
 
@@ -410,15 +412,15 @@ def _score(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     return compare(person(a), person(b)).score
 
 
-def _some(draw: random.Random, many: int, known: bool) -> Iterable[Invented]:
-    """As many people with common surnames as others; whose birth is recorded, or is not."""
-    left = {True: many, False: many}
+def _some(draw: random.Random, count: int, has_birth_date: bool) -> Iterable[Invented]:
+    """Yield people, half of them with common surnames, with or without a birth date."""
+    left = {True: count, False: count}
     while any(left.values()):
-        one = invented(draw.randrange(SIZES[-1]))
-        fits = not one.minor and (one.birth_date is not None) == known
-        if fits and left[_rare(one)]:
-            left[_rare(one)] -= 1
-            yield one
+        person = invented(draw.randrange(SIZES[-1]))
+        fits = not person.minor and (person.birth_date is not None) == has_birth_date
+        if fits and left[_rare(person)]:
+            left[_rare(person)] -= 1
+            yield person
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def probe(port: int) -> tuple[list[float], int]:
         began = time.perf_counter()
         try:
             with Client(port, timeout=5) as client:
-                answer = client.send("GET", "/v1/counts")
-                assert answer[0] == 200, answer
+                response = client.send("GET", "/v1/counts")
+                assert response[0] == 200, response
         except (OSError, HTTPException, ValueError):
             failed += 1
         else:

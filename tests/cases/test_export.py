@@ -589,7 +589,7 @@ def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> Non
         event = api.event(person, "2026-01-08", announcement_id=event_announcement)
         for source in (first_source, second_source) if name != "Luz" else (unrelated,):
             api.attest(event, source, "2026-01-09T00:00:00Z")
-    case = json.loads(export(api, f"/v1/claims/{event_announcement}/case"))
+    case = json.loads(export(api, f"/v1/claims/{announcement}/case"))
     assert {s["name"] for s in case["sources"]} == {"One", "Third", "Other"}
     assert len(case["affiliations"]) == 2
     assert [d["name"] for d in case["detainees"]] == ["Ana"]

@@ -1,4 +1,4 @@
-"""Run a command in this process or in one of its own, and take snapshots of the store."""
+"""Run commands in this process or in a separate one, and take snapshots of the store."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def constancia(*arguments: object, **settings: str) -> Result:
 
 
 def run_process(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a process of its own, with these settings only."""
+    """Run a command in a separate process, with these settings only."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(**settings),
@@ -50,7 +50,7 @@ def check_error(result: Result, *texts: str, code: int = 1) -> None:
 
 
 def snapshot(conn: queries.Connection) -> Mapping[str, Any]:
-    """Every row of every table, as text."""
+    """Return every row of every table, as text."""
     tables = conn.execute(
         "SELECT table_name AS name FROM information_schema.tables "
         "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"

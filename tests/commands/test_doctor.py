@@ -1,4 +1,4 @@
-"""The command doctor: finds each fault of a store, and no other."""
+"""The command doctor finds each fault of a store, and no other."""
 
 import shutil
 from pathlib import Path
@@ -24,17 +24,19 @@ CHECKS = [
 ]  # fmt: skip
 
 
-def examined(url: str, **settings: str) -> dict[str, str]:
-    """The message of each check; empty if the check found no fault."""
-    told = constancia("doctor", DATABASE_URL=url, **settings)
-    lines = [line.split(maxsplit=2) for line in told.stdout.splitlines()]
-    assert {word for word, _, _ in lines} <= {"ok", "fault"}, told.output
-    assert told.exit_code == any(word == "fault" for word, _, _ in lines), told.output
-    return {check: words if word == "fault" else "" for word, check, words in lines}
+def examine_messages(url: str, **settings: str) -> dict[str, str]:
+    """Return the message of each check, which is empty without a fault."""
+    result = constancia("doctor", DATABASE_URL=url, **settings)
+    lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
+    assert {outcome for outcome, _, _ in lines} <= {"ok", "fault"}, result.output
+    assert result.exit_code == any(outcome == "fault" for outcome, _, _ in lines), result.output
+    return {check: message if outcome == "fault" else "" for outcome, check, message in lines}
 
 
 def faults(url: str, **settings: str) -> dict[str, str]:
-    return {check: words for check, words in examined(url, **settings).items() if words}
+    return {
+        check: message for check, message in examine_messages(url, **settings).items() if message
+    }
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def restrict(conn: Connection) -> None:
 
 
 def test_consistent_store_has_no_fault(store: str) -> None:
-    assert examined(store) == dict.fromkeys(CHECKS, "")
+    assert examine_messages(store) == dict.fromkeys(CHECKS, "")
 
 
 def test_store_with_merged_hidden_and_corrected_people_has_no_fault(
@@ -64,10 +66,10 @@ def test_store_with_merged_hidden_and_corrected_people_has_no_fault(
         people.append(editor.detainee(name, sex="female"))
         editor.detention(people[-1], detained_on="2025-01")
         event = editor.event(people[-1], "2026-01-08")
-        words = [editor.attest(event, s, "2026-01-09T12:00:00Z")["id"] for s in sources]
+        attestations = [editor.attest(event, s, "2026-01-09T12:00:00Z")["id"] for s in sources]
     retraction = {"retracted_at": "2026-01-10T00:00:00Z"}
-    editor.post(f"/v1/attestations/{words[0]}/retraction", retraction, 200)
-    editor.post(f"/v1/attestations/{words[1]}/void", {"reason": "entered wrongly"}, 200)
+    editor.post(f"/v1/attestations/{attestations[0]}/retraction", retraction, 200)
+    editor.post(f"/v1/attestations/{attestations[1]}/void", {"reason": "entered wrongly"}, 200)
     editor.patch(f"/v1/detainees/{people[2]}", {"withheld": True})
     editor.affiliate(sources[0], sources[1])
     assert faults(database) == {}
@@ -139,20 +141,20 @@ TAMPERED = {
 }
 
 
-@pytest.mark.parametrize(("change", "found"), TAMPERED.values(), ids=TAMPERED.keys())
+@pytest.mark.parametrize(("change", "checks"), TAMPERED.values(), ids=TAMPERED.keys())
 def test_change_outside_of_the_service_is_found(
-    store: str, conn: Connection, change: str, found: set[str]
+    store: str, conn: Connection, change: str, checks: set[str]
 ) -> None:
-    done = conn.execute(cast(Any, change))
-    assert done.rowcount != 0
-    assert set(faults(store)) == found
+    result = conn.execute(cast(Any, change))
+    assert result.rowcount != 0
+    assert set(faults(store)) == checks
 
 
 def test_missing_migration_is_found_and_not_applied(server: str) -> None:
     with cloned(server, "template1") as url:
-        found = faults(url)
-        assert set(found) == {"migrations"}
-        assert "Run constancia migrate" in found["migrations"]
+        messages = faults(url)
+        assert set(messages) == {"migrations"}
+        assert "Run constancia migrate" in messages["migrations"]
         with connections.connect(url) as conn:
             assert len(migrations.pending(conn)) == len(migrations.migrations())
 
@@ -181,9 +183,9 @@ def test_login_without_the_service_role_is_found(store: str, server: str) -> Non
         conn.execute("CREATE ROLE test_doctor LOGIN")
         try:
             url = psycopg.conninfo.make_conninfo(store, user="test_doctor")
-            found = faults(url, CONSTANCIA_OWNER_DATABASE_URL=store)
-            assert set(found) == {"login"}
-            assert f"GRANT {SERVICE_ROLE}" in found["login"]
+            messages = faults(url, CONSTANCIA_OWNER_DATABASE_URL=store)
+            assert set(messages) == {"login"}
+            assert f"GRANT {SERVICE_ROLE}" in messages["login"]
         finally:
             conn.execute("DROP ROLE test_doctor")
     assert conninfo_to_dict(store)["user"] != "test_doctor"
@@ -201,19 +203,19 @@ def test_clock_difference_is_found(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_MAX_CLOCK_DIFFERENCE", -doctor.timedelta(seconds=1))
-    found = [
+    findings = [
         finding
         for finding in doctor.examine(conn, config.read({}), store, lambda _: None)
         if finding.check == "clock"
     ]
-    assert "NTP" in (found[0].remedy or "")
+    assert "NTP" in (findings[0].remedy or "")
 
 
 def test_store_is_checked_in_blocks(
     store: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_BLOCK_SIZE", 1)
-    said: list[str] = []
-    found = list(doctor.examine(conn, config.read({}), store, said.append))
-    assert said == [f"{n} people checked" for n in (1, 2, 3)]
-    assert [finding.remedy for finding in found] == [None] * len(found)
+    messages: list[str] = []
+    findings = list(doctor.examine(conn, config.read({}), store, messages.append))
+    assert messages == [f"{n} people checked" for n in (1, 2, 3)]
+    assert [finding.remedy for finding in findings] == [None] * len(findings)

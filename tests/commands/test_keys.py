@@ -35,19 +35,19 @@ def test_key_is_printed_once(database: str, conn: queries.Connection) -> None:
 
 
 def test_keys_have_distinct_secrets(database: str) -> None:
-    made = {
+    keys = {
         constancia(
             "keys", "create", "--name", "Ana", "--scope", scope, DATABASE_URL=database
         ).stdout
         for scope in ("contribute", "edit", "admin", "admin")
     }
-    assert len(made) == 4
+    assert len(keys) == 4
     assert len(constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()) == 4
 
 
 def test_key_can_expire(database: str, conn: queries.Connection) -> None:
-    words = ["keys", "create", "--name", "Ana", "--scope", "edit", "--until"]
-    created = constancia(*words, "2126-01-09T12:00:00-04:00", DATABASE_URL=database)
+    command = ["keys", "create", "--name", "Ana", "--scope", "edit", "--until"]
+    created = constancia(*command, "2126-01-09T12:00:00-04:00", DATABASE_URL=database)
     assert created.exit_code == 0
     key = created.stdout.strip()
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
@@ -58,8 +58,8 @@ def test_key_can_expire(database: str, conn: queries.Connection) -> None:
     assert "ended 2026-01-02 00:00" in line
     with pytest.raises(RequestError, match="valid key"):
         auth.authenticate(conn, key)
-    check_error(constancia(*words, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
-    check_error(constancia(*words, "tomorrow", DATABASE_URL=database), "--until", code=2)
+    check_error(constancia(*command, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
+    check_error(constancia(*command, "tomorrow", DATABASE_URL=database), "--until", code=2)
 
 
 def test_invalid_keys_and_names_are_errors(database: str) -> None:
@@ -92,5 +92,5 @@ def test_revocation_takes_effect_in_a_running_service(service: Service) -> None:
         body = {"name": "Después", "kind": "ngo"}
         assert client.send("POST", "/v1/sources", body)[0] == 401
     assert "revoked" in service.command("keys", "list").stdout.splitlines()[-1]
-    again = service.command("keys", "revoke", listed[-1].split()[0])
-    assert again.returncode == 0
+    repeated = service.command("keys", "revoke", listed[-1].split()[0])
+    assert repeated.returncode == 0

@@ -174,11 +174,13 @@ def load(database: str, folder: Path, case: Any, *options: str) -> Result:
 
 def error_pointers(result: Result) -> list[str]:
     """Return the JSON pointers of the errors that the command printed."""
-    *faults, last = result.stderr.splitlines()
-    assert re.fullmatch(rf"Error: {len(faults)} errors? in the case; nothing was changed\.", last)
-    told = [fault.partition(": ") for fault in faults]
-    assert all(words for _, _, words in told)
-    return [place for place, _, _ in told]
+    *error_lines, last = result.stderr.splitlines()
+    assert re.fullmatch(
+        rf"Error: {len(error_lines)} errors? in the case; nothing was changed\.", last
+    )
+    parts = [error.partition(": ") for error in error_lines]
+    assert all(message for _, _, message in parts)
+    return [place for place, _, _ in parts]
 
 
 Change = Callable[[dict[str, Any]], Any]

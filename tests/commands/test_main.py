@@ -28,8 +28,8 @@ def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
             if isinstance(command, click.Group):
                 yield from leaves(command, *path, name)
 
-    found = dict(leaves(main))
-    assert set(found) == {
+    commands_by_path = dict(leaves(main))
+    assert set(commands_by_path) == {
         ("serve",),
         ("migrate",),
         ("load",),
@@ -44,26 +44,26 @@ def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
         ("compare",),
         ("explain",),
     }
-    for path, command in found.items():
-        told = constancia(*path, "--help", CONSTANCIA_DATA_DIR=str(tmp_path / "never"))
-        assert told.exit_code == 0
+    for path, command in commands_by_path.items():
+        result = constancia(*path, "--help", CONSTANCIA_DATA_DIR=str(tmp_path / "never"))
+        assert result.exit_code == 0
         assert command.help
-        assert command.help.split("\n")[0] in " ".join(told.stdout.split())
-        assert isinstance(command, click.Group) or "--data-dir" in told.stdout
+        assert command.help.split("\n")[0] in " ".join(result.stdout.split())
+        assert isinstance(command, click.Group) or "--data-dir" in result.stdout
     assert not (tmp_path / "never").exists()
 
 
 def test_installed_script_runs_this_command() -> None:
     script = Path(sys.executable).with_name("constancia")
-    words = [str(script)] if script.exists() else COMMAND
-    told = subprocess.run([*words, "--help"], capture_output=True, text=True)
-    assert told.returncode == 0
+    command_line = [str(script)] if script.exists() else COMMAND
+    result = subprocess.run([*command_line, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0
     for name in main.commands:
-        assert name in told.stdout
+        assert name in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "expected"),
     [
         ("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')", "9999"),
         ("UPDATE migrations SET sha256 = 'x' WHERE number = 2", "other content"),
@@ -71,12 +71,12 @@ def test_installed_script_runs_this_command() -> None:
     ids=["later version", "other content"],
 )
 def test_database_of_another_version_is_an_error(
-    database: str, conn: queries.Connection, change: str, word: str
+    database: str, conn: queries.Connection, change: str, expected: str
 ) -> None:
     conn.execute(cast(Any, change))
     before = snapshot(conn)
     for command in (["migrate"], ["load", EXAMPLE], ["counts"], ["keys", "list"]):
-        check_error(constancia(*command, DATABASE_URL=database), word)
+        check_error(constancia(*command, DATABASE_URL=database), expected)
     assert snapshot(conn) == before
 
 
@@ -85,23 +85,23 @@ def test_commands_work_without_a_service() -> None:
         place = ["--data-dir", directory]
         loaded = run_process("load", EXAMPLE, CONSTANCIA_DATA_DIR=str(directory))
         assert loaded.returncode == 0, loaded.stderr
-        elsewhere = str(directory.with_name("elsewhere"))
-        counted = run_process("counts", *place, CONSTANCIA_DATA_DIR=elsewhere)
+        other_directory = str(directory.with_name("elsewhere"))
+        counted = run_process("counts", *place, CONSTANCIA_DATA_DIR=other_directory)
         assert "unverified        1" in counted.stdout
-        assert not Path(elsewhere).exists()
+        assert not Path(other_directory).exists()
 
 
 def test_default_data_directory_is_dot_constancia() -> None:
     with data_dir() as directory:
         directory.mkdir()
-        done = subprocess.run(
+        result = subprocess.run(
             [*COMMAND, "migrate"],
             cwd=directory,
             env=environment(PYTHONPATH=str(Path(__file__).parents[2])),
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
+        assert result.returncode == 0, result.stderr
         assert (directory / ".constancia" / "pgdata").is_dir()
 
 

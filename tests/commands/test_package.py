@@ -59,10 +59,10 @@ def installed(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPat
     return folder / "bin" / "constancia"
 
 
-def run(command: Path, *words: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run(command: Path, *arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run the installed command outside of the repository."""
     return subprocess.run(
-        [str(command), *map(str, words)],
+        [str(command), *map(str, arguments)],
         env=environment(PYTHONPATH="", **settings),
         cwd=command.parent,
         capture_output=True,

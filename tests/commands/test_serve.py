@@ -24,20 +24,20 @@ def service() -> Iterator[Service]:
 def test_migrate_runs_concurrently_and_twice(server: str) -> None:
     with cloned(server, "template1") as url:
 
-        def once(_: int) -> "subprocess.CompletedProcess[str]":
+        def migrate(_: int) -> "subprocess.CompletedProcess[str]":
             return run_process("migrate", DATABASE_URL=url)
 
         with ThreadPoolExecutor(4) as threads:
-            told = list(threads.map(once, range(4)))
-        assert [result.returncode for result in told] == [0] * 4, told
+            results = list(threads.map(migrate, range(4)))
+        assert [result.returncode for result in results] == [0] * 4, results
         # Each migration was applied by one process only.
-        applied = [line for result in told for line in result.stderr.splitlines()]
+        applied = [line for result in results for line in result.stderr.splitlines()]
         assert len(applied) == len(migrations.migrations())
         with connections.connect(url) as conn:
             before = snapshot(conn)
-            again = constancia("migrate", DATABASE_URL=url)
-            assert (again.exit_code, again.stderr) == (0, "")
-            assert "up to date" in again.stdout
+            repeated = constancia("migrate", DATABASE_URL=url)
+            assert (repeated.exit_code, repeated.stderr) == (0, "")
+            assert "up to date" in repeated.stdout
             assert snapshot(conn) == before
             assert len(before["migrations"]) == len(migrations.migrations())
 
@@ -47,9 +47,9 @@ def test_commands_work_while_the_service_runs(service: Service) -> None:
     loaded = service.command("load", str(EXAMPLE))
     assert loaded.returncode == 0, loaded.stderr
     with Client(service.port) as client:
-        asked = "2026-01-09T16:00:00Z"
-        assert client.get(f"/v1/counts?as_of={asked}")["confirmed"] == 1
-        counted = service.command("counts", "--as-of", asked)
+        as_of = "2026-01-09T16:00:00Z"
+        assert client.get(f"/v1/counts?as_of={as_of}")["confirmed"] == 1
+        counted = service.command("counts", "--as-of", as_of)
         assert "confirmed         1" in counted.stdout
         events = client.get("/v1/release-events")["items"]
         (event,) = [e for e in events if e["verification"]["status"] == "confirmed"]
@@ -63,10 +63,10 @@ def test_commands_work_while_the_service_runs(service: Service) -> None:
 @linux
 def test_serve_loads_a_case_into_an_empty_database_only() -> None:
     with data_dir() as directory:
-        for told in ("Loaded: 16 sources", "not empty"):
-            words = ["--data-dir", directory, "--port", 0, "--case", EXAMPLE]
+        for message in ("Loaded: 16 sources", "not empty"):
+            arguments = ["--data-dir", directory, "--port", 0, "--case", EXAMPLE]
             process = subprocess.Popen(
-                [*COMMAND, "serve", *map(str, words)],
+                [*COMMAND, "serve", *map(str, arguments)],
                 env=environment(PYTHONUNBUFFERED="1"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -80,7 +80,7 @@ def test_serve_loads_a_case_into_an_empty_database_only() -> None:
                     break
             process.terminate()
             process.communicate(timeout=120)
-            assert any(told in line for line in lines), lines
+            assert any(message in line for line in lines), lines
         with embedded.running(directory) as url, connections.connect(url) as conn:
             assert conn.execute("SELECT count(*) AS n FROM sources").fetchone().n == 16
 
@@ -88,7 +88,7 @@ def test_serve_loads_a_case_into_an_empty_database_only() -> None:
 @linux
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_serve_prints_its_address(database: str, host: str) -> None:
-    """Also of a port that the system chose."""
+    """The system chooses the port."""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--host", host, "--port", "0", "--workers", "1"],
         env=environment(PYTHONUNBUFFERED="1", DATABASE_URL=database),
@@ -100,7 +100,7 @@ def test_serve_prints_its_address(database: str, host: str) -> None:
         assert process.stdout
         line = next((line for line in process.stdout if "http://" in line), "")
         address = line.split()[-1] if line else ""
-        asked = subprocess.run(
+        result = subprocess.run(
             [
                 sys.executable,
                 "-c",
@@ -110,19 +110,19 @@ def test_serve_prints_its_address(database: str, host: str) -> None:
             capture_output=True,
             text=True,
         )
-        assert asked.stdout == "200\n", (line, asked.stderr[-300:])
+        assert result.stdout == "200\n", (line, result.stderr[-300:])
     finally:
         process.terminate()
         process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "options",
     [["--port", "x"], ["--port", "70000"], ["--workers", "0"], ["--case", "none.json"]],
     ids=" ".join,
 )
-def test_invalid_options_of_serve_are_errors(database: str, words: list[str]) -> None:
-    check_error(constancia("serve", *words, DATABASE_URL=database), words[0], code=2)
+def test_invalid_options_of_serve_are_errors(database: str, options: list[str]) -> None:
+    check_error(constancia("serve", *options, DATABASE_URL=database), options[0], code=2)
 
 
 def test_occupied_port_is_an_error_with_a_remedy(database: str) -> None:

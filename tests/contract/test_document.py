@@ -1,4 +1,4 @@
-"""The contract is read into operations; a part that the code cannot bind stops the start."""
+"""Reading the contract into operations; the service does not start with an unsupported part."""
 
 from typing import Any
 

@@ -652,7 +652,7 @@ def test_every_error_has_its_pointer() -> None:
                 "more": 1,
             }
         )
-    assert sorted(fault.pointer for fault in schemas.field_errors(caught.value)) == [
+    assert sorted(error.pointer for error in schemas.field_errors(caught.value)) == [
         "/aliases/1",
         "/aliases/2",
         "/external_ids/1/scheme",

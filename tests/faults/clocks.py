@@ -1,4 +1,4 @@
-"""A clock that jumps back an hour: the service's, and the database's."""
+"""Clocks that jump back an hour: that of the service, and that of the database."""
 
 import contextlib
 import os
@@ -27,10 +27,10 @@ _HOUR = 3600
 
 
 class _Clock:
-    """A clock that whoever runs in its `environment` goes by."""
+    """A clock for processes that run in its `environment`."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises FileNotFoundError where there is no C compiler."""
+        """Raise FileNotFoundError if there is no C compiler."""
         compiler = shutil.which("cc")
         if compiler is None:
             raise FileNotFoundError("no C compiler")
@@ -40,25 +40,25 @@ class _Clock:
         self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._file)}
 
     def set(self, seconds: int) -> None:
-        """How far it is ahead of ours."""
+        """Set the seconds by which it is ahead of the system clock."""
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             file.write(struct.pack("l", seconds))
 
 
 class _Shifted(Postgres):
-    """A PostgreSQL that goes by the clock of our environment, in a process of its own."""
+    """A PostgreSQL with the clock of this environment, in a separate process."""
 
-    def spawn(self, *words: Any) -> "subprocess.Popen[str]":
+    def spawn(self, *arguments: Any) -> "subprocess.Popen[str]":
         names = ("LD_PRELOAD", "SHIFTED_CLOCK")
         env = [f"{name}={os.environ[f'POSTGRES_{name}']}" for name in names]
-        return super().spawn("/usr/bin/env", *env, *words)
+        return super().spawn("/usr/bin/env", *env, *arguments)
 
 
 @contextlib.contextmanager
 def _shifted_postgres(directory: Path, clock: _Clock) -> Iterator[str]:
-    """Keeps one running; the URL of its owner."""
+    """Run a PostgreSQL; yield the URL of its owner."""
     env = {f"POSTGRES_{name}": value for name, value in clock.environment.items()}
-    kept = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.clocks", str(directory)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -66,24 +66,24 @@ def _shifted_postgres(directory: Path, clock: _Clock) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        assert kept.stdout is not None
-        attestation_body, _, url = kept.stdout.readline().decode().strip().partition(" ")
-        assert attestation_body == "ready", url
+        assert process.stdout is not None
+        state, _, url = process.stdout.readline().decode().strip().partition(" ")
+        assert state == "ready", url
         yield url
     finally:
-        kept.terminate()
-        kept.communicate()
+        process.terminate()
+        process.communicate()
 
 
 def _check_order(row: Row, conn: queries.Connection) -> None:
     moments = [
-        one.recorded_at for one in conn.execute("SELECT recorded_at FROM ledger ORDER BY seq")
+        entry.recorded_at for entry in conn.execute("SELECT recorded_at FROM ledger ORDER BY seq")
     ]
-    row.must(moments == sorted(moments), "the record runs backwards")
+    row.must(moments == sorted(moments), "the ledger is not in the order of record time")
 
 
 def shifted_service() -> Row:
-    """All times are the database's: what the service's own clock says is nowhere but in its log."""
+    """All times come from the database; only the log has times of the service's clock."""
     row = Row("the service's clock jumps back an hour, and on two")
     began = datetime.now(UTC)
     with data_dir() as directory:
@@ -92,13 +92,13 @@ def shifted_service() -> Row:
         except FileNotFoundError as error:
             row.remark = f"not tried: {error}"
             return row
-        took = []
+        seconds_until_ready = []
         with serving(directory, **clock.environment) as running:
             with fleet(running.port, running.key("edit")) as writers:
                 for seconds in (-_HOUR, _HOUR):
                     writers.more(100)
                     clock.set(seconds)
-                    took.append(writers.ready_again(time.monotonic()))
+                    seconds_until_ready.append(writers.ready_again(time.monotonic()))
                     writers.more(100)
             with open_store(running) as conn:
                 writers.fill(row, conn)
@@ -110,24 +110,24 @@ def shifted_service() -> Row:
                 ).fetchall()
                 for first, last in stored:
                     row.must(
-                        began < first <= last < datetime.now(UTC), "a time is not the database's"
+                        began < first <= last < datetime.now(UTC), "a time is not from the database"
                     )
             logged = [
                 datetime.fromisoformat(orjson.loads(line)["time"])
                 for line in running.log.read_bytes().splitlines()
                 if line.startswith(b"{")
             ]
-    apart = (max(logged) - min(logged)).total_seconds()
-    row.must(apart > 2 * _HOUR, "the service's clock did not jump")
-    row.ready = took
+    log_span = (max(logged) - min(logged)).total_seconds()
+    row.must(log_span > 2 * _HOUR, "the service's clock did not jump")
+    row.ready = seconds_until_ready
     row.remark = (
-        f"its log spans {apart / _HOUR:.1f} hours, the record {row.acknowledged:,} true moments"
+        f"its log spans {log_span / _HOUR:.1f} hours, the record {row.acknowledged:,} true moments"
     )
     return row
 
 
 def shifted_database() -> Row:
-    """The record goes on where it was, and what was answered of its past stays."""
+    """The ledger continues in order, and responses for earlier record times do not change."""
     row = Row("the database's clock jumps back an hour")
     with data_dir() as directory:
         try:
@@ -146,28 +146,31 @@ def shifted_database() -> Row:
                     writers.more(100)
                     before = editor.get("/v1/counts")
                     past = before["citation"]["url"]
-                    cited = editor.get(past)
+                    cited_response = editor.get(past)
                     clock.set(-_HOUR)
                     row.ready = [writers.ready_again(time.monotonic())]
                     writers.more(100)
-                    row.must(editor.get(past) == cited, "an answer of the past changed")
+                    row.must(
+                        editor.get(past) == cited_response,
+                        "a response for a past record time changed",
+                    )
                     _check_present(row, editor)
                 writers.fill(row, conn)
                 _check_order(row, conn)
-                found = conn.execute(
+                order = conn.execute(
                     "SELECT now() < max(recorded_at) AS back FROM ledger"
                 ).fetchone()
-                row.must(found.back, "the database's clock did not jump")
-    row.remark = "recorded_at goes on from the last entry; what was cited stays as it was"
+                row.must(order.back, "the database's clock did not jump")
+    row.remark = "recorded_at continues after the last entry; cited responses do not change"
     return row
 
 
 def _check_present(row: Row, editor: Client) -> None:
-    """What was said just before the jump is not in the future."""
+    """Attestations published just before the jump are not in the future."""
     source, event = editor.source("Fuente puntual"), editor.event("Persona puntual")
     at = datetime.now(UTC) - timedelta(minutes=1)
     status, _ = editor.send("POST", "/v1/attestations", attestation_body(event, source, at))
-    row.must(status == 201, f"a word of a minute ago was answered {status}")
+    row.must(status == 201, f"an attestation published a minute ago got {status}")
 
 
 if __name__ == "__main__":

@@ -28,26 +28,26 @@ class _Cuts:
     def reconnect(self) -> None:
         """Open a new connection, so that a request always has the same number of messages."""
         self._proxy.count()
-        # Not while the pool connects: it waits after a failure.
+        # The pool must not connect meanwhile, since it waits after a failure.
         wait_until(self._running.ready, "ready again")
         self._proxy.cut()
         wait_until(self._running.ready, "ready again")
 
     def send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
-        status, answer, content = self._client.exchange(method, path, body, headers)
+        status, response, content = self._client.exchange(method, path, body, headers)
         self._row.sent += 1
         self._row.must(status in (200, 201, 409, 503), f"{method} {path} was answered {status}")
-        self._row.must(status < 400 or answer["Retry-After"], f"{status} without Retry-After")
-        return status, answer, content
+        self._row.must(status < 400 or response["Retry-After"], f"{status} without Retry-After")
+        return status, response, content
 
     def length(
         self, method: str, path: str, body: Any, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        """The number of messages of a complete request, and its response."""
+        """Return the number of messages of a complete request, and the content of its response."""
         self.reconnect()
         self._proxy.count()
-        _, _, answer = self.send(method, path, body, headers)
-        return self._proxy.passed, answer
+        _, _, response = self.send(method, path, body, headers)
+        return self._proxy.passed, response
 
     def write(self, path: str, body: Mapping[str, Any], label: str, at: int) -> None:
         key = {"Idempotency-Key": f"{label} {at}".replace(" ", "-")}
@@ -58,9 +58,9 @@ class _Cuts:
         self._proxy.count()
         again = 503
         while again in (409, 503):  # PostgreSQL may not have noticed the cut yet
-            again, answer, second = self.send("POST", path, body, key)
+            again, response, second = self.send("POST", path, body, key)
         self.acknowledged += [label] * ((status == 201) + (again == 201))
-        self.committed += status == 503 and answer["Idempotent-Replayed"] == "true"
+        self.committed += status == 503 and response["Idempotent-Replayed"] == "true"
         self._row.differing += status == 201 and first != second
 
     def read(self, path: str, whole: bytes, at: int) -> None:
@@ -90,7 +90,7 @@ def cut_connections(step: int = 1) -> Row:
             attestation = attestation_body(event, sources[1])
             for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
                 length, whole = cuts.length("GET", path, None, {})
-                # Every query of a read is hit: each has more messages than the step.
+                # Every query of a read is cut, since it has more messages than the step.
                 for at in range(1, length + 2, min(step, 8)):
                     cuts.read(path, whole, at)
                     points += 1

@@ -73,7 +73,7 @@ def _reads(row: Row, port: int) -> None:
 
 @contextlib.contextmanager
 def _row(name: str) -> Iterator[Row]:
-    """The row of a fault; not tried where no disk can be mounted."""
+    """Yield the row of a fault, which is skipped if no disk can be mounted."""
     row = Row(name)
     try:
         yield row
@@ -82,7 +82,7 @@ def _row(name: str) -> Iterator[Row]:
 
 
 def _free(row: Row, ballast: Path, running: Service, writers: Fleet) -> None:
-    """Free the space again: writes succeed, and each acknowledged one is in the store."""
+    """Free the space, and check that writes succeed and each acknowledged one is stored."""
     ballast.unlink()
     row.ready = [writers.ready_again(time.monotonic())]
     writers.more(200)

@@ -41,7 +41,7 @@ def postgresql(running: Service) -> list[int]:
 
 
 def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
-    """Send every write several times, in random order, by any client."""
+    """Repeat every write several times, in random order, for any client to send."""
     row = Row(f"{writes * times:,} retries of {writes:,} writes, random kills")
     order = [number for number in range(writes) for _ in range(times)]
     random.shuffle(order)
@@ -49,7 +49,7 @@ def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
     workers = servers = 0
     with service() as running:
         with fleet(running.port, running.key("edit"), order, clients=clients, pause=0) as writers:
-            while not writers.done:
+            while not writers.is_finished:
                 if servers * 8 <= workers:
                     took.append(writers.ready_again(kill(postgresql(running))))
                     servers += 1

@@ -1,4 +1,4 @@
-"""Mixed load for long: what the service holds must not grow."""
+"""Long mixed load: memory, files and connections of the service must not grow."""
 
 import contextlib
 import os
@@ -20,8 +20,8 @@ from tests.support import Client, Service
 _MEBIBYTE = 1 << 20
 
 
-class _Held(NamedTuple):
-    """By all workers together, at one moment."""
+class _Resources(NamedTuple):
+    """The resources of all workers at one moment."""
 
     memory: float
     """Resident, in MiB."""
@@ -30,7 +30,7 @@ class _Held(NamedTuple):
     """To the database: its backends for the service."""
 
 
-def _held(running: Service) -> _Held:
+def _resources(running: Service) -> _Resources:
     memory = files = 0
     for pid in running.workers():
         with contextlib.suppress(OSError):
@@ -41,11 +41,11 @@ def _held(running: Service) -> _Held:
         connections = conn.execute(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'constancia_service'"
         ).fetchone()
-    return _Held(memory / _MEBIBYTE, files, connections.n)
+    return _Resources(memory / _MEBIBYTE, files, connections.n)
 
 
 class _Readers:
-    """Ask for all sorts of things, keeping their connection or not, some for what they know."""
+    """Clients that send reads, with persistent or new connections, some with an entity tag."""
 
     def __init__(self, port: int, key: str, clients: int) -> None:
         self._port, self._key = port, key
@@ -60,13 +60,13 @@ class _Readers:
         with Client(self._port, self._key if n % 2 else None) as client:
             while not self._enough.is_set():
                 path = self._path(chance)
-                known = etags.get(path)
-                headers = {"If-None-Match": known} if known and chance.random() < 0.5 else {}
+                etag = etags.get(path)
+                headers = {"If-None-Match": etag} if etag and chance.random() < 0.5 else {}
                 try:
-                    status, answer, _ = client.exchange("GET", path, None, headers)
+                    status, response, _ = client.exchange("GET", path, None, headers)
                     self.statuses[status] += 1
-                    if answer["ETag"] and len(etags) < 100:
-                        etags[path] = answer["ETag"]
+                    if response["ETag"] and len(etags) < 100:
+                        etags[path] = response["ETag"]
                 except (OSError, HTTPException) as error:
                     self.statuses[type(error).__name__] += 1
                 if chance.random() < 0.1:
@@ -101,8 +101,11 @@ class _Readers:
 
 
 def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
-    """Readers and writers. What is held is compared as medians of ten looks: once it has run for
-    `settled`, when what a worker remembers of answers is full, and at the end."""
+    """Run readers and writers, and compare the resources of the workers.
+
+    They are medians of ten samples, taken after `settled` seconds, when the caches of the workers
+    are full, and at the end.
+    """
     row = Row(f"{seconds:.0f} s of mixed load")
     with service() as running:
         key = running.key("edit")
@@ -110,33 +113,33 @@ def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
             readers = _Readers(running.port, key, 8)
             try:
                 time.sleep(settled)
-                first = _looks(running)
+                first = _median_resources(running)
                 time.sleep(max(0.0, seconds - settled - 20))
-                last = _looks(running)
+                last = _median_resources(running)
             finally:
                 readers.finish()
         with open_store(running) as conn:
             writers.fill(row, conn)
-    asked = readers.statuses.total()
-    row.sent += asked
-    row.must({*readers.statuses} <= {200, 304, 404}, f"was answered {dict(readers.statuses)}")
+    read_count = readers.statuses.total()
+    row.sent += read_count
+    row.must({*readers.statuses} <= {200, 304, 404}, f"statuses {dict(readers.statuses)}")
     row.must(last.memory < first.memory * 1.05, "memory grows")
     row.must(last.files <= first.files + 4, "files are left open")
     row.must(last.connections <= first.connections + 2, "connections are left open")
     row.remark = (
-        f"{asked:,} reads; memory {first.memory:.0f} then {last.memory:.0f} MiB, open files "
+        f"{read_count:,} reads; memory {first.memory:.0f} then {last.memory:.0f} MiB, open files "
         f"{first.files} then {last.files}, connections {first.connections} then {last.connections}"
     )
     return row
 
 
-def _looks(running: Service) -> _Held:
-    looks = []
+def _median_resources(running: Service) -> _Resources:
+    samples = []
     for _ in range(10):
-        looks.append(_held(running))
+        samples.append(_resources(running))
         time.sleep(0.5)
-    return _Held(
-        median(one.memory for one in looks),
-        round(median(one.files for one in looks)),
-        round(median(one.connections for one in looks)),
+    return _Resources(
+        median(sample.memory for sample in samples),
+        round(median(sample.files for sample in samples)),
+        round(median(sample.connections for sample in samples)),
     )

@@ -1,5 +1,7 @@
-"""Faults made in a copy of the service, each of which a test must catch: `python -m
-tests.faults.mutants`."""
+"""Mutants: changes of a copy of the code, each of which must make a test fail.
+
+Run `python -m tests.faults.mutants`.
+"""
 
 import re
 import shutil
@@ -14,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Mutant(NamedTuple):
-    """A fault: in which files which text becomes which, and the quick test that must fail. An empty
-    text stands for the end of the file."""
+    """Changes of the code, each a file, a text and its replacement, and the test that must fail.
+
+    An empty text is the end of the file.
+    """
 
     name: str
     changes: Sequence[tuple[str, str, str]]
@@ -29,7 +33,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _uncommitted(pool: Any) -> Iterator[Any]:
-    """Commits a moment after the answer."""
+    """Commit a moment after the response."""
     import threading
 
     conn = pool.getconn()
@@ -45,7 +49,7 @@ def _uncommitted(pool: Any) -> Iterator[Any]:
         threading.Timer(0.3, commit).start()
 '''
 
-# Numbered before anybody is waited for; what else depends on the order is let go.
+# Entries get their numbers before the writer waits for others. Triggers on the order are dropped.
 _PLAIN_SEQUENCE = """
 CREATE SEQUENCE plain;
 CREATE SEQUENCE plain_public;
@@ -70,11 +74,11 @@ _HEAD = re.compile(r"\), head AS \(\n.*?\n\), entries AS", re.DOTALL)
 
 
 def _head() -> str:
-    """The part of the query that takes the head of the ledger."""
+    """Return the part of the query that takes the head of the ledger."""
     text = (ROOT / "sql/queries/ledger/append.sql").read_text("utf-8")
-    found = _HEAD.search(text)
-    assert found, "ledger/append.sql takes the head in another way"
-    return found[0]
+    match = _HEAD.search(text)
+    assert match, "ledger/append.sql takes the head in another way"
+    return match[0]
 
 
 def mutants() -> Sequence[Mutant]:
@@ -106,7 +110,7 @@ def mutants() -> Sequence[Mutant]:
             "tests/stories/test_operation.py::test_acknowledged_writes_are_flushed_to_disk",
         ),
         Mutant(
-            "an answer sent before the commit",
+            "a response sent before the commit",
             [
                 ("api/http/handlers.py", "", _UNCOMMITTED),
                 (
@@ -188,7 +192,7 @@ def mutants() -> Sequence[Mutant]:
 
 
 def mutate(root: Path, mutant: Mutant) -> None:
-    """Raises ValueError if the text is not there, once."""
+    """Apply a mutant. Raise ValueError unless each text occurs once."""
     for name, old, new in mutant.changes:
         path = root / name
         text = path.read_text("utf-8")
@@ -204,34 +208,34 @@ def copy(root: Path) -> None:
 
 
 def failed(root: Path, *tests: str) -> str:
-    """Which of these tests failed there. Raises ValueError if they could not be run."""
-    words = ["-q", "-p", "no:cacheprovider", "--basetemp", str(root / "tmp"), "-rf", *tests]
+    """Return the lines of the failed tests. Raise ValueError if the tests could not be run."""
+    arguments = ["-q", "-p", "no:cacheprovider", "--basetemp", str(root / "tmp"), "-rf", *tests]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *words], cwd=root, capture_output=True, text=True
+        [sys.executable, "-m", "pytest", *arguments], cwd=root, capture_output=True, text=True
     )
-    told = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
-    if run.returncode and not told:
+    failures = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
+    if run.returncode and not failures:
         raise ValueError(f"the tests did not run:\n{run.stdout}{run.stderr}")
-    return "\n".join(told)
+    return "\n".join(failures)
 
 
 def main() -> None:
-    made, survived = mutants(), 0
+    all_mutants, survived = mutants(), 0
     with tempfile.TemporaryDirectory(prefix="constancia-") as folder:
         root = Path(folder) / "whole"
         copy(root)
-        if told := failed(root, *(mutant.test for mutant in made)):
-            sys.exit(f"The tests fail without a mutant:\n{told}")
-        for n, mutant in enumerate(made):
+        if failures := failed(root, *(mutant.test for mutant in all_mutants)):
+            sys.exit(f"The tests fail without a mutant:\n{failures}")
+        for n, mutant in enumerate(all_mutants):
             root = Path(folder) / str(n)
             copy(root)
             mutate(root, mutant)
             caught = failed(root, mutant.test)
             survived += not caught
-            word = "caught" if caught else "SURVIVED"
-            print(f"{word:8} {mutant.name}, by {mutant.test}", flush=True)
+            outcome = "caught" if caught else "SURVIVED"
+            print(f"{outcome:8} {mutant.name}, by {mutant.test}", flush=True)
     if survived:
-        sys.exit(f"{survived} of {len(made)} mutants survived.")
+        sys.exit(f"{survived} of {len(all_mutants)} mutants survived.")
 
 
 if __name__ == "__main__":

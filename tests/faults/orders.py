@@ -24,7 +24,7 @@ _LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class _Done:
+class _Acknowledged:
     """An acknowledged write: its action, its record, and the times of request and response."""
 
     begun: float
@@ -38,10 +38,10 @@ class _Contradictions:
 
     def __init__(self, port: int, key: str, event: str, row: Row) -> None:
         self._port, self._key, self._event, self._row = port, key, event, row
-        self._said: list[str] = []
+        self._attestations: list[str] = []
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self.done: list[_Done] = []
+        self.acknowledged: list[_Acknowledged] = []
         self.refused = 0
 
     def contradict(self, source: str, writes: int) -> None:
@@ -49,34 +49,34 @@ class _Contradictions:
         with Client(self._port, self._key) as client:
             for _ in range(writes):
                 kind = chance.choice(("created", "created", "retracted", "voided"))
-                if kind == "created" or not self._said:
+                if kind == "created" or not self._attestations:
                     at = NOON + timedelta(minutes=chance.randrange(60))
                     stance = chance.choice(("confirms", "denies"))
                     body = attestation_body(self._event, source, at, stance=stance)
                     self._write(client, "created", "/v1/attestations", body)
                 elif kind == "retracted":
-                    path = f"/v1/attestations/{chance.choice(self._said)}/retraction"
+                    path = f"/v1/attestations/{chance.choice(self._attestations)}/retraction"
                     moment = {"retracted_at": "2026-01-10T00:00:00Z"}
                     self._write(client, kind, path, moment)
                 else:
-                    path = f"/v1/attestations/{chance.choice(self._said)}/void"
+                    path = f"/v1/attestations/{chance.choice(self._attestations)}/void"
                     self._write(client, kind, path, {"reason": "Entered by mistake."})
 
     def _write(self, client: Client, action: str, path: str, body: Any) -> None:
         begun, key = time.monotonic(), {"Idempotency-Key": f"write-{next(self._numbers)}"}
         while True:
             status, _, content = client.exchange("POST", path, body, key)
-            answer = orjson.loads(content)
+            response = orjson.loads(content)
             with self._lock:
                 self._row.sent += 1
                 if status in (200, 201):
                     ended = time.monotonic()
-                    self.done.append(_Done(begun, ended, answer["id"], action))
+                    self.acknowledged.append(_Acknowledged(begun, ended, response["id"], action))
                     if action == "created":
-                        self._said.append(answer["id"])
+                        self._attestations.append(response["id"])
                     return
-                if answer["type"] == "/problems/conflict":
-                    self.refused += 1  # somebody else took it back
+                if response["type"] == "/problems/conflict":
+                    self.refused += 1  # another client retracted or voided it
                     return
             if status != 503:
                 self._row.must(False, f"unexpected response {status} {content[:200]!r}")
@@ -89,37 +89,46 @@ class _Contradictions:
             "WHERE resource = 'attestation' ORDER BY seq"
         ).fetchall()
         row = self._row
-        entered = Counter((one.id, one.action) for one in entries)
-        acknowledged = Counter((one.id, one.action) for one in self.done)
-        row.acknowledged = len(self.done)
-        row.lost = (acknowledged - entered).total()
-        row.doubled = (entered - acknowledged).total()
-        row.must(entered == acknowledged, "ledger and acknowledged writes differ")
+        recorded = Counter((entry.id, entry.action) for entry in entries)
+        acknowledged = Counter((entry.id, entry.action) for entry in self.acknowledged)
+        row.acknowledged = len(self.acknowledged)
+        row.lost = (acknowledged - recorded).total()
+        row.doubled = (recorded - acknowledged).total()
+        row.must(recorded == acknowledged, "ledger and acknowledged writes differ")
         actions = defaultdict(list)
-        for one in entries:
-            actions[one.id].append(one.action)
-        one_each = ["created", "retracted", "voided"]
+        for entry in entries:
+            actions[entry.id].append(entry.action)
+        order = ["created", "retracted", "voided"]
         row.must(
-            all(found == [a for a in one_each if a in found] for found in actions.values()),
+            all(
+                performed == [name for name in order if name in performed]
+                for performed in actions.values()
+            ),
             "an attestation was retracted twice, or after it was voided",
         )
-        # What was acknowledged before another write began stands before it.
-        places = {(one.id, one.action): one.seq for one in entries}
+        # A write that was acknowledged before another one began precedes it.
+        positions = {(entry.id, entry.action): entry.seq for entry in entries}
         ended_after = float("inf")
-        for one in sorted(self.done, key=lambda one: -places.get((one.id, one.action), 0)):
-            row.must(one.begun <= ended_after, "a later write precedes an earlier one")
-            ended_after = min(ended_after, one.ended)
+        for entry in sorted(
+            self.acknowledged, key=lambda entry: -positions.get((entry.id, entry.action), 0)
+        ):
+            row.must(entry.begun <= ended_after, "a later write precedes an earlier one")
+            ended_after = min(ended_after, entry.ended)
         ledger, moments = Ledger(conn), random.sample(entries, min(40, len(entries)))
         with Client(self._port) as reader:
             for moment in moments:
-                asked = moment.recorded_at.isoformat().replace("+00:00", "Z")
-                path = f"/v1/release-events/{self._event}/verification?recorded_as_of={asked}"
-                told = reader.get(f"{path}&as_of={_LATER.isoformat().replace('+00:00', 'Z')}")
-                said = ledger.record(moment.recorded_at).verdict(self._event, _LATER)
-                expected = (said.independent_sources, said.independent_denials) if said else (0, 0)
+                record_time = moment.recorded_at.isoformat().replace("+00:00", "Z")
+                path = f"/v1/release-events/{self._event}/verification?recorded_as_of={record_time}"
+                response = reader.get(f"{path}&as_of={_LATER.isoformat().replace('+00:00', 'Z')}")
+                verdict = ledger.record(moment.recorded_at).verdict(self._event, _LATER)
+                expected = (
+                    (verdict.independent_sources, verdict.independent_denials)
+                    if verdict
+                    else (0, 0)
+                )
                 row.must(
-                    (told["independent_sources"], told["independent_denials"]) == expected,
-                    "what was answered is not what the ledger's order makes it",
+                    (response["independent_sources"], response["independent_denials"]) == expected,
+                    "a response differs from the ledger",
                 )
         return len(moments)
 
@@ -132,10 +141,12 @@ def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) 
         with Client(running.port, key) as editor:
             event = editor.event("Nombre")
             sources = [editor.source(f"Testigo {n}") for n in range(clients)]
-        said = _Contradictions(running.port, key, event, row)
-        run_together(*(functools.partial(said.contradict, source, writes) for source in sources))
+        contradictions = _Contradictions(running.port, key, event, row)
+        run_together(
+            *(functools.partial(contradictions.contradict, source, writes) for source in sources)
+        )
         with open_store(running) as conn:
-            moments = said.explain(conn)
+            moments = contradictions.explain(conn)
             check_store(conn)
         row.must(
             _pairs(running.port, key, pairs) == Counter({(200, 412): pairs}),
@@ -143,30 +154,31 @@ def contradictory_writes(clients: int = 16, writes: int = 25, pairs: int = 200) 
         )
     row.sent, row.acknowledged = row.sent + 2 * pairs, row.acknowledged + pairs
     row.remark = (
-        f"{said.refused} refused, since taken back before; as the rule says at {moments} moments; "
+        f"{contradictions.refused} refused after a retraction or voiding; equal to the rule at "
+        f"{moments} moments; "
         f"{pairs} pairs with one ETag: one 200, one 412 each"
     )
     return row
 
 
 def _pairs(port: int, key: str, pairs: int) -> Counter[tuple[int, ...]]:
-    found: Counter[tuple[int, ...]] = Counter()
-    with Client(port, key) as one, Client(port, key) as two:
-        path = f"/v1/detainees/{one.person('Nombre de otra persona')}"
+    counts: Counter[tuple[int, ...]] = Counter()
+    with Client(port, key) as first, Client(port, key) as second:
+        path = f"/v1/detainees/{first.person('Nombre de otra persona')}"
         for n in range(pairs):
-            _, headers, _ = one.exchange("GET", path)
-            two.exchange("GET", path)
+            _, headers, _ = first.exchange("GET", path)
+            second.exchange("GET", path)
 
             def change(client: Client, alias: str, etag: str = str(headers["ETag"])) -> int:
                 body = {"aliases": [alias]}
                 return client.exchange("PATCH", path, body, {"If-Match": etag})[0]
 
             statuses = run_together(
-                functools.partial(change, one, f"Alias A{n}"),
-                functools.partial(change, two, f"Alias B{n}"),
+                functools.partial(change, first, f"Alias A{n}"),
+                functools.partial(change, second, f"Alias B{n}"),
             )
-            found[tuple(sorted(statuses))] += 1
-    return found
+            counts[tuple(sorted(statuses))] += 1
+    return counts
 
 
 def followed_writers(writers: int = 8, each: int = 200) -> Row:
@@ -175,18 +187,18 @@ def followed_writers(writers: int = 8, each: int = 200) -> Row:
     with service() as running:
         key = running.key("edit")
         followers = [Follower(running.port), Follower(running.port, key)]
-        with fleet(running.port, key, range(writers * each), clients=writers, pause=0) as fleet_:
-            wait_until(lambda: fleet_.done, "all is written")
+        with fleet(running.port, key, range(writers * each), clients=writers, pause=0) as writing:
+            wait_until(lambda: writing.is_finished, "all writes")
         for follower in followers:
             follower.finish()
         with open_store(running) as conn:
-            fleet_.fill(row, conn)
+            writing.fill(row, conn)
             heads = conn.execute("SELECT public_seq, seq FROM ledger_head").fetchone()
-        again = [Follower(running.port), Follower(running.port, key)]
-        for follower in again:
+        later_followers = [Follower(running.port), Follower(running.port, key)]
+        for follower in later_followers:
             follower.finish()
     missed = doubled = 0
-    for follower, second, head in zip(followers, again, heads, strict=True):
+    for follower, second, head in zip(followers, later_followers, heads, strict=True):
         missed += len({*range(1, head + 1)} - {*follower.seen})
         doubled += len(follower.seen) - len({*follower.seen})
         row.must(follower.seen == [*range(1, head + 1)], "a change was skipped or repeated")

@@ -55,16 +55,16 @@ def full_pool(requests: int = 64) -> Row:
                 health = threads.submit(_timed, lambda: _health(port))
                 _told(row, asked, requests - 2)
                 row.must(health.done(), "/healthz waits for the database")
-            answers = [one.result() for one in asked]
+            responses = [one.result() for one in asked]
         at = time.monotonic()
         writers.start()
         row.ready = [writers.ready_again(at)]
-        wait_until(lambda: writers.done, "all is written")
+        wait_until(lambda: writers.is_finished, "all writes")
         with open_store(running) as conn:
             writers.fill(row, conn)
     row.sent += requests
-    statuses = Counter(status for _, (status, _, _) in answers)
-    refused = [(took, headers) for took, (status, headers, _) in answers if status == 503]
+    statuses = Counter(status for _, (status, _, _) in responses)
+    refused = [(took, headers) for took, (status, headers, _) in responses if status == 503]
     row.acknowledged += statuses[201]
     row.must({*statuses} <= {201, 503}, f"was answered {dict(statuses)}")
     row.must(all(headers["Retry-After"] for _, headers in refused), "503 without Retry-After")

@@ -1,4 +1,4 @@
-"""What stands between a service and its PostgreSQL, and lets messages through, late or not at all.
+"""A proxy between a service and its PostgreSQL, which can delay, drop or cut messages.
 
 It knows of the protocol where a message ends (PostgreSQL documentation, chapter 54).
 """
@@ -20,7 +20,7 @@ from tests.support import Service, data_dir, serving
 
 
 class Proxy:
-    """Listens on a port of 127.0.0.1 for one PostgreSQL's socket."""
+    """Listens on a port of 127.0.0.1, and connects to the socket of a PostgreSQL."""
 
     def __init__(self, server: Path) -> None:
         self._server = server
@@ -31,31 +31,31 @@ class Proxy:
         self.passed = 0
         self.cut_at: int | None = None
         self.delay = 0.0
-        """Seconds by which each answer of the database comes later."""
+        """Seconds by which each message of the database is delayed."""
         self._open = threading.Event()
         self._open.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, url: str) -> str:
-        """The URL of the same database by way of us."""
-        own = conninfo_to_dict(url)
+        """Return the URL of the same database through the proxy."""
+        parameters = conninfo_to_dict(url)
         return (
-            f"postgresql://{own['user']}@127.0.0.1:{self.port}/{own['dbname']}"
+            f"postgresql://{parameters['user']}@127.0.0.1:{self.port}/{parameters['dbname']}"
             "?sslmode=disable&gssencmode=disable"
         )
 
     def count(self, cut_at: int | None = None) -> None:
-        """Count the messages of both sides from one on; the connections are cut before that one."""
+        """Count the messages of both sides from one, and cut the connections before `cut_at`."""
         with self._lock:
             self.passed, self.cut_at = 0, cut_at
 
     def cut(self) -> None:
-        """All connections, for both sides at once."""
+        """Cut all connections for both sides."""
         with self._lock:
             self._cut()
 
     def silence(self) -> None:
-        """Nothing is passed on any more, nobody is told."""
+        """Stop passing messages on, without closing a connection."""
         self._open.clear()
 
     def resume(self) -> None:
@@ -84,7 +84,7 @@ class Proxy:
             try:
                 server.connect(str(self._server))
             except OSError:
-                service.close()  # it is down
+                service.close()  # the server is down
                 continue
             pair = (service, server)
             with self._lock:
@@ -123,7 +123,7 @@ class Proxy:
 
 
 def _messages(source: socket.socket, starts: bool) -> Iterator[bytes]:
-    """The first message of a client alone has no letter before its length."""
+    """Yield the messages. Only the first one of a client has no letter before its length."""
     received, letter = b"", 0 if starts else 1
     while chunk := source.recv(65536):
         received += chunk
@@ -137,7 +137,7 @@ def _messages(source: socket.socket, starts: bool) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def proxied(**options: Any) -> Iterator[tuple[Service, Proxy]]:
-    """A service that reaches its database by way of a proxy."""
+    """Run a service that connects to its database through a proxy."""
     with data_dir() as directory, embedded.running(directory) as url:
         proxy = Proxy(Path(str(conninfo_to_dict(url)["host"])) / SOCKET)
         urls = {

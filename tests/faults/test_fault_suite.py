@@ -47,7 +47,7 @@ def test_service_survives_a_shifted_clock(fault: Callable[[], Row]) -> None:
 
 @pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.name)
 def test_mutant_applies_and_its_test_exists(mutant: mutants.Mutant, tmp_path: Path) -> None:
-    """And the test that must catch it is there: whether it does is told by `make faults`."""
+    """`make faults` checks that the test fails."""
     mutants.copy(tmp_path)
     mutants.mutate(tmp_path, mutant)
     path, _, test = mutant.test.partition("::")

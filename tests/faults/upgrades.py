@@ -1,4 +1,4 @@
-"""Migrations, reloads and a new version, while the service is at work."""
+"""Migrations, reloads and a new version while the service runs."""
 
 import contextlib
 import os
@@ -86,7 +86,7 @@ def reloaded_workers(times: int = 5) -> Row:
 
 @contextlib.contextmanager
 def _next_version() -> Iterator[Path]:
-    """The code of a version that has one migration more."""
+    """Yield a folder with the code of a version that has one more migration."""
     folder = Path(tempfile.mkdtemp(prefix="constancia-"))
     try:
         for name in ("api", "sql"):
@@ -104,8 +104,10 @@ def _next_version() -> Iterator[Path]:
 
 
 def upgraded() -> Row:
-    """A new version is started beside the old one and migrates, as the README says. The old one
-    answers until it is stopped."""
+    """A new version starts beside the old one and migrates, as in the README.
+
+    The old version responds until it is stopped.
+    """
     row = Row("a new version migrates beside the old one")
     with contextlib.ExitStack() as stack:
         directory, folder = stack.enter_context(data_dir()), stack.enter_context(_next_version())
@@ -135,7 +137,7 @@ def upgraded() -> Row:
 
 
 def _again(row: Row, new: Service, key: str, writers: Fleet) -> None:
-    """What was answered by the old one is answered so by the new one."""
+    """The new version gives the stored responses of the old one to retries."""
     with Client(new.port, key) as client:
         for number in list(writers.answers)[:50]:
             status, headers, content = client.exchange("POST", *writers.write(number))

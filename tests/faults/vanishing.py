@@ -42,7 +42,7 @@ def vanished_clients(clients: int = 500) -> Row:
             list(threads.map(vanish, range(clients)))
         writers.start()
         row.ready = [writers.ready_again(at)]
-        wait_until(lambda: writers.done, "all is written")
+        wait_until(lambda: writers.is_finished, "all writes")
         writers.finish()
         with open_store(running) as conn:
             writers.fill(row, conn)

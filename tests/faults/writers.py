@@ -85,8 +85,8 @@ class Fleet:
         with self._lock:
             self.statuses[status] += 1
             if status == 201:
-                answer = (content, headers["ETag"], headers["Location"])
-                self.answers[number].add(answer)
+                response = (content, headers["ETag"], headers["Location"])
+                self.answers[number].add(response)
                 self.replayed += headers["Idempotent-Replayed"] == "true"
                 self._last_begun = max(self._last_begun, begun)
             elif status in (409, 503):
@@ -99,7 +99,7 @@ class Fleet:
         return status not in (409, 503)
 
     def write(self, number: int) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
-        """Path, body and headers of a write. Every third one is an attestation; all differ."""
+        """Return the path, body and headers of a write. Every third one is an attestation."""
         label, key = f"write {number}", {"Idempotency-Key": f"write-{number}"}
         if number % 3:
             return "/v1/sources", {"name": label, "kind": "ngo"}, key
@@ -112,41 +112,44 @@ class Fleet:
         return self.statuses[201]
 
     def more(self, count: int = 20) -> None:
-        """Wait until so many more writes are acknowledged."""
+        """Wait until `count` more writes are acknowledged."""
         wanted = self.acknowledged + count
         wait_until(lambda: self.acknowledged >= wanted, "writing goes on")
 
     def ready_again(self, since: float) -> float:
         """Seconds from a time to the first acknowledgement of a write started after it, or to the
         last acknowledgement of all."""
-        wait_until(lambda: self._last_begun > since or self.done, "writing goes on")
+        wait_until(lambda: self._last_begun > since or self.is_finished, "writing goes on")
         return time.monotonic() - since
 
     @property
-    def done(self) -> bool:
+    def is_finished(self) -> bool:
         return not any(thread.is_alive() for thread in self._threads)
 
     def finish(self) -> None:
-        """Retry started writes until they are acknowledged; start no others."""
+        """Start no more writes, and retry the started ones until they are acknowledged."""
         self._enough.set()
         for thread in self._threads:
             thread.join(120)
-        if not self.done:
+        if not self.is_finished:
             self.broken.add("a writer hangs")
 
     def fill(self, row: Row, conn: queries.Connection) -> None:
         """Count lost and doubled writes in the store, and check the store."""
         stored = conn.execute(_STORED).fetchall()
-        ids, labels = {one.id for one in stored}, Counter(one.label for one in stored)
+        ids, labels = (
+            {attestation.id for attestation in stored},
+            Counter(attestation.label for attestation in stored),
+        )
         row.sent += sum(self.statuses.values())
         row.acknowledged += self.acknowledged
         row.lost += sum(
             f"write {number}" not in labels or orjson.loads(content)["id"] not in ids
-            for number, answers in self.answers.items()
-            for content, _, _ in answers
+            for number, responses in self.answers.items()
+            for content, _, _ in responses
         )
         row.doubled += sum(times > 1 for times in labels.values())
-        row.differing += sum(len(answers) > 1 for answers in self.answers.values())
+        row.differing += sum(len(responses) > 1 for responses in self.answers.values())
         row.broken += sorted(self.broken)
         row.must(row.lost == 0, "an acknowledged write is lost")
         row.must(row.doubled == 0, "a write is stored twice")

@@ -38,14 +38,14 @@ def people(api: Api) -> list[str]:
     return [person["name"] for person in api.get("/v1/detainees", limit=200)["items"]]
 
 
-def check_replayed(one: TestResponse, other: TestResponse) -> None:
+def check_replayed(first: TestResponse, second: TestResponse) -> None:
     """Check that the second response is a replay of the first."""
-    assert (other.status_code, other.data) == (one.status_code, one.data)
-    assert other.headers.pop("Idempotent-Replayed") == "true"
-    # Each request has an id of its own.
-    headers = [{n: v for n, v in a.headers if n != "Request-Id"} for a in (one, other)]
+    assert (second.status_code, second.data) == (first.status_code, first.data)
+    assert second.headers.pop("Idempotent-Replayed") == "true"
+    # Each request has a new id.
+    headers = [{n: v for n, v in a.headers if n != "Request-Id"} for a in (first, second)]
     assert headers[0] == headers[1]
-    assert one.headers["Request-Id"] != other.headers["Request-Id"]
+    assert first.headers["Request-Id"] != second.headers["Request-Id"]
 
 
 class Retrying(Api):
@@ -59,9 +59,9 @@ class Retrying(Api):
         Retrying.sent += 1
         options["headers"] = {"Idempotency-Key": f"key {Retrying.sent}".replace(" ", "-")}
         first = super().send(method, path, **options)
-        written = Retrying.conn.execute(LAST).fetchone()
+        last_entry = Retrying.conn.execute(LAST).fetchone()
         check_replayed(first, super().send(method, path, **options))
-        assert Retrying.conn.execute(LAST).fetchone() == written
+        assert Retrying.conn.execute(LAST).fetchone() == last_entry
         return first
 
     def scope(self, scope: str) -> "Retrying":
@@ -111,15 +111,15 @@ def test_idempotency_key_is_separate_for_each_caller_and_path(api: Api, editor: 
     contributor = api.scope("contribute")
     ids = {send(editor, "Ana").json["id"], send(contributor, "Ana").json["id"]}
     source = {"name": "Ana", "kind": "ngo"}
-    answer = editor.send("POST", "/v1/sources", json=source, headers={"Idempotency-Key": KEY})
-    assert answer.status_code == 201
+    response = editor.send("POST", "/v1/sources", json=source, headers={"Idempotency-Key": KEY})
+    assert response.status_code == 201
     assert len(ids) == 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, '"', '""', '"open', "two words", "señal", "a\tb"])
 def test_malformed_idempotency_key_is_rejected(editor: Api, key: str) -> None:
     problem = check_problem(send(editor, "Ana", key), "validation-error")
-    assert [fault["pointer"] for fault in problem["errors"]] == ["/Idempotency-Key"]
+    assert [error["pointer"] for error in problem["errors"]] == ["/Idempotency-Key"]
     assert people(editor) == []
 
 
@@ -178,34 +178,34 @@ def waiting(conn: Connection) -> bool:
 
 def test_concurrent_retries_are_one_write(database: str, editor: Api) -> None:
     at_once, keys, times = 8, 6, 5
-    answers: dict[int, set[bytes]] = {key: set() for key in range(keys)}
+    responses: dict[int, set[bytes]] = {key: set() for key in range(keys)}
     statuses: Counter[int] = Counter()
     barrier = threading.Barrier(at_once)
     with connections.pool(database, at_once) as pool:
         app = create_app(pool)
 
         def caller() -> None:
-            own = Api(app.test_client(), editor._keys, editor._key)
+            api = Api(app.test_client(), editor._keys, editor._key)
             for key in range(keys):
                 barrier.wait()
                 for _ in range(times):
-                    answer = send(own, f"Persona {key}", f"key-{key}")
-                    statuses[answer.status_code] += 1
-                    if answer.status_code == 201:
-                        answers[key].add(answer.data)
+                    response = send(api, f"Persona {key}", f"key-{key}")
+                    statuses[response.status_code] += 1
+                    if response.status_code == 201:
+                        responses[key].add(response.data)
 
         with ThreadPoolExecutor(at_once) as threads:
-            for done in [threads.submit(caller) for _ in range(at_once)]:
-                done.result()
+            for future in [threads.submit(caller) for _ in range(at_once)]:
+                future.result()
     assert set(statuses) <= {201, 409}
-    assert all(len(bodies) == 1 for bodies in answers.values())
+    assert all(len(bodies) == 1 for bodies in responses.values())
     assert len(people(editor)) == keys
 
 
 def test_keys_expire_after_a_day(
     editor: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One write of a hundred deletes what has expired; here each does."""
+    """One write of a hundred deletes expired keys; in this test each does."""
     monkeypatch.setattr(idempotency, "EXPIRY_SHARE", 1)
 
     def age(interval: str) -> None:

@@ -30,7 +30,7 @@ HEALTH = ["getHealth", "getReadiness"]
 
 
 class Clock:
-    """A clock that the test moves."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -49,7 +49,7 @@ Apis = Callable[..., Any]
 
 @pytest.fixture
 def limited(database: str, clock: Clock) -> Apis:
-    """Makes APIs with a quota for each address and each key, on one database."""
+    """Return a function that creates APIs with quotas on one database."""
 
     @contextmanager
     def limited(per_address: int, per_key: int, trusted: str = "") -> Iterator[Api]:
@@ -73,10 +73,10 @@ def limited(database: str, clock: Clock) -> Apis:
     return limited
 
 
-def remaining_quota(answer: Any) -> tuple[int, int, int]:
+def remaining_quota(response: Any) -> tuple[int, int, int]:
     """Return the quota, the remaining requests and the seconds from the headers of a response."""
-    policy = POLICY.fullmatch(answer.headers["RateLimit-Policy"])
-    quota_left = REMAINING.fullmatch(answer.headers["RateLimit"])
+    policy = POLICY.fullmatch(response.headers["RateLimit-Policy"])
+    quota_left = REMAINING.fullmatch(response.headers["RateLimit"])
     assert policy
     assert quota_left
     quota, remaining, seconds = int(policy[1]), int(quota_left[1]), int(quota_left[2])
@@ -85,14 +85,14 @@ def remaining_quota(answer: Any) -> tuple[int, int, int]:
     return quota, remaining, seconds
 
 
-def check_exceeded(answer: TestResponse) -> None:
-    problem = answer.get_json(force=True)
-    assert (answer.status_code, problem["type"]) == (429, "/problems/quota-exceeded"), problem
-    assert answer.mimetype == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    _, remaining, seconds = remaining_quota(answer)
+def check_exceeded(response: TestResponse) -> None:
+    problem = response.get_json(force=True)
+    assert (response.status_code, problem["type"]) == (429, "/problems/quota-exceeded"), problem
+    assert response.mimetype == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    _, remaining, seconds = remaining_quota(response)
     assert remaining == 0
-    assert int(answer.headers["Retry-After"]) >= seconds > 0
+    assert int(response.headers["Retry-After"]) >= seconds > 0
 
 
 # Headers.
@@ -106,11 +106,11 @@ def test_contract_says_which_operations_are_limited() -> None:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_response_has_the_remaining_quota(limited: Apis, operation_id: str) -> None:
     with limited(1000, 2000) as api:
-        answers = [Session(api).do(operation_id).response for _ in range(2)]
+        responses = [Session(api).do(operation_id).response for _ in range(2)]
     if operation_id in HEALTH:
-        assert not any("RateLimit" in answer.headers for answer in answers)
+        assert not any("RateLimit" in response.headers for response in responses)
     else:
-        (quota, before, _), (_, after, _) = map(remaining_quota, answers)
+        (quota, before, _), (_, after, _) = map(remaining_quota, responses)
         assert quota == 2000 if OPERATIONS[operation_id].scope else quota in {1000, 2000}
         assert after < before
 
@@ -127,9 +127,9 @@ def test_errors_count_and_have_the_remaining_quota(limited: Apis) -> None:
             ("POST", "/v1/sources", 401),
         ]
         for number, (method, path, status) in enumerate(sent, 1):
-            answer = api.send(method, path)
-            assert answer.status_code == status, path
-            assert remaining_quota(answer) == (100, 100 - number, WINDOW_SECONDS)
+            response = api.send(method, path)
+            assert response.status_code == status, path
+            assert remaining_quota(response) == (100, 100 - number, WINDOW_SECONDS)
 
 
 # Counting.
@@ -164,8 +164,8 @@ def test_key_has_a_quota_of_its_own(limited: Apis) -> None:
         for method, path in (("GET", "/v1/sources"), ("POST", "/v1/sources")):
             check_exceeded(editor.send(method, path, json={"name": "Puertas", "kind": "ngo"}))
         check_exceeded(editor.send("POST", "/v1/imports", data="name\nAna\n"))
-        elsewhere = {"REMOTE_ADDR": "203.0.113.7"}
-        check_exceeded(editor.send("GET", "/v1/sources", environ_base=elsewhere))
+        other_address = {"REMOTE_ADDR": "203.0.113.7"}
+        check_exceeded(editor.send("GET", "/v1/sources", environ_base=other_address))
         assert other.get("/v1/sources")["items"] == []
 
 
@@ -175,11 +175,13 @@ def test_invalid_key_counts_for_the_address_only(limited: Apis) -> None:
         assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, 2)
         right = editor._key or ""
         wrong = ("Bearer " + right[:-1] + "-", "Bearer " + right.upper(), "Basic eDp5", "")
-        for remaining, word in enumerate(wrong):
+        for remaining, authorization in enumerate(wrong):
             method = "GET" if remaining % 2 else "POST"
-            answer = api.send(method, "/v1/sources", json={}, headers={"Authorization": word})
-            assert answer.status_code == 401
-            assert remaining_quota(answer)[:2] == (4, 3 - remaining)
+            response = api.send(
+                method, "/v1/sources", json={}, headers={"Authorization": authorization}
+            )
+            assert response.status_code == 401
+            assert remaining_quota(response)[:2] == (4, 3 - remaining)
         # Further guesses are not even checked.
         check_exceeded(api.send("GET", "/v1/sources", headers={"Authorization": wrong[0]}))
         assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, 1)
@@ -197,11 +199,11 @@ def test_304_from_memory_costs_no_quota(limited: Apis) -> None:
     with limited(3, 9) as api:
         etag = {"If-None-Match": api.send("GET", "/v1/sources").headers["ETag"]}
         for _ in range(5):
-            answer = api.send("GET", "/v1/sources", headers=etag)
-            assert answer.status_code == 304
-            assert remaining_quota(answer)[:2] == (3, 1)
-            assert len(answer.headers.get_all("RateLimit")) == 1
-        # A response that must be made costs quota.
+            response = api.send("GET", "/v1/sources", headers=etag)
+            assert response.status_code == 304
+            assert remaining_quota(response)[:2] == (3, 1)
+            assert len(response.headers.get_all("RateLimit")) == 1
+        # A computed response costs quota.
         assert remaining_quota(api.send("GET", "/v1/sources?limit=7", headers=etag))[1] == 0
         check_exceeded(api.send("GET", "/v1/sources"))
 
@@ -233,17 +235,17 @@ CALLERS = [
 def test_last_entry_of_a_trusted_proxy_is_the_client(
     peer: str, forwarded_for: str | None, caller: str
 ) -> None:
-    found = client_address(
+    address = client_address(
         peer,
         forwarded_for or "",
         config.read({"CONSTANCIA_TRUSTED_PROXIES": PROXIES}).trusted_proxies,
     )
-    assert found == ip_network(caller).network_address.packed[:8]
+    assert address == ip_network(caller).network_address.packed[:8]
 
 
 def test_ipv6_networks_are_counted_separately() -> None:
-    one, other = (client_address(f"2001:db8:1:{n}::1", "", ()) for n in (2, 3))
-    assert one != other
+    first, second = (client_address(f"2001:db8:1:{n}::1", "", ()) for n in (2, 3))
+    assert first != second
 
 
 def test_forwarded_address_is_ignored_without_trusted_proxies(limited: Apis) -> None:
@@ -254,8 +256,8 @@ def test_forwarded_address_is_ignored_without_trusted_proxies(limited: Apis) -> 
     with limited(1, 9, PROXIES) as api:
         for number in range(3):
             forged = f"192.0.2.{number}, 198.51.100.1"
-            answer = api.send("GET", "/v1/sources", headers={"X-Forwarded-For": forged})
-            assert answer.status_code == (429 if number else 200)
+            response = api.send("GET", "/v1/sources", headers={"X-Forwarded-For": forged})
+            assert response.status_code == (429 if number else 200)
 
 
 # The table.
@@ -310,23 +312,23 @@ def test_all_workers_share_the_counts() -> None:
     with data_dir() as directory, serving(directory, workers=2, **settings) as service:
         port, key = service.port, service.key("edit")
 
-        def ask(own: str | None) -> Counter[int]:
+        def ask(api_key: str | None) -> Counter[int]:
             """Send thirty requests, each on a new connection, so that any worker may take it."""
             statuses: Counter[int] = Counter()
             for _ in range(30):
-                with Client(port, own) as client:
+                with Client(port, api_key) as client:
                     status, headers, _ = client.exchange("GET", "/v1/sources")
                 assert REMAINING.fullmatch(headers["RateLimit"])
                 statuses[status] += 1
             return statuses
 
-        def in_parallel(own: str | None) -> Counter[int]:
+        def in_parallel(api_key: str | None) -> Counter[int]:
             with ThreadPoolExecutor(4) as threads:
-                return sum(threads.map(ask, [own] * 4), Counter())
+                return sum(threads.map(ask, [api_key] * 4), Counter())
 
-        def check_spent(own: str | None, quota: int) -> None:
+        def check_spent(api_key: str | None, quota: int) -> None:
             """Check that the quota was taken, or more if a window ended meanwhile."""
-            statuses = in_parallel(own)
+            statuses = in_parallel(api_key)
             assert statuses.total() == 120
             assert statuses[200] % quota == 0 or statuses[429] == 0, statuses
             assert statuses[200] >= quota

@@ -23,9 +23,9 @@ Lines = list[Any]
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
-    written: Lines = []
-    monkeypatch.setattr(logs, "write", written.append)
-    return written
+    messages: Lines = []
+    monkeypatch.setattr(logs, "write", messages.append)
+    return messages
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def client(database: str, lines: Lines) -> Iterator[FlaskClient]:
 
 def test_request_is_one_log_line(client: FlaskClient, lines: Lines, conn: Connection) -> None:
     key_id, key = auth.create_key(conn, "Redacción de Ana", "edit")
-    answer = client.post(
+    response = client.post(
         "/v1/detainees", json={"name": "Ana Canaria"}, headers={"Authorization": f"Bearer {key}"}
     )
-    answer.get_data()
-    answer.close()
+    response.get_data()
+    response.close()
     (line,) = lines
     assert line.pop("duration_ms") > 0
-    assert line.pop("request_id") == answer.headers["Request-Id"] == line.pop("trace_id")
+    assert line.pop("request_id") == response.headers["Request-Id"] == line.pop("trace_id")
     assert line.pop("pid") > 0
     assert line == {
         "level": "info", "message": "request", "method": "POST", "operation": "createDetainee",
@@ -71,19 +71,19 @@ def test_log_line_holds_nothing_that_a_client_sent(
         ("DELETE", "/v1/detainees"),
         ("POST", "/v1/detainees"),
     ):
-        answer = client.open(
+        response = client.open(
             path, method=method, headers=headers, json={"name": "Canaria", "canaria": 1},
             environ_base={"REMOTE_ADDR": "203.0.113.7"},
         )  # fmt: skip
-        answer.close()
-        assert "canaria" not in str(answer.headers["Request-Id"])
-        assert "traceparent" not in answer.headers
+        response.close()
+        assert "canaria" not in str(response.headers["Request-Id"])
+        assert "traceparent" not in response.headers
         line = json.dumps(lines.pop(), default=str)
-        assert [word for word in secrets if word in line] == [], line
+        assert [text for text in secrets if text in line] == [], line
 
 
 @pytest.mark.parametrize(
-    "given",
+    "traceparent",
     [
         "", "00", f"00-{TRACE}-b7ad6b7169203331", f"ff-{TRACE}-b7ad6b7169203331-01",
         f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01",
@@ -91,26 +91,32 @@ def test_log_line_holds_nothing_that_a_client_sent(
         f" {PARENT}x", f"00-{TRACE}-b7ad6b7169203331-0x",
     ],
 )  # fmt: skip
-def test_invalid_traceparent_is_ignored(client: FlaskClient, lines: Lines, given: str) -> None:
-    answer = client.get("/healthz", headers={"traceparent": given})
-    answer.close()
-    assert "traceparent" not in answer.headers
+def test_invalid_traceparent_is_ignored(
+    client: FlaskClient, lines: Lines, traceparent: str
+) -> None:
+    response = client.get("/healthz", headers={"traceparent": traceparent})
+    response.close()
+    assert "traceparent" not in response.headers
     assert lines[0]["trace_id"] == lines[0]["request_id"]
 
 
 @pytest.mark.parametrize(
-    ("given", "flags"),
+    ("traceparent", "flags"),
     [(PARENT, "01"), (PARENT[:-2] + "02", "00"), (f"01{PARENT[2:]}-later", "01")],
 )
-def test_trace_is_continued(client: FlaskClient, lines: Lines, given: str, flags: str) -> None:
-    answers = [client.get("/healthz", headers={"traceparent": given}) for _ in range(2)]
+def test_trace_is_continued(
+    client: FlaskClient, lines: Lines, traceparent: str, flags: str
+) -> None:
+    responses = [client.get("/healthz", headers={"traceparent": traceparent}) for _ in range(2)]
     spans = []
-    for answer in answers:
-        answer.close()
-        found = re.fullmatch(f"00-{TRACE}-([0-9a-f]{{16}})-{flags}", answer.headers["traceparent"])
-        assert found is not None
-        spans.append(found[1])
-        assert found[1] == answer.headers["Request-Id"][:16]
+    for response in responses:
+        response.close()
+        match = re.fullmatch(
+            f"00-{TRACE}-([0-9a-f]{{16}})-{flags}", response.headers["traceparent"]
+        )
+        assert match is not None
+        spans.append(match[1])
+        assert match[1] == response.headers["Request-Id"][:16]
     assert len({*spans, "b7ad6b7169203331"}) == 3
     assert {line["trace_id"] for line in lines} == {TRACE}
 
@@ -118,35 +124,35 @@ def test_trace_is_continued(client: FlaskClient, lines: Lines, given: str, flags
 def test_internal_error_is_logged_with_the_request_id(
     client: FlaskClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Not written as it is, because the logged frames quote the line that raises.
-    words = "CANARIA".lower()
+    # In lower case, because the logged frames quote the line that raises.
+    secret = "CANARIA".lower()
 
     def fail(*_: Any, **__: Any) -> Any:
-        raise ZeroDivisionError(words)
+        raise ZeroDivisionError(secret)
 
     monkeypatch.setattr("api.database.queries.execute", fail)
     handler = logs.Lines()
     logging.getLogger(logs.LOGGER).addHandler(handler)
     try:
-        answer = client.get("/v1/sources")
-        answer.close()
+        response = client.get("/v1/sources")
+        response.close()
     finally:
         logging.getLogger(logs.LOGGER).removeHandler(handler)
-    assert answer.status_code == 500
+    assert response.status_code == 500
     error, request = lines
-    assert error["request_id"] == request["request_id"] == answer.headers["Request-Id"]
+    assert error["request_id"] == request["request_id"] == response.headers["Request-Id"]
     assert (error["level"], request["level"]) == ("error", "error")
     assert "ZeroDivisionError" in error["message"]
-    assert words not in json.dumps([error, request])
+    assert secret not in json.dumps([error, request])
 
 
 def test_304_is_logged_with_its_operation(client: FlaskClient, lines: Lines) -> None:
     first = client.get("/v1/sources")
     for _ in range(3):
-        answer = client.get("/v1/sources", headers={"If-None-Match": first.headers["ETag"]})
-        answer.get_data()
-        answer.close()
-        assert answer.status_code == 304
+        response = client.get("/v1/sources", headers={"If-None-Match": first.headers["ETag"]})
+        response.get_data()
+        response.close()
+        assert response.status_code == 304
     assert [(line["operation"], line["status"]) for line in lines[-3:]] == [
         ("listSources", 304)
     ] * 3
@@ -181,8 +187,8 @@ def test_arguments_of_other_loggers_are_masked(
 def test_service_logs_to_stderr() -> None:
     with data_dir() as directory, serving(directory) as service:
         assert service.ready()
-        written = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
-        line = json.loads(written[-1])
+        log_lines = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
+        line = json.loads(log_lines[-1])
         assert (line["operation"], line["status"]) == ("getReadiness", 200)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"])
         assert line["pid"] in service.workers()

@@ -17,21 +17,21 @@ PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
 SAFELISTED = {"Cache-Control", "Content-Type"}
 
 
-def check_headers(answer: TestResponse, *, is_page: bool = False) -> None:
+def check_headers(response: TestResponse, *, is_page: bool = False) -> None:
     """Check the headers that every response has."""
-    told = answer.headers
-    assert told["X-Content-Type-Options"] == "nosniff"
-    assert told["Referrer-Policy"] == "no-referrer"
-    assert told["Access-Control-Allow-Origin"] == "*"
-    assert "Access-Control-Allow-Credentials" not in told
-    assert "Server" not in told
-    (policy,) = told.get_all("Content-Security-Policy")
+    headers = response.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in headers
+    assert "Server" not in headers
+    (policy,) = headers.get_all("Content-Security-Policy")
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert ("script-src 'self'" in policy) == is_page
 
 
-def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
+def all_responses(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
     """Yield responses to every method on every path and on unknown paths."""
     paths = {o.path.replace("{id}", public_walk.UNKNOWN_ID) for o in CONTRACT.operations}
     for path in [*sorted(paths), "/", "/nowhere", "/v1", "/v1/sources/", "//v1/sources", "/%00"]:
@@ -42,13 +42,13 @@ def everything(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
 @pytest.mark.parametrize("scope", [None, "edit"])
 def test_every_response_has_the_security_headers(api: Api, scope: str | None) -> None:
     statuses = set()
-    for method, path, answer in everything(api.scope(scope) if scope else api):
-        is_page = path in PAGES and method in {"GET", "HEAD"} and answer.status_code == 200
-        check_headers(answer, is_page=is_page)
-        statuses.add(answer.status_code)
+    for method, path, response in all_responses(api.scope(scope) if scope else api):
+        is_page = path in PAGES and method in {"GET", "HEAD"} and response.status_code == 200
+        check_headers(response, is_page=is_page)
+        statuses.add(response.status_code)
         if method in {"TRACE", "FOO"}:
-            assert answer.status_code in {404, 405}, path
-            assert answer.mimetype == "application/problem+json"
+            assert response.status_code in {404, 405}, path
+            assert response.mimetype == "application/problem+json"
     assert statuses >= {200, 204, 404, 405, 422} | ({401} if scope is None else set())
 
 
@@ -69,7 +69,7 @@ def test_304_keeps_the_headers_of_the_stored_copy(api: Api, operation_id: str) -
             "GET", path_of(visit), headers={"If-None-Match": full.headers["ETag"]}
         )
         assert unchanged.status_code == 304
-        # The stored copy has its own Link.
+        # The stored copy has another Link.
         assert "Link" not in unchanged.headers
         for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
             assert unchanged.headers.get_all(name) == full.headers.get_all(name)
@@ -81,15 +81,15 @@ def test_internal_error_has_the_security_headers(api: Api, monkeypatch: pytest.M
         raise RuntimeError
 
     monkeypatch.setattr("api.database.queries.execute", fail)
-    answer = api.send("GET", "/v1/sources")
-    assert answer.status_code == 500
-    check_headers(answer)
+    response = api.send("GET", "/v1/sources")
+    assert response.status_code == 500
+    check_headers(response)
 
 
 # CORS.
 
 
-def words(value: str) -> set[str]:
+def header_values(value: str) -> set[str]:
     return set(value.split(", "))
 
 
@@ -98,20 +98,22 @@ def test_cors_preflight_allows_what_the_contract_takes(api: Api) -> None:
     for operation in CONTRACT.operations:
         methods.setdefault(operation.path, {"OPTIONS"}).add(operation.method.upper())
     for path, allowed in methods.items():
-        asked = {
+        request_headers = {
             "Origin": "https://a.example",
             "Access-Control-Request-Method": "GET",
             "Access-Control-Request-Headers": "authorization",
         }
-        answer = api.send("OPTIONS", path.replace("{id}", public_walk.UNKNOWN_ID), headers=asked)
-        assert answer.status_code == 204
-        assert answer.data == b""
-        assert "Content-Type" not in answer.headers
+        response = api.send(
+            "OPTIONS", path.replace("{id}", public_walk.UNKNOWN_ID), headers=request_headers
+        )
+        assert response.status_code == 204
+        assert response.data == b""
+        assert "Content-Type" not in response.headers
         expected = allowed | ({"HEAD"} if "GET" in allowed else set())
-        assert words(answer.headers["Allow"]) == expected
-        assert words(answer.headers["Access-Control-Allow-Methods"]) == expected
-        assert answer.headers["Access-Control-Max-Age"] == "7200"
-        sent = words(answer.headers["Access-Control-Allow-Headers"])
+        assert header_values(response.headers["Allow"]) == expected
+        assert header_values(response.headers["Access-Control-Allow-Methods"]) == expected
+        assert response.headers["Access-Control-Max-Age"] == "7200"
+        sent = header_values(response.headers["Access-Control-Allow-Headers"])
         taken = {
             p.name for o in CONTRACT.operations for p in o.parameters if p.location == "header"
         }
@@ -126,6 +128,6 @@ def test_cors_exposes_every_header_of_the_contract(api: Api) -> None:
         for name in node.get("headers", ())
     } - SAFELISTED
     assert len(named) > 5
-    readable = words(api.send("GET", "/healthz").headers["Access-Control-Expose-Headers"])
+    readable = header_values(api.send("GET", "/healthz").headers["Access-Control-Expose-Headers"])
     assert readable >= named | {"Request-Id"}
     assert "*" not in readable

@@ -14,21 +14,21 @@ PATH = "/.well-known/security.txt"
 
 
 def test_security_txt_names_the_contact(api: Api) -> None:
-    answer = api.send("GET", PATH)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    fields = [line.split(": ", 1) for line in answer.text.splitlines()]
+    response = api.send("GET", PATH)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    fields = [line.split(": ", 1) for line in response.text.splitlines()]
     assert sorted(name for name, _ in fields) == ["Contact", "Expires", "Preferred-Languages"]
-    told = dict(fields)
-    assert told["Contact"] == "mailto:security@example.org"
+    values = dict(fields)
+    assert values["Contact"] == "mailto:security@example.org"
     now = datetime.now(UTC)
-    assert now < datetime.fromisoformat(told["Expires"]) < now + timedelta(days=365)
+    assert now < datetime.fromisoformat(values["Expires"]) < now + timedelta(days=365)
 
 
 def test_security_txt_is_missing_without_a_contact() -> None:
     """It takes no connection: the pool is closed here."""
-    answer = create_app(connections.pool("", 1)).test_client().get(PATH)
-    assert "no contact" in check_problem(answer, "not-found")["detail"]
+    response = create_app(connections.pool("", 1)).test_client().get(PATH)
+    assert "no contact" in check_problem(response, "not-found")["detail"]
 
 
 def test_contact_is_a_mailto_https_or_tel_address() -> None:

@@ -44,13 +44,13 @@ def pairs(file: str) -> Iterator[Pair]:
             yield Pair(row["category"], row["expected"], _person(row, "a"), _person(row, "b"))
 
 
-def _person(row: dict[str, str], which: str) -> Person:
-    more: dict[str, Any] = dict(word.split("=", 1) for word in (row[f"{which}_more"] or "").split())
+def _person(row: dict[str, str], side: str) -> Person:
+    more: dict[str, Any] = dict(word.split("=", 1) for word in (row[f"{side}_more"] or "").split())
     if "nationalities" in more:
         more["nationalities"] = more["nationalities"].split(",")
     if "external_ids" in more:
         more["external_ids"] = [tuple(more["external_ids"].split(":", 1))]
-    return person(*row[which].split(" / "), birth_date=row[f"{which}_birth_date"] or None, **more)
+    return person(*row[side].split(" / "), birth_date=row[f"{side}_birth_date"] or None, **more)
 
 
 def decisions(file: str) -> Counter[tuple[str, str]]:
@@ -92,19 +92,19 @@ def test_same_person_shares_a_blocking_key(file: str) -> None:
         for pair in pairs(file)
         if pair.expected == "same" and not set(pair.a.external_ids) & set(pair.b.external_ids)
     ]
-    found = [pair for pair in same if shares_key(pair.a, pair.b)]
-    assert [pair for pair in same if shares_key(pair.b, pair.a)] == found
-    assert len(found) / len(same) >= 0.98
+    connected = [pair for pair in same if shares_key(pair.a, pair.b)]
+    assert [pair for pair in same if shares_key(pair.b, pair.a)] == connected
+    assert len(connected) / len(same) >= 0.98
 
 
-def shares_key(asked: Person, recorded: Person) -> bool:
+def shares_key(query: Person, recorded: Person) -> bool:
     """Whether a search for one person finds the other if nobody else is recorded."""
     words = index_words(recorded.names)
     near_words = {
         word: [other for other in words if delete_variants(word) & delete_variants(other)]
-        for word in index_words(asked.names)
+        for word in index_words(query.names)
     }
-    return not {*index_keys(recorded.names)}.isdisjoint(search_keys(asked.names, near_words))
+    return not {*index_keys(recorded.names)}.isdisjoint(search_keys(query.names, near_words))
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,5 +1,7 @@
-"""Search by name and matching: people are found by any spelling of any of their names, best first;
-hidden people change nothing for callers who may not see them."""
+"""Search and matching: people are found by any spelling of any of their names, best match first.
+
+Hidden people change no response to callers who may not see them.
+"""
 
 from typing import Any
 
@@ -30,7 +32,7 @@ PEOPLE = {
     "nobody": ("Persona no identificada",),
 }
 
-# Query -> the person who is found first.
+# Queries, and the first person in each response.
 QUERIES = {
     "José Luis Guaramato Peña": "guaramato",
     "guaramato": "guaramato",
@@ -110,17 +112,17 @@ def recorded(server: str) -> Any:
         yield api, ids
 
 
-@pytest.mark.parametrize(("q", "who"), QUERIES.items(), ids=QUERIES)
-def test_query_finds_the_person_first(recorded: Any, q: str, who: str | None) -> None:
+@pytest.mark.parametrize(("q", "person"), QUERIES.items(), ids=QUERIES)
+def test_query_finds_the_person_first(recorded: Any, q: str, person: str | None) -> None:
     api, ids = recorded
-    found = [item["id"] for item in api.get("/v1/detainees", q=q)["items"]]
-    assert found[:1] == ([ids[who]] if who else [])
+    items = api.get("/v1/detainees", q=q)["items"]
+    assert [item["id"] for item in items[:1]] == ([ids[person]] if person else [])
 
 
 def test_person_with_another_given_name_is_not_found(recorded: Any) -> None:
     api, ids = recorded
-    found = api.get("/v1/detainees", q="Tomás Otero Valdivia")["items"]
-    assert [item["id"] for item in found] == [ids["otero"]]
+    items = api.get("/v1/detainees", q="Tomás Otero Valdivia")["items"]
+    assert [item["id"] for item in items] == [ids["otero"]]
     both = api.get("/v1/detainees", q="Otero Valdivia")["items"]
     assert {item["id"] for item in both} == {ids["otero"], ids["brother"]}
 
@@ -174,24 +176,24 @@ def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: 
     writer = api.scope("contribute")
     names = ("Rosa Guaramato", "Rosa Guaramato Díaz", "Rosa Guramato", "Rosita Guaramato Otero")
     created = {writer.detainee(name) for name in names for _ in range(3)}
-    walked: list[Any] = []
+    seen: list[Any] = []
     query: dict[str, Any] = {"q": "Rosa Guaramato", "limit": limit}
     while True:
         page = api.get("/v1/detainees", **query)
         assert len(page["items"]) <= limit
-        walked += page["items"]
+        seen += page["items"]
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
         # Altogether fewer than the 100 people that are read for one name key.
-        for name in names if len(walked) < 20 else ():
+        for name in names if len(seen) < 20 else ():
             writer.detainee(name)
         # A renamed person leaves the ranking without moving the others.
-        writer.patch(f"/v1/detainees/{walked[0]['id']}", {"name": "Nadie Otro"})
-    ids = [item["id"] for item in walked]
+        writer.patch(f"/v1/detainees/{seen[0]['id']}", {"name": "Nadie Otro"})
+    ids = [item["id"] for item in seen]
     assert len(ids) == len(set(ids))
     assert created <= set(ids)
-    order = [(-item["match"]["score"], item["id"]) for item in walked]
+    order = [(-item["match"]["score"], item["id"]) for item in seen]
     assert order == sorted(order)
 
 
@@ -224,7 +226,7 @@ HIDDEN: Any = ({"age_group": "minor"}, {"age_group": "adult", "withheld": True})
 def test_hidden_people_do_not_change_what_others_find(
     api: Api, monkeypatch: pytest.MonkeyPatch, hidden: Any
 ) -> None:
-    """Even if so many people are hidden that they could crowd others out."""
+    """There are enough hidden people to exceed the number of people that are read."""
     monkeypatch.setattr(candidates, "MAX_HITS", 3)
     monkeypatch.setattr(candidates, "_MAX_PER_KEY", 3)
     monkeypatch.setattr(candidates, "_MAX_COMPARED", 3)
@@ -232,37 +234,37 @@ def test_hidden_people_do_not_change_what_others_find(
     editor, writer = api.scope("edit"), api.scope("contribute")
     queries = ("Rosa Guaramato", "guaramatto", "Guaramoto", "rosa", "R. Guaramato")
 
-    def answers(caller: Api) -> list[Any]:
-        found = [caller.get("/v1/detainees", q=q) for q in queries]
-        # Of the people who share an identifier, too, only some are read.
+    def responses(caller: Api) -> list[Any]:
+        results = [caller.get("/v1/detainees", q=q) for q in queries]
+        # Only some of the people who share an identifier are read as well.
         external_ids = [{"scheme": "foro", "value": "1"}]
         more = {"birth_date": born, "external_ids": external_ids}
         body = {"items": [{"name": q, **more} for q in queries]}
-        return [*found, writer.post("/v1/detainees/match", body, 200)]
+        return [*results, writer.post("/v1/detainees/match", body, 200)]
 
     born = "2011-05-04" if "withheld" not in hidden else "1971-05-04"
     people = [
         editor.detainee(
-            f"Rosa {word}",
+            f"Rosa {surname}",
             birth_date=born,
             external_ids=[{"scheme": "foro", "value": "1"}],
             **hidden,
         )
-        for word in ("Guaramato", "Guaramata", "Guaramate", *["Guaramato"] * 50)
+        for surname in ("Guaramato", "Guaramata", "Guaramate", *["Guaramato"] * 50)
     ]
-    assert answers(api)[0]["items"] == []
-    assert {item["decision"] for item in answers(api)[-1]["items"]} == {"none"}
+    assert responses(api)[0]["items"] == []
+    assert {item["decision"] for item in responses(api)[-1]["items"]} == {"none"}
     writer.detainee("Zoe", external_ids=[{"scheme": "foro", "value": "1"}])
     for number in range(5):
         writer.detainee(f"Rosa Guaramato {'Díaz Otero'[:number]}".strip())
-    with_hidden = answers(api)
-    seen = [item["id"] for item in editor.get("/v1/detainees", q="Rosa Guaramata")["items"]]
-    assert people[1] in seen
+    with_hidden = responses(api)
+    ids = [item["id"] for item in editor.get("/v1/detainees", q="Rosa Guaramata")["items"]]
+    assert people[1] in ids
     # Renaming the hidden people changes nothing either.
     for id in people:
         editor.patch(f"/v1/detainees/{id}", {"name": "Zoe Zambrano", "external_ids": []})
-    assert answers(api) == with_hidden
-    assert [len(answer["items"]) for answer in with_hidden[:-1]] == [3, 3, 3, 3, 3]
+    assert responses(api) == with_hidden
+    assert [len(response["items"]) for response in with_hidden[:-1]] == [3, 3, 3, 3, 3]
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -320,9 +322,9 @@ def test_one_of_many_with_a_common_name_is_found_by_other_properties(
         (item,) = writer.post("/v1/detainees/match", body, 200)["items"]
         return [candidate["detainee_id"] for candidate in item["candidates"]]
 
-    for asked in ("José Pérez", "PEREZ, José G.", "Pepe Peres", "J. Pérez García"):
+    for query in ("José Pérez", "PEREZ, José G.", "Pepe Peres", "J. Pérez García"):
         for day in ("1971-05-04", "1971", "1971-04-05"):
-            assert matched(asked, day)[0] == born, (asked, day)
+            assert matched(query, day)[0] == born, (query, day)
     assert matched("José Rigoberto Pérez", None)[0] == named
     # The same for a search.
     monkeypatch.setattr(candidates, "MAX_HITS", 3)
@@ -347,18 +349,18 @@ def test_impossible_birth_date_is_compared_as_a_year(api: Api, birth_date: str) 
 @pytest.mark.parametrize("file", FILES)
 def test_same_person_is_found_by_either_name(file: str) -> None:
     """Pairs that only a shared identifier connects are left out."""
-    asked = [
+    query = [
         pair
         for _, expected, a, b in pairs(file)
         if expected == "same" and not set(a.external_ids) & set(b.external_ids)
         for pair in ((a, b), (b, a))
     ]
-    found = [
+    recalled = [
         (a, b)
-        for a, b in asked
+        for a, b in query
         if shares_key(a, b) and any(match_names(name, b.names) for name in a.names)
     ]
-    assert len(found) / len(asked) >= 0.97
+    assert len(recalled) / len(query) >= 0.97
 
 
 @given(texts, texts)

@@ -1,1 +1,1 @@
-"""Other people's tools on the contract: linters, generators, and generated clients that run."""
+"""Tools of other projects run on the contract: linters, generators and generated clients."""

@@ -1,4 +1,6 @@
-"""Run other people's tools on the contract, and print what each says: `python -m tests.outsiders`.
+"""Run tools of other projects on the contract, and print their results.
+
+Run `python -m tests.outsiders`.
 
 The tools are installed in a temporary folder. A tool that cannot be installed is reported and does
 not fail the run; a tool that finds an error does.
@@ -37,8 +39,8 @@ class ToolError(Exception):
 def run(*command: str | Path, folder: Path) -> str:
     """Run a command in a folder; return its output. Raises ToolError if it fails."""
     try:
-        done = subprocess.run(
-            [str(word) for word in command],
+        result = subprocess.run(
+            [str(argument) for argument in command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -49,13 +51,13 @@ def run(*command: str | Path, folder: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(str(error)) from None
-    if done.returncode:
-        raise ToolError(done.stdout)
-    return done.stdout
+    if result.returncode:
+        raise ToolError(result.stdout)
+    return result.stdout
 
 
 class Tools:
-    """The tools, in a temporary folder, and what each does with the contract."""
+    """The tools in a temporary folder, and the checks that they make."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,8 +69,8 @@ class Tools:
         run("npm", "install", "--no-audit", "--no-fund", *NPM, folder=self.folder)
 
     def install_pip(self) -> None:
-        where = self.folder / "pip"
-        run(sys.executable, "-m", "pip", "install", "-q", "--target", where, *PIP, folder=where)
+        target = self.folder / "pip"
+        run(sys.executable, "-m", "pip", "install", "-q", "--target", target, *PIP, folder=target)
 
     def _npm(self, name: str, *arguments: str | Path) -> str:
         return run(self.folder / "node_modules/.bin" / name, *arguments, folder=self.folder)
@@ -102,10 +104,10 @@ class Tools:
         self._npm("tsc", *TSC.split(), CLIENT.name)
         with serving(self.folder / "data") as service:
             address = f"http://127.0.0.1:{service.port}"
-            said = run("node", "client.js", address, service.key("edit"), folder=self.folder)
+            output = run("node", "client.js", address, service.key("edit"), folder=self.folder)
         expected = "unverified reported confirmed 1 released /problems/not-found"
-        if said.strip() != expected:
-            raise ToolError(f"The client printed {said!r} instead of {expected!r}.")
+        if output.strip() != expected:
+            raise ToolError(f"The client printed {output!r} instead of {expected!r}.")
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def test_generated_client_confirms_a_release(database: str, tmp_path: Path) -> N
     with connections.connect(database) as conn:
         key = auth.create_key(conn, "generated client", "edit")[1]
     with served(database) as address:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, str(SCRIPT), address, key],
             cwd=tmp_path,
             env={"PYTHONPATH": str(tmp_path)},
@@ -45,5 +45,5 @@ def test_generated_client_confirms_a_release(database: str, tmp_path: Path) -> N
             text=True,
             check=False,
         )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["unverified", "reported", "confirmed"]
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["unverified", "reported", "confirmed"]

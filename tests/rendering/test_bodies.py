@@ -1,4 +1,4 @@
-"""Lists and computed answers as CSV and NDJSON hold the same as JSON."""
+"""Lists and computed responses as CSV and NDJSON have the same content as JSON."""
 
 import json
 import re
@@ -31,30 +31,30 @@ def test_list_has_the_same_items_in_every_format(example: Api, path: str) -> Non
     check_rows(csv_rows(sent(example, path, format="csv", limit=1)), items[:1])
 
 
-def test_computed_answers_have_rows(example: Api) -> None:
+def test_computed_responses_have_rows(example: Api) -> None:
     [claim, *_] = example.get("/v1/claims", kind="released")["items"]
     [item] = [item for item in walk(example, "/v1/comparisons") if item["claim"] == claim]
-    asked: list[tuple[str, dict[str, Any], str | None]] = [
+    requests: list[tuple[str, dict[str, Any], str | None]] = [
         ("/v1/counts", {"as_of": "2026-01-09T16:00:00Z"}, None),
         ("/v1/counts", {"as_of": "2026-01-09T16:00:00Z", "group_by": "nationality"}, "groups"),
         ("/v1/counts/timeline", {"from": "2026-01-08", "until": "2026-01-10"}, "items"),
         (f"/v1/claims/{claim['id']}/comparison", {}, None),
     ]
-    for path, query, name in asked:
-        answer = example.get(path, **query)
-        rows = [answer] if name is None else answer[name]
+    for path, query, name in requests:
+        response = example.get(path, **query)
+        rows = [response] if name is None else response[name]
         assert rows
         lines = sent(example, path, format="ndjson", **query)
         assert ndjson_rows(lines) == rows
         table = sent(example, path, format="csv", **query)
         check_rows(csv_rows(table), rows)
-        link = f'<{answer["citation"]["url"]}>; rel="cite-as"'
+        link = f'<{response["citation"]["url"]}>; rel="cite-as"'
         assert {lines.headers["Link"], table.headers["Link"]} == {link}
     assert ndjson_rows(sent(example, path, format="ndjson")) == [item]
 
 
 @pytest.mark.parametrize("many", [0, 1, 999, 1000, 1001, 2500])
-def test_list_without_a_limit_is_sent_whole(api: Api, conn: Connection, many: int) -> None:
+def test_list_without_a_limit_is_sent_completely(api: Api, conn: Connection, many: int) -> None:
     insert_facilities(conn, many)
     stored = [row.name for row in conn.execute("SELECT name FROM facilities ORDER BY id")]
     rows = csv_rows(sent(api, "/v1/facilities", format="csv"))
@@ -73,12 +73,12 @@ def test_list_as_rows_takes_limit_and_cursor(api: Api, conn: Connection) -> None
         def ids(**query: Any) -> list[str]:
             return [row["id"] for row in read(sent(api, "/v1/facilities", **query))]  # noqa: B023
 
-        for asked, expected in (
+        for query, expected in (
             ({"limit": 200}, items[:200]),
             ({"limit": 7, "cursor": cursor}, items[150:157]),
             ({"cursor": cursor}, items[150:]),
         ):
-            assert ids(format=format, **asked) == [item["id"] for item in expected]
+            assert ids(format=format, **query) == [item["id"] for item in expected]
 
 
 @pytest.mark.parametrize("format", ["csv", "ndjson"])
@@ -87,8 +87,8 @@ def test_next_links_lead_through_all_rows_once(example: Api, path: str, format: 
     read = csv_rows if format == "csv" else ndjson_rows
     [person] = example.get("/v1/detainees", q="san miguel")["items"]
     path = path.format(id=person["id"])
-    whole = sent(example, path, format=format)
-    assert "Link" not in whole.headers
+    all_rows = sent(example, path, format=format)
+    assert "Link" not in all_rows.headers
     limit = 20 if path == "/v1/changes" else 2
     response = sent(example, path, format=format, limit=limit)
     rows, pages = [*read(response)], 1
@@ -98,7 +98,7 @@ def test_next_links_lead_through_all_rows_once(example: Api, path: str, format: 
         assert len(rows) == pages * limit
         response = example.send("GET", match[1])
         rows, pages = [*rows, *read(response)], pages + 1
-    assert rows == read(whole)
+    assert rows == read(all_rows)
     assert pages == max(1, -(-len(rows) // limit))
 
 
@@ -114,7 +114,7 @@ def test_next_links_keep_the_filters(example: Api) -> None:
     assert len(rows) > 1
 
 
-def test_ledger_is_sent_whole_in_its_order(api: Api, conn: Connection) -> None:
+def test_ledger_is_sent_completely_and_in_order(api: Api, conn: Connection) -> None:
     conn.execute(
         "INSERT INTO ledger (seq, public_seq, recorded_at, resource, resource_id, action, entry) "
         "SELECT n, n, now(), 'facility', uuidv7(), 'created', '{}' FROM generate_series(1, 2345) n"
@@ -168,10 +168,10 @@ def test_editor_sees_the_name_of_a_minor_in_rows(api: Api) -> None:
     for format in ("csv", "ndjson"):
         assert "Lucero" in sent(editor, "/v1/detainees", format=format).get_data(as_text=True)
         for caller in (api, api.scope("contribute")):
-            told = sent(caller, "/v1/detainees", format=format).get_data(as_text=True)
-            assert "Otero" in told
-            assert "Lucero" not in told
-            assert "2011" not in told
+            text = sent(caller, "/v1/detainees", format=format).get_data(as_text=True)
+            assert "Otero" in text
+            assert "Lucero" not in text
+            assert "2011" not in text
 
 
 # Formula injection.

@@ -10,7 +10,7 @@ from tests.rendering.lists import CSV, NDJSON, insert_facilities, sent
 
 
 @pytest.mark.parametrize(
-    ("accept", "given"),
+    ("accept", "media_type"),
     [
         (None, "application/json"),
         ("*/*", "application/json"),
@@ -37,9 +37,9 @@ from tests.rendering.lists import CSV, NDJSON, insert_facilities, sent
         ("application/jsonl;q=0.9, text/csv;q=0.5", NDJSON),
     ],
 )
-def test_accept_selects_the_media_type(api: Api, accept: str | None, given: str) -> None:
+def test_accept_selects_the_media_type(api: Api, accept: str | None, media_type: str) -> None:
     response = sent(api, "/v1/facilities", accept)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, given)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
     assert response.headers["Vary"] == "Accept"
 
 
@@ -55,14 +55,14 @@ def test_unacceptable_media_type_of_a_list_is_an_error(api: Api, accept: str) ->
 
 @pytest.mark.parametrize("accept", [None, "text/csv", "application/json", "image/png", NDJSON])
 def test_format_takes_precedence_over_accept(api: Api, accept: str | None) -> None:
-    for word, given in (("json", "application/json"), ("csv", CSV), ("ndjson", NDJSON)):
-        response = sent(api, "/v1/facilities", accept, format=word)
-        assert (response.status_code, response.headers["Content-Type"]) == (200, given)
-    for word in ("xml", "CSV", "", "atom"):
-        response = sent(api, "/v1/facilities", accept, format=word)
+    for format, media_type in (("json", "application/json"), ("csv", CSV), ("ndjson", NDJSON)):
+        response = sent(api, "/v1/facilities", accept, format=format)
+        assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
+    for format in ("xml", "CSV", "", "atom"):
+        response = sent(api, "/v1/facilities", accept, format=format)
         assert response.status_code == 422
         problem = response.get_json(force=True)
-        assert [fault["pointer"] for fault in problem["errors"]] == ["/format"]
+        assert [error["pointer"] for error in problem["errors"]] == ["/format"]
 
 
 def test_csv_has_a_file_name(api: Api, conn: Connection) -> None:
@@ -86,7 +86,7 @@ def test_head_has_the_headers_of_get(api: Api, conn: Connection, format: str) ->
 
 
 @pytest.mark.parametrize(
-    ("accept", "given"),
+    ("accept", "media_type"),
     [
         ("application/json", "application/feed+json"),
         ("application/feed+json", "application/feed+json"),
@@ -97,9 +97,9 @@ def test_head_has_the_headers_of_get(api: Api, conn: Connection, format: str) ->
         ("*/*", "application/atom+xml; charset=utf-8"),
     ],
 )
-def test_accept_of_feed_readers_selects_a_feed(api: Api, accept: str, given: str) -> None:
+def test_accept_of_feed_readers_selects_a_feed(api: Api, accept: str, media_type: str) -> None:
     response = sent(api, "/v1/feed", accept)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, given)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
     assert response.headers["Vary"] == "Accept"
 
 

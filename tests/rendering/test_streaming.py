@@ -107,4 +107,4 @@ def test_cursor_of_another_list_begins_no_stream(api: Api, conn: Connection) -> 
         response = sent(api, path, **query, **({"kind": kind} if kind else {}))
         assert response.status_code == 422
         problem = response.get_json(force=True)
-        assert [fault["pointer"] for fault in problem["errors"]] == ["/cursor"]
+        assert [error["pointer"] for error in problem["errors"]] == ["/cursor"]

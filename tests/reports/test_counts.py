@@ -1,4 +1,4 @@
-"""The choice of the queries that count."""
+"""The choice of the queries for counts."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -22,8 +22,8 @@ class Releases:
         self.editor = api.scope("edit")
         self.sources = [self.editor.source(f"Fuente {n}") for n in range(4)]
         self.events = {
-            word: self.event(f"Persona {word}", confirms, denials)
-            for word, confirms, denials in (
+            status: self.event(f"Persona {status}", confirms, denials)
+            for status, confirms, denials in (
                 ("confirmed", 2, 0),
                 ("disputed", 1, 1),
                 ("reported", 1, 0),
@@ -97,10 +97,10 @@ def test_feed_entry_links_to_its_verification(releases: Releases) -> None:
 
 
 def test_release_event_has_one_feed_entry(releases: Releases) -> None:
-    def told() -> dict[str, str]:
+    def titles() -> dict[str, str]:
         return {entry.title: entry.id for entry in releases.atom().entries}
 
-    before = told()
+    before = titles()
     feed_id = releases.atom().feed.id
     # Another source changes no status; the disputed event is confirmed; one event is new.
     last = releases.sources[3]
@@ -109,7 +109,7 @@ def test_release_event_has_one_feed_entry(releases: Releases) -> None:
         releases.editor.attest(releases.events["disputed"], source, "2026-01-10T10:00:00Z")
     releases.event("Otra", 2, 0)
     disputed = before.pop("Persona disputed: release disputed")
-    after = told()
+    after = titles()
     new = after.pop("Otra: release confirmed")
     assert after == before | {"Persona disputed: release confirmed": disputed}
     ids = {*after.values(), new}
@@ -138,10 +138,10 @@ def test_withdrawn_confirmation_updates_its_feed_entry(
     attestations = releases.api.get("/v1/attestations", release_event_id=event)["items"]
     assert len(attestations) == 2
     before = releases.atom().entries
-    own = before[-1]
-    assert own.title == "Persona confirmed: release confirmed"
-    updated = own.updated
-    for attestation, words in zip(
+    entry_before = before[-1]
+    assert entry_before.title == "Persona confirmed: release confirmed"
+    updated = entry_before.updated
+    for attestation, title in zip(
         attestations, ("now only reported", "no longer verified"), strict=True
     ):
         take_back(releases, attestation["id"])
@@ -149,9 +149,9 @@ def test_withdrawn_confirmation_updates_its_feed_entry(
         # The same entry now comes first; the others are unchanged.
         assert entries[1:] == before[:-1]
         entry, item = entries[0], items[0]
-        assert entry.id == item["id"] == own.id
-        assert entry.link == item["url"] == own.link
-        assert entry.title == item["title"] == f"Persona confirmed: release {words}"
+        assert entry.id == item["id"] == entry_before.id
+        assert entry.link == item["url"] == entry_before.link
+        assert entry.title == item["title"] == f"Persona confirmed: release {title}"
         assert entry.updated == item["date_modified"] == releases.atom().feed.updated
         assert datetime.fromisoformat(entry.updated) > datetime.fromisoformat(updated)
         assert [item["id"] for item in items] == [entry.id for entry in entries]
@@ -162,19 +162,19 @@ def test_affiliation_of_sources_withdraws_a_confirmation(releases: Releases) -> 
     before = {entry.title: entry for entry in releases.atom().entries}
     releases.editor.affiliate(*releases.sources[:2])
     entries = {entry.title: entry for entry in releases.atom().entries}
-    own = before["Persona confirmed: release confirmed"]
+    entry_before = before["Persona confirmed: release confirmed"]
     entry = entries["Persona confirmed: release now only reported"]
-    assert entry.id == own.id
-    assert datetime.fromisoformat(entry.updated) > datetime.fromisoformat(own.updated)
+    assert entry.id == entry_before.id
+    assert datetime.fromisoformat(entry.updated) > datetime.fromisoformat(entry_before.updated)
     assert {entry.id for entry in entries.values()} == {entry.id for entry in before.values()}
     # An event that was never more than reported is in no feed.
     assert not any("Persona reported" in title for title in entries)
 
 
 def test_feed_takes_a_limit(releases: Releases) -> None:
-    whole = [entry.id for entry in releases.atom().entries]
-    assert [entry.id for entry in releases.atom(limit=2).entries] == whole[:2]
-    assert [item["id"] for item in releases.json_feed(limit=3)["items"]] == whole[:3]
+    all_ids = [entry.id for entry in releases.atom().entries]
+    assert [entry.id for entry in releases.atom(limit=2).entries] == all_ids[:2]
+    assert [item["id"] for item in releases.json_feed(limit=3)["items"]] == all_ids[:3]
     assert sent(releases.api, "/v1/feed", limit=0).status_code == 422
 
 
@@ -187,30 +187,30 @@ def test_empty_feed(api: Api) -> None:
 def test_feeds_and_reviews_name_no_minor(releases: Releases) -> None:
     path = f"/v1/release-events/{releases.minor}"
     for caller in (releases.api, releases.api.scope("contribute"), releases.editor):
-        for answer in (
+        for response in (
             sent(caller, "/v1/feed", format="atom"),
             sent(caller, "/v1/feed", format="jsonfeed"),
             sent(caller, path, format="jsonld"),
         ):
-            told = answer.get_data(as_text=True)
-            assert answer.status_code == 200
-            assert releases.pseudonym in told
-            for word in ("lucero", "canario", "2011-05-04"):
-                assert word not in told.lower()
+            text = response.get_data(as_text=True)
+            assert response.status_code == 200
+            assert releases.pseudonym in text
+            for secret in ("lucero", "canario", "2011-05-04"):
+                assert secret not in text.lower()
     # A person who is found to be a minor is no longer named.
     [person] = releases.api.get("/v1/detainees", q="persona confirmed")["items"]
     releases.editor.patch(f"/v1/detainees/{person['id']}", {"age_group": "minor"})
     for format in ("atom", "jsonfeed"):
-        told = sent(releases.api, "/v1/feed", format=format).get_data(as_text=True)
-        assert "Persona confirmed" not in told
-        assert "Persona refuted" in told
+        text = sent(releases.api, "/v1/feed", format=format).get_data(as_text=True)
+        assert "Persona confirmed" not in text
+        assert "Persona refuted" in text
 
 
 # Claim reviews.
 
 
 @pytest.mark.parametrize(
-    ("word", "rating", "said"),
+    ("status", "rating", "rating_name"),
     [
         ("confirmed", 5, "Confirmed"),
         ("reported", 4, "Reported, not confirmed"),
@@ -219,22 +219,22 @@ def test_feeds_and_reviews_name_no_minor(releases: Releases) -> None:
     ],
 )
 def test_claim_review_follows_schema_org(
-    releases: Releases, word: str, rating: int, said: str
+    releases: Releases, status: str, rating: int, rating_name: str
 ) -> None:
-    path = f"/v1/release-events/{releases.events[word]}"
+    path = f"/v1/release-events/{releases.events[status]}"
     response = sent(releases.api, path, "application/ld+json")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/ld+json"
     review = response.get_json(force=True)
     assert (review["@context"], review["@type"]) == ("https://schema.org", "ClaimReview")
-    assert review["claimReviewed"] == f"Persona {word} was released on 8 January 2026."
+    assert review["claimReviewed"] == f"Persona {status} was released on 8 January 2026."
     assert review["reviewRating"]["ratingValue"] == rating
-    assert review["reviewRating"]["alternateName"] == said
+    assert review["reviewRating"]["alternateName"] == rating_name
     event = releases.api.get(path)
     published = review["datePublished"]
     assert published == event["verification"]["since"]
     url = urlsplit(review["url"])
-    assert releases.api.get(url.path)["status"] == word
+    assert releases.api.get(url.path)["status"] == status
     # The JSON response is unchanged.
     assert sent(releases.api, path, format="json").get_json() == event
     assert sent(releases.api, path, format="jsonld").data == response.data

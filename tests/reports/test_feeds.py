@@ -127,7 +127,7 @@ def test_json_feed_equals_the_atom_feed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "title_text"),
     [
         ("confirmed", "confirmed"),
         ("disputed", "disputed"),
@@ -136,16 +136,16 @@ def test_json_feed_equals_the_atom_feed() -> None:
         ("unverified", "no longer verified"),
     ],
 )
-def test_titles_have_the_current_status(status: str, words: str) -> None:
+def test_titles_have_the_current_status(status: str, title_text: str) -> None:
     for name in (ENTRY.name, "Person 7F3K2Q"):
         entry = replace(ENTRY, status=status, name=name)
-        title = f"{name}: release {words}"
+        title = f"{name}: release {title_text}"
         assert read_atom([entry]).entries[0].title == title
         assert read_json_feed([entry])["items"][0]["title"] == title
 
 
 def test_id_of_an_entry_never_changes() -> None:
-    """Neither with the status of the release, nor with the URL of the service."""
+    """It depends neither on the status of the release nor on the URL of the service."""
     later = replace(
         ENTRY, name="Person 7F3K2Q", updated_at="2027-01-01T00:00:00Z", independent_sources=3
     )
@@ -179,16 +179,16 @@ def test_feeds_without_entries() -> None:
     assert read_json_feed([])["items"] == []
 
 
-@pytest.mark.parametrize(("name", "kept"), NAMES)
-def test_documents_are_well_formed_with_any_name(name: str, kept: str) -> None:
+@pytest.mark.parametrize(("name", "expected"), NAMES)
+def test_documents_are_well_formed_with_any_name(name: str, expected: str) -> None:
     entry = replace(ENTRY, name=name)
-    title = f"{kept}: release confirmed"
+    title = f"{expected}: release confirmed"
     document = atom([entry], BASE)
     assert ET.fromstring(document).findtext("{*}entry/{*}title") == title
     assert read_atom([entry]).entries[0].title_detail.type == "text/plain"
     assert read_json_feed([entry])["items"][0]["title"] == title
     review = json.loads(claim_review({**EVENT, "name": name}, BASE))
-    assert review["claimReviewed"] == f"{kept} was released on 8 January 2026."
+    assert review["claimReviewed"] == f"{expected} was released on 8 January 2026."
 
 
 # --- Claim reviews --------------------------------------------------------------------------------

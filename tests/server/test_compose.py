@@ -47,8 +47,8 @@ def test_settings_of_the_service_are_valid() -> None:
     }
     settings = config.read(environment)
     assert settings.database_url == "postgresql://web:web@database/constancia"
-    known = {field.name.upper() for field in fields(config.Config)}
-    assert {name.removeprefix("CONSTANCIA_") for name in environment} <= known
+    settings_of_config = {field.name.upper() for field in fields(config.Config)}
+    assert {name.removeprefix("CONSTANCIA_") for name in environment} <= settings_of_config
     (network,) = settings.trusted_proxies
     assert str(network) == COMPOSE["networks"]["front"]["ipam"]["config"][0]["subnet"]
 

@@ -1,4 +1,4 @@
-"""nginx in front of the service, as in the image: what it passes on, what it responds itself."""
+"""nginx in front of the service, as in the image: its responses, and the requests it forwards."""
 
 import gzip
 import json
@@ -93,7 +93,7 @@ def test_line_limits_are_those_of_the_service() -> None:
     assert "large_client_header_buffers 4 8k;" in CONFIGURATION
 
 
-# Errors that nginx itself responds with.
+# Errors of nginx itself.
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
@@ -119,7 +119,7 @@ def test_missing_response_of_the_service_is_a_problem(echo: Echo) -> None:
     check_problem(response)
 
 
-# Requests and responses that it passes on.
+# Forwarded requests and responses.
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,10 @@ def test_weak_tag_of_a_compressed_response_gives_304(front: NginxService, key: s
     weak = compressed.getheader("ETag") or ""
     assert weak == f"W/{strong}"
     for tag in (strong, weak):
-        again, body = send(front.port, "/v1/detainees", Accept_Encoding="gzip", If_None_Match=tag)
-        assert (again.status, body) == (304, b"")
+        not_modified, body = send(
+            front.port, "/v1/detainees", Accept_Encoding="gzip", If_None_Match=tag
+        )
+        assert (not_modified.status, body) == (304, b"")
 
 
 def test_if_match_takes_the_tag_of_a_response_with_a_key(front: NginxService, key: str) -> None:
@@ -298,12 +300,12 @@ def test_if_match_takes_the_tag_of_a_response_with_a_key(front: NginxService, ke
             assert client.exchange("PATCH", path, change, {"If-Match": tag})[0] == status
 
 
-# How it stops.
+# Stopping.
 
 
 @pytest.mark.parametrize("victim", [None, "nginx", "constancia"])
 def test_nginx_and_service_stop_together(victim: str | None) -> None:
-    """After SIGTERM or the death of either."""
+    """They stop after SIGTERM, and after the death of either."""
     with data_dir() as directory, serving(directory, NginxService, workers=1) as front:
         assert isinstance(front, NginxService)
         assert len(processes_of_session(front.process.pid)) > 4
@@ -341,7 +343,7 @@ def test_slow_clients_delay_no_other_client(front: NginxService) -> None:
         request_counts()
         with Client(front.port, front.key("edit")) as client:
             client.source("Puertas abiertas")
-        # A body that arrives at a byte per second is waited for.
+        # A body that arrives at a byte per second is not cut off.
         assert clients.disconnected["body"] == 0
         assert clients.are_connected
     assert {status for status, _ in responses} == {200}

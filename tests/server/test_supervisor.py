@@ -65,7 +65,7 @@ def ask(url: str, query: str) -> object:
         return row and row[0]
 
 
-def answers(url: str) -> bool:
+def is_available(url: str) -> bool:
     with contextlib.suppress(psycopg.OperationalError):
         return ask(url, "SELECT 1") == 1
     return False
@@ -115,7 +115,7 @@ def test_restart_keeps_data_and_safe_settings(place: Path) -> None:
         write(url, 1)
         pid = postmaster_of(data_dir)
     assert has_ended(pid)
-    assert not answers(url)
+    assert not is_available(url)
     with running(data_dir, service=True) as url:
         assert ask(url, "SELECT value FROM kept") == 1
         for name, value in {
@@ -160,7 +160,7 @@ def test_commands_share_and_second_service_fails_while_either_supervisor_is_kill
         with pytest.raises(EmbeddedError, match=rf"{data_dir} .*\b{os.getpid()}\b"):
             rejected.result(60)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: answers(url), "PostgreSQL answers")
+        wait_until(lambda: is_available(url), "PostgreSQL answers")
         pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
     assert all(map(has_ended, [pid, *supervisors]))
 
@@ -173,9 +173,9 @@ def test_postgres_of_killed_supervisors_is_stopped_first(place: Path) -> None:
         pid = postmaster_of(data_dir)
         for supervisor in pair_of(data_dir):
             os.kill(supervisor, signal.SIGKILL)
-        with running(data_dir) as again:
+        with running(data_dir) as restarted:
             assert has_ended(pid)
-            assert ask(again, "SELECT value FROM kept") == 1
+            assert ask(restarted, "SELECT value FROM kept") == 1
             pid = postmaster_of(data_dir)
         assert has_ended(pid)
 
@@ -185,14 +185,14 @@ def test_killed_postmaster_is_restarted(place: Path) -> None:
     with running(data_dir, service=True) as url:
         write(url, 1)
         pid = postmaster_of(data_dir)
-        # A busy backend does not notice at once and holds the shared memory: the log says so.
+        # A busy backend notices late and keeps the shared memory; the log has a message.
         busy = psycopg.pq.PGconn.connect(url.encode())
         busy.send_query(b"SELECT count(*) FROM generate_series(1, 30000000000)")
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: "still in use" in (data_dir / "postgres.log").read_text(), "log")
         os.kill(busy.backend_pid, signal.SIGKILL)
         busy.finish()
-        wait_until(lambda: answers(url), "PostgreSQL answers")
+        wait_until(lambda: is_available(url), "PostgreSQL answers")
         assert ask(url, "SELECT value FROM kept") == 1
         assert postmaster_of(data_dir) != pid
 
@@ -228,7 +228,7 @@ def test_incomplete_initdb_is_removed(place: Path) -> None:
     wait_until(lambda: not group_exists(supervisor.pid), "ended")
     assert list(data_dir.glob("initdb-*"))
     with running(data_dir) as url:
-        assert answers(url)
+        assert is_available(url)
     assert not list(data_dir.glob("initdb-*"))
     assert (data_dir / "pgdata" / "PG_VERSION").exists()
 
@@ -251,7 +251,7 @@ def test_stale_lock_file_with_the_pid_of_another_program(place: Path) -> None:
             for file in ("pgdata/postmaster.pid", "run/.s.PGSQL.5432.lock"):
                 (data_dir / file).write_text(f"{other.pid}\n")
             with running(data_dir) as url:
-                assert answers(url)
+                assert is_available(url)
             assert other.poll() is None
         finally:
             other.kill()
@@ -295,7 +295,7 @@ def can_traverse(folder: Path, uid: int) -> bool:
 def test_only_the_user_of_postgres_can_traverse(place: Path) -> None:
     data_dir = place / "data"
     with running(data_dir) as url:
-        assert answers(url)
+        assert is_available(url)
         owner = (data_dir / "pgdata").stat().st_uid
         assert owner != 0
         assert Path(f"/proc/{postmaster_of(data_dir)}").stat().st_uid == owner

@@ -922,8 +922,8 @@ def test_later_recorded_attestation_of_one_publication_time_counts(
     at = "2026-01-08T20:00:00Z"
     superseded = editor.attest(event, source, at, stance=first)["id"]
     assert editor.attest(event, source, at, stance=last)["verification"]["status"] == status
-    answer = api.get(f"/v1/release-events/{event}/verification")
-    assert answer["not_counted"] == [{"attestation_id": superseded, "reason": "superseded"}]
+    response = api.get(f"/v1/release-events/{event}/verification")
+    assert response["not_counted"] == [{"attestation_id": superseded, "reason": "superseded"}]
 
 
 def test_voiding_the_earliest_attestation_moves_the_time_at_which_groups_are_read(

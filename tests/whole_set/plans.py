@@ -81,6 +81,6 @@ def explain(conn: queries.Connection, query: str, parameters: Mapping[str, Any])
     arguments = f"({values})" if names else ""
     conn.execute(f"PREPARE list AS {numbered}")
     explain = f"EXPLAIN (FORMAT JSON) EXECUTE list {arguments}"
-    found = [conn.execute(explain).fetchone() for _ in range(7)]
+    rows = [conn.execute(explain).fetchone() for _ in range(7)]
     conn.execute("DEALLOCATE list")
-    return [row[0][0]["Plan"] for row in found if row]
+    return [row[0][0]["Plan"] for row in rows if row]

@@ -27,7 +27,9 @@ def some_subsets(conditions: Sequence[str]) -> Iterator[frozenset[str]]:
 def conditions_of(name: str) -> list[str]:
     text = (queries.SQL / "queries" / f"{name}.sql").read_text("utf-8")
     named = re.findall(r" -- (?:if|unless) (\w+(?: or \w+)*)", text)
-    return sorted({condition for words in named for condition in words.split(" or ")})
+    return sorted(
+        {condition for condition_text in named for condition in condition_text.split(" or ")}
+    )
 
 
 def condition_sets(name: str) -> Iterator[frozenset[str]]:

@@ -55,14 +55,14 @@ def columns(schema: document.Schema, name: str = "") -> Iterator[str]:
 
 def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """The expected CSV cells of an item."""
-    found = {}
+    values = {}
     for name in names:
         value: Any = item
         for step in name.split("."):
             value = None if value is None else value[step]
         is_text = isinstance(value, str)
-        found[name] = "" if value is None else value if is_text else json.dumps(value)
-    return found
+        values[name] = "" if value is None else value if is_text else json.dumps(value)
+    return values
 
 
 def normalized_json(text: str) -> str:

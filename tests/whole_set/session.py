@@ -46,14 +46,16 @@ class Session:
         self.exchanges: list[Exchange] = []
         self.names = (f"Name {number}" for number in count(1))
 
-    def do(self, operation_id: str, **given: Any) -> Exchange:
+    def do(self, operation_id: str, **changes: Any) -> Exchange:
         """Carry out an operation. `given` replaces parts of its default request: path parameters
         by name, single query parameters in `query`, and fields in `body`."""
         operation = OPERATIONS[operation_id]
         request = getattr(self, routing.snake_case(operation_id))()
-        query = {**request.get("query", {}), **given.get("query", {})}
-        body = {**request["body"], **given.get("body", {})} if "body" in request else None
-        path = {k: v for k, v in {**request, **given}.items() if k not in {"query", "body", "data"}}
+        query = {**request.get("query", {}), **changes.get("query", {})}
+        body = {**request["body"], **changes.get("body", {})} if "body" in request else None
+        path = {
+            k: v for k, v in {**request, **changes}.items() if k not in {"query", "body", "data"}
+        }
         self.before_request()
         content = {"data": request["data"], "content_type": "text/csv"} if "data" in request else {}
         response = self.api.send(
@@ -69,8 +71,8 @@ class Session:
         self.exchanges.append(exchange)
         return exchange
 
-    def id(self, operation_id: str, **given: Any) -> str:
-        return self.do(operation_id, **given).json["id"]
+    def id(self, operation_id: str, **changes: Any) -> str:
+        return self.do(operation_id, **changes).json["id"]
 
     # The default request of each operation, on new records.
 
@@ -152,9 +154,9 @@ class Session:
         return {"id": self.do("createDetention").json["detainee_id"]}
 
     def match_detainees(self) -> Any:
-        known = self.api.get(f"/v1/detainees/{self.do('createDetention').json['detainee_id']}")
-        asked = {name: known[name] for name in ("name", "aliases", "external_ids", "sex")}
-        return {"body": {"items": [{**asked, "birth_date": "1980"}, {"name": "Nadie Aquí"}]}}
+        person = self.api.get(f"/v1/detainees/{self.do('createDetention').json['detainee_id']}")
+        item = {name: person[name] for name in ("name", "aliases", "external_ids", "sex")}
+        return {"body": {"items": [{**item, "birth_date": "1980"}, {"name": "Nadie Aquí"}]}}
 
     def update_detainee(self) -> Any:
         return {"id": self.id("createDetainee"), "body": {"aliases": [], "birth_date": None}}
@@ -166,8 +168,8 @@ class Session:
 
     def merge_detainee(self) -> Any:
         """Merge two records that share a detention with a release."""
-        gone, kept = (self.do("createReleaseEvent").json["detainee_id"] for _ in range(2))
-        return {"id": gone, "body": {"into": kept}}
+        duplicate, surviving = (self.do("createReleaseEvent").json["detainee_id"] for _ in range(2))
+        return {"id": duplicate, "body": {"into": surviving}}
 
     def get_merge(self) -> Any:
         return {"id": self.id("mergeDetainee")}
@@ -185,15 +187,15 @@ class Session:
 
     def create_import(self) -> Any:
         """A list with new, recorded, doubtful and invalid people, one of them released."""
-        known = self.do("createDetention").json["detainee_id"]
-        name = self.api.get(f"/v1/detainees/{known}")["name"]
-        event = self.id("createReleaseEvent", body={"detainee_id": known, "detention_id": None})
+        person = self.do("createDetention").json["detainee_id"]
+        name = self.api.get(f"/v1/detainees/{person}")["name"]
+        event = self.id("createReleaseEvent", body={"detainee_id": person, "detention_id": None})
         self.do("createAttestation", body={"release_event_id": event})
         other = f"{self.names.__next__()} Quintanar"
         self.do("createDetainee", body={"name": f"Belisario {other}", "aliases": []})
         lines = [
             "name,id,released_on,sex",
-            f"{name},{known},2026-01-08,",
+            f"{name},{person},2026-01-08,",
             f"{other} B.,,,",
             "Nadie,,,x",
             "Yusmery Ozores,,,f",
@@ -369,14 +371,14 @@ class Session:
     def _claim_of_delivery(self, announcement: str) -> Any:
         """A claim about the delivery of an announcement with one confirmed release."""
         event = self.do("createReleaseEvent", body={"announcement_id": announcement}).json
-        said = self.do("createAttestation", body={"release_event_id": event["id"]}).json
+        attestation = self.do("createAttestation", body={"release_event_id": event["id"]}).json
         detention = self.api.get(f"/v1/detentions/{event['detention_id']}")
         scope = {
             "facility_id": detention["facility_id"],
             "relays": [],
             "as_of": "2026-01-12T00:00:00Z",
         }
-        assert said["published_at"] < scope["as_of"]
+        assert attestation["published_at"] < scope["as_of"]
         body = {"kind": "released", "announcement_id": announcement, **scope}
         return self.do("createClaim", body=body).json
 

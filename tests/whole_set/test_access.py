@@ -1,4 +1,4 @@
-"""Which key may call which operation."""
+"""The scopes that each operation requires."""
 
 import pytest
 

@@ -21,7 +21,7 @@ CITED = [
 
 
 # The filters, which the sentence of a citation has to name.
-NARROWED = {
+FILTERS = {
     "facility_id": "facility",
     "nationality": "VE",
     "age_group": "adult",
@@ -34,16 +34,16 @@ NARROWED = {
 
 
 # Queries of each operation besides the session's own.
-ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
+QUERIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "getCounts": [
         *({"group_by": name} for name in PROPERTIES),
-        *({"group_by": None, name: value} for name, value in NARROWED.items()),
-        NARROWED,
+        *({"group_by": None, name: value} for name, value in FILTERS.items()),
+        FILTERS,
         {"as_of": None, "group_by": None, "min_sources": 3, "time_zone": "Asia/Kolkata"},
     ],
     "getTimeline": [
-        *({name: value} for name, value in NARROWED.items()),
-        {**NARROWED, "bucket": "month", "until": None},
+        *({name: value} for name, value in FILTERS.items()),
+        {**FILTERS, "bucket": "month", "until": None},
         {"from": "2026-01-05T10:00:00+05:30", "bucket": "week", "time_zone": "Pacific/Apia"},
     ],
     "getVerification": [{"min_sources": 1, "as_of": "2026-01-09T23:00:00Z"}],
@@ -62,28 +62,28 @@ def test_every_citation_can_be_verified_without_a_key(
     session = Session(api)
     exchange = session.do(operation.id)
     path = exchange.response.request.path
-    answers = [exchange.response]
+    responses = [exchange.response]
     editor = api.scope("edit")
-    named = {
+    ids = {
         "facility": editor.post("/v1/facilities", {"name": "La Tejera", "country": "VE"})["id"],
         "announcement": session.do("createClaim").response.get_json()["id"],
     }
-    for more in ASKED[operation.id]:
-        asked = {k: v for k, v in {**exchange.query, **more}.items() if v is not None}
-        asked |= {k: named[v] for k, v in asked.items() if k.endswith("_id") and v in named}
-        answers.append(session.api.send("GET", path, query_string=asked))
+    for changes in QUERIES[operation.id]:
+        query = {k: v for k, v in {**exchange.query, **changes}.items() if v is not None}
+        query |= {k: ids[v] for k, v in query.items() if k.endswith("_id") and v in ids}
+        responses.append(session.api.send("GET", path, query_string=query))
     session.do("getVerification")
     session.do("getDelivery")
-    for response in answers:
+    for response in responses:
         assert response.status_code == 200, response.text
         assert_valid(operation.response_schema, response.get_json())
-        found = [node for _, node in nodes(response.get_json()) if "citation" in node]
-        assert found
-        for answer in found:
-            rest = {name: value for name, value in answer.items() if name != "citation"}
-            citation = answer["citation"]
-            assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(rest)).hexdigest()
-            assert api.get(citation["url"]) == answer
+        results = [node for _, node in nodes(response.get_json()) if "citation" in node]
+        assert results
+        for result in results:
+            cited_content = {name: value for name, value in result.items() if name != "citation"}
+            citation = result["citation"]
+            assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(cited_content)).hexdigest()
+            assert api.get(citation["url"]) == result
         if "citation" in response.get_json():
             url = response.get_json()["citation"]["url"]
             assert response.headers["Link"] == f'<{url}>; rel="cite-as"'

@@ -33,30 +33,30 @@ def examples() -> Iterator[tuple[str, document.Schema, Any]]:
     """Every example, with its place and its schema."""
     for place, node in nodes(CONTRACT.document):
         if "schema" in node:
-            whole = dereferenced(node)
-            for name, example in whole.get("examples", {}).items():
-                yield f"{place}/{name}", whole["schema"], example["value"]
-            if "example" in whole:
-                yield place, whole["schema"], whole["example"]
+            schema = dereferenced(node)
+            for name, example in schema.get("examples", {}).items():
+                yield f"{place}/{name}", schema["schema"], example["value"]
+            if "example" in schema:
+                yield place, schema["schema"], schema["example"]
         elif place.startswith("/components/schemas/") and "type" in node:
-            whole = dereferenced(node)
-            if isinstance(whole["type"], str | list):
-                for word in ("default", "example"):
-                    if word in whole:
-                        yield f"{place}/{word}", whole, whole[word]
-                for i, example in enumerate(whole.get("examples", [])):
-                    yield f"{place}/examples/{i}", whole, example
+            schema = dereferenced(node)
+            if isinstance(schema["type"], str | list):
+                for name in ("default", "example"):
+                    if name in schema:
+                        yield f"{place}/{name}", schema, schema[name]
+                for i, example in enumerate(schema.get("examples", [])):
+                    yield f"{place}/examples/{i}", schema, example
 
 
 def test_every_example_is_valid_under_its_schema() -> None:
-    faults = [
+    errors = [
         f"{place}: {error.message}"
         for place, schema, example in examples()
         for error in Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(
             example
         )
     ]
-    assert faults == []
+    assert errors == []
     assert len(list(examples())) > len(CONTRACT.operations)
 
 
@@ -82,13 +82,13 @@ def test_examples_are_at_the_end() -> None:
 
 def test_every_component_is_used() -> None:
     used = {node["$ref"] for _, node in nodes(CONTRACT.document) if "$ref" in node}
-    held = {
+    components = {
         f"#/components/{section}/{name}"
         for section, parts in CONTRACT.document["components"].items()
         if section != "securitySchemes"
         for name in parts
     }
-    assert held - used == set()
+    assert components - used == set()
 
 
 def test_response_objects_are_closed_and_complete() -> None:
@@ -112,17 +112,17 @@ def test_every_operation_has_a_summary_and_a_description() -> None:
 
 def test_operations_and_functions_correspond() -> None:
     folder = Path(package.__file__).parent / "operations"
-    found = set()
+    functions = set()
     for file in folder.glob("[!_]*.py"):
         module = import_module(f"api.operations.{file.stem}")
-        found |= {
+        functions |= {
             (file.stem, name)
             for name, value in vars(module).items()
             if not name.startswith("_")
             and inspect.isfunction(value)
             and value.__module__ == module.__name__
         }
-    assert found == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
+    assert functions == {(o.tag, routing.snake_case(o.id)) for o in CONTRACT.operations}
 
 
 def test_routes_equal_the_contract() -> None:

@@ -49,8 +49,8 @@ def differences(expected: Any, actual: Any, place: str = "") -> Iterator[str]:
             actual = actual[: len(expected)]
         if len(expected) != len(actual):
             yield f"{place}: {len(expected)} items in the document, {len(actual)} in the answer"
-        for i, (one, other) in enumerate(zip(expected, actual, strict=False)):
-            yield from differences(one, other, f"{place}/{i}")
+        for i, (expected_item, actual_item) in enumerate(zip(expected, actual, strict=False)):
+            yield from differences(expected_item, actual_item, f"{place}/{i}")
     elif expected != "..." and expected != actual:
         yield f"{place}: {expected!r} in the document, {actual!r} in the answer"
 
@@ -86,7 +86,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         script = "\nprintf '\\0'\n".join(text for kind, text in BLOCKS if kind == "sh")
         script = script.replace("http://127.0.0.1:8000", address)
         script = script.replace(".venv/bin/constancia", f"{sys.executable} -c '{constancia[2]}'")
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-e", "-c", script],
             cwd=ROOT,
             env=environment | {"KEY": created.stdout.strip()},
@@ -94,7 +94,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
             capture_output=True,
             text=True,
         )
-        yield done.stdout.split("\0")
+        yield result.stdout.split("\0")
     finally:
         service.terminate()
         service.wait()
@@ -111,10 +111,14 @@ def test_the_readme_shows_the_output_of_its_commands(tour: list[str]) -> None:
             assert list(differences(json.loads(expected), json.loads(actual))) == [], output
         else:
             # A table may be trimmed by whole lines.
-            printed = [line.rstrip() for line in actual.splitlines()]
-            shown = [line.rstrip() for line in expected.splitlines() if line.strip() != "..."]
+            printed_lines = [line.rstrip() for line in actual.splitlines()]
+            documented_lines = [
+                line.rstrip() for line in expected.splitlines() if line.strip() != "..."
+            ]
             # Claims of one moment are in the order of their ids, which are random.
-            assert sorted(line for line in printed if line in shown) == sorted(shown)
+            assert sorted(line for line in printed_lines if line in documented_lines) == sorted(
+                documented_lines
+            )
 
 
 def test_the_readme_is_short() -> None:
@@ -150,32 +154,34 @@ def commands(text: str) -> Iterator[list[str]]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_in_a_document_exists(name: str) -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    for words in commands(DOCUMENTS[name]):
-        if words[:1] == ["make"] and len(words) > 1:
-            assert words[1] in targets, words
-        for place, word in enumerate(words[:-1]):
-            if word.endswith("python") and words[place + 1] == "-m":
-                module = ROOT / words[place + 2].replace(".", "/")
-                assert module.with_suffix(".py").exists() or module.is_dir(), words
-            if word.rpartition("/")[2] == "constancia" and not words[0].startswith("docker"):
-                check_command(main, words[place + 1 :])
+    for arguments in commands(DOCUMENTS[name]):
+        if arguments[:1] == ["make"] and len(arguments) > 1:
+            assert arguments[1] in targets, arguments
+        for position, argument in enumerate(arguments[:-1]):
+            if argument.endswith("python") and arguments[position + 1] == "-m":
+                module = ROOT / arguments[position + 2].replace(".", "/")
+                assert module.with_suffix(".py").exists() or module.is_dir(), arguments
+            if argument.rpartition("/")[2] == "constancia" and not arguments[0].startswith(
+                "docker"
+            ):
+                check_command(main, arguments[position + 1 :])
 
 
-def check_command(command: click.Command, words: list[str]) -> None:
+def check_command(command: click.Command, arguments: list[str]) -> None:
     """Check that a command line names subcommands and options that the command has."""
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        assert words[0] in command.commands, words
-        command, words = command.commands[words[0]], words[1:]
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        assert arguments[0] in command.commands, arguments
+        command, arguments = command.commands[arguments[0]], arguments[1:]
     if command.context_settings.get("allow_interspersed_args") is False:
         return  # what follows is another program's
     options = {name for parameter in command.params for name in parameter.opts}
-    given = {word for word in words if word.startswith("--")}
-    assert given <= options | {"--help"}, words
+    options_used = {argument for argument in arguments if argument.startswith("--")}
+    assert options_used <= options | {"--help"}, arguments
 
 
 def test_every_setting_is_documented() -> None:
     read = re.findall(r'"((?:DATABASE|CONSTANCIA)_\w+)"', (ROOT / "api/config.py").read_text())
-    listed = re.findall(
+    documented = re.findall(
         r"^\| `((?:DATABASE|CONSTANCIA)_\w+)`", DOCUMENTS["api/server/README.md"], re.MULTILINE
     )
-    assert set(read) == set(listed)
+    assert set(read) == set(documented)

@@ -43,12 +43,14 @@ def test_operations_with_csv_offer_ndjson() -> None:
 def test_media_types_of_code_and_contract_correspond() -> None:
     """An operation with several media types has a `format` value for each, and answers 406."""
     for operation in CONTRACT.operations:
-        words = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
+        enumerations = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
         assert set(operation.offers) <= set(media_types.CONTENT_TYPES)
         if len(operation.offers) == 1:
-            assert words == [], operation.id
+            assert enumerations == [], operation.id
         else:
-            assert [[media_types.FORMATS[w] for w in of] for of in words] == [operation.offers]
+            assert [[media_types.FORMATS[w] for w in of] for of in enumerations] == [
+                operation.offers
+            ]
     assert {offer for o in CONTRACT.operations for offer in o.offers} == set(
         media_types.CONTENT_TYPES
     )
@@ -63,28 +65,28 @@ def test_format_parameter_and_accept_header_are_equivalent(
     session = Session(api)
     exchange = session.do(operation.id)
     path, query = exchange.response.request.path, exchange.query
-    words = {media_type: word for word, media_type in media_types.FORMATS.items()}
+    format_names = {media_type: name for name, media_type in media_types.FORMATS.items()}
     contents = dereferenced(CONTRACT.document["paths"][operation.path]["get"])["responses"]["200"]
     for media_type in operation.offers:
-        answers = [
+        responses = [
             session.api.send("GET", path, query_string=query, headers={"Accept": media_type}),
             session.api.send(
                 "GET",
                 path,
-                query_string={**query, "format": words[media_type]},
+                query_string={**query, "format": format_names[media_type]},
                 headers={"Accept": "image/png"},
             ),
         ]
-        for answer in answers:
-            assert answer.status_code == 200, answer.text
-            assert answer.mimetype == media_type
-            assert "Accept" in answer.headers["Vary"].split(", ")
-            assert ("Content-Disposition" in answer.headers) == (media_type == "text/csv")
-            assert READERS[media_type](answer.text)
-        assert answers[0].get_data() == answers[1].get_data()
+        for response in responses:
+            assert response.status_code == 200, response.text
+            assert response.mimetype == media_type
+            assert "Accept" in response.headers["Vary"].split(", ")
+            assert ("Content-Disposition" in response.headers) == (media_type == "text/csv")
+            assert READERS[media_type](response.text)
+        assert responses[0].get_data() == responses[1].get_data()
         schema = contents["content"][media_type].get("schema", {})
         if schema.get("type") == "object":
-            assert_valid(schema, answers[0].get_json(force=True))
+            assert_valid(schema, responses[0].get_json(force=True))
 
 
 @pytest.mark.parametrize("operation", TABULAR, ids=operation_ids(TABULAR))
@@ -92,17 +94,17 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
     session = Session(api)
     exchange = session.do(operation.id)
     path = exchange.response.request.path
-    given = [exchange.query]
-    given += [
+    queries = [exchange.query]
+    queries += [
         {**exchange.query, name: None} for name in ("limit", "group_by") if name in exchange.query
     ]
-    for query in given:
-        asked = {name: value for name, value in query.items() if value is not None}
-        answer, of_lines, of_table = (
-            session.api.send("GET", path, query_string={**asked, "format": word})
-            for word in ("json", "ndjson", "csv")
+    for query in queries:
+        parameters = {name: value for name, value in query.items() if value is not None}
+        response, ndjson, csv = (
+            session.api.send("GET", path, query_string={**parameters, "format": format})
+            for format in ("json", "ndjson", "csv")
         )
-        rows, schema = answer.get_json(), operation.response_schema
+        rows, schema = response.get_json(), operation.response_schema
         for name in ("items", "groups"):
             if rows.get(name) is not None:
                 rows, schema = rows[name], schema["properties"][name]["items"]
@@ -110,26 +112,26 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
         else:
             rows = [rows]
         assert rows
-        assert parse_ndjson(of_lines.text) == rows
+        assert parse_ndjson(ndjson.text) == rows
         names = list(columns(schema))
-        assert of_table.text.split("\r\n")[0].split(",") == names
+        assert csv.text.split("\r\n")[0].split(",") == names
         assert [
             {name: normalized_json(cell) for name, cell in row.items()}
-            for row in parse_csv(of_table.text)
+            for row in parse_csv(csv.text)
         ] == [cells(row, names) for row in rows]
-        link = answer.headers.get("Link", "")
-        for word, other in (("ndjson", of_lines), ("csv", of_table)):
+        link = response.headers.get("Link", "")
+        for format, other in (("ndjson", ndjson), ("csv", csv)):
             # A list without a limit has no next page.
-            has_link = "limit" in asked or "cite-as" in link
-            expected = link.replace("format=json", f"format={word}") if has_link else ""
+            has_link = "limit" in parameters or "cite-as" in link
+            expected = link.replace("format=json", f"format={format}") if has_link else ""
             assert other.headers.get("Link", "") == expected
 
 
 def test_feeds_have_equal_entries(api: Api) -> None:
     session = Session(api)
-    read = parse_atom(session.do("getFeed").response.text)
+    atom = parse_atom(session.do("getFeed").response.text)
     feed = session.api.get("/v1/feed", format="jsonfeed")
-    assert [(e.id, e.title, e.link) for e in read.entries] == [
+    assert [(e.id, e.title, e.link) for e in atom.entries] == [
         (item["id"], item["title"], item["url"]) for item in feed["items"]
     ]
     assert len(feed["items"]) == 1
@@ -154,7 +156,7 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
     exchange = session.do(operation.id)
     path = exchange.response.request.path
 
-    def ask(accept: str | None) -> TestResponse:
+    def send(accept: str | None) -> TestResponse:
         return session.api.send(
             operation.method.upper(),
             path,
@@ -163,17 +165,17 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
             headers={} if accept is None else {"Accept": accept},
         )
 
-    refused = ask("image/png")
-    assert refused.status_code == 406
-    assert refused.mimetype == "application/problem+json"
-    problem = refused.get_json(force=True)
+    response = send("image/png")
+    assert response.status_code == 406
+    assert response.mimetype == "application/problem+json"
+    problem = response.get_json(force=True)
     assert_valid(CONTRACT.schema("Problem"), problem)
     assert problem["type"] == "/problems/not-acceptable"
     assert all(offer in problem["detail"] for offer in operation.offers)
     if not operation.writes:
         for accept in ("*/*", None, BROWSER):
-            assert ask(accept).status_code == 200, accept
-            assert ask(accept).mimetype == operation.offers[0], accept
+            assert send(accept).status_code == 200, accept
+            assert send(accept).mimetype == operation.offers[0], accept
 
 
 def test_accept_with_parameters_is_understood(api: Api) -> None:
@@ -186,7 +188,7 @@ def test_accept_with_parameters_is_understood(api: Api) -> None:
         for media_type in operation.offers:
             for accept in (media_types.CONTENT_TYPES[media_type], f"{media_type}; charset=utf-8"):
                 headers = {"Accept": accept}
-                answer = session.api.send("GET", path, query_string=query, headers=headers)
-                if answer.mimetype != media_type:
+                response = session.api.send("GET", path, query_string=query, headers=headers)
+                if response.mimetype != media_type:
                     refused.add(accept)
     assert refused == set()

@@ -19,31 +19,31 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listSources": lambda s: s.do("createSource") and {},
     "listFacilities": lambda s: s.do("createFacility") and {},
     "listDetainees": lambda s: s.do("createDetainee") and {"q": "álias"},
-    "listDetentions": lambda s: {"id": _detained_again(s)},
+    "listDetentions": lambda s: {"id": _add_detention(s)},
     "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
     "listAttestations": lambda s: s.do("createAttestation") and {},
     "listClaims": lambda s: s.do("createClaim") and {},
-    "listComparisons": lambda s: _claimed(s) or {},
+    "listComparisons": lambda s: _add_claims(s) or {},
     "listChanges": lambda s: s.do("updateFacility") and {},
 }
 
 
-def _claimed(session: Session) -> None:
+def _add_claims(session: Session) -> None:
     """Make two claims that are earlier than all others of the session, and one that is later."""
-    made = sum(exchange.operation.id == "createClaim" for exchange in session.exchanges)
+    count = sum(exchange.operation.id == "createClaim" for exchange in session.exchanges)
     noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
-    before, after = noon - timedelta(hours=made), noon + timedelta(seconds=made)
+    before, after = noon - timedelta(hours=count), noon + timedelta(seconds=count)
     for as_of in (before, before, after):
         body = {"kind": "released", "as_of": as_of.isoformat(), "window_start": None}
         session.do("createClaim", body=body)
 
 
-def _detained_again(session: Session) -> str:
+def _add_detention(session: Session) -> str:
     """Detain and release one person of the session once more."""
     earlier = [v.json for v in session.exchanges if v.operation.id == "createReleaseEvent"]
     year = 2000 + len(earlier)
-    on = {"id": earlier[0]["detainee_id"]} if earlier else {}
-    detention = session.do("createDetention", **on, body={"detained_on": f"{year}"}).json
+    path = {"id": earlier[0]["detainee_id"]} if earlier else {}
+    detention = session.do("createDetention", **path, body={"detained_on": f"{year}"}).json
     body = {"detainee_id": detention["detainee_id"], "detention_id": detention["id"]}
     session.do("createReleaseEvent", body={**body, "occurred_on": f"{year}-06-01"})
     return detention["detainee_id"]
@@ -62,24 +62,24 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
     api: Api, operation: document.Operation, limit: int
 ) -> None:
     session = Session(api)
-    given: Mapping[str, Any] = {}
+    parameters: Mapping[str, Any] = {}
     for _ in range(7):
-        given = ADDED[operation.id](session)
-    path = operation.path.format(**given)
-    query = {k: v for k, v in given.items() if k == "q"}
+        parameters = ADDED[operation.id](session)
+    path = operation.path.format(**parameters)
+    query = {k: v for k, v in parameters.items() if k == "q"}
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
     at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
     assert len(at_the_start) >= 7
 
-    walked: list[Any] = []
+    seen: list[Any] = []
     response = session.api.send("GET", path, query_string={**query, "limit": limit})
     while True:
         page = response.get_json()
         assert len(page["items"]) <= limit
-        walked += [key(item) for item in page["items"]]
+        seen += [key(item) for item in page["items"]]
         link = response.headers.get("Link")
         assert (link is None) == (page["next"] is None)
-        if link is None or len(walked) > 10 * len(at_the_start):
+        if link is None or len(seen) > 10 * len(at_the_start):
             break
         match = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
         assert match
@@ -88,9 +88,9 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
         name = "after" if operation.id == "listChanges" else "cursor"
         assert target.path == path
         assert following == {**query, "limit": str(limit), name: str(page["next"])}
-        if len(walked) < len(at_the_start):
+        if len(seen) < len(at_the_start):
             ADDED[operation.id](session)
         response = session.api.send("GET", match[1])
-    assert max(Counter(walked).values()) == 1
+    assert max(Counter(seen).values()) == 1
     # Ids are random, so an item added meanwhile may be on a page that was read before.
-    assert [item for item in walked if item in set(at_the_start)] == at_the_start
+    assert [item for item in seen if item in set(at_the_start)] == at_the_start

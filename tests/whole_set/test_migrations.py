@@ -9,11 +9,11 @@ from tests.conftest import cloned
 
 
 def test_migrations_are_numbered_and_have_one_subject() -> None:
-    found = migrations.migrations()
-    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
-    subjects = [migration.name for migration in found]
+    files = migrations.migrations()
+    assert [migration.number for migration in files] == list(range(1, len(files) + 1))
+    subjects = [migration.name for migration in files]
     assert len(set(subjects)) == len(subjects)
-    for migration in found:
+    for migration in files:
         tables = re.findall(r"^CREATE TABLE (\w+)", migration.sql, re.MULTILINE)
         assert not tables or migration.name in tables, f"{migration.name} makes {tables}"
 
@@ -41,27 +41,27 @@ def shape(conn: queries.Connection) -> Any:
 
 def test_second_migration_changes_nothing(conn: queries.Connection) -> None:
     before = shape(conn)
-    said: list[str] = []
-    migrations.migrate(conn, said.append)
-    assert said == []
+    messages: list[str] = []
+    migrations.migrate(conn, messages.append)
+    assert messages == []
     assert shape(conn) == before
     assert migrations.pending(conn) == []
 
 
 def test_concurrent_migrations_run_once(server: str, conn: queries.Connection) -> None:
-    said: list[str] = []
+    messages: list[str] = []
 
     def run(url: str) -> None:
         with connections.connect(url) as connection:
-            migrations.migrate(connection, said.append)
+            migrations.migrate(connection, messages.append)
 
     with cloned(server, "template1") as url:
         with ThreadPoolExecutor(4) as threads:
-            for done in [threads.submit(run, url) for _ in range(4)]:
-                done.result()
+            for future in [threads.submit(run, url) for _ in range(4)]:
+                future.result()
         with connections.connect(url) as connection:
             assert shape(connection) == shape(conn)
-    assert len(said) == len(migrations.migrations())
+    assert len(messages) == len(migrations.migrations())
 
 
 def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
@@ -76,5 +76,5 @@ def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
 
 
 def test_every_translated_constraint_exists(conn: queries.Connection) -> None:
-    there = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
-    assert set(queries._FIELD_ERRORS) <= there
+    constraints = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
+    assert set(queries._FIELD_ERRORS) <= constraints

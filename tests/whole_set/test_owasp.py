@@ -86,9 +86,9 @@ def test_every_named_test_exists() -> None:
     for file, test in named:
         tree = ast.parse((TESTS / file).read_text("utf-8"))
         assert test in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}, test
-    here = {test for file, test in named if file == "whole_set/test_owasp.py"}
+    own_tests = {test for file, test in named if file == "whole_set/test_owasp.py"}
     defined = {name for name in globals() if name.startswith("test_")}
-    assert defined == here | {"test_every_named_test_exists"}
+    assert defined == own_tests | {"test_every_named_test_exists"}
 
 
 # API1.
@@ -144,13 +144,13 @@ def test_key_is_accepted_only_in_one_authorization_header(api: Api) -> None:
     for name in ("key", "api_key", "access_token", "Authorization"):
         check_problem(send({name: f"{key}"}), "unauthenticated")
         check_problem(send({name: f"{key}"}, Authorization=f"Bearer {key}"), "validation-error")
-    for wrong in (
+    for invalid in (
         *("", "Bearer", "Bearer ", f"{key}", f"Basic {key}", f"Token {key}", f"Bearer  {key}"),
         # WSGI joins two headers of the same name.
         *(f"Bearer {key}, Bearer {key}", f"Bearer {key},Bearer constancia_nobody"),
         *(f"Bearer {key} ", f"Bearer {key}\t", f"Bearer {str(key)[:-1]}", f"Bearer {key}a"),
     ):
-        check_problem(send(Authorization=wrong), "unauthenticated")
+        check_problem(send(Authorization=invalid), "unauthenticated")
     for header in ("X-Api-Key", "Proxy-Authorization", "Cookie"):
         check_problem(send(**{header: f"Bearer {key}"}), "unauthenticated")
     assert send(Authorization=f"Bearer {key}").status_code == 201
@@ -162,7 +162,7 @@ def test_key_is_accepted_only_in_one_authorization_header(api: Api) -> None:
 def read_only(operation: document.Operation) -> set[str]:
     """The properties of a record that responses show and requests may not set."""
     assert operation.body is not None
-    shown = {
+    properties = {
         name
         for other in CONTRACT.operations
         if other.tag == operation.tag
@@ -170,7 +170,7 @@ def read_only(operation: document.Operation) -> set[str]:
     }
     # Properties of other records, and names that a server may have inside.
     more = {"id", "created_at", "updated_at", "verification", "key_id", "seq", "hash", "__class__"}
-    return (shown | more) - set(operation.body["properties"])
+    return (properties | more) - set(operation.body["properties"])
 
 
 @pytest.mark.parametrize(
@@ -190,14 +190,14 @@ def test_read_only_properties_cannot_be_written(
     before = digest_of_tables(conn)
     for name in sorted(refused):
         for value in (UNKNOWN_ID, None, {}, True):
-            answer = session.api.send(
+            response = session.api.send(
                 operation.method.upper(), path, json={**arguments["body"], name: value}
             )
-            problem = check_problem(answer, "validation-error")
+            problem = check_problem(response, "validation-error")
             assert f"/{name}" in [error["pointer"] for error in problem["errors"]]
     assert digest_of_tables(conn) == before
-    answer = session.api.send(operation.method.upper(), path, json=arguments["body"])
-    assert answer.status_code == operation.status
+    response = session.api.send(operation.method.upper(), path, json=arguments["body"])
+    assert response.status_code == operation.status
 
 
 # API4.
@@ -206,7 +206,7 @@ def test_read_only_properties_cannot_be_written(
 def test_every_input_is_bounded() -> None:
     """The contract bounds every string, number, list and object of a request."""
 
-    def taken() -> Iterator[tuple[str, Any]]:
+    def inputs() -> Iterator[tuple[str, Any]]:
         for operation in CONTRACT.operations:
             for parameter in operation.parameters:
                 if parameter.location != "header":
@@ -215,7 +215,7 @@ def test_every_input_is_bounded() -> None:
                 yield operation.id, operation.body
 
     count = 0
-    for where, schema in taken():
+    for name, schema in inputs():
         for place, node in nodes(schema):
             types = node.get("type", ())
             kinds = {types} if isinstance(types, str) else set(types if types else ())
@@ -225,13 +225,13 @@ def test_every_input_is_bounded() -> None:
             if "string" in kinds:
                 is_repeated = re.search(r"[*+]|,\}", node.get("pattern", "*"))
                 has_end = "maxLength" in node or "format" in node or not is_repeated
-                assert has_end, f"{where}{place}"
+                assert has_end, f"{name}{place}"
             if kinds & {"integer", "number"}:
-                assert {"minimum", "maximum"} <= set(node), f"{where}{place}"
+                assert {"minimum", "maximum"} <= set(node), f"{name}{place}"
             if "array" in kinds:
-                assert "maxItems" in node, f"{where}{place}"
+                assert "maxItems" in node, f"{name}{place}"
             if "object" in kinds:
-                assert node.get("additionalProperties") is False, f"{where}{place}"
+                assert node.get("additionalProperties") is False, f"{name}{place}"
     assert count > 200
 
 
@@ -245,10 +245,10 @@ def test_undeclared_methods_are_refused(api: Api) -> None:
     for path, declared in methods.items():
         for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - declared:
             for headers in ({}, {"X-HTTP-Method-Override": min(declared)}):
-                answer = api.scope("edit").send(
+                response = api.scope("edit").send(
                     method, path.replace("{id}", UNKNOWN_ID), json={}, headers=headers
                 )
-                check_problem(answer, "method-not-allowed")
+                check_problem(response, "method-not-allowed")
         # A header does not override the method.
         if "GET" in declared:
             overridden = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
@@ -291,14 +291,14 @@ def test_no_connection_is_made_to_recorded_urls(
     """The database driver connects through libpq, which the test does not see."""
     attempted: list[Any] = []
 
-    def note(*arguments: Any, **_: Any) -> Any:
+    def refuse(*arguments: Any, **_: Any) -> Any:
         attempted.append(arguments)
         raise OSError
 
     for name in ("connect", "connect_ex", "sendto"):
-        monkeypatch.setattr(socket.socket, name, note)
+        monkeypatch.setattr(socket.socket, name, refuse)
     for name in ("getaddrinfo", "gethostbyname", "create_connection"):
-        monkeypatch.setattr(socket, name, note)
+        monkeypatch.setattr(socket, name, refuse)
     Session(api).do(operation_id)
     assert attempted == []
 
@@ -334,5 +334,5 @@ def test_debugging_is_off(api: Api) -> None:
     for path in ("/console", "/static/x", "/debug", "/.git/config", "/.env", "/server-status"):
         check_problem(api.send("GET", path), "not-found")
     for operation in CONTRACT.operations:
-        answer = api.send(operation.method.upper(), operation.path.replace("{id}", UNKNOWN_ID))
-        assert "Set-Cookie" not in answer.headers
+        response = api.send(operation.method.upper(), operation.path.replace("{id}", UNKNOWN_ID))
+        assert "Set-Cookie" not in response.headers

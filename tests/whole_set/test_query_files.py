@@ -68,8 +68,8 @@ def test_condition_sets_cover_every_condition() -> None:
 
 def test_every_query_can_be_explained(conn: queries.Connection) -> None:
     for name in FILES:
-        for given in condition_sets(name):
-            text = queries.text(name, given)
+        for conditions in condition_sets(name):
+            text = queries.text(name, conditions)
             assert " -- if " not in text
             assert " -- unless " not in text
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
@@ -81,4 +81,4 @@ def test_every_query_can_be_explained(conn: queries.Connection) -> None:
             try:
                 conn.execute(f"EXPLAIN (GENERIC_PLAN) {numbered}")
             except psycopg.Error as error:
-                pytest.fail(f"{name} with {sorted(given)}: {error}")
+                pytest.fail(f"{name} with {sorted(conditions)}: {error}")

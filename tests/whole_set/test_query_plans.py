@@ -31,11 +31,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     run = Statements()
     execute = psycopg.Cursor.execute
 
-    def noted(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+    def recorded_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         run.append((query, params))
         return execute(cursor, query, params, **options)
 
-    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    monkeypatch.setattr(psycopg.Cursor, "execute", recorded_execute)
     return run
 
 
@@ -48,8 +48,8 @@ def large(server: str) -> Iterator[Any]:
         key = auth.create_key(conn, "large", "edit")[1]
         with connections.pool(url, 2) as pool:
             client = create_app(pool).test_client()
-            stranger = Api(client, lambda _: key)
-            yield SimpleNamespace(editor=stranger.scope("edit"), stranger=stranger, conn=conn)
+            public_api = Api(client, lambda _: key)
+            yield SimpleNamespace(editor=public_api.scope("edit"), public_api=public_api, conn=conn)
 
 
 def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
@@ -101,7 +101,9 @@ SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
 def test_every_filter_of_every_list_is_tested() -> None:
     for operation in LISTS:
         names = {p.name for p in operation.parameters if p.location == "query"} - SHOWN_BY
-        assert {name for given in FILTERS[operation.id] for name in given} == names, operation.id
+        assert {name for filters in FILTERS[operation.id] for name in filters} == names, (
+            operation.id
+        )
 
 
 # The statements that each item of a list may cost.
@@ -123,8 +125,8 @@ def test_statements_do_not_grow_with_the_page(
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
     # One entry in the ledger for all hidden names of a page.
-    noted = operation.id == "listDetainees"
-    assert costs[50] <= costs[1] + 49 * of_item + noted
+    has_ledger_entry = operation.id == "listDetainees"
+    assert costs[50] <= costs[1] + 49 * of_item + has_ledger_entry
     # A page of one reads a second item, to know whether there is a next page.
     assert costs[1] <= 3 + 2 * of_item
 
@@ -135,7 +137,7 @@ def test_lists_use_an_index_and_no_sort(
 ) -> None:
     path = operation.path.format(id=record_id(2))
     for filters in FILTERS[operation.id]:
-        for caller in (large.editor, large.stranger):
+        for caller in (large.editor, large.public_api):
             for limit in (1, 50, 200):
                 query = {**filters, "limit": limit}
                 statements.clear()
@@ -171,7 +173,7 @@ def test_whole_list_is_read_in_blocks(
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
 
     def read(form: str) -> str:
-        response = large.stranger.send("GET", path, query_string={**filters, "format": form})
+        response = large.public_api.send("GET", path, query_string={**filters, "format": form})
         assert max(p["limit"] for q, p in statements if "LIMIT %(limit)s" in str(q)) <= 1000
         return response.text
 
@@ -201,7 +203,7 @@ def test_whole_list_is_read_in_blocks(
 def test_feed_uses_an_index_and_no_sort(large: Any, statements: Statements) -> None:
     for limit in (1, 50, 200):
         statements.clear()
-        feed = large.stranger.get("/v1/feed", limit=limit, format="jsonfeed")
+        feed = large.public_api.get("/v1/feed", limit=limit, format="jsonfeed")
         assert len(feed["items"]) == limit
         ((statement, parameters),) = [(q, p) for q, p in statements if p and "limit" in p]
         for plan in explain(large.conn, statement, parameters):
@@ -215,13 +217,13 @@ def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> N
         people = [{"name": f"Ana Otero{n}", "birth_date": "1971-05-04"} for n in range(many)]
         large.editor.post("/v1/detainees/match", {"items": people}, 200)
     for q in ("ana", "Ana Otero5", "otero5", "A. Otero", "nobody"):
-        assert len(large.stranger.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
+        assert len(large.public_api.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
     run = [(q, p) for q, p in statements if isinstance(p, Mapping) and "SELECT" in str(q)]
     assert sum("name_keys" in str(q) for q, _ in run) == 7
     assert sum("name_word_variants" in str(q) for q, _ in run) == 7
     for statement, parameters in run:
         for plan in explain(large.conn, statement, parameters):
-            assert [fault for fault in costly_nodes(plan) if "Scan" in fault] == []
+            assert [node for node in costly_nodes(plan) if "Scan" in node] == []
 
 
 @pytest.mark.parametrize(
@@ -242,5 +244,5 @@ def test_requests_for_one_record_scan_no_table(
     assert run
     for statement, parameters in run.items():
         for plan in explain(large.conn, statement, parameters)[:1]:
-            whole = [fault for fault in costly_nodes(plan) if "Scan" in fault]
+            whole = [node for node in costly_nodes(plan) if "Scan" in node]
             assert whole == [], (statement, parameters)

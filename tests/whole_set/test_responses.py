@@ -56,9 +56,9 @@ LISTED: Mapping[str, Sequence[str]] = {
 @pytest.mark.parametrize("operation_id", LISTED)
 def test_response_lists_are_not_empty(api: Api, operation_id: str) -> None:
     """The test above checks the items of all lists: none is empty."""
-    answer = Session(api).do(operation_id).json
+    response = Session(api).do(operation_id).json
     for name in LISTED[operation_id]:
-        assert answer[name], name
+        assert response[name], name
 
 
 def test_counts_without_groups_meet_the_contract(api: Api) -> None:
@@ -102,12 +102,12 @@ def test_every_link_leads_to_a_success(api: Api) -> None:
         assert status == str(exchange.operation.status), f"{operation_id}: {name}"
         target = OPERATIONS[link["operationId"]]
         places = {parameter.name: parameter.location for parameter in target.parameters}
-        given: dict[str, Any] = {"query": {}}
+        parameters: dict[str, Any] = {"query": {}}
         for parameter, expression in link.get("parameters", {}).items():
             value = evaluated(expression, exchange)
             if places[parameter] == "query":
-                given["query"][parameter] = value
+                parameters["query"][parameter] = value
             else:
-                given[parameter] = value
-        reached = session.do(target.id, **given)
+                parameters[parameter] = value
+        reached = session.do(target.id, **parameters)
         assert reached.response.status_code == target.status, f"{operation_id}: {name}"

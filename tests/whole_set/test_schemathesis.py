@@ -46,10 +46,10 @@ def followed(events: Path) -> Counter[str]:
             if scenario is None or scenario["phase"] != "stateful":
                 continue
             record = scenario["recorder"]
-            for id, made in record.get("cases", {}).items():
+            for id, case in record.get("cases", {}).items():
                 response = record["interactions"].get(id, {}).get("response")
-                if made.get("transition") and response and response["status_code"] < 300:
-                    links[made["transition"]["id"]] += 1
+                if case.get("transition") and response and response["status_code"] < 300:
+                    links[case["transition"]["id"]] += 1
     return links
 
 
@@ -76,7 +76,7 @@ def run(
     if key:
         command += ["--header", f"Authorization: Bearer {key}"]
     with served(database) as address:
-        done = subprocess.run(
+        result = subprocess.run(
             [*command, "--url", address],
             cwd=folder,
             env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": HERE},
@@ -84,7 +84,7 @@ def run(
             text=True,
             check=False,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
     report = json.loads((folder / "report.json").read_text("utf-8"))
     assert report["complete"]

@@ -248,7 +248,7 @@ for path in (*LISTS, "/v1/counts", "/v1/claims/$claim/comparison"):
     for value in ("", "xml", "CSV", "jsonld", "atom", "text/csv", "csv%00", "csv,json"):
         wrong_query(f"format={value}", path, f"format={value}", "/format")
     wrong_query("a format twice", path, "format=csv&format=json", "/format")
-for path, words in {
+for path, texts in {
     "/v1/feed": ("json", "csv", "rss", ""),
     "/v1/release-events/$event": ("csv", "ndjson", "atom", ""),
     "/v1/export": ("json", "csv", "ndjson"),
@@ -259,7 +259,7 @@ for path, words in {
     "/v1/release-events/$event/verification": ("json", "csv"),
     "/healthz": ("json",),
 }.items():
-    for value in words:
+    for value in texts:
         wrong_query(f"format={value}", path, f"format={value}", "/format")
 refused(
     "a format of a write",

@@ -70,8 +70,8 @@ def test_body_limit_is_that_of_the_contract(
     for size in (operation.max_bytes, operation.max_bytes + 1):
         for framing in ({"Content-Length": str(size)}, {"Transfer-Encoding": "chunked"}):
             check_problem(send(api, size, framing), "unauthenticated")
-            answer = send(api.scope("edit"), size, framing)
-            assert (answer.status_code == 413) == (size > operation.max_bytes), framing
+            response = send(api.scope("edit"), size, framing)
+            assert (response.status_code == 413) == (size > operation.max_bytes), framing
 
 
 def test_chunked_body_is_not_truncated(nothing_written: World) -> None:

@@ -14,23 +14,25 @@ from tests.whole_set.bad_input.world import World
 def cursors(shared_world: World) -> dict[str, str]:
     """A valid cursor of each list that has one."""
     world = shared_world
-    found = {}
+    by_list = {}
     for path in LISTS_WITH_CURSOR:
         if path == "/v1/detainees/$detainee/detentions":
             continue
-        found[path] = world.api.get(path, limit=1)["next"]
-    found["by event"] = world.api.get(
+        by_list[path] = world.api.get(path, limit=1)["next"]
+    by_list["by event"] = world.api.get(
         "/v1/attestations", limit=1, release_event_id=world.records["event"]
     )["next"]
-    found["by detainee"] = world.api.get(
+    by_list["by detainee"] = world.api.get(
         "/v1/release-events", limit=1, detainee_id=world.records["detainee"]
     )["next"]
-    found["by name"] = world.api.get("/v1/detainees", limit=1, q="held")["next"]
-    found["by kind"] = world.api.get("/v1/claims", limit=1, kind="announced")["next"]
-    found["compared by kind"] = world.api.get("/v1/comparisons", limit=1, kind="announced")["next"]
-    assert all(found.values())
-    assert len(set(found.values())) == len(found)
-    return found
+    by_list["by name"] = world.api.get("/v1/detainees", limit=1, q="held")["next"]
+    by_list["by kind"] = world.api.get("/v1/claims", limit=1, kind="announced")["next"]
+    by_list["compared by kind"] = world.api.get("/v1/comparisons", limit=1, kind="announced")[
+        "next"
+    ]
+    assert all(by_list.values())
+    assert len(set(by_list.values())) == len(by_list)
+    return by_list
 
 
 def _refuses_cursor(world: World, path: str, cursor: str, **filters: str) -> None:

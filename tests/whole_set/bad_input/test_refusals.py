@@ -41,13 +41,18 @@ def test_case_names_are_unique() -> None:
 def test_every_problem_of_the_contract_is_tested() -> None:
     # No single request causes these: see the tests below, imports/, http/test_idempotency.py,
     # http/test_conditional.py, http/test_rate_limits.py and server/.
-    elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
-    elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
-    elsewhere |= {"malformed-request", "uri-too-long", "headers-too-large", "not-implemented"}
-    elsewhere |= {"unanswered"}
+    tested_elsewhere = {"not-ready", "busy", "internal-error", "import-outdated", "quota-exceeded"}
+    tested_elsewhere |= {"idempotency-key-in-use", "idempotency-key-reused", "precondition-failed"}
+    tested_elsewhere |= {
+        "malformed-request",
+        "uri-too-long",
+        "headers-too-large",
+        "not-implemented",
+    }
+    tested_elsewhere |= {"unanswered"}
     reached = {case.slug for case in CASES}
-    assert reached.isdisjoint(elsewhere)
-    assert reached | elsewhere == set(document.load().problems) == set(STATUS_BY_SLUG)
+    assert reached.isdisjoint(tested_elsewhere)
+    assert reached | tested_elsewhere == set(document.load().problems) == set(STATUS_BY_SLUG)
 
 
 def test_existing_release_event_is_named(nothing_written: World) -> None:
