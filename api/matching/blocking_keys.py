@@ -8,9 +8,9 @@ by delete variants (`phonetics`).
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from itertools import combinations, islice, pairwise, product
+from itertools import chain, combinations, islice, pairwise, product
 
-from api.matching import common_names, phonetics
+from api.matching import common_names, folding, phonetics
 from api.matching.common_names import is_common
 from api.matching.name_parsing import Word, parse_for_search
 
@@ -24,6 +24,7 @@ _MAX_WORDS = 7
 _RULE_FILES = (
     "common_names.txt",
     "common_names.py",
+    "folding.py",
     "phonetics.py",
     "name_parsing.py",
     "blocking_keys.py",
@@ -45,7 +46,10 @@ def index_keys(names: Iterable[str]) -> list[str]:
     """
     keys: dict[str, None] = {}
     for name in names:
-        keys.update(dict.fromkeys(_index_keys(name)[:_MAX_INDEX_KEYS]))
+        readings = _readings(name)
+        for reading in readings:
+            most = _MAX_INDEX_KEYS // len(readings)
+            keys.update(dict.fromkeys(_index_keys(reading)[:most]))
     return list(keys)
 
 
@@ -56,8 +60,8 @@ def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]
     word alone finds only people whose whole name it is, unless the name has no other word.
     """
     keys: dict[str, float] = {}
-    for name in names:
-        for key, weight in islice(_search_keys(name, near_words), _MAX_SEARCH_KEYS):
+    for reading in chain.from_iterable(map(_readings, names)):
+        for key, weight in islice(_search_keys(reading, near_words), _MAX_SEARCH_KEYS):
             keys[key] = max(weight, keys.get(key, 0))
     return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
 
@@ -65,8 +69,8 @@ def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]
 def index_words(names: Iterable[str]) -> list[str]:
     """The distinct words of names, also joined with their particles and with the next word."""
     texts: dict[str, None] = {}
-    for name in names:
-        words = _words(name)
+    for reading in chain.from_iterable(map(_readings, names)):
+        words = _words(reading)
         texts.update(dict.fromkeys(t for word in words for t in (word.text, word.with_particles)))
         texts.update(dict.fromkeys(a + b for a, b in _joinable_pairs(words)))
     return [text for text in texts if len(text) > 1]
@@ -75,6 +79,11 @@ def index_words(names: Iterable[str]) -> list[str]:
 def word_key(word: str) -> str:
     """The key of a word alone: a common given name as it is, any other word by its sound."""
     return word if common_names.given_names(word) else phonetics.code(word)
+
+
+def _readings(name: str) -> Sequence[str]:
+    """A name as it is written and as other systems of romanization write it."""
+    return [name, *folding.other_readings(name)]
 
 
 def _words(name: str) -> Sequence[Word]:

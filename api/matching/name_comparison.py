@@ -6,7 +6,10 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from rapidfuzz.distance import OSA
+
 from api.matching import common_names, phonetics
+from api.matching.folding import other_readings
 from api.matching.name_parsing import FullName, Part, Word, common_part, parse
 from api.matching.phonetics import Similarity
 
@@ -48,19 +51,43 @@ def compare_names(a: Sequence[str], b: Sequence[str]) -> NameComparison:
     A shared alias is no certainty: if the first names share a word and contradict each other, there
     is a doubt.
     """
-    pairs = sorted({(min(pair), max(pair)) for pair in product(a, b)})
-    if len(pairs) > _MAX_PAIRS:
-        pairs.sort(key=lambda pair: len(_codes(pair[0]) & _codes(pair[1])), reverse=True)
-    best = max(
-        (_compare_pair(*pair) for pair in pairs[:_MAX_PAIRS]),
-        key=lambda named: (not named.two_people and named.words > 1, named.words, named.bits),
-        default=NameComparison(0, 0, False, True, False, False, ()),
-    )
-    first = _compare_pair(min(a[0], b[0]), max(a[0], b[0])) if pairs else best
+    best = _best_pair(a, b)
+    first = best if len(a) == len(b) == 1 else _best_pair(a[:1], b[:1])
     contradicts = first.contradicts and first.words > 0
     return best._replace(
         doubt=best.doubt or contradicts, contradicts=best.contradicts or contradicts
     )
+
+
+_NO_PAIR = NameComparison(0, 0, False, True, False, False, ())
+
+
+def _best_pair(a: Sequence[str], b: Sequence[str]) -> NameComparison:
+    """The best comparison of a name of each, as they are written or by another reading of one.
+
+    Names that agree only by another reading are no certainty: Wade-Giles has one spelling for
+    several names.
+    """
+    compared = [_compare_pair(*pair) for pair in _pairs(product(a, b))]
+    other_a, other_b = (
+        [reading for name in names for reading in other_readings(name)] for names in (a, b)
+    )
+    if other_a or other_b:
+        read = _pairs((*product(other_a, b), *product(a, other_b)))
+        compared += [_compare_pair(*pair)._replace(doubt=True) for pair in read]
+    return max(compared, key=_agreement, default=_NO_PAIR)
+
+
+def _agreement(compared: NameComparison) -> tuple[bool, int, float]:
+    return not compared.two_people and compared.words > 1, compared.words, compared.bits
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The pairs of names to compare, in an order that does not depend on that of the people."""
+    ordered = sorted({(min(pair), max(pair)) for pair in pairs})
+    if len(ordered) > _MAX_PAIRS:
+        ordered.sort(key=lambda pair: len(_codes(pair[0]) & _codes(pair[1])), reverse=True)
+    return ordered[:_MAX_PAIRS]
 
 
 @lru_cache(maxsize=1 << 8)
@@ -128,7 +155,9 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
     left = [*a_left, *b_left]
     given_differ = bool(alignment.differing("given") or alignment.differing("patronymic"))
     surnames_differ = bool(alignment.differing("surname"))
-    may_differ = not (given_differ or surnames_differ) and _may_differ(a_left, b_left)
+    may_differ = not (given_differ or surnames_differ) and (
+        _may_differ(a_left, b_left) or bool(a_left and b_left and not any(map(_is_given, pairs)))
+    )
     generations_differ = a.generation != b.generation
     two_people = given_differ or (generations_differ and "" not in (a.generation, b.generation))
     features = [*alignment.features()]
@@ -139,12 +168,12 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
         )
     bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(left)
     bits -= 20 * two_people + 10 * surnames_differ + 2 * may_differ + 2 * generations_differ
-    given_agree = any(map(_is_common_given_name, pairs))
+    given = [pair for pair in pairs if _is_common_given_name(pair)]
     contradicts = (
         two_people
         or surnames_differ
         or (may_differ and not _has_married_name(a_left, b_left))
-        or any(_may_be_two_names(pair, given_agree) for pair in pairs)
+        or any(_may_be_two_names(pair, given) for pair in pairs)
         or not (a.characters <= b.characters or b.characters <= a.characters)
         or bool(a.words and b.words and not pairs)
     )
@@ -237,13 +266,20 @@ def _is_given(pair: WordPair) -> bool:
     return parts == {"unknown"} and is_given and not is_surname
 
 
+_MAX_TYPING_ERRORS = 2
+
+
 def _may_differ(a: Sequence[Word], b: Sequence[Word]) -> bool:
     """Whether a word is left over on each side, and the two may be the same part of the names.
 
-    Only an initial or a common name is certainly the part that its place suggests.
+    Only an initial or a common name is certainly the part that its place suggests, and only if it
+    does not resemble the other.
     """
     return any(
-        x.part == y.part or not (_is_certain(x) and _is_certain(y)) for x, y in product(a, b)
+        x.part == y.part
+        or not (_is_certain(x) and _is_certain(y))
+        or OSA.distance(x.text, y.text) <= _MAX_TYPING_ERRORS
+        for x, y in product(a, b)
     )
 
 
@@ -280,19 +316,30 @@ def _is_doubtful(pair: WordPair) -> bool:
     return pair.similarity.kind in ("ending", "consonants", "part")
 
 
-def _may_be_two_names(pair: WordPair, given_agree: bool) -> bool:
+def _may_be_two_names(pair: WordPair, given: Sequence[WordPair]) -> bool:
     """Whether two words that differ by letters may be two names: Mayra and Mayda, Mora and Mota.
 
     Twins have such given names. The words are misspellings of one name only if they are surnames
-    for certain, since the given names agree, and if few letters differ.
+    for certain, and if few letters differ.
     """
-    are_surnames = pair.a.part == pair.b.part == "surname"
-    if pair.similarity.kind == "slavic":
-        return not (are_surnames and (given_agree or phonetics.is_slavic_surname(pair.a.text)))
-    are_surnames = are_surnames and given_agree
-    return pair.similarity.kind == "letters" and not (
-        are_surnames and pair.similarity.score >= _MIN_CERTAIN_SCORE
+    kind, score = pair.similarity
+    if kind not in ("slavic", "letters"):
+        return False
+    if kind == "slavic" and phonetics.is_slavic_surname(pair.a.text):
+        return not pair.a.part == pair.b.part == "surname"
+    are_surnames = _is_surname(pair.a, pair.i, [other.i for other in given]) and _is_surname(
+        pair.b, pair.j, [other.j for other in given]
     )
+    return not are_surnames or (kind == "letters" and score < _MIN_CERTAIN_SCORE)
+
+
+def _is_surname(word: Word, place: int, given_places: Sequence[int]) -> bool:
+    """Whether a word is a surname for certain: before a common given name, or after one at place 0.
+
+    In Rivas José Yorman the last word is a given name too.
+    """
+    may_be = word.part == "surname" and not common_names.given_names(word.text)
+    return may_be and any(given == 0 or place < given for given in given_places)
 
 
 def _is_common_given_name(pair: WordPair) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from api.matching import common_names, phonetics
+from api.matching import common_names, folding, phonetics
 from api.matching.common_names import is_particle, is_title
 
 Part = Literal["given", "patronymic", "surname", "married", "nickname", "unknown"]
@@ -79,10 +79,11 @@ _MAX_WORDS = 12
 @lru_cache(maxsize=1 << 8)
 def parse(name: str) -> FullName:
     """Parse a recorded name. A name of nobody, such as Unidentified, has no words."""
+    name = folding.repair(name)
     nicknames: list[str] = []
     if _MAY_HAVE_NICKNAME.search(name):
         name = _NICKNAME.sub(lambda match: _extract_nickname(match, nicknames), name)
-    text = phonetics.transliterate(name)
+    text = folding.transliterate(name)
     if _UNIDENTIFIED.search(text):
         return FullName(())
     segments: list[list[Word]] = []
@@ -95,7 +96,7 @@ def parse(name: str) -> FullName:
             segments.append(words)
     nickname_words = []
     for nickname in nicknames:
-        for word in _words(phonetics.transliterate(nickname)):
+        for word in _words(folding.transliterate(nickname)):
             if word.text in _GENERATIONS and segments:
                 generations.append(_GENERATIONS[word.text])
             elif len(word.text) > 1 and not is_title(word.text):
@@ -121,7 +122,8 @@ def parse_for_search(name: str) -> FullName:
     cannot be transliterated.
     """
     parsed = parse(name)
-    words = parsed.words or tuple(_words(phonetics.transliterate(name)))
+    name = folding.repair(name)
+    words = parsed.words or tuple(_words(folding.transliterate(name)))
     words = words or tuple(map(Word, _ANY_WORD.findall(name.casefold())))
     if parsed.words and any(map(str.isdigit, name)):
         words += tuple(map(Word, _NUMBER.findall(name)))

@@ -6,11 +6,9 @@ letters, lower case; a word from a script that does not write vowels starts with
 """
 
 import re
-import unicodedata
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from anyascii import anyascii
 from rapidfuzz.distance import OSA
 
 from api.matching import common_names
@@ -26,29 +24,6 @@ class Similarity(NamedTuple):
 
     kind: Kind
     score: float
-
-
-_SYLLABIC = re.compile(r"([\u3040-\u9fff\uac00-\ud7a3])")
-_VOWELLESS = re.compile(r"(\u0627\u0644)?([\u0590-\u06ff]+)")
-_MARKS = re.compile("[\u0300-\u036f]+")
-
-
-def transliterate(text: str) -> str:
-    """A text in lower-case ASCII letters, with its punctuation in place."""
-    text = unicodedata.normalize("NFKD", text)
-    if not text.isascii():
-        without_marks = _MARKS.sub("", text)
-        if without_marks.isascii():
-            return without_marks.lower()
-        text = unicodedata.normalize("NFC", text)
-        # Each Chinese or Korean syllable becomes a word, and so does the Arabic article.
-        text = _VOWELLESS.sub(_mark_vowelless, _SYLLABIC.sub(r"\1 ", text))
-        text = anyascii(text)
-    return text.lower()
-
-
-def _mark_vowelless(match: re.Match[str]) -> str:
-    return f" {'al ' if match[1] else ''}~{match[2]}"
 
 
 # Spellings that sound alike in Spanish or Portuguese. The order matters.
@@ -89,7 +64,7 @@ def sound(word: str) -> str:
 
 
 _SLAVIC = re.compile(
-    r"(?:[oeay][uvw]|[kt][iy]n|yn|in|[sc]k[iy][ijy]?|enk[oa]|ank[oa]|[uya]k|i[ct]?c?h?|vych|[iye]ts"
+    r"(?:[oeay][uvw]|[kt][iy]n|yn|in|[sc]k[iy][ijy]?|enk[oa]|ank[oa]|[uya]k|i[ct]?c?h?|vych|[iye]ts|iec"
     r"|(?:ov|ev|av|in|yn|sk[ai]?[iyj]?)a)\Z"
 )
 _SLAVIC_SOUND = [
@@ -98,9 +73,9 @@ _SLAVIC_SOUND = [
         ("shch|szcz", "%"),
         ("zh|rz", "z"),
         ("sch|sh|sz", "s"),
-        ("tch|cz|ch|c(?=k)", "%"),
+        (r"tch|cz|ch|(?<=[iy])c\Z", "%"),
         ("kh|g", "h"),
-        ("ts|tz", "t"),
+        ("ts|tz|c", "t"),
         ("dj|dz", "d"),
         (r"w", "v"),
         (r"[iyj]?[oea][uv](?=[^aeiouy]|\Z|a\Z)", "av"),
@@ -109,7 +84,6 @@ _SLAVIC_SOUND = [
         (r"[iyj]+", "i"),
         ("[oe]", "a"),
         (r"(.)\1+", r"\1"),
-        (r"%\Z|c\Z", "%"),
     )
 ]
 
@@ -128,8 +102,11 @@ def slavic_sound(word: str) -> str:
 
 
 def is_slavic_surname(word: str) -> bool:
-    """Whether a word ends as only Slavic surnames do, not also as given names: Yasmin, Marina."""
-    return bool(slavic_sound(word)) and not word.endswith(("in", "ina", "yn", "yna"))
+    """Whether a word ends as Slavic surnames do and given names do not (Yasmin, Marina)."""
+    return bool(_SLAVIC_SURNAME.search(word))
+
+
+_SLAVIC_SURNAME = re.compile(r"...(?:[oea][uvw]a?|sk[aiy]+j?|[ae]nk[oa]|ch[uy]k|v[iy]ch)\Z")
 
 
 def code(word: str) -> str:
@@ -242,8 +219,10 @@ def _similar_letters(a: str, b: str, one_is_given: bool) -> Similarity | None:
         return Similarity("part", 0.7)
     if one_is_given:
         word, name = (b, a) if given_names(a) else (a, b)
-        if _is_pet_name(word, name):
+        if _is_diminutive(word, name):
             return Similarity("nickname", 0.7)
+        if len(word) >= 3 and len(name) > len(word) + 1 and name.startswith(word):
+            return Similarity("part", 0.7)  # Rigo is Rigoberto, but Noel is not Noelia.
         if len(word) > 3 and word[-1] in "iy" and name.startswith(word[:-1]):
             return Similarity("part", 0.7)  # Yuli may be Yuleidy or Yulimar.
     distance = min(OSA.distance(a, b), OSA.distance(sound(a), sound(b)))
@@ -262,10 +241,11 @@ def saint_prefix(word: str) -> str:
 _SAINT = re.compile(r"(?:san|santa|santo|sao)(?=[a-z]{4})")
 
 
-def _is_pet_name(word: str, name: str) -> bool:
-    """Whether a word shortens a given name (Rigo) or is its diminutive (Pedrito, Carlinhos)."""
+def _is_diminutive(word: str, name: str) -> bool:
+    """Whether a word is the diminutive of a given name: Pedrito, Carlinhos."""
     stem = _DIMINUTIVE.sub("", word)
-    return len(stem) >= 3 and name.startswith(stem) and (stem != word or len(name) > len(word) + 1)
+    ending, diminutive = name[len(stem) :], word[len(stem) :]
+    return len(stem) >= 3 and name.startswith(stem) and len(ending) < len(diminutive)
 
 
 _DIMINUTIVE = re.compile(r"(?:c?it|inh)[oa]s?\Z")

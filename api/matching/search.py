@@ -7,13 +7,16 @@ rarity, and no other word in their place: a search for Tomás Otero does not fin
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 from uuid import UUID
 
 from api.database import queries
 from api.matching import candidates, common_names, name_comparison
+from api.matching.folding import other_readings
 from api.matching.name_comparison import Alignment, Feature
 from api.matching.name_parsing import FullName, Word, parse_for_search, parse_query
+from api.matching.scoring import Person, compare
 
 _MIN_SCORE = 0.5
 _OTHER_GIVEN_NAME, _OTHER_WORD, _MISSING_WORD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
@@ -49,19 +52,36 @@ def search(conn: queries.Connection, query: str, sees_hidden: bool) -> list[Hit]
     return sorted(hits, key=lambda hit: (-hit.match.score, str(hit.id)))
 
 
-def match_names(query: str, names: Iterable[str]) -> NameMatch | None:
-    """The best match of a query among a person's names, or None."""
-    asked = parse_query(query)
+def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
+    """The best match of a query among a person's names, or None.
+
+    A person whom the comparison of records takes for possible by name alone always matches.
+    """
     matches = []
+    may_be_possible = []
     for name in names:
-        alignment = name_comparison.align(asked, parse_for_search(name))
-        score = _score(asked, alignment)
-        if score >= _MIN_SCORE:
-            matches.append((score, name, alignment))
-    if not matches:
-        return None
-    score, name, alignment = max(matches, key=lambda match: match[0])
-    return NameMatch(score, name, list(alignment.features()))
+        for asked, read in _readings(query, name):
+            parsed = parse_query(asked)
+            alignment = name_comparison.align(parsed, parse_for_search(read))
+            score = _score(parsed, alignment)
+            if score >= _MIN_SCORE:
+                matches.append(NameMatch(score, name, list(alignment.features())))
+            elif len(alignment.pairs) > 1:
+                may_be_possible.append(name)
+    if matches:
+        return max(matches, key=lambda match: match.score)
+    for name in may_be_possible:
+        compared = compare(Person([query]), Person([name]))
+        if compared.decision != "none":
+            return NameMatch(_MIN_SCORE, name, compared.features)
+    return None
+
+
+def _readings(query: str, name: str) -> Iterable[tuple[str, str]]:
+    """A query and a name, as they are written and by another reading of one of them."""
+    yield query, name
+    yield from product(other_readings(query), [name])
+    yield from product([query], other_readings(name))
 
 
 def _score(asked: FullName, alignment: Alignment) -> float:

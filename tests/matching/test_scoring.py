@@ -3,7 +3,9 @@ people with similar names.
 
 The files in tests/matching/pairs: the rules were developed on pairs.csv. held_out.csv was written
 before the rules, and no rule was changed for it. later.csv and then latest.csv were written before
-the rules were measured on them, and the errors of principle that they showed were corrected. A
+the rules were measured on them, and the errors of principle that they showed were corrected, and
+so was twins_and_scripts.csv: in its first run 47 of 150 pairs of different people were `same`, and
+74 of 174 pairs of one person `none` (mojibake, Burmese and joined words, Wade-Giles, łacinka). A
 slash separates the names of one person. `python -m tests.matching.test_scoring` prints the
 decisions by category.
 """
@@ -11,20 +13,23 @@ decisions by category.
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
 from api.matching import common_names
 from api.matching.blocking_keys import index_keys, index_words, search_keys
-from api.matching.phonetics import delete_variants
+from api.matching.common_names import given_names
+from api.matching.phonetics import delete_variants, sound
 from api.matching.scoring import Person, compare, is_placeholder
 
 PAIRS = Path(__file__).parent / "pairs"
-FILES = ("pairs", "held_out", "later", "latest")
+FILES = ("pairs", "held_out", "later", "latest", "twins_and_scripts")
 
 
 class Pair(NamedTuple):
@@ -62,11 +67,10 @@ def decide(a: str, b: str, **properties: Any) -> str:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_precision_of_same_is_99_percent(file: str) -> None:
+def test_different_people_are_never_the_same(file: str) -> None:
     counts = decisions(file)
-    right, wrong = counts["same", "same"], counts["different", "same"]
-    assert right >= 20
-    assert right / (right + wrong) >= 0.99
+    assert counts["different", "same"] == 0
+    assert counts["same", "same"] >= 20
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -163,12 +167,6 @@ def test_different_given_names_make_two_people() -> None:
         ("given_names", "Given names differ: fermin and tomas"),
         ("surnames", "Surnames agree: otero, valdivia"),
     ]
-
-
-def test_twins_are_not_the_same_person() -> None:
-    for a, b in (("Raúl", "Saúl"), ("Yurbelis", "Yurmelis"), ("Daniel", "Daniela")):
-        shared = {"birth_date": "1990-05-04", "facility_id": "f1", "detained_on": "2024-07-30"}
-        assert decide(f"{a} Mesa Ortega", f"{b} Mesa Ortega", **shared) != "same"
 
 
 def test_five_spellings_of_a_name_are_one_person() -> None:
@@ -315,6 +313,46 @@ surnames_only = sorted(common.surnames - {"nieto"})
 def test_person_is_the_same_as_themself(names: list[str], surnames: list[str]) -> None:
     record = person(" ".join(names + surnames), birth_date="1971-05-04")
     assert compare(record, record).decision == "same"
+
+
+twins = st.sampled_from(
+    (
+        "{} Guanipa Marcano",
+        "{} Kavalchuk",
+        "Guanipa Marcano, {}",
+        "Pérez García {}",
+        "José {} Guanipa",
+        "Guanipa José {}",
+        "{} José Guanipa Marcano",
+    )
+)
+SHARED = {"birth_date": "1990-05-04", "facility_id": "f1", "detained_on": "2024-07-30"}
+
+
+def test_two_known_given_names_are_two_people() -> None:
+    """All given names of the list that differ by one or two letters."""
+    spellings = sorted(common.given_name_by_spelling)
+    pairs = [(a, b) for a, b in combinations(spellings, 2) if OSA.distance(a, b) <= 2]
+    assert len(pairs) > 2000
+    for a, b in pairs:
+        if not given_names(a) & given_names(b):
+            assert decide(f"{a} Guanipa Marcano", f"{b} Guanipa Marcano", **SHARED) != "same", (
+                a,
+                b,
+            )
+
+
+@given(twins, st.sampled_from(sorted(common.given_name_by_spelling)), st.data())
+def test_given_names_that_differ_by_a_letter_are_not_the_same(
+    form: str, a: str, data: st.DataObject
+) -> None:
+    i, letter = (
+        data.draw(st.integers(0, len(a) - 1)),
+        data.draw(st.sampled_from("abdefgklmnorstuv")),
+    )
+    b = data.draw(st.sampled_from((a[:i] + letter + a[i + 1 :], a[:i] + a[i + 1 :])))
+    are_spellings = sound(a) == sound(b) or given_names(a) & given_names(b)
+    assert are_spellings or decide(form.format(a), form.format(b), **SHARED) != "same"
 
 
 def by_category(file: str) -> Iterator[str]:
