@@ -26,7 +26,7 @@ from api.errors import FieldError, RequestError, pointer
 
 __all__ = ["CaseError", "load"]
 
-_PROGRESS_ENTRIES = 10_000
+_PROGRESS_ENTRIES = 5_000
 _MAX_WAITING_BYTES = 1 << 16
 
 

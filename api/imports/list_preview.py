@@ -24,7 +24,7 @@ from api.records.facilities import FacilityNames
 from api.verification import verdicts
 from api.verification.rule import Attestation
 
-_PROGRESS_ROWS = 10_000
+_PROGRESS_ROWS = 5_000
 # The contract's name of a field -> the column that holds it, where they differ.
 _COLUMN_OF_FIELD = {"facility_id": "facility", "occurred_on": "released_on"}
 
