@@ -20,6 +20,9 @@ from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 
+from api import auth
+from api.database import connections
+from api.server import embedded
 from api.server.cluster import command_of
 
 COMMAND = [sys.executable, "-c", "from api.commands.main import main; main()"]
@@ -189,9 +192,9 @@ class Service:
         )
 
     def key(self, scope: str) -> str:
-        created = self.command("keys", "create", "--name", f"test {scope}", "--scope", scope)
-        assert created.returncode == 0, created.stderr
-        return created.stdout.strip()
+        """Create a key in this process: the command `keys create` takes 0.7 s of CPU time."""
+        with embedded.running(self.data_dir) as url, connections.connect(url) as conn:
+            return auth.create_key(conn, f"test {scope}", scope)[1]
 
     def postgres(self) -> list[int]:
         """The pids of the postmaster and its backends."""
