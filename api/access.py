@@ -31,6 +31,14 @@ def sees_hidden(caller: Caller | None) -> bool:
     return caller is not None and caller.sees_hidden
 
 
+def accepts(caller: Caller | None) -> bool:
+    """Return whether a record that a caller writes counts for the disclosure threshold.
+
+    The caller is None for the operator's commands.
+    """
+    return caller is None or caller.sees_hidden
+
+
 def authorize(caller: Caller, scope: str) -> None:
     """Raise `forbidden` if the caller's key does not grant a scope."""
     if scope not in GRANTS[caller.scope]:

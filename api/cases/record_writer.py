@@ -140,16 +140,17 @@ class RecordWriter:
     def _insert_detainee(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         detention = body.pop("detention")
         detainees.check(self._conn, body)
-        id = detainees.insert(self._conn, body, id)
+        id = detainees.insert(self._conn, body, id, accepted=self.batch.accepts)
         if detention is not None:
             row = detentions.check(self._conn, id, detention)
-            self.batch.add("detention", detentions.insert(self._conn, row))
+            detention_id = detentions.insert(self._conn, row, accepted=self.batch.accepts)
+            self.batch.add("detention", detention_id)
         return Inserted(id)
 
     def _insert_detention(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         body["detainee_id"] = self.lock_person(body["detainee_id"])
         detentions.check_restored(self._conn, body)
-        return Inserted(detentions.insert(self._conn, body, id))
+        return Inserted(detentions.insert(self._conn, body, id, accepted=self.batch.accepts))
 
     def _insert_release_event(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         body["detainee_id"] = self.lock_person(body["detainee_id"])

@@ -312,7 +312,9 @@ class _ListWriter:
         """Insert the new people of a block, with detentions and releases; return them by row."""
         conn, batch = self._conn, self._batch
         people = detainees.insert_many(
-            conn, [row_reader.new_detainee(content) for _, content in new]
+            conn,
+            [row_reader.new_detainee(content) for _, content in new],
+            accepted=batch.accepts,
         )
         detentions, events, bodies = [], [], []
         for person, (_, content) in zip(people, new, strict=True):

@@ -343,12 +343,16 @@ def write(
     The release event is left to the caller, which attests to it.
     """
     if row_plan.detainee:
-        detainees.write_update(conn, person_id, stored.detainee, row_plan.detainee)
+        detainees.write_update(
+            conn, person_id, stored.detainee, row_plan.detainee, accepted=batch.accepts
+        )
         batch.add("detainee", person_id, "updated")
     if row_plan.detainee or row_plan.detention:
         batch.recount(person_id)
     if row_plan.detention_id is not None:
-        queries.run(conn, "detentions/update", id=row_plan.detention_id, **row_plan.detention)
+        detention_records.write_update(
+            conn, row_plan.detention_id, row_plan.detention, accepted=batch.accepts
+        )
         batch.add("detention", row_plan.detention_id, "updated")
     elif row_plan.detention:
         return insert_detentions(conn, batch, [{**row_plan.detention, "detainee_id": person_id}])[0]
@@ -361,7 +365,7 @@ def insert_detentions(
     """Insert planned detentions and add them to the batch; return their ids."""
     defaults = {**_defaults("DetentionCreate"), "created_at": None}
     bodies = [{**defaults, **detention} for detention in detentions]
-    ids = detention_records.insert_many(conn, bodies)
+    ids = detention_records.insert_many(conn, bodies, accepted=batch.accepts)
     for id in ids:
         batch.add("detention", id)
     return ids

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from api import access
 from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
@@ -23,7 +24,7 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """Check and insert a person; return the id. Only an `edit` key may set `withheld`."""
     _check_withheld(caller, body["withheld"], before=False)
     check(conn, body)
-    id = insert(conn, body)
+    id = insert(conn, body, accepted=access.accepts(caller))
     verdicts.recompute(conn, caller, [Change("detainee", id, "created")])
     return id
 
@@ -49,16 +50,17 @@ def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
     return None
 
 
-def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None, *, accepted: bool) -> UUID:
     """Insert a person with the name keys; return the id."""
-    new_id = writes.insert(conn, "detainees/insert", id, **_row(body))
+    new_id = writes.insert(conn, "detainees/insert", id, **_row(body), accepted=accepted)
     candidates.index_new_people(conn, [(new_id, [body["name"], *body["aliases"]])])
     return new_id
 
 
-def insert_many(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
+def insert_many(conn: queries.Connection, bodies: Sequence[Body], *, accepted: bool) -> list[UUID]:
     """Insert people with their name keys; return the ids, in the order of the bodies."""
-    ids = writes.insert_many(conn, "detainees/insert", [_row(body) for body in bodies])
+    rows = [{**_row(body), "accepted": accepted} for body in bodies]
+    ids = writes.insert_many(conn, "detainees/insert", rows)
     names = ([body["name"], *body["aliases"]] for body in bodies)
     candidates.index_new_people(conn, list(zip(ids, names, strict=True)))
     return ids
@@ -82,7 +84,7 @@ def update(
             )
         _check_withheld(caller, detainee["withheld"], before=row.withheld)
         check(conn, detainee)
-        write_update(conn, id, before, body)
+        write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 
     writes.update(
@@ -96,9 +98,11 @@ def update(
     )
 
 
-def write_update(conn: queries.Connection, id: UUID, before: Body, body: Body) -> None:
+def write_update(
+    conn: queries.Connection, id: UUID, before: Body, body: Body, *, accepted: bool
+) -> None:
     """Write a checked update of a locked person, with the name keys."""
-    queries.run(conn, "detainees/update", id=id, **_row(body))
+    queries.run(conn, "detainees/update", id=id, **_row(body), accepted=accepted)
     after = {**before, **body}
     candidates.index_person(conn, id, [after["name"], *after["aliases"]])
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
+from api import access
 from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
@@ -19,7 +20,7 @@ def create(conn: queries.Connection, caller: Caller, detainee_id: UUID, body: Bo
     """Check and insert a detention, and count its person again; return its id. Locks the person."""
     if queries.row(conn, "detainees/lock", id=detainee_id) is None:
         raise not_found("detainee")
-    id = insert(conn, check(conn, detainee_id, body))
+    id = insert(conn, check(conn, detainee_id, body), accepted=access.accepts(caller))
     verdicts.recompute(conn, caller, [Change("detention", id, "created")], people=[detainee_id])
     return id
 
@@ -53,12 +54,13 @@ def check_restored(conn: queries.Connection, body: Body) -> None:
         raise invalid(*errors)
 
 
-def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return writes.insert(conn, "detentions/insert", id, **body)
+def insert(conn: queries.Connection, body: Body, id: UUID | None = None, *, accepted: bool) -> UUID:
+    return writes.insert(conn, "detentions/insert", id, **body, accepted=accepted)
 
 
-def insert_many(conn: queries.Connection, bodies: Sequence[Body]) -> list[UUID]:
-    return writes.insert_many(conn, "detentions/insert", bodies)
+def insert_many(conn: queries.Connection, bodies: Sequence[Body], *, accepted: bool) -> list[UUID]:
+    rows = [{**body, "accepted": accepted} for body in bodies]
+    return writes.insert_many(conn, "detentions/insert", rows)
 
 
 def update(
@@ -73,12 +75,17 @@ def update(
     def write(detainee_id: UUID) -> Affected:
         detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=detainee_id)
         placed = place_updated(detentions, id, body, clock.now(conn))
-        queries.run(conn, "detentions/update", id=id, **placed)
+        write_update(conn, id, placed, accepted=access.accepts(caller))
         return Affected(people=[detainee_id])
 
     writes.update(
         conn, caller, "detention", id, check_unchanged, lock=lambda: lock(conn, id), write=write
     )
+
+
+def write_update(conn: queries.Connection, id: UUID, body: Body, *, accepted: bool) -> None:
+    """Write a checked update of a detention of a locked person."""
+    queries.run(conn, "detentions/update", id=id, **body, accepted=accepted)
 
 
 def lock(conn: queries.Connection, id: UUID) -> UUID | None:

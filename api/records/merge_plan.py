@@ -93,7 +93,8 @@ def merge_people(
         changed["age_group"] = "minor"
     elif surviving["age_group"] == "unknown":
         changed["age_group"] = duplicate["age_group"]
-    changed["withheld"] = surviving["withheld"] or duplicate["withheld"]
+    for name in ("withheld", "accepted"):
+        changed[name] = surviving[name] or duplicate[name]
     for name in _LISTS:
         items, other = surviving[name], duplicate[name]
         present = items
@@ -164,7 +165,7 @@ def _merge_detention(plan: MergePlan, duplicate_id: str, surviving_id: str) -> N
         name: duplicate[name] for name in ("authority", "charges") if surviving[name] is None
     }
     if surviving["facility_id"] is None and duplicate["facility_id"] is not None:
-        changed |= {name: duplicate[name] for name in ("facility_id", "whereabouts")}
+        changed |= {name: duplicate[name] for name in ("facility_id", "whereabouts", "accepted")}
     # The more exact beginning: the day of a known month, or the month of a known year.
     if (duplicate["detained_on"] or "").startswith(surviving["detained_on"] or ""):
         changed["detained_on"] = duplicate["detained_on"]

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, get_args
 from uuid import UUID
 
+from api import access
 from api.access import Caller
 from api.database import queries
 from api.database.ledger import Action, Change, Resource
@@ -19,7 +20,7 @@ _MAX_RECORDS_WITHOUT_ANALYZE = 1000
 _ID_BYTES = 16
 _ANALYZE = (
     "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, "
-    "detainees, verdicts, verdict_exclusions, person_statuses"
+    "detainees, verdicts, verdict_exclusions, first_verdicts, person_statuses"
 )
 
 
@@ -44,6 +45,11 @@ class Batch:
         # The person, locked, of each release event to verify.
         self._people: dict[bytes, bytes] = {}
         self._recounted: set[bytes] = set()
+
+    @property
+    def accepts(self) -> bool:
+        """Whether what this batch writes counts for the disclosure threshold."""
+        return access.accepts(self._caller)
 
     def add(self, resource: Resource, id: UUID, action: Action = "created") -> None:
         """Add a record that was written."""

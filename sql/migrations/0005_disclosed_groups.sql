@@ -1,8 +1,8 @@
 -- The groups of people that are large enough to be disclosed for a hidden person (`is_hidden`).
 
--- An age group, or an age group at a facility (facility_id), that at least five people share. From
--- `disclosed_from` of record time on the public may know which hidden people belong to it. A group
--- stays disclosed: a published response cannot be taken back.
+-- An age group, or an age group at a facility (facility_id), that at least five accepted hidden people
+-- shared. From `disclosed_from` of record time on the public may know which hidden people belong to
+-- it. A group stays disclosed: a published response cannot be taken back.
 CREATE TABLE disclosed_groups (
     age_group text NOT NULL,
     facility_id uuid CONSTRAINT disclosed_group_facility_exists REFERENCES facilities,
@@ -12,7 +12,7 @@ CREATE TABLE disclosed_groups (
 
 GRANT SELECT, INSERT, UPDATE (disclosed_from) ON disclosed_groups TO constancia_service;
 
--- The number of people at which a group is disclosed.
+-- The number of accepted hidden people at which a group is disclosed.
 CREATE FUNCTION disclosure_threshold() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN 5;

@@ -1,5 +1,6 @@
 -- People who are or were detained. Minors, and people whose name is withheld, are hidden: the public
--- sees a pseudonym, and an age group or a facility only if at least five people share it.
+-- sees a pseudonym, and an age group or a facility only if at least five accepted hidden people share
+-- it.
 
 -- Whether the public must not know a person's name.
 CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
@@ -17,6 +18,9 @@ CREATE TABLE detainees (
     occupation text,
     external_ids jsonb NOT NULL DEFAULT '[]',
     withheld boolean NOT NULL DEFAULT false,
+    -- Whether a key of scope edit, or the operator, entered or accepted the person with this age group.
+    -- Only such people count for the disclosure threshold, so that no other key can move it.
+    accepted boolean NOT NULL DEFAULT false,
     -- The surviving record, if this one was merged as a duplicate.
     merged_into uuid CONSTRAINT detainee_was_merged_into_a_detainee REFERENCES detainees,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -25,6 +29,8 @@ CREATE TABLE detainees (
 
 CREATE INDEX hidden_people ON detainees (id) WHERE is_hidden(age_group, withheld);
 CREATE INDEX detainees_by_age_group ON detainees (age_group);
+CREATE INDEX accepted_hidden_people ON detainees (age_group)
+    WHERE accepted AND is_hidden(age_group, withheld) AND merged_into IS NULL;
 CREATE INDEX detainees_merged_into ON detainees (merged_into) WHERE merged_into IS NOT NULL;
 -- Without fastupdate, because every search would scan the pending list: after an import of 10,000
 -- people a look-up would take 0.6 ms instead of 0.05.
@@ -101,19 +107,4 @@ BEGIN ATOMIC
         SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
     ) h
     WHERE d.merged_into IS NULL;
-END;
-
--- The properties by which the public may count people.
-CREATE VIEW disclosed_people AS
-SELECT d.id, p.nationalities, p.age_group, p.sex
-FROM detainees d CROSS JOIN LATERAL disclosed_person(d, 'infinity') p;
-
-GRANT SELECT ON disclosed_people TO constancia_service;
-
--- The people of a nationality, as far as the public may know; by the index of nationalities.
-CREATE FUNCTION people_of_nationality(nationality text) RETURNS TABLE (id uuid)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT d.id FROM detainees d
-    WHERE d.nationalities @> ARRAY[$1] AND NOT is_hidden(d.age_group, d.withheld);
 END;

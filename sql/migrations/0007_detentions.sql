@@ -11,6 +11,8 @@ CREATE TABLE detentions (
     authority text,
     charges text,
     whereabouts text NOT NULL,
+    -- Whether a key of scope edit, or the operator, entered or accepted the detention at this facility.
+    accepted boolean NOT NULL DEFAULT false,
     merged_into uuid CONSTRAINT detention_was_merged_into_a_detention REFERENCES detentions,
     -- Entered by mistake: no answer depends on it. Null again once the voiding is undone.
     voided_at timestamptz,
@@ -90,8 +92,9 @@ BEGIN ATOMIC
 END;
 
 -- The groups of these people, and of the people of these detentions, that have reached the
--- disclosure threshold and are not disclosed yet. A merged duplicate is not counted beside
--- its surviving record.
+-- disclosure threshold and are not disclosed yet. Only accepted hidden people count, and at a
+-- facility only their accepted detentions. A merged duplicate is not counted beside its surviving
+-- record.
 CREATE FUNCTION disclosable_groups(detainee_ids uuid[], detention_ids uuid[])
     RETURNS TABLE (age_group text, facility_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -100,14 +103,16 @@ BEGIN ATOMIC
         SELECT unnest($1) AS id
         UNION
         SELECT t.detainee_id FROM detentions t WHERE t.id = ANY ($2)
-    ), groups AS (
-        SELECT d.age_group, NULL::uuid AS facility_id
+    ), hidden AS (
+        SELECT d.id, d.age_group
         FROM people p JOIN detainees d ON d.id = p.id
-        WHERE d.merged_into IS NULL
+        WHERE d.accepted AND is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
+    ), groups AS (
+        SELECT h.age_group, NULL::uuid AS facility_id FROM hidden h
         UNION
-        SELECT d.age_group, t.facility_id
-        FROM people p JOIN detainees d ON d.id = p.id JOIN detentions t ON t.detainee_id = d.id
-        WHERE t.facility_id IS NOT NULL AND t.voided_at IS NULL AND d.merged_into IS NULL
+        SELECT h.age_group, t.facility_id
+        FROM hidden h JOIN detentions t ON t.detainee_id = h.id
+        WHERE t.facility_id IS NOT NULL AND t.accepted AND t.voided_at IS NULL
     )
     SELECT g.age_group, g.facility_id
     FROM groups g
@@ -117,12 +122,13 @@ BEGIN ATOMIC
     ) AND disclosure_threshold() <= (
         SELECT count(*) FROM (
             SELECT d.id FROM detainees d
-            WHERE g.facility_id IS NULL AND d.age_group = g.age_group AND d.merged_into IS NULL
+            WHERE g.facility_id IS NULL AND d.age_group = g.age_group AND d.accepted
+                AND is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
             UNION
             SELECT t.detainee_id
             FROM detentions t JOIN detainees d ON d.id = t.detainee_id
-            WHERE t.facility_id = g.facility_id AND t.voided_at IS NULL
-                AND d.age_group = g.age_group AND d.merged_into IS NULL
+            WHERE t.facility_id = g.facility_id AND t.accepted AND t.voided_at IS NULL
+                AND d.age_group = g.age_group AND d.accepted AND is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
             LIMIT disclosure_threshold()
         ) members
     );

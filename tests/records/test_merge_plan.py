@@ -16,6 +16,7 @@ DUPLICATE = {
     "occupation": "nurse",
     "external_ids": [{"scheme": "foro-penal", "value": "1"}],
     "withheld": True,
+    "accepted": True,
     "merged_into": None,
 }
 SURVIVING = {
@@ -28,6 +29,7 @@ SURVIVING = {
     "occupation": None,
     "external_ids": [],
     "withheld": False,
+    "accepted": False,
     "merged_into": None,
 }
 

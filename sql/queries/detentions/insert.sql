@@ -1,10 +1,10 @@
 -- Inserts a detention.
 INSERT INTO detentions (
     id, detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
-    created_at
+    accepted, created_at
 )
 VALUES (
     %(id)s, %(detainee_id)s, %(facility_id)s, %(detained_on)s,
     %(began_on)s, %(authority)s, %(charges)s, %(whereabouts)s,
-    coalesce(%(created_at)s::timestamptz, now())
+    %(accepted)s, coalesce(%(created_at)s::timestamptz, now())
 )

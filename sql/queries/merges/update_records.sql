@@ -7,10 +7,10 @@ WITH changed AS (
     UPDATE detainees d SET updated_at = now(),
         (
             aliases, sex, birth_date, age_group, nationalities, occupation, external_ids,
-            withheld, merged_into
+            withheld, accepted, merged_into
         ) = (
             SELECT n.aliases, n.sex, n.birth_date, n.age_group, n.nationalities, n.occupation,
-                n.external_ids, n.withheld, n.merged_into
+                n.external_ids, n.withheld, n.accepted, n.merged_into
             FROM jsonb_populate_record(d, c.changes) n
         )
     FROM changed c WHERE c.resource = 'detainee' AND d.id = c.id
@@ -18,10 +18,10 @@ WITH changed AS (
     UPDATE detentions t SET updated_at = now(),
         (
             detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
-            merged_into
+            accepted, merged_into
         ) = (
             SELECT n.detainee_id, n.facility_id, n.detained_on, n.began_on, n.authority, n.charges,
-                n.whereabouts, n.merged_into
+                n.whereabouts, n.accepted, n.merged_into
             FROM jsonb_populate_record(t, c.changes) n
         )
     FROM changed c WHERE c.resource = 'detention' AND t.id = c.id
