@@ -7,6 +7,7 @@ shares only the rule with the counts of the service.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -29,6 +30,8 @@ PROPERTIES = (
     "occurred_on",
 )
 REQUIRED = range(1, 6)
+# The value of a property of a hidden person which the public may not know.
+UNDISCLOSED = "?"
 RESOURCES = (
     "source",
     "affiliation",
@@ -76,11 +79,12 @@ class Ledger:
         scope = {name: claim[name] for name in ("facility_id", "nationality", "age_group")}
         filters = {**scope, "occurred_from": claim["window_start"]}
 
-        def counts(recorded_as_of: datetime) -> Figures:
-            total, _ = self.record(recorded_as_of).count(as_of, required, filters)
-            return {status: total[status] for status in WITHIN}
+        def counts(recorded_as_of: datetime) -> Counts:
+            return self.record(recorded_as_of).count(as_of, required, filters)
 
-        now = counts(recorded_as_of)
+        total, _, undisclosed = counts(recorded_as_of)
+        now = {status: total[status] for status in WITHIN}
+        then = counts(min(as_of, recorded_as_of)).total
         gap, verdict, reason = None, "not_comparable", None
         if claim["kind"] != "released":
             reason = "another_kind"
@@ -90,18 +94,32 @@ class Ledger:
             gap = claimed - now["confirmed"]
             if gap < 0:
                 verdict = "below_confirmed"
-            elif gap <= now["disputed"] + now["reported"]:
+            elif claimed <= sum(now[status] + undisclosed[status] for status in WITHIN):
                 verdict = "within_documented"
             else:
                 verdict = "above_documented"
         return {
             "claimed": claimed,
             **now,
+            "undisclosed": undisclosed if any(filters.values()) else None,
             "gap": gap,
             "verdict": verdict,
             "reason": reason,
-            "recorded_then": counts(min(as_of, recorded_as_of)),
+            "recorded_then": {status: then[status] for status in WITHIN},
         }
+
+    def can_be_true(self, claim_id: str, recorded_as_of: datetime, required: int) -> bool:
+        """Return whether as many are documented as a claim says, with all that is recorded."""
+        record = self.record(recorded_as_of)
+        claim = record.records["claim"][claim_id]
+        filters = {name: claim[name] for name in ("facility_id", "nationality", "age_group")}
+        total, _, _ = record.count(
+            datetime.fromisoformat(claim["as_of"]),
+            required,
+            {**filters, "occurred_from": claim["window_start"]},
+            sees_hidden=True,
+        )
+        return (claim["value"] or 0) <= sum(total[status] for status in WITHIN)
 
 
 class CountedEvent(NamedTuple):
@@ -111,6 +129,14 @@ class CountedEvent(NamedTuple):
     verdict: Verdict
     status: str
     detained_again: bool
+
+
+class Counts(NamedTuple):
+    """Figures in total and by group, and the people whom they may leave out."""
+
+    total: Figures
+    groups: Groups
+    undisclosed: Figures
 
 
 class PersonStatus(NamedTuple):
@@ -125,6 +151,7 @@ class Record:
     """The record after the first entries of the ledger."""
 
     def __init__(self, entries: Iterable[Any]) -> None:
+        self._hides = True
         self.records: dict[str, dict[str, Entry]] = {resource: {} for resource in RESOURCES}
         self._first_seq: dict[str, int] = {}
         self._disclosed: set[tuple[str, str | None]] = set()
@@ -148,30 +175,35 @@ class Record:
 
     def _groups_to_disclose(self) -> set[tuple[str, str | None]]:
         """Return the age groups, alone and by facility, that reach the disclosure threshold."""
-        people = self.records["detainee"]
+        hidden = {
+            id: person["age_group"]
+            for id, person in self.records["detainee"].items()
+            if _is_hidden(person) and person["accepted"] and person["merged_into"] is None
+        }
         memberships = {
-            (people[detention["detainee_id"]]["age_group"], facility, detention["detainee_id"])
+            (hidden[person], detention["facility_id"], person)
             for detention in self.records["detention"].values()
-            if (facility := detention["facility_id"]) is not None
+            if (person := detention["detainee_id"]) in hidden
+            and detention["facility_id"] is not None
+            and detention["accepted"]
             and detention["voided_at"] is None
-            and people[detention["detainee_id"]]["merged_into"] is None
         }
         sizes = Counter((age_group, facility) for age_group, facility, _ in memberships)
-        sizes.update(
-            (person["age_group"], None)
-            for person in people.values()
-            if person["merged_into"] is None
-        )
+        sizes.update((age_group, None) for age_group in hidden.values())
         return {group for group, size in sizes.items() if size >= 5}
 
     def _visible(self, person_id: str) -> Entry:
         """Return the disclosed properties of a person."""
         person = self.records["detainee"][person_id]
-        if not _is_hidden(person):
+        if not self._hides or not _is_hidden(person):
             return person
         age_group = person["age_group"]
-        disclosed = age_group if (age_group, None) in self._disclosed else "unknown"
-        return {"age_group": disclosed, "sex": None, "nationalities": []}
+        disclosed = (age_group, None) in self._disclosed and age_group != "unknown"
+        return {
+            "age_group": age_group if disclosed else UNDISCLOSED,
+            "sex": UNDISCLOSED,
+            "nationalities": [UNDISCLOSED],
+        }
 
     def history(self, event: str) -> Sequence[Verdict]:
         """Return the verdicts of an event over publication time."""
@@ -187,21 +219,48 @@ class Record:
         required: int,
         filters: Mapping[str, str | None],
         group_by: str | None = None,
-    ) -> tuple[Figures, Groups]:
+        *,
+        sees_hidden: bool = False,
+    ) -> Counts:
         """Count people by their strongest status among matching events, in total and by group."""
+        if sees_hidden:
+            with self._all_visible():
+                return self.count(as_of, required, filters, group_by)
         total: Counter[str] = Counter()
+        undisclosed: Counter[str] = Counter()
         groups: dict[str | None, Counter[str]] = {}
         used_filters = {name: value for name, value in filters.items() if value is not None}
-        for events in self._matching(as_of, required, used_filters).values():
+        matching = self._matching(as_of, required, used_filters)
+        for events in matching.values():
             status, rearrested = _strongest(events)
             group: Counter[str] = Counter()
             if group_by is not None:
                 value = self._value(group_by, _decisive(events), required, used_filters)
+                if value == UNDISCLOSED:
+                    undisclosed[status] += 1
+                    value = None
                 group = groups.setdefault(value, group)
             for figures in (total, group):
                 figures[status] += 1
                 figures["rearrested"] += rearrested
-        return _figures(total), {value: _figures(group) for value, group in groups.items()}
+        for person, events in self._matching(as_of, required, used_filters, perhaps=True).items():
+            status, _ = _strongest(events)
+            if person not in matching or _strongest(matching[person])[0] != status:
+                undisclosed[status] += 1
+        return Counts(
+            _figures(total),
+            {value: _figures(group) for value, group in groups.items()},
+            {status: undisclosed[status] for status in STATUSES},
+        )
+
+    @contextmanager
+    def _all_visible(self) -> Iterator[None]:
+        """Let counts use what is recorded of hidden people, as for keys of scope `edit`."""
+        self._hides = False
+        try:
+            yield
+        finally:
+            self._hides = True
 
     def delivery(self, announcement_id: str, as_of: datetime, required: int) -> Mapping[str, Any]:
         """Return the expected fields of a delivery without the announcement, and its claims."""
@@ -255,14 +314,19 @@ class Record:
         return statuses
 
     def _matching(
-        self, as_of: datetime, required: int, filters: Mapping[str, str]
+        self,
+        as_of: datetime,
+        required: int,
+        filters: Mapping[str, str],
+        *,
+        perhaps: bool = False,
     ) -> Mapping[str, Sequence[CountedEvent]]:
-        """Return the events of each person that meet the filters."""
+        """Return the events of each person that meet the filters, or perhaps meet them."""
         people: dict[str, list[CountedEvent]] = {}
         kind = filters.get("release_kind")
         for event in self.records["release_event"].values():
             verdict = self.verdict(event["id"], as_of)
-            if verdict is None or not self._meets(event, verdict, filters):
+            if verdict is None or not self._meets(event, verdict, filters, perhaps=perhaps):
                 continue
             sources = verdict.kinds[kind] if kind else verdict.independent_sources
             status = rule.status(sources, verdict.independent_denials, required)
@@ -270,13 +334,18 @@ class Record:
             people.setdefault(event["detainee_id"], []).append(counted)
         return people
 
-    def _meets(self, event: Entry, verdict: Verdict, filters: Mapping[str, str]) -> bool:
+    def _meets(
+        self, event: Entry, verdict: Verdict, filters: Mapping[str, str], *, perhaps: bool
+    ) -> bool:
         person = self._visible(event["detainee_id"])
+        also = {UNDISCLOSED} if perhaps else set()
         conditions: Mapping[str, Callable[[Any], bool]] = {
-            "facility_id": lambda id: self._facility(event) == id,
-            "nationality": lambda country: country in person["nationalities"],
-            "age_group": lambda group: person["age_group"] == group,
-            "sex": lambda sex: person["sex"] == sex,
+            "facility_id": lambda id: self._facility(event) in {id, *also},
+            "nationality": lambda country: (
+                not also.isdisjoint(person["nationalities"]) or country in person["nationalities"]
+            ),
+            "age_group": lambda group: person["age_group"] in {group, *also},
+            "sex": lambda sex: person["sex"] in {sex, *also},
             "release_kind": lambda kind: kind in verdict.kinds,
             "announcement_id": lambda id: event["announcement_id"] == id,
             "occurred_from": lambda day: event["occurred_on"] >= day,
@@ -307,9 +376,10 @@ class Record:
     def _facility(self, event: Entry) -> str | None:
         facility_id: str | None = self.records["detention"][event["detention_id"]]["facility_id"]
         person = self.records["detainee"][event["detainee_id"]]
-        if _is_hidden(person) and (person["age_group"], facility_id) not in self._disclosed:
-            return None
-        return facility_id
+        if not self._hides or not _is_hidden(person):
+            return facility_id
+        is_disclosed = (person["age_group"], facility_id) in self._disclosed
+        return facility_id if is_disclosed else UNDISCLOSED
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
         def order(detention: Entry) -> tuple[str, datetime, str]:
@@ -460,7 +530,17 @@ def _figures(counts: Counter[str]) -> Figures:
 
 
 def assert_statuses_are_recounted(conn: Connection, record: Record) -> None:
-    """Check the current person statuses against the oracle, and the status rollups as sums."""
+    """Check the current person statuses against the oracle, and the status rollups as sums.
+
+    Check first verdicts against the verdicts of any record time.
+    """
+    first = (
+        "SELECT v.release_event_id, e.occurred_on, min(v.published_from) AS published_from"
+        " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id"
+        " GROUP BY v.release_event_id, e.occurred_on"
+    )
+    stored_first = "SELECT release_event_id, occurred_on, published_from FROM first_verdicts"
+    assert {*conn.execute(first)} == {*conn.execute(stored_first)}
     stored: dict[str, list[PersonStatus]] = {}
     for row in conn.execute(
         "SELECT detainee_id::text AS person, published_from, status_codes, groups"

@@ -39,7 +39,9 @@ from api.verification.counting import MIN_SOURCES, PROPERTIES
 def counts(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
     """Print how many people are out."""
     with store.migrated(data_dir) as (_, _, conn):
-        response = _response(conn, "getCounts", counts_operations.get_counts, **arguments)
+        response = _response(
+            conn, "getCounts", counts_operations.get_counts, caller=None, **arguments
+        )
     _print(response, terminal.counts, as_json=as_json)
 
 

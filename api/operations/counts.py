@@ -2,15 +2,18 @@
 
 from datetime import date, datetime
 
+from api import access
+from api.access import Caller
 from api.database import queries
 from api.rendering.results import Answer
 from api.reports import counts
-from api.reports.counts import Filters
+from api.reports.counts import Filters, Question
 from api.reports.time_buckets import Bucket
 
 
 def get_counts(
     conn: queries.Connection,
+    caller: Caller | None,
     filters: Filters,
     as_of: datetime | None,
     recorded_as_of: datetime | None,
@@ -19,7 +22,14 @@ def get_counts(
     time_zone: str,
 ) -> Answer:
     return Answer(
-        counts.report(conn, filters, as_of, recorded_as_of, min_sources, group_by, time_zone)
+        counts.report(
+            conn,
+            Question(as_of, recorded_as_of, filters),
+            min_sources,
+            group_by,
+            time_zone,
+            sees_hidden=access.sees_hidden(caller),
+        )
     )
 
 

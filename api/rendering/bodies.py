@@ -52,7 +52,7 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
         encoded = _tabular(operation, content, media_type)
     else:
         encoded = orjson.dumps(content)
-    if "citation" in content:
+    if content.get("citation") is not None:
         etag = etags.of_cited(content, media_type)
         return Body(encoded, etag, cite_as=content["citation"]["url"])
     cursor = content.get("next")

@@ -1,7 +1,7 @@
 """Comparisons of claims with the counts, each at the moment of its claim, and deliveries."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,7 +14,7 @@ from api.rendering import pagination, rows, streaming
 from api.rendering.results import Answer, Item, Stream
 from api.reports import citations, counts, sentences
 from api.reports.citations import Moments
-from api.reports.counts import Counted, Filters
+from api.reports.counts import Counted, Filters, Question
 
 _DOCUMENTED = ("confirmed", "disputed", "reported")
 """The figures of people whose release is confirmed, disputed or reported."""
@@ -124,8 +124,8 @@ def delivery(
         count_named = (
             "claims/count_named_people_recorded" if recorded else "claims/count_named_people"
         )
-        filters = Filters(announcement_id=id)
-        counted = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
+        question = Question(as_of, recorded_as_of, Filters(announcement_id=id))
+        [counted] = counts.count(conn, [question], min_sources)
         until = datetime.fromisoformat(counted.moments.as_of)
         if until < datetime.fromisoformat(announcement["published_at"]):
             raise invalid(
@@ -225,27 +225,21 @@ def _compare_claims(
     """The cited comparisons of claims. Needs a snapshot, so that all see the same record."""
     if not claims:
         return []
-    # Claims that relay a figure have its scope and its moment, so they share the counts.
-    counted_by_scope: dict[tuple[str, Filters], _CountedTwice] = {}
-    for claim in claims:
-        key = claim["as_of"], _filters(claim)
-        if key not in counted_by_scope:
-            counted_by_scope[key] = _count_at_both_times(conn, *key, recorded_as_of, min_sources)
+    questions = [
+        Question(datetime.fromisoformat(claim["as_of"]), recorded_as_of, _filters(claim))
+        for claim in claims
+    ]
+    counted = _count_at_both_times(conn, questions, min_sources)
     names = citations.recorded_names(
         conn,
-        next(iter(counted_by_scope.values())).as_asked.moments,
+        counted[0].as_asked.moments,
         sources=list({UUID(claim["source_id"]) for claim in claims}),
     )
     return [
         _cite_comparison(
-            conn,
-            claim,
-            counted_by_scope[claim["as_of"], _filters(claim)],
-            min_sources,
-            time_zone,
-            names[UUID(claim["source_id"])],
+            conn, claim, its_counts, min_sources, time_zone, names[UUID(claim["source_id"])]
         )
-        for claim in claims
+        for claim, its_counts in zip(claims, counted, strict=True)
     ]
 
 
@@ -261,17 +255,25 @@ def _filters(claim: Item) -> Filters:
 
 
 def _count_at_both_times(
-    conn: queries.Connection,
-    claim_as_of: str,
-    filters: Filters,
-    recorded_as_of: datetime | None,
-    min_sources: int,
-) -> _CountedTwice:
-    as_of = datetime.fromisoformat(claim_as_of)
-    as_asked = counts.count(conn, as_of, recorded_as_of, min_sources, filters)
-    if datetime.fromisoformat(as_asked.moments.recorded_as_of) <= as_of:
-        return _CountedTwice(as_asked, as_asked)
-    return _CountedTwice(as_asked, counts.count(conn, as_of, as_of, min_sources, filters))
+    conn: queries.Connection, questions: Sequence[Question], min_sources: int
+) -> Sequence[_CountedTwice]:
+    as_asked = counts.count(conn, questions, min_sources)
+    recorded_later = [
+        question
+        for question, answer in zip(questions, as_asked, strict=True)
+        if _is_recorded_later(answer.moments)
+    ]
+    then = [replace(question, recorded_as_of=question.as_of) for question in recorded_later]
+    as_claimed = dict(zip(recorded_later, counts.count(conn, then, min_sources), strict=True))
+    return [
+        _CountedTwice(answer, as_claimed.get(question, answer))
+        for question, answer in zip(questions, as_asked, strict=True)
+    ]
+
+
+def _is_recorded_later(moments: Moments) -> bool:
+    as_of, recorded_as_of = map(datetime.fromisoformat, (moments.as_of, moments.recorded_as_of))
+    return recorded_as_of > as_of
 
 
 def _cite_comparison(
@@ -283,7 +285,8 @@ def _cite_comparison(
     source: str,
 ) -> Item:
     figures, claimed = counted.as_asked.total, claim["value"]
-    verdict, reason = _verdict(claim["kind"], claimed, figures)
+    undisclosed, scope = counted.as_asked.undisclosed, _filters(claim).active()
+    verdict, reason = _verdict(claim["kind"], claimed, figures, undisclosed)
     recorded = counted.as_asked.moments
     moments = Moments(claim["as_of"], recorded.recorded_as_of, recorded.ledger_seq)
     return citations.cited(
@@ -291,6 +294,7 @@ def _cite_comparison(
             "claim": claim,
             "claimed": claimed,
             **{name: figures[name] for name in _DOCUMENTED},
+            "undisclosed": undisclosed if scope else None,
             "gap": claimed - figures["confirmed"] if reason is None else None,
             "verdict": verdict,
             "reason": reason,
@@ -313,18 +317,27 @@ def _cite_comparison(
             claim["retracted_at"] is not None,
             figures["confirmed"],
             min_sources,
-            citations.scope(conn, _filters(claim).active(), moments),
+            citations.scope(conn, scope, moments),
+            undisclosed=sum(undisclosed.values()),
         ),
     )
 
 
-def _verdict(kind: str, claimed: int | None, figures: Mapping[str, int]) -> tuple[str, str | None]:
-    """How a claimed figure compares with the documented ones, and the reason if it does not."""
+def _verdict(
+    kind: str,
+    claimed: int | None,
+    figures: Mapping[str, int],
+    undisclosed: Mapping[str, int],
+) -> tuple[str, str | None]:
+    """How a claimed figure compares with the documented ones, and the reason if it does not.
+
+    A claim that undisclosed people may make true is not above the documented figure.
+    """
     if kind != "released":
         return "not_comparable", "another_kind"
     if claimed is None:
         return "not_comparable", "no_figure"
     if claimed < figures["confirmed"]:
         return "below_confirmed", None
-    documented = sum(figures[name] for name in _DOCUMENTED)
+    documented = sum(figures[name] + undisclosed[name] for name in _DOCUMENTED)
     return ("within_documented" if claimed <= documented else "above_documented"), None

@@ -117,23 +117,26 @@ _RELEASE_KIND: Mapping[str, _Pair] = {
 }
 
 
-def counts(as_of: datetime, zone: str, confirmed: int, min_sources: int, scope: Scope) -> Sentence:
-    """The number of confirmed releases at a moment."""
+def counts(
+    as_of: datetime,
+    zone: str,
+    confirmed: int,
+    min_sources: int,
+    scope: Scope,
+    *,
+    undisclosed: int = 0,
+) -> Sentence:
+    """The number of confirmed releases at a moment.
+
+    `undisclosed` people may match the scope; the public may not know.
+    """
     (at_en, at_es), (only_en, only_es) = _as_of(as_of, zone), _only(scope)
-    (n_en, n_es), (by_en, by_es) = _number(confirmed), _by(min_sources)
-    en, es = _form(
-        confirmed,
-        (f"no release{only_en} was", f"ninguna excarcelación{only_es} estaba confirmada"),
-        (
-            f"at least 1 release{only_en} was",
-            f"al menos 1 excarcelación{only_es} estaba confirmada",
-        ),
-        (
-            f"at least {n_en} releases{only_en} were",
-            f"al menos {n_es} excarcelaciones{only_es} estaban confirmadas",
-        ),
-    )
-    return {"en": f"{at_en}, {en} confirmed {by_en}.", "es": f"{at_es}, {es} {by_es}."}
+    (by_en, by_es), (more_en, more_es) = _by(min_sources), _further(undisclosed)
+    en, es = _confirmed(confirmed, undisclosed, only_en, only_es)
+    return {
+        "en": f"{at_en}, {en} confirmed {by_en}{more_en}.",
+        "es": f"{at_es}, {es} {by_es}{more_es}.",
+    }
 
 
 def timeline(
@@ -144,22 +147,29 @@ def timeline(
     after: int,
     min_sources: int,
     scope: Scope,
+    *,
+    undisclosed: tuple[int, int] = (0, 0),
 ) -> Sentence:
-    """The number of confirmed releases at the start and at the end of a timeline."""
+    """The number of confirmed releases at the start and at the end of a timeline.
+
+    `undisclosed` has the people at the start and at the end who may match the scope.
+    """
     place, (start, end) = _local(zone, first, last)
     (start_en, start_es), (end_en, end_es) = _moment(start), _moment(end)
     (only_en, only_es), (by_en, by_es) = _only(scope), _by(min_sources)
-    (before_en, before_es), (after_en, after_es) = _number(before), _number(after)
-    if before == after:
+    (before_en, before_es) = _at_least(before, undisclosed[0])
+    (after_en, after_es) = _at_least(after, undisclosed[1])
+    more_en, more_es = _further(undisclosed[1] or undisclosed[0])
+    if (before_en, before_es) == (after_en, after_es):
         en, es = f"was {after_en} at both moments", f"era {after_es} en ambos momentos"
     else:
         en = f"went from {before_en} to {after_en}"
         es = f"pasó de {before_es} a {after_es}"
     return {
         "en": f"Between {start_en} and {end_en} ({place}), "
-        f"the number of releases{only_en} confirmed {by_en} {en}.",
+        f"the number of releases{only_en} confirmed {by_en} {en}{more_en}.",
         "es": f"Entre el {start_es}, y el {end_es} ({place}), "
-        f"el número de excarcelaciones{only_es} confirmadas {by_es} {es}.",
+        f"el número de excarcelaciones{only_es} confirmadas {by_es} {es}{more_es}.",
     }
 
 
@@ -206,6 +216,8 @@ def comparison(
     confirmed: int,
     min_sources: int,
     scope: Scope,
+    *,
+    undisclosed: int = 0,
 ) -> Sentence:
     """The figure of a source and, if it counts releases, the confirmed number.
 
@@ -215,17 +227,10 @@ def comparison(
     claimed_en, claimed_es = _claimed(kind, value, qualifier, scope)
     en, es = f"{at_en}, {source} {claimed_en}", f"{at_es}, {source} {claimed_es}"
     if kind == "released":
-        (n_en, n_es), (by_en, by_es) = _number(confirmed), _by(min_sources)
-        confirmed_en, confirmed_es = _form(
-            confirmed,
-            ("no release was", "ninguna excarcelación estaba confirmada"),
-            ("at least 1 release was", "al menos 1 excarcelación estaba confirmada"),
-            (
-                f"at least {n_en} releases were",
-                f"al menos {n_es} excarcelaciones estaban confirmadas",
-            ),
-        )
-        en, es = f"{en}; {confirmed_en} confirmed {by_en}", f"{es}; {confirmed_es} {by_es}"
+        (by_en, by_es), (more_en, more_es) = _by(min_sources), _further(undisclosed)
+        confirmed_en, confirmed_es = _confirmed(confirmed, undisclosed)
+        en = f"{en}; {confirmed_en} confirmed {by_en}{more_en}"
+        es = f"{es}; {confirmed_es} {by_es}{more_es}"
     if was_retracted:
         en, es = (
             f"{en}; {source} later took its figure back",
@@ -341,6 +346,48 @@ def _number(number: int) -> _Pair:
 def _form(number: int, zero: _Pair, singular: _Pair, plural: _Pair) -> _Pair:
     """The form that agrees with a number."""
     return (zero, singular, plural)[min(number, 2)]
+
+
+def _confirmed(confirmed: int, undisclosed: int, only_en: str = "", only_es: str = "") -> _Pair:
+    """The number of confirmed releases as a lower bound. "None" only if nobody is undisclosed."""
+    n_en, n_es = _number(confirmed)
+    plural = (
+        f"at least {n_en} releases{only_en} were",
+        f"al menos {n_es} excarcelaciones{only_es} estaban confirmadas",
+    )
+    return _form(
+        confirmed,
+        plural
+        if undisclosed
+        else (f"no release{only_en} was", f"ninguna excarcelación{only_es} estaba confirmada"),
+        (
+            f"at least 1 release{only_en} was",
+            f"al menos 1 excarcelación{only_es} estaba confirmada",
+        ),
+        plural,
+    )
+
+
+def _at_least(number: int, undisclosed: int) -> _Pair:
+    en, es = _number(number)
+    return (f"at least {en}", f"al menos {es}") if undisclosed else (en, es)
+
+
+def _further(undisclosed: int) -> _Pair:
+    """The people of whom the public may not know whether they match a scope."""
+    n_en, n_es = _number(undisclosed)
+    return _form(
+        undisclosed,
+        ("", ""),
+        (
+            "; 1 further person is counted only in the total",
+            "; 1 persona más se cuenta solo en el total",
+        ),
+        (
+            f"; {n_en} further people are counted only in the total",
+            f"; {n_es} personas más se cuentan solo en el total",
+        ),
+    )
 
 
 def _by(min_sources: int) -> _Pair:

@@ -19,6 +19,12 @@ MIN_SOURCES = range(1, 6)
 FIGURES = ("confirmed", "disputed", "reported", "refuted", "unverified", "rearrested")
 """The figures of a count, in the order of every stored or summed row of figures."""
 
+STATUSES: Sequence[Status] = ("confirmed", "disputed", "reported", "refuted", "unverified")
+"""By which people count, the strongest first."""
+
+UNDISCLOSED = "?"
+"""The value of a property that the public may not know: undisclosed() in SQL."""
+
 PROPERTIES = (
     "facility_id",
     "nationality",
@@ -33,14 +39,7 @@ PROPERTIES = (
 Value = str | None
 """A value of a property; None if unknown."""
 
-_STRONGEST_FIRST: Sequence[Status] = (
-    "confirmed",
-    "disputed",
-    "reported",
-    "refuted",
-    "unverified",
-)
-_CODES = dict(zip(_STRONGEST_FIRST, "CDRFU", strict=True))
+_CODES = dict(zip(STATUSES, "CDRFU", strict=True))
 _DETAINED_AGAIN = "A"
 # The places in a row of FIGURES that a status code adds to.
 _PLACES = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), _DETAINED_AGAIN: (0, 5)}
@@ -130,9 +129,7 @@ def _person_status(
             (event, step, status(step.independent_sources, step.independent_denials, required))
             for event, step in latest
         ]
-        strongest = min(
-            (event_status for _, _, event_status in statuses), key=_STRONGEST_FIRST.index
-        )
+        strongest = min((event_status for _, _, event_status in statuses), key=STATUSES.index)
         counting = [
             (event, step) for event, step, event_status in statuses if event_status == strongest
         ]

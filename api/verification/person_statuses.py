@@ -7,6 +7,7 @@ from uuid import UUID
 
 from api.database import queries
 from api.verification.counting import (
+    UNDISCLOSED,
     Event,
     Figures,
     PersonStatus,
@@ -120,7 +121,7 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
                 [steps[event["id"]][at] for at in sorted(steps[event["id"]])],
                 min(began_at[position + 1 :], default=None),
                 {
-                    "facility_id": row.detentions[position]["facility_id"],
+                    "facility_id": row.detentions[position]["facility_id"] or _unknown(row),
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },
@@ -132,8 +133,14 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
 
 def _person_values(row: Any) -> Mapping[str, str | None]:
     """Return the values of the person's own properties; the first of several nationalities."""
+    age_group = None if row.age_group == "unknown" else row.age_group
     return {
-        "nationality": row.nationalities[0] if row.nationalities else None,
-        "age_group": None if row.age_group == "unknown" else row.age_group,
-        "sex": row.sex,
+        "nationality": row.nationalities[0] if row.nationalities else _unknown(row),
+        "age_group": age_group or _unknown(row),
+        "sex": row.sex or _unknown(row),
     }
+
+
+def _unknown(row: Any) -> str | None:
+    """Return the value of a property for which there is none that the public may know."""
+    return UNDISCLOSED if row.is_hidden else None

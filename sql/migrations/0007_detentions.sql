@@ -128,7 +128,8 @@ BEGIN ATOMIC
             SELECT t.detainee_id
             FROM detentions t JOIN detainees d ON d.id = t.detainee_id
             WHERE t.facility_id = g.facility_id AND t.accepted AND t.voided_at IS NULL
-                AND d.age_group = g.age_group AND d.accepted AND is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
+                AND d.age_group = g.age_group AND d.accepted
+                AND is_hidden(d.age_group, d.withheld) AND d.merged_into IS NULL
             LIMIT disclosure_threshold()
         ) members
     );

@@ -58,11 +58,15 @@ CREATE INDEX ledger_of_resource ON ledger (resource_id, seq);
 -- The last entry that was recorded by a moment.
 CREATE INDEX ledger_by_moment ON ledger (recorded_at, public_seq) WHERE public_seq IS NOT NULL;
 CREATE UNIQUE INDEX ledger_in_public_order ON ledger (public_seq) WHERE public_seq IS NOT NULL;
--- The release events and detentions that ever had an announcement, a facility or another person.
+-- The release events and detentions that ever had an announcement, a facility or another person, and
+-- the people who were ever hidden.
 CREATE INDEX ledger_of_announcement ON ledger ((entry ->> 'announcement_id'))
     WHERE resource = 'release_event';
 CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
     WHERE resource = 'detention';
+CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
+    WHERE resource = 'detainee'
+        AND is_hidden(entry ->> 'age_group', (entry -> 'withheld')::boolean);
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
 
 GRANT SELECT, INSERT ON ledger TO constancia_service;

@@ -96,28 +96,6 @@ BEGIN ATOMIC
     WHERE l.resource = 'release_event' AND l.entry ->> 'announcement_id' = $1::text;
 END;
 
--- The properties of a person that the public could know at a moment of record time.
-CREATE FUNCTION recorded_person(id uuid, moment timestamptz)
-    RETURNS TABLE (nationalities text[], age_group text, sex text)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT p.nationalities, p.age_group, p.sex
-    FROM recorded($1, $2) r
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, r.entry) d
-    CROSS JOIN LATERAL disclosed_person(d, $2) p;
-END;
-
--- The facility of a person's detention that the public could know at a moment of record time.
-CREATE FUNCTION recorded_facility(detention_id uuid, detainee_id uuid, moment timestamptz)
-    RETURNS TABLE (facility_id uuid)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT disclosed_facility(d.age_group, d.withheld, (t.entry ->> 'facility_id')::uuid, $3)
-    FROM recorded($1, $3) t
-    CROSS JOIN recorded($2, $3) r
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, r.entry) d;
-END;
-
 -- An editor's decision that two similar records are of two people, so that they are not reported as
 -- duplicates again.
 CREATE TABLE distinctions (

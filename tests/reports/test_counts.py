@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.reports import counts
-from api.reports.counts import Filters
+from api.reports.counts import Filters, Question
 
 EARLIER = datetime(2026, 1, 9, tzinfo=UTC)
 
@@ -28,7 +28,8 @@ def test_stored_groups_answer_without_filters_or_with_one_property_of_a_person(
         (EARLIER, None, counts._ROLLUPS),
         (EARLIER, EARLIER, counts._PERSON_STATUSES),
     ):
-        chosen = counts._choose(as_of, recorded_as_of, Filters(**filters), group_by)
+        question = Question(as_of, recorded_as_of, Filters(**filters))
+        chosen = counts._choose(question, group_by, sees_hidden=False)
         assert chosen == (queries, stored_group)
 
 
@@ -48,9 +49,10 @@ def test_release_events_are_read_with_any_other_filter(
         (None, counts._RELEASE_EVENTS),
         (EARLIER, counts._RECORDED_RELEASE_EVENTS),
     ):
-        chosen, parameters = counts._choose(None, recorded_as_of, Filters(**filters), group_by)
-        assert chosen == queries
-        assert filters.items() <= parameters.items()
+        question = Question(None, recorded_as_of, Filters(**filters))
+        for sees_hidden in (False, True):
+            chosen = counts._choose(question, group_by, sees_hidden=sees_hidden)
+            assert chosen == (queries, None)
 
 
 def test_active_filters_leave_out_none() -> None:

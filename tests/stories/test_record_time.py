@@ -5,6 +5,7 @@ oracle, which reads only the ledger.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -156,6 +157,7 @@ class World:
 
     def __init__(self, api: Api, conn: Connection) -> None:
         self.api = api
+        self.public = Api(api.client, lambda _: "")
         self.conn = conn
         self.ledger = Ledger(conn)
         self.ids: dict[str, list[str]] = {resource: [] for resource in TABLES}
@@ -265,7 +267,7 @@ class World:
 
     def _body(self, request: Request) -> bytes:
         path, query = request
-        response = self.api.send("GET", path, query_string=dict(query) or None)
+        response = self.public.send("GET", path, query_string=dict(query) or None)
         if response.status_code == 307:
             # A redirect has to stay the same as well.
             return json.dumps({"moved_to": response.headers["Location"]}).encode()
@@ -512,8 +514,10 @@ class Reader:
         response = self._get("/v1/counts", min_sources=required, **parameters, **filters)
         moment = datetime.fromisoformat(response["as_of"])
         record = self.record(response["recorded_as_of"])
-        total, groups = record.count(moment, required, filters, group_by)
+        total, groups, undisclosed = record.count(moment, required, filters, group_by)
         assert {figure: response[figure] for figure in FIGURES} == total
+        assert response["undisclosed"] == (undisclosed if filters or group_by else None)
+        self._check_edit_key(response, filters, group_by)
         if group_by is None:
             assert response["groups"] is None
             return response
@@ -526,13 +530,38 @@ class Reader:
             assert sum(group[figure] for group in response["groups"]) == response[figure]
         return response
 
+    def _check_edit_key(
+        self, public: Mapping[str, Any], filters: Mapping[str, str], group_by: str | None
+    ) -> None:
+        """Check the counts of a key of scope `edit`, and that the sentence is true of them."""
+        required, group = public["min_sources"], {} if group_by is None else {"group_by": group_by}
+        moments = {name: public[name] for name in ("as_of", "recorded_as_of")}
+        total, groups, _ = self.record(public["recorded_as_of"]).count(
+            datetime.fromisoformat(public["as_of"]), required, filters, group_by, sees_hidden=True
+        )
+        path, query = "/v1/counts", {**moments, "min_sources": required, **group, **filters}
+        response = self._world.api.get(path, **query)
+        assert {figure: response[figure] for figure in FIGURES} == total
+        assert (response["citation"] is None) == bool(filters or group_by)
+        if group_by is not None:
+            assert {group.pop("value"): group for group in response["groups"]} == groups
+        sentence = public["citation"]["sentence"]["en"]
+        if least := re.search(r"at least (\d+) release", sentence):
+            assert int(least[1]) <= total["confirmed"]
+        else:
+            assert "no release" in sentence
+            assert total["confirmed"] == 0
+
     def timeline(self, span: Mapping[str, str], required: int, filters: Mapping[str, str]) -> None:
         response = self._get("/v1/counts/timeline", min_sources=required, **span, **filters)
         record = self.record(response["recorded_as_of"])
         expected = []
         for item in response["items"]:
-            total, _ = record.count(datetime.fromisoformat(item["at"]), required, filters)
-            expected.append({"at": item["at"], **total})
+            moment = datetime.fromisoformat(item["at"])
+            total, _, undisclosed = record.count(moment, required, filters)
+            expected.append(
+                {"at": item["at"], **total, "undisclosed": undisclosed if filters else None}
+            )
         assert response["items"] == expected
         last = expected[-1]
         counts = self.counts(datetime.fromisoformat(last["at"]), required, filters)
@@ -614,6 +643,8 @@ class Reader:
         claim = comparison["claim"]["id"]
         expected = self._world.ledger.comparison(claim, recorded_as_of, required)
         assert {name: comparison[name] for name in expected} == expected
+        if self._world.ledger.can_be_true(claim, recorded_as_of, required):
+            assert comparison["verdict"] != "above_documented"
         record = self.record(comparison["citation"]["recorded_as_of"])
         claim_record = record.records["claim"][claim]
         for name in ("retracted_at", "value", "facility_id", "announcement_id"):

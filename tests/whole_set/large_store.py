@@ -60,6 +60,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
         f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01', '{{}}',"
         f" '{{}}' FROM {numbers}",
+        "INSERT INTO first_verdicts SELECT v.release_event_id, e.occurred_on, v.published_from"
+        " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id",
         "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
         f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
         f" facility_id, age_group, nationality, announcement_id, relays, origins)"

@@ -1,41 +1,54 @@
 -- Counts people by the strongest status among their release events that match filters.
+-- A row has the people of one group and one pair of ranks of statuses: `rank` of the events that
+-- certainly match, null if none does, and `possible_rank` with those that may match. Several
+-- questions with the same filters are answered at once.
 WITH asked AS (
-    SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of, %(min_sources)s::integer AS required,
-        %(group_by)s::text AS group_by, h.recorded_at AS recorded_as_of, h.seq AS ledger_seq
-    FROM public_head h
+    SELECT q.number, q.as_of, %(min_sources)s::integer AS required,
+        %(group_by)s::text AS group_by, %(sees_hidden)s::boolean AS sees_hidden,
+        %(filters_people)s::boolean AS filters_people, q.facility_id, q.nationality, q.age_group,
+        q.sex, q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until
+    FROM count_questions(%(questions)s) q
 ), judged AS MATERIALIZED (
-    -- Materialized, or the planner evaluates detained_again twice.
-    SELECT e.id, e.detainee_id, e.occurred_on, e.created_at,
+    -- Materialized, or the planner evaluates the columns twice.
+    SELECT a.number, e.id, e.detainee_id, e.occurred_on, e.created_at, e.are_met,
         status_rank(s.status) AS rank,
-        CASE a.group_by
-            WHEN 'facility_id' THEN
-                (SELECT t.facility_id::text FROM disclosed_detentions t WHERE t.id = e.detention_id)
+        CASE
+            WHEN a.group_by IS NULL THEN NULL
+            WHEN a.group_by = 'release_kind' AND a.release_kind IS NULL THEN
+                verified_kind(v.kinds, v.independent_denials, a.required, s.status)
+            WHEN a.group_by = 'release_kind' THEN nullif(a.release_kind, 'unknown')
+            WHEN a.group_by = 'occurred_on' THEN e.occurred_on::text
+            WHEN a.group_by = 'announcement_id' THEN e.announcement_id::text
             -- A filter by nationality selects people who may have others, too.
-            WHEN 'nationality' THEN coalesce(
-                %(group_nationality)s::text,
-                (SELECT p.nationalities[1] FROM disclosed_people p WHERE p.id = e.detainee_id)
+            WHEN a.group_by = 'nationality' AND a.nationality IS NOT NULL THEN a.nationality
+            ELSE (
+                SELECT g.value
+                FROM group_of_person(a.group_by, e.detainee_id, e.detention_id, a.sees_hidden) g
             )
-            WHEN 'age_group' THEN (
-                SELECT nullif(p.age_group, 'unknown') FROM disclosed_people p
-                WHERE p.id = e.detainee_id
-            )
-            WHEN 'sex' THEN (SELECT p.sex FROM disclosed_people p WHERE p.id = e.detainee_id)
-            WHEN 'release_kind' THEN CASE
-                WHEN %(release_kind)s::text IS NULL THEN
-                    verified_kind(v.kinds, v.independent_denials, a.required, s.status)
-                ELSE nullif(%(release_kind)s::text, 'unknown')
-            END
-            WHEN 'announcement_id' THEN e.announcement_id::text
-            WHEN 'occurred_on' THEN e.occurred_on::text
         END AS value,
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
-            SELECT FROM detentions d, detentions o
-            WHERE d.id = e.detention_id AND o.detainee_id = e.detainee_id
-                AND o.voided_at IS NULL AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
-                AND a.as_of >= detention_began_at(o.detained_on, o.began_on, o.created_at)
-        ) END AS detained_again
+            SELECT FROM detained_again_at(e.detainee_id, e.detention_id) d
+            WHERE d.began_at <= a.as_of
+        ) END AS is_detained_again
     FROM asked a
-    CROSS JOIN release_events e
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on, r.announcement_id, r.created_at,
+            CASE WHEN a.filters_people THEN (
+                SELECT f.are_met FROM filters_met(
+                    r.detainee_id, r.detention_id, a.sees_hidden,
+                    a.facility_id, a.nationality, a.age_group, a.sex
+                ) f
+            ) ELSE true END AS are_met
+        FROM release_events r
+        WHERE true
+            AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_id) p)) -- if facility_id
+            AND r.detainee_id IN (SELECT p.id FROM people_perhaps_of(a.nationality) p) -- if nationality
+            AND r.announcement_id = a.announcement_id -- if announcement_id
+            AND r.id = ANY (ARRAY(SELECT n.release_event_id FROM first_verdicts n WHERE n.occurred_on >= a.occurred_from AND n.published_from <= a.as_of)) -- if occurred_from
+            AND r.occurred_on <= a.occurred_until -- if occurred_until
+        -- OFFSET 0: plan the events of one question, whatever number of questions is expected.
+        OFFSET 0
+    ) e
     CROSS JOIN LATERAL (
         SELECT c.independent_sources, c.independent_denials, c.kinds
         FROM verdicts c
@@ -45,42 +58,25 @@ WITH asked AS (
         LIMIT 1
     ) v
     CROSS JOIN LATERAL (
-        SELECT verification_status(
-            CASE
-                WHEN %(release_kind)s::text IS NULL THEN v.independent_sources
-                ELSE (v.kinds ->> %(release_kind)s::text)::integer
-            END,
-            v.independent_denials, a.required
+        SELECT status_of_kind(
+            v.independent_sources, v.independent_denials, v.kinds, a.release_kind, a.required
         ) AS status
     ) s
-    WHERE (%(release_kind)s::text IS NULL OR v.kinds ? %(release_kind)s::text)
-        AND e.id IN (SELECT f.id FROM release_events_at(%(facility_id)s) f) -- if facility_id
-        AND e.detainee_id IN (SELECT p.id FROM people_of_nationality(%(nationality)s) p) -- if nationality
-        AND e.detainee_id IN (SELECT p.id FROM disclosed_people p WHERE p.age_group = %(age_group)s) -- if age_group
-        AND e.detainee_id IN (SELECT p.id FROM disclosed_people p WHERE p.sex = %(sex)s) -- if sex
-        AND e.announcement_id = %(announcement_id)s -- if announcement_id
-        AND e.occurred_on >= %(occurred_from)s -- if occurred_from
-        AND e.occurred_on <= %(occurred_until)s -- if occurred_until
+    WHERE e.are_met IS NOT FALSE AND s.status IS NOT NULL
 ), people AS (
-    SELECT j.detainee_id, min(j.rank) AS rank,
+    SELECT j.number, min(j.rank) FILTER (WHERE j.are_met) AS rank, min(j.rank) AS possible_rank,
         (array_agg(
-            j.value ORDER BY j.rank, j.occurred_on DESC, j.created_at DESC, j.id DESC
+            j.value ORDER BY j.are_met, j.rank, j.occurred_on DESC, j.created_at DESC, j.id DESC
         ))[1] AS value,
-        bool_and(j.detained_again) FILTER (WHERE j.rank = 1) AS rearrested
-    FROM judged j GROUP BY j.detainee_id
+        bool_and(j.is_detained_again) FILTER (WHERE j.rank = 1 AND j.are_met) AS is_rearrested
+    FROM judged j GROUP BY j.number, j.detainee_id
 )
-SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a.ledger_seq,
-    c.value, c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested
-FROM asked a
+SELECT a.number, rfc3339(a.as_of) AS as_of, rfc3339(h.recorded_at) AS recorded_as_of,
+    h.seq AS ledger_seq, c.value, c.rank, c.possible_rank, c.people, c.rearrested
+FROM asked a CROSS JOIN public_head h
 LEFT JOIN (
-    SELECT p.value,
-        count(*) FILTER (WHERE p.rank = 1) AS confirmed,
-        count(*) FILTER (WHERE p.rank = 2) AS disputed,
-        count(*) FILTER (WHERE p.rank = 3) AS reported,
-        count(*) FILTER (WHERE p.rank = 4) AS refuted,
-        count(*) FILTER (WHERE p.rank = 5) AS unverified,
-        count(*) FILTER (WHERE p.rearrested) AS rearrested
-    FROM people p
-    GROUP BY p.value
-) c ON true
-ORDER BY c.value
+    SELECT p.number, p.value, p.rank, p.possible_rank, count(*) AS people,
+        count(*) FILTER (WHERE p.is_rearrested) AS rearrested
+    FROM people p GROUP BY p.number, p.value, p.rank, p.possible_rank
+) c ON c.number = a.number
+ORDER BY a.number, c.value

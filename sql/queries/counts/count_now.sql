@@ -28,7 +28,7 @@ LEFT JOIN (
         sum(s.sign * coalesce(s.people[a.required][6], (s.code = 'A')::integer)) AS rearrested
     FROM asked a, summands s
     WHERE true
-        AND s.value = %(value)s -- if value
+        AND s.value = ANY (%(values)s) -- if values
     GROUP BY s.value
 ) c ON true
 ORDER BY c.value

@@ -23,7 +23,7 @@ LEFT JOIN (
         count(*) FILTER (WHERE p.letter = 'U') AS unverified,
         count(*) FILTER (WHERE p.letter = 'A') AS rearrested
     FROM people p
-    WHERE p.value = %(value)s -- if value
+    WHERE p.value = ANY (%(values)s) -- if values
     GROUP BY p.value
 ) c ON true
 ORDER BY c.value

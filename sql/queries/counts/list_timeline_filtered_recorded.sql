@@ -1,100 +1,64 @@
 -- Lists the figures as counts/list_timeline_filtered does, at a moment of record time.
 -- w is the person and the detention that an event belonged to.
-WITH ends AS (
-    SELECT e.at, e.position
-    FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS e (at, position)
-), asked AS (
-    SELECT (SELECT max(e.at) FROM ends e) AS until, %(min_sources)s::integer AS required,
-        %(recorded_as_of)s::timestamptz AS recorded_as_of,
-        recorded_seq(%(recorded_as_of)s::timestamptz) AS ledger_seq
+WITH asked AS (
+    SELECT q.number, q.moment, %(min_sources)s::integer AS required,
+        %(sees_hidden)s::boolean AS sees_hidden, %(filters_people)s::boolean AS filters_people,
+        q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+        q.occurred_from, q.occurred_until, e.until AS as_of
+    FROM count_questions(%(questions)s) q
+    CROSS JOIN (SELECT max(e.at) AS until FROM unnest(%(ends)s::timestamptz[]) AS e (at)) e
 ), moved_events AS MATERIALIZED (
-    SELECT m.id, m.detainee_id, m.detention_id
-    FROM asked a CROSS JOIN LATERAL moved_release_events(a.recorded_as_of) m
+    SELECT a.number, m.id, m.detainee_id, m.detention_id
+    FROM asked a CROSS JOIN LATERAL moved_release_events(a.moment) m
 ), events AS MATERIALIZED (
-    SELECT e.id, w.detainee_id,
+    SELECT e.id, e.detainee_id, e.are_met,
         (
-            SELECT min(detention_began_at(o.detained_on, o.began_on, o.created_at))
-            FROM recorded_detentions(w.detainee_id, a.recorded_as_of) d,
-                recorded_detentions(w.detainee_id, a.recorded_as_of) o
-            WHERE d.id = w.detention_id
-                AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id)
+            SELECT d.began_at
+            FROM recorded_detained_again_at(e.detainee_id, e.detention_id, a.moment) d
         ) AS detained_again_at
     FROM asked a
-    CROSS JOIN release_events e
-    LEFT JOIN moved_events m ON m.id = e.id
     CROSS JOIN LATERAL (
-        SELECT coalesce(m.detainee_id, e.detainee_id) AS detainee_id,
-            coalesce(m.detention_id, e.detention_id) AS detention_id
-    ) w
-    WHERE true
-        AND e.id IN (SELECT f.id FROM release_events_ever_at(%(facility_id)s) f) -- if facility_id
-        AND %(facility_id)s = (SELECT f.facility_id FROM recorded_facility(w.detention_id, w.detainee_id, a.recorded_as_of) f) -- if facility_id
-        AND %(nationality)s = ANY ((SELECT p.nationalities FROM recorded_person(w.detainee_id, a.recorded_as_of) p)::text[]) -- if nationality
-        AND %(age_group)s = (SELECT p.age_group FROM recorded_person(w.detainee_id, a.recorded_as_of) p) -- if age_group
-        AND %(sex)s = (SELECT p.sex FROM recorded_person(w.detainee_id, a.recorded_as_of) p) -- if sex
-        AND e.id IN (SELECT f.id FROM release_events_ever_of(%(announcement_id)s) f) -- if announcement_id
-        AND %(announcement_id)s::text = (SELECT r.entry ->> 'announcement_id' FROM recorded(e.id, a.recorded_as_of) r) -- if announcement_id
-        AND e.occurred_on >= %(occurred_from)s -- if occurred_from
-        AND e.occurred_on <= %(occurred_until)s -- if occurred_until
+        SELECT r.id, w.detainee_id, w.detention_id,
+            CASE WHEN a.filters_people THEN (
+                SELECT f.are_met FROM recorded_filters_met(
+                    w.detainee_id, w.detention_id, a.moment, a.sees_hidden,
+                    a.facility_id, a.nationality, a.age_group, a.sex
+                ) f
+            ) ELSE true END AS are_met
+        FROM release_events r
+        LEFT JOIN moved_events m ON m.number = a.number AND m.id = r.id
+        CROSS JOIN LATERAL (
+            SELECT coalesce(m.detainee_id, r.detainee_id) AS detainee_id,
+                coalesce(m.detention_id, r.detention_id) AS detention_id
+        ) w
+        WHERE true
+            AND r.id = ANY (ARRAY(SELECT p.id FROM release_events_perhaps_at(a.facility_id) p)) -- if facility_id
+            AND r.id IN (SELECT p.id FROM release_events_ever_of(a.announcement_id) p) -- if announcement_id
+            AND a.announcement_id::text = (SELECT p.entry ->> 'announcement_id' FROM recorded(r.id, a.moment) p) -- if announcement_id
+            AND r.id = ANY (ARRAY(SELECT n.release_event_id FROM first_verdicts n WHERE n.occurred_on >= a.occurred_from AND n.published_from <= a.as_of)) -- if occurred_from
+            AND r.occurred_on <= a.occurred_until -- if occurred_until
+        OFFSET 0
+    ) e
+    WHERE e.are_met IS NOT FALSE
 ), steps AS (
     -- rank is null where no attestation asserts the given kind.
-    SELECT e.detainee_id, e.id, e.detained_again_at, v.published_from AS at,
-        lead(v.published_from) OVER (PARTITION BY e.id ORDER BY v.published_from) AS next_at,
-        CASE
-            WHEN %(release_kind)s::text IS NULL THEN status_rank(verification_status(
-                v.independent_sources, v.independent_denials, a.required
-            ))
-            WHEN v.kinds ? %(release_kind)s::text THEN status_rank(verification_status(
-                (v.kinds ->> %(release_kind)s::text)::integer, v.independent_denials, a.required
-            ))
-        END AS rank
+    SELECT e.detainee_id, v.published_from,
+        lead(v.published_from) OVER (PARTITION BY e.id ORDER BY v.published_from) AS until,
+        status_rank(status_of_kind(
+            v.independent_sources, v.independent_denials, v.kinds, a.release_kind, a.required
+        )) AS rank, e.are_met, e.detained_again_at
     FROM asked a CROSS JOIN events e
-    JOIN verdicts v ON v.release_event_id = e.id AND v.published_from <= a.until
-        AND v.recorded_from <= a.recorded_as_of AND a.recorded_as_of < v.recorded_until
-), moments AS (
-    SELECT s.detainee_id, s.at FROM steps s
-    UNION
-    SELECT e.detainee_id, e.detained_again_at FROM events e WHERE e.detained_again_at IS NOT NULL
-), people AS (
-    SELECT m.detainee_id, m.at, min(s.rank) AS rank,
-        bool_and(s.detained_again_at <= m.at) FILTER (WHERE s.rank = 1) AS again
-    FROM moments m
-    LEFT JOIN steps s ON s.detainee_id = m.detainee_id AND s.at <= m.at
-        AND (s.next_at IS NULL OR m.at < s.next_at)
-    GROUP BY m.detainee_id, m.at
-), changes AS (
-    SELECT p.at, p.rank, p.again, lag(p.rank) OVER w AS former, lag(p.again) OVER w AS former_again
-    FROM people p
-    WINDOW w AS (PARTITION BY p.detainee_id ORDER BY p.at)
-), moved AS (
-    SELECT c.at AS moment, NULL::bigint AS position, 1 AS sign, c.rank, c.again FROM changes c
-    UNION ALL
-    SELECT c.at, NULL, -1, c.former, c.former_again FROM changes c
-    UNION ALL
-    SELECT e.at, e.position, 0, NULL, NULL FROM ends e
-), summed AS (
-    -- A change at a moment counts at that moment.
-    SELECT m.position,
-        sum(m.sign) FILTER (WHERE m.rank = 1) OVER w AS confirmed,
-        sum(m.sign) FILTER (WHERE m.rank = 2) OVER w AS disputed,
-        sum(m.sign) FILTER (WHERE m.rank = 3) OVER w AS reported,
-        sum(m.sign) FILTER (WHERE m.rank = 4) OVER w AS refuted,
-        sum(m.sign) FILTER (WHERE m.rank = 5) OVER w AS unverified,
-        sum(m.sign) FILTER (WHERE m.again) OVER w AS rearrested
-    FROM moved m
-    WINDOW w AS (ORDER BY m.moment RANGE UNBOUNDED PRECEDING)
+    JOIN verdicts v ON v.release_event_id = e.id AND v.published_from <= a.as_of
+        AND v.recorded_from <= a.moment AND a.moment < v.recorded_until
 )
-SELECT c.confirmed, c.disputed, c.reported, c.refuted, c.unverified, c.rearrested,
-    rfc3339(a.recorded_as_of) AS recorded_as_of, a.ledger_seq
-FROM asked a, (
-    SELECT array_agg(s.confirmed) AS confirmed, array_agg(s.disputed) AS disputed,
-        array_agg(s.reported) AS reported, array_agg(s.refuted) AS refuted,
-        array_agg(s.unverified) AS unverified, array_agg(s.rearrested) AS rearrested
-    FROM (
-        SELECT coalesce(m.confirmed, 0) AS confirmed, coalesce(m.disputed, 0) AS disputed,
-            coalesce(m.reported, 0) AS reported, coalesce(m.refuted, 0) AS refuted,
-            coalesce(m.unverified, 0) AS unverified, coalesce(m.rearrested, 0) AS rearrested
-        FROM summed m WHERE m.position IS NOT NULL
-        ORDER BY m.position
-    ) s
-) c
+SELECT f.confirmed, f.disputed, f.reported, f.refuted, f.unverified, f.rearrested,
+    rfc3339(a.moment) AS recorded_as_of, recorded_seq(a.moment) AS ledger_seq
+FROM asked a
+CROSS JOIN LATERAL figures_at(
+    %(ends)s, ARRAY(
+        SELECT (
+            s.detainee_id, s.published_from, s.until, s.rank, s.are_met, s.detained_again_at
+        )::counted_step
+        FROM steps s
+    ), %(is_undisclosed)s
+) f

@@ -21,6 +21,14 @@ WITH superseded_verdicts AS (
         release_event_id uuid, published_from timestamptz, independent_sources integer,
         independent_denials integer, status text, since timestamptz, kinds jsonb, reasoning jsonb
     )
+), first_verdicts AS (
+    INSERT INTO first_verdicts (release_event_id, occurred_on, published_from)
+    SELECT e.id, e.occurred_on, min(r.published_from)
+    FROM jsonb_to_recordset(%(verdicts)s) AS r (release_event_id uuid, published_from timestamptz)
+    JOIN release_events e ON e.id = r.release_event_id
+    GROUP BY e.id
+    ON CONFLICT (release_event_id) DO UPDATE SET published_from = excluded.published_from
+    WHERE excluded.published_from < first_verdicts.published_from
 ), superseded_exclusions AS (
     UPDATE verdict_exclusions x SET recorded_until = %(recorded_at)s
     FROM jsonb_to_recordset(%(superseded_exclusions)s)
