@@ -193,7 +193,7 @@ def _fill(url: str, size: int) -> None:
 
 def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
     people = [invented(number) for number in numbers]
-    words = set()
+    keys = set()
     with connections.connect(url) as conn, conn.transaction():
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute("SET LOCAL synchronous_commit = off")
@@ -201,26 +201,36 @@ def _fill_part(url: str, numbers: range) -> set[tuple[str, bool]]:
             "COPY detainees (id, name, aliases, sex, birth_date, age_group, nationalities) "
             "FROM STDIN"
         ) as copy:
-            for one in people:
-                age_group = "minor" if one.minor else "adult"
+            for person in people:
+                age_group = "minor" if person.minor else "adult"
                 copy.write_row(
-                    (one.id, one.name, one.aliases, one.sex, one.birth_date, age_group, ["VE"])
+                    (
+                        person.id,
+                        person.name,
+                        person.aliases,
+                        person.sex,
+                        person.birth_date,
+                        age_group,
+                        ["VE"],
+                    )
                 )
         with conn.cursor().copy(
             "COPY detentions (detainee_id, detained_on, began_on, whereabouts) FROM STDIN"
         ) as copy:
-            for one in people:
-                copy.write_row((one.id, "2024", "2024-01-01", "known"))
+            for person in people:
+                copy.write_row((person.id, "2024", "2024-01-01", "known"))
         with conn.cursor().copy(
             "COPY name_keys (name_key, hidden, birth_date, detainee_id) FROM STDIN"
         ) as copy:
-            for one in people:
-                names = (one.name, *one.aliases)
-                born = one.birth_date or "-infinity"
+            for person in people:
+                names = (person.name, *person.aliases)
+                born = person.birth_date or "-infinity"
                 for key in blocking_keys.index_keys(names):
-                    copy.write_row((key, one.minor, born, one.id))
-                words |= {(word, one.minor) for word in blocking_keys.index_words(names)}
-    return words
+                    copy.write_row((key, person.minor, born, person.id))
+                keys |= {
+                    (name_word, person.minor) for name_word in blocking_keys.index_words(names)
+                }
+    return keys
 
 
 # Requests
@@ -239,29 +249,31 @@ def misspelled(draw: random.Random, word: str) -> str:
     )
 
 
-def _rare(one: Invented) -> bool:
-    return one.surnames[0] not in SURNAMES
+def _rare(person: Invented) -> bool:
+    return person.surnames[0] not in SURNAMES
 
 
 def searches(draw: random.Random) -> Mapping[str, list[str]]:
     """Search texts by kind."""
-    people = [one for one in map(invented, draw.sample(range(SIZES[0]), 3000)) if not one.minor]
-    rare = [one for one in people if _rare(one)]
-    common = [one for one in people if not _rare(one)]
+    people = [
+        person for person in map(invented, draw.sample(range(SIZES[0]), 3000)) if not person.minor
+    ]
+    rare = [person for person in people if _rare(person)]
+    common = [person for person in people if not _rare(person)]
     return {
         "a common word: José, Rodríguez": [*MEN[:6], *SURNAMES[:6]],
         "two common words: María José": [
             "maria jose",
-            *(f"{one.given[0]} {one.surnames[0]}" for one in common[:100]),
+            *(f"{person.given[0]} {person.surnames[0]}" for person in common[:100]),
         ],
-        "a whole common name": [one.name for one in common[:200]],
-        "a rare surname": [one.surnames[0] for one in rare[:200]],
-        "a rare name": [f"{one.given[0]} {one.surnames[0]}" for one in rare[:200]],
-        "a word misspelled": [misspelled(draw, one.surnames[0]) for one in people[:200]],
+        "a whole common name": [person.name for person in common[:200]],
+        "a rare surname": [person.surnames[0] for person in rare[:200]],
+        "a rare name": [f"{person.given[0]} {person.surnames[0]}" for person in rare[:200]],
+        "a word misspelled": [misspelled(draw, person.surnames[0]) for person in people[:200]],
         "a name misspelled": [
-            f"{one.given[0]} {misspelled(draw, one.surnames[0])}" for one in people[:200]
+            f"{person.given[0]} {misspelled(draw, person.surnames[0])}" for person in people[:200]
         ],
-        "an initial": [f"{one.given[0][0]}. {one.surnames[0]}" for one in people[:200]],
+        "an initial": [f"{person.given[0][0]}. {person.surnames[0]}" for person in people[:200]],
     }
 
 
@@ -269,32 +281,34 @@ Disguise = Callable[[random.Random, Invented], str]
 
 
 def _with_surname(change: Callable[[random.Random, str], str]) -> Disguise:
-    return lambda draw, one: " ".join(
-        [*one.given, change(draw, one.surnames[0]), *one.surnames[1:]]
+    return lambda draw, person: " ".join(
+        [*person.given, change(draw, person.surnames[0]), *person.surnames[1:]]
     )
 
 
 DISGUISES: Mapping[str, Disguise] = {
-    "surnames first": lambda _, one: f"{' '.join(one.surnames)}, {' '.join(one.given)}".upper(),
-    "one surname": lambda _, one: " ".join([*one.given, one.surnames[0]]),
-    "one given name, one surname": lambda _, one: f"{one.given[0]} {one.surnames[0]}",
-    "an initial": lambda _, one: " ".join([f"{one.given[0][0]}.", *one.surnames]),
+    "surnames first": lambda _, person: (
+        f"{' '.join(person.surnames)}, {' '.join(person.given)}".upper()
+    ),
+    "one surname": lambda _, person: " ".join([*person.given, person.surnames[0]]),
+    "one given name, one surname": lambda _, person: f"{person.given[0]} {person.surnames[0]}",
+    "an initial": lambda _, person: " ".join([f"{person.given[0][0]}.", *person.surnames]),
     "a letter wrong": _with_surname(misspelled),
     "two letters wrong": _with_surname(lambda draw, word: misspelled(draw, misspelled(draw, word))),
-    "one surname, a letter wrong": lambda draw, one: (
-        f"{one.given[0]} {misspelled(draw, one.surnames[0])}"
+    "one surname, a letter wrong": lambda draw, person: (
+        f"{person.given[0]} {misspelled(draw, person.surnames[0])}"
     ),
 }
 
 
-def disguised(one: Invented, name: str, aliases: Sequence[str] = ()) -> dict[str, Any]:
+def disguised(person: Invented, name: str, aliases: Sequence[str] = ()) -> dict[str, Any]:
     """Return a person as a row of another list, under a variant of the name."""
     return {
         "name": name,
         "aliases": list(aliases),
         "external_ids": [],
-        "birth_date": None if one.birth_date is None else one.birth_date.isoformat(),
-        "sex": one.sex,
+        "birth_date": None if person.birth_date is None else person.birth_date.isoformat(),
+        "sex": person.sex,
         "nationalities": ["VE"],
     }
 
@@ -302,7 +316,10 @@ def disguised(one: Invented, name: str, aliases: Sequence[str] = ()) -> dict[str
 def _matches(draw: random.Random, many: int, times: int) -> Iterator[bytes]:
     for _ in range(times):
         people = [invented(number) for number in draw.sample(range(SIZES[0]), many)]
-        items = [disguised(one, draw.choice(list(DISGUISES.values()))(draw, one)) for one in people]
+        items = [
+            disguised(person, draw.choice(list(DISGUISES.values()))(draw, person))
+            for person in people
+        ]
         yield json.dumps({"items": items}).encode()
 
 
@@ -342,19 +359,19 @@ def _requests(url: str) -> Mapping[str, list[bytes]]:
     draw = random.Random("requests")
     with connections.connect(url) as conn:
         _, key = auth.create_key(conn, "bench", "contribute")
-    found = {
+    requests = {
         f"search, {kind}": [loads.request("GET", f"/v1/detainees?q={quote(q)}") for q in all_q]
         for kind, all_q in searches(draw).items()
     }
-    mixed = [request for of_kind in found.values() for request in of_kind]
+    mixed = [request for of_kind in requests.values() for request in of_kind]
     draw.shuffle(mixed)
-    found = {"search, mixed": mixed, **found}
+    requests = {"search, mixed": mixed, **requests}
     for many in (1, 100):
-        found[f"match of {many}"] = [
+        requests[f"match of {many}"] = [
             loads.request("POST", "/v1/detainees/match", body, key)
             for body in _matches(draw, many, 200 if many == 1 else 10)
         ]
-    return {"empty route": [loads.request("GET", loads.EMPTY)], **found}
+    return {"empty route": [loads.request("GET", loads.EMPTY)], **requests}
 
 
 def _print(rounds: list[dict[str, list[float]]]) -> None:

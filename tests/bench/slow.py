@@ -17,11 +17,12 @@ def measure(kind: type[Service]) -> None:
             with SlowClients(service.port, size) as crowd:
                 wait_until(lambda crowd=crowd: crowd.are_connected, "all are connected")
                 time.sleep(2)
-                took, failed = probe(service.port)
-            p99 = quantiles(took, n=100)[98] if len(took) > 1 else float("nan")
+                seconds, failed = probe(service.port)
+            p99 = quantiles(seconds, n=100)[98] if len(seconds) > 1 else float("nan")
             print(
-                f"{kind.__name__:8} {size:4} of each kind: {len(took)} answered, {failed} not; "
-                f"p99 {1000 * p99:.0f} ms, worst {1000 * max(took, default=0):.0f} ms; "
+                f"{kind.__name__:8} {size:4} of each kind: {len(seconds)} responses, "
+                f"{failed} failures; "
+                f"p99 {1000 * p99:.0f} ms, worst {1000 * max(seconds, default=0):.0f} ms; "
                 f"disconnected {dict(crowd.disconnected)}"
             )
 
@@ -29,9 +30,9 @@ def measure(kind: type[Service]) -> None:
 def probe(port: int) -> tuple[list[float], int]:
     """Send probes; return the seconds of each that succeeds within five seconds, and the number of
     the others. Stops after ten failures."""
-    took: list[float] = []
+    seconds: list[float] = []
     failed = 0
-    while len(took) + failed < PROBES and failed < 10:
+    while len(seconds) + failed < PROBES and failed < 10:
         began = time.perf_counter()
         try:
             with Client(port, timeout=5) as client:
@@ -40,9 +41,9 @@ def probe(port: int) -> tuple[list[float], int]:
         except (OSError, HTTPException, ValueError):
             failed += 1
         else:
-            took.append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - began)
         time.sleep(0.05)
-    return took, failed
+    return seconds, failed
 
 
 if __name__ == "__main__":

@@ -56,14 +56,14 @@ class _Cuts:
         status, _, first = self.send("POST", path, body, key)
         self.statuses[status] += 1
         self._proxy.count()
-        again = 503
-        while again in (409, 503):  # PostgreSQL may not have noticed the cut yet
-            again, response, second = self.send("POST", path, body, key)
-        self.acknowledged += [label] * ((status == 201) + (again == 201))
+        retry_status = 503
+        while retry_status in (409, 503):  # PostgreSQL may not have noticed the cut yet
+            retry_status, response, second = self.send("POST", path, body, key)
+        self.acknowledged += [label] * ((status == 201) + (retry_status == 201))
         self.committed += status == 503 and response["Idempotent-Replayed"] == "true"
         self._row.differing += status == 201 and first != second
 
-    def read(self, path: str, whole: bytes, at: int) -> None:
+    def read(self, path: str, complete: bytes, at: int) -> None:
         """A streamed response cannot become a 503; its end must show that it is incomplete."""
         self.reconnect()
         self._proxy.count(at)
@@ -74,7 +74,7 @@ class _Cuts:
             return
         self.statuses[status] += 1
         if status == 200 and "counts" not in path:  # whose responses contain the time
-            self._row.must(content == whole, f"a part of {path} looks complete")
+            self._row.must(content == complete, f"a part of {path} looks complete")
 
 
 def cut_connections(step: int = 1) -> Row:
@@ -89,10 +89,10 @@ def cut_connections(step: int = 1) -> Row:
             source = {"name": "write", "kind": "ngo"}
             attestation = attestation_body(event, sources[1])
             for path in ("/v1/counts", "/v1/sources?format=csv", "/v1/export"):
-                length, whole = cuts.length("GET", path, None, {})
+                length, complete = cuts.length("GET", path, None, {})
                 # Every query of a read is cut, since it has more messages than the step.
                 for at in range(1, length + 2, min(step, 8)):
-                    cuts.read(path, whole, at)
+                    cuts.read(path, complete, at)
                     points += 1
             for path, body, field in (
                 ("/v1/sources", source, "name"),
@@ -107,8 +107,8 @@ def cut_connections(step: int = 1) -> Row:
                     points += 1
         with open_store(running) as conn:
             labels = Counter(
-                one.label
-                for one in conn.execute(
+                source.label
+                for source in conn.execute(
                     "SELECT name AS label FROM sources WHERE name LIKE 'write %' "
                     "UNION ALL SELECT note FROM attestations WHERE note IS NOT NULL"
                 )
@@ -132,18 +132,18 @@ def cut_connections(step: int = 1) -> Row:
 def cut_off(times: int = 30) -> Row:
     """Cut all connections at once, every half second."""
     row = Row(f"all connections cut, {times} times")
-    took = []
+    seconds = []
     with proxied() as (running, proxy):
         with fleet(running.port, running.key("edit"), pause=0) as writers:
             for _ in range(times):
                 writers.more()
                 at = time.monotonic()
                 proxy.cut()
-                took.append(writers.ready_again(at))
+                seconds.append(writers.ready_again(at))
                 time.sleep(max(0.0, at + 0.5 - time.monotonic()))
         with open_store(running) as conn:
             writers.fill(row, conn)
-    row.ready = took
+    row.ready = seconds
     row.must(writers.statuses[503], "no connection was cut")
     row.remark = f"{writers.statuses[503]} responses 503"
     return row

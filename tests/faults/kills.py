@@ -45,19 +45,19 @@ def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
     row = Row(f"{writes * times:,} retries of {writes:,} writes, random kills")
     order = [number for number in range(writes) for _ in range(times)]
     random.shuffle(order)
-    took: list[float] = []
+    intervals: list[float] = []
     workers = servers = 0
     with service() as running:
         with fleet(running.port, running.key("edit"), order, clients=clients, pause=0) as writers:
             while not writers.is_finished:
                 if servers * 8 <= workers:
-                    took.append(writers.ready_again(kill(postgresql(running))))
+                    intervals.append(writers.ready_again(kill(postgresql(running))))
                     servers += 1
                 else:
                     kill(a_worker(running))
                     workers += 1
                 time.sleep(random.uniform(0.2, 0.8))
-        finished(row, running, writers, took)
+        finished(row, running, writers, intervals)
     row.must(len(writers.answers) == writes, "a write is missing")
     row.must(row.acknowledged == writes * times, "a retry was not acknowledged")
     row.remark = (
@@ -69,7 +69,7 @@ def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
 
 def killed_workers(seconds: float = 60) -> Row:
     row = Row(f"kill -9 of a worker every second for {seconds:.0f} s")
-    took: list[float] = []
+    intervals: list[float] = []
     end = time.monotonic() + seconds
     with service() as running:
         with fleet(running.port, running.key("edit")) as writers:
@@ -77,28 +77,28 @@ def killed_workers(seconds: float = 60) -> Row:
             while time.monotonic() < end:
                 wait_until(running.workers, "a worker")
                 at = kill(a_worker(running))
-                took.append(writers.ready_again(at))
+                intervals.append(writers.ready_again(at))
                 time.sleep(max(0.0, at + 1 - time.monotonic()))
-        finished(row, running, writers, took)
-    row.remark = f"{len(took)} killed; slowest write {writers.slowest:.1f} s"
+        finished(row, running, writers, intervals)
+    row.remark = f"{len(intervals)} killed; slowest write {writers.slowest:.1f} s"
     return row
 
 
 def killed_postgresql(times: int = 5) -> Row:
     row = Row(f"kill -9 of PostgreSQL, {times} times")
-    took = []
+    intervals = []
     with service() as running:
         with fleet(running.port, running.key("edit")) as writers:
             for _ in range(times):
                 writers.more(100)
                 pids = running.postgres()
-                took.append(writers.ready_again(kill(pids)))
-        finished(row, running, writers, took)
+                intervals.append(writers.ready_again(kill(pids)))
+        finished(row, running, writers, intervals)
     row.remark = f"{writers.statuses[503]} responses 503; slowest write {writers.slowest:.1f} s"
     return row
 
 
-def finished(row: Row, running: Service, writers: Fleet, took: list[float]) -> None:
+def finished(row: Row, running: Service, writers: Fleet, intervals: list[float]) -> None:
     with open_store(running) as conn:
         writers.fill(row, conn)
-    row.ready = took
+    row.ready = intervals

@@ -19,7 +19,7 @@ from tests.support import Client, wait_until
 _TWO = {"CONSTANCIA_THREADS": "2"}
 
 
-def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+def _with_seconds(action: Callable[[], Any]) -> tuple[float, Any]:
     began = time.monotonic()
     result = action()
     return time.monotonic() - began, result
@@ -42,7 +42,7 @@ def full_pool(requests: int = 64) -> Row:
 
         def enter(n: int) -> tuple[float, Any]:
             with Client(port, key) as client:
-                return _timed(lambda: client.exchange("POST", *writers.write(n)))
+                return _with_seconds(lambda: client.exchange("POST", *writers.write(n)))
 
         with ThreadPoolExecutor(requests + 1) as threads:
             with (
@@ -51,11 +51,11 @@ def full_pool(requests: int = 64) -> Row:
                 conn.transaction(),
             ):
                 conn.execute("SELECT FROM ledger_head FOR UPDATE")
-                asked = [threads.submit(enter, n) for n in range(requests)]
-                health = threads.submit(_timed, lambda: _health(port))
-                _told(row, asked, requests - 2)
+                futures = [threads.submit(enter, n) for n in range(requests)]
+                health = threads.submit(_with_seconds, lambda: _health(port))
+                _wait_for_responses(row, futures, requests - 2)
                 row.must(health.done(), "/healthz waits for the database")
-            responses = [one.result() for one in asked]
+            responses = [future.result() for future in futures]
         at = time.monotonic()
         writers.start()
         row.ready = [writers.ready_again(at)]
@@ -64,24 +64,24 @@ def full_pool(requests: int = 64) -> Row:
             writers.fill(row, conn)
     row.sent += requests
     statuses = Counter(status for _, (status, _, _) in responses)
-    refused = [(took, headers) for took, (status, headers, _) in responses if status == 503]
+    refused = [(seconds, headers) for seconds, (status, headers, _) in responses if status == 503]
     row.acknowledged += statuses[201]
     row.must({*statuses} <= {201, 503}, f"was answered {dict(statuses)}")
     row.must(all(headers["Retry-After"] for _, headers in refused), "503 without Retry-After")
     row.must(len(refused) >= requests - 10, "a caller waited for a pool that was full")
     if refused:
-        took = [seconds for seconds, _ in refused]
+        seconds = [seconds for seconds, _ in refused]
         row.remark = (
-            f"{len(refused)} answered 503 after {median(took):.2f} s, {max(took):.2f} s at the "
+            f"{len(refused)} got 503 after {median(seconds):.2f} s, {max(seconds):.2f} s at the "
             f"most; /healthz after {health.result()[0]:.3f} s"
         )
     return row
 
 
-def _told(row: Row, asked: list[Future[Any]], count: int) -> None:
+def _wait_for_responses(row: Row, futures: list[Future[Any]], count: int) -> None:
     """Wait until `count` requests have a response."""
     try:
-        wait_until(lambda: sum(one.done() for one in asked) >= count, "they are told")
+        wait_until(lambda: sum(future.done() for future in futures) >= count, "the responses")
     except AssertionError:
         row.broken.append("who cannot be served is left waiting")
 
@@ -96,9 +96,9 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
         with fleet(running.port, running.key("edit")) as writers:
             writers.more()
             proxy.silence()
-            wait_until(lambda: writers.statuses[503] >= 20, "they are told")
+            wait_until(lambda: writers.statuses[503] >= 20, "the responses")
             time.sleep(seconds)
-            health, status = _timed(lambda: _health(running.port))
+            health, status = _with_seconds(lambda: _health(running.port))
             row.must(status == 200, f"/healthz was answered {status}")
             proxy.delay = late
             proxy.resume()

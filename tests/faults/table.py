@@ -46,17 +46,19 @@ class Row:
             if len(self.ready) == 1:
                 ready = f"{self.ready[0]:.1f} s"
         figures = (self.sent, self.acknowledged, self.lost, self.doubled, self.differing)
-        beside = "; ".join([self.remark, *(f"BROKEN: {what}" for what in self.broken)]).strip("; ")
-        return (self.fault, *(f"{n:,}" for n in figures), ready, beside)
+        remarks = "; ".join(
+            [self.remark, *(f"BROKEN: {condition}" for condition in self.broken)]
+        ).strip("; ")
+        return (self.fault, *(f"{n:,}" for n in figures), ready, remarks)
 
 
 def line(cells: Sequence[str]) -> str:
     """Align text left and figures right."""
-    words = [
+    aligned = [
         f"{cell:<{width}}" if name in ("fault", "remarks") else f"{cell:>{width}}"
         for cell, (name, width) in zip(cells, _COLUMNS, strict=True)
     ]
-    return " ".join(words).rstrip()
+    return " ".join(aligned).rstrip()
 
 
 def heading() -> str:

@@ -45,15 +45,17 @@ def migrated_twice(processes: int = 8) -> Row:
             )
             for _ in range(processes)
         ]
-        told = [command.communicate() for command in commands]
+        outputs = [command.communicate() for command in commands]
         row.ready = [time.monotonic() - began]
         with connections.connect(url) as conn:
-            applied = [one.number for one in conn.execute("SELECT number FROM migrations")]
+            applied = [
+                migration.number for migration in conn.execute("SELECT number FROM migrations")
+            ]
             pending = migrations.pending(conn)
     row.sent = processes
     row.acknowledged = sum(command.returncode == 0 for command in commands)
-    by_whom = Counter("Migrated: 0001" in err for _, err in told)
-    expected = [one.number for one in migrations.migrations()]
+    by_whom = Counter("Migrated: 0001" in err for _, err in outputs)
+    expected = [migration.number for migration in migrations.migrations()]
     row.lost = len({*expected} - {*applied})
     row.doubled = by_whom[True] - 1
     row.must(row.acknowledged == processes, "a command failed")
@@ -68,17 +70,17 @@ def reloaded_workers(times: int = 5) -> Row:
     row = Row(f"all workers replaced {times} times (SIGHUP)")
     with service() as running:
         with fleet(running.port, running.key("edit")) as writers:
-            took = []
+            seconds = []
             for _ in range(times):
                 writers.more(100)
                 before, at = {*running.workers()}, time.monotonic()
                 os.kill(running.process.pid, signal.SIGHUP)
                 wait_until(lambda old=before: not old & {*running.workers()}, "others")
-                took.append(time.monotonic() - at)
+                seconds.append(time.monotonic() - at)
                 writers.more(50)
         with open_store(running) as conn:
             writers.fill(row, conn)
-    row.ready = took
+    row.ready = seconds
     row.must(_unfailed(writers), f"requests failed: {dict(writers.statuses)}")
     row.remark = "no request failed; the time is until all are replaced"
     return row
