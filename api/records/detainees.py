@@ -1,5 +1,6 @@
 """Detainees: people who are or were held."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from api.records.writes import Affected, Body
 from api.verification import verdicts
 
 _ADULT_YEARS = 18
+_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -30,11 +32,24 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
 
 
 def check(conn: queries.Connection, detainee: Body) -> None:
-    """Check the birth date of a person against the clock and the age group."""
+    """Check the name of a person, and the birth date against the clock and the age group."""
+    check_name(detainee)
     if detainee["birth_date"] is not None and (
         error := birth_date_error(detainee, clock.now(conn))
     ):
         raise invalid(error)
+
+
+def is_pseudonym(name: str) -> bool:
+    """Return whether a name has the form of a pseudonym, as the SQL function pseudonym() has."""
+    return _PSEUDONYM.fullmatch(name) is not None
+
+
+def check_name(detainee: Body) -> None:
+    """Check that a person who is to be named does not have a pseudonym as name."""
+    if is_pseudonym(detainee["name"]) and not detainee.get("withheld"):
+        detail = f"{detainee['name']!r} is the pseudonym of a hidden person: send the name."
+        raise invalid(FieldError("/name", detail))
 
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
@@ -78,10 +93,7 @@ def update(
     def write(row: Any) -> Affected:
         before = row._asdict()
         detainee = {**before, **body}
-        if row.age_group == "minor" != detainee["age_group"] and not caller.sees_hidden:
-            raise RequestError(
-                "forbidden", "Only a key of scope edit can change the age group of a minor."
-            )
+        _check_age_group(caller, before, body)
         _check_withheld(caller, detainee["withheld"], before=row.withheld)
         check(conn, detainee)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
@@ -143,6 +155,22 @@ def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any
         for person in people:
             candidates.index_person(conn, person.id, [person.name, *person.aliases])
     return people
+
+
+def _check_age_group(caller: Caller, before: Body, body: Body) -> None:
+    """Check that only an editor hides a person by the age group, or discloses one."""
+    is_hidden = before["age_group"] == "minor" or before["withheld"]
+    # The same answer for an adult who is withheld: it must not reveal the age group.
+    if "age_group" in body and (is_hidden or body["age_group"] == "minor"):
+        check_may_hide(caller)
+
+
+def check_may_hide(caller: Caller | None) -> None:
+    """Raise `forbidden` if a caller may not hide recorded people. None is the operator."""
+    if caller is not None and not caller.sees_hidden:
+        raise RequestError(
+            "forbidden", "Only a key of scope edit can make a recorded person a minor, or undo it."
+        )
 
 
 def _check_withheld(caller: Caller, withheld: bool, *, before: bool) -> None:
