@@ -13,17 +13,19 @@ from api.commands import options, store, terminal
 from api.database import queries
 from api.imports import (
     case_import,
+    columns,
     import_store,
     list_apply,
     list_preview,
     row_plan,
-    row_reader,
 )
+from api.imports.columns import Conventions
 from api.rendering import media_types
 
 _CASE_SUFFIX = ".json"
 _LIST_TYPES = {".csv": media_types.CSV, ".tsv": media_types.CSV, ".txt": media_types.CSV}
 _LIST_TYPES |= dict.fromkeys((".ndjson", ".jsonl"), media_types.NDJSON)
+_LIST_OPTIONS = ("mapping", "date_order", "sex_letters")
 _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
@@ -62,6 +64,11 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     type=click.Choice(["day_first", "month_first"]),
     help="Order of day and month in dates such as 03/04/2024 [such dates are errors].",
 )
+@click.option(
+    "--sex-letters",
+    type=click.Choice(["FM", "HM"]),
+    help="Whether M is masculino (FM) or mujer (HM) [by the F and H of the column].",
+)
 @click.option("--source", "source_id", type=click.UUID, help="Id of the source of the list.")
 @click.option(
     "--published-at", type=options.Moment(), help="Time at which the source published the list."
@@ -76,22 +83,27 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 )
 @click.option("--skip-invalid", is_flag=True, help="Skip rows with errors.")
 @click.option("--skip-doubtful", is_flag=True, help="Skip possible duplicates.")
-@click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
+@click.option("--yes", is_flag=True, help="Apply without asking; required without a terminal.")
 @click.option("--dry-run", is_flag=True, help="Print the preview and change nothing.")
 @options.data_dir
 def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
     """Import a list of people (CSV, NDJSON) or a case (JSON), all or nothing.
 
-    Prints a preview, asks for a decision on each possible duplicate, then writes. Without a
-    terminal it lists the possible duplicates and changes nothing.
+    Prints a preview, asks for a decision on each possible duplicate and for confirmation, then
+    writes. Without a terminal it writes with --yes only, and only if no row needs a decision.
     """
+    if not (choices["yes"] or choices["dry_run"] or _is_interactive()):
+        raise click.UsageError(
+            "There is no terminal to ask for confirmation. "
+            "Use --yes to write, or --dry-run to print the preview."
+        )
     suffix = file.suffix.lower()
     if suffix != _CASE_SUFFIX and suffix not in _LIST_TYPES:
         raise click.ClickException(
             f"{file.name!r} has no known suffix. "
             f"Use {', '.join(_LIST_TYPES)} for a list, or {_CASE_SUFFIX} for a case."
         )
-    list_options = [n for n in ("mapping", "date_order", *_ATTESTATION_OPTIONS) if choices[n]]
+    list_options = [n for n in (*_LIST_OPTIONS, *_ATTESTATION_OPTIONS) if choices[n]]
     if suffix == _CASE_SUFFIX and list_options:
         raise click.ClickException(f"A case takes no {' and no '.join(list_options)}.")
     with store.migrated(data_dir) as (_, _, conn), file.open("rb") as stream:
@@ -103,8 +115,8 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
                 None,
                 stream,
                 _LIST_TYPES[suffix],
-                mapping=row_reader.read_mapping(choices["mapping"]),
-                date_order=choices["date_order"],
+                mapping=columns.read_mapping(choices["mapping"]),
+                conventions=Conventions(choices["date_order"], choices["sex_letters"]),
                 attestation=row_plan.shared_attestation(
                     **{name: choices[name] for name in _ATTESTATION_OPTIONS},
                     evidence=None,
@@ -118,13 +130,17 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
             import_store.delete_preview(conn, id)
 
 
+def _is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> None:
     """Print the preview, ask for the decisions that it needs, and apply it."""
     preview = import_store.read(conn, id, import_store.OPERATOR)
     _print_preview(conn, id, preview)
     if choices["dry_run"]:
         return
-    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    interactive = _is_interactive()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
     decisions += _decide_duplicates(conn, id, choices, interactive=interactive)
     if interactive and not choices["yes"]:

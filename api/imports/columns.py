@@ -5,18 +5,32 @@ ambiguous cell is an error; nothing is guessed.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from api.contract import document
+from api.contract import document, strict_json
+from api.errors import FieldError, RequestError, invalid, pointer
 from api.matching import folding
 
 
 class CellError(ValueError):
     """A cell that cannot be read as its column's field; the text becomes the error of the row."""
+
+
+ColumnMapping = Mapping[str, str | None]
+"""The file's name of a column -> its field; None to ignore the column."""
+
+
+class Conventions(NamedTuple):
+    """How a list writes ambiguous cells; None if that is unknown."""
+
+    date_order: str | None
+    """`day_first` or `month_first`."""
+    sex_letters: str | None
+    """`FM` (femenino, masculino) or `HM` (hombre, mujer)."""
 
 
 _COLUMN_NAMES: Mapping[str, str] = {
@@ -88,12 +102,33 @@ def is_field(field: str) -> bool:
     return field in FIELDS[:-1] or bool(_SCHEME.match(field))
 
 
-def read(field: str, value: Any, date_order: str | None) -> Any:
+def read_mapping(text: str | None) -> ColumnMapping:
+    """Read and check the JSON object of the parameter `mapping`."""
+    try:
+        mapping = {} if text is None else strict_json.read(text.encode(), "mapping")
+    except RequestError as error:
+        raise invalid(FieldError("/mapping", error.detail)) from None
+    if not isinstance(mapping, dict):
+        raise invalid(FieldError("/mapping", 'Must be an object, such as {"Penal": "facility"}.'))
+    errors = [
+        FieldError(
+            pointer("mapping", column),
+            f"Must be null or one of: {', '.join(FIELDS)}SCHEME.",
+        )
+        for column, field in mapping.items()
+        if field is not None and not (isinstance(field, str) and is_field(field))
+    ]
+    if errors:
+        raise invalid(*errors)
+    return mapping
+
+
+def read(field: str, value: Any, conventions: Conventions) -> Any:
     """Return the contract's value of a cell, or raise CellError."""
     reader = _READERS.get(field)
     if reader is None:
         return _text(value)
-    return reader(value, date_order)
+    return reader(value, conventions)
 
 
 def _quote(text: str) -> str:
@@ -125,14 +160,14 @@ def _list(value: Any, separators: str) -> list[str]:
     return value
 
 
-def _choice(**labels_by_value: str) -> Callable[[Any, str | None], str]:
+def _choice(**labels_by_value: str) -> Callable[[Any, Conventions], str]:
     """Return a reader of these values, by their names and by their labels in lists."""
     values = {
         label: value for value, labels in labels_by_value.items() for label in labels.split("|")
     }
     values |= {value.replace("_", " "): value for value in labels_by_value}
 
-    def read_choice(cell: Any, _: str | None) -> str:
+    def read_choice(cell: Any, _: Conventions) -> str:
         value = values.get(_fold(_text(cell)))
         if value is None:
             raise CellError(f"{_quote(str(cell))} is not one of: {', '.join(labels_by_value)}.")
@@ -142,25 +177,40 @@ def _choice(**labels_by_value: str) -> Callable[[Any, str | None], str]:
 
 
 _read_sex = _choice(
-    female="f|fem|femenino|femenina|mujer", male="male|masc|masculino|hombre", other="otro|otra"
+    female="f|fem|femenino|femenina|mujer", male="h|masc|masculino|hombre", other="otro|otra"
 )
 
 
-def _sex(value: Any, order: str | None) -> str:
-    word = _fold(_text(value))
-    if word == "h":
-        # M is male in a list with F, but mujer in a list with H.
-        raise CellError("'H' makes M ambiguous: write female or male.")
-    return "male" if word == "m" else _read_sex(value, order)
+def _sex(value: Any, conventions: Conventions) -> str:
+    if sex_letter(value) != "M":
+        return _read_sex(value, conventions)
+    if conventions.sex_letters is None:
+        raise CellError(
+            f"{_quote(value)} may be masculino or mujer: send sex_letters (FM or HM), "
+            "or write male or female."
+        )
+    return "female" if conventions.sex_letters == "HM" else "male"
+
+
+def sex_letter(value: Any) -> str | None:
+    """Return the letter of a cell of the sex, F, H or M; None for another value."""
+    letter = _fold(value).upper() if isinstance(value, str) else ""
+    return letter if letter in ("F", "H", "M") else None
+
+
+def sex_letters(letters: Set[str]) -> str | None:
+    """Return the pair of letters of a column: FM with an F, HM with an H, None with both."""
+    return {frozenset("F"): "FM", frozenset("H"): "HM"}.get(frozenset(letters) - {"M"})
 
 
 _NUMERIC_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\Z", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z", re.ASCII)
 
 
-def _date(value: Any, order: str | None) -> str:
+def _date(value: Any, conventions: Conventions) -> str:
     """Return a day, a month or a year in ISO 8601; the schema checks that the day exists."""
     text = _text(value)
+    order = conventions.date_order
     # Spreadsheets export a day as midnight.
     text = re.sub(r"[ T]00:00(:00(\.0+)?)?\Z", "", text)
     if _ISO_DATE.match(text):
@@ -182,21 +232,21 @@ def _date(value: Any, order: str | None) -> str:
     return f"{year}-{month:02}-{day:02}"
 
 
-def _day(value: Any, order: str | None) -> str:
-    text = _date(value, order)
+def _day(value: Any, conventions: Conventions) -> str:
+    text = _date(value, conventions)
     if len(text) < len("2024-02-09"):
         raise CellError(f"{_quote(text)} is not a day: write 2024-02-09.")
     return text
 
 
-def _year(value: Any, _: str | None) -> str:
+def _year(value: Any, _: Conventions) -> str:
     text = _text(value)
     if not re.fullmatch(r"[12][0-9]{3}", text, re.ASCII):
         raise CellError(f"{_quote(text)} is not a year: write 1974.")
     return text
 
 
-def _nationalities(value: Any, _: str | None) -> list[str]:
+def _nationalities(value: Any, _: Conventions) -> list[str]:
     codes = []
     for word in _list(value, r"[,;/|]| y | and "):
         code = country_code(word)
@@ -208,8 +258,8 @@ def _nationalities(value: Any, _: str | None) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-def _external_ids(value: Any, _: str | None) -> list[Mapping[str, Any]]:
-    """Read the array of objects that this service writes."""
+def read_external_ids(value: Any) -> list[Any]:
+    """Read the array of objects that this service writes; the objects are not checked."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
@@ -220,7 +270,7 @@ def _external_ids(value: Any, _: str | None) -> list[Mapping[str, Any]]:
     return value
 
 
-def _is_named(value: Any, _: str | None) -> bool:
+def _is_named(value: Any, _: Conventions) -> bool:
     if value not in (True, "true"):
         raise CellError(
             "Must be true: this row may have a pseudonym instead of a name. Leave the row out."
@@ -228,13 +278,13 @@ def _is_named(value: Any, _: str | None) -> bool:
     return True
 
 
-def _not_withheld(value: Any, _: str | None) -> bool:
+def _not_withheld(value: Any, _: Conventions) -> bool:
     if value not in (False, "false"):
         raise CellError("Must be false: a list cannot set withheld. Update the detainee instead.")
     return False
 
 
-_READERS: Mapping[str, Callable[[Any, str | None], Any]] = {
+_READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "aliases": lambda value, _: _list(value, r"[;|\n]"),
     "sex": _sex,
     "birth_date": _date,
@@ -247,7 +297,7 @@ _READERS: Mapping[str, Callable[[Any, str | None], Any]] = {
     "nationalities": _nationalities,
     "detained_on": _date,
     "whereabouts": _choice(known="conocido", unknown="desconocido"),
-    "external_ids": _external_ids,
+    "external_ids": lambda value, _: read_external_ids(value),
     "is_named": _is_named,
     "withheld": _not_withheld,
     "released_on": _day,

@@ -177,6 +177,13 @@ def contents(
     return {row.row: row_reader.from_json(row.content) for row in rows}
 
 
+def contradictions(
+    conn: queries.Connection, id: UUID, limit: int = row_reader.MAX_ROWS
+) -> Sequence[Any]:
+    """Return pairs of rows that give one person two sexes, birth dates or age groups."""
+    return queries.rows(conn, "imports/list_contradictions", import_id=id, limit=limit)
+
+
 def decided_rows(conn: queries.Connection, id: UUID) -> Sequence[Any]:
     """Return the rows of an import with decisions."""
     limit = row_reader.MAX_ROWS
@@ -213,6 +220,7 @@ def rows(
                 for candidate in (duplicates[row.row].candidates if row.row in duplicates else ())
             ],
             "errors": [{"pointer": None, **error} for error in row.errors],
+            "ignored": [{"pointer": None, **cell} for cell in row.ignored],
             "decision": row.decision,
         }
         for row in block

@@ -133,6 +133,18 @@ def _decide(conn: queries.Connection, id: UUID, decisions: Sequence[Mapping[str,
                 for row in undecided
             )
         )
+    contradictions = import_store.contradictions(conn, id, MAX_ERRORS + 1)
+    if contradictions:
+        raise invalid(
+            *(
+                FieldError(
+                    f"/rows/{row.row}",
+                    f"The {row.property} {row.value!r} contradicts row {row.first_row}, with "
+                    f"{row.first_value!r} for the same person: decide new or skip.",
+                )
+                for row in contradictions
+            )
+        )
 
 
 class _DecisionError(Exception):
@@ -247,6 +259,7 @@ class _ListWriter:
         progress: Progress,
     ) -> None:
         self._conn = conn
+        self._caller = caller
         self._id = id
         self._attestation = attestation
         self._sees_hidden = caller is None or caller.sees_hidden
@@ -299,7 +312,10 @@ class _ListWriter:
                 person = row.detainee_id or row.same_detainee_id or people[row.same_as_row]
                 people[row.row] = person
                 if row.row in contents:
-                    self._update_person(person, contents[row.row])
+                    try:
+                        self._update_person(person, contents[row.row])
+                    except RequestError as error:
+                        raise _of_row(row.row, error) from None
         queries.run(
             self._conn,
             "imports/update_row_people",
@@ -347,6 +363,7 @@ class _ListWriter:
         conn, batch = self._conn, self._batch
         stored = row_plan.read_people(conn, [person], sees_hidden=self._sees_hidden)[person]
         plan = row_plan.plan(stored, content, self._now)
+        row_plan.check_may_hide(self._caller, plan)
         new_detention = row_plan.write(conn, batch, person, stored, plan)
         event = plan.release_event
         if event is None:
@@ -367,3 +384,10 @@ class _ListWriter:
     def _attest(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         for id in attestations.insert_many(self._conn, bodies):
             self._batch.add("attestation", id)
+
+
+def _of_row(row: int, error: RequestError) -> RequestError:
+    """Return an error of a single request as that of a row."""
+    details = [field_error.detail for field_error in error.errors] or [error.detail]
+    errors = (FieldError(f"/rows/{row}", detail) for detail in details)
+    return RequestError(error.slug, error.detail, *errors)

@@ -11,10 +11,13 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
 from api.imports import import_store, row_plan, row_reader
+from api.imports.columns import ColumnMapping, Conventions
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.row_matching import ListedPerson, RowMatcher
 from api.imports.row_plan import RowPlan, StoredPerson
@@ -35,8 +38,8 @@ def preview(
     file: BinaryIO,
     media_type: str,
     *,
-    mapping: row_reader.Mapped,
-    date_order: str | None,
+    mapping: ColumnMapping,
+    conventions: Conventions,
     attestation: Mapping[str, Any] | None,
     progress: Progress = no_progress,
 ) -> UUID:
@@ -49,7 +52,7 @@ def preview(
     sha256 = import_store.digest(file)
     with (
         queries.snapshot(conn, read_only=False),
-        closing(row_reader.rows(file, media_type, mapping, date_order)) as rows,
+        closing(row_reader.rows(file, media_type, mapping, conventions)) as rows,
     ):
         if attestation is not None:
             _check_attestation(conn, attestation)
@@ -101,7 +104,8 @@ class _PreviewedRow:
         return {
             "row": self.number,
             "outcome": self.outcome,
-            "content": self.content if self.outcome != "invalid" else None,
+            # Later rows are compared with an invalid row that is valid by itself.
+            "content": None if listed is None else self.content,
             "digest": None if listed is None else listed.digest.hex(),
             "key_count": None if listed is None else len(listed.keys),
             "detainee_id": None if listed is None else listed.detainee_id,
@@ -110,6 +114,7 @@ class _PreviewedRow:
             "candidate_rows": [] if listed is None else listed.candidate_rows,
             "changes": self.changes,
             "errors": [error._asdict() for error in self.errors],
+            "ignored": [cell._asdict() for cell in self.row.ignored],
             "release_event_id": self.release_event_id,
             "status_from": self.status_from,
             "status_to": self.status_to,
@@ -129,6 +134,7 @@ class _Preview:
         progress: Progress,
     ) -> None:
         self._conn = conn
+        self._caller = caller
         self._sees_hidden = caller is None or caller.sees_hidden
         self._id = id
         self._matcher = matcher
@@ -136,8 +142,8 @@ class _Preview:
         self._progress = progress
         self._now = clock.now(conn)
         self._facilities = FacilityNames(conn)
-        self._totals: Counter[str] = Counter()
-        self._new: Counter[str] = Counter()
+        # The contract's name of a field -> the file's name of its column.
+        self._columns: dict[str, str] = {}
         self._block: list[_PreviewedRow] = []
 
     def run(self, rows: Iterator[row_reader.Row]) -> None:
@@ -150,13 +156,16 @@ class _Preview:
             before, done = done, done + len(block)
             if done // _PROGRESS_ROWS > before // _PROGRESS_ROWS:
                 self._progress(f"{done:,} rows read")
+        self._reject_contradictions()
+        counts = queries.rows(self._conn, "imports/count_rows", import_id=self._id)
+        totals = Counter({row.outcome: row.rows for row in counts})
         import_store.finish(
             self._conn,
             self._id,
-            self._totals,
-            people=self._totals["new"],
-            release_events=self._new["release_events"],
-            attestations=self._new["attestations"],
+            totals,
+            people=totals["new"],
+            release_events=sum(row.release_events for row in counts),
+            attestations=sum(row.attestations for row in counts),
         )
 
     def _preview(self, block: list[_PreviewedRow]) -> None:
@@ -178,7 +187,7 @@ class _Preview:
         for row in block:
             if row.errors:
                 row.outcome = "invalid"
-            self._totals[row.outcome] += 1
+            self._columns |= row.row.columns
         import_store.insert_rows(self._conn, self._id, [row.as_stored() for row in block])
 
     def _check(self, row: _PreviewedRow) -> None:
@@ -226,10 +235,15 @@ class _Preview:
                 row.outcome = "new"
                 return row_plan.plan(None, row.content, self._now)
             plan = row_plan.plan(person, row.content, self._now)
+            row_plan.check_may_hide(self._caller, plan)
         except RequestError as error:
             row.add_errors(error)
             return None
         row.changes = plan.changes
+        if plan.overwritten and listed.detainee_id is not None:
+            listed.candidate_ids, listed.detainee_id = [listed.detainee_id], None
+            row.outcome = "possible_duplicate"
+            return None
         row.outcome = "changed" if plan.changes else "same"
         return plan
 
@@ -239,8 +253,30 @@ class _Preview:
                 return row.content
         return import_store.contents(self._conn, self._id, {number})[number]
 
+    def _reject_contradictions(self) -> None:
+        """Make rows invalid that give one person two sexes, birth dates or age groups."""
+        errors: dict[int, dict[str, RowError]] = {}
+        for pair in import_store.contradictions(self._conn, self._id):
+            column = self._columns.get(pair.property)
+            if pair.property == "birth_date" and column is None:
+                column = self._columns["birth_year"]
+            for row, value, other, other_value in (
+                (pair.row, pair.value, pair.first_row, pair.first_value),
+                (pair.first_row, pair.first_value, pair.row, pair.value),
+            ):
+                detail = f"{value!r} contradicts row {other}, with {other_value!r} for this person."
+                errors.setdefault(row, {}).setdefault(pair.property, RowError(column, detail))
+        rows = [
+            {"row": row, "errors": [error._asdict() for error in by_property.values()]}
+            for row, by_property in errors.items()
+        ]
+        if rows:
+            queries.run(
+                self._conn, "imports/update_invalid_rows", import_id=self._id, rows=Jsonb(rows)
+            )
+
     def _foresee_statuses(self, plans: Sequence[tuple[_PreviewedRow, RowPlan]]) -> None:
-        """Count the new release events and attestations, and foresee the statuses."""
+        """Foresee the statuses of the release events to which the rows attest."""
         released = [(row, plan.release_event) for row, plan in plans if plan.release_event]
         if not released:
             return
@@ -252,9 +288,6 @@ class _Preview:
             attestation = self._attestation_of(row)
             if id == row_plan.NOT_INSERTED or (id, attestation["published_at"]) in confirmed:
                 continue
-            self._new["attestations"] += 1
-            if id is None:
-                self._new["release_events"] += 1
             if row.outcome != "new":
                 row.changes.append("attestation")
                 row.outcome = "changed"

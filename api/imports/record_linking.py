@@ -67,6 +67,7 @@ class EntryOutcome:
             "candidate_ids": [str(id) for id in self.people],
             "candidate_rows": [],
             "changes": self.changes,
+            "ignored": [],
             "errors": [
                 {
                     "column": None,

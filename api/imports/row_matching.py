@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -72,7 +72,11 @@ class RowMatcher:
         keys = [(person.row, key) for person in people for key in person.keys]
         import_store.insert_keys(self._conn, self._import_id, keys)
         self._identify(people)
-        unidentified = [person for person in people if person.detainee_id is None]
+        unidentified = [
+            person
+            for person in people
+            if person.detainee_id is None and not person.is_possible_duplicate
+        ]
         recorded = candidates.find_matches(
             self._conn,
             [person.record for person in unidentified],
@@ -84,12 +88,16 @@ class RowMatcher:
         return people
 
     def _identify(self, people: Sequence[ListedPerson]) -> None:
-        """Set the recorded person of rows that need no comparison.
+        """Set the recorded person of rows that need no search.
 
         These have the id of a visible person, were imported in the same file before, or have an
-        identifier that one person has.
+        identifier that one person has. A contradiction of the name, sex or birth date makes a
+        person with that id a candidate; one with that identifier is compared like the others.
         """
-        by_id = self._visible_people({p.recorded_id for p in people if p.recorded_id is not None})
+        ids = {p.recorded_id for p in people if p.recorded_id is not None}
+        canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
+        identified = self._people_by_identifier(people)
+        recorded = self._read_people(set(canonical.values()).union(*identified.values()))
         applied = {
             stored.digest: stored.detainee_id
             for stored in queries.rows(
@@ -101,15 +109,20 @@ class RowMatcher:
                 sees_hidden=self._sees_hidden,
             )
         }
-        identified = self._people_by_identifier(people)
         for i, person in enumerate(people):
-            with_identifier = identified.get(i, set())
-            if person.recorded_id in by_id:
-                person.detainee_id = by_id[person.recorded_id]
+            by_id = None if person.recorded_id is None else canonical[person.recorded_id]
+            same = identified.get(i, set())
+            visible = by_id in recorded
+            if visible and _is_compatible(person.person, recorded[by_id]):
+                person.detainee_id = by_id
             elif person.digest in applied:
                 person.detainee_id = applied[person.digest]
-            elif len(with_identifier) == 1:
-                (person.detainee_id,) = with_identifier
+            elif by_id is not None and visible:
+                person.candidate_ids = [by_id]
+            elif len(same) == 1 and all(
+                compare(person.person, recorded[id]).decision == "same" for id in same
+            ):
+                (person.detainee_id,) = same
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         ids = [
@@ -128,17 +141,12 @@ class RowMatcher:
             by_place.setdefault(match.item, set()).add(match.id)
         return by_place
 
-    def _visible_people(self, ids: Set[UUID]) -> Mapping[UUID | None, UUID]:
-        """Return the canonical ids of those people whom the caller may see."""
-        canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
+    def _read_people(self, ids: Set[UUID]) -> Mapping[UUID | None, Person]:
+        """Read those of the recorded people whom the caller may see."""
         rows = queries.rows(
-            self._conn,
-            "matching/list_people",
-            ids=list(canonical.values()),
-            sees_hidden=self._sees_hidden,
+            self._conn, "matching/list_people", ids=list(ids), sees_hidden=self._sees_hidden
         )
-        visible = {row.id for row in rows}
-        return {id: person for id, person in canonical.items() if person in visible}
+        return {row.id: Person.from_record(row._asdict()) for row in rows}
 
     def _earlier_matches(
         self, people: Sequence[ListedPerson], keys: Sequence[tuple[int, str]]
@@ -186,6 +194,15 @@ class RowMatcher:
         return find
 
 
+def _is_compatible(a: Person, b: Person) -> bool:
+    """Return whether neither name, sex nor birth date contradicts that two people are one."""
+    shared_id = [("id", "same")]
+    return (
+        compare(replace(a, external_ids=shared_id), replace(b, external_ids=shared_id)).decision
+        == "same"
+    )
+
+
 def _decide(
     person: ListedPerson,
     recorded: Sequence[Candidate],
@@ -210,17 +227,20 @@ def _decide(
 def single_match(matches: Sequence[tuple[Match, _Id]]) -> _Id | None:
     """Return the one person who is `same`; None if there is none or several.
 
-    A shared identifier decides between several.
+    A shared identifier decides between several. If it contradicts the names of the only person who
+    is `same`, nobody is: one of the two is wrong.
     """
+    identified = {id: match.decision for match, id in matches if _shares_identifier(match)}
     same = list(dict.fromkeys(id for match, id in matches if match.decision == "same"))
-    identified = list(dict.fromkeys(id for match, id in matches if _is_identified(match)))
-    if len(identified) == 1:
-        same = identified
+    if "same" in identified.values():
+        same = [id for id in same if id in identified]
+    elif identified:
+        return None
     return same[0] if len(same) == 1 else None
 
 
-def _is_identified(match: Match) -> bool:
-    return match.score == 1 and any(
+def _shares_identifier(match: Match) -> bool:
+    return any(
         feature.feature == "external_ids" and feature.score == 1 for feature in match.features
     )
 

@@ -1,11 +1,10 @@
 """The changes that a row makes to a person and its attestation, checked as single requests are.
 
 `plan` is pure; the functions at the end read and write. A value of the row replaces the recorded
-one; names, nationalities and identifiers are added. A less precise form of the recorded day is no
-change.
+value; a recorded sex, birth date or age group needs a decision first. Names, nationalities and
+identifiers are added. A less precise form of the recorded day is no change.
 """
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,9 +12,10 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from api.access import Caller
 from api.contract import document, fields
 from api.database import queries
-from api.errors import FieldError, invalid
+from api.errors import FieldError, RequestError, invalid
 from api.matching import folding
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
@@ -24,9 +24,6 @@ from api.verification.bulk import Batch
 
 NOT_INSERTED = UUID(int=0)
 """The id of a detention or a release event that is not inserted yet."""
-
-# The public's name for a hidden person; made by the SQL function pseudonym().
-_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 
 
 class Detention(NamedTuple):
@@ -66,6 +63,8 @@ class RowPlan:
     detention_id: UUID | None = None
     detention: dict[str, Any] = field(default_factory=dict)
     release_event: dict[str, Any] | None = None
+    # The recorded properties that the row contradicts, which takes a decision.
+    overwritten: Sequence[str] = ()
 
     @property
     def changes(self) -> list[str]:
@@ -85,10 +84,16 @@ class RowPlan:
 def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime) -> RowPlan:
     """Plan the changes of a row to a stored or a new person. Raises RequestError."""
     if stored is None:
+        detainees.check_name(content["detainee"])
         stored = StoredPerson({**_defaults("DetaineeCreate"), "name": ""})
     row_plan = RowPlan()
     if not stored.is_hidden:
         row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
+        row_plan.overwritten = [
+            name
+            for name in ("sex", "birth_date", "age_group")
+            if name in row_plan.detainee and stored.detainee[name] not in (None, "unknown")
+        ]
         if row_plan.detainee:
             updated = {**stored.detainee, **row_plan.detainee}
             if error := detainees.birth_date_error(updated, now):
@@ -99,6 +104,16 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
     if "release" in content:
         row_plan.release_event = _plan_release(detentions, content["release"]["occurred_on"], now)
     return row_plan
+
+
+def check_may_hide(caller: Caller | None, row_plan: RowPlan) -> None:
+    """Raise `forbidden` if a plan makes a person a minor and the caller may not."""
+    if row_plan.detainee.get("age_group") == "minor":
+        try:
+            detainees.check_may_hide(caller)
+        except RequestError as error:
+            field_error = FieldError("/age_group", error.detail)
+            raise RequestError(error.slug, error.detail, field_error) from None
 
 
 def as_stored(
@@ -149,7 +164,7 @@ def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict
     aliases = []
     for name in (listed["name"], *listed.get("aliases", ())):
         words = frozenset(folding.words(name))
-        if words not in names and not _PSEUDONYM.fullmatch(name):
+        if words not in names and not detainees.is_pseudonym(name):
             names.add(words)
             aliases.append(name)
     for name, values in {

@@ -7,8 +7,8 @@ whole file is a RequestError with the pointer /header/COLUMN or /ROW.
 import csv
 import io
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from contextlib import closing, suppress
 from functools import cache
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
@@ -18,8 +18,8 @@ from marshmallow import Schema, ValidationError
 from api.contract import document, fields, schemas, strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import columns
-from api.imports.columns import CellError
-from api.matching.scoring import Person
+from api.imports.columns import CellError, ColumnMapping, Conventions
+from api.matching.scoring import Person, compare, is_placeholder
 from api.rendering.media_types import CSV
 from api.rendering.tabular import unescaped
 
@@ -54,12 +54,11 @@ class Row(NamedTuple):
     number: int
     content: Mapping[str, Any]
     errors: Sequence[RowError]
+    # The cells that are left out, with the reason.
+    ignored: Sequence[RowError]
     # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
 
-
-Mapped = Mapping[str, str | None]
-"""The file's name of a column -> its field; None to ignore the column."""
 
 _Cells = Sequence[tuple[str, str, Any]]
 """The column, the field and the value of each cell that is not empty."""
@@ -67,41 +66,77 @@ _Cells = Sequence[tuple[str, str, Any]]
 _NumberedCells = Generator[tuple[int, _Cells, Sequence[RowError]]]
 
 
-def read_mapping(text: str | None) -> Mapped:
-    """Read and check the JSON object of the parameter `mapping`."""
-    try:
-        mapping = {} if text is None else strict_json.read(text.encode(), "mapping")
-    except RequestError as error:
-        raise invalid(FieldError("/mapping", error.detail)) from None
-    if not isinstance(mapping, dict):
-        raise invalid(FieldError("/mapping", 'Must be an object, such as {"Penal": "facility"}.'))
-    errors = [
-        FieldError(
-            pointer("mapping", column),
-            f"Must be null or one of: {', '.join(columns.FIELDS)}SCHEME.",
-        )
-        for column, field in mapping.items()
-        if field is not None and not (isinstance(field, str) and columns.is_field(field))
-    ]
-    if errors:
-        raise invalid(*errors)
-    return mapping
-
-
 def rows(
-    file: BinaryIO, media_type: str, mapping: Mapped, date_order: str | None
+    file: BinaryIO, media_type: str, mapping: ColumnMapping, conventions: Conventions
 ) -> Generator[Row]:
-    """Yield the rows of a list. Raise RequestError where the file cannot be read further."""
+    """Yield the rows of a list. Raise RequestError where the file cannot be read further.
+
+    The file is read twice: the meaning of M, and whether an identifier is one person's, depend on
+    later rows.
+    """
+    with closing(_cells(file, media_type, mapping)) as numbered:
+        survey = _survey(numbered)
+    conventions = conventions._replace(
+        sex_letters=conventions.sex_letters or columns.sex_letters(survey.sex_letters)
+    )
+    file.seek(0)
+    with closing(_cells(file, media_type, mapping)) as numbered:
+        for number, cells, errors in numbered:
+            yield _read_row(number, cells, errors, conventions, survey.shared_ids)
+
+
+def _cells(file: BinaryIO, media_type: str, mapping: ColumnMapping) -> _NumberedCells:
     numbered = _csv_rows(file, mapping) if media_type == CSV else _ndjson_rows(file, mapping)
     with closing(numbered):
         for number, cells, errors in numbered:
             if number > MAX_ROWS:
                 detail = f"A list has at most {MAX_ROWS:,} rows: split it."
                 raise invalid(FieldError(f"/{number}", detail))
-            yield _read_row(number, cells, errors, date_order)
+            yield number, cells, errors
 
 
-def _csv_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
+class _Survey(NamedTuple):
+    """The sex letters of a list, and the identifiers of rows whose names contradict each other."""
+
+    sex_letters: Set[str]
+    shared_ids: Set[tuple[str, str]]
+
+
+def _survey(numbered: _NumberedCells) -> _Survey:
+    letters: set[str] = set()
+    first_names: dict[tuple[str, str], str] = {}
+    shared_ids: set[tuple[str, str]] = set()
+    for _, cells, _ in numbered:
+        values = {
+            field: cell.strip() if isinstance(cell, str) else cell for _, field, cell in cells
+        }
+        if letter := columns.sex_letter(values.get("sex")):
+            letters.add(letter)
+        name = columns.full_name({f: v for f, v in values.items() if isinstance(v, str)})
+        for id in _external_ids(values) if name else ():
+            first = first_names.setdefault(id, name)
+            if first != name and id not in shared_ids and not _is_one_person(id, first, name):
+                shared_ids.add(id)
+    return _Survey(letters, shared_ids)
+
+
+def _external_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the identifiers in the cells of a row that can be read."""
+    with suppress(CellError):
+        for id in columns.read_external_ids(values.get("external_ids", [])):
+            if isinstance(id, dict) and {*map(type, id.values())} == {str}:
+                yield id.get("scheme", ""), id.get("value", "")
+    for field, value in values.items():
+        if field.startswith("id:") and isinstance(value, str):
+            yield field[3:], value
+
+
+def _is_one_person(id: tuple[str, str], *names: str) -> bool:
+    a, b = (Person([name], external_ids=[id]) for name in names)
+    return is_placeholder(id[1]) or compare(a, b).decision == "same"
+
+
+def _csv_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     try:
         first = text.readline()
@@ -141,7 +176,9 @@ def _csv_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
         text.detach()
 
 
-def _read_header(reader: Iterator[list[str]], mapping: Mapped) -> tuple[list[str], list[str]]:
+def _read_header(
+    reader: Iterator[list[str]], mapping: ColumnMapping
+) -> tuple[list[str], list[str]]:
     """Return the names of the columns and their fields, "" for an ignored column."""
     try:
         header = [unescaped(cell).strip() for cell in next(reader, [])]
@@ -174,7 +211,7 @@ def _read_header(reader: Iterator[list[str]], mapping: Mapped) -> tuple[list[str
     return header, column_fields
 
 
-def _field(column: str, mapping: Mapped) -> tuple[str, str]:
+def _field(column: str, mapping: ColumnMapping) -> tuple[str, str]:
     """Return the field of a column ("" if ignored), and the error ("" if none)."""
     if column in mapping:
         return mapping[column] or "", ""
@@ -184,7 +221,7 @@ def _field(column: str, mapping: Mapped) -> tuple[str, str]:
     return field, ""
 
 
-def _ndjson_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
+def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
     number = 0
     while line := file.readline(_MAX_LINE_BYTES + 1):
         number += 1
@@ -205,7 +242,9 @@ def _ndjson_rows(file: BinaryIO, mapping: Mapped) -> _NumberedCells:
         yield number, *_read_object(value, mapping)
 
 
-def _read_object(value: Mapping[str, Any], mapping: Mapped) -> tuple[_Cells, Sequence[RowError]]:
+def _read_object(
+    value: Mapping[str, Any], mapping: ColumnMapping
+) -> tuple[_Cells, Sequence[RowError]]:
     flat: dict[str, Any] = {}
     for name, part in value.items():
         if isinstance(part, dict):
@@ -227,14 +266,20 @@ def _read_object(value: Mapping[str, Any], mapping: Mapped) -> tuple[_Cells, Seq
 
 
 def _read_row(
-    number: int, cells: _Cells, file_errors: Sequence[RowError], date_order: str | None
+    number: int,
+    cells: _Cells,
+    file_errors: Sequence[RowError],
+    conventions: Conventions,
+    shared_ids: Set[tuple[str, str]],
 ) -> Row:
     errors = list(file_errors)
     values: dict[str, Any] = {}
     column_of: dict[str, str] = {}
     for column, field, cell in cells:
         value = cell.strip() if isinstance(cell, str) else cell
-        column_of["external_ids" if field.startswith("id:") else field] = column
+        column_of[field] = column
+        if field.startswith("id:"):
+            column_of["external_ids"] = column
         if value == "":
             continue
         if isinstance(value, str) and _NOT_UTF_8.search(value):
@@ -244,18 +289,18 @@ def _read_row(
             errors.append(RowError(column, "Must not contain a NUL character."))
             continue
         try:
-            values[field] = columns.read(field, value, date_order)
+            values[field] = columns.read(field, value, conventions)
         except CellError as error:
             errors.append(RowError(column, str(error)))
-    if file_errors:
-        return Row(number, {}, errors, column_of)
-    return _check_row(number, values, errors, column_of)
+    content = {} if file_errors else _check_values(values, errors, column_of)
+    ignored = _ignore_ids(content.get("detainee", {}), column_of, shared_ids)
+    return Row(number, content, errors, ignored, column_of)
 
 
-def _check_row(
-    number: int, values: dict[str, Any], errors: list[RowError], column_of: dict[str, str]
-) -> Row:
-    """Return a row by the contract's names, checked by the schemas of single requests."""
+def _check_values(
+    values: Mapping[str, Any], errors: list[RowError], column_of: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the content of a row, checked by the schemas of single requests; add its errors."""
     name = columns.full_name(values)
     name_column = next((column_of[field] for field in _NAME_FIELDS if field in column_of), None)
     if not name and name_column not in {error.column for error in errors}:
@@ -294,7 +339,28 @@ def _check_row(
         content["born"] = born
     if "facility" in values:
         content["facility"] = values["facility"]
-    return Row(number, content, errors, column_of)
+    return content
+
+
+def _ignore_ids(
+    detainee: dict[str, Any], column_of: Mapping[str, str], shared_ids: Set[tuple[str, str]]
+) -> Sequence[RowError]:
+    """Remove the identifiers that identify nobody; return them with the reason."""
+    kept, ignored = [], []
+    for id in detainee.pop("external_ids", []):
+        scheme, value = id["scheme"], id["value"]
+        if is_placeholder(value):
+            detail = f"{value[:50]!r} is a placeholder, which identifies nobody."
+        elif (scheme, value) in shared_ids:
+            detail = f"{value[:50]!r} is listed for people of different names."
+        else:
+            kept.append(id)
+            continue
+        column = column_of.get(f"id:{scheme}", column_of["external_ids"])
+        ignored.append(RowError(column, detail))
+    if kept:
+        detainee["external_ids"] = kept
+    return ignored
 
 
 def from_json(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ from api.access import Caller
 from api.contract.strict_json import Upload
 from api.database import queries
 from api.errors import FieldError, invalid
-from api.imports import case_import, import_store, list_apply, list_preview, row_plan, row_reader
+from api.imports import case_import, columns, import_store, list_apply, list_preview, row_plan
+from api.imports.columns import Conventions
 from api.rendering import media_types, streaming
 from api.rendering.results import Stream
 
@@ -22,6 +23,7 @@ def create_import(
     body: Upload,
     mapping: str | None,
     date_order: str | None,
+    sex_letters: str | None,
     source_id: UUID | None,
     published_at: datetime | None,
     basis: str | None,
@@ -38,8 +40,8 @@ def create_import(
     }
     if body.media_type == media_types.CASE:
         access.authorize(caller, "edit")
-        parameters = {"mapping": mapping, "date_order": date_order, "source_id": source_id}
-        _check_absent({**parameters, **attestation})
+        parameters = {"mapping": mapping, "date_order": date_order, "sex_letters": sex_letters}
+        _check_absent({**parameters, "source_id": source_id, **attestation})
         id = case_import.preview(conn, caller, body.file)
     else:
         id = list_preview.preview(
@@ -47,8 +49,8 @@ def create_import(
             caller,
             body.file,
             body.media_type,
-            mapping=row_reader.read_mapping(mapping),
-            date_order=date_order,
+            mapping=columns.read_mapping(mapping),
+            conventions=Conventions(date_order, sex_letters),
             attestation=row_plan.shared_attestation(source_id, **attestation),
         )
     return get_import(conn, caller, id)

@@ -46,6 +46,8 @@ CREATE TABLE import_rows (
     candidate_rows integer[] NOT NULL DEFAULT '{}',
     changes text[] NOT NULL DEFAULT '{}',
     errors jsonb NOT NULL DEFAULT '[]',
+    -- The cells that are left out, with the reason.
+    ignored jsonb NOT NULL DEFAULT '[]',
     -- The release event that the row attests to, null if new, and its status before and after.
     release_event_id uuid
         CONSTRAINT import_row_attests_to_a_release_event REFERENCES release_events,

@@ -628,14 +628,15 @@ def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> 
     result = run_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (0, 0), result.stderr
     assert "unverified becomes confirmed" in result.stdout
-    result = run_process("import", EXAMPLE, DATABASE_URL=database)
+    result = run_process("import", EXAMPLE, "--yes", DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (0, 3), result.stderr
     before = snapshot(conn)
-    for command in (["import"], ["load"]):
+    for command in (["import", "--yes"], ["load"]):
         result = run_process(*command, EXAMPLE, DATABASE_URL=database)
         assert result.returncode == 0, result.stderr
         assert snapshot(conn) == before
-    result = run_process("import", EXAMPLE, "--date-order", "day_first", DATABASE_URL=database)
+    options = ["--yes", "--date-order", "day_first"]
+    result = run_process("import", EXAMPLE, *options, DATABASE_URL=database)
     assert result.returncode == 1
     assert "A case takes no date_order" in result.stderr
 
@@ -647,13 +648,13 @@ def test_the_command_prints_errors_and_skips_invalid_rows(
     case["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     file = tmp_path / "case.json"
     file.write_text(json.dumps(case))
-    result = run_process("import", file, DATABASE_URL=database)
+    result = run_process("import", file, "--yes", DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (1, 0)
     assert "/release_events/1/detainee: detainees has no entry with the key" in result.stderr
-    result = run_process("import", file, "--skip-invalid", DATABASE_URL=database)
+    result = run_process("import", file, "--yes", "--skip-invalid", DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (0, 1), result.stderr
     file.write_text("{")
-    result = run_process("import", file, DATABASE_URL=database)
+    result = run_process("import", file, "--yes", DATABASE_URL=database)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
 
@@ -666,7 +667,7 @@ def test_the_command_asks_about_possible_duplicates(
     file = tmp_path / "case.json"
     file.write_text(json.dumps(case))
     before = snapshot(conn)
-    result = run_process("import", file, DATABASE_URL=database)
+    result = run_process("import", file, "--yes", DATABASE_URL=database)
     assert result.returncode == 1
     assert "Row 2 may be recorded" in result.stderr
     assert snapshot(conn) == before

@@ -294,7 +294,8 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
     "a long name": ({"name": "a" * 201}, [("name", "1 to 200")]),
     "an unknown sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
-    "H and M": ({"name": "Ana", "sex": "H"}, [("sex", "makes M ambiguous")]),
+    "M beside F and H": ({"name": "Ana", "sex": "M"}, [("sex", "send sex_letters")]),
+    "a pseudonym": ({"name": "Person 7F3K2Q"}, [("name", "pseudonym of a hidden person")]),
     "an impossible day": (
         {"name": "Ana", "birth_date": "1974-02-30"},
         [("birth_date", "Must be a day")],
@@ -360,6 +361,7 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
     rows = [
         {"name": "Ana Prueba", **dict.fromkeys(("sex",), "f")},
         *(invalid[0] for invalid in INVALID_ROWS.values()),
+        {"name": "Nelson Sanoja", "sex": "H"},
     ]
     before = seq(conn)
     result = preview(editor, table(rows))
@@ -374,12 +376,12 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
             assert detail in error["detail"], name
     problem = apply(editor, result["id"], status=422)
     assert len(problem["errors"]) == len(INVALID_ROWS)
-    decisions = [{"row": row, "decision": "new"} for row in range(2, len(rows) + 1)]
+    decisions = [{"row": row, "decision": "new"} for row in range(2, len(rows))]
     assert len(apply(editor, result["id"], *decisions, status=422)["errors"]) == len(INVALID_ROWS)
     assert seq(conn) == before
     skips = [{**decision, "decision": "skip"} for decision in decisions]
     apply(editor, result["id"], *skips)
-    assert people(conn) == 1
+    assert people(conn) == 2
 
 
 @pytest.mark.parametrize(
@@ -711,7 +713,7 @@ def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: 
     writer = api.scope("contribute")
     person = writer.detainee(PAIR[0]["name"], birth_date="1974-06-02")
     other = writer.detainee("Nelson Enrique Sanoja")
-    rows = [{**row, "id:registro": str(n)} for n, row in enumerate(PAIR)]
+    rows = [{**row, "id:registro": f"R-{n}"} for n, row in enumerate(PAIR)]
     result = preview(writer, table(rows))
     assert outcomes(result) == ["changed", "new"]
     if change == "name":
@@ -721,7 +723,7 @@ def test_a_person_changed_after_the_preview_makes_it_outdated(api: Api, change: 
     elif change == "alias of another":
         writer.patch(f"/v1/detainees/{other}", {"aliases": ["Yusmery Quintanar"]})
     else:
-        body = {"external_ids": [{"scheme": "registro", "value": "1"}]}
+        body = {"external_ids": [{"scheme": "registro", "value": "R-1"}]}
         writer.patch(f"/v1/detainees/{other}", body)
     pointers = outdated_rows(apply(writer, result["id"], status=409))
     assert pointers == (["/rows/1"] if change in ("name", "detention") else ["/rows/2"])
@@ -736,7 +738,7 @@ def test_a_merged_person_is_resolved_to_the_surviving_record(
     duplicate = apply(writer, result["id"])["rows"][0]["detainee_id"]
     surviving = writer.detainee("Crescencio Uslar Mijares", birth_date="1974-06-02")
     writer.detention(surviving, detained_on="2024-02-09")
-    pending = preview(writer, table([{"name": PAIR[0]["name"], "id": duplicate, "sex": "m"}]))
+    pending = preview(writer, table([{"name": PAIR[0]["name"], "id": duplicate, "sex": "male"}]))
     assert outcomes(pending) == ["changed"]
     merge = editor.post(f"/v1/detainees/{duplicate}/merge", {"into": surviving})["id"]
     assert outdated_rows(apply(writer, pending["id"], status=409)) == ["/rows/1"]
@@ -752,7 +754,7 @@ def test_a_merged_person_is_resolved_to_the_surviving_record(
         apply(writer, result["id"])
     assert seq(conn) == before
     pending = preview(
-        writer, table([{"name": "Crescencio Uslar Mijares", "sex": "m", "id": surviving}])
+        writer, table([{"name": "Crescencio Uslar Mijares", "sex": "male", "id": surviving}])
     )
     assert editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
     assert outdated_rows(apply(writer, pending["id"], status=409)) == ["/rows/1"]
@@ -981,7 +983,7 @@ def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> N
     writer = api.scope("contribute")
     rows = [
         {"name": "Belisario Quintanar Ozores", "birth_date": "1974-06-02", "sex": ""},
-        {"name": "Quintanar Ozores, Belisario", "birth_date": "1974-06-02", "sex": "m"},
+        {"name": "Quintanar Ozores, Belisario", "birth_date": "1974-06-02", "sex": "male"},
         {"name": "Belisario Quintanar", "birth_date": "", "sex": ""},
         {"name": "Nelson Sanoja", "birth_date": "", "sex": ""},
     ]
@@ -1104,8 +1106,11 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     list_file: Path, database: str, conn: queries.Connection
 ) -> None:
     before = snapshot(conn)
-    for options in ([], ["--skip-invalid"], ["--skip-doubtful"], ["--yes"]):
-        result = run_process("import", list_file, *options, DATABASE_URL=database)
+    result = run_process("import", list_file, "--skip-invalid", DATABASE_URL=database)
+    assert result.returncode == 2
+    assert "Use --yes to write, or --dry-run to print the preview" in result.stderr
+    for options in ([], ["--skip-invalid"], ["--skip-doubtful"]):
+        result = run_process("import", list_file, "--yes", *options, DATABASE_URL=database)
         assert result.returncode == 1, options
         assert "row 4, birth_date: '3/4/74' is not a date" in result.stderr
         assert "nothing was changed" in result.stderr
@@ -1115,7 +1120,7 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     assert result.returncode == 0
     assert "possible duplicate" in result.stdout
     assert snapshot(conn) == before
-    skips = ("--skip-invalid", "--skip-doubtful")
+    skips = ("--yes", "--skip-invalid", "--skip-doubtful")
     result = run_process("import", list_file, *skips, DATABASE_URL=database)
     assert (result.returncode, people(conn)) == (0, 3)
 
@@ -1151,7 +1156,7 @@ def test_the_command_attests_for_a_source(
     source = api.scope("edit").source("Casa Abierta")
     file = tmp_path / "out.ndjson"
     file.write_text('{"Preso": "Ana Prueba", "released_on": "2026-01-08"}\n')
-    command = ["import", file, "--mapping", '{"Preso": "name"}', "--source", source]
+    command = ["import", file, "--yes", "--mapping", '{"Preso": "name"}', "--source", source]
     result = run_process(*command, DATABASE_URL=database)
     assert result.returncode == 1
     assert "/published_at" in result.stderr
@@ -1198,7 +1203,7 @@ def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_pat
         write_list(file, rows, "Lo que se dice de esta persona. " * 60)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
-            lines, peak = run_and_measure(url, "import", str(file))
+            lines, peak = run_and_measure(url, "import", str(file), "--yes")
             peaks.append(peak)
             with connections.connect(url) as conn:
                 assert people(conn) == rows

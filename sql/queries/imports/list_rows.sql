@@ -1,7 +1,7 @@
 -- Lists rows of an import in order, each with the person of the earlier row that it repeats.
 SELECT r.row, r.outcome, r.content, r.digest, r.detainee_id, r.same_as_row, r.candidate_ids,
-    r.candidate_rows, r.changes, r.errors, r.release_event_id, r.status_from, r.status_to,
-    r.decision, r.resource, r.pointer, r.record_id, o.detainee_id AS same_detainee_id
+    r.candidate_rows, r.changes, r.errors, r.ignored, r.release_event_id, r.status_from,
+    r.status_to, r.decision, r.resource, r.pointer, r.record_id, o.detainee_id AS same_detainee_id
 FROM import_rows r
 LEFT JOIN LATERAL (
     -- OFFSET 0: look up each row, even if the table was small when the query was planned.

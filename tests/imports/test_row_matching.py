@@ -1,0 +1,311 @@
+"""The people of rows: nobody becomes another person, or another person's data, unasked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.database import queries
+from tests.conftest import Api
+from tests.imports.test_list_import import (
+    apply,
+    attested_by,
+    outcomes,
+    people,
+    preview,
+    table,
+)
+
+PLACEHOLDERS = (
+    *("S/N", "s/n", "S.N.", "sin número", "Sin cédula", "ninguno", "Ninguna", "no tiene", "n/d"),
+    *("desconocido", "se desconoce", "pendiente", "por confirmar", "indocumentado", "en trámite"),
+    *("N/A", "n.a.", "NA", "none", "None", "null", "unknown", "no number", "not available"),
+    *("missing", "pending", "0", "00000", "-", "--", "—", "?", "...", "XXX", "99999999", "V-0"),
+    *("não tem", "sem documento", "desconhecido", "nenhum", "nao informado", "a confirmar"),
+    *("б/н", "нет", "неизвестно", "без номера", "не указан"),  # noqa: RUF001
+)
+
+
+SYLLABLES = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru")
+
+
+def listed(number: int, **cells: str) -> Mapping[str, str]:
+    """Return the row of one of many people whose names have nothing in common."""
+    names = [
+        "".join(SYLLABLES[int(digit)] for digit in f"{number * factor % 9973:04}").title()
+        for factor in (1237, 7919)
+    ]
+    return {"name": " ".join(names), **cells}
+
+
+def test_placeholders_identify_nobody(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    for first in (0, len(PLACEHOLDERS)):
+        rows = [listed(first + n, **{"id:registro": value}) for n, value in enumerate(PLACEHOLDERS)]
+        result = preview(writer, table(rows))
+        assert result["totals"]["new"] == len(rows), [
+            (value, row["outcome"])
+            for value, row in zip(PLACEHOLDERS, result["rows"], strict=True)
+            if row["outcome"] != "new"
+        ]
+        for value, row in zip(PLACEHOLDERS, result["rows"], strict=True):
+            assert row["ignored"] == [
+                {
+                    "column": "id:registro",
+                    "pointer": None,
+                    "detail": f"{value!r} is a placeholder, which identifies nobody.",
+                }
+            ]
+        apply(writer, result["id"])
+    assert people(conn) == 2 * len(PLACEHOLDERS)
+    recorded = conn.execute("SELECT DISTINCT aliases, external_ids FROM detainees").fetchall()
+    assert [(row.aliases, row.external_ids) for row in recorded] == [([], [])]
+
+
+def test_a_value_that_several_people_share_identifies_nobody(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    rows = [
+        *(listed(n, **{"id:expediente": "EXP-7", "id:cedula": f"C-10{n}"}) for n in range(8)),
+        listed(8, **{"id:cedula": "C-108"}),
+        {"name": listed(8)["name"].upper(), "id:cedula": "C-108"},
+    ]
+    result = preview(writer, table(rows))
+    assert outcomes(result) == [*["new"] * 9, "same"]
+    assert {cell["column"] for row in result["rows"] for cell in row["ignored"]} == {
+        "id:expediente"
+    }
+    assert "people of different names" in result["rows"][7]["ignored"][0]["detail"]
+    apply(writer, result["id"])
+    assert people(conn) == 9
+    assert outcomes(preview(writer, table(rows[8:]))) == ["same", "same"]
+
+
+def recorded_ana(api: Api) -> str:
+    """Record a woman with a number of a register, who is held."""
+    person = api.detainee(
+        "Ana Lucía Urdaneta",
+        **{"sex": "female", "birth_date": "1985-03-17"},
+        external_ids=[{"scheme": "registro", "value": "4711"}],
+    )
+    api.detention(person, detained_on="2024-02")
+    return person
+
+
+def test_a_mistyped_number_is_asked_about(api: Api) -> None:
+    """Lists of two sources have a released man with a woman's number: her release stays open."""
+    editor = api.scope("edit")
+    ana = recorded_ana(editor)
+    before = editor.get(f"/v1/detainees/{ana}")
+    ids = [{"scheme": "registro", "value": "4711"}]
+    body = {"items": [{"name": "Boris Chacón", "sex": "male", "external_ids": ids}]}
+    (matched,) = editor.post("/v1/detainees/match", body, 200)["items"]
+    assert [c["decision"] for c in matched["candidates"]] == ["possible"]
+    row = {"name": "Boris Chacón", "sex": "male", "birth_year": "1961", "id:registro": "4711"}
+    listed_release = table([{**row, "released_on": "2026-01-08"}])
+    for source in (editor.source("Casa Abierta"), editor.source("Puertas")):
+        result = preview(editor, listed_release, **attested_by(source))
+        if outcomes(result) == ["possible_duplicate"]:
+            (candidate, *_) = result["rows"][0]["candidates"]
+            assert (candidate["detainee_id"], candidate["decision"]) == (ana, "possible")
+            assert "4711" in candidate["features"][0]["detail"]
+            assert result["flips"] == []
+            apply(editor, result["id"], status=422)
+            apply(editor, result["id"], {"row": 1, "decision": "new"})
+        else:
+            apply(editor, result["id"])
+    assert editor.get(f"/v1/detainees/{ana}") == before
+    assert editor.get("/v1/release-events", detainee_id=ana)["items"] == []
+    assert editor.get("/v1/counts")["confirmed"] == 1
+    (boris,) = editor.get("/v1/detainees", q="Boris Chacón")["items"]
+    assert boris["aliases"] == []
+
+
+def test_recorded_values_are_replaced_by_a_decision_only(api: Api) -> None:
+    writer = api.scope("contribute")
+    ana = recorded_ana(writer)
+    other = writer.detainee("Milagros Arráiz Tovar")
+    name = "Ana Lucía Urdaneta"
+    rows: list[Mapping[str, str]] = [
+        {"name": name, "birth_date": "1985-03-71".replace("71", "11"), "id:registro": "4711"},
+        {"name": name, "sex": "male", "id": ana},
+        {"name": name, "birth_date": "1961-01-31", "id": ana},
+        {"name": "Boris Chacón", "id": ana},
+    ]
+    before = api.get(f"/v1/detainees/{ana}")
+    for row in rows:
+        result = preview(writer, table([row]))
+        assert outcomes(result) == ["possible_duplicate"], row
+        assert [c["detainee_id"] for c in result["rows"][0]["candidates"]] == [ana], row
+        apply(writer, result["id"], status=422)
+        assert api.get(f"/v1/detainees/{ana}") == before
+    adds = {"name": "Ana Urdaneta", "sex": "f", "birth_year": "1985", "id": ana}
+    assert outcomes(preview(writer, table([adds]))) == ["changed"]
+    result = preview(writer, table([{"name": "Milagros Arráiz", "sex": "f", "id": other}]))
+    assert result["rows"][0]["changes"] == ["aliases", "sex"]
+    result = preview(writer, table(rows[:1]))
+    assert result["rows"][0]["changes"] == ["birth_date"]
+    apply(writer, result["id"], {"row": 1, "decision": "same"})
+    assert api.get(f"/v1/detainees/{ana}")["birth_date"] == "1985-03-11"
+
+
+def test_an_identifier_of_one_person_and_the_name_of_another_is_asked_about(api: Api) -> None:
+    writer = api.scope("contribute")
+    ana = recorded_ana(writer)
+    boris = writer.detainee("Boris Chacón Villalobos", birth_date="1961-05-04")
+    row = {
+        "name": "Boris Chacón Villalobos",
+        **{"birth_date": "1961-05-04", "id:registro": "4711"},
+    }
+    result = preview(writer, table([row]))
+    assert outcomes(result) == ["possible_duplicate"]
+    assert {c["detainee_id"] for c in result["rows"][0]["candidates"]} == {ana, boris}
+
+
+def contradicting(*rows: Mapping[str, str]) -> list[Mapping[str, str]]:
+    name = "Belisario Quintanar Ozores"
+    return [{"name": name, "birth_date": "", "sex": "", "age_group": "", **row} for row in rows]
+
+
+def test_rows_that_contradict_each_other_are_invalid(api: Api, conn: queries.Connection) -> None:
+    writer = api.scope("contribute")
+    source = api.scope("edit").source("Casa Abierta")
+    known = writer.detainee("Belisario Quintanar Ozores", nationalities=["VE"])
+    id = {"id": known, "released_on": "2026-01-08"}
+    for rows, column in (
+        (({**id, "birth_date": "1974-06-02"}, {**id, "birth_date": "1974-06-20"}), "birth_date"),
+        (({**id, "sex": "female"}, {**id, "sex": "male"}), "sex"),
+        (({**id, "age_group": "adulto"}, {**id, "age_group": "menor"}), "age_group"),
+        (
+            (
+                {"birth_date": "1974-06-02", "id:r": "R-7", "released_on": ""},
+                {"birth_date": "1974-06-20", "id:r": "R-7", "released_on": ""},
+            ),
+            "birth_date",
+        ),
+    ):
+        body = table([*contradicting(*rows), {"name": "Nelson Enrique Sanoja"}])
+        result = preview(api.scope("edit"), body, **attested_by(source))
+        assert outcomes(result) == ["invalid", "invalid", "new"], rows
+        for row, other in ((0, 1), (1, 0)):
+            (error,) = result["rows"][row]["errors"]
+            assert error["column"] == column
+            assert (
+                f"contradicts row {other + 1}, with {rows[other][column]!r}".replace(
+                    "adulto", "adult"
+                ).replace("menor", "minor")
+                in error["detail"]
+            )
+        assert (result["people"], result["attestations"], result["flips"]) == (1, 0, [])
+        assert result["totals"]["invalid"] == 2
+    agreeing = ({"birth_date": "1974-06-02"}, {"birth_year": "1974", "sex": "male"})
+    result = preview(writer, table(contradicting(*agreeing)))
+    assert "invalid" not in outcomes(result)
+
+
+def test_decisions_that_make_rows_contradict_each_other_are_refused(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    known = writer.detainee("Belisario Quintanar")
+    rows = [
+        {"name": "Belisario A. Quintanar", "birth_date": "1974-06-02"},
+        {"name": "Belisario B. Quintanar", "birth_date": "1961-01-31"},
+    ]
+    result = preview(writer, table(rows))
+    same = [{"row": row, "decision": "same", "detainee_id": known} for row in (1, 2)]
+    problem = apply(writer, result["id"], *same, status=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/2"]
+    assert "contradicts row 1" in problem["errors"][0]["detail"]
+    apply(writer, result["id"], same[0], {"row": 2, "decision": "new"})
+    assert people(conn) == 2
+
+
+def test_only_editors_hide_recorded_people_by_the_age_group(api: Api) -> None:
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    ana = recorded_ana(writer)
+    path = f"/v1/detainees/{ana}"
+    assert writer.patch(path, {"age_group": "minor"}, 403)["type"] == "/problems/forbidden"
+    row = {"name": "Ana Lucía Urdaneta", "id:registro": "4711", "grupo de edad": "menor"}
+    refused = preview(writer, table([row]))["rows"][0]
+    assert (refused["outcome"], refused["errors"][0]["column"]) == ("invalid", "grupo de edad")
+    assert "scope edit" in refused["errors"][0]["detail"]
+    # As a decision on a possible duplicate, too.
+    doubtful = {"name": "Ana Urdaneta", "grupo de edad": "menor"}
+    result = preview(writer, table([doubtful]))
+    assert outcomes(result) == ["possible_duplicate"]
+    problem = apply(writer, result["id"], {"row": 1, "decision": "same"}, status=403)
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/1"]
+    assert api.get(path)["is_named"]
+    # The answer about a hidden person does not depend on the recorded age group.
+    for hidden in ({"withheld": True}, {"age_group": "minor"}):
+        person = editor.detainee("Lucero Canario Paz", **hidden)
+        for age_group in ("minor", "adult"):
+            writer.patch(f"/v1/detainees/{person}", {"age_group": age_group}, 403)
+    # A listed minor is hidden from the beginning.
+    result = preview(writer, table([listed(1, **{"grupo de edad": "menor"})]))
+    made = apply(writer, result["id"])["rows"][0]["detainee_id"]
+    assert not api.get(f"/v1/detainees/{made}")["is_named"]
+    result = preview(editor, table([row]))
+    assert result["rows"][0]["changes"] == ["age_group"]
+    apply(editor, result["id"])
+    assert not api.get(path)["is_named"]
+    editor.patch(path, {"age_group": "adult"})
+    result = preview(editor, table([row]))
+    assert outcomes(result) == ["possible_duplicate"]
+
+
+def test_a_pseudonym_is_not_a_name(api: Api, conn: queries.Connection) -> None:
+    """Lists are often made from an export, in which hidden people have pseudonyms."""
+    editor = api.scope("edit")
+    person = editor.detainee("Rosaura Canario Vega", withheld=True)
+    pseudonym = api.get(f"/v1/detainees/{person}")["name"]
+    for caller in (api.scope("contribute"), editor):
+        for row in ({"name": pseudonym}, {"name": pseudonym, "id": person}):
+            (refused,) = preview(caller, table([row]))["rows"]
+            assert [error["column"] for error in refused["errors"]] == ["name"]
+        problem = caller.post("/v1/detainees", {"name": pseudonym}, 422)
+        assert [error["pointer"] for error in problem["errors"]] == ["/name"]
+    known = editor.detainee("Nelson Enrique Sanoja")
+    editor.patch(f"/v1/detainees/{known}", {"name": pseudonym}, 422)
+    assert people(conn) == 2
+
+
+SEX_LETTERS: Mapping[str, tuple[str, Mapping[str, str], list[str | None]]] = {
+    "femenino and masculino": ("F M", {}, ["female", "male"]),
+    "hombre and mujer": ("H M", {}, ["male", "female"]),
+    "one H among many M": ("M M M H", {}, ["female", "female", "female", "male"]),
+    "lower case": ("m h", {}, ["female", "male"]),
+    "women or men only": ("M M", {}, [None, None]),
+    "both pairs": ("F H M", {}, ["female", "male", None]),
+    "women only, decided": ("M M", {"sex_letters": "HM"}, ["female", "female"]),
+    "men only, decided": ("M M", {"sex_letters": "FM"}, ["male", "male"]),
+    "both pairs, decided": ("F H M", {"sex_letters": "FM"}, ["female", "male", "male"]),
+    "words": ("Mujer Hombre Masculino Femenino", {}, ["female", "male", "male", "female"]),
+    "words and a letter": ("Mujer M", {}, ["female", None]),
+}
+
+
+def test_the_letters_of_a_column_decide_the_sex(api: Api) -> None:
+    editor = api.scope("edit")
+    for number, (what, (letters, query, expected)) in enumerate(SEX_LETTERS.items()):
+        rows = [
+            listed(10 * number + n, **{"Género": letter})
+            for n, letter in enumerate(letters.split())
+        ]
+        ndjson = "\n".join(f'{{"name": "{r["name"]}", "Género": "{r["Género"]}"}}' for r in rows)
+        result = preview(editor, ndjson.encode(), media_type="application/x-ndjson", **query)
+        assert outcomes(result) == ["new" if sex else "invalid" for sex in expected], what
+        result = preview(editor, table(rows), **query)
+        for row, sex in zip(result["rows"], expected, strict=True):
+            assert (row["outcome"] == "new") == (sex is not None), what
+            if sex is None:
+                (error,) = row["errors"]
+                assert error["column"] == "Género"
+                assert "send sex_letters (FM or HM)" in error["detail"]
+        skips = [{"row": n, "decision": "skip"} for n, sex in enumerate(expected, 1) if not sex]
+        applied = apply(editor, result["id"], *skips)
+        recorded: list[Any] = [
+            id and api.get(f"/v1/detainees/{id}")["sex"]
+            for id in (row["detainee_id"] for row in applied["rows"])
+        ]
+        assert recorded == expected, what
