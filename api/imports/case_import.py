@@ -24,7 +24,7 @@ from api.cases.record_writer import RecordWriter
 from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
-from api.imports import import_store, row_matching, row_reader
+from api.imports import import_store, row_matching, row_plan, row_reader
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.record_linking import EntryOutcome, RecordLinker, RecordUpdater
 from api.matching import candidates
@@ -174,7 +174,7 @@ class CaseImport:
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
         """Compare the people of a block with the recorded ones."""
-        unmatched: list[tuple[Entry, EntryOutcome, Mapping[str, Any]]] = []
+        undecided: list[tuple[Entry, EntryOutcome, Mapping[str, Any]]] = []
         for entry in entries:
             if entry.list != "detainees":
                 return
@@ -182,10 +182,13 @@ class CaseImport:
             outcome.content = self._content(entry)
             content = row_reader.from_json(outcome.content)
             outcome.person = row_reader.person(content)
-            if entry.id not in self._entered and outcome.row not in self._decisions:
-                unmatched.append((entry, outcome, row_reader.person_record(content)))
+            if outcome.row not in self._decisions:
+                undecided.append((entry, outcome, content))
+        unmatched = [item for item in undecided if item[0].id not in self._entered]
         matches_by_person = candidates.find_matches(
-            self._conn, [record for _, _, record in unmatched], sees_hidden=True
+            self._conn,
+            [row_reader.person_record(content) for _, _, content in unmatched],
+            sees_hidden=True,
         )
         for (entry, outcome, _), people in zip(unmatched, matches_by_person, strict=True):
             matches = [
@@ -201,6 +204,13 @@ class CaseImport:
                 outcome.outcome = "possible_duplicate"
                 ids = list(dict.fromkeys(id for _, id in matches))
                 outcome.people = ids[: candidates.MAX_CANDIDATES]
+        same_people = [self._entered.get(e.id) or self._matched.get(e.id) for e, _, _ in undecided]
+        recorded = row_plan.read_people(
+            self._conn, [id for id in same_people if id is not None], sees_hidden=True
+        )
+        for (_, outcome, content), same in zip(undecided, same_people, strict=True):
+            if same in recorded and row_plan.overwrites(recorded[same], content):
+                outcome.outcome, outcome.people = "possible_duplicate", [same]
 
     def _content(self, entry: Entry) -> Mapping[str, Any]:
         """Return a person of the case as the content of a row, with the given values only."""

@@ -89,11 +89,7 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
     row_plan = RowPlan()
     if not stored.is_hidden:
         row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
-        row_plan.overwritten = [
-            name
-            for name in ("sex", "birth_date", "age_group")
-            if name in row_plan.detainee and stored.detainee[name] not in (None, "unknown")
-        ]
+        row_plan.overwritten = _overwritten(stored.detainee, row_plan.detainee)
         if row_plan.detainee:
             updated = {**stored.detainee, **row_plan.detainee}
             if error := detainees.birth_date_error(updated, now):
@@ -104,6 +100,17 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
     if "release" in content:
         row_plan.release_event = _plan_release(detentions, content["release"]["occurred_on"], now)
     return row_plan
+
+
+def overwrites(stored: StoredPerson, content: Mapping[str, Any]) -> bool:
+    """Return whether a row would replace a recorded sex, birth date or age group."""
+    changes = _plan_detainee(stored.detainee, content["detainee"])
+    return bool(_overwritten(stored.detainee, changes))
+
+
+def _overwritten(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> Sequence[str]:
+    names = ("sex", "birth_date", "age_group")
+    return [name for name in names if name in changes and stored[name] not in (None, "unknown")]
 
 
 def check_may_hide(caller: Caller | None, row_plan: RowPlan) -> None:

@@ -319,6 +319,27 @@ def possible_duplicate(editor: Api) -> tuple[str, dict[str, Any]]:
     return person, case
 
 
+def test_recorded_values_are_replaced_by_a_decision_only(
+    editor: Api, conn: queries.Connection
+) -> None:
+    """A person matched by an identifier, and one whose entry was imported before."""
+    ids = {"external_ids": [{"scheme": "registro", "value": "4711"}]}
+    person = editor.detainee(
+        "Belisario José Quintanar Ozores", birth_date="1974-06-20", sex="male", **ids
+    )
+    for birth_date in ("1974-06-02", "1974-06-03"):
+        case = case_of_one(birth_date=birth_date, **ids)
+        result = preview(editor, case)
+        row = row_of(result, "/detainees/0")
+        assert row["outcome"] == "possible_duplicate"
+        assert [candidate["detainee_id"] for candidate in row["candidates"]] == [person]
+        apply(editor, result["id"], status=422)
+        apply(editor, result["id"], {"row": row["row"], "decision": "same"})
+        assert editor.get(f"/v1/detainees/{person}")["birth_date"] == birth_date
+        assert "possible_duplicate" not in outcomes(preview(editor, case))
+    assert people(conn) == 1
+
+
 @pytest.mark.parametrize("decision", ["same", "new", "skip"])
 def test_entries_that_refer_to_a_person_follow_the_decision(
     editor: Api, conn: queries.Connection, decision: str
