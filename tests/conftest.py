@@ -225,9 +225,8 @@ def shared_application() -> SharedApplication:
     return SharedApplication()
 
 
-@pytest.fixture
-def api(database: str, shared_application: SharedApplication) -> Iterator[Api]:
-    """The API on an empty database, for a caller without a key."""
+def keys_of(database: str) -> Callable[[str], str]:
+    """Return a function that gives a key of a scope, which it creates once."""
     keys: dict[str, str] = {}
 
     def key(scope: str) -> str:
@@ -236,5 +235,22 @@ def api(database: str, shared_application: SharedApplication) -> Iterator[Api]:
                 keys[scope] = auth.create_key(connection, f"test {scope}", scope)[1]
         return keys[scope]
 
+    return key
+
+
+@pytest.fixture
+def api(database: str, shared_application: SharedApplication) -> Iterator[Api]:
+    """The API on an empty database, for a caller without a key."""
     with connections.pool(database, 4) as pool, shared_application.using(pool) as client:
-        yield Api(client, key)
+        yield Api(client, keys_of(database))
+
+
+@pytest.fixture(scope="module")
+def shared_api(server: str) -> Iterator[Api]:
+    """The API on one database for the tests of a module that walk over all operations.
+
+    They succeed on any store. A database for each test takes 40 ms of CPU time more.
+    """
+    with cloned(server) as database, connections.pool(database, 4) as pool:
+        app = application.create_app(pool, security_contact="mailto:security@example.org")
+        yield Api(app.test_client(), keys_of(database))

@@ -606,7 +606,7 @@ def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> Non
 # Invalid files.
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def text(server: str) -> bytes:
     """An export of the example case."""
     with cloned(server) as url, connections.connect(url) as conn:

@@ -53,16 +53,18 @@ def test_every_response_has_the_security_headers(api: Api, scope: str | None) ->
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_successful_response_has_the_security_headers(api: Api, operation_id: str) -> None:
-    visit = Session(api).do(operation_id)
+def test_every_successful_response_has_the_security_headers(
+    shared_api: Api, operation_id: str
+) -> None:
+    visit = Session(shared_api).do(operation_id)
     check_headers(visit.response, is_page=visit.operation.offers[0] == "text/html")
 
 
 @pytest.mark.parametrize("operation_id", TAGGED)
-def test_304_keeps_the_headers_of_the_stored_copy(api: Api, operation_id: str) -> None:
+def test_304_keeps_the_headers_of_the_stored_copy(shared_api: Api, operation_id: str) -> None:
     """The headers of a 304 replace those of the stored copy (RFC 9111, section 3.2)."""
-    visit = Session(api).do(operation_id)
-    caller = api.scope("edit") if operation_id == "getImport" else api
+    visit = Session(shared_api).do(operation_id)
+    caller = shared_api.scope("edit") if operation_id == "getImport" else shared_api
     full = caller.send("GET", path_of(visit))
     for _ in range(3):  # the first from the database, then from memory
         unchanged = caller.send(

@@ -76,9 +76,9 @@ def provoke(api: Api, operation: Operation) -> Iterator[TestResponse]:
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
-def test_every_error_is_a_problem_of_a_known_kind(api: Api, operation: Operation) -> None:
+def test_every_error_is_a_problem_of_a_known_kind(shared_api: Api, operation: Operation) -> None:
     statuses = set()
-    for response in provoke(api, operation):
+    for response in provoke(shared_api, operation):
         if response.status_code < 400:
             continue
         statuses.add(response.status_code)

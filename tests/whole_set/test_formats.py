@@ -150,9 +150,9 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
 def test_unoffered_media_type_is_refused_and_the_default_is_json(
-    api: Api, operation: document.Operation
+    shared_api: Api, operation: document.Operation
 ) -> None:
-    session = Session(api)
+    session = Session(shared_api)
     exchange = session.do(operation.id)
     path = exchange.response.request.path
 

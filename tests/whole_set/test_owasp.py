@@ -286,7 +286,7 @@ def test_contributor_with_one_group_confirms_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_no_connection_is_made_to_recorded_urls(
-    api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
+    shared_api: Api, monkeypatch: pytest.MonkeyPatch, operation_id: str
 ) -> None:
     """The database driver connects through libpq, which the test does not see."""
     attempted: list[Any] = []
@@ -299,7 +299,7 @@ def test_no_connection_is_made_to_recorded_urls(
         monkeypatch.setattr(socket.socket, name, refuse)
     for name in ("getaddrinfo", "gethostbyname", "create_connection"):
         monkeypatch.setattr(socket, name, refuse)
-    Session(api).do(operation_id)
+    Session(shared_api).do(operation_id)
     assert attempted == []
 
 

@@ -24,8 +24,8 @@ ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
-def test_every_response_meets_the_contract(api: Api, operation: document.Operation) -> None:
-    session = Session(api, fetches_new_records=True)
+def test_every_response_meets_the_contract(shared_api: Api, operation: document.Operation) -> None:
+    session = Session(shared_api, fetches_new_records=True)
     session.do(operation.id)
     for exchange in session.exchanges:
         response = exchange.response
