@@ -89,7 +89,7 @@ def examine(
     yield _clock(conn)
     with queries.snapshot(conn):
         yield _ledger(conn)
-        yield _attestations(conn)
+        yield _records(conn)
         yield from _rule(conn, progress)
 
 
@@ -187,15 +187,17 @@ def _ledger(conn: queries.Connection) -> Finding:
     return Finding("ledger", f"{ends.entries:,} entries in order, {ends.public_entries:,} public")
 
 
-def _attestations(conn: queries.Connection) -> Finding:
-    mismatches = [str(row.id) for row in queries.rows(conn, "ledger/list_mismatches")]
+def _records(conn: queries.Connection) -> Finding:
+    mismatches = [
+        f"{row.resource} {row.id}" for row in queries.rows(conn, "ledger/list_mismatches")
+    ]
     if mismatches:
         return Finding(
-            "attestations",
+            "records",
             f"differ from the ledger: {_first_listed(mismatches)}",
             "Compare each with its last ledger entry: it was changed outside of the service.",
         )
-    return Finding("attestations", "all agree with the ledger")
+    return Finding("records", "all agree with the ledger")
 
 
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:

@@ -81,6 +81,17 @@ CREATE INDEX attestation_relays_of_source ON attestation_relays (relayed_source_
 GRANT SELECT, INSERT, UPDATE (release_event_id), MAINTAIN ON attestation_relays
 TO constancia_service;
 
+-- The ledger's entry of an attestation: its row with what it relays.
+CREATE FUNCTION attestation_entry(attestation attestations) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN to_jsonb($1) || jsonb_build_object('relays', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'attestation_id', l.relayed_attestation_id,
+            'source_id', l.relayed_source_id
+        ) ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')
+        FROM attestation_relays l WHERE l.attestation_id = ($1).id
+    ));
+
 -- The attestations as a caller sees them. The texts and links of an attestation are redacted if its
 -- person is hidden or its source is confidential. The time of its voiding is visible. The attestations
 -- of a voided release event are void with it.

@@ -30,6 +30,35 @@ CREATE TRIGGER ledger_only_grows BEFORE UPDATE ON ledger_head
     )
     EXECUTE FUNCTION refuse_change('The order');
 
+-- Trigger function: the head moves to the clock's moment, so that no entry is dated otherwise. Within a
+-- transaction it stays at the moment of the first entry. If the clock is behind the head, the head
+-- moves by a microsecond. The clock may jump back between the start of the transaction and this check.
+-- Without a new entry the head may move to any earlier moment of the clock (ledger/settle).
+CREATE FUNCTION refuse_unless_of_the_clock() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF new.recorded_at > greatest(clock_timestamp(), old.recorded_at + interval '1 microsecond')
+        OR old.recorded_by = pg_current_xact_id() AND new.recorded_at <> old.recorded_at
+        OR new.seq > old.seq AND new.recorded_by <> pg_current_xact_id()
+        OR new.recorded_by <> old.recorded_by AND (
+            new.recorded_by <> pg_current_xact_id()
+            OR new.recorded_at <= old.recorded_at
+            OR new.recorded_at < least(
+                transaction_timestamp(), clock_timestamp() - interval '1 second'
+            )
+        )
+    THEN
+        RAISE EXCEPTION 'The ledger is dated by the clock' USING ERRCODE = '42501';
+    END IF;
+    RETURN new;
+END;
+$$;
+
+CREATE TRIGGER ledger_follows_the_clock BEFORE UPDATE ON ledger_head
+    FOR EACH ROW EXECUTE FUNCTION refuse_unless_of_the_clock();
+
 GRANT SELECT, UPDATE ON ledger_head TO constancia_service;
 
 -- The number and moment of the last public entry.
@@ -68,6 +97,28 @@ CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
     WHERE resource = 'detainee'
         AND is_hidden(entry ->> 'age_group', (entry -> 'withheld')::boolean);
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
+
+-- Trigger function: the entries of a statement have the moment and the numbers that the head gives to
+-- this transaction.
+CREATE FUNCTION refuse_entries_of_other_moments() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM inserted i CROSS JOIN ledger_head h
+        WHERE i.recorded_at <> h.recorded_at OR h.recorded_by <> pg_current_xact_id()
+            OR i.seq > h.seq
+    ) THEN
+        RAISE EXCEPTION 'The past of ledger is final' USING ERRCODE = '42501';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER ledger_entry_is_recorded_now AFTER INSERT ON ledger
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_entries_of_other_moments();
 
 GRANT SELECT, INSERT ON ledger TO constancia_service;
 

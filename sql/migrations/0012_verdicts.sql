@@ -20,6 +20,23 @@ BEGIN
 END;
 $$;
 
+-- Trigger function: rows begin at the moment that this transaction records.
+CREATE FUNCTION refuse_unless_recorded_now() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM inserted i CROSS JOIN ledger_head h
+        WHERE i.recorded_from <> h.recorded_at OR h.recorded_by <> pg_current_xact_id()
+            OR i.recorded_until <> 'infinity'
+    ) THEN
+        RAISE EXCEPTION 'The past of % is final', TG_TABLE_NAME USING ERRCODE = '42501';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
 CREATE TABLE verdicts (
     release_event_id uuid NOT NULL
         CONSTRAINT verdict_is_of_a_release_event REFERENCES release_events,
@@ -44,6 +61,9 @@ CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published
 
 CREATE TRIGGER verdict_is_superseded_now BEFORE UPDATE OF recorded_until ON verdicts
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+CREATE TRIGGER verdict_is_recorded_now AFTER INSERT ON verdicts
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_recorded_now();
 
 GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON verdicts TO constancia_service;
 
@@ -84,6 +104,9 @@ CREATE UNIQUE INDEX one_current_exclusion
 
 CREATE TRIGGER exclusion_is_superseded_now BEFORE UPDATE OF recorded_until ON verdict_exclusions
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+CREATE TRIGGER exclusion_is_recorded_now AFTER INSERT ON verdict_exclusions
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_recorded_now();
 
 GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON verdict_exclusions
 TO constancia_service;

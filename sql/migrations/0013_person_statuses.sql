@@ -25,6 +25,9 @@ CREATE INDEX person_statuses_by_moment ON person_statuses (published_from)
 
 CREATE TRIGGER person_status_is_superseded_now BEFORE UPDATE OF recorded_until ON person_statuses
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();
+CREATE TRIGGER person_status_is_recorded_now AFTER INSERT ON person_statuses
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_recorded_now();
 
 GRANT SELECT, INSERT, UPDATE (recorded_until), MAINTAIN ON person_statuses TO constancia_service;
 

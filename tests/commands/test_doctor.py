@@ -19,7 +19,7 @@ from tests.conftest import CASES, Api, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
-    "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "attestations",
+    "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "records",
     "verdicts", "statuses", "rollups",
 ]  # fmt: skip
 
@@ -105,17 +105,35 @@ TAMPERED = {
     "a missing rollup": ("DELETE FROM status_rollups WHERE grain = 'hour'", {"rollups"}),
     "an attestation": (
         "UPDATE attestations SET note = 'x' WHERE stance = 'confirms'",
-        {"attestations"},
+        {"records"},
+    ),
+    "the relays of an attestation": ("DELETE FROM attestation_relays", {"records", "verdicts"}),
+    "the name of a source": ("UPDATE sources SET name = name || 'x'", {"records"}),
+    "the days of an affiliation": (
+        "UPDATE affiliations SET valid_until = '2027-01-01T00:00:00Z'",
+        {"records"},
+    ),
+    "the name of a facility": ("UPDATE facilities SET name = name || 'x'", {"records"}),
+    "an alias of a detainee": (
+        "UPDATE detainees SET aliases = array_append(aliases, 'x')",
+        {"records"},
+    ),
+    "the charges of a detention": ("UPDATE detentions SET charges = 'x'", {"records"}),
+    "the place of a release event": ("UPDATE release_events SET place = 'x'", {"records"}),
+    "the figure of a claim": ("UPDATE claims SET value = value + 1", {"records"}),
+    "a record without an entry": (
+        "INSERT INTO sources (name, kind) VALUES ('x', 'ngo')",
+        {"records"},
     ),
     "an attestation that the rule counts": (
         "UPDATE attestations SET basis = 'unattributed' WHERE basis = 'first_hand'",
-        {"attestations", "verdicts", "statuses"},
+        {"records", "verdicts", "statuses"},
     ),
-    "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger"}),
-    "the first ledger entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger"}),
+    "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger", "records"}),
+    "the first ledger entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger", "records"}),
     "the last ledger entry": (
         "DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)",
-        {"ledger"},
+        {"ledger", "records"},
     ),
     "a gap in the public order": (
         "UPDATE ledger SET public_seq = NULL WHERE seq = 7",
@@ -145,6 +163,7 @@ TAMPERED = {
 def test_change_outside_of_the_service_is_found(
     store: str, conn: Connection, change: str, checks: set[str]
 ) -> None:
+    conn.execute("SET session_replication_role = replica")  # without the triggers
     result = conn.execute(cast(Any, change))
     assert result.rowcount != 0
     assert set(faults(store)) == checks

@@ -127,6 +127,20 @@ REFUSED = [
     "UPDATE ledger_head SET seq = seq - 1",
     "UPDATE ledger_head SET public_seq = 0",
     "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
+    # Records of another moment than the transaction's.
+    "UPDATE ledger_head SET recorded_at = now() + interval '1 hour'",
+    "UPDATE ledger_head SET seq = seq + 1, recorded_by = pg_current_xact_id()",
+    "INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
+    " SELECT -1, recorded_at, resource, resource_id, action, entry FROM ledger WHERE seq = 1",
+    "INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
+    " SELECT h.seq + 1, now(), 'source', gen_random_uuid(), 'created', '{}' FROM ledger_head h",
+    "INSERT INTO verdicts SELECT release_event_id, published_from - interval '1 hour',"
+    " recorded_from, recorded_until, 9, 0, 'confirmed', since, kinds, reasoning FROM verdicts",
+    "INSERT INTO verdict_exclusions SELECT release_event_id, attestation_id,"
+    " published_from - interval '1 hour', recorded_from, recorded_until, 'retracted'"
+    " FROM verdict_exclusions",
+    "INSERT INTO person_statuses SELECT detainee_id, published_from - interval '1 hour',"
+    " recorded_from, recorded_until, 'CCCCC', groups FROM person_statuses",
     # Granting access to others.
     "INSERT INTO api_keys (name, scope, prefix, hash) VALUES ('x', 'admin', 'x', 'x')",
     # Schema and server changes.
@@ -201,6 +215,22 @@ def test_verdict_is_superseded_only_once_at_the_time_in_the_ledger(
         service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
         with pytest.raises(pg.InsufficientPrivilege, match="final"):
             service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
+
+
+def test_entry_is_dated_by_the_clock_of_its_transaction(
+    database: str, service: queries.Connection
+) -> None:
+    with connections.connect(database) as owner:
+        owner.execute("SET session_replication_role = replica")  # without the triggers
+        owner.execute("UPDATE ledger_head SET recorded_at = now() - interval '1 hour'")
+    move = (
+        "UPDATE ledger_head SET seq = seq + 1, recorded_by = pg_current_xact_id(),"
+        " recorded_at = clock_timestamp() - interval '{}'"
+    )
+    for before in ("2 hours", "30 minutes", "5 seconds", "-1 second"):
+        with pytest.raises(pg.InsufficientPrivilege, match="dated by the clock"):
+            service.execute(cast(Any, move.format(before)))
+    assert service.execute(cast(Any, move.format("0"))).rowcount == 1
 
 
 def test_service_role_cannot_create_temporary_objects(server: str) -> None:

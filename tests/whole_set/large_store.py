@@ -28,6 +28,7 @@ def fill(conn: queries.Connection, size: int) -> None:
     sources = ids["source"].replace("(n)", "(n % 3 + 1)")
     announcements = ids["claim"].replace("(n)", "(n % 4 * 10 + 10)")
     for statement in (
+        "SET session_replication_role = replica",  # without the triggers
         f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
         f" FROM {numbers}",
         f"INSERT INTO affiliations (id, source_id, with_source_id, relation)"
@@ -81,6 +82,7 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" recorded_at = '2026-01-02', public_recorded_at = '2026-01-02'",
     ):
         conn.execute(statement)
+    conn.execute("RESET session_replication_role")
     conn.execute("VACUUM ANALYZE")
 
 

@@ -31,7 +31,10 @@ CROSS JOIN LATERAL (
     FROM (
         VALUES ('verdict_is_superseded_now'), ('exclusion_is_superseded_now'),
             ('person_status_is_superseded_now'),
-            ('retraction_is_final'), ('voiding_is_final'), ('ledger_only_grows')
+            ('verdict_is_recorded_now'), ('exclusion_is_recorded_now'),
+            ('person_status_is_recorded_now'), ('ledger_entry_is_recorded_now'),
+            ('retraction_is_final'), ('voiding_is_final'), ('ledger_only_grows'),
+            ('ledger_follows_the_clock')
     ) t (name)
     WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgname = t.name AND g.tgenabled IN ('O', 'A'))
 ) f

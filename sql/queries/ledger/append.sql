@@ -45,14 +45,7 @@ WITH written AS (
         SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false) v)
         FROM claims c WHERE w.resource = 'claim' AND c.id = w.resource_id
         UNION ALL
-        SELECT
-            to_jsonb(a) || jsonb_build_object('relays', (
-                SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'attestation_id', l.relayed_attestation_id,
-                    'source_id', l.relayed_source_id
-                ) ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')
-                FROM attestation_relays l WHERE l.attestation_id = a.id
-            )),
+        SELECT attestation_entry(a),
             (SELECT to_jsonb(v) FROM visible_attestations(false) v WHERE v.id = a.id)
         FROM attestations a WHERE w.resource = 'attestation' AND a.id = w.resource_id
         UNION ALL
