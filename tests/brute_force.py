@@ -42,6 +42,7 @@ RESOURCES = (
     "attestation",
     "claim",
     "merge",
+    "split",
     "distinction",
 )
 

@@ -19,6 +19,7 @@ Resource = Literal[
     "attestation",
     "detention",
     "merge",
+    "split",
     "distinction",
 ]
 Action = Literal[

@@ -11,7 +11,7 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.records import detainees, merges
+from api.records import detainees, merges, splits
 from api.rendering.results import Answer, Page, Ranked, Record, Unchanged
 
 
@@ -96,6 +96,22 @@ def get_merge(conn: queries.Connection, id: UUID) -> Record:
 def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
     merges.undo(conn, caller, id)
     return get_merge(conn, id)
+
+
+def split_detainee(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    return get_split(conn, caller, splits.create(conn, caller, id, body))
+
+
+def get_split(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
+    parameters = {"id": id, "sees_hidden": access.sees_hidden(caller)}
+    return Record("split", "splits/list", parameters)
+
+
+def undo_split(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    splits.undo(conn, caller, id)
+    return get_split(conn, caller, id)
 
 
 def distinguish_detainee(

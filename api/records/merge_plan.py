@@ -5,7 +5,7 @@ are one detention, and its release events within three days of each other are on
 attestations move to the surviving event; the duplicates stay in place with `merged_into` set.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -44,6 +44,19 @@ class MergePlan:
     def planned(self, resource: str, id: str) -> Row:
         """Return a record with its planned changes."""
         return {**self.stored[resource][id], **self.changes[resource].get(id, {})}
+
+    def moves(self) -> list[dict[str, Any]]:
+        """Return the changed columns of each record, before and after."""
+        return [
+            {
+                "resource": resource,
+                "id": id,
+                "before": {name: self.stored[resource][id][name] for name in changed},
+                "after": changed,
+            }
+            for resource, changes in self.changes.items()
+            for id, changed in changes.items()
+        ]
 
     def children(self, resource: str, detainee_id: str) -> list[Row]:
         """Return the records of a person with their planned changes, in the order of creation."""
@@ -233,13 +246,14 @@ def _hide_both(plan: MergePlan, duplicate_id: str, surviving_id: str) -> None:
 
     An entry after the merge may belong to either record, and may name the hidden one.
     """
-    if _is_hidden(plan.stored["detainee"][surviving_id]):
+    if is_hidden(plan.stored["detainee"][surviving_id]):
         for person in (duplicate_id, surviving_id):
-            if not _is_hidden(plan.planned("detainee", person)):
+            if not is_hidden(plan.planned("detainee", person)):
                 plan.change("detainee", person, withheld=True)
 
 
-def _is_hidden(detainee: Row) -> bool:
+def is_hidden(detainee: Row) -> bool:
+    """Return whether a person is hidden: a minor, or withheld."""
     return bool(detainee["age_group"] == "minor" or detainee["withheld"])
 
 
@@ -257,8 +271,21 @@ def _keep_order(plan: MergePlan, detainee_id: str, before: Sequence[DetentionInt
 
 def _arrange(plan: MergePlan, intervals: Sequence[DetentionInterval]) -> None:
     """Plan the days on which detentions in this order can have begun."""
+    _place(plan, detention_order.arrange, intervals)
+
+
+def rearrange(plan: MergePlan, detainee_id: str) -> None:
+    """Plan that a person's detentions begin as early as possible, in their order."""
+    _place(plan, detention_order.rearrange, plan.intervals(detainee_id))
+
+
+def _place(
+    plan: MergePlan,
+    arrange: Callable[[Sequence[DetentionInterval]], list[DetentionInterval]],
+    intervals: Sequence[DetentionInterval],
+) -> None:
     try:
-        placed = detention_order.arrange(intervals)
+        placed = arrange(intervals)
     except OrderError as error:
         raise RequestError(
             "conflict",

@@ -5,7 +5,7 @@ that were created since stay with the surviving record, except those that depend
 returns to the duplicate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.contract import document
 from api.database import ledger, queries
-from api.database.ledger import Change
+from api.database.ledger import Action, Change
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.matching import candidates
 from api.records import canonical_ids, merge_plan, writes
@@ -37,7 +37,7 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
             f"The two records are distinguished by /v1/distinctions/{row.distinction_id}. Withdraw "
             "the distinction first.",
         )
-    plan = _load(conn, [id, into])
+    plan = load_plan(conn, [id, into])
     duplicate, surviving = str(id), str(into)
     limits = document.load().schema("Detainee")["properties"]
     max_items = {name: part["maxItems"] for name, part in limits.items() if "maxItems" in part}
@@ -46,20 +46,10 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
     attestations = _attestations(conn, list(surviving_events))
     merge_plan.move_attestations(plan, attestations, surviving_events)
 
-    moves = [
-        {
-            "resource": resource,
-            "id": record,
-            "before": {name: plan.stored[resource][record][name] for name in changed},
-            "after": changed,
-        }
-        for resource, changes in plan.changes.items()
-        for record, changed in changes.items()
-    ]
     merge = writes.insert(conn, "merges/insert", detainee_id=id, into_id=into)
-    queries.run(conn, "merges/insert_changes", merge_id=merge, rows=Jsonb(moves))
+    queries.run(conn, "merges/insert_changes", merge_id=merge, rows=Jsonb(plan.moves()))
     events = [*surviving_events, *surviving_events.values()]
-    _apply(conn, caller, Change("merge", merge, "created"), plan, [id, into], events)
+    write_plan(conn, caller, [Change("merge", merge, "created")], plan, [id, into], events)
     return merge
 
 
@@ -74,7 +64,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     # Read again: another merge can have been recorded during the wait for the lock.
     merge = queries.row(conn, "merges/get", id=id)
     _check_last(conn, id, merge)
-    plan = _load(conn, people)
+    plan = load_plan(conn, people)
     moves = queries.rows(conn, "merges/list_changes", merge_id=id)
     is_written_since = queries.row(conn, "merges/exist_later_changes", merge_id=id).changed
     merge_plan.undo_merge(
@@ -93,7 +83,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     of_two_events = merge_plan.return_attestations(plan, attestations, moves)
     queries.run(conn, "merges/undo", id=id)
     events = [*surviving_events, *surviving_events.values()]
-    _apply(conn, caller, Change("merge", id, "undone"), plan, people, events, of_two_events)
+    write_plan(conn, caller, [Change("merge", id, "undone")], plan, people, events, of_two_events)
 
 
 def distinguish(conn: queries.Connection, caller: Caller, id: UUID, other: UUID) -> UUID:
@@ -132,12 +122,24 @@ def _lock_people(conn: queries.Connection, id: UUID, other: UUID, pointer: str) 
     if other not in rows:
         raise invalid(FieldError(pointer, "There is no detainee with this id."))
     for row in rows.values():
-        if row.merged_into is not None:
-            surviving = canonical_ids.resolve(conn, "detainee", row.id)
-            raise RequestError(
-                "conflict",
-                f"The person {row.id} is merged into /v1/detainees/{surviving}. Use that record.",
-            )
+        _check_surviving(conn, row)
+
+
+def lock_surviving(conn: queries.Connection, id: UUID) -> None:
+    """Lock a person who is no duplicate."""
+    row = queries.row(conn, "detainees/lock_pair", ids=[id])
+    if row is None:
+        raise not_found("detainee")
+    _check_surviving(conn, row)
+
+
+def _check_surviving(conn: queries.Connection, row: Any) -> None:
+    if row.merged_into is not None:
+        surviving = canonical_ids.resolve(conn, "detainee", row.id)
+        raise RequestError(
+            "conflict",
+            f"The person {row.id} is merged into /v1/detainees/{surviving}. Use that record.",
+        )
 
 
 def _check_last(conn: queries.Connection, id: UUID, merge: Any) -> None:
@@ -151,6 +153,11 @@ def _check_last(conn: queries.Connection, id: UUID, merge: Any) -> None:
             f"/v1/merges/{later.id} merged the surviving record into another one since. Undo it "
             "first.",
         )
+    if merge.last_split_id is not None:
+        raise RequestError(
+            "conflict",
+            f"/v1/splits/{merge.last_split_id} split the surviving record since. Undo it first.",
+        )
     if merge.last_id != id:
         raise RequestError(
             "conflict",
@@ -159,7 +166,8 @@ def _check_last(conn: queries.Connection, id: UUID, merge: Any) -> None:
         )
 
 
-def _load(conn: queries.Connection, detainees: Sequence[UUID]) -> MergePlan:
+def load_plan(conn: queries.Connection, detainees: Sequence[UUID]) -> MergePlan:
+    """Read people and their children, without merged duplicates."""
     plan = MergePlan()
     for row in queries.rows(conn, "merges/list_records", detainee_ids=detainees):
         plan.stored[row.resource][str(row.id)] = row.entry
@@ -171,16 +179,19 @@ def _attestations(conn: queries.Connection, events: Sequence[str]) -> list[Any]:
     return queries.rows(conn, "merges/list_attestations", release_event_ids=ids)
 
 
-def _apply(
+def write_plan(
     conn: queries.Connection,
     caller: Caller,
-    change: Change,
+    changes: Sequence[Change],
     plan: MergePlan,
     people: Sequence[UUID],
-    events: Sequence[str],
+    events: Sequence[str] = (),
     of_two_events: Sequence[UUID] = (),
 ) -> None:
-    """Write the planned changes, then verify the release events and count the people again."""
+    """Write the planned changes, then verify the release events and count the people again.
+
+    `changes` come first in the ledger; a record that they name gets no other entry.
+    """
     for person in people:
         # Both people get a ledger entry, so that followers of either record see the change.
         plan.changes["detainee"].setdefault(str(person), {})
@@ -197,8 +208,16 @@ def _apply(
         candidates.index_person(
             conn, person, [] if is_duplicate else [row["name"], *row["aliases"]]
         )
-    changes = [change]
-    for row in rows:
-        is_moved = not _PARENTS.isdisjoint(row["changes"])
-        changes.append(Change(row["resource"], UUID(row["id"]), "moved" if is_moved else "updated"))
-    verdicts.recompute(conn, caller, changes, release_events=event_ids, people=people, recount=True)
+    named = {change.resource_id for change in changes}
+    planned = [
+        Change(row["resource"], UUID(row["id"]), _action(row["changes"]))
+        for row in rows
+        if UUID(row["id"]) not in named
+    ]
+    verdicts.recompute(
+        conn, caller, [*changes, *planned], release_events=event_ids, people=people, recount=True
+    )
+
+
+def _action(columns: Mapping[str, Any]) -> Action:
+    return "updated" if _PARENTS.isdisjoint(columns) else "moved"

@@ -104,7 +104,9 @@ def rearrange(conn: queries.Connection, detainee_id: UUID) -> list[Change]:
         ) from None
     changed = [after for before, after in zip(stored, placed, strict=True) if before != after]
     for interval in changed:
-        queries.run(conn, "detentions/update", id=interval.id, began_on=interval.began_on)
+        queries.run(
+            conn, "detentions/update", id=interval.id, began_on=interval.began_on, accepted=False
+        )
     return [Change("detention", interval.id, "updated") for interval in changed]
 
 

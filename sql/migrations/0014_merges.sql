@@ -32,7 +32,64 @@ CREATE INDEX merge_changes_of_resource ON merge_changes (resource_id);
 
 GRANT SELECT, INSERT ON merge_changes TO constancia_service;
 
--- A person's detentions at a moment of record time, with those that a merge has moved since.
+-- Splits of a person whose record held the records of two people. The chosen records moved to a new
+-- person, and a distinction of the two was recorded.
+CREATE TABLE splits (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    detainee_id uuid NOT NULL CONSTRAINT split_is_of_a_detainee REFERENCES detainees,
+    new_detainee_id uuid NOT NULL CONSTRAINT split_gives_a_detainee REFERENCES detainees,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    undone_at timestamptz
+);
+
+CREATE INDEX splits_of_detainee ON splits (detainee_id);
+CREATE UNIQUE INDEX one_split_of_a_new_detainee ON splits (new_detainee_id);
+
+GRANT SELECT, INSERT, UPDATE (undone_at, updated_at) ON splits TO constancia_service;
+
+-- For each record that a split or its undo moved, the changed columns before and after.
+CREATE TABLE split_changes (
+    split_id uuid NOT NULL CONSTRAINT split_change_is_of_a_split REFERENCES splits,
+    resource text NOT NULL,
+    resource_id uuid NOT NULL,
+    before jsonb NOT NULL,
+    after jsonb NOT NULL,
+    PRIMARY KEY (split_id, resource_id)
+);
+
+GRANT SELECT, INSERT ON split_changes TO constancia_service;
+
+-- The splits that a caller sees, with the records that each moved to the new person. The public sees
+-- none that involves a hidden person: it would tell whose record was mistaken for whose.
+CREATE FUNCTION visible_splits(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, new_detainee_id uuid, detention_ids uuid[],
+    release_event_ids uuid[], created_at timestamptz, updated_at timestamptz, undone_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.id, s.detainee_id, s.new_detainee_id,
+        ARRAY(
+            SELECT c.resource_id FROM split_changes c
+            WHERE c.split_id = s.id AND c.resource = 'detention'
+                AND c.before ->> 'detainee_id' = s.detainee_id::text
+            ORDER BY c.resource_id
+        ),
+        ARRAY(
+            SELECT c.resource_id FROM split_changes c
+            WHERE c.split_id = s.id AND c.resource = 'release_event'
+                AND c.before ->> 'detainee_id' = s.detainee_id::text
+            ORDER BY c.resource_id
+        ),
+        s.created_at, s.updated_at, s.undone_at
+    FROM splits s
+    WHERE $1 OR NOT EXISTS (
+        SELECT FROM detainees d
+        WHERE d.id IN (s.detainee_id, s.new_detainee_id) AND is_hidden(d.age_group, d.withheld)
+    );
+END;
+
+-- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
     RETURNS TABLE (id uuid, detained_on text, began_on date, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -49,6 +106,15 @@ BEGIN ATOMIC
         ) g
         JOIN merge_changes m ON m.merge_id = g.id
         WHERE m.resource = 'detention'
+        UNION
+        SELECT c.resource_id
+        FROM (
+            SELECT p.id FROM splits p WHERE p.detainee_id = $1
+            UNION ALL
+            SELECT p.id FROM splits p WHERE p.new_detainee_id = $1
+        ) p
+        JOIN split_changes c ON c.split_id = p.id
+        WHERE c.resource = 'detention'
     ) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (

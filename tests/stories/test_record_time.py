@@ -47,6 +47,7 @@ TABLES = {
     "attestation": "attestations",
     "claim": "claims",
     "merge": "merges",
+    "split": "splits",
     "distinction": "distinctions",
 }
 # A few moments, so that simultaneous attestations, and periods that end at that time, are common.
@@ -212,8 +213,8 @@ class World:
     def write(self, method: str, path: str, body: Any, resource: str) -> None:
         """Send a write, and check its ledger entries: one, which equals its row.
 
-        A merge has one more for each record that it moves, a voiding for each detention that it
-        places anew. A refused or redirected write has none.
+        A merge or split has one more for each record that it moves, a voiding for each detention
+        that it places anew. A refused or redirected write has none.
         """
         before = self.seq()
         response = self.api.send(method, path, json=body)
@@ -229,7 +230,12 @@ class World:
         entries.sort(key=lambda entry: entry.seq)
         assert [entry.seq for entry in entries] == [*range(before + 1, self.seq() + 1)]
         assert (entries[0].resource, entries[0].id) == (resource, written["id"])
-        assert len(entries) == 1 or resource == "merge" or path.endswith("/void")
+        assert len(entries) == 1 or resource in ("merge", "split") or path.endswith("/void")
+        if resource == "split" and response.status_code == 201:
+            new = written["new_detainee_id"]
+            self.ids["detainee"].append(new)
+            copies = self.api.get(f"/v1/detainees/{new}/detentions")["items"]
+            self.ids["detention"] += [copy["id"] for copy in copies]
 
     def _entries(self, resource: str, after: int) -> list[Any]:
         """Return the entries after a number, and whether each equals its current row."""
@@ -312,6 +318,7 @@ def write_at_random(world: World, choose: Chooser) -> None:
     kinds += ["of detention", "of event"] * 2
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
     kinds += ["void record"] * 4 + ["undo void"] * 3
+    kinds += ["split"] * 4 + ["undo split"] * 3
     kinds += ["merge"] * 4 + ["undo"] * 3 + ["distinguish", "withdraw"]
     kind = choose.one_of(kinds)
     if kind == "source":
@@ -391,6 +398,10 @@ def write_at_random(world: World, choose: Chooser) -> None:
         world.write("DELETE", f"/v1/{path}/{choose.one_of(ids[resource])}/void", None, resource)
     elif kind == "claim":
         claim_at_random(world, choose)
+    elif kind == "split":
+        split_at_random(world, choose)
+    elif kind == "undo split" and ids["split"]:
+        world.write("DELETE", f"/v1/splits/{choose.one_of(ids['split'])}", None, "split")
     elif kind == "merge":
         path = f"/v1/detainees/{choose.one_of(ids['detainee'])}/merge"
         world.write("POST", path, {"into": choose.one_of(ids["detainee"])}, "merge")
@@ -407,6 +418,17 @@ def write_at_random(world: World, choose: Chooser) -> None:
         world.write("POST", path, {"retracted_at": choose.moment()}, "claim")
     else:
         attest_at_random(world, choose)
+
+
+def split_at_random(world: World, choose: Chooser) -> None:
+    """Split a person, with one of the person's detentions or release events."""
+    record = world.ledger.record(_now(world.conn)).records
+    resource = choose.one_of(["detention", "release_event"])
+    rows = sorted(record[resource].values(), key=lambda row: str(row["id"]))
+    row = choose.one_of(rows)
+    names = record["detainee"][row["detainee_id"]]["aliases"]
+    body = {"name": choose.one_of(["Otra persona", *names]), f"{resource}_ids": [row["id"]]}
+    world.write("POST", f"/v1/detainees/{row['detainee_id']}/split", body, "split")
 
 
 def attest_at_random(world: World, choose: Chooser) -> None:

@@ -176,6 +176,19 @@ class Session:
 
     undo_merge = get_merge
 
+    def split_detainee(self) -> Any:
+        """A split that moves a detention with its release event, an alias and an identifier."""
+        event = self.do("createReleaseEvent").json
+        person = self.do("getDetainee", id=event["detainee_id"]).json
+        lists = {name: person[name][:1] for name in ("aliases", "external_ids")}
+        body = {"name": next(self.names), "detention_ids": [event["detention_id"]], **lists}
+        return {"id": person["id"], "body": body}
+
+    def get_split(self) -> Any:
+        return {"id": self.id("splitDetainee")}
+
+    undo_split = get_split
+
     def distinguish_detainee(self) -> Any:
         body = {"detainee_id": self.id("createDetainee")}
         return {"id": self.id("createDetainee"), "body": body}

@@ -52,6 +52,9 @@ WITH written AS (
         SELECT to_jsonb(m), to_jsonb(m)
         FROM merges m WHERE w.resource = 'merge' AND m.id = w.resource_id
         UNION ALL
+        SELECT to_jsonb(s), (SELECT to_jsonb(v) FROM visible_splits(false) v WHERE v.id = s.id)
+        FROM splits s WHERE w.resource = 'split' AND s.id = w.resource_id
+        UNION ALL
         SELECT to_jsonb(x), to_jsonb(x)
         FROM distinctions x WHERE w.resource = 'distinction' AND x.id = w.resource_id
     ) r ON true

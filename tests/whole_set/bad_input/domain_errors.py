@@ -191,6 +191,51 @@ for action, field_ in (("merge", "into"), ("distinct-from", "detainee_id")):
         ("two distinct people, reversed", "/v1/detainees/$never_held/" + action, "$brother"),
     ):
         refused(f"{action} of {name}", "POST", merge_path, "conflict", body={field_: other})
+# Splits.
+split_path = "/v1/detainees/$detainee/split"
+for name, body, pointers in (
+    ("no name", {"detention_ids": ["$detention"]}, ("/name",)),
+    ("nothing chosen", {"name": "Ana"}, ("/detention_ids",)),
+    (
+        "records of another person",
+        {
+            "name": "Ana",
+            "detention_ids": ["$other_detention", UNKNOWN_ID],
+            "release_event_ids": ["$void_event", "$detention"],
+            "aliases": ["Ana"],
+            "external_ids": [{"scheme": "a", "value": "b"}],
+        },
+        (
+            "/detention_ids/0",
+            "/detention_ids/1",
+            "/release_event_ids/0",
+            "/release_event_ids/1",
+            "/aliases/0",
+            "/external_ids/0",
+        ),
+    ),
+    ("a date", {"name": "Ana", "aliases": ["A"], "birth_date": "1974-06-02"}, ("/birth_date",)),
+    ("twice the same", {"name": "Ana", "detention_ids": ["$detention"] * 2}, ("/detention_ids",)),
+):
+    wrong_body(f"a split with {name}", split_path, body, *pointers)
+refused(
+    "a split of a merged person",
+    "POST",
+    "/v1/detainees/$merged/split",
+    "conflict",
+    body={"name": "Ana", "detention_ids": ["$detention"]},
+)
+refused(
+    "a split of nobody",
+    "POST",
+    f"/v1/detainees/{UNKNOWN_ID}/split",
+    "not-found",
+    body={"name": "Ana", "detention_ids": ["$detention"]},
+)
+refused("a split undone twice", "DELETE", "/v1/splits/$undone_split", "conflict")
+for value in (UNKNOWN_ID, "x", "$merge"):
+    refused("no such split", "GET", f"/v1/splits/{value}", "not-found", scope=None)
+    refused("no such split to undo", "DELETE", f"/v1/splits/{value}", "not-found")
 for kind, state in (("merge", "undone"), ("distinction", "withdrawn")):
     path = f"/v1/{kind}s/"
     refused(f"{kind} {state} twice", "DELETE", f"{path}${state}", "conflict")

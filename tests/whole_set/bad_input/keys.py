@@ -26,6 +26,13 @@ WRITES = (
     ("DELETE", "/v1/claims/$claim/void", {}, "edit"),
     ("POST", "/v1/detainees/$detainee/merge", {"into": "$held"}, "edit"),
     ("DELETE", "/v1/merges/$merge", {}, "edit"),
+    (
+        "POST",
+        "/v1/detainees/$detainee/split",
+        {"name": "Ana", "detention_ids": ["$detention"]},
+        "edit",
+    ),
+    ("DELETE", "/v1/splits/$split", {}, "edit"),
     ("POST", "/v1/detainees/$detainee/distinct-from", {"detainee_id": "$held"}, "edit"),
     ("DELETE", "/v1/distinctions/$distinction", {}, "edit"),
     # Also for a duplicate id: a caller without the scope is not redirected.

@@ -141,6 +141,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         200,
     )
     void_one_of_each(api, records)
+    split_twice(api, records)
     merge_and_distinguish(api, records)
     edit = keys["edit"]
     return records | {
@@ -153,6 +154,18 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "ended": keys["ended"],
         "of_another": edit[:-43] + keys["admin"][-43:],
     }
+
+
+def split_twice(api: Api, records: dict[str, str]) -> None:
+    """Record a split that stands and one that is undone."""
+    person = api.detainee("Vera Held", aliases=["Vera"])
+    first = api.detention(person, detained_on="2019")
+    api.event(person, "2020-01-08", detention_id=first)
+    body = {"name": "Vera", "detention_ids": [api.detention(person, detained_on="2024")]}
+    path = f"/v1/detainees/{person}/split"
+    records["undone_split"] = api.post(path, body)["id"]
+    assert api.send("DELETE", f"/v1/splits/{records['undone_split']}").status_code == 200
+    records["split"] = api.post(path, body)["id"]
 
 
 def void_one_of_each(api: Api, records: dict[str, str]) -> None:
