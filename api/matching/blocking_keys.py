@@ -20,6 +20,8 @@ NearWords = Mapping[str, Sequence[str]]
 _MAX_INDEX_KEYS = 40
 _MAX_SEARCH_KEYS = 200
 _MAX_WORDS = 7
+_WORD_WEIGHT = 1.0
+"""The weight of a key of one word, of several in the query."""
 
 _RULE_FILES = (
     "common_names.txt",
@@ -64,6 +66,13 @@ def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]
         for key, weight in islice(_search_keys(reading, near_words), _MAX_SEARCH_KEYS):
             keys[key] = max(weight, keys.get(key, 0))
     return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
+
+
+def selective(keys: Mapping[str, float]) -> list[str]:
+    """The search keys whose people nearly all match: of a query of several words, not one word."""
+    if not any(" " in key for key in keys):
+        return list(keys)
+    return [key for key, weight in keys.items() if weight > _WORD_WEIGHT]
 
 
 def index_words(names: Iterable[str]) -> list[str]:
@@ -128,9 +137,9 @@ def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]
     with_particles = [word.with_particles for word in words if word.with_particles]
     for text in dict.fromkeys([*codes, *with_particles, *(a + b for a, b in joinable)]):
         if single_word or not is_common(text):
-            yield word_key(text), 1.0
+            yield word_key(text), _WORD_WEIGHT
         else:
-            yield _whole_name_key([codes.get(text, text)]), 1.0
+            yield _whole_name_key([codes.get(text, text)]), _WORD_WEIGHT
         for related in sorted(common_names.related_words(text)) if single_word else ():
             yield related, 0.8
         others = [code for code in parts if code != codes.get(text)]

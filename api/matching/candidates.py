@@ -1,10 +1,11 @@
 """The index of names, and the candidates that it gives: people who share a blocking key.
 
-No search reads all people. If more than `_MAX_PER_KEY` people share a key, only some of them are
-read: people who agree in more words, or in a word and the year of birth, also share a rarer key.
+No request reads all people. If more than `_MAX_PER_KEY` people share a key, only some of them are
+compared: people who agree in more words, or in a word and the year of birth, also share a rarer
+key. The list of a search has the others too, in parts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import date
 from itertools import accumulate
@@ -21,13 +22,15 @@ from api.matching.blocking_keys import NearWords
 from api.matching.common_names import is_common
 from api.matching.scoring import Match, Person, compare, is_placeholder
 
-MAX_HITS = 100
-"""The most people that one search finds."""
+MAX_RANKED = 100
+"""The most people of a search who are ranked, before all others in the order of ids."""
 MAX_CANDIDATES = 10
 """The most candidates that are returned for one person."""
 
 _MAX_COMPARED = 50
 _MAX_PER_KEY = 100
+_PART_PEOPLE = 200
+"""The people of a search who are read at once, after the ranked ones."""
 _MAX_MISSPELLED_NAMES = 5
 """Only so many names of one person are also searched for misspellings."""
 _MAX_NEAR_WORDS = 12
@@ -74,21 +77,61 @@ def index_new_people(
         )
 
 
-def find_by_name(conn: queries.Connection, name: str, sees_hidden: bool) -> Sequence[Any]:
-    """The visible people whose names share the weightiest keys with a query.
+def find_by_name(
+    conn: queries.Connection, name: str, sees_hidden: bool
+) -> tuple[Sequence[Any], bool]:
+    """The visible people whose names share the weightiest keys with a query, and if they are all.
 
-    Rows of id, name and aliases; at most `MAX_HITS`.
+    Rows of id, name and aliases; at most `MAX_RANKED`.
     """
-    keys = blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
-    return queries.rows(
+    keys = _search_keys(conn, name, sees_hidden)
+    rows = queries.rows(
         conn,
         "matching/find_by_name",
         name_keys=list(keys),
         weights=list(keys.values()),
         max_per_key=_MAX_PER_KEY,
-        max_people=MAX_HITS,
+        max_people=MAX_RANKED,
         sees_hidden=sees_hidden,
     )
+    return rows, all(row.is_complete for row in rows)
+
+
+def list_by_name(
+    conn: queries.Connection, name: str, after: UUID, sees_hidden: bool
+) -> Iterator[Any]:
+    """The visible people after an id whose names share a key with a query, in the order of ids."""
+    keys = blocking_keys.selective(_search_keys(conn, name, sees_hidden))
+    while True:
+        rows = queries.rows(
+            conn,
+            "matching/list_by_name",
+            name_keys=keys,
+            after=after,
+            max_people=_PART_PEOPLE,
+            sees_hidden=sees_hidden,
+        )
+        yield from rows
+        if not rows:
+            return
+        after = rows[-1].id
+
+
+def list_by_id_prefix(
+    conn: queries.Connection, prefixes: Sequence[bytes], sees_hidden: bool
+) -> Sequence[Any]:
+    """The visible people whose ids begin with these bytes, in any order."""
+    return queries.rows(
+        conn,
+        "matching/list_by_id_prefix",
+        first_ids=[UUID(bytes=prefix.ljust(16, b"\0")) for prefix in prefixes],
+        last_ids=[UUID(bytes=prefix.ljust(16, b"\xff")) for prefix in prefixes],
+        sees_hidden=sees_hidden,
+    )
+
+
+def _search_keys(conn: queries.Connection, name: str, sees_hidden: bool) -> Mapping[str, float]:
+    return blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
 
 
 class Candidate(NamedTuple):

@@ -5,10 +5,12 @@ person who is recorded with one). It matches a name that has most of its words, 
 rarity, and no other word in their place: a search for Tomás Otero does not find Fermín Otero.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import NamedTuple
+from itertools import islice, product
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.database import queries
@@ -33,23 +35,77 @@ class NameMatch:
 
 
 class Hit(NamedTuple):
-    """A person that a search found, and how."""
+    """A person that a search found, how, and the place in the list after this person."""
 
     id: UUID
     match: NameMatch
+    place: str
 
 
-def search(conn: queries.Connection, query: str, sees_hidden: bool) -> list[Hit]:
-    """The visible people whose names match a query, best first.
+PLACE = re.compile(
+    r"(?P<place>\d{1,3}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<more>[.+])"
+    r"(?P<ranked>([A-Za-z0-9_-]{8}){0,100})"
+)
+"""A place: how many of the ranked people come before it, or the id of the last of the others.
 
-    Equal scores are in the order of ids.
+A plus says that there are others. The ranked people follow, since their ranking can change.
+"""
+_PREFIX_BYTES = 6
+"""The bytes of an id by which a place holds a person: enough among millions of people."""
+_NO_ID = UUID(int=0)
+
+
+def search(
+    conn: queries.Connection, query: str, sees_hidden: bool, place: str | None, limit: int
+) -> list[Hit]:
+    """At most `limit` visible people after a place whose names match a query.
+
+    At most 100 people are ranked, best first; equal scores are in the order of ids. The others, if
+    more share a name key, follow in the order of ids. Writes move nobody: the ranking is that of
+    the first request, and its people are part of each place.
     """
-    hits = []
-    for row in candidates.find_by_name(conn, query, sees_hidden):
+    if place is None:
+        rows, is_complete = candidates.find_by_name(conn, query, sees_hidden)
+        matches = sorted(_matches(query, rows), key=lambda match: (-match[1].score, str(match[0])))
+        ranked = [id.bytes[:_PREFIX_BYTES] for id, _ in matches]
+        more, done, after = not is_complete, 0, _NO_ID
+    else:
+        ranked, more, done, after = _read_place(place)
+        rows = candidates.list_by_id_prefix(conn, ranked[done:], sees_hidden)
+        by_prefix = {id.bytes[:_PREFIX_BYTES]: (id, match) for id, match in _matches(query, rows)}
+        matches = [by_prefix[prefix] for prefix in ranked[done:] if prefix in by_prefix]
+    places = {prefix: n for n, prefix in enumerate(ranked, 1)}
+    suffix = ("+" if more else ".") + urlsafe_b64encode(b"".join(ranked)).decode()
+    hits = [
+        Hit(id, match, f"{places[id.bytes[:_PREFIX_BYTES]]}{suffix}")
+        for id, match in matches[:limit]
+    ]
+    if more and len(hits) < limit:
+        others = candidates.list_by_name(conn, query, after, sees_hidden)
+        unranked = (row for row in others if row.id.bytes[:_PREFIX_BYTES] not in places)
+        for id, match in islice(_matches(query, unranked), limit - len(hits)):
+            hits.append(Hit(id, match, f"{id}{suffix}"))
+    return hits
+
+
+def _read_place(place: str) -> tuple[list[bytes], bool, int, UUID]:
+    """The ranked people, if there are others, how many are done, and the last of the others."""
+    parts = PLACE.fullmatch(place)
+    if parts is None:
+        raise ValueError(place)
+    ids = urlsafe_b64decode(parts["ranked"])
+    ranked = [ids[i : i + _PREFIX_BYTES] for i in range(0, len(ids), _PREFIX_BYTES)]
+    more = parts["more"] == "+"
+    if len(parts["place"]) > 3:
+        return ranked, more, len(ranked), UUID(parts["place"])
+    return ranked, more, int(parts["place"]), _NO_ID
+
+
+def _matches(query: str, rows: Iterable[Any]) -> Iterator[tuple[UUID, NameMatch]]:
+    for row in rows:
         match = match_names(query, [row.name, *row.aliases])
         if match is not None:
-            hits.append(Hit(row.id, match))
-    return sorted(hits, key=lambda hit: (-hit.match.score, str(hit.id)))
+            yield row.id, match
 
 
 def match_names(query: str, names: Sequence[str]) -> NameMatch | None:

@@ -12,7 +12,7 @@ from api.database import ledger, queries
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
 from api.records import detainees, merges, splits
-from api.rendering.results import Answer, Page, Ranked, Record, Unchanged
+from api.rendering.results import Answer, Page, Ranked, Ranking, Record, Unchanged
 
 
 def list_detainees(
@@ -25,12 +25,18 @@ def list_detainees(
     sees_hidden = access.sees_hidden(caller)
     ranking = None
     if q is not None:
-        hits = search.search(conn, q, sees_hidden)
-        ranking = [Ranked(hit.match.score, str(hit.id), asdict(hit.match)) for hit in hits]
+        ranking = Ranking(partial(_search, q, sees_hidden), search.PLACE)
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
     query = "detainees/list" if ranking is None else "detainees/list_ranked"
     return Page(query, limit, filters, cursor, ranking=ranking, reader=reader)
+
+
+def _search(
+    q: str, sees_hidden: bool, conn: queries.Connection, place: str | None, limit: int
+) -> Sequence[Ranked]:
+    hits = search.search(conn, q, sees_hidden, place, limit)
+    return [Ranked(str(hit.id), asdict(hit.match), hit.place) for hit in hits]
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

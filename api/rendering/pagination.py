@@ -9,8 +9,7 @@ from typing import Any
 from api.errors import FieldError, invalid
 
 _DIGEST_BYTES = 9
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SCORE_AND_ID = re.compile(r"[01]\.\d{3}/" + _ID.pattern)
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def encode(operation_id: str, filters: Mapping[str, Any], after: str) -> str:
@@ -20,9 +19,12 @@ def encode(operation_id: str, filters: Mapping[str, Any], after: str) -> str:
 
 
 def decode(
-    operation_id: str, filters: Mapping[str, Any], cursor: str, is_ranking: bool = False
+    operation_id: str,
+    filters: Mapping[str, Any],
+    cursor: str,
+    places: re.Pattern[str] = ID,
 ) -> str:
-    """Return the id after which a cursor continues a list; for a ranking, the score and id.
+    """Return the place after which a cursor continues a list: an id, or what `places` describes.
 
     The digest needs no secret: a cursor holds only what the list itself shows. Raises
     `validation-error` for the cursor of another list or other filters.
@@ -30,8 +32,7 @@ def decode(
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         after = raw[_DIGEST_BYTES:].decode()
-        pattern = _SCORE_AND_ID if is_ranking else _ID
-        if pattern.fullmatch(after) and encode(operation_id, filters, after) == cursor:
+        if places.fullmatch(after) and encode(operation_id, filters, after) == cursor:
             return after
     except ValueError:
         pass

@@ -4,6 +4,7 @@
 holds data that the operation computed. `Stream` is a body that is too long to be held in memory.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -30,16 +31,22 @@ class Record:
 
 
 class Ranked(NamedTuple):
-    """An item of a ranking: its score (0 to 1, three decimals), its id, and its `match`."""
+    """An item of a ranking: its id, its `match`, and its place as a cursor holds it."""
 
-    score: float
     id: str
     match: Mapping[str, Any]
+    key: str
 
-    @property
-    def key(self) -> str:
-        """The place of the item in its ranking, as a cursor holds it."""
-        return f"{self.score:.3f}/{self.id}"
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The order of a page's items: `read` returns at most so many items after a place.
+
+    `places` describes a place, as a cursor must hold it.
+    """
+
+    read: Callable[[Connection, str | None, int], Sequence[Ranked]]
+    places: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,8 @@ class Page:
 
     A `limit` of None means the complete list. A filter that is None does not apply. The page begins
     after the item that `cursor` names; if the items are numbered, after the number `after`. With a
-    `ranking`, best first, the query takes `ids` and `matches` in place of `after`. With a `reader`,
-    the ledger notes which hidden names were shown to this caller.
+    `ranking` the query takes `ids` and `matches` in place of `after`. With a `reader`, the ledger
+    notes which hidden names were shown to this caller.
     """
 
     query: str
@@ -57,7 +64,7 @@ class Page:
     filters: Mapping[str, Any] = field(default_factory=dict)
     cursor: str | None = None
     after: int | None = None
-    ranking: Sequence[Ranked] | None = None
+    ranking: Ranking | None = None
     reader: Reader | None = None
 
 

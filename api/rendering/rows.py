@@ -16,7 +16,7 @@ from api.database import ledger, queries
 from api.database.ledger import Reader
 from api.errors import not_found
 from api.rendering import pagination
-from api.rendering.results import Page, Ranked, Record
+from api.rendering.results import Page, Record
 
 
 def record(conn: queries.Connection, operation: Operation, record: Record) -> bytes:
@@ -60,7 +60,8 @@ def start(operation: Operation, page: Page) -> str | int | None:
     if page.cursor is None:
         return page.after
     filters = queries.drop_none(**page.filters)
-    return pagination.decode(operation.id, filters, page.cursor, page.ranking is not None)
+    places = pagination.ID if page.ranking is None else page.ranking.places
+    return pagination.decode(operation.id, filters, page.cursor, places)
 
 
 def block(
@@ -68,8 +69,9 @@ def block(
 ) -> tuple[Sequence[str], Sequence[bytes]]:
     """Return the keys and the JSON of at most `limit` items after a key."""
     parameters = {**queries.drop_none(**page.filters), "limit": limit}
-    ranked = None if page.ranking is None else _after(page.ranking, after)[:limit]
-    if ranked is not None:
+    ranked = None
+    if page.ranking is not None:
+        ranked = page.ranking.read(conn, None if after is None else str(after), limit)
         parameters["ids"] = [item.id for item in ranked]
         parameters["matches"] = [orjson.dumps(item.match).decode() for item in ranked]
     elif after is not None:
@@ -114,14 +116,6 @@ def _read(
     if reader is not None:
         ledger.note_reading(conn, reader, [row.id for row in rows if row.is_hidden])
     return rows
-
-
-def _after(ranking: Sequence[Ranked], after: str | int | None) -> Sequence[Ranked]:
-    """Return the items of a ranking after the place that a key names."""
-    if after is None:
-        return ranking
-    score, _, id = str(after).partition("/")
-    return [item for item in ranking if (-item.score, item.id) > (-float(score), id)]
 
 
 @cache

@@ -171,8 +171,14 @@ def test_items_are_in_order_of_score_then_id(api: Api) -> None:
     assert min(scores) >= 0.5
 
 
-@pytest.mark.parametrize("limit", [1, 3, 200])
-def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: int) -> None:
+@pytest.mark.parametrize(("limit", "ranked"), [(1, 100), (3, 100), (200, 100), (1, 3), (5, 3)])
+def test_paging_neither_repeats_nor_skips_people_during_writes(
+    api: Api, monkeypatch: pytest.MonkeyPatch, limit: int, ranked: int
+) -> None:
+    """Also if more people share a name key than are ranked."""
+    monkeypatch.setattr(candidates, "MAX_RANKED", ranked)
+    monkeypatch.setattr(candidates, "_MAX_PER_KEY", ranked)
+    monkeypatch.setattr(candidates, "_PART_PEOPLE", 2)
     writer = api.scope("contribute")
     names = ("Rosa Guaramato", "Rosa Guaramato Díaz", "Rosa Guramato", "Rosita Guaramato Otero")
     created = {writer.detainee(name) for name in names for _ in range(3)}
@@ -185,7 +191,6 @@ def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: 
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-        # Altogether fewer than the 100 people that are read for one name key.
         for name in names if len(seen) < 20 else ():
             writer.detainee(name)
         # A renamed person leaves the ranking without moving the others.
@@ -193,8 +198,9 @@ def test_paging_neither_repeats_nor_skips_people_during_writes(api: Api, limit: 
     ids = [item["id"] for item in seen]
     assert len(ids) == len(set(ids))
     assert created <= set(ids)
-    order = [(-item["match"]["score"], item["id"]) for item in seen]
+    order = [(-item["match"]["score"], item["id"]) for item in seen[:ranked]]
     assert order == sorted(order)
+    assert ids[ranked:] == sorted(ids[ranked:])
 
 
 def test_search_is_available_as_ndjson_and_csv(api: Api) -> None:
@@ -227,7 +233,7 @@ def test_hidden_people_do_not_change_what_others_find(
     api: Api, monkeypatch: pytest.MonkeyPatch, hidden: Any
 ) -> None:
     """There are enough hidden people to exceed the number of people that are read."""
-    monkeypatch.setattr(candidates, "MAX_HITS", 3)
+    monkeypatch.setattr(candidates, "MAX_RANKED", 3)
     monkeypatch.setattr(candidates, "_MAX_PER_KEY", 3)
     monkeypatch.setattr(candidates, "_MAX_COMPARED", 3)
     monkeypatch.setattr(candidates, "_MAX_NEAR_WORDS", 1)
@@ -264,7 +270,7 @@ def test_hidden_people_do_not_change_what_others_find(
     for id in people:
         editor.patch(f"/v1/detainees/{id}", {"name": "Zoe Zambrano", "external_ids": []})
     assert responses(api) == with_hidden
-    assert [len(response["items"]) for response in with_hidden[:-1]] == [3, 3, 3, 3, 3]
+    assert [len(response["items"]) for response in with_hidden[:-1]] == [5, 5, 5, 5, 5]
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -327,11 +333,11 @@ def test_one_of_many_with_a_common_name_is_found_by_other_properties(
             assert matched(query, day)[0] == born, (query, day)
     assert matched("José Rigoberto Pérez", None)[0] == named
     # The same for a search.
-    monkeypatch.setattr(candidates, "MAX_HITS", 3)
+    monkeypatch.setattr(candidates, "MAX_RANKED", 3)
     for q in ("José Rigoberto Pérez", "Perez Garcia, Jose Rigoberto", "Rigoberto", "Rigobeto"):
         (item, *_) = api.get("/v1/detainees", q=q)["items"]
         assert item["id"] == named
-    assert len(api.get("/v1/detainees", q="jose")["items"]) == 3
+    assert len(api.get("/v1/detainees", q="jose")["items"]) == 26
 
 
 @pytest.mark.parametrize("birth_date", ["1971-02-30", "1971-05", "0000", "9999", "0001-01-01"])

@@ -14,7 +14,7 @@ def fill(conn: queries.Connection, size: int) -> None:
     conn.execute("SET session_replication_role = replica")
     conn.execute("SET synchronous_commit = off")
     numbers = f"generate_series(1, {size}) AS n"
-    record_id = "('019b0000-0000-7%s-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+    record_id = "(lpad(to_hex(n), 8, '0') || '-0000-4%s-8000-000000000000')::uuid"
     ids = {
         table: record_id % f"{place:03}"
         for place, table in enumerate(
@@ -87,4 +87,4 @@ def fill(conn: queries.Connection, size: int) -> None:
 
 
 def record_id(place: int, number: int = 5) -> str:
-    return f"019b0000-0000-7{place:03}-8000-{number:012x}"
+    return f"{number:08x}-0000-4{place:03}-8000-000000000000"

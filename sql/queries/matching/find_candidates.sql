@@ -43,6 +43,7 @@ WITH items AS MATERIALIZED (
             SELECT n.detainee_id FROM name_keys n
             WHERE k.people >= %(max_per_key)s AND n.name_key = k.name_key AND n.hidden = k.hidden
                 AND n.birth_date BETWEEN i.born_from AND i.born_until
+                AND n.birth_date > '-infinity'
             ORDER BY n.birth_date, n.detainee_id LIMIT %(max_per_key)s
         ) r
     ) p
