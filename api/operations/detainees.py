@@ -92,16 +92,17 @@ def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:
 def merge_detainee(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    return get_merge(conn, merges.create(conn, caller, id, body["into"]))
+    return get_merge(conn, caller, merges.create(conn, caller, id, body["into"]))
 
 
-def get_merge(conn: queries.Connection, id: UUID) -> Record:
-    return Record("merge", "merges/list", {"id": id})
+def get_merge(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
+    parameters = {"id": id, "sees_hidden": access.sees_hidden(caller)}
+    return Record("merge", "merges/list", parameters)
 
 
 def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
     merges.undo(conn, caller, id)
-    return get_merge(conn, id)
+    return get_merge(conn, caller, id)
 
 
 def split_detainee(
@@ -123,13 +124,14 @@ def undo_split(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
 def distinguish_detainee(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
-    return get_distinction(conn, merges.distinguish(conn, caller, id, body["detainee_id"]))
+    return get_distinction(conn, caller, merges.distinguish(conn, caller, id, body["detainee_id"]))
 
 
-def get_distinction(conn: queries.Connection, id: UUID) -> Record:
-    return Record("distinction", "merges/list_distinctions", {"id": id})
+def get_distinction(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
+    parameters = {"id": id, "sees_hidden": access.sees_hidden(caller)}
+    return Record("distinction", "merges/list_distinctions", parameters)
 
 
 def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
     merges.withdraw_distinction(conn, caller, id)
-    return get_distinction(conn, id)
+    return get_distinction(conn, caller, id)

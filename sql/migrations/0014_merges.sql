@@ -181,3 +181,41 @@ CREATE UNIQUE INDEX one_distinction_of_two_people
 CREATE INDEX distinctions_of_detainee ON distinctions (detainee_id);
 
 GRANT SELECT, INSERT, UPDATE (withdrawn_at, updated_at) ON distinctions TO constancia_service;
+
+-- Whether any of these people, or a person into whose record one was merged, is hidden.
+CREATE FUNCTION involve_hidden(detainee_ids uuid[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE people (id, merged_into, is_hidden) AS (
+        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
+        FROM detainees d WHERE d.id = ANY ($1)
+        UNION
+        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
+        FROM people p JOIN detainees d ON d.id = p.merged_into
+    )
+    SELECT coalesce(bool_or(p.is_hidden), false) FROM people p;
+END;
+
+-- The merges and the distinctions that a caller sees. The public sees none that involves a hidden
+-- person: it could name a relative, or the person.
+CREATE FUNCTION visible_merges(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, into_id uuid, created_at timestamptz, updated_at timestamptz,
+    undone_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.id, m.detainee_id, m.into_id, m.created_at, m.updated_at, m.undone_at
+    FROM merges m
+    WHERE $1 OR NOT involve_hidden(ARRAY[m.detainee_id, m.into_id]);
+END;
+
+CREATE FUNCTION visible_distinctions(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, distinct_from_id uuid, created_at timestamptz,
+    updated_at timestamptz, withdrawn_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT x.id, x.detainee_id, x.distinct_from_id, x.created_at, x.updated_at, x.withdrawn_at
+    FROM distinctions x
+    WHERE $1 OR NOT involve_hidden(ARRAY[x.detainee_id, x.distinct_from_id]);
+END;

@@ -278,6 +278,32 @@ def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
     assert len(entries) > 6
 
 
+def test_merges_and_distinctions_of_hidden_people_are_not_public(api: Api, editor: Api) -> None:
+    """They would point at a relative of the hidden person, or at the person."""
+    visible = [editor.detainee(f"Ana Visible {n}") for n in range(3)]
+    hidden, duplicate = withheld_person(editor), editor.detainee("Graciela")
+    body = {"detainee_id": visible[1]}
+    shown = (
+        f"/v1/distinctions/{editor.post(f'/v1/detainees/{visible[0]}/distinct-from', body)['id']}"
+    )
+    before = api.get("/v1/changes", limit=200)["items"]
+    body = {"detainee_id": hidden}
+    secret = editor.post(f"/v1/detainees/{visible[0]}/distinct-from", body)["id"]
+    assert api.get("/v1/changes", limit=200)["items"] == before
+    merge = editor.post(f"/v1/detainees/{duplicate}/merge", {"into": hidden})["id"]
+    for caller in (api, api.scope("contribute")):
+        caller.get(shown)
+        caller.get(f"/v1/distinctions/{secret}", 404)
+        caller.get(f"/v1/merges/{merge}", 404)
+        changes = caller.get("/v1/changes", limit=200)["items"]
+        assert {secret, merge}.isdisjoint(item["resource_id"] for item in changes)
+    assert editor.get(f"/v1/distinctions/{secret}")["distinct_from"] == hidden
+    assert editor.get(f"/v1/merges/{merge}")["into"] == hidden
+    # A person who is withheld later, or merged into a hidden one, takes them out of the answers.
+    editor.post(f"/v1/detainees/{visible[1]}/merge", {"into": hidden})
+    api.get(shown, 404)
+
+
 # Confidential sources.
 
 

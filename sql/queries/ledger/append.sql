@@ -1,7 +1,8 @@
 -- Appends an entry to the ledger for each write, with the row after the write.
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
--- sees it, or if it affects responses about other records (changes_answers).
+-- sees it, or if it affects responses about other records (changes_answers). A merge or a
+-- split affects them by the entries of its people: its own entry is public only if the public sees it.
 -- r has the row of each record (`entry`) and the record as the public sees it (`visible`).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
@@ -49,21 +50,25 @@ WITH written AS (
             (SELECT to_jsonb(v) FROM visible_attestations(false) v WHERE v.id = a.id)
         FROM attestations a WHERE w.resource = 'attestation' AND a.id = w.resource_id
         UNION ALL
-        SELECT to_jsonb(m), to_jsonb(m)
+        SELECT to_jsonb(m), (SELECT to_jsonb(v) FROM visible_merges(false) v WHERE v.id = m.id)
         FROM merges m WHERE w.resource = 'merge' AND m.id = w.resource_id
         UNION ALL
         SELECT to_jsonb(s), (SELECT to_jsonb(v) FROM visible_splits(false) v WHERE v.id = s.id)
         FROM splits s WHERE w.resource = 'split' AND s.id = w.resource_id
         UNION ALL
-        SELECT to_jsonb(x), to_jsonb(x)
+        SELECT to_jsonb(x),
+            (SELECT to_jsonb(v) FROM visible_distinctions(false) v WHERE v.id = x.id)
         FROM distinctions x WHERE w.resource = 'distinction' AND x.id = w.resource_id
     ) r ON true
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
-        w.action <> 'read' AND (%(changes_answers)s OR s.public_sha256 IS DISTINCT FROM (
-            SELECT l.public_sha256 FROM ledger l WHERE l.resource_id = w.resource_id AND l.action <> 'read'
-            ORDER BY l.seq DESC LIMIT 1
-        )) AS is_public
+        w.action <> 'read' AND (
+            %(changes_answers)s AND w.resource NOT IN ('merge', 'split') OR s.public_sha256 IS DISTINCT FROM (
+                SELECT l.public_sha256 FROM ledger l
+                WHERE l.resource_id = w.resource_id AND l.action <> 'read'
+                ORDER BY l.seq DESC LIMIT 1
+            )
+        ) AS is_public
     FROM written w
     CROSS JOIN LATERAL (SELECT sha256(convert_to(w.visible::text, 'UTF8')) AS public_sha256) s
 ), head AS (

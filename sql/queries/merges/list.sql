@@ -15,5 +15,5 @@ SELECT m.id, m.detainee_id, m.into_id AS "into",
         WHERE c.merge_id = m.id AND c.resource = 'release_event' AND c.after ? 'merged_into'
     ) AS release_events,
     m.created_at, m.updated_at, m.undone_at
-FROM merges m
+FROM visible_merges(%(sees_hidden)s) m
 WHERE m.id = %(id)s
