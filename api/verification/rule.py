@@ -13,7 +13,8 @@ matching is the proof: that many chains that share no group.
 
 A confidential source speaks through the organisation that vouches for it, and has no affiliations.
 A set of groups that meets its chains also meets them in the group of that organisation. So the
-organisation stands in its place.
+organisation stands in its place. All confidential sources of one organisation are one source, also
+where the latest statement supersedes the earlier ones.
 """
 
 from collections import deque
@@ -172,12 +173,16 @@ class _Groups:
         speaker = self._vouched_by.get(source, source)
         return self._group.get(speaker) or (speaker,)
 
+    def speaker(self, source: str) -> tuple[str, bool]:
+        """Return what is equal for the confidential sources of one organisation, and only them."""
+        return self._vouched_by.get(source, source), source in self._vouched_by
+
 
 def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) -> Verdict:
     published = [a for a in attestations if a.published_at <= at]
     unretracted = [a for a in published if a.retracted_at is None or a.retracted_at > at]
-    latest = {a.source: a.stance for a in unretracted}
-    live = [a for a in unretracted if a.stance == latest[a.source]]
+    latest = {groups.speaker(a.source): a.stance for a in unretracted}
+    live = [a for a in unretracted if a.stance == latest[groups.speaker(a.source)]]
 
     confirming = _Count([a for a in live if a.stance == "confirms"], groups)
     denying = _Count([a for a in live if a.stance == "denies"], groups)
@@ -229,6 +234,7 @@ class _Count:
         self._begins: set[str] = set()
         self._supports: dict[str, list[str]] = {}
         self._unsupported: set[str] = set()
+        self._unattributed = {a.id for a in self.live if a.basis == "unattributed"}
         alive = {a.id for a in self.live}
         for a in self.live:
             group = self._groups[a.source]
@@ -271,12 +277,15 @@ class _Count:
         counted_groups = {self._groups[a.source] for a in self.live if a.id in self.counted}
         stands = self._reached_from(self._begins)
         falls = self._reached_from(self._unsupported - stands)
+        # Relays that lead to no unattributed attestation lead in a ring, in which nothing stands.
+        without_origin = self._reached_from(self._unattributed)
         reasons: dict[str, Reason] = {}
         for a in self.live:
             if a.id in self.counted:
                 continue
             if a.id not in stands:
-                reasons[a.id] = "origin_not_live" if a.id in falls else "unattributed"
+                is_traced = a.id in without_origin and a.id not in falls
+                reasons[a.id] = "unattributed" if is_traced else "origin_not_live"
             elif self._groups[a.source] in counted_groups:
                 reasons[a.id] = "same_group"
             else:

@@ -93,7 +93,7 @@ CREATE FUNCTION attestation_entry(attestation attestations) RETURNS jsonb
     ));
 
 -- The attestations as a caller sees them. The texts and links of an attestation are redacted if its
--- person is hidden or its source is confidential. The time of its voiding is visible. The attestations
+-- person is hidden or its source is confidential, and the evidence in the latter case. The time of its voiding is visible. The attestations
 -- of a voided release event are void with it.
 CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
     id uuid, release_event_id uuid, source_id uuid, is_confidential boolean, stance text,
@@ -106,7 +106,8 @@ CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
 BEGIN ATOMIC
     SELECT a.id, a.release_event_id,
         CASE WHEN $1 THEN a.source_id ELSE coalesce(s.vouched_by, a.source_id) END,
-        s.confidential, a.stance, a.basis, a.release_kind, a.denial_reason, a.evidence,
+        s.confidential, a.stance, a.basis, a.release_kind, a.denial_reason,
+        CASE WHEN $1 OR NOT s.confidential THEN a.evidence END,
         a.published_at,
         CASE WHEN NOT h.hides THEN a.url END,
         CASE WHEN NOT h.hides THEN a.archived_url END,

@@ -80,6 +80,7 @@ def test_vector(case):
     verdicts = history(
         [read_attestation(a, n) for n, a in enumerate(case["attestations"])],
         [read_affiliation(a) for a in case["affiliations"]],
+        vouched_by={s["id"]: s["vouched_by"] for s in case["sources"] if "vouched_by" in s},
     )
     assert [
         {
@@ -108,9 +109,10 @@ Chain = frozenset  # of groups
 class Event:
     attestations: tuple[Attestation, ...]
     affiliations: tuple[Affiliation, ...] = ()
+    vouched_by: tuple[tuple[str, str], ...] = ()
 
     def history(self) -> list[Verdict]:
-        return history(self.attestations, self.affiliations)
+        return history(self.attestations, self.affiliations, vouched_by=dict(self.vouched_by))
 
     def moments(self) -> list[datetime]:
         """Return every time at which the verdict can change."""
@@ -119,10 +121,14 @@ class Event:
         return sorted(published | retracted)
 
     def plus(self, attestation: Attestation, *affiliations: Affiliation) -> "Event":
-        return Event((*self.attestations, attestation), (*self.affiliations, *affiliations))
+        return replace(
+            self,
+            attestations=(*self.attestations, attestation),
+            affiliations=(*self.affiliations, *affiliations),
+        )
 
     def without(self, attestation: Attestation) -> "Event":
-        return Event(tuple(a for a in self.attestations if a != attestation), self.affiliations)
+        return replace(self, attestations=tuple(a for a in self.attestations if a != attestation))
 
 
 class Oracle:
@@ -141,7 +147,13 @@ class Oracle:
         self.chains_of = self._chains(self.live)
 
     def _latest_attestation(self, source: str) -> Attestation:
-        attestations = [a for a in self.unretracted if a.source == source]
+        vouched_by = dict(self.event.vouched_by)
+        attestations = [
+            a
+            for a in self.unretracted
+            if a.source == source
+            or (source in vouched_by and vouched_by.get(a.source) == vouched_by[source])
+        ]
         return max(attestations, key=lambda a: (a.published_at, a.recorded))
 
     def _groups(self) -> dict[str, Group]:
@@ -155,12 +167,13 @@ class Oracle:
         sources = {a.source for a in self.event.attestations}
         sources |= {s for a in self.event.attestations for s in a.relayed_sources}
         sources |= {s for pair in pairs for s in pair}
+        sources |= {voucher for _, voucher in self.event.vouched_by}
         group_of = {s: Group({s}) for s in sources}
         for _ in sources:  # no path is longer than the number of sources
             for a, b in pairs:
                 union = group_of[a] | group_of[b]
                 group_of |= dict.fromkeys(union, union)
-        return group_of
+        return group_of | {s: group_of[voucher] for s, voucher in self.event.vouched_by}
 
     def _chains(self, live: list[Attestation]) -> dict[str, set[Chain]]:
         """Return the chains of each attestation: the least fixed point, iterated from none."""
@@ -199,7 +212,7 @@ class Oracle:
         return set().union(*self._chains(asserting).values())
 
     def has_an_origin_not_live(self, a: Attestation) -> bool:
-        """Whether following the relays of `a` leads to an attestation that is not live."""
+        """Whether the relays of `a` lead to an attestation that is not live, or only in a ring."""
         live = {b.id: b for b in self.live}
         seen, next_ids = set(), {a.id}
         while next_ids:
@@ -213,7 +226,7 @@ class Oracle:
                 b.id for b in self.live if self.group_of[b.source] in cited and b.stance == a.stance
             }
             next_ids = relayed - seen
-        return False
+        return all(live[i].basis == "relayed" for i in seen)
 
     def reason(self, a: Attestation, verdict: Verdict) -> str:
         """Why `a` is not in the proof of `verdict`. Other tests check the proof itself."""
@@ -271,6 +284,8 @@ def test_oracle_agrees_with_a_case_solved_by_hand():
 # --- Random events --------------------------------------------------------------------------------
 
 SOURCES = "abcde"
+CONFIDENTIAL = (("x", "a"), ("y", "a"), ("z", "b"))
+SPEAKERS = SOURCES + "xyz"
 hours = st.integers(0, 4)
 
 
@@ -302,7 +317,7 @@ def events(draw, changing: bool = True) -> Event:
         attestations.append(
             attest(
                 id=f"w{n}",
-                source=draw(st.sampled_from(SOURCES)),
+                source=draw(st.sampled_from(SPEAKERS)),
                 at=at,
                 stance=draw(st.sampled_from(["confirms", "confirms", "confirms", "denies"])),
                 basis=draw(st.sampled_from(["first_hand", "relayed", "relayed", "unattributed"])),
@@ -319,9 +334,9 @@ def events(draw, changing: bool = True) -> Event:
                 if b is not a and b.stance == a.stance and b.published_at <= a.published_at
             ]
             ids = draw(up_to_two(earlier))
-            cited = draw(up_to_two(SOURCES, at_least=0 if ids else 1))
+            cited = draw(up_to_two(SPEAKERS, at_least=0 if ids else 1))
             attestations[n] = replace(a, relayed_attestations=ids, relayed_sources=cited)
-    return Event(tuple(attestations), draw(affiliations(changing)))
+    return Event(tuple(attestations), draw(affiliations(changing)), CONFIDENTIAL)
 
 
 def verdicts_and_oracles(event: Event) -> list[tuple[Verdict, Oracle]]:
@@ -379,9 +394,10 @@ def test_history_has_one_verdict_for_each_publication_or_retraction_time(event):
 @many_examples
 @given(events(), st.data())
 def test_history_is_independent_of_the_order_of_the_input(event, data):
-    shuffled = Event(
-        tuple(data.draw(st.permutations(event.attestations))),
-        tuple(data.draw(st.permutations(event.affiliations))),
+    shuffled = replace(
+        event,
+        attestations=tuple(data.draw(st.permutations(event.attestations))),
+        affiliations=tuple(data.draw(st.permutations(event.affiliations))),
     )
     assert shuffled.history() == event.history()
 
@@ -397,7 +413,7 @@ def test_counts_are_independent_of_the_order_of_relays(event):
         )
         for a in event.attestations
     )
-    reordered = Event(reversed_relays, event.affiliations)
+    reordered = replace(event, attestations=reversed_relays)
     for first, second in zip(event.history(), reordered.history(), strict=True):
         assert counts(first) == counts(second)
         assert (first.rests_on, first.kinds) == (second.rests_on, second.kinds)
@@ -617,7 +633,8 @@ def test_rests_on_lists_every_group_that_is_in_all_chains(event):
 @given(events(), st.integers(-1, 9))
 def test_history_since_a_moment_is_the_tail_of_the_full_history(event, since):
     tail = [verdict for verdict in event.history() if verdict.at >= hour(since)]
-    assert history(event.attestations, event.affiliations, since=hour(since)) == tail
+    vouched_by = dict(event.vouched_by)
+    assert history(event.attestations, event.affiliations, hour(since), vouched_by) == tail
 
 
 @pytest.mark.parametrize("since", [None, hour(-1), hour(0), hour(1)])
@@ -708,7 +725,10 @@ def test_two_sources_that_relay_each_other_do_not_count():
     """While b is silent, a counts as its relay; once b cites a in turn, neither has an origin."""
     cites_b = relay("1", "a", at=0, sources=["b"])
     cites_a = relay("2", "b", at=1, sources=["a"])
-    assert [v.independent_sources for v in history([cites_b, cites_a], [])] == [1, 0]
+    verdicts = history([cites_b, cites_a], [])
+    assert [v.independent_sources for v in verdicts] == [1, 0]
+    # What each relays does not stand: neither has an attestation without an origin.
+    assert verdicts[-1].not_counted == (("1", "origin_not_live"), ("2", "origin_not_live"))
 
     relays_2 = relay("1", "a", attestations=["2"])
     relays_1 = relay("2", "b", attestations=["1"])

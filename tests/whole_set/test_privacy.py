@@ -369,6 +369,10 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
             shown = caller.get(path)
             assert (shown["source_id"], shown["is_confidential"]) == (organisation, True)
             assert (shown["url"], shown["note"]) == (None, None)
+        assert caller.get(f"/v1/attestations/{attestation['id']}")["evidence"] is None
+        for item in caller.get("/v1/changes", limit=200)["items"]:
+            is_secret = item["resource_id"] in (attestation["id"], claim)
+            assert (item["actor"] is None) == is_secret
         for path, id in (("attestations", attestation["id"]), ("claims", claim)):
             query = {"source_id": organisation}
             assert [item["id"] for item in caller.get(f"/v1/{path}", **query)["items"]] == [id]
@@ -378,8 +382,32 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
     comparison = api.get(f"/v1/claims/{claim}/comparison")
     assert comparison["claim"]["source_id"] == organisation
     assert editor.get(f"/v1/attestations/{attestation['id']}")["source_id"] == source
-    assert editor.get("/v1/attestations", source_id=source)["items"][0]["note"] == "Garganta"
+    shown = editor.get("/v1/attestations", source_id=source)["items"][0]
+    assert (shown["note"], shown["evidence"]) == ("Garganta", "report")
+    assert all(item["actor"] for item in editor.get("/v1/changes", limit=200)["items"])
     assert editor.get(f"/v1/sources/{source}")["vouched_by"] == organisation
+
+
+def test_contradiction_does_not_show_that_there_are_two_confidential_sources(
+    api: Api, editor: Api
+) -> None:
+    organisation = editor.source("Puertas Abiertas")
+    responses = []
+    for number in (1, 2):
+        sources = [
+            editor.source(f"Voz {number} {n}", confidential=True, vouched_by=organisation)
+            for n in range(number)
+        ]
+        event, (first,) = attested_event(editor, sources[0])
+        later = editor.attest(event, sources[-1], "2026-01-09T11:00:00Z", stance="denies")
+        places = {first["id"]: "first", later["id"]: "later"}
+        shown = api.get(f"/v1/release-events/{event}/verification")
+        assert [reason["reason"] for reason in shown["not_counted"]] == ["superseded"]
+        responses.append(
+            [places[item["attestation_id"]] for item in shown["not_counted"]]
+            + [(step["at"], step["status"]) for step in shown["history"]]
+        )
+    assert responses[0] == responses[1]
 
 
 def test_number_of_relayed_confidential_sources_is_hidden(api: Api, editor: Api) -> None:
