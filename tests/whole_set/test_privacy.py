@@ -526,7 +526,7 @@ class Canaries:
         self.ids: dict[str, list[str]] = {
             **{kind: [] for kind in ("sources", "affiliations", "facilities", "detainees")},
             **{kind: [] for kind in ("detentions", "release-events", "attestations", "claims")},
-            **{kind: [] for kind in ("merges", "distinctions", "imports")},
+            **{kind: [] for kind in ("merges", "splits", "distinctions", "imports")},
         }
         for name in ("El Helicoide", "Rodeo I"):
             body = {"name": name, "country": "VE"}
@@ -873,7 +873,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
         ids["detentions"] = [
             editor.get(f"/v1/detainees/{p}")["detention"]["id"] for p in ids["detainees"]
         ]
-        ids["affiliations"] = ids["imports"] = []
+        ids["affiliations"] = ids["imports"] = ids["splits"] = []
         visible = [p for p in ids["detainees"] if p not in hidden]
         new_ids = []
         for _, world in worlds:
