@@ -95,8 +95,9 @@ def test_ids_and_ledger_do_not_reveal_the_order_of_an_imported_list(
 
 def _name(n: int) -> str:
     """Return the nth of many different names in alphabetical order."""
-    letters = "abcdefghijklmnopqrst"
-    return f"{letters[n // 20]}{letters[n % 20]}".title() * 3 + f" {'xyzwv'[n % 5] * 4}".title()
+    syllables = [f"{consonant}{vowel}" for consonant in "bdfgklmnprst" for vowel in "aeo"]
+    first, second = syllables[n // 20 * 3], syllables[n % 20]
+    return f"{first}{second}{first}{second}".title() + f" {'xyzwv'[n % 5] * 4}".title()
 
 
 def _check_orders(conn: Connection) -> None:
