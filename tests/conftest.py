@@ -31,17 +31,19 @@ from api.server import embedded
 
 CASES = Path(__file__).parent / "cases"
 
-# The files with the longest tests, which start first, so that they do not run alone at the end.
+# The files with 25 s of CPU time or more. They start first, so that no process waits at the end for
+# one.
 LONGEST_FIRST = (
     "whole_set/test_schemathesis.py",
-    "stories/test_record_time.py",
-    "commands/test_load.py",
-    "commands/test_main.py",
-    "imports/test_list_import.py",
-    "imports/test_case_import.py",
     "faults/test_fault_suite.py",
-    "whole_set/test_query_plans.py",
+    "stories/test_interruptions.py",
+    "imports/test_list_import.py",
     "cases/test_export.py",
+    "stories/test_operation.py",
+    "commands/test_load.py",
+    "whole_set/test_query_plans.py",
+    "stories/test_record_time.py",
+    "imports/test_case_import.py",
     "whole_set/test_privacy.py",
 )
 
