@@ -1,4 +1,4 @@
-"""Columns of lists of people: their names in English and Spanish, and how their cells are read.
+"""Columns of lists of people: their names in English and Spanish, and their cells.
 
 Pure. A cell is text, or a JSON value from NDJSON, and becomes a value as the contract writes it. An
 ambiguous cell is an error; nothing is guessed.

@@ -1,4 +1,4 @@
-"""Stored imports: previews of lists and cases with their rows, kept for a day or until applied."""
+"""Stored imports: previews of lists and cases, kept for a day or until they are applied."""
 
 import hashlib
 from collections import Counter

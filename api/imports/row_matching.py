@@ -1,4 +1,4 @@
-"""The person of each row of a list: recorded, of an earlier row, new, or a possible duplicate."""
+"""The people of the rows of a list: recorded, of an earlier row, new, or undecided."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set

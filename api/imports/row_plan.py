@@ -1,4 +1,4 @@
-"""The changes that a row makes to a person and its attestation, checked as single requests are.
+"""The changes of a person by a row, and its attestation, checked as single requests are.
 
 `plan` is pure; the functions at the end read and write. A value of the row replaces the recorded
 value; a recorded sex, birth date or age group needs a decision first. Names, nationalities and
@@ -277,7 +277,7 @@ def same_event(detentions: Sequence[Detention], detention_id: UUID, day: date) -
 
 
 def shared_attestation(source_id: UUID | None, **parameters: Any) -> Mapping[str, Any] | None:
-    """Return the attestation of a list's source, without its release event; None without a source.
+    """Return the attestation of a list's source, without its event; None without a source.
 
     `parameters` are those of the operation: `published_at`, `basis`, `relayed_source_id`,
     `evidence` and `release_kind`, each None if it is not given.

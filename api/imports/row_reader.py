@@ -127,8 +127,8 @@ def _external_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if isinstance(id, dict) and {*map(type, id.values())} == {str}:
                 yield id.get("scheme", ""), id.get("value", "")
     for field, value in values.items():
-        if field.startswith("id:") and isinstance(value, str):
-            yield field[3:], value
+        if field.startswith("id:") and type(value) in (str, int):
+            yield field[3:], str(value)
 
 
 def _is_one_person(id: tuple[str, str], *names: str) -> bool:

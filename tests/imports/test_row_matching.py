@@ -1,11 +1,13 @@
 """The people of rows: nobody becomes another person, or another person's data, unasked."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from api.database import queries
 from tests.conftest import Api
 from tests.imports.test_list_import import (
+    NDJSON,
     apply,
     attested_by,
     outcomes,
@@ -27,7 +29,7 @@ PLACEHOLDERS = (
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru")
 
 
-def listed(number: int, **cells: str) -> Mapping[str, str]:
+def listed(number: int, **cells: str) -> dict[str, Any]:
     """Return the row of one of many people whose names have nothing in common."""
     names = [
         "".join(SYLLABLES[int(digit)] for digit in f"{number * factor % 9973:04}").title()
@@ -75,6 +77,9 @@ def test_a_value_that_several_people_share_identifies_nobody(
         "id:expediente"
     }
     assert "people of different names" in result["rows"][7]["ignored"][0]["detail"]
+    numbers = "\n".join(json.dumps(listed(n) | {"id:expediente": 7}) for n in range(8))
+    ndjson = preview(writer, numbers.encode(), media_type=NDJSON)
+    assert ndjson["totals"]["new"] == 8
     apply(writer, result["id"])
     assert people(conn) == 9
     assert outcomes(preview(writer, table(rows[8:]))) == ["same", "same"]
@@ -293,7 +298,7 @@ def test_the_letters_of_a_column_decide_the_sex(api: Api) -> None:
             for n, letter in enumerate(letters.split())
         ]
         ndjson = "\n".join(f'{{"name": "{r["name"]}", "Género": "{r["Género"]}"}}' for r in rows)
-        result = preview(editor, ndjson.encode(), media_type="application/x-ndjson", **query)
+        result = preview(editor, ndjson.encode(), media_type=NDJSON, **query)
         assert outcomes(result) == ["new" if sex else "invalid" for sex in expected], what
         result = preview(editor, table(rows), **query)
         for row, sex in zip(result["rows"], expected, strict=True):
