@@ -97,8 +97,9 @@ def check_restorable(conn: queries.Connection, resource: Resource, ids: Sequence
 
 def unknown_announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
     """Return the error of a question about an announcement that was never recorded."""
-    rows = queries.rows(conn, "claims/list_referenced", ids=[id])
-    return None if id is None or _are_announced(rows) else _NO_ANNOUNCEMENT
+    if id is None or _are_announced(queries.rows(conn, "claims/list_referenced", ids=[id])):
+        return None
+    return _NO_ANNOUNCEMENT
 
 
 def is_announcement(conn: queries.Connection, id: UUID) -> bool:

@@ -82,9 +82,9 @@ def report(
     citations are of the public view only.
     """
     clock.settle(conn, question.as_of, question.recorded_as_of)
-    filters = question.filters
-    _check(conn, filters)
-    is_filtered = bool(filters.active() or group_by)
+    _check(conn, question.filters)
+    filters = question.filters.active()
+    is_filtered = bool(filters or group_by)
     shows_hidden = sees_hidden and is_filtered
     [counted] = count(conn, [question], min_sources, group_by, sees_hidden=shows_hidden)
     moments, total = counted.moments, counted.total
@@ -107,15 +107,15 @@ def report(
     return citations.cited(
         answer,
         "/v1/counts",
-        {**asked, **filters.active(), "group_by": group_by, "time_zone": time_zone},
+        {**asked, **filters, "group_by": group_by, "time_zone": time_zone},
         moments,
         sentences.counts(
             datetime.fromisoformat(moments.as_of),
             time_zone,
             total["confirmed"],
             min_sources,
-            citations.scope(conn, filters.active(), moments),
-            undisclosed=sum(counted.undisclosed.values()) if filters.active() else 0,
+            citations.scope(conn, filters, moments),
+            undisclosed=sum(counted.undisclosed.values()) if filters else 0,
         ),
     )
 
@@ -147,11 +147,12 @@ def report_timeline(
         "recorded_as_of": moments.recorded_as_of,
         "min_sources": min_sources,
     }
+    is_filtered = bool(filters.active())
     items = [
         {
             "at": at,
             **dict(zip(FIGURES, row, strict=True)),
-            "undisclosed": dict(zip(STATUSES, others, strict=True)) if filters.active() else None,
+            "undisclosed": dict(zip(STATUSES, others, strict=True)) if is_filtered else None,
         }
         for at, row, others in zip(ends, rows, undisclosed, strict=True)
     ]
@@ -228,6 +229,7 @@ def _count_stored(
         min_sources=min_sources,
         property=stored_group["property"],
         **of_group,
+        **({"is_now": True} if question.as_of is None else {}),
     )
     groups: dict[str | None, Figures] = {}
     undisclosed = [0] * len(STATUSES)
@@ -353,7 +355,6 @@ class _Queries(NamedTuple):
     over_time: str
 
 
-_ROLLUPS_NOW = _Queries("counts/count_now", "counts/list_timeline")
 _ROLLUPS = _Queries("counts/count", "counts/list_timeline")
 _PERSON_STATUSES = _Queries("counts/count_recorded", "counts/list_timeline_recorded")
 _RELEASE_EVENTS = _Queries("counts/count_filtered", "counts/list_timeline_filtered")
@@ -368,13 +369,12 @@ def _choose(
     """The cheapest queries that can answer, and the stored group that they count.
 
     filters and group_by                      as_of     record time   counted from
-    none, or one property of a person         now       now           rollups of all time
-    none, or one property of a person         earlier   now           rollups by time
+    none, or one property of a person         any       now           rollups
     none, or one property of a person         any       earlier       person statuses
     any other                                 any       now           release events
     any other                                 any       earlier       recorded release events
 
-    Without a filter, any `group_by` is answered from the first three. They hold what the public may
+    Without a filter, any `group_by` is answered from the first two. They hold what the public may
     know, so filters and groups of callers who see hidden people are counted from the last two.
     """
     stored_group = None if sees_hidden else _stored_group(question.filters, group_by)
@@ -383,7 +383,7 @@ def _choose(
         return _RECORDED_RELEASE_EVENTS if is_past else _RELEASE_EVENTS, None
     if is_past:
         return _PERSON_STATUSES, stored_group
-    return _ROLLUPS_NOW if question.as_of is None else _ROLLUPS, stored_group
+    return _ROLLUPS, stored_group
 
 
 _PROPERTIES_OF_PEOPLE = {"facility_id", "nationality", "age_group", "sex"}

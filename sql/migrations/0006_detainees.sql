@@ -18,7 +18,7 @@ CREATE TABLE detainees (
     occupation text,
     external_ids jsonb NOT NULL DEFAULT '[]',
     withheld boolean NOT NULL DEFAULT false,
-    -- Whether a key of scope edit, or the operator, entered or accepted the person with this age group.
+    -- Whether a key of scope edit, or the operator, entered or accepted the person.
     -- Only such people count for the disclosure threshold, so that no other key can move it.
     accepted boolean NOT NULL DEFAULT false,
     -- The surviving record, if this one was merged as a duplicate.

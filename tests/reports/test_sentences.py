@@ -212,6 +212,51 @@ def test_filters_follow_each_number() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "undisclosed", "en", "es"),
+    [
+        (0, 1, "at least 0 releases were", "al menos 0 excarcelaciones estaban confirmadas"),
+        (1, 2, "at least 1 release was", "al menos 1 excarcelación estaba confirmada"),
+        (9, 1200, "at least 9 releases were", "al menos 9 excarcelaciones estaban confirmadas"),
+    ],
+)
+def test_undisclosed_people_follow_a_lower_bound(
+    confirmed: int, undisclosed: int, en: str, es: str
+) -> None:
+    more_en, more_es = {
+        1: ("1 further person is", "1 persona más se cuenta"),
+        2: ("2 further people are", "2 personas más se cuentan"),
+        1200: ("1,200 further people are", "1200 personas más se cuentan"),
+    }[undisclosed]
+    more_en, more_es = f"; {more_en} counted only in the total.", f"; {more_es} solo en el total."
+    assert sentences.counts(AS_OF, ZONE, confirmed, 2, {}, undisclosed=undisclosed) == {
+        "en": f"{EN}{en} confirmed {BY_EN}{more_en}",
+        "es": f"{ES}{es} {BY_ES}{more_es}",
+    }
+    comparison = sentences.comparison(
+        *(AS_OF, ZONE, "NTN24", "released", 11, "exact", False, confirmed, 2, {}),
+        undisclosed=undisclosed,
+    )
+    assert comparison["en"].endswith(f"; {en} confirmed {BY_EN}{more_en}")
+    assert comparison["es"].endswith(f"; {es} {BY_ES}{more_es}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "undisclosed", "en", "es"),
+    [
+        (0, 0, (0, 4), "went from 0 to at least 0; 4", "pasó de 0 a al menos 0; 4"),
+        (0, 0, (4, 4), "was at least 0 at both moments; 4", "era al menos 0 en ambos momentos; 4"),
+        (0, 9, (4, 0), "went from at least 0 to 9; 4", "pasó de al menos 0 a 9; 4"),
+    ],
+)
+def test_undisclosed_people_of_a_timeline(
+    before: int, after: int, undisclosed: tuple[int, int], en: str, es: str
+) -> None:
+    sentence = sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}, undisclosed=undisclosed)
+    assert sentence["en"].endswith(f" {en} further people are counted only in the total.")
+    assert sentence["es"].endswith(f" {es} personas más se cuentan solo en el total.")
+
+
 def test_order_of_filters_does_not_change_the_wording() -> None:
     backwards = dict(reversed(ALL_FILTERS.items()))
     assert sentences.counts(AS_OF, ZONE, 9, 2, backwards) == sentences.counts(

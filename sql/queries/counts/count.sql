@@ -1,11 +1,12 @@
 -- Counts people by status from the rollups at a moment, in total or by one property.
 -- The total less all that came after the moment: the years after its year, the months after its
--- month, and so on down to the person statuses within one quarter of an hour.
+-- month, and so on down to the person statuses within one quarter of an hour. Now that is only the
+-- person statuses that begin in the future.
 WITH asked AS (
-    SELECT %(as_of)s::timestamptz AS as_of, %(min_sources)s::integer AS required,
-        %(property)s::text AS property,
+    SELECT m.as_of, %(min_sources)s::integer AS required, %(property)s::text AS property,
         -- A bucket excludes its beginning, which belongs to the bucket before.
-        greatest(%(as_of)s::timestamptz - interval '1 microsecond', '0001-01-01Z') AS inside
+        greatest(m.as_of - interval '1 microsecond', '0001-01-01Z') AS inside
+    FROM (SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of) m
 ), starts AS (
     -- The beginnings of the buckets that contain the moment.
     SELECT date_trunc('year', a.inside, 'UTC') AS year,
@@ -39,11 +40,19 @@ WITH asked AS (
             AND r.bucket > l.after AND r.bucket < l.until
         OFFSET 0
     ) t
+    WHERE true
+        AND false -- if is_now
     UNION ALL
     SELECT coalesce(group_value(v.groups, a.property, a.required), ''), v.sign, NULL,
         substr(v.codes, a.required, 1)
     FROM asked a CROSS JOIN starts s
-    CROSS JOIN LATERAL status_changes(a.as_of, s.quarter + interval '15 minutes') c
+    CROSS JOIN LATERAL status_changes(
+        a.as_of,
+        CASE
+            WHEN %(as_of)s::timestamptz IS NULL THEN 'infinity'
+            ELSE s.quarter + interval '15 minutes'
+        END
+    ) c
     CROSS JOIN LATERAL (
         VALUES (-1, c.status_codes, c.groups), (1, c.former_codes, c.former_groups)
     ) AS v (sign, codes, groups)

@@ -1,5 +1,4 @@
 -- Updates the given properties of a person.
--- A person whose age group changes stays accepted only if the caller accepts the new one.
 UPDATE detainees SET
     name = %(name)s, -- if name
     aliases = %(aliases)s, -- if aliases
@@ -10,8 +9,7 @@ UPDATE detainees SET
     occupation = %(occupation)s, -- if occupation
     external_ids = %(external_ids)s, -- if external_ids
     withheld = %(withheld)s, -- if withheld
-    accepted = %(accepted)s OR accepted, -- unless age_group
-    accepted = %(accepted)s OR accepted AND age_group = %(age_group)s, -- if age_group
+    accepted = %(accepted)s OR accepted,
     updated_at = now()
 WHERE id = %(id)s
 RETURNING id
