@@ -33,6 +33,8 @@ _WINDOWS_1252 = {
     ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)): byte for byte in range(0x80, 0xA0)
 }
 _WRONGLY_DECODED = re.compile("[\xc2-\xf4][^\x00-\x7f\xc0-\xff]")
+_WITHOUT_SOFT_HYPHEN = re.compile(r"(?<=[a-z])Ã(?=[a-z ]|\Z)")
+"""A wrongly decoded í (MarÃa): its second character is invisible and often lost."""
 _LETTERS_BY_DIGIT = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "8": "b"}
 _WITH_DIGITS = re.compile(r"[^\W_]*[^\W\d_][^\W_]*")
 _DIGITS_AT_END = re.compile(r"\d*\Z")
@@ -46,6 +48,7 @@ _NEVER_SPLIT_AFTER = frozenset(("Mc", "Mac", "Fitz"))
 
 def repair(name: str) -> str:
     """Undo a wrong decoding (JosÃ©), digits for letters (Ce1ia), joined words (AnaMora)."""
+    name = _WITHOUT_SOFT_HYPHEN.sub("Ã\xad", name)
     if _WRONGLY_DECODED.search(name):
         name = _decode_again(_decode_again(name))
     if _INNER_CAPITAL.search(name):
