@@ -122,11 +122,10 @@ def parse_for_search(name: str) -> FullName:
     cannot be transliterated.
     """
     parsed = parse(name)
-    name = folding.repair(name)
     words = parsed.words or tuple(_words(folding.transliterate(name)))
     words = words or tuple(map(Word, _ANY_WORD.findall(name.casefold())))
-    if parsed.words and any(map(str.isdigit, name)):
-        words += tuple(map(Word, _NUMBER.findall(name)))
+    if parsed.words and _NUMBER.search(name):
+        words += tuple(map(Word, _NUMBER.findall(folding.repair(name))))
     return FullName(words[:_MAX_WORDS], parsed.generation)
 
 
