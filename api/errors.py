@@ -1,5 +1,6 @@
 """The errors of a request, without HTTP: problem slug, detail, and an error for each field."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,20 +17,23 @@ class FieldError:
 
 
 class RequestError(Exception):
-    """A request that is refused. `slug` is a key of the contract's `x-problems`."""
+    """A request that is refused. `slug` is a key of the contract's `x-problems`.
+
+    `existing` is the recorded resource that stands in the way: its id by the problem's property.
+    """
 
     def __init__(
         self,
         slug: str,
         detail: str,
         *errors: FieldError,
-        release_event_id: UUID | None = None,
+        existing: Mapping[str, UUID] | None = None,
     ) -> None:
         super().__init__(detail)
         self.slug = slug
         self.detail = detail
         self.errors = errors
-        self.release_event_id = release_event_id
+        self.existing = dict(existing or {})
 
 
 def invalid(*errors: FieldError) -> RequestError:

@@ -141,7 +141,11 @@ class Api:
     # Records for stories.
 
     def source(self, name: str, kind: str = "ngo", **more: Any) -> str:
-        return self.post("/v1/sources", {"name": name, "kind": kind, **more})["id"]
+        """Create a source; another one of the same name is recorded as distinct from it."""
+        body = {"name": name, "kind": kind, "distinct_from": [], **more}
+        while (response := self.send("POST", "/v1/sources", json=body)).status_code == 409:
+            body["distinct_from"].append(response.get_json()["source_id"])
+        return self._json(response, 201)["id"]
 
     def affiliate(
         self, source: str, with_source: str, relation: str = "owned_by", **more: Any

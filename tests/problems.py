@@ -22,6 +22,7 @@ STATUS_BY_SLUG = {
     "not-acceptable": 406,
     "conflict": 409,
     "release-event-exists": 409,
+    "source-exists": 409,
     "still-detained": 409,
     "import-outdated": 409,
     "idempotency-key-in-use": 409,
@@ -42,6 +43,9 @@ STATUS_BY_SLUG = {
 }
 
 
+# The property that names the existing record.
+EXISTING = {"release-event-exists": "release_event_id", "source-exists": "source_id"}
+
 # Parts of SQL and its errors, of Python and its files, and of libraries.
 INTERNALS = re.compile(
     r"SELECT |INSERT |UPDATE |psycopg|postgres|constraint|relation \"|column \"|Traceback|"
@@ -61,14 +65,16 @@ def check_problem(response: TestResponse, slug: str) -> Any:
     assert problem["status"] == STATUS_BY_SLUG[slug]
     assert problem["title"] == document.load().problems[slug].title
     needed = {"type", "title", "status", "detail"}
-    assert needed <= set(problem) <= needed | {"errors", "release_event_id"}
+    assert needed <= set(problem) <= needed | {"errors", *EXISTING.values()}
     assert problem["detail"].endswith(".") or slug == "release-event-exists"
     for error in problem.get("errors", ()):
         assert set(error) == {"pointer", "detail"}
         assert error["detail"]
     texts = [problem["detail"], *(e["detail"] for e in problem.get("errors", ()))]
     assert not [t for t in texts if INTERNALS.search(t)]
-    assert ("release_event_id" in problem) == (slug == "release-event-exists")
+    assert [name for name in EXISTING.values() if name in problem] == [
+        name for existing, name in EXISTING.items() if existing == slug
+    ]
     assert ("WWW-Authenticate" in response.headers) == (slug == "unauthenticated")
     assert ("Allow" in response.headers) == (slug == "method-not-allowed")
     return problem

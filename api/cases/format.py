@@ -85,6 +85,7 @@ def entry_schema(name: str) -> Schema:
     schema = contract.schema(f"{resource}Create")
     all_properties = contract.schema(resource)["properties"]
     properties, required = dict(schema["properties"]), list(schema.get("required", ()))
+    properties.pop("distinct_from", None)  # distinctions are in no case
     for field in _REQUIRED_FIELDS.get(name, ()):
         properties[field] = all_properties[field]
         required.append(field)

@@ -132,7 +132,11 @@ class _NewRecords:
         return State.INVALID  # the error belongs to the other entry
 
     def store(self, entry: Entry) -> None:
-        self._writer.insert(entry.list, entry.id, self._writer.resolve(entry.body))
+        body = self._writer.resolve(entry.body)
+        if entry.list == "sources" and (recorded := self._writer.find_source(body)):
+            self._writer.link(entry.list, entry.id, recorded)
+        else:
+            self._writer.insert(entry.list, entry.id, body)
 
     def end_block(self) -> None:
         self._writer.store_links()
@@ -285,7 +289,7 @@ class CaseLoader:
 
     def _detail(self, error: RequestError) -> str:
         """Return the detail of an error, with the key of a release event instead of its id."""
-        event = error.release_event_id
+        event = error.existing.get("release_event_id")
         if event is not None and (key := self._file.key_of("release_events", event)):
             return f"The release event {key!r} of this detention is within three days."
         return error.detail

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from api.records import (
     detentions,
     facilities,
     release_events,
+    source_merges,
+    source_names,
     sources,
 )
 from api.verification import verdicts
@@ -57,6 +60,7 @@ class RecordWriter:
         self._restored = restored
         self._began = clock.now(conn)
         self.batch = Batch(conn, caller, progress)
+        self._sources_of_entries: set[UUID] = set()
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
         self._links: dict[bytes, bytes] = {}
@@ -121,9 +125,32 @@ class RecordWriter:
         self.link(name, entry_id, inserted.id)
         return inserted
 
+    def find_source(self, body: Mapping[str, Any]) -> UUID | None:
+        """Return the source with the name of an entry, unless it is that of another entry."""
+        recorded = self._source_names.find(body)
+        if recorded is None or recorded in self._sources_of_entries:
+            return None
+        self._sources_of_entries.add(recorded)
+        return recorded
+
+    @cached_property
+    def _source_names(self) -> source_names.RecordedNames:
+        queries.run(self._conn, "sources/lock_names")
+        return source_names.RecordedNames(self._conn)
+
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check(self._conn, {**body, "id": id})
-        return Inserted(sources.insert(self._conn, body, id))
+        same_name = self._source_names.with_name(body["name"])
+        # In another store, two sources with one name were recorded as distinct.
+        if same_name and not self._restored:
+            detail = "Another source has this name. Use the key of that one, or another name."
+            raise invalid(FieldError("/name", detail))
+        id = sources.insert(self._conn, body, id)
+        self._source_names.add(id, body)
+        self._sources_of_entries.add(id)
+        for change in source_merges.insert_distinctions(self._conn, id, same_name):
+            self.batch.add("distinction", change.resource_id)
+        return Inserted(id)
 
     def _insert_affiliation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check_affiliation(self._conn, body)
@@ -157,8 +184,8 @@ class RecordWriter:
         try:
             placed = release_events.check(self._conn, body, restored=self._restored)
         except RequestError as error:
-            if error.release_event_id is not None:
-                error.release_event_id = self._entry_of(error.release_event_id)
+            if event := error.existing.get("release_event_id"):
+                error.existing["release_event_id"] = self._entry_of(event)
             raise
         return Inserted(release_events.insert(self._conn, placed, id))
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 from flask import Request, Response
 from psycopg_pool import ConnectionPool
@@ -41,6 +42,7 @@ _MERGEABLE = {
     "detainees": "detainee",
     "detentions": "detention",
     "release-events": "release_event",
+    "sources": "source",
 }
 
 
@@ -170,6 +172,7 @@ class Write:
         self._arguments = requests.Arguments(operation, function)
         self._attempts = idempotency.Attempts(operation)
         self._body_schema = schemas.body_schema(operation.body) if operation.body else None
+        self._find_duplicates = getattr(function, "find_duplicates", None)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation = self._operation
@@ -200,6 +203,9 @@ class Write:
                         idempotency.store(conn, attempt, body.id, body.content)
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
+            if self._find_duplicates is not None:
+                found = self._find_duplicates(conn=conn, caller=caller, id=UUID(body.id))
+                body = bodies.with_possible_duplicates(operation, body, found)
         response = responses.of_body(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response
 

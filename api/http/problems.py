@@ -99,6 +99,5 @@ def document(problem: Problem, error: RequestError) -> bytes:
         members["errors"] = [
             {"pointer": field.pointer, "detail": field.detail} for field in error.errors
         ]
-    if error.release_event_id is not None:
-        members["release_event_id"] = str(error.release_event_id)
+    members |= {name: str(id) for name, id in error.existing.items()}
     return orjson.dumps(members)

@@ -126,7 +126,8 @@ class RecordLinker:
             if row.confidential == body["confidential"] and row.vouched_by == body["vouched_by"]
         ]
         same_name.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
-        return next((row.id for row in same_name if not self.is_taken(row.id)), None)
+        ids = (row.surviving_id for row in same_name)
+        return next((id for id in ids if not self.is_taken(id)), None)
 
     @cached_property
     def _sources(self) -> Mapping[UUID, Any]:

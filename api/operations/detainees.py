@@ -11,7 +11,7 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.records import detainees, merges, splits
+from api.records import detainees, merges, source_merges, splits
 from api.rendering.results import Answer, Page, Ranked, Ranking, Record, Unchanged
 
 
@@ -101,7 +101,10 @@ def get_merge(conn: queries.Connection, caller: Caller | None, id: UUID) -> Reco
 
 
 def undo_merge(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
-    merges.undo(conn, caller, id)
+    if source_merges.exists(conn, id):
+        source_merges.undo(conn, caller, id)
+    else:
+        merges.undo(conn, caller, id)
     return get_merge(conn, caller, id)
 
 

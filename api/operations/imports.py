@@ -13,6 +13,7 @@ from api.database import queries
 from api.errors import FieldError, invalid
 from api.imports import case_import, columns, import_store, list_apply, list_preview, row_plan
 from api.imports.columns import Conventions
+from api.records import canonical_ids
 from api.rendering import media_types, streaming
 from api.rendering.results import Stream
 
@@ -51,7 +52,9 @@ def create_import(
             body.media_type,
             mapping=columns.read_mapping(mapping),
             conventions=Conventions(date_order, sex_letters),
-            attestation=row_plan.shared_attestation(source_id, **attestation),
+            attestation=row_plan.shared_attestation(
+                source_id and canonical_ids.resolve(conn, "source", source_id), **attestation
+            ),
         )
     return get_import(conn, caller, id)
 

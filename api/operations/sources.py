@@ -1,6 +1,6 @@
 """Operations on sources and on the affiliations between them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,8 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import ledger, queries
-from api.records import sources
-from api.rendering.results import Page, Record, Unchanged
+from api.records import source_merges, source_names, sources
+from api.rendering.results import Page, Record, Unchanged, offers_duplicates
 
 
 def list_sources(
@@ -24,6 +24,21 @@ def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Rec
     return _source(caller, id, ledger.reader(caller, "source"))
 
 
+def _possible_duplicates(
+    conn: queries.Connection, caller: Caller, id: UUID
+) -> Sequence[Mapping[str, Any]]:
+    return [
+        {
+            "source_id": match.other.id,
+            "name": match.other.name,
+            "score": match.score,
+            "features": [feature._asdict() for feature in match.features],
+        }
+        for match in source_names.possible_duplicates(conn, id)
+    ]
+
+
+@offers_duplicates(_possible_duplicates)
 def create_source(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     return _source(caller, sources.create(conn, caller, body))
 
@@ -38,6 +53,21 @@ def update_source(
     source = _source(caller, id)
     sources.update(conn, caller, id, body, partial(unchanged, source))
     return source
+
+
+def merge_source(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    merge = source_merges.create(conn, caller, id, body["into"])
+    return Record("merge", "merges/list", {"id": merge, "sees_hidden": caller.sees_hidden})
+
+
+def distinguish_source(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    distinction = source_merges.distinguish(conn, caller, id, body["source_id"])
+    parameters = {"id": distinction, "sees_hidden": caller.sees_hidden}
+    return Record("distinction", "merges/list_distinctions", parameters)
 
 
 def get_affiliation(conn: queries.Connection, id: UUID) -> Record:

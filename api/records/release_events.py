@@ -217,7 +217,7 @@ def _exists(near: UUID) -> RequestError:
         "release-event-exists",
         "Another release event of this detention lies within three days: "
         f"/v1/release-events/{near}",
-        release_event_id=near,
+        existing={"release_event_id": near},
     )
 
 

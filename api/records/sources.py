@@ -1,6 +1,6 @@
 """Sources, and the affiliations that put them into one group."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,24 +8,36 @@ from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import writes
+from api.records import source_merges, source_names, writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
-    """Check and insert a source; return its id."""
-    check(conn, body)
-    id = insert(conn, body)
-    ledger.append(conn, caller, Change("source", id, "created"))
+    """Check and insert a source; return its id.
+
+    `distinct_from` of the body names sources that it is not, whatever they share.
+    """
+    distinct_from, row = _split(body)
+    check(conn, row)
+    distinct_from = source_names.check(conn, row["name"], distinct_from)
+    id = insert(conn, row)
+    distinctions = source_merges.insert_distinctions(conn, id, distinct_from)
+    ledger.append(conn, caller, Change("source", id, "created"), *distinctions)
     return id
+
+
+def _split(body: Body) -> tuple[Sequence[UUID], Body]:
+    """Return the sources from which a source is distinct, and its row."""
+    row = dict(body)
+    return list(dict.fromkeys(row.pop("distinct_from", ()))), row
 
 
 def check(conn: queries.Connection, source: Body) -> None:
     """Check that a confidential source has a voucher, and no affiliation that could identify it.
 
     `source` has all fields of the contract. An existing source also has its `id`, and whether it is
-    `affiliated` and `vouches` for others.
+    `affiliated`, `vouches` for others and `has_duplicates`.
     """
     if errors := list(_confidentiality_errors(conn, source)):
         raise invalid(*errors)
@@ -45,6 +57,9 @@ def _confidentiality_errors(conn: queries.Connection, source: Body) -> Iterator[
             yield from _voucher_errors(conn, voucher)
     if source["confidential"] and source.get("affiliated"):
         detail = "Must be false: this source has affiliations. Create a confidential one instead."
+        yield FieldError("/confidential", detail)
+    if source["confidential"] and source.get("has_duplicates"):
+        detail = "Must be false: another source was merged into this one. Create a new one instead."
         yield FieldError("/confidential", detail)
     if source["confidential"] and source.get("vouches"):
         detail = "Must be false: this source vouches for others. Create a confidential one instead."
@@ -70,18 +85,28 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a source. If its group changes, verify every release event that names it."""
-    changes_group = bool(body.keys() & {"confidential", "vouched_by"})
+    """Update a source. If its group changes, verify every release event that names it.
+
+    `distinct_from` of the body names sources that it is not, whatever they share.
+    """
+    distinct_from, changes = _split(body)
+    changes_group = bool(changes.keys() & {"confidential", "vouched_by"})
 
     def lock() -> Any:
         if changes_group:
             queries.run(conn, "affiliations/lock_exclusive")
+        if "name" in changes or distinct_from:
+            queries.run(conn, "sources/lock_names")
         return queries.row(conn, "sources/lock", id=id)
 
     def write(row: Any) -> Affected:
         affected = Affected()
+        distinctions: Sequence[Change] = ()
+        if "name" in changes or distinct_from:
+            new = source_names.check(conn, changes.get("name", row.name), distinct_from, id)
+            distinctions = source_merges.insert_distinctions(conn, id, new)
         if changes_group:
-            source = {**row._asdict(), **body}
+            source = {**row._asdict(), **changes}
             check(conn, source)
             if row.confidential and source["vouched_by"] != row.vouched_by:
                 raise RequestError(
@@ -91,8 +116,8 @@ def update(
                 )
             if source["confidential"]:
                 affected = _affected(conn, _same_group(id, source["vouched_by"]))
-        queries.run(conn, "sources/update", id=id, **body)
-        return affected
+        queries.run(conn, "sources/update", id=id, **changes)
+        return affected._replace(changes=distinctions)
 
     writes.update(conn, caller, "source", id, check_unchanged, lock=lock, write=write)
 

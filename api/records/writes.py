@@ -15,10 +15,14 @@ Body = Mapping[str, Any]
 
 
 class Affected(NamedTuple):
-    """The release events to verify again after an update, and the people to count again."""
+    """The release events to verify again after an update, and the people to count again.
+
+    `changes` are further records that the update wrote.
+    """
 
     release_events: Sequence[UUID] = ()
     people: Iterable[UUID] = ()
+    changes: Sequence[Change] = ()
 
 
 def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: Any) -> UUID:
@@ -62,7 +66,7 @@ def update(
     verdicts.recompute(
         conn,
         caller,
-        [Change(resource, id, "updated")],
+        [Change(resource, id, "updated"), *affected.changes],
         release_events=affected.release_events,
         people=affected.people,
     )

@@ -1,7 +1,7 @@
 """Results as response bodies, each with its entity tag."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -64,6 +64,18 @@ def exact(
 ) -> Body:
     """Return a body whose entity tag is the hash of its bytes."""
     return Body(content, etags.strong(content), id, next_page or {})
+
+
+def with_possible_duplicates(
+    operation: Operation, body: Body, possible_duplicates: Sequence[Mapping[str, Any]]
+) -> Body:
+    """Add the records that may be the same to the body of a new record.
+
+    The entity tag stays that of the record alone, which If-Match names.
+    """
+    schema = operation.response_schema["properties"]["possible_duplicates"]
+    items = orjson.dumps(project(schema, possible_duplicates))
+    return replace(body, content=body.content[:-1] + b',"possible_duplicates":' + items + b"}")
 
 
 def _page(conn: queries.Connection, operation: Operation, page: Page, media_type: str) -> Body:

@@ -95,6 +95,25 @@ class Stream:
 
 Result = Record | Page | Answer | Stream
 
+FindDuplicates = Callable[..., Sequence[Item]]
+"""Return the records that may be the same as a new one, by `conn`, `caller` and its `id`."""
+
+
+def offers_duplicates(
+    find: FindDuplicates,
+) -> Callable[[Callable[..., Record]], Callable[..., Record]]:
+    """Decorate the function of a creation whose response lists possible duplicates.
+
+    They are found after the commit, and again for a retry.
+    """
+
+    def decorate(function: Callable[..., Record]) -> Callable[..., Record]:
+        function.find_duplicates = find  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
 Unchanged = Callable[[Record], None]
 """A function that raises `precondition-failed` if If-Match names an older state of a record.
 

@@ -1,7 +1,7 @@
 """Rows of queries as JSON, which PostgreSQL writes.
 
 A statement selects only the properties that the contract lists, so that no other data leaves the
-database.
+database. A property with `x-computed` is no column.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,4 +156,5 @@ def _columns(schema: Schema) -> tuple[str, ...]:
     return tuple(
         f"rfc3339(q.{name}) AS {name}" if part.get("format") == "date-time" else f"q.{name}"
         for name, part in schema["properties"].items()
+        if not part.get("x-computed")
     )

@@ -57,8 +57,8 @@ GRANT SELECT, INSERT,
 UPDATE (retracted_at, retraction_note, voided_at, void_reason, updated_at) ON claims
 TO constancia_service;
 
--- A claim as a caller sees it. The row may be the present one or a recorded one.
-CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean) RETURNS TABLE (
+-- A claim as a caller sees it. The row may be the present one or that of a moment of record time.
+CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean, moment timestamptz) RETURNS TABLE (
     id uuid, source_id uuid, is_confidential boolean, kind text, value integer, qualifier text,
     as_of timestamptz, published_at timestamptz, window_start date, facility_id uuid,
     age_group text, nationality text, announcement_id uuid, relays jsonb, origins jsonb, url text,
@@ -68,10 +68,14 @@ CREATE FUNCTION visible_claim(claim claims, sees_hidden boolean) RETURNS TABLE (
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT ($1).id,
-        CASE WHEN $2 THEN s.id ELSE coalesce(s.vouched_by, s.id) END,
+        CASE
+            WHEN $3 IS NULL AND ($2 OR NOT s.confidential) THEN coalesce(s.merged_into, s.id)
+            ELSE visible_source_id(s.id, $2, $3)
+        END,
         s.confidential, ($1).kind, ($1).value, ($1).qualifier, ($1).as_of, ($1).published_at,
         ($1).window_start, ($1).facility_id, ($1).age_group, ($1).nationality,
-        ($1).announcement_id, visible_relays(($1).relays, $2), visible_relays(($1).origins, $2),
+        ($1).announcement_id, visible_relays(($1).relays, $2, $3),
+        visible_relays(($1).origins, $2, $3),
         CASE WHEN $2 OR NOT s.confidential THEN ($1).url END,
         CASE WHEN $2 OR NOT s.confidential THEN ($1).note END,
         ($1).retracted_at,
@@ -81,6 +85,6 @@ BEGIN ATOMIC
         ($1).created_at, ($1).updated_at
     FROM (
         -- OFFSET 0 makes this a lookup per claim, so that a list of claims keeps its index order.
-        SELECT o.id, o.confidential, o.vouched_by FROM sources o WHERE o.id = ($1).source_id OFFSET 0
+        SELECT o.id, o.confidential, o.merged_into FROM sources o WHERE o.id = ($1).source_id OFFSET 0
     ) s;
 END;

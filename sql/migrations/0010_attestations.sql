@@ -105,7 +105,10 @@ CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT a.id, a.release_event_id,
-        CASE WHEN $1 THEN a.source_id ELSE coalesce(s.vouched_by, a.source_id) END,
+        CASE
+            WHEN $1 OR s.vouched_by IS NULL THEN coalesce(s.merged_into, s.id)
+            ELSE surviving_source_id(s.vouched_by, NULL)
+        END,
         s.confidential, a.stance, a.basis, a.release_kind, a.denial_reason,
         CASE WHEN $1 OR NOT s.confidential THEN a.evidence END,
         a.published_at,

@@ -148,7 +148,7 @@ BEGIN ATOMIC
         c.voided_at, c.void_reason, c.created_at, c.updated_at
     FROM recorded($1, $2) x
     CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) r
-    CROSS JOIN LATERAL visible_claim(r, $3) c
+    CROSS JOIN LATERAL visible_claim(r, $3, $2) c
     WHERE r.voided_at IS NULL;
 END;
 

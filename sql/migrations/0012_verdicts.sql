@@ -181,7 +181,7 @@ BEGIN ATOMIC
             FROM (
                 -- Without duplicates, which would reveal how many sources of one organisation are relayed.
                 SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
-                    visible_source_id(r.relayed_source_id, $1) AS source_id
+                    visible_source_id(r.relayed_source_id, $1, NULL) AS source_id
                 FROM attestation_relays r
                 WHERE r.attestation_id = a.id
             ) s

@@ -1,20 +1,32 @@
--- Merges of duplicate records of one person, and distinctions between two people.
+-- Merges of duplicate records of one person or source, and distinctions between two of them.
 
--- The duplicate record's children move to the surviving record. If the surviving record has the same
--- child, the duplicate child stays in place with `merged_into` set. So a merge can be undone.
+-- The children of a duplicate person move to the surviving record. If the surviving record has the same
+-- child, the duplicate child stays in place with `merged_into` set. So a merge can be undone. What a
+-- duplicate source published stays in place, and is read as that of the surviving source.
 CREATE TABLE merges (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    detainee_id uuid NOT NULL CONSTRAINT merge_is_of_a_detainee REFERENCES detainees,
-    into_id uuid NOT NULL CONSTRAINT merge_is_into_a_detainee REFERENCES detainees,
+    detainee_id uuid CONSTRAINT merge_is_of_a_detainee REFERENCES detainees,
+    into_id uuid CONSTRAINT merge_is_into_a_detainee REFERENCES detainees,
+    source_id uuid CONSTRAINT merge_is_of_a_source REFERENCES sources,
+    into_source_id uuid CONSTRAINT merge_is_into_a_source REFERENCES sources,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     undone_at timestamptz,
-    CONSTRAINT merge_is_of_two_people CHECK (detainee_id <> into_id)
+    CONSTRAINT merge_is_of_two_people CHECK (detainee_id <> into_id),
+    CONSTRAINT merge_is_of_two_sources CHECK (source_id <> into_source_id),
+    CONSTRAINT merge_is_of_people_or_sources CHECK (
+        num_nonnulls(detainee_id, source_id) = 1
+        AND (detainee_id IS NULL) = (into_id IS NULL)
+        AND (source_id IS NULL) = (into_source_id IS NULL)
+    )
 );
 
 CREATE UNIQUE INDEX one_merge_of_a_detainee ON merges (detainee_id) WHERE undone_at IS NULL;
 CREATE INDEX merges_of_detainee ON merges (detainee_id);
 CREATE INDEX merges_into ON merges (into_id);
+CREATE UNIQUE INDEX one_merge_of_a_source ON merges (source_id) WHERE undone_at IS NULL;
+CREATE INDEX merges_of_source ON merges (source_id) WHERE source_id IS NOT NULL;
+CREATE INDEX merges_into_source ON merges (into_source_id) WHERE into_source_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE (undone_at, updated_at) ON merges TO constancia_service;
 
@@ -31,6 +43,24 @@ CREATE TABLE merge_changes (
 CREATE INDEX merge_changes_of_resource ON merge_changes (resource_id);
 
 GRANT SELECT, INSERT ON merge_changes TO constancia_service;
+
+-- The sources for which a caller saw the id of this one at some moment of record time.
+CREATE FUNCTION sources_ever_visible_as(id uuid, sees_hidden boolean) RETURNS SETOF uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE merged (id) AS (
+        SELECT $1
+        UNION
+        SELECT m.other_id FROM merged t CROSS JOIN LATERAL (
+            SELECT g.source_id AS other_id FROM merges g WHERE g.into_source_id = t.id
+            UNION ALL
+            SELECT g.into_source_id FROM merges g WHERE g.source_id = t.id
+        ) m
+    )
+    SELECT s.id FROM merged m JOIN sources s ON s.id = m.id WHERE $2 OR NOT s.confidential
+    UNION ALL
+    SELECT s.id FROM merged m JOIN sources s ON s.vouched_by = m.id WHERE NOT $2;
+END;
 
 -- Splits of a person whose record held the records of two people. The chosen records moved to a new
 -- person, and a distinction of the two was recorded.
@@ -162,16 +192,24 @@ BEGIN ATOMIC
     WHERE l.resource = 'release_event' AND l.entry ->> 'announcement_id' = $1::text;
 END;
 
--- An editor's decision that two similar records are of two people, so that they are not reported as
--- duplicates again.
+-- An editor's decision that two similar records are of two people or sources, so that they are not
+-- reported as duplicates again.
 CREATE TABLE distinctions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    detainee_id uuid NOT NULL CONSTRAINT distinction_is_of_a_detainee REFERENCES detainees,
-    distinct_from_id uuid NOT NULL CONSTRAINT distinction_is_from_a_detainee REFERENCES detainees,
+    detainee_id uuid CONSTRAINT distinction_is_of_a_detainee REFERENCES detainees,
+    distinct_from_id uuid CONSTRAINT distinction_is_from_a_detainee REFERENCES detainees,
+    source_id uuid CONSTRAINT distinction_is_of_a_source REFERENCES sources,
+    distinct_from_source_id uuid CONSTRAINT distinction_is_from_a_source REFERENCES sources,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     withdrawn_at timestamptz,
-    CONSTRAINT distinction_is_of_two_people CHECK (detainee_id <> distinct_from_id)
+    CONSTRAINT distinction_is_of_two_people CHECK (detainee_id <> distinct_from_id),
+    CONSTRAINT distinction_is_of_two_sources CHECK (source_id <> distinct_from_source_id),
+    CONSTRAINT distinction_is_of_people_or_sources CHECK (
+        num_nonnulls(detainee_id, source_id) = 1
+        AND (detainee_id IS NULL) = (distinct_from_id IS NULL)
+        AND (source_id IS NULL) = (distinct_from_source_id IS NULL)
+    )
 );
 
 -- One distinction of two people, in either order.
@@ -179,6 +217,9 @@ CREATE UNIQUE INDEX one_distinction_of_two_people
     ON distinctions (least(detainee_id, distinct_from_id), greatest(detainee_id, distinct_from_id))
     WHERE withdrawn_at IS NULL;
 CREATE INDEX distinctions_of_detainee ON distinctions (detainee_id);
+CREATE UNIQUE INDEX one_distinction_of_two_sources ON distinctions (
+    least(source_id, distinct_from_source_id), greatest(source_id, distinct_from_source_id)
+) WHERE withdrawn_at IS NULL AND source_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE (withdrawn_at, updated_at) ON distinctions TO constancia_service;
 
@@ -196,26 +237,40 @@ BEGIN ATOMIC
     SELECT coalesce(bool_or(p.is_hidden), false) FROM people p;
 END;
 
+-- Whether any of these sources is confidential.
+CREATE FUNCTION involve_confidential(source_ids uuid[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM sources s WHERE s.id = ANY ($1) AND s.confidential);
+
 -- The merges and the distinctions that a caller sees. The public sees none that involves a hidden
--- person: it could name a relative, or the person.
+-- person, since it could name a relative, or the person; and none that involves a confidential source.
 CREATE FUNCTION visible_merges(sees_hidden boolean) RETURNS TABLE (
-    id uuid, detainee_id uuid, into_id uuid, created_at timestamptz, updated_at timestamptz,
-    undone_at timestamptz
+    id uuid, detainee_id uuid, into_id uuid, source_id uuid, into_source_id uuid,
+    created_at timestamptz, updated_at timestamptz, undone_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT m.id, m.detainee_id, m.into_id, m.created_at, m.updated_at, m.undone_at
+    SELECT m.id, m.detainee_id, m.into_id, m.source_id, m.into_source_id, m.created_at,
+        m.updated_at, m.undone_at
     FROM merges m
-    WHERE $1 OR NOT involve_hidden(ARRAY[m.detainee_id, m.into_id]);
+    WHERE $1 OR NOT (
+        involve_hidden(ARRAY[m.detainee_id, m.into_id])
+        OR involve_confidential(ARRAY[m.source_id, m.into_source_id])
+    );
 END;
 
 CREATE FUNCTION visible_distinctions(sees_hidden boolean) RETURNS TABLE (
-    id uuid, detainee_id uuid, distinct_from_id uuid, created_at timestamptz,
-    updated_at timestamptz, withdrawn_at timestamptz
+    id uuid, detainee_id uuid, distinct_from_id uuid, source_id uuid,
+    distinct_from_source_id uuid, created_at timestamptz, updated_at timestamptz,
+    withdrawn_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT x.id, x.detainee_id, x.distinct_from_id, x.created_at, x.updated_at, x.withdrawn_at
+    SELECT x.id, x.detainee_id, x.distinct_from_id, x.source_id, x.distinct_from_source_id,
+        x.created_at, x.updated_at, x.withdrawn_at
     FROM distinctions x
-    WHERE $1 OR NOT involve_hidden(ARRAY[x.detainee_id, x.distinct_from_id]);
+    WHERE $1 OR NOT (
+        involve_hidden(ARRAY[x.detainee_id, x.distinct_from_id])
+        OR involve_confidential(ARRAY[x.source_id, x.distinct_from_source_id])
+    );
 END;

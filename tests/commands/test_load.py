@@ -694,7 +694,11 @@ def test_case_without_lists_is_valid(
 def test_keys_belong_to_their_case(database: str, conn: queries.Connection, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert load(database, tmp_path, small_case() | {"case": name}).exit_code == 0
-    assert conn.execute("SELECT count(*) AS n FROM sources").fetchone().n == 6
+    assert conn.execute("SELECT count(*) AS n FROM detainees").fetchone().n == 2 * len(
+        small_case()["detainees"]
+    )
+    # A source has its name in every case.
+    assert conn.execute("SELECT count(*) AS n FROM sources").fetchone().n == 3
 
 
 def test_lists_can_be_in_any_order(database: str, conn: queries.Connection, tmp_path: Path) -> None:

@@ -319,10 +319,10 @@ def write_at_random(world: World, choose: Chooser) -> None:
     kinds += ["source", "detainee", "retract claim", "name of source", "name of facility"]
     kinds += ["void record"] * 4 + ["undo void"] * 3
     kinds += ["split"] * 4 + ["undo split"] * 3
-    kinds += ["merge"] * 4 + ["undo"] * 3 + ["distinguish", "withdraw"]
+    kinds += ["merge"] * 4 + ["merge sources"] * 2 + ["undo"] * 3 + ["distinguish", "withdraw"]
     kind = choose.one_of(kinds)
     if kind == "source":
-        body = {"name": "Otra fuente", "kind": "person"}
+        body = {"name": f"Otra fuente {len(ids['source'])}", "kind": "person"}
         if choose.one_of([True, False]):
             body |= {"confidential": True, "vouched_by": choose.one_of(ids["source"])}
         world.write("POST", "/v1/sources", body, "source")
@@ -405,6 +405,9 @@ def write_at_random(world: World, choose: Chooser) -> None:
     elif kind == "merge":
         path = f"/v1/detainees/{choose.one_of(ids['detainee'])}/merge"
         world.write("POST", path, {"into": choose.one_of(ids["detainee"])}, "merge")
+    elif kind == "merge sources":
+        path = f"/v1/sources/{choose.one_of(ids['source'])}/merge"
+        world.write("POST", path, {"into": choose.one_of(ids["source"])}, "merge")
     elif kind == "undo" and ids["merge"]:
         world.write("DELETE", f"/v1/merges/{choose.one_of(ids['merge'])}", None, "merge")
     elif kind == "distinguish":

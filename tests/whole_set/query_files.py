@@ -14,6 +14,7 @@ FILES = {
 WITHOUT_A_PLAN = {
     "affiliations/lock_shared",
     "affiliations/lock_exclusive",
+    "sources/lock_names",
 }
 
 

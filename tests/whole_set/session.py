@@ -12,6 +12,9 @@ from api.http import routing
 from tests.conftest import Api
 from tests.whole_set.operations import OPERATIONS
 
+SOURCE_NUMBERS = count(1)
+"""Of all sessions, some of which share a store: a source has a name of its own."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -90,7 +93,7 @@ class Session:
 
     def create_source(self) -> Any:
         body = {
-            "name": next(self.names),
+            "name": f"Outlet {next(SOURCE_NUMBERS)}",
             "kind": "ngo",
             "country": "VE",
             "url": "https://a.example",
@@ -170,6 +173,13 @@ class Session:
         """Merge two records that share a detention with a release."""
         duplicate, surviving = (self.do("createReleaseEvent").json["detainee_id"] for _ in range(2))
         return {"id": duplicate, "body": {"into": surviving}}
+
+    def merge_source(self) -> Any:
+        return {"id": self.id("createSource"), "body": {"into": self.id("createSource")}}
+
+    def distinguish_source(self) -> Any:
+        body = {"source_id": self.id("createSource")}
+        return {"id": self.id("createSource"), "body": body}
 
     def get_merge(self) -> Any:
         return {"id": self.id("mergeDetainee")}

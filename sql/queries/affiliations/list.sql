@@ -1,8 +1,9 @@
 -- Lists affiliations.
 SELECT a.id, a.source_id, a.with_source_id, a.relation, a.valid_from, a.valid_until,
     a.created_at, a.updated_at
-FROM affiliations a
+FROM surviving_affiliations a
 WHERE true
     AND a.id = %(id)s -- if id
     AND a.id = ANY (%(ids)s) -- if ids
+    AND a.joins_two -- unless id
 ORDER BY a.id

@@ -8,7 +8,7 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
         FROM (
             -- Without duplicates, which would reveal how many sources of one organisation are relayed.
             SELECT DISTINCT r.relayed_attestation_id AS attestation_id,
-                visible_source_id(r.relayed_source_id, %(sees_hidden)s) AS source_id
+                visible_source_id(r.relayed_source_id, %(sees_hidden)s, NULL) AS source_id
             FROM attestation_relays r
             LEFT JOIN attestations o ON o.id = r.relayed_attestation_id
             WHERE r.attestation_id = a.id AND o.voided_at IS NULL

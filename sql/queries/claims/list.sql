@@ -5,7 +5,7 @@ SELECT c.id, c.source_id, c.is_confidential, c.kind, c.value, c.qualifier, c.as_
     c.origins, c.url, c.note, c.retracted_at, c.retraction_note, c.voided_at, c.void_reason,
     c.created_at, c.updated_at
 FROM claims k
-CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
+CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s, NULL) c
 WHERE true
     AND k.id = %(id)s -- if id
     AND k.kind = %(kind)s -- if kind

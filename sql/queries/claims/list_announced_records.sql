@@ -4,7 +4,7 @@
 -- a lookup, whatever number of rows the planner expects of the recursion.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
-    FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
+    FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s, NULL) c
     WHERE (k.id = %(id)s OR k.announcement_id = %(id)s) AND k.voided_at IS NULL
     UNION
     SELECT o.id, o.source_id, o.facility_id, o.announcement_id, o.relays
@@ -16,7 +16,7 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     ) f
     CROSS JOIN LATERAL (
         SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
-        FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s) c
+        FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s, NULL) c
         WHERE k.id = f.id OFFSET 0
     ) o
 ), attested (id, source_id) AS (
@@ -36,7 +36,7 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         UNION
         SELECT a.source_id FROM attested a
         UNION
-        SELECT visible_source_id(r.relayed_source_id, %(sees_hidden)s)
+        SELECT visible_source_id(r.relayed_source_id, %(sees_hidden)s, NULL)
         FROM attested a CROSS JOIN LATERAL (
             SELECT o.relayed_source_id FROM attestation_relays o WHERE o.attestation_id = a.id OFFSET 0
         ) r
@@ -49,6 +49,10 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
         UNION ALL
         SELECT s.vouched_by FROM visible_sources(%(sees_hidden)s) s WHERE s.id = t.source_id
+        UNION ALL
+        SELECT s.merged_into FROM sources s WHERE s.id = t.source_id
+        UNION ALL
+        SELECT s.id FROM sources s WHERE s.merged_into = t.source_id
     ) f
     WHERE f.other_id IS NOT NULL
 ), placed (facility_id) AS (

@@ -9,7 +9,8 @@ CROSS JOIN LATERAL visible_claim_recorded(k.id, %(recorded_as_of)s, %(sees_hidde
 WHERE true
     AND k.kind = %(kind)s -- if kind
     AND k.published_at <= %(until)s AND k.as_of <= %(until)s -- if until
-    AND k.source_id = ANY (ARRAY(SELECT sources_visible_as(%(source_id)s, %(sees_hidden)s))) -- if source_id
+    AND k.source_id = ANY (ARRAY(SELECT sources_ever_visible_as(%(source_id)s, %(sees_hidden)s))) -- if source_id
+    AND c.source_id = visible_source_id(%(source_id)s, true, %(recorded_as_of)s) -- if source_id
     AND k.facility_id = %(facility_id)s -- if facility_id
     AND k.nationality = %(nationality)s -- if nationality
     AND k.age_group = %(age_group)s -- if age_group

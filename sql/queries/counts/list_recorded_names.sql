@@ -5,8 +5,9 @@ SELECT n.id, x.entry ->> 'name' AS name
 FROM (
     SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
     UNION ALL
-    SELECT s.id, visible_source_id(s.id, false) FROM sources s WHERE s.id = ANY (%(source_ids)s)
+    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s) FROM sources s WHERE s.id = ANY (%(source_ids)s)
     UNION ALL
-    SELECT c.id, visible_source_id(c.source_id, false) FROM claims c WHERE c.id = ANY (%(claim_ids)s)
+    SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s)
+    FROM claims c WHERE c.id = ANY (%(claim_ids)s)
 ) n
 CROSS JOIN LATERAL recorded(n.named_by, %(recorded_as_of)s::timestamptz) x

@@ -43,7 +43,7 @@ WITH written AS (
             (SELECT to_jsonb(v) FROM visible_release_events(false) v WHERE v.id = e.id)
         FROM release_events e WHERE w.resource = 'release_event' AND e.id = w.resource_id
         UNION ALL
-        SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false) v)
+        SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false, NULL) v)
         FROM claims c WHERE w.resource = 'claim' AND c.id = w.resource_id
         UNION ALL
         SELECT attestation_entry(a),

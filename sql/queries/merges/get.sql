@@ -1,4 +1,4 @@
--- Gets a merge, its state, and the last merge into the same person that is not undone.
+-- Gets a merge of people, its state, and the last merge into the same person that is not undone.
 SELECT m.detainee_id, m.into_id, m.undone_at, d.merged_into AS into_merged_into,
     (
         SELECT o.id

@@ -8,6 +8,9 @@ WITH RECURSIVE chain (id, length) AS (
         SELECT d.merged_into FROM detainees d
         WHERE d.id = c.id AND %(resource)s = 'detainee'
         UNION ALL
+        SELECT s.merged_into FROM sources s
+        WHERE s.id = c.id AND %(resource)s = 'source'
+        UNION ALL
         SELECT t.merged_into FROM detentions t
         WHERE t.id = c.id AND %(resource)s = 'detention'
         UNION ALL

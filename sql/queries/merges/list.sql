@@ -1,5 +1,5 @@
 -- Lists a merge with the detentions and release events that were merged by it.
-SELECT m.id, m.detainee_id, m.into_id AS "into",
+SELECT m.id, m.detainee_id, m.source_id, coalesce(m.into_id, m.into_source_id) AS "into",
     (
         SELECT coalesce(json_agg(json_build_object(
             'detention_id', c.resource_id, 'into', c.after -> 'merged_into'

@@ -7,7 +7,12 @@ SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
             'valid_until', rfc3339(a.valid_until), 'created_at', rfc3339(a.created_at),
             'updated_at', rfc3339(a.updated_at)
         ) ORDER BY a.id), '[]')
-        FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
+        FROM (
+            SELECT s.id UNION ALL SELECT o.id FROM sources o WHERE o.merged_into = s.id
+        ) m
+        JOIN affiliations e ON e.source_id = m.id OR e.with_source_id = m.id
+        JOIN surviving_affiliations a ON a.id = e.id
+        WHERE a.joins_two
     ) AS affiliations,
     s.created_at, s.updated_at, s.confidential AS is_hidden
 FROM visible_sources(%(sees_hidden)s) s

@@ -1,4 +1,6 @@
 -- Lists the names and distinguishing properties of all sources, in order of creation.
-SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by
+-- The name of a merged duplicate is a further name of the surviving source, `surviving_id`.
+SELECT s.id, coalesce(s.merged_into, s.id) AS surviving_id, s.name, s.kind, s.country, s.url,
+    s.confidential, s.vouched_by
 FROM sources s
 ORDER BY s.created_at, s.id

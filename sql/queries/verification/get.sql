@@ -43,15 +43,16 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
             (SELECT s.name FROM sources s WHERE s.id = g.head)
         ))
         FROM (
-            SELECT visible_source_id((p.head #>> '{}')::uuid, false) AS head
+            SELECT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of) AS head
             FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][0]') AS p (head)
             UNION
-            SELECT visible_source_id((p.head #>> '{}')::uuid, false)
+            SELECT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of)
             FROM jsonb_path_query(l.reasoning, '$.rests_on[*][0]') AS p (head)
         ) g
     ) AS names,
     (
-        SELECT json_object_agg(s.id, s.vouched_by) FROM sources s
+        SELECT json_object_agg(s.id, surviving_source_id(s.vouched_by, a.recorded_as_of))
+        FROM sources s
         WHERE s.vouched_by IS NOT NULL AND s.id IN (
             SELECT (p.source #>> '{}')::uuid
             FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][*]') AS p (source)

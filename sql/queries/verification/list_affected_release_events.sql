@@ -12,7 +12,12 @@ WITH RECURSIVE affiliated (source_id) AS (
         SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
         UNION ALL
         SELECT s.id FROM sources s WHERE s.vouched_by = t.source_id
+        UNION ALL
+        SELECT s.id FROM sources s WHERE s.merged_into = t.source_id
+        UNION ALL
+        SELECT s.merged_into FROM sources s WHERE s.id = t.source_id
     ) f
+    WHERE f.other_id IS NOT NULL
 ), naming AS (
     -- OFFSET 0: look up each source and event, whatever number of rows the planner expects.
     SELECT w.release_event_id FROM affiliated t CROSS JOIN LATERAL (

@@ -6,6 +6,7 @@ from tests.whole_set.bad_input.valid_bodies import (
     attestation,
     detention,
     release_event,
+    source,
 )
 
 # Errors with a slug of their own.
@@ -236,6 +237,24 @@ refused("a split undone twice", "DELETE", "/v1/splits/$undone_split", "conflict"
 for value in (UNKNOWN_ID, "x", "$merge"):
     refused("no such split", "GET", f"/v1/splits/{value}", "not-found", scope=None)
     refused("no such split to undo", "DELETE", f"/v1/splits/{value}", "not-found")
+for action, field_ in (("merge", "into"), ("distinct-from", "source_id")):
+    path = f"/v1/sources/$source/{action}"
+    for value in (None, 1, "x", [], UNKNOWN_ID, "$source", "$detainee"):
+        wrong_body(f"{value!r} for the other source", path, {field_: value}, f"/{field_}")
+    wrong_body("no other source", path, {}, f"/{field_}")
+    unknown = f"/v1/sources/{UNKNOWN_ID}/{action}"
+    refused("no source", "POST", unknown, "not-found", body={field_: "$source"})
+for value in (None, 1, "x", ["x"], ["$source", "$source"]):
+    body = source(distinct_from=value)
+    place = "/distinct_from/0" if value == ["x"] else "/distinct_from"
+    wrong_body(f"{value!r} for distinct sources", "/v1/sources", body, place)
+wrong_body(
+    "unknown distinct", "/v1/sources", source(distinct_from=[UNKNOWN_ID]), "/distinct_from/0"
+)
+for name in ("Northgate Herald", "NORTHGATE herald", "Ńorthgate-Herald"):
+    refused(f"the name {name}", "POST", "/v1/sources", "source-exists", body=source(name=name))
+    path = "/v1/sources/$other_source"
+    refused(f"a change to {name}", "PATCH", path, "source-exists", body={"name": name})
 for kind, state in (("merge", "undone"), ("distinction", "withdrawn")):
     path = f"/v1/{kind}s/"
     refused(f"{kind} {state} twice", "DELETE", f"{path}${state}", "conflict")

@@ -1,0 +1,182 @@
+"""Compare two sources by name and address: whether one could be the other, entered twice. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from publicsuffixlist import PublicSuffixList
+from rapidfuzz.distance import JaroWinkler
+
+from api.matching.folding import words
+
+MIN_SCORE = 0.6
+"""Pairs below it are not offered as possible duplicates."""
+MAX_WORD_SOURCES = 200
+"""A word in the names of more sources than this tells nothing, and would compare all with all."""
+
+_MIN_SPELLING = 0.92
+_MIN_ACRONYM_LETTERS = 3
+# Words of a name without which the name is still the same.
+_FILLERS = frozenset(
+    {"a", "an", "and", "da", "das", "de", "del", "do", "dos", "e", "el", "en", "et", "i", "la"}
+    | {"las", "le", "les", "los", "o", "of", "on", "the", "und", "y"}
+    | {"com", "diario", "news", "noticias", "oficial", "official", "online", "org", "www"}
+)
+# Sites on which each account has a path of its own.
+_PLATFORMS = frozenset(
+    {"bsky.app", "facebook.com", "fb.com", "instagram.com", "linkedin.com", "medium.com", "t.me"}
+    | {"telegram.me", "threads.net", "tiktok.com", "twitter.com", "x.com", "youtube.com"}
+)
+
+
+class Feature(NamedTuple):
+    """What two sources have in common, how much it says (0 to 1), and a sentence."""
+
+    feature: str
+    score: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class SourceName:
+    """A source, with its name and those of its merged duplicates."""
+
+    id: UUID
+    name: str
+    url: str | None = None
+    other_names: tuple[str, ...] = ()
+
+    @cached_property
+    def spellings(self) -> Sequence[tuple[str, ...]]:
+        """The words of each name, without those that do not distinguish it."""
+        return [_telling_words(name) for name in (self.name, *self.other_names)]
+
+    @cached_property
+    def site(self) -> str | None:
+        """The registrable domain of the address, or the account on a platform."""
+        return None if self.url is None else site(self.url)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of which two sources have one in common if they could be the same."""
+        keys = set() if self.site is None else {"site " + self.site}
+        for spelling in self.spellings:
+            joined = "".join(spelling)
+            keys.update(spelling)
+            keys.update((_initials(spelling), f"{joined[:3]}-", f"-{joined[-4:]}"))
+        return frozenset(key for key in keys if len(key) > 1)
+
+
+def _telling_words(name: str) -> tuple[str, ...]:
+    folded = tuple(words(name))
+    return tuple(word for word in folded if word not in _FILLERS) or folded
+
+
+def _initials(spelling: Sequence[str]) -> str:
+    return "".join(word[0] for word in spelling)
+
+
+@cache
+def _public_suffixes() -> Any:
+    return PublicSuffixList()
+
+
+def site(url: str) -> str | None:
+    """Return the registrable domain of a URL, with the account if it is a platform's."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if host.replace(".", "").isdigit():
+        return host
+    domain = _public_suffixes().privatesuffix(host)
+    if domain in _PLATFORMS:
+        account = parts.path.strip("/").partition("/")[0].casefold().lstrip("@")
+        return f"{domain}/{account}" if account else None
+    return domain  # type: ignore[no-any-return] # no stubs
+
+
+def compare(one: SourceName, other: SourceName) -> Sequence[Feature]:
+    """Return what two sources have in common, the most telling first."""
+    features = []
+    if best := max(_name_features(one, other), key=lambda feature: feature.score, default=None):
+        features.append(best)
+    if one.site is not None and one.site == other.site:
+        features.append(Feature("url", 0.8, f"The addresses belong to one site: {one.site}."))
+    return sorted(features, key=lambda feature: -feature.score)
+
+
+def score(features: Sequence[Feature]) -> float:
+    """Return how likely two sources are one, from 0 to 1, in thousandths."""
+    different = 1.0
+    for feature in features:
+        different *= 1 - feature.score
+    return round(1 - different, 3)
+
+
+def _name_features(one: SourceName, other: SourceName) -> Iterator[Feature]:
+    for a in one.spellings:
+        for b in other.spellings:
+            yield from _spelling_features(a, b)
+
+
+def _spelling_features(a: tuple[str, ...], b: tuple[str, ...]) -> Iterator[Feature]:
+    joined_a, joined_b = "".join(a), "".join(b)
+    if joined_a == joined_b:
+        yield Feature("name", 0.98, f"The names agree: {' '.join(a)}.")
+        return
+    shorter, longer = sorted((a, b), key=len)
+    if len(shorter) > 1 and set(shorter) < set(longer):
+        detail = f"{' '.join(longer)} has all words of {' '.join(shorter)}."
+        yield Feature("name", 0.7, detail)
+    spelling = JaroWinkler.similarity(joined_a, joined_b)
+    if spelling >= _MIN_SPELLING:
+        detail = f"The names are spelt alike: {' '.join(a)} and {' '.join(b)}."
+        yield Feature("name", round(spelling - 0.1, 3), detail)
+    acronym = _initials(longer)
+    if len(shorter) == 1 and len(acronym) >= _MIN_ACRONYM_LETTERS and shorter[0] == acronym:
+        yield Feature("acronym", 0.75, f"{acronym} has the initials of {' '.join(longer)}.")
+
+
+class Match(NamedTuple):
+    """Two sources that may be one."""
+
+    one: SourceName
+    other: SourceName
+    score: float
+    features: Sequence[Feature]
+
+
+def similar(source: SourceName, others: Iterable[SourceName]) -> list[Match]:
+    """Return the sources that may be the same as one, best first."""
+    matches = [_match(source, other) for other in others if other.id != source.id]
+    return _best_first(matches)
+
+
+def pairs(sources: Iterable[SourceName]) -> list[Match]:
+    """Return all pairs of sources that may be one, best first."""
+    by_key: dict[str, list[SourceName]] = {}
+    for source in sources:
+        for key in source.keys:
+            by_key.setdefault(key, []).append(source)
+    compared: dict[tuple[UUID, UUID], Match] = {}
+    for sharing in by_key.values():
+        if len(sharing) > MAX_WORD_SOURCES:
+            continue
+        for place, one in enumerate(sharing):
+            for other in sharing[place + 1 :]:
+                ids = (min(one.id, other.id), max(one.id, other.id))
+                if ids not in compared:
+                    compared[ids] = _match(*sorted((one, other), key=lambda s: s.id))
+    return _best_first(compared.values())
+
+
+def _match(one: SourceName, other: SourceName) -> Match:
+    features = compare(one, other)
+    return Match(one, other, score(features), features)
+
+
+def _best_first(matches: Iterable[Match]) -> list[Match]:
+    likely = [match for match in matches if match.score >= MIN_SCORE]
+    return sorted(likely, key=lambda match: (-match.score, match.one.id, match.other.id))
