@@ -23,6 +23,7 @@ STATUS_BY_SLUG = {
     "conflict": 409,
     "release-event-exists": 409,
     "source-exists": 409,
+    "external-id-exists": 409,
     "still-detained": 409,
     "import-outdated": 409,
     "idempotency-key-in-use": 409,
@@ -44,7 +45,11 @@ STATUS_BY_SLUG = {
 
 
 # The property that names the existing record.
-EXISTING = {"release-event-exists": "release_event_id", "source-exists": "source_id"}
+EXISTING = {
+    "release-event-exists": "release_event_id",
+    "source-exists": "source_id",
+    "external-id-exists": "detainee_id",
+}
 
 # Parts of SQL and its errors, of Python and its files, and of libraries.
 INTERNALS = re.compile(

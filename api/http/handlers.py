@@ -204,7 +204,9 @@ class Write:
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
             if self._find_duplicates is not None:
-                found = self._find_duplicates(conn=conn, caller=caller, id=UUID(body.id))
+                found = self._find_duplicates(
+                    conn=conn, caller=caller, id=UUID(body.id), body=arguments["body"]
+                )
                 body = bodies.with_possible_duplicates(operation, body, found)
         response = responses.of_body(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response

@@ -12,7 +12,15 @@ from api.database import ledger, queries
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
 from api.records import detainees, merges, source_merges, splits
-from api.rendering.results import Answer, Page, Ranked, Ranking, Record, Unchanged
+from api.rendering.results import (
+    Answer,
+    Page,
+    Ranked,
+    Ranking,
+    Record,
+    Unchanged,
+    offers_duplicates,
+)
 
 
 def list_detainees(
@@ -43,6 +51,26 @@ def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> R
     return _detainee(caller, id, ledger.reader(caller, "detainee"))
 
 
+def _possible_duplicates(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the candidates for the person of a request body, except the new record.
+
+    The record itself may have been changed, and hidden from the caller, before a retry.
+    """
+    birth_date = body["birth_date"]
+    person = {
+        **body,
+        "birth_date": None if birth_date is None else birth_date.isoformat(),
+        "facility_id": None,
+        "detained_on": None,
+    }
+    (matches,) = _match(conn, caller, [person])
+    others = [candidate for candidate in matches if candidate.row.id != id]
+    return _match_item(others)["candidates"]  # type: ignore[no-any-return] # a list
+
+
+@offers_duplicates(_possible_duplicates)
 def create_detainee(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     return _detainee(caller, detainees.create(conn, caller, body))
 
@@ -65,9 +93,15 @@ def _detainee(caller: Caller | None, id: UUID, reader: ledger.Reader | None = No
 
 
 def match_detainees(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Answer:
-    candidates_by_item = candidates.match_people(
-        conn, body["items"], sees_hidden=caller.sees_hidden
-    )
+    candidates_by_item = _match(conn, caller, body["items"])
+    return Answer({"items": [_match_item(matches) for matches in candidates_by_item]})
+
+
+def _match(
+    conn: queries.Connection, caller: Caller, items: Sequence[Mapping[str, Any]]
+) -> Sequence[Sequence[Candidate]]:
+    """Return the candidates of each person that the caller may see; note which names are read."""
+    candidates_by_item = candidates.match_people(conn, items, sees_hidden=caller.sees_hidden)
     if reader := ledger.reader(caller, "detainee"):
         hidden = {
             candidate.row.id
@@ -76,7 +110,7 @@ def match_detainees(conn: queries.Connection, caller: Caller, body: Mapping[str,
             if not candidate.row.is_named
         }
         ledger.note_reading(conn, reader, sorted(hidden))
-    return Answer({"items": [_match_item(matches) for matches in candidates_by_item]})
+    return candidates_by_item
 
 
 def _match_item(matches: Sequence[Candidate]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Rec
 
 
 def _possible_duplicates(
-    conn: queries.Connection, caller: Caller, id: UUID
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Sequence[Mapping[str, Any]]:
     return [
         {

@@ -14,6 +14,7 @@ from api.database import clock, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
 from api.matching import blocking_keys, candidates
+from api.matching.scoring import is_placeholder
 from api.records import canonical_ids, writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
@@ -26,9 +27,39 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """Check and insert a person; return the id. Only an `edit` key may set `withheld`."""
     _check_withheld(caller, body["withheld"], before=False)
     check(conn, body)
+    _check_external_ids(conn, caller, body)
     id = insert(conn, body, accepted=access.accepts(caller))
     verdicts.recompute(conn, caller, [Change("detainee", id, "created")])
     return id
+
+
+def _check_external_ids(conn: queries.Connection, caller: Caller, detainee: Body) -> None:
+    """Check that no visible person has an external id of a new one. Raises `external-id-exists`.
+
+    A hidden person is no obstacle to a caller who does not see hidden people: the response must
+    not depend on that person.
+    """
+    external_ids = sorted(
+        candidates.identifier_key(id["scheme"], id["value"])
+        for id in detainee["external_ids"]
+        if not is_placeholder(id["value"])
+    )
+    if not external_ids:
+        return
+    queries.run(conn, "detainees/lock_external_ids", external_ids=external_ids)
+    existing = queries.row(
+        conn,
+        "detainees/find_with_external_id",
+        external_ids=external_ids,
+        sees_hidden=caller.sees_hidden,
+    )
+    if existing is not None:
+        raise RequestError(
+            "external-id-exists",
+            f"The person /v1/detainees/{existing.id} has the external id "
+            f"{external_ids[existing.place - 1]}. Use that record, or correct the id.",
+            existing={"detainee_id": existing.id},
+        )
 
 
 def check(conn: queries.Connection, detainee: Body) -> None:

@@ -96,7 +96,10 @@ class Stream:
 Result = Record | Page | Answer | Stream
 
 FindDuplicates = Callable[..., Sequence[Item]]
-"""Return the records that may be the same as a new one, by `conn`, `caller` and its `id`."""
+"""Return the records that may be the same as a new one.
+
+Takes `conn`, `caller`, and the `id` and `body` of the new record.
+"""
 
 
 def offers_duplicates(

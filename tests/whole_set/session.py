@@ -12,8 +12,8 @@ from api.http import routing
 from tests.conftest import Api
 from tests.whole_set.operations import OPERATIONS
 
-SOURCE_NUMBERS = count(1)
-"""Of all sessions, some of which share a store: a source has a name of its own."""
+NUMBERS = count(1)
+"""Of all sessions, some of which share a store: names of sources and external ids are unique."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Session:
 
     def create_source(self) -> Any:
         body = {
-            "name": f"Outlet {next(SOURCE_NUMBERS)}",
+            "name": f"Outlet {next(NUMBERS)}",
             "kind": "ngo",
             "country": "VE",
             "url": "https://a.example",
@@ -149,7 +149,7 @@ class Session:
                 "age_group": "adult",
                 "nationalities": ["VE", "ES"],
                 "occupation": "teacher",
-                "external_ids": [{"scheme": "register", "value": "A/1"}],
+                "external_ids": [{"scheme": "register", "value": f"A/{next(NUMBERS)}"}],
             }
         }
 

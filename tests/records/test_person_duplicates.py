@@ -1,0 +1,71 @@
+"""People who are entered twice: refused by external id, offered by likeness."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Api
+
+ID = {"scheme": "foro-penal", "value": "FP-77"}
+ANA = {"name": "Ana Lucía Otero Valdivia", "birth_date": "1971-05-04", "external_ids": [ID]}
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+@pytest.fixture
+def writer(api: Api) -> Api:
+    return api.scope("contribute")
+
+
+def test_external_id_of_a_visible_person_is_refused(editor: Api, writer: Api) -> None:
+    ana = writer.post("/v1/detainees", ANA)
+    other = {"name": "Boris Chacón", "external_ids": [{"scheme": "x", "value": "1"}, ID]}
+    for caller in (editor, writer):
+        problem = caller.post("/v1/detainees", other, 409)
+        assert problem["type"] == "/problems/external-id-exists"
+        assert problem["detainee_id"] == ana["id"]
+    assert len(editor.get("/v1/detainees")["items"]) == 1
+    # Placeholders identify nobody, and the same value of another register is another id.
+    for value in ("S/N", "S/N"):
+        id = {"scheme": "foro-penal", "value": value}
+        writer.post("/v1/detainees", {"name": "Una Persona", "external_ids": [id]})
+    writer.post("/v1/detainees", other | {"external_ids": [{**ID, "scheme": "otro"}]})
+
+
+@pytest.mark.parametrize("hidden", [{"age_group": "minor"}, {"withheld": True}])
+def test_hidden_person_is_no_obstacle_to_a_contributor(
+    editor: Api, writer: Api, hidden: Any
+) -> None:
+    """The response to a contributor is the one without the hidden person."""
+    headers = {"Idempotency-Key": "first"}
+
+    def enter(name: str) -> Any:
+        response = writer.send("POST", "/v1/detainees", json=ANA | {"name": name}, headers=headers)
+        return response.status_code, response.get_json()["possible_duplicates"]
+
+    hidden_person = editor.detainee(**ANA, **(hidden | {"birth_date": None}))
+    problem = editor.post("/v1/detainees", ANA, 409)
+    assert problem["detainee_id"] == hidden_person
+    assert enter(ANA["name"]) == (201, [])
+    # Again after the retry, for which the candidates are found anew.
+    assert enter(ANA["name"]) == (201, [])
+
+
+def test_similar_people_are_offered_and_found_anew(editor: Api, writer: Api) -> None:
+    ana = writer.detainee(**{**ANA, "external_ids": []})
+    body = {"name": "Ana Otero Valdivia", "birth_date": "1971-05-04"}
+    headers = {"Idempotency-Key": "k"}
+    first = writer.send("POST", "/v1/detainees", json=body, headers=headers)
+    (found,) = first.get_json()["possible_duplicates"]
+    (match,) = editor.post("/v1/detainees/match", {"items": [body]}, 200)["items"]
+    (expected,) = (c for c in match["candidates"] if c["detainee_id"] == ana)
+    assert found == expected
+    assert first.headers["ETag"] == editor.send("GET", first.headers["Location"]).headers["ETag"]
+
+    editor.patch(f"/v1/detainees/{ana}", {"withheld": True})
+    again = writer.send("POST", "/v1/detainees", json=body, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "?1"
+    assert again.get_json() == first.get_json() | {"possible_duplicates": []}
