@@ -19,6 +19,7 @@ from api import config
 from api.commands import options, store
 from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
+from api.records import source_names
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 
@@ -90,6 +91,7 @@ def examine(
     with queries.snapshot(conn):
         yield _ledger(conn)
         yield _records(conn)
+        yield _sources(conn)
         yield from _rule(conn, progress)
 
 
@@ -198,6 +200,20 @@ def _records(conn: queries.Connection) -> Finding:
             "Compare each with its last ledger entry: it was changed outside of the service.",
         )
     return Finding("records", "all agree with the ledger")
+
+
+def _sources(conn: queries.Connection) -> Finding:
+    """Count the pairs of sources that may be one. Two with one name are a fault."""
+    pairs = source_names.duplicates(conn)
+    result = f"{len(pairs):,} pairs may be one source each"
+    same = [f"{one.id} and {other.id}" for one, other, *_ in pairs if one.has_name_of(other)]
+    if same:
+        return Finding(
+            "sources",
+            f"{result}; one name have {_first_listed(same)}",
+            "Merge the two, or record that they are distinct: each counts as a source of its own.",
+        )
+    return Finding("sources", result)
 
 
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:

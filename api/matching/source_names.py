@@ -10,7 +10,7 @@ from uuid import UUID
 from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import JaroWinkler
 
-from api.matching.folding import words
+from api.matching.folding import fold, words
 
 MIN_SCORE = 0.6
 """Pairs below it are not offered as possible duplicates."""
@@ -53,6 +53,11 @@ class SourceName:
     def spellings(self) -> Sequence[tuple[str, ...]]:
         """The words of each name, without those that do not distinguish it."""
         return [_telling_words(name) for name in (self.name, *self.other_names)]
+
+    def has_name_of(self, other: "SourceName") -> bool:
+        """Return whether two sources have one name, apart from case, accents and punctuation."""
+        mine, others = ({fold(name) for name in (s.name, *s.other_names)} for s in (self, other))
+        return not mine.isdisjoint(others)
 
     @cached_property
     def site(self) -> str | None:

@@ -20,7 +20,7 @@ from tests.conftest import CASES, Api, cloned
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
     "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "records",
-    "verdicts", "statuses", "rollups",
+    "sources", "verdicts", "statuses", "rollups",
 ]  # fmt: skip
 
 
@@ -128,6 +128,10 @@ TAMPERED = {
     "an attestation that the rule counts": (
         "UPDATE attestations SET basis = 'unattributed' WHERE basis = 'first_hand'",
         {"records", "verdicts", "statuses"},
+    ),
+    "two sources of one name": (
+        "INSERT INTO sources (name, kind) SELECT upper(s.name), s.kind FROM sources s LIMIT 1",
+        {"records", "sources"},
     ),
     "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger", "records"}),
     "the first ledger entry": ("DELETE FROM ledger WHERE seq = 1", {"ledger", "records"}),
