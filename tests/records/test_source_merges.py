@@ -41,7 +41,7 @@ def check_counts(api: Api, conn: Connection) -> None:
     counts = api.get("/v1/counts")
     moments = [counts["as_of"], counts["recorded_as_of"]]
     at, recorded = (conn.execute("SELECT %s::timestamptz AS t", [m]).fetchone().t for m in moments)
-    expected, _ = Ledger(conn).record(recorded).count(at, 2, {})
+    expected, *_ = Ledger(conn).record(recorded).count(at, 2, {})
     assert {name: counts[name] for name in expected} == dict(expected)
 
 
