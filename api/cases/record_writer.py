@@ -60,6 +60,7 @@ class RecordWriter:
         self._restored = restored
         self._began = clock.now(conn)
         self.batch = Batch(conn, caller, progress)
+        self._is_distinct = False
         self._sources_of_entries: set[UUID] = set()
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
@@ -114,11 +115,16 @@ class RecordWriter:
             return self._new_links[entry_id]
         return self.read_links("attestations", [entry_id]).get(entry_id, entry_id)
 
-    def insert(self, name: str, entry_id: UUID, body: Mapping[str, Any]) -> Inserted:
+    def insert(
+        self, name: str, entry_id: UUID, body: Mapping[str, Any], *, is_decided: bool = False
+    ) -> Inserted:
         """Check and insert a resolved entry of a list. Raises RequestError.
 
-        The person of a detention, release event or attestation is locked.
+        The person of a detention, release event or attestation is locked. `is_decided`: an editor
+        decided that the entry is new, so a source may have the name of another.
         """
+        # In another store, two sources with one name were recorded as distinct.
+        self._is_distinct = is_decided or self._restored
         id = entry_id if self._keeps_ids else None
         inserted = self._inserters[name](self, dict(body), id)
         self.batch.add(RESOURCES[name], inserted.id)
@@ -141,8 +147,7 @@ class RecordWriter:
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check(self._conn, {**body, "id": id})
         same_name = self._source_names.with_name(body["name"])
-        # In another store, two sources with one name were recorded as distinct.
-        if same_name and not self._restored:
+        if same_name and not self._is_distinct:
             detail = "Another source has this name. Use the key of that one, or another name."
             raise invalid(FieldError("/name", detail))
         id = sources.insert(self._conn, body, id)

@@ -272,7 +272,10 @@ class CaseImport:
         return self._matched.get(entry.id) or self._linker.find(entry.list, entry.body)
 
     def _insert(self, entry: Entry, outcome: EntryOutcome) -> None:
-        record_id, events = self._writer.insert(entry.list, entry.id, entry.body)
+        is_decided = self._decision(outcome) == "new"
+        record_id, events = self._writer.insert(
+            entry.list, entry.id, entry.body, is_decided=is_decided
+        )
         self._linker.add_new(record_id)
         outcome.outcome, outcome.record_id = "new", record_id
         if entry.list == "release_events":
