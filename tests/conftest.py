@@ -57,6 +57,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Run three processes on two processors, unless the environment says how many.
+
+    Two wait for a fifth of the time, for starts, stops and locks: the suite took 661 s, and 1,045 s
+    of CPU time.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give each process a half of the tests, of which an idle one takes over a part. A fixture of a
     module is then made once, and not by every process."""
