@@ -394,14 +394,15 @@ class Record:
             if other["detainee_id"] == event["detainee_id"] and other["merged_into"] is None
         )
 
-    def _surviving(self, source: str) -> str:
+    def surviving(self, source: str) -> str:
+        """Return the source that a source was merged into, or itself."""
         return self.records["source"][source]["merged_into"] or source
 
     def _history(self, event: str) -> Sequence[Verdict]:
         attestations = tuple(
             Attestation(
                 id=a["id"],
-                source=self._surviving(a["source_id"]),
+                source=self.surviving(a["source_id"]),
                 stance=a["stance"],
                 basis=a["basis"],
                 published_at=datetime.fromisoformat(a["published_at"]),
@@ -410,7 +411,7 @@ class Record:
                     r["attestation_id"] for r in a["relays"] if r["attestation_id"]
                 ),
                 relayed_sources=tuple(
-                    self._surviving(r["source_id"]) for r in a["relays"] if r["source_id"]
+                    self.surviving(r["source_id"]) for r in a["relays"] if r["source_id"]
                 ),
                 release_kind=a["release_kind"],
                 recorded=self._first_seq[a["id"]],
@@ -420,15 +421,15 @@ class Record:
         )
         affiliations = tuple(
             Affiliation(
-                self._surviving(a["source_id"]),
-                self._surviving(a["with_source_id"]),
+                self.surviving(a["source_id"]),
+                self.surviving(a["with_source_id"]),
                 _moment(a["valid_from"]),
                 _moment(a["valid_until"]),
             )
             for a in self.records["affiliation"].values()
         )
         vouched_by = tuple(
-            (source["id"], self._surviving(source["vouched_by"]))
+            (source["id"], self.surviving(source["vouched_by"]))
             for source in self.records["source"].values()
             if source["vouched_by"] is not None
         )

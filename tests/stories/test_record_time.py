@@ -678,10 +678,14 @@ class Reader:
         claim_record = record.records["claim"][claim]
         for name in ("retracted_at", "value", "facility_id", "announcement_id"):
             assert _same(comparison["claim"][name], claim_record[name])
-        # The organisation that vouches for a confidential source is shown in its place, once.
+        # The organisation that vouches for a confidential source is shown in its place, once. The
+        # surviving source is shown in place of a merged one.
         sources = record.records["source"]
         origins = [
-            {**origin, "source_id": source and (sources[source]["vouched_by"] or source)}
+            {
+                **origin,
+                "source_id": source and record.surviving(sources[source]["vouched_by"] or source),
+            }
             for origin in claim_record["origins"]
             for source in [origin["source_id"]]
         ]
