@@ -833,7 +833,7 @@ def merge_and_distinguish(
             assert editor.send("DELETE", f"/v1/merges/{merges[-1]}").status_code == 200
     body = {"detainee_id": visible[3]}
     distinction = editor.post(f"/v1/detainees/{visible[0]}/distinct-from", body)["id"]
-    return {"merges": merges, "distinctions": [distinction]}
+    return {"merges": merges, "splits": [], "distinctions": [distinction]}
 
 
 def test_stores_that_differ_in_hidden_values_give_equal_responses(
