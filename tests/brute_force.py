@@ -44,6 +44,7 @@ RESOURCES = (
     "merge",
     "split",
     "distinction",
+    "proposal",
 )
 
 Entry = Mapping[str, Any]

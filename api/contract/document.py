@@ -35,6 +35,14 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A response 202: its schema, and the path template of the record that it returns."""
+
+    schema: Schema
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """An operation: its route, its request, the scope of its key, and its response."""
 
@@ -58,6 +66,8 @@ class Operation:
     offers: Sequence[str]
     response_schema: Schema
     has_etag: bool
+    # The schema and the location of the 202 that some callers get in place of that response.
+    accepted: Accepted | None
     # Whether a rate limit applies.
     is_limited: bool
     writes: bool
@@ -127,7 +137,9 @@ def _operation(
     document: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
 ) -> Operation:
     operation = _resolved(document, raw)
-    ((status, response),) = [r for r in operation["responses"].items() if r[0].startswith("2")]
+    successes = {k: v for k, v in operation["responses"].items() if k.startswith("2")}
+    accepted = successes.pop("202", None)
+    ((status, response),) = successes.items()
     offers = list(response["content"])
     body = operation.get("requestBody")
     max_bytes = (body or {}).get("x-max-bytes")
@@ -155,10 +167,16 @@ def _operation(
         offers=offers,
         response_schema=response["content"][offers[0]].get("schema", {}),
         has_etag="ETag" in response.get("headers", {}),
+        accepted=_accepted(document, accepted) if accepted else None,
         is_limited=not operation.get("x-unlimited", False),
         writes=method != "get",
         has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )
+
+
+def _accepted(document: Mapping[str, Any], response: Mapping[str, Any]) -> Accepted:
+    schema = response["content"]["application/json"]["schema"]
+    return Accepted(schema, _location(document, response))
 
 
 def _location(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:

@@ -21,9 +21,19 @@ Resource = Literal[
     "merge",
     "split",
     "distinction",
+    "proposal",
 ]
 Action = Literal[
-    "created", "updated", "retracted", "voided", "moved", "undone", "withdrawn", "read"
+    "created",
+    "updated",
+    "retracted",
+    "voided",
+    "moved",
+    "undone",
+    "withdrawn",
+    "accepted",
+    "rejected",
+    "read",
 ]
 
 

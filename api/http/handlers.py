@@ -196,11 +196,15 @@ class Write:
                     idempotency.lock(conn, attempt)
                     first = idempotency.find(conn, attempt)
                     if first:
-                        body = bodies.exact(first.body, id=str(first.resource_id))
+                        body = bodies.exact(
+                            first.body, id=str(first.resource_id), is_proposal=first.is_proposal
+                        )
                     else:
                         result = self._function(conn=conn, caller=caller, **arguments)
                         body = bodies.render(conn, operation, result, media_type)
-                        idempotency.store(conn, attempt, body.id, body.content)
+                        idempotency.store(
+                            conn, attempt, body.id, body.content, is_proposal=body.is_proposal
+                        )
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
             if self._find_duplicates is not None:
@@ -260,8 +264,8 @@ class Upload:
                     result = self._function(conn=conn, caller=caller, **arguments)
                     idempotency.store(conn, attempt, result.id, None)
         response = _respond(pool, request, operation, _Tagged(result, None), media_type)
-        if operation.status == 201:
-            responses.locate(response, operation, result.id)
+        if operation.location is not None:
+            responses.locate(response, operation.location, result.id)
         return responses.mark_replayed(response) if first else response
 
 

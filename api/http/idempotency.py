@@ -98,9 +98,9 @@ def _check_locked(locked: bool) -> None:
 
 
 def find(conn: queries.Connection, attempt: Attempt | None) -> Any:
-    """Return the `resource_id` and `body` of the first attempt, or None. Needs its lock.
+    """Return the `resource_id`, `body` and `is_proposal` of the first attempt, or None.
 
-    The response to an upload has no stored body. Raises `idempotency-key-reused`.
+    Needs its lock. The response to an upload has no stored body. Raises `idempotency-key-reused`.
     """
     if attempt is None:
         return None
@@ -114,7 +114,12 @@ def find(conn: queries.Connection, attempt: Attempt | None) -> Any:
 
 
 def store(
-    conn: queries.Connection, attempt: Attempt | None, resource_id: str | None, body: bytes | None
+    conn: queries.Connection,
+    attempt: Attempt | None,
+    resource_id: str | None,
+    body: bytes | None,
+    *,
+    is_proposal: bool = False,
 ) -> None:
     """Store the response of the first attempt, in the transaction of its write."""
     if attempt is None:
@@ -126,6 +131,7 @@ def store(
         request_sha256=attempt.sha256,
         resource_id=resource_id,
         body=body,
+        is_proposal=is_proposal,
     )
     if random.random() < EXPIRY_SHARE:  # noqa: S311
         queries.run(conn, "idempotency_keys/delete_expired")

@@ -50,8 +50,11 @@ def of_body(request: Request, operation: Operation, body: Body, media_type: str)
     if body.cite_as is not None:
         links.append(f'<{body.cite_as}>; rel="cite-as"')  # RFC 8574
     response = of_blocks(request, operation, lambda: body.content, body.etag, media_type, links)
-    if operation.status == 201:
-        locate(response, operation, body.id)
+    if body.is_proposal and operation.accepted is not None:
+        response.status_code = 202
+        locate(response, operation.accepted.location, body.id)
+    elif operation.location is not None:
+        locate(response, operation.location, body.id)
     return response
 
 
@@ -92,9 +95,9 @@ def mark_replayed(response: Response) -> Response:
     return response
 
 
-def locate(response: Response, operation: Operation, id: str | None) -> None:
-    """Set the Location of a created resource."""
-    response.headers["Location"] = (operation.location or "").replace("{id}", str(id))
+def locate(response: Response, location: str, id: str | None) -> None:
+    """Set the Location of a created resource, from its path template."""
+    response.headers["Location"] = location.replace("{id}", str(id))
 
 
 def redirect(request: Request, operation: Operation, surviving_id: str) -> Response:

@@ -9,7 +9,8 @@ from api import access
 from api.access import Caller
 from api.database import queries
 from api.errors import not_found
-from api.records import detentions
+from api.operations.proposals import get_proposal
+from api.records import detentions, proposals
 from api.rendering.results import Page, Record, Unchanged
 
 
@@ -30,6 +31,9 @@ def get_detention(conn: queries.Connection, caller: Caller | None, id: UUID) -> 
 def create_detention(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
+    proposal = proposals.create(conn, caller, "detention", id, body)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
     return get_detention(conn, caller, detentions.create(conn, caller, id, body))
 
 
@@ -41,7 +45,11 @@ def update_detention(
     unchanged: Unchanged,
 ) -> Record:
     detention = get_detention(conn, caller, id)
-    detentions.update(conn, caller, id, body, partial(unchanged, detention))
+    check_unchanged = partial(unchanged, detention)
+    proposal = proposals.create_update(conn, caller, "detention", id, body, check_unchanged)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
+    detentions.update(conn, caller, id, body, check_unchanged)
     return detention
 
 

@@ -10,7 +10,8 @@ from api import access
 from api.access import Caller
 from api.database import queries
 from api.errors import RequestError, not_found
-from api.records import canonical_ids, release_events
+from api.operations.proposals import get_proposal
+from api.records import canonical_ids, proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
 from api.reports import explanations, feeds
@@ -47,6 +48,9 @@ def get_release_event(
 def create_release_event(
     conn: queries.Connection, caller: Caller, body: Mapping[str, Any]
 ) -> Record:
+    proposal = proposals.create(conn, caller, "release_event", body["detainee_id"], body)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
     return _release_event(caller, release_events.create(conn, caller, body))
 
 
@@ -58,7 +62,11 @@ def update_release_event(
     unchanged: Unchanged,
 ) -> Record:
     release_event = _release_event(caller, id)
-    release_events.update(conn, caller, id, body, partial(unchanged, release_event))
+    check_unchanged = partial(unchanged, release_event)
+    proposal = proposals.create_update(conn, caller, "release_event", id, body, check_unchanged)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
+    release_events.update(conn, caller, id, body, check_unchanged)
     return release_event
 
 

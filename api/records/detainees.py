@@ -25,7 +25,7 @@ _PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """Check and insert a person; return the id. Only an `edit` key may set `withheld`."""
-    _check_withheld(caller, body["withheld"], before=False)
+    _check_withheld(caller, body["withheld"])
     check(conn, body)
     _check_external_ids(conn, caller, body)
     id = insert(conn, body, accepted=access.accepts(caller))
@@ -124,8 +124,7 @@ def update(
     def write(row: Any) -> Affected:
         before = row._asdict()
         detainee = {**before, **body}
-        _check_age_group(caller, before, body)
-        _check_withheld(caller, detainee["withheld"], before=row.withheld)
+        _check_hidden_values(caller, before, body)
         check(conn, detainee)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
@@ -188,12 +187,23 @@ def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any
     return people
 
 
-def _check_age_group(caller: Caller, before: Body, body: Body) -> None:
-    """Check that only an editor hides a person by the age group, or discloses one."""
+def _check_hidden_values(caller: Caller, before: Body, body: Body) -> None:
+    """Check that only an editor hides a person, discloses one, or changes why one is hidden.
+
+    The responses are the same for all hidden people: they must not reveal whether one is a minor.
+    """
+    if caller.sees_hidden:
+        return
     is_hidden = before["age_group"] == "minor" or before["withheld"]
-    # The same answer for an adult who is withheld: it must not reveal the age group.
     if "age_group" in body and (is_hidden or body["age_group"] == "minor"):
         check_may_hide(caller)
+    if "birth_date" in body and is_hidden:
+        raise RequestError(
+            "forbidden",
+            "Only a key of scope edit can change the birth date of a person who is not named.",
+        )
+    if "withheld" in body:
+        _check_withheld(caller, is_hidden or body["withheld"])
 
 
 def check_may_hide(caller: Caller | None) -> None:
@@ -204,8 +214,8 @@ def check_may_hide(caller: Caller | None) -> None:
         )
 
 
-def _check_withheld(caller: Caller, withheld: bool, *, before: bool) -> None:
-    if withheld != before and not caller.sees_hidden:
+def _check_withheld(caller: Caller, withheld: bool) -> None:
+    if withheld and not caller.sees_hidden:
         raise RequestError("forbidden", "Only a key of scope edit can change withheld.")
 
 

@@ -19,7 +19,7 @@ class Body:
     """A response body, and the values that its headers need.
 
     `id` is the id of the resource, `next_page` the query parameter of the next page, and `cite_as`
-    the URL of a citable answer.
+    the URL of a citable answer. A write that became a proposal `is_proposal`: its status is 202.
     """
 
     content: bytes
@@ -27,6 +27,7 @@ class Body:
     id: str | None = None
     next_page: Mapping[str, str] = field(default_factory=dict)
     cite_as: str | None = None
+    is_proposal: bool = False
 
 
 def render(
@@ -35,7 +36,9 @@ def render(
     """Return the body of a result in a media type of the operation."""
     if isinstance(result, Record):
         id = str(result.parameters.get("id"))
-        return exact(rows.record(conn, operation, result), id=id)
+        body = exact(rows.record(conn, operation, result), id=id)
+        is_proposal = operation.accepted is not None and result.resource == "proposal"
+        return replace(body, is_proposal=is_proposal)
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)
     return render_answer(operation, result, media_type)
@@ -60,10 +63,15 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
 
 
 def exact(
-    content: bytes, *, id: str | None = None, next_page: Mapping[str, str] | None = None
+    content: bytes,
+    *,
+    id: str | None = None,
+    next_page: Mapping[str, str] | None = None,
+    is_proposal: bool = False,
 ) -> Body:
     """Return a body whose entity tag is the hash of its bytes."""
-    return Body(content, etags.strong(content), id, next_page or {})
+    etag = etags.strong(content)
+    return Body(content, etag, id, next_page or {}, is_proposal=is_proposal)
 
 
 def with_possible_duplicates(

@@ -24,13 +24,19 @@ def record(conn: queries.Connection, operation: Operation, record: Record) -> by
     statement = _statement(
         record.query,
         frozenset(record.parameters),
-        _columns(operation.response_schema),
+        _columns(_record_schema(operation, record)),
         has_reader=record.reader is not None,
     )
     rows = _read(conn, statement, record.parameters, record.reader)
     if not rows:
         raise not_found(record.resource)
     return rows[0].body.encode()  # type: ignore[no-any-return]
+
+
+def _record_schema(operation: Operation, record: Record) -> Schema:
+    if operation.accepted is not None and record.resource == "proposal":
+        return operation.accepted.schema
+    return operation.response_schema
 
 
 def read(

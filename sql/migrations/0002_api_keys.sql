@@ -28,6 +28,8 @@ CREATE TABLE idempotency_keys (
     resource_id uuid NOT NULL,
     -- Null if the response is too long to store; a replay then reads the resource again.
     body bytea,
+    -- Whether the write became a proposal; its response has another status.
+    is_proposal boolean NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (key_id, path, idempotency_key)
 );

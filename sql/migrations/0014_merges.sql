@@ -1,5 +1,19 @@
 -- Merges of duplicate records of one person or source, and distinctions between two of them.
 
+-- Whether any of these people, or a person into whose record one was merged, is hidden.
+CREATE FUNCTION involve_hidden(detainee_ids uuid[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE people (id, merged_into, is_hidden) AS (
+        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
+        FROM detainees d WHERE d.id = ANY ($1)
+        UNION
+        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
+        FROM people p JOIN detainees d ON d.id = p.merged_into
+    )
+    SELECT coalesce(bool_or(p.is_hidden), false) FROM people p;
+END;
+
 -- The children of a duplicate person move to the surviving record. If the surviving record has the same
 -- child, the duplicate child stays in place with `merged_into` set. So a merge can be undone. What a
 -- duplicate source published stays in place, and is read as that of the surviving source.
@@ -113,10 +127,7 @@ BEGIN ATOMIC
         ),
         s.created_at, s.updated_at, s.undone_at
     FROM splits s
-    WHERE $1 OR NOT EXISTS (
-        SELECT FROM detainees d
-        WHERE d.id IN (s.detainee_id, s.new_detainee_id) AND is_hidden(d.age_group, d.withheld)
-    );
+    WHERE $1 OR NOT involve_hidden(ARRAY[s.detainee_id, s.new_detainee_id]);
 END;
 
 -- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
@@ -222,20 +233,6 @@ CREATE UNIQUE INDEX one_distinction_of_two_sources ON distinctions (
 ) WHERE withdrawn_at IS NULL AND source_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE (withdrawn_at, updated_at) ON distinctions TO constancia_service;
-
--- Whether any of these people, or a person into whose record one was merged, is hidden.
-CREATE FUNCTION involve_hidden(detainee_ids uuid[]) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE people (id, merged_into, is_hidden) AS (
-        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
-        FROM detainees d WHERE d.id = ANY ($1)
-        UNION
-        SELECT d.id, d.merged_into, is_hidden(d.age_group, d.withheld)
-        FROM people p JOIN detainees d ON d.id = p.merged_into
-    )
-    SELECT coalesce(bool_or(p.is_hidden), false) FROM people p;
-END;
 
 -- Whether any of these sources is confidential.
 CREATE FUNCTION involve_confidential(source_ids uuid[]) RETURNS boolean

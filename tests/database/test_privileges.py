@@ -81,7 +81,7 @@ REFUSED = [
         for table in (
             "ledger", "ledger_head", "attestations", "attestation_relays", "claims", "verdicts",
             "verdict_exclusions", "person_statuses", "status_rollups", "detainees", "detentions",
-            "release_events", "sources",
+            "release_events", "sources", "proposals",
             "affiliations", "merges", "merge_changes", "distinctions", "api_keys", "migrations",
         )
     ),
@@ -114,6 +114,7 @@ REFUSED = [
             "verdict_exclusions": ["reason", "recorded_from", "published_from"],
             "person_statuses": ["status_codes", "groups", "recorded_from", "published_from"],
             "merge_changes": ["before", "after"],
+            "proposals": ["key_id", "resource", "detainee_id", "is_update", "body"],
             "api_keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
             "migrations": ["sha256"],
         }.items()

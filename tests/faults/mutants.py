@@ -178,12 +178,11 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/rendering/bodies.py",
-                    "        return exact(rows.record(conn, operation, result), id=id)\n",
-                    "        from dataclasses import replace\n\n"
+                    "        body = exact(rows.record(conn, operation, result), id=id)\n",
                     "        body = exact(rows.record(conn, operation, result), id=id)\n"
                     '        version = "SELECT max(seq) AS n FROM ledger WHERE resource_id = %s"\n'
                     "        row = conn.execute(version, [id]).fetchone()\n"
-                    "        return replace(body, etag=f'\"{row.n}{body.etag[1:]}')\n",
+                    "        body = replace(body, etag=f'\"{row.n}{body.etag[1:]}')\n",
                 )
             ],
             "tests/http/test_conditional.py::test_hidden_change_changes_no_entity_tag",

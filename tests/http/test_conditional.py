@@ -191,6 +191,7 @@ def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
     claim = {"source_id": ids["sources"][0], "kind": "announced", "as_of": AT, "published_at": AT}
     ids["claims"] = [editor.post("/v1/claims", claim)["id"]]
     ids |= {kind: [] for kind in ("affiliations", "merges", "splits", "distinctions", "imports")}
+    ids["proposals"] = []
 
     def responses() -> list[tuple[str, int, str]]:
         # With the entity tags, which `without_moments` removes.

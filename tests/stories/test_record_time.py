@@ -49,6 +49,7 @@ TABLES = {
     "merge": "merges",
     "split": "splits",
     "distinction": "distinctions",
+    "proposal": "proposals",
 }
 # A few moments, so that simultaneous attestations, and periods that end at that time, are common.
 # Some begin or end a quarter of an hour, a day or a year, in UTC or in Caracas.

@@ -208,6 +208,23 @@ class Session:
 
     withdraw_distinction = get_distinction
 
+    def get_proposal(self) -> Any:
+        """Propose a detention of a hidden person with a key of scope `contribute`."""
+        person = self.id("createDetainee", body={"age_group": "minor", "birth_date": None})
+        contributor = self.api.scope("contribute")
+        body = {"detained_on": "2024-02", "charges": "None"}
+        return {"id": contributor.post(f"/v1/detainees/{person}/detentions", body, 202)["id"]}
+
+    accept_proposal = get_proposal
+
+    def reject_proposal(self) -> Any:
+        return {**self.get_proposal(), "body": {"reason": "The family names another day."}}
+
+    def list_proposals(self) -> Any:
+        self.get_proposal()
+        self.do("acceptProposal")
+        return {"query": {"limit": 1}}
+
     def create_import(self) -> Any:
         """A list with new, recorded, doubtful and invalid people, one of them released."""
         person = self.do("createDetention").json["detainee_id"]

@@ -24,6 +24,7 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listAttestations": lambda s: s.do("createAttestation") and {},
     "listClaims": lambda s: s.do("createClaim") and {},
     "listComparisons": lambda s: _add_claims(s) or {},
+    "listProposals": lambda s: s.do("getProposal") and {},
     "listChanges": lambda s: s.do("updateFacility") and {},
 }
 

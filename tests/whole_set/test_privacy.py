@@ -526,7 +526,7 @@ class Canaries:
         self.ids: dict[str, list[str]] = {
             **{kind: [] for kind in ("sources", "affiliations", "facilities", "detainees")},
             **{kind: [] for kind in ("detentions", "release-events", "attestations", "claims")},
-            **{kind: [] for kind in ("merges", "splits", "distinctions", "imports")},
+            **{kind: [] for kind in ("merges", "splits", "distinctions", "imports", "proposals")},
         }
         for name in ("El Helicoide", "Rodeo I"):
             body = {"name": name, "country": "VE"}
@@ -873,7 +873,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
         ids["detentions"] = [
             editor.get(f"/v1/detainees/{p}")["detention"]["id"] for p in ids["detainees"]
         ]
-        ids["affiliations"] = ids["imports"] = ids["splits"] = []
+        ids["affiliations"] = ids["imports"] = ids["splits"] = ids["proposals"] = []
         visible = [p for p in ids["detainees"] if p not in hidden]
         new_ids = []
         for _, world in worlds:
@@ -919,3 +919,124 @@ def conditional(api: Api, response: public_walk.Response) -> int:
     etag = re.search(r"^ETag: (.+)$", response.text, re.MULTILINE)
     headers = {} if etag is None else {"If-None-Match": etag[1]}
     return api.send(method.upper(), path, headers=headers, buffered=True).status_code
+
+
+# Twin worlds for a contributor, who tries every write.
+
+
+def writes_about(person: str, ids: Mapping[str, str]) -> Sequence[tuple[str, str, Any]]:
+    """Return writes about a hidden person that could tell hidden days, events or properties."""
+    detentions, events = f"/v1/detainees/{person}/detentions", "/v1/release-events"
+    detention, event = f"/v1/detentions/{ids['detention']}", f"/v1/release-events/{ids['event']}"
+    days = ("1999-01-01", "2023-01-04", "2023-01-06", "2024-01-02", "2026-01-09", "2026-02-01")
+    released = {"detainee_id": person, "occurred_on": "2026-01-09"}
+    attestation = {
+        "release_event_id": ids["event"],
+        "source_id": ids["source"],
+        "stance": "denies",
+        "basis": "first_hand",
+        "evidence": "report",
+        "published_at": AT,
+    }
+    changes = (
+        {"age_group": "adult"},
+        {"age_group": "minor"},
+        {"age_group": "unknown"},
+        {"withheld": True},
+        {"withheld": False},
+        {"birth_date": "1980-01-01"},
+        {"birth_date": "2015-01-01"},
+        {"birth_date": None},
+        {"sex": "male"},
+        {"name": "Persona una oculta", "aliases": [f"Alias {n}" for n in range(20)]},
+        {"external_ids": [{"scheme": "una", "value": "una"}], "nationalities": ["ES"]},
+    )
+    return (
+        *(("POST", detentions, {"detained_on": day}) for day in (*days, "2023", "2024-01", None)),
+        *(("PATCH", detention, {"detained_on": day}) for day in (*days, "2023", None)),
+        *(("POST", events, {**released, "occurred_on": day}) for day in days),
+        *(("POST", events, {**released, "detention_id": id}) for id in ids.values()),
+        *(("PATCH", event, {"occurred_on": day}) for day in days),
+        ("PATCH", event, {"place": "una"}),
+        ("PATCH", detention, {"facility_id": None, "authority": "una", "charges": "una"}),
+        *(("PATCH", f"/v1/detainees/{person}", change) for change in changes),
+        ("POST", f"{detention}/void", {"reason": "una"}),
+        ("POST", f"{event}/void", {"reason": "una"}),
+        ("POST", "/v1/attestations", attestation),
+        ("POST", "/v1/detainees", {"name": "Persona una oculta", "birth_date": "1990-01-01"}),
+        (
+            "POST",
+            "/v1/detainees",
+            {"name": "X", "external_ids": [{"scheme": "una", "value": "una"}]},
+        ),
+        ("POST", "/v1/detainees/match", {"items": [{"name": "Persona una oculta una"}]}),
+        *(
+            ("POST", f"/v1/detainees/{person}/{action}", {name: ids["visible"]})
+            for action, name in (("merge", "into"), ("distinct-from", "detainee_id"))
+        ),
+    )
+
+
+def test_contributor_learns_nothing_from_any_write(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the responses to writes nor the records that they leave depend on hidden values."""
+    with ExitStack() as stack:
+        worlds = []
+        for other in (False, True):
+            url = stack.enter_context(cloned(server))
+            pool = stack.enter_context(connections.pool(url, 2))
+            conn = stack.enter_context(connections.connect(url))
+            case = twin(other)
+            if other:
+                # The age group is hidden, too: here the other of the two people is the minor.
+                for person in case["detainees"][:2]:
+                    is_minor = person["key"] == "withheld"
+                    person |= {"age_group": "minor" if is_minor else "adult", "withheld": True}
+                    person["birth_date"] = "2013-01-01" if is_minor else None
+            file = tmp_path / f"{other}.json"
+            file.write_text(json.dumps(case))
+            repeat_ids(monkeypatch, seed=1)
+            loader.load(conn, file, lambda _: None)
+            _, key = auth.create_key(conn, "contributor", "contribute")
+            conn.execute("UPDATE api_keys SET id = %s", [UUID(int=1)])
+            client = create_app(pool).test_client()
+            worlds.append(Api(client, str, key))
+        api = worlds[0]
+        people = {
+            kind: [
+                p for p in api.get("/v1/detainees")["items"] if p["is_named"] == (kind == "visible")
+            ]
+            for kind in ("visible", "hidden")
+        }
+        assert len(people["hidden"]) == 2
+        statuses, seeds = set(), count(100)
+        for person in people["hidden"]:
+            (event,) = api.get("/v1/release-events", detainee_id=person["id"])["items"]
+            ids = {
+                "detention": person["detention"]["id"],
+                "event": event["id"],
+                "source": api.get("/v1/sources")["items"][0]["id"],
+                "visible": people["visible"][0]["id"],
+            }
+            for method, path, body in writes_about(person["id"], ids):
+                responses, seed = [], next(seeds)
+                for world in worlds:
+                    repeat_ids(monkeypatch, seed)
+                    response = world.send(method, path, json=body)
+                    statuses.add(response.status_code)
+                    headers = "".join(
+                        f"{name}: {value}\n"
+                        for name, value in response.headers
+                        if name != "Request-Id"
+                    )
+                    text = f"{headers}{response.get_data(as_text=True)}"
+                    responses.append((response.status_code, without_moments(text)))
+                assert responses[0] == responses[1], (method, path, body)
+        assert statuses == {200, 201, 202, 403}
+        for path in ("proposals", "changes", "detainees", "release-events", "attestations"):
+            left = [
+                without_moments(world.send("GET", f"/v1/{path}?limit=200").get_data(as_text=True))
+                for world in worlds
+            ]
+            assert left[0] == left[1], path

@@ -1,8 +1,8 @@
 -- Appends an entry to the ledger for each write, with the row after the write.
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
--- sees it, or if it affects responses about other records (changes_answers). A merge or a
--- split affects them by the entries of its people: its own entry is public only if the public sees it.
+-- sees it, or if it affects responses about other records (changes_answers). A merge or a split affects
+-- them by the entries of its people: its own entry is public only if the public sees it.
 -- r has the row of each record (`entry`) and the record as the public sees it (`visible`).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
@@ -59,6 +59,9 @@ WITH written AS (
         SELECT to_jsonb(x),
             (SELECT to_jsonb(v) FROM visible_distinctions(false) v WHERE v.id = x.id)
         FROM distinctions x WHERE w.resource = 'distinction' AND x.id = w.resource_id
+        UNION ALL
+        SELECT to_jsonb(p), NULL
+        FROM proposals p WHERE w.resource = 'proposal' AND p.id = w.resource_id
     ) r ON true
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,

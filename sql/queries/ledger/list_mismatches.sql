@@ -21,6 +21,8 @@ FROM (
     SELECT 'merge', m.id, to_jsonb(m) FROM merges m
     UNION ALL
     SELECT 'distinction', x.id, to_jsonb(x) FROM distinctions x
+    UNION ALL
+    SELECT 'proposal', p.id, to_jsonb(p) FROM proposals p
 ) r
 LEFT JOIN LATERAL (
     SELECT l.entry FROM ledger l

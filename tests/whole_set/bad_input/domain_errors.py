@@ -170,6 +170,16 @@ for name, method, path, body in (
 ):
     refused(name, method, path, "conflict", body=body)
 
+# Proposals.
+for action, body in (("accept", None), ("reject", {"reason": "Another day."})):
+    path = f"/v1/proposals/$rejected/{action}"
+    refused(f"{action} of a decided proposal", "POST", path, "conflict", body=body)
+    path = f"/v1/proposals/{UNKNOWN_ID}/{action}"
+    refused(f"{action} of an unknown proposal", "POST", path, "not-found", body=body)
+for value in (None, 1, "", [], {}):
+    path = "/v1/proposals/$proposal/reject"
+    wrong_body(f"{value!r} for a reason to reject", path, {"reason": value}, "/reason")
+
 # Merges and distinctions.
 for action, field_ in (("merge", "into"), ("distinct-from", "detainee_id")):
     path = f"/v1/detainees/$detainee/{action}"

@@ -37,6 +37,8 @@ WRITES = (
     ("DELETE", "/v1/splits/$split", {}, "edit"),
     ("POST", "/v1/detainees/$detainee/distinct-from", {"detainee_id": "$held"}, "edit"),
     ("DELETE", "/v1/distinctions/$distinction", {}, "edit"),
+    ("POST", "/v1/proposals/$proposal/accept", {}, "edit"),
+    ("POST", "/v1/proposals/$proposal/reject", {"reason": "Another day."}, "edit"),
     # Also for a duplicate id: a caller without the scope is not redirected.
     ("PATCH", "/v1/detainees/$merged", {"name": "Ana"}, "contribute"),
     ("POST", "/v1/detainees", detainee(), "contribute"),

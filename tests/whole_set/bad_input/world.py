@@ -143,6 +143,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
     void_one_of_each(api, records)
     split_twice(api, records)
     merge_and_distinguish(api, records)
+    propose(api, records)
     edit = keys["edit"]
     return records | {
         "edit": edit,
@@ -181,6 +182,16 @@ def void_one_of_each(api: Api, records: dict[str, str]) -> None:
         f"claims/{records['void_announcement']}",
     ):
         api.post(f"/v1/{path}/void", {"reason": "Entered twice."}, 200)
+
+
+def propose(api: Api, records: dict[str, str]) -> None:
+    """Record an open proposal and a rejected one."""
+    path, contributor = f"/v1/detainees/{records['minor']}/detentions", api.scope("contribute")
+    records["proposal"], records["rejected"] = (
+        contributor.post(path, {}, 202)["id"] for _ in range(2)
+    )
+    reason = {"reason": "Another day."}
+    api.post(f"/v1/proposals/{records['rejected']}/reject", reason, 200)
 
 
 def merge_and_distinguish(api: Api, records: dict[str, str]) -> None:
