@@ -380,8 +380,10 @@ class Record:
         person = self.records["detainee"][event["detainee_id"]]
         if not self._hides or not _is_hidden(person):
             return facility_id
-        is_disclosed = (person["age_group"], facility_id) in self._disclosed
-        return facility_id if is_disclosed else UNDISCLOSED
+        # In `_disclosed` no facility means the age group alone.
+        if facility_id is None or (person["age_group"], facility_id) not in self._disclosed:
+            return UNDISCLOSED
+        return facility_id
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
         def order(detention: Entry) -> tuple[str, datetime, str]:
