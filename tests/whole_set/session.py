@@ -210,7 +210,8 @@ class Session:
 
     def get_proposal(self) -> Any:
         """Propose a detention of a hidden person with a key of scope `contribute`."""
-        person = self.id("createDetainee", body={"age_group": "minor", "birth_date": None})
+        person = self.id("createDetainee")
+        self.do("updateDetainee", id=person, body={"withheld": True})
         contributor = self.api.scope("contribute")
         body = {"detained_on": "2024-02", "charges": "None"}
         return {"id": contributor.post(f"/v1/detainees/{person}/detentions", body, 202)["id"]}
