@@ -579,6 +579,18 @@ class Canaries:
         response = self.editor.send("POST", path, json=body)
         if response.status_code == 201:
             self.add_id("distinctions", response.get_json()["id"])
+        self.split(self.choose(self.ids["detainees"]))
+
+    def split(self, person: str) -> None:
+        """Split a person who is no duplicate, with a detention that moves."""
+        response = self.editor.send("GET", f"/v1/detainees/{person}/detentions")
+        if response.status_code == 200 and response.get_json()["items"]:
+            shown = self.editor.get(f"/v1/detainees/{person}")
+            name = "open" if shown["is_named"] else self.canary()
+            body = {"name": name, "detention_ids": [response.get_json()["items"][0]["id"]]}
+            split = self.editor.post(f"/v1/detainees/{person}/split", body)
+            self.add_id("splits", split["id"])
+            self.add_id("detainees", split["new_detainee_id"])
 
     def add_id(self, kind: str, id: str) -> str:
         self.ids[kind].append(id)
@@ -654,6 +666,9 @@ class Canaries:
             person, day, place=text(), announcement_id=self.choose([None, self.announcement])
         )
         self.add_id("release-events", event)
+        mistake = self.editor.event(person, "2026-02-20", place=text())
+        self.add_id("release-events", mistake)
+        self.editor.post(f"/v1/release-events/{mistake}/void", {"reason": text()}, 200)
         attestations: list[str] = []
         for source in self.all_sources[: self.choose([1, 2, 4])]:
             is_secret = is_hidden or source in self.canaries
@@ -821,7 +836,7 @@ def repeat_ids(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
 def merge_and_distinguish(
     editor: Api, hidden: Sequence[str], visible: Sequence[str]
 ) -> Mapping[str, Sequence[str]]:
-    """Merge hidden and visible people, and record two people as distinct."""
+    """Merge and split hidden and visible people, and record two people as distinct."""
     merges = []
     for duplicate, surviving, is_undone in (
         (hidden[0], visible[0], False),
@@ -833,7 +848,11 @@ def merge_and_distinguish(
             assert editor.send("DELETE", f"/v1/merges/{merges[-1]}").status_code == 200
     body = {"detainee_id": visible[3]}
     distinction = editor.post(f"/v1/detainees/{visible[0]}/distinct-from", body)["id"]
-    return {"merges": merges, "splits": [], "distinctions": [distinction]}
+    detention = editor.get(f"/v1/detainees/{hidden[1]}/detentions")["items"][0]["id"]
+    name = editor.get(f"/v1/detainees/{hidden[1]}")["name"]
+    body = {"name": name, "detention_ids": [detention]}
+    split = editor.post(f"/v1/detainees/{hidden[1]}/split", body)["id"]
+    return {"merges": merges, "splits": [split], "distinctions": [distinction]}
 
 
 def test_stores_that_differ_in_hidden_values_give_equal_responses(
