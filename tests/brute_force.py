@@ -5,10 +5,11 @@ shares only the rule with the counts of the service.
 """
 
 from bisect import bisect_right
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -500,9 +501,13 @@ def _moment(value: str | None) -> datetime | None:
 
 
 def _begins(detention: Entry) -> datetime:
+    created_at = datetime.fromisoformat(detention["created_at"])
     if detention["detained_on"] is None:
-        return datetime.fromisoformat(detention["created_at"])
-    return datetime.fromisoformat(detention["began_on"]).replace(tzinfo=UTC)
+        return created_at
+    year, *rest = map(int, detention["detained_on"].split("-"))
+    month = rest[0] if rest else 12
+    day = rest[1] if len(rest) == 2 else monthrange(year, month)[1]
+    return min(created_at, datetime.combine(date(year, month, day), time(), UTC))
 
 
 def _strongest(events: Sequence[CountedEvent]) -> tuple[str, bool]:

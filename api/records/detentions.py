@@ -162,11 +162,11 @@ def place_new(detentions: Sequence[Any], body: Body, now: datetime) -> Body:
 
 def place_updated(detentions: Sequence[Any], id: UUID, body: Body, now: datetime) -> Body:
     """Return an update of one of the detentions, with the new `began_on` if its day changes."""
-    if "detained_on" not in body:
-        return body
-    check_detained_on(body["detained_on"], now)
     place = [row.id for row in detentions].index(id)
     before, detention, after = detentions[:place], detentions[place], detentions[place + 1 :]
+    if body.get("detained_on", detention.detained_on) == detention.detained_on:
+        return body
+    check_detained_on(body["detained_on"], now)
     began_on = _began_on(before, body["detained_on"])
     # No recorded day is quoted: the person may be hidden from the caller.
     if any(day < began_on for day in detention.released_on):

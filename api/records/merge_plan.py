@@ -164,6 +164,8 @@ def merge_detentions(plan: MergePlan, duplicate_id: str, surviving_id: str) -> d
             plan.change("release_event", event["id"], merged_into=same["id"])
             more = {n: event[n] for n in ("place", "announcement_id") if same[n] is None}
             plan.change("release_event", same["id"], **more)
+    if all(duplicate is None for duplicate, _ in pairs):
+        return surviving_events
     intervals = {interval.id: interval for interval in plan.intervals(surviving_id)}
     in_order = [surviving or duplicate for duplicate, surviving in pairs]
     _arrange(plan, [intervals[interval.id] for interval in in_order if interval is not None])

@@ -115,6 +115,7 @@ def report(
             total["confirmed"],
             min_sources,
             citations.scope(conn, filters, moments),
+            rearrested=total["rearrested"],
             undisclosed=sum(counted.undisclosed.values()) if filters else 0,
         ),
     )

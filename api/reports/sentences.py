@@ -124,18 +124,20 @@ def counts(
     min_sources: int,
     scope: Scope,
     *,
+    rearrested: int = 0,
     undisclosed: int = 0,
 ) -> Sentence:
-    """The number of confirmed releases at a moment.
+    """The number of confirmed releases at a moment, and of the people detained again since.
 
     `undisclosed` people may match the scope; the public may not know.
     """
     (at_en, at_es), (only_en, only_es) = _as_of(as_of, zone), _only(scope)
     (by_en, by_es), (more_en, more_es) = _by(min_sources), _further(undisclosed)
     en, es = _confirmed(confirmed, undisclosed, only_en, only_es)
+    again_en, again_es = _rearrested(rearrested)
     return {
-        "en": f"{at_en}, {en} confirmed {by_en}{more_en}.",
-        "es": f"{at_es}, {es} {by_es}{more_es}.",
+        "en": f"{at_en}, {en} confirmed {by_en}{again_en}{more_en}.",
+        "es": f"{at_es}, {es} {by_es}{again_es}{more_es}.",
     }
 
 
@@ -365,6 +367,23 @@ def _confirmed(confirmed: int, undisclosed: int, only_en: str = "", only_es: str
             f"al menos 1 excarcelación{only_es} estaba confirmada",
         ),
         plural,
+    )
+
+
+def _rearrested(rearrested: int) -> _Pair:
+    """The number of the released people of a sentence that were detained again."""
+    n_en, n_es = _number(rearrested)
+    return _form(
+        rearrested,
+        ("", ""),
+        (
+            "; 1 of the people released had been detained again",
+            "; 1 de las personas excarceladas había sido detenida de nuevo",
+        ),
+        (
+            f"; {n_en} of the people released had been detained again",
+            f"; {n_es} de las personas excarceladas habían sido detenidas de nuevo",
+        ),
     )
 
 

@@ -27,15 +27,21 @@ CREATE INDEX detentions_at_facility ON detentions (facility_id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detentions TO constancia_service;
 
--- The moment from which a detention counts: midnight UTC of its first day, or, if its date is
--- unknown, the moment of its entry.
-CREATE FUNCTION detention_began_at(detained_on text, began_on date, created_at timestamptz)
-    RETURNS timestamptz
+-- The moment from which a detention counts: midnight UTC of the last day on which it can have begun,
+-- or the moment of its entry if that is earlier or the day is unknown. It depends on no other record,
+-- so that it does not depend on the order of entry either.
+CREATE FUNCTION detention_began_at(detained_on text, created_at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE
-        WHEN detained_on IS NULL THEN created_at
-        ELSE began_on::timestamp AT TIME ZONE 'UTC'
-    END;
+    RETURN least(created_at, CASE length(detained_on)
+        WHEN 4 THEN make_timestamp(detained_on::integer, 12, 31, 0, 0, 0)
+        WHEN 7 THEN interval '1 month -1 day' + make_timestamp(
+            left(detained_on, 4)::integer, right(detained_on, 2)::integer, 1, 0, 0, 0
+        )
+        WHEN 10 THEN make_timestamp(
+            left(detained_on, 4)::integer, substr(detained_on, 6, 2)::integer,
+            right(detained_on, 2)::integer, 0, 0, 0
+        )
+    END AT TIME ZONE 'UTC');
 
 -- The latest detention of a person.
 CREATE FUNCTION latest_detention(detainee_id uuid) RETURNS TABLE (

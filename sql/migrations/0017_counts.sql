@@ -194,7 +194,7 @@ CREATE FUNCTION detained_again_at(detainee_id uuid, detention_id uuid)
     RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, o.began_on, o.created_at))
+    SELECT min(detention_began_at(o.detained_on, o.created_at))
     FROM detentions d CROSS JOIN detentions o
     WHERE d.id = $2 AND o.detainee_id = $1 AND o.voided_at IS NULL
         AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id);
@@ -205,7 +205,7 @@ CREATE FUNCTION recorded_detained_again_at(
 ) RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, o.began_on, o.created_at))
+    SELECT min(detention_began_at(o.detained_on, o.created_at))
     FROM recorded_detentions($1, $3) d CROSS JOIN recorded_detentions($1, $3) o
     WHERE d.id = $2 AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id);
 END;

@@ -59,6 +59,29 @@ def test_counts(confirmed: int, en: str, es: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rearrested", "en", "es"),
+    [
+        (0, "", ""),
+        (
+            1,
+            "; 1 of the people released had been detained again",
+            "; 1 de las personas excarceladas había sido detenida de nuevo",
+        ),
+        (
+            2,
+            "; 2 of the people released had been detained again",
+            "; 2 de las personas excarceladas habían sido detenidas de nuevo",
+        ),
+    ],
+)
+def test_rearrested(rearrested: int, en: str, es: str) -> None:
+    assert sentences.counts(AS_OF, ZONE, 9, 2, {}, rearrested=rearrested) == {
+        "en": f"{EN}at least 9 releases were confirmed {BY_EN}{en}.",
+        "es": f"{ES}al menos 9 excarcelaciones estaban confirmadas {BY_ES}{es}.",
+    }
+
+
+@pytest.mark.parametrize(
     ("min_sources", "en", "es"),
     [
         (1, "by at least one source", "por al menos una fuente"),

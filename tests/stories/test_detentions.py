@@ -1,5 +1,14 @@
 """Detentions: their order, and custody."""
 
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from api.records.detention_order import period
 from tests.conftest import Api
 
 
@@ -37,3 +46,142 @@ def test_custody_follows_the_latest_detention(api: Api) -> None:
     editor.detention(person)
     assert api.get(path)["custody"] == "detained"
     assert api.get("/v1/counts")["rearrested"] == 1
+
+
+def rearrest(editor: Api, sex: str, *, is_entered_first: bool) -> tuple[str, str]:
+    """Enter a person with two confirmed releases, and a later detention known by its month.
+
+    Returns the person and the later detention.
+    """
+    person = editor.detainee("Ana Prueba", sex=sex)
+    later = editor.detention(person, detained_on="2026-02") if is_entered_first else ""
+    earlier = editor.detention(person, detained_on="2025-05-05")
+    for day, published_at in (("2026-01-08", "2026-01-09"), ("2026-02-08", "2026-02-20")):
+        event = editor.event(person, day, detention_id=earlier)
+        for source in ("Una", "Otra"):
+            editor.attest(
+                event, editor.source(f"{source} {sex} {day}"), f"{published_at}T01:00:00Z"
+            )
+    return person, later or editor.detention(person, detained_on="2026-02")
+
+
+@pytest.mark.parametrize("is_entered_first", [False, True])
+def test_rearrest_counts_from_the_last_day_on_which_it_can_have_begun(
+    api: Api, is_entered_first: bool
+) -> None:
+    """In each order of entry, and whatever is merged or sent again without a change."""
+    editor = api.scope("edit")
+    person, later = rearrest(editor, "female", is_entered_first=is_entered_first)
+    days = ["2026-02-01", "2026-02-05", "2026-02-08", "2026-02-21", "2026-02-27", "2026-02-28"]
+
+    def rearrested(**query: Any) -> list[int]:
+        counts = [api.get("/v1/counts", as_of=f"{d}T00:00:00Z", **query) for d in days]
+        assert [c["confirmed"] for c in counts] == [1] * len(days)
+        return [c["rearrested"] for c in counts]
+
+    def assert_counts() -> None:
+        for query in (
+            {},
+            {"sex": "female"},
+            {"recorded_as_of": api.get("/v1/counts")["recorded_as_of"]},
+        ):
+            assert rearrested(**query) == [0, 0, 0, 0, 0, 1]
+
+    assert_counts()
+    recorded = api.get("/v1/counts")["recorded_as_of"]
+    editor.patch(f"/v1/detentions/{later}", {"detained_on": "2026-02"})
+    assert_counts()
+    editor.post(f"/v1/detainees/{editor.detainee('Anna Prueba')}/merge", {"into": person})
+    assert_counts()
+    sentence = api.get("/v1/counts", recorded_as_of=recorded)["citation"]["sentence"]
+    assert "; 1 of the people released had been detained again" in sentence["en"]
+    assert "; 1 de las personas excarceladas había sido detenida de nuevo" in sentence["es"]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[str | None, list[date]]]:
+    """Draw a person's consecutive detentions, each with the days of its release events."""
+    detentions: list[tuple[str | None, list[date]]] = []
+    day = date(2015, 1, 1)
+    for _ in range(draw(st.integers(2, 3))):
+        day += timedelta(days=draw(st.integers(0, 500)))
+        text = day.isoformat()[: draw(st.sampled_from([4, 7, 10]))]
+        is_known = bool(detentions) or draw(st.booleans())
+        days = []
+        for _ in range(draw(st.integers(1, 2))):
+            day += timedelta(days=draw(st.integers(4, 200)))
+            days.append(day)
+        detentions.append((text if is_known else None, days))
+    if draw(st.booleans()):
+        detentions[-1][1].clear()
+    return detentions
+
+
+def enter(
+    editor: Api, country: str, history: Sequence[tuple[str | None, list[date]]], order: list[int]
+) -> list[tuple[str, date]] | None:
+    """Enter a person's detentions and release events in an order; return the release events.
+
+    Refused ones are entered again after the others. None if some are refused to the end.
+    """
+    person = editor.detainee("Ana Prueba", nationalities=[country])
+    entries: list[tuple[int, date | None]] = [
+        (i, day) for i, (_, days) in enumerate(history) for day in (None, *days)
+    ]
+    pending = [entries[place] for place in order if place < len(entries)]
+    detentions: dict[int, str] = {}
+    events: list[tuple[str, date]] = []
+    while pending:
+        refused: list[tuple[int, date | None]] = []
+        for i, day in pending:
+            if day is None:
+                path, body = f"/v1/detainees/{person}/detentions", {"detained_on": history[i][0]}
+            elif i in detentions:
+                path = "/v1/release-events"
+                body = {"detainee_id": person, "occurred_on": str(day)}
+                body["detention_id"] = detentions[i]
+            else:
+                refused.append((i, day))
+                continue
+            response = editor.send("POST", path, json=body)
+            if response.status_code != 201:
+                refused.append((i, day))
+            elif day is None:
+                detentions[i] = response.get_json()["id"]
+            else:
+                events.append((response.get_json()["id"], day))
+        if len(refused) == len(pending):
+            return None
+        pending = refused
+    return events
+
+
+def test_rearrests_do_not_depend_on_the_order_of_entry(api: Api) -> None:
+    editor = api.scope("edit")
+    source = editor.source("Una")
+
+    @settings(
+        max_examples=15,
+        phases=[Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories(), st.permutations(range(9)))
+    def check(history: list[tuple[str | None, list[date]]], order: list[int]) -> None:
+        in_order = enter(editor, "VE", history, list(range(9)))
+        shuffled = enter(editor, "ES", history, order)
+        assert in_order is not None
+        if shuffled is None:
+            return  # Nothing is attested, so that neither person counts.
+        for event, day in in_order + shuffled:
+            editor.attest(event, source, f"{day + timedelta(days=1)}T00:00:00Z")
+        moments = {day + timedelta(days=1) for _, day in in_order}
+        moments |= {period(text)[1] for text, _ in history if text is not None}
+        for moment in sorted(moments):
+            as_of = f"{moment}T00:00:00Z"
+            counts = api.get("/v1/counts", group_by="nationality", as_of=as_of, min_sources=1)
+            figures = {g["value"]: (g["confirmed"], g["rearrested"]) for g in counts["groups"]}
+            assert figures.get("VE") == figures.get("ES"), (history, order, moment)
+
+    check()

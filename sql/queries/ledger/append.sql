@@ -32,7 +32,7 @@ WITH written AS (
                     SELECT FROM detentions o
                     WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
                 ) THEN jsonb_build_array(
-                    t.began_on, detention_began_at(t.detained_on, t.began_on, t.created_at)
+                    t.began_on, detention_began_at(t.detained_on, t.created_at)
                 )
             END)
             FROM visible_detentions(false) v WHERE v.id = t.id
@@ -103,7 +103,6 @@ WITH written AS (
                 )
                 WHEN 'detention' THEN detention_began_at(
                     w.entry ->> 'detained_on',
-                    (w.entry ->> 'began_on')::date,
                     (w.entry ->> 'created_at')::timestamptz
                 )
             END))

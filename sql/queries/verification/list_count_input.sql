@@ -7,7 +7,7 @@ SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
             'id', t.id,
             'facility_id',
                 disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity'),
-            'began_at', rfc3339(detention_began_at(t.detained_on, t.began_on, t.created_at))
+            'began_at', rfc3339(detention_began_at(t.detained_on, t.created_at))
         ) ORDER BY t.began_on, t.created_at, t.id), '[]')
         FROM detentions t WHERE t.detainee_id = d.id AND t.voided_at IS NULL
     ) AS detentions,
