@@ -58,16 +58,16 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a release event and count its person again. Its day is final once attested."""
+    """Update a release event and count its person again. Its day is final once it has a verdict."""
 
     def write(row: Any) -> Affected:
         claims.check_announcement(conn, body.get("announcement_id"))
         if body.get("occurred_on", row.occurred_on) != row.occurred_on:
-            if queries.row(conn, "attestations/exist", id=id).attested:
+            if queries.row(conn, "first_verdicts/exist", release_event_id=id).verified:
                 raise RequestError(
                     "conflict",
-                    "The release event has attestations, so its day cannot change. Create another "
-                    "release event for another day.",
+                    "The release event has or had attestations, so its day cannot change. Create "
+                    "another release event for another day.",
                 )
             event = {**row._asdict(), **body}
             detentions = queries.rows(

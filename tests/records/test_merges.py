@@ -849,6 +849,28 @@ def test_attestation_before_the_day_of_the_surviving_event_is_counted(
     assert_store_is_consistent(conn)
 
 
+def test_day_of_an_event_that_had_attestations_in_a_merge_cannot_change(
+    api: Api, editor: Api
+) -> None:
+    """It counted on that day until the merge was undone, and past counts still say so."""
+    duplicate, _, duplicate_event = person(editor, "Una", "2024", DAY)
+    surviving, _, surviving_event = person(editor, "Otra", "2024", DAY)
+    editor.attest(duplicate_event, editor.source("Una"), AT)
+    merged = merge(editor, duplicate, surviving)["id"]
+    query = {
+        "recorded_as_of": api.get("/v1/counts")["recorded_as_of"],
+        "occurred_until": DAY,
+        "as_of": LATER,
+    }
+    counts = api.send("GET", "/v1/counts", query_string=query).get_data()
+    assert json.loads(counts)["reported"] == 1
+    undo(editor, merged)
+    path = f"/v1/release-events/{surviving_event}"
+    problem = editor.patch(path, {"occurred_on": "2026-01-20"}, 409)
+    assert problem["type"] == "/problems/conflict"
+    assert api.send("GET", "/v1/counts", query_string=query).get_data() == counts
+
+
 # Feeds, exports, deliveries and cases.
 
 

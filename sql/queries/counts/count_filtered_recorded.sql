@@ -1,5 +1,5 @@
 -- Counts people as counts/count_filtered does, each question at its moment of record time.
--- The day of an event never changes once it has attestations; all else is as then recorded. w is
+-- The day of an event never changes once it has a verdict; all else is as then recorded. w is
 -- the person and the detention that an event belonged to.
 WITH asked AS (
     SELECT q.number, q.as_of, q.moment, %(min_sources)s::integer AS required,
