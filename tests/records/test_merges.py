@@ -511,10 +511,12 @@ def test_person_hidden_in_either_record_is_hidden(
     assert "Zulma" not in public_text()
     # The entry is updated, so that feed readers replace the name.
     assert modified(duplicate_event) > modified_at
-    # The merge itself is public.
+    # The public learns that the duplicate record moved, but nothing of the merge.
     entries = {item["resource_id"]: item for item in api.get("/v1/changes", limit=200)["items"]}
-    assert entries[merged]["resource"] == "merge"
+    assert merged not in entries
     assert entries[duplicate]["action"] == "moved"
+    api.get(f"/v1/merges/{merged}", 404)
+    assert editor.get(f"/v1/merges/{merged}")["into"] == surviving
     assert editor.get(f"/v1/detainees/{surviving}")["name"] == "Zulma Quintero"
     undo(editor, merged)
     assert names() == is_named
