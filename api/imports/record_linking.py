@@ -18,6 +18,7 @@ from api.imports import row_plan
 from api.imports.row_plan import RowPlan
 from api.matching.folding import fold
 from api.matching.scoring import Person
+from api.matching.source_names import name_key
 from api.records import canonical_ids, claims, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
 
@@ -122,7 +123,7 @@ class RecordLinker:
         """
         same_name = [
             row
-            for row in self._sources_by_name.get(fold(body["name"]), ())
+            for row in self._sources_by_name.get(name_key(body["name"]), ())
             if row.confidential == body["confidential"] and row.vouched_by == body["vouched_by"]
         ]
         same_name.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
@@ -137,7 +138,7 @@ class RecordLinker:
     def _sources_by_name(self) -> Mapping[str, Sequence[Any]]:
         by_name: dict[str, list[Any]] = {}
         for row in self._sources.values():
-            by_name.setdefault(fold(row.name), []).append(row)
+            by_name.setdefault(name_key(row.name), []).append(row)
         return by_name
 
     def source_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:

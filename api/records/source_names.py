@@ -7,8 +7,7 @@ from uuid import UUID
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.matching import source_names
-from api.matching.folding import fold
-from api.matching.source_names import Match, SourceName
+from api.matching.source_names import Match, SourceName, name_key
 from api.records.writes import Body
 
 MAX_POSSIBLE_DUPLICATES = 10
@@ -30,13 +29,13 @@ class RecordedNames:
                 source = self.sources[row.surviving_id]
                 names = (*source.other_names, row.name)
                 self.sources[source.id] = replace(source, other_names=names)
-                self._by_name.setdefault(fold(row.name), []).append(source.id)
+                self._by_name.setdefault(name_key(row.name), []).append(source.id)
 
     def add(self, id: UUID, source: Body) -> None:
         """Add a source that was inserted."""
         self.sources[id] = SourceName(id, source["name"], source["url"])
         self._vouched_by[id] = source["vouched_by"]
-        self._by_name.setdefault(fold(source["name"]), []).append(id)
+        self._by_name.setdefault(name_key(source["name"]), []).append(id)
 
     def find(self, source: Body) -> UUID | None:
         """Return the source with this name that is as confidential, through the same voucher."""
@@ -45,7 +44,7 @@ class RecordedNames:
 
     def with_name(self, name: str) -> Sequence[UUID]:
         """Return the surviving sources that have a name, or a duplicate with it."""
-        return list(dict.fromkeys(self._by_name.get(fold(name), ())))
+        return list(dict.fromkeys(self._by_name.get(name_key(name), ())))
 
 
 def check(

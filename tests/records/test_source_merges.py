@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.database.queries import Connection
-from api.matching.source_names import SourceName, compare, pairs, score, site
+from api.matching.source_names import SourceName, compare, name_key, pairs, score, site
 from tests.brute_force import Ledger
 from tests.conftest import Api
 
@@ -64,6 +64,29 @@ def test_a_second_source_of_one_name_is_refused(editor: Api, name: str) -> None:
     assert problem["source_id"] == second["id"]
     editor.post("/v1/sources", body | {"distinct_from": [first["id"], second["id"]]})
     merge(editor, second["id"], first["id"], 409)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("Source 1", "Source 2", False),
+        ("صوت العرب", "صوت الغرب", False),
+        ("कि खबर", "का खबर", False),
+        ("မိန်", "မာန်", False),
+        ("かき", "がぎ", False),
+        ("陈卫东", "陈卫西", False),
+        ("أخبار", "اخبَار", True),
+        ("Голос Йорка", "голос-йорка", True),
+        ("ガーディアン", "ｶﾞｰﾃﾞｨｱﾝ", True),
+    ],
+)
+def test_names_of_any_script_are_distinguished(
+    editor: Api, name: str, other: str, same: bool
+) -> None:
+    editor.post("/v1/sources", {"name": name, "kind": "ngo"})
+    editor.post("/v1/sources", {"name": other, "kind": "ngo"}, 409 if same else 201)
+    assert (name_key(name) == name_key(other)) == same
+    assert name_key("★★") != name_key("!!")
 
 
 def test_a_source_does_not_get_the_name_of_another(editor: Api) -> None:
