@@ -4,6 +4,7 @@ from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_body
 from tests.whole_set.bad_input.valid_bodies import (
     affiliation,
     attestation,
+    detainee,
     detention,
     release_event,
     source,
@@ -265,6 +266,16 @@ for name in ("Northgate Herald", "NORTHGATE herald", "Ńorthgate-Herald"):
     refused(f"the name {name}", "POST", "/v1/sources", "source-exists", body=source(name=name))
     path = "/v1/sources/$other_source"
     refused(f"a change to {name}", "PATCH", path, "source-exists", body={"name": name})
+external_ids = [{"scheme": scheme, "value": "FP-77"} for scheme in ("un", "foro-penal")]
+for scope in ("contribute", "edit"):
+    refused(
+        f"the external id of another person, from {scope}",
+        "POST",
+        "/v1/detainees",
+        "external-id-exists",
+        body=detainee(external_ids=external_ids),
+        scope=scope,
+    )
 for kind, state in (("merge", "undone"), ("distinction", "withdrawn")):
     path = f"/v1/{kind}s/"
     refused(f"{kind} {state} twice", "DELETE", f"{path}${state}", "conflict")

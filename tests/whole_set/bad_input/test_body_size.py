@@ -81,9 +81,9 @@ def test_chunked_body_is_not_truncated(nothing_written: World) -> None:
 
 
 def test_chunked_body_is_accepted(api: Api) -> None:
-    raw = json.dumps(source()).encode()
-    assert _chunked(api, io.BytesIO(raw)).status_code == 201
-    assert _chunked(api, io.BytesIO(raw.ljust(document.MAX_BYTES))).status_code == 201
+    for name, size in (("Northgate Herald", 0), ("Family Vigil", document.MAX_BYTES)):
+        raw = json.dumps(source(name=name)).encode().ljust(size)
+        assert _chunked(api, io.BytesIO(raw)).status_code == 201
 
 
 def test_body_with_a_too_large_content_length_is_not_read(nothing_written: World) -> None:

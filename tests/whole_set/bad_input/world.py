@@ -107,7 +107,9 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "detainee": person,
         "held": held,
         "other_detention": api.detention(held, detained_on="2025"),
-        "never_held": api.detainee("Vera Free"),
+        "never_held": api.detainee(
+            "Vera Free", external_ids=[{"scheme": "foro-penal", "value": "FP-77"}]
+        ),
         "minor": api.detainee("Mina Small", age_group="minor"),
         "detention": detention,
         "event": event,
