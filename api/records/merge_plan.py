@@ -229,7 +229,9 @@ def undo_merge(
     if is_written_since:
         _hide_both(plan, duplicate_id, surviving_id)
     _keep_order(plan, duplicate_id, [])
-    _keep_order(plan, surviving_id, order)
+    # A release may be after the next detention began, if that was recorded later.
+    if plan.intervals(surviving_id) != order:
+        _keep_order(plan, surviving_id, order)
 
 
 def _restored(move: Any) -> dict[str, Any]:

@@ -824,6 +824,18 @@ def test_later_entered_detention_keeps_its_place_after_an_undo(
     assert editor.post("/v1/release-events", body, 409)["release_event_id"] == event
 
 
+def test_merge_of_a_person_without_detentions_can_always_be_undone(
+    editor: Api, conn: Connection
+) -> None:
+    """The surviving person was released after the next detention, which was recorded later."""
+    duplicate = editor.detainee("Una")
+    surviving, *_ = person(editor, "Otra", "2024", DAY, "2026-02-08")
+    editor.detention(surviving, detained_on="2026-01-31")
+    before = dump(conn)
+    undo(editor, merge(editor, duplicate, surviving)["id"])
+    assert dump(conn) == before
+
+
 def test_undo_that_would_leave_two_events_within_three_days_is_refused(
     editor: Api, conn: Connection
 ) -> None:
