@@ -518,11 +518,11 @@ def _strongest(events: Sequence[CountedEvent]) -> tuple[str, bool]:
 
 
 def _decisive(events: Sequence[CountedEvent]) -> CountedEvent:
-    """Return the event by which a person counts: the strongest, latest day, recorded last."""
+    """Return the event by which a person counts: the strongest, latest day, greatest id."""
 
     def order(counted: CountedEvent) -> Any:
         event = counted.event
-        return event["occurred_on"], datetime.fromisoformat(event["created_at"]), event["id"]
+        return event["occurred_on"], event["id"]
 
     latest_first = sorted(events, key=order, reverse=True)
     return min(latest_first, key=lambda counted: STATUSES.index(counted.status))

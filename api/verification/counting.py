@@ -92,7 +92,7 @@ class Event:
     steps: Sequence[Step]
     detained_again_at: datetime | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
-    order: tuple[str | datetime, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 def person_statuses(

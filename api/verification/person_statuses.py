@@ -125,7 +125,8 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },
-                (event["occurred_on"], datetime.fromisoformat(event["created_at"]), event["id"]),
+                # Not by the time of entry, which an export leaves out.
+                (event["occurred_on"], event["id"]),
             )
         )
     return events

@@ -384,6 +384,26 @@ def test_loading_an_export_gives_an_equal_store(server: str, writes: Any) -> Non
             assert lines(second_export)[1:] == lines(text)[1:]
 
 
+def test_events_of_one_day_decide_the_group_of_a_person_after_a_load(server: str, api: Api) -> None:
+    """A load records them at one moment, so that only their ids differ."""
+    api = api.scope("edit")
+    source = api.source("One")
+    for n in range(8):
+        person = api.detainee(f"Ana Prueba {n}")
+        for detained_on, kind in (("2024", "full"), ("2026-01-08", "exile")):
+            detention = api.detention(person, detained_on=detained_on)
+            event = api.event(person, "2026-01-08", detention_id=detention)
+            api.attest(event, source, "2026-01-09T00:00:00Z", release_kind=kind)
+    with loaded(server, export(api)) as other:
+        for query in ({}, {"occurred_from": "2026-01-08"}):
+            counts, loaded_counts = (
+                store.get("/v1/counts", as_of=LATE, group_by="release_kind", **query)
+                for store in (api, other)
+            )
+            assert counts["reported"] == 8
+            assert loaded_counts["groups"] == counts["groups"]
+
+
 def test_the_example_is_equal_after_export_and_load(
     server: str, conn: Connection, api: Api
 ) -> None:

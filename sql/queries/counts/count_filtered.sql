@@ -10,7 +10,7 @@ WITH asked AS (
     FROM count_questions(%(questions)s) q
 ), judged AS MATERIALIZED (
     -- Materialized, or the planner evaluates the columns twice.
-    SELECT a.number, e.id, e.detainee_id, e.occurred_on, e.created_at, e.are_met,
+    SELECT a.number, e.id, e.detainee_id, e.occurred_on, e.are_met,
         status_rank(s.status) AS rank,
         CASE
             WHEN a.group_by IS NULL THEN NULL
@@ -32,7 +32,7 @@ WITH asked AS (
         ) END AS is_detained_again
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on, r.announcement_id, r.created_at,
+        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on, r.announcement_id,
             CASE WHEN a.filters_people THEN (
                 SELECT f.are_met FROM filters_met(
                     r.detainee_id, r.detention_id, a.sees_hidden,
@@ -66,7 +66,7 @@ WITH asked AS (
 ), people AS (
     SELECT j.number, min(j.rank) FILTER (WHERE j.are_met) AS rank, min(j.rank) AS possible_rank,
         (array_agg(
-            j.value ORDER BY j.are_met, j.rank, j.occurred_on DESC, j.created_at DESC, j.id DESC
+            j.value ORDER BY j.are_met, j.rank, j.occurred_on DESC, j.id DESC
         ))[1] AS value,
         bool_and(j.is_detained_again) FILTER (WHERE j.rank = 1 AND j.are_met) AS is_rearrested
     FROM judged j GROUP BY j.number, j.detainee_id

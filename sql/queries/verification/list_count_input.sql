@@ -14,7 +14,6 @@ SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
     (
         SELECT coalesce(json_agg(json_build_object(
             'id', e.id, 'detention_id', e.detention_id, 'occurred_on', e.occurred_on,
-            'created_at', rfc3339(e.created_at),
             'announcement_id', e.announcement_id,
             'verdicts', (
                 SELECT coalesce(json_agg(json_build_object(
