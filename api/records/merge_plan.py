@@ -226,10 +226,11 @@ def undo_merge(
     for event in plan.children("release_event", surviving_id):
         detainee = plan.planned("detention", event["detention_id"])["detainee_id"]
         plan.change("release_event", event["id"], detainee_id=detainee)
-    if is_written_since:
-        _hide_both(plan, duplicate_id, surviving_id)
+    if not is_written_since:
+        return
+    _hide_both(plan, duplicate_id, surviving_id)
+    # Not unchanged detentions: a release may be after the next one began, recorded later.
     _keep_order(plan, duplicate_id, [])
-    # A release may be after the next detention began, if that was recorded later.
     if plan.intervals(surviving_id) != order:
         _keep_order(plan, surviving_id, order)
 

@@ -836,6 +836,19 @@ def test_merge_of_a_person_without_detentions_can_always_be_undone(
     assert dump(conn) == before
 
 
+def test_undo_restores_a_release_after_the_next_detention_of_the_duplicate(
+    editor: Api, conn: Connection
+) -> None:
+    """The merged record has that release before the next detention, which began in February."""
+    duplicate, *_ = person(editor, "Una", "2024", DAY, "2026-02-08")
+    editor.detention(duplicate, detained_on="2026-01-31")
+    surviving, *_ = person(editor, "Otra", "2024", "2026-02-06")
+    editor.detention(surviving, detained_on="2026-02")
+    before = dump(conn)
+    undo(editor, merge(editor, duplicate, surviving)["id"])
+    assert dump(conn) == before
+
+
 def test_undo_that_would_leave_two_events_within_three_days_is_refused(
     editor: Api, conn: Connection
 ) -> None:
