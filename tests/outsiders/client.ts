@@ -35,6 +35,7 @@ async function main(): Promise<void> {
       body: { detainee_id: person.id, occurred_on: "2026-01-08" },
     }),
   );
+  if (!("verification" in event)) throw new Error("a proposal, since the person is hidden");
   const statuses: Status[] = [event.verification.status];
   for (const name of ["Puertas Abiertas", "El Correo"]) {
     const source = expect(

@@ -32,7 +32,7 @@ def record(operation: Any, kind: type, body: Any, *path: Any) -> Any:
 
 person = record(
     create_detainee,
-    m.Detainee,
+    m.NewDetainee,
     m.DetaineeCreate(name="Belisario Quintanar", nationalities=[m.Country.VE]),
 )
 detention = m.DetentionCreate(detained_on="2024-02")
@@ -45,7 +45,7 @@ event = record(
 statuses = [event.verification.status]
 for name in ("Puertas Abiertas", "El Correo"):
     source = record(
-        create_source, m.Source, m.SourceCreate(name=name, kind=m.SourceKind.NGO, country=None)
+        create_source, m.NewSource, m.SourceCreate(name=name, kind=m.SourceKind.NGO, country=None)
     )
     attestation = record(
         create_attestation,
