@@ -14,6 +14,7 @@ SORTED_WITHIN_AN_ITEM = {
     "affiliations": "those of one source",
     "attestation_relays": "those of one attestation",
     "detentions": "those of one person",
+    "sources": "the duplicate records of one source",
 }
 LARGE = {
     "sources",
@@ -59,7 +60,8 @@ def costly_nodes(plan: Mapping[str, Any], within_item: bool = False) -> Iterator
 
 def is_limited(plan: Mapping[str, Any]) -> bool:
     """Whether a limit within the plan bounds its rows, or its rows for each source."""
-    children = plan.get("Plans", [])
+    # A subplan computes a value, and adds no row.
+    children = [child for child in plan.get("Plans", []) if "Subplan Name" not in child]
     if plan["Node Type"] == "Nested Loop":
         outer, inner = children
         return is_limited(outer) or (set(relations(outer)) <= {"sources"} and is_limited(inner))
