@@ -10,6 +10,7 @@ from api.access import Caller
 from api.cases.format import RESOURCES
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
+from api.identity import source_merges, source_names
 from api.records import (
     attestations,
     claims,
@@ -17,8 +18,6 @@ from api.records import (
     detentions,
     facilities,
     release_events,
-    source_merges,
-    source_names,
     sources,
 )
 from api.verification import verdicts

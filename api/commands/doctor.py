@@ -19,7 +19,7 @@ from api import config
 from api.commands import options, store
 from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
-from api.records import source_names
+from api.identity import source_names
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 

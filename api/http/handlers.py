@@ -28,8 +28,8 @@ from api.database import queries
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.rate_limits import RateLimits
+from api.identity import canonical_ids
 from api.operations.service import Service
-from api.records import canonical_ids
 from api.rendering import bodies, streaming
 from api.rendering.bodies import Body
 from api.rendering.results import Page, Result, Stream

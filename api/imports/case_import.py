@@ -24,11 +24,12 @@ from api.cases.record_writer import RecordWriter
 from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
+from api.identity import canonical_ids
 from api.imports import import_store, row_matching, row_plan, row_reader
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.record_linking import EntryOutcome, RecordLinker, RecordUpdater
 from api.matching import candidates
-from api.records import canonical_ids, detention_order
+from api.records import detention_order
 
 
 class CaseImport:

@@ -14,12 +14,13 @@ from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
 from api.database import clock, queries
 from api.errors import RequestError
+from api.identity import canonical_ids
+from api.identity.source_similarity import name_key
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
 from api.matching.folding import fold
 from api.matching.scoring import Person
-from api.matching.source_names import name_key
-from api.records import canonical_ids, claims, publications, release_events, sources
+from api.records import claims, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
 
 _UPDATE = {"source": "sources/update", "facility": "facilities/update"}

@@ -10,11 +10,11 @@ import orjson
 
 from api.access import Caller
 from api.database import queries
+from api.identity import canonical_ids
 from api.imports import import_store, row_reader
 from api.matching import candidates
 from api.matching.candidates import Candidate
 from api.matching.scoring import Match, Person, compare
-from api.records import canonical_ids
 
 _Id = TypeVar("_Id")
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import queries
-from api.records import attestations, canonical_ids
+from api.identity import canonical_ids
+from api.records import attestations
 from api.rendering.results import Page, Record
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import ledger, queries
+from api.identity import merges, source_merges, splits
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.records import detainees, merges, source_merges, splits
+from api.records import detainees
 from api.rendering.results import (
     Answer,
     Page,

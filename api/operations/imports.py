@@ -11,9 +11,9 @@ from api.access import Caller
 from api.contract.strict_json import Upload
 from api.database import queries
 from api.errors import FieldError, invalid
+from api.identity import canonical_ids
 from api.imports import case_import, columns, import_store, list_apply, list_preview, row_plan
 from api.imports.columns import Conventions
-from api.records import canonical_ids
 from api.rendering import media_types, streaming
 from api.rendering.results import Stream
 

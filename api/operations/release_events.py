@@ -10,8 +10,9 @@ from api import access
 from api.access import Caller
 from api.database import queries
 from api.errors import RequestError, not_found
+from api.identity import canonical_ids
 from api.operations.proposals import get_proposal
-from api.records import canonical_ids, proposals, release_events
+from api.records import proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
 from api.reports import explanations, feeds

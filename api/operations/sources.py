@@ -8,7 +8,8 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import ledger, queries
-from api.records import source_merges, source_names, sources
+from api.identity import source_merges, source_names
+from api.records import sources
 from api.rendering.results import Page, Record, Unchanged, offers_duplicates
 
 

@@ -13,9 +13,10 @@ from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
+from api.identity import canonical_ids
 from api.matching import blocking_keys, candidates
 from api.matching.scoring import is_placeholder
-from api.records import canonical_ids, writes
+from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
 

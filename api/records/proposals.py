@@ -17,7 +17,8 @@ from api.contract import document, schemas
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import canonical_ids, claims, detainees, detentions, release_events, writes
+from api.identity import canonical_ids
+from api.records import claims, detainees, detentions, release_events, writes
 from api.records.writes import Body
 
 Resource = Literal["detention", "release_event"]

@@ -10,7 +10,8 @@ from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import canonical_ids, claims, detainees, voids, writes
+from api.identity import canonical_ids
+from api.records import claims, detainees, voids, writes
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
 from api.records.writes import Affected, Body
 from api.verification import verdicts

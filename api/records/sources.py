@@ -8,7 +8,8 @@ from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import source_merges, source_names, writes
+from api.identity import source_merges, source_names
+from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
 

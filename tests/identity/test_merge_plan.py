@@ -1,7 +1,7 @@
 """The columns of the surviving record after a merge."""
 
 from api.database import queries
-from api.records.merge_plan import MergePlan, merge_people
+from api.identity.merge_plan import MergePlan, merge_people
 
 # The columns that a merge does not combine: each record keeps its own.
 EXCLUDED = {"id", "created_at", "updated_at"}

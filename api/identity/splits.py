@@ -15,8 +15,9 @@ from api.access import Caller
 from api.database import queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.records import canonical_ids, detainees, detentions, merge_plan, merges, writes
-from api.records.merge_plan import MergePlan, Row
+from api.identity import canonical_ids, merge_plan, merges
+from api.identity.merge_plan import MergePlan, Row
+from api.records import detainees, detentions, writes
 from api.records.writes import Body
 
 _COPIED = (

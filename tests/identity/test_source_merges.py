@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.database.queries import Connection
-from api.matching.source_names import SourceName, compare, name_key, pairs, score, site
+from api.identity.source_similarity import SourceName, compare, name_key, pairs, score, site
 from tests.brute_force import Ledger
 from tests.conftest import Api
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
-from api.matching import source_names
-from api.matching.source_names import Match, SourceName, name_key
+from api.identity import source_similarity
+from api.identity.source_similarity import Match, SourceName, name_key
 from api.records.writes import Body
 
 MAX_POSSIBLE_DUPLICATES = 10
@@ -94,13 +94,13 @@ def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
     recorded = RecordedNames(conn).sources
     if id not in recorded:
         return []
-    matches = source_names.similar(recorded[id], recorded.values())
+    matches = source_similarity.similar(recorded[id], recorded.values())
     return list(_undecided(conn, matches))[:MAX_POSSIBLE_DUPLICATES]
 
 
 def duplicates(conn: queries.Connection) -> Sequence[Match]:
     """Return all pairs of sources that may be one, best first."""
-    return list(_undecided(conn, source_names.pairs(RecordedNames(conn).sources.values())))
+    return list(_undecided(conn, source_similarity.pairs(RecordedNames(conn).sources.values())))
 
 
 def _undecided(conn: queries.Connection, matches: Iterable[Match]) -> Iterable[Match]:

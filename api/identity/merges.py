@@ -16,9 +16,10 @@ from api.contract import document
 from api.database import ledger, queries
 from api.database.ledger import Action, Change
 from api.errors import FieldError, RequestError, invalid, not_found
+from api.identity import canonical_ids, merge_plan
+from api.identity.merge_plan import MergePlan
 from api.matching import candidates
-from api.records import canonical_ids, merge_plan, writes
-from api.records.merge_plan import MergePlan
+from api.records import writes
 from api.verification import verdicts
 
 _PARENTS = {"detainee_id", "detention_id", "release_event_id", "merged_into"}
