@@ -142,7 +142,11 @@ def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
         return record["age_group"], record["detention"]["facility_id"]
 
     minor = enter(editor, "Menor", age_group="minor")
-    invented = [enter(writer, f"Nadie {n}", age_group="minor") for n in range(4)]
+    invented = [writer.detainee(f"Nadie {n}", age_group="minor") for n in range(4)]
+    proposals = [
+        writer.post(f"/v1/detainees/{person}/detentions", {"facility_id": prison}, 202)["id"]
+        for person in invented
+    ]
     assert disclosed(minor) == ("unknown", None)
     # Named people of an age group do not disclose that of a withheld person.
     adult = enter(editor, "Oculta", age_group="adult", withheld=True)
@@ -153,12 +157,10 @@ def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
         editor.patch(f"/v1/detainees/{person}", {"occupation": "student"})
     assert disclosed(minor) == ("unknown", None)
     editor.patch(f"/v1/detainees/{invented[3]}", {"occupation": "student"})
-    # Their detentions are still those of the other key.
-    assert disclosed(minor) == ("minor", None)
-    for person in invented:
-        detention = editor.get(f"/v1/detainees/{person}")["detention"]["id"]
+    # Their detentions are proposals of the other key.
+    for proposal in proposals:
         assert disclosed(minor) == ("minor", None)
-        editor.patch(f"/v1/detentions/{detention}", {"facility_id": prison})
+        editor.post(f"/v1/proposals/{proposal}/accept", None, 200)
     assert disclosed(minor) == ("minor", prison)
 
 
