@@ -14,7 +14,6 @@ FILES = {
 WITHOUT_A_PLAN = {
     "affiliations/lock_shared",
     "affiliations/lock_exclusive",
-    "sources/lock_names",
 }
 
 
