@@ -39,7 +39,7 @@ class RecordedNames:
 
     def find(self, source: Body) -> UUID | None:
         """Return the source with this name that is as confidential, through the same voucher."""
-        same = (id for id in self.with_name(source["name"]))
+        same = self.with_name(source["name"])
         return next((id for id in same if self._vouched_by[id] == source["vouched_by"]), None)
 
     def with_name(self, name: str) -> Sequence[UUID]:

@@ -20,10 +20,10 @@ from api.identity.merge_plan import MergePlan, Row
 from api.records import detainees, detentions, writes
 from api.records.writes import Body
 
+# The columns of a detention that its copy has, too.
 _COPIED = (
-    *("facility_id", "detained_on", "began_on", "authority", "charges", "whereabouts"),
-    "created_at",
-)
+    "facility_id", "detained_on", "began_on", "authority", "charges", "whereabouts", "created_at",
+)  # fmt: skip
 
 
 def create(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> UUID:

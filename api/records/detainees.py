@@ -72,6 +72,11 @@ def check(conn: queries.Connection, detainee: Body) -> None:
         raise invalid(error)
 
 
+def is_hidden(conn: queries.Connection, id: UUID) -> bool:
+    """Return whether a person is a minor or withheld."""
+    return bool(queries.rows(conn, "verification/list_hidden_people", detainee_ids=[id]))
+
+
 def is_pseudonym(name: str) -> bool:
     """Return whether a name has the form of a pseudonym, as the SQL function pseudonym() has."""
     return _PSEUDONYM.fullmatch(name) is not None

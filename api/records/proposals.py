@@ -49,7 +49,7 @@ def create(
     """
     if caller.sees_hidden or (person := _lock_person(conn, resource, detainee_id)) is None:
         return None
-    if not _is_hidden(conn, person):
+    if not detainees.is_hidden(conn, person):
         return None
     values = {name: value for name, value in body.items() if name != "detainee_id"}
     return _insert(conn, caller, _Write(resource, is_update=False), person, values)
@@ -69,7 +69,7 @@ def create_update(
     """
     if caller.sees_hidden or (person := _lock_person_of(conn, resource, id)) is None:
         return None
-    if not _is_hidden(conn, person):
+    if not detainees.is_hidden(conn, person):
         return None
     check_unchanged()
     return _insert(conn, caller, _Write(resource, is_update=True), person, body, id)
@@ -94,11 +94,6 @@ def reject(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> No
     _lock_open(conn, id)
     queries.run(conn, "proposals/update", id=id, state="rejected", **body)
     ledger.append(conn, caller, Change("proposal", id, "rejected"))
-
-
-def _is_hidden(conn: queries.Connection, person: UUID) -> bool:
-    rows = queries.rows(conn, "verification/list_hidden_people", detainee_ids=[person])
-    return bool(rows)
 
 
 def _lock_person(conn: queries.Connection, resource: Resource, id: UUID) -> UUID | None:

@@ -13,7 +13,7 @@ from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change, Resource
 from api.errors import RequestError
-from api.records import detention_order
+from api.records import detainees, detention_order
 from api.records.detention_order import DetentionInterval, OrderError
 
 MAX_LISTED = 10
@@ -49,9 +49,7 @@ def check_caller(
     if caller.sees_hidden:
         return
     name = _name(resource)
-    if detainee_id is not None and queries.rows(
-        conn, "verification/list_hidden_people", detainee_ids=[detainee_id]
-    ):
+    if detainee_id is not None and detainees.is_hidden(conn, detainee_id):
         raise RequestError(
             "forbidden", f"Only a key of scope edit can void a {name} of a person who is not named."
         )

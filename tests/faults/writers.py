@@ -28,7 +28,7 @@ Repeated = tuple[bytes, str | None, str | None]
 
 
 def repeated(headers: HTTPMessage, content: bytes) -> Repeated:
-    """Return a response without `possible_duplicates`, which a retry finds anew."""
+    """Return a response without `possible_duplicates`, for which a retry searches again."""
     record, found, _ = content.partition(b',"possible_duplicates":')
     return (record + b"}" if found else content, headers["ETag"], headers["Location"])
 

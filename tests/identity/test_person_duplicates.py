@@ -50,7 +50,7 @@ def test_hidden_person_is_no_obstacle_to_a_contributor(
     problem = editor.post("/v1/detainees", ANA, 409)
     assert problem["detainee_id"] == hidden_person
     assert enter(ANA["name"]) == (201, [])
-    # Again after the retry, for which the candidates are found anew.
+    # The service searches for the candidates of a retry again.
     assert enter(ANA["name"]) == (201, [])
 
 

@@ -215,7 +215,7 @@ class World:
         """Send a write, and check its ledger entries: one, which equals its row.
 
         A merge or split has one more for each record that it moves, a voiding for each detention
-        that it places anew. A refused or redirected write has none.
+        that begins on another day then. A refused or redirected write has none.
         """
         before = self.seq()
         response = self.api.send(method, path, json=body)
