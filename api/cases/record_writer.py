@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -132,25 +131,23 @@ class RecordWriter:
 
     def find_source(self, body: Mapping[str, Any]) -> UUID | None:
         """Return the source with the name of an entry, unless it is that of another entry."""
-        recorded = self._source_names.find(body)
-        if recorded is None or recorded in self._sources_of_entries:
+        source_names.lock(self._conn)
+        recorded = source_names.with_name(self._conn, body["name"])
+        same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])
+        id: UUID | None = next(same, None)
+        if id is None or id in self._sources_of_entries:
             return None
-        self._sources_of_entries.add(recorded)
-        return recorded
-
-    @cached_property
-    def _source_names(self) -> source_names.RecordedNames:
-        queries.run(self._conn, "sources/lock_names")
-        return source_names.RecordedNames(self._conn)
+        self._sources_of_entries.add(id)
+        return id
 
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check(self._conn, {**body, "id": id})
-        same_name = self._source_names.with_name(body["name"])
+        source_names.lock(self._conn)
+        same_name = [row.id for row in source_names.with_name(self._conn, body["name"])]
         if same_name and not self._is_distinct:
             detail = "Another source has this name. Use the key of that one, or another name."
             raise invalid(FieldError("/name", detail))
         id = sources.insert(self._conn, body, id)
-        self._source_names.add(id, body)
         self._sources_of_entries.add(id)
         for change in source_merges.insert_distinctions(self._conn, id, same_name):
             self.batch.add("distinction", change.resource_id)

@@ -12,6 +12,7 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
+from api.identity import source_names
 from api.records import writes
 from api.verification import verdicts
 
@@ -28,7 +29,7 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
             "A confidential source is not merged: all that one organisation vouches for count as "
             "one source already.",
         )
-    if distinction := _distinction(conn, id, into):
+    if distinction := source_names.distinctions(conn, id).get(into):
         raise RequestError(
             "conflict",
             f"/v1/distinctions/{distinction} says that they are two sources. Withdraw it first.",
@@ -71,7 +72,7 @@ def distinguish(conn: queries.Connection, caller: Caller, id: UUID, other: UUID)
     if id == other:
         raise invalid(FieldError("/source_id", "Must be another source."))
     _lock_sources(conn, id, other, "/source_id")
-    if distinction := _distinction(conn, id, other):
+    if distinction := source_names.distinctions(conn, id).get(other):
         raise RequestError("conflict", f"/v1/distinctions/{distinction} says so already.")
     (change,) = insert_distinctions(conn, id, [other])
     ledger.append(conn, caller, change)
@@ -104,14 +105,6 @@ def _lock_sources(conn: queries.Connection, id: UUID, other: UUID, pointer: str)
                 "record.",
             )
     return list(rows.values())
-
-
-def _distinction(conn: queries.Connection, id: UUID, other: UUID) -> UUID | None:
-    """Return the distinction between two sources, or their duplicates, if there is one."""
-    for row in queries.rows(conn, "merges/list_distinctions_of_sources"):
-        if {row.one_id, row.other_id} == {id, other}:
-            return row.distinction_id  # type: ignore[no-any-return] # a row
-    return None
 
 
 def _recompute(

@@ -1,50 +1,25 @@
 """The names of sources: one source has one record, unless two are recorded as distinct."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.identity import source_similarity
-from api.identity.source_similarity import Match, SourceName, name_key
-from api.records.writes import Body
+from api.identity.source_similarity import Match, SourceName, exact_key
 
 MAX_POSSIBLE_DUPLICATES = 10
 
 
-class RecordedNames:
-    """The sources as they are recorded, each with the names of its merged duplicates."""
+def lock(conn: queries.Connection) -> None:
+    """Lock the names of all sources until the end of the transaction."""
+    queries.run(conn, "sources/lock_names")
 
-    def __init__(self, conn: queries.Connection) -> None:
-        self.sources: dict[UUID, SourceName] = {}
-        self._vouched_by: dict[UUID, UUID | None] = {}
-        self._by_name: dict[str, list[UUID]] = {}
-        rows = queries.rows(conn, "sources/list_names")
-        for row in rows:
-            if row.id == row.surviving_id:
-                self.add(row.id, row._asdict())
-        for row in rows:
-            if row.id != row.surviving_id:
-                source = self.sources[row.surviving_id]
-                names = (*source.other_names, row.name)
-                self.sources[source.id] = replace(source, other_names=names)
-                self._by_name.setdefault(name_key(row.name), []).append(source.id)
 
-    def add(self, id: UUID, source: Body) -> None:
-        """Add a source that was inserted."""
-        self.sources[id] = SourceName(id, source["name"], source["url"])
-        self._vouched_by[id] = source["vouched_by"]
-        self._by_name.setdefault(name_key(source["name"]), []).append(id)
-
-    def find(self, source: Body) -> UUID | None:
-        """Return the source with this name that is as confidential, through the same voucher."""
-        same = self.with_name(source["name"])
-        return next((id for id in same if self._vouched_by[id] == source["vouched_by"]), None)
-
-    def with_name(self, name: str) -> Sequence[UUID]:
-        """Return the surviving sources that have a name, or a duplicate with it."""
-        return list(dict.fromkeys(self._by_name.get(name_key(name), ())))
+def with_name(conn: queries.Connection, name: str) -> Sequence[Any]:
+    """Return the rows of the surviving sources that have a name, or a duplicate with it."""
+    return queries.rows(conn, "sources/list_by_key", key=exact_key(name))
 
 
 def check(
@@ -52,57 +27,89 @@ def check(
 ) -> Sequence[UUID]:
     """Check that no other source has a name, apart from those that are distinct from this one.
 
-    Locks the names of all sources until the end of the transaction. `id` is that of a recorded
-    source that gets the name. Returns the ids of `distinct_from` that are not recorded as distinct
-    yet. Raises `source-exists`.
+    The names are locked. `id` is that of a recorded source that gets the name. Returns the ids of
+    `distinct_from` that are not recorded as distinct yet. Raises `source-exists`.
     """
-    queries.run(conn, "sources/lock_names")
-    names = RecordedNames(conn)
+    rows = queries.rows(conn, "sources/list_by_ids", ids=list(distinct_from))
+    surviving = {row.id for row in rows if row.merged_into is None}
     errors = [
         FieldError(f"/distinct_from/{place}", detail)
         for place, other in enumerate(distinct_from)
-        if (detail := _distinct_from_error(names, other, id))
+        if (detail := _distinct_from_error(other, id, surviving))
     ]
     if errors:
         raise invalid(*errors)
-    recorded = {other for pair in distinct_pairs(conn) if id in pair for other in pair}
-    for other in names.with_name(name):
-        if other != id and other not in recorded and other not in distinct_from:
+    recorded = {} if id is None else distinctions(conn, id)
+    for other in with_name(conn, name):
+        if other.id != id and other.id not in recorded and other.id not in distinct_from:
             raise RequestError(
                 "source-exists",
-                f"There is a source with this name: /v1/sources/{other}. Use it, or send its id in "
-                "distinct_from if the two are different.",
-                existing={"source_id": other},
+                f"There is a source with this name: /v1/sources/{other.id}. Use it, or send its id "
+                "in distinct_from if the two are different.",
+                existing={"source_id": other.id},
             )
     return [other for other in distinct_from if other not in recorded]
 
 
-def _distinct_from_error(names: RecordedNames, other: UUID, id: UUID | None) -> str | None:
+def _distinct_from_error(other: UUID, id: UUID | None, surviving: set[UUID]) -> str | None:
     if other == id:
         return "Must be another source."
-    return None if other in names.sources else "There is no source with this id."
+    return None if other in surviving else "There is no source with this id."
 
 
-def distinct_pairs(conn: queries.Connection) -> set[frozenset[UUID]]:
-    """Return the pairs of sources that are recorded as distinct."""
-    rows = queries.rows(conn, "merges/list_distinctions_of_sources")
-    return {frozenset((row.one_id, row.other_id)) for row in rows}
+def distinctions(conn: queries.Connection, id: UUID) -> Mapping[UUID, UUID]:
+    """Return the surviving sources from which one is distinct, each with the distinction."""
+    rows = queries.rows(conn, "merges/list_distinctions_of_source", id=id)
+    return {row.other_id: row.distinction_id for row in rows}
+
+
+def write_keys(conn: queries.Connection, id: UUID, name: str, url: str | None) -> None:
+    """Write the keys by which a source with this name and address is found."""
+    keys = list(SourceName(id, name, url).keys)
+    queries.run(conn, "sources/delete_keys", id=id, keys=keys)
+    queries.run(conn, "sources/insert_keys", id=id, keys=keys)
+
+
+def reindex(conn: queries.Connection) -> None:
+    """Rebuild the keys of all sources if the rules that make them have changed."""
+    version = {"resource": "source", "sha256": source_similarity.rules_digest()}
+    if queries.row(conn, "matching/get_key_version", **version).is_current:
+        return
+    with conn.transaction():
+        lock(conn)
+        for row in queries.rows(conn, "sources/list_names"):
+            write_keys(conn, row.id, row.name, row.url)
+    queries.run(conn, "matching/update_key_version", **version)
 
 
 def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
     """Return the sources that may be the same as one, best first."""
-    recorded = RecordedNames(conn).sources
-    if id not in recorded:
+    max_sources = source_similarity.MAX_WORD_SOURCES
+    sources = _surviving(queries.rows(conn, "sources/list_similar", id=id, max_sources=max_sources))
+    if id not in sources:
         return []
-    matches = source_similarity.similar(recorded[id], recorded.values())
-    return list(_undecided(conn, matches))[:MAX_POSSIBLE_DUPLICATES]
+    distinct = distinctions(conn, id)
+    others = (source for source in sources.values() if source.id not in distinct)
+    return source_similarity.similar(sources[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
 def duplicates(conn: queries.Connection) -> Sequence[Match]:
     """Return all pairs of sources that may be one, best first."""
-    return list(_undecided(conn, source_similarity.pairs(RecordedNames(conn).sources.values())))
+    sources = _surviving(queries.rows(conn, "sources/list_names"))
+    rows = queries.rows(conn, "merges/list_distinctions_of_sources")
+    distinct = {frozenset((row.one_id, row.other_id)) for row in rows}
+    matches = source_similarity.pairs(sources.values())
+    return [m for m in matches if frozenset((m.one.id, m.other.id)) not in distinct]
 
 
-def _undecided(conn: queries.Connection, matches: Iterable[Match]) -> Iterable[Match]:
-    distinct = distinct_pairs(conn)
-    return (m for m in matches if frozenset((m.one.id, m.other.id)) not in distinct)
+def _surviving(rows: Iterable[Any]) -> Mapping[UUID, SourceName]:
+    """Return the surviving sources of rows, each with the names of its duplicates."""
+    names: dict[UUID, list[str]] = {}
+    urls: dict[UUID, str | None] = {}
+    for row in rows:
+        if row.id == row.surviving_id:
+            urls[row.id] = row.url
+            names.setdefault(row.id, []).insert(0, row.name)
+        else:
+            names.setdefault(row.surviving_id, []).append(row.name)
+    return {id: SourceName(id, names[id][0], url, tuple(names[id][1:])) for id, url in urls.items()}

@@ -14,8 +14,7 @@ from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
 from api.database import clock, queries
 from api.errors import RequestError
-from api.identity import canonical_ids
-from api.identity.source_similarity import name_key
+from api.identity import canonical_ids, source_names
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
 from api.matching.folding import fold
@@ -23,7 +22,6 @@ from api.matching.scoring import Person
 from api.records import claims, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
 
-_UPDATE = {"source": "sources/update", "facility": "facilities/update"}
 _RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
 
 
@@ -124,27 +122,15 @@ class RecordLinker:
         """
         same_name = [
             row
-            for row in self._sources_by_name.get(name_key(body["name"]), ())
+            for row in source_names.with_name(self._conn, body["name"])
             if row.confidential == body["confidential"] and row.vouched_by == body["vouched_by"]
         ]
         same_name.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
-        ids = (row.surviving_id for row in same_name)
-        return next((id for id in ids if not self.is_taken(id)), None)
+        ids = (row.id for row in same_name)
+        return next((id for id in ids if not self.is_taken(id) and not self.is_new(id)), None)
 
-    @cached_property
-    def _sources(self) -> Mapping[UUID, Any]:
-        return {row.id: row for row in queries.rows(self._conn, "sources/list_names")}
-
-    @cached_property
-    def _sources_by_name(self) -> Mapping[str, Sequence[Any]]:
-        by_name: dict[str, list[Any]] = {}
-        for row in self._sources.values():
-            by_name.setdefault(name_key(row.name), []).append(row)
-        return by_name
-
-    def source_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
-        """Return the values of an entry that its source lacks."""
-        row = self._sources[id]
+    def source_changes(self, body: Mapping[str, Any], row: Any) -> dict[str, Any]:
+        """Return the values of an entry that the row of its source lacks."""
         return {
             name: body[name]
             for name in ("country", "url")
@@ -271,15 +257,16 @@ class RecordUpdater:
         return _UPDATERS[entry.list](self, entry, id)
 
     def _update_source(self, entry: Entry, id: UUID) -> Update:
-        return self._update_named("source", id, self._linker.source_changes(entry.body, id))
+        (row,) = queries.rows(self._conn, "sources/list_by_ids", ids=[id])
+        if changes := self._linker.source_changes(entry.body, row):
+            sources.write_update(self._conn, row, changes)
+            self._writer.batch.add("source", id, "updated")
+        return Update(list(changes))
 
     def _update_facility(self, entry: Entry, id: UUID) -> Update:
-        return self._update_named("facility", id, self._linker.facility_changes(entry.body, id))
-
-    def _update_named(self, resource: Any, id: UUID, changes: Mapping[str, Any]) -> Update:
-        if changes:
-            queries.run(self._conn, _UPDATE[resource], id=id, **changes)
-            self._writer.batch.add(resource, id, "updated")
+        if changes := self._linker.facility_changes(entry.body, id):
+            queries.run(self._conn, "facilities/update", id=id, **changes)
+            self._writer.batch.add("facility", id, "updated")
         return Update(list(changes))
 
     def _update_affiliation(self, entry: Entry, id: UUID) -> Update:

@@ -21,6 +21,7 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """
     distinct_from, row = _split(body)
     check(conn, row)
+    source_names.lock(conn)
     distinct_from = source_names.check(conn, row["name"], distinct_from)
     id = insert(conn, row)
     distinctions = source_merges.insert_distinctions(conn, id, distinct_from)
@@ -76,7 +77,9 @@ def _voucher_errors(conn: queries.Connection, voucher: UUID) -> Iterator[FieldEr
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return writes.insert(conn, "sources/insert", id, **body)
+    id = writes.insert(conn, "sources/insert", id, **body)
+    source_names.write_keys(conn, id, body["name"], body["url"])
+    return id
 
 
 def update(
@@ -97,7 +100,7 @@ def update(
         if changes_group:
             queries.run(conn, "affiliations/lock_exclusive")
         if "name" in changes or distinct_from:
-            queries.run(conn, "sources/lock_names")
+            source_names.lock(conn)
         return queries.row(conn, "sources/lock", id=id)
 
     def write(row: Any) -> Affected:
@@ -117,10 +120,18 @@ def update(
                 )
             if source["confidential"]:
                 affected = _affected(conn, _same_group(id, source["vouched_by"]))
-        queries.run(conn, "sources/update", id=id, **changes)
+        write_update(conn, row, changes)
         return affected._replace(changes=distinctions)
 
     writes.update(conn, caller, "source", id, check_unchanged, lock=lock, write=write)
+
+
+def write_update(conn: queries.Connection, row: Any, changes: Body) -> None:
+    """Write a checked update of a source, with its keys; `row` has its name and address."""
+    queries.run(conn, "sources/update", id=row.id, **changes)
+    if changes.keys() & {"name", "url"}:
+        name, url = changes.get("name", row.name), changes.get("url", row.url)
+        source_names.write_keys(conn, row.id, name, url)
 
 
 def _same_group(id: UUID, voucher: UUID) -> Body:

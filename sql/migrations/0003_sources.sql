@@ -22,6 +22,18 @@ CREATE INDEX sources_merged_into ON sources (merged_into) WHERE merged_into IS N
 
 GRANT SELECT, INSERT, UPDATE ON sources TO constancia_service;
 
+-- The keys of each source's name and address (api/identity/source_similarity.py): only sources that
+-- share a key can be one.
+CREATE TABLE source_keys (
+    key text NOT NULL,
+    source_id uuid NOT NULL CONSTRAINT source_key_is_of_a_source REFERENCES sources,
+    PRIMARY KEY (key, source_id)
+);
+
+CREATE INDEX source_keys_of_source ON source_keys (source_id);
+
+GRANT SELECT, INSERT, DELETE ON source_keys TO constancia_service;
+
 -- A dated relation between two sources. Affiliated sources count as one group.
 CREATE TABLE affiliations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -232,6 +232,10 @@ CREATE UNIQUE INDEX one_distinction_of_two_sources ON distinctions (
     least(source_id, distinct_from_source_id), greatest(source_id, distinct_from_source_id)
 ) WHERE withdrawn_at IS NULL AND source_id IS NOT NULL;
 
+CREATE INDEX distinctions_of_source ON distinctions (source_id) WHERE source_id IS NOT NULL;
+CREATE INDEX distinctions_from_source ON distinctions (distinct_from_source_id)
+    WHERE distinct_from_source_id IS NOT NULL;
+
 GRANT SELECT, INSERT, UPDATE (withdrawn_at, updated_at) ON distinctions TO constancia_service;
 
 -- Whether any of these sources is confidential.

@@ -43,12 +43,12 @@ CREATE INDEX name_word_variants_by_variant ON name_word_variants (variant, hidde
 
 GRANT SELECT, INSERT ON name_word_variants TO constancia_service;
 
--- One row: the SHA-256 of the rules by which the name keys were made (api/matching/phonetics.py).
--- When the rules change, `constancia migrate` makes all keys again.
-CREATE TABLE name_key_version (
-    is_only_row boolean PRIMARY KEY DEFAULT true
-        CONSTRAINT name_key_version_is_one_row CHECK (is_only_row),
+-- The SHA-256 of the rules by which the keys of people's names (api/matching) and of sources
+-- (api/identity/source_similarity.py) were made. When the rules change, `constancia migrate` makes the
+-- keys again.
+CREATE TABLE key_versions (
+    resource text PRIMARY KEY CHECK (resource IN ('detainee', 'source')),
     sha256 bytea NOT NULL
 );
 
-GRANT SELECT ON name_key_version TO constancia_service;
+GRANT SELECT ON key_versions TO constancia_service;

@@ -31,7 +31,7 @@ def test_name_keys_are_recomputed_when_their_rules_change(
 
 def test_name_keys_are_computed_if_no_version_is_stored(conn: Connection, api: Api) -> None:
     loader.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
-    conn.execute("DELETE FROM name_key_version")
+    conn.execute("DELETE FROM key_versions")
     conn.execute("DELETE FROM name_keys")
     detainees.reindex_names(conn, lambda _: None)
     assert api.get("/v1/detainees", q="san migel rosio")["items"]

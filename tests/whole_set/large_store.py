@@ -31,6 +31,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         "SET session_replication_role = replica",  # without the triggers
         f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
         f" FROM {numbers}",
+        f"INSERT INTO source_keys (key, source_id) SELECT k.key, {ids['source']} FROM {numbers},"
+        f" LATERAL (VALUES ('= source ' || n), ('source'), (n::text)) k (key)",
         f"INSERT INTO affiliations (id, source_id, with_source_id, relation)"
         f" SELECT {ids['affiliation']}, {ids['source']},"
         f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",

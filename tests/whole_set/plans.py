@@ -18,6 +18,7 @@ SORTED_WITHIN_AN_ITEM = {
 }
 LARGE = {
     "sources",
+    "source_keys",
     "affiliations",
     "facilities",
     "detainees",

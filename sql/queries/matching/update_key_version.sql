@@ -1,3 +1,3 @@
--- Updates the version of the rules that made the name keys.
-INSERT INTO name_key_version (sha256) VALUES (%(sha256)s)
-ON CONFLICT (is_only_row) DO UPDATE SET sha256 = excluded.sha256
+-- Records the rules by which the keys of people or sources were made.
+INSERT INTO key_versions (resource, sha256) VALUES (%(resource)s, %(sha256)s)
+ON CONFLICT (resource) DO UPDATE SET sha256 = excluded.sha256

@@ -1,2 +1,3 @@
--- Lists those of some sources that exist, and whether they are confidential.
-SELECT s.id, s.confidential FROM sources s WHERE s.id = ANY (%(ids)s)
+-- Lists those of some sources that exist.
+SELECT s.id, s.name, s.country, s.url, s.confidential, s.merged_into
+FROM sources s WHERE s.id = ANY (%(ids)s)

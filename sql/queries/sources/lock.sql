@@ -1,6 +1,6 @@
 -- Locks a source, and tells whether it is affiliated, vouches for others or has duplicates.
 -- A merged duplicate gives no row.
-SELECT s.id, s.name, s.confidential, surviving_source_id(s.vouched_by, NULL) AS vouched_by,
+SELECT s.id, s.name, s.url, s.confidential, surviving_source_id(s.vouched_by, NULL) AS vouched_by,
     EXISTS (
         SELECT FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
     ) AS affiliated,
