@@ -2,10 +2,11 @@
 -- The name of a merged duplicate is a further name of the surviving source, `surviving_id`. A key of
 -- more than `max_sources` sources tells nothing.
 WITH keys AS (
-    SELECT DISTINCT k.key
-    FROM source_keys k
-    WHERE k.source_id = %(id)s
-        OR k.source_id IN (SELECT s.id FROM sources s WHERE s.merged_into = %(id)s)
+    SELECT k.key FROM source_keys k WHERE k.source_id = %(id)s
+    UNION
+    SELECT k.key
+    FROM sources s JOIN source_keys k ON k.source_id = s.id
+    WHERE s.merged_into = %(id)s
 ), sharing AS (
     SELECT %(id)s::uuid AS id
     UNION
@@ -14,7 +15,10 @@ WITH keys AS (
     CROSS JOIN LATERAL (
         SELECT array_agg(c.source_id) AS ids
         FROM (
-            SELECT c.source_id FROM source_keys c WHERE c.key = k.key LIMIT %(max_sources)s + 1
+            SELECT c.source_id FROM source_keys c
+            WHERE c.key = k.key
+            ORDER BY c.source_id -- in the order of the index, which a planner would leave for a LIMIT
+            LIMIT %(max_sources)s + 1
         ) c
     ) c
     JOIN sources s ON s.id = ANY (c.ids)
