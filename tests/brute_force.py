@@ -292,7 +292,7 @@ class Record:
     def turning_points(self) -> Sequence[datetime]:
         """Return the publication times at which any status can change."""
         points = {verdict.at for history in self._histories.values() for verdict in history}
-        points |= {_begins(detention) for detention in self.records["detention"].values()}
+        points |= {self._begins(detention) for detention in self.records["detention"].values()}
         return sorted(points)
 
     def person_statuses(self) -> Mapping[str, Sequence[PersonStatus]]:
@@ -387,16 +387,33 @@ class Record:
         return facility_id
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
-        def order(detention: Entry) -> tuple[str, datetime, str]:
-            created_at = datetime.fromisoformat(detention["created_at"])
-            return detention["began_on"], created_at, detention["id"]
-
-        ended = self.records["detention"][event["detention_id"]]
         return any(
-            order(other) > order(ended) and _begins(other) <= as_of
+            self._follows(other, event) and self._begins(other) <= as_of
             for other in self.records["detention"].values()
-            if other["detainee_id"] == event["detainee_id"] and other["merged_into"] is None
+            if other["detainee_id"] == event["detainee_id"]
+            and other["merged_into"] is None
+            and other["id"] != event["detention_id"]
         )
+
+    def _follows(self, detention: Entry, event: Entry) -> bool:
+        """Return whether a detention follows a release event of another one."""
+        day = date.fromisoformat(event["occurred_on"])
+        return _last_day(detention) >= day and all(
+            released_on > day for released_on in self._released_on(detention)
+        )
+
+    def _begins(self, detention: Entry) -> datetime:
+        """Return the last moment at which a detention can have begun."""
+        last_day = min([_last_day(detention), *self._released_on(detention)])
+        created_at = datetime.fromisoformat(detention["created_at"])
+        return min(created_at, datetime.combine(last_day, time(), UTC))
+
+    def _released_on(self, detention: Entry) -> Sequence[date]:
+        return [
+            date.fromisoformat(event["occurred_on"])
+            for event in self.records["release_event"].values()
+            if event["detention_id"] == detention["id"] and event["merged_into"] is None
+        ]
 
     def surviving(self, source: str) -> str:
         """Return the source that a source was merged into, or itself."""
@@ -500,14 +517,13 @@ def _moment(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
-def _begins(detention: Entry) -> datetime:
-    created_at = datetime.fromisoformat(detention["created_at"])
+def _last_day(detention: Entry) -> date:
     if detention["detained_on"] is None:
-        return created_at
+        return date.max
     year, *rest = map(int, detention["detained_on"].split("-"))
     month = rest[0] if rest else 12
     day = rest[1] if len(rest) == 2 else monthrange(year, month)[1]
-    return min(created_at, datetime.combine(date(year, month, day), time(), UTC))
+    return date(year, month, day)
 
 
 def _strongest(events: Sequence[CountedEvent]) -> tuple[str, bool]:

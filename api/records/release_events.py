@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from api.access import Caller
-from api.database import clock, ledger, queries
+from api.database import clock, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids
@@ -18,12 +18,18 @@ from api.verification import verdicts
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
-    """Check and insert a release event; return its id. Locks the person."""
+    """Check and insert a release event; return its id. Locks the person.
+
+    A person with several detentions is counted again: the release event is evidence that its
+    detention had begun by then, so that it was no re-arrest after a later release.
+    """
     person = detainees.lock_canonical(conn, body["detainee_id"])
     if person is None:
         raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
-    id = insert(conn, check(conn, {**body, "detainee_id": person}))
-    ledger.append(conn, caller, Change("release_event", id, "created"))
+    detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=person)
+    id = insert(conn, _check(conn, {**body, "detainee_id": person}, detentions))
+    changes = [Change("release_event", id, "created")]
+    verdicts.recompute(conn, caller, changes, people=[person] if len(detentions) > 1 else ())
     return id
 
 
@@ -33,8 +39,14 @@ def check(conn: queries.Connection, body: Body, *, restored: bool = False) -> Bo
     A `restored` release event, from an export, may be after the beginning of the next detention,
     which can have been recorded later.
     """
-    claims.check_announcement(conn, body["announcement_id"])
     detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=body["detainee_id"])
+    return _check(conn, body, detentions, restored=restored)
+
+
+def _check(
+    conn: queries.Connection, body: Body, detentions: Sequence[Any], *, restored: bool = False
+) -> Body:
+    claims.check_announcement(conn, body["announcement_id"])
     if body["detention_id"] is None:
         detention = detention_open_on(detentions, body["occurred_on"])
     else:

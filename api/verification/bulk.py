@@ -85,10 +85,10 @@ class Batch:
             for block in _blocks(ids):
                 changes = [Change(resource, id, action) for id in block]
                 verdicts.recompute(self._conn, self._caller, changes)
-        for block in _blocks(self._written["created", "detention"]):
-            for row in queries.rows(
-                self._conn, "verification/list_counted_people", detention_ids=block
-            ):
+        # A new detention or release event can decide whether a person was detained again.
+        created = self._written["created", "detention"] + self._written["created", "release_event"]
+        for block in _blocks(created):
+            for row in queries.rows(self._conn, "verification/list_counted_people", ids=block):
                 self.recount(row.id)
         self._verify()
 

@@ -110,18 +110,17 @@ def _step_of(verdict: Row) -> Step:
 
 
 def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
-    """Return a person's release events for counting. The detentions of `row` are in order."""
-    positions = {detention["id"]: position for position, detention in enumerate(row.detentions)}
-    began_at = [datetime.fromisoformat(detention["began_at"]) for detention in row.detentions]
+    """Return a person's release events for counting."""
+    facilities = {detention["id"]: detention["facility_id"] for detention in row.detentions}
     events = []
     for event in row.release_events:
-        position = positions[event["detention_id"]]
+        again = event["detained_again_at"]
         events.append(
             Event(
                 [steps[event["id"]][at] for at in sorted(steps[event["id"]])],
-                min(began_at[position + 1 :], default=None),
+                None if again is None else datetime.fromisoformat(again),
                 {
-                    "facility_id": row.detentions[position]["facility_id"] or _unknown(row),
+                    "facility_id": facilities[event["detention_id"]] or _unknown(row),
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },

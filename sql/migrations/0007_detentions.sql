@@ -27,21 +27,31 @@ CREATE INDEX detentions_at_facility ON detentions (facility_id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detentions TO constancia_service;
 
--- The moment from which a detention counts: midnight UTC of the last day on which it can have begun,
--- or the moment of its entry if that is earlier or the day is unknown. It depends on no other record,
--- so that it does not depend on the order of entry either.
-CREATE FUNCTION detention_began_at(detained_on text, created_at timestamptz) RETURNS timestamptz
+-- The last day of a day, a month or a year: infinity for null.
+CREATE FUNCTION last_day(detained_on text) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN least(created_at, CASE length(detained_on)
-        WHEN 4 THEN make_timestamp(detained_on::integer, 12, 31, 0, 0, 0)
-        WHEN 7 THEN interval '1 month -1 day' + make_timestamp(
-            left(detained_on, 4)::integer, right(detained_on, 2)::integer, 1, 0, 0, 0
-        )
-        WHEN 10 THEN make_timestamp(
+    RETURN CASE length(detained_on)
+        WHEN 4 THEN make_date(detained_on::integer, 12, 31)
+        WHEN 7 THEN (interval '1 month -1 day' + make_date(
+            left(detained_on, 4)::integer, right(detained_on, 2)::integer, 1
+        ))::date
+        WHEN 10 THEN make_date(
             left(detained_on, 4)::integer, substr(detained_on, 6, 2)::integer,
-            right(detained_on, 2)::integer, 0, 0, 0
+            right(detained_on, 2)::integer
         )
-    END AT TIME ZONE 'UTC');
+        ELSE 'infinity'
+    END;
+
+-- The moment from which a detention counts: midnight UTC of the last day on which it can have begun,
+-- or the moment of its entry if that is earlier. `first_release` is the day of its first release
+-- event, null if it has none.
+CREATE FUNCTION detention_began_at(
+    detained_on text, first_release date, created_at timestamptz
+) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN least(
+        created_at, least(last_day(detained_on), first_release)::timestamp AT TIME ZONE 'UTC'
+    );
 
 -- The latest detention of a person.
 CREATE FUNCTION latest_detention(detainee_id uuid) RETURNS TABLE (

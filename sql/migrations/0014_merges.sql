@@ -132,10 +132,10 @@ END;
 
 -- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
-    RETURNS TABLE (id uuid, detained_on text, began_on date, created_at timestamptz)
+    RETURNS TABLE (id uuid, detained_on text, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT t.id, t.detained_on, t.began_on, t.created_at
+    SELECT t.id, t.detained_on, t.created_at
     FROM (
         SELECT d.id FROM detentions d WHERE d.detainee_id = $1
         UNION
@@ -160,7 +160,42 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
         id uuid, detainee_id uuid, merged_into uuid, voided_at timestamptz, detained_on text,
-        began_on date, created_at timestamptz
+        created_at timestamptz
+    )
+    WHERE t.detainee_id = $1 AND t.merged_into IS NULL AND t.voided_at IS NULL;
+END;
+
+-- A person's release events at a moment of record time, with those moved since.
+CREATE FUNCTION recorded_release_events(detainee_id uuid, moment timestamptz)
+    RETURNS TABLE (detention_id uuid, occurred_on date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT t.detention_id, t.occurred_on
+    FROM (
+        SELECT e.id FROM release_events e WHERE e.detainee_id = $1
+        UNION
+        SELECT m.resource_id
+        FROM (
+            SELECT g.id FROM merges g WHERE g.detainee_id = $1
+            UNION ALL
+            SELECT g.id FROM merges g WHERE g.into_id = $1
+        ) g
+        JOIN merge_changes m ON m.merge_id = g.id
+        WHERE m.resource = 'release_event'
+        UNION
+        SELECT c.resource_id
+        FROM (
+            SELECT p.id FROM splits p WHERE p.detainee_id = $1
+            UNION ALL
+            SELECT p.id FROM splits p WHERE p.new_detainee_id = $1
+        ) p
+        JOIN split_changes c ON c.split_id = p.id
+        WHERE c.resource = 'release_event'
+    ) i
+    CROSS JOIN LATERAL recorded(i.id, $2) r
+    CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
+        detainee_id uuid, detention_id uuid, occurred_on date, merged_into uuid,
+        voided_at timestamptz
     )
     WHERE t.detainee_id = $1 AND t.merged_into IS NULL AND t.voided_at IS NULL;
 END;

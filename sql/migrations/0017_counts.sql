@@ -189,25 +189,42 @@ BEGIN ATOMIC
     SELECT d.id FROM detainees d WHERE is_hidden(d.age_group, d.withheld);
 END;
 
--- The moment of publication time from which a person was detained again after a detention.
-CREATE FUNCTION detained_again_at(detainee_id uuid, detention_id uuid)
+-- The moment of publication time from which a person was detained again after the release from a
+-- detention on a day; null if never. Another detention follows the release if it can have begun on
+-- that day or later, and none of its release events is on that day or before: a release event of a
+-- detention is evidence that it had begun, whatever its status. This depends on no order of entry,
+-- and is the only place that decides it (see "Re-arrests" in sql/README.md).
+CREATE FUNCTION detained_again_at(detainee_id uuid, detention_id uuid, released_on date)
     RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, o.created_at))
-    FROM detentions d CROSS JOIN detentions o
-    WHERE d.id = $2 AND o.detainee_id = $1 AND o.voided_at IS NULL
-        AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id);
+    SELECT min(detention_began_at(o.detained_on, r.first, o.created_at))
+    FROM detentions o
+    CROSS JOIN LATERAL (
+        SELECT min(e.occurred_on) AS first
+        FROM release_events e
+        -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
+        WHERE e.detainee_id = o.detainee_id AND e.detention_id IS NOT DISTINCT FROM o.id
+            AND e.voided_at IS NULL
+    ) r
+    WHERE o.detainee_id = $1 AND o.id <> $2 AND o.voided_at IS NULL
+        AND last_day(o.detained_on) >= $3 AND (r.first > $3 OR r.first IS NULL);
 END;
 
+-- The same as recorded at the moment.
 CREATE FUNCTION recorded_detained_again_at(
-    detainee_id uuid, detention_id uuid, moment timestamptz
+    detainee_id uuid, detention_id uuid, released_on date, moment timestamptz
 ) RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, o.created_at))
-    FROM recorded_detentions($1, $3) d CROSS JOIN recorded_detentions($1, $3) o
-    WHERE d.id = $2 AND (o.began_on, o.created_at, o.id) > (d.began_on, d.created_at, d.id);
+    SELECT min(detention_began_at(o.detained_on, r.first, o.created_at))
+    FROM recorded_detentions($1, $4) o
+    CROSS JOIN LATERAL (
+        SELECT min(e.occurred_on) AS first
+        FROM recorded_release_events($1, $4) e
+        WHERE e.detention_id = o.id
+    ) r
+    WHERE o.id <> $2 AND last_day(o.detained_on) >= $3 AND (r.first > $3 OR r.first IS NULL);
 END;
 
 -- The status of a release event by a verdict, or of one kind of release; null if no attestation

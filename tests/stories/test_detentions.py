@@ -185,3 +185,70 @@ def test_rearrests_do_not_depend_on_the_order_of_entry(api: Api) -> None:
             assert figures.get("VE") == figures.get("ES"), (history, order, moment)
 
     check()
+
+
+def confirm(editor: Api, person: str, detention: str, day: str) -> None:
+    """Enter a release event that two sources confirm a day later."""
+    event = editor.event(person, day, detention_id=detention)
+    at = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
+    for source in ("Una", "Otra"):
+        editor.attest(event, editor.source(f"{source} {person} {day}"), at)
+
+
+def rearrested_at(api: Api, day: str | None = None) -> int:
+    """Return the figure now or on a day, which counts by other rows have as well."""
+    query = {} if day is None else {"as_of": f"{day}T00:00:00Z"}
+    recorded = api.get("/v1/counts")["recorded_as_of"]
+    figures = {
+        api.get("/v1/counts", **query, **more, **filters)["rearrested"]
+        for more in ({}, {"recorded_as_of": recorded})
+        for filters in ({}, {"occurred_from": "2000-01-01"})
+    }
+    (figure,) = figures
+    return int(figure)
+
+
+def test_detention_that_began_before_the_release_is_no_rearrest(api: Api) -> None:
+    """Although it began after another day of release that was claimed."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Prueba")
+    first = editor.detention(person, detained_on="2025-05-05")
+    confirm(editor, person, first, "2026-01-08")
+    confirm(editor, person, first, "2026-02-08")
+    editor.detention(person, detained_on="2026-01-20")
+    assert rearrested_at(api) == 0
+
+
+def test_release_event_shows_when_its_detention_can_have_begun(api: Api) -> None:
+    """It needs no attestation."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Prueba")
+    first = editor.detention(person, detained_on="2025-05-05")
+    confirm(editor, person, first, "2026-01-08")
+    again = editor.detention(person, detained_on="2026")
+    day_before, day = "2026-02-28", "2026-03-01"
+    assert (rearrested_at(api, day), rearrested_at(api)) == (0, 1)
+    event = editor.event(person, day, detention_id=again)
+    assert (rearrested_at(api, day_before), rearrested_at(api, day)) == (0, 1)
+    editor.patch(f"/v1/release-events/{event}", {"occurred_on": "2026-01-08"})
+    assert rearrested_at(api) == 0
+    editor.post(f"/v1/release-events/{event}/void", {"reason": "Entered twice."}, 200)
+    assert (rearrested_at(api, day), rearrested_at(api)) == (0, 1)
+
+
+@pytest.mark.parametrize("is_entered_first", [False, True])
+def test_undated_detention_without_a_release_is_the_last(api: Api, is_entered_first: bool) -> None:
+    """Also if it was entered first, with a release event that is void now."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Prueba")
+    if is_entered_first:
+        mistaken = editor.event(person, "2020-01-01", detention_id=editor.detention(person))
+    dated = editor.detention(person, detained_on="2024-02")
+    confirm(editor, person, dated, "2025-01-01")
+    if is_entered_first:
+        assert rearrested_at(api) == 0
+        body = {"reason": "It is about another person."}
+        editor.post(f"/v1/release-events/{mistaken}/void", body, 200)
+    else:
+        editor.detention(person)
+    assert rearrested_at(api) == 1

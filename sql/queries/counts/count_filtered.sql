@@ -27,7 +27,7 @@ WITH asked AS (
             )
         END AS value,
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
-            SELECT FROM detained_again_at(e.detainee_id, e.detention_id) d
+            SELECT FROM detained_again_at(e.detainee_id, e.detention_id, e.occurred_on) d
             WHERE d.began_at <= a.as_of
         ) END AS is_detained_again
     FROM asked a

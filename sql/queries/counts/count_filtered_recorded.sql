@@ -31,7 +31,9 @@ WITH asked AS (
             )
         END AS value,
         CASE WHEN s.status = 'confirmed' THEN EXISTS (
-            SELECT FROM recorded_detained_again_at(e.detainee_id, e.detention_id, a.moment) d
+            SELECT FROM recorded_detained_again_at(
+                e.detainee_id, e.detention_id, e.occurred_on, a.moment
+            ) d
             WHERE d.began_at <= a.as_of
         ) END AS is_detained_again
     FROM asked a

@@ -11,11 +11,11 @@ WITH asked AS (
 ), events AS MATERIALIZED (
     SELECT e.id, e.detainee_id, e.are_met,
         (
-            SELECT d.began_at FROM detained_again_at(e.detainee_id, e.detention_id) d
+            SELECT d.began_at FROM detained_again_at(e.detainee_id, e.detention_id, e.occurred_on) d
         ) AS detained_again_at
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT r.id, r.detainee_id, r.detention_id,
+        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on,
             CASE WHEN a.filters_people THEN (
                 SELECT f.are_met FROM filters_met(
                     r.detainee_id, r.detention_id, a.sees_hidden,

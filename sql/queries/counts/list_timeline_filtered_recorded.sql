@@ -14,11 +14,13 @@ WITH asked AS (
     SELECT e.id, e.detainee_id, e.are_met,
         (
             SELECT d.began_at
-            FROM recorded_detained_again_at(e.detainee_id, e.detention_id, a.moment) d
+            FROM recorded_detained_again_at(
+                e.detainee_id, e.detention_id, e.occurred_on, a.moment
+            ) d
         ) AS detained_again_at
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT r.id, w.detainee_id, w.detention_id,
+        SELECT r.id, w.detainee_id, w.detention_id, r.occurred_on,
             CASE WHEN a.filters_people THEN (
                 SELECT f.are_met FROM recorded_filters_met(
                     w.detainee_id, w.detention_id, a.moment, a.sees_hidden,

@@ -24,16 +24,14 @@ WITH written AS (
             (SELECT to_jsonb(v) FROM visible_detainees(false) v WHERE v.id = d.id)
         FROM detainees d WHERE w.resource = 'detainee' AND d.id = w.resource_id
         UNION ALL
-        -- With the beginning if the person has several detentions: their order decides whether the
-        -- person was detained again after a release.
+        -- With the beginning if the person has several detentions: it decides whether the person was
+        -- detained again after a release.
         SELECT to_jsonb(t), (
             SELECT to_jsonb(v) || jsonb_build_object('began', CASE
                 WHEN EXISTS (
                     SELECT FROM detentions o
                     WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
-                ) THEN jsonb_build_array(
-                    t.began_on, detention_began_at(t.detained_on, t.created_at)
-                )
+                ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
             END)
             FROM visible_detentions(false) v WHERE v.id = t.id
         )
@@ -102,8 +100,7 @@ WITH written AS (
                     (w.entry ->> 'retracted_at')::timestamptz
                 )
                 WHEN 'detention' THEN detention_began_at(
-                    w.entry ->> 'detained_on',
-                    (w.entry ->> 'created_at')::timestamptz
+                    w.entry ->> 'detained_on', NULL, (w.entry ->> 'created_at')::timestamptz
                 )
             END))
             FROM written w

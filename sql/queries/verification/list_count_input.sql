@@ -6,15 +6,18 @@ SELECT d.id AS detainee_id, is_hidden(d.age_group, d.withheld) AS is_hidden,
         SELECT coalesce(json_agg(json_build_object(
             'id', t.id,
             'facility_id',
-                disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity'),
-            'began_at', rfc3339(detention_began_at(t.detained_on, t.created_at))
-        ) ORDER BY t.began_on, t.created_at, t.id), '[]')
+                disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity')
+        )), '[]')
         FROM detentions t WHERE t.detainee_id = d.id AND t.voided_at IS NULL
     ) AS detentions,
     (
         SELECT coalesce(json_agg(json_build_object(
             'id', e.id, 'detention_id', e.detention_id, 'occurred_on', e.occurred_on,
             'announcement_id', e.announcement_id,
+            'detained_again_at', (
+                SELECT rfc3339(a.began_at)
+                FROM detained_again_at(e.detainee_id, e.detention_id, e.occurred_on) a
+            ),
             'verdicts', (
                 SELECT coalesce(json_agg(json_build_object(
                     'published_from', rfc3339(v.published_from),

@@ -1,5 +1,13 @@
--- Lists the people of some detentions who have a person status.
-SELECT DISTINCT t.detainee_id AS id
+-- Lists the people whose person status some new detentions and release events, by their ids, can change.
+SELECT t.detainee_id AS id
 FROM detentions t
-WHERE t.id = ANY (%(detention_ids)s)
+WHERE t.id = ANY (%(ids)s)
     AND EXISTS (SELECT FROM person_statuses s WHERE s.detainee_id = t.detainee_id)
+UNION
+SELECT e.detainee_id
+FROM release_events e
+WHERE e.id = ANY (%(ids)s)
+    AND EXISTS (SELECT FROM person_statuses s WHERE s.detainee_id = e.detainee_id)
+    AND EXISTS (
+        SELECT FROM detentions t WHERE t.detainee_id = e.detainee_id AND t.id <> e.detention_id
+    )
