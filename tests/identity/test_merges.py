@@ -1167,6 +1167,7 @@ def test_attestation_is_accepted_while_the_merge_of_its_event_is_undone(
 def test_undoing_a_merge_restores_any_store(server: str, data: st.DataObject) -> None:
     choose = Chooser(data)
     with new_world(server) as world:
+        world.add_records()
         for writes in (0, 8, 8, 8):
             for _ in range(writes):
                 write_at_random(world, choose)
