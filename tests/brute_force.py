@@ -398,8 +398,10 @@ class Record:
     def _follows(self, detention: Entry, event: Entry) -> bool:
         """Return whether a detention follows a release event of another one."""
         day = date.fromisoformat(event["occurred_on"])
+        began_that_day = detention["detained_on"] == event["occurred_on"]
         return _last_day(detention) >= day and all(
-            released_on > day for released_on in self._released_on(detention)
+            released_on > day or (released_on == day and began_that_day)
+            for released_on in self._released_on(detention)
         )
 
     def _begins(self, detention: Entry) -> datetime:
@@ -534,11 +536,14 @@ def _strongest(events: Sequence[CountedEvent]) -> tuple[str, bool]:
 
 
 def _decisive(events: Sequence[CountedEvent]) -> CountedEvent:
-    """Return the event by which a person counts: the strongest, latest day, greatest id."""
+    """Return the event by which a person counts.
+
+    It is the strongest, then the one of the latest day, of the most sources, of the greatest id.
+    """
 
     def order(counted: CountedEvent) -> Any:
         event = counted.event
-        return event["occurred_on"], event["id"]
+        return event["occurred_on"], counted.verdict.independent_sources, event["id"]
 
     latest_first = sorted(events, key=order, reverse=True)
     return min(latest_first, key=lambda counted: STATUSES.index(counted.status))

@@ -85,14 +85,21 @@ class Step(NamedTuple):
 class Event:
     """A release event: its steps in order, and the values of its properties.
 
-    From `detained_again_at` on the person has been detained again. Of events that are equally
-    strong, the one with the greatest `order` decides the person's groups.
+    From `detained_again_at` on the person has been detained again.
     """
 
     steps: Sequence[Step]
     detained_again_at: datetime | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
-    order: tuple[str, ...] = ()
+    id: str = ""
+
+    def precedence(self, step: Step) -> tuple[Value, int, str]:
+        """Return the key of which the greatest decides a person's groups, of equal statuses.
+
+        The latest day, then the most independent sources. The id decides only between events that
+        differ in neither, and not the time of entry, which an export leaves out.
+        """
+        return self.values.get("occurred_on"), step.independent_sources, self.id
 
 
 def person_statuses(
@@ -138,7 +145,7 @@ def _person_status(
             for event, _ in counting
         )
         codes.append(_DETAINED_AGAIN if is_detained_again else _CODES[strongest])
-        event, step = max(counting, key=lambda pair: pair[0].order)
+        event, step = max(counting, key=lambda pair: pair[0].precedence(pair[1]))
         kind = verified_kind(step.kinds, step.independent_denials, required, strongest)
         values = {**person, **event.values, "release_kind": kind}
         groups.append([values.get(name) for name in PROPERTIES])

@@ -124,8 +124,7 @@ def _events(row: Any, steps: Mapping[str, _StepsByTime]) -> list[Event]:
                     "announcement_id": event["announcement_id"],
                     "occurred_on": event["occurred_on"],
                 },
-                # Not by the time of entry, which an export leaves out.
-                (event["occurred_on"], event["id"]),
+                event["id"],
             )
         )
     return events

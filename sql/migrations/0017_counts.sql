@@ -189,11 +189,19 @@ BEGIN ATOMIC
     SELECT d.id FROM detainees d WHERE is_hidden(d.age_group, d.withheld);
 END;
 
+-- Whether a detention follows the release from another one on a day. `first_release` is the day of
+-- its first release event, null if it has none.
+CREATE FUNCTION follows_release(detained_on text, first_release date, released_on date)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN last_day(detained_on) >= released_on AND (
+        first_release IS NULL OR first_release > released_on
+        OR first_release = released_on AND last_day(detained_on) = released_on
+            AND length(detained_on) = 10
+    );
+
 -- The moment of publication time from which a person was detained again after the release from a
--- detention on a day; null if never. Another detention follows the release if it can have begun on
--- that day or later, and none of its release events is on that day or before: a release event of a
--- detention is evidence that it had begun, whatever its status. This depends on no order of entry,
--- and is the only place that decides it (see "Re-arrests" in sql/README.md).
+-- detention on a day; null if never. "Re-arrests" in sql/README.md gives the rule.
 CREATE FUNCTION detained_again_at(detainee_id uuid, detention_id uuid, released_on date)
     RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -208,7 +216,7 @@ BEGIN ATOMIC
             AND e.voided_at IS NULL
     ) r
     WHERE o.detainee_id = $1 AND o.id <> $2 AND o.voided_at IS NULL
-        AND last_day(o.detained_on) >= $3 AND (r.first > $3 OR r.first IS NULL);
+        AND follows_release(o.detained_on, r.first, $3);
 END;
 
 -- The same as recorded at the moment.
@@ -224,7 +232,7 @@ BEGIN ATOMIC
         FROM recorded_release_events($1, $4) e
         WHERE e.detention_id = o.id
     ) r
-    WHERE o.id <> $2 AND last_day(o.detained_on) >= $3 AND (r.first > $3 OR r.first IS NULL);
+    WHERE o.id <> $2 AND follows_release(o.detained_on, r.first, $3);
 END;
 
 -- The status of a release event by a verdict, or of one kind of release; null if no attestation

@@ -11,7 +11,7 @@ WITH asked AS (
 ), judged AS MATERIALIZED (
     -- Materialized, or the planner evaluates the columns twice.
     SELECT a.number, e.id, e.detainee_id, e.occurred_on, e.are_met,
-        status_rank(s.status) AS rank,
+        status_rank(s.status) AS rank, v.independent_sources,
         CASE
             WHEN a.group_by IS NULL THEN NULL
             WHEN a.group_by = 'release_kind' AND a.release_kind IS NULL THEN
@@ -66,7 +66,8 @@ WITH asked AS (
 ), people AS (
     SELECT j.number, min(j.rank) FILTER (WHERE j.are_met) AS rank, min(j.rank) AS possible_rank,
         (array_agg(
-            j.value ORDER BY j.are_met, j.rank, j.occurred_on DESC, j.id DESC
+            j.value ORDER BY j.are_met, j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC
         ))[1] AS value,
         bool_and(j.is_detained_again) FILTER (WHERE j.rank = 1 AND j.are_met) AS is_rearrested
     FROM judged j GROUP BY j.number, j.detainee_id
