@@ -13,7 +13,7 @@ from api import auth, logs
 from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
-from tests.support import data_dir, serving
+from tests.support import data_dir, serving, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -186,9 +186,15 @@ def test_arguments_of_other_loggers_are_masked(
 
 def test_service_logs_to_stderr() -> None:
     with data_dir() as directory, serving(directory) as service:
-        assert service.ready()
-        log_lines = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
-        line = json.loads(log_lines[-1])
-        assert (line["operation"], line["status"]) == ("getReadiness", 200)
+
+        def ready_lines() -> Lines:
+            log_lines = service.log.read_text().splitlines(keepends=True)
+            lines = [json.loads(line) for line in log_lines if re.match(r"\{.*\n", line)]
+            return [line for line in lines if line.get("operation") == "getReadiness"]
+
+        # The line is written after the response.
+        wait_until(ready_lines, "a line")
+        line = ready_lines()[-1]
+        assert line["status"] == 200
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"])
         assert line["pid"] in service.workers()
