@@ -10,7 +10,7 @@ def fill(conn: queries.Connection, size: int) -> None:
     """Insert `size` people, each with a detention, a release event and an attestation, and as many
     sources, facilities and claims. All people share a name and each has a rare one. Of every ten
     claims one is an announcement and seven are of releases; few are of one facility."""
-    # Skips the checks of foreign keys, row by row.
+    # No triggers and no checks of foreign keys, row by row.
     conn.execute("SET session_replication_role = replica")
     conn.execute("SET synchronous_commit = off")
     numbers = f"generate_series(1, {size}) AS n"
@@ -28,7 +28,6 @@ def fill(conn: queries.Connection, size: int) -> None:
     sources = ids["source"].replace("(n)", "(n % 3 + 1)")
     announcements = ids["claim"].replace("(n)", "(n % 4 * 10 + 10)")
     for statement in (
-        "SET session_replication_role = replica",  # without the triggers
         f"INSERT INTO sources (id, name, kind) SELECT {ids['source']}, 'Source ' || n, 'ngo'"
         f" FROM {numbers}",
         f"INSERT INTO source_keys (key, source_id) SELECT k.key, {ids['source']} FROM {numbers},"
@@ -87,7 +86,7 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" recorded_at = '2026-01-02', public_recorded_at = '2026-01-02'",
     ):
         conn.execute(statement)
-    conn.execute("RESET session_replication_role")
+    conn.execute("RESET ALL")
     conn.execute("VACUUM ANALYZE")
 
 

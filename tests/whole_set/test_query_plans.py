@@ -48,7 +48,6 @@ def filled(server: str, size: int) -> Iterator[Any]:
     """The API with and without an editor's key on a store of a size, and a connection to it."""
     with cloned(server) as url, connections.connect(url) as conn:
         fill(conn, size)
-        conn.execute("RESET ALL")
         keys = {scope: auth.create_key(conn, "large", scope)[1] for scope in ("contribute", "edit")}
         with connections.pool(url, 2) as pool:
             client = create_app(pool).test_client()
