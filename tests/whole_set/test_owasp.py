@@ -179,7 +179,7 @@ def read_only(operation: document.Operation) -> set[str]:
 def test_read_only_properties_cannot_be_written(
     api: Api, conn: Any, operation: document.Operation
 ) -> None:
-    """The error names the property, and nothing is written."""
+    """The errors name each property, and nothing is written."""
     session = Session(api)
     arguments = getattr(session, routing.snake_case(operation.id))()
     path = operation.path.format(
@@ -188,13 +188,14 @@ def test_read_only_properties_cannot_be_written(
     refused = read_only(operation)
     assert len(refused) > 4
     before = digest_of_tables(conn)
-    for name in sorted(refused):
-        for value in (UNKNOWN_ID, None, {}, True):
-            response = session.api.send(
-                operation.method.upper(), path, json={**arguments["body"], name: value}
-            )
-            problem = check_problem(response, "validation-error")
-            assert f"/{name}" in [error["pointer"] for error in problem["errors"]]
+    for value in (UNKNOWN_ID, None, {}, True):
+        response = session.api.send(
+            operation.method.upper(),
+            path,
+            json={**arguments["body"], **dict.fromkeys(refused, value)},
+        )
+        problem = check_problem(response, "validation-error")
+        assert {f"/{name}" for name in refused} <= {e["pointer"] for e in problem["errors"]}
     assert digest_of_tables(conn) == before
     response = session.api.send(operation.method.upper(), path, json=arguments["body"])
     assert response.status_code == operation.status
