@@ -116,7 +116,12 @@ def test_contract_says_which_operations_are_limited() -> None:
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_response_has_the_remaining_quota(shared: Api, operation_id: str) -> None:
-    responses = [Session(shared).do(operation_id).response for _ in range(2)]
+    visit = Session(shared).do(operation_id)
+    # The second request may be refused, and counts as well.
+    repeated = shared.scope("edit").send(
+        visit.operation.method.upper(), visit.response.request.full_path
+    )
+    responses = [visit.response, repeated]
     if operation_id in HEALTH:
         assert not any("RateLimit" in response.headers for response in responses)
     else:
