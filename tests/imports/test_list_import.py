@@ -1199,7 +1199,7 @@ def write_list(file: Path, rows: int, note: str = "") -> None:
 def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_path: Path) -> None:
     file, sizes, peaks = tmp_path / "large.csv", [], []
     # Both lists have enough different words to fill the caches of phonetic codes.
-    for rows in (2500, 5_500):
+    for rows in (2_500, 5_000):
         write_list(file, rows, "Lo que se dice de esta persona. " * 60)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
@@ -1215,7 +1215,7 @@ def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_pat
 @linux
 def test_a_killed_import_writes_nothing(tmp_path: Path) -> None:
     """All processes are killed while a list is previewed, and while it is applied."""
-    rows = 2000
+    rows = 1000
     write_list(tmp_path / "large.csv", rows)
     body = (tmp_path / "large.csv").read_bytes()
     no_decisions = (b"{}", "application/json")
