@@ -25,7 +25,7 @@ from api.database import connections
 from api.database.queries import Connection
 from api.verification.counting import PROPERTIES
 from tests.commands.running import linux, run_and_measure, snapshot
-from tests.conftest import CASES, Api, cloned
+from tests.conftest import CASES, Api, client_of, cloned
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
@@ -34,7 +34,8 @@ def editor(url: str) -> Iterator[Api]:
     """Yield the API of a database, with an editor's key."""
     with connections.connect(url) as conn, connections.pool(url, 2) as pool:
         key = auth.create_key(conn, "editor", "edit")[1]
-        yield Api(create_app(pool).test_client(), lambda _: key, key)
+        with client_of(pool) as client:
+            yield Api(client, lambda _: key, key)
 
 
 @contextmanager

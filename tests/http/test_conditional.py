@@ -14,7 +14,7 @@ from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
 from tests import public_walk
-from tests.conftest import Api
+from tests.conftest import Api, client_of
 from tests.problems import check_problem
 from tests.support import run_together
 from tests.whole_set.operations import OPERATIONS, READS
@@ -58,8 +58,8 @@ def path_of(visit: Any) -> str:
 @pytest.fixture
 def others(database: str) -> Iterator[Api]:
     """Another worker, for a caller without a key."""
-    with connections.pool(database, 4) as pool:
-        yield Api(create_app(pool).test_client(), lambda _: "")
+    with connections.pool(database, 4) as pool, client_of(pool) as client:
+        yield Api(client, lambda _: "")
 
 
 def test_all_reads_but_those_of_the_service_itself_have_an_entity_tag() -> None:

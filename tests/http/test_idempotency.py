@@ -15,7 +15,7 @@ from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
 from api.http import idempotency
-from tests.conftest import Api
+from tests.conftest import Api, client_of
 from tests.problems import check_problem
 from tests.whole_set.operations import OPERATIONS, WRITES
 from tests.whole_set.session import Session
@@ -136,8 +136,8 @@ def test_idempotency_keys_of_every_length_and_character(editor: Api) -> None:
 
 @contextmanager
 def another_worker(database: str) -> Iterator[FlaskClient]:
-    with connections.pool(database, 2) as pool:
-        yield create_app(pool).test_client()
+    with connections.pool(database, 2) as pool, client_of(pool) as client:
+        yield client
 
 
 def test_other_workers_replay_the_response(database: str, editor: Api) -> None:

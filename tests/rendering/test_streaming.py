@@ -6,10 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg_pool import ConnectionPool
 
-from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
-from tests.conftest import Api
+from tests.conftest import Api, client_of
 from tests.rendering.lists import insert_facilities, sent
 
 
@@ -20,9 +19,10 @@ def pool(database: str) -> Iterator[ConnectionPool[Connection]]:
 
 
 @pytest.fixture
-def client(pool: ConnectionPool[Connection]) -> FlaskClient:
+def client(pool: ConnectionPool[Connection]) -> Iterator[FlaskClient]:
     """A client of a service that has one connection to the database."""
-    return create_app(pool).test_client()
+    with client_of(pool) as client:
+        yield client
 
 
 @pytest.mark.parametrize("format", ["csv", "ndjson"])

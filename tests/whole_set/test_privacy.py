@@ -23,7 +23,7 @@ from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from api.records import writes
 from api.rendering import media_types
 from tests import public_walk
-from tests.conftest import Api, cloned
+from tests.conftest import Api, client_of, cloned
 
 AT = "2026-01-09T10:00:00Z"
 
@@ -709,9 +709,13 @@ class Canaries:
 def test_no_operation_discloses_a_hidden_value(
     server: str, scope: str | None, caplog: pytest.LogCaptureFixture, data: st.DataObject
 ) -> None:
-    with cloned(server) as url, connections.pool(url, 2) as pool, connections.connect(url) as conn:
+    with (
+        cloned(server) as url,
+        connections.pool(url, 2) as pool,
+        connections.connect(url) as conn,
+        client_of(pool) as client,
+    ):
         keys = {name: auth.create_key(conn, name, name)[1] for name in ("edit", "contribute")}
-        client = create_app(pool).test_client()
         store = Canaries(Api(client, keys.__getitem__, keys["edit"]), data)
         caller = Api(client, keys.__getitem__, keys[scope] if scope else None)
         caplog.clear()

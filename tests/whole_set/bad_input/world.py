@@ -12,10 +12,9 @@ from psycopg.rows import tuple_row
 from werkzeug.test import TestResponse
 
 from api import auth
-from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
-from tests.conftest import Api, cloned
+from tests.conftest import Api, client_of, cloned
 from tests.whole_set.bad_input.cases import Case
 from tests.whole_set.bad_input.valid_bodies import claim, facility
 
@@ -86,8 +85,9 @@ def new_world(server: str) -> Iterator[World]:
         ):
             id, keys[state] = auth.create_key(conn, state, "edit")
             conn.execute(cast(Any, f"UPDATE api_keys SET {change} WHERE id = %s"), [id])
-        api = Api(create_app(pool).test_client(), keys.__getitem__)
-        yield World(api, conn, record_one_of_each(api.scope("edit"), keys))
+        with client_of(pool) as client:
+            api = Api(client, keys.__getitem__)
+            yield World(api, conn, record_one_of_each(api.scope("edit"), keys))
 
 
 def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
