@@ -1171,8 +1171,8 @@ def test_undoing_a_merge_restores_any_store(server: str, data: st.DataObject) ->
         for writes in (0, 8, 8, 8):
             for _ in range(writes):
                 write_at_random(world, choose)
+            before = dump(world.conn)
             for duplicate, surviving in permutations(world.ids["detainee"][:3], 2):
-                before = dump(world.conn)
                 path = f"/v1/detainees/{duplicate}/merge"
                 response = world.api.send("POST", path, json={"into": surviving})
                 if response.status_code == 201:
@@ -1182,7 +1182,9 @@ def test_undoing_a_merge_restores_any_store(server: str, data: st.DataObject) ->
                     # People without any further record can always be merged.
                     assert writes, response.text
                     assert response.status_code == 409, response.text
-                _check_undone(before, dump(world.conn))
+                after = dump(world.conn)
+                _check_undone(before, after)
+                before = after
             assert_store_is_consistent(world.conn)
 
 

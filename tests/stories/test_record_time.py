@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from api import access, auth
-from api.app import create_app
 from api.contract import document, schemas
 from api.database import connections
 from api.database.queries import Connection
@@ -35,7 +34,7 @@ from tests.brute_force import (
     Record,
     assert_statuses_are_recounted,
 )
-from tests.conftest import Api, cloned
+from tests.conftest import Api, client_of, cloned
 from tests.support import run_together
 
 TABLES = {
@@ -231,9 +230,8 @@ class World:
         written = response.get_json()
         if response.status_code == 201:
             self.ids[resource].append(written["id"])
-        entries = [entry for kind in TABLES for entry in self._entries(kind, before)]
+        entries = self._entries(before)
         assert all(entry.equal for entry in entries)
-        entries.sort(key=lambda entry: entry.seq)
         # A new person is compared with others, whose hidden names are noted as read.
         written_seqs = self.conn.execute(
             "SELECT seq FROM ledger WHERE seq > %s AND action <> 'read' ORDER BY seq", [before]
@@ -248,7 +246,7 @@ class World:
             self.ids["detention"] += [copy["id"] for copy in copies]
         return response
 
-    def _entries(self, resource: str, after: int) -> list[Any]:
+    def _entries(self, after: int) -> list[Any]:
         """Return the entries after a number, and whether each equals its current row."""
         relays = (
             "|| jsonb_build_object('relays', (SELECT coalesce(jsonb_agg(jsonb_build_object("
@@ -256,12 +254,18 @@ class World:
             " ORDER BY l.relayed_attestation_id, l.relayed_source_id), '[]')"
             " FROM attestation_relays l WHERE l.attestation_id = r.id))"
         )
+        rows = " ".join(
+            f"WHEN '{resource}' THEN (SELECT to_jsonb(r)"
+            f" {relays if resource == 'attestation' else ''}"
+            f" FROM {table} r WHERE r.id = l.resource_id)"
+            for resource, table in TABLES.items()
+        )
         return self.conn.execute(
-            "SELECT l.seq, l.resource, l.resource_id::text AS id, l.entry ="
-            f" (SELECT to_jsonb(r) {relays if resource == 'attestation' else ''}"
-            f" FROM {TABLES[resource]} r WHERE r.id = l.resource_id) AS equal"
-            " FROM ledger l WHERE l.seq > %s AND l.resource = %s AND l.action <> 'read'",
-            [after, resource],
+            "SELECT l.seq, l.resource, l.resource_id::text AS id,"
+            f" l.entry = CASE l.resource {rows} END AS equal"
+            " FROM ledger l WHERE l.seq > %s AND l.resource = ANY(%s) AND l.action <> 'read'"
+            " ORDER BY l.seq",
+            [after, list(TABLES)],
         ).fetchall()
 
     def get_checked(self, path: str, **query: Any) -> Any:
@@ -301,7 +305,8 @@ class World:
 def new_world(server: str) -> Iterator[World]:
     with cloned(server) as url, connections.pool(url, 2) as pool, connections.connect(url) as conn:
         _, key = auth.create_key(conn, "editor", "edit")
-        yield World(Api(create_app(pool).test_client(), lambda _: key, key), conn)
+        with client_of(pool) as client:
+            yield World(Api(client, lambda _: key, key), conn)
 
 
 class Chooser:
