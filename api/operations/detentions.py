@@ -56,6 +56,9 @@ def update_detention(
 def void_detention(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
+    proposal = proposals.create_void(conn, caller, "detention", id, body)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
     detentions.void(conn, caller, id, body)
     return get_detention(conn, caller, id)
 

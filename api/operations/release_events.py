@@ -74,6 +74,9 @@ def update_release_event(
 def void_release_event(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Record:
+    proposal = proposals.create_void(conn, caller, "release_event", id, body)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
     release_events.void(conn, caller, id, body)
     return _release_event(caller, id)
 

@@ -117,7 +117,7 @@ def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None
     detainee_id = lock(conn, id)
     if detainee_id is None:
         raise not_found("detention")
-    voids.check_caller(conn, caller, "detention", id, detainee_id)
+    voids.check_caller(conn, caller, "detention", id)
     referring = queries.rows(
         conn,
         "detentions/list_referring",

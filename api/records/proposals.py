@@ -22,21 +22,24 @@ from api.records import claims, detainees, detentions, release_events, writes
 from api.records.writes import Body
 
 Resource = Literal["detention", "release_event"]
+Action = Literal["create", "update", "void"]
 
 
 class _Write(NamedTuple):
     """A kind of write that can be proposed."""
 
     resource: Resource
-    is_update: bool
+    action: Action
 
 
 # The schema in the contract of the body of each kind.
 _SCHEMAS = {
-    _Write("detention", is_update=False): "DetentionCreate",
-    _Write("detention", is_update=True): "DetentionChange",
-    _Write("release_event", is_update=False): "ReleaseEventCreate",
-    _Write("release_event", is_update=True): "ReleaseEventChange",
+    _Write("detention", "create"): "DetentionCreate",
+    _Write("detention", "update"): "DetentionChange",
+    _Write("detention", "void"): "Voiding",
+    _Write("release_event", "create"): "ReleaseEventCreate",
+    _Write("release_event", "update"): "ReleaseEventChange",
+    _Write("release_event", "void"): "Voiding",
 }
 
 
@@ -52,7 +55,7 @@ def create(
     if not detainees.is_hidden(conn, person):
         return None
     values = {name: value for name, value in body.items() if name != "detainee_id"}
-    return _insert(conn, caller, _Write(resource, is_update=False), person, values)
+    return _insert(conn, caller, _Write(resource, "create"), person, values)
 
 
 def create_update(
@@ -72,19 +75,36 @@ def create_update(
     if not detainees.is_hidden(conn, person):
         return None
     check_unchanged()
-    return _insert(conn, caller, _Write(resource, is_update=True), person, body, id)
+    return _insert(conn, caller, _Write(resource, "update"), person, body, id)
+
+
+def create_void(
+    conn: queries.Connection, caller: Caller, resource: Resource, id: UUID, body: Body
+) -> UUID | None:
+    """Store the voiding of a record of a hidden person as a proposal and return its id.
+
+    Returns None if the caller may see the record, or it is unknown. Locks what the voiding locks.
+    """
+    if caller.sees_hidden:
+        return None
+    if resource == "release_event":
+        queries.run(conn, "affiliations/lock_shared")
+    person = _lock_person_of(conn, resource, id)
+    if person is None or not detainees.is_hidden(conn, person):
+        return None
+    return _insert(conn, caller, _Write(resource, "void"), person, body, id)
 
 
 def accept(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     """Carry out a proposal as a write of the caller. Raises RequestError as that write does."""
     proposal = _lock_open(conn, id)
-    write = _Write(proposal.resource, proposal.is_update)
-    if write.is_update:
-        record_id = canonical_ids.resolve(conn, write.resource, proposal.record_id)
-        _update(conn, caller, write.resource, record_id, _read(write, proposal.body))
-    else:
+    write = _Write(proposal.resource, proposal.action)
+    if write.action == "create":
         person = canonical_ids.resolve(conn, "detainee", proposal.detainee_id)
         record_id = _create(conn, caller, write, person, proposal.body)
+    else:
+        record_id = canonical_ids.resolve(conn, write.resource, proposal.record_id)
+        _change(conn, caller, write, record_id, _read(write, proposal.body))
     queries.run(conn, "proposals/update", id=id, state="accepted", record_id=record_id)
     ledger.append(conn, caller, Change("proposal", id, "accepted"))
 
@@ -126,7 +146,7 @@ def _insert(
         resource=write.resource,
         detainee_id=person,
         record_id=record_id,
-        is_update=write.is_update,
+        action=write.action,
         body=Jsonb(orjson.loads(orjson.dumps(body))),
     )
     ledger.append(conn, caller, Change("proposal", id, "created"))
@@ -172,8 +192,9 @@ def _create(
     return release_events.create(conn, caller, _read(write, {**values, "detainee_id": str(person)}))
 
 
-def _update(
-    conn: queries.Connection, caller: Caller, resource: Resource, id: UUID, body: Body
-) -> None:
-    update = detentions.update if resource == "detention" else release_events.update
-    update(conn, caller, id, body, lambda: None)
+def _change(conn: queries.Connection, caller: Caller, write: _Write, id: UUID, body: Body) -> None:
+    records = detentions if write.resource == "detention" else release_events
+    if write.action == "void":
+        records.void(conn, caller, id, body)
+    else:
+        records.update(conn, caller, id, body, lambda: None)

@@ -110,7 +110,7 @@ def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None
     event = lock(conn, id)
     if event is None:
         raise not_found("release event")
-    voids.check_caller(conn, caller, "release_event", id, event.detainee_id)
+    voids.check_caller(conn, caller, "release_event", id)
     if not caller.sees_hidden:
         referring = queries.rows(
             conn, "release_events/list_referring", id=id, limit=voids.MAX_LISTED + 1

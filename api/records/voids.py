@@ -13,7 +13,7 @@ from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change, Resource
 from api.errors import RequestError
-from api.records import detainees, detention_order
+from api.records import detention_order
 from api.records.detention_order import DetentionInterval, OrderError
 
 MAX_LISTED = 10
@@ -35,28 +35,15 @@ def check_void(resource: Resource, voided_at: datetime | None) -> None:
         raise RequestError("conflict", f"This {_name(resource)} is not void.")
 
 
-def check_caller(
-    conn: queries.Connection,
-    caller: Caller,
-    resource: Resource,
-    id: UUID,
-    detainee_id: UUID | None = None,
-) -> None:
-    """Check that a caller may void a record: with scope `edit` any, else one that it entered.
-
-    Records of hidden people (`detainee_id`) are voided with scope `edit` only.
-    """
+def check_caller(conn: queries.Connection, caller: Caller, resource: Resource, id: UUID) -> None:
+    """Check that a caller may void a record: with scope `edit` any, else one that it entered."""
     if caller.sees_hidden:
         return
-    name = _name(resource)
-    if detainee_id is not None and detainees.is_hidden(conn, detainee_id):
-        raise RequestError(
-            "forbidden", f"Only a key of scope edit can void a {name} of a person who is not named."
-        )
     entered = queries.row(conn, "ledger/get_created", resource_id=id)
     if entered is None or entered.actor != caller.key_id:
         raise RequestError(
-            "forbidden", f"Only a key of scope edit can void a {name} that another key entered."
+            "forbidden",
+            f"Only a key of scope edit can void a {_name(resource)} that another key entered.",
         )
 
 

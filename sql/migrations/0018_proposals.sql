@@ -8,9 +8,10 @@ CREATE TABLE proposals (
     resource text NOT NULL CONSTRAINT proposal_is_of_a_known_resource
         CHECK (resource IN ('detention', 'release_event')),
     detainee_id uuid NOT NULL CONSTRAINT proposal_is_about_a_detainee REFERENCES detainees,
-    -- The record to update. Null for a new record until the proposal is accepted.
+    -- The record to update or to void. Null for a new record until the proposal is accepted.
     record_id uuid,
-    is_update boolean NOT NULL,
+    action text NOT NULL CONSTRAINT proposal_is_of_a_known_action
+        CHECK (action IN ('create', 'update', 'void')),
     -- The fields of the request body, by the names of the contract.
     body jsonb NOT NULL,
     state text NOT NULL DEFAULT 'open' CONSTRAINT proposal_has_a_known_state
@@ -21,7 +22,7 @@ CREATE TABLE proposals (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT decided_proposal_has_a_moment CHECK ((state = 'open') = (decided_at IS NULL)),
     CONSTRAINT proposal_has_its_record CHECK (
-        record_id IS NOT NULL OR (NOT is_update AND state <> 'accepted')
+        record_id IS NOT NULL OR (action = 'create' AND state <> 'accepted')
     )
 );
 
@@ -38,13 +39,13 @@ TO constancia_service;
 -- The proposals that a caller sees: those of its own key, without the reason of a rejection, and with
 -- scope `edit` all of them.
 CREATE FUNCTION visible_proposals(sees_hidden boolean, key_id uuid) RETURNS TABLE (
-    id uuid, key_id uuid, resource text, detainee_id uuid, record_id uuid, is_update boolean,
+    id uuid, key_id uuid, resource text, detainee_id uuid, record_id uuid, action text,
     body jsonb, state text, decided_at timestamptz, reason text,
     created_at timestamptz, updated_at timestamptz
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT p.id, p.key_id, p.resource, p.detainee_id, p.record_id, p.is_update, p.body, p.state,
+    SELECT p.id, p.key_id, p.resource, p.detainee_id, p.record_id, p.action, p.body, p.state,
         p.decided_at, CASE WHEN $1 THEN p.reason END, p.created_at, p.updated_at
     FROM proposals p
     WHERE $1 OR p.key_id = $2;

@@ -114,7 +114,7 @@ REFUSED = [
             "verdict_exclusions": ["reason", "recorded_from", "published_from"],
             "person_statuses": ["status_codes", "groups", "recorded_from", "published_from"],
             "merge_changes": ["before", "after"],
-            "proposals": ["key_id", "resource", "detainee_id", "is_update", "body"],
+            "proposals": ["key_id", "resource", "detainee_id", "action", "body"],
             "api_keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],
             "migrations": ["sha256"],
         }.items()

@@ -228,17 +228,21 @@ def test_contributor_voids_what_it_entered_while_nothing_refers_to_it(
 def test_only_editors_void_records_of_hidden_people_and_see_why(
     api: Api, editor: Api, contributor: Api, known: Any
 ) -> None:
-    """Whatever a contributor could learn from the response, it gets the same one."""
     person = contributor.detainee("Fermín Otero")
     detention = contributor.detention(person, detained_on="2024-02")
     event = contributor.event(person, "2026-01-08")
     attestation = contributor.attest(event, editor.source("Diario"), AT)["id"]
     editor.patch(f"/v1/detainees/{person}", known)
     paths = [f"release-events/{event}", f"detentions/{detention}"]
+    proposals = [void(contributor, path, 202)["id"] for path in reversed(paths)]
+    assert [api.get(f"/v1/{path}")["voided_at"] for path in paths] == [None, None]
+    accept = "/v1/proposals/{}/accept"
+    problem = editor.post(accept.format(proposals[0]), None, 409)
+    assert f"/v1/release-events/{event}" in problem["detail"]
+    for proposal in reversed(proposals):
+        editor.post(accept.format(proposal), None, 200)
     for path in paths:
-        void(contributor, path, 403)
-    for path in paths:
-        assert void(editor, path)["void_reason"] == REASON["reason"]
+        assert editor.get(f"/v1/{path}")["void_reason"] == REASON["reason"]
     for path in (*paths, f"attestations/{attestation}"):
         shown = api.get(f"/v1/{path}")
         assert shown["void_reason"] is None

@@ -73,9 +73,9 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" CASE WHEN n % 1000 = 3 THEN {ids['facility']} END,"
         f" CASE WHEN n % 100 = 4 THEN 'minor' END, CASE WHEN n % 1000 = 5 THEN 'ES' END,"
         f" CASE WHEN n % 10 > 2 THEN {announcements} END, '[]', '[]' FROM {numbers}",
-        f"INSERT INTO proposals (id, key_id, resource, detainee_id, is_update, body)"
-        f" SELECT {ids['proposal']}, {ids['source']}, 'detention', {ids['detainee']}, false, '{{}}'"
-        f" FROM {numbers}",
+        f"INSERT INTO proposals (id, key_id, resource, detainee_id, action, body)"
+        f" SELECT {ids['proposal']}, {ids['source']}, 'detention', {ids['detainee']}, 'create',"
+        f" '{{}}' FROM {numbers}",
         f"INSERT INTO ledger (seq, public_seq, recorded_at, resource, resource_id, action, entry)"
         f" SELECT n, n, '2026-01-02', 'source', {ids['source']}, 'created',"
         f" jsonb_build_object('name', 'Source ' || n) FROM {numbers}",

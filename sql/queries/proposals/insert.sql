@@ -1,5 +1,5 @@
 -- Stores a write about a hidden person as a proposal.
-INSERT INTO proposals (id, key_id, resource, detainee_id, record_id, is_update, body)
+INSERT INTO proposals (id, key_id, resource, detainee_id, record_id, action, body)
 VALUES (
-    %(id)s, %(key_id)s, %(resource)s, %(detainee_id)s, %(record_id)s, %(is_update)s, %(body)s
+    %(id)s, %(key_id)s, %(resource)s, %(detainee_id)s, %(record_id)s, %(action)s, %(body)s
 )

@@ -1,5 +1,5 @@
 -- Lists the proposals that a caller sees.
-SELECT p.id, p.key_id, p.resource, p.detainee_id, p.record_id, p.is_update, p.body, p.state,
+SELECT p.id, p.key_id, p.resource, p.detainee_id, p.record_id, p.action, p.body, p.state,
     p.decided_at, p.reason, p.created_at, p.updated_at
 FROM visible_proposals(%(sees_hidden)s, %(key_id)s) p
 WHERE true
