@@ -56,24 +56,24 @@ def index_new_people(
         variants |= {
             word: phonetics.delete_variants(word) for word in words if word not in variants
         }
-        varied = [word for word in words if variants[word]]
+        varied_words = [word for word in words if variants[word]]
         entries.append(
             {
                 "id": str(id),
                 "name_keys": blocking_keys.index_keys(names),
-                "words": varied,
-                "wholes": [max(variants[word], key=len) for word in varied],
+                "words": varied_words,
+                "wholes": [max(variants[word], key=len) for word in varied_words],
             }
         )
-    new_words = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
-    new = [(variant, row.word, row.hidden) for row in new_words for variant in variants[row.word]]
-    if new:
+    rows = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
+    varied = [(variant, row.word, row.hidden) for row in rows for variant in variants[row.word]]
+    if varied:
         queries.run(
             conn,
             "matching/insert_word_variants",
-            variants=[variant for variant, _, _ in new],
-            words=[word for _, word, _ in new],
-            hidden=[hidden for _, _, hidden in new],
+            variants=[variant for variant, _, _ in varied],
+            words=[word for _, word, _ in varied],
+            hidden=[hidden for _, _, hidden in varied],
         )
 
 

@@ -66,6 +66,25 @@ def _check_external_ids(conn: queries.Connection, caller: Caller, detainee: Body
 def check(conn: queries.Connection, detainee: Body) -> None:
     """Check the name of a person, and the birth date against the clock and the age group."""
     check_name(detainee)
+    _check_birth_date(conn, detainee)
+
+
+def _check_update(conn: queries.Connection, caller: Caller, before: Body, body: Body) -> None:
+    """Check the values that an update changes.
+
+    The statements and the response must not tell a contributor whether a hidden person is withheld
+    or has a birth date.
+    """
+    after = {**before, **body}
+    if caller.sees_hidden:
+        check_name(after)
+    elif "name" in body:
+        check_name({**after, "withheld": False})
+    if "birth_date" in body or "age_group" in body:
+        _check_birth_date(conn, after)
+
+
+def _check_birth_date(conn: queries.Connection, detainee: Body) -> None:
     if detainee["birth_date"] is not None and (
         error := birth_date_error(detainee, clock.now(conn))
     ):
@@ -129,9 +148,8 @@ def update(
 
     def write(row: Any) -> Affected:
         before = row._asdict()
-        detainee = {**before, **body}
         _check_hidden_values(caller, before, body)
-        check(conn, detainee)
+        _check_update(conn, caller, before, body)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 
@@ -151,8 +169,10 @@ def write_update(
 ) -> None:
     """Write a checked update of a locked person, with the name keys."""
     queries.run(conn, "detainees/update", id=id, **_row(body), accepted=accepted)
-    after = {**before, **body}
-    candidates.index_person(conn, id, [after["name"], *after["aliases"]])
+    # Other values change no name key. The time must not depend on names that a caller may not see.
+    if body.keys() & {"name", "aliases", "birth_date", "age_group", "withheld"}:
+        after = {**before, **body}
+        candidates.index_person(conn, id, [after["name"], *after["aliases"]])
 
 
 def lock_canonical(conn: queries.Connection, id: UUID) -> UUID | None:

@@ -1,5 +1,6 @@
 -- Inserts the name keys of people and returns the words that no name had before.
--- Keys and words of hidden people are separate.
+-- Keys and words of hidden people are separate. All their words are returned, so that the time of a
+-- write tells less about the words of other hidden people.
 WITH person AS (
     SELECT p.id, p.hidden, p.birth_date, k.name_keys, k.words, k.wholes
     FROM jsonb_to_recordset(%(people)s)
@@ -19,7 +20,7 @@ WITH person AS (
 )
 SELECT DISTINCT p.hidden, w.word
 FROM person p CROSS JOIN LATERAL unnest(p.words, p.wholes) w (word, whole)
-WHERE NOT EXISTS (
+WHERE p.hidden OR NOT EXISTS (
     SELECT FROM name_word_variants d
     WHERE d.variant = w.whole AND d.hidden = p.hidden AND d.word = w.word
     OFFSET 0 -- Look up each word, even if the table was small when the query was planned.

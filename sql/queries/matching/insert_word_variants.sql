@@ -1,5 +1,10 @@
--- Inserts new name words with their variants.
+-- Inserts name words with their variants, those of hidden people unless they are there.
 INSERT INTO name_word_variants (variant, hidden, word)
 SELECT w.variant, w.hidden, w.word
 FROM unnest(%(variants)s::text[], %(words)s::text[], %(hidden)s::boolean[])
     w (variant, word, hidden)
+WHERE NOT w.hidden OR NOT EXISTS (
+    SELECT FROM name_word_variants d
+    WHERE d.variant = w.variant AND d.hidden AND d.word = w.word
+    OFFSET 0 -- Look up each variant, even if the table was small when the query was planned.
+)
