@@ -15,6 +15,7 @@ from api.database import connections
 from api.database.queries import Connection
 from tests import public_walk
 from tests.conftest import Api, client_of
+from tests.http.security_headers import check_headers
 from tests.problems import check_problem
 from tests.support import run_together
 from tests.whole_set.operations import OPERATIONS, READS
@@ -48,6 +49,12 @@ def check_not_modified(response: TestResponse, full: TestResponse) -> None:
     assert "Content-Type" not in response.headers
     for name in ("ETag", "Cache-Control", "Vary"):
         assert response.headers.get(name) == full.headers.get(name)
+    # The headers of a 304 replace those of the stored copy (RFC 9111, section 3.2), which has
+    # another Link.
+    assert "Link" not in response.headers
+    for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
+        assert response.headers.get_all(name) == full.headers.get_all(name)
+    check_headers(response, is_page=full.mimetype == "text/html")
 
 
 def path_of(visit: Any) -> str:

@@ -1,4 +1,7 @@
-"""Security headers and CORS of every response: of operations, of Flask, and of 304 from memory."""
+"""Security headers and CORS of every response: of operations and of Flask.
+
+whole_set/test_responses.py checks the headers of successful responses, test_conditional.py of 304.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,27 +11,12 @@ from werkzeug.test import TestResponse
 
 from tests import public_walk
 from tests.conftest import Api
-from tests.http.test_conditional import TAGGED, path_of
-from tests.whole_set.operations import CONTRACT, OPERATIONS, nodes
-from tests.whole_set.session import Session
+from tests.http.security_headers import check_headers
+from tests.whole_set.operations import CONTRACT, nodes
 
 PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
 # CORS-safelisted response headers (Fetch standard, section 2.2.2).
 SAFELISTED = {"Cache-Control", "Content-Type"}
-
-
-def check_headers(response: TestResponse, *, is_page: bool = False) -> None:
-    """Check the headers that every response has."""
-    headers = response.headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Access-Control-Allow-Origin"] == "*"
-    assert "Access-Control-Allow-Credentials" not in headers
-    assert "Server" not in headers
-    (policy,) = headers.get_all("Content-Security-Policy")
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert ("script-src 'self'" in policy) == is_page
 
 
 def all_responses(api: Api) -> Iterator[tuple[str, str, TestResponse]]:
@@ -50,33 +38,6 @@ def test_every_response_has_the_security_headers(api: Api, scope: str | None) ->
             assert response.status_code in {404, 405}, path
             assert response.mimetype == "application/problem+json"
     assert statuses >= {200, 204, 404, 405, 422} | ({401} if scope is None else set())
-
-
-@pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_successful_response_has_the_security_headers(
-    shared_api: Api, operation_id: str
-) -> None:
-    visit = Session(shared_api).do(operation_id)
-    check_headers(visit.response, is_page=visit.operation.offers[0] == "text/html")
-
-
-@pytest.mark.parametrize("operation_id", TAGGED)
-def test_304_keeps_the_headers_of_the_stored_copy(shared_api: Api, operation_id: str) -> None:
-    """The headers of a 304 replace those of the stored copy (RFC 9111, section 3.2)."""
-    visit = Session(shared_api).do(operation_id)
-    needs_key = operation_id in {"getImport", "getProposal"}
-    caller = shared_api.scope("edit") if needs_key else shared_api
-    full = caller.send("GET", path_of(visit))
-    for _ in range(3):  # the first from the database, then from memory
-        unchanged = caller.send(
-            "GET", path_of(visit), headers={"If-None-Match": full.headers["ETag"]}
-        )
-        assert unchanged.status_code == 304
-        # The stored copy has another Link.
-        assert "Link" not in unchanged.headers
-        for name in ("Content-Security-Policy", "Access-Control-Expose-Headers"):
-            assert unchanged.headers.get_all(name) == full.headers.get_all(name)
-        check_headers(unchanged, is_page=full.mimetype == "text/html")
 
 
 def test_internal_error_has_the_security_headers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every response is valid under the contract, and every link leads to a success."""
+"""Every response is valid under the contract and safe, and every link leads to a success."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import pytest
 
 from api.contract import document
 from tests.conftest import Api
+from tests.http.security_headers import check_headers
 from tests.whole_set.operations import (
     CONTRACT,
     OPERATIONS,
@@ -25,11 +26,13 @@ ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
 def test_every_response_meets_the_contract(shared_api: Api, operation: document.Operation) -> None:
+    """The response has the media type, schema and ids of the contract, and the security headers."""
     session = Session(shared_api, fetches_new_records=True)
     session.do(operation.id)
     for exchange in session.exchanges:
         response = exchange.response
         assert response.mimetype == exchange.operation.offers[0], exchange.operation.id
+        check_headers(response, is_page=response.mimetype == "text/html")
         if response.mimetype == "application/json":
             assert_valid(exchange.operation.response_schema, exchange.json)
             if exchange.operation.id not in {"getContract", "getProblem"}:
