@@ -1,10 +1,14 @@
-"""gunicorn's threaded worker, with four additions, each of which a test requires.
+"""gunicorn's threaded worker, with five additions, each of which a test requires.
 
-It requires a valid Host, drains unread bodies, closes its listeners when it stops, and responds to
-malformed requests with problem documents.
+It requires a valid Host, drains unread bodies, closes its listeners when it stops, ends with its
+master, and responds to malformed requests with problem documents.
 """
 
+import ctypes
+import os
 import re
+import signal
+import sys
 import time
 from contextlib import suppress
 from http import HTTPStatus
@@ -27,6 +31,7 @@ wsgi.SERVER = _SERVER  # type: ignore[attr-defined]
 _HOST = re.compile(r"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
 _BODY_HEADERS = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 _MAX_DRAIN_SECONDS = 5
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _SLUGS = {
     errors.LimitRequestLine: "uri-too-long",
     errors.LimitRequestHeaders: "headers-too-large",
@@ -43,6 +48,18 @@ PARSE_ERRORS = (errors.ParseException, errors.NoMoreData)
 
 
 class Worker(ThreadWorker):
+    def init_process(self) -> None:
+        """Run until the master stops this worker, or is killed.
+
+        gunicorn's worker notices the master's death only when its clients have closed their
+        connections. Until then it holds the listening socket, which nobody accepts from.
+        """
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != self.ppid:  # the master was killed before
+                os._exit(1)
+        super().init_process()
+
     def set_accept_enabled(self, enabled: Any) -> None:
         """Close the listeners when stopping, so that clients are refused and do not wait."""
         super().set_accept_enabled(enabled)

@@ -5,13 +5,21 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from api.server.cluster import command_of
 from tests.faults.table import Row
 from tests.faults.writers import Fleet, fleet
 from tests.store_checks import open_store
-from tests.support import Service, data_dir, serving, wait_until
+from tests.support import (
+    Service,
+    all_processes,
+    data_dir,
+    free_ports,
+    serving,
+    wait_until,
+)
 
 
 @contextlib.contextmanager
@@ -95,6 +103,47 @@ def killed_postgresql(times: int = 5) -> Row:
                 intervals.append(writers.ready_again(kill(pids)))
         finished(row, running, writers, intervals)
     row.remark = f"{writers.statuses[503]} responses 503; slowest write {writers.slowest:.1f} s"
+    return row
+
+
+def killed_master(times: int = 5) -> Row:
+    """The processes of a service end with its master, so that it can be started again at once."""
+    return _killed_service(f"kill -9 of the master alone, {times} times", times, _kill_master)
+
+
+def _kill_master(running: Service) -> None:
+    kill([running.process.pid])
+
+
+def killed_supervisors(times: int = 3) -> Row:
+    """A service ends when nothing would restart its PostgreSQL."""
+    return _killed_service(f"kill -9 of both supervisors, {times} times", times, _kill_supervisors)
+
+
+def _kill_supervisors(running: Service) -> None:
+    text = f"-m api.server.embedded {running.data_dir} "
+    kill([pid for pid in all_processes() if text in (command_of(pid) or "")])
+
+
+def _killed_service(fault: str, times: int, act: Callable[[Service], None]) -> Row:
+    """Start a service again on its port whenever a fault has ended it."""
+    row = Row(fault)
+    intervals: list[float] = []
+    with data_dir() as directory:
+        (port,) = free_ports(1)
+        running = Service(directory, port)
+        wait_until(running.ready, "ready")
+        with fleet(port, running.key("edit")) as writers:
+            for _ in range(times):
+                writers.more()
+                at = time.monotonic()
+                act(running)
+                row.must(running.process.wait(120), "it ended as if stopped")
+                running = Service(directory, port)
+                intervals.append(writers.ready_again(at))
+        finished(row, running, writers, intervals)
+        running.stop()
+    row.remark = f"slowest write {writers.slowest:.1f} s"
     return row
 
 

@@ -166,9 +166,16 @@ def test_commands_share_and_second_service_fails_while_either_supervisor_is_kill
 
 
 @linux
-def test_postgres_of_killed_supervisors_is_stopped_first(place: Path) -> None:
+def test_service_of_killed_supervisors_ends_and_its_postgres_is_stopped_first(
+    place: Path,
+) -> None:
     data_dir = place / "data"
-    with running(data_dir, service=True) as url:
+    signals: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    with contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, before)
+        stack.enter_context(pytest.raises(EmbeddedError, match="both supervisors"))
+        url = stack.enter_context(running(data_dir, service=True))
         write(url, 1)
         pid = postmaster_of(data_dir)
         for supervisor in pair_of(data_dir):
@@ -178,6 +185,7 @@ def test_postgres_of_killed_supervisors_is_stopped_first(place: Path) -> None:
             assert ask(restarted, "SELECT value FROM kept") == 1
             pid = postmaster_of(data_dir)
         assert has_ended(pid)
+        assert signals == [signal.SIGTERM]
 
 
 def test_killed_postmaster_is_restarted(place: Path) -> None:
