@@ -11,6 +11,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
 
 from api.config import SERVICE_ROLE
+from api.database.deadlines import DeadlineConnection, ProbeConnection
 from api.database.queries import Connection
 
 MINIMUM_VERSION = 18
@@ -27,6 +28,7 @@ _FOR_SERVING = (
     "-c max_parallel_workers_per_gather=0 "
     f"-c plan_cache_mode=force_generic_plan -c role={SERVICE_ROLE}"
 )
+_MAX_CONNECT_SECONDS = 5
 _FOR_COMMANDS = "-c timezone=UTC -c lock_timeout=0 -c statement_timeout=0"
 
 
@@ -53,12 +55,29 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
     Its connections have the role SERVICE_ROLE, with any login. A request waits for a connection
     for at most 0.75 s. At most four requests for each connection wait; others get `busy` at once.
     """
+    return _pool(url, DeadlineConnection, size, max_seconds=0.75, max_waiting=size * 4)
+
+
+def probe(url: str) -> ConnectionPool[Connection]:
+    """Return the pool for checks of readiness: one connection, which no other request uses.
+
+    So a check tells whether the database answers, however many requests wait. It takes at most
+    0.75 s.
+    """
+    return _pool(url, ProbeConnection, 1, max_seconds=0.25, max_waiting=32)
+
+
+def _pool(
+    url: str, kind: type[DeadlineConnection], size: int, *, max_seconds: float, max_waiting: int
+) -> ConnectionPool[Connection]:
+    options = _with_options(url, _FOR_SERVING)
     return ConnectionPool(
-        _with_options(url, _FOR_SERVING),
+        make_conninfo(options, connect_timeout=_MAX_CONNECT_SECONDS),
+        connection_class=kind,
         min_size=1,
         max_size=size,
-        timeout=0.75,
-        max_waiting=size * 4,
+        timeout=max_seconds,
+        max_waiting=max_waiting,
         open=False,
         configure=_configure,
         kwargs={"autocommit": True, "row_factory": namedtuple_row},

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from api import resources
+from api.database import deadlines
 from api.errors import FieldError, RequestError, invalid
 
 SQL = resources.path("sql")
@@ -25,6 +26,8 @@ SQL = resources.path("sql")
 
 BLOCK_SIZE = 1000
 """Rows or records that are read or written at a time, where all at once could be too many."""
+
+_MAX_IMPORT_SECONDS = 31 * 60.0  # a minute more than the transaction timeout of the service
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
@@ -121,8 +124,8 @@ def snapshot(
 
 @contextmanager
 def long_transaction(conn: Connection) -> Iterator[None]:
-    """Run a transaction whose statements have no time limit, for an import."""
-    with translated(), conn.transaction():
+    """Run a transaction whose statements have no time limit of their own, for an import."""
+    with translated(), deadlines.extended(conn, _MAX_IMPORT_SECONDS), conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         yield
 

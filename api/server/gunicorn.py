@@ -57,6 +57,7 @@ class Server(BaseApplication):
         rate_limits: RateLimits | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
+        self._probe: ConnectionPool[Connection] = connections.probe(url)
         # Extra threads, so that health checks and 503 responses are not queued behind requests
         # that wait for the pool.
         threads += self._pool.max_waiting + 4
@@ -77,7 +78,7 @@ class Server(BaseApplication):
             "when_ready": self._start_metrics,
             "post_worker_init": self._start_worker,
             "child_exit": self._forget_worker,
-            "worker_exit": lambda server, worker: self._pool.close(),
+            "worker_exit": self._stop_worker,
         }
         self._ready = ready
         self._metrics_port = metrics_port
@@ -92,7 +93,7 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         app = create_app(
-            self._pool, self._metrics, self._security_contact, rate_limits=self._rate_limits
+            self._pool, self._metrics, self._security_contact, self._rate_limits, self._probe
         )
 
         def parse_error(error: Exception) -> Any:
@@ -125,6 +126,7 @@ class Server(BaseApplication):
         before, a SIGTERM would be lost.
         """
         self._pool.open()
+        self._probe.open()
         # When workers are replaced, the first request must not wait for the first connection.
         with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
             pass
@@ -132,6 +134,10 @@ class Server(BaseApplication):
             self._metrics.sample(self._pool)
         if worker.age == self.cfg.workers:
             self._ready(str(worker.sockets[0]))
+
+    def _stop_worker(self, server: Any, worker: Any) -> None:
+        self._pool.close()
+        self._probe.close()
 
     def _forget_worker(self, server: Any, worker: Any) -> None:
         if self._metrics:

@@ -1,13 +1,16 @@
 """An exhausted connection pool, and a database that responds late or not at all."""
 
+import contextlib
+import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
-from api.database import connections
+from api.database import connections, deadlines
 from api.server import embedded
 from tests.faults.kills import service
 from tests.faults.proxy import proxied
@@ -113,3 +116,49 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
         f"503; slowest write {writers.slowest:.1f} s"
     )
     return row
+
+
+def stopped_database() -> Row:
+    """PostgreSQL is stopped (SIGSTOP). Requests are answered, and not held until it goes on."""
+    row = Row("SIGSTOP of PostgreSQL until all connections are given up")
+    with service() as running:
+        with fleet(running.port, running.key("edit")) as writers:
+            writers.more()
+            postmaster, *backends = running.postgres()
+            began = time.monotonic()
+            with _stopped([postmaster, *backends]):
+                health, status = _with_seconds(lambda: _health(running.port))
+                row.must(status == 200, f"/healthz was answered {status}")
+                time.sleep(
+                    max(
+                        0.0,
+                        began
+                        + deadlines.DeadlineConnection.max_statement_seconds
+                        - time.monotonic(),
+                    )
+                )
+                answered = writers.statuses[503]
+                # No thread of the service waits for PostgreSQL any more.
+                wait_until(lambda: writers.statuses[503] >= answered + 200, "the responses")
+                seconds = time.monotonic() - began
+            row.ready = [writers.ready_again(time.monotonic())]
+            writers.more(50)
+        with open_store(running) as conn:
+            writers.fill(row, conn)
+    row.remark = (
+        f"stopped for {seconds:.0f} s; /healthz after {health:.3f} s; "
+        f"{writers.statuses[503]:,} answers 503; slowest write {writers.slowest:.1f} s"
+    )
+    return row
+
+
+@contextlib.contextmanager
+def _stopped(pids: Iterable[int]) -> Iterator[None]:
+    """Stop processes, and let them go on."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)

@@ -19,6 +19,8 @@ IN_SHORT = [
     partial(kills.retries, writes=60, times=5, clients=16),
     partial(kills.killed_workers, seconds=3),
     partial(kills.killed_postgresql, times=1),
+    partial(kills.killed_master, times=1),
+    partial(kills.killed_supervisors, times=1),
     partial(cuts.cut_connections, step=25),
     partial(cuts.cut_off, times=3),
     partial(pools.full_pool, requests=24),
