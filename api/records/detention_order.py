@@ -133,9 +133,11 @@ def _problems(intervals: Sequence[DetentionInterval]) -> Iterator[str]:
         for day in interval.released_on:
             if day < interval.began_on:
                 yield f"a release on {day} would be before {name} began"
-            for later in intervals[i + 1 :]:
-                if period(later.detained_on)[1] < day:
-                    yield f"a release on {day} would be after the detention {later.id} began"
+        # Of several days that are claimed one is enough: a new detention is accepted then, too.
+        for later in intervals[i + 1 :]:
+            if interval.released_on and period(later.detained_on)[1] < interval.released_on[0]:
+                day = interval.released_on[0]
+                yield f"a release on {day} would be after the detention {later.id} began"
         for day, other in pairwise(interval.released_on):
             if other - day <= MAX_SAME_EVENT_DISTANCE:
                 yield f"{name} would have two release events within three days, {day} and {other}"

@@ -190,3 +190,18 @@ def test_imports_match_each_of_the_two(editor: Api) -> None:
     asked = {"items": [{"name": "Ana Otero", "external_ids": [CO]}, {"name": "Fermín Otero"}]}
     matched = editor.post("/v1/detainees/match", asked, 200)["items"]
     assert [item["candidates"][0]["detainee_id"] for item in matched] == [new, person]
+
+
+def test_split_is_undone_although_a_later_day_of_release_was_claimed(editor: Api) -> None:
+    """The person was detained again between two days on which a release is claimed."""
+    person = editor.detainee("Ana Prueba")
+    first = editor.detention(person, detained_on="2025-05-05")
+    events = [editor.event(person, day, detention_id=first) for day in ("2026-01-08", "2026-02-08")]
+    again = editor.detention(person, detained_on="2026-01-20")
+    mistaken = editor.detention(person, detained_on="2020")
+    # Nor does it keep an editor from voiding another record.
+    editor.post(f"/v1/detentions/{mistaken}/void", {"reason": "Entered by mistake."}, 200)
+    undo(editor, split(editor, person, detention_ids=[again])["id"])
+    detentions = editor.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert {detention["id"] for detention in detentions} == {first, again}
+    assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == len(events)

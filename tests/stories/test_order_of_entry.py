@@ -240,12 +240,17 @@ class History:
             path = f"/v1/detainees/${self._detentions[detention]}/detentions"
             self._add("mistaken_detention", path, {"detained_on": day}, "detention")
             self._void("detention", "detentions")
-        if one_of([True, False]):
-            detention = one_of(["detention_0_0", "detention_1_0"])
+        detention = one_of(["detention_0_0", "detention_1_0", "detention_open", None])
+        day = one_of(["2016-01-01", "2017-01-01", "2018-01-01"])
+        if detention == "detention_open":
+            # A detention without a release event, other than the mistaken one.
+            self._add_detention(detention, "person_0", one_of([None, None, "2014", "2022"]))
+            day = "2014-06-01"
+        if detention is not None:
             body = {
                 "detainee_id": f"${self._detentions[detention]}",
                 "detention_id": f"${detention}",
-                "occurred_on": one_of(["2016-01-01", "2017-01-01", "2018-01-01"]),
+                "occurred_on": day,
             }
             self._add("mistaken_release", "/v1/release-events", body, "release_event")
             body = {"release_event_id": "$mistaken_release", "source_id": "$source_1", **STATEMENT}
@@ -322,6 +327,7 @@ class Entry:
         # Few orders of vague detentions are accepted: often they wait for the ones before.
         in_order = "012" if self._chance.random() < 0.6 else "12"
         waiting = {n: before for n, before in history.before.items() if n[10] in in_order}
+        waiting |= self._open_detention_waits(history)
         pending = sorted(history.steps, key=lambda _: self._chance.random())
         while pending:
             refused = [
@@ -330,9 +336,29 @@ class Entry:
                 if not waiting.get(step.name, set()) <= self.ids.keys() or not self._write(step)
             ]
             if len(refused) == len(pending):
-                return [f"{s.name}: {self._reasons.get(s.name)}" for s in refused]
+                # A mistake that was never entered makes no difference.
+                return [
+                    f"{s.name}: {self._reasons.get(s.name)}"
+                    for s in refused
+                    if not s.name.startswith("mistaken_")
+                    and not (s.name.startswith("void_of_") and s.references() - self.ids.keys())
+                ]
             pending = refused
         return []
+
+    def _open_detention_waits(self, history: History) -> dict[str, set[str]]:
+        """Enter the detention without a release after the others, or before them.
+
+        Before them it has a mistaken release, voided at the end.
+        """
+        releases = {name for name in history.releases if name.startswith("release_0")}
+        if "detention_open" not in {step.name for step in history.steps}:
+            return {}
+        if self._chance.random() < 0.5:
+            return {"detention_open": releases}
+        first = {"mistaken_release"}
+        others = {n: first | b for n, b in history.before.items() if n.startswith("detention_0")}
+        return {**others, "void_of_release": releases}
 
     def _write(self, step: Step) -> bool:
         if not step.references() <= self.ids.keys():
