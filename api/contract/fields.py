@@ -26,9 +26,11 @@ _DATE_TIME = re.compile(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
-# Lone surrogates, and tag characters, which are invisible. JavaScript without the `u` flag cannot
-# express either in a pattern, so the contract's patterns leave them out.
-_NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f]")
+# Lone surrogates, tag characters, which are invisible, and private use. JavaScript without the `u`
+# flag cannot express them in a pattern, so the contract's patterns leave them out.
+_NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f\U000f0000-\U0010ffff]")
+# Names in Hebrew, Arabic and Vietnamese need two or three. A higher stack covers other lines.
+_MAX_COMBINING_MARKS = 3
 
 
 class Integer(fields.Field[int]):
@@ -121,8 +123,18 @@ class String(fields.Field[Any]):
         if not low <= len(value) <= high:
             raise ValidationError(f"Must have {between(low, high)} characters.")
         assert self.pattern is not None  # noqa: S101 - by the constructor
-        if not self.pattern.search(value) or _NOT_TEXT.search(value):
+        if not self.pattern.search(value) or _NOT_TEXT.search(value) or _stacks_marks(value):
             raise ValidationError(f"Is not of the right form. {self.description}".strip())
+
+
+def _stacks_marks(value: str) -> bool:
+    """Return whether too many characters of a combining class are in a row."""
+    marks = 0
+    for character in () if value.isascii() else value:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MAX_COMBINING_MARKS:
+            return True
+    return False
 
 
 def _check_string(schema: Mapping[str, Any]) -> None:

@@ -97,8 +97,10 @@ def difference(value: Any) -> str | None:
         elif isinstance(leaf, str):
             if re.search("[\ud800-\udfff]", leaf):
                 return "lone surrogates are refused, although Python strings can contain them"
-            if re.search("[\U000e0000-\U000e007f]", leaf):
-                return "tag characters are refused, although the pattern allows them"
+            if re.search("[\U000e0000-\U000e007f\U000f0000-\U0010ffff]", leaf):
+                return "tags and private use are refused, although the pattern allows them"
+            if "M" * 4 in "".join("M" if unicodedata.combining(c) else "-" for c in leaf):
+                return "stacks of marks are refused, although the pattern allows them"
             if unicodedata.normalize("NFC", leaf) != leaf:
                 return "the bounds apply to the stored text, in NFC"
             if _OTHER_DIGITS.match(leaf):

@@ -33,6 +33,14 @@ HIDDEN_CHARACTERS = {
     "noncharacter": "\uffff",
     "language tag": "\U000e0001",
     "tag letter": "\U000e0041",
+    "Hangul filler": "\u3164",
+    "initial Hangul filler": "\u115f",
+    "half-width Hangul filler": "\uffa0",
+    "Khmer inherent vowel": "\u17b4",
+    "blank Braille pattern": "\u2800",
+    "private use": "\ue000",
+    "private use beyond the BMP": "\U00100000",
+    "stack of marks": "e\u0316\u0317\u0318\u0319",
 }
 
 # Types are not coerced.

@@ -12,6 +12,11 @@ from tests.whole_set.bad_input.valid_bodies import detainee, facility, source
 TAKEN_NAMES = {
     "Arabic": "محمد بن عبد الله",
     "Burmese": "အောင်ဆန်းစုကြည်",
+    "Burmese with asat": "ကျော်",
+    "Devanagari": "नरेन्द्र",
+    "Vietnamese": "Nguyễn Thị Hằng",
+    "Hebrew with points": "שָׁלוֹם שַׁבָּת",
+    "Arabic with vowels": "مُحَمَّد",
     "Han": "陈卫东",
     "Han beyond the BMP": "𠮷田",
     "Cyrillic": "Олена Коваль",
