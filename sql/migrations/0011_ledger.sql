@@ -96,6 +96,9 @@ CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
 CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
     WHERE resource = 'detainee'
         AND is_hidden(entry ->> 'age_group', (entry -> 'withheld')::boolean);
+-- The sources of the attestations and claims that were entered at a moment.
+CREATE INDEX ledger_of_publications ON ledger (recorded_at, (entry ->> 'source_id'))
+    WHERE action = 'created' AND resource IN ('attestation', 'claim');
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
 
 -- Trigger function: the entries of a statement have the moment and the numbers that the head gives to
@@ -150,6 +153,37 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL jsonb_populate_record(NULL::claims, x.entry) r
     CROSS JOIN LATERAL visible_claim(r, $3, $2) c
     WHERE r.voided_at IS NULL;
+END;
+
+-- Whether a source that is confidential now has an attestation or a claim that was entered at a
+-- moment. All entries of a transaction have one moment and one actor. A loose index scan: an import
+-- has many entries of few sources.
+CREATE FUNCTION entered_in_confidence(moment timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE entered (source_id) AS (
+        (
+            SELECT l.entry ->> 'source_id'
+            FROM ledger l
+            WHERE l.recorded_at = $1
+                AND l.action = 'created' AND l.resource IN ('attestation', 'claim')
+            ORDER BY l.entry ->> 'source_id' LIMIT 1
+        )
+        UNION ALL
+        SELECT n.source_id
+        FROM entered e
+        CROSS JOIN LATERAL (
+            SELECT l.entry ->> 'source_id' AS source_id
+            FROM ledger l
+            WHERE l.recorded_at = $1
+                AND l.action = 'created' AND l.resource IN ('attestation', 'claim')
+                AND l.entry ->> 'source_id' > e.source_id
+            ORDER BY l.entry ->> 'source_id' LIMIT 1
+        ) n
+    )
+    SELECT EXISTS (
+        SELECT FROM entered e JOIN sources s ON s.id = e.source_id::uuid WHERE s.confidential
+    );
 END;
 
 -- The number of the last public entry at a moment of record time.

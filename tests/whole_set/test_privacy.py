@@ -388,6 +388,37 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
     assert editor.get(f"/v1/sources/{source}")["vouched_by"] == organisation
 
 
+def test_entries_of_one_import_do_not_tell_who_entered_a_confidential_attestation(
+    api: Api, editor: Api
+) -> None:
+    organisation = editor.source("Puertas Abiertas")
+    source = editor.source("Voz", confidential=True, vouched_by=organisation)
+    text = json.dumps({"name": "Ana", "detained_on": "2024", "released_on": "2026-01-08"})
+
+    def apply(source: str, rows: str) -> list[Any]:
+        after = api.get("/v1/changes", limit=200)["items"][-1]["seq"]
+        attestation = {"source_id": source, "published_at": AT, "basis": "first_hand"}
+        preview = editor.send(
+            "POST",
+            "/v1/imports",
+            query_string={**attestation, "evidence": "list"},
+            data=rows,
+            content_type="application/x-ndjson",
+        )
+        assert preview.status_code == 201, preview.text
+        path = f"/v1/imports/{preview.get_json()['id']}/apply"
+        editor.post(path, {"decisions": []}, 200)
+        entries: list[Any] = api.get("/v1/changes", after=after)["items"]
+        assert len({entry["recorded_at"] for entry in entries}) == 1
+        resources = {entry["resource"] for entry in entries}
+        assert resources == {"detainee", "detention", "release_event", "attestation"}
+        return [entry["actor"] for entry in entries]
+
+    assert set(apply(source, text)) == {None}
+    assert None not in apply(organisation, text.replace("Ana", "Eva"))
+    assert api.get("/v1/changes")["items"][0]["actor"] is not None
+
+
 def test_contradiction_does_not_show_that_there_are_two_confidential_sources(
     api: Api, editor: Api
 ) -> None:
