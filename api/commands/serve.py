@@ -50,7 +50,9 @@ def serve(
             load_case(conn, case_file, dry_run=False)
         conn.close()
         service_url = store.service_url(settings, url)
-        connections.check_service(service_url)
+        connections.check_service(
+            service_url, allow_unsafe_durability=settings.allow_unsafe_durability
+        )
         gunicorn.Server(
             service_url,
             bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",

@@ -101,10 +101,15 @@ def _configure(conn: psycopg.Connection[Any]) -> None:
     conn.prepared_max = 500
 
 
-def check_service(url: str) -> None:
-    """Check that the login may set the role SERVICE_ROLE. Raises UnfitServerError."""
+def check_service(url: str, *, allow_unsafe_durability: bool = False) -> None:
+    """Check that the login may set the role SERVICE_ROLE, and that its writes survive a crash.
+
+    Raises UnfitServerError.
+    """
     try:
-        psycopg.connect(_with_options(url, _FOR_SERVING)).close()
+        with psycopg.connect(_with_options(url, _FOR_SERVING), row_factory=namedtuple_row) as conn:
+            if not allow_unsafe_durability:
+                _check_durability(conn)
     except psycopg.OperationalError as error:
         if SERVICE_ROLE not in str(error):
             raise
@@ -122,12 +127,16 @@ def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
         raise UnfitServerError(
             f"The server is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
         )
-    if allow_unsafe_durability:
-        return
+    if not allow_unsafe_durability:
+        _check_durability(conn)
+
+
+def _check_durability(conn: Connection) -> None:
+    """Check the settings of this login: a role or a database can have others than the server."""
     for setting in DURABILITY:
         row = conn.execute("SELECT current_setting(%s) AS value", [setting]).fetchone()
         if row is not None and row.value == "off":
             raise UnfitServerError(
-                f"The server runs with {setting} off: an acknowledged write could be lost in a "
-                "crash. Turn it on, or set CONSTANCIA_ALLOW_UNSAFE_DURABILITY=1."
+                f"The login {conn.info.user} has {setting} off: an acknowledged write could be "
+                "lost in a crash. Turn it on, or set CONSTANCIA_ALLOW_UNSAFE_DURABILITY=1."
             )

@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, with five additions, each of which a test requires.
 
-It requires a valid Host, drains unread bodies, closes its listeners when it stops, ends with its
-master, and responds to malformed requests with problem documents.
+It refuses what gunicorn takes though it is ambiguous, drains unread bodies, closes its listeners
+when it stops, ends with its master, and responds to malformed requests with problem documents.
 """
 
 import ctypes
@@ -71,6 +71,12 @@ class Worker(ThreadWorker):
         hosts = [value for name, value in req.headers if name == "HOST"]
         if not all(map(_HOST.fullmatch, hosts)) or (not hosts and req.version >= (1, 1)):
             raise errors.InvalidHeader("HOST")  # RFC 9112, section 3.2
+        codings = [value for name, value in req.headers if name == "TRANSFER-ENCODING"]
+        if any(value.lower() != "chunked" for value in codings):
+            # gunicorn passes the compressed bytes of `gzip, chunked` on as the body.
+            raise errors.UnsupportedTransferCoding(codings[0])
+        if sum(name == "IDEMPOTENCY-KEY" for name, _ in req.headers) > 1:
+            raise errors.InvalidHeader("IDEMPOTENCY-KEY")  # WSGI would join the values
         keep_alive = super().handle_request(req, conn)
         if _BODY_HEADERS.isdisjoint(name for name, _ in req.headers):
             return bool(keep_alive)

@@ -323,6 +323,15 @@ def test_login_without_the_service_role_is_an_error(logins: dict[str, str]) -> N
     assert f"GRANT {SERVICE_ROLE}" in result.stderr
 
 
+def test_login_whose_writes_could_be_lost_is_an_error(logins: dict[str, str]) -> None:
+    with connections.connect(logins["owner"]) as conn:
+        migrations.migrate(conn, lambda _: None)
+    login = make_conninfo(logins["service"], options="-c synchronous_commit=off")
+    with pytest.raises(connections.UnfitServerError, match="synchronous_commit off"):
+        connections.check_service(login)
+    connections.check_service(login, allow_unsafe_durability=True)
+
+
 OTHER_SESSIONS = (
     "SELECT DISTINCT usename, current_setting('is_superuser') FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"

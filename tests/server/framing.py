@@ -81,6 +81,18 @@ PROBES: Mapping[str, tuple[set[int], bytes]] = {
         {400, 501},
         _post(b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n" + SMUGGLED),
     ),
+    "gzip and chunked": (
+        {400, 501},
+        _post(b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n" + SMUGGLED),
+    ),
+    "two idempotency keys": (
+        {400},
+        _post(
+            b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"
+            b"Connection: close\r\nContent-Length: 2\r\n",
+            b"{}",
+        ),
+    ),
     "chunks in HTTP/1.0": ({400}, _post(_CHUNKED, b"0\r\n\r\n" + SMUGGLED, b"1.0")),
     "a chunk without a size": ({400}, _post(_CHUNKED, b"\r\n{}\r\n0\r\n\r\n" + SMUGGLED)),
     "a chunk of another size": (
