@@ -373,7 +373,7 @@ def write_records(api: Api, writes: Sequence[tuple[Callable[..., None], int, int
     return writer
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(STORES)
 def test_loading_an_export_gives_an_equal_store(server: str, writes: Any) -> None:
     with new_store(server) as api:
@@ -524,7 +524,7 @@ def test_retractions_are_exported_and_void_records_are_not(api: Api) -> None:
 # The case of one announcement.
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(STORES)
 def test_an_exported_announcement_is_equal_after_load(server: str, writes: Any) -> None:
     with new_store(server) as api:
