@@ -19,7 +19,7 @@ from api import config
 from api.commands import options, store
 from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
-from api.identity import source_names
+from api.identity import duplicates, source_names
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 
@@ -27,6 +27,8 @@ _BLOCK_SIZE = 500
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 _MIN_FREE_BYTES = 1 << 30
 _MAX_LISTED = 5
+_MAX_PAIRS = 20_000
+"""The pairs of possible duplicates that are compared: 7 s for people."""
 _LOGIN_REMEDY = "The service's login cannot connect: check host, user and password in DATABASE_URL."
 _PRIVILEGES_REMEDY = (
     "Run again the GRANT and REVOKE lines of the file in sql/migrations that creates the table; "
@@ -92,6 +94,7 @@ def examine(
         yield _ledger(conn)
         yield _records(conn)
         yield _sources(conn)
+        yield _persons(conn)
         yield from _rule(conn, progress)
 
 
@@ -204,9 +207,9 @@ def _records(conn: queries.Connection) -> Finding:
 
 def _sources(conn: queries.Connection) -> Finding:
     """Count the pairs of sources that may be one. Two with one name are a fault."""
-    pairs = source_names.duplicates(conn)
-    result = f"{len(pairs):,} pairs may be one source each"
-    same = [f"{one.id} and {other.id}" for one, other, *_ in pairs if one.has_name_of(other)]
+    matches, is_complete = source_names.duplicates(conn, _MAX_PAIRS)
+    result = _possible_duplicates(len(matches), is_complete, "source")
+    same = [f"{one.id} and {other.id}" for one, other, *_ in matches if one.has_name_of(other)]
     if same:
         return Finding(
             "sources",
@@ -214,6 +217,17 @@ def _sources(conn: queries.Connection) -> Finding:
             "Merge the two, or record that they are distinct: each counts as a source of its own.",
         )
     return Finding("sources", result)
+
+
+def _persons(conn: queries.Connection) -> Finding:
+    """Count the pairs of people that may be one, which is no fault."""
+    pairs, is_complete = duplicates.find(conn, "detainee", _MAX_PAIRS)
+    return Finding("people", _possible_duplicates(len(pairs), is_complete, "person"))
+
+
+def _possible_duplicates(count: int, is_complete: bool, noun: str) -> str:
+    least = "" if is_complete else "at least "
+    return f"{least}{count:,} pairs may be one {noun} each: see GET /v1/duplicates"
 
 
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ A pipeline is a class whose `handle` reads from top to bottom. `handler` chooses
 operation's properties in the contract:
 
 - `PublicRead`: a read with the same response for all callers;
-- `CallerRead`: a read whose response depends on the caller, who may have no key;
+- `CallerRead`: a read whose response depends on the caller, who may have no key unless the contract
+  requires a scope;
 - `Write`: a change with a JSON body, in one transaction;
 - `Upload`: a file, in transactions of its own;
 
@@ -86,7 +87,7 @@ def handler(
         return Upload(operation, function, read_back, dependencies)
     if operation.writes:
         return Write(operation, function, dependencies)
-    if operation.key_is_optional:
+    if operation.key_is_optional or operation.scope is not None:
         return CallerRead(operation, function, dependencies)
     return PublicRead(operation, function, dependencies)
 
@@ -131,7 +132,7 @@ class PublicRead:
 
 
 class CallerRead:
-    """A read whose response depends on the caller, who may have no key."""
+    """A read whose response depends on the caller, who may have no key unless it has a scope."""
 
     def __init__(
         self, operation: Operation, function: Function, dependencies: Dependencies
@@ -144,9 +145,12 @@ class CallerRead:
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation, pool = self._operation, self._dependencies.pool
         authorization = request.headers.get("Authorization")
-        key = None if authorization is None else auth.read_key(authorization)
+        needs_key = authorization is not None or operation.scope is not None
+        key = auth.read_key(authorization) if needs_key else None
         with queries.borrowed_connection(pool) as conn:
             caller = None if key is None else self._dependencies.authenticate(conn, key)
+            if caller is not None and operation.scope is not None:
+                access.authorize(caller, operation.scope)
             arguments, media_type = self._arguments.load(request, path)
             sees_hidden = access.sees_hidden(caller)
             try:

@@ -1,6 +1,6 @@
 """The names of sources: one source has one record, unless two are recorded as distinct."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -93,13 +93,30 @@ def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
     return source_similarity.similar(sources[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
-def duplicates(conn: queries.Connection) -> Sequence[Match]:
-    """Return all pairs of sources that may be one, best first."""
-    sources = _surviving(queries.rows(conn, "sources/list_names"))
-    rows = queries.rows(conn, "merges/list_distinctions_of_sources")
-    distinct = {frozenset((row.one_id, row.other_id)) for row in rows}
-    matches = source_similarity.pairs(sources.values())
-    return [m for m in matches if frozenset((m.one.id, m.other.id)) not in distinct]
+def duplicates(conn: queries.Connection, max_pairs: int) -> tuple[Sequence[Match], bool]:
+    """Compare at most so many pairs of sources; return those that may be one, and if these are all.
+
+    They are best first. Pairs that are recorded as distinct are left out.
+    """
+    rows = queries.rows(
+        conn,
+        "sources/list_pairs",
+        max_sources=source_similarity.MAX_WORD_SOURCES,
+        max_pairs=max_pairs + 1,
+    )
+    pairs = [(row.first_id, row.second_id) for row in rows[:max_pairs]]
+    ids = sorted({id for pair in pairs for id in pair})
+    sources = _surviving(queries.rows(conn, "sources/list_with_duplicates", ids=ids))
+    matches = source_similarity.similar_pairs(
+        (sources[one], sources[other]) for one, other in pairs
+    )
+    return matches, len(rows) <= max_pairs
+
+
+def confidential(conn: queries.Connection, ids: Sequence[UUID]) -> Set[UUID]:
+    """Return those of some sources that are confidential."""
+    rows = queries.rows(conn, "sources/list_by_ids", ids=list(ids)) if ids else ()
+    return {row.id for row in rows if row.confidential}
 
 
 def _surviving(rows: Iterable[Any]) -> Mapping[UUID, SourceName]:

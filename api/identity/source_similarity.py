@@ -196,22 +196,9 @@ def similar(source: SourceName, others: Iterable[SourceName]) -> list[Match]:
     return _best_first(matches)
 
 
-def pairs(sources: Iterable[SourceName]) -> list[Match]:
-    """Return all pairs of sources that may be one, best first."""
-    by_key: dict[str, list[SourceName]] = {}
-    for source in sources:
-        for key in source.keys:
-            by_key.setdefault(key, []).append(source)
-    compared: dict[tuple[UUID, UUID], Match] = {}
-    for sharing in by_key.values():
-        if len(sharing) > MAX_WORD_SOURCES:
-            continue
-        for place, one in enumerate(sharing):
-            for other in sharing[place + 1 :]:
-                ids = (min(one.id, other.id), max(one.id, other.id))
-                if ids not in compared:
-                    compared[ids] = _match(*sorted((one, other), key=lambda s: s.id))
-    return _best_first(compared.values())
+def similar_pairs(pairs: Iterable[tuple[SourceName, SourceName]]) -> list[Match]:
+    """Return those of some pairs of sources that may be one, best first."""
+    return _best_first(_match(one, other) for one, other in pairs)
 
 
 def _match(one: SourceName, other: SourceName) -> Match:

@@ -28,6 +28,11 @@ def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Rec
 def _possible_duplicates(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Sequence[Mapping[str, Any]]:
+    """Return the sources that may be the same; note which names of confidential ones are read."""
+    matches = source_names.possible_duplicates(conn, id)
+    if reader := ledger.reader(caller, "source"):
+        hidden = source_names.confidential(conn, [match.other.id for match in matches])
+        ledger.note_reading(conn, reader, sorted(hidden))
     return [
         {
             "source_id": match.other.id,
@@ -35,7 +40,7 @@ def _possible_duplicates(
             "score": match.score,
             "features": [feature._asdict() for feature in match.features],
         }
-        for match in source_names.possible_duplicates(conn, id)
+        for match in matches
     ]
 
 

@@ -20,7 +20,7 @@ from tests.conftest import CASES, Api, cloned
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
     "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "records",
-    "sources", "verdicts", "statuses", "rollups",
+    "sources", "people", "verdicts", "statuses", "rollups",
 ]  # fmt: skip
 
 
@@ -130,7 +130,10 @@ TAMPERED = {
         {"records", "verdicts", "statuses"},
     ),
     "two sources of one name": (
-        "INSERT INTO sources (name, kind) SELECT upper(s.name), s.kind FROM sources s LIMIT 1",
+        "WITH first AS (SELECT s.id, s.name, s.kind FROM sources s LIMIT 1), second AS ("
+        "INSERT INTO sources (name, kind) SELECT upper(f.name), f.kind FROM first f RETURNING id) "
+        "INSERT INTO source_keys (key, source_id) SELECT k.key, s.id FROM first f "
+        "JOIN source_keys k ON k.source_id = f.id CROSS JOIN second s",
         {"records", "sources"},
     ),
     "a gap in the ledger": ("DELETE FROM ledger WHERE seq = 7", {"ledger", "records"}),

@@ -14,6 +14,11 @@ from tests.whole_set.operations import OPERATIONS
 
 NUMBERS = count(1)
 """Of all sessions, some of which share a store: names of sources and external ids are unique."""
+SYLLABLES = {
+    ord(digit): f"{consonant}{vowel}"
+    for digit, consonant, vowel in zip("0123456789", "bcdfglmnrt", "oiueaoiuea", strict=True)
+}
+"""Of digits, so that numbers become words of names."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,15 @@ class Session:
     def distinguish_source(self) -> Any:
         body = {"source_id": self.id("createSource")}
         return {"id": self.id("createSource"), "body": body}
+
+    def list_duplicates(self) -> Any:
+        """Two pairs of one name, so that a page of one has a next page."""
+        for _ in range(2):
+            number = next(NUMBERS)
+            name = " ".join(str(number * factor).translate(SYLLABLES) for factor in (7919, 104729))
+            for _ in range(2):
+                self.do("createDetainee", body={"name": name, "aliases": []})
+        return {"query": {"resource": "detainee", "limit": 1}}
 
     def get_merge(self) -> Any:
         return {"id": self.id("mergeDetainee")}

@@ -26,6 +26,7 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listComparisons": lambda s: _add_claims(s) or {},
     "listProposals": lambda s: s.do("getProposal") and {},
     "listChanges": lambda s: s.do("updateFacility") and {},
+    "listDuplicates": lambda s: s.do("listDuplicates") and {"resource": "detainee"},
 }
 
 
@@ -54,6 +55,7 @@ def _add_detention(session: Session) -> str:
 KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
     "listChanges": lambda item: item["seq"],
     "listComparisons": lambda item: item["claim"]["id"],
+    "listDuplicates": lambda item: (item["first"]["id"], item["second"]["id"]),
 }
 
 
@@ -67,7 +69,7 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
     for _ in range(7):
         parameters = ADDED[operation.id](session)
     path = operation.path.format(**parameters)
-    query = {k: v for k, v in parameters.items() if k == "q"}
+    query = {k: v for k, v in parameters.items() if k in {"q", "resource"}}
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
     at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
     assert len(at_the_start) >= 7

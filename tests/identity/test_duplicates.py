@@ -1,0 +1,141 @@
+"""The list of pairs that may be one: merged or distinguished, they leave it."""
+
+from typing import Any
+
+import pytest
+
+from api.database.queries import Connection
+from api.identity import duplicates
+from tests.conftest import Api
+
+BORN = "1971-05-04"
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+def pairs(editor: Api, resource: str) -> list[set[str]]:
+    found = editor.get("/v1/duplicates", resource=resource, limit=200)
+    assert found["next"] is None
+    assert found["is_complete"]
+    scores = [item["score"] for item in found["items"]]
+    assert scores == sorted(scores, reverse=True)
+    return [{item["first"]["id"], item["second"]["id"]} for item in found["items"]]
+
+
+def readings(editor: Api, resource: str) -> list[str]:
+    entries = editor.get("/v1/changes", limit=200)["items"]
+    return [
+        entry["resource_id"]
+        for entry in entries
+        if (entry["resource"], entry["action"]) == (resource, "read")
+    ]
+
+
+def enter(editor: Api, resource: str) -> list[str]:
+    """Enter three records, each of which may be each of the others, and two others."""
+    if resource == "source":
+        names = ["Foro Penal", "Foro Penal Venezolano", "Foro Penal de Venezolano", "Una", "Otra"]
+        return [editor.source(name) for name in names]
+    people: list[dict[str, Any]] = [
+        {"name": "Ana Lucía Otero Valdivia", "birth_date": BORN},
+        {"name": "Ana Otero Valdivia", "birth_date": BORN},
+        {"name": "Anna Otero Baldivia", "birth_date": BORN},
+        {"name": "Boris Chacón"},
+        {"name": "Emirlendris Benítez"},
+    ]
+    return [editor.detainee(**person) for person in people]
+
+
+@pytest.mark.parametrize("resource", ["source", "detainee"])
+def test_pairs_leave_the_list_when_decided(editor: Api, resource: str) -> None:
+    ids = enter(editor, resource)
+    first, second, third = ids[:3]
+    expected = [{first, second}, {first, third}, {second, third}]
+    key = {"source": "source_id", "detainee": "detainee_id"}[resource]
+    path = f"/v1/{resource}s/"
+    found = pairs(editor, resource)
+    assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+    item = editor.get("/v1/duplicates", resource=resource)["items"][0]
+    for record in (item["first"], item["second"]):
+        assert editor.get(record["link"])["name"] == record["name"]
+    assert item["features"][0]["detail"]
+
+    distinction = editor.post(f"{path}{third}/distinct-from", {key: first})
+    assert {first, third} not in pairs(editor, resource)
+    # The surviving record inherits that it is distinct.
+    merge = editor.post(f"{path}{second}/merge", {"into": first})
+    assert pairs(editor, resource) == []
+    editor.send("DELETE", f"/v1/distinctions/{distinction['id']}")
+    assert pairs(editor, resource) == [{first, third}]
+    editor.send("DELETE", f"/v1/merges/{merge['id']}")
+    assert len(pairs(editor, resource)) == 3
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_pairs_are_found_by_birth_date_and_identifier(
+    editor: Api, conn: Connection, hidden: bool
+) -> None:
+    """Two of thirty homonyms were born on one day, and two people of other names share an id."""
+    for n in range(30):
+        editor.detainee("José Pérez", birth_date=f"19{50 + n}-01-0{1 + n % 9}")
+    assert pairs(editor, "detainee") == []
+    new = editor.detainee("José Pérez", birth_date="1950-01-01", withheld=hidden)
+    (found,) = pairs(editor, "detainee")
+    assert new in found
+    editor.post(f"/v1/detainees/{new}/merge", {"into": (found - {new}).pop()})
+
+    ids = [editor.detainee(name) for name in ("Boris Chacón", "Mitzy Capriles")]
+    for id in ids:
+        conn.execute(
+            "UPDATE detainees SET external_ids = "
+            """'[{"scheme": "register", "value": "77"}]' WHERE id = %s""",
+            [id],
+        )
+    assert pairs(editor, "detainee") == [set(ids)]
+
+
+def test_readings_of_hidden_names_are_recorded(editor: Api) -> None:
+    """A page records the hidden names that it shows, and so does the response to a creation."""
+    voucher = editor.source("Observatorio")
+    secret = {"confidential": True, "vouched_by": voucher}
+    source = editor.source("Foro Penal", **secret)
+    person = editor.detainee("Ana Otero Valdivia", birth_date="2015-05-04", age_group="minor")
+    other = editor.detainee(
+        "Ana Otero Valdivia", birth_date="2015-05-04", withheld=True, age_group="minor"
+    )
+    before = readings(editor, "source")
+    assert editor.post("/v1/sources", {"name": "Foro Penal Venezolano", "kind": "ngo"})[
+        "possible_duplicates"
+    ]
+    assert readings(editor, "source") == [*before, source]
+    editor.get("/v1/duplicates", resource="source")
+    assert readings(editor, "source") == [*before, source, source]
+    before = readings(editor, "detainee")
+    (item,) = editor.get("/v1/duplicates", resource="detainee")["items"]
+    assert {item["first"]["name"], item["second"]["name"]} == {"Ana Otero Valdivia"}
+    assert sorted(readings(editor, "detainee")[len(before) :]) == sorted([person, other])
+
+
+def test_work_is_bounded(editor: Api, conn: Connection) -> None:
+    """With fewer comparisons the best pairs are found, and the list says that it has not all."""
+    enter(editor, "detainee")
+    assert duplicates.find(conn, "detainee", 0) == ([], False)
+    assert duplicates.find(conn, "source", 0) == ([], True)
+    found = duplicates.find(conn, "detainee", 1)
+    assert len(found.pairs) == 1
+    assert not found.is_complete
+    page = editor.get("/v1/duplicates", resource="detainee", limit=2)
+    rest = editor.get("/v1/duplicates", resource="detainee", cursor=page["next"])
+    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+
+
+def test_only_editors_list_pairs(api: Api) -> None:
+    api.get("/v1/duplicates", 401, resource="source")
+    api.scope("contribute").get("/v1/duplicates", 403, resource="source")
+    # The scope is checked before the parameters.
+    api.scope("admin").get("/v1/duplicates", 403)
+    problem = api.scope("edit").get("/v1/duplicates", 422, resource="claim")
+    assert [error["pointer"] for error in problem["errors"]] == ["/resource"]
