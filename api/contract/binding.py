@@ -6,6 +6,7 @@ of the contract as one value. The fields of the dataclass have their names.
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from inspect import signature
 from typing import Any, get_type_hints
 
@@ -40,5 +41,6 @@ def combine(combined: Combined, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return bound
 
 
-def _field_names(dataclass: Any) -> set[str]:
-    return {field.name for field in fields(dataclass)}
+@cache
+def _field_names(dataclass: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(dataclass))

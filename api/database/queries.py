@@ -130,24 +130,26 @@ def long_transaction(conn: Connection) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class translated:  # noqa: N801 - used as a function
     """Raise the driver's errors as request errors, so that no response quotes PostgreSQL.
 
     A violated constraint of `_FIELD_ERRORS` becomes a `validation-error`; a full pool, a lost
-    connection and a timeout become `busy`. Other errors pass.
+    connection and a timeout become `busy`. Other errors pass. A generator would take seven times as
+    long (4 µs), and every statement needs this.
     """
-    try:
-        yield
-    except pg.IntegrityError as error:
-        field_error = _FIELD_ERRORS.get(error.diag.constraint_name or "")
-        if field_error is None:
-            raise
-        raise invalid(FieldError(*field_error)) from None
-    except _BUSY as error:
-        raise RequestError(
-            "busy", "The service cannot handle this request now. Retry in a few seconds."
-        ) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> None:
+        if isinstance(error, pg.IntegrityError):
+            field_error = _FIELD_ERRORS.get(error.diag.constraint_name or "")
+            if field_error is not None:
+                raise invalid(FieldError(*field_error)) from None
+        elif isinstance(error, _BUSY):
+            raise RequestError(
+                "busy", "The service cannot handle this request now. Retry in a few seconds."
+            ) from error
 
 
 @contextmanager

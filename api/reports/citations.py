@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import orjson
@@ -35,7 +35,12 @@ def cited(
     sentence: Sentence,
 ) -> Mapping[str, Any]:
     """Return an answer with its citation. `path` and `parameters` request the same answer."""
-    query = urlencode(queries.drop_none(**parameters), safe=":/")
+    # The names need no quoting. urlencode quotes them, too, which takes twice as long.
+    query = "&".join(
+        f"{name}={quote_plus(str(value), safe=':/')}"
+        for name, value in parameters.items()
+        if value is not None
+    )
     citation = {
         "url": f"{path}?{query}",
         "as_of": moments.as_of,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
@@ -34,8 +34,9 @@ class Filters:
 
     def active(self) -> dict[str, Any]:
         """The filters that are not None, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return queries.drop_none(**values)
+        return {
+            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)
