@@ -26,7 +26,7 @@ WITH asked AS (
                 FROM group_of_person(a.group_by, e.detainee_id, e.detention_id, a.sees_hidden) g
             )
         END AS value,
-        CASE WHEN s.status = 'confirmed' THEN EXISTS (
+        CASE WHEN e.are_met AND s.status = 'confirmed' THEN EXISTS (
             SELECT FROM detained_again_at(e.detainee_id, e.detention_id, e.occurred_on) d
             WHERE d.began_at <= a.as_of
         ) END AS is_detained_again

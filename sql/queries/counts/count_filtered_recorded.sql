@@ -30,7 +30,7 @@ WITH asked AS (
                 ) g
             )
         END AS value,
-        CASE WHEN s.status = 'confirmed' THEN EXISTS (
+        CASE WHEN e.are_met AND s.status = 'confirmed' THEN EXISTS (
             SELECT FROM recorded_detained_again_at(
                 e.detainee_id, e.detention_id, e.occurred_on, a.moment
             ) d
