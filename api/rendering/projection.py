@@ -14,7 +14,7 @@ _Projection = Callable[[Any], Any]
 def project(schema: Schema, data: Any) -> Any:
     """Return data with the properties of a schema only. Raises KeyError if one is missing."""
     projection = _projection(schema)
-    return data if projection is None else projection(data)
+    return data if projection is None or data is None else projection(data)
 
 
 def _projection(schema: Schema) -> _Projection | None:
@@ -35,15 +35,14 @@ def _compile(schema: Schema) -> _Projection | None:
         nested = [(name, part) for name, part in parts.items() if part is not None]
 
         def project_object(data: Any) -> Any:
-            if data is None:
-                return None
             projected = {name: data[name] for name in names}
             for name, part in nested:
-                projected[name] = part(projected[name])
+                if projected[name] is not None:
+                    projected[name] = part(projected[name])
             return projected
 
         return project_object
     item = _projection(schema["items"]) if "items" in schema else None
     if item is None:
         return None
-    return lambda data: None if data is None else [item(value) for value in data]
+    return lambda data: [value if value is None else item(value) for value in data]

@@ -150,12 +150,9 @@ def report_timeline(
         "min_sources": min_sources,
     }
     is_filtered = bool(filters.active())
+    names = ("at", *FIGURES, "undisclosed")
     items = [
-        {
-            "at": at,
-            **dict(zip(FIGURES, row, strict=True)),
-            "undisclosed": dict(zip(STATUSES, others, strict=True)) if is_filtered else None,
-        }
+        dict(zip(names, (at, *row, _by_status(others) if is_filtered else None), strict=True))
         for at, row, others in zip(ends, rows, undisclosed, strict=True)
     ]
     return citations.cited(
@@ -174,6 +171,10 @@ def report_timeline(
             undisclosed=(sum(before_undisclosed), sum(undisclosed[-1])),
         ),
     )
+
+
+def _by_status(people: Sequence[int]) -> Mapping[str, int]:
+    return dict(zip(STATUSES, people, strict=True))
 
 
 def count(
@@ -279,7 +280,7 @@ def _counted(row: Any, groups: Mapping[str | None, Figures], undisclosed: Sequen
             for value in sorted(groups, key=_known_first)
             if any(groups[value])
         ],
-        dict(zip(STATUSES, undisclosed, strict=True)),
+        _by_status(undisclosed),
     )
 
 
