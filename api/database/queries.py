@@ -56,7 +56,13 @@ def text(name: str, parameters: frozenset[str]) -> str:
 
 
 def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
-    for line in file.splitlines():
+    """Yield the lines of a statement, without comments after the first line.
+
+    psycopg parses a statement of more than 4,096 characters for each request: 0.1 ms for a count
+    with two filters, which has fewer without its comments.
+    """
+    first, *others = file.splitlines()
+    for line in (first, *(other for other in others if not other.lstrip().startswith("--"))):
         is_included = True
         while condition := _CONDITION.match(line):
             is_passed = condition["parameter"] in parameters
