@@ -37,6 +37,7 @@ STATUS_BY_SLUG = {
     "body-too-large": 413,
     "unsupported-media-type": 415,
     "quota-exceeded": 429,
+    "too-many-connections": 429,
     "not-ready": 503,
     "busy": 503,
     "unanswered": 502,

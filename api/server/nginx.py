@@ -17,6 +17,7 @@ _ERRORS = {
     "405 501": "not-implemented",
     "413": "body-too-large",
     "414": "uri-too-long",
+    "429": "too-many-connections",
     "494": "headers-too-large",  # nginx's own code for 431
     "500 502 503 504": "unanswered",
 }

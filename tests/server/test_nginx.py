@@ -1,5 +1,6 @@
 """nginx in front of the service, as in the image: its responses, and the requests it forwards."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -41,7 +43,9 @@ VARYING_HEADERS = {"connection", "date", "ratelimit", "request-id", "transfer-en
 
 @pytest.fixture(scope="module")
 def front() -> Iterator[NginxService]:
-    with data_dir() as directory, serving(directory, NginxService) as running:
+    # All slow clients of a test have one address.
+    limit = {"CONSTANCIA_CONNECTIONS_PER_ADDRESS": "5000"}
+    with data_dir() as directory, serving(directory, NginxService, **limit) as running:
         assert isinstance(running, NginxService)
         yield running
 
@@ -195,16 +199,48 @@ def test_forwarded_headers_of_a_client_are_replaced(echo: Echo) -> None:
     assert received["its trusted proxies"] == "127.0.0.1"
 
 
-def test_forwarded_address_of_a_trusted_proxy_is_used() -> None:
-    trusted = {"CONSTANCIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1"}
-    with data_dir() as directory, serving(directory, Echo, **trusted) as echo:
-        received = json.loads(send(echo.port, "/", **FORGED)[1])
-        assert received["x-forwarded-for"] == "203.0.113.7"
-        assert received["its trusted proxies"] == "127.0.0.1"
-        # Proxies append: the last address that is not of a trusted proxy is the client's.
-        chain = "192.0.2.1, 203.0.113.7, 10.1.2.3"
-        received = json.loads(send(echo.port, "/", X_Forwarded_For=chain)[1])
-        assert received["x-forwarded-for"] == "203.0.113.7"
+@pytest.fixture(scope="module")
+def proxied() -> Iterator[Echo]:
+    """nginx behind a trusted proxy, with a low limit of connections per address."""
+    settings = {
+        "CONSTANCIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
+        "CONSTANCIA_CONNECTIONS_PER_ADDRESS": "20",
+    }
+    with data_dir() as directory, serving(directory, Echo, **settings) as running:
+        assert isinstance(running, Echo)
+        yield running
+
+
+def test_forwarded_address_of_a_trusted_proxy_is_used(proxied: Echo) -> None:
+    received = json.loads(send(proxied.port, "/", **FORGED)[1])
+    assert received["x-forwarded-for"] == "203.0.113.7"
+    assert received["its trusted proxies"] == "127.0.0.1"
+    # Proxies append: the last address that is not of a trusted proxy is the client's.
+    chain = "192.0.2.1, 203.0.113.7, 10.1.2.3"
+    received = json.loads(send(proxied.port, "/", X_Forwarded_For=chain)[1])
+    assert received["x-forwarded-for"] == "203.0.113.7"
+
+
+def test_connections_of_an_address_are_limited(proxied: Echo) -> None:
+    head = (
+        b"POST /v1/sources HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 203.0.113.9\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            unfinished = stack.enter_context(socket.create_connection(("127.0.0.1", proxied.port)))
+            unfinished.sendall(head)
+
+        def is_limited() -> bool:
+            response, body = send(proxied.port, "/", X_Forwarded_For="203.0.113.9")
+            if response.status == 200:
+                return False
+            assert (response.status, response.getheader("Retry-After")) == (429, "1")
+            assert json.loads(body)["type"] == "/problems/too-many-connections"
+            return True
+
+        wait_until(is_limited, "nginx has read the heads")
+        assert send(proxied.port, "/", X_Forwarded_For="203.0.113.10")[0].status == 200
 
 
 def test_quota_is_of_the_address_that_connects(front: NginxService) -> None:

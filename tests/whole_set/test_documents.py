@@ -181,6 +181,7 @@ def check_command(command: click.Command, arguments: list[str]) -> None:
 
 def test_every_setting_is_documented() -> None:
     read = re.findall(r'"((?:DATABASE|CONSTANCIA)_\w+)"', (ROOT / "api/config.py").read_text())
+    read += re.findall(r"{(CONSTANCIA_\w+):-\d", (ROOT / "api/server/nginx.sh").read_text())
     documented = re.findall(
         r"^\| `((?:DATABASE|CONSTANCIA)_\w+)`", DOCUMENTS["api/server/README.md"], re.MULTILINE
     )
