@@ -1,5 +1,6 @@
 """Counts that say how many hidden people they leave out."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,6 +148,23 @@ def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
         writer.post(f"/v1/detainees/{person}/detentions", {"facility_id": prison}, 202)["id"]
         for person in invented
     ]
+    assert disclosed(minor) == ("unknown", None)
+    # Nor do imported minors, and named people cannot be made minors.
+    properties = {"age_group": "minor", "facility": "El Helicoide", "detained_on": "2024"}
+    rows = [{"name": f"Importada {n}", **properties} for n in range(4)]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    preview = writer.send(
+        "POST", "/v1/imports", data=lines, content_type="application/x-ndjson"
+    ).get_json()
+    assert preview["totals"]["new"] == 4
+    writer.post(f"/v1/imports/{preview['id']}/apply", {"decisions": []}, 200)
+    for n in range(4):
+        named = enter(writer, f"Nombrada {n}")
+        for change in ({"age_group": "minor"}, {"withheld": True}):
+            writer.patch(f"/v1/detainees/{named}", change, 403)
+        writer.patch(f"/v1/detainees/{named}", {"birth_date": "2015-01-01"}, 422)
+    # Its changes of an accepted person leave them accepted.
+    writer.patch(f"/v1/detainees/{minor}", {"sex": "male"})
     assert disclosed(minor) == ("unknown", None)
     # Named people of an age group do not disclose that of a withheld person.
     adult = enter(editor, "Oculta", age_group="adult", withheld=True)
