@@ -34,8 +34,12 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     return id
 
 
-def _check_external_ids(conn: queries.Connection, caller: Caller, detainee: Body) -> None:
-    """Check that no visible person has an external id of a new one. Raises `external-id-exists`.
+def _check_external_ids(
+    conn: queries.Connection, caller: Caller, detainee: Body, **person: UUID
+) -> None:
+    """Check that no other visible person has one of the external ids. Raises `external-id-exists`.
+
+    `person` has the `id` of a recorded person.
 
     A hidden person is no obstacle to a caller who does not see hidden people: the response must
     not depend on that person.
@@ -53,6 +57,7 @@ def _check_external_ids(conn: queries.Connection, caller: Caller, detainee: Body
         "detainees/find_with_external_id",
         external_ids=external_ids,
         sees_hidden=caller.sees_hidden,
+        **person,
     )
     if existing is not None:
         raise RequestError(
@@ -150,6 +155,8 @@ def update(
         before = row._asdict()
         _check_hidden_values(caller, before, body)
         _check_update(conn, caller, before, body)
+        if "external_ids" in body:
+            _check_external_ids(conn, caller, body, id=id)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 

@@ -35,6 +35,21 @@ def test_external_id_of_a_visible_person_is_refused(editor: Api, writer: Api) ->
     writer.post("/v1/detainees", other | {"external_ids": [{**ID, "scheme": "otro"}]})
 
 
+def test_external_id_of_another_person_is_refused_in_a_change(editor: Api, writer: Api) -> None:
+    ana, other = writer.detainee(**ANA), writer.detainee("Boris Chacón")
+    change = {"external_ids": [ID]}
+    for caller in (editor, writer):
+        problem = caller.patch(f"/v1/detainees/{other}", change, 409)
+        assert problem["type"] == "/problems/external-id-exists"
+        assert problem["detainee_id"] == ana
+    assert writer.get(f"/v1/detainees/{other}")["external_ids"] == []
+    # A person keeps an id, and a hidden person is no obstacle to a contributor.
+    writer.patch(f"/v1/detainees/{ana}", change)
+    editor.patch(f"/v1/detainees/{ana}", {"withheld": True})
+    editor.patch(f"/v1/detainees/{other}", change, 409)
+    assert writer.patch(f"/v1/detainees/{other}", change)["external_ids"] == [ID]
+
+
 @pytest.mark.parametrize("hidden", [{"age_group": "minor"}, {"withheld": True}])
 def test_hidden_person_is_no_obstacle_to_a_contributor(
     editor: Api, writer: Api, hidden: Any
