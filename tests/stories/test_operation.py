@@ -364,7 +364,10 @@ def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
         load.finish()
     other_dir = service.data_dir.with_name("elsewhere")
     began = time.monotonic()
-    restore = ("pg_restore", "--clean", "--if-exists", "--create", "-d", "postgres", str(dump))
+    options = ["-e", "--clean", "--if-exists", "--create", "-d", "postgres"]
+    restore = ["pg_restore", *options, str(dump)]
+    with pytest.raises(AssertionError, match="being accessed by other users"):
+        run(service.data_dir, "postgres", *restore)  # over the live database, which stays
     run(other_dir, "postgres", *restore)
     print(f"restored in {time.monotonic() - began:.2f} s")
     assert "fault" not in run(other_dir, "doctor")
