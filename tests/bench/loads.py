@@ -249,15 +249,13 @@ def script(url: str, method: str, path: str, **options: Any) -> str:
         lines += [text.replace(":event::text", target) + ";" for _, text in statements]
     else:
         lines.append(
-            "SELECT event, detainee, clock_timestamp() AS published_at "
-            "FROM bench_targets WHERE n = :n \\gset"
+            "SELECT event, detainee, gen_random_uuid() AS inserted_id, "
+            "clock_timestamp() AS published_at FROM bench_targets WHERE n = :n \\gset"
         )
         (_, find_key), *write = statements
         lines += [find_key + ";", "BEGIN;"]
         for text, statement in write:
-            if "INSERT INTO attestations" in text:
-                lines.append(f"{statement} \\gset inserted_")
-            elif "UPDATE ledger_head" in text:
+            if "UPDATE ledger_head" in text:
                 lines.append(f"{statement} \\gset")
             else:
                 lines.append(statement + ";")
@@ -307,13 +305,12 @@ def _without_comments(text: str) -> str:
 
 
 def _with_variables(statement: str, variables: Mapping[str, str]) -> str:
-    if not variables:
-        return statement
     pattern = re.compile("(" + "|".join(map(re.escape, variables)) + ")")
 
     def literal(match: re.Match[str]) -> str:
         # pgbench would take :true or :null in JSON for variables.
-        parts = pattern.split(re.sub(r'":(?=[a-z])', '": ', match[0])[1:-1])
+        text = re.sub(r'":(?=[a-z])', '": ', match[0])[1:-1]
+        parts = pattern.split(text) if variables else [text]
         if len(parts) == 1:
             return f"'{parts[0]}'"
         terms = [
