@@ -35,18 +35,14 @@ def create_app(
     metrics: RequestMetrics | None = None,
     security_contact: str | None = None,
     rate_limits: RateLimits | None = None,
-    probe: ConnectionPool[Connection] | None = None,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
-    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Without
-    `probe`, readiness is checked on the pool.
+    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies.
     """
     contract = document.load()
     app = _Application("constancia", static_folder=None)
-    routing.bind(
-        app, contract, Dependencies(pool, rate_limits), Service(probe or pool, security_contact)
-    )
+    routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
     problems.register(
         app, contract.problems, rate_limits.count_failed_request if rate_limits else None
     )

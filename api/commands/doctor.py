@@ -87,7 +87,7 @@ def examine(
     yield migrations_finding
     if migrations_finding.remedy is not None:
         return
-    yield _login(service_url)
+    yield _login(service_url, settings)
     yield _privileges(conn)
     yield _clock(conn)
     with queries.snapshot(conn):
@@ -133,9 +133,10 @@ def _migrations(conn: queries.Connection) -> Finding:
     return Finding("migrations", f"all {len(migrations.migrations())} are applied")
 
 
-def _login(service_url: str) -> Finding:
+def _login(service_url: str, settings: Config) -> Finding:
+    unsafe = settings.allow_unsafe_durability
     try:
-        connections.check_service(service_url)
+        connections.check_service(service_url, allow_unsafe_durability=unsafe)
     except connections.UnfitServerError as error:
         return Finding("login", "requests cannot be served", str(error))
     except psycopg.OperationalError:

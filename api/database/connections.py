@@ -11,7 +11,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
 
 from api.config import SERVICE_ROLE
-from api.database.deadlines import DeadlineConnection, ProbeConnection
+from api.database.deadlines import DeadlineConnection
 from api.database.queries import Connection
 
 MINIMUM_VERSION = 18
@@ -55,31 +55,15 @@ def pool(url: str, size: int) -> ConnectionPool[Connection]:
     Its connections have the role SERVICE_ROLE, with any login. A request waits for a connection
     for at most 0.75 s. At most four requests for each connection wait; others get `busy` at once.
     """
-    return _pool(url, DeadlineConnection, size, max_seconds=0.75, max_waiting=size * 4)
-
-
-def probe(url: str) -> ConnectionPool[Connection]:
-    """Return the pool for checks of readiness: one connection, which no other request uses.
-
-    So a check tells whether the database answers, however many requests wait. It takes at most
-    0.75 s.
-    """
-    return _pool(url, ProbeConnection, 1, max_seconds=0.25, max_waiting=32)
-
-
-def _pool(
-    url: str, kind: type[DeadlineConnection], size: int, *, max_seconds: float, max_waiting: int
-) -> ConnectionPool[Connection]:
-    options = _with_options(url, _FOR_SERVING)
     return ConnectionPool(
-        make_conninfo(options, connect_timeout=_MAX_CONNECT_SECONDS),
-        connection_class=kind,
+        make_conninfo(_with_options(url, _FOR_SERVING), connect_timeout=_MAX_CONNECT_SECONDS),
+        connection_class=DeadlineConnection,
         min_size=1,
         max_size=size,
-        timeout=max_seconds,
-        max_waiting=max_waiting,
+        timeout=0.75,
+        max_waiting=size * 4,
         open=False,
-        configure=_configure,
+        configure=_configure_serving,
         kwargs={"autocommit": True, "row_factory": namedtuple_row},
     )
 
@@ -99,6 +83,17 @@ def _with_options(url: str, options: str) -> str:
 def _configure(conn: psycopg.Connection[Any]) -> None:
     # Above the number of statements, so that none is evicted and prepared again.
     conn.prepared_max = 500
+
+
+def _configure_serving(conn: Connection) -> None:
+    """Set the client's deadline: a second after the server's timeout, which the URL can set."""
+    assert isinstance(conn, DeadlineConnection)  # noqa: S101 - by connection_class
+    _configure(conn)
+    row = conn.execute(
+        "SELECT setting::integer AS milliseconds FROM pg_settings WHERE name = 'statement_timeout'"
+    ).fetchone()
+    milliseconds = row.milliseconds if row else 0
+    conn.max_statement_seconds = milliseconds / 1000 + 1 if milliseconds else None
 
 
 def check_service(url: str, *, allow_unsafe_durability: bool = False) -> None:

@@ -1,44 +1,60 @@
-"""Deadlines of the client: a connection is closed when the server does not answer in time.
+"""Client-side statement timeouts: a connection is closed when the server does not answer in time.
 
 The timeouts of the server do not run while it hangs.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg.abc import PQGen
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A connection of the service."""
+    """A connection that closes itself if a statement gets no response in time."""
 
-    max_statement_seconds = 31.0  # a second more than the server's timeout
+    max_statement_seconds: float | None = None
+    """No deadline if None. `connections.pool` sets it by the server's timeout."""
+    _last_response: ClassVar[float] = float("-inf")
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server. Raises OperationalError after the deadline."""
         try:
-            return super().wait(gen, interval, timeout or self.max_statement_seconds)
+            result = super().wait(
+                gen, interval, self.max_statement_seconds if timeout is None else timeout
+            )
         except psycopg.errors._WaitTimeout:
+            if timeout is not None:
+                raise
             self.pgconn.finish()
+            DeadlineConnection._last_response = float("-inf")
             raise psycopg.OperationalError("the server does not answer") from None
+        except psycopg.OperationalError:
+            if self.closed:
+                DeadlineConnection._last_response = float("-inf")
+            raise
+        DeadlineConnection._last_response = time.monotonic()
+        return result
 
 
-class ProbeConnection(DeadlineConnection):
-    """A connection for checks of readiness."""
+def seconds_since_response() -> float:
+    """Return how long ago the server answered on any connection of this process.
 
-    max_statement_seconds = 0.5
+    Infinite if a connection was lost since.
+    """
+    return time.monotonic() - DeadlineConnection._last_response
 
 
 @contextlib.contextmanager
-def extended(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-    """Give each statement more time, if a connection has a deadline."""
+def statement_timeout(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Give each statement another deadline, if the connection has one."""
     if not isinstance(conn, DeadlineConnection):
         yield
         return
-    conn.max_statement_seconds = seconds
+    before, conn.max_statement_seconds = conn.max_statement_seconds, seconds
     try:
         yield
     finally:
-        del conn.max_statement_seconds
+        conn.max_statement_seconds = before

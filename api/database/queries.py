@@ -131,7 +131,7 @@ def snapshot(
 @contextmanager
 def long_transaction(conn: Connection) -> Iterator[None]:
     """Run a transaction whose statements have no time limit of their own, for an import."""
-    with translated(), deadlines.extended(conn, _MAX_IMPORT_SECONDS), conn.transaction():
+    with translated(), deadlines.statement_timeout(conn, _MAX_IMPORT_SECONDS), conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         yield
 

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from flask import Request, Response
+from psycopg import generators
 from psycopg.pq import DiagnosticField
 from psycopg_pool import ConnectionPool
 from werkzeug.http import unquote_etag
@@ -166,14 +167,21 @@ class NotModifiedCache:
             with queries.borrowed_connection(
                 self._pool, timeout_seconds=_POOL_TIMEOUT_SECONDS
             ) as conn:
-                result = conn.pgconn.exec_prepared(self._STATEMENT, None)
+                result = self._execute(conn)
                 if result.error_field(DiagnosticField.SQLSTATE) == self._NOT_PREPARED:
                     text = queries.text("ledger/get_public_version", frozenset())
                     conn.pgconn.prepare(self._STATEMENT, text.encode())
-                    result = conn.pgconn.exec_prepared(self._STATEMENT, None)
-                return result.get_value(0, 0)
+                    result = self._execute(conn)
+                seq: bytes | None = result.get_value(0, 0)
+                return seq
         except RequestError:
             return None
+
+    def _execute(self, conn: queries.Connection) -> Any:
+        """Run the prepared statement. Unlike libpq's, the connection's wait has a deadline."""
+        conn.pgconn.send_query_prepared(self._STATEMENT, None)
+        (result,) = conn.wait(generators.execute(conn.pgconn))
+        return result
 
     def _remember(
         self,

@@ -11,10 +11,14 @@ from psycopg import OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from api.contract import document
-from api.database import migrations, queries
+from api.database import deadlines, migrations, queries
 from api.errors import RequestError, not_found
 from api.rendering.results import Answer
 
+_MAX_POOL_SECONDS = 0.25
+_MAX_STATEMENT_SECONDS = 0.5
+# Longer than a request waits for a lock.
+_MAX_SECONDS_SINCE_RESPONSE = 10
 _CONTACT_VALIDITY = timedelta(days=90)
 _PROBLEM_PAGE = Markup("""<!doctype html>
 <html lang="en">
@@ -31,9 +35,9 @@ _DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The pool for readiness, and the settings that these operations need."""
+    """The pool and the settings that these operations need."""
 
-    probe: ConnectionPool[queries.Connection]
+    pool: ConnectionPool[queries.Connection]
     security_contact: str | None = None
 
 
@@ -42,11 +46,20 @@ def get_health(service: Service) -> Answer:
 
 
 def get_readiness(service: Service) -> Answer:
-    """Answer soon, whatever the database does: a load balancer waits for it."""
+    """Respond within a second, even if the database hangs: a load balancer waits for it.
+
+    While all connections are in use, the service is ready if the database answered other requests
+    lately: otherwise each instance would be taken out of use under load.
+    """
     try:
-        with service.probe.connection() as conn:
+        with (
+            service.pool.connection(timeout=_MAX_POOL_SECONDS) as conn,
+            deadlines.statement_timeout(conn, _MAX_STATEMENT_SECONDS),
+        ):
             return _readiness(conn)
     except (PoolTimeout, TooManyRequests):
+        if deadlines.seconds_since_response() < _MAX_SECONDS_SINCE_RESPONSE:
+            return Answer({"status": "pass"})
         raise RequestError("not-ready", "There is no connection to the database.") from None
     except OperationalError:
         raise RequestError("not-ready", "The connection to the database was lost.") from None

@@ -57,7 +57,6 @@ class Server(BaseApplication):
         rate_limits: RateLimits | None = None,
     ) -> None:
         self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
-        self._probe: ConnectionPool[Connection] = connections.probe(url)
         # Extra threads, so that health checks and 503 responses are not queued behind requests
         # that wait for the pool.
         threads += self._pool.max_waiting + 4
@@ -78,7 +77,7 @@ class Server(BaseApplication):
             "when_ready": self._start_metrics,
             "post_worker_init": self._start_worker,
             "child_exit": self._forget_worker,
-            "worker_exit": self._stop_worker,
+            "worker_exit": lambda server, worker: self._pool.close(),
         }
         self._ready = ready
         self._metrics_port = metrics_port
@@ -93,7 +92,7 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         app = create_app(
-            self._pool, self._metrics, self._security_contact, self._rate_limits, self._probe
+            self._pool, self._metrics, self._security_contact, rate_limits=self._rate_limits
         )
 
         def parse_error(error: Exception) -> Any:
@@ -126,7 +125,6 @@ class Server(BaseApplication):
         before, a SIGTERM would be lost.
         """
         self._pool.open()
-        self._probe.open()
         # When workers are replaced, the first request must not wait for the first connection.
         with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
             pass
@@ -134,10 +132,6 @@ class Server(BaseApplication):
             self._metrics.sample(self._pool)
         if worker.age == self.cfg.workers:
             self._ready(str(worker.sockets[0]))
-
-    def _stop_worker(self, server: Any, worker: Any) -> None:
-        self._pool.close()
-        self._probe.close()
 
     def _forget_worker(self, server: Any, worker: Any) -> None:
         if self._metrics:
