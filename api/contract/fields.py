@@ -31,6 +31,8 @@ _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 _NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f\U000f0000-\U0010ffff]")
 # Names in Hebrew, Arabic and Vietnamese need two or three. A higher stack covers other lines.
 _MAX_COMBINING_MARKS = 3
+# Burmese and Tibetan syllables have up to five marks of any kind.
+_MAX_MARKS = 8
 
 
 class Integer(fields.Field[int]):
@@ -128,11 +130,19 @@ class String(fields.Field[Any]):
 
 
 def _stacks_marks(value: str) -> bool:
-    """Return whether too many characters of a combining class are in a row."""
-    marks = 0
+    """Return whether there are more than three combining marks in a row, or eight of any kind.
+
+    Enclosing marks count as combining marks, which by their class they are not.
+    """
+    combining = marks = 0
     for character in () if value.isascii() else value:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks > _MAX_COMBINING_MARKS:
+        if character in "\u200c\u200d":  # the joiners: they do not end a stack
+            continue
+        category = unicodedata.category(character)
+        is_combining = category == "Me" or unicodedata.combining(character)
+        combining = combining + 1 if is_combining else 0
+        marks = marks + 1 if category.startswith("M") else 0
+        if combining > _MAX_COMBINING_MARKS or marks > _MAX_MARKS:
             return True
     return False
 

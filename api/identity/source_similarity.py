@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from uuid import UUID
 
 from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import JaroWinkler
+
+from api.matching.folding import without_selectors
 
 MIN_SCORE = 0.6
 """Pairs below it are not offered as possible duplicates."""
@@ -41,10 +44,13 @@ _PLATFORMS = frozenset(
 
 
 def rules_digest() -> bytes:
-    """The SHA-256 of this file, which decides the keys: an index made by another is outdated."""
-    return hashlib.sha256(
-        files("api.identity").joinpath("source_similarity.py").read_bytes()
-    ).digest()
+    """The SHA-256 of what decides the keys: an index made by other rules is outdated.
+
+    That is this file, the version of Unicode and that of the public suffixes.
+    """
+    rules = (files("api.identity") / "source_similarity.py").read_bytes()
+    versions = unicodedata.unidata_version, version("publicsuffixlist")
+    return hashlib.sha256(rules + repr(versions).encode()).digest()
 
 
 class Feature(NamedTuple):
@@ -102,7 +108,7 @@ def name_key(name: str) -> str:
     The vowel signs of Indic and Burmese words and the voicing marks of kana are no accents. A name
     without letters and digits is its own key.
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = unicodedata.normalize("NFKC", without_selectors(name)).casefold()
     without_accents = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
     characters = unicodedata.normalize("NFC", without_accents)
     return " ".join("".join(c if _is_of_word(c) else " " for c in characters).split()) or folded

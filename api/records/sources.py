@@ -99,8 +99,8 @@ def update(
     def lock() -> Any:
         if changes_group:
             queries.run(conn, "affiliations/lock_exclusive")
-        if "name" in changes or distinct_from:
-            source_names.lock(conn)
+        if changes.keys() & {"name", "url"} or distinct_from:
+            source_names.lock(conn)  # the name, and the keys of both
         return queries.row(conn, "sources/lock", id=id)
 
     def write(row: Any) -> Affected:

@@ -98,7 +98,7 @@ CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
         AND is_hidden(entry ->> 'age_group', (entry -> 'withheld')::boolean);
 -- The sources of the attestations and claims that were entered at a moment.
 CREATE INDEX ledger_of_publications ON ledger (recorded_at, (entry ->> 'source_id'))
-    WHERE action = 'created' AND resource IN ('attestation', 'claim');
+    WHERE resource IN ('attestation', 'claim');
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
 
 -- Trigger function: the entries of a statement have the moment and the numbers that the head gives to
@@ -155,18 +155,17 @@ BEGIN ATOMIC
     WHERE r.voided_at IS NULL;
 END;
 
--- Whether a source that is confidential now has an attestation or a claim that was entered at a
+-- Whether a source that is confidential now has an attestation or a claim that was written at a
 -- moment. All entries of a transaction have one moment and one actor. A loose index scan: an import
 -- has many entries of few sources.
-CREATE FUNCTION entered_in_confidence(moment timestamptz) RETURNS boolean
+CREATE FUNCTION writes_confidential_source(moment timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH RECURSIVE entered (source_id) AS (
         (
             SELECT l.entry ->> 'source_id'
             FROM ledger l
-            WHERE l.recorded_at = $1
-                AND l.action = 'created' AND l.resource IN ('attestation', 'claim')
+            WHERE l.recorded_at = $1 AND l.resource IN ('attestation', 'claim')
             ORDER BY l.entry ->> 'source_id' LIMIT 1
         )
         UNION ALL
@@ -175,8 +174,7 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL (
             SELECT l.entry ->> 'source_id' AS source_id
             FROM ledger l
-            WHERE l.recorded_at = $1
-                AND l.action = 'created' AND l.resource IN ('attestation', 'claim')
+            WHERE l.recorded_at = $1 AND l.resource IN ('attestation', 'claim')
                 AND l.entry ->> 'source_id' > e.source_id
             ORDER BY l.entry ->> 'source_id' LIMIT 1
         ) n

@@ -72,6 +72,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
+_MARKS = {"Mn", "Mc", "Me"}
 _FINE_FRACTION = re.compile(r"\.\d{7}", re.ASCII)
 _LEAP_SECOND = re.compile(r":60(\.\d+)?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII)
 _OTHER_DIGITS = re.compile(r"(?=.*[^\x00-\x7f])[\w-]{36}\Z")
@@ -99,7 +100,7 @@ def difference(value: Any) -> str | None:
                 return "lone surrogates are refused, although Python strings can contain them"
             if re.search("[\U000e0000-\U000e007f\U000f0000-\U0010ffff]", leaf):
                 return "tags and private use are refused, although the pattern allows them"
-            if "M" * 4 in "".join("M" if unicodedata.combining(c) else "-" for c in leaf):
+            if "M" * 4 in "".join("M" if unicodedata.category(c) in _MARKS else "-" for c in leaf):
                 return "stacks of marks are refused, although the pattern allows them"
             if unicodedata.normalize("NFC", leaf) != leaf:
                 return "the bounds apply to the stored text, in NFC"

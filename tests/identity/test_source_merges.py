@@ -49,7 +49,16 @@ def check_counts(api: Api, conn: Connection) -> None:
 # Names.
 
 
-@pytest.mark.parametrize("name", ["Foro Penal", "FORO  PENAL", "Fóro-Penal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Foro Penal",
+        "FORO  PENAL",
+        "Fóro-Penal",
+        "Foro\ufe0f Penal",
+        "Foro Penal\U000e0101",
+    ],
+)
 def test_a_second_source_of_one_name_is_refused(editor: Api, name: str) -> None:
     first = editor.post("/v1/sources", {"name": "Foro Penal", "kind": "ngo"})
     body = {"name": name, "kind": "ngo", "country": "VE"}

@@ -19,6 +19,7 @@ from api import auth
 from api.app import create_app
 from api.cases import loader
 from api.database import connections
+from api.database.queries import Connection
 from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from api.records import writes
 from api.rendering import media_types
@@ -417,6 +418,23 @@ def test_entries_of_one_import_do_not_tell_who_entered_a_confidential_attestatio
     assert set(apply(source, text)) == {None}
     assert None not in apply(organisation, text.replace("Ana", "Eva"))
     assert api.get("/v1/changes")["items"][0]["actor"] is not None
+
+
+def test_entries_beside_a_retraction_do_not_tell_who_entered_it(
+    conn: Connection, editor: Api
+) -> None:
+    """A case can retract the attestation of one source and enter that of another."""
+    organisation = editor.source("Puertas Abiertas")
+    source = editor.source("Voz", confidential=True, vouched_by=organisation)
+    _, (attestation,) = attested_event(editor, source)
+    retraction = {"retracted_at": "2026-01-10T10:00:00Z"}
+    editor.post(f"/v1/attestations/{attestation['id']}/retraction", retraction, 200)
+    redacted = conn.execute(
+        "SELECT action, writes_confidential_source(recorded_at) AS is_redacted FROM ledger "
+        "WHERE resource_id = %s ORDER BY seq",
+        [attestation["id"]],
+    ).fetchall()
+    assert [tuple(row) for row in redacted] == [("created", True), ("retracted", True)]
 
 
 def test_contradiction_does_not_show_that_there_are_two_confidential_sources(

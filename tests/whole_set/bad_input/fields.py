@@ -41,6 +41,9 @@ HIDDEN_CHARACTERS = {
     "private use": "\ue000",
     "private use beyond the BMP": "\U00100000",
     "stack of marks": "e\u0316\u0317\u0318\u0319",
+    "stack of marks with a joiner": "e\u0316\u0317\u0318\u200d\u0319",
+    "stack of marks with grapheme joiners": "e" + 3 * "\u0316\u0317\u0318\u034f",
+    "enclosing marks": "e" + 4 * "\u20dd",
 }
 
 # Types are not coerced.
