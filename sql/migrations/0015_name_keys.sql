@@ -47,7 +47,8 @@ GRANT SELECT, INSERT ON name_word_variants TO constancia_service;
 -- (api/identity/source_similarity.py) were made. When the rules change, `constancia migrate` makes the
 -- keys again.
 CREATE TABLE key_versions (
-    resource text PRIMARY KEY CHECK (resource IN ('detainee', 'source')),
+    resource text PRIMARY KEY
+        CONSTRAINT key_version_is_of_people_or_sources CHECK (resource IN ('detainee', 'source')),
     sha256 bytea NOT NULL
 );
 

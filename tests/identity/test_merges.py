@@ -393,8 +393,8 @@ def test_every_name_and_identifier_finds_the_surviving_record(api: Api, editor: 
     duplicate = editor.detainee(
         "Rocío San Miguel", aliases=["La Profe"], external_ids=[first, second]
     )
-    surviving = editor.detainee("R. San Miguel Sosa", aliases=["La Profe"])
-    editor.patch(f"/v1/detainees/{surviving}", {"external_ids": [second]})
+    third = {"scheme": "foro", "value": "18"}
+    surviving = editor.detainee("R. San Miguel Sosa", aliases=["La Profe"], external_ids=[third])
 
     def search(q: str) -> list[str]:
         return [d["id"] for d in api.get("/v1/detainees", q=q)["items"]]
@@ -415,7 +415,7 @@ def test_every_name_and_identifier_finds_the_surviving_record(api: Api, editor: 
     assert match(name="Nadie Aquí", external_ids=[first]) == [surviving]
     record = api.get(f"/v1/detainees/{surviving}")
     assert record["aliases"] == ["La Profe", "Rocío San Miguel"]
-    assert record["external_ids"] == [second, first]
+    assert record["external_ids"] == [third, first, second]
     undo(editor, merged)
     assert (search("rocio"), search("sosa"), set(search("profe"))) == (
         [duplicate],
