@@ -95,12 +95,12 @@ class Ledger:
             reason = "no_figure"
         else:
             gap = claimed - now["confirmed"]
-            if gap < 0:
-                verdict = "below_confirmed"
-            elif claimed <= sum(now[status] + undisclosed[status] for status in WITHIN):
-                verdict = "within_documented"
-            else:
-                verdict = "above_documented"
+            documented = sum(now[status] + undisclosed[status] for status in WITHIN)
+            below = gap < 0 and claim["qualifier"] != "at_least"
+            above = claimed > documented and claim["qualifier"] != "at_most"
+            verdict = (
+                "below_confirmed" if below else "above_documented" if above else "within_documented"
+            )
         return {
             "claimed": claimed,
             **now,
@@ -122,7 +122,8 @@ class Ledger:
             {**filters, "occurred_from": claim["window_start"]},
             sees_hidden=True,
         )
-        return (claim["value"] or 0) <= sum(total[status] for status in WITHIN)
+        documented = sum(total[status] for status in WITHIN)
+        return claim["qualifier"] == "at_most" or (claim["value"] or 0) <= documented
 
 
 class CountedEvent(NamedTuple):

@@ -286,7 +286,7 @@ def _cite_comparison(
 ) -> Item:
     figures, claimed = counted.as_asked.total, claim["value"]
     undisclosed, scope = counted.as_asked.undisclosed, _filters(claim).active()
-    verdict, reason = _verdict(claim["kind"], claimed, figures, undisclosed)
+    verdict, reason = _verdict(claim["kind"], claimed, claim["qualifier"], figures, undisclosed)
     recorded = counted.as_asked.moments
     moments = Moments(claim["as_of"], recorded.recorded_as_of, recorded.ledger_seq)
     return citations.cited(
@@ -326,18 +326,22 @@ def _cite_comparison(
 def _verdict(
     kind: str,
     claimed: int | None,
+    qualifier: str,
     figures: Mapping[str, int],
     undisclosed: Mapping[str, int],
 ) -> tuple[str, str | None]:
     """How a claimed figure compares with the documented ones, and the reason if it does not.
 
-    A claim that undisclosed people may make true is not above the documented figure.
+    A claim that undisclosed people may make true is not above the documented figure. A lower bound
+    is never below what is confirmed, and an upper bound never above what is documented.
     """
     if kind != "released":
         return "not_comparable", "another_kind"
     if claimed is None:
         return "not_comparable", "no_figure"
-    if claimed < figures["confirmed"]:
+    if claimed < figures["confirmed"] and qualifier != "at_least":
         return "below_confirmed", None
     documented = sum(figures[name] + undisclosed[name] for name in _DOCUMENTED)
-    return ("within_documented" if claimed <= documented else "above_documented"), None
+    if claimed > documented and qualifier != "at_most":
+        return "above_documented", None
+    return "within_documented", None

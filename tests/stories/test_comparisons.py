@@ -149,21 +149,28 @@ def test_claim_is_compared_within_its_window_and_scope(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "verdict"),
+    ("value", "qualifier", "verdict"),
     [
-        (0, "below_confirmed"),
-        (1, "within_documented"),
-        (3, "within_documented"),
-        (4, "above_documented"),
+        (0, "exact", "below_confirmed"),
+        (1, "exact", "within_documented"),
+        (3, "about", "within_documented"),
+        (4, "about", "above_documented"),
+        (0, "at_least", "within_documented"),
+        (4, "at_least", "above_documented"),
+        (0, "at_most", "below_confirmed"),
+        (4, "at_most", "within_documented"),
     ],
 )
-def test_verdict_depends_on_the_documented_range(desk: Desk, value: int, verdict: str) -> None:
+def test_verdict_depends_on_the_documented_range(
+    desk: Desk, value: int, qualifier: str, verdict: str
+) -> None:
     at = "2026-01-09T10:00:00Z"
     desk.release("Una", [at, at])
     desk.release("Dos", [at])
     desk.release("Tres", [at], [at])
     desk.release("Cuatro", [], [at, at])
-    comparison = desk.comparison(desk.claim(desk.sources[0], "released", at, value=value))
+    claim = desk.claim(desk.sources[0], "released", at, value=value, qualifier=qualifier)
+    comparison = desk.comparison(claim)
     assert figures(comparison, WITHIN) == {"confirmed": 1, "disputed": 1, "reported": 1}
     assert (comparison["verdict"], comparison["gap"]) == (verdict, value - 1)
 

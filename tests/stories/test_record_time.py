@@ -495,7 +495,7 @@ def claim_at_random(world: World, choose: Chooser) -> None:
             "source_id": choose.one_of(world.ids["source"]),
             "kind": kind,
             "value": choose.one_of([None, 0, 1, 2, 3]),
-            "qualifier": choose.one_of(["exact", "at_least", "about", "unspecified"]),
+            "qualifier": choose.one_of(["exact", "at_least", "at_most", "about", "unspecified"]),
             "as_of": text(choose.one_of([*MOMENTS, *record_times[-5:]])),
             "published_at": choose.moment(),
             "window_start": choose.one_of([None, None, "2026-01-01", "2026-01-10"]),
