@@ -30,11 +30,16 @@ _ACCENTS = re.compile(
     "\u0610-\u061a\u0640\u064b-\u065f\u0670]"
 )
 _MIN_ACRONYM_LETTERS = 3
+_MIN_FIRST_WORD_LETTERS = 4
+# Words that an address adds to a name.
+_WEB_WORDS = frozenset({"com", "net", "org", "www"})
 # Words of a name without which the name is still the same.
 _FILLERS = frozenset(
     {"a", "an", "and", "da", "das", "de", "del", "do", "dos", "e", "el", "en", "et", "i", "la"}
     | {"las", "le", "les", "los", "o", "of", "on", "the", "und", "y"}
-    | {"com", "diario", "news", "noticias", "oficial", "official", "online", "org", "www"}
+    | {"agencia", "agency", "diario", "news", "noticias", "oficial", "official", "online"}
+    | {"prensa", "press"}
+    | _WEB_WORDS
 )
 # Sites on which each account has a path of its own.
 _PLATFORMS = frozenset(
@@ -80,6 +85,15 @@ class SourceName:
         return any(key.startswith(_EXACT) for key in self.keys & other.keys)
 
     @cached_property
+    def joined_names(self) -> frozenset[str]:
+        """The names without spaces, and without what an address adds."""
+        joined = (
+            "".join(word for word in name_key(name).split() if word not in _WEB_WORDS)
+            for name in (self.name, *self.other_names)
+        )
+        return frozenset(filter(None, joined))
+
+    @cached_property
     def site(self) -> str | None:
         """The registrable domain of the address, or the account on a platform."""
         return None if self.url is None else site(self.url)
@@ -88,6 +102,7 @@ class SourceName:
     def keys(self) -> frozenset[str]:
         """The keys of which two sources have one in common if they could be the same."""
         keys = {exact_key(name) for name in (self.name, *self.other_names)}
+        keys.update("joined " + name for name in self.joined_names)
         if self.site is not None:
             keys.add("site " + self.site)
         for spelling in self.spellings:
@@ -164,6 +179,8 @@ def score(features: Sequence[Feature]) -> float:
 
 
 def _name_features(one: SourceName, other: SourceName) -> Iterator[Feature]:
+    for joined in one.joined_names & other.joined_names:
+        yield Feature("name", 0.95, f"The names agree without spaces: {joined}.")
     for a in one.spellings:
         for b in other.spellings:
             yield from _spelling_features(a, b)
@@ -174,7 +191,12 @@ def _spelling_features(a: tuple[str, ...], b: tuple[str, ...]) -> Iterator[Featu
     if joined_a == joined_b:
         yield Feature("name", 0.98, f"The names agree: {' '.join(a)}.")
         return
+    if sorted(a) == sorted(b):
+        yield Feature("name", 0.95, f"The names have the same words: {' '.join(sorted(a))}.")
+        return
     shorter, longer = sorted((a, b), key=len)
+    if shorter == longer[:1] and len(shorter[0]) >= _MIN_FIRST_WORD_LETTERS:
+        yield Feature("name", 0.65, f"{' '.join(longer)} begins with {shorter[0]}.")
     if len(shorter) > 1 and set(shorter) < set(longer):
         detail = f"{' '.join(longer)} has all words of {' '.join(shorter)}."
         yield Feature("name", 0.7, detail)

@@ -79,7 +79,10 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     plan = merges.load_plan(conn, people)
     moves = queries.rows(conn, "splits/list_changes", split_id=id)
     _plan_undo(plan, moves, str(split.detainee_id), str(split.new_detainee_id))
-    merge_plan.rearrange(plan, str(split.detainee_id))
+    if queries.row(conn, "splits/exist_later_changes", split_id=id).changed:
+        merge_plan.rearrange(plan, str(split.detainee_id))
+    else:
+        _restore_days(plan, moves)
 
     queries.run(conn, "splits/undo", id=id)
     # Also what was recorded of the new person since the split has moved now.
@@ -233,6 +236,16 @@ def _plan_undo(plan: MergePlan, moves: list[Any], first_id: str, new_id: str) ->
     ):
         plan.change("detainee", first_id, withheld=True)
     plan.change("detainee", new_id, merged_into=first_id)
+
+
+def _restore_days(plan: MergePlan, moves: list[Any]) -> None:
+    """Plan that the detentions begin as before the split.
+
+    Their order can be one that no entry is accepted for, since a release event was voided.
+    """
+    for move in moves:
+        if move.resource == "detention" and "began_on" in move.before:
+            plan.change("detention", str(move.id), began_on=move.before["began_on"])
 
 
 def _return_lists(plan: MergePlan, first_id: str, move: Any) -> None:

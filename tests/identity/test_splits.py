@@ -205,3 +205,16 @@ def test_split_is_undone_although_a_later_day_of_release_was_claimed(editor: Api
     detentions = editor.get(f"/v1/detainees/{person}/detentions")["items"]
     assert {detention["id"] for detention in detentions} == {first, again}
     assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == len(events)
+
+
+def test_undone_split_leaves_an_undated_detention_in_its_place(editor: Api) -> None:
+    """Alone, it begins as early as possible, before the detention that was split off."""
+    person = editor.detainee("Ana Prueba")
+    dated = editor.detention(person, detained_on="2016")
+    editor.event(person, "2016-05-01", detention_id=dated)
+    undated = editor.detention(person, detained_on=None)
+    editor.event(person, "2017-01-01", detention_id=undated)
+    before = editor.get(f"/v1/detainees/{person}/detentions")["items"]
+    undo(editor, split(editor, person, detention_ids=[dated])["id"])
+    after = editor.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert [item["id"] for item in after] == [item["id"] for item in before]
