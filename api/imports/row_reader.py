@@ -159,8 +159,15 @@ def _csv_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
             if not any(cell and not cell.isspace() for cell in cells):
                 continue
             if len(cells) != len(header):
-                detail = f"Has {len(cells)} cells, but the header has {len(header)}."
+                detail = (
+                    f"Has {len(cells)} cells, but the header has {len(header)}: put quotes around "
+                    "a cell that contains the separator."
+                )
                 yield number, [], [RowError(None, detail)]
+                continue
+            if place := next((p for p, cell in enumerate(cells) if cell and not header[p]), None):
+                detail = f"Column {place + 1} has the value {cells[place][:100]!r} and no name."
+                yield number, [], [RowError(None, f"{detail} Name the column, or empty it.")]
                 continue
             values = zip(header, column_fields, map(unescaped, cells), strict=True)
             yield (
@@ -194,15 +201,14 @@ def _read_header(
         if column not in header
     ]
     column_fields: list[str] = []
-    for place, name in enumerate(header):
-        field, detail = _field(name, mapping)
-        if not name:
-            detail = f"Column {place + 1} has no name."
-        elif field and field in column_fields:
+    for name in header:
+        # Spreadsheets add empty columns: an error is only a row that has a value in one.
+        field, detail = _field(name, mapping) if name else ("", "")
+        if field and field in column_fields:
             same = header[column_fields.index(field)]
-            detail = f"Is the same field as the column {same!r}."
+            detail = f"Is the same field as the column {same!r}: map one of them to null."
         if detail:
-            errors.append(FieldError(pointer("header", name or place + 1), detail))
+            errors.append(FieldError(pointer("header", name), detail))
         column_fields.append(field)
     if not errors and not set(_NAME_FIELDS) & set(column_fields):
         errors.append(FieldError("/header", "No column has the name: add a column `name`."))

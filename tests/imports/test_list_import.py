@@ -387,8 +387,8 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
 @pytest.mark.parametrize(
     ("row", "detail"),
     [
-        (b"Ana,f,x", "Has 3 cells, but the header has 2."),
-        (b"Ana", "Has 1 cells, but the header has 2."),
+        (b"Ana,f,x", "Has 3 cells, but the header has 2:"),
+        (b"Ana", "Has 1 cells, but the header has 2:"),
         (b'"Ana" Prueba,f', "Is not a row of CSV"),
         (b"Ana " + b"x" * 140_000 + b",f", "Is not a row of CSV"),
     ],
@@ -399,6 +399,15 @@ def test_a_malformed_row_is_one_error(api: Api, row: bytes, detail: str) -> None
     (error,) = result["rows"][0]["errors"]
     assert error["column"] is None
     assert error["detail"].startswith(detail)
+
+
+def test_a_column_without_a_name_must_be_empty(api: Api) -> None:
+    """Spreadsheets add empty columns."""
+    body = b"name,sex,,\r\nAna Prueba,f,,\r\nEva Prueba,f,,note\r\n"
+    result = preview(api.scope("contribute"), body)
+    assert outcomes(result) == ["new", "invalid"]
+    (error,) = result["rows"][1]["errors"]
+    assert error["detail"].startswith("Column 4 has the value 'note' and no name.")
 
 
 def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
@@ -420,7 +429,6 @@ def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
         (b"name,shoe size,ojos\n", ["/header/shoe size", "/header/ojos"]),
         (b"name,nombre,sex,Sexo\n", ["/header/nombre", "/header/Sexo"]),
         (b"name,name\n", ["/header/name"]),
-        (b"name,,sex\n", ["/header/2"]),
         (b"name,a/b\n", ["/header/a~1b"]),
         (b'"name"x,sex\n', ["/header"]),
         ("name,sex\n".encode("utf-16"), ["/header"]),
