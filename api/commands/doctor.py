@@ -19,7 +19,7 @@ from api import config
 from api.commands import options, store
 from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
-from api.identity import duplicates, source_names
+from api.identity import duplicates
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
 
@@ -94,7 +94,7 @@ def examine(
         yield _ledger(conn)
         yield _records(conn)
         yield _sources(conn)
-        yield _persons(conn)
+        yield _people(conn)
         yield from _rule(conn, progress)
 
 
@@ -207,10 +207,10 @@ def _records(conn: queries.Connection) -> Finding:
 
 
 def _sources(conn: queries.Connection) -> Finding:
-    """Count the pairs of sources that may be one. Two with one name are a fault."""
-    matches, is_complete = source_names.duplicates(conn, _MAX_PAIRS)
-    result = _possible_duplicates(len(matches), is_complete, "source")
-    same = [f"{one.id} and {other.id}" for one, other, *_ in matches if one.has_name_of(other)]
+    """Count the possible duplicates of sources. Two sources with one name are an error."""
+    pairs, is_complete = duplicates.find(conn, "source", _MAX_PAIRS)
+    result = _possible_duplicates(len(pairs), is_complete)
+    same = [f"{pair.first.id} and {pair.second.id}" for pair in pairs if pair.has_same_name]
     if same:
         return Finding(
             "sources",
@@ -220,15 +220,15 @@ def _sources(conn: queries.Connection) -> Finding:
     return Finding("sources", result)
 
 
-def _persons(conn: queries.Connection) -> Finding:
-    """Count the pairs of people that may be one, which is no fault."""
+def _people(conn: queries.Connection) -> Finding:
+    """Count the possible duplicates of people. They are not an error."""
     pairs, is_complete = duplicates.find(conn, "detainee", _MAX_PAIRS)
-    return Finding("people", _possible_duplicates(len(pairs), is_complete, "person"))
+    return Finding("people", _possible_duplicates(len(pairs), is_complete))
 
 
-def _possible_duplicates(count: int, is_complete: bool, noun: str) -> str:
+def _possible_duplicates(count: int, is_complete: bool) -> str:
     least = "" if is_complete else "at least "
-    return f"{least}{count:,} pairs may be one {noun} each: see GET /v1/duplicates"
+    return f"{least}{count:,} possible duplicates: see GET /v1/duplicates"
 
 
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:
@@ -237,7 +237,7 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
     events: list[str] = []
     persons: list[str] = []
     checked = 0
-    for people in _people(conn):
+    for people in _blocks_of_people(conn):
         audit = verdicts.audit(conn, people)
         events += map(str, sorted(audit.release_events)[: _MAX_LISTED - len(events) + 1])
         persons += map(str, sorted(audit.people)[: _MAX_LISTED - len(persons) + 1])
@@ -267,7 +267,7 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
         yield Finding("rollups", "are the sums of the person statuses")
 
 
-def _people(conn: queries.Connection) -> Iterator[Sequence[UUID]]:
+def _blocks_of_people(conn: queries.Connection) -> Iterator[Sequence[UUID]]:
     after = UUID(int=0)
     while rows := queries.rows(conn, "detainees/list_ids", after=after, limit=_BLOCK_SIZE):
         yield [row.id for row in rows]

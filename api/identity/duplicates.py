@@ -1,7 +1,7 @@
-"""Pairs of recorded people or sources that may be one, for an editor to merge or distinguish.
+"""Pairs of recorded people or sources that are possible duplicates, for an editor to decide.
 
-The pairs with the most shared keys are compared, up to a limit, so that the work is bounded. A pair
-that is merged or distinguished makes place for another one.
+The pairs with the strongest evidence are compared, up to a limit, so that the work is bounded. A
+merged or distinguished pair leaves the list, so that a further pair is compared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from api.database import queries
-from api.identity import source_names
+from api.identity import source_names, source_similarity
 from api.matching.scoring import Person, compare
 
 MAX_COMPARED = 2_000
 """The pairs that are compared for a request: 350 microseconds for each pair of people."""
 _MAX_PEOPLE_PER_KEY = 10
-"""Keys of more people are left out. Among 30,000 people all keys make 70 million pairs, and these
+"""Keys of more people are ignored. Among 30,000 people all keys make 70 million pairs, and these
 keys a tenth of a million."""
 
 Resource = Literal["source", "detainee"]
@@ -30,12 +30,14 @@ class Record(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two records that may be one; the first has the lower id."""
+    """Two records that are possible duplicates; the first has the lower id."""
 
     first: Record
     second: Record
     score: float
     features: Sequence[Any]
+    # Whether they are two sources of one name, which is an error of the store.
+    has_same_name: bool = False
 
     @property
     def place(self) -> tuple[float, UUID, UUID]:
@@ -44,7 +46,7 @@ class Pair(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """The pairs that may be one, best first, and whether all that share a key were compared."""
+    """The possible duplicates, best first, and whether all candidates were compared."""
 
     pairs: Sequence[Pair]
     is_complete: bool
@@ -53,33 +55,46 @@ class Duplicates(NamedTuple):
 def find(
     conn: queries.Connection, resource: Resource, max_compared: int = MAX_COMPARED
 ) -> Duplicates:
-    """Return the pairs that may be one, without those recorded as distinct.
+    """Return the possible duplicates, best first, and whether all candidates were compared.
 
-    Must be called in a snapshot.
+    Pairs that are recorded as distinct are left out. Must be called in a snapshot.
     """
-    return _FINDERS[resource](conn, max_compared)
+    list_candidates, compare_candidates = _STEPS[resource]
+    candidates = [(row.first_id, row.second_id) for row in list_candidates(conn, max_compared + 1)]
+    pairs = compare_candidates(conn, candidates[:max_compared])
+    pairs.sort(key=lambda pair: pair.place)
+    return Duplicates(pairs, len(candidates) <= max_compared)
 
 
-def _sources(conn: queries.Connection, max_compared: int) -> Duplicates:
-    matches, is_complete = source_names.duplicates(conn, max_compared)
+def _list_sources(conn: queries.Connection, max_pairs: int) -> Sequence[Any]:
+    max_sources = source_similarity.MAX_SOURCES_PER_KEY
+    return queries.rows(conn, "sources/list_pairs", max_sources=max_sources, max_pairs=max_pairs)
+
+
+def _list_people(conn: queries.Connection, max_pairs: int) -> Sequence[Any]:
+    max_people = _MAX_PEOPLE_PER_KEY
+    return queries.rows(conn, "matching/list_pairs", max_per_key=max_people, max_pairs=max_pairs)
+
+
+def _compare_sources(
+    conn: queries.Connection, candidates: Sequence[tuple[UUID, UUID]]
+) -> list[Pair]:
+    matches = source_names.compare_pairs(conn, candidates)
     confidential = source_names.confidential(conn, [s.id for m in matches for s in m[:2]])
 
     def record(source: Any) -> Record:
         return Record(source.id, source.name, source.id in confidential)
 
-    pairs = [Pair(record(m.one), record(m.other), m.score, m.features) for m in matches]
-    return Duplicates(pairs, is_complete)
+    return [
+        Pair(record(m.first), record(m.second), m.score, m.features, m.first.has_name_of(m.second))
+        for m in matches
+    ]
 
 
-def _people(conn: queries.Connection, max_compared: int) -> Duplicates:
-    found = queries.rows(
-        conn,
-        "matching/list_pairs",
-        max_per_key=_MAX_PEOPLE_PER_KEY,
-        max_pairs=max_compared + 1,
-    )
-    compared = found[:max_compared]
-    ids = sorted({id for row in compared for id in (row.first_id, row.second_id)})
+def _compare_people(
+    conn: queries.Connection, candidates: Sequence[tuple[UUID, UUID]]
+) -> list[Pair]:
+    ids = sorted({id for pair in candidates for id in pair})
     rows = {
         row.id: row for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=True)
     }
@@ -89,15 +104,16 @@ def _people(conn: queries.Connection, max_compared: int) -> Duplicates:
         return Record(id, rows[id].name, not rows[id].is_named)
 
     pairs = []
-    for first, second in compared:
+    for first, second in candidates:
         match = compare(people[first], people[second])
         if match.decision != "none":
             pairs.append(Pair(record(first), record(second), match.score, match.features))
-    pairs.sort(key=lambda pair: pair.place)
-    return Duplicates(pairs, len(found) <= max_compared)
+    return pairs
 
 
-_FINDERS: Mapping[Resource, Callable[[queries.Connection, int], Duplicates]] = {
-    "source": _sources,
-    "detainee": _people,
+_List = Callable[[queries.Connection, int], Sequence[Any]]
+_Compare = Callable[[queries.Connection, Sequence[tuple[UUID, UUID]]], list[Pair]]
+_STEPS: Mapping[Resource, tuple[_List, _Compare]] = {
+    "source": (_list_sources, _compare_sources),
+    "detainee": (_list_people, _compare_people),
 }

@@ -58,9 +58,9 @@ def _distinct_from_error(other: UUID, id: UUID | None, surviving: set[UUID]) -> 
 
 
 def distinctions(conn: queries.Connection, id: UUID) -> Mapping[UUID, UUID]:
-    """Return the surviving sources from which one is distinct, each with the distinction."""
+    """Return the surviving sources that a source is distinct from, with the distinctions."""
     rows = queries.rows(conn, "merges/list_distinctions_of_source", id=id)
-    return {row.other_id: row.distinction_id for row in rows}
+    return {row.distinct_from_id: row.distinction_id for row in rows}
 
 
 def write_keys(conn: queries.Connection, id: UUID, name: str, url: str | None) -> None:
@@ -73,18 +73,18 @@ def write_keys(conn: queries.Connection, id: UUID, name: str, url: str | None) -
 def reindex(conn: queries.Connection) -> None:
     """Rebuild the keys of all sources if the rules that make them have changed."""
     version = {"resource": "source", "sha256": source_similarity.rules_digest()}
-    if queries.row(conn, "matching/get_key_version", **version).is_current:
+    if queries.row(conn, "key_versions/get", **version).is_current:
         return
     with conn.transaction():
         lock(conn)
         for row in queries.rows(conn, "sources/list_names"):
             write_keys(conn, row.id, row.name, row.url)
-    queries.run(conn, "matching/update_key_version", **version)
+    queries.run(conn, "key_versions/update", **version)
 
 
 def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
-    """Return the sources that may be the same as one, best first."""
-    max_sources = source_similarity.MAX_WORD_SOURCES
+    """Return the possible duplicates of a source, best first."""
+    max_sources = source_similarity.MAX_SOURCES_PER_KEY
     sources = _surviving(queries.rows(conn, "sources/list_similar", id=id, max_sources=max_sources))
     if id not in sources:
         return []
@@ -93,24 +93,13 @@ def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
     return source_similarity.similar(sources[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
-def duplicates(conn: queries.Connection, max_pairs: int) -> tuple[Sequence[Match], bool]:
-    """Compare at most so many pairs of sources; return those that may be one, and if these are all.
-
-    They are best first. Pairs that are recorded as distinct are left out.
-    """
-    rows = queries.rows(
-        conn,
-        "sources/list_pairs",
-        max_sources=source_similarity.MAX_WORD_SOURCES,
-        max_pairs=max_pairs + 1,
-    )
-    pairs = [(row.first_id, row.second_id) for row in rows[:max_pairs]]
+def compare_pairs(conn: queries.Connection, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Match]:
+    """Return those of some pairs of sources that are possible duplicates."""
     ids = sorted({id for pair in pairs for id in pair})
     sources = _surviving(queries.rows(conn, "sources/list_with_duplicates", ids=ids))
-    matches = source_similarity.similar_pairs(
-        (sources[one], sources[other]) for one, other in pairs
+    return source_similarity.similar_pairs(
+        (sources[first_id], sources[second_id]) for first_id, second_id in pairs
     )
-    return matches, len(rows) <= max_pairs
 
 
 def confidential(conn: queries.Connection, ids: Sequence[UUID]) -> Set[UUID]:

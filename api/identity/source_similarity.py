@@ -19,8 +19,8 @@ from api.matching.folding import without_selectors
 
 MIN_SCORE = 0.6
 """Pairs below it are not offered as possible duplicates."""
-MAX_WORD_SOURCES = 200
-"""A word in the names of more sources than this tells nothing, and would compare all with all."""
+MAX_SOURCES_PER_KEY = 200
+"""A key of more sources distinguishes nothing and is ignored. It would compare all with all."""
 
 _EXACT = "= "
 _MIN_SPELLING = 0.92
@@ -160,13 +160,13 @@ def site(url: str) -> str | None:
     return domain  # type: ignore[no-any-return] # no stubs
 
 
-def compare(one: SourceName, other: SourceName) -> Sequence[Feature]:
+def compare(first: SourceName, second: SourceName) -> Sequence[Feature]:
     """Return what two sources have in common, the most telling first."""
     features = []
-    if best := max(_name_features(one, other), key=lambda feature: feature.score, default=None):
+    if best := max(_name_features(first, second), key=lambda feature: feature.score, default=None):
         features.append(best)
-    if one.site is not None and one.site == other.site:
-        features.append(Feature("url", 0.8, f"The addresses belong to one site: {one.site}."))
+    if first.site is not None and first.site == second.site:
+        features.append(Feature("url", 0.8, f"The addresses belong to one site: {first.site}."))
     return sorted(features, key=lambda feature: -feature.score)
 
 
@@ -178,11 +178,11 @@ def score(features: Sequence[Feature]) -> float:
     return round(1 - different, 3)
 
 
-def _name_features(one: SourceName, other: SourceName) -> Iterator[Feature]:
-    for joined in one.joined_names & other.joined_names:
+def _name_features(first: SourceName, second: SourceName) -> Iterator[Feature]:
+    for joined in first.joined_names & second.joined_names:
         yield Feature("name", 0.95, f"The names agree without spaces: {joined}.")
-    for a in one.spellings:
-        for b in other.spellings:
+    for a in first.spellings:
+        for b in second.spellings:
             yield from _spelling_features(a, b)
 
 
@@ -210,30 +210,26 @@ def _spelling_features(a: tuple[str, ...], b: tuple[str, ...]) -> Iterator[Featu
 
 
 class Match(NamedTuple):
-    """Two sources that may be one."""
+    """Two sources that are possible duplicates."""
 
-    one: SourceName
-    other: SourceName
+    first: SourceName
+    second: SourceName
     score: float
     features: Sequence[Feature]
 
 
 def similar(source: SourceName, others: Iterable[SourceName]) -> list[Match]:
-    """Return the sources that may be the same as one, best first."""
-    matches = [_match(source, other) for other in others if other.id != source.id]
-    return _best_first(matches)
+    """Return the possible duplicates of a source, best first."""
+    matches = similar_pairs((source, other) for other in others if other.id != source.id)
+    return sorted(matches, key=lambda match: (-match.score, match.second.id))
 
 
 def similar_pairs(pairs: Iterable[tuple[SourceName, SourceName]]) -> list[Match]:
-    """Return those of some pairs of sources that may be one, best first."""
-    return _best_first(_match(one, other) for one, other in pairs)
+    """Return those of some pairs of sources that are possible duplicates."""
+    matches = (_match(first, second) for first, second in pairs)
+    return [match for match in matches if match.score >= MIN_SCORE]
 
 
-def _match(one: SourceName, other: SourceName) -> Match:
-    features = compare(one, other)
-    return Match(one, other, score(features), features)
-
-
-def _best_first(matches: Iterable[Match]) -> list[Match]:
-    likely = [match for match in matches if match.score >= MIN_SCORE]
-    return sorted(likely, key=lambda match: (-match.score, match.one.id, match.other.id))
+def _match(first: SourceName, second: SourceName) -> Match:
+    features = compare(first, second)
+    return Match(first, second, score(features), features)

@@ -151,7 +151,7 @@ def match_people(
     found = find_matches(conn, people, sees_hidden=sees_hidden)
     ids = {candidate.row.id for matches in found if _is_same(matches) for candidate in matches}
     distinct = {
-        frozenset((row.one_id, row.other_id))
+        frozenset((row.first_id, row.second_id))
         for row in queries.rows(conn, "merges/list_distinctions_between", ids=list(ids))
     }
     return [_without_distinct(matches, distinct)[:MAX_CANDIDATES] for matches in found]

@@ -1,4 +1,4 @@
-"""The list of pairs of records that may be one."""
+"""The list of possible duplicates."""
 
 import re
 from uuid import UUID
@@ -24,8 +24,8 @@ def list_duplicates(
     if cursor is not None:
         after = _read_place(pagination.decode(_LIST, filters, cursor, _PLACE))
     with queries.snapshot(conn):
-        found = duplicates.find(conn, resource)
-    pairs = [pair for pair in found.pairs if after is None or pair.place > after]
+        result = duplicates.find(conn, resource)
+    pairs = [pair for pair in result.pairs if after is None or pair.place > after]
     page = pairs[:limit]
     if reader := ledger.reader(caller, resource):
         hidden = {r.id for pair in page for r in (pair.first, pair.second) if r.is_hidden}
@@ -37,7 +37,7 @@ def list_duplicates(
         {
             "items": [_item(resource, pair) for pair in page],
             "next": following,
-            "is_complete": found.is_complete,
+            "is_complete": result.is_complete,
         }
     )
 

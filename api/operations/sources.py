@@ -31,12 +31,12 @@ def _possible_duplicates(
     """Return the sources that may be the same; note which names of confidential ones are read."""
     matches = source_names.possible_duplicates(conn, id)
     if reader := ledger.reader(caller, "source"):
-        hidden = source_names.confidential(conn, [match.other.id for match in matches])
+        hidden = source_names.confidential(conn, [match.second.id for match in matches])
         ledger.note_reading(conn, reader, sorted(hidden))
     return [
         {
-            "source_id": match.other.id,
-            "name": match.other.name,
+            "source_id": match.second.id,
+            "name": match.second.name,
             "score": match.score,
             "features": [feature._asdict() for feature in match.features],
         }

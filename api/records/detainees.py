@@ -198,14 +198,14 @@ def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> N
     starts from the beginning. `progress` takes lines of text.
     """
     version = {"resource": "detainee", "sha256": blocking_keys.rules_digest()}
-    if queries.row(conn, "matching/get_key_version", **version).is_current:
+    if queries.row(conn, "key_versions/get", **version).is_current:
         return
     done, after = 0, None
     while people := _reindex_block(conn, after):
         done, after = done + len(people), people[-1].id
         if done % 10_000 == 0:
             progress(f"{done:,} names indexed")
-    queries.run(conn, "matching/update_key_version", **version)
+    queries.run(conn, "key_versions/update", **version)
     if done % 10_000:
         progress(f"{done:,} names indexed")
 

@@ -23,7 +23,7 @@ from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets
 
 NOON = "2026-01-09T12:00:00Z"
 # Queries of the operator's commands, which connect as the owner.
-OWNER_QUERIES = {"api_keys/insert", "matching/update_key_version", "api_keys/revoke"}
+OWNER_QUERIES = {"api_keys/insert", "key_versions/update", "api_keys/revoke"}
 
 
 @contextmanager

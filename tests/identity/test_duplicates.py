@@ -1,4 +1,4 @@
-"""The list of pairs that may be one: merged or distinguished, they leave it."""
+"""The list of possible duplicates: merged or distinguished pairs leave it."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ def editor(api: Api) -> Api:
 
 
 def pairs(editor: Api, resource: str) -> list[set[str]]:
-    found = editor.get("/v1/duplicates", resource=resource, limit=200)
-    assert found["next"] is None
-    assert found["is_complete"]
-    scores = [item["score"] for item in found["items"]]
+    result = editor.get("/v1/duplicates", resource=resource, limit=200)
+    assert result["next"] is None
+    assert result["is_complete"]
+    scores = [item["score"] for item in result["items"]]
     assert scores == sorted(scores, reverse=True)
-    return [{item["first"]["id"], item["second"]["id"]} for item in found["items"]]
+    return [{item["first"]["id"], item["second"]["id"]} for item in result["items"]]
 
 
 def readings(editor: Api, resource: str) -> list[str]:
@@ -56,8 +56,7 @@ def test_pairs_leave_the_list_when_decided(editor: Api, resource: str) -> None:
     expected = [{first, second}, {first, third}, {second, third}]
     key = {"source": "source_id", "detainee": "detainee_id"}[resource]
     path = f"/v1/{resource}s/"
-    found = pairs(editor, resource)
-    assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+    assert sorted(map(sorted, pairs(editor, resource))) == sorted(map(sorted, expected))
     item = editor.get("/v1/duplicates", resource=resource)["items"][0]
     for record in (item["first"], item["second"]):
         assert editor.get(record["link"])["name"] == record["name"]
@@ -83,9 +82,9 @@ def test_pairs_are_found_by_birth_date_and_identifier(
         editor.detainee("José Pérez", birth_date=f"19{50 + n}-01-0{1 + n % 9}")
     assert pairs(editor, "detainee") == []
     new = editor.detainee("José Pérez", birth_date="1950-01-01", withheld=hidden)
-    (found,) = pairs(editor, "detainee")
-    assert new in found
-    editor.post(f"/v1/detainees/{new}/merge", {"into": (found - {new}).pop()})
+    (pair,) = pairs(editor, "detainee")
+    assert new in pair
+    editor.post(f"/v1/detainees/{new}/merge", {"into": (pair - {new}).pop()})
 
     ids = [editor.detainee(name) for name in ("Boris Chacón", "Mitzy Capriles")]
     for id in ids:
@@ -124,9 +123,9 @@ def test_work_is_bounded(editor: Api, conn: Connection) -> None:
     enter(editor, "detainee")
     assert duplicates.find(conn, "detainee", 0) == ([], False)
     assert duplicates.find(conn, "source", 0) == ([], True)
-    found = duplicates.find(conn, "detainee", 1)
-    assert len(found.pairs) == 1
-    assert not found.is_complete
+    result = duplicates.find(conn, "detainee", 1)
+    assert len(result.pairs) == 1
+    assert not result.is_complete
     page = editor.get("/v1/duplicates", resource="detainee", limit=2)
     rest = editor.get("/v1/duplicates", resource="detainee", cursor=page["next"])
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)

@@ -1,4 +1,4 @@
-"""People who are entered twice: refused by external id, offered by likeness."""
+"""People who are entered twice: refused by external id, offered by similarity."""
 
 from typing import Any
 
@@ -69,15 +69,15 @@ def test_hidden_person_is_no_obstacle_to_a_contributor(
     assert enter(ANA["name"]) == (201, [])
 
 
-def test_similar_people_are_offered_and_found_anew(editor: Api, writer: Api) -> None:
+def test_similar_people_are_offered_and_searched_again(editor: Api, writer: Api) -> None:
     ana = writer.detainee(**{**ANA, "external_ids": []})
     body = {"name": "Ana Otero Valdivia", "birth_date": "1971-05-04"}
     headers = {"Idempotency-Key": "k"}
     first = writer.send("POST", "/v1/detainees", json=body, headers=headers)
-    (found,) = first.get_json()["possible_duplicates"]
+    (candidate,) = first.get_json()["possible_duplicates"]
     (match,) = editor.post("/v1/detainees/match", {"items": [body]}, 200)["items"]
     (expected,) = (c for c in match["candidates"] if c["detainee_id"] == ana)
-    assert found == expected
+    assert candidate == expected
     assert first.headers["ETag"] == editor.send("GET", first.headers["Location"]).headers["ETag"]
 
     editor.patch(f"/v1/detainees/{ana}", {"withheld": True})

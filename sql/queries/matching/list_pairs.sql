@@ -1,8 +1,10 @@
--- Lists pairs of people who may be one, those with the most evidence first.
+-- Lists the candidates for duplicate people, those with the strongest evidence first.
 -- The two share a name key, a name key and a birth date, or an external id, each of which at most
 -- `max_per_key` people have. Pairs that were recorded as distinct, by themselves or as duplicates, are
 -- left out. The evidence is the rarity of the rarest key in natural logarithms, and half of one for
--- each key; a whole name adds 4, a birth date adds 14 or subtracts 12.
+-- each key; a whole name adds 4, a birth date adds 14, and subtracts 12 if the two are more than a year
+-- apart; an external id is as rare as 14. These weights were chosen by trial on two invented stores, of
+-- 3,000 and 30,000 people; they are no estimates. They decide only which pairs are compared.
 WITH RECURSIVE keys AS (
     SELECT array_agg(k.detainee_id) AS ids, array_agg(k.birth_date) AS birth_dates,
         -ln(count(*)) AS rarity, starts_with(k.name_key, '=') AS is_whole_name

@@ -4,10 +4,10 @@ WITH RECURSIVE parts (id, of_id) AS (
     UNION ALL
     SELECT d.id, p.of_id FROM parts p JOIN detainees d ON d.merged_into = p.id
 )
-SELECT DISTINCT ON (one_id, other_id) least(a.of_id, b.of_id) AS one_id,
-    greatest(a.of_id, b.of_id) AS other_id, x.id AS distinction_id
+SELECT DISTINCT ON (first_id, second_id) least(a.of_id, b.of_id) AS first_id,
+    greatest(a.of_id, b.of_id) AS second_id, x.id AS distinction_id
 FROM parts a
 JOIN distinctions x ON x.detainee_id = a.id
 JOIN parts b ON b.id = x.distinct_from_id
 WHERE x.withdrawn_at IS NULL AND a.of_id <> b.of_id
-ORDER BY one_id, other_id, x.id
+ORDER BY first_id, second_id, x.id

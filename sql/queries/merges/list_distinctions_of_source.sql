@@ -1,12 +1,12 @@
--- Lists the sources from which one is recorded as distinct, by themselves or as duplicates.
-SELECT x.id AS distinction_id, coalesce(o.merged_into, o.id) AS other_id
+-- Lists the sources that a source is recorded as distinct from, by themselves or as duplicates.
+SELECT x.id AS distinction_id, coalesce(o.merged_into, o.id) AS distinct_from_id
 FROM (
     SELECT s.id FROM sources s WHERE s.id = %(id)s
     UNION ALL
     SELECT s.id FROM sources s WHERE s.merged_into = %(id)s
 ) s
 CROSS JOIN LATERAL (
-    SELECT x.id, x.distinct_from_source_id AS other_id
+    SELECT x.id, x.distinct_from_source_id AS distinct_from_id
     FROM distinctions x
     WHERE x.source_id = s.id AND x.withdrawn_at IS NULL
     UNION ALL
@@ -14,4 +14,4 @@ CROSS JOIN LATERAL (
     FROM distinctions x
     WHERE x.distinct_from_source_id = s.id AND x.withdrawn_at IS NULL
 ) x
-JOIN sources o ON o.id = x.other_id
+JOIN sources o ON o.id = x.distinct_from_id

@@ -1,3 +1,3 @@
--- Lists those of some sources that exist.
+-- Lists sources by id, with merged duplicates.
 SELECT s.id, s.name, s.country, s.url, s.confidential, s.merged_into
 FROM sources s WHERE s.id = ANY (%(ids)s)

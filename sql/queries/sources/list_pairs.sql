@@ -1,6 +1,6 @@
--- Lists pairs of sources that may be one, first those of one name, then those with rare keys.
--- A key of more than `max_sources` sources tells nothing. The keys of a merged duplicate are those of
--- the surviving source. Pairs that were recorded as distinct are left out.
+-- Lists the candidates for duplicate sources, first those of one name, then those with rare keys.
+-- A key of more than `max_sources` sources distinguishes nothing and is ignored. The keys of a merged
+-- duplicate are those of the surviving source. Pairs that were recorded as distinct are left out.
 WITH keys AS (
     SELECT array_agg(DISTINCT coalesce(s.merged_into, s.id)) AS ids,
         starts_with(k.key, '= ') AS is_name
@@ -16,7 +16,7 @@ WITH keys AS (
     WHERE a.id < b.id
     GROUP BY a.id, b.id
 ), distinct_pairs AS (
-    SELECT coalesce(a.merged_into, a.id) AS one_id, coalesce(b.merged_into, b.id) AS other_id
+    SELECT coalesce(a.merged_into, a.id) AS first_id, coalesce(b.merged_into, b.id) AS second_id
     FROM distinctions x
     JOIN sources a ON a.id = x.source_id
     JOIN sources b ON b.id = x.distinct_from_source_id
@@ -26,7 +26,8 @@ SELECT p.first_id, p.second_id
 FROM pairs p
 WHERE NOT EXISTS (
     SELECT FROM distinct_pairs x
-    WHERE least(x.one_id, x.other_id) = p.first_id AND greatest(x.one_id, x.other_id) = p.second_id
+    WHERE least(x.first_id, x.second_id) = p.first_id
+        AND greatest(x.first_id, x.second_id) = p.second_id
 )
 ORDER BY p.is_name DESC, p.rarity DESC, p.first_id, p.second_id
 LIMIT %(max_pairs)s

@@ -1,6 +1,6 @@
 -- Lists the names and addresses of a source and of all that share a key with it, in order of creation.
 -- The name of a merged duplicate is a further name of the surviving source, `surviving_id`. A key of
--- more than `max_sources` sources tells nothing.
+-- more than `max_sources` sources distinguishes nothing and is ignored.
 WITH keys AS (
     SELECT k.key FROM source_keys k WHERE k.source_id = %(id)s
     UNION
