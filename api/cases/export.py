@@ -34,7 +34,7 @@ _QUERIES = {
     "attestations": "attestations/export",
     "detentions": "detentions/export",
 }
-_FILE_NAMES = {**CASE_NAMES, "id": "key"}
+_CASE_FIELDS = {**CASE_NAMES, "id": "key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def stream(caller: Caller | None, announcement_id: UUID | None = None) -> Stream
 
 def _blocks(pool: ConnectionPool[queries.Connection], export: _Export) -> Iterator[bytes]:
     with queries.borrowed_connection(pool) as conn:
-        since = queries.row(conn, "ledger/get_last_entry").seq
+        after_seq = queries.row(conn, "ledger/get_last_entry").seq
         while True:
             # A slow reader has an hour. A longer snapshot would hold back VACUUM.
             with queries.snapshot(conn, timeout_minutes=60):
                 ids_by_list = _select(conn, export)
-                unlogged = _unlogged_readings(conn, export, ids_by_list, since)
+                unlogged = _unlogged_readings(conn, export, ids_by_list, after_seq)
                 if not unlogged:
                     yield from _write(conn, export, ids_by_list)
                     return
@@ -71,7 +71,7 @@ def _unlogged_readings(
     conn: queries.Connection,
     export: _Export,
     ids_by_list: Mapping[str, Sequence[UUID]],
-    since: int,
+    after_seq: int,
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
     """Return a block of hidden records of the export whose reading is not in the ledger yet."""
     if export.caller is None or not export.caller.sees_hidden:
@@ -80,7 +80,7 @@ def _unlogged_readings(
     unlogged = queries.rows(
         conn,
         "ledger/list_unlogged_readings",
-        since=since,
+        after_seq=after_seq,
         actor=export.caller.key_id,
         source_ids=ids_by_list.get("sources"),
         limit=queries.BLOCK_SIZE,
@@ -112,8 +112,8 @@ def _write(
     conn: queries.Connection, export: _Export, ids_by_list: Mapping[str, Sequence[UUID]]
 ) -> Iterator[bytes]:
     sees_hidden = access.sees_hidden(export.caller)
-    last_entry = "ledger/get_last_entry" if sees_hidden else "ledger/get_recorded_moment"
-    moment = queries.row(conn, last_entry).recorded_as_of
+    query = "ledger/get_last_entry" if sees_hidden else "ledger/get_recorded_moment"
+    moment = queries.row(conn, query).recorded_as_of
     if export.announcement_id is None:
         return _write_lines(conn, export, moment)
     return _write_case(conn, export, export.announcement_id, ids_by_list, moment)
@@ -169,7 +169,7 @@ def _as_case(value: Any) -> Any:
         return [_as_case(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {_FILE_NAMES.get(name, name): _as_case(part) for name, part in value.items()}
+    return {_CASE_FIELDS.get(name, name): _as_case(part) for name, part in value.items()}
 
 
 def _entries(

@@ -130,7 +130,10 @@ class RecordWriter:
         return inserted
 
     def find_source(self, body: Mapping[str, Any]) -> UUID | None:
-        """Return the source with the name of an entry, unless it is that of another entry."""
+        """Take the recorded source with this name and voucher, unless another entry has it.
+
+        Locks the names of sources.
+        """
         source_names.lock(self._conn)
         recorded = source_names.with_name(self._conn, body["name"])
         same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])

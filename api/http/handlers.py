@@ -105,7 +105,7 @@ class ServiceRead:
         arguments, media_type = self._arguments.load(request, path)
         answer = self._function(service=self._service, **arguments)
         body = bodies.render_answer(self._operation, answer, media_type)
-        return responses.of_body(request, self._operation, body, media_type)
+        return responses.body_response(request, self._operation, body, media_type)
 
 
 class PublicRead:
@@ -212,11 +212,11 @@ class Write:
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
             if self._find_duplicates is not None:
-                found = self._find_duplicates(
+                duplicates = self._find_duplicates(
                     conn=conn, caller=caller, id=UUID(body.id), body=arguments["body"]
                 )
-                body = bodies.with_possible_duplicates(operation, body, found)
-        response = responses.of_body(request, operation, body, media_type)
+                body = bodies.with_possible_duplicates(operation, body, duplicates)
+        response = responses.body_response(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response
 
 
@@ -309,8 +309,8 @@ def _respond(
 ) -> Response:
     """Return the response, after the request has given its connection back to the pool."""
     if isinstance(content, Body):
-        return responses.of_body(request, operation, content, media_type)
-    return responses.of_blocks(
+        return responses.body_response(request, operation, content, media_type)
+    return responses.block_response(
         request,
         operation,
         lambda: streaming.encoded(operation, media_type, content.stream.blocks(pool)),

@@ -41,7 +41,7 @@ _PREFLIGHT_HEADERS = (
 _PREFLIGHT_SECONDS = 7200
 
 
-def of_body(request: Request, operation: Operation, body: Body, media_type: str) -> Response:
+def body_response(request: Request, operation: Operation, body: Body, media_type: str) -> Response:
     """Return the response of a body."""
     links = []
     if body.next_page:
@@ -49,7 +49,9 @@ def of_body(request: Request, operation: Operation, body: Body, media_type: str)
         links.append(f'<{request.path}?{query}>; rel="next"')
     if body.cite_as is not None:
         links.append(f'<{body.cite_as}>; rel="cite-as"')  # RFC 8574
-    response = of_blocks(request, operation, lambda: body.content, body.etag, media_type, links)
+    response = block_response(
+        request, operation, lambda: body.content, body.etag, media_type, links
+    )
     if body.is_proposal and operation.accepted is not None:
         response.status_code = 202
         locate(response, operation.accepted.location, body.id)
@@ -58,7 +60,7 @@ def of_body(request: Request, operation: Operation, body: Body, media_type: str)
     return response
 
 
-def of_blocks(
+def block_response(
     request: Request,
     operation: Operation,
     content: Callable[[], bytes | Iterable[bytes]],

@@ -133,7 +133,8 @@ def _problems(intervals: Sequence[DetentionInterval]) -> Iterator[str]:
         for day in interval.released_on:
             if day < interval.began_on:
                 yield f"a release on {day} would be before {name} began"
-        # Of several days that are claimed one is enough: a new detention is accepted then, too.
+        # Check the first claimed day only. A new detention is accepted even if a later day is
+        # claimed for the earlier one.
         for later in intervals[i + 1 :]:
             if interval.released_on and period(later.detained_on)[1] < interval.released_on[0]:
                 day = interval.released_on[0]

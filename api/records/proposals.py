@@ -6,6 +6,7 @@ with all checks.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -48,11 +49,10 @@ def create(
 ) -> UUID | None:
     """Store a new record of a hidden person as a proposal and return its id.
 
-    Returns None if the caller may write the record, or the person is unknown. Locks the person.
+    Returns None if the person is not hidden from the caller, or is unknown. Locks the person.
     """
-    if caller.sees_hidden or (person := _lock_person(conn, resource, detainee_id)) is None:
-        return None
-    if not detainees.is_hidden(conn, person):
+    person = _lock_hidden(conn, caller, partial(_lock_person, conn, resource, detainee_id))
+    if person is None:
         return None
     values = {name: value for name, value in body.items() if name != "detainee_id"}
     return _insert(conn, caller, _Write(resource, "create"), person, values)
@@ -68,11 +68,11 @@ def create_update(
 ) -> UUID | None:
     """Store an update of a record of a hidden person as a proposal and return its id.
 
-    Returns None if the caller may update the record, or it is unknown. Locks the person.
+    Returns None if the person is not hidden from the caller, or the record is unknown. Locks the
+    person.
     """
-    if caller.sees_hidden or (person := _lock_person_of(conn, resource, id)) is None:
-        return None
-    if not detainees.is_hidden(conn, person):
+    person = _lock_hidden(conn, caller, partial(_lock_person_of, conn, resource, id))
+    if person is None:
         return None
     check_unchanged()
     return _insert(conn, caller, _Write(resource, "update"), person, body, id)
@@ -83,14 +83,11 @@ def create_void(
 ) -> UUID | None:
     """Store the voiding of a record of a hidden person as a proposal and return its id.
 
-    Returns None if the caller may see the record, or it is unknown. Locks what the voiding locks.
+    Returns None if the person is not hidden from the caller, or the record is unknown. Locks what
+    the voiding locks.
     """
-    if caller.sees_hidden:
-        return None
-    if resource == "release_event":
-        queries.run(conn, "affiliations/lock_shared")
-    person = _lock_person_of(conn, resource, id)
-    if person is None or not detainees.is_hidden(conn, person):
+    person = _lock_hidden(conn, caller, partial(_lock_for_voiding, conn, resource, id))
+    if person is None:
         return None
     return _insert(conn, caller, _Write(resource, "void"), person, body, id)
 
@@ -116,6 +113,18 @@ def reject(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> No
     ledger.append(conn, caller, Change("proposal", id, "rejected"))
 
 
+def _lock_hidden(
+    conn: queries.Connection, caller: Caller, lock: Callable[[], UUID | None]
+) -> UUID | None:
+    """Lock a person and return their id; None if they are not hidden from the caller, or unknown.
+
+    Locks nothing for a caller who sees hidden people.
+    """
+    if caller.sees_hidden or (person := lock()) is None:
+        return None
+    return person if detainees.is_hidden(conn, person) else None
+
+
 def _lock_person(conn: queries.Connection, resource: Resource, id: UUID) -> UUID | None:
     """Lock the person whom a new record names, in its path or in its body, and return their id."""
     if resource == "release_event":
@@ -128,6 +137,12 @@ def _lock_person_of(conn: queries.Connection, resource: Resource, id: UUID) -> U
         return detentions.lock(conn, id)
     event = release_events.lock(conn, id)
     return None if event is None else event.detainee_id
+
+
+def _lock_for_voiding(conn: queries.Connection, resource: Resource, id: UUID) -> UUID | None:
+    if resource == "release_event":
+        queries.run(conn, "affiliations/lock_shared")
+    return _lock_person_of(conn, resource, id)
 
 
 def _insert(

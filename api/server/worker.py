@@ -1,6 +1,6 @@
 """gunicorn's threaded worker, with five additions, each of which a test requires.
 
-It refuses what gunicorn takes though it is ambiguous, drains unread bodies, closes its listeners
+It refuses ambiguous requests that gunicorn accepts, drains unread bodies, closes its listeners
 when it stops, ends with its master, and responds to malformed requests with problem documents.
 """
 
@@ -49,7 +49,7 @@ PARSE_ERRORS = (errors.ParseException, errors.NoMoreData)
 
 class Worker(ThreadWorker):
     def init_process(self) -> None:
-        """Run until the master stops this worker, or is killed.
+        """Run, and die with the master (PR_SET_PDEATHSIG).
 
         gunicorn's worker notices the master's death only when its clients have closed their
         connections. Until then it holds the listening socket, which nobody accepts from.
@@ -72,9 +72,10 @@ class Worker(ThreadWorker):
         if not all(map(_HOST.fullmatch, hosts)) or (not hosts and req.version >= (1, 1)):
             raise errors.InvalidHeader("HOST")  # RFC 9112, section 3.2
         codings = [value for name, value in req.headers if name == "TRANSFER-ENCODING"]
-        if any(value.lower() != "chunked" for value in codings):
+        for coding in codings:
             # gunicorn passes the compressed bytes of `gzip, chunked` on as the body.
-            raise errors.UnsupportedTransferCoding(codings[0])
+            if coding.lower() != "chunked":
+                raise errors.UnsupportedTransferCoding(coding)
         if sum(name == "IDEMPOTENCY-KEY" for name, _ in req.headers) > 1:
             raise errors.InvalidHeader("IDEMPOTENCY-KEY")  # WSGI would join the values
         keep_alive = super().handle_request(req, conn)

@@ -93,13 +93,13 @@ class Event:
     values: Mapping[str, Value] = field(default_factory=dict)
     id: str = ""
 
-    def precedence(self, step: Step) -> tuple[Value, int, str]:
+    def precedence(self, step: Step) -> tuple[str, int, str]:
         """Return the key of which the greatest decides a person's groups, of equal statuses.
 
-        The latest day, then the most independent sources. The id decides only between events that
-        differ in neither, and not the time of entry, which an export leaves out.
+        The latest day, then the most independent sources. Ties are broken by the id. The time of
+        entry is not used, because an export omits it.
         """
-        return self.values.get("occurred_on"), step.independent_sources, self.id
+        return self.values.get("occurred_on") or "", step.independent_sources, self.id
 
 
 def person_statuses(

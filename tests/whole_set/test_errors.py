@@ -17,9 +17,6 @@ from tests.whole_set.operations import (
     operation_ids,
 )
 
-# The slugs of the errors that any operation may return, by status.
-GENERIC = {400, 401, 403, 404, 405, 406, 413, 415, 422}
-
 
 def test_an_operation_lists_its_own_errors_and_a_default() -> None:
     for operation in CONTRACT.operations:

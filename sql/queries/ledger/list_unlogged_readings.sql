@@ -14,7 +14,7 @@ FROM (
 ) r
 WHERE NOT EXISTS (
     SELECT FROM ledger l
-    WHERE l.resource_id = r.id AND l.seq > %(since)s AND l.action = 'read'
+    WHERE l.resource_id = r.id AND l.seq > %(after_seq)s AND l.action = 'read'
         AND l.actor = %(actor)s
 )
 LIMIT %(limit)s
