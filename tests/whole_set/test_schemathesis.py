@@ -119,7 +119,7 @@ def operations_for(*scopes: str) -> list[document.Operation]:
 RUNS = {
     "editor": ("edit", {"examples", "coverage", "fuzzing"}, CONTRACT.operations),
     "contributor": ("contribute", {"examples", "fuzzing"}, operations_for("contribute")),
-    "stranger": (None, {"examples", "coverage", "fuzzing"}, operations_for()),
+    "stranger": (None, {"examples", "fuzzing"}, operations_for()),
     "administrator": ("admin", {"examples"}, operations_for("contribute", "edit")),
 }
 
