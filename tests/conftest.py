@@ -65,8 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_auto_num_workers() -> int | None:
     """Run two processes on each processor, unless the environment says how many.
 
-    Processes wait for starts, stops and locks. On two processors the suite took 564 s with four
-    processes, and 655 s with three beside a little other work.
+    Processes wait for starts, stops and locks. On two processors the suite takes 490 s with four
+    processes.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
