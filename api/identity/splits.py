@@ -241,7 +241,8 @@ def _plan_undo(plan: MergePlan, moves: list[Any], first_id: str, new_id: str) ->
 def _restore_days(plan: MergePlan, moves: list[Any]) -> None:
     """Plan that the detentions begin as before the split.
 
-    Their order can be one that no entry is accepted for, since a release event was voided.
+    Each person's detentions were put as early as possible. An undated one can have come before the
+    others by that, in an order that is not possible with them.
     """
     for move in moves:
         if move.resource == "detention" and "began_on" in move.before:

@@ -131,12 +131,7 @@ def stopped_database() -> Row:
             with _stopped([postmaster, *backends]):
                 health, status = _with_seconds(lambda: _health(running.port))
                 row.must(status == 200, f"/healthz was answered {status}")
-                time.sleep(
-                    max(
-                        0.0,
-                        began + _MAX_STATEMENT_SECONDS - time.monotonic(),
-                    )
-                )
+                time.sleep(max(0.0, began + _MAX_STATEMENT_SECONDS - time.monotonic()))
                 answered = writers.statuses[503]
                 # No thread of the service waits for PostgreSQL any more.
                 wait_until(lambda: writers.statuses[503] >= answered + 200, "the responses")
