@@ -130,6 +130,29 @@ BEGIN ATOMIC
     WHERE $1 OR NOT involve_hidden(ARRAY[s.detainee_id, s.new_detainee_id]);
 END;
 
+-- The records of a kind that merges and splits of a person have moved.
+CREATE FUNCTION records_moved_with(detainee_id uuid, resource text) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.resource_id
+    FROM (
+        SELECT g.id FROM merges g WHERE g.detainee_id = $1
+        UNION ALL
+        SELECT g.id FROM merges g WHERE g.into_id = $1
+    ) g
+    JOIN merge_changes m ON m.merge_id = g.id
+    WHERE m.resource = $2
+    UNION ALL
+    SELECT c.resource_id
+    FROM (
+        SELECT p.id FROM splits p WHERE p.detainee_id = $1
+        UNION ALL
+        SELECT p.id FROM splits p WHERE p.new_detainee_id = $1
+    ) p
+    JOIN split_changes c ON c.split_id = p.id
+    WHERE c.resource = $2;
+END;
+
 -- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
     RETURNS TABLE (id uuid, detained_on text, created_at timestamptz)
@@ -139,23 +162,7 @@ BEGIN ATOMIC
     FROM (
         SELECT d.id FROM detentions d WHERE d.detainee_id = $1
         UNION
-        SELECT m.resource_id
-        FROM (
-            SELECT g.id FROM merges g WHERE g.detainee_id = $1
-            UNION ALL
-            SELECT g.id FROM merges g WHERE g.into_id = $1
-        ) g
-        JOIN merge_changes m ON m.merge_id = g.id
-        WHERE m.resource = 'detention'
-        UNION
-        SELECT c.resource_id
-        FROM (
-            SELECT p.id FROM splits p WHERE p.detainee_id = $1
-            UNION ALL
-            SELECT p.id FROM splits p WHERE p.new_detainee_id = $1
-        ) p
-        JOIN split_changes c ON c.split_id = p.id
-        WHERE c.resource = 'detention'
+        SELECT c.id FROM records_moved_with($1, 'detention') c
     ) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
@@ -174,23 +181,7 @@ BEGIN ATOMIC
     FROM (
         SELECT e.id FROM release_events e WHERE e.detainee_id = $1
         UNION
-        SELECT m.resource_id
-        FROM (
-            SELECT g.id FROM merges g WHERE g.detainee_id = $1
-            UNION ALL
-            SELECT g.id FROM merges g WHERE g.into_id = $1
-        ) g
-        JOIN merge_changes m ON m.merge_id = g.id
-        WHERE m.resource = 'release_event'
-        UNION
-        SELECT c.resource_id
-        FROM (
-            SELECT p.id FROM splits p WHERE p.detainee_id = $1
-            UNION ALL
-            SELECT p.id FROM splits p WHERE p.new_detainee_id = $1
-        ) p
-        JOIN split_changes c ON c.split_id = p.id
-        WHERE c.resource = 'release_event'
+        SELECT c.id FROM records_moved_with($1, 'release_event') c
     ) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
