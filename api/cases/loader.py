@@ -48,28 +48,28 @@ class Sink(Protocol):
     """Stores the entries of a file, and decides which of them are stored already."""
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
-        """Prepare for a block of entries of one list."""
+        """Read what `state_before` and `note_id` need of a block of entries of one list."""
 
     def state_before(self, entry: FileEntry) -> State | None:
         """Return the state of an entry that needs no check, or None."""
 
-    def is_repeated(self, entry: FileEntry) -> bool:
-        """Return whether an earlier entry of this file has the same id."""
+    def note_id(self, entry: FileEntry) -> bool:
+        """Note the id of an entry; return whether an earlier entry or a record has it."""
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
-        """Take the valid entries of a block, before they are stored."""
+        """Note the valid entries of a block, before any of them is stored."""
 
     def is_undecided(self, entry: Entry) -> bool:
         """Return whether an entry needs a decision before it is stored."""
 
-    def leave_out(self, entry: Entry, states: Set[State]) -> State:
-        """Return the state of an entry that refers to entries in these states."""
+    def state_without(self, entry: Entry, states: Set[State]) -> State:
+        """Return the state of an entry that is left out: it refers to entries in these states."""
 
     def store(self, entry: Entry) -> None:
         """Store an entry, all of whose references are stored. Raises RequestError."""
 
     def end_block(self) -> None:
-        """Finish a block."""
+        """Write what was noted of the entries of a block."""
 
 
 def load(
@@ -104,23 +104,24 @@ class _NewRecords:
         self._conn = conn
         self._file = file
         self._writer = writer
-        self._entered: Mapping[UUID, UUID] = {}
-        # Ids of existing records, and of the entries of this block.
-        self._inserted: set[UUID] = set()
+        # Entry -> the record that it became before.
+        self._records: Mapping[UUID, UUID] = {}
+        # Ids of records, among them those of earlier blocks, and of the entries of this block.
+        self._taken_ids: set[UUID] = set()
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
         ids = [entry.id for entry in entries]
-        self._entered = self._writer.read_links(entries[0].list, ids)
+        self._records = self._writer.read_links(entries[0].list, ids)
         rows = queries.rows(self._conn, "imports/list_existing_ids", ids=ids)
-        self._inserted = {row.id for row in rows}
+        self._taken_ids = {row.id for row in rows}
 
     def state_before(self, entry: FileEntry) -> State | None:
-        return State.STORED if entry.id in self._entered else None
+        return State.STORED if entry.id in self._records else None
 
-    def is_repeated(self, entry: FileEntry) -> bool:
-        is_repeated = entry.id in self._inserted
-        self._inserted.add(entry.id)
-        return is_repeated
+    def note_id(self, entry: FileEntry) -> bool:
+        is_taken = entry.id in self._taken_ids
+        self._taken_ids.add(entry.id)
+        return is_taken
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
         pass
@@ -128,7 +129,7 @@ class _NewRecords:
     def is_undecided(self, entry: Entry) -> bool:
         return False
 
-    def leave_out(self, entry: Entry, states: Set[State]) -> State:
+    def state_without(self, entry: Entry, states: Set[State]) -> State:
         return State.INVALID  # the error belongs to the other entry
 
     def store(self, entry: Entry) -> None:
@@ -185,17 +186,17 @@ class CaseLoader:
         checked = []
         for entry in block:
             state = self._sink.state_before(entry)
-            if state is None and self._sink.is_repeated(entry):
+            if state is None and self._sink.note_id(entry):
                 self._file.add_error(entry.place, "Is a repeated entry: leave it out.")
                 continue
             valid = self._check(entry) if state is None else None
             if valid is None:
-                self._settle(entry.list, entry.key, state or State.INVALID)
+                self._set_state(entry.list, entry.key, state or State.INVALID)
             else:
                 checked.append(valid)
         self._sink.add_checked(checked)
         for valid in checked:
-            self._settle(valid.list, valid.key, self._store(valid))
+            self._set_state(valid.list, valid.key, self._store(valid))
         self._sink.end_block()
 
     def _check(self, entry: FileEntry) -> Entry | None:
@@ -255,16 +256,16 @@ class CaseLoader:
             steps = (self._file_names[name].get(step, step) for step in error.pointer.split("/"))
             self._file.add_error(place + "/".join(steps), error.detail)
 
-    def _settle(self, name: str, key: Any, state: State) -> None:
+    def _set_state(self, name: str, key: Any, state: State) -> None:
         """Note the state of an entry, and store the entries that waited for it."""
-        settled = [(key, state)]
-        while settled:
-            key, state = settled.pop()
+        pending = [(key, state)]
+        while pending:
+            key, state = pending.pop()
             if not isinstance(key, str) or state is State.UNREAD:
                 continue
             self._file.set_state(name, key, state)
             for waiting in self._release_waiting(key):
-                settled.append((waiting.key, self._store(waiting)))
+                pending.append((waiting.key, self._store(waiting)))
 
     def _store(self, entry: Entry) -> State:
         """Store an entry, or let it wait for another of its list; return its state."""
@@ -275,7 +276,7 @@ class CaseLoader:
         if self._sink.is_undecided(entry):
             return State.UNDECIDED
         if not_stored := {state for _, state in states} - {State.STORED}:
-            return self._sink.leave_out(entry, not_stored)
+            return self._sink.state_without(entry, not_stored)
         if awaited is not None:
             self._wait(entry, awaited)
             return State.UNREAD

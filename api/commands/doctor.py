@@ -214,7 +214,7 @@ def _sources(conn: queries.Connection) -> Finding:
     if same:
         return Finding(
             "sources",
-            f"{result}; one name have {_first_listed(same)}",
+            f"{result}; these have one name: {_first_listed(same)}",
             "Merge the two, or record that they are distinct: each counts as a source of its own.",
         )
     return Finding("sources", result)

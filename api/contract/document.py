@@ -35,8 +35,8 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A response 202: its schema, and the path template of the record that it returns."""
+class ProposalResponse:
+    """A response 202: its schema, and the path template of the proposal that it returns."""
 
     schema: Schema
     location: str
@@ -57,8 +57,7 @@ class Operation:
     max_bytes: int
     scope: str | None
     key_is_optional: bool
-    # Whether it accepts an Idempotency-Key.
-    is_retriable: bool
+    takes_idempotency_key: bool
     status: int
     # The path template of the record that the operation creates.
     location: str | None
@@ -66,12 +65,12 @@ class Operation:
     offers: Sequence[str]
     response_schema: Schema
     has_etag: bool
-    # The schema and the location of the 202 that some callers get in place of that response.
-    accepted: Accepted | None
+    # The 202 that a contributor gets in place of that response to a write about a hidden person.
+    proposal_response: ProposalResponse | None
     # Whether a rate limit applies.
     is_limited: bool
     writes: bool
-    # Whether its response has several formats, other than a list as CSV or NDJSON.
+    # Whether its response has more than one media type besides CSV and NDJSON.
     has_formats: bool
 
     @property
@@ -161,26 +160,30 @@ def _operation(
         max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,
         key_is_optional={} in security,
-        is_retriable=any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])),
+        takes_idempotency_key=any(
+            p["name"] == "Idempotency-Key" for p in operation.get("parameters", [])
+        ),
         status=int(status),
         location=_location(document, response) if status == "201" else None,
         offers=offers,
         response_schema=response["content"][offers[0]].get("schema", {}),
         has_etag="ETag" in response.get("headers", {}),
-        accepted=_accepted(document, accepted) if accepted else None,
+        proposal_response=_proposal_response(document, accepted) if accepted else None,
         is_limited=not operation.get("x-unlimited", False),
         writes=method != "get",
         has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )
 
 
-def _accepted(document: Mapping[str, Any], response: Mapping[str, Any]) -> Accepted:
+def _proposal_response(
+    document: Mapping[str, Any], response: Mapping[str, Any]
+) -> ProposalResponse:
     schema = response["content"]["application/json"]["schema"]
-    return Accepted(schema, _location(document, response))
+    return ProposalResponse(schema, _location(document, response))
 
 
 def _location(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """Return the path of a new record: that of the GET operation to which a response link leads."""
+    """Return the path of the GET operation that a link of the response names: of the record."""
     targets = {
         link["operationId"]
         for link in response["links"].values()

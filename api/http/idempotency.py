@@ -48,7 +48,7 @@ class Attempts:
     """Reads the Idempotency-Key of the requests of one operation."""
 
     def __init__(self, operation: Operation) -> None:
-        self._is_retriable = operation.is_retriable
+        self._is_retriable = operation.takes_idempotency_key
         self._schema = schemas.parameters_schema(
             {p.name: (p.required, p.schema) for p in operation.parameters if p.name == _HEADER}
         )

@@ -52,9 +52,9 @@ def body_response(request: Request, operation: Operation, body: Body, media_type
     response = block_response(
         request, operation, lambda: body.content, body.etag, media_type, links
     )
-    if body.is_proposal and operation.accepted is not None:
+    if body.is_proposal and operation.proposal_response is not None:
         response.status_code = 202
-        locate(response, operation.accepted.location, body.id)
+        locate(response, operation.proposal_response.location, body.id)
     elif operation.location is not None:
         locate(response, operation.location, body.id)
     return response

@@ -170,7 +170,7 @@ class CaseImport:
             self._decided.add((entry.list, entry.key))
         return State.INVALID if self._decision(outcome) == "skip" else None
 
-    def is_repeated(self, entry: FileEntry) -> bool:
+    def note_id(self, entry: FileEntry) -> bool:
         return False  # the file finds repeated keys
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
@@ -232,7 +232,7 @@ class CaseImport:
             self._decided.add((entry.list, entry.key))
         return bool(outcome.people)
 
-    def leave_out(self, entry: Entry, states: Set[State]) -> State:
+    def state_without(self, entry: Entry, states: Set[State]) -> State:
         outcome = self.outcomes[entry.place]
         if State.INVALID not in states:
             outcome.outcome = "possible_duplicate"

@@ -21,7 +21,7 @@ _MAX_INDEX_KEYS = 40
 _MAX_SEARCH_KEYS = 200
 _MAX_WORDS = 7
 _WORD_WEIGHT = 1.0
-"""The weight of a key of one word, of several in the query."""
+"""The weight of a one-word key of a query of several words."""
 
 _RULE_FILES = (
     "common_names.txt",
@@ -48,28 +48,29 @@ def index_keys(names: Iterable[str]) -> list[str]:
     """
     keys: dict[str, None] = {}
     for name in names:
-        readings = _readings(name)
-        for reading in readings:
-            most = _MAX_INDEX_KEYS // len(readings)
-            keys.update(dict.fromkeys(_index_keys(reading)[:most]))
+        spellings = _spellings(name)
+        max_keys = _MAX_INDEX_KEYS // len(spellings)
+        for spelling in spellings:
+            keys.update(dict.fromkeys(_index_keys(spelling)[:max_keys]))
     return list(keys)
 
 
 def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]:
     """The keys under which these names or misspellings of them can be indexed, with weights.
 
-    A more specific key has a greater weight. There are at most 200, the greatest first. A common
-    word alone finds only people whose whole name it is, unless the name has no other word.
+    A more specific key has a greater weight. There are at most 200, the greatest first, of the
+    first 200 of each spelling. A common word alone finds only people whose whole name it is, unless
+    the name has no other word.
     """
     keys: dict[str, float] = {}
-    for reading in chain.from_iterable(map(_readings, names)):
-        for key, weight in islice(_search_keys(reading, near_words), _MAX_SEARCH_KEYS):
+    for spelling in chain.from_iterable(map(_spellings, names)):
+        for key, weight in islice(_search_keys(spelling, near_words), _MAX_SEARCH_KEYS):
             keys[key] = max(weight, keys.get(key, 0))
     return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
 
 
 def selective(keys: Mapping[str, float]) -> list[str]:
-    """The search keys whose people nearly all match: of a query of several words, not one word."""
+    """The search keys whose people nearly all match: those of several words, if there are any."""
     if not any(" " in key for key in keys):
         return list(keys)
     return [key for key, weight in keys.items() if weight > _WORD_WEIGHT]
@@ -78,8 +79,8 @@ def selective(keys: Mapping[str, float]) -> list[str]:
 def index_words(names: Iterable[str]) -> list[str]:
     """The distinct words of names, also joined with their particles and with the next word."""
     texts: dict[str, None] = {}
-    for reading in chain.from_iterable(map(_readings, names)):
-        words = _words(reading)
+    for spelling in chain.from_iterable(map(_spellings, names)):
+        words = _words(spelling)
         texts.update(dict.fromkeys(t for word in words for t in (word.text, word.with_particles)))
         texts.update(dict.fromkeys(a + b for a, b in _joinable_pairs(words)))
     return [text for text in texts if len(text) > 1]
@@ -90,7 +91,7 @@ def word_key(word: str) -> str:
     return word if common_names.given_names(word) else phonetics.code(word)
 
 
-def _readings(name: str) -> Sequence[str]:
+def _spellings(name: str) -> Sequence[str]:
     """A name as it is written and as other systems of romanization write it."""
     return [name, *folding.other_readings(name)]
 
@@ -133,18 +134,19 @@ def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]
     yield from _initial_search_keys(words, codes)
     for key in _consonant_keys(words):
         yield key, 1.5
-    single_word = len(words) == 1
+    has_one_word = len(words) == 1
     with_particles = [word.with_particles for word in words if word.with_particles]
     for text in dict.fromkeys([*codes, *with_particles, *(a + b for a, b in joinable)]):
-        if single_word or not is_common(text):
+        if has_one_word or not is_common(text):
             yield word_key(text), _WORD_WEIGHT
         else:
             yield _whole_name_key([codes.get(text, text)]), _WORD_WEIGHT
-        for related in sorted(common_names.related_words(text)) if single_word else ():
-            yield related, 0.8
+        if has_one_word:
+            for related in sorted(common_names.related_words(text)):
+                yield related, 0.8
         others = [code for code in parts if code != codes.get(text)]
         for near in near_words.get(text, ()):
-            yield from _near_word_keys(near, others, single_word)
+            yield from _near_word_keys(near, others, has_one_word=has_one_word)
     # Two misspelled words. An uncommon word is found by its own key.
     for a, b in combinations(codes, 2):
         for near_a, near_b in product(near_words.get(a, ()), near_words.get(b, ())):
@@ -153,11 +155,11 @@ def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]
 
 
 def _near_word_keys(
-    near: str, others: Sequence[str], single_word: bool
+    near: str, others: Sequence[str], *, has_one_word: bool
 ) -> Iterable[tuple[str, float]]:
     """Keys of a name in which one word is replaced by a near word; `others` are the other codes."""
     code = phonetics.code(near)
-    if single_word or not is_common(near):
+    if has_one_word or not is_common(near):
         yield word_key(near), 0.8
     for other in others:
         yield _pair_key(code, other), 1.6

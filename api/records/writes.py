@@ -28,7 +28,8 @@ class Affected(NamedTuple):
 def insert(conn: queries.Connection, query: str, id: UUID | None = None, **row: Any) -> UUID:
     """Insert a row and return its id: random (UUID version 4) unless one is given.
 
-    Ids in the order of entry would reveal a hidden person's place in an alphabetical list.
+    If ids followed the order of entry, the id of a hidden person would show where the name stands
+    in a list that was entered alphabetically.
     """
     new_id = id or uuid4()
     queries.run(conn, query, id=new_id, **row)

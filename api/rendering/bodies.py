@@ -37,7 +37,7 @@ def render(
     if isinstance(result, Record):
         id = str(result.parameters.get("id"))
         body = exact(rows.record(conn, operation, result), id=id)
-        is_proposal = operation.accepted is not None and result.resource == "proposal"
+        is_proposal = operation.proposal_response is not None and result.resource == "proposal"
         return replace(body, is_proposal=is_proposal)
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)

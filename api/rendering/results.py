@@ -19,7 +19,7 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The single row of a query. Without a row the response is `not-found`, with the `resource`.
+    """The single row of a query. Without a row the response is `not-found` and names `resource`.
 
     With a `reader`, the ledger notes that a hidden name was shown to this caller.
     """
@@ -31,22 +31,23 @@ class Record:
 
 
 class Ranked(NamedTuple):
-    """An item of a ranking: its id, its `match`, and its place as a cursor holds it."""
+    """An item of a ranking: its id, its `match`, and its position as a cursor holds it."""
 
     id: str
     match: Mapping[str, Any]
-    key: str
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The order of a page's items: `read` returns at most so many items after a place.
+    """The order of a page's items.
 
-    `places` describes a place, as a cursor must hold it.
+    `read` takes a position, or None for the start, and a limit; it returns at most that many items
+    after the position. `position_pattern` is the form of a position in a valid cursor.
     """
 
     read: Callable[[Connection, str | None, int], Sequence[Ranked]]
-    places: re.Pattern[str]
+    position_pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ class Stream:
     """A body that is read from the database and sent block by block.
 
     `blocks` is called once, while the request holds no connection. It reads the first block before
-    it returns, so that an error still becomes an error response. A block is bytes, or items of the
-    contract's list. The entity tag is the hash of the request, the ledger's last entry and
-    `version`, which covers all other data of the body. `id` is the id of a created resource.
+    it returns, so that an error still becomes an error response. A block is bytes, or items as the
+    contract describes those of the list. The entity tag is the hash of the request, the ledger's
+    last entry and `version`, which covers all other data of the body. `id` is the id of a created
+    resource.
     """
 
     blocks: Callable[[ConnectionPool[Connection]], Iterator[bytes] | Iterator[Sequence[Item]]]

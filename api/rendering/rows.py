@@ -34,8 +34,8 @@ def record(conn: queries.Connection, operation: Operation, record: Record) -> by
 
 
 def _record_schema(operation: Operation, record: Record) -> Schema:
-    if operation.accepted is not None and record.resource == "proposal":
-        return operation.accepted.schema
+    if operation.proposal_response is not None and record.resource == "proposal":
+        return operation.proposal_response.schema
     return operation.response_schema
 
 
@@ -66,8 +66,8 @@ def start(operation: Operation, page: Page) -> str | int | None:
     if page.cursor is None:
         return page.after
     filters = queries.drop_none(**page.filters)
-    places = pagination.ID if page.ranking is None else page.ranking.places
-    return pagination.decode(operation.id, filters, page.cursor, places)
+    pattern = pagination.ID if page.ranking is None else page.ranking.position_pattern
+    return pagination.decode(operation.id, filters, page.cursor, pattern)
 
 
 def block(
@@ -95,7 +95,7 @@ def block(
     bodies = {row.key: row.body for row in rows}
     # A person may have been hidden or merged since the ranking was made.
     present = [item for item in ranked if item.id in bodies]
-    return [item.key for item in present], [bodies[item.id].encode() for item in present]
+    return [item.position for item in present], [bodies[item.id].encode() for item in present]
 
 
 def blocks(

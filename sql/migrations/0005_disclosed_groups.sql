@@ -1,4 +1,6 @@
 -- The groups of people that are large enough to be disclosed for a hidden person (`is_hidden`).
+-- `disclosable_groups` (0007) counts them; `disclosed_age_group` (0006) and `disclosed_facility` (0007)
+-- read them.
 
 -- An age group, or an age group at a facility (facility_id), that at least five accepted hidden people
 -- shared. From `disclosed_from` of record time on the public may know which hidden people belong to

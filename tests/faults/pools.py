@@ -21,7 +21,7 @@ from tests.support import Client, wait_until
 
 # The statement timeout of the service, and a second more.
 _MAX_STATEMENT_SECONDS = 31
-_TWO = {"CONSTANCIA_THREADS": "2"}
+_TWO_THREADS = {"CONSTANCIA_THREADS": "2"}
 
 
 def _with_seconds(action: Callable[[], Any]) -> tuple[float, Any]:
@@ -36,16 +36,16 @@ def _health(port: int) -> int:
 
 
 def full_pool(requests: int = 64) -> Row:
-    """Concurrent writes on a pool of two connections that wait for a lock.
+    """More writes at a time than the pool has connections, both of which wait for a lock.
 
-    The other writes get 503 while the two still wait.
+    The other writes get 503 meanwhile.
     """
     row = Row(f"{requests} requests on a pool of 2 that wait")
-    with service(workers=1, **_TWO) as running:
+    with service(workers=1, **_TWO_THREADS) as running:
         key, port = running.key("edit"), running.port
         writers = Fleet(port, key, range(requests), clients=8, pause=0)
 
-        def enter(n: int) -> tuple[float, Any]:
+        def send_write(n: int) -> tuple[float, Any]:
             with Client(port, key) as client:
                 return _with_seconds(lambda: client.exchange("POST", *writers.write(n)))
 
@@ -56,7 +56,7 @@ def full_pool(requests: int = 64) -> Row:
                 conn.transaction(),
             ):
                 conn.execute("SELECT FROM ledger_head FOR UPDATE")
-                futures = [threads.submit(enter, n) for n in range(requests)]
+                futures = [threads.submit(send_write, n) for n in range(requests)]
                 health = threads.submit(_with_seconds, lambda: _health(port))
                 _wait_for_responses(row, futures, requests - 2)
                 row.must(health.done(), "/healthz waits for the database")
@@ -71,7 +71,7 @@ def full_pool(requests: int = 64) -> Row:
     statuses = Counter(status for _, (status, _, _) in responses)
     refused = [(seconds, headers) for seconds, (status, headers, _) in responses if status == 503]
     row.acknowledged += statuses[201]
-    row.must({*statuses} <= {201, 503}, f"was answered {dict(statuses)}")
+    row.must({*statuses} <= {201, 503}, f"the statuses were {dict(statuses)}")
     row.must(all(headers["Retry-After"] for _, headers in refused), "503 without Retry-After")
     row.must(len(refused) >= requests - 10, "a caller waited for a pool that was full")
     if refused:
@@ -88,7 +88,7 @@ def _wait_for_responses(row: Row, futures: list[Future[Any]], count: int) -> Non
     try:
         wait_until(lambda: sum(future.done() for future in futures) >= count, "the responses")
     except AssertionError:
-        row.broken.append("who cannot be served is left waiting")
+        row.broken.append("a request that cannot be served waits")
 
 
 def late_database(seconds: float = 15, late: float = 0.01) -> Row:
@@ -97,14 +97,14 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
     Requests get a 503 meanwhile, and the health check still succeeds.
     """
     row = Row(f"a database silent for {seconds:.0f} s, then late")
-    with proxied(workers=2, **_TWO) as (running, proxy):
+    with proxied(workers=2, **_TWO_THREADS) as (running, proxy):
         with fleet(running.port, running.key("edit")) as writers:
             writers.more()
             proxy.silence()
             wait_until(lambda: writers.statuses[503] >= 20, "the responses")
             time.sleep(seconds)
             health, status = _with_seconds(lambda: _health(running.port))
-            row.must(status == 200, f"/healthz was answered {status}")
+            row.must(status == 200, f"the status of /healthz was {status}")
             proxy.delay = late
             proxy.resume()
             writers.more()
@@ -122,7 +122,7 @@ def late_database(seconds: float = 15, late: float = 0.01) -> Row:
 
 def stopped_database() -> Row:
     """PostgreSQL is stopped (SIGSTOP). Requests are answered, and not held until it goes on."""
-    row = Row("SIGSTOP of PostgreSQL until all connections are given up")
+    row = Row("SIGSTOP of PostgreSQL for 31 s")
     with service() as running:
         with fleet(running.port, running.key("edit")) as writers:
             writers.more()
@@ -130,7 +130,7 @@ def stopped_database() -> Row:
             began = time.monotonic()
             with _stopped([postmaster, *backends]):
                 health, status = _with_seconds(lambda: _health(running.port))
-                row.must(status == 200, f"/healthz was answered {status}")
+                row.must(status == 200, f"the status of /healthz was {status}")
                 time.sleep(max(0.0, began + _MAX_STATEMENT_SECONDS - time.monotonic()))
                 answered = writers.statuses[503]
                 # No thread of the service waits for PostgreSQL any more.

@@ -20,7 +20,7 @@ from tests.problems import check_problem
 from tests.whole_set.operations import OPERATIONS, WRITES
 from tests.whole_set.session import Session
 
-RETRIABLE = sorted(operation.id for operation in WRITES if operation.is_retriable)
+RETRIABLE = sorted(operation.id for operation in WRITES if operation.takes_idempotency_key)
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 LAST = "SELECT seq FROM ledger_head"
 

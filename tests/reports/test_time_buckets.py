@@ -374,25 +374,24 @@ def test_each_day_of_the_zone_has_one_bucket(first: date, days: int, name: str) 
     bucket_numbers = []
     for day in (first + timedelta(days=n) for n in range(days + 1)):
         # At five in the afternoon, when no clock was ever changed.
-        five = datetime.combine(day, time(17), ZoneInfo(name))
-        moment = five.astimezone(UTC)
-        if moment.astimezone(ZoneInfo(name)) == five:  # otherwise the zone skipped the day
+        at_17 = datetime.combine(day, time(17), ZoneInfo(name))
+        moment = at_17.astimezone(UTC)
+        if moment.astimezone(ZoneInfo(name)) == at_17:  # otherwise the zone skipped the day
             bucket_numbers.append(bisect_right(edges, moment))
     assert bucket_numbers == list(range(1, len(edges)))
 
 
 # Since 1972 the offsets of all zones are whole minutes.
-WHOLE_MINUTES = datetime(1973, 1, 1, tzinfo=UTC)
+FIRST_DAY = datetime(1973, 1, 1, tzinfo=UTC)
 
 
 @cache
-def changes(name: str) -> list[datetime]:
-    """The days on which a zone's clock is changed; if there are none, the third day of all."""
-    days = [WHOLE_MINUTES + n * DAY for n in range((NOW - WHOLE_MINUTES).days)]
+def clock_change_days(name: str) -> list[datetime]:
+    """The days on which a zone's clock is changed; 1973-01-03 if there are none."""
+    days = [FIRST_DAY + n * DAY for n in range((NOW - FIRST_DAY).days)]
     offsets = [day.astimezone(ZoneInfo(name)).utcoffset() for day in days]
-    return [day for day, a, b in zip(days, offsets, offsets[1:], strict=False) if a != b] or days[
-        2:3
-    ]
+    changes = [day for day, a, b in zip(days, offsets, offsets[1:], strict=False) if a != b]
+    return changes or [FIRST_DAY + 2 * DAY]
 
 
 @many_examples
@@ -400,7 +399,7 @@ def changes(name: str) -> list[datetime]:
 def test_hours_and_days_agree_with_a_clock_read_every_minute(
     data: st.DataObject, name: str, offset: int, length: int
 ) -> None:
-    start = data.draw(st.sampled_from(changes(name))) + offset * MINUTE
+    start = data.draw(st.sampled_from(clock_change_days(name))) + offset * MINUTE
     until = start + length * MINUTE
     assume(until <= NOW)
     # From two days before, to know which day has started.
