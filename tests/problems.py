@@ -38,6 +38,7 @@ STATUS_BY_SLUG = {
     "unsupported-media-type": 415,
     "quota-exceeded": 429,
     "too-many-connections": 429,
+    "too-many-requests": 429,
     "not-ready": 503,
     "busy": 503,
     "unanswered": 502,

@@ -18,6 +18,7 @@ _ERRORS = {
     "413": "body-too-large",
     "414": "uri-too-long",
     "429": "too-many-connections",
+    "430": "too-many-requests",  # limit_req_status of nginx.conf
     "494": "headers-too-large",  # nginx's own code for 431
     "500 502 503 504": "unanswered",
 }

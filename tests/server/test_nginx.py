@@ -44,8 +44,8 @@ VARYING_HEADERS = {"connection", "date", "ratelimit", "request-id", "transfer-en
 @pytest.fixture(scope="module")
 def front() -> Iterator[NginxService]:
     # All slow clients of a test have one address.
-    limit = {"CONSTANCIA_CONNECTIONS_PER_ADDRESS": "5000"}
-    with data_dir() as directory, serving(directory, NginxService, **limit) as running:
+    limits = {f"CONSTANCIA_{name}_PER_ADDRESS": "5000" for name in ("CONNECTIONS", "RATE")}
+    with data_dir() as directory, serving(directory, NginxService, **limits) as running:
         assert isinstance(running, NginxService)
         yield running
 
@@ -201,10 +201,11 @@ def test_forwarded_headers_of_a_client_are_replaced(echo: Echo) -> None:
 
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[Echo]:
-    """nginx behind a trusted proxy, with a low limit of connections per address."""
+    """nginx behind a trusted proxy, with low limits per address."""
     settings = {
         "CONSTANCIA_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
         "CONSTANCIA_CONNECTIONS_PER_ADDRESS": "20",
+        "CONSTANCIA_RATE_PER_ADDRESS": "20",
     }
     with data_dir() as directory, serving(directory, Echo, **settings) as running:
         assert isinstance(running, Echo)
@@ -241,6 +242,22 @@ def test_connections_of_an_address_are_limited(proxied: Echo) -> None:
 
         wait_until(is_limited, "nginx has read the heads")
         assert send(proxied.port, "/", X_Forwarded_For="203.0.113.10")[0].status == 200
+
+
+def test_requests_a_second_of_an_address_are_limited(proxied: Echo) -> None:
+    def is_limited() -> bool:
+        response, body = send(proxied.port, "/", X_Forwarded_For="203.0.113.11")
+        if response.status == 200:
+            return False
+        assert (response.status, response.getheader("Retry-After")) == (429, "1")
+        assert json.loads(body)["type"] == "/problems/too-many-requests"
+        return True
+
+    # The burst of five seconds is accepted at once.
+    assert [is_limited() for _ in range(100)] == [False] * 100
+    while not is_limited():
+        pass
+    assert send(proxied.port, "/", X_Forwarded_For="203.0.113.12")[0].status == 200
 
 
 def test_quota_is_of_the_address_that_connects(front: NginxService) -> None:
