@@ -1,7 +1,8 @@
 """Citations: the permanent link, the digest and the printable sentence of an answer.
 
 The link contains both moments, so its answer never changes. The digest is the SHA-256 of the answer
-without its citation, as canonical JSON (RFC 8785), so that a reader can recompute it.
+without any citation, as canonical JSON (RFC 8785), so that a reader can recompute it and no digest
+depends on the wording of a sentence.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ from uuid import UUID
 import orjson
 
 from api.database import queries
-from api.reports.sentences import Scope, Sentence
+from api.reports.sentences import Sentence
+from api.reports.vocabulary import Scope
 from api.verification.rule import RULE
 
 
@@ -47,10 +49,18 @@ def cited(
         "recorded_as_of": moments.recorded_as_of,
         "rule": RULE,
         "ledger_seq": moments.ledger_seq,
-        "sha256": hashlib.sha256(canonical(answer)).hexdigest(),
+        "sha256": hashlib.sha256(canonical(_without_citations(answer))).hexdigest(),
         "sentence": sentence,
     }
     return {**answer, "citation": citation}
+
+
+def _without_citations(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer, which has no citation yet, without those of the claims of a delivery."""
+    if "claims" not in answer:
+        return answer
+    claims = [{k: v for k, v in claim.items() if k != "citation"} for claim in answer["claims"]]
+    return {**answer, "claims": claims}
 
 
 # Filters whose value is an id, which a sentence replaces by a name.

@@ -168,6 +168,7 @@ def report_timeline(
             rows[-1][0],
             min_sources,
             citations.scope(conn, filters.active(), moments),
+            rearrested=rows[-1][-1],
             undisclosed=(sum(before_undisclosed), sum(undisclosed[-1])),
         ),
     )

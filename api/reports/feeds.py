@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from api.reports import sentences
+from api.reports import vocabulary
 from api.verification.rule import RULE
 
 # The id of the feed, and the namespace of its entries' ids. If it changed, feed readers would show
@@ -201,5 +201,5 @@ def _printable(name: str) -> str:
 
 def _day(text: str) -> str:
     """Return a day in English: 2026-01-08 as 8 January 2026."""
-    english, _ = sentences.day(date.fromisoformat(text))
+    english, _ = vocabulary.day(date.fromisoformat(text))
     return english

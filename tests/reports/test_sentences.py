@@ -1,5 +1,6 @@
 """The sentence of a citation: its exact wording in both languages, and its form for any input."""
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import available_timezones
 
@@ -7,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.reports import sentences
+from api.reports import sentences, vocabulary
 from api.reports.sentences import Sentence
 from api.verification.rule import status
 
 ZONE = "America/Caracas"
 START = datetime(2026, 1, 1, 4, 0, tzinfo=UTC)
 AS_OF = datetime(2026, 1, 9, 12, 30, tzinfo=UTC)
-EN = "As of 9 January 2026, 08:30 (Caracas), "
-ES = "Al 9 de enero de 2026, 08:30 (Caracas), "
+EN = "As of 9 January 2026, 08:30 (Caracas time), "
+ES = "Hasta las 8:30 del 9 de enero de 2026 (hora de Caracas), "
 BY_EN = "by two or more independent sources"
 BY_ES = "por dos o más fuentes independientes"
 
@@ -38,16 +39,16 @@ ALL_FILTERS = {
     ("confirmed", "en", "es"),
     [
         (0, "no release was confirmed", "ninguna excarcelación estaba confirmada"),
-        (1, "at least 1 release was confirmed", "al menos 1 excarcelación estaba confirmada"),
+        (1, "at least one release was confirmed", "al menos una excarcelación estaba confirmada"),
         (
             2,
-            "at least 2 releases were confirmed",
-            "al menos 2 excarcelaciones estaban confirmadas",
+            "at least two releases were confirmed",
+            "al menos dos excarcelaciones estaban confirmadas",
         ),
         (
             9,
-            "at least 9 releases were confirmed",
-            "al menos 9 excarcelaciones estaban confirmadas",
+            "at least nine releases were confirmed",
+            "al menos nueve excarcelaciones estaban confirmadas",
         ),
     ],
 )
@@ -64,20 +65,20 @@ def test_counts(confirmed: int, en: str, es: str) -> None:
         (0, "", ""),
         (
             1,
-            "; 1 of the people released had been detained again",
-            "; 1 de las personas excarceladas había sido detenida de nuevo",
+            "; one of the people released had been detained again",
+            "; una de las personas excarceladas había sido detenida de nuevo",
         ),
         (
             2,
-            "; 2 of the people released had been detained again",
-            "; 2 de las personas excarceladas habían sido detenidas de nuevo",
+            "; two of the people released had been detained again",
+            "; dos de las personas excarceladas habían sido detenidas de nuevo",
         ),
     ],
 )
 def test_rearrested(rearrested: int, en: str, es: str) -> None:
     assert sentences.counts(AS_OF, ZONE, 9, 2, {}, rearrested=rearrested) == {
-        "en": f"{EN}at least 9 releases were confirmed {BY_EN}{en}.",
-        "es": f"{ES}al menos 9 excarcelaciones estaban confirmadas {BY_ES}{es}.",
+        "en": f"{EN}at least nine releases were confirmed {BY_EN}{en}.",
+        "es": f"{ES}al menos nueve excarcelaciones estaban confirmadas {BY_ES}{es}.",
     }
 
 
@@ -104,8 +105,8 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
     assert f"the number of releases confirmed {en} went" in timeline["en"]
     assert f"el número de excarcelaciones confirmadas {es} pasó" in timeline["es"]
     delivery = sentences.delivery(AS_OF, ZONE, 116, "exact", False, 80, 9, min_sources)
-    assert delivery["en"].endswith(f"at least 9 were confirmed as released {en}.")
-    assert delivery["es"].endswith(f"al menos 9 tenían confirmada su excarcelación {es}.")
+    assert delivery["en"].endswith(f"at least nine were confirmed as released {en}.")
+    assert delivery["es"].endswith(f"al menos nueve tenían confirmada su excarcelación {es}.")
 
 
 # --- Filters of a count ---------------------------------------------------------------------------
@@ -119,7 +120,21 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
             "people released from Rodeo I",
             "personas excarceladas de Rodeo I",
         ),
-        ({"nationality": "ES"}, "people of nationality ES", "personas de nacionalidad ES"),
+        (
+            {"nationality": "ES"},
+            "people of Spanish nationality",
+            "personas de nacionalidad española",
+        ),
+        (
+            {"nationality": "VE"},
+            "people of Venezuelan nationality",
+            "personas de nacionalidad venezolana",
+        ),
+        (
+            {"nationality": "CZ"},
+            "people with the nationality of Czechia",
+            "personas con nacionalidad de Chequia",
+        ),
         ({"age_group": "adult"}, "adults", "personas adultas"),
         ({"age_group": "minor"}, "minors", "personas menores de edad"),
         ({"age_group": "unknown"}, "people of unknown age", "personas de edad desconocida"),
@@ -199,10 +214,10 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
         ),
         (
             ALL_FILTERS,
-            "girls of nationality ES, released from El Helicoide into exile "
+            "girls of Spanish nationality, released from El Helicoide into exile "
             "from 8 January 2026 to 10 January 2026 "
             "as part of what Jorge Rodríguez announced",
-            "personas menores de edad de sexo femenino, de nacionalidad ES, "
+            "personas menores de edad de sexo femenino, de nacionalidad española, "
             "excarceladas de El Helicoide con salida al exilio "
             "del 8 de enero de 2026 al 10 de enero de 2026 "
             "como parte de lo que anunció Jorge Rodríguez",
@@ -211,8 +226,8 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
 )
 def test_filters_follow_the_number(scope: dict[str, str], en: str, es: str) -> None:
     assert sentences.counts(AS_OF, ZONE, 1, 2, scope) == {
-        "en": f"{EN}at least 1 release (counting only {en}) was confirmed {BY_EN}.",
-        "es": f"{ES}al menos 1 excarcelación (contando solo {es}) estaba confirmada {BY_ES}.",
+        "en": f"{EN}at least one release (counting only {en}) was confirmed {BY_EN}.",
+        "es": f"{ES}al menos una excarcelación (contando solo {es}) estaba confirmada {BY_ES}.",
     }
 
 
@@ -224,14 +239,14 @@ def test_filters_follow_each_number() -> None:
         "es": f"{ES}ninguna excarcelación {es} estaba confirmada {BY_ES}.",
     }
     assert sentences.counts(AS_OF, ZONE, 9, 2, scope) == {
-        "en": f"{EN}at least 9 releases {en} were confirmed {BY_EN}.",
-        "es": f"{ES}al menos 9 excarcelaciones {es} estaban confirmadas {BY_ES}.",
+        "en": f"{EN}at least nine releases {en} were confirmed {BY_EN}.",
+        "es": f"{ES}al menos nueve excarcelaciones {es} estaban confirmadas {BY_ES}.",
     }
     assert sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, scope) == {
-        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
+        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas time), "
         f"the number of releases {en} confirmed {BY_EN} went from 0 to 9.",
-        "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
-        f"el número de excarcelaciones {es} confirmadas {BY_ES} pasó de 0 a 9.",
+        "es": "Entre las 0:00 del 1 de enero de 2026 y las 8:30 del 9 de enero de 2026 "
+        f"(hora de Caracas), el número de excarcelaciones {es} confirmadas {BY_ES} pasó de 0 a 9.",
     }
 
 
@@ -239,17 +254,22 @@ def test_filters_follow_each_number() -> None:
     ("confirmed", "undisclosed", "en", "es"),
     [
         (0, 1, "at least 0 releases were", "al menos 0 excarcelaciones estaban confirmadas"),
-        (1, 2, "at least 1 release was", "al menos 1 excarcelación estaba confirmada"),
-        (9, 1200, "at least 9 releases were", "al menos 9 excarcelaciones estaban confirmadas"),
+        (1, 2, "at least one release was", "al menos una excarcelación estaba confirmada"),
+        (
+            9,
+            1200,
+            "at least nine releases were",
+            "al menos nueve excarcelaciones estaban confirmadas",
+        ),
     ],
 )
 def test_undisclosed_people_follow_a_lower_bound(
     confirmed: int, undisclosed: int, en: str, es: str
 ) -> None:
     more_en, more_es = {
-        1: ("1 further person is", "1 persona más se cuenta"),
-        2: ("2 further people are", "2 personas más se cuentan"),
-        1200: ("1,200 further people are", "1200 personas más se cuentan"),
+        1: ("one further person is", "una persona más se cuenta"),
+        2: ("two further people are", "dos personas más se cuentan"),
+        1200: ("1,200 further people are", "1.200 personas más se cuentan"),
     }[undisclosed]
     more_en, more_es = f"; {more_en} counted only in the total.", f"; {more_es} solo en el total."
     assert sentences.counts(AS_OF, ZONE, confirmed, 2, {}, undisclosed=undisclosed) == {
@@ -267,9 +287,15 @@ def test_undisclosed_people_follow_a_lower_bound(
 @pytest.mark.parametrize(
     ("before", "after", "undisclosed", "en", "es"),
     [
-        (0, 0, (0, 4), "went from 0 to at least 0; 4", "pasó de 0 a al menos 0; 4"),
-        (0, 0, (4, 4), "was at least 0 at both moments; 4", "era al menos 0 en ambos momentos; 4"),
-        (0, 9, (4, 0), "went from at least 0 to 9; 4", "pasó de al menos 0 a 9; 4"),
+        (0, 0, (0, 4), "went from 0 to at least 0; four", "pasó de 0 a al menos 0; cuatro"),
+        (
+            0,
+            0,
+            (4, 4),
+            "was at least 0 at both moments; four",
+            "era al menos 0 en ambos momentos; cuatro",
+        ),
+        (0, 9, (4, 0), "went from at least 0 to 9; four", "pasó de al menos 0 a 9; cuatro"),
     ],
 )
 def test_undisclosed_people_of_a_timeline(
@@ -288,7 +314,7 @@ def test_order_of_filters_does_not_change_the_wording() -> None:
 
 
 def test_filter_without_a_wording_raises_an_error() -> None:
-    assert set(ALL_FILTERS) == sentences.SCOPE
+    assert set(ALL_FILTERS) == vocabulary.SCOPE
     with pytest.raises(ValueError, match="occupation"):
         sentences.counts(AS_OF, ZONE, 9, 2, {"occupation": "lawyer"})
 
@@ -303,15 +329,26 @@ def test_filter_without_a_wording_raises_an_error() -> None:
         (9, 1, "went from 9 to 1", "pasó de 9 a 1"),
         (9, 9, "was 9 at both moments", "era 9 en ambos momentos"),
         (0, 0, "was 0 at both moments", "era 0 en ambos momentos"),
+        (9, 12, "went from 9 to 12", "pasó de 9 a 12"),
     ],
 )
 def test_timeline(before: int, after: int, en: str, es: str) -> None:
     assert sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}) == {
-        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas), "
+        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas time), "
         f"the number of releases confirmed {BY_EN} {en}.",
-        "es": "Entre el 1 de enero de 2026, 00:00, y el 9 de enero de 2026, 08:30 (Caracas), "
-        f"el número de excarcelaciones confirmadas {BY_ES} {es}.",
+        "es": "Entre las 0:00 del 1 de enero de 2026 y las 8:30 del 9 de enero de 2026 "
+        f"(hora de Caracas), el número de excarcelaciones confirmadas {BY_ES} {es}.",
     }
+
+
+def test_rearrested_people_of_a_timeline() -> None:
+    sentence = sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, {}, rearrested=1)
+    assert sentence["en"].endswith(
+        " from 0 to 9; one of the people released had been detained again."
+    )
+    assert sentence["es"].endswith(
+        " de 0 a 9; una de las personas excarceladas había sido detenida de nuevo."
+    )
 
 
 # --- Verifications --------------------------------------------------------------------------------
@@ -324,79 +361,80 @@ def test_timeline(before: int, after: int, en: str, es: str) -> None:
             2,
             0,
             2,
-            "was confirmed: 2 independent sources attest to it and none denies it",
-            "estaba confirmada: 2 fuentes independientes la atestiguan y ninguna la niega",
+            "was confirmed: two independent sources attest to it and none denies it",
+            "estaba confirmada: la respaldan dos fuentes independientes y ninguna la desmiente",
         ),
         (
             3,
             1,
             2,
-            "was confirmed: 3 independent sources attest to it and 1 denies it",
-            "estaba confirmada: 3 fuentes independientes la atestiguan y 1 la niega",
+            "was confirmed: three independent sources attest to it and one denies it",
+            "estaba confirmada: la respaldan tres fuentes independientes y una la desmiente",
         ),
         (
             1,
             0,
             1,
-            "was confirmed: 1 independent source attests to it and none denies it "
+            "was confirmed: one independent source attests to it and none denies it "
             "(at least one was required)",
-            "estaba confirmada: 1 fuente independiente la atestigua y ninguna la niega "
+            "estaba confirmada: la respalda una fuente independiente y ninguna la desmiente "
             "(se requería al menos una)",
         ),
         (
             5,
             2,
             3,
-            "was confirmed: 5 independent sources attest to it and 2 deny it "
+            "was confirmed: five independent sources attest to it and two deny it "
             "(a margin of at least three sources was required)",
-            "estaba confirmada: 5 fuentes independientes la atestiguan y 2 la niegan "
+            "estaba confirmada: la respaldan cinco fuentes independientes y dos la desmienten "
             "(se requería un margen de al menos tres fuentes)",
         ),
         (
             0,
             2,
             2,
-            "was refuted: no independent source attests to it and 2 deny it",
-            "estaba desmentida: ninguna fuente independiente la atestigua y 2 la niegan",
+            "was refuted: no independent source attests to it and two deny it",
+            "estaba desmentida: ninguna fuente independiente la respalda y dos la desmienten",
         ),
         (
             0,
             1,
             1,
-            "was refuted: no independent source attests to it and 1 denies it "
+            "was refuted: no independent source attests to it and one denies it "
             "(a margin of at least one source was required)",
-            "estaba desmentida: ninguna fuente independiente la atestigua y 1 la niega "
+            "estaba desmentida: ninguna fuente independiente la respalda y una la desmiente "
             "(se requería un margen de al menos una fuente)",
         ),
         (
             1,
             1,
             2,
-            "was disputed: 1 independent source attests to it and 1 denies it",
-            "estaba en disputa: 1 fuente independiente la atestigua y 1 la niega",
+            "was disputed: one independent source attests to it and one denies it",
+            "estaba en disputa: la respalda una fuente independiente y una la desmiente",
         ),
         (
             4,
             1,
             4,
-            "was disputed: 4 independent sources attest to it and 1 denies it "
+            "was disputed: four independent sources attest to it and one denies it "
             "(a margin of at least four sources was required)",
-            "estaba en disputa: 4 fuentes independientes la atestiguan y 1 la niega "
+            "estaba en disputa: la respaldan cuatro fuentes independientes y una la desmiente "
             "(se requería un margen de al menos cuatro fuentes)",
         ),
         (
             1,
             0,
             2,
-            "was reported by 1 independent source but not confirmed",
-            "estaba reportada por 1 fuente independiente, pero no confirmada",
+            "was reported by one independent source but not confirmed",
+            "estaba reportada por una fuente independiente, pero no confirmada",
         ),
         (
             3,
             0,
             5,
-            "was reported by 3 independent sources but not confirmed (at least five were required)",
-            "estaba reportada por 3 fuentes independientes, pero no confirmada "
+            "was reported by three independent sources but not confirmed "
+            "(at least five were required)",
+            "estaba reportada por tres fuentes independientes, pero no confirmada "
             "(se requerían al menos cinco)",
         ),
         (
@@ -404,14 +442,14 @@ def test_timeline(before: int, after: int, en: str, es: str) -> None:
             0,
             2,
             "was not verified: no independent source attests to it",
-            "no estaba verificada: ninguna fuente independiente la atestigua",
+            "no estaba verificada: ninguna fuente independiente la respalda",
         ),
         (
             0,
             0,
             1,
             "was not verified: no independent source attests to it (at least one was required)",
-            "no estaba verificada: ninguna fuente independiente la atestigua "
+            "no estaba verificada: ninguna fuente independiente la respalda "
             "(se requería al menos una)",
         ),
     ],
@@ -430,18 +468,28 @@ def test_verification(sources: int, denials: int, min_sources: int, en: str, es:
 @pytest.mark.parametrize(
     ("value", "qualifier", "en", "es"),
     [
-        (11, "exact", "counted 11 releases", "contaba 11 excarcelaciones"),
-        (11, "unspecified", "counted 11 releases", "contaba 11 excarcelaciones"),
-        (11, "at_least", "counted at least 11 releases", "contaba al menos 11 excarcelaciones"),
-        (11, "at_most", "counted at most 11 releases", "contaba como máximo 11 excarcelaciones"),
-        (11, "about", "counted about 11 releases", "contaba alrededor de 11 excarcelaciones"),
-        (1, "exact", "counted 1 release", "contaba 1 excarcelación"),
-        (1, "at_least", "counted at least 1 release", "contaba al menos 1 excarcelación"),
-        (0, "exact", "counted no release", "no contaba ninguna excarcelación"),
-        (0, "unspecified", "counted no release", "no contaba ninguna excarcelación"),
-        (0, "at_most", "counted no release", "no contaba ninguna excarcelación"),
-        (0, "at_least", "counted at least 0 releases", "contaba al menos 0 excarcelaciones"),
-        (0, "about", "counted about 0 releases", "contaba alrededor de 0 excarcelaciones"),
+        (11, "exact", "counted 11 releases", "contabilizaba 11 excarcelaciones"),
+        (11, "unspecified", "counted 11 releases", "contabilizaba 11 excarcelaciones"),
+        (
+            11,
+            "at_least",
+            "counted at least 11 releases",
+            "contabilizaba al menos 11 excarcelaciones",
+        ),
+        (
+            11,
+            "at_most",
+            "counted at most 11 releases",
+            "contabilizaba como máximo 11 excarcelaciones",
+        ),
+        (11, "about", "counted about 11 releases", "contabilizaba alrededor de 11 excarcelaciones"),
+        (1, "exact", "counted one release", "contabilizaba una excarcelación"),
+        (1, "at_least", "counted at least one release", "contabilizaba al menos una excarcelación"),
+        (0, "exact", "counted no release", "no contabilizaba ninguna excarcelación"),
+        (0, "unspecified", "counted no release", "no contabilizaba ninguna excarcelación"),
+        (0, "at_most", "counted no release", "no contabilizaba ninguna excarcelación"),
+        (0, "at_least", "counted at least 0 releases", "contabilizaba al menos 0 excarcelaciones"),
+        (0, "about", "counted about 0 releases", "contabilizaba alrededor de 0 excarcelaciones"),
         (
             None,
             "unspecified",
@@ -456,8 +504,12 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
     source = "Plataforma Unitaria Democrática"
     for confirmed, confirmed_en, confirmed_es in (
         (0, "no release was confirmed", "ninguna excarcelación estaba confirmada"),
-        (1, "at least 1 release was confirmed", "al menos 1 excarcelación estaba confirmada"),
-        (9, "at least 9 releases were confirmed", "al menos 9 excarcelaciones estaban confirmadas"),
+        (1, "at least one release was confirmed", "al menos una excarcelación estaba confirmada"),
+        (
+            9,
+            "at least nine releases were confirmed",
+            "al menos nueve excarcelaciones estaban confirmadas",
+        ),
     ):
         assert sentences.comparison(
             AS_OF, ZONE, source, "released", value, qualifier, False, confirmed, 2, {}
@@ -471,7 +523,7 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
     ("kind", "value", "en", "es"),
     [
         ("announced", 116, "had announced 116 releases", "había anunciado 116 excarcelaciones"),
-        ("announced", 1, "had announced 1 release", "había anunciado 1 excarcelación"),
+        ("announced", 1, "had announced one release", "había anunciado una excarcelación"),
         ("announced", 0, "had announced no release", "no había anunciado ninguna excarcelación"),
         (
             "announced",
@@ -479,9 +531,9 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
             "had announced releases without giving a figure",
             "había anunciado excarcelaciones sin dar una cifra",
         ),
-        ("detained", 863, "counted 863 people detained", "contaba 863 personas detenidas"),
-        ("detained", 1, "counted 1 person detained", "contaba 1 persona detenida"),
-        ("detained", 0, "counted no person detained", "no contaba ninguna persona detenida"),
+        ("detained", 863, "counted 863 people detained", "contabilizaba 863 personas detenidas"),
+        ("detained", 1, "counted one person detained", "contabilizaba una persona detenida"),
+        ("detained", 0, "counted no person detained", "no contabilizaba ninguna persona detenida"),
         (
             "detained",
             None,
@@ -492,19 +544,19 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
             "whereabouts_unknown",
             68,
             "counted 68 people of unknown whereabouts",
-            "contaba 68 personas en paradero desconocido",
+            "contabilizaba 68 personas en paradero desconocido",
         ),
         (
             "whereabouts_unknown",
             1,
-            "counted 1 person of unknown whereabouts",
-            "contaba 1 persona en paradero desconocido",
+            "counted one person of unknown whereabouts",
+            "contabilizaba una persona en paradero desconocido",
         ),
         (
             "whereabouts_unknown",
             0,
             "counted no person of unknown whereabouts",
-            "no contaba ninguna persona en paradero desconocido",
+            "no contabilizaba ninguna persona en paradero desconocido",
         ),
         (
             "whereabouts_unknown",
@@ -517,9 +569,14 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
 def test_claim_of_another_kind_is_not_compared(
     kind: str, value: int | None, en: str, es: str
 ) -> None:
+    claim_en, claim_es = ("statement", "declaración") if value is None else ("figure", "cifra")
     for was_retracted, later_en, later_es in (
         (False, "", ""),
-        (True, "; Foro Penal later took its figure back", "; Foro Penal retiró después su cifra"),
+        (
+            True,
+            f"; Foro Penal later withdrew its {claim_en}",
+            f"; Foro Penal retiró luego su {claim_es}",
+        ),
     ):
         assert sentences.comparison(
             AS_OF, ZONE, "Foro Penal", kind, value, "exact", was_retracted, 9, 2, {}
@@ -531,10 +588,10 @@ def test_claim_of_another_kind_is_not_compared(
 
 def test_retracted_figure() -> None:
     assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
-        "en": f"{EN}NTN24 counted 11 releases; at least 1 release was confirmed {BY_EN}; "
-        "NTN24 later took its figure back.",
-        "es": f"{ES}NTN24 contaba 11 excarcelaciones; al menos 1 excarcelación estaba confirmada "
-        f"{BY_ES}; NTN24 retiró después su cifra.",
+        "en": f"{EN}NTN24 counted 11 releases; at least one release was confirmed {BY_EN}; "
+        "NTN24 later withdrew its figure.",
+        "es": f"{ES}NTN24 contabilizaba 11 excarcelaciones; al menos una excarcelación estaba "
+        f"confirmada {BY_ES}; NTN24 retiró luego su cifra.",
     }
 
 
@@ -545,8 +602,8 @@ def test_filters_of_a_claim() -> None:
     ) == {
         "en": f"{EN}Miliany Castillo counted no release (counting only people released from "
         f"Rodeo I on 8 January 2026 or later); no release was confirmed {BY_EN}.",
-        "es": f"{ES}Miliany Castillo no contaba ninguna excarcelación (contando solo personas "
-        "excarceladas de Rodeo I el 8 de enero de 2026 o después); "
+        "es": f"{ES}Miliany Castillo no contabilizaba ninguna excarcelación (contando solo "
+        "personas excarceladas de Rodeo I el 8 de enero de 2026 o después); "
         f"ninguna excarcelación estaba confirmada {BY_ES}.",
     }
     assert sentences.comparison(
@@ -563,7 +620,7 @@ def test_filters_of_a_claim() -> None:
     ) == {
         "en": f"{EN}Foro Penal counted about 12 people detained (counting only adults "
         "detained at Rodeo I on 8 January 2026 or later).",
-        "es": f"{ES}Foro Penal contaba alrededor de 12 personas detenidas (contando solo "
+        "es": f"{ES}Foro Penal contabilizaba alrededor de 12 personas detenidas (contando solo "
         "personas adultas detenidas en Rodeo I el 8 de enero de 2026 o después).",
     }
 
@@ -580,17 +637,26 @@ def test_filters_of_a_claim() -> None:
             53,
             "116 releases had been announced; of the 80 people whom this record names, "
             f"at least 53 were confirmed as released {BY_EN}",
-            "se habían anunciado 116 excarcelaciones; de las 80 personas que este registro nombra, "
+            "se habían anunciado 116 excarcelaciones; de las 80 personas que nombra este registro, "
             f"al menos 53 tenían confirmada su excarcelación {BY_ES}",
         ),
         (
             1,
             1,
             1,
-            "1 release had been announced; of the 1 person whom this record names, "
-            f"at least 1 was confirmed as released {BY_EN}",
-            "se había anunciado 1 excarcelación; de la 1 persona que este registro nombra, "
-            f"al menos 1 tenía confirmada su excarcelación {BY_ES}",
+            "one release had been announced; the only person whom this record names was "
+            f"confirmed as released {BY_EN}",
+            "se había anunciado una excarcelación; la única persona que nombra este registro "
+            f"tenía confirmada su excarcelación {BY_ES}",
+        ),
+        (
+            2,
+            1,
+            0,
+            "two releases had been announced; the only person whom this record names was "
+            f"not confirmed as released {BY_EN}",
+            "se habían anunciado dos excarcelaciones; la única persona que nombra este registro "
+            f"no tenía confirmada su excarcelación {BY_ES}",
         ),
         (
             0,
@@ -603,10 +669,10 @@ def test_filters_of_a_claim() -> None:
             None,
             3,
             0,
-            "releases had been announced without a figure; of the 3 people whom this record "
+            "releases had been announced without a figure; of the three people whom this record "
             f"names, none was confirmed as released {BY_EN}",
-            "se habían anunciado excarcelaciones sin dar una cifra; de las 3 personas que este "
-            f"registro nombra, ninguna tenía confirmada su excarcelación {BY_ES}",
+            "se habían anunciado excarcelaciones sin dar una cifra; de las tres personas que "
+            f"nombra este registro, ninguna tenía confirmada su excarcelación {BY_ES}",
         ),
     ],
 )
@@ -640,7 +706,12 @@ def test_delivery(announced: int | None, named: int, confirmed: int, en: str, es
             "about 116 releases had",
             "se habían anunciado alrededor de 116 excarcelaciones",
         ),
-        (1, "at_least", "at least 1 release had", "se había anunciado al menos 1 excarcelación"),
+        (
+            1,
+            "at_least",
+            "at least one release had",
+            "se había anunciado al menos una excarcelación",
+        ),
         (None, "unspecified", "releases had", "se habían anunciado excarcelaciones"),
         (0, "exact", "no release had", "no se había anunciado ninguna excarcelación"),
     ],
@@ -653,7 +724,7 @@ def test_qualifier_and_retraction_of_an_announcement(
     )
     for was_retracted, later_en, later_es in (
         (False, "", ""),
-        (True, ", which was later taken back", ", lo que después se retiró"),
+        (True, ", an announcement that was later withdrawn", ", anuncio que luego fue retirado"),
     ):
         for named, named_en, named_es in (
             (0, "this record names nobody", "este registro no nombra a nadie"),
@@ -661,7 +732,7 @@ def test_qualifier_and_retraction_of_an_announcement(
                 80,
                 "of the 80 people whom this record names, at least 53 were confirmed as released "
                 + BY_EN,
-                "de las 80 personas que este registro nombra, al menos 53 tenían confirmada su "
+                "de las 80 personas que nombra este registro, al menos 53 tenían confirmada su "
                 f"excarcelación {BY_ES}",
             ),
         ):
@@ -679,59 +750,75 @@ def test_qualifier_and_retraction_of_an_announcement(
 @pytest.mark.parametrize(
     ("moment", "zone", "en", "es"),
     [
-        (AS_OF, "UTC", "9 January 2026, 12:30 (UTC)", "9 de enero de 2026, 12:30 (UTC)"),
-        (AS_OF, "Etc/UTC", "9 January 2026, 12:30 (UTC)", "9 de enero de 2026, 12:30 (UTC)"),
+        (AS_OF, "UTC", "9 January 2026, 12:30 (UTC)", "las 12:30 del 9 de enero de 2026 (UTC)"),
+        (AS_OF, "Etc/UTC", "9 January 2026, 12:30 (UTC)", "las 12:30 del 9 de enero de 2026 (UTC)"),
         (
             AS_OF,
             "America/Argentina/Buenos_Aires",
-            "9 January 2026, 09:30 (Buenos Aires)",
-            "9 de enero de 2026, 09:30 (Buenos Aires)",
+            "9 January 2026, 09:30 (Buenos Aires time)",
+            "las 9:30 del 9 de enero de 2026 (hora de Buenos Aires)",
         ),
         (
             AS_OF,
             "America/Port-au-Prince",
-            "9 January 2026, 07:30 (Port-au-Prince)",
-            "9 de enero de 2026, 07:30 (Port-au-Prince)",
+            "9 January 2026, 07:30 (Port-au-Prince time)",
+            "las 7:30 del 9 de enero de 2026 (hora de Puerto Príncipe)",
         ),
-        (AS_OF, "Etc/GMT+4", "9 January 2026, 08:30 (GMT-4)", "9 de enero de 2026, 08:30 (GMT-4)"),
-        (AS_OF, "Etc/GMT-2", "9 January 2026, 14:30 (GMT+2)", "9 de enero de 2026, 14:30 (GMT+2)"),
-        (AS_OF, "GMT", "9 January 2026, 12:30 (GMT)", "9 de enero de 2026, 12:30 (GMT)"),
+        (
+            AS_OF,
+            "Etc/GMT+4",
+            "9 January 2026, 08:30 (GMT-4)",
+            "las 8:30 del 9 de enero de 2026 (GMT-4)",
+        ),
+        (
+            AS_OF,
+            "Etc/GMT-2",
+            "9 January 2026, 14:30 (GMT+2)",
+            "las 14:30 del 9 de enero de 2026 (GMT+2)",
+        ),
+        (AS_OF, "GMT", "9 January 2026, 12:30 (GMT)", "las 12:30 del 9 de enero de 2026 (GMT)"),
         (
             datetime(2026, 8, 1, 1, 0, 15, 999_999, tzinfo=UTC),
             ZONE,
-            "31 July 2026, 21:00:15 (Caracas)",
-            "31 de julio de 2026, 21:00:15 (Caracas)",
+            "31 July 2026, 21:00:15 (Caracas time)",
+            "las 21:00:15 del 31 de julio de 2026 (hora de Caracas)",
         ),
         (
             datetime(2026, 7, 1, 22, 5, 0, 999_999, tzinfo=UTC),
             "Europe/Madrid",
-            "2 July 2026, 00:05 (Madrid)",
-            "2 de julio de 2026, 00:05 (Madrid)",
+            "2 July 2026, 00:05 (Madrid time)",
+            "las 0:05 del 2 de julio de 2026 (hora de Madrid)",
         ),
         (
             datetime(2026, 1, 9, 12, 30, tzinfo=timezone(timedelta(hours=2))),
             "UTC",
             "9 January 2026, 10:30 (UTC)",
-            "9 de enero de 2026, 10:30 (UTC)",
+            "las 10:30 del 9 de enero de 2026 (UTC)",
+        ),
+        (
+            datetime(2026, 1, 9, 5, 5, tzinfo=UTC),
+            ZONE,
+            "9 January 2026, 01:05 (Caracas time)",
+            "la 1:05 del 9 de enero de 2026 (hora de Caracas)",
         ),
         (
             datetime(9999, 12, 31, 23, 30, tzinfo=UTC),
             "Asia/Tokyo",
             "31 December 9999, 23:30 (UTC)",
-            "31 de diciembre de 9999, 23:30 (UTC)",
+            "las 23:30 del 31 de diciembre de 9999 (UTC)",
         ),
         (
             datetime(1, 1, 1, 0, 30, tzinfo=UTC),
             ZONE,
             "1 January 1, 00:30 (UTC)",
-            "1 de enero de 1, 00:30 (UTC)",
+            "las 0:30 del 1 de enero de 1 (UTC)",
         ),
     ],
 )
 def test_moment_is_in_its_time_zone(moment: datetime, zone: str, en: str, es: str) -> None:
     sentence = sentences.counts(moment, zone, 9, 2, {})
-    assert sentence["en"].startswith(f"As of {en}, at least 9 ")
-    assert sentence["es"].startswith(f"Al {es}, al menos 9 ")
+    assert sentence["en"].startswith(f"As of {en}, at least nine ")
+    assert sentence["es"].startswith(f"Hasta {es}, al menos nueve ")
 
 
 def test_both_ends_of_a_timeline_are_in_one_time_zone() -> None:
@@ -746,10 +833,10 @@ def test_both_ends_of_a_timeline_are_in_one_time_zone() -> None:
     ("number", "en", "es"),
     [
         (999, "999", "999"),
-        (1234, "1,234", "1234"),
-        (9999, "9,999", "9999"),
-        (12345, "12,345", "12\N{NO-BREAK SPACE}345"),
-        (1234567, "1,234,567", "1\N{NO-BREAK SPACE}234\N{NO-BREAK SPACE}567"),
+        (1234, "1,234", "1.234"),
+        (9999, "9,999", "9.999"),
+        (12345, "12,345", "12.345"),
+        (1234567, "1,234,567", "1.234.567"),
     ],
 )
 def test_digits_are_grouped_by_the_rules_of_the_language(number: int, en: str, es: str) -> None:
@@ -794,7 +881,8 @@ def assert_one_sentence(sentence: Sentence) -> None:
     assert set(sentence) == {"en", "es"}
     for text in sentence.values():
         assert text.endswith(".")
-        assert text.count(".") == 1
+        # One full stop, but for digits in Spanish and "St. Thomas".
+        assert len(re.findall(r"(?<!St)\.(?!\d)", text)) == 1
         assert text.count("(") == text.count(")")
         for defect in ("{", "}", "None", " ,", " )", "( ", " .", " ;", ",,", ", )"):
             assert defect not in text

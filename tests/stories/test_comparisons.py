@@ -231,12 +231,12 @@ def test_sentence_of_a_comparison(desk: Desk) -> None:
         coalition, "released", "2026-01-09T12:30:00Z", value=11, window_start="2026-01-08"
     )
     assert desk.comparison(claim, time_zone="America/Caracas")["citation"]["sentence"] == {
-        "en": "As of 9 January 2026, 08:30 (Caracas), Coalición counted 11 releases (counting only "
-        "people released on 8 January 2026 or later); at least 1 release was confirmed by two "
-        "or more independent sources.",
-        "es": "Al 9 de enero de 2026, 08:30 (Caracas), Coalición contaba 11 excarcelaciones "
-        "(contando solo personas excarceladas el 8 de enero de 2026 o después); al menos 1 "
-        "excarcelación estaba confirmada por dos o más fuentes independientes.",
+        "en": "As of 9 January 2026, 08:30 (Caracas time), Coalición counted 11 releases (counting "
+        "only people released on 8 January 2026 or later); at least one release was confirmed by "
+        "two or more independent sources.",
+        "es": "Hasta las 8:30 del 9 de enero de 2026 (hora de Caracas), Coalición contabilizaba 11 "
+        "excarcelaciones (contando solo personas excarceladas el 8 de enero de 2026 o después); al "
+        "menos una excarcelación estaba confirmada por dos o más fuentes independientes.",
     }
 
 

@@ -116,8 +116,8 @@ def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
     assert [delivery["confirmed"] for delivery in deliveries] == [4, 3, 2, 1, 0]
     assert [delivery["reported"] for delivery in deliveries] == [0, 1, 2, 3, 4]
     assert deliveries[2]["citation"]["sentence"]["en"].endswith(
-        ", 116 releases had been announced; of the 4 people whom this record names, at least 2 "
-        "were confirmed as released by three or more independent sources."
+        ", 116 releases had been announced; of the four people whom this record names, at least "
+        "two were confirmed as released by three or more independent sources."
     )
 
 

@@ -29,11 +29,11 @@ def test_day_in_caracas_ends_at_four_utc(desk: Desk) -> None:
     for item in timeline["items"]:
         assert figures(item) == figures(desk.counts(as_of=item["at"]))
     assert timeline["citation"]["sentence"] == {
-        "en": "Between 7 January 2026, 00:00 and 10 January 2026, 00:00 (Caracas), the number "
+        "en": "Between 7 January 2026, 00:00 and 10 January 2026, 00:00 (Caracas time), the number "
         "of releases confirmed by two or more independent sources went from 0 to 5.",
-        "es": "Entre el 7 de enero de 2026, 00:00, y el 10 de enero de 2026, 00:00 (Caracas), el "
-        "número de excarcelaciones confirmadas por dos o más fuentes independientes pasó de 0 a "
-        "5.",
+        "es": "Entre las 0:00 del 7 de enero de 2026 y las 0:00 del 10 de enero de 2026 (hora de "
+        "Caracas), el número de excarcelaciones confirmadas por dos o más fuentes independientes "
+        "pasó de 0 a 5.",
     }
 
 

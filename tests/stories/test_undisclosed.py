@@ -54,9 +54,9 @@ def test_filtered_counts_say_how_many_people_they_leave_out(prison: Prison) -> N
             assert counts["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}, filters
             sentence = counts["citation"]["sentence"]
             assert "at least 0 releases (counting only " in sentence["en"]
-            assert sentence["en"].endswith("; 4 further people are counted only in the total.")
+            assert sentence["en"].endswith("; four further people are counted only in the total.")
             assert "al menos 0 excarcelaciones (contando solo " in sentence["es"]
-            assert sentence["es"].endswith("; 4 personas más se cuentan solo en el total.")
+            assert sentence["es"].endswith("; cuatro personas más se cuentan solo en el total.")
             full = desk.editor.get("/v1/counts", **filters, **moments)
             assert figures(full, STATUSES) == {**NOBODY, "confirmed": 3, "reported": 1}, filters
             assert (full["undisclosed"], full["citation"]) == (None, None)
@@ -106,8 +106,8 @@ def test_timeline_says_how_many_people_it_leaves_out(prison: Prison) -> None:
                 assert figures(item, STATUSES) == NOBODY
                 assert item["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}
             sentence = timeline["citation"]["sentence"]
-            assert "went from 0 to at least 0; 4 further people are counted" in sentence["en"]
-            assert "pasó de 0 a al menos 0; 4 personas más se cuentan" in sentence["es"]
+            assert "went from 0 to at least 0; four further people are counted" in sentence["en"]
+            assert "pasó de 0 a al menos 0; cuatro personas más se cuentan" in sentence["es"]
 
 
 def test_claim_that_may_be_true_is_within_what_is_documented(prison: Prison) -> None:
@@ -125,7 +125,7 @@ def test_claim_that_may_be_true_is_within_what_is_documented(prison: Prison) -> 
             assert comparison["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}
             sentence = comparison["citation"]["sentence"]["en"]
             assert "; at least 0 releases were confirmed by two" in sentence
-            assert sentence.endswith("; 4 further people are counted only in the total.")
+            assert sentence.endswith("; four further people are counted only in the total.")
 
 
 def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
