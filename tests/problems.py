@@ -31,6 +31,7 @@ STATUS_BY_SLUG = {
     "precondition-failed": 412,
     "relay-elsewhere": 422,
     "relay-from-the-future": 422,
+    "published-before-release": 422,
     "published-in-the-future": 422,
     "relayed-without-origin": 422,
     "affiliation-period": 422,

@@ -1,7 +1,7 @@
 """Insert the entries of a file as records, and link entries to records with other ids."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,6 +27,7 @@ class _LockedEvent(NamedTuple):
     """A locked release event, and the time against which its attestations are checked."""
 
     id: UUID
+    occurred_on: date
     now: datetime
 
 
@@ -65,6 +66,8 @@ class RecordWriter:
         self._links: dict[bytes, bytes] = {}
         # The links that are not stored yet, attestations included.
         self._new_links: dict[UUID, UUID] = {}
+        # The day of each release event that is locked and verified.
+        self._days: dict[bytes, date] = {}
 
     def read_links(self, list_name: str, ids: Sequence[UUID]) -> dict[UUID, UUID]:
         """Return the records of those entries of a list that were loaded or imported before."""
@@ -200,8 +203,8 @@ class RecordWriter:
         return record_id if entry is None else UUID(bytes=entry)
 
     def _insert_attestation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
-        body["release_event_id"] = self.verify_event(body["release_event_id"])
-        event = _LockedEvent(body["release_event_id"], self._began)
+        event_id = body["release_event_id"] = self.verify_event(body["release_event_id"])
+        event = _LockedEvent(event_id, self._days[event_id.bytes], self._began)
         attestations.check(self._conn, event, body, restored=self._restored)
         return Inserted(attestations.insert(self._conn, body, id), [event.id])
 
@@ -226,7 +229,7 @@ class RecordWriter:
 
     def verify_event(self, id: UUID) -> UUID:
         """Lock the person of a release event and verify it; return the canonical id."""
-        if self.batch.verifies(id):
+        if id.bytes in self._days:
             return id
         event = release_events.lock_canonical(self._conn, id)
         if event is None:
@@ -234,6 +237,7 @@ class RecordWriter:
                 FieldError("/release_event_id", "There is no release event with this id.")
             )
         self.batch.verify(event.id, event.detainee_id)
+        self._days[event.id.bytes] = event.occurred_on
         return event.id  # type: ignore[no-any-return] # a row
 
     def lock_person(self, id: UUID) -> UUID:

@@ -23,7 +23,8 @@ def rfc3339(moment: datetime) -> str:
 
 def is_day_ahead(day: date, now: datetime) -> bool:
     """Return whether a day has begun nowhere yet. A day begins first in UTC+14."""
-    return day > (now + timedelta(hours=14)).date()
+    # The first comparison also spares the last moment of the calendar, which has no later one.
+    return day > now.date() and day > (now + timedelta(hours=14)).date()
 
 
 def settle(

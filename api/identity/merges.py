@@ -6,6 +6,7 @@ returns to the duplicate.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from api.access import Caller
 from api.contract import document
-from api.database import ledger, queries
+from api.database import clock, ledger, queries
 from api.database.ledger import Action, Change
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids, merge_plan
@@ -45,6 +46,7 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
     merge_plan.merge_people(plan, duplicate, surviving, max_items)
     surviving_events = merge_plan.merge_detentions(plan, duplicate, surviving)
     attestations = _attestations(conn, list(surviving_events))
+    _check_days(plan, attestations, surviving_events)
     merge_plan.move_attestations(plan, attestations, surviving_events)
 
     merge = writes.insert(conn, "merges/insert", detainee_id=id, into_id=into)
@@ -178,6 +180,28 @@ def load_plan(conn: queries.Connection, detainees: Sequence[UUID]) -> MergePlan:
 def _attestations(conn: queries.Connection, events: Sequence[str]) -> list[Any]:
     ids = [UUID(event) for event in events]
     return queries.rows(conn, "merges/list_attestations", release_event_ids=ids)
+
+
+def _check_days(
+    plan: MergePlan, attestations: Sequence[Any], surviving_events: Mapping[str, str]
+) -> None:
+    """Check that no release is confirmed before the day of the event that survives."""
+    for attestation in attestations:
+        event = surviving_events[str(attestation.release_event_id)]
+        day = plan.stored["release_event"][event]["occurred_on"]
+        if (
+            attestation.stance == "confirms"
+            and not attestation.voided
+            and clock.is_day_ahead(date.fromisoformat(day), attestation.published_at)
+        ):
+            raise RequestError(
+                "conflict",
+                f"The attestation {attestation.id}, published at "
+                f"{clock.rfc3339(attestation.published_at)}, would confirm the release event "
+                f"{event} before its day, {day}, began anywhere (in UTC+14). Merge the other "
+                "record into this one, so that the earlier day stays, or void the event whose "
+                "day is wrong.",
+            )
 
 
 def write_plan(

@@ -369,6 +369,7 @@ class _ListWriter:
         if event is None:
             return
         attestation = row_plan.row_attestation(self._attestation, content["release"])
+        attestations.check_day(attestation, event["occurred_on"])
         if "id" in event:
             event_id = event["id"]
             confirmed = row_plan.confirmed_before(conn, [event_id], attestation["source_id"])

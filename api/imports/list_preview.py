@@ -210,9 +210,13 @@ class _Preview:
         if row.errors:
             return
         try:
-            row_plan.plan(None, content, self._now)
+            self._check_day(row, row_plan.plan(None, content, self._now))
         except RequestError as error:
             row.add_errors(error)
+
+    def _check_day(self, row: _PreviewedRow, plan: RowPlan) -> None:
+        if plan.release_event is not None:
+            attestations.check_day(self._attestation_of(row), plan.release_event["occurred_on"])
 
     def _attestation_of(self, row: _PreviewedRow) -> dict[str, Any]:
         return row_plan.row_attestation(self._attestation or {}, row.content["release"])
@@ -236,6 +240,7 @@ class _Preview:
                 return row_plan.plan(None, row.content, self._now)
             plan = row_plan.plan(person, row.content, self._now)
             row_plan.check_may_hide(self._caller, plan)
+            self._check_day(row, plan)
         except RequestError as error:
             row.add_errors(error)
             return None

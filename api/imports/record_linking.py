@@ -201,7 +201,8 @@ class RecordLinker:
             detention = release_events.detention_open_on(detentions, day)
         else:
             detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])
-        return row_plan.same_event(detentions, detention, day)
+        same = row_plan.same_event(detentions, detention, day)
+        return None if same is None else same.id
 
     def _detentions(self, body: Mapping[str, Any]) -> Sequence[row_plan.Detention]:
         person = canonical_ids.resolve(self._conn, "detainee", body["detainee_id"])

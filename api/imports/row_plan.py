@@ -253,7 +253,7 @@ def _plan_release(
         raise invalid(FieldError("/occurred_on", "This person has no detention."))
     detention_id = release_events.detention_open_on(detentions, occurred_on)
     if (same := same_event(detentions, detention_id, occurred_on)) is not None:
-        return {"id": same}
+        return same._asdict()
     event = {
         "place": None,
         "announcement_id": None,
@@ -264,10 +264,19 @@ def _plan_release(
     return {**event, "detention_id": None if detention_id == NOT_INSERTED else detention_id}
 
 
-def same_event(detentions: Sequence[Detention], detention_id: UUID, day: date) -> UUID | None:
+class RecordedEvent(NamedTuple):
+    """A recorded release event, or one of an earlier row."""
+
+    id: UUID
+    occurred_on: date
+
+
+def same_event(
+    detentions: Sequence[Detention], detention_id: UUID, day: date
+) -> RecordedEvent | None:
     """Return the release event of a detention nearest to a day, within three days of it."""
     near = [
-        (abs(released_on - day), event_id)
+        (abs(released_on - day), RecordedEvent(event_id, released_on))
         for detention in detentions
         if detention.id == detention_id
         for event_id, released_on in zip(detention.event_ids, detention.released_on, strict=True)

@@ -1,7 +1,7 @@
 """Attestations: one source's publication about one release event. Never edited."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -20,6 +20,8 @@ class LockedEvent(Protocol):
 
     @property
     def id(self) -> UUID: ...
+    @property
+    def occurred_on(self) -> date: ...
     @property
     def now(self) -> datetime: ...
 
@@ -59,6 +61,11 @@ def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
         *publications.time_errors(body, now),
     ]
     publications.raise_errors("list", errors)
+
+
+def check_day(body: Body, occurred_on: date) -> None:
+    """Check an attestation against the day of its release event. Raises as `check` does."""
+    publications.raise_errors("attestation", list(_day_errors(body, occurred_on)))
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -144,6 +151,7 @@ def _errors(
     yield from _relay_errors(conn, event, body)
     yield from _basis_errors(body, restored)
     yield from publications.time_errors(body, event.now)
+    yield from _day_errors(body, event.occurred_on)
     if body["denial_reason"] is not None and body["stance"] != "denies":
         detail = f"Must be null for the stance {body['stance']}: only a denial has a reason."
         yield "validation-error", FieldError("/denial_reason", detail)
@@ -180,3 +188,15 @@ def _basis_errors(body: Body, restored: bool = False) -> Iterator[Error]:
     if body["basis"] != "relayed" and body["relays"]:
         detail = f"Must be relayed, not {body['basis']}, where relays is not empty."
         yield "relayed-without-origin", FieldError("/basis", detail)
+
+
+def _day_errors(body: Body, occurred_on: date) -> Iterator[Error]:
+    """Yield an error for a release that is confirmed before its day began anywhere."""
+    if body["stance"] == "confirms" and clock.is_day_ahead(occurred_on, body["published_at"]):
+        published_at = clock.rfc3339(body["published_at"])
+        detail = (
+            f"{published_at} is before the day of the release, {occurred_on}, began anywhere "
+            "(in UTC+14). Correct the moment, or attest to a release event of the right day. "
+            "Record an announcement as a claim of the kind announced."
+        )
+        yield "published-before-release", FieldError("/published_at", detail)

@@ -59,10 +59,6 @@ class Batch:
         """Add a release event to verify again, of a locked person."""
         self._people[event.bytes] = person.bytes
 
-    def verifies(self, event: UUID) -> bool:
-        """Return whether a release event is to be verified."""
-        return event.bytes in self._people
-
     def events(self) -> list[UUID]:
         """Return the release events to verify."""
         return [UUID(bytes=event) for event in self._people]

@@ -203,7 +203,7 @@ CANARY = "Canario"
 DAYS = ("2025-12-20", "2026-01-03", "2026-01-08", "2026-01-10", "2026-01-20")
 DETAINED_ON = (None, "2025", "2026", "2026-01", "2026-01-08", "2026-01-10", "2024-02-29")
 LATE = "2026-06-01T00:00:00Z"
-START = datetime.fromisoformat("2026-01-05T00:00:00Z")
+START = datetime.fromisoformat("2026-01-20T00:00:00Z")
 
 
 class Writer:

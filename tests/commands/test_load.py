@@ -381,6 +381,10 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
         with_value("/release_events/0/occurred_on", "2999-01-31"),
         {"/release_events/0/occurred_on"},
     ),
+    "a release that is confirmed before its day": (
+        with_value("/attestations/2/published_at", "2026-01-07T09:59:59Z"),
+        {"/attestations/2/published_at"},
+    ),
     "a release of a person without a detention": (
         without_field("/detainees/0", "detention"),
         {"/release_events/0/detainee"},

@@ -478,7 +478,7 @@ def test_person_hidden_in_either_record_is_hidden(
         editor, "Zulmaida Quintero", "2024", DAY, **properties["duplicate"]
     )
     surviving, _, surviving_event = person(
-        editor, "Zulma Quintero", "2024", "2026-01-15", **properties["surviving"]
+        editor, "Zulma Quintero", "2024", "2026-01-04", **properties["surviving"]
     )
     sources = [editor.source(name) for name in ("Una", "Otra")]
     for event in (duplicate_event, surviving_event):
@@ -863,14 +863,16 @@ def test_undo_that_would_leave_two_events_within_three_days_is_refused(
     undo(editor, merged)
 
 
-def test_attestation_before_the_day_of_the_surviving_event_is_counted(
+def test_merge_confirms_no_release_before_the_day_of_its_event(
     api: Api, editor: Api, conn: Connection
 ) -> None:
-    """It is published four days before the day of the surviving event."""
     duplicate, _, duplicate_event = person(editor, "Una", "2024", "2026-01-08")
-    surviving, _, _ = person(editor, "Otra", "2024", "2026-01-11")
-    editor.attest(duplicate_event, editor.source("Una"), "2026-01-07T12:00:00Z")
-    merge(editor, duplicate, surviving)
+    surviving, _, surviving_event = person(editor, "Otra", "2024", "2026-01-11")
+    attestation = editor.attest(duplicate_event, editor.source("Una"), "2026-01-07T12:00:00Z")
+    detail = merge(editor, duplicate, surviving, 409)["detail"]
+    for part in (attestation["id"], "2026-01-07T12:00:00Z", surviving_event, "2026-01-11"):
+        assert part in detail
+    merge(editor, surviving, duplicate)
     query = {"as_of": "2026-01-07T13:00:00Z", "occurred_from": "2026-01-01"}
     assert statuses(api, **query) == {"reported": 1}
     assert_store_is_consistent(conn)

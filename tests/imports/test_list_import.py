@@ -574,6 +574,35 @@ def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Conn
     assert seq(conn) == before
 
 
+def test_a_list_does_not_confirm_a_release_before_its_day(api: Api) -> None:
+    """A row names the day, and the recorded release event within three days of it another one."""
+    editor = api.scope("edit")
+    source = editor.source("Casa Abierta")
+    ids = [editor.detainee("Fermín Otero Valdivia"), editor.detainee("Génesis Bracho")]
+    for person in ids:
+        editor.detention(person, detained_on="2024")
+        editor.event(person, "2026-01-12")
+    released_on = "2026-01-10"
+    rows = [
+        {"name": "Yusmery Quintanar", "id": "", "released_on": "2026-01-11"},
+        {"name": "Fermín Otero Valdivia", "id": ids[0], "released_on": released_on},
+        {"name": "Génesis Bracho", "id": "", "released_on": released_on},
+        {"name": "Oriana Tovar", "id": "", "released_on": released_on},
+    ]
+    query = attested_by(source, published_at="2026-01-10T08:00:00Z")
+    result = preview(editor, table(rows), **query)
+    assert outcomes(result) == ["invalid", "invalid", "possible_duplicate", "new"]
+    for row, day in zip(result["rows"], ("2026-01-11", "2026-01-12"), strict=False):
+        (error,) = row["errors"]
+        assert "2026-01-10T08:00:00Z is before the day of the release, " + day in error["detail"]
+    skips = [{"row": row, "decision": "skip"} for row in (1, 2)]
+    same = {"row": 3, "decision": "same", "detainee_id": ids[1]}
+    problem = apply(editor, result["id"], *skips, same, status=422)
+    assert problem["type"] == "/problems/published-before-release"
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/3"]
+    apply(editor, result["id"], *skips, {"row": 3, "decision": "new"})
+
+
 def test_a_list_that_relays_a_source_does_not_confirm_it(api: Api) -> None:
     editor = api.scope("edit")
     origin, paper = editor.source("Casa Abierta"), editor.source("El Correo")

@@ -128,7 +128,7 @@ def test_sixteen_writers_on_one_person_with_two_events(
 ) -> None:
     before = editor.get("/v1/counts")
     person = editor.person("Otra persona")
-    denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2026-02-08"))
+    denied, confirmed = (editor.event_of(person, day) for day in ("2026-01-08", "2025-12-08"))
     sources = [editor.source(f"Vecino {n}") for n in range(8)]
     attestations = [attestation_body(denied, source, stance="denies") for source in sources]
     attestations += [attestation_body(confirmed, source) for source in sources]
@@ -180,7 +180,7 @@ def test_affiliations_change_during_attestations(shared: Service, key: str, edit
             body = attestation_body(
                 chance.choice(events),
                 source,
-                datetime(2026, 1, chance.randrange(6, 13), chance.randrange(24), tzinfo=UTC),
+                datetime(2026, 1, chance.randrange(8, 15), chance.randrange(24), tzinfo=UTC),
                 stance=chance.choice(["confirms", "confirms", "denies"]),
                 **chance.choice([{}, relay]),
             )

@@ -460,15 +460,20 @@ def attest_at_random(world: World, choose: Chooser) -> None:
             relays = [{"attestation_id": choose.one_of(world.ids["attestation"])}]
     # A publication time may be a few minutes ahead.
     soon = text(_now(world.conn) + timedelta(minutes=4))
+    published_at = choose.one_of([*map(text, MOMENTS)] * 3 + [soon])
+    event = choose.one_of(world.ids["release_event"])
+    # Most would be before the day of a later event, and refused. Texts of moments are in order.
+    recorded = world.ledger.record(_now(world.conn)).records["release_event"]
+    day = recorded[event]["occurred_on"] if event in recorded else ""
     body = {
-        "release_event_id": choose.one_of(world.ids["release_event"]),
+        "release_event_id": event,
         "source_id": choose.one_of(world.ids["source"]),
         "stance": choose.one_of(["confirms", "confirms", "confirms", "denies"]),
         "basis": basis,
         "relays": relays,
         "evidence": "report",
         "release_kind": choose.one_of(KINDS),
-        "published_at": choose.one_of([*map(text, MOMENTS)] * 3 + [soon]),
+        "published_at": max(published_at, f"{day}T00:00:00Z" if day else ""),
     }
     world.write("POST", "/v1/attestations", body, "attestation")
 

@@ -85,3 +85,27 @@ def test_day_of_an_attested_event_cannot_change(api: Api) -> None:
 
 def _refused(writer: Api, event: dict[str, Any], status: int) -> Any:
     return writer.post("/v1/release-events", event, status)
+
+
+def test_release_is_not_confirmed_before_its_day(api: Api) -> None:
+    """A list of those who will be released tomorrow announces. The day begins first in UTC+14."""
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero")
+    editor.detention(person, detained_on="2024")
+    attestation = {
+        "release_event_id": editor.event(person, "2026-01-08"),
+        "source_id": editor.source("El Faro"),
+        "stance": "confirms",
+        "basis": "first_hand",
+        "evidence": "list",
+        "published_at": "2026-01-07T05:59:59.999999-04:00",
+    }
+    problem = editor.post("/v1/attestations", attestation, 422)
+    assert problem["type"] == "/problems/published-before-release"
+    (error,) = problem["errors"]
+    assert error["pointer"] == "/published_at"
+    assert "2026-01-07T09:59:59.999999Z" in error["detail"]
+    assert "2026-01-08" in error["detail"]
+    denial = {**attestation, "stance": "denies"}
+    assert editor.post("/v1/attestations", denial)["verification"]["independent_denials"] == 1
+    editor.post("/v1/attestations", {**attestation, "published_at": "2026-01-07T06:00:00-04:00"})

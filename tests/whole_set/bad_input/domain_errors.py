@@ -90,6 +90,12 @@ for name, slug, body, pointers in (
         ("/relays/1/attestation_id",),
     ),
     (
+        "before the day of the release",
+        "published-before-release",
+        attestation(published_at="0001-01-01T00:00:00Z"),
+        ("/published_at",),
+    ),
+    (
         "in a hundred years",
         "published-in-the-future",
         attestation(published_at="2125-01-01T00:00:00Z"),

@@ -120,7 +120,7 @@ def test_timestamp_is_accepted_with_any_offset(api: Api, written: str, stored: s
     editor = api.scope("edit")
     person = editor.detainee("Ilya Marek")
     editor.detention(person)
-    event = editor.event(person, "2026-01-08")
+    event = editor.event(person, written[:10])
     attestation = editor.attest(event, editor.source("Northgate Herald"), written)
     assert attestation["published_at"] == stored
     assert attestation["verification"]["status"] == "reported"
