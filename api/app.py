@@ -44,7 +44,10 @@ def create_app(
     app = _Application("constancia", static_folder=None)
     routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
     problems.register(
-        app, contract.problems, rate_limits.count_failed_request if rate_limits else None
+        app,
+        contract.problems,
+        routing.NearPaths(contract).find,
+        rate_limits.count_failed_request if rate_limits else None,
     )
     if rate_limits:
         rate_limits.register(app, contract)

@@ -22,11 +22,25 @@ _KEY = re.compile(_KEY_START + r"(?P<prefix>[0-9a-f]{12})_[\w-]{43}", re.ASCII)
 _NO_HASH = bytes(32)
 
 
+class UnauthenticatedError(RequestError):
+    """A request without a valid key. `fault` says what is wrong with the key that it has.
+
+    Only the holder of a key learns that it has expired or was revoked.
+    """
+
+    def __init__(self, fault: str | None) -> None:
+        self.fault = fault
+        instead = "Send a valid key in the header: Authorization: Bearer <key>."
+        super().__init__("unauthenticated", f"{fault} {instead}" if fault else instead)
+
+
 def read_key(authorization: str | None) -> str:
     """Return the key of an Authorization header (RFC 6750). Raises `unauthenticated`."""
     scheme, _, key = (authorization or "").partition(" ")
+    if not authorization:
+        raise UnauthenticatedError(None)
     if scheme.lower() != "bearer" or not key.startswith(_KEY_START):
-        raise _unauthenticated()
+        raise UnauthenticatedError(f"The header has no key, which begins with {_KEY_START}.")
     return key
 
 
@@ -40,15 +54,13 @@ def authenticate(conn: queries.Connection, key: str) -> Caller:
     match = _KEY.fullmatch(key)
     row = queries.row(conn, "api_keys/find", prefix=match["prefix"] if match else "")
     if not hmac.compare_digest(row.hash if row else _NO_HASH, digest):
-        raise _unauthenticated()
+        raise UnauthenticatedError("The key is unknown.")
+    if row.is_revoked:
+        raise UnauthenticatedError("The key was revoked.")
+    if row.has_ended:
+        raise UnauthenticatedError("The key has expired.")
     trace.note_key(row.id)
     return Caller(row.id, row.scope)
-
-
-def _unauthenticated() -> RequestError:
-    return RequestError(
-        "unauthenticated", "Send a valid key in the header: Authorization: Bearer <key>."
-    )
 
 
 def create_key(

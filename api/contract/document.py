@@ -1,6 +1,6 @@
 """Read the contract, openapi.yaml, into operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,8 @@ class Operation:
     path: str
     parameters: Sequence[Parameter]
     body: Schema | None
+    # The media types of the body.
+    accepts: Sequence[str]
     # The media types of a large body, which is spooled to a file; none for a body in memory.
     uploads: Sequence[str]
     max_bytes: int
@@ -72,6 +74,13 @@ class Operation:
     writes: bool
     # Whether its response has more than one media type besides CSV and NDJSON.
     has_formats: bool
+
+    @property
+    def read_only(self) -> Collection[str]:
+        """The fields of a record that its creation or change does not take."""
+        if self.body is None or not (self.method == "patch" or self.location is not None):
+            return frozenset()
+        return frozenset(self.response_schema["properties"]) - frozenset(self.body["properties"])
 
     @property
     def arguments(self) -> Sequence[Parameter]:
@@ -156,6 +165,7 @@ def _operation(
             for p in operation.get("parameters", [])
         ],
         body=body["content"].get("application/json", {}).get("schema") if body else None,
+        accepts=list(body["content"]) if body else [],
         uploads=list(body["content"]) if body and max_bytes else [],
         max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,

@@ -4,8 +4,9 @@ Only a few keywords of JSON Schema are supported. Any other raises ContractError
 contract cannot state a limit that is not enforced.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, pre_load
@@ -28,12 +29,15 @@ _REQUIRED_KEYWORDS = {
     "array": {"items", "maxItems"},
     "integer": {"minimum", "maximum"},
 }
-_UNKNOWN = "There is no such field or parameter."
+_UNKNOWN = "There is no such "
+_READ_ONLY = "Is read-only: leave it out."
 
 
-def body_schema(schema: Mapping[str, Any]) -> Schema:
-    """Return the marshmallow schema of a JSON body."""
-    return _object(schema, from_text=False)()
+def body_schema(schema: Mapping[str, Any], read_only: Collection[str] = ()) -> Schema:
+    """Return the marshmallow schema of a JSON body. `read_only` fields are only in the response."""
+    body = _object(schema, from_text=False)()
+    body.read_only = frozenset(read_only)
+    return body
 
 
 def parameters_schema(parameters: Mapping[str, tuple[bool, Mapping[str, Any]]]) -> Schema:
@@ -54,7 +58,12 @@ def load(schema: Schema, data: Any, *errors: FieldError) -> Mapping[str, Any]:
     try:
         loaded: Mapping[str, Any] = schema.load(data)
     except ValidationError as error:
-        raise invalid(*errors, *field_errors(error)) from None
+        read_only = {pointer(name) for name in getattr(schema, "read_only", ())}
+        found = [
+            replace(field, detail=_READ_ONLY) if field.pointer in read_only else field
+            for field in field_errors(error)
+        ]
+        raise invalid(*errors, *found) from None
     if errors:
         raise invalid(*errors)
     return loaded
@@ -69,7 +78,7 @@ def _field_errors(place: str, messages: Any) -> Iterator[FieldError]:
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             # marshmallow puts the errors of an object itself under `_schema`.
-            is_object = key == "_schema" and _UNKNOWN not in value
+            is_object = key == "_schema" and not str(value[0]).startswith(_UNKNOWN)
             yield from _field_errors(place if is_object else place + pointer(key), value)
     else:
         for message in messages:
@@ -83,10 +92,11 @@ class _Strict(Schema):
         unknown = RAISE
 
     error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
-        "unknown": _UNKNOWN,
+        "unknown": f"{_UNKNOWN}field.",
         "type": "Must be an object.",
     }
     bounds: tuple[int, float] = (0, float("inf"))
+    read_only: frozenset[str] = frozenset()
 
     @pre_load
     def _check_bounds(self, data: Any, **_: Any) -> Any:
@@ -96,7 +106,7 @@ class _Strict(Schema):
         return data
 
 
-def _object(schema: Mapping[str, Any], *, from_text: bool) -> type[Schema]:
+def _object(schema: Mapping[str, Any], *, from_text: bool) -> type["_Strict"]:
     _check_vocabulary(schema, "object")
     if schema.get("additionalProperties") is not False:
         raise ContractError("an object must have additionalProperties: false")
@@ -111,7 +121,17 @@ def _object(schema: Mapping[str, Any], *, from_text: bool) -> type[Schema]:
         schema.get("minProperties", 0),
         schema.get("maxProperties", float("inf")),
     )
+    attributes["error_messages"] = {
+        "unknown": _unknown(list(schema.get("properties", {})), from_text)
+    }
     return type("Derived", (_Strict,), attributes)
+
+
+def _unknown(names: Sequence[str], from_text: bool) -> str:
+    """Return the message for a name that a schema does not list, which says what it lists."""
+    kind = "parameter" if from_text else "field"
+    listed = f"There are: {', '.join(names)}." if names else "There are none."
+    return f"{_UNKNOWN}{kind}. {listed}"
 
 
 def _field(

@@ -109,26 +109,30 @@ class ServiceRead:
 
 
 class PublicRead:
-    """A read with the same response for all callers."""
+    """A read with the same response for all callers. A key that is sent must be valid."""
 
     def __init__(
         self, operation: Operation, function: Function, dependencies: Dependencies
     ) -> None:
         self._operation = operation
         self._function = function
-        self._pool = dependencies.pool
+        self._dependencies = dependencies
         self._arguments = requests.Arguments(operation, function)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
-        operation = self._operation
-        arguments, media_type = self._arguments.load(request, path)
-        with queries.borrowed_connection(self._pool) as conn:
+        operation, pool = self._operation, self._dependencies.pool
+        authorization = request.headers.get("Authorization")
+        key = None if authorization is None else auth.read_key(authorization)
+        with queries.borrowed_connection(pool) as conn:
+            if key is not None:
+                self._dependencies.authenticate(conn, key)
+            arguments, media_type = self._arguments.load(request, path)
             try:
                 result = self._function(conn=conn, **arguments)
                 content = _render(conn, request, operation, result, media_type, sees_hidden=False)
             except RequestError as error:
                 return _redirect(conn, request, operation, arguments, error)
-        return _respond(self._pool, request, operation, content, media_type)
+        return _respond(pool, request, operation, content, media_type)
 
 
 class CallerRead:
@@ -175,7 +179,9 @@ class Write:
         self._scope = _scope(operation)
         self._arguments = requests.Arguments(operation, function)
         self._attempts = idempotency.Attempts(operation)
-        self._body_schema = schemas.body_schema(operation.body) if operation.body else None
+        self._body_schema = (
+            schemas.body_schema(operation.body, operation.read_only) if operation.body else None
+        )
         self._find_duplicates = getattr(function, "find_duplicates", None)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
@@ -190,7 +196,9 @@ class Write:
             arguments, media_type = self._arguments.load(request, path)
             attempt = self._attempts.read(request, caller, raw)
             if self._body_schema is not None:
-                arguments["body"] = requests.json_body(request, self._body_schema, raw)
+                arguments["body"] = requests.json_body(
+                    request, self._body_schema, operation.accepts, raw
+                )
             if operation.method == "patch":
                 arguments["unchanged"] = partial(
                     conditional.check_unchanged, conn, request, operation

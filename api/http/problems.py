@@ -10,9 +10,11 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api import logs
+from api.auth import UnauthenticatedError
 from api.contract import document as contract
 from api.contract.document import Problem
 from api.errors import RequestError
+from api.http import requests
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
@@ -22,7 +24,8 @@ INTERNAL_ERROR = RequestError(
 """The response to any error of the service itself. It does not reveal the cause."""
 
 _LOG = logging.getLogger(logs.LOGGER)
-_UNKNOWN_PATH = "There is nothing at this path. The contract at /docs lists all paths."
+_NOTHING_HERE = "There is nothing at this path."
+_ALL_PATHS = "The contract at /docs lists all paths."
 _RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1}
 SLUGS = {
     400: "malformed-json",
@@ -36,12 +39,13 @@ SLUGS = {
 def register(
     app: Flask,
     problems: Mapping[str, Problem],
+    near_path: Callable[[str], str | None],
     count_failed_request: Callable[[Exception], None] | None,
 ) -> None:
     """Make every error of the application a problem document.
 
-    `count_failed_request` counts the failed request for its rate limit. It may raise
-    `quota-exceeded`, which replaces the error.
+    `near_path` returns the path that an unknown one nearly is. `count_failed_request` counts the
+    failed request for its rate limit. It may raise `quota-exceeded`, which replaces the error.
     """
 
     def counted(error: RequestError | HTTPException) -> Response:
@@ -56,7 +60,7 @@ def register(
         problem = problems[error.slug]
         response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
-            response.headers["WWW-Authenticate"] = 'Bearer realm="constancia"'
+            response.headers["WWW-Authenticate"] = _challenge(error)
         if error.slug in _RETRY_AFTER_SECONDS:
             response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS[error.slug])
         response.headers["Cache-Control"] = "no-store"
@@ -64,8 +68,10 @@ def register(
 
     def from_werkzeug(error: HTTPException) -> Response:
         slug = SLUGS.get(error.code or 500, "internal-error")
-        # Werkzeug's text for an unknown path is about URLs typed into a browser.
-        detail = _UNKNOWN_PATH if slug == "not-found" else error.description
+        detail = error.description
+        if slug == "not-found":
+            near = near_path(requests.current().path)
+            detail = f"{_NOTHING_HERE} {f'The nearest is {near}.' if near else _ALL_PATHS}"
         response = answer(RequestError(slug, detail or problems[slug].explanation))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -80,6 +86,15 @@ def register(
     app.register_error_handler(RequestError, counted)
     app.register_error_handler(HTTPException, counted)
     app.register_error_handler(Exception, unexpected)
+
+
+def _challenge(error: RequestError) -> str:
+    """Return the challenge of a 401 (RFC 6750, section 3), with the fault of the key."""
+    fault = error.fault if isinstance(error, UnauthenticatedError) else None
+    challenge = 'Bearer realm="constancia"'
+    return (
+        f'{challenge}, error="invalid_token", error_description="{fault}"' if fault else challenge
+    )
 
 
 def explained(slug: str) -> RequestError:

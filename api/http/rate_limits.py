@@ -153,7 +153,7 @@ class RateLimits:
         """Count each request of the application before its operation is called."""
         operations = contract.operations
         self._unlimited = frozenset(o.id for o in operations if not o.is_limited)
-        self._keyed = frozenset(o.id for o in operations if o.scope or o.key_is_optional)
+        self._keyed = frozenset(o.id for o in operations if o.tag != "service")
         app.before_request(self._count_request)
 
     def middleware(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

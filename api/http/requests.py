@@ -18,8 +18,15 @@ from api.rendering import media_types
 MAX_PARAMETERS = 100
 """The most parameters of a query. No operation has half as many."""
 
+_FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
+_IGNORED = "_"
+"""The parameter that spreadsheets change with each request, so that no cache answers."""
+
 _CHUNK_BYTES = 1 << 16
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+# A moment whose offset was written with `+` instead of `%2B`.
+_OFFSET_AFTER_SPACE = re.compile(r"[^ ]+[Tt][^ ]+ \d{2}:\d{2}", re.ASCII)
+_NUMBERED_PAGES = {"page", "offset", "skip", "start", "per_page", "page_size"}
 
 
 def current() -> Request:
@@ -92,7 +99,7 @@ def query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
     try:
         if _STRAY_PERCENT.search(raw):
             raise ValueError
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+        parsed = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise invalid(
             FieldError(
@@ -101,15 +108,38 @@ def query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
                 "Encode % as %25 and other characters as UTF-8.",
             )
         ) from None
+    pairs = [(name, value) for name, value in parsed if name != _IGNORED]
     names = [name for name, _ in pairs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]
-    return schemas.load(schema, dict(pairs), *errors)
+    values = dict(pairs)
+    try:
+        return schemas.load(schema, values, *errors)
+    except RequestError as error:
+        error.errors = tuple(_with_hint(field, values, schema) for field in error.errors)
+        raise
 
 
-def json_body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
+def _with_hint(error: FieldError, values: Mapping[str, str], schema: Schema) -> FieldError:
+    """Return an error of a parameter, with its probable cause."""
+    name = error.pointer.removeprefix("/")
+    value = values.get(name, "")
+    if name in _NUMBERED_PAGES and "limit" in schema.fields:
+        hint = "Lists have no numbered pages: follow `next`, and set the size by `limit`."
+    elif _OFFSET_AFTER_SPACE.fullmatch(value):
+        hint = "In a query + is a space: write %2B."
+    elif value != value.strip():
+        hint = "Remove the spaces around the value."
+    else:
+        return error
+    return FieldError(error.pointer, f"{error.detail} {hint}")
+
+
+def json_body(
+    request: Request, schema: Schema, accepted: Sequence[str], raw: bytes
+) -> Mapping[str, Any]:
     """Return the value of a JSON body. Raises `unsupported-media-type` or `validation-error`."""
-    check_media_type(request, [media_types.JSON])
+    check_media_type(request, accepted)
     return schemas.load(schema, strict_json.read(raw))
 
 
@@ -118,10 +148,15 @@ def check_media_type(request: Request, accepted: Sequence[str]) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     is_plain = charset == "utf-8" and "Content-Encoding" not in request.headers
     if request.mimetype not in accepted or not is_plain:
-        raise RequestError(
-            "unsupported-media-type",
-            f"Send the body as {' or '.join(accepted)}, in UTF-8 and without a content encoding.",
+        instead = (
+            f"Send the body as {' or '.join(accepted)}, in UTF-8 and without a content encoding."
         )
+        if request.mimetype in _FORMS:
+            instead += (
+                " A form is not accepted: send the file or the object itself. With curl: "
+                f"-H 'Content-Type: {accepted[0]}' --data-binary @FILE."
+            )
+        raise RequestError("unsupported-media-type", instead)
 
 
 def check_length(request: Request, operation: Operation) -> None:

@@ -19,6 +19,10 @@ from api.http import requests
 from api.http.handlers import Dependencies, Handler, handler
 from api.operations.service import Service
 
+_MAX_PATH = 200
+"""The characters of an unknown path that are compared: a path of 8,000 would take 6 ms."""
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
 
 def bind(app: Flask, contract: Contract, dependencies: Dependencies, service: Service) -> None:
     """Add a route for every operation. Raises ContractError for a function without one."""
@@ -81,6 +85,33 @@ def _id_converter(contract: Contract) -> type[BaseConverter]:
     }
     fixed_names = "|".join(sorted(name for name in names if re.fullmatch(r"\w+", name)))
     return type("Id", (BaseConverter,), {"regex": f"(?!(?:{fixed_names})(?:/|$))[^/]+"})
+
+
+class NearPaths:
+    """The paths of the contract, to find the one that an unknown path nearly is."""
+
+    def __init__(self, contract: Contract) -> None:
+        paths = [operation.path for operation in contract.operations]
+        self._paths = {_spelling(path): path for path in paths}
+        last_steps = {_spelling(path).rpartition("/")[2]: path for path in paths if "{" not in path}
+        self._paths = last_steps | self._paths
+
+    def find(self, path: str) -> str | None:
+        """Return the path that differs in case, plural, hyphens, slashes or its first steps."""
+        spelling = _spelling(path[:_MAX_PATH])
+        for key in (spelling, f"v1/{spelling}", spelling.rpartition("/")[2]):
+            if key in self._paths:
+                return self._paths[key]
+        return None
+
+
+def _spelling(path: str) -> str:
+    """Return the steps of a path without case, hyphens and plurals, and with {id} for an id."""
+    steps = [
+        "{id}" if _ID.fullmatch(step) else re.sub("ies$", "y", re.sub("[-_]", "", step)).rstrip("s")
+        for step in path.lower().split("/")
+    ]
+    return "/".join(filter(None, steps))
 
 
 def snake_case(operation_id: str) -> str:

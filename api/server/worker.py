@@ -14,6 +14,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from socket import socket
 from typing import Any
+from urllib.parse import quote
 
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import ThreadWorker
@@ -29,6 +30,9 @@ wsgi.SERVER = _SERVER  # type: ignore[attr-defined]
 
 # RFC 3986, section 3.2.2: host and port.
 _HOST = re.compile(r"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
+# RFC 3986, section 2.2, and the sign that begins an encoded character.
+_UNQUOTED = "!$'()*+,;=:@/%"
+_MAX_QUOTED = 100
 _BODY_HEADERS = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 _MAX_DRAIN_SECONDS = 5
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
@@ -110,7 +114,26 @@ def request_error(exc: BaseException) -> RequestError:
     """Return the error for an exception of gunicorn. Only those of its parser are the request's."""
     if isinstance(exc, _SERVICE_ERRORS) or not isinstance(exc, PARSE_ERRORS):
         return problems.INTERNAL_ERROR
-    return problems.explained(_SLUGS.get(type(exc), "malformed-request"))
+    explained = problems.explained(_SLUGS.get(type(exc), "malformed-request"))
+    encoded = _percent_encoded(exc) if isinstance(exc, errors.InvalidRequestLine) else None
+    if encoded is None:
+        return explained
+    return RequestError(
+        explained.slug,
+        f"The request line has characters that are not ASCII. Percent-encode them: {encoded}. "
+        "With curl: -G --data-urlencode 'q=…'.",
+    )
+
+
+def _percent_encoded(exc: errors.InvalidRequestLine) -> str | None:
+    """Return a parameter or path that is UTF-8, percent-encoded; None if there is none."""
+    target = next((part for part in str(exc.req).split(" ") if not part.isascii()), "")
+    try:
+        text = target.encode("latin-1").decode()  # gunicorn decodes it as Latin-1
+    except UnicodeError:
+        return None
+    parameter = next((part for part in re.split("[?&]", text) if not part.isascii()), "")
+    return quote(parameter[:_MAX_QUOTED], safe=_UNQUOTED)
 
 
 def _response(error: RequestError, request_id: str) -> bytes:

@@ -61,6 +61,24 @@ def test_malformed_request_gets_one_problem_and_the_connection_closes(
 
 
 @pytest.mark.parametrize("server", ["service", "front"])
+@pytest.mark.parametrize(
+    ("target", "detail"),
+    [
+        ("/v1/detainees?limit=5&q=Rocío", "Percent-encode them: q=Roc%C3%ADo."),
+        ("/v1/detainés", "Percent-encode them: /v1/detain%C3%A9s."),
+    ],
+)
+def test_letters_of_a_request_line_are_encoded_in_the_problem(
+    request: pytest.FixtureRequest, server: str, target: str, detail: str
+) -> None:
+    port = request.getfixturevalue(server).port
+    content = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    (response,), _ = exchange(port, content)
+    check_problem(response)
+    assert detail in response.problem()["detail"]
+
+
+@pytest.mark.parametrize("server", ["service", "front"])
 def test_http_0_9_request_gets_a_problem(request: pytest.FixtureRequest, server: str) -> None:
     port = request.getfixturevalue(server).port
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:

@@ -12,7 +12,8 @@ class Case:
     """A request that is refused.
 
     `$name` is replaced by the id of a record of the register. `pointers` are all pointers of
-    `errors`, in any order. Without any, the problem has no `errors`.
+    `errors`, in any order. Without any, the problem has no `errors`. `message` is a part of one of
+    its details.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Case:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     scope: str | None = "edit"
+    message: str = ""
 
     def __str__(self) -> str:
         return f"{self.slug}: {self.name}"
@@ -37,16 +39,19 @@ def refused(name: str, method: str, path: str, slug: str, *pointers: str, **opti
     CASES.append(Case(name, method, path, slug, pointers, **options))
 
 
-def wrong_body(name: str, path: str, body: Any, *pointers: str, method: str = "POST") -> None:
-    refused(name, method, path, "validation-error", *pointers, body=body)
+def wrong_body(
+    name: str, path: str, body: Any, *pointers: str, method: str = "POST", message: str = ""
+) -> None:
+    refused(name, method, path, "validation-error", *pointers, body=body, message=message)
 
 
 def malformed(name: str, raw: bytes, path: str = "/v1/sources") -> None:
     refused(name, "POST", path, "malformed-json", raw=raw)
 
 
-def wrong_query(name: str, path: str, query: str, *pointers: str) -> None:
-    refused(name, "GET", path, "validation-error", *pointers, query=query, scope=None)
+def wrong_query(name: str, path: str, query: str, *pointers: str, message: str = "") -> None:
+    options: dict[str, Any] = {"query": query, "scope": None, "message": message}
+    refused(name, "GET", path, "validation-error", *pointers, **options)
 
 
 def quoted(value: str) -> str:

@@ -108,7 +108,8 @@ for path, names in {
     # Mass assignment: fields that only the service sets.
     for name in ("id", "created_at", "updated_at"):
         value = UNKNOWN_ID if name == "id" else "2026-01-08T00:00:00Z"
-        wrong_body(f"{name} assigned: {path}", path, {name: value}, f"/{name}", method="PATCH")
+        options = {"method": "PATCH", "message": "Is read-only: leave it out."}
+        wrong_body(f"{name} assigned: {path}", path, {name: value}, f"/{name}", **options)
 for path, body in {
     "/v1/release-events/$event": {
         "verification": {"status": "confirmed"},
@@ -142,10 +143,17 @@ wrong_body(
     "/id",
     "/custody",
     "/created_at",
+    message="Is read-only: leave it out.",
 )
 
 # Fields.
-wrong_body("an unknown field", "/v1/sources", source(colour="red"), "/colour")
+wrong_body(
+    "an unknown field",
+    "/v1/sources",
+    source(colour="red"),
+    "/colour",
+    message="There is no such field. There are: name, kind, ",
+)
 wrong_body("a field in another case", "/v1/sources", source(Name="x"), "/Name")
 wrong_body("a field that a pointer escapes", "/v1/sources", source(**{"a/b~c": 1}), "/a~1b~0c")
 wrong_body("a field without a name", "/v1/sources", source(**{"": 1}), "/")

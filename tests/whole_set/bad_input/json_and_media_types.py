@@ -111,6 +111,20 @@ for value in (
         raw=json.dumps(source()).encode(),
         headers={"Content-Type": value},
     )
+for path, media_type in (
+    ("/v1/sources", "application/json"),
+    ("/v1/imports", "text/csv"),
+):
+    for form in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        refused(
+            f"a form: {form}",
+            "POST",
+            path,
+            "unsupported-media-type",
+            raw=b"--x--",
+            headers={"Content-Type": form},
+            message=f"-H 'Content-Type: {media_type}' --data-binary @",
+        )
 for value in ("gzip", "deflate", "br", "x"):
     refused(
         f"encoded with {value}",

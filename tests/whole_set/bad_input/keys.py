@@ -113,6 +113,7 @@ FORMS_OF_NO_KEY = {
 for name, value in FORMS_OF_NO_KEY.items():
     for method, path in (
         ("POST", "/v1/sources"),
+        ("GET", "/v1/facilities"),
         ("GET", "/v1/detainees"),
         ("GET", "/v1/detainees/$detainee"),
         ("GET", "/v1/export"),

@@ -105,6 +105,21 @@ for path in (
     "/v1/sources;x=1",
 ):
     refused(f"no such path: {path}", "GET", path, "not-found", scope=None)
+for path, near in {
+    "/v1/sources/": "/v1/sources",
+    "/V1/Sources": "/v1/sources",
+    "/v1//sources": "/v1/sources",
+    "/sources": "/v1/sources",
+    "/v1/claim": "/v1/claims",
+    "/v1/facility/": "/v1/facilities",
+    "/v1/release_events": "/v1/release-events",
+    "/v1/timeline": "/v1/counts/timeline",
+    "/docs/": "/docs",
+    "/v1/source/$source": "/v1/sources/{id}",
+    "/v1/sources/$source/": "/v1/sources/{id}",
+    "/v1/nothing": "/docs",
+}.items():
+    refused(f"a near path: {path}", "GET", path, "not-found", scope=None, message=f" {near}")
 refused("a write to no such path", "POST", "/v1/nothing", "not-found", body={})
 for name, path, query in (
     ("the delivery of no announcement", "/v1/claims/$claim/delivery", ""),

@@ -100,6 +100,25 @@ def test_name_of_one_long_word_is_accepted(api: Api, letters: list[str]) -> None
     assert [person["id"] for person in api.get("/v1/detainees", q=name)["items"]] == [id]
 
 
+def test_parameter_of_spreadsheets_is_ignored(api: Api) -> None:
+    """IMPORTDATA and others change `_` to bypass caches."""
+    api.scope("edit").source("Northgate Herald")
+    listed = api.get("/v1/sources")
+    for query in ("_=1", "_=%20&_=2&limit=50", "limit=50&_"):
+        assert api.send("GET", f"/v1/sources?{query}").get_json() == listed
+    assert api.send("GET", "/openapi.json?_=1").status_code == 200
+
+
+def test_change_is_a_json_merge_patch(api: Api) -> None:
+    """RFC 7396. A record is not created by one."""
+    editor = api.scope("edit")
+    source_id = editor.source("Northgate Herald", url="https://herald.example")
+    patch = {"content_type": "application/merge-patch+json", "data": '{"url": null}'}
+    response = editor.send("PATCH", f"/v1/sources/{source_id}", **patch)
+    assert (response.status_code, response.get_json()["url"]) == (200, None)
+    assert editor.send("POST", "/v1/sources", **patch).status_code == 415
+
+
 MOMENTS = {
     "2026-01-09T12:25:00Z": "2026-01-09T12:25:00Z",
     "2026-01-09t12:25:00z": "2026-01-09T12:25:00Z",

@@ -29,6 +29,8 @@ def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
     problem = check_problem(response, case.slug)
     pointers = [error["pointer"] for error in problem.get("errors", ())]
     assert sorted(pointers) == sorted(case.pointers), problem
+    details = [problem["detail"], *(error["detail"] for error in problem.get("errors", ()))]
+    assert any(case.message in detail for detail in details), details
     assert nothing_written.records["edit"] not in response.get_data(as_text=True)
 
 
@@ -66,7 +68,7 @@ def test_existing_release_event_is_named(nothing_written: World) -> None:
 def test_refusal_says_which_methods_and_schemes_are_allowed(nothing_written: World) -> None:
     world = nothing_written
     denied = world.api.send("POST", "/v1/sources", json=source())
-    assert denied.headers["WWW-Authenticate"].startswith("Bearer")
+    assert denied.headers["WWW-Authenticate"] == 'Bearer realm="constancia"'
 
     def allowed(method: str, path: str) -> set[str]:
         return set(world.api.send(method, path).headers["Allow"].split(", "))
@@ -76,6 +78,28 @@ def test_refusal_says_which_methods_and_schemes_are_allowed(nothing_written: Wor
     assert allowed("DELETE", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
     assert world.api.send("OPTIONS", record).status_code == 204
     assert allowed("OPTIONS", record) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+
+
+@pytest.mark.parametrize("path", ["/v1/facilities", "/v1/detainees", "/v1/feed"])
+def test_only_the_holder_of_a_key_learns_that_it_has_ended(world: World, path: str) -> None:
+    """RFC 6750, section 3.1. A wrong key is refused on public reads, too."""
+    records = world.records
+    wrong = {name: f"{records[name][:-43]}{records['edit'][-43:]}" for name in ("revoked", "ended")}
+    for key, fault in {
+        records["revoked"]: "The key was revoked.",
+        records["ended"]: "The key has expired.",
+        wrong["revoked"]: "The key is unknown.",
+        wrong["ended"]: "The key is unknown.",
+        records["of_another"]: "The key is unknown.",
+        "x": "The header has no key, which begins with constancia_.",
+    }.items():
+        response = world.api.send("GET", path, headers={"Authorization": f"Bearer {key}"})
+        problem = check_problem(response, "unauthenticated")
+        assert problem["detail"].startswith(fault)
+        assert response.headers["WWW-Authenticate"] == (
+            f'Bearer realm="constancia", error="invalid_token", error_description="{fault}"'
+        )
+    assert world.api.scope("admin").send("GET", path).status_code == 200
 
 
 def test_authentication_scheme_is_case_insensitive(world: World) -> None:
