@@ -1,4 +1,5 @@
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -7,9 +8,9 @@ READY := .venv/ready
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
-run: $(READY) ## Serve the example case on port 8000, and print a contributor's key
-	@$(BIN)/constancia keys create --name "make run" --scope contribute
-	@$(BIN)/constancia serve --case tests/cases/venezuela-2026-01-08.json
+run: $(READY) ## Serve the example case, on port 8000 or PORT=8100, and print a contributor's key
+	@$(BIN)/constancia serve --port $(PORT) --case tests/cases/venezuela-2026-01-08.json \
+		--key-file $${CONSTANCIA_DATA_DIR:-.constancia}/contribute.key
 
 test: $(READY) ## Run the tests
 	@$(BIN)/pytest -n auto

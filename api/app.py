@@ -5,6 +5,7 @@ from psycopg_pool import ConnectionPool
 from werkzeug.routing import MapAdapter
 
 from api import logs
+from api.config import DEFAULT_TIME_ZONE
 from api.contract import document
 from api.database.queries import Connection
 from api.http import problems, responses, routing
@@ -35,12 +36,14 @@ def create_app(
     metrics: RequestMetrics | None = None,
     security_contact: str | None = None,
     rate_limits: RateLimits | None = None,
+    time_zone: str = DEFAULT_TIME_ZONE,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
-    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies.
+    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
+    that name no time zone have `time_zone`.
     """
-    contract = document.load()
+    contract = document.load().with_default("time_zone", time_zone)
     app = _Application("constancia", static_folder=None)
     routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
     problems.register(

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Literal, cast, get_args
+
+from api.contract import time_zones
 
 Network = IPv4Network | IPv6Network
+Language = Literal["en", "es"]
+
+DEFAULT_TIME_ZONE = "UTC"
 
 SERVICE_ROLE = "constancia_service"
 """The database role that serves requests. It cannot change or delete recorded data."""
@@ -29,6 +35,8 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     allow_unsafe_durability: bool
     security_contact: str | None
+    time_zone: str
+    language: Language
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
@@ -52,6 +60,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         trusted_proxies=_networks(environ, "CONSTANCIA_TRUSTED_PROXIES"),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
         security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
+        time_zone=_time_zone(environ, "CONSTANCIA_TIME_ZONE"),
+        language=_language(environ, "CONSTANCIA_LANGUAGE"),
     )
 
 
@@ -73,6 +83,22 @@ def _contact(environ: Mapping[str, str], name: str) -> str | None:
             "or https://example.org/security."
         )
     return value
+
+
+def _time_zone(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name) or DEFAULT_TIME_ZONE
+    if value not in time_zones.names():
+        raise ValueError(
+            f"{name} is {value[:50]!r}: use the name of an IANA time zone, such as America/Caracas."
+        )
+    return value
+
+
+def _language(environ: Mapping[str, str], name: str) -> Language:
+    value = environ.get(name) or "en"
+    if value not in get_args(Language):
+        raise ValueError(f"{name} is {value[:20]!r}: use en or es.")
+    return cast(Language, value)
 
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:

@@ -71,7 +71,9 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 )
 @click.option("--source", "source_id", type=click.UUID, help="Id of the source of the list.")
 @click.option(
-    "--published-at", type=options.Moment(), help="Time at which the source published the list."
+    "--published-at",
+    type=options.Moment(is_past=True),
+    help="Time at which the source published the list, or the day, which means its end.",
 )
 @click.option(
     "--basis",
@@ -158,7 +160,7 @@ def _print_preview(conn: queries.Connection, id: UUID, preview: Mapping[str, Any
             for error in row.errors:
                 column = f", {error['column']}" if error["column"] else ""
                 place = error.get("pointer") or f"row {row.row}{column}"
-                store.progress(f"{place}: {error['detail']}")
+                store.progress(f"{place}: {store.with_options(error['detail'])}")
     for flip in import_store.all_flips(conn, id):
         event = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
         click.echo(f"row {flip['row']}{event}: {flip['from']} becomes {flip['to']}")

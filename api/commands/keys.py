@@ -9,6 +9,7 @@ import click
 from api import access, auth
 from api.commands import options, store
 from api.database import queries
+from api.errors import RequestError
 
 
 @click.group("keys")
@@ -22,7 +23,9 @@ def keys() -> None:
     "--scope", required=True, type=click.Choice(list(access.GRANTS)), help="Permissions of the key."
 )
 @click.option(
-    "--until", type=options.Moment(), help="Time of expiry, such as 2027-01-01T00:00:00Z [never]."
+    "--until",
+    type=options.Moment(),
+    help="Time of expiry, such as 2027-01-01T00:00:00Z, or the last day [never].",
 )
 @options.data_dir
 def create(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
@@ -31,6 +34,22 @@ def create(name: str, scope: str, until: datetime | None, data_dir: Path | None)
         id, key = auth.create_key(conn, name, scope, until)
     store.progress(f"Key {id} of scope {scope}. It is not shown again:")
     click.echo(key)
+
+
+def kept_key(conn: queries.Connection, file: Path) -> str:
+    """Return the key in a file, which gets a new one of scope `contribute` if it has no valid key.
+
+    So a store that is served often has one such key.
+    """
+    try:
+        key = file.read_text().strip()
+        auth.authenticate(conn, key)
+    except (FileNotFoundError, RequestError):
+        _, key = auth.create_key(conn, file.name, "contribute")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"{key}\n")
+    return key
 
 
 @keys.command("list")

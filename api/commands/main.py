@@ -22,5 +22,6 @@ for command in (
     reports.counts,
     reports.compare,
     reports.explain,
+    reports.find,
 ):
     main.add_command(command)

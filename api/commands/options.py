@@ -1,28 +1,42 @@
 """Options and parameter types that several commands share."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import click
 from marshmallow import ValidationError
 
+from api import config
 from api.contract import document, fields, schemas
 
 CASE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment with a time zone, as the API takes it."""
+    """A moment with a time zone, as the API takes it, or a day, which is its end.
+
+    A day is one of the setting CONSTANCIA_TIME_ZONE. If `is_past`, a day that has not ended is now.
+    """
 
     name = "moment"
 
+    def __init__(self, *, is_past: bool = False) -> None:
+        self._is_past = is_past
+
     def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
         try:
-            return fields.moment(value)
+            if len(value) != len("2026-01-09"):
+                return fields.moment(value)
+            zone = ZoneInfo(config.read().time_zone)
+            end = datetime.combine(fields.day(value), time.max, zone).astimezone(UTC)
         except ValidationError as error:
             self.fail(str(error.messages[0]), param, ctx)
+        except (ValueError, OverflowError) as error:
+            self.fail(str(error), param, ctx)
+        return min(end, datetime.now(UTC)) if self._is_past else end
 
 
 class Name(click.ParamType[str]):
@@ -48,10 +62,22 @@ def data_dir(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def as_of(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --as-of."""
+    return click.option(
+        "--as-of",
+        type=Moment(is_past=True),
+        help="Publication time, such as 2026-01-09T12:30:00Z, or 2026-01-09 for the end of that "
+        "day in CONSTANCIA_TIME_ZONE [now].",
+    )(command)
+
+
 def recorded_as_of(command: Callable[..., None]) -> Callable[..., None]:
     """Add --recorded-as-of."""
     return click.option(
-        "--recorded-as-of", type=Moment(), help="Use the record as it was at this moment [now]."
+        "--recorded-as-of",
+        type=Moment(is_past=True),
+        help="Use the record as it was at this moment, or at the end of this day [now].",
     )(command)
 
 

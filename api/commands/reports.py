@@ -1,6 +1,7 @@
-"""Commands that print citable reports: counts, compare, explain."""
+"""Commands that print answers of the API: counts, compare, explain, find."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,9 +10,10 @@ import click
 import orjson
 
 from api.commands import options, store, terminal
+from api.config import Config
 from api.contract import binding, document
 from api.database import queries
-from api.operations import claims, release_events
+from api.operations import claims, detainees, release_events
 from api.operations import counts as counts_operations
 from api.rendering import bodies, media_types
 from api.reports import citations
@@ -20,9 +22,7 @@ from api.verification.counting import MIN_SOURCES, PROPERTIES
 
 
 @click.command("counts")
-@click.option(
-    "--as-of", type=options.Moment(), help="Publication time, such as 2026-01-09T12:30:00Z [now]."
-)
+@options.as_of
 @options.recorded_as_of
 @click.option(
     "--min-sources",
@@ -38,11 +38,12 @@ from api.verification.counting import MIN_SOURCES, PROPERTIES
 @options.data_dir
 def counts(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
     """Print how many people are out."""
-    with store.migrated(data_dir) as (_, _, conn):
+    with store.migrated(data_dir) as (settings, _, conn):
         response = _response(
-            conn, "getCounts", counts_operations.get_counts, caller=None, **arguments
+            conn, settings, "getCounts", counts_operations.get_counts, caller=None, **arguments
         )
-    _print(response, terminal.counts, as_json=as_json)
+        labels = _labels(conn, settings, response, arguments["group_by"])
+    _print(response, partial(terminal.counts, settings, labels=labels), as_json=as_json)
 
 
 @click.command("compare")
@@ -54,17 +55,22 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
     items: list[Any] = []
     names: dict[str, str] = {}
     cursor = None
-    with store.migrated(data_dir) as (_, _, conn):
+    with store.migrated(data_dir) as (settings, _, conn):
         while True:
             page = _response(
-                conn, "listComparisons", claims.list_comparisons, cursor=cursor, **arguments
+                conn,
+                settings,
+                "listComparisons",
+                claims.list_comparisons,
+                cursor=cursor,
+                **arguments,
             )
             items += page["items"]
             names |= _names(conn, page["items"])
             if (cursor := page["next"]) is None:
                 break
     response = {"items": items, "next": None}
-    _print(response, lambda shown: terminal.comparisons(shown, names), as_json=as_json)
+    _print(response, partial(terminal.comparisons, settings, names=names), as_json=as_json)
 
 
 @click.command("explain")
@@ -72,11 +78,59 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
 @options.data_dir
 def explain(release_event_id: UUID, data_dir: Path | None) -> None:
     """Print the verification of a release event, with its proof and its history."""
-    with store.migrated(data_dir) as (_, _, conn):
+    with store.migrated(data_dir) as (settings, _, conn):
         response = _response(
-            conn, "getVerification", release_events.get_verification, id=release_event_id
+            conn, settings, "getVerification", release_events.get_verification, id=release_event_id
         )
-    _print(response, terminal.explanation, as_json=False)
+    _print(response, partial(terminal.explanation, settings), as_json=False)
+
+
+@click.command("find")
+@click.argument("name", type=options.Name())
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 200),
+    default=20,
+    show_default=True,
+    help="People to print at most.",
+)
+@options.as_json
+@options.data_dir
+def find(data_dir: Path | None, as_json: bool, name: str, limit: int) -> None:
+    """Print the people whose names match NAME in any spelling, best first."""
+    with store.migrated(data_dir) as (settings, _, conn):
+        response = _response(
+            conn,
+            settings,
+            "listDetainees",
+            detainees.list_detainees,
+            caller=None,
+            q=name,
+            limit=limit,
+            cursor=None,
+        )
+        names = {str(row.id): row.name for row in queries.rows(conn, "facilities/list_names")}
+    _print(response, partial(terminal.people, names=names), as_json=as_json)
+
+
+def _labels(
+    conn: queries.Connection, settings: Config, response: Any, group_by: str | None
+) -> Mapping[str, str]:
+    """Return the names of the countries, facilities or announcements that are groups, by value."""
+    values = [group["value"] for group in response["groups"] or () if group["value"] is not None]
+    if group_by == "nationality":
+        return {code: terminal.country(settings, code) for code in values}
+    kind = {"facility_id": "facilities", "announcement_id": "claims"}.get(group_by or "")
+    if kind is None:
+        return {}
+    ids = {kind: [UUID(value) for value in values]}
+    names = citations.recorded_names(conn, _moments(response), **ids)
+    return {str(id): name for id, name in names.items()}
+
+
+def _moments(response: Any) -> Moments:
+    citation = response["citation"]
+    return Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
 
 
 def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
@@ -86,10 +140,9 @@ def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
     compared = [item["claim"] for item in items]
     origins = [origin for claim in compared for origin in claim["origins"]]
     sources = {claim["source_id"] for claim in compared} | {o["source_id"] for o in origins}
-    citation = items[0]["citation"]
     recorded = citations.recorded_names(
         conn,
-        Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"]),
+        _moments(items[0]),
         facilities=[UUID(c["facility_id"]) for c in compared if c["facility_id"] is not None],
         sources=[UUID(id) for id in sources if id is not None],
         claims=[UUID(o["claim_id"]) for o in origins if o["claim_id"] is not None],
@@ -106,10 +159,15 @@ def _print(response: Any, as_text: Callable[[Any], Iterator[str]], *, as_json: b
 
 
 def _response(
-    conn: queries.Connection, operation_id: str, function: Callable[..., Any], **arguments: Any
+    conn: queries.Connection,
+    settings: Config,
+    operation_id: str,
+    function: Callable[..., Any],
+    **arguments: Any,
 ) -> Any:
     """Return the JSON response of an operation, with the contract's default arguments."""
-    (operation,) = (o for o in document.load().operations if o.id == operation_id)
+    contract = document.load().with_default("time_zone", settings.time_zone)
+    (operation,) = (o for o in contract.operations if o.id == operation_id)
     defaults = {p.name: p.schema.get("default") for p in operation.arguments}
     result = function(conn, **binding.combine(binding.combined(function), defaults | arguments))
     return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

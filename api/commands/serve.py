@@ -10,6 +10,7 @@ import click
 
 from api.commands import options, store
 from api.commands.imports import load_case
+from api.commands.keys import kept_key
 from api.database import connections, migrations, queries
 from api.http.rate_limits import RateLimits, RequestCounts
 from api.server import cluster, gunicorn
@@ -33,9 +34,20 @@ from api.server import cluster, gunicorn
 @click.option(
     "--case", "case_file", type=options.CASE_FILE, help="Load this case first into an empty store."
 )
+@click.option(
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Print the key of this file when ready. Without a valid key it gets a new one, of scope "
+    "contribute.",
+)
 @options.data_dir
 def serve(
-    host: str, port: int, workers: int, case_file: Path | None, data_dir: Path | None
+    host: str,
+    port: int,
+    workers: int,
+    case_file: Path | None,
+    key_file: Path | None,
+    data_dir: Path | None,
 ) -> None:
     """Migrate, then serve the API."""
     _check_free(host, port, "Choose another with --port.")
@@ -48,6 +60,13 @@ def serve(
             store.progress("The database is not empty: --case was ignored.")
         elif case_file:
             load_case(conn, case_file, dry_run=False)
+        key = None if key_file is None else kept_key(conn, key_file)
+
+        def ready(address: str) -> None:
+            click.echo(f"Constancia is ready at {address}")
+            if key is not None:
+                click.echo(f"To write, paste in another terminal:\nexport KEY={key}")
+
         conn.close()
         service_url = store.service_url(settings, url)
         connections.check_service(
@@ -64,7 +83,8 @@ def serve(
                 RequestCounts(settings.requests_per_address, settings.requests_per_key),
                 settings.trusted_proxies,
             ),
-            ready=lambda address: click.echo(f"Constancia is ready at {address}"),
+            time_zone=settings.time_zone,
+            ready=ready,
         ).run()
 
 

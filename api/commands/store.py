@@ -64,8 +64,8 @@ def errors_as_messages() -> Iterator[None]:
             progress(f"{fault.pointer or '/'}: {fault.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except RequestError as error:
-        fields = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
-        raise click.ClickException(f"{error.detail}{fields}") from None
+        faults = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
+        raise click.ClickException(with_options(f"{error.detail}{faults}")) from None
     except (
         embedded.EmbeddedError,
         connections.UnfitServerError,
@@ -75,6 +75,16 @@ def errors_as_messages() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except psycopg.Error as error:
         raise click.ClickException(_without_secrets(error)) from None
+
+
+def with_options(text: str) -> str:
+    """Return a message of the API with the options of the current command for its parameters."""
+    context = click.get_current_context(silent=True)
+    for param in context.command.params if context else ():
+        if isinstance(param, click.Option) and param.name:
+            is_word = rf"|\b{param.name}\b" if "_" in param.name else ""
+            text = re.sub(rf"/{param.name}\b|`{param.name}`{is_word}", param.opts[-1], text)
+    return text
 
 
 def _without_secrets(error: psycopg.Error) -> str:

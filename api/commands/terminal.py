@@ -1,21 +1,33 @@
 """Responses of the API as plain text for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from api.config import Config
 from api.matching.scoring import Person
+from api.reports import vocabulary
 from api.verification.counting import FIGURES
 
 
-def counts(response: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the figures, by group if the response has groups, and the sentence for citation."""
-    yield f"As of {response['as_of']}, recorded by {response['recorded_as_of']}:"
+def counts(
+    settings: Config, response: Mapping[str, Any], labels: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the figures, by group if the response has groups, and the sentence for citation.
+
+    `labels` are the names of groups by their values, as far as they have names.
+    """
+    as_of, recorded = (response[name] for name in ("as_of", "recorded_as_of"))
+    yield f"As of {_moment(settings, as_of)}, recorded by {_moment(settings, recorded)}:"
     if response["groups"] is None:
         for name in FIGURES[:-1]:
             yield f"  {name:11}{response[name]:>8,}"
         yield f"Of the confirmed, detained again: {response['rearrested']:,}"
     else:
-        rows = [(group["value"] or "unknown", group) for group in response["groups"]]
+        rows = [
+            (labels.get(group["value"], group["value"] or "unknown"), group)
+            for group in response["groups"]
+        ]
         yield from _table(
             ["", *FIGURES],
             [
@@ -23,20 +35,64 @@ def counts(response: Mapping[str, Any]) -> Iterator[str]:
                 for value, figures in (*rows, ("total", response))
             ],
         )
-    yield response["citation"]["sentence"]["en"]
+    yield response["citation"]["sentence"][settings.language]
 
 
-def comparisons(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+def _moment(settings: Config, text: str) -> str:
+    """Return a moment of a response in the time zone of the settings."""
+    return f"{_local(settings, text)} ({_zone(settings)})"
+
+
+def _local(settings: Config, text: str) -> str:
+    """Return the local date and time of a moment, without a fraction of a second."""
+    _, (local,) = vocabulary.local(settings.time_zone, datetime.fromisoformat(text))
+    return local.isoformat(" ", "seconds" if local.second else "minutes")
+
+
+def _zone(settings: Config) -> str:
+    (in_english, _), _ = vocabulary.local(settings.time_zone)
+    return in_english
+
+
+def people(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line per person that a search found. `names` maps ids of facilities to names."""
+    if not response["items"]:
+        yield "Nobody with a name like this is recorded."
+        return
+    yield from _table(
+        ["name", "custody", "detained on", "facility", "id"],
+        [_person(item, item["detention"] or {}, names) for item in response["items"]],
+    )
+    if response["next"]:
+        yield "There are more: write more of the name, or raise --limit."
+
+
+def _person(
+    item: Mapping[str, Any], detention: Mapping[str, Any], names: Mapping[str, str]
+) -> Sequence[str]:
+    matched = item["match"]["name"]
+    return [
+        item["name"] + (f" ({matched})" if matched != item["name"] else ""),
+        (item["custody"] or "").replace("_", " "),
+        detention.get("detained_on") or "",
+        names.get(detention.get("facility_id") or "", ""),
+        item["id"],
+    ]
+
+
+def comparisons(
+    settings: Config, response: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[str]:
     """Yield a line per claim. `names` maps ids of sources, facilities and claims to names."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
-        ["as of", *figures, "verdict", "scope", "source"],
+        [f"as of ({_zone(settings)})", *figures, "verdict", "scope", "source"],
         [
             [
-                item["claim"]["as_of"],
+                _local(settings, item["claim"]["as_of"]),
                 *("" if item[name] is None else f"{item[name]:,}" for name in figures),
                 item["verdict"] + (f" ({item['reason']})" if item["reason"] else ""),
-                _scope(item["claim"], names),
+                _scope(settings, item["claim"], names),
                 _source(item["claim"], names),
             ]
             for item in response["items"]
@@ -57,7 +113,7 @@ def _source(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return names[claim["source_id"]] + relayed + retracted
 
 
-def _scope(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _scope(settings: Config, claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The people that a claim counts."""
     since = claim["window_start"]
     facility = claim["facility_id"]
@@ -65,9 +121,15 @@ def _scope(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
         f"since {since}" if since else None,
         names.get(facility, facility),
         claim["age_group"],
-        claim["nationality"],
+        country(settings, claim["nationality"]) if claim["nationality"] else None,
     ]
     return ", ".join(part for part in parts if part)
+
+
+def country(settings: Config, code: str) -> str:
+    """Return the name of a country in the language of the settings."""
+    en, es = vocabulary.country(code)
+    return es if settings.language == "es" else en
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -123,13 +185,13 @@ def _facts(person: Person) -> Mapping[str, str]:
     }
 
 
-def explanation(response: Any) -> Iterator[str]:
+def explanation(settings: Config, response: Any) -> Iterator[str]:
     """A verification with its proof and history."""
 
     def names(groups: Any) -> str:
         return " and ".join(group["name"] for group in groups)
 
-    since = f" since {response['since']}" if response["since"] else ""
+    since = f" since {_moment(settings, response['since'])}" if response["since"] else ""
     yield f"{response['status']}{since}, by {response['rule']}"
     yield (
         f"Independent sources: {response['independent_sources']}; "
@@ -147,9 +209,9 @@ def explanation(response: Any) -> Iterator[str]:
             f"Release kind {kind['release_kind']}: {kind['status']}, "
             f"independent sources {kind['independent_sources']}"
         )
-    yield "History:"
+    yield f"History ({_zone(settings)}):"
     for step in response["history"]:
         yield (
-            f"  {step['at']}  {step['status']}, {step['independent_sources']} for, "
-            f"{step['independent_denials']} against"
+            f"  {_local(settings, step['at'])}  {step['status']}, "
+            f"{step['independent_sources']} for, {step['independent_denials']} against"
         )

@@ -1,7 +1,7 @@
 """Read the contract, openapi.yaml, into operations."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -75,6 +75,13 @@ class Operation:
     # Whether its response has more than one media type besides CSV and NDJSON.
     has_formats: bool
 
+    def with_default(self, parameter: str, value: str) -> "Operation":
+        parameters = [
+            replace(p, schema={**p.schema, "default": value}) if p.name == parameter else p
+            for p in self.parameters
+        ]
+        return replace(self, parameters=parameters)
+
     @property
     def read_only(self) -> Collection[str]:
         """The fields of a record that its creation or change does not take."""
@@ -109,6 +116,11 @@ class Contract:
     def max_bytes(self) -> int:
         """The limit of the largest request body of any operation."""
         return max(operation.max_bytes for operation in self.operations)
+
+    def with_default(self, parameter: str, value: str) -> "Contract":
+        """Return the contract with a default of this parameter, which is a setting."""
+        operations = [operation.with_default(parameter, value) for operation in self.operations]
+        return replace(self, operations=operations)
 
     def schema(self, name: str) -> Schema:
         """Return a component schema, without references."""

@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from api import logs
 from api.app import create_app
+from api.config import DEFAULT_TIME_ZONE
 from api.database import connections
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits
@@ -55,6 +56,7 @@ class Server(BaseApplication):
         metrics_port: int | None = None,
         security_contact: str | None = None,
         rate_limits: RateLimits | None = None,
+        time_zone: str = DEFAULT_TIME_ZONE,
     ) -> None:
         self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
         # Extra threads, so that health checks and 503 responses are not queued behind requests
@@ -83,6 +85,7 @@ class Server(BaseApplication):
         self._metrics_port = metrics_port
         self._security_contact = security_contact
         self._rate_limits = rate_limits
+        self._time_zone = time_zone
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -92,7 +95,11 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         app = create_app(
-            self._pool, self._metrics, self._security_contact, rate_limits=self._rate_limits
+            self._pool,
+            self._metrics,
+            self._security_contact,
+            rate_limits=self._rate_limits,
+            time_zone=self._time_zone,
         )
 
         def parse_error(error: Exception) -> Any:

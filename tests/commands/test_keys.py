@@ -1,10 +1,12 @@
 """The commands keys create, list and revoke."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from api import auth
+from api.commands.keys import kept_key
 from api.database import queries
 from api.errors import RequestError
 from tests.commands.running import check_error, constancia, linux, snapshot
@@ -32,6 +34,17 @@ def test_key_is_printed_once(database: str, conn: queries.Connection) -> None:
     for secret in (key, key.split("_", 2)[2], stored.hash.hex()):
         assert secret not in listed.output
     assert not any(key in row for rows in snapshot(conn).values() for row in rows)
+
+
+def test_kept_key_is_made_once(conn: queries.Connection, tmp_path: Path) -> None:
+    """`serve --key-file` prints the same key each time, and a new one if that is not valid."""
+    file = tmp_path / "data" / "contribute.key"
+    key = kept_key(conn, file)
+    assert auth.authenticate(conn, key).scope == "contribute"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert kept_key(conn, file) == key
+    conn.execute("UPDATE api_keys SET revoked_at = now()")
+    assert kept_key(conn, file) == file.read_text().strip() != key
 
 
 def test_keys_have_distinct_secrets(database: str) -> None:

@@ -43,6 +43,7 @@ def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
         ("counts",),
         ("compare",),
         ("explain",),
+        ("find",),
     }
     for path, command in commands_by_path.items():
         result = constancia(*path, "--help", CONSTANCIA_DATA_DIR=str(tmp_path / "never"))

@@ -1,17 +1,27 @@
-"""The commands counts and explain."""
+"""The commands counts, compare, explain and find."""
 
-from tests.commands.running import check_error, constancia
+import json
+from datetime import UTC, datetime
+
+from tests.commands.running import EXAMPLE, check_error, constancia
 
 
 def test_invalid_arguments_are_errors(database: str) -> None:
     unknown = "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001"
     check_error(constancia("explain", unknown, DATABASE_URL=database), "release event")
     check_error(constancia("explain", "x", DATABASE_URL=database), "x", code=2)
-    for moment in ("yesterday", "2026-01-09", "2026-01-09T12:00:00", "2026-02-30T00:00:00Z", ""):
+    for moment in (
+        "yesterday",
+        "2026-02-30",
+        "2026-01-9",
+        "2026-01-09T12:00:00",
+        "2026-02-30T00:00:00Z",
+        "",
+    ):
         result = constancia("counts", "--as-of", moment, DATABASE_URL=database)
         check_error(result, "--as-of", code=2)
     ahead = constancia("counts", "--as-of", "9999-12-31T23:59:59Z", DATABASE_URL=database)
-    check_error(ahead, "future")
+    check_error(ahead, " --as-of: ", "future")
     early_result = constancia("counts", "--as-of", "0001-01-01T00:00:00Z", DATABASE_URL=database)
     assert early_result.exit_code == 0, early_result.output
 
@@ -22,3 +32,50 @@ def test_counts_are_printed_as_text(database: str) -> None:
     names = [line.split(":")[0].split()[0] for line in result.stdout.splitlines()]
     figures = ["confirmed", "disputed", "reported", "refuted", "unverified"]
     assert names == ["As", *figures, "Of", "As"]
+
+
+def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
+    caracas = {"DATABASE_URL": database, "CONSTANCIA_TIME_ZONE": "America/Caracas"}
+    command = ["counts", "--as-of", "2026-01-09"]
+    for zone, end in (
+        ("America/Caracas", "2026-01-10T03:59:59.999999Z"),
+        ("", "2026-01-09T23:59:59.999999Z"),
+    ):
+        settings = {**caracas, "CONSTANCIA_TIME_ZONE": zone}
+        response = json.loads(constancia(*command, "--json", **settings).stdout)
+        assert response["as_of"] == end
+        assert f"time_zone={zone or 'UTC'}" in response["citation"]["url"]
+    for language, sentence in (
+        ("", "As of 9 January 2026, 23:59:59 (Caracas time), no "),
+        ("es", "Hasta las 23:59:59 del 9 de enero de 2026 (hora de Caracas), ninguna "),
+    ):
+        result = constancia(*command, CONSTANCIA_LANGUAGE=language, **caracas)
+        first, *_, last = result.stdout.splitlines()
+        assert first.startswith("As of 2026-01-09 23:59:59 (Caracas time), recorded by ")
+        assert last.startswith(sentence)
+    # A day that has not ended.
+    today = datetime.now(UTC).date().isoformat()
+    assert constancia("counts", "--as-of", today, DATABASE_URL=database).exit_code == 0
+    for setting, value in (("CONSTANCIA_TIME_ZONE", "Caracas"), ("CONSTANCIA_LANGUAGE", "fr")):
+        result = constancia("counts", DATABASE_URL=database, **{setting: value})
+        check_error(result, f"{setting} is {value!r}: use ")
+
+
+def test_groups_are_printed_by_name(database: str) -> None:
+    assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
+    command = ["counts", "--as-of", "2026-01-12", "--group-by", "nationality"]
+    result = constancia(*command, DATABASE_URL=database)
+    assert result.stdout.splitlines()[2].startswith("Venezuela ")
+
+
+def test_people_are_found_by_any_spelling(database: str) -> None:
+    assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
+    command = ["find", "san migel rosio"]
+    heads, person = constancia(*command, DATABASE_URL=database).stdout.splitlines()
+    assert heads.split() == ["name", "custody", "detained", "on", "facility", "id"]
+    assert person.startswith("Rocío San Miguel  released  ")
+    (item,) = json.loads(constancia(*command, "--json", DATABASE_URL=database).stdout)["items"]
+    assert person.endswith(f"  {item['id']}")
+    nobody = constancia("find", "Zzyzx", DATABASE_URL=database)
+    assert (nobody.exit_code, nobody.stdout) == (0, "Nobody with a name like this is recorded.\n")
+    check_error(constancia("find", "", DATABASE_URL=database), "NAME", code=2)

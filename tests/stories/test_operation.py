@@ -108,6 +108,15 @@ def test_conditional_read_waits_once_for_a_connection(
     assert sum(timeouts) < 1
 
 
+def test_time_zone_of_the_settings_is_the_default(database: str) -> None:
+    with connections.pool(database, 1) as pool:
+        client = create_app(pool, time_zone="America/Caracas").test_client()
+        at = "as_of=2026-01-09T12:30:00Z"
+        for query, zone in ((at, "Caracas time"), (f"{at}&time_zone=UTC", "UTC")):
+            sentence = client.get(f"/v1/counts?{query}").get_json()["citation"]["sentence"]["en"]
+            assert f" ({zone}), " in sentence
+
+
 def test_database_that_hangs_is_given_up(database: str) -> None:
     """The timeouts of the server do not run while its processes are stopped."""
     url = make_conninfo(database, options="-c statement_timeout=100ms")  # a deadline of 1.1 s
