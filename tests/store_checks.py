@@ -40,7 +40,7 @@ def check_store(conn: queries.Connection) -> None:
 def check_verdicts(conn: queries.Connection, event: Any) -> None:
     """Check that the verdicts of an event at all times equal the rule's for its attestations."""
     rule_input = queries.row(
-        conn, "verification/get_rule_input", release_event_id=event, source_ids=[]
+        conn, "verification/get_rule_input", release_event_id=event, source_ids=[], since=None
     )
     stored = conn.execute(
         "SELECT published_from, independent_sources, independent_denials, status, since, kinds,"
@@ -69,7 +69,8 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         ],
         vouched_by=rule_input.vouched_by,
     )
-    assert {row.published_from for row in stored} <= {verdict.at for verdict in verdicts}
+    moments = {verdict.at for verdict in verdicts}
+    assert {row.published_from for row in (*stored, *reasons)} <= moments
     last, since = None, None
     for verdict in verdicts:
         row = [row for row in stored if row.published_from <= verdict.at][-1]
@@ -86,7 +87,6 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
             "rests_on": verdict.rests_on,
         }
         assert row.reasoning == orjson.loads(orjson.dumps(reasoning))
-        not_counted = {row.id: row.reason for row in reasons if row.published_from <= verdict.at}
-        assert {id: reason for id, reason in not_counted.items() if reason} == dict(
-            verdict.not_counted
-        )
+        assert verdict.exclusions == {
+            row.id: row.reason for row in reasons if row.published_from == verdict.at
+        }

@@ -27,8 +27,17 @@ class Revision:
         self, table: Table, subject: Row, stored: Sequence[Row], decided: Sequence[Row]
     ) -> None:
         """Supersede the stored rows of a subject that no longer hold; insert the new ones."""
-        self.superseded[table] += [{**subject, **row} for row in stored if row not in decided]
-        self.inserted[table] += [{**subject, **row} for row in decided if row not in stored]
+        before = {_key(row): row for row in stored}
+        after = {_key(row): row for row in decided}
+        # Without the reasoning, which can be long and has no part in superseding a row.
+        self.superseded[table] += [
+            {**subject, **row, "reasoning": None}
+            for key, row in before.items()
+            if after.get(key) != row
+        ]
+        self.inserted[table] += [
+            {**subject, **row} for key, row in after.items() if before.get(key) != row
+        ]
 
     def changes(self, table: Table) -> bool:
         """Return whether any row of a table changes."""
@@ -54,3 +63,8 @@ class Revision:
             person_statuses=Jsonb(self.inserted["person_statuses"]),
             rollups=Jsonb(self.rollups),
         )
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    """Return what identifies a row among those of its subject."""
+    return row["published_from"], row.get("attestation_id")

@@ -17,11 +17,14 @@ organisation stands in its place. All confidential sources of one organisation a
 where the latest statement supersedes the earlier ones.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import reduce
+from operator import or_
+from typing import Literal, NamedTuple
 
 RULE = "two-independent-sources/1"
 REQUIRED = 2
@@ -34,6 +37,14 @@ Reason = Literal[
 ]
 Group = tuple[str, ...]
 """The ids of the sources of a group, its head first."""
+Speaker = tuple[str, bool]
+"""What is equal for the confidential sources of one organisation, and only for them."""
+Times = int
+"""A set of moments of a history: bit n stands for its moment n.
+
+So each step of the rule is applied to all moments at once. One moment after the other, 1,500
+attestations took fifty times as long (16 s instead of 0.3 s).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,11 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The rule's answer for one release event from the moment `at` on."""
+    """The rule's answer for one release event from the moment `at` on.
+
+    `exclusions` has the reasons that begin at this moment, why an attestation is not counted. It is
+    None for one that is counted from now on.
+    """
 
     at: datetime
     independent_sources: int
@@ -92,7 +107,7 @@ class Verdict:
     proof: tuple[Chain, ...]
     denial_proof: tuple[Chain, ...]
     rests_on: tuple[Group, ...]
-    not_counted: tuple[tuple[str, Reason], ...]
+    exclusions: Mapping[str, Reason | None]
     kinds: Mapping[str, int]
 
 
@@ -129,12 +144,32 @@ def history(
     if not attestations:
         return []
     groups = _Groups(affiliations, attestations[0].published_at, vouched_by or {})
-    moments = {a.published_at for a in attestations}
-    moments |= {a.retracted_at for a in attestations if a.retracted_at is not None}
-    # A retraction with a date before the publication, by mistake, must not begin the history.
-    first = attestations[0].published_at
-    first = first if since is None else max(first, since)
-    return [_decide(attestations, groups, m) for m in sorted(moments) if m >= first]
+    record = _Record(attestations, groups)
+    confirming = _Count([a for a in attestations if a.stance == "confirms"], groups, record)
+    denying = _Count([a for a in attestations if a.stance == "denies"], groups, record)
+    reasons = record.reasons | confirming.reasons() | denying.reasons()
+    decided = zip(
+        record.moments,
+        confirming.proofs,
+        denying.proofs,
+        _exclusions(reasons, len(record.moments)),
+        _kinds(confirming.attestations, groups, record),
+        strict=True,
+    )
+    return [
+        Verdict(
+            at=at,
+            independent_sources=len(proof.chains),
+            independent_denials=len(denial_proof.chains),
+            proof=proof.chains,
+            denial_proof=denial_proof.chains,
+            rests_on=proof.rests_on,
+            exclusions=exclusions,
+            kinds=kinds,
+        )
+        for at, proof, denial_proof, exclusions, kinds in decided
+        if since is None or at >= since
+    ]
 
 
 class _Groups:
@@ -173,139 +208,211 @@ class _Groups:
         speaker = self._vouched_by.get(source, source)
         return self._group.get(speaker) or (speaker,)
 
-    def speaker(self, source: str) -> tuple[str, bool]:
-        """Return what is equal for the confidential sources of one organisation, and only them."""
+    def speaker(self, source: str) -> Speaker:
         return self._vouched_by.get(source, source), source in self._vouched_by
 
 
-def _decide(attestations: Sequence[Attestation], groups: _Groups, at: datetime) -> Verdict:
-    published = [a for a in attestations if a.published_at <= at]
-    unretracted = [a for a in published if a.retracted_at is None or a.retracted_at > at]
-    latest = {groups.speaker(a.source): a.stance for a in unretracted}
-    live = [a for a in unretracted if a.stance == latest[groups.speaker(a.source)]]
+class _Record:
+    """The moments of a history, when each attestation is live, and why it is not otherwise."""
 
-    confirming = _Count([a for a in live if a.stance == "confirms"], groups)
-    denying = _Count([a for a in live if a.stance == "denies"], groups)
+    def __init__(self, attestations: Sequence[Attestation], groups: _Groups) -> None:
+        moments = {a.published_at for a in attestations}
+        moments |= {a.retracted_at for a in attestations if a.retracted_at is not None}
+        # A retraction with a date before the publication, by mistake, must not begin the history.
+        self.moments = sorted(m for m in moments if m >= attestations[0].published_at)
+        self.live: dict[str, Times] = {}
+        self.reasons: dict[tuple[str, Reason], Times] = {}
+        # When a speaker's latest statement has a stance, and when there is a later statement.
+        latest: dict[tuple[Speaker, Stance], Times] = defaultdict(int)
+        spoken: dict[Speaker, Times] = defaultdict(int)
+        for a in reversed(attestations):
+            speaker = groups.speaker(a.source)
+            published, retracted = self._since(a.published_at), self._since(a.retracted_at)
+            times = self.live[a.id] = published & ~retracted
+            self.reasons[a.id, "retracted"] = published & retracted
+            latest[speaker, a.stance] |= times & ~spoken[speaker]
+            spoken[speaker] |= times
+        for a in attestations:
+            superseded = self.live[a.id] & ~latest[groups.speaker(a.source), a.stance]
+            self.reasons[a.id, "superseded"] = superseded
+            self.live[a.id] &= ~superseded
 
-    reasons: dict[str, Reason] = {a.id: "superseded" for a in unretracted}
-    reasons |= confirming.not_counted | denying.not_counted
-    counted = confirming.counted | denying.counted
-    return Verdict(
-        at=at,
-        independent_sources=len(confirming.proof),
-        independent_denials=len(denying.proof),
-        proof=confirming.proof,
-        denial_proof=denying.proof,
-        rests_on=confirming.rests_on,
-        not_counted=tuple(
-            (a.id, reasons.get(a.id, "retracted")) for a in published if a.id not in counted
-        ),
-        kinds=_kinds(confirming.live, groups),
-    )
+    def _since(self, moment: datetime | None) -> Times:
+        """Return the moments from this one on; none for None."""
+        if moment is None:
+            return 0
+        return (1 << len(self.moments)) - (1 << bisect_left(self.moments, moment))
 
 
-def _kinds(confirming: Sequence[Attestation], groups: _Groups) -> dict[str, int]:
-    """Count the independent sources of each kind of release, over those that assert it."""
-    kinds = sorted({a.release_kind for a in confirming})
-    return {
-        kind: len(_Count([a for a in confirming if a.release_kind == kind], groups).proof)
-        for kind in kinds
-    }
+def _exclusions(
+    reasons: Mapping[tuple[str, Reason], Times], moments: int
+) -> Sequence[Mapping[str, Reason | None]]:
+    """Return the reasons that begin at each moment, and None for those that only end."""
+    exclusions: list[dict[str, Reason | None]] = [{} for _ in range(moments + 1)]
+    for (id, _), times in reasons.items():
+        for n in _numbers(times << 1 & ~times):
+            exclusions[n][id] = None
+    for (id, reason), times in reasons.items():
+        for n in _numbers(times & ~(times << 1)):
+            exclusions[n][id] = reason
+    return exclusions[:moments]
+
+
+def _kinds(
+    confirming: Sequence[Attestation], groups: _Groups, record: _Record
+) -> Sequence[Mapping[str, int]]:
+    """Return, for each moment, the independent sources of each kind of release, over those that
+    assert it."""
+    by_kind: dict[str, list[Attestation]] = {}
+    for a in confirming:
+        by_kind.setdefault(a.release_kind, []).append(a)
+    kinds: list[dict[str, int]] = [{} for _ in record.moments]
+    for kind, attestations in sorted(by_kind.items()):
+        proofs = _Count(attestations, groups, record).proofs
+        for n in _numbers(reduce(or_, (record.live[a.id] for a in attestations))):
+            kinds[n][kind] = len(proofs[n].chains)
+    return kinds
+
+
+class _Proof(NamedTuple):
+    """The most chains that share no group, and the groups that every chain has."""
+
+    chains: tuple[Chain, ...]
+    rests_on: tuple[Group, ...]
 
 
 class _Count:
-    """The independent sources behind live attestations of one stance, in order of publication."""
+    """The independent sources behind live attestations of one stance, at each moment."""
 
-    def __init__(self, live: Sequence[Attestation], groups: _Groups) -> None:
-        self.live = live
-        self._groups = groups
-        self._ids_by_group: dict[Group, list[str]] = {}
-        for attestation in live:
-            self._ids_by_group.setdefault(groups[attestation.source], []).append(attestation.id)
-        self._read()
-        self._match()
-        self.counted = {i for chain in self.proof for i in chain.attestation_ids}
-        self.not_counted = self._reasons()
+    def __init__(
+        self, attestations: Sequence[Attestation], groups: _Groups, record: _Record
+    ) -> None:
+        self.attestations = attestations
+        self._group = {a.id: groups[a.source] for a in attestations}
+        # When an attestation is live, and when a group has one that is.
+        self._live: dict[str | Group, Times] = defaultdict(int)
+        for a in attestations:
+            self._live[a.id] = record.live[a.id]
+            self._live[self._group[a.id]] |= record.live[a.id]
+        self._read(groups)
+        self._prove(len(record.moments))
 
-    def _read(self) -> None:
+    def _read(self, groups: _Groups) -> None:
         """Set the chains that attestations begin, and the attestations that support the others."""
-        self._first_hand: dict[Group, str] = {}
-        self._relayed_by: dict[Group, dict[Group, str]] = {}
-        self._begins: set[str] = set()
-        self._supports: dict[str, list[str]] = {}
-        self._unsupported: set[str] = set()
-        self._unattributed = {a.id for a in self.live if a.basis == "unattributed"}
-        alive = {a.id for a in self.live}
-        for a in self.live:
-            group = self._groups[a.source]
-            origins = [self._groups[s] for s in sorted(a.relayed_sources)]
+        # In order of publication. A chain is of the first live attestation that begins it.
+        self._chains: list[tuple[Chain, Times]] = []
+        self._begins: dict[str, Times] = defaultdict(int)
+        self._unsupported: dict[str, Times] = {}
+        # An attestation supports those that relay it, and its group, which supports those that
+        # relay the group.
+        self._supported: dict[str | Group, list[str | Group]] = defaultdict(list)
+        begun: dict[tuple[Group, ...], Times] = defaultdict(int)
+        for a in self.attestations:
+            group, live = self._group[a.id], self._live[a.id]
+            origins = [groups[s] for s in sorted(a.relayed_sources)]
+            chains: dict[tuple[Group, ...], Times] = {}
             if a.basis == "first_hand" or group in origins:
-                self._first_hand.setdefault(group, a.id)
-                self._begins.add(a.id)
-            supports = [i for i in a.relayed_attestations if i in alive]
+                chains[group,] = live
+            chains |= {(o, group): live & ~self._live[o] for o in origins if o != group}
+            for passed, times in chains.items():
+                if first := times & ~begun[passed]:
+                    self._chains.append((Chain((a.id,), passed), first))
+                begun[passed] |= times
+                self._begins[a.id] |= times
+            self._supported[a.id].append(group)
+            for origin in origins:
+                if origin != group:
+                    self._supported[origin].append(a.id)
             # An export leaves out voided attestations, so an attestation can lack all its relays.
             relays_nothing = a.basis == "relayed" and not (a.relayed_attestations or origins)
-            if relays_nothing or len(supports) < len(a.relayed_attestations):
-                self._unsupported.add(a.id)
-            for origin in origins:
-                if origin == group:
-                    continue
-                if origin in self._ids_by_group:
-                    supports += self._ids_by_group[origin]
-                else:
-                    self._relayed_by.setdefault(origin, {}).setdefault(group, a.id)
-                    self._begins.add(a.id)
-            self._supports[a.id] = supports
+            supported = 0 if relays_nothing else live
+            for relayed in a.relayed_attestations:
+                self._supported[relayed].append(a.id)
+                supported &= self._live[relayed]
+            self._unsupported[a.id] = live & ~supported
 
-    def _match(self) -> None:
-        """Set `proof`, a largest set of chains that share no group, and `rests_on`."""
-        edges = {
-            origin: [p for p in relay if p not in self._first_hand]
-            for origin, relay in self._relayed_by.items()
-        }
-        origin_of = _largest_matching(edges)
-        self.proof = (
-            *(Chain((self._first_hand[a],), (a,)) for a in self._first_hand),
-            *(Chain((self._relayed_by[o][p],), (o, p)) for p, o in origin_of.items()),
-        )
-        chains = [{a} for a in self._first_hand] + [{o, p} for o in edges for p in edges[o]]
-        common = set.intersection(*chains) if chains else set()
-        self.rests_on: tuple[Group, ...] = tuple(sorted(common))
-
-    def _reasons(self) -> dict[str, Reason]:
-        """Return the reason why each attestation outside the proof adds nothing to it."""
-        counted_groups = {self._groups[a.source] for a in self.live if a.id in self.counted}
-        stands = self._reached_from(self._begins)
-        falls = self._reached_from(self._unsupported - stands)
-        # Relays that lead to no unattributed attestation lead in a ring, in which nothing stands.
-        without_origin = self._reached_from(self._unattributed)
-        reasons: dict[str, Reason] = {}
-        for a in self.live:
-            if a.id in self.counted:
-                continue
-            if a.id not in stands:
-                is_traced = a.id in without_origin and a.id not in falls
-                reasons[a.id] = "unattributed" if is_traced else "origin_not_live"
-            elif self._groups[a.source] in counted_groups:
-                reasons[a.id] = "same_group"
+    def _prove(self, moments: int) -> None:
+        """Set the proof of each moment, and when each attestation and group is in the proof."""
+        switched: list[list[int]] = [[] for _ in range(moments + 1)]
+        for number, (_, times) in enumerate(self._chains):
+            for n in _numbers(times ^ times << 1):
+                switched[n].append(number)
+        self.proofs: list[_Proof] = []
+        self._counted: dict[str | Group, Times] = defaultdict(int)
+        held: set[int] = set()
+        proof: Sequence[int] = ()
+        for n, numbers in enumerate(switched[:moments]):
+            if numbers or not self.proofs:
+                held.symmetric_difference_update(numbers)
+                before, (proof, rests_on) = proof, self._proof(sorted(held))
+                for number in set(before).symmetric_difference(proof):
+                    chain = self._chains[number][0]
+                    self._counted[chain.attestation_ids[0]] ^= -1 << n
+                    self._counted[chain.groups[-1]] ^= -1 << n
+                self.proofs.append(_Proof(tuple([self._chains[k][0] for k in proof]), rests_on))
             else:
-                reasons[a.id] = "same_origin"
+                self.proofs.append(self.proofs[-1])
+
+    def _proof(self, numbers: Sequence[int]) -> tuple[Sequence[int], tuple[Group, ...]]:
+        """Return a largest set of these chains that share no group, and what they all rest on."""
+        first_hand: dict[Group, int] = {}
+        relayed: dict[Group, dict[Group, int]] = {}
+        for number in numbers:
+            *origin, group = self._chains[number][0].groups
+            if origin:
+                relayed.setdefault(origin[0], {})[group] = number
+            else:
+                first_hand[group] = number
+        edges = {o: [p for p in relays if p not in first_hand] for o, relays in relayed.items()}
+        origin_of = _largest_matching(edges)
+        proof = [*first_hand.values(), *(relayed[o][p] for p, o in origin_of.items())]
+        if len(proof) != 1:
+            return proof, ()
+        common = set(first_hand) or set.intersection(*({o, p} for o in edges for p in edges[o]))
+        return proof, tuple(sorted(common))
+
+    def reasons(self) -> dict[tuple[str, Reason], Times]:
+        """Return when, and why, each live attestation outside the proof adds nothing to it."""
+        stands = self._reached_from(self._begins)
+        falls = self._reached_from({i: t & ~stands[i] for i, t in self._unsupported.items()})
+        # Relays that lead to no unattributed attestation lead in a ring, in which nothing stands.
+        without_origin = self._reached_from(
+            {a.id: self._live[a.id] for a in self.attestations if a.basis == "unattributed"}
+        )
+        reasons: dict[tuple[str, Reason], Times] = {}
+        for a in self.attestations:
+            excluded = self._live[a.id] & ~self._counted[a.id]
+            is_traced = without_origin[a.id] & ~falls[a.id]
+            in_group = self._counted[self._group[a.id]]
+            reasons |= {
+                (a.id, "unattributed"): excluded & ~stands[a.id] & is_traced,
+                (a.id, "origin_not_live"): excluded & ~stands[a.id] & ~is_traced,
+                (a.id, "same_group"): excluded & stands[a.id] & in_group,
+                (a.id, "same_origin"): excluded & stands[a.id] & ~in_group,
+            }
         return reasons
 
-    def _reached_from(self, start: Iterable[str]) -> set[str]:
-        """Return these attestations and all that they support, directly or through others."""
-        supported: dict[str, list[str]] = {}
-        for attestation, supports in self._supports.items():
-            for support in supports:
-                supported.setdefault(support, []).append(attestation)
-        reached = set(start)
-        queue = list(reached)
-        while queue:
-            for attestation in supported.get(queue.pop(), ()):
-                if attestation not in reached:
-                    reached.add(attestation)
-                    queue.append(attestation)
+    def _reached_from(self, start: Mapping[str, Times]) -> Mapping[str | Group, Times]:
+        """Return when these attestations hold, and all that they support, directly or not."""
+        reached: dict[str | Group, Times] = defaultdict(int)
+        waiting: OrderedDict[str | Group, Times] = OrderedDict(start)
+        while waiting:
+            node, times = waiting.popitem(last=False)
+            times &= ~reached[node]
+            if times:
+                reached[node] |= times
+                for supported in self._supported.get(node, ()):
+                    more = times & self._live[supported]
+                    waiting[supported] = waiting.get(supported, 0) | more
         return reached
+
+
+def _numbers(times: Times) -> Iterator[int]:
+    """Yield the numbers of moments, in order."""
+    while times:
+        first = times & -times
+        yield first.bit_length() - 1
+        times ^= first
 
 
 def _largest_matching(edges: Mapping[Group, Sequence[Group]]) -> dict[Group, Group]:

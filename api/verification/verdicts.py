@@ -7,6 +7,7 @@ written after the rule has decided, since its head stays locked until the commit
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -128,7 +129,7 @@ def foresee(
         rule_input = _RuleInput([], [], {})
     else:
         source_ids = [attestation.source, *attestation.relayed_sources]
-        rule_input = _rule_input(_read(conn, event, source_ids))
+        rule_input = _rule_input(_read(conn, event, now, source_ids))
     more = rule_input._replace(attestations=[*rule_input.attestations, attestation])
     return _status_at(_history(rule_input), now), _status_at(_history(more), now)
 
@@ -148,9 +149,18 @@ class _RuleInput(NamedTuple):
     vouched_by: Mapping[str, str]
 
 
-def _read(conn: queries.Connection, event: UUID, source_ids: Sequence[str] = ()) -> Any:
+def _read(
+    conn: queries.Connection,
+    event: UUID,
+    since: datetime | None,
+    source_ids: Sequence[str] = (),
+) -> Any:
     return queries.row(
-        conn, "verification/get_rule_input", release_event_id=event, source_ids=list(source_ids)
+        conn,
+        "verification/get_rule_input",
+        release_event_id=event,
+        source_ids=list(source_ids),
+        since=since,
     )
 
 
@@ -179,35 +189,30 @@ def _verify(
     conn: queries.Connection, event: UUID, since: datetime | None, revision: Revision
 ) -> None:
     """Add to a revision the changes of a release event's verdicts and exclusions."""
-    row = _read(conn, event)
+    row = _read(conn, event, since)
     decided = _history(_rule_input(row), since)
     subject = {"release_event_id": event}
-    verdicts = [_parse(verdict, "published_from", "since") for verdict in row.verdicts]
-    before, stored = _split(verdicts, since)
-    revision.replace("verdicts", subject, stored, _verdict_rows(decided, before))
-    exclusions = [_parse(exclusion, "published_from") for exclusion in row.exclusions]
-    before, stored = _split(exclusions, since)
-    revision.replace("exclusions", subject, stored, _exclusion_rows(decided, before))
+    stored = [_parse(verdict, "published_from", "since") for verdict in row.verdicts]
+    before = [verdict for verdict in stored if since and verdict["published_from"] < since]
+    rows = _verdict_rows(decided, before[-1] if before else {})
+    revision.replace("verdicts", subject, stored[len(before) :], rows)
+    stored = [_parse(exclusion, "published_from") for exclusion in row.exclusions]
+    revision.replace("exclusions", subject, stored, _exclusion_rows(decided))
 
 
-def _split(stored: Sequence[Row], since: datetime | None) -> tuple[Sequence[Row], Sequence[Row]]:
-    """Split stored rows, in order, into those before a moment and those from it on."""
-    before = [row for row in stored if since is not None and row["published_from"] < since]
-    return before, stored[len(before) :]
-
-
-def _verdict_rows(verdicts: Sequence[Verdict], before: Sequence[Row]) -> Sequence[Row]:
-    """Return the rows of `verdicts` after those before: one where the verdict or proof changes."""
+def _verdict_rows(verdicts: Sequence[Verdict], last: Row) -> Sequence[Row]:
+    """Return the rows of `verdicts` after the last one: one where the verdict or proof changes."""
     rows: list[Row] = []
-    last: Row = before[-1] if before else {}
+    # Most chains are in the proofs of many verdicts.
+    chain_row = cache(_chain)
     for verdict in verdicts:
         content = {
             "independent_sources": verdict.independent_sources,
             "independent_denials": verdict.independent_denials,
             "kinds": dict(verdict.kinds),
             "reasoning": {
-                "proof": [_chain(chain) for chain in verdict.proof],
-                "denial_proof": [_chain(chain) for chain in verdict.denial_proof],
+                "proof": [chain_row(chain) for chain in verdict.proof],
+                "denial_proof": [chain_row(chain) for chain in verdict.denial_proof],
                 "rests_on": [list(group) for group in verdict.rests_on],
             },
         }
@@ -231,21 +236,10 @@ def _chain(chain: Chain) -> Row:
     }
 
 
-def _exclusion_rows(verdicts: Sequence[Verdict], before: Sequence[Row]) -> Sequence[Row]:
-    """Return the rows of `verdict_exclusions` after those before: one where a reason changes."""
-    rows: list[Row] = []
-    last: dict[str, str | None] = {row["attestation_id"]: row["reason"] for row in before}
-    for verdict in verdicts:
-        reasons = dict(verdict.not_counted)
-        for attestation in {**last, **reasons}:
-            reason = reasons.get(attestation)
-            if last.get(attestation) != reason:
-                rows.append(
-                    {
-                        "attestation_id": attestation,
-                        "published_from": verdict.at,
-                        "reason": reason,
-                    }
-                )
-                last[attestation] = reason
-    return rows
+def _exclusion_rows(verdicts: Sequence[Verdict]) -> Sequence[Row]:
+    """Return the rows of `verdict_exclusions`: one where a reason changes."""
+    return [
+        {"attestation_id": attestation, "published_from": verdict.at, "reason": reason}
+        for verdict in verdicts
+        for attestation, reason in verdict.exclusions.items()
+    ]

@@ -123,7 +123,7 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
                     (list(c.attestation_ids), [list(g) for g in c.groups]) for c in chains
                 ]
             assert reasoning["rests_on"] == [list(group) for group in verdict.rests_on]
-            assert reasons_at(conn, event, verdict.at) == dict(verdict.not_counted)
+            assert reasons_from(conn, event, verdict.at) == verdict.exclusions
         # There is a row for each change of the verdict, and no other.
         contents = [
             (r.independent_sources, r.independent_denials, r.kinds, r.reasoning) for r in rows
@@ -132,15 +132,14 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
     assert not stored
 
 
-def reasons_at(conn: Connection, event: str, moment: datetime) -> dict[str, str]:
-    """Return the current reason for each attestation that is not counted at a moment."""
+def reasons_from(conn: Connection, event: str, moment: datetime) -> dict[str, str | None]:
+    """Return the current reasons that begin at a moment: why an attestation is not counted."""
     rows = conn.execute(
-        "SELECT DISTINCT ON (attestation_id) attestation_id::text, reason FROM verdict_exclusions"
-        " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from <= %s"
-        " ORDER BY attestation_id, published_from DESC",
+        "SELECT attestation_id::text, reason FROM verdict_exclusions"
+        " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from = %s",
         [event, moment],
     )
-    return {row.attestation_id: row.reason for row in rows if row.reason is not None}
+    return {row.attestation_id: row.reason for row in rows}
 
 
 def assert_store_is_consistent(conn: Connection) -> None:

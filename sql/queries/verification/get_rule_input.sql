@@ -1,4 +1,5 @@
--- Gets the input of the rule for a release event, and its stored verdicts and exclusions.
+-- Gets the input of the rule for a release event, and its verdicts and exclusions since a moment.
+-- The last verdict before that moment is included.
 -- A source of the event is named by its attestations or by source_ids. All affiliations of these
 -- sources are selected, direct ones and those through others; the rule uses those in force. A
 -- confidential source has its voucher, and other sources with the same voucher are left out. The
@@ -80,6 +81,12 @@ SELECT
         ) ORDER BY v.published_from), '[]')
         FROM verdicts v
         WHERE v.release_event_id = %(release_event_id)s AND v.recorded_until = 'infinity'
+            AND v.published_from >= coalesce((
+                SELECT max(b.published_from) FROM verdicts b
+                WHERE b.release_event_id = %(release_event_id)s
+                    AND b.recorded_until = 'infinity'
+                    AND b.published_from < %(since)s::timestamptz
+            ), '-infinity')
     ) AS verdicts,
     (
         SELECT coalesce(json_agg(json_build_object(
@@ -88,4 +95,5 @@ SELECT
         ) ORDER BY x.published_from), '[]')
         FROM verdict_exclusions x
         WHERE x.release_event_id = %(release_event_id)s AND x.recorded_until = 'infinity'
+            AND x.published_from >= coalesce(%(since)s::timestamptz, '-infinity')
     ) AS exclusions
