@@ -37,6 +37,11 @@ _CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<keyword>if|unless) (?P<parameter>\
 # (JSON pointer, detail) of the field error for a violated constraint, by its name.
 _FIELD_ERRORS = {
     "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
+    "release_event_has_few_attestations": (
+        "/release_event_id",
+        "This release event has 2,000 attestations, the most that one can have. "
+        "Void those that were entered by mistake, or leave this one out.",
+    ),
     "api_key_ends_after_it_was_created": ("/until", "Must lie ahead."),
 }
 

@@ -35,6 +35,28 @@ CREATE INDEX attestations_of_release_event ON attestations (release_event_id, id
 CREATE INDEX attestations_of_source ON attestations (source_id, id);
 CREATE UNIQUE INDEX attestations_as_recorded ON attestations (release_event_id, recorded_order);
 
+-- Trigger function: a release event has at most 2,000 attestations that are not voided, since the rule
+-- reads all of them for each new one. The lock of the person keeps others from adding any meanwhile.
+CREATE FUNCTION refuse_too_many_attestations() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM attestations a
+        WHERE a.release_event_id = new.release_event_id AND a.voided_at IS NULL
+        OFFSET 2000
+    ) THEN
+        RAISE EXCEPTION 'Release event % has 2,000 attestations', new.release_event_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE CONSTRAINT TRIGGER release_event_has_few_attestations AFTER INSERT ON attestations
+    FOR EACH ROW EXECUTE FUNCTION refuse_too_many_attestations();
+
 CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_note ON attestations
     FOR EACH ROW WHEN (
         old.retracted_at IS NOT NULL
