@@ -61,13 +61,13 @@ def text(name: str, parameters: frozenset[str]) -> str:
 
 
 def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
-    """Yield the lines of a statement, without comments after the first line.
+    """Yield the lines of a statement, without indentation, and comments only in the first line.
 
     psycopg parses a statement of more than 4,096 characters for each request: 0.1 ms for a count
-    with two filters, which has fewer without its comments.
+    with two filters, or for what a write stores, which have fewer without both.
     """
-    first, *others = file.splitlines()
-    for line in (first, *(other for other in others if not other.lstrip().startswith("--"))):
+    first, *others = (line.lstrip() for line in file.splitlines())
+    for line in (first, *(other for other in others if not other.startswith("--"))):
         is_included = True
         while condition := _CONDITION.match(line):
             is_passed = condition["parameter"] in parameters
