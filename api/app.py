@@ -7,6 +7,7 @@ from werkzeug.routing import MapAdapter
 from api import logs
 from api.config import DEFAULT_TIME_ZONE
 from api.contract import document
+from api.database.bulkhead import Bulkhead
 from api.database.queries import Connection
 from api.http import problems, responses, routing
 from api.http.conditional import NotModifiedCache
@@ -37,15 +38,18 @@ def create_app(
     security_contact: str | None = None,
     rate_limits: RateLimits | None = None,
     time_zone: str = DEFAULT_TIME_ZONE,
+    bulkhead: Bulkhead | None = None,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
     Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
-    that name no time zone have `time_zone`.
+    that name no time zone have `time_zone`. Without a `bulkhead` and `rate_limits`, heavy requests
+    are handled like the others.
     """
     contract = document.load().with_default("time_zone", time_zone)
     app = _Application("constancia", static_folder=None)
-    routing.bind(app, contract, Dependencies(pool, rate_limits), Service(pool, security_contact))
+    dependencies = Dependencies(pool, rate_limits, bulkhead)
+    routing.bind(app, contract, dependencies, Service(pool, security_contact))
     problems.register(
         app,
         contract.problems,

@@ -71,6 +71,8 @@ class Operation:
     proposal_response: ProposalResponse | None
     # Whether a rate limit applies.
     is_limited: bool
+    # Whether its requests run apart from the others (api/database/bulkhead.py).
+    is_heavy: bool
     writes: bool
     # Whether its response has more than one media type besides CSV and NDJSON.
     has_formats: bool
@@ -192,6 +194,7 @@ def _operation(
         has_etag="ETag" in response.get("headers", {}),
         proposal_response=_proposal_response(document, accepted) if accepted else None,
         is_limited=not operation.get("x-unlimited", False),
+        is_heavy=operation.get("x-heavy", False),
         writes=method != "get",
         has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )

@@ -13,6 +13,7 @@ and `ServiceRead`: a read about the service itself.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
@@ -26,6 +27,7 @@ from api import access, auth
 from api.contract import schemas, strict_json
 from api.contract.document import ContractError, Operation
 from api.database import queries
+from api.database.bulkhead import Bulkhead
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.rate_limits import RateLimits
@@ -37,6 +39,8 @@ from api.rendering.results import Page, Result, Stream
 
 Function = Callable[..., Any]
 """The function of an operation. It returns a result."""
+Answer = Callable[[ConnectionPool[queries.Connection]], Response]
+"""Return the response of a request, on a pool of connections."""
 
 # The resources that can be merged, by the first step of their paths.
 _MERGEABLE = {
@@ -49,10 +53,11 @@ _MERGEABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """The pool of connections and the rate limits, which all handlers share."""
+    """The pool of connections, the rate limits and the bulkhead, which all handlers share."""
 
     pool: ConnectionPool[queries.Connection]
     rate_limits: RateLimits | None = None
+    bulkhead: Bulkhead | None = None
 
     def authenticate(self, conn: queries.Connection, key: str) -> access.Caller:
         """Return the holder of a key, and count the request for it.
@@ -63,6 +68,22 @@ class Dependencies:
         if self.rate_limits:
             self.rate_limits.count_key(caller.key_id)
         return caller
+
+    def respond_apart(
+        self, request: Request, caller: access.Caller | None, answer: Answer
+    ) -> Response:
+        """Return the response of a heavy request, which holds a slot until it has been sent.
+
+        Called without a connection. Raises `too-many-heavy-requests` or `busy`.
+        """
+        if self.bulkhead is None or self.rate_limits is None:
+            return answer(self.pool)
+        tag = caller.key_id.bytes if caller else self.rate_limits.address(request.environ)
+        with ExitStack() as stack:
+            stack.enter_context(self.bulkhead.slot(tag))
+            response = answer(self.bulkhead.pool)
+            response.call_on_close(stack.pop_all().close)
+        return response
 
 
 class Handler(Protocol):
@@ -124,14 +145,14 @@ class PublicRead:
         authorization = request.headers.get("Authorization")
         key = None if authorization is None else auth.read_key(authorization)
         with queries.borrowed_connection(pool) as conn:
-            if key is not None:
-                self._dependencies.authenticate(conn, key)
+            caller = None if key is None else self._dependencies.authenticate(conn, key)
             arguments, media_type = self._arguments.load(request, path)
-            try:
-                result = self._function(conn=conn, **arguments)
-                content = _render(conn, request, operation, result, media_type, sees_hidden=False)
-            except RequestError as error:
-                return _redirect(conn, request, operation, arguments, error)
+            read = _Read(
+                request, operation, self._function, arguments, media_type, sees_hidden=False
+            )
+            content = None if _is_heavy(operation, arguments) else read.content(conn)
+        if content is None:
+            return self._dependencies.respond_apart(request, caller, read.answer)
         return _respond(pool, request, operation, content, media_type)
 
 
@@ -156,14 +177,12 @@ class CallerRead:
             if caller is not None and operation.scope is not None:
                 access.authorize(caller, operation.scope)
             arguments, media_type = self._arguments.load(request, path)
+            function = partial(self._function, caller=caller)
             sees_hidden = access.sees_hidden(caller)
-            try:
-                result = self._function(conn=conn, caller=caller, **arguments)
-                content = _render(
-                    conn, request, operation, result, media_type, sees_hidden=sees_hidden
-                )
-            except RequestError as error:
-                return _redirect(conn, request, operation, arguments, error)
+            read = _Read(request, operation, function, arguments, media_type, sees_hidden)
+            content = None if _is_heavy(operation, arguments) else read.content(conn)
+        if content is None:
+            return self._dependencies.respond_apart(request, caller, read.answer)
         return _respond(pool, request, operation, content, media_type)
 
 
@@ -193,37 +212,53 @@ class Write:
         with queries.borrowed_connection(self._dependencies.pool) as conn:
             caller = self._dependencies.authenticate(conn, key)
             access.authorize(caller, self._scope)
-            arguments, media_type = self._arguments.load(request, path)
-            attempt = self._attempts.read(request, caller, raw)
-            if self._body_schema is not None:
-                arguments["body"] = requests.json_body(
-                    request, self._body_schema, operation.accepts, raw
-                )
-            if operation.method == "patch":
-                arguments["unchanged"] = partial(
-                    conditional.check_unchanged, conn, request, operation
-                )
-            try:
-                with conn.transaction():
-                    idempotency.lock(conn, attempt)
-                    first = idempotency.find(conn, attempt)
-                    if first:
-                        body = bodies.exact(
-                            first.body, id=str(first.resource_id), is_proposal=first.is_proposal
-                        )
-                    else:
-                        result = self._function(conn=conn, caller=caller, **arguments)
-                        body = bodies.render(conn, operation, result, media_type)
-                        idempotency.store(
-                            conn, attempt, body.id, body.content, is_proposal=body.is_proposal
-                        )
-            except RequestError as error:
-                return _redirect(conn, request, operation, arguments, error)
-            if self._find_duplicates is not None:
-                duplicates = self._find_duplicates(
-                    conn=conn, caller=caller, id=UUID(body.id), body=arguments["body"]
-                )
-                body = bodies.with_possible_duplicates(operation, body, duplicates)
+            if not operation.is_heavy:
+                return self._write(conn, request, path, raw, caller)
+
+        def answer(pool: ConnectionPool[queries.Connection]) -> Response:
+            with queries.borrowed_connection(pool) as conn:
+                return self._write(conn, request, path, raw, caller)
+
+        return self._dependencies.respond_apart(request, caller, answer)
+
+    def _write(
+        self,
+        conn: queries.Connection,
+        request: Request,
+        path: Mapping[str, str],
+        raw: bytes,
+        caller: access.Caller,
+    ) -> Response:
+        operation = self._operation
+        arguments, media_type = self._arguments.load(request, path)
+        attempt = self._attempts.read(request, caller, raw)
+        if self._body_schema is not None:
+            arguments["body"] = requests.json_body(
+                request, self._body_schema, operation.accepts, raw
+            )
+        if operation.method == "patch":
+            arguments["unchanged"] = partial(conditional.check_unchanged, conn, request, operation)
+        try:
+            with conn.transaction():
+                idempotency.lock(conn, attempt)
+                first = idempotency.find(conn, attempt)
+                if first:
+                    body = bodies.exact(
+                        first.body, id=str(first.resource_id), is_proposal=first.is_proposal
+                    )
+                else:
+                    result = self._function(conn=conn, caller=caller, **arguments)
+                    body = bodies.render(conn, operation, result, media_type)
+                    idempotency.store(
+                        conn, attempt, body.id, body.content, is_proposal=body.is_proposal
+                    )
+        except RequestError as error:
+            return _redirect(conn, request, operation, arguments, error)
+        if self._find_duplicates is not None:
+            duplicates = self._find_duplicates(
+                conn=conn, caller=caller, id=UUID(body.id), body=arguments["body"]
+            )
+            body = bodies.with_possible_duplicates(operation, body, duplicates)
         response = responses.body_response(request, operation, body, media_type)
         return responses.mark_replayed(response) if first else response
 
@@ -260,6 +295,19 @@ class Upload:
         requests.check_length(request, operation)
         arguments, media_type = self._arguments.load(request, path)
         requests.check_media_type(request, operation.uploads)
+        # Admitted before the body is read, so that a refusal costs little.
+        answer = partial(self._upload, request, caller, arguments, media_type)
+        return self._dependencies.respond_apart(request, caller, answer)
+
+    def _upload(
+        self,
+        request: Request,
+        caller: access.Caller,
+        arguments: dict[str, Any],
+        media_type: str,
+        pool: ConnectionPool[queries.Connection],
+    ) -> Response:
+        operation = self._operation
         with TemporaryFile() as file:
             sha256 = requests.spool(request, operation, file)
             if self._body_schema is None:
@@ -281,11 +329,48 @@ class Upload:
         return responses.mark_replayed(response) if first else response
 
 
+def _is_heavy(operation: Operation, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a request is heavy by its operation, or since it asks for a complete list."""
+    return operation.is_heavy or arguments.get("limit", 0) is None
+
+
 class _Tagged(NamedTuple):
     """A stream and its entity tag, if it has one."""
 
     stream: Stream
     etag: str | None
+
+
+class _Read(NamedTuple):
+    """A read whose arguments are loaded."""
+
+    request: Request
+    operation: Operation
+    function: Function
+    arguments: Mapping[str, Any]
+    media_type: str
+    sees_hidden: bool
+
+    def content(self, conn: queries.Connection) -> Body | _Tagged | Response:
+        """Return the content of the response, or a redirect to the surviving record."""
+        try:
+            result = self.function(conn=conn, **self.arguments)
+            return _render(
+                conn,
+                self.request,
+                self.operation,
+                result,
+                self.media_type,
+                sees_hidden=self.sees_hidden,
+            )
+        except RequestError as error:
+            return _redirect(conn, self.request, self.operation, self.arguments, error)
+
+    def answer(self, pool: ConnectionPool[queries.Connection]) -> Response:
+        """Return the response, on a pool."""
+        with queries.borrowed_connection(pool) as conn:
+            content = self.content(conn)
+        return _respond(pool, self.request, self.operation, content, self.media_type)
 
 
 def _render(
@@ -312,10 +397,12 @@ def _respond(
     pool: ConnectionPool[queries.Connection],
     request: Request,
     operation: Operation,
-    content: Body | _Tagged,
+    content: Body | _Tagged | Response,
     media_type: str,
 ) -> Response:
     """Return the response, after the request has given its connection back to the pool."""
+    if isinstance(content, Response):
+        return content
     if isinstance(content, Body):
         return responses.body_response(request, operation, content, media_type)
     return responses.block_response(

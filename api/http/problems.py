@@ -26,7 +26,7 @@ INTERNAL_ERROR = RequestError(
 _LOG = logging.getLogger(logs.LOGGER)
 _NOTHING_HERE = "There is nothing at this path."
 _ALL_PATHS = "The contract at /docs lists all paths."
-_RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1}
+_RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1, "too-many-heavy-requests": 2}
 SLUGS = {
     400: "malformed-json",
     404: "not-found",

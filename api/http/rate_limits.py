@@ -172,7 +172,7 @@ class RateLimits:
 
     def note_quota(self, environ: dict[str, Any]) -> None:
         """Note the remaining quota of an address whose request is not counted."""
-        environ[_QUOTA] = self._counts.peek_address(self._address(environ))
+        environ[_QUOTA] = self._counts.peek_address(self.address(environ))
 
     def count_key(self, key_id: UUID) -> None:
         """Count a request with a valid key. Raises `quota-exceeded`."""
@@ -202,9 +202,10 @@ class RateLimits:
         self._count_address(environ)
 
     def _count_address(self, environ: dict[str, Any]) -> None:
-        self._note(environ, self._counts.count_address(self._address(environ)))
+        self._note(environ, self._counts.count_address(self.address(environ)))
 
-    def _address(self, environ: dict[str, Any]) -> bytes:
+    def address(self, environ: dict[str, Any]) -> bytes:
+        """Return the address of the client, as `client_address` does."""
         return client_address(
             environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_X_FORWARDED_FOR", ""),

@@ -9,13 +9,13 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from api import logs
 from api.app import create_app
 from api.config import DEFAULT_TIME_ZONE
 from api.database import connections
-from api.database.queries import Connection
+from api.database.bulkhead import SLOTS, Bulkhead
 from api.http.rate_limits import RateLimits
 from api.server.metrics import Metrics, metrics
 from api.server.worker import PARSE_ERRORS, Worker, request_error
@@ -43,7 +43,7 @@ class _Logger(Logger):
 
 
 class Server(BaseApplication):
-    """The master process. It forks the workers, each of which opens its own pool."""
+    """The master process. It forks the workers, each of which opens its own pools."""
 
     def __init__(
         self,
@@ -53,15 +53,16 @@ class Server(BaseApplication):
         workers: int,
         threads: int,
         ready: Callable[[str], Any],
+        rate_limits: RateLimits,
         metrics_port: int | None = None,
         security_contact: str | None = None,
-        rate_limits: RateLimits | None = None,
         time_zone: str = DEFAULT_TIME_ZONE,
     ) -> None:
-        self._pool: ConnectionPool[Connection] = connections.pool(url, threads)
+        self._pool = connections.pool(url, threads)
+        self._heavy_pool = connections.pool(url, SLOTS)
         # Extra threads, so that health checks and 503 responses are not queued behind requests
-        # that wait for the pool.
-        threads += self._pool.max_waiting + 4
+        # that wait for the pool, nor behind heavy ones.
+        threads += self._pool.max_waiting + SLOTS + 4
         self._settings = {
             "bind": bind,
             "workers": workers,
@@ -79,7 +80,7 @@ class Server(BaseApplication):
             "when_ready": self._start_metrics,
             "post_worker_init": self._start_worker,
             "child_exit": self._forget_worker,
-            "worker_exit": lambda server, worker: self._pool.close(),
+            "worker_exit": self._close_pools,
         }
         self._ready = ready
         self._metrics_port = metrics_port
@@ -98,8 +99,9 @@ class Server(BaseApplication):
             self._pool,
             self._metrics,
             self._security_contact,
-            rate_limits=self._rate_limits,
-            time_zone=self._time_zone,
+            self._rate_limits,
+            self._time_zone,
+            Bulkhead(self._heavy_pool),
         )
 
         def parse_error(error: Exception) -> Any:
@@ -126,19 +128,24 @@ class Server(BaseApplication):
             self._metrics.serve(self._metrics_port)
 
     def _start_worker(self, worker: Any) -> None:
-        """Open a worker's pool. The last worker reports that the service is ready.
+        """Open a worker's pools. The last worker reports that the service is ready.
 
         This hook runs after gunicorn has set the worker's signal handlers. In post_fork, which runs
         before, a SIGTERM would be lost.
         """
         self._pool.open()
+        self._heavy_pool.open()
         # When workers are replaced, the first request must not wait for the first connection.
         with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
             pass
         if self._metrics:
-            self._metrics.sample(self._pool)
+            self._metrics.sample({"common": self._pool, "heavy": self._heavy_pool})
         if worker.age == self.cfg.workers:
             self._ready(str(worker.sockets[0]))
+
+    def _close_pools(self, server: Any, worker: Any) -> None:
+        self._pool.close()
+        self._heavy_pool.close()
 
     def _forget_worker(self, server: Any, worker: Any) -> None:
         if self._metrics:

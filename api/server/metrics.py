@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import sleep
 from typing import Any
@@ -59,18 +59,20 @@ class Metrics:
             buckets=_BUCKETS_SECONDS,
         )
         self._in_flight = self._gauge("constancia_requests_in_flight", "Requests in progress.")
-        self._size = self._gauge("constancia_pool_connections", "Database connections.")
-        self._used = self._gauge("constancia_pool_connections_used", "Database connections in use.")
+        self._size = self._gauge("constancia_pool_connections", "Database connections.", "pool")
+        self._used = self._gauge(
+            "constancia_pool_connections_used", "Database connections in use.", "pool"
+        )
         self._waiting = self._gauge(
-            "constancia_pool_waiting", "Requests that wait for a database connection."
+            "constancia_pool_waiting", "Requests that wait for a database connection.", "pool"
         )
         self._public_seq = self._gauge(
             "constancia_ledger_public_seq", "Last public entry of the ledger.", mode="livemax"
         )
         self._server: Any = None
 
-    def _gauge(self, name: str, documentation: str, mode: Any = "livesum") -> Any:
-        return self._prometheus.Gauge(name, documentation, multiprocess_mode=mode)
+    def _gauge(self, name: str, documentation: str, *labels: str, mode: Any = "livesum") -> Any:
+        return self._prometheus.Gauge(name, documentation, labels, multiprocess_mode=mode)
 
     def began(self) -> None:
         self._in_flight.inc()
@@ -90,21 +92,23 @@ class Metrics:
         """Drop a worker's gauges; its counters stay in the sum. Called in the master process."""
         self._multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
-    def sample(self, pool: ConnectionPool[queries.Connection]) -> None:
-        """Sample the pool and the ledger until the pool closes. Called in a worker process."""
+    def sample(self, pools: Mapping[str, ConnectionPool[queries.Connection]]) -> None:
+        """Sample the pools, by name, and the ledger until they close. Called in a worker."""
         if self._server:
             self._server.socket.close()  # inherited by the fork; only the master listens
-        threading.Thread(target=self._sample, args=(pool,), daemon=True).start()
+        threading.Thread(target=self._sample, args=(pools,), daemon=True).start()
 
-    def _sample(self, pool: ConnectionPool[queries.Connection]) -> None:
+    def _sample(self, pools: Mapping[str, ConnectionPool[queries.Connection]]) -> None:
+        pool = pools["common"]
         while not pool.closed:
-            stats = pool.get_stats()
-            available = stats.get("pool_available", 0)
-            self._size.set(stats.get("pool_size", 0))
-            self._used.set(stats.get("pool_size", 0) - available)
-            self._waiting.set(stats.get("requests_waiting", 0))
+            for name, sampled in pools.items():
+                stats = sampled.get_stats()
+                size = stats.get("pool_size", 0)
+                self._size.labels(name).set(size)
+                self._used.labels(name).set(size - stats.get("pool_available", 0))
+                self._waiting.labels(name).set(stats.get("requests_waiting", 0))
             # Read the ledger only with an idle connection, so that no request waits for it.
-            if available:
+            if pool.get_stats().get("pool_available"):
                 with (
                     suppress(RequestError),
                     queries.borrowed_connection(pool, timeout_seconds=0.1) as conn,

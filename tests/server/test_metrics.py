@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from api.database.bulkhead import SLOTS
 from tests.support import Client, Service, data_dir, free_ports, serving, wait_until
 
 
@@ -61,9 +62,11 @@ def test_pool_and_public_ledger_are_sampled(monitored: tuple[Service, int]) -> N
         head = client.get("/v1/changes?limit=200")["items"][-1]["seq"]
     wait_until(lambda: scrape(port).get("constancia_ledger_public_seq") == head, "sampled")
     samples = scrape(port)
-    assert samples["constancia_pool_connections"] >= 2
-    assert 0 <= samples["constancia_pool_connections_used"] <= 16
-    assert samples["constancia_pool_waiting"] == 0
+    for pool, connections in (("common", 16), ("heavy", 2 * SLOTS)):
+        label = f'{{pool="{pool}"}}'
+        assert 2 <= samples[f"constancia_pool_connections{label}"] <= connections
+        assert 0 <= samples[f"constancia_pool_connections_used{label}"] <= connections
+        assert samples[f"constancia_pool_waiting{label}"] == 0
 
 
 def test_labels_hold_nothing_from_a_request(monitored: tuple[Service, int]) -> None:
@@ -76,7 +79,7 @@ def test_labels_hold_nothing_from_a_request(monitored: tuple[Service, int]) -> N
     samples = scrape(port)
     assert not re.search("canari", " ".join(samples), re.IGNORECASE)
     labels = {label for name in samples for label in re.findall(r"(\w+)=", name)}
-    assert labels == {"operation", "status", "le"}
+    assert labels == {"operation", "status", "le", "pool"}
 
 
 def test_metrics_start_at_zero_after_a_restart() -> None:

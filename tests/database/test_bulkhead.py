@@ -1,0 +1,145 @@
+"""Heavy requests: bounded in total and for each caller, on connections of their own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api import auth
+from api.app import create_app
+from api.database import connections
+from api.database.bulkhead import SLOTS, SLOTS_PER_CALLER, Bulkhead
+from api.database.queries import Connection
+from api.http.rate_limits import RateLimits, RequestCounts
+from tests.whole_set.operations import LISTS, OPERATIONS, TABULAR, UNKNOWN_ID
+
+PLAIN_POOL = 1
+HEAVY = [operation.id for operation in OPERATIONS.values() if operation.is_heavy]
+OTHER = "203.0.113.7"
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[FlaskClient]:
+    """A client of a service with a bulkhead, and a single connection for all other requests."""
+    rate_limits = RateLimits(RequestCounts(10_000, 10_000))
+    with (
+        connections.pool(database, PLAIN_POOL) as pool,
+        connections.pool(database, SLOTS) as heavy_pool,
+    ):
+        bulkhead = Bulkhead(heavy_pool)
+        yield create_app(pool, rate_limits=rate_limits, bulkhead=bulkhead).test_client()
+
+
+def key(conn: Connection, scope: str = "edit") -> dict[str, str]:
+    return {"Authorization": f"Bearer {auth.create_key(conn, scope, scope)[1]}"}
+
+
+def export(client: FlaskClient, address: str = "127.0.0.1", **options: Any) -> TestResponse:
+    """Begin an export, and read only its first block."""
+    origin = {"REMOTE_ADDR": address}
+    return client.get("/v1/export", buffered=False, environ_base=origin, **options)
+
+
+@contextmanager
+def full(client: FlaskClient) -> Iterator[None]:
+    """Hold all slots, by callers with other addresses."""
+    with ExitStack() as stack:
+        for number in range(SLOTS):
+            download = export(client, f"198.51.100.{number}")
+            assert download.status_code == 200
+            stack.callback(download.close)
+        yield
+
+
+def check_refused(response: TestResponse, status: int, slug: str) -> None:
+    problem = response.get_json(force=True)
+    assert (response.status_code, problem["type"]) == (status, f"/problems/{slug}"), problem
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_caller_and_service_have_a_bound_of_heavy_requests(
+    client: FlaskClient, conn: Connection
+) -> None:
+    """A key is another caller than its address. A refusal of a caller's own bound comes first."""
+    headers = key(conn)
+    callers: list[dict[str, Any]] = [{}, {"headers": headers}, {"address": OTHER}]
+    downloads: list[list[TestResponse]] = [[], [], []]
+    for caller, held in list(zip(callers, downloads, strict=True))[: SLOTS // SLOTS_PER_CALLER]:
+        for _ in range(SLOTS_PER_CALLER):
+            held.append(export(client, **caller))
+            assert held[-1].status_code == 200
+    check_refused(export(client), 429, "too-many-heavy-requests")
+    check_refused(export(client, headers=headers), 429, "too-many-heavy-requests")
+    check_refused(export(client, OTHER), 503, "busy")
+    # The common pool has one connection, and it is free.
+    for path in ("/v1/counts", "/v1/sources?limit=1", "/readyz"):
+        assert client.get(path).status_code == 200
+    body = {"name": "Foro Prueba", "kind": "ngo"}
+    assert client.post("/v1/sources", json=body, headers=headers).status_code == 201
+    downloads[0].pop().close()
+    with export(client, OTHER) as download:
+        assert download.status_code == 200
+    for held in downloads:
+        for download in held:
+            download.close()
+
+
+def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Connection) -> None:
+    headers = key(conn)
+    etag = client.get("/v1/sources?format=csv").headers["ETag"]
+    for _ in range(SLOTS + 1):
+        assert client.get("/v1/export").status_code == 200
+        assert client.head("/v1/export").status_code == 200
+        assert client.get(f"/v1/imports/{UNKNOWN_ID}").status_code == 404
+        # Another weak tag, since a 304 from memory would hold no slot.
+        not_modified = {"If-None-Match": f'"x", {etag}'}
+        assert client.get("/v1/sources?format=csv", headers=not_modified).status_code == 304
+        assert client.post("/v1/detainees/match", json={}, headers=headers).status_code == 422
+        with export(client) as response:
+            next(response.iter_encoded())
+    with full(client):
+        pass
+
+
+def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) -> None:
+    assert HEAVY == [
+        "matchDetainees",
+        "listDuplicates",
+        "createImport",
+        "getImport",
+        "applyImport",
+        "getCase",
+        "exportStore",
+    ]
+    requests = [
+        (operation, path, operation.id in HEAVY)
+        for operation in OPERATIONS.values()
+        for path in [
+            operation.path.format(id=UNKNOWN_ID, slug="busy", asset="redoc.standalone.js")
+            + "?resource=source" * (operation.id == "listDuplicates")
+        ]
+    ]
+    requests += [
+        (operation, f"{operation.path.format(id=UNKNOWN_ID)}?format={format}{limit}", not limit)
+        for operation in LISTS
+        if operation in TABULAR
+        for format in ("csv", "ndjson")
+        for limit in ("", "&limit=1")
+    ]
+    headers = key(conn)
+    types = {"createImport": "text/csv", "applyImport": "application/json"}
+    with full(client):
+        for operation, path, is_heavy in requests:
+            response = client.open(
+                path,
+                method=operation.method.upper(),
+                headers=headers,
+                content_type=types.get(operation.id),
+            )
+            if is_heavy:
+                check_refused(response, 503, "busy")
+            else:
+                assert response.status_code != 503, path
