@@ -1,5 +1,6 @@
 """Requests that are malformed or ambiguous: one problem document, then the connection closes."""
 
+import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from api.contract import document
 from api.server.gunicorn import MAX_REQUEST_LINE_BYTES
 from tests.problems import STATUS_BY_SLUG
 from tests.server.framing import PROBES, Response, exchange
-from tests.support import NginxService, Service, data_dir, serving
+from tests.support import Client, NginxService, Service, data_dir, serving
 
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -58,6 +59,47 @@ def test_malformed_request_gets_one_problem_and_the_connection_closes(
     assert response.status in statuses
     assert closed
     check_problem(response)
+
+
+@pytest.mark.parametrize(
+    "last_request",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a.example, b.example\r\n\r\n",
+    ],
+    ids=["complete", "malformed"],
+)
+def test_client_that_keeps_a_closed_connection_blocks_no_other(
+    service: Service, last_request: bytes
+) -> None:
+    """The worker waits two seconds for such clients. On a slow machine that may be over."""
+    assert any(_answers_beside_open_connections(service, last_request) for _ in range(5))
+
+
+def _answers_beside_open_connections(service: Service, last_request: bytes) -> bool:
+    """Whether a request is answered before the connections of earlier ones are closed."""
+    with contextlib.ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=60))
+            for _ in range(4)
+        ]
+        for connection in connections:
+            connection.sendall(last_request)
+        for connection in connections:
+            while connection.recv(1 << 16):
+                pass  # the response, up to the end of the stream
+        with Client(service.port) as client:
+            client.get("/healthz")
+        return all(map(_is_open, connections))
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Whether the service still reads from a connection. A closed one is reset."""
+    try:
+        connection.sendall(b"x")
+        return connection.recv(1) == b""
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("server", ["service", "front"])
