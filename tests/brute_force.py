@@ -164,6 +164,7 @@ class Record:
                 self.records[entry.resource][entry.id] = entry.entry
                 self._first_seq.setdefault(entry.id, entry.seq)
             self._disclosed |= self._groups_to_disclose()
+        self._written = {resource: {**records} for resource, records in self.records.items()}
         # A void record does not exist; the attestations of a void event belong to no event.
         for resource in ("detention", "release_event", "claim"):
             records = self.records[resource]
@@ -266,6 +267,96 @@ class Record:
         finally:
             self._hides = True
 
+    def people(
+        self,
+        as_of: datetime,
+        required: int,
+        filters: Mapping[str, str | None],
+        today: "Record",
+        *,
+        sees_hidden: bool = False,
+    ) -> tuple[Sequence[Entry], Figures]:
+        """Return the people who are counted, in order, and how many of them are not listed.
+
+        `today` has the names and what the public may know now. A name is None for a pseudonym.
+        """
+        if sees_hidden:
+            with self._all_visible(), today._all_visible():
+                return self.people(as_of, required, filters, today)
+        used_filters = {name: value for name, value in filters.items() if value is not None}
+        items: list[Entry] = []
+        redacted: Counter[str] = Counter()
+        for person, events in sorted(self._matching(as_of, required, used_filters).items()):
+            status, rearrested = _strongest(events)
+            counted = _decisive(events)
+            surviving = today._surviving("detainee", person)
+            event = today._surviving("release_event", counted.event["id"])
+            if not today._may_show(surviving, event, used_filters):
+                redacted[status] += 1
+                redacted["rearrested"] += rearrested
+                continue
+            facility = self._facility(counted.event)
+            if today._redacts(surviving) and facility != today._facility(event):
+                facility = None
+            kind, verdict = used_filters.get("release_kind"), counted.verdict
+            items.append(
+                {
+                    "detainee": {
+                        "id": surviving["id"],
+                        "name": None if today._redacts(surviving) else surviving["name"],
+                        "is_named": not _is_hidden(surviving),
+                    },
+                    "status": status,
+                    "since": self._since(counted, as_of, required, kind),
+                    "rearrested": rearrested,
+                    "release_event_id": event["id"],
+                    "occurred_on": counted.event["occurred_on"],
+                    "release_kind": self._value("release_kind", counted, required, used_filters),
+                    "facility": None
+                    if facility in (None, UNDISCLOSED)
+                    else {"id": facility, "name": self.records["facility"][facility]["name"]},
+                    "independent_sources": verdict.kinds[kind]
+                    if kind
+                    else verdict.independent_sources,
+                    "independent_denials": verdict.independent_denials,
+                }
+            )
+        return items, _figures(redacted)
+
+    def _surviving(self, resource: str, id: str) -> Entry:
+        record = self._written[resource][id]
+        while record["merged_into"] is not None:
+            record = self._written[resource][record["merged_into"]]
+        return record
+
+    def _redacts(self, person: Entry) -> bool:
+        return self._hides and _is_hidden(person)
+
+    def _may_show(self, person: Entry, event: Entry, filters: Mapping[str, str]) -> bool:
+        """Return whether the public may know that this person counts by this event."""
+        owner = self._written["detainee"][event["detainee_id"]]
+        if owner["id"] != person["id"]:
+            return not self._redacts(owner) and not self._redacts(person)
+        if not self._redacts(person):
+            return True
+        of_people = ("facility_id", "nationality", "age_group", "sex")
+        asked = {name: filters[name] for name in of_people if name in filters}
+        return self._meets(event, None, asked, perhaps=False)
+
+    def _since(
+        self, counted: CountedEvent, as_of: datetime, required: int, kind: str | None
+    ) -> datetime | None:
+        """Return since when an event has had its status."""
+        since = None
+        for verdict in self._histories[counted.event["id"]]:
+            sources = verdict.kinds.get(kind) if kind else verdict.independent_sources
+            holds = sources is not None and counted.status == rule.status(
+                sources, verdict.independent_denials, required
+            )
+            if verdict.at <= as_of:
+                since = (since or verdict.at) if holds else None
+        return since
+
     def delivery(self, announcement_id: str, as_of: datetime, required: int) -> Mapping[str, Any]:
         """Return the expected fields of a delivery without the announcement, and its claims."""
         named = {
@@ -339,7 +430,7 @@ class Record:
         return people
 
     def _meets(
-        self, event: Entry, verdict: Verdict, filters: Mapping[str, str], *, perhaps: bool
+        self, event: Entry, verdict: Verdict | None, filters: Mapping[str, str], *, perhaps: bool
     ) -> bool:
         person = self._visible(event["detainee_id"])
         also = {UNDISCLOSED} if perhaps else set()
@@ -350,7 +441,7 @@ class Record:
             ),
             "age_group": lambda group: person["age_group"] in {group, *also},
             "sex": lambda sex: person["sex"] in {sex, *also},
-            "release_kind": lambda kind: kind in verdict.kinds,
+            "release_kind": lambda kind: verdict is not None and kind in verdict.kinds,
             "announcement_id": lambda id: event["announcement_id"] == id,
             "occurred_from": lambda day: event["occurred_on"] >= day,
             "occurred_until": lambda day: event["occurred_on"] <= day,
@@ -378,7 +469,7 @@ class Record:
         return None if value == "unknown" else value
 
     def _facility(self, event: Entry) -> str | None:
-        facility_id: str | None = self.records["detention"][event["detention_id"]]["facility_id"]
+        facility_id: str | None = self._written["detention"][event["detention_id"]]["facility_id"]
         person = self.records["detainee"][event["detainee_id"]]
         if not self._hides or not _is_hidden(person):
             return facility_id

@@ -9,7 +9,10 @@ from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from werkzeug.test import TestResponse
+
 from api.contract import document
+from api.rendering import pagination
 from api.rendering.media_types import FORMATS
 from tests.conftest import Api
 
@@ -116,14 +119,22 @@ def _text(query: Mapping[str, Any]) -> str:
 
 def _send(api: Api, method: str, path: str, **options: Any) -> Response:
     response = api.send(method.upper(), path, **options)
-    text = response.get_data(as_text=True)
+    text, cursor = _decoded(response)
+    if cursor is not None:
+        following = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")
+        text += "\n" + _decoded(following)[0]
+    return Response(f"{method} {path}", response.status_code, text)
+
+
+def _decoded(response: TestResponse) -> tuple[str, str | None]:
+    """Return the headers and the body, with the place that a cursor holds in its stead, and the
+    cursor."""
     # Without the random id of the request.
     headers = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
-    next_page = ""
+    text = f"{headers}\n\n{response.get_data(as_text=True)}"
     cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
     # The cursor of the ledger is a number.
-    if cursor is not None and not cursor.isdigit():
-        next_page = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
-        following = api.send("GET", f"{path.partition('&cursor')[0]}&cursor={cursor}")
-        next_page += following.get_data(as_text=True)
-    return Response(f"{method} {path}", response.status_code, f"{headers}\n\n{text}\n{next_page}")
+    if cursor is None or cursor.isdigit():
+        return text, None
+    place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[pagination.DIGEST_BYTES :]
+    return text.replace(cursor, place.decode()), cursor

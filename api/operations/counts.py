@@ -1,12 +1,12 @@
-"""Operations on counts."""
+"""Operations on counts and the people behind them."""
 
 from datetime import date, datetime
 
 from api import access
 from api.access import Caller
 from api.database import queries
-from api.rendering.results import Answer
-from api.reports import counts
+from api.rendering.results import Answer, Stream
+from api.reports import counts, people
 from api.reports.counts import Filters, Question
 from api.reports.time_buckets import Bucket
 
@@ -31,6 +31,21 @@ def get_counts(
             sees_hidden=access.sees_hidden(caller),
         )
     )
+
+
+def list_counted_people(
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    filters: Filters,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+    status: str | None,
+) -> Answer | Stream:
+    question = Question(as_of, recorded_as_of, filters)
+    return people.list_people(conn, caller, limit, cursor, question, min_sources, status)
 
 
 def get_timeline(

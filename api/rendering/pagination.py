@@ -6,9 +6,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from api.errors import FieldError, invalid
+from api.errors import FieldError, RequestError, invalid
 
-_DIGEST_BYTES = 9
+DIGEST_BYTES = 9
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -31,12 +31,17 @@ def decode(
     """
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        after = raw[_DIGEST_BYTES:].decode()
+        after = raw[DIGEST_BYTES:].decode()
         if places.fullmatch(after) and encode(operation_id, filters, after) == cursor:
             return after
     except ValueError:
         pass
-    raise invalid(
+    raise wrong_cursor()
+
+
+def wrong_cursor() -> RequestError:
+    """Return the error for the cursor of another list or other filters."""
+    return invalid(
         FieldError(
             "/cursor",
             "Is not a cursor of this list with these filters. Begin without a cursor.",
@@ -46,4 +51,4 @@ def decode(
 
 def _digest(operation_id: str, filters: Mapping[str, Any], after: str) -> bytes:
     named = sorted((name, str(value)) for name, value in filters.items())
-    return hashlib.sha256(repr((operation_id, named, after)).encode()).digest()[:_DIGEST_BYTES]
+    return hashlib.sha256(repr((operation_id, named, after)).encode()).digest()[:DIGEST_BYTES]

@@ -83,7 +83,7 @@ def report(
     citations are of the public view only.
     """
     clock.settle(conn, question.as_of, question.recorded_as_of)
-    _check(conn, question.filters)
+    check(conn, question.filters)
     filters = question.filters.active()
     is_filtered = bool(filters or group_by)
     shows_hidden = sees_hidden and is_filtered
@@ -136,7 +136,7 @@ def report_timeline(
     now = clock.now(conn)
     span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
-    _check(conn, filters)
+    check(conn, filters)
     question = Question(span.until, recorded_as_of, filters)
     (start, *ends), moments, (before, *rows), (before_undisclosed, *undisclosed) = _count_at(
         conn, [span.start, *span.ends], question, min_sources
@@ -206,7 +206,7 @@ def count(
             query.at_moment,
             min_sources=min_sources,
             group_by=group_by,
-            **_event_parameters(alike, sees_hidden=sees_hidden),
+            **event_parameters(alike, sees_hidden=sees_hidden),
         )
         rows_by_number = groupby(rows, key=attrgetter("number"))
         for question, (_, rows_of_question) in zip(alike, rows_by_number, strict=True):
@@ -289,7 +289,7 @@ def _known_first(value: str | None) -> tuple[bool, str]:
     return value is None, value or ""
 
 
-def _event_parameters(questions: Sequence[Question], *, sees_hidden: bool) -> Mapping[str, Any]:
+def event_parameters(questions: Sequence[Question], *, sees_hidden: bool) -> Mapping[str, Any]:
     """The parameters of the queries that count from release events, of questions with the same
     filters. The names of the filters only select lines of a statement.
     """
@@ -328,7 +328,7 @@ def _count_at(
     disclosed: Mapping[str, Any]
     undisclosed: Mapping[str, Any]
     if stored_group is None:
-        parameters = _event_parameters([question], sees_hidden=False)
+        parameters = event_parameters([question], sees_hidden=False)
         disclosed, undisclosed = {"is_undisclosed": False}, {"is_undisclosed": True}
         is_decided = not parameters["filters_people"]
     else:
@@ -411,7 +411,7 @@ def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] |
     return {"property": name, "value": "" if value == "unknown" else value}
 
 
-def _check(conn: queries.Connection, filters: Filters) -> None:
+def check(conn: queries.Connection, filters: Filters) -> None:
     """Refuse filters that can match nothing: a count of zero by mistake could be published."""
     errors = []
     facility = filters.facility_id

@@ -174,10 +174,10 @@ END;
 
 -- A person's release events at a moment of record time, with those moved since.
 CREATE FUNCTION recorded_release_events(detainee_id uuid, moment timestamptz)
-    RETURNS TABLE (detention_id uuid, occurred_on date)
+    RETURNS TABLE (id uuid, detention_id uuid, occurred_on date, announcement_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT t.detention_id, t.occurred_on
+    SELECT t.id, t.detention_id, t.occurred_on, t.announcement_id
     FROM (
         SELECT e.id FROM release_events e WHERE e.detainee_id = $1
         UNION
@@ -185,8 +185,8 @@ BEGIN ATOMIC
     ) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
-        detainee_id uuid, detention_id uuid, occurred_on date, merged_into uuid,
-        voided_at timestamptz
+        id uuid, detainee_id uuid, detention_id uuid, occurred_on date, announcement_id uuid,
+        merged_into uuid, voided_at timestamptz
     )
     WHERE t.detainee_id = $1 AND t.merged_into IS NULL AND t.voided_at IS NULL;
 END;
@@ -216,7 +216,7 @@ BEGIN ATOMIC
     JOIN release_events e
         ON e.detainee_id = t.detainee_id AND e.detention_id IS NOT DISTINCT FROM t.id
     WHERE l.resource = 'detention' AND l.entry ->> 'facility_id' = $1::text
-    UNION
+    UNION ALL
     SELECT l.resource_id FROM ledger l
     WHERE l.action = 'moved' AND l.resource = 'release_event';
 END;

@@ -22,6 +22,7 @@ LISTS = [
     "/v1/attestations",
     "/v1/claims",
     "/v1/comparisons",
+    "/v1/counts/people",
     "/v1/changes",
 ]
 

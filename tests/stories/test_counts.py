@@ -1,6 +1,6 @@
 """Counts: groups and filters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -210,3 +210,155 @@ def test_counts_by_properties_of_people(api: Api) -> None:
     assert count(occurred_from="2026-01-09", occurred_until="2026-01-09") == (0, 1)
     assert count(min_sources=1) == (3, 0)
     assert count(min_sources=3) == (0, 3)
+
+
+# The people behind a count.
+
+NOBODY = dict.fromkeys(FIGURES, 0)
+
+
+def people(api: Api, **query: Any) -> tuple[list[Any], Mapping[str, int]]:
+    """Return the people behind a count, from pages of two, and how many of them are redacted."""
+    page = api.get("/v1/counts/people", limit=2, **query)
+    items, redacted = page["items"], page["redacted"]
+    while page["next"] is not None:
+        page = api.get("/v1/counts/people", limit=2, cursor=page["next"], **query)
+        items += page["items"]
+    return items, redacted
+
+
+def names(items: Sequence[Any]) -> set[str]:
+    return {item["detainee"]["name"] for item in items}
+
+
+def test_people_behind_a_count_are_as_many(population: Population) -> None:
+    desk, filters = population
+    for filter in [{}, *({name: value} for name, value in filters.items())]:
+        for required in (1, 2, 4):
+            query = {**filter, "min_sources": required}
+            items, redacted = people(desk.api, **query)
+            listed = {name: [item["status"] for item in items].count(name) for name in FIGURES}
+            listed["rearrested"] = sum(item["rearrested"] for item in items)
+            assert (listed, redacted) == (figures(desk.counts(**query)), NOBODY), query
+    for figure, number in figures(desk.counts()).items():
+        response = desk.api.send("GET", f"/v1/counts/people?status={figure}")
+        assert len(response.get_json()["items"]) == number, figure
+
+
+def test_who_is_confirmed(desk: Desk) -> None:
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    at = ["2026-01-09T10:00:00Z", "2026-01-09T12:00:00Z", "2026-01-09T14:00:00Z"]
+    event = desk.release("Rocío Ánima", at, facility=facility, kind="full")
+    desk.release("Otro", at[:1])
+    response = desk.api.send("GET", "/v1/counts/people?status=confirmed")
+    [item] = response.get_json()["items"]
+    assert item == {
+        "detainee": {
+            "id": desk.editor.get(f"/v1/release-events/{event}")["detainee_id"],
+            "name": "Rocío Ánima",
+            "is_named": True,
+        },
+        "status": "confirmed",
+        "since": at[1],
+        "rearrested": False,
+        "release_event_id": event,
+        "occurred_on": "2026-01-08",
+        "release_kind": "full",
+        "facility": {"id": facility, "name": "Rodeo I"},
+        "independent_sources": 3,
+        "independent_denials": 0,
+    }
+    # Another number of sources, and an earlier moment.
+    [item, _] = sorted(people(desk.api, min_sources=3)[0], key=lambda item: item["status"])
+    assert (item["status"], item["since"]) == ("confirmed", at[2])
+    [item] = people(desk.api, as_of=at[0], occurred_from="2026-01-08", release_kind="full")[0]
+    assert (item["status"], item["since"]) == ("reported", at[0])
+    csv = desk.api.send("GET", "/v1/counts/people?status=confirmed&format=csv").text
+    assert "Rocío Ánima,true,confirmed,2026-01-09T12:00:00Z" in csv
+    assert "Rodeo I" in csv
+
+
+def test_list_of_people_stays_as_it_began(desk: Desk) -> None:
+    """Its first page decides the moments, so that later entries change none of its pages."""
+    at = "2026-01-09T10:00:00Z"
+    events = [desk.release(f"Persona {n}", [at]) for n in range(5)]
+    start = desk.api.get("/v1/counts/people", limit=200)["items"]
+    page = desk.api.get("/v1/counts/people", limit=2)
+    seen = page["items"]
+    desk.release("Persona nueva", [at])
+    for event in events:
+        desk.editor.attest(event, desk.sources[1], at)
+        desk.editor.post(f"/v1/release-events/{event}/void", {"reason": "Entered twice."}, 200)
+    while page["next"] is not None:
+        page = desk.api.get("/v1/counts/people", limit=2, cursor=page["next"])
+        seen += page["items"]
+    assert seen == start
+    assert names(people(desk.api)[0]) == {"Persona nueva"}
+
+
+def test_person_withheld_since_is_listed_where_the_public_may_know_it(desk: Desk) -> None:
+    """In a list of the past by pseudonym; not by a value that is not public any more."""
+    api, at = desk.api, "2026-01-09T10:00:00Z"
+    properties = {"sex": "female", "nationalities": ["VE"], "age_group": "adult"}
+    event = desk.release("Graciela Reservada", [at, at], **properties)
+    person = desk.editor.get(f"/v1/release-events/{event}")["detainee_id"]
+    before = desk.counts()
+    moments = {name: before[name] for name in ("as_of", "recorded_as_of")}
+    assert names(people(api, **moments)[0]) == {"Graciela Reservada"}
+    desk.editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    assert desk.counts(**moments) == before
+    for query in (moments, {}):
+        [item], redacted = people(api, occurred_from="2026-01-08", **query)
+        assert item["detainee"]["id"] == person
+        assert item["detainee"]["name"].startswith("Person ")
+        assert (item["detainee"]["is_named"], redacted) == (False, NOBODY)
+    for filter in ({"sex": "female"}, {"nationality": "VE"}, {"age_group": "adult"}):
+        assert desk.counts(**moments, **filter)["confirmed"] == 1
+        assert people(api, **moments, **filter) == ([], {**NOBODY, "confirmed": 1})
+        assert people(api, **filter) == ([], NOBODY)
+    csv = api.send("GET", "/v1/counts/people", query_string={**moments, "format": "csv"}).text
+    assert "Graciela" not in csv
+    assert person in csv
+    # An editor sees the name, and the ledger notes the reading.
+    last = desk.editor.get("/v1/changes", limit=200)["items"][-1]["seq"]
+    [item], _ = people(desk.editor, **moments, sex="female")
+    assert (item["detainee"]["name"], item["detainee"]["is_named"]) == ("Graciela Reservada", False)
+    entries = desk.editor.get("/v1/changes", after=last)["items"]
+    assert [(entry["action"], entry["resource_id"]) for entry in entries] == [("read", person)]
+
+
+def test_records_merged_or_split_since(desk: Desk) -> None:
+    """Two records that were counted apart are two items of one person. An event that was moved to a
+    hidden person is redacted: the public sees no such split."""
+    editor, at = desk.editor, "2026-01-09T10:00:00Z"
+    first, second = (
+        desk.release(name, [at], day=d)
+        for name, d in (("Ana Otero", "2026-01-08"), ("Ana Ottero", "2026-01-08"))
+    )
+    person, other = (
+        editor.get(f"/v1/release-events/{event}")["detainee_id"] for event in (first, second)
+    )
+    before = desk.counts()
+    moments = {name: before[name] for name in ("as_of", "recorded_as_of")}
+    merge = editor.post(f"/v1/detainees/{other}/merge", {"into": person})["id"]
+    items, _ = people(desk.api, **moments)
+    assert [item["detainee"]["id"] for item in items] == [person, person]
+    assert {item["release_event_id"] for item in items} == {first}
+    during = desk.counts()
+    [item], _ = people(desk.api)
+    assert item["detainee"]["name"] == "Ana Otero"
+    editor.send("DELETE", f"/v1/merges/{merge}")
+    assert names(people(desk.api, **moments)[0]) == {"Ana Otero", "Ana Ottero"}
+    # A second event, which a split gives to a person who is then withheld.
+    late = editor.event(person, "2026-02-08")
+    editor.attest(late, desk.sources[1], "2026-02-09T10:00:00Z")
+    counts = desk.counts()
+    assert (during["reported"], counts["reported"]) == (1, 2)
+    body = {"name": "Otra", "release_event_ids": [late]}
+    new = editor.post(f"/v1/detainees/{person}/split", body)["new_detainee_id"]
+    moments = {name: counts[name] for name in ("as_of", "recorded_as_of")}
+    assert len(people(desk.api, **moments)[0]) == 2
+    editor.patch(f"/v1/detainees/{new}", {"withheld": True})
+    items, redacted = people(desk.api, **moments)
+    assert (names(items), redacted) == ({"Ana Ottero"}, {**NOBODY, "reported": 1})
+    assert len(people(editor, **moments)[0]) == 2

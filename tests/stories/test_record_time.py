@@ -598,6 +598,44 @@ class Reader:
             assert "no release" in sentence
             assert total["confirmed"] == 0
 
+    def people(
+        self, as_of: datetime | None, required: int, filters: Mapping[str, str], limit: int
+    ) -> None:
+        """Read the people behind a count, as everybody and with a key of scope `edit`."""
+        query = {} if as_of is None else {"as_of": text(as_of)}
+        query |= {"min_sources": required, "limit": limit, **filters, **self._record_time}
+        for api in (self._world.public, self._world.api):
+            sees_hidden = api is self._world.api
+            first = page = api.get("/v1/counts/people", **query)
+            items = page["items"]
+            while page["next"] is not None:
+                page = api.get("/v1/counts/people", **query, cursor=page["next"])
+                items += page["items"]
+                assert {**first, "items": (), "next": None} == {**page, "items": (), "next": None}
+            moment, recorded_as_of = (
+                datetime.fromisoformat(first[name]) for name in ("as_of", "recorded_as_of")
+            )
+            record, today = (
+                self._world.ledger.record(t) for t in (recorded_as_of, _now(self._world.conn))
+            )
+            expected, redacted = record.people(
+                moment, required, filters, today, sees_hidden=sees_hidden
+            )
+            assert first["redacted"] == redacted
+            for item in items:
+                item["since"] = datetime.fromisoformat(item["since"])
+                if not sees_hidden and not item["detainee"]["is_named"]:
+                    assert re.fullmatch("Person [0-9A-Z]{6}", item["detainee"]["name"])
+                    item["detainee"]["name"] = None
+            assert items == expected
+            total = record.count(moment, required, filters, sees_hidden=sees_hidden).total
+            for figure in FIGURES:
+                listed = sum(
+                    item["rearrested"] if figure == "rearrested" else item["status"] == figure
+                    for item in items
+                )
+                assert listed + redacted[figure] == total[figure]
+
     def timeline(self, span: Mapping[str, str], required: int, filters: Mapping[str, str]) -> None:
         response = self._get("/v1/counts/timeline", min_sources=required, **span, **filters)
         record = self.record(response["recorded_as_of"])
@@ -732,6 +770,7 @@ def read_at_random(world: World, choose: Chooser) -> None:
     required = choose.one_of([1, 2, 2, 2, 3, 4, 5])
     chosen_filters = choose.one_of([{}, choose.one_of(filters(world))])
     reader.counts(as_of, required, chosen_filters, choose.one_of([None, *PROPERTIES]))
+    reader.people(as_of, required, chosen_filters, choose.one_of([1, 2, 200]))
     record = reader.record()
     kind = choose.one_of(["timeline", "comparison", "delivery", "verification"])
     if kind == "timeline":
@@ -764,6 +803,7 @@ def read_everything(world: World, choose: Chooser) -> None:
             reader.counts(next(points), next(required), {}, name)
         for chosen_filters in filters(world):
             reader.counts(next(points), next(required), chosen_filters, next(groups))
+            reader.people(next(points), next(required), chosen_filters, 200)
         some_filters = cycle([{}, *filters(world)[:: choose.one_of([3, 4, 5])]])
         for span in TIMELINES * 2:
             reader.timeline(span, next(required), next(some_filters))

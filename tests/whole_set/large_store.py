@@ -4,6 +4,8 @@ from api.database import queries
 
 # With fewer records PostgreSQL sorts where the tests require an index.
 SIZE = 100_000
+LISTED = 2_501
+"""The number of the first person of whom the ledger has no entry."""
 
 
 def fill(conn: queries.Connection, size: int) -> None:
@@ -37,8 +39,9 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",
         f"INSERT INTO facilities (id, name, country)"
         f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
-        f"INSERT INTO detainees (id, name, age_group) SELECT {ids['detainee']},"
-        f" 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END FROM {numbers}",
+        f"INSERT INTO detainees (id, name, age_group, sex, nationalities) SELECT"
+        f" {ids['detainee']}, 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END,"
+        f" 'female', '{{VE}}' FROM {numbers}",
         f"INSERT INTO name_keys (name_key, hidden, birth_date, detainee_id)"
         f" SELECT w, n % 50 = 0, '-infinity', {ids['detainee']}"
         f" FROM {numbers}, LATERAL (VALUES ('ana'), ('=ana')) v (w)",
@@ -60,11 +63,16 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
         f" independent_sources, independent_denials, status, since, kinds, reasoning)"
         f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
-        f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01', '{{}}',"
+        f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01',"
+        f" '{{\"full\": 1}}',"
         f" '{{}}' FROM {numbers}",
         "INSERT INTO first_verdicts SELECT v.release_event_id, e.occurred_on, v.published_from"
         " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id",
         "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
+        f"INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes,"
+        f" groups) SELECT {ids['detainee']}, '2026-01-01', '2026-01-02', CASE WHEN n % 10 = 0"
+        f' THEN \'CCRRR\' ELSE \'CRRRR\' END, \'{{"age_group": "adult", "sex": "female"}}\''
+        f" FROM {numbers}",
         f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
         f" facility_id, age_group, nationality, announcement_id, relays, origins)"
         f" SELECT {ids['claim']}, {sources}, CASE n % 10 WHEN 0 THEN 'announced'"
@@ -82,8 +90,16 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO ledger (seq, public_seq, recorded_at, resource, resource_id, action, entry)"
         f" SELECT {size} + n, {size} + n, '2026-01-02', 'claim', c.id, 'created', to_jsonb(c)"
         f" FROM (SELECT row_number() OVER (ORDER BY id) AS n, * FROM claims) c",
-        f"UPDATE ledger_head SET seq = 2 * {size}, public_seq = 2 * {size},"
-        f" recorded_at = '2026-01-02', public_recorded_at = '2026-01-02'",
+        # The first people, whom the tests list, with their detentions and release events.
+        "INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
+        f" SELECT {2 * size} + row_number() OVER (), '2026-01-02', r.resource,"
+        " (r.entry ->> 'id')::uuid, 'created', r.entry FROM ("
+        "  SELECT 'detainee' AS resource, to_jsonb(d) AS entry FROM detainees d"
+        "  UNION ALL SELECT 'detention', to_jsonb(t) FROM detentions t"
+        "  UNION ALL SELECT 'release_event', to_jsonb(e) FROM release_events e"
+        f" ) r WHERE r.entry ->> 'id' < '{LISTED:08x}'",
+        f"UPDATE ledger_head SET seq = 2 * {size} + 3 * {LISTED}, public_seq = 2 * {size},"
+        f" recorded_at = '2026-01-04', public_recorded_at = '2026-01-04'",
     ):
         conn.execute(statement)
     conn.execute("RESET ALL")

@@ -14,7 +14,12 @@ SORTED_WITHIN_AN_ITEM = {
     "affiliations": "those of one source",
     "attestation_relays": "those of one attestation",
     "detentions": "those of one person",
+    "merge_changes": "those of one person",
+    "merges": "those of one person",
+    "release_events": "those of one person",
     "sources": "the duplicate records of one source",
+    "split_changes": "those of one person",
+    "splits": "those of one person",
 }
 LARGE = {
     "sources",

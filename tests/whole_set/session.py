@@ -464,6 +464,11 @@ class Session:
         self.do("getVerification")
         return {"query": {"as_of": "2026-01-09T23:00:00Z", "group_by": "facility_id"}}
 
+    def list_counted_people(self) -> Any:
+        for _ in range(2):
+            self.do("createAttestation")
+        return {"query": {"limit": 1, "as_of": "2026-01-12T00:00:00Z"}}
+
     def get_timeline(self) -> Any:
         self.do("getVerification")
         return {

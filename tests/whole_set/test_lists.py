@@ -24,6 +24,7 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listAttestations": lambda s: s.do("createAttestation") and {},
     "listClaims": lambda s: s.do("createClaim") and {},
     "listComparisons": lambda s: _add_claims(s) or {},
+    "listCountedPeople": lambda s: s.do("createAttestation") and {},
     "listProposals": lambda s: s.do("getProposal") and {},
     "listChanges": lambda s: s.do("updateFacility") and {},
     "listDuplicates": lambda s: s.do("listDuplicates") and {"resource": "detainee"},
@@ -55,6 +56,7 @@ def _add_detention(session: Session) -> str:
 KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
     "listChanges": lambda item: item["seq"],
     "listComparisons": lambda item: item["claim"]["id"],
+    "listCountedPeople": lambda item: item["detainee"]["id"],
     "listDuplicates": lambda item: (item["first"]["id"], item["second"]["id"]),
 }
 

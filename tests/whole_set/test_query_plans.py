@@ -106,6 +106,21 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             "recorded_as_of": "2026-01-03T00:00:00Z",
         }
     ),
+    "listCountedPeople": each(
+        {
+            "status": "reported",
+            "as_of": "2026-01-03T00:00:00Z",
+            "recorded_as_of": "2026-01-04T00:00:00Z",
+            "facility_id": record_id(1),
+            "nationality": "VE",
+            "age_group": "adult",
+            "sex": "female",
+            "release_kind": "full",
+            "announcement_id": record_id(7, 10),
+            "occurred_from": "2025-02-01",
+            "occurred_until": "2025-12-01",
+        }
+    ),
     "listProposals": [{}, {"state": "open"}],
     "listChanges": [{}, {"after": SIZE // 2}],
 }
@@ -145,7 +160,7 @@ def test_statements_do_not_grow_with_the_page(
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
     # One entry in the ledger for all hidden names of a page.
-    has_ledger_entry = operation.id == "listDetainees"
+    has_ledger_entry = operation.id in {"listDetainees", "listCountedPeople"}
     assert costs[50] <= costs[1] + 49 * of_item + has_ledger_entry
     # A page of one reads a second item, to know whether there is a next page.
     assert costs[1] <= 3 + 2 * of_item
@@ -213,6 +228,8 @@ def test_whole_list_is_read_in_blocks(
     if operation.id in KINDS:
         place = KINDS[operation.id]
         assert set(keys) == {record_id(place, n + 1) for n in range(SIZE_OF_BLOCKS)}
+    elif operation.id == "listCountedPeople":
+        assert len(items) == SIZE_OF_BLOCKS
     elif operation.id == "listChanges":
         assert keys == list(range(1, 2 * SIZE_OF_BLOCKS + 1))
     else:

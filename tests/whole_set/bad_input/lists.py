@@ -10,6 +10,7 @@ LISTS = (
     "/v1/attestations",
     "/v1/claims",
     "/v1/comparisons",
+    "/v1/counts/people",
     "/v1/changes",
 )
 LISTS_WITH_CURSOR = tuple(path for path in LISTS if path != "/v1/changes")

@@ -152,6 +152,7 @@ for path in (
     "/v1/claims/$claim/comparison",
     "/v1/comparisons",
     "/v1/counts",
+    "/v1/counts/people",
     "/v1/counts/timeline",
     "/v1/feed",
     "/v1/export",

@@ -117,6 +117,8 @@ for query, pointer in {
     if query.startswith(("min_sources", "recorded_as_of")):
         wrong_query(query, "/v1/claims/$claim/comparison", query, pointer)
         wrong_query(query, "/v1/comparisons", query, pointer)
+    if not query.startswith("group_by"):
+        wrong_query(query, "/v1/counts/people", query, pointer)
     if not query.startswith(("as_of", "group_by")):
         wrong_query(query, "/v1/counts/timeline", f"from=2026-01-08&{query}", pointer)
 for path in ("/v1/claims/$claim/comparison", "/v1/comparisons"):

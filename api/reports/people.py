@@ -1,0 +1,181 @@
+"""The people behind a count: a list that can be read to its end while others write."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg_pool import ConnectionPool
+
+from api import access
+from api.access import Caller
+from api.database import clock, ledger, queries
+from api.rendering import pagination, streaming
+from api.rendering.results import Answer, Item, Stream
+from api.reports import counts
+from api.reports.counts import Question
+from api.verification.counting import FIGURES
+
+_LIST = "listCountedPeople"
+_PEOPLE_PER_BLOCK = 500
+
+
+class _Place(NamedTuple):
+    """A place in the list: its moments, and the last person before it."""
+
+    as_of: str
+    recorded_as_of: str
+    person: str | None
+
+    @classmethod
+    def of_cursor(cls, filters: Mapping[str, Any], cursor: str) -> "_Place":
+        """Return the place that a cursor holds. Raises `validation-error`."""
+        as_of, recorded_as_of, person = pagination.decode(_LIST, filters, cursor, _PLACES).split()
+        try:
+            for moment in (as_of, recorded_as_of):
+                datetime.fromisoformat(moment)
+        except ValueError:
+            raise pagination.wrong_cursor() from None
+        return cls(as_of, recorded_as_of, person)
+
+    def cursor(self, filters: Mapping[str, Any]) -> str:
+        return pagination.encode(_LIST, filters, " ".join(map(str, self)))
+
+
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
+_PLACES = re.compile(rf"{_MOMENT} {_MOMENT} {pagination.ID.pattern}")
+
+
+def list_people(
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    question: Question,
+    min_sources: int,
+    status: str | None,
+) -> Answer | Stream:
+    """The people who count, by id: a page, or without limit all.
+
+    The first page decides the moments of all, so that they are of one list.
+    """
+    sees_hidden = access.sees_hidden(caller)
+    asked = queries.drop_none(
+        as_of=question.as_of,
+        recorded_as_of=question.recorded_as_of,
+        min_sources=min_sources,
+        status=status,
+        sees_hidden=sees_hidden,
+        **question.filters.active(),
+    )
+    start = _Place.of_cursor(asked, cursor) if cursor else None
+    if start is not None:
+        question = _at(question, start)
+    clock.settle(conn, question.as_of, question.recorded_as_of)
+    counts.check(conn, question.filters)
+    # The items and the number of redacted people are of one state of the store.
+    with nullcontext() if sees_hidden else queries.snapshot(conn):
+        moments = queries.row(
+            conn,
+            "counts/get_moments",
+            as_of=question.as_of,
+            recorded_as_of=question.recorded_as_of,
+            sees_hidden=sees_hidden,
+        )
+        start = start or _Place(moments.as_of, moments.recorded_as_of, None)
+        parameters = {
+            **counts.event_parameters([_at(question, start)], sees_hidden=sees_hidden),
+            "min_sources": min_sources,
+        }
+        people = _People(parameters, status, ledger.reader(caller, "detainee"))
+        if limit is None:
+            return Stream(lambda pool: streaming.started(people.blocks(pool, start)))
+        items, following = people.read(conn, start, limit)
+        redacted = dict.fromkeys(FIGURES, 0)
+        if moments.has_changed and not sees_hidden:
+            for row in queries.rows(conn, "counts/count_redacted_people", **parameters):
+                redacted[row.status] = row.people
+                redacted["rearrested"] += row.rearrested
+    return Answer(
+        {
+            "as_of": start.as_of,
+            "recorded_as_of": start.recorded_as_of,
+            "items": items,
+            "next": following and following.cursor(asked),
+            "redacted": redacted,
+        }
+    )
+
+
+def _at(question: Question, place: _Place) -> Question:
+    """The question at the moments of a place."""
+    as_of, recorded_as_of = map(datetime.fromisoformat, (place.as_of, place.recorded_as_of))
+    return replace(question, as_of=as_of, recorded_as_of=recorded_as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """The whole list. With a `reader`, the ledger notes which hidden names were shown."""
+
+    parameters: Mapping[str, Any]
+    status: str | None
+    reader: ledger.Reader | None
+
+    def read(
+        self, conn: queries.Connection, place: _Place, limit: int
+    ) -> tuple[Sequence[Item], _Place | None]:
+        """The people after a place, and the place of the last one if there are more."""
+        rows = queries.rows(
+            conn,
+            "counts/list_people",
+            **self.parameters,
+            **_of_status(self.status),
+            **queries.drop_none(after=place.person),
+            limit=limit + 1,
+        )
+        people = rows[:limit]
+        if self.reader is not None:
+            hidden = {person.detainee_id for person in people if not person.is_named}
+            ledger.note_reading(conn, self.reader, sorted(hidden))
+        following = place._replace(person=str(people[-1].key)) if len(rows) > limit else None
+        return [_item(person) for person in people], following
+
+    def blocks(
+        self, pool: ConnectionPool[queries.Connection], start: _Place
+    ) -> Iterator[Sequence[Item]]:
+        place: _Place | None = start
+        while place is not None:
+            with queries.borrowed_connection(pool) as conn:
+                items, place = self.read(conn, place, _PEOPLE_PER_BLOCK)
+            yield items
+
+
+def _of_status(status: str | None) -> Mapping[str, Any]:
+    """The parameters that select the people of a status, or those detained again."""
+    if status is None:
+        return {}
+    selected = {"is_rearrested": True} if status == "rearrested" else {"status": status}
+    return {**selected, "is_confirmed": True} if status in ("confirmed", "rearrested") else selected
+
+
+def _item(person: Any) -> Item:
+    facility: UUID | None = person.facility_id
+    return {
+        "detainee": {
+            "id": str(person.detainee_id),
+            "name": person.name,
+            "is_named": person.is_named,
+        },
+        "status": person.status,
+        "since": person.since,
+        "rearrested": person.is_rearrested,
+        "release_event_id": str(person.release_event_id),
+        "occurred_on": person.occurred_on,
+        "release_kind": person.release_kind,
+        "facility": facility and {"id": str(facility), "name": person.facility_name},
+        "independent_sources": person.independent_sources,
+        "independent_denials": person.independent_denials,
+    }
