@@ -2,7 +2,8 @@
 
 The link contains both moments, so its answer never changes. The digest is the SHA-256 of the answer
 without any citation, as canonical JSON (RFC 8785), so that a reader can recompute it and no digest
-depends on the wording of a sentence.
+depends on the wording of a sentence. Nor does it on a label or the link to the people of a count,
+which an answer gets afterwards.
 """
 
 import hashlib
@@ -37,14 +38,8 @@ def cited(
     sentence: Sentence,
 ) -> Mapping[str, Any]:
     """Return an answer with its citation. `path` and `parameters` request the same answer."""
-    # The names need no quoting. urlencode quotes them, too, which takes twice as long.
-    query = "&".join(
-        f"{name}={quote_plus(str(value), safe=':/')}"
-        for name, value in parameters.items()
-        if value is not None
-    )
     citation = {
-        "url": f"{path}?{query}",
+        "url": url(path, parameters),
         "as_of": moments.as_of,
         "recorded_as_of": moments.recorded_as_of,
         "rule": RULE,
@@ -61,6 +56,17 @@ def _without_citations(answer: Mapping[str, Any]) -> Mapping[str, Any]:
         return answer
     claims = [{k: v for k, v in claim.items() if k != "citation"} for claim in answer["claims"]]
     return {**answer, "claims": claims}
+
+
+def url(path: str, parameters: Mapping[str, Any]) -> str:
+    """Return a path with these parameters as its query. One of None is left out."""
+    # The names need no quoting. urlencode quotes them, too, which takes twice as long.
+    query = "&".join(
+        f"{name}={quote_plus(str(value), safe=':/')}"
+        for name, value in parameters.items()
+        if value is not None
+    )
+    return f"{path}?{query}"
 
 
 # Filters whose value is an id, which a sentence replaces by a name.
@@ -103,6 +109,18 @@ def recorded_names(
         recorded_as_of=moments.recorded_as_of,
     )
     return {row.id: row.name for row in rows}
+
+
+def labels(
+    conn: queries.Connection, group_by: str | None, values: Sequence[str | None], moments: Moments
+) -> Sequence[str | None]:
+    """Return the recorded names of groups by facility or by announcement; None for all others."""
+    name = {"facility_id": "facilities", "announcement_id": "claims"}.get(group_by or "")
+    if name is None:
+        return [None] * len(values)
+    ids = [UUID(value) for value in values if value is not None]
+    names = recorded_names(conn, moments, **{name: ids})
+    return [None if value is None else names.get(UUID(value)) for value in values]
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:

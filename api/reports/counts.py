@@ -103,9 +103,17 @@ def report(
         "undisclosed": counted.undisclosed if is_filtered and not shows_hidden else None,
         "groups": groups if group_by else None,
     }
+    # Neither is covered by the digest of the citation.
+    labels = citations.labels(conn, group_by, [value for value, _ in counted.groups], moments)
+    uncited = {
+        "people": citations.url("/v1/counts/people", {**asked, **filters}),
+        "groups": [{**group, "label": label} for group, label in zip(groups, labels, strict=True)]
+        if group_by
+        else None,
+    }
     if shows_hidden:
-        return {**answer, "citation": None}
-    return citations.cited(
+        return {**answer, **uncited, "citation": None}
+    cited = citations.cited(
         answer,
         "/v1/counts",
         {**asked, **filters, "group_by": group_by, "time_zone": time_zone},
@@ -120,6 +128,7 @@ def report(
             undisclosed=sum(counted.undisclosed.values()) if filters else 0,
         ),
     )
+    return {**cited, **uncited}
 
 
 def report_timeline(

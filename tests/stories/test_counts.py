@@ -77,6 +77,21 @@ def test_unknown_values_form_a_group_without_a_value(population: Population) -> 
     assert desk.counts()["groups"] is None
 
 
+def test_groups_have_the_names_of_their_values(population: Population) -> None:
+    desk, filters = population
+    for group_by, name in (("facility_id", "El Helicoide"), ("announcement_id", "Fuente 0")):
+        counts = desk.counts(group_by=group_by)
+        labels = {group["value"]: group["label"] for group in counts["groups"]}
+        assert labels[filters[group_by]] == name
+        assert labels[None] is None
+    assert {group["label"] for group in desk.counts(group_by="sex")["groups"]} == {None}
+    # A new name is in no digest, and in no answer of the past.
+    cited = desk.counts(group_by="facility_id", sex="female")["citation"]["url"]
+    before = desk.api.get(cited)
+    desk.editor.patch(f"/v1/facilities/{filters['facility_id']}", {"name": "Otro nombre"})
+    assert desk.api.get(cited) == before
+
+
 def test_person_with_two_events_counts_by_the_stronger_status(desk: Desk) -> None:
     """The person counts in the group of that event, which depends on the required sources."""
     editor = desk.editor
@@ -239,7 +254,9 @@ def test_people_behind_a_count_are_as_many(population: Population) -> None:
             items, redacted = people(desk.api, **query)
             listed = {name: [item["status"] for item in items].count(name) for name in FIGURES}
             listed["rearrested"] = sum(item["rearrested"] for item in items)
-            assert (listed, redacted) == (figures(desk.counts(**query)), NOBODY), query
+            counts = desk.counts(**query)
+            assert (listed, redacted) == (figures(counts), NOBODY), query
+            assert desk.api.get(counts["people"])["items"] == items
     for figure, number in figures(desk.counts()).items():
         response = desk.api.send("GET", f"/v1/counts/people?status={figure}")
         assert len(response.get_json()["items"]) == number, figure

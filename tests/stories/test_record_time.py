@@ -567,6 +567,9 @@ class Reader:
         if group_by is None:
             assert response["groups"] is None
             return response
+        records = self.record(response["recorded_as_of"]).records
+        for group in response["groups"]:
+            assert group.pop("label") == _label(records, group_by, group["value"])
         groups_by_value = {group["value"]: group for group in response["groups"]}
         assert len(groups_by_value) == len(response["groups"])
         assert groups_by_value == {
@@ -590,6 +593,8 @@ class Reader:
         assert {figure: response[figure] for figure in FIGURES} == total
         assert (response["citation"] is None) == bool(filters or group_by)
         if group_by is not None:
+            for group in response["groups"]:
+                del group["label"]
             assert {group.pop("value"): group for group in response["groups"]} == groups
         sentence = public["citation"]["sentence"]["en"]
         if least := re.search(r"at least (\d+) release", sentence):
@@ -747,6 +752,20 @@ class Reader:
         assert comparison["claim"]["origins"] == [
             origin for n, origin in enumerate(origins) if origin not in origins[:n]
         ]
+
+
+def _label(
+    records: Mapping[str, Mapping[str, Any]], group_by: str, value: str | None
+) -> str | None:
+    """Return the name of the facility of a group, or of the source of its announcement."""
+    if value is None or group_by not in ("facility_id", "announcement_id"):
+        return None
+    if group_by == "facility_id":
+        return str(records["facility"][value]["name"])
+    source = records["source"][records["claim"][value]["source_id"]]
+    while source["vouched_by"] or source["merged_into"]:
+        source = records["source"][source["merged_into"] or source["vouched_by"]]
+    return str(source["name"])
 
 
 def _same(value: Any, recorded: Any) -> bool:

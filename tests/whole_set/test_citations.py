@@ -53,6 +53,20 @@ QUERIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 
 
+def cited(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of an answer that the digest of its citation covers."""
+    content = {k: v for k, v in answer.items() if k not in {"citation", "people"}}
+    if content.get("groups"):
+        content["groups"] = [
+            {k: v for k, v in group.items() if k != "label"} for group in content["groups"]
+        ]
+    if content.get("claims"):
+        content["claims"] = [
+            {k: v for k, v in claim.items() if k != "citation"} for claim in content["claims"]
+        ]
+    return content
+
+
 @pytest.mark.parametrize("operation", CITED, ids=operation_ids(CITED))
 def test_every_citation_can_be_verified_without_a_key(
     api: Api, operation: document.Operation
@@ -81,7 +95,7 @@ def test_every_citation_can_be_verified_without_a_key(
         results = [node for _, node in nodes(response.get_json()) if "citation" in node]
         assert results
         for result in results:
-            cited_content = {name: value for name, value in result.items() if name != "citation"}
+            cited_content = cited(result)
             citation = result["citation"]
             assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(cited_content)).hexdigest()
             assert api.get(citation["url"]) == result
