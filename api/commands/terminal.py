@@ -1,7 +1,7 @@
 """Responses of the API as plain text for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from api.config import Config
@@ -46,6 +46,8 @@ def _moment(settings: Config, text: str) -> str:
 def _local(settings: Config, text: str) -> str:
     """Return the local date and time of a moment, without a fraction of a second."""
     _, (local,) = vocabulary.local(settings.time_zone, datetime.fromisoformat(text))
+    if local.time() == time.max:
+        return f"the end of {local.date()}"
     return local.isoformat(" ", "seconds" if local.second else "minutes")
 
 

@@ -5,7 +5,7 @@ has no adjectives of countries.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -147,16 +147,21 @@ def day(value: date) -> Words:
 
 @lru_cache(1024)
 def moment(local: datetime) -> Words:
-    """Return a moment: `9 January 2026, 16:00`, `las 16:00 del 9 de enero de 2026`."""
+    """Return a moment: `9 January 2026, 16:00`, `las 16:00 del 9 de enero de 2026`.
+
+    The last moment of a day is its end.
+    """
+    day_en, day_es = day(local.date())
+    if local.time() == time.max:
+        return f"the end of {day_en}", f"el final del {day_es}"
     style = "medium" if local.second else "short"
-    (day_en, day_es) = day(local.date())
     en, es = (dates.format_time(local, style, locale=locale) for locale in _LOCALES)
     article = "la" if local.hour == 1 else "las"
     return f"{day_en}, {en}", f"{article} {es} del {day_es}"
 
 
 def local(zone: str, *moments: datetime) -> tuple[Words, list[datetime]]:
-    """Return the words for a time zone, and the moments in it without microseconds."""
+    """Return the words for a time zone, and the moments in it."""
     try:
         return _time_of(zone), [_local(moment, ZoneInfo(zone)) for moment in moments]
     except OverflowError:  # The local year is outside the range of datetime.
@@ -164,7 +169,7 @@ def local(zone: str, *moments: datetime) -> tuple[Words, list[datetime]]:
 
 
 def _local(moment: datetime, zone: tzinfo) -> datetime:
-    return moment.astimezone(zone).replace(tzinfo=None, microsecond=0)
+    return moment.astimezone(zone).replace(tzinfo=None)
 
 
 @lru_cache

@@ -46,12 +46,12 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
         assert response["as_of"] == end
         assert f"time_zone={zone or 'UTC'}" in response["citation"]["url"]
     for language, sentence in (
-        ("", "As of 9 January 2026, 23:59:59 (Caracas time), no "),
-        ("es", "Hasta las 23:59:59 del 9 de enero de 2026 (hora de Caracas), ninguna "),
+        ("", "As of the end of 9 January 2026 (Caracas time), no "),
+        ("es", "Hasta el final del 9 de enero de 2026 (hora de Caracas), ninguna "),
     ):
         result = constancia(*command, CONSTANCIA_LANGUAGE=language, **caracas)
         first, *_, last = result.stdout.splitlines()
-        assert first.startswith("As of 2026-01-09 23:59:59 (Caracas time), recorded by ")
+        assert first.startswith("As of the end of 2026-01-09 (Caracas time), recorded by ")
         assert last.startswith(sentence)
     # A day that has not ended.
     today = datetime.now(UTC).date().isoformat()

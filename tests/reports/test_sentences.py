@@ -802,6 +802,12 @@ def test_qualifier_and_retraction_of_an_announcement(
             "la 1:05 del 9 de enero de 2026 (hora de Caracas)",
         ),
         (
+            datetime(2026, 1, 10, 3, 59, 59, 999_999, tzinfo=UTC),
+            ZONE,
+            "the end of 9 January 2026 (Caracas time)",
+            "el final del 9 de enero de 2026 (hora de Caracas)",
+        ),
+        (
             datetime(9999, 12, 31, 23, 30, tzinfo=UTC),
             "Asia/Tokyo",
             "31 December 9999, 23:30 (UTC)",
