@@ -61,7 +61,7 @@ def create_app(
 
     # The middleware, in the order from the application to the server.
     wsgi = app.wsgi_app
-    wsgi = NotModifiedCache(wsgi, pool, rate_limits.note_quota if rate_limits else None)
+    wsgi = NotModifiedCache(wsgi, pool, rate_limits)
     if rate_limits:
         wsgi = rate_limits.middleware(wsgi)
     wsgi = SecurityHeaders(wsgi)

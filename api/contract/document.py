@@ -1,7 +1,7 @@
 """Read the contract, openapi.yaml, into operations."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -43,6 +43,32 @@ class ProposalResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """The weight of an operation, `x-weight`: how many requests one request counts as.
+
+    It is `base`, the sum of the numbers of the query parameters that are sent, one for each
+    `per_bytes` of the body, and one for each `stream_bytes` of a streamed response.
+    """
+
+    base: int = 1
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    per_bytes: int | None = None
+    stream_bytes: int = 200_000
+
+    def of(self, query: Collection[str], body_bytes: int) -> int:
+        """Return the weight of a request with these query parameters and a body of this length."""
+        return (
+            self.base
+            + sum(more for name, more in self.parameters.items() if name in query)
+            + self.of_body(body_bytes)
+        )
+
+    def of_body(self, body_bytes: int) -> int:
+        """Return the weight of a body of this length."""
+        return body_bytes // self.per_bytes if self.per_bytes else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """An operation: its route, its request, the scope of its key, and its response."""
 
@@ -69,8 +95,8 @@ class Operation:
     has_etag: bool
     # The 202 that a contributor gets in place of that response to a write about a hidden person.
     proposal_response: ProposalResponse | None
-    # Whether a rate limit applies.
-    is_limited: bool
+    # What a request spends of a quota; None if no rate limit applies.
+    weight: Weight | None
     # Whether its requests run apart from the others (api/database/bulkhead.py).
     is_heavy: bool
     writes: bool
@@ -193,11 +219,16 @@ def _operation(
         response_schema=response["content"][offers[0]].get("schema", {}),
         has_etag="ETag" in response.get("headers", {}),
         proposal_response=_proposal_response(document, accepted) if accepted else None,
-        is_limited=not operation.get("x-unlimited", False),
+        weight=None if operation.get("x-unlimited") else _weight(operation),
         is_heavy=operation.get("x-heavy", False),
         writes=method != "get",
         has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
     )
+
+
+def _weight(operation: Mapping[str, Any]) -> Weight:
+    weight = operation.get("x-weight", {})
+    return Weight(**weight) if isinstance(weight, Mapping) else Weight(weight)
 
 
 def _proposal_response(

@@ -15,6 +15,7 @@ from api import trace
 from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
+from api.http.rate_limits import RateLimits
 from api.rendering import bodies, etags, media_types
 from api.rendering.results import Record
 
@@ -117,12 +118,11 @@ class NotModifiedCache:
         self,
         app: Callable[..., Iterable[bytes]],
         pool: ConnectionPool[queries.Connection],
-        note_quota: Callable[[dict[str, Any]], None] | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
-        """`note_quota` notes the remaining quota of a request that is not counted."""
         self._app = app
         self._pool = pool
-        self._note_quota = note_quota
+        self._rate_limits = rate_limits
         self._cached: dict[tuple[str | None, ...], _Cached] = {}
         self._lock = Lock()
 
@@ -136,6 +136,8 @@ class NotModifiedCache:
             # A response to a key may hold hidden names, and the ledger notes their reading.
             or "HTTP_AUTHORIZATION" in environ
             or "HTTP_IF_MATCH" in environ
+            # The application refuses the request, without the query below.
+            or (self._rate_limits and self._rate_limits.is_spent(environ))
             # Read before the response is made: a commit in between then has a later number.
             or (seq := self._public_seq()) is None
         ):
@@ -144,8 +146,8 @@ class NotModifiedCache:
         cached = self._cached.get(key)
         if cached is not None and cached.ledger_seq == seq and cached.etag == etag:
             trace.note_operation(cached.operation)
-            if self._note_quota:
-                self._note_quota(environ)
+            if self._rate_limits:
+                self._rate_limits.count_not_modified(environ)
             start_response("304 NOT MODIFIED", list(cached.headers))
             return ()
 

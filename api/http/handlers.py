@@ -66,7 +66,7 @@ class Dependencies:
         """
         caller = auth.authenticate(conn, key)
         if self.rate_limits:
-            self.rate_limits.count_key(caller.key_id)
+            self.rate_limits.count_key(key)
         return caller
 
     def respond_apart(

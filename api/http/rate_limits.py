@@ -6,8 +6,9 @@ the quota of another client's key.
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from mmap import mmap
@@ -15,20 +16,25 @@ from multiprocessing import get_context
 from struct import Struct
 from time import monotonic
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from flask import Flask
+from flask import Flask, Request
 
 from api.config import Network
-from api.contract.document import Contract
+from api.contract.document import Contract, Operation, Weight
 from api.errors import RequestError
 from api.http import requests
 
 WINDOW_SECONDS = 60
 """The length of a quota's window."""
 
-# The name of a counted request's quota in its WSGI environment.
-_QUOTA = "constancia.quota"
+STREAM_WEIGHT = 10
+"""What a streamed response spends when it begins, for its first blocks.
+
+Otherwise many streams could begin at once while little of the quota is left, and all run into debt.
+"""
+
+# The names of a counted request's quota, and of its operation's weight, in its WSGI environment.
+_QUOTA, _WEIGHT = "constancia.quota", "constancia.weight"
 
 # A row: the hash of a caller, the start of its window on the clock that all processes share, and
 # its number of requests. The table has 65,536 rows in sets of 16, and takes 2 MiB.
@@ -36,14 +42,23 @@ _ROW = Struct("=16sdQ")
 _SETS, _ROWS_IN_SET = 4096, 16
 _SET_BYTES = _ROWS_IN_SET * _ROW.size
 _LOCKS = 64
+_ADDRESS, _KEY = b"address", b"key"
+_DAY_SECONDS = 86_400
 # A lock is held for microseconds. After this time its holder is assumed to be killed.
 _ABANDONED_SECONDS = 0.25
 
 
-class Quota(NamedTuple):
-    """The quota of a caller, what remains of it, and when the window ends."""
+class Account(NamedTuple):
+    """A caller whose requests are counted, and the quota of a minute."""
 
+    caller: bytes
     limit: int
+
+
+class Quota(NamedTuple):
+    """What remains of an account's quota, and when requests are accepted again."""
+
+    account: Account
     remaining: int
     reset_seconds: int
     is_exceeded: bool = False
@@ -51,18 +66,22 @@ class Quota(NamedTuple):
     def headers(self) -> list[tuple[str, str]]:
         """Return the headers of draft-ietf-httpapi-ratelimit-headers-10."""
         headers = [
-            ("RateLimit-Policy", f'"default";q={self.limit};w={WINDOW_SECONDS}'),
+            ("RateLimit-Policy", f'"default";q={self.account.limit};w={WINDOW_SECONDS}'),
             ("RateLimit", f'"default";r={self.remaining};t={self.reset_seconds}'),
         ]
         return [*headers, ("Retry-After", str(self.reset_seconds))] if self.is_exceeded else headers
 
 
 class RequestCounts:
-    """Requests of each caller, counted in memory that all workers share.
+    """Requests of each account by weight, counted in memory that all workers share.
 
     The table is made before the workers are forked. A caller is stored as a keyed hash, so that no
     address is kept and no client can choose its set of rows. A new caller in a full set replaces
     the one with the fewest requests. A window begins with a caller's first request.
+
+    A request is admitted if anything remains of the quota, whatever its weight. What it spends
+    beyond the quota is a debt, which the next windows pay. So no weight is too large for a quota,
+    and a response that has begun is never cut off, however much it turns out to spend.
     """
 
     def __init__(
@@ -75,152 +94,256 @@ class RequestCounts:
         self._rows = mmap(-1, _SETS * _SET_BYTES)
         self._locks = [get_context("fork").Lock() for _ in range(_LOCKS)]
 
-    def count_address(self, address: bytes) -> Quota:
-        """Count a request of an address."""
-        return self._count(b"address" + address, self.per_address)
+    def of_address(self, address: bytes) -> Account:
+        return Account(_ADDRESS + address, self.per_address)
 
-    def count_key(self, key_id: bytes) -> Quota:
-        """Count a request with a key."""
-        return self._count(b"key" + key_id, self.per_key)
+    def of_key(self, key: str) -> Account:
+        return Account(_KEY + key.encode(), self.per_key)
 
-    def peek_address(self, address: bytes) -> Quota:
-        """Return the quota of an address without counting a request."""
-        tag, number = self._place(b"address" + address)
+    def admit(self, account: Account, weight: int = 1) -> Quota:
+        """Count a request, unless the quota is spent."""
+        return self._count(account, weight, is_admitted=False)
+
+    def charge(self, account: Account, weight: int) -> Quota:
+        """Count more of a request that was admitted."""
+        return self._count(account, weight, is_admitted=True)
+
+    def peek(self, account: Account) -> Quota:
+        """Return the quota of an account without counting a request."""
+        tag, number = self._place(account.caller)
         now = self._clock()
-        _, since, count = self._find(tag, number, now)
-        return self._quota(self.per_address, count, since, now)
+        _, since, count = self._find(tag, number, account.limit, now)
+        return self._quota(account, count, since, now)
 
-    def _count(self, caller: bytes, limit: int) -> Quota:
-        tag, number = self._place(caller)
+    def knows(self, account: Account) -> bool:
+        """Whether a request of an account was counted within the last day.
+
+        Keys are counted once they are found valid, so this is true only of valid keys and of those
+        that ended lately. An idle account is forgotten if a full set needs its row.
+        """
+        offset = self._offset(*self._place(account.caller))
+        if offset < 0:
+            return False
+        _, since, _ = _ROW.unpack_from(self._rows, offset)
+        return bool(self._clock() - since < _DAY_SECONDS)
+
+    def _count(self, account: Account, weight: int, *, is_admitted: bool) -> Quota:
+        tag, number = self._place(account.caller)
         lock = self._locks[number % _LOCKS]
         # If the holder was killed, continue without the lock.
         lock.acquire(timeout=_ABANDONED_SECONDS)
         try:
             now = self._clock()
-            offset, since, count = self._find(tag, number, now)
-            is_exceeded = count >= limit
+            offset, since, count = self._find(tag, number, account.limit, now)
+            is_exceeded = not is_admitted and count >= account.limit
             if not is_exceeded:
-                count += 1
+                count += weight
                 offset = self._free_row(number, now) if offset < 0 else offset
                 _ROW.pack_into(self._rows, offset, tag, since, count)
         finally:
             # After a timeout the holder may still live, and may have released the lock already.
             with suppress(ValueError):
                 lock.release()
-        return self._quota(limit, count, since, now, is_exceeded)
+        return self._quota(account, count, since, now, is_exceeded)
 
     def _place(self, caller: bytes) -> tuple[bytes, int]:
-        """Return the hash of a caller and the number of its set."""
-        tag = blake2b(caller, digest_size=16, key=self._secret).digest()
-        return tag, int.from_bytes(tag[:4]) % _SETS
+        """Return the hash of a caller and the number of its set.
 
-    def _find(self, tag: bytes, number: int, now: float) -> tuple[int, float, int]:
-        """Return the offset of a caller's row (or -1), the start of its window, its requests."""
-        offset = self._rows.find(tag, number * _SET_BYTES, (number + 1) * _SET_BYTES)
-        if offset >= 0:
-            _, since, count = _ROW.unpack_from(self._rows, offset)
-            if now - since < WINDOW_SECONDS:
-                return offset, since, count
-        return offset, now, 0
+        Keys have sets of their own, so that no number of addresses makes a key unknown.
+        """
+        tag = blake2b(caller, digest_size=16, key=self._secret).digest()
+        return tag, int.from_bytes(tag[:4]) % (_SETS // 2) * 2 + caller.startswith(_KEY)
+
+    def _offset(self, tag: bytes, number: int) -> int:
+        """Return the offset of a caller's row, -1 without one."""
+        return self._rows.find(tag, number * _SET_BYTES, (number + 1) * _SET_BYTES)
+
+    def _find(self, tag: bytes, number: int, limit: int, now: float) -> tuple[int, float, int]:
+        """Return the offset of a caller's row (or -1), the start of its window, and its count."""
+        offset = self._offset(tag, number)
+        return offset, *(self._read(offset, limit, now) if offset >= 0 else (now, 0))
+
+    def _read(self, offset: int, limit: int, now: float) -> tuple[float, int]:
+        """Return the start of the current window of a row, and its count with its debt."""
+        _, since, count = _ROW.unpack_from(self._rows, offset)
+        windows = int((now - since) // WINDOW_SECONDS)
+        since, count = since + windows * WINDOW_SECONDS, count - windows * limit
+        return (since, count) if count > 0 else (now, 0)
 
     def _free_row(self, number: int, now: float) -> int:
         """Return the offset of the row of a set that is free or has the fewest requests."""
-
-        def count_of(offset: int) -> int:
-            _, since, count = _ROW.unpack_from(self._rows, offset)
-            return 0 if now - since >= WINDOW_SECONDS else int(count)
-
+        limit = min(self.per_address, self.per_key)
         rows = range(number * _SET_BYTES, (number + 1) * _SET_BYTES, _ROW.size)
-        return min(rows, key=count_of)
+        return min(rows, key=lambda offset: self._read(offset, limit, now)[1])
 
     @staticmethod
     def _quota(
-        limit: int, count: int, since: float, now: float, is_exceeded: bool = False
+        account: Account, count: int, since: float, now: float, is_exceeded: bool = False
     ) -> Quota:
-        return Quota(limit, limit - count, math.ceil(since + WINDOW_SECONDS - now), is_exceeded)
+        remaining = max(0, account.limit - count)
+        windows = max(1, count // account.limit)
+        seconds = math.ceil(since + windows * WINDOW_SECONDS - now)
+        return Quota(account, remaining, seconds, is_exceeded)
 
 
 class RateLimits:
-    """The rate limits of an application, by the operations of its contract."""
+    """The rate limits of an application, by the weights in its contract."""
 
     def __init__(self, counts: RequestCounts, trusted_proxies: Sequence[Network] = ()) -> None:
         self._counts = counts
         self._trusted_proxies = trusted_proxies
-        self._unlimited: Collection[str] = ()
-        self._keyed: Collection[str] = ()
+        self._operations: Mapping[str, Operation] = {}
 
     def register(self, app: Flask, contract: Contract) -> None:
         """Count each request of the application before its operation is called."""
-        operations = contract.operations
-        self._unlimited = frozenset(o.id for o in operations if not o.is_limited)
-        self._keyed = frozenset(o.id for o in operations if o.tag != "service")
+        self._operations = {operation.id: operation for operation in contract.operations}
         app.before_request(self._count_request)
 
     def middleware(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """Return a WSGI application that adds the remaining quota to the headers."""
+        """Return a WSGI application that adds the remaining quota to the headers.
+
+        Streamed responses spend more of it while they are sent.
+        """
 
         def limited(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            streamed: list[Quota] = []
+
             def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
                 quota: Quota | None = environ.get(_QUOTA)
+                weight: Weight | None = environ.get(_WEIGHT)
+                if quota and weight and not quota.is_exceeded:
+                    if environ.get("HTTP_TRANSFER_ENCODING"):
+                        # A chunked body, whose length is known now.
+                        body_weight = weight.of_body(int(environ.get("CONTENT_LENGTH") or 0))
+                        quota = self._counts.charge(quota.account, body_weight)
+                    if _is_streamed(status, headers):
+                        quota = self._counts.charge(quota.account, STREAM_WEIGHT)
+                        streamed.append(quota)
                 if quota:
                     headers.extend(quota.headers())
                 return start_response(status, headers, *more)
 
-            return app(environ, start)
+            body = app(environ, start)
+            if not streamed:
+                return body
+            charge = partial(self._counts.charge, streamed[0].account)
+            return _PaidBody(body, charge, environ[_WEIGHT].stream_bytes)
 
         return limited
 
-    def note_quota(self, environ: dict[str, Any]) -> None:
-        """Note the remaining quota of an address whose request is not counted."""
-        environ[_QUOTA] = self._counts.peek_address(self.address(environ))
+    def is_spent(self, environ: Mapping[str, Any]) -> bool:
+        """Whether nothing remains of the quota of a request's address."""
+        return not self._counts.peek(self._account(environ)).remaining
 
-    def count_key(self, key_id: UUID) -> None:
+    def count_not_modified(self, environ: dict[str, Any]) -> None:
+        """Count a 304 from memory for its address, as one request."""
+        environ[_QUOTA] = self._counts.charge(self._account(environ), 1)
+
+    def count_key(self, key: str) -> None:
         """Count a request with a valid key. Raises `quota-exceeded`."""
-        self._note(requests.current().environ, self._counts.count_key(key_id.bytes))
+        self._count(requests.current(), self._counts.of_key(key))
 
     def count_failed_request(self, error: Exception) -> None:
         """Count a request that failed before its key was known. Raises `quota-exceeded`."""
         request = requests.current()
-        if _QUOTA in request.environ or request.endpoint in self._unlimited:
+        if _QUOTA in request.environ or not self._is_limited(request):
             return
         # A request that fails with `busy` is not counted: the failure is the service's.
         if not (isinstance(error, RequestError) and error.slug == "busy"):
-            self._count_address(request.environ)
+            self._admit(request, self._account(request.environ), 1)
 
     def _count_request(self) -> None:
         """Count a request for its address, unless it sends a key to an operation that takes one.
 
-        Such a request is counted once the key is looked up.
+        Such a request is counted once the key is looked up. An address whose quota is spent has
+        only those keys looked up that were valid lately: each guess would cost a query. So whoever
+        shares an address with a guesser goes on with a key that is in use, and can begin to use
+        another at the start of each minute.
         """
         request = requests.current()
-        environ = request.environ
-        if request.method != "OPTIONS":
-            if request.endpoint in self._unlimited:
-                return
-            if request.endpoint in self._keyed and "HTTP_AUTHORIZATION" in environ:
-                return
-        self._count_address(environ)
+        if not self._is_limited(request):
+            return
+        operation = self._operation(request)
+        authorization = request.environ.get("HTTP_AUTHORIZATION")
+        if operation is None or operation.tag == "service" or authorization is None:
+            self._count(request, self._account(request.environ))
+            return
+        key = self._counts.of_key(authorization.partition(" ")[2])
+        if not self._counts.knows(key) and self.is_spent(request.environ):
+            self._admit(request, self._account(request.environ), 1)
 
-    def _count_address(self, environ: dict[str, Any]) -> None:
-        self._note(environ, self._counts.count_address(self.address(environ)))
+    def _operation(self, request: Request) -> Operation | None:
+        """Return the operation of a request, None for a preflight and an unknown path."""
+        return None if request.method == "OPTIONS" else self._operations.get(request.endpoint or "")
 
-    def address(self, environ: dict[str, Any]) -> bytes:
-        """Return the address of the client, as `client_address` does."""
+    def _is_limited(self, request: Request) -> bool:
+        operation = self._operation(request)
+        return operation is None or operation.weight is not None
+
+    def _count(self, request: Request, account: Account) -> None:
+        operation = self._operation(request)
+        if operation is None or operation.weight is None:
+            self._admit(request, account, 1)
+            return
+        # A longer body is refused, and costs no more than the largest.
+        body_bytes = min(request.content_length or 0, operation.max_bytes)
+        weight = request.environ[_WEIGHT] = operation.weight
+        query = request.args if weight.parameters else ()
+        self._admit(request, account, weight.of(query, body_bytes))
+
+    def _admit(self, request: Request, account: Account, weight: int) -> None:
+        quota = request.environ[_QUOTA] = self._counts.admit(account, weight)
+        if quota.is_exceeded:
+            raise RequestError(
+                "quota-exceeded",
+                f"The quota is {account.limit:,} requests a minute; a costly request counts as "
+                f"several. Retry in {quota.reset_seconds} seconds.",
+            )
+
+    def _account(self, environ: Mapping[str, Any]) -> Account:
+        return self._counts.of_address(self.address(environ))
+
+    def address(self, environ: Mapping[str, Any]) -> bytes:
+        """Return the address that a request comes from, as `client_address` does."""
         return client_address(
             environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_X_FORWARDED_FOR", ""),
             self._trusted_proxies,
         )
 
-    @staticmethod
-    def _note(environ: dict[str, Any], quota: Quota) -> None:
-        environ[_QUOTA] = quota
-        if quota.is_exceeded:
-            raise RequestError(
-                "quota-exceeded",
-                f"The quota is {quota.limit:,} requests a minute. "
-                f"Retry in {quota.reset_seconds} seconds.",
-            )
+
+def _is_streamed(status: str, headers: Sequence[tuple[str, str]]) -> bool:
+    """Whether a response is a success whose length is not known when it begins."""
+    return status[:3] in {"200", "201"} and all(n.lower() != "content-length" for n, _ in headers)
+
+
+class _PaidBody:
+    """The body of a streamed response. Each block is counted before it is sent.
+
+    Bytes are counted rather than rows that were read: the caller sees them, so that they tell
+    nothing about hidden rows.
+    """
+
+    def __init__(
+        self, body: Iterable[bytes], charge: Callable[[int], Quota], bytes_per_request: int
+    ) -> None:
+        self._body = body
+        self._charge = charge
+        self._bytes_per_request = bytes_per_request
+
+    def __iter__(self) -> Iterator[bytes]:
+        sent, weight = 0, STREAM_WEIGHT
+        for block in self._body:
+            sent += len(block)
+            more = sent // self._bytes_per_request - weight
+            if more > 0:
+                self._charge(more)
+                weight += more
+            yield block
+
+    def close(self) -> None:
+        if close := getattr(self._body, "close", None):
+            close()
 
 
 def client_address(peer: str, forwarded_for: str, trusted_proxies: Sequence[Network]) -> bytes:

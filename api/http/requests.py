@@ -171,6 +171,7 @@ def check_length(request: Request, operation: Operation) -> None:
 def read(request: Request, operation: Operation) -> bytes:
     """Return the body. Raises `body-too-large`."""
     raw = request.get_data(cache=False)
+    _note_length(request, len(raw))
     if len(raw) > operation.max_bytes:
         raise _too_large(operation)
     return raw
@@ -185,8 +186,14 @@ def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
             raise _too_large(operation)
         sha256.update(chunk)
         file.write(chunk)
+    _note_length(request, size)
     file.seek(0)
     return sha256.digest()
+
+
+def _note_length(request: Request, size: int) -> None:
+    """Note the length of a chunked body, on which the weight of the request depends."""
+    request.environ.setdefault("CONTENT_LENGTH", str(size))
 
 
 def _too_large(operation: Operation) -> RequestError:

@@ -49,8 +49,14 @@ def test_location_is_the_path_that_gets_the_new_record() -> None:
 
 
 def test_service_operations_have_no_rate_limit() -> None:
-    unlimited = {operation.id for operation in CONTRACT.operations if not operation.is_limited}
+    unlimited = {operation.id for operation in CONTRACT.operations if operation.weight is None}
     assert unlimited == {"getHealth", "getReadiness"}
+
+
+def test_weights_name_query_parameters_of_their_operation() -> None:
+    for operation in CONTRACT.operations:
+        names = {p.name for p in operation.parameters if p.location == "query"}
+        assert operation.weight is None or names >= operation.weight.parameters.keys()
 
 
 @pytest.mark.parametrize(

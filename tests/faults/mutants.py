@@ -187,6 +187,17 @@ def mutants() -> Sequence[Mutant]:
             ],
             "tests/http/test_conditional.py::test_hidden_change_changes_no_entity_tag",
         ),
+        Mutant(
+            "a weight that is not counted",
+            [
+                (
+                    "api/http/rate_limits.py",
+                    "                count += weight\n",
+                    "                count += 1\n",
+                )
+            ],
+            "tests/http/test_rate_limits.py::test_every_request_spends_the_weight_of_its_operation",
+        ),
     ]
 
 

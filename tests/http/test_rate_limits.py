@@ -8,16 +8,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from api import auth, config
 from api.app import create_app
 from api.database import connections
-from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts, client_address
+from api.http.rate_limits import (
+    STREAM_WEIGHT,
+    WINDOW_SECONDS,
+    Account,
+    RateLimits,
+    RequestCounts,
+    client_address,
+)
 from tests.conftest import Api, cloned
 from tests.support import Client, data_dir, serving, wait_until
 from tests.whole_set.operations import OPERATIONS
@@ -85,14 +95,18 @@ def shared(server: str) -> Iterator[Api]:
 
 
 def remaining_quota(response: Any) -> tuple[int, int, int]:
-    """Return the quota, the remaining requests and the seconds from the headers of a response."""
+    """Return the quota, the remaining requests and the seconds from the headers of a response.
+
+    A debt takes longer than a window to be paid.
+    """
     policy = POLICY.fullmatch(response.headers["RateLimit-Policy"])
     quota_left = REMAINING.fullmatch(response.headers["RateLimit"])
     assert policy
     assert quota_left
     quota, remaining, seconds = int(policy[1]), int(quota_left[1]), int(quota_left[2])
     assert 0 <= remaining <= quota
-    assert 0 <= seconds <= WINDOW_SECONDS
+    assert seconds >= 0
+    assert seconds <= WINDOW_SECONDS or remaining == 0
     return quota, remaining, seconds
 
 
@@ -110,12 +124,12 @@ def check_exceeded(response: TestResponse) -> None:
 
 
 def test_contract_says_which_operations_are_limited() -> None:
-    unlimited = [operation.id for operation in OPERATIONS.values() if not operation.is_limited]
+    unlimited = [operation.id for operation in OPERATIONS.values() if operation.weight is None]
     assert unlimited == HEALTH
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_response_has_the_remaining_quota(shared: Api, operation_id: str) -> None:
+def test_every_request_spends_the_weight_of_its_operation(shared: Api, operation_id: str) -> None:
     visit = Session(shared).do(operation_id)
     # The second request may be refused, and counts as well.
     repeated = shared.scope("edit").send(
@@ -126,8 +140,10 @@ def test_every_response_has_the_remaining_quota(shared: Api, operation_id: str) 
         assert not any("RateLimit" in response.headers for response in responses)
     else:
         (quota, before, _), (_, after, _) = map(remaining_quota, responses)
-        assert quota == 20_000 if OPERATIONS[operation_id].scope else quota in {10_000, 20_000}
-        assert after < before
+        assert quota == 20_000 if visit.operation.scope else quota in {10_000, 20_000}
+        is_streamed = repeated.status_code == 200 and "Content-Length" not in repeated.headers
+        weight = visit.operation.weight.of(repeated.request.args, 0)
+        assert before - after == weight + (STREAM_WEIGHT if is_streamed else 0)
 
 
 def test_errors_count_and_have_the_remaining_quota(limited: Apis) -> None:
@@ -171,17 +187,16 @@ def test_address_has_a_quota_a_minute(limited: Apis, clock: Clock) -> None:
 def test_key_has_a_quota_of_its_own(limited: Apis) -> None:
     with limited(2, 3) as api:
         editor, other = api.scope("edit"), api.scope("edit too")
-        for _ in range(2):
-            api.get("/v1/sources")
-        check_exceeded(api.send("GET", "/v1/sources"))
         for remaining in (2, 1, 0):
             assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, remaining)
+        for remaining in (1, 0):
+            assert remaining_quota(api.send("GET", "/v1/sources"))[:2] == (2, remaining)
         for method, path in (("GET", "/v1/sources"), ("POST", "/v1/sources")):
             check_exceeded(editor.send(method, path, json={"name": "Puertas", "kind": "ngo"}))
         check_exceeded(editor.send("POST", "/v1/imports", data="name\nAna\n"))
         other_address = {"REMOTE_ADDR": "203.0.113.7"}
         check_exceeded(editor.send("GET", "/v1/sources", environ_base=other_address))
-        assert other.get("/v1/sources")["items"] == []
+        assert other.send("GET", "/v1/sources", environ_base=other_address).status_code == 200
 
 
 def test_invalid_key_counts_for_the_address_only(limited: Apis) -> None:
@@ -202,6 +217,31 @@ def test_invalid_key_counts_for_the_address_only(limited: Apis) -> None:
         assert remaining_quota(editor.send("GET", "/v1/sources"))[:2] == (3, 1)
 
 
+def test_spent_address_has_only_keys_in_use_looked_up(limited: Apis, clock: Clock) -> None:
+    """A valid key that was not used yet is refused like a guess, so no key was looked up."""
+    with limited(2, 9) as api:
+        known, unused = api.scope("edit"), api.scope("edit too")
+        guess = {"Authorization": "Bearer constancia_0123456789ab_" + "x" * 43}
+
+        def spend() -> None:
+            assert api.send("GET", "/v1/sources", headers=guess).status_code == 401
+            api.get("/v1/sources")
+            check_exceeded(api.send("GET", "/v1/sources", headers=guess))
+
+        known.get("/v1/sources")
+        spend()
+        known.get("/v1/sources")
+        check_exceeded(unused.send("GET", "/v1/sources"))
+        clock.now += WINDOW_SECONDS
+        unused.get("/v1/sources")
+        spend()
+        unused.get("/v1/sources")
+        # A key is known for a day.
+        clock.now += 86_400
+        spend()
+        check_exceeded(known.send("GET", "/v1/sources"))
+
+
 def test_key_is_ignored_where_the_operation_takes_none(limited: Apis) -> None:
     with limited(2, 9) as api:
         editor = api.scope("edit")
@@ -210,17 +250,70 @@ def test_key_is_ignored_where_the_operation_takes_none(limited: Apis) -> None:
         check_exceeded(editor.send("GET", "/openapi.yaml"))
 
 
-def test_304_from_memory_costs_no_quota(limited: Apis) -> None:
-    with limited(3, 9) as api:
-        etag = {"If-None-Match": api.send("GET", "/v1/sources").headers["ETag"]}
-        for _ in range(5):
-            response = api.send("GET", "/v1/sources", headers=etag)
+def test_stream_pays_as_it_is_sent(database: str, limited: Apis, clock: Clock) -> None:
+    """The stream of two blocks of 3 MB is sent completely, and leaves a debt."""
+    with connections.connect(database) as conn:
+        conn.execute(
+            "INSERT INTO facilities (name, country, aliases) SELECT 'Casa ' || n, 'VE', "
+            "array[repeat('x', 3000)] FROM generate_series(1, 2000) n"
+        )
+    with limited(12, 9) as api:
+
+        def check_refused(spent: int) -> None:
+            refused = api.send("GET", "/v1/facilities?limit=1")
+            check_exceeded(refused)
+            assert int(refused.headers["Retry-After"]) == spent // 12 * WINDOW_SECONDS
+
+        response = api.send("GET", "/v1/facilities?format=csv", buffered=False)
+        assert remaining_quota(response)[1] == 12 - 1 - STREAM_WEIGHT
+        blocks = response.iter_encoded()
+        size = len(next(blocks))
+        check_refused(1 + size // 200_000)
+        size += sum(map(len, blocks))
+        spent = 1 + size // 200_000
+        assert spent > 2 * 12
+        check_refused(spent)
+        clock.now += spent // 12 * WINDOW_SECONDS
+        assert remaining_quota(api.send("GET", "/v1/facilities?limit=1"))[1] == 11 - spent % 12
+
+
+def test_body_counts_by_its_length(limited: Apis) -> None:
+    """Also a chunked body, whose length is known only after it was read."""
+    weight, body = OPERATIONS["createImport"].weight, b"name\n" + b"Ana Sosa\n" * 1000
+    chunked: Any = {
+        "headers": {"Transfer-Encoding": "chunked"},
+        "environ_base": {"wsgi.input_terminated": True},
+    }
+    with limited(9, 10_000) as api:
+        editor = api.scope("edit")
+        for options in ({}, chunked):
+            before = remaining_quota(editor.send("GET", "/v1/sources"))[1]
+            response = editor.send(
+                "POST",
+                "/v1/imports",
+                input_stream=BytesIO(body),
+                content_type="text/csv",
+                **options,
+            )
+            assert response.status_code == 201
+            by_length = weight.of_body(len(body))
+            assert by_length > 0
+            spent = before - remaining_quota(response)[1]
+            assert spent == weight.base + by_length + STREAM_WEIGHT
+
+
+def test_304_from_memory_counts_as_one_request(limited: Apis) -> None:
+    path = "/v1/comparisons"
+    weight = OPERATIONS["listComparisons"].weight
+    with limited(2 * weight.base + 4, 9) as api:
+        etag = {"If-None-Match": api.send("GET", path).headers["ETag"]}
+        # The second response is computed, and remembered.
+        for remaining in (4, 3, 2, 1, 0):
+            response = api.send("GET", path, headers=etag)
             assert response.status_code == 304
-            assert remaining_quota(response)[:2] == (3, 1)
+            assert remaining_quota(response)[1] == remaining
             assert len(response.headers.get_all("RateLimit")) == 1
-        # A computed response costs quota.
-        assert remaining_quota(api.send("GET", "/v1/sources?limit=7", headers=etag))[1] == 0
-        check_exceeded(api.send("GET", "/v1/sources"))
+        check_exceeded(api.send("GET", path, headers=etag))
 
 
 # The client's address.
@@ -278,10 +371,43 @@ def test_forwarded_address_is_ignored_without_trusted_proxies(limited: Apis) -> 
 # The table.
 
 
+_PROPERTY_CLOCK = Clock()
+# One table for all examples, since each has 64 semaphores.
+_PROPERTY_COUNTS = RequestCounts(50, 50, _PROPERTY_CLOCK)
+
+
+@given(
+    st.integers(1, 50),
+    st.lists(st.tuples(st.integers(0, 100), st.integers(1, 200), st.booleans()), max_size=30),
+)
+def test_debt_is_paid_before_the_next_request(
+    limit: int, requests: list[tuple[int, int, bool]]
+) -> None:
+    """An account is refused for exactly the seconds in its refusal, and accepted after them.
+
+    A request is accepted only if all before it fit into the windows until then.
+    """
+    clock = _PROPERTY_CLOCK
+    counts, account = _PROPERTY_COUNTS, Account(os.urandom(8), limit)
+    began, spent = clock.now, 0
+    for pause, weight, is_new in requests:
+        clock.now += pause
+        quota = counts.admit(account, weight) if is_new else counts.charge(account, weight)
+        if quota.is_exceeded:
+            clock.now += quota.reset_seconds - 1
+            assert counts.peek(account).remaining == 0
+            clock.now += 1
+            assert counts.peek(account).remaining > 0
+            continue
+        if is_new:
+            assert spent < limit * (1 + (clock.now - began) // WINDOW_SECONDS)
+        spent += weight
+
+
 def test_table_holds_no_address() -> None:
     limits, others = RequestCounts(5, 5), RequestCounts(5, 5)
     for counts in (limits, others):
-        counts.count_address(b"\xcb\x00\x71\x07")
+        counts.admit(counts.of_address(b"\xcb\x00\x71\x07"))
     table, other_table = bytes(limits._rows), bytes(others._rows)
     assert b"\xcb\x00\x71\x07" not in table
     assert table.count(b"\0") > 0.99 * len(table)
@@ -291,20 +417,20 @@ def test_table_holds_no_address() -> None:
 def test_full_table_forgets_the_callers_with_fewest_requests(clock: Clock) -> None:
     """A flood of addresses neither exceeds anyone's quota nor resets that of a busy caller."""
     limits = RequestCounts(10, 10, clock)
-    for _ in range(10):
-        limits.count_address(b"often")
+    often = Account(b"often", 10)
+    assert limits.admit(often, 24).remaining == 0
     for number in range(200_000):
-        assert not limits.count_address(number.to_bytes(4)).is_exceeded
-    assert limits.count_address(b"often").is_exceeded
-    clock.now += WINDOW_SECONDS
-    assert limits.count_address(b"often").remaining == 9
+        assert not limits.admit(Account(number.to_bytes(4), 10)).is_exceeded
+    assert limits.admit(often).is_exceeded
+    clock.now += 2 * WINDOW_SECONDS
+    assert limits.admit(often).remaining == 5
 
 
 def test_threads_lose_no_request() -> None:
     limits = RequestCounts(10_000, 1)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: limits.count_address(b"x"), range(4000)))
-    assert limits.count_address(b"x").remaining == 10_000 - 4001
+        list(threads.map(lambda _: limits.admit(Account(b"x", 10_000)), range(4000)))
+    assert limits.admit(Account(b"x", 10_000)).remaining == 10_000 - 4001
 
 
 # Several processes.
@@ -316,9 +442,10 @@ def test_lock_of_a_killed_worker_blocks_no_request() -> None:
     limits = RequestCounts(2, 2)
     for lock in limits._locks:  # as killed workers leave them
         lock.acquire()
-    assert limits.count_address(b"a").remaining == 1
-    assert limits.count_address(b"a").remaining == 0
-    assert limits.count_address(b"a").is_exceeded
+    account = Account(b"a", 2)
+    assert limits.admit(account).remaining == 1
+    assert limits.admit(account).remaining == 0
+    assert limits.admit(account).is_exceeded
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
@@ -348,8 +475,8 @@ def test_all_workers_share_the_counts() -> None:
             assert statuses[200] % quota == 0 or statuses[429] == 0, statuses
             assert statuses[200] >= quota
 
-        check_spent(None, QUOTA)
         check_spent(key, 90)
+        check_spent(None, QUOTA)
         before = service.workers()
         for worker in before:
             os.kill(worker, signal.SIGKILL)
