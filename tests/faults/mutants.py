@@ -88,11 +88,11 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "                with conn.transaction():\n"
-                    "                    idempotency.lock(conn, attempt)\n"
-                    "                    first = idempotency.find(conn, attempt)\n",
-                    "                first = idempotency.find(conn, attempt)\n"
-                    "                with conn.transaction():\n",
+                    "            with conn.transaction():\n"
+                    "                idempotency.lock(conn, attempt)\n"
+                    "                first = idempotency.find(conn, attempt)\n",
+                    "            first = idempotency.find(conn, attempt)\n"
+                    "            with conn.transaction():\n",
                 ),
                 ("sql/queries/idempotency_keys/insert.sql", "", "ON CONFLICT DO NOTHING\n"),
             ],
@@ -152,8 +152,8 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "            access.authorize(caller, self._scope)\n            arguments,",
-                    "            arguments,",
+                    "            access.authorize(caller, self._scope)\n            if not",
+                    "            if not",
                 )
             ],
             "tests/whole_set/test_access.py::test_key_grants_exactly_its_scope",
@@ -197,6 +197,34 @@ def mutants() -> Sequence[Mutant]:
                 )
             ],
             "tests/http/test_rate_limits.py::test_every_request_spends_the_weight_of_its_operation",
+        ),
+        Mutant(
+            "heavy requests on the common pool",
+            [
+                (
+                    "api/http/handlers.py",
+                    "response = answer(self.bulkhead.pool)",
+                    "response = answer(self.pool)",
+                )
+            ],
+            "tests/database/test_bulkhead.py::test_caller_and_service_have_a_bound_of_heavy_requests",
+        ),
+        Mutant(
+            "a connection closed in the event loop",
+            [
+                (
+                    "api/server/worker.py",
+                    "if fs.cancelled() or fs.exception() or fs.result():",
+                    "if fs:",
+                )
+            ],
+            "tests/server/test_worker.py"
+            "::test_client_that_keeps_a_closed_connection_blocks_no_other[complete]",
+        ),
+        Mutant(
+            "a health check of the image by readiness",
+            [("Dockerfile", "/healthz", "/readyz")],
+            "tests/server/test_compose.py::test_image_is_checked_for_liveness",
         ),
     ]
 

@@ -35,11 +35,17 @@ def test_every_service_is_checked_and_restarted() -> None:
     for service in SERVICES.values():
         kind, *check = service["healthcheck"]["test"]
         assert kind == "CMD"
-        # Readiness depends on the database: its failure must not restart this service.
+        # Readiness depends on the database and the load: it must not restart this service.
         assert "readyz" not in str(check)
         assert service["restart"] == "unless-stopped"
         for dependency in service.get("depends_on", {}).values():
             assert dependency["condition"] == "service_healthy"
+
+
+def test_image_is_checked_for_liveness() -> None:
+    _, _, check = (ROOT / "Dockerfile").read_text("utf-8").partition("HEALTHCHECK")
+    assert "/healthz" in check
+    assert "readyz" not in check
 
 
 def test_settings_of_the_service_are_valid() -> None:
