@@ -6,9 +6,9 @@ with one another, since a case has one entry for each person.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, chain
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -230,6 +230,8 @@ class CaseImport:
         if not self._decided.isdisjoint(entry.references):
             outcome.is_decided = True
             self._decided.add((entry.list, entry.key))
+        if outcome.people:
+            self._linker.without_ids_of_others(entry, outcome, None)
         return bool(outcome.people)
 
     def state_without(self, entry: Entry, states: Set[State]) -> State:
@@ -245,6 +247,7 @@ class CaseImport:
         outcome = self.outcomes[entry.place]
         entry = entry._replace(body=self._writer.resolve(entry.body))
         record_id = self._find_record(entry, outcome)
+        entry = self._linker.without_ids_of_others(entry, outcome, record_id)
         if record_id is None:
             self._insert(entry, outcome)
             return
@@ -305,7 +308,7 @@ def preview(
 
     The caller is None for the operator's command.
     """
-    import_store.delete_expired(conn)
+    import_store.delete_expired(conn, caller)
     with queries.long_transaction(conn):
         try:
             source = CaseFile(file)
@@ -346,7 +349,11 @@ def _store_preview(
         import_store.insert_rows(conn, id, rows)
         import_store.insert_keys(conn, id, pairs)
     stored = [
-        {name: _as_text(value) for name, value in status.items() if name != "is_decided"}
+        {
+            name: str(value) if isinstance(value, UUID | date) else value
+            for name, value in status.items()
+            if name != "is_decided"
+        }
         for status in statuses
     ]
     queries.run(conn, "imports/insert_statuses", import_id=id, statuses=Jsonb(stored))
@@ -358,10 +365,6 @@ def _store_preview(
         release_events=case_import.batch.count("release_event"),
         attestations=case_import.batch.count("attestation"),
     )
-
-
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID | date) else value
 
 
 class CaseWriter:
@@ -398,7 +401,7 @@ class CaseWriter:
         outcomes = {outcome.row: outcome for outcome in self._case_import.outcomes.values()}
         different: list[FieldError] = []
         wrong_decisions: list[FieldError] = []
-        for row in self._stored_rows():
+        for row in chain.from_iterable(import_store.blocks(self._conn, self._id)):
             now = outcomes[row.row]
             if row.decision == "skip":
                 continue
@@ -421,10 +424,6 @@ class CaseWriter:
             raise import_store.outdated(*different)
         if wrong_decisions:
             raise invalid(*wrong_decisions)
-
-    def _stored_rows(self) -> Iterator[Any]:
-        for block in import_store.blocks(self._conn, self._id):
-            yield from block
 
     def record(self) -> None:
         """Verify what was written. Raise import-outdated if a status differs."""

@@ -19,6 +19,8 @@ OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")
 BLOCK = 500
 
 _FILE_PART_BYTES = 1 << 20
+_MAX_STORED_BYTES = 64 << 20
+"""Of the previews of one key, without the oldest: 20,000 similar names take 178 MB."""
 
 Progress = Callable[[str], Any]
 """Takes lines of progress, for the operator's command."""
@@ -90,10 +92,17 @@ def finish(
     )
 
 
-def delete_expired(conn: queries.Connection) -> None:
-    """Delete the previews that were not applied within a day."""
+def delete_expired(conn: queries.Connection, caller: Caller | None) -> None:
+    """Delete previews that were not applied within a day, and the oldest if a key has too many."""
     with queries.long_transaction(conn):
         queries.run(conn, "imports/delete_expired")
+        if caller is not None:
+            queries.run(
+                conn,
+                "imports/delete_oldest",
+                key_id=caller.key_id,
+                max_bytes=_MAX_STORED_BYTES,
+            )
 
 
 def delete_preview(conn: queries.Connection, id: UUID) -> None:

@@ -4,7 +4,8 @@ It is refused if the people of its rows or their candidates have changed since t
 person recorded since may be that of a row, or if a foreseen status comes out differently.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import chain
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from api.imports import import_store, row_plan, row_reader
 from api.imports.case_import import CaseWriter
 from api.imports.import_store import BLOCK, Progress, no_progress, outdated
 from api.matching import candidates
+from api.matching.folding import identifier_key
 from api.matching.scoring import Person, compare
 from api.records import attestations, detainees
 from api.verification.bulk import Batch
@@ -305,6 +307,7 @@ class _ListWriter:
         # A row that was `same` still is: the records that it rests on have not changed.
         changing = [row for row in included if row.outcome != "same" or row.decision == "new"]
         contents = {row.row: row_reader.from_json(row.content) for row in changing}
+        self._leave_out_ids_of_others(changing, contents)
         new = [row for row in included if row.detainee_id is None and row.same_as_row is None]
         people = self._insert_people([(row.row, contents[row.row]) for row in new])
         for row in included:
@@ -323,6 +326,30 @@ class _ListWriter:
             rows=list(people),
             people=list(people.values()),
         )
+
+    def _leave_out_ids_of_others(
+        self, rows: Sequence[Any], contents: dict[int, Mapping[str, Any]]
+    ) -> None:
+        """Remove the external ids that another visible person or an earlier row has.
+
+        Nobody may have the external id of another person, whatever was decided on a row.
+        """
+        listed = {row.row: contents[row.row]["detainee"].get("external_ids", []) for row in rows}
+        holders: dict[str, Set[UUID | int]] = {
+            **detainees.holders(
+                self._conn, list(chain(*listed.values())), sees_hidden=self._sees_hidden
+            )
+        }
+        for row in rows:
+            person = row.detainee_id or row.same_detainee_id or row.same_as_row or row.row
+            kept = [
+                id
+                for id in listed[row.row]
+                if person in holders.setdefault(identifier_key(id["scheme"], id["value"]), {person})
+            ]
+            if len(kept) < len(listed[row.row]):
+                detainee = {**contents[row.row]["detainee"], "external_ids": kept}
+                contents[row.row] = {**contents[row.row], "detainee": detainee}
 
     def _insert_people(self, new: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, UUID]:
         """Insert the new people of a block, with detentions and releases; return them by row."""

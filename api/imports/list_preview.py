@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -16,7 +17,7 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.imports import import_store, row_plan, row_reader
+from api.imports import import_store, row_matching, row_plan, row_reader
 from api.imports.columns import ColumnMapping, Conventions
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.row_matching import ListedPerson, RowMatcher
@@ -27,7 +28,7 @@ from api.records.facilities import FacilityNames
 from api.verification import verdicts
 from api.verification.rule import Attestation
 
-_PROGRESS_ROWS = 5_000
+_PROGRESS_ROWS = 2_000
 # The contract's name of a field -> the column that holds it, where they differ.
 _COLUMN_OF_FIELD = {"facility_id": "facility", "occurred_on": "released_on"}
 
@@ -48,11 +49,14 @@ def preview(
     `attestation` is the result of `row_plan.shared_attestation`. The caller is None for the
     operator's command.
     """
-    import_store.delete_expired(conn)
+    import_store.delete_expired(conn, caller)
+    # The command of the operator may take any time.
+    max_pairs = None if caller is None else row_matching.MAX_PAIRS
+    survey = partial(row_matching.survey, max_pairs=max_pairs)
     sha256 = import_store.digest(file)
     with (
         queries.snapshot(conn, read_only=False),
-        closing(row_reader.rows(file, media_type, mapping, conventions)) as rows,
+        closing(row_reader.rows(file, media_type, mapping, conventions, survey)) as rows,
     ):
         if attestation is not None:
             _check_attestation(conn, attestation)
@@ -80,6 +84,7 @@ class _PreviewedRow:
     row: row_reader.Row
     content: dict[str, Any]
     errors: list[RowError]
+    ignored: list[RowError]
     outcome: str = "invalid"
     listed: ListedPerson | None = None
     changes: list[str] = field(default_factory=list)
@@ -114,7 +119,7 @@ class _PreviewedRow:
             "candidate_rows": [] if listed is None else listed.candidate_rows,
             "changes": self.changes,
             "errors": [error._asdict() for error in self.errors],
-            "ignored": [cell._asdict() for cell in self.row.ignored],
+            "ignored": [cell._asdict() for cell in self.ignored],
             "release_event_id": self.release_event_id,
             "status_from": self.status_from,
             "status_to": self.status_to,
@@ -151,7 +156,10 @@ class _Preview:
         done = 0
         while block := list(islice(rows, BLOCK)):
             self._preview(
-                [_PreviewedRow(row, dict(row.content), list(row.errors)) for row in block]
+                [
+                    _PreviewedRow(row, dict(row.content), list(row.errors), list(row.ignored))
+                    for row in block
+                ]
             )
             before, done = done, done + len(block)
             if done // _PROGRESS_ROWS > before // _PROGRESS_ROWS:
@@ -181,6 +189,7 @@ class _Preview:
         plans = []
         for row, person in zip(valid, listed, strict=True):
             row.listed = person
+            _leave_out_ids_of_others(row, person)
             if (plan := self._plan(row, person, people)) is not None:
                 plans.append((row, plan))
         self._foresee_statuses(plans)
@@ -247,6 +256,7 @@ class _Preview:
         row.changes = plan.changes
         if plan.overwritten and listed.detainee_id is not None:
             listed.candidate_ids, listed.detainee_id = [listed.detainee_id], None
+            _leave_out_ids_of_others(row, listed)
             row.outcome = "possible_duplicate"
             return None
         row.outcome = "changed" if plan.changes else "same"
@@ -300,6 +310,23 @@ class _Preview:
             row.status_from, row.status_to = verdicts.foresee(
                 self._conn, id, _rule_attestation(attestation), self._now
             )
+
+
+def _leave_out_ids_of_others(row: _PreviewedRow, listed: ListedPerson) -> None:
+    """Leave out the identifiers that other people have; a row without a decision only says so."""
+    detainee = dict(row.content["detainee"])
+    kept = []
+    for id in detainee.get("external_ids", ()):
+        scheme, value = id["scheme"], id["value"]
+        holder = listed.other_holder(scheme, value)
+        if holder is not None:
+            person = f"row {holder}" if isinstance(holder, int) else f"/v1/detainees/{holder}"
+            detail = f"{value[:50]!r} is the identifier of {person}: it stays with that person."
+            row.ignored.append(RowError(row.row.id_column(scheme), detail))
+        if holder is None or listed.is_possible_duplicate:
+            kept.append(id)
+    if "external_ids" in detainee:
+        row.content["detainee"] = {**detainee, "external_ids": kept}
 
 
 def _rule_attestation(attestation: Mapping[str, Any]) -> Attestation:

@@ -17,9 +17,9 @@ from api.errors import RequestError
 from api.identity import canonical_ids, source_names
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
-from api.matching.folding import fold
+from api.matching.folding import fold, identifier_key
 from api.matching.scoring import Person
-from api.records import claims, publications, release_events, sources
+from api.records import claims, detainees, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
 
 _RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
@@ -39,6 +39,8 @@ class EntryOutcome:
     people: list[UUID] = field(default_factory=list)
     # The places of its errors.
     errors: list[str] = field(default_factory=list)
+    # The values that are left out, each with its place and the reason.
+    ignored: list[Mapping[str, Any]] = field(default_factory=list)
     # The row of a person, and the person compared.
     content: Mapping[str, Any] | None = None
     person: Person | None = None
@@ -67,7 +69,7 @@ class EntryOutcome:
             "candidate_ids": [str(id) for id in self.people],
             "candidate_rows": [],
             "changes": self.changes,
-            "ignored": [],
+            "ignored": self.ignored,
             "errors": [
                 {
                     "column": None,
@@ -103,6 +105,28 @@ class RecordLinker:
     def is_taken(self, id: UUID) -> bool:
         """Return whether a record is linked to another entry."""
         return id in self._taken
+
+    def without_ids_of_others(
+        self, entry: Entry, outcome: EntryOutcome, record_id: UUID | None
+    ) -> Entry:
+        """Return the entry of a person without external ids that others have; note these.
+
+        Nobody may have the external id of another person, whatever was decided on an entry.
+        """
+        if entry.list != "detainees":
+            return entry
+        external_ids, kept = entry.body["external_ids"], []
+        holders = detainees.holders(self._conn, external_ids, sees_hidden=True)
+        outcome.ignored.clear()
+        for place, id in enumerate(external_ids):
+            people = holders.get(identifier_key(id["scheme"], id["value"]))
+            if people is None or record_id in people:
+                kept.append(id)
+                continue
+            detail = f"{id['value'][:50]!r} is the identifier of /v1/detainees/{min(people)}: "
+            cell = {"column": None, "pointer": f"{outcome.place}/external_ids/{place}"}
+            outcome.ignored.append({**cell, "detail": f"{detail}it stays with that person."})
+        return entry._replace(body={**entry.body, "external_ids": kept})
 
     def recorded(self, resource: str, ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these ids are records of a resource."""
@@ -254,7 +278,8 @@ class RecordUpdater:
     def update(self, entry: Entry, content: Mapping[str, Any], id: UUID) -> Update:
         """Update the record of a resolved entry; `content` is that of a detainee's row."""
         if entry.list == "detainees":
-            return self._update_detainee(content, id)
+            detainee = {**content["detainee"], "external_ids": entry.body["external_ids"]}
+            return self._update_detainee({**content, "detainee": detainee}, id)
         return _UPDATERS[entry.list](self, entry, id)
 
     def _update_source(self, entry: Entry, id: UUID) -> Update:

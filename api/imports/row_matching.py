@@ -1,8 +1,12 @@
 """The people of the rows of a list: recorded, of an earlier row, new, or undecided."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence, Set
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -10,13 +14,127 @@ import orjson
 
 from api.access import Caller
 from api.database import queries
+from api.errors import FieldError, invalid
 from api.identity import canonical_ids
-from api.imports import import_store, row_reader
-from api.matching import candidates
+from api.imports import columns, import_store, row_reader
+from api.imports.columns import CellError
+from api.imports.row_reader import NumberedCells, Survey
+from api.matching import candidates, folding
 from api.matching.candidates import Candidate
-from api.matching.scoring import Match, Person, compare
+from api.matching.folding import identifier_key
+from api.matching.scoring import Match, Person, compare, find_match, identifying, is_placeholder
 
 _Id = TypeVar("_Id")
+
+MAX_PAIRS = 250_000
+"""The most pairs of people that the preview of a request compares: about a minute of work."""
+
+_MAX_COMPARED, _MAX_COMPARED_IF_DISTINCT = 20, 10
+_MAX_WORDS = 7
+_PLACES = 1 << 20
+_MAX_ROWS_PER_KEY = 100
+_MAX_SIMILAR_ROWS = 600
+_MIN_KEYS = 4
+
+
+# The work of a list, before it begins.
+
+
+def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
+    """Read the cells of all rows. Raise RequestError at the row at which the pairs are too many.
+
+    The pairs are counted from the list alone, so that a refusal reveals nothing about recorded
+    people. They are not counted for None.
+    """
+    letters: set[str] = set()
+    first_names: dict[str, str] = {}
+    shared_ids: set[str] = set()
+    word_pairs = RoughCounts()
+    pairs = 0
+    for number, cells, _ in rows:
+        values = {
+            field: cell.strip() if isinstance(cell, str) else cell for _, field, cell in cells
+        }
+        if letter := columns.sex_letter(values.get("sex")):
+            letters.add(letter)
+        name = columns.full_name({f: v for f, v in values.items() if isinstance(v, str)})
+        if not name:
+            continue
+        ids = [*_external_ids(values)]
+        for id in ids:
+            key = identifier_key(*id)
+            first = first_names.setdefault(key, name)
+            if first != name and key not in shared_ids and not _have_one_name(id, first, name):
+                shared_ids.add(key)
+        if max_pairs is not None:
+            born = values.get("birth_date") or values.get("birth_year")
+            most = max_compared(bool(born or ids))
+            pairs += most + min(_similar_rows(name, word_pairs), most)
+            if pairs > max_pairs:
+                raise _too_many_pairs(number, max_pairs)
+    return Survey(letters, shared_ids)
+
+
+def max_compared(is_distinct: bool) -> int:
+    """Return the most recorded people with whom a row is compared.
+
+    `is_distinct`: it has a birth date or an identifier, which select among people of one name.
+    """
+    return _MAX_COMPARED_IF_DISTINCT if is_distinct else _MAX_COMPARED
+
+
+def _too_many_pairs(row: int, max_pairs: int) -> Exception:
+    detail = (
+        f"The rows up to this one have more than {max_pairs:,} pairs of people to compare, which "
+        "is too much for one request. Split the list before this row, or give more rows a birth "
+        "date or an identifier: they are compared with fewer people."
+    )
+    return invalid(FieldError(f"/{row}", detail))
+
+
+class RoughCounts:
+    """Counts texts in 4 MB of memory: they share places, so that some counts are a little high."""
+
+    def __init__(self) -> None:
+        self._counts = array("I", bytes(_PLACES * array("I").itemsize))
+
+    def add(self, text: str) -> int:
+        """Count a text; return how often it was counted before."""
+        place = zlib.crc32(text.encode()) % _PLACES
+        self._counts[place] += 1
+        return self._counts[place] - 1
+
+
+def _similar_rows(name: str, word_pairs: RoughCounts) -> int:
+    """Return how many earlier rows share two words with a name, at least; count its words."""
+    words = sorted({*folding.words(name)})[:_MAX_WORDS]
+    pairs = combinations(words, 2) if len(words) > 1 else [words]
+    return max(word_pairs.add(" ".join(pair)) for pair in pairs)
+
+
+def _external_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the identifiers in the cells of a row that can be read, without placeholders."""
+    for scheme, value in _readable_ids(values):
+        if not is_placeholder(value):
+            yield scheme, value
+
+
+def _readable_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    with suppress(CellError):
+        for id in columns.read_external_ids(values.get("external_ids", [])):
+            if isinstance(id, dict) and {*map(type, id.values())} == {str}:
+                yield id.get("scheme", ""), id.get("value", "")
+    for column, value in values.items():
+        if column.startswith("id:") and type(value) in (str, int):
+            yield column[3:], str(value)
+
+
+def _have_one_name(id: tuple[str, str], *names: str) -> bool:
+    a, b = (Person([name], external_ids=[id]) for name in names)
+    return compare(a, b).decision == "same"
+
+
+# The people of rows.
 
 
 @dataclass(slots=True)
@@ -36,6 +154,8 @@ class ListedPerson:
     same_as_row: int | None = None
     candidate_ids: Sequence[UUID] = field(default_factory=list)
     candidate_rows: Sequence[int] = field(default_factory=list)
+    # Key of an identifier -> the recorded people, or the earlier rows, that have it.
+    holders: dict[str, list[UUID | int]] = field(default_factory=dict)
 
     @classmethod
     def from_content(cls, row: int, content: Mapping[str, Any]) -> Self:
@@ -53,6 +173,14 @@ class ListedPerson:
         """The recorded person, or the first row of this person."""
         return self.detainee_id or self.same_as_row or self.row
 
+    def other_holder(self, scheme: str, value: str) -> UUID | int | None:
+        """Return another recorded person, or the first row of one, with this identifier.
+
+        None if there is none, or if this person has it.
+        """
+        holders = self.holders.get(identifier_key(scheme, value), [])
+        return None if self.canonical in holders else next(iter(holders), None)
+
 
 class RowMatcher:
     """Matches the people of a list with recorded people and with earlier rows, block by block."""
@@ -65,6 +193,7 @@ class RowMatcher:
         self._sees_hidden = caller is None or caller.sees_hidden
         self._import_id = import_id
         self._sha256 = sha256
+        self._key_counts = RoughCounts()
 
     def match(self, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Sequence[ListedPerson]:
         """Return the people of a block of rows, each given by number and content."""
@@ -81,8 +210,12 @@ class RowMatcher:
             self._conn,
             [person.record for person in unidentified],
             sees_hidden=self._sees_hidden,
+            max_compared=[
+                max_compared(bool(p.person.birth_date or p.person.external_ids))
+                for p in unidentified
+            ],
         )
-        match_earlier = self._earlier_matches(people, keys)
+        match_earlier = self._earlier_matches(people)
         for person, matches in zip(unidentified, recorded, strict=True):
             _decide(person, matches, match_earlier(person))
         return people
@@ -97,7 +230,8 @@ class RowMatcher:
         ids = {p.recorded_id for p in people if p.recorded_id is not None}
         canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
         identified = self._people_by_identifier(people)
-        recorded = self._read_people(set(canonical.values()).union(*identified.values()))
+        same_people = {id for ids in identified.values() for id in ids}
+        recorded = self._read_people(same_people.union(canonical.values()))
         applied = {
             stored.digest: stored.detainee_id
             for stored in queries.rows(
@@ -125,8 +259,9 @@ class RowMatcher:
                 (person.detainee_id,) = same
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
+        """Return, by place, the people who alone have one of the identifiers; note all holders."""
         ids = [
-            (i, candidates.identifier_key(scheme, value))
+            (i, identifier_key(scheme, value))
             for i, person in enumerate(people)
             for scheme, value in person.person.external_ids
         ]
@@ -135,10 +270,12 @@ class RowMatcher:
             self._conn,
             "matching/find_by_external_id",
             items=[i for i, _ in ids],
-            external_ids=[key for _, key in ids],
+            id_keys=[key for _, key in ids],
             sees_hidden=self._sees_hidden,
         ):
-            by_place.setdefault(match.item, set()).add(match.id)
+            people[match.item].holders[match.id_key] = match.people
+            if len(match.people) == 1:
+                by_place.setdefault(match.item, set()).update(match.people)
         return by_place
 
     def _read_people(self, ids: Set[UUID]) -> Mapping[UUID | None, Person]:
@@ -148,16 +285,35 @@ class RowMatcher:
         )
         return {row.id: Person.from_record(row._asdict()) for row in rows}
 
+    def _selective_keys(self, person: ListedPerson) -> Sequence[str]:
+        """Return the keys of a row that the fewest earlier rows have, and count all its keys.
+
+        In a list of similar names, each of 80 keys would give 100 rows otherwise.
+        """
+        counted = sorted((self._key_counts.add(key), key) for key in person.keys)
+        selected: list[str] = []
+        rows = 0
+        for earlier, key in counted:
+            rows += min(earlier, _MAX_ROWS_PER_KEY)
+            if rows <= _MAX_SIMILAR_ROWS or len(selected) < _MIN_KEYS:
+                selected.append(key)
+        return selected
+
     def _earlier_matches(
-        self, people: Sequence[ListedPerson], keys: Sequence[tuple[int, str]]
+        self, people: Sequence[ListedPerson]
     ) -> Callable[[ListedPerson], list[tuple[Match, UUID | int]]]:
         """Return a function from a listed person to the matches among earlier rows.
 
         A matching row is represented by its recorded person or by the first row of its person.
         """
         in_block = {person.row: person for person in people}
-        unidentified = {person.row for person in people if person.detainee_id is None}
-        searched = [(row, key) for row, key in keys if row in unidentified]
+        selective = [(person, self._selective_keys(person)) for person in people]
+        searched = [
+            (person.row, key)
+            for person, keys in selective
+            if person.detainee_id is None
+            for key in keys
+        ]
         similar: dict[int, list[int]] = {}
         for pair in queries.rows(
             self._conn,
@@ -165,6 +321,7 @@ class RowMatcher:
             import_id=self._import_id,
             rows=[row for row, _ in searched],
             keys=[key for _, key in searched],
+            max_per_key=_MAX_ROWS_PER_KEY,
         ):
             similar.setdefault(pair.row, []).append(pair.other)
         before = {other for others in similar.values() for other in others} - set(in_block)
@@ -186,9 +343,13 @@ class RowMatcher:
                     other, canonical = earlier[row]
                 else:
                     continue
-                match = compare(person.person, other)
-                if match.decision != "none":
-                    matches.append((match, canonical))
+                match = find_match(person.person, other)
+                if match is None:
+                    continue
+                matches.append((match, canonical))
+                if _shares_identifier(match):
+                    for key in identifying(person.person).keys() & identifying(other).keys():
+                        person.holders.setdefault(key, []).append(canonical)
             return matches
 
         return find

@@ -17,6 +17,7 @@ from api.contract import document, fields
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.matching import folding
+from api.matching.folding import identifier_key
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE
@@ -177,12 +178,20 @@ def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict
     for name, values in {
         "aliases": aliases,
         "nationalities": listed.get("nationalities", ()),
-        "external_ids": listed.get("external_ids", ()),
+        "external_ids": _other_ids(stored["external_ids"], listed.get("external_ids", ())),
     }.items():
         new = [value for value in values if value not in stored[name]]
         if added := new[: _max_items(name) - len(stored[name])]:
             changes[name] = [*stored[name], *added]
     return changes
+
+
+def _other_ids(
+    stored: Sequence[Mapping[str, str]], listed: Sequence[Mapping[str, str]]
+) -> Sequence[Mapping[str, str]]:
+    """Return the listed external ids that a person does not have yet, in any spelling."""
+    keys = {identifier_key(id["scheme"], id["value"]) for id in stored}
+    return [id for id in listed if identifier_key(id["scheme"], id["value"]) not in keys]
 
 
 def _plan_detention(

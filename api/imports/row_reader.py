@@ -7,8 +7,8 @@ whole file is a RequestError with the pointer /header/COLUMN or /ROW.
 import csv
 import io
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence, Set
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from contextlib import closing
 from functools import cache
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
@@ -19,7 +19,8 @@ from api.contract import document, fields, schemas, strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import columns
 from api.imports.columns import CellError, ColumnMapping, Conventions
-from api.matching.scoring import Person, compare, is_placeholder
+from api.matching.folding import identifier_key
+from api.matching.scoring import Person, is_placeholder
 from api.rendering.media_types import CSV
 from api.rendering.tabular import unescaped
 
@@ -59,33 +60,53 @@ class Row(NamedTuple):
     # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
 
+    def id_column(self, scheme: str) -> str:
+        """Return the file's name of the column of an identifier."""
+        return _id_column(self.columns, scheme)
 
-_Cells = Sequence[tuple[str, str, Any]]
+
+def _id_column(columns: Mapping[str, str], scheme: str) -> str:
+    return columns.get(f"id:{scheme}", columns["external_ids"])
+
+
+Cells = Sequence[tuple[str, str, Any]]
 """The column, the field and the value of each cell that is not empty."""
 
-_NumberedCells = Generator[tuple[int, _Cells, Sequence[RowError]]]
+NumberedCells = Generator[tuple[int, Cells, Sequence[RowError]]]
+
+
+class Survey(NamedTuple):
+    """The sex letters of a list, and the identifiers of rows whose names contradict each other."""
+
+    sex_letters: Set[str]
+    # By their keys.
+    shared_ids: Set[str]
 
 
 def rows(
-    file: BinaryIO, media_type: str, mapping: ColumnMapping, conventions: Conventions
+    file: BinaryIO,
+    media_type: str,
+    mapping: ColumnMapping,
+    conventions: Conventions,
+    survey: Callable[[NumberedCells], Survey],
 ) -> Generator[Row]:
     """Yield the rows of a list. Raise RequestError where the file cannot be read further.
 
     The file is read twice: the meaning of M, and whether an identifier is one person's, depend on
-    later rows.
+    later rows. `survey` reads it first, and may refuse it.
     """
     with closing(_cells(file, media_type, mapping)) as numbered:
-        survey = _survey(numbered)
+        surveyed = survey(numbered)
     conventions = conventions._replace(
-        sex_letters=conventions.sex_letters or columns.sex_letters(survey.sex_letters)
+        sex_letters=conventions.sex_letters or columns.sex_letters(surveyed.sex_letters)
     )
     file.seek(0)
     with closing(_cells(file, media_type, mapping)) as numbered:
         for number, cells, errors in numbered:
-            yield _read_row(number, cells, errors, conventions, survey.shared_ids)
+            yield _read_row(number, cells, errors, conventions, surveyed.shared_ids)
 
 
-def _cells(file: BinaryIO, media_type: str, mapping: ColumnMapping) -> _NumberedCells:
+def _cells(file: BinaryIO, media_type: str, mapping: ColumnMapping) -> NumberedCells:
     numbered = _csv_rows(file, mapping) if media_type == CSV else _ndjson_rows(file, mapping)
     with closing(numbered):
         for number, cells, errors in numbered:
@@ -95,48 +116,7 @@ def _cells(file: BinaryIO, media_type: str, mapping: ColumnMapping) -> _Numbered
             yield number, cells, errors
 
 
-class _Survey(NamedTuple):
-    """The sex letters of a list, and the identifiers of rows whose names contradict each other."""
-
-    sex_letters: Set[str]
-    shared_ids: Set[tuple[str, str]]
-
-
-def _survey(numbered: _NumberedCells) -> _Survey:
-    letters: set[str] = set()
-    first_names: dict[tuple[str, str], str] = {}
-    shared_ids: set[tuple[str, str]] = set()
-    for _, cells, _ in numbered:
-        values = {
-            field: cell.strip() if isinstance(cell, str) else cell for _, field, cell in cells
-        }
-        if letter := columns.sex_letter(values.get("sex")):
-            letters.add(letter)
-        name = columns.full_name({f: v for f, v in values.items() if isinstance(v, str)})
-        for id in _external_ids(values) if name else ():
-            first = first_names.setdefault(id, name)
-            if first != name and id not in shared_ids and not _is_one_person(id, first, name):
-                shared_ids.add(id)
-    return _Survey(letters, shared_ids)
-
-
-def _external_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the identifiers in the cells of a row that can be read."""
-    with suppress(CellError):
-        for id in columns.read_external_ids(values.get("external_ids", [])):
-            if isinstance(id, dict) and {*map(type, id.values())} == {str}:
-                yield id.get("scheme", ""), id.get("value", "")
-    for field, value in values.items():
-        if field.startswith("id:") and type(value) in (str, int):
-            yield field[3:], str(value)
-
-
-def _is_one_person(id: tuple[str, str], *names: str) -> bool:
-    a, b = (Person([name], external_ids=[id]) for name in names)
-    return is_placeholder(id[1]) or compare(a, b).decision == "same"
-
-
-def _csv_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
+def _csv_rows(file: BinaryIO, mapping: ColumnMapping) -> NumberedCells:
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     try:
         first = text.readline()
@@ -227,7 +207,7 @@ def _field(column: str, mapping: ColumnMapping) -> tuple[str, str]:
     return field, ""
 
 
-def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
+def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> NumberedCells:
     number = 0
     while line := file.readline(_MAX_LINE_BYTES + 1):
         number += 1
@@ -250,7 +230,7 @@ def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> _NumberedCells:
 
 def _read_object(
     value: Mapping[str, Any], mapping: ColumnMapping
-) -> tuple[_Cells, Sequence[RowError]]:
+) -> tuple[Cells, Sequence[RowError]]:
     flat: dict[str, Any] = {}
     for name, part in value.items():
         if isinstance(part, dict):
@@ -273,10 +253,10 @@ def _read_object(
 
 def _read_row(
     number: int,
-    cells: _Cells,
+    cells: Cells,
     file_errors: Sequence[RowError],
     conventions: Conventions,
-    shared_ids: Set[tuple[str, str]],
+    shared_ids: Set[str],
 ) -> Row:
     errors = list(file_errors)
     values: dict[str, Any] = {}
@@ -349,7 +329,7 @@ def _check_values(
 
 
 def _ignore_ids(
-    detainee: dict[str, Any], column_of: Mapping[str, str], shared_ids: Set[tuple[str, str]]
+    detainee: dict[str, Any], column_of: Mapping[str, str], shared_ids: Set[str]
 ) -> Sequence[RowError]:
     """Remove the identifiers that identify nobody; return them with the reason."""
     kept, ignored = [], []
@@ -357,13 +337,12 @@ def _ignore_ids(
         scheme, value = id["scheme"], id["value"]
         if is_placeholder(value):
             detail = f"{value[:50]!r} is a placeholder, which identifies nobody."
-        elif (scheme, value) in shared_ids:
+        elif identifier_key(scheme, value) in shared_ids:
             detail = f"{value[:50]!r} is listed for people of different names."
         else:
             kept.append(id)
             continue
-        column = column_of.get(f"id:{scheme}", column_of["external_ids"])
-        ignored.append(RowError(column, detail))
+        ignored.append(RowError(_id_column(column_of, scheme), detail))
     if kept:
         detainee["external_ids"] = kept
     return ignored

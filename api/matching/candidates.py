@@ -12,7 +12,6 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from psycopg.types.json import Jsonb
 from rapidfuzz.distance import OSA
 
@@ -20,7 +19,8 @@ from api.database import queries
 from api.matching import blocking_keys, phonetics
 from api.matching.blocking_keys import NearWords
 from api.matching.common_names import is_common
-from api.matching.scoring import Match, Person, compare, is_placeholder
+from api.matching.folding import identifier_key
+from api.matching.scoring import Match, Person, find_match, is_placeholder
 
 MAX_RANKED = 100
 """The most people of a search who are ranked, before all others in the order of ids."""
@@ -171,10 +171,17 @@ def _without_distinct(
 
 
 def find_matches(
-    conn: queries.Connection, people: Sequence[Mapping[str, Any]], *, sees_hidden: bool
+    conn: queries.Connection,
+    people: Sequence[Mapping[str, Any]],
+    *,
+    sees_hidden: bool,
+    max_compared: Sequence[int] | None = None,
 ) -> list[list[Candidate]]:
-    """For each of these people the candidates that are `same` or `possible`, best first."""
-    found = find_comparable(conn, people, sees_hidden)
+    """For each of these people the candidates that are `same` or `possible`, best first.
+
+    `max_compared` has for each the most that are compared by name, instead of 50.
+    """
+    found = find_comparable(conn, people, sees_hidden, max_compared)
     return [
         _matches(Person.from_record(person), rows)
         for person, rows in zip(people, found, strict=True)
@@ -182,14 +189,17 @@ def find_matches(
 
 
 def _matches(asked: Person, rows: Sequence[Any]) -> list[Candidate]:
-    compared = [Candidate(compare(asked, Person.from_record(row._asdict())), row) for row in rows]
-    matches = [candidate for candidate in compared if candidate.match.decision != "none"]
+    compared = ((find_match(asked, Person.from_record(row._asdict())), row) for row in rows)
+    matches = [Candidate(match, row) for match, row in compared if match is not None]
     matches.sort(key=lambda candidate: (-candidate.match.score, str(candidate.row.id)))
     return matches
 
 
 def find_comparable(
-    conn: queries.Connection, people: Sequence[Mapping[str, Any]], sees_hidden: bool
+    conn: queries.Connection,
+    people: Sequence[Mapping[str, Any]],
+    sees_hidden: bool,
+    max_compared: Sequence[int] | None = None,
 ) -> Sequence[Sequence[Any]]:
     """For each of these people the visible people to compare, with all that is compared.
 
@@ -206,16 +216,11 @@ def find_comparable(
             weights_by_key.setdefault(key, []).append((i, weight))
     items = [item for weights in weights_by_key.values() for item in weights]
     firsts, lasts = _places(len(weights) for weights in weights_by_key.values())
-    # The same for the people who have a key and were born in a period.
     periods = [_birth_periods(person["birth_date"]) for person in people]
-    born = [
-        (i, weight + more, first, last) for i, weight in items for first, last, more in periods[i]
-    ]
-    born_firsts, born_lasts = _places(
-        sum(len(periods[i]) for i, _ in weights) for weights in weights_by_key.values()
-    )
+    born = [period for of_person in periods for period in of_person]
+    born_firsts, born_lasts = _places(map(len, periods))
     ids = [
-        (i, id)
+        (i, identifier_key(id["scheme"], id["value"]))
         for i, person in enumerate(people)
         for id in person["external_ids"]
         if not is_placeholder(id["value"])
@@ -231,14 +236,13 @@ def find_comparable(
         weights=[weight for _, weight in items],
         born_firsts=born_firsts,
         born_lasts=born_lasts,
-        born_items=[i for i, *_ in born],
-        born_weights=[weight for _, weight, _, _ in born],
-        born_from=[first for *_, first, _ in born],
-        born_until=[last for *_, last in born],
+        born_weights=[more for _, _, more in born],
+        born_from=[first for first, _, _ in born],
+        born_until=[last for _, last, _ in born],
         identified=[i for i, _ in ids],
-        external_ids=[orjson.dumps(id).decode() for _, id in ids],
+        id_keys=[key for _, key in ids],
         max_per_key=_MAX_PER_KEY,
-        max_people=_MAX_COMPARED,
+        max_people=[_MAX_COMPARED] * len(people) if max_compared is None else max_compared,
         sees_hidden=sees_hidden,
     ):
         found[row.item].append(row)
@@ -341,8 +345,3 @@ def name_keys(person: Person) -> list[str]:
         *variants,
         *(identifier_key(*id) for id in person.external_ids if not is_placeholder(id[1])),
     ]
-
-
-def identifier_key(scheme: str, value: str) -> str:
-    """The key of an external identifier, as JSON."""
-    return orjson.dumps({"scheme": scheme, "value": value}).decode()

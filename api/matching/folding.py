@@ -33,6 +33,22 @@ def fold(text: str) -> str:
     return " ".join(words(text))
 
 
+# External ids.
+
+_SPACES = " \u00a0\u202f"
+_DOTS = ".\u00b7"
+_HYPHENS = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2212"
+_SEPARATORS = dict.fromkeys(map(ord, _SPACES + _DOTS + _HYPHENS))
+
+
+def identifier_key(scheme: str, value: str) -> str:
+    """The key by which an external id is compared: FP-5555, fp 5555 and FP5555 are one id.
+
+    An id is stored as it was entered. The SQL function `external_id_key` makes the same keys.
+    """
+    return f"{{{scheme}}}{value.translate(_SEPARATORS).casefold()}"
+
+
 # Repairs: what happens to a name in a spreadsheet, in a scan or in a form.
 
 # The bytes of the characters that Windows-1252 has in the place of the control codes of Latin-1.
@@ -324,7 +340,7 @@ def _in_wade_giles(pinyin: re.Match[str]) -> str:
     return "-".join(_WADE_GILES_BY_PINYIN[syllable] for syllable in pinyin.groups() if syllable)
 
 
-@lru_cache(maxsize=1 << 8)
+@lru_cache(maxsize=1 << 10)
 def other_readings(name: str) -> Sequence[str]:
     """A name as other systems of romanization write it.
 

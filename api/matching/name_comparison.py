@@ -30,6 +30,7 @@ class NameComparison(NamedTuple):
     excludes that the names are one person's, and `doubt` excludes certainty, without a shared
     identifier; names that `contradicts` holds for exclude certainty even with one. Names that agree
     only in part are one person's for certain only if the birth dates agree too (`requires_birth`).
+    The features are made when they are read: most names that are compared are different.
     """
 
     bits: float
@@ -38,7 +39,18 @@ class NameComparison(NamedTuple):
     doubt: bool
     contradicts: bool
     requires_birth: bool
-    features: Sequence[Feature]
+    alignment: "Alignment"
+    generations: tuple[str, str]
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """How the given names, the surnames and the generations compare."""
+        features = [*self.alignment.features()]
+        if self.generations[0] != self.generations[1]:
+            each = " and ".join(sorted(g or "no suffix" for g in self.generations))
+            score = 0.0 if self.two_people else 0.4
+            features.append(Feature("generation", score, f"Generations differ: {each}"))
+        return features
 
 
 _MAX_PAIRS = 8
@@ -57,9 +69,6 @@ def compare_names(a: Sequence[str], b: Sequence[str]) -> NameComparison:
     return best._replace(
         doubt=best.doubt or contradicts, contradicts=best.contradicts or contradicts
     )
-
-
-_NO_PAIR = NameComparison(0, 0, False, True, False, False, ())
 
 
 def _best_pair(a: Sequence[str], b: Sequence[str]) -> NameComparison:
@@ -141,6 +150,9 @@ class Alignment(NamedTuple):
         yield from _name_features("surnames", "Surnames", surnames, self.differing("surname"), left)
 
 
+_NO_PAIR = NameComparison(0, 0, False, True, False, False, Alignment((), (), ()), ("", ""))
+
+
 def align(a: FullName, b: FullName) -> Alignment:
     """Pair the words of two names that agree, in any spelling and any order."""
     a_words, b_words = _join_words(a.words, b.words), _join_words(b.words, a.words)
@@ -153,19 +165,13 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
     alignment = align(a, b)
     pairs, a_left, b_left = alignment
     left = [*a_left, *b_left]
-    given_differ = bool(alignment.differing("given") or alignment.differing("patronymic"))
-    surnames_differ = bool(alignment.differing("surname"))
+    given_differ = alignment.contradicts("given") or alignment.contradicts("patronymic")
+    surnames_differ = alignment.contradicts("surname")
     may_differ = not (given_differ or surnames_differ) and (
         _may_differ(a_left, b_left) or bool(a_left and b_left and not any(map(_is_given, pairs)))
     )
     generations_differ = a.generation != b.generation
     two_people = given_differ or (generations_differ and "" not in (a.generation, b.generation))
-    features = [*alignment.features()]
-    if generations_differ:
-        each = " and ".join(sorted(g or "no suffix" for g in (a.generation, b.generation)))
-        features.append(
-            Feature("generation", 0.0 if two_people else 0.4, f"Generations differ: {each}")
-        )
     bits = sum(_bits(pair) for pair in pairs) - 0.5 * len(left)
     bits -= 20 * two_people + 10 * surnames_differ + 2 * may_differ + 2 * generations_differ
     given = [pair for pair in pairs if _is_common_given_name(pair)]
@@ -186,7 +192,14 @@ def _compare(a: FullName, b: FullName) -> NameComparison:
     )
     requires_birth = any(word.part in _GIVEN for word in left)
     return NameComparison(
-        bits, len(pairs), two_people, doubt, contradicts, requires_birth, features
+        bits,
+        len(pairs),
+        two_people,
+        doubt,
+        contradicts,
+        requires_birth,
+        alignment,
+        (a.generation, b.generation),
     )
 
 

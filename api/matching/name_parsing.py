@@ -76,7 +76,7 @@ _MAX_WORDS = 12
 """Limits of the work for one name: names are compared word by word."""
 
 
-@lru_cache(maxsize=1 << 8)
+@lru_cache(maxsize=1 << 10)
 def parse(name: str) -> FullName:
     """Parse a recorded name. A name of nobody, such as Unidentified, has no words."""
     name = folding.repair(name)

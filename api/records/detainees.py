@@ -15,6 +15,7 @@ from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
 from api.identity import canonical_ids
 from api.matching import blocking_keys, candidates
+from api.matching.folding import identifier_key
 from api.matching.scoring import is_placeholder
 from api.records import writes
 from api.records.writes import Affected, Body
@@ -28,50 +29,73 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """Check and insert a person; return the id. Only an `edit` key may set `withheld`."""
     _check_withheld(caller, body["withheld"])
     check(conn, body)
-    _check_external_ids(conn, caller, body)
     id = insert(conn, body, accepted=access.accepts(caller))
     verdicts.recompute(conn, caller, [Change("detainee", id, "created")])
+    _check_other_people(conn, caller, id, body)
     return id
 
 
-def _check_external_ids(
-    conn: queries.Connection, caller: Caller, detainee: Body, **person: UUID
+def _check_other_people(
+    conn: queries.Connection, caller: Caller, person_id: UUID, body: Body
 ) -> None:
     """Check that no other visible person has one of the external ids. Raises `external-id-exists`.
 
-    `person` has the `id` of a recorded person.
-
+    The ledger is locked by now, so that every concurrent write is seen, those of imports included.
     A hidden person is no obstacle to a caller who does not see hidden people: the response must
     not depend on that person.
     """
-    external_ids = sorted(
-        candidates.identifier_key(id["scheme"], id["value"])
-        for id in detainee["external_ids"]
-        if not is_placeholder(id["value"])
-    )
+    external_ids = body["external_ids"]
     if not external_ids:
         return
-    queries.run(conn, "detainees/lock_external_ids", external_ids=external_ids)
     existing = queries.row(
         conn,
         "detainees/find_with_external_id",
-        external_ids=external_ids,
+        id_keys=[identifier_key(id["scheme"], id["value"]) for id in external_ids],
         sees_hidden=caller.sees_hidden,
-        **person,
+        id=person_id,
     )
     if existing is not None:
+        id = external_ids[existing.place - 1]
         raise RequestError(
             "external-id-exists",
-            f"The person /v1/detainees/{existing.id} has the external id "
-            f"{external_ids[existing.place - 1]}. Use that record, or correct the id.",
+            f"The person /v1/detainees/{existing.id} has the external id {id['value']!r} in "
+            f"{id['scheme']}. Use that record, or correct the id.",
             existing={"detainee_id": existing.id},
         )
 
 
+def holders(
+    conn: queries.Connection, external_ids: Sequence[Mapping[str, str]], *, sees_hidden: bool
+) -> Mapping[str, set[UUID]]:
+    """Return the visible people who have external ids, by the key of the id."""
+    keys = list({identifier_key(id["scheme"], id["value"]) for id in external_ids})
+    people: dict[str, set[UUID]] = {}
+    if keys:
+        for row in queries.rows(
+            conn, "detainees/find_with_external_id", id_keys=keys, sees_hidden=sees_hidden
+        ):
+            people.setdefault(keys[row.place - 1], set()).add(row.id)
+    return people
+
+
 def check(conn: queries.Connection, detainee: Body) -> None:
-    """Check the name of a person, and the birth date against the clock and the age group."""
+    """Check the name and the external ids of a person, and the birth date against the clock."""
     check_name(detainee)
+    _check_external_ids(detainee["external_ids"])
     _check_birth_date(conn, detainee)
+
+
+def _check_external_ids(external_ids: Sequence[Mapping[str, str]]) -> None:
+    """Check that no external id is a placeholder such as S/N."""
+    if errors := [
+        FieldError(
+            f"/external_ids/{place}/value",
+            f"{id['value']!r} is a placeholder, which identifies nobody: leave this id out.",
+        )
+        for place, id in enumerate(external_ids)
+        if is_placeholder(id["value"])
+    ]:
+        raise invalid(*errors)
 
 
 def _check_update(conn: queries.Connection, caller: Caller, before: Body, body: Body) -> None:
@@ -85,6 +109,7 @@ def _check_update(conn: queries.Connection, caller: Caller, before: Body, body: 
         check_name(after)
     elif "name" in body:
         check_name({**after, "withheld": False})
+    _check_external_ids(body.get("external_ids", ()))
     if "birth_date" in body or "age_group" in body:
         _check_birth_date(conn, after)
 
@@ -155,8 +180,6 @@ def update(
         before = row._asdict()
         _check_hidden_values(caller, before, body)
         _check_update(conn, caller, before, body)
-        if "external_ids" in body:
-            _check_external_ids(conn, caller, body, id=id)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 
@@ -169,6 +192,8 @@ def update(
         lock=lambda: queries.row(conn, "detainees/lock", id=id),
         write=write,
     )
+    if "external_ids" in body:
+        _check_other_people(conn, caller, id, body)
 
 
 def write_update(

@@ -17,12 +17,15 @@ CREATE TABLE imports (
     people integer NOT NULL,
     release_events integer NOT NULL,
     attestations integer NOT NULL,
+    -- What the preview takes in the database, about.
+    stored_bytes bigint NOT NULL DEFAULT 0,
     applied_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE INDEX imports_of_file ON imports (file_sha256);
 CREATE INDEX imports_by_age ON imports (created_at) WHERE state = 'previewed';
+CREATE INDEX previews_of_key ON imports (key_id, created_at) WHERE state = 'previewed';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON imports TO constancia_service;
 

@@ -81,7 +81,7 @@ def send(port: int, key: str, path: str, body: bytes, content_type: str) -> tupl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=20_000)
     rows = parser.parse_args().rows
     body = invented_list(rows)
     with embedded.running(config.read().data_dir / "imports") as server:

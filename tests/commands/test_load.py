@@ -247,6 +247,10 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
     "a number for a string": (with_value("/sources/0/name", 7), {"/sources/0/name"}),
     "a string for a list": (with_value("/detainees/0/aliases", "Lucho"), {"/detainees/0/aliases"}),
     "null where it is not allowed": (with_value("/sources/1/kind", None), {"/sources/1/kind"}),
+    "a placeholder as an external id": (
+        with_value("/detainees/0/external_ids", [{"scheme": "registro", "value": "S/N"}]),
+        {"/detainees/0/external_ids/0/value"},
+    ),
     "a name of spaces": (with_value("/detainees/0/name", "  "), {"/detainees/0/name"}),
     "a value outside of an enumeration": (with_value("/sources/0/kind", "x"), {"/sources/0/kind"}),
     "an unknown field": (with_value("/sources/0/nme", "El Faro"), {"/sources/0/nme"}),

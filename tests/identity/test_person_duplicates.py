@@ -28,11 +28,65 @@ def test_external_id_of_a_visible_person_is_refused(editor: Api, writer: Api) ->
         assert problem["type"] == "/problems/external-id-exists"
         assert problem["detainee_id"] == ana["id"]
     assert len(editor.get("/v1/detainees")["items"]) == 1
-    # Placeholders identify nobody, and the same value of another register is another id.
-    for value in ("S/N", "S/N"):
-        id = {"scheme": "foro-penal", "value": value}
-        writer.post("/v1/detainees", {"name": "Una Persona", "external_ids": [id]})
+    # The same value of another register is another id.
     writer.post("/v1/detainees", other | {"external_ids": [{**ID, "scheme": "otro"}]})
+
+
+SPELLINGS = (
+    ("FP-5555", "fp 5555", "fp5555", "F.P.\u00a05555", "FP\u20115555"),
+    ("V-12.345.678", "V12345678", "V\u201312.345.678"),
+)
+
+
+def test_spellings_of_an_external_id_are_one_id(editor: Api, writer: Api) -> None:
+    """They are stored as they are written, and compared without case, spaces, dots and hyphens."""
+    other = writer.detainee("Boris Chacón")
+    for name, (spelling, *spellings) in zip(("Ana Otero", "Mateo Tovar"), SPELLINGS, strict=True):
+        ids = [{"scheme": "registro", "value": spelling}]
+        body = {"name": name, "external_ids": ids}
+        person = writer.detainee(**body)
+        assert writer.get(f"/v1/detainees/{person}")["external_ids"] == ids
+        for value in spellings:
+            body["external_ids"] = [{"scheme": "registro", "value": value}]
+            problem = writer.post("/v1/detainees", body, 409)
+            assert problem["detainee_id"] == person, value
+            assert repr(value) in problem["detail"]
+            change = {"external_ids": body["external_ids"]}
+            writer.patch(f"/v1/detainees/{other}", change, 409)
+            (item,) = writer.post("/v1/detainees/match", {"items": [body]}, 200)["items"]
+            assert [c["detainee_id"] for c in item["candidates"]] == [person]
+            assert item["decision"] == "same"
+        # The id of a hidden person stops an editor, and tells a contributor nothing.
+        editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+        problem = editor.post("/v1/detainees", body, 409)
+        assert problem["detainee_id"] == person
+        assert "possible_duplicates" in (new := writer.post("/v1/detainees", body))
+        assert new["possible_duplicates"] == []
+        assert {person, new["id"]} in pairs(editor)
+    id = {"scheme": "registro", "value": "A-7"}
+    writer.detainee("Milagros Arráiz", external_ids=[id])
+    for value in ("A-8", "A/7", "A-07", "7"):
+        writer.detainee("Boris Chacón", external_ids=[{**id, "value": value}])
+
+
+def pairs(editor: Api) -> list[set[str]]:
+    items = editor.get("/v1/duplicates", resource="detainee")["items"]
+    return [{item["first"]["id"], item["second"]["id"]} for item in items]
+
+
+def test_a_placeholder_is_no_external_id(editor: Api, writer: Api) -> None:
+    person = writer.detainee("Una Persona")
+    for caller in (editor, writer):
+        for value in ("S/N", "0", "sin cédula"):
+            ids = [ID, {"scheme": "otro", "value": value}]
+            for problem in (
+                caller.post("/v1/detainees", {"name": "Otra", "external_ids": ids}, 422),
+                caller.patch(f"/v1/detainees/{person}", {"external_ids": ids}, 422),
+            ):
+                (error,) = problem["errors"]
+                assert error["pointer"] == "/external_ids/1/value"
+                assert repr(value) in error["detail"]
+    assert writer.get(f"/v1/detainees/{person}")["external_ids"] == []
 
 
 def test_external_id_of_another_person_is_refused_in_a_change(editor: Api, writer: Api) -> None:

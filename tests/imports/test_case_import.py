@@ -338,6 +338,15 @@ def test_recorded_values_are_replaced_by_a_decision_only(
         assert editor.get(f"/v1/detainees/{person}")["birth_date"] == birth_date
         assert "possible_duplicate" not in outcomes(preview(editor, case))
     assert people(conn) == 1
+    # Another person does not get the identifier.
+    case = {**case_of_one(birth_date="1961-01-31", **ids), "case": "another"}
+    result = preview(editor, case)
+    (cell,) = row_of(result, "/detainees/0")["ignored"]
+    assert cell["pointer"] == "/detainees/0/external_ids/0"
+    assert f"{person}: it stays with that person" in cell["detail"]
+    row = row_of(result, "/detainees/0")["row"]
+    new = row_of(apply(editor, result["id"], {"row": row, "decision": "new"}), "/detainees/0")
+    assert editor.get(f"/v1/detainees/{new['record_id']}")["external_ids"] == []
 
 
 @pytest.mark.parametrize("decision", ["same", "new", "skip"])

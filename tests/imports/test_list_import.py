@@ -15,6 +15,7 @@ import pytest
 
 from api import auth
 from api.database import connections, queries
+from api.imports import import_store
 from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.running import linux, run_and_measure, run_process, snapshot
 from tests.conftest import Api, cloned
@@ -845,6 +846,25 @@ def test_a_preview_is_visible_to_its_key_and_editors(
     assert people(conn) == 2
 
 
+def test_a_key_stores_a_limited_number_of_bytes_of_previews(
+    api: Api, conn: queries.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest previews are deleted; applied imports and those of other keys stay."""
+    writer, editor = api.scope("contribute"), api.scope("edit")
+    results = [preview(writer, table(PAIR)) for _ in range(4)]
+    of_editor = preview(editor, table(PAIR))
+    apply(writer, results[0]["id"])
+    stored = conn.execute("SELECT max(stored_bytes) AS bytes FROM imports").fetchone().bytes
+    assert 1_000 < stored < 20_000
+    monkeypatch.setattr(import_store, "_MAX_STORED_BYTES", 2 * stored)
+    last = preview(writer, table(PAIR))
+    for result, status in zip((*results, last), (200, 404, 200, 200, 200), strict=True):
+        writer.get(f"/v1/imports/{result['id']}", status)
+    editor.get(f"/v1/imports/{of_editor['id']}")
+    key_imports = conn.execute("SELECT DISTINCT import_id FROM import_keys").fetchall()
+    assert len(key_imports) == 4
+
+
 def test_previews_expire_and_applied_names_are_deleted(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     expired, applied = preview(writer, table(PAIR)), preview(writer, table(PAIR))
@@ -905,6 +925,8 @@ def test_withheld_people_are_candidates_for_editors_only(
         assert outcomes(result) == ["new"], row
         assert person not in json.dumps(result)
     assert outcomes(preview(editor, table(rows[:1]))) == ["same"]
+    (candidate,) = preview(editor, table(rows[2:3]))["rows"][0]["candidates"]
+    assert (candidate["detainee_id"], candidate["decision"]) == (person, "possible")
     before = seq(conn)
     result = preview(editor, table(rows[1:2]))
     assert result["rows"][0]["candidates"][0]["name"] == WITHHELD["name"]
@@ -1236,15 +1258,15 @@ def write_list(file: Path, rows: int, note: str = "") -> None:
 def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_path: Path) -> None:
     file, sizes, peaks = tmp_path / "large.csv", [], []
     # Both lists have enough different words to fill the caches of phonetic codes.
-    for rows in (2_500, 5_000):
-        write_list(file, rows, "Lo que se dice de esta persona. " * 60)
+    for rows in (1_000, 2_000):
+        write_list(file, rows, "Lo que se dice de esta persona. " * 120)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
             lines, peak = run_and_measure(url, "import", str(file), "--yes")
             peaks.append(peak)
             with connections.connect(url) as conn:
                 assert people(conn) == rows
-    assert "5,000 rows read" in lines
+    assert "2,000 rows read" in lines
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
     assert peaks[1] - peaks[0] < sizes[1] - sizes[0]
 

@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
+import pytest
+
 from api.database import queries
+from api.imports import row_matching
 from tests.conftest import Api
 from tests.imports.test_list_import import (
     NDJSON,
@@ -122,7 +126,76 @@ def test_a_mistyped_number_is_asked_about(api: Api) -> None:
     assert editor.get("/v1/release-events", detainee_id=ana)["items"] == []
     assert editor.get("/v1/counts")["confirmed"] == 1
     (boris,) = editor.get("/v1/detainees", q="Boris Chacón")["items"]
-    assert boris["aliases"] == []
+    # The number stays with Ana, also when the same file is imported again.
+    assert (boris["aliases"], boris["external_ids"]) == ([], [])
+    assert outcomes(preview(editor, listed_release, **attested_by(source))) == ["same"]
+
+
+def holders(conn: queries.Connection) -> dict[str, int]:
+    """Return the number of people with each external id."""
+    rows = conn.execute(
+        "SELECT k.key, count(*) AS people FROM detainees d"
+        " CROSS JOIN LATERAL unnest(external_id_keys(d.external_ids)) k (key) GROUP BY k.key"
+    )
+    return {row.key: row.people for row in rows}
+
+
+def test_no_decision_gives_an_identifier_to_two_people(api: Api, conn: queries.Connection) -> None:
+    """It stays with the recorded person, or with the person of the first row."""
+    writer = api.scope("contribute")
+    ana = recorded_ana(writer)
+    boris = writer.detainee("Boris Chacón Villalobos", birth_date="1961-05-04")
+    row = {"name": "Boris Chacón Villalobos", "birth_date": "1961-05-04", "N": "4711"}
+    same, new = {"decision": "same", "detainee_id": boris}, {"decision": "new"}
+    query = {"mapping": json.dumps({"N": "id:registro"})}
+    for rows, decision, holder in (
+        ([{"name": "Mateo Rondón", "N": " 47.11"}], new, ana),
+        ([{"name": "Ana Lucía Urdaneta", "birth_date": "1985-11-17", "N": "4711"}], new, ana),
+        ([row], same, ana),
+        ([{**row, "id": boris}], None, ana),
+        ([{**listed(1), "born": "1971-01-31", "N": n} for n in ("B-5", "b5")], None, None),
+        ([{**listed(2), "born": f"19{y}-12-01", "N": "C-5"} for y in (31, 99)], new, "row 1"),
+    ):
+        result = preview(writer, table(rows), **query)
+        last = result["rows"][-1]
+        assert (last["outcome"] == "possible_duplicate") == bool(decision), rows
+        assert [
+            (cell["column"], f"{holder}: it stays" in cell["detail"]) for cell in last["ignored"]
+        ] == ([("N", True)] if holder else [])
+        decisions = [
+            {"row": row["row"], **(decision or {})}
+            for row in result["rows"]
+            if row["outcome"] == "possible_duplicate"
+        ]
+        apply(writer, result["id"], *decisions)
+        assert set(holders(conn).values()) == {1}, rows
+    assert holders(conn).keys() == {f"{{registro}}{value}" for value in ("4711", "b5", "c5")}
+    ids = writer.get(f"/v1/detainees/{ana}")["external_ids"]
+    assert ids == [{"scheme": "registro", "value": "4711"}]
+
+
+def test_a_list_sent_again_without_birth_dates_is_the_same(api: Api) -> None:
+    writer = api.scope("contribute")
+    people = [
+        {**listed(n, **{"id:registro": f"FP-{n}"}), "birth_date": f"19{60 + n}-03-04"}
+        for n in range(12)
+    ]
+    twins = [
+        {"name": f"{given} Contreras Peña", "id:registro": f"T-{n}", "birth_date": "1987-04-02"}
+        for n, given in enumerate(("Mayra", "Mayda"))
+    ]
+    first = [*people, *twins]
+    result = preview(writer, table(first))
+    doubtful = [r["row"] for r in result["rows"] if r["outcome"] == "possible_duplicate"]
+    decisions = [{"row": row, "decision": "new"} for row in doubtful]
+    recorded = [r["detainee_id"] for r in apply(writer, result["id"], *decisions)["rows"]]
+    again = [
+        {"name": row["name"], "id:registro": row["id:registro"].lower().replace("-", " ")}
+        for row in reversed(first)
+    ]
+    result = preview(writer, table(again))
+    assert [r["detainee_id"] for r in result["rows"]] == recorded[::-1]
+    assert outcomes(result) == ["same"] * len(first)
 
 
 def test_recorded_values_are_replaced_by_a_decision_only(api: Api) -> None:
@@ -314,3 +387,60 @@ def test_the_letters_of_a_column_decide_the_sex(api: Api) -> None:
             for id in (row["detainee_id"] for row in applied["rows"])
         ]
         assert recorded == expected, what
+
+
+# The work of a preview is bounded, and known from the list before it begins.
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def similar(rows: int, **cells: str) -> list[Mapping[str, str]]:
+    """Return rows of different people who share most words of their names."""
+    return [
+        {"name": f"Luis Pérez González X{''.join(letters)}", **cells}
+        for letters, _ in zip(product(LETTERS, repeat=3), range(rows), strict=False)
+    ]
+
+
+BORN = {"birth_date": "1974-06-02"}
+
+
+def test_a_list_with_too_many_pairs_is_refused(api: Api, conn: queries.Connection) -> None:
+    """Before any person is compared: the limit takes the first reading of the list only."""
+    editor, writer = api.scope("edit"), api.scope("contribute")
+    different = "name\n" + "\n".join(listed(n)["name"] for n in range(9_973)) + "\n"
+    for body, row in (
+        (table(similar(7_000)), 6_256),
+        (table(similar(13_000, **BORN)), 12_503),
+        (different.encode() * 31, None),
+        ("\n".join(map(json.dumps, similar(7_000))).encode(), 6_256),
+    ):
+        media_type = NDJSON if body[:1] == b"{" else "text/csv"
+        problems = [preview(caller, body, 422, media_type) for caller in (writer, editor)]
+        assert problems[0] == problems[1]
+        (error,) = problems[0]["errors"]
+        assert row is None or error["pointer"] == f"/{row}"
+        assert int(error["pointer"][1:]) < 26_000
+        for advice in ("Split the list", "birth date", "identifier"):
+            assert advice in error["detail"]
+    assert conn.execute("SELECT FROM imports").fetchall() == []
+
+
+def test_the_rows_before_the_limit_are_previewed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_matching, "MAX_PAIRS", 200)
+    writer = api.scope("contribute")
+    for cells, fitting in (({}, 8), (BORN, 12), ({"id:fp": "S/N"}, 8)):
+        preview(writer, table(similar(fitting + 1, **cells)), 422)
+        result = preview(writer, table(similar(fitting, **cells)))
+        assert len(result["rows"]) == fitting
+    rows = [listed(n, **{"id:fp": f"FP-{n}"}) for n in range(20)]
+    assert outcomes(preview(writer, table(rows))) == ["new"] * 20
+
+
+def test_a_repeated_person_is_found_among_similar_names(api: Api) -> None:
+    """Only the rarest keys of a row are looked up, if many rows share its keys."""
+    rows = [dict(row) for row in similar(160, birth_date="")]
+    rows[20]["birth_date"] = "1974-06-02"
+    rows.append({"name": rows[20]["name"].upper(), "birth_date": "1974-06-02"})
+    result = preview(api.scope("contribute"), table(rows))["rows"]
+    assert result[160]["same_as_row"] == 21

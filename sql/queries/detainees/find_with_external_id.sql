@@ -1,10 +1,10 @@
 -- Finds the people with one of these external ids whose names the caller may see.
--- `place` is that of the external id in the list; the person with `id` is left out.
+-- The ids are given by their keys; `place` is that of the key. The person with `id` is left out.
 SELECT i.place, d.id
-FROM unnest(%(external_ids)s::text[]) WITH ORDINALITY i (external_id, place)
+FROM unnest(%(id_keys)s::text[]) WITH ORDINALITY i (id_key, place)
 CROSS JOIN LATERAL (
     SELECT p.id FROM detainees p
-    WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb)
+    WHERE external_id_keys(p.external_ids) @> ARRAY[i.id_key]
         AND p.merged_into IS NULL
         AND p.id <> %(id)s -- if id
         AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s)

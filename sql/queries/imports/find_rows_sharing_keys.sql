@@ -1,5 +1,5 @@
 -- Finds the rows of an import that share enough keys with people written since its preview.
--- A key that begins with { is an external id in JSON, of which one is enough.
+-- A key that begins with { is an external id, of which one is enough.
 WITH keys AS (
     SELECT k.detainee_id, k.key
     FROM unnest(%(people)s::uuid[], %(keys)s::text[]) AS k (detainee_id, key)

@@ -1,6 +1,6 @@
 -- Finds, for each row of a block, the earlier rows that share most keys with it.
 -- Similar rows share a ninth of the keys of the row with fewer keys, or an external id: a key that
--- begins with { (JSON). The rows of this block have no key_count yet.
+-- begins with {. The rows of this block have no key_count yet.
 WITH sized AS (
     SELECT a.row, count(*) AS keys
     FROM unnest(%(rows)s::integer[]) AS a (row)
@@ -13,7 +13,7 @@ WITH sized AS (
         SELECT i.row FROM import_keys i
         WHERE i.import_id = %(import_id)s AND i.key_hash = hashtextextended(a.key, 0)
             AND i.row < a.row
-        LIMIT 100
+        LIMIT %(max_per_key)s
     ) s
     GROUP BY a.row, s.row
 ), likeliest AS (

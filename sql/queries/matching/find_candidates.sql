@@ -4,16 +4,16 @@
 -- results for the public.
 WITH items AS MATERIALIZED (
     SELECT %(items)s::integer[] AS items, %(weights)s::real[] AS weights,
-        %(born_items)s::integer[] AS born_items, %(born_weights)s::real[] AS born_weights,
+        %(max_people)s::integer[] AS max_people,
+        -- The periods in which item i may be born are at born_firsts[i + 1] to born_lasts[i + 1].
+        %(born_firsts)s::integer[] AS born_firsts, %(born_lasts)s::integer[] AS born_lasts,
+        %(born_weights)s::real[] AS born_weights,
         %(born_from)s::date[] AS born_from, %(born_until)s::date[] AS born_until
 ), keys AS (
     -- Each key is looked up once for all its items, which are at `first` to `last` of the arrays.
-    SELECT k.name_key, v.hidden, s.ids, s.birth_dates, s.people, k.first, k.last, k.born_first,
-        k.born_last
-    FROM unnest(
-        %(name_keys)s::text[], %(firsts)s::integer[], %(lasts)s::integer[],
-        %(born_firsts)s::integer[], %(born_lasts)s::integer[]
-    ) AS k (name_key, first, last, born_first, born_last)
+    SELECT k.name_key, v.hidden, s.ids, s.birth_dates, s.people, k.first, k.last
+    FROM unnest(%(name_keys)s::text[], %(firsts)s::integer[], %(lasts)s::integer[])
+        AS k (name_key, first, last)
     CROSS JOIN (SELECT false AS hidden UNION ALL SELECT true WHERE %(sees_hidden)s) v
     CROSS JOIN LATERAL (
         SELECT array_agg(p.detainee_id) AS ids, array_agg(p.birth_date) AS birth_dates,
@@ -28,21 +28,24 @@ WITH items AS MATERIALIZED (
         AS i (item, weight)
     CROSS JOIN LATERAL unnest(k.ids) AS p (detainee_id)
     UNION ALL
-    SELECT i.item, p.detainee_id, i.weight
+    SELECT i.item, p.detainee_id, i.weight + b.weight
     FROM keys k CROSS JOIN items a
+    CROSS JOIN LATERAL unnest(a.items[k.first:k.last], a.weights[k.first:k.last])
+        AS i (item, weight)
     CROSS JOIN LATERAL unnest(
-        a.born_items[k.born_first:k.born_last], a.born_weights[k.born_first:k.born_last],
-        a.born_from[k.born_first:k.born_last], a.born_until[k.born_first:k.born_last]
-    ) AS i (item, weight, born_from, born_until)
+        a.born_weights[a.born_firsts[i.item + 1]:a.born_lasts[i.item + 1]],
+        a.born_from[a.born_firsts[i.item + 1]:a.born_lasts[i.item + 1]],
+        a.born_until[a.born_firsts[i.item + 1]:a.born_lasts[i.item + 1]]
+    ) AS b (weight, born_from, born_until)
     CROSS JOIN LATERAL (
         -- Select among the people of the key if all were read, else read those of the period.
         SELECT r.detainee_id FROM unnest(k.ids, k.birth_dates) AS r (detainee_id, birth_date)
-        WHERE k.people < %(max_per_key)s AND r.birth_date BETWEEN i.born_from AND i.born_until
+        WHERE k.people < %(max_per_key)s AND r.birth_date BETWEEN b.born_from AND b.born_until
         UNION ALL
         SELECT r.detainee_id FROM (
             SELECT n.detainee_id FROM name_keys n
             WHERE k.people >= %(max_per_key)s AND n.name_key = k.name_key AND n.hidden = k.hidden
-                AND n.birth_date BETWEEN i.born_from AND i.born_until
+                AND n.birth_date BETWEEN b.born_from AND b.born_until
                 AND n.birth_date > '-infinity'
             ORDER BY n.birth_date, n.detainee_id LIMIT %(max_per_key)s
         ) r
@@ -54,13 +57,14 @@ WITH items AS MATERIALIZED (
     FROM shared s
     GROUP BY s.item, s.detainee_id
 ), candidates AS (
-    SELECT r.item, r.detainee_id FROM ranked r WHERE r.rank <= %(max_people)s
+    SELECT r.item, r.detainee_id FROM ranked r CROSS JOIN items a
+    WHERE r.rank <= a.max_people[r.item + 1]
     UNION
     SELECT i.item, d.id
-    FROM unnest(%(identified)s::integer[], %(external_ids)s::text[]) AS i (item, external_id)
+    FROM unnest(%(identified)s::integer[], %(id_keys)s::text[]) AS i (item, id_key)
     CROSS JOIN LATERAL (
         SELECT p.id FROM detainees p
-        WHERE p.external_ids @> jsonb_build_array(i.external_id::jsonb)
+        WHERE external_id_keys(p.external_ids) @> ARRAY[i.id_key]
             AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s)
             AND p.merged_into IS NULL
         LIMIT 50

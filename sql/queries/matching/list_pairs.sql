@@ -20,9 +20,9 @@ WITH RECURSIVE keys AS (
     HAVING count(*) BETWEEN 2 AND %(max_per_key)s
     UNION ALL
     SELECT array_agg(d.id), array_agg(coalesce(d.birth_date, '-infinity')), 14, false
-    FROM detainees d CROSS JOIN LATERAL jsonb_array_elements(d.external_ids) e (external_id)
+    FROM detainees d CROSS JOIN LATERAL unnest(external_id_keys(d.external_ids)) e (id_key)
     WHERE d.external_ids <> '[]' AND d.merged_into IS NULL
-    GROUP BY e.external_id
+    GROUP BY e.id_key
     HAVING count(*) BETWEEN 2 AND %(max_per_key)s
 ), pairs AS (
     SELECT a.id AS first_id, b.id AS second_id,
