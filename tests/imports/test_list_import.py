@@ -1218,7 +1218,7 @@ def test_the_command_attests_for_a_source(
     command = ["import", file, "--yes", "--mapping", '{"Preso": "name"}', "--source", source]
     result = run_process(*command, DATABASE_URL=database)
     assert result.returncode == 1
-    assert "/published_at" in result.stderr
+    assert "--published-at: Is required" in result.stderr
     command += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
     result = run_process(*command, DATABASE_URL=database)
     assert result.returncode == 0, result.stderr
