@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 
 from api.database import queries
+from api.reports import vocabulary
 from api.reports.sentences import Sentence
 from api.reports.vocabulary import Scope
 from api.verification.rule import RULE
@@ -114,7 +115,12 @@ def recorded_names(
 def labels(
     conn: queries.Connection, group_by: str | None, values: Sequence[str | None], moments: Moments
 ) -> Sequence[str | None]:
-    """Return the recorded names of groups by facility or by announcement; None for all others."""
+    """Return the recorded names of groups by facility or by announcement, and those of countries.
+
+    None for all other groups.
+    """
+    if group_by == "nationality":
+        return [None if value is None else vocabulary.country(value)[0] for value in values]
     name = {"facility_id": "facilities", "announcement_id": "claims"}.get(group_by or "")
     if name is None:
         return [None] * len(values)

@@ -79,11 +79,14 @@ def test_unknown_values_form_a_group_without_a_value(population: Population) -> 
 
 def test_groups_have_the_names_of_their_values(population: Population) -> None:
     desk, filters = population
-    for group_by, name in (("facility_id", "El Helicoide"), ("announcement_id", "Fuente 0")):
+    for group_by, value, name in (
+        ("facility_id", filters["facility_id"], "El Helicoide"),
+        ("announcement_id", filters["announcement_id"], "Fuente 0"),
+        ("nationality", "VE", "Venezuela"),
+    ):
         counts = desk.counts(group_by=group_by)
         labels = {group["value"]: group["label"] for group in counts["groups"]}
-        assert labels[filters[group_by]] == name
-        assert labels[None] is None
+        assert (labels[value], labels[None]) == (name, None)
     assert {group["label"] for group in desk.counts(group_by="sex")["groups"]} == {None}
     # A new name is in no digest, and in no answer of the past.
     cited = desk.counts(group_by="facility_id", sex="female")["citation"]["url"]

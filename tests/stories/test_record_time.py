@@ -757,7 +757,9 @@ class Reader:
 def _label(
     records: Mapping[str, Mapping[str, Any]], group_by: str, value: str | None
 ) -> str | None:
-    """Return the name of the facility of a group, or of the source of its announcement."""
+    """Return the name of the facility, of the source of the announcement, or of the country."""
+    if group_by == "nationality":
+        return {"VE": "Venezuela", "ES": "Spain", None: None}[value]
     if value is None or group_by not in ("facility_id", "announcement_id"):
         return None
     if group_by == "facility_id":
@@ -822,6 +824,7 @@ def read_everything(world: World, choose: Chooser) -> None:
             reader.counts(next(points), next(required), {}, name)
         for chosen_filters in filters(world):
             reader.counts(next(points), next(required), chosen_filters, next(groups))
+        for chosen_filters in filters(world)[choose.one_of([0, 1, 2]) :: 3]:
             reader.people(next(points), next(required), chosen_filters, 200)
         some_filters = cycle([{}, *filters(world)[:: choose.one_of([3, 4, 5])]])
         for span in TIMELINES * 2:
