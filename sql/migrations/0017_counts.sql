@@ -227,9 +227,8 @@ END;
 CREATE FUNCTION people_perhaps_of(nationality text) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT d.id FROM detainees d WHERE d.nationalities @> ARRAY[$1]
-    UNION
-    SELECT d.id FROM detainees d WHERE is_hidden(d.age_group, d.withheld);
+    SELECT d.id FROM detainees d
+    WHERE d.nationalities @> ARRAY[$1] OR is_hidden(d.age_group, d.withheld);
 END;
 
 -- Whether a detention follows the release from another one on a day. `first_release` is the day of

@@ -3,9 +3,8 @@
 -- people who count more strongly with the events that may match.
 WITH asked AS (
     SELECT q.number, %(min_sources)s::integer AS required,
-        %(sees_hidden)s::boolean AS sees_hidden, %(filters_people)s::boolean AS filters_people,
-        q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
-        q.occurred_from, q.occurred_until, e.until AS as_of
+        %(sees_hidden)s::boolean AS sees_hidden, q.facility_id, q.nationality, q.age_group, q.sex,
+        q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until, e.until AS as_of
     FROM count_questions(%(questions)s) q
     CROSS JOIN (SELECT max(e.at) AS until FROM unnest(%(ends)s::timestamptz[]) AS e (at)) e
 ), events AS MATERIALIZED (
@@ -15,14 +14,12 @@ WITH asked AS (
         ) AS detained_again_at
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on,
-            CASE WHEN a.filters_people THEN (
-                SELECT f.are_met FROM filters_met(
-                    r.detainee_id, r.detention_id, a.sees_hidden,
-                    a.facility_id, a.nationality, a.age_group, a.sex
-                ) f
-            ) ELSE true END AS are_met
+        SELECT r.id, r.detainee_id, r.detention_id, r.occurred_on, f.are_met
         FROM release_events r
+        CROSS JOIN LATERAL filters_met(
+            r.detainee_id, r.detention_id, a.sees_hidden,
+            a.facility_id, a.nationality, a.age_group, a.sex
+        ) f
         WHERE true
             AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_id) p)) -- if facility_id
             AND r.detainee_id IN (SELECT p.id FROM people_perhaps_of(a.nationality) p) -- if nationality
