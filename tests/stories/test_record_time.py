@@ -97,6 +97,12 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
         " FROM verdicts WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         stored.setdefault(row.event, []).append(row)
+    exclusions: dict[tuple[str, datetime], dict[str, str | None]] = {}
+    for row in conn.execute(
+        "SELECT release_event_id::text AS event, published_from, attestation_id::text AS id, reason"
+        " FROM verdict_exclusions WHERE recorded_until = 'infinity'"
+    ):
+        exclusions.setdefault((row.event, row.published_from), {})[row.id] = row.reason
     for event in record.records["release_event"]:
         history = record.history(event)
         rows = stored.pop(event, [])
@@ -123,23 +129,14 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
                     (list(c.attestation_ids), [list(g) for g in c.groups]) for c in chains
                 ]
             assert reasoning["rests_on"] == [list(group) for group in verdict.rests_on]
-            assert reasons_from(conn, event, verdict.at) == verdict.exclusions
+            assert exclusions.pop((event, verdict.at), {}) == verdict.exclusions
         # There is a row for each change of the verdict, and no other.
         contents = [
             (r.independent_sources, r.independent_denials, r.kinds, r.reasoning) for r in rows
         ]
         assert all(before != after for before, after in pairwise(contents))
     assert not stored
-
-
-def reasons_from(conn: Connection, event: str, moment: datetime) -> dict[str, str | None]:
-    """Return the current reasons that begin at a moment: why an attestation is not counted."""
-    rows = conn.execute(
-        "SELECT attestation_id::text, reason FROM verdict_exclusions"
-        " WHERE release_event_id = %s AND recorded_until = 'infinity' AND published_from = %s",
-        [event, moment],
-    )
-    return {row.attestation_id: row.reason for row in rows}
+    assert not exclusions
 
 
 def assert_store_is_consistent(conn: Connection) -> None:
