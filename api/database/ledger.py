@@ -70,15 +70,21 @@ def append(
 
 
 class Reader(NamedTuple):
-    """A caller who sees hidden names, and the resource whose names are read."""
+    """A caller who sees hidden names, and the resource whose names are read.
+
+    `column` of a query has the id of the record of that resource.
+    """
 
     caller: Caller
     resource: Literal["detainee", "source"]
+    column: str = "id"
 
 
-def reader(caller: Caller | None, resource: Literal["detainee", "source"]) -> Reader | None:
+def reader(
+    caller: Caller | None, resource: Literal["detainee", "source"], column: str = "id"
+) -> Reader | None:
     """Return the reader for a caller who sees hidden names, None for others."""
-    return Reader(caller, resource) if caller is not None and caller.sees_hidden else None
+    return Reader(caller, resource, column) if caller is not None and caller.sees_hidden else None
 
 
 def note_reading(conn: queries.Connection, reader: Reader, ids: Sequence[UUID]) -> None:

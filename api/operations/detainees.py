@@ -12,7 +12,8 @@ from api.database import ledger, queries
 from api.identity import merges, source_merges, splits
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.records import detainees
+from api.operations.proposals import get_proposal
+from api.records import detainees, proposals
 from api.rendering.results import (
     Answer,
     Page,
@@ -84,7 +85,11 @@ def update_detainee(
     unchanged: Unchanged,
 ) -> Record:
     detainee = _detainee(caller, id)
-    detainees.update(conn, caller, id, body, partial(unchanged, detainee))
+    check_unchanged = partial(unchanged, detainee)
+    proposal = proposals.create_update(conn, caller, "detainee", id, body, check_unchanged)
+    if proposal is not None:
+        return get_proposal(conn, caller, proposal)
+    detainees.update(conn, caller, id, body, check_unchanged)
     return detainee
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api import access
 from api.access import Caller
-from api.database import queries
+from api.database import ledger, queries
 from api.records import proposals
 from api.rendering.results import Page, Record
 
@@ -20,11 +20,18 @@ def list_proposals(
     cursor: str | None,
     state: str | None,
 ) -> Page:
-    return Page("proposals/list", limit, {**_visible_to(caller), "state": state}, cursor)
+    filters = {**_visible_to(caller), "state": state}
+    return Page("proposals/list", limit, filters, cursor, reader=_reader(caller))
 
 
 def get_proposal(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
-    return Record("proposal", "proposals/list", {**_visible_to(caller), "id": id, "limit": 1})
+    parameters = {**_visible_to(caller), "id": id, "limit": 1}
+    return Record("proposal", "proposals/list", parameters, _reader(caller))
+
+
+def _reader(caller: Caller | None) -> ledger.Reader | None:
+    """Return the reader of the names that a proposal can have."""
+    return ledger.reader(caller, "detainee", "detainee_id")
 
 
 def accept_proposal(conn: queries.Connection, caller: Caller, id: UUID) -> Record:

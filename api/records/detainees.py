@@ -98,20 +98,17 @@ def _check_external_ids(external_ids: Sequence[Mapping[str, str]]) -> None:
         raise invalid(*errors)
 
 
-def _check_update(conn: queries.Connection, caller: Caller, before: Body, body: Body) -> None:
-    """Check the values that an update changes.
+def check_proposed(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Check an update of a hidden person by a caller who does not see them.
 
-    The statements and the response must not tell a contributor whether a hidden person is withheld
-    or has a birth date.
+    The statements and the response depend on the body and on visible people alone.
     """
-    after = {**before, **body}
-    if caller.sees_hidden:
-        check_name(after)
-    elif "name" in body:
-        check_name({**after, "withheld": False})
-    _check_external_ids(body.get("external_ids", ()))
-    if "birth_date" in body or "age_group" in body:
-        _check_birth_date(conn, after)
+    _check_hidden_values(caller, body, is_hidden=True)
+    if "name" in body:
+        check_name(body)
+    if "external_ids" in body:
+        _check_external_ids(body["external_ids"])
+        _check_other_people(conn, caller, id, body)
 
 
 def _check_birth_date(conn: queries.Connection, detainee: Body) -> None:
@@ -174,12 +171,19 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a person and count them again. Only an `edit` key may change who is hidden."""
+    """Update a person and count them again. Only an `edit` key may change who is hidden.
+
+    The caller sees the person: to others the update is a proposal.
+    """
 
     def write(row: Any) -> Affected:
         before = row._asdict()
-        _check_hidden_values(caller, before, body)
-        _check_update(conn, caller, before, body)
+        after = {**before, **body}
+        _check_hidden_values(caller, body, is_hidden=False)
+        check_name(after)
+        _check_external_ids(body.get("external_ids", ()))
+        if "birth_date" in body or "age_group" in body:
+            _check_birth_date(conn, after)
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 
@@ -201,7 +205,7 @@ def write_update(
 ) -> None:
     """Write a checked update of a locked person, with the name keys."""
     queries.run(conn, "detainees/update", id=id, **_row(body), accepted=accepted)
-    # Other values change no name key. The time must not depend on names that a caller may not see.
+    # Other values change no name key.
     if body.keys() & {"name", "aliases", "birth_date", "age_group", "withheld"}:
         after = {**before, **body}
         candidates.index_person(conn, id, [after["name"], *after["aliases"]])
@@ -245,14 +249,13 @@ def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any
     return people
 
 
-def _check_hidden_values(caller: Caller, before: Body, body: Body) -> None:
+def _check_hidden_values(caller: Caller, body: Body, *, is_hidden: bool) -> None:
     """Check that only an editor hides a person, discloses one, or changes why one is hidden.
 
     The responses are the same for all hidden people: they must not reveal whether one is a minor.
     """
     if caller.sees_hidden:
         return
-    is_hidden = before["age_group"] == "minor" or before["withheld"]
     if "age_group" in body and (is_hidden or body["age_group"] == "minor"):
         check_may_hide(caller)
     if "birth_date" in body and is_hidden:

@@ -22,7 +22,7 @@ from api.identity import canonical_ids
 from api.records import claims, detainees, detentions, release_events, writes
 from api.records.writes import Body
 
-Resource = Literal["detention", "release_event"]
+Resource = Literal["detainee", "detention", "release_event"]
 Action = Literal["create", "update", "void"]
 
 
@@ -35,6 +35,7 @@ class _Write(NamedTuple):
 
 # The schema in the contract of the body of each kind.
 _SCHEMAS = {
+    _Write("detainee", "update"): "DetaineeChange",
     _Write("detention", "create"): "DetentionCreate",
     _Write("detention", "update"): "DetentionChange",
     _Write("detention", "void"): "Voiding",
@@ -66,7 +67,7 @@ def create_update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> UUID | None:
-    """Store an update of a record of a hidden person as a proposal and return its id.
+    """Store an update of a hidden person, or of their record, as a proposal and return its id.
 
     Returns None if the person is not hidden from the caller, or the record is unknown. Locks the
     person.
@@ -133,6 +134,8 @@ def _lock_person(conn: queries.Connection, resource: Resource, id: UUID) -> UUID
 
 
 def _lock_person_of(conn: queries.Connection, resource: Resource, id: UUID) -> UUID | None:
+    if resource == "detainee":
+        return None if queries.row(conn, "detainees/lock", id=id) is None else id
     if resource == "detention":
         return detentions.lock(conn, id)
     event = release_events.lock(conn, id)
@@ -153,7 +156,10 @@ def _insert(
     body: Body,
     record_id: UUID | None = None,
 ) -> UUID:
-    _check(conn, write.resource, body)
+    if write.resource == "detainee":
+        detainees.check_proposed(conn, caller, person, body)
+    else:
+        _check(conn, write.resource, body)
     id = writes.insert(
         conn,
         "proposals/insert",
@@ -208,6 +214,9 @@ def _create(
 
 
 def _change(conn: queries.Connection, caller: Caller, write: _Write, id: UUID, body: Body) -> None:
+    if write.resource == "detainee":
+        detainees.update(conn, caller, id, body, lambda: None)
+        return
     records = detentions if write.resource == "detention" else release_events
     if write.action == "void":
         records.void(conn, caller, id, body)

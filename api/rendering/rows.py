@@ -25,7 +25,7 @@ def record(conn: queries.Connection, operation: Operation, record: Record) -> by
         record.query,
         frozenset(record.parameters),
         _columns(_record_schema(operation, record)),
-        has_reader=record.reader is not None,
+        read_id=record.reader and record.reader.column,
     )
     rows = _read(conn, statement, record.parameters, record.reader)
     if not rows:
@@ -87,7 +87,7 @@ def block(
         frozenset(parameters),
         _columns(operation.response_schema["properties"]["items"]["items"]),
         "id" if page.after is None else "seq",
-        has_reader=page.reader is not None,
+        read_id=page.reader and page.reader.column,
     )
     rows = _read(conn, statement, parameters, page.reader)
     if ranked is None:
@@ -120,7 +120,7 @@ def _read(
     """Return the rows of a statement, after the ledger has noted the hidden names among them."""
     rows = queries.execute(conn, statement, parameters).fetchall()
     if reader is not None:
-        ledger.note_reading(conn, reader, [row.id for row in rows if row.is_hidden])
+        ledger.note_reading(conn, reader, [row.read_id for row in rows if row.is_hidden])
     return rows
 
 
@@ -131,19 +131,19 @@ def _statement(
     columns: tuple[str, ...],
     key: str | None = None,
     *,
-    has_reader: bool = False,
+    read_id: str | None = None,
     nulls: bool = True,
 ) -> str:
     """Wrap a query so that its rows are JSON objects of these columns, as `body`.
 
     `key` is the column that identifies a row, selected as `key`. For a reader, each row also has
-    its `id` and whether it `is_hidden` from others.
+    the `read_id` of the record that it names, and whether that `is_hidden` from others.
     """
     select = f"r.{key}::text AS key, " if key else ""
     text = queries.text(query, parameters)
-    if has_reader:
+    if read_id:
         return (
-            f"SELECT {select}q.id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608
+            f"SELECT {select}q.{read_id} AS read_id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608
             f"FROM (\n{text}\n) q CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
         )
     body = "row_to_json(r)" if nulls else "json_strip_nulls(row_to_json(r))"

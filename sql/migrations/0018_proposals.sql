@@ -6,7 +6,7 @@ CREATE TABLE proposals (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     key_id uuid NOT NULL CONSTRAINT proposal_is_of_an_api_key REFERENCES api_keys,
     resource text NOT NULL CONSTRAINT proposal_is_of_a_known_resource
-        CHECK (resource IN ('detention', 'release_event')),
+        CHECK (resource IN ('detainee', 'detention', 'release_event')),
     detainee_id uuid NOT NULL CONSTRAINT proposal_is_about_a_detainee REFERENCES detainees,
     -- The record to update or to void. Null for a new record until the proposal is accepted.
     record_id uuid,

@@ -117,6 +117,43 @@ def test_accepted_proposal_is_a_write_of_the_editor(api: Api, editor: Api) -> No
     contributor.detention(editor.detainee("Ana"))
 
 
+def test_change_of_a_hidden_person_is_a_proposal(editor: Api, contributor: Api) -> None:
+    """Also of one whom the key itself recorded."""
+    recorded, _, _ = minor(editor)
+    body = {
+        "name": "Niña Corregida",
+        "aliases": ["La Niña"],
+        "sex": "female",
+        "nationalities": ["VE"],
+        "occupation": None,
+        "external_ids": [{"scheme": "registro", "value": "R-77"}],
+    }
+    for person in (recorded, contributor.detainee("Niña Propia", age_group="minor")):
+        path = f"/v1/detainees/{person}"
+        before = editor.get(path)
+        proposal = contributor.patch(path, body, 202)
+        assert (proposal["resource"], proposal["action"]) == ("detainee", "update")
+        assert (proposal["detainee_id"], proposal["record_id"]) == (person, person)
+        assert (proposal["body"], proposal["state"]) == (body, "open")
+        assert editor.get(path) == before
+        # Only an editor changes who is hidden, and a pseudonym is no name.
+        contributor.patch(path, {"withheld": False}, 403)
+        contributor.patch(path, {"age_group": "adult"}, 403)
+        contributor.patch(path, {"name": "Person 0A1B2C"}, 422)
+        editor.detainee("Ana", external_ids=[{"scheme": "padron", "value": person}])
+        taken = {"external_ids": [{"scheme": "padron", "value": person}]}
+        contributor.patch(path, taken, 409)
+        assert editor.get("/v1/changes", limit=200)["items"][-1]["action"] == "created"
+        editor.get(f"/v1/proposals/{proposal['id']}")
+        (*_, read) = editor.get("/v1/changes", limit=200)["items"]
+        assert (read["action"], read["resource_id"]) == ("read", person)
+    accepted = editor.post(f"/v1/proposals/{proposal['id']}/accept", None, 200)
+    assert accepted["state"] == "accepted"
+    after = editor.get(path)
+    assert {name: after[name] for name in body} == body
+    assert after["age_group"] == "minor"
+
+
 def test_only_its_key_and_editors_see_a_proposal(
     api: Api, editor: Api, contributor: Api, conn: Connection
 ) -> None:
