@@ -26,7 +26,7 @@ from api import auth
 from api.database import connections, migrations
 from api.database.queries import Connection
 from api.http.conditional import NotModifiedCache
-from api.identity import source_names
+from api.identity import facility_names, source_names
 from api.records import detainees
 from api.server import embedded
 
@@ -93,6 +93,7 @@ def server() -> Iterator[str]:
                 migrations.migrate(conn, lambda _: None)
                 detainees.reindex_names(conn, lambda _: None)
                 source_names.reindex(conn)
+                facility_names.reindex(conn)
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)

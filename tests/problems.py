@@ -23,6 +23,7 @@ STATUS_BY_SLUG = {
     "conflict": 409,
     "release-event-exists": 409,
     "source-exists": 409,
+    "facility-exists": 409,
     "external-id-exists": 409,
     "still-detained": 409,
     "import-outdated": 409,
@@ -51,6 +52,7 @@ STATUS_BY_SLUG = {
 EXISTING = {
     "release-event-exists": "release_event_id",
     "source-exists": "source_id",
+    "facility-exists": "facility_id",
     "external-id-exists": "detainee_id",
 }
 

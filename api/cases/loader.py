@@ -134,7 +134,7 @@ class _NewRecords:
 
     def store(self, entry: Entry) -> None:
         body = self._writer.resolve(entry.body)
-        if entry.list == "sources" and (recorded := self._writer.find_source(body)):
+        if recorded := self._writer.find_recorded(entry.list, body):
             self._writer.link(entry.list, entry.id, recorded)
         else:
             self._writer.insert(entry.list, entry.id, body)

@@ -1,6 +1,6 @@
 """Insert the entries of a file as records, and link entries to records with other ids."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,7 +9,7 @@ from api.access import Caller
 from api.cases.format import RESOURCES
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.identity import source_merges, source_names
+from api.identity import facility_names, source_merges, source_names
 from api.records import (
     attestations,
     claims,
@@ -60,7 +60,8 @@ class RecordWriter:
         self._began = clock.now(conn)
         self.batch = Batch(conn, caller, progress)
         self._is_distinct = False
-        self._sources_of_entries: set[UUID] = set()
+        # The recorded sources and facilities that are those of an entry.
+        self._of_entries: set[UUID] = set()
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
         self._links: dict[bytes, bytes] = {}
@@ -122,9 +123,9 @@ class RecordWriter:
         """Check and insert a resolved entry of a list. Raises RequestError.
 
         The person of a detention, release event or attestation is locked. `is_decided`: an editor
-        decided that the entry is new, so a source may have the name of another.
+        decided that the entry is new, so a source or facility may have the name of another.
         """
-        # In another store, two sources with one name were recorded as distinct.
+        # In another store, two sources or facilities with one name were recorded as distinct.
         self._is_distinct = is_decided or self._restored
         id = entry_id if self._keeps_ids else None
         inserted = self._inserters[name](self, dict(body), id)
@@ -132,19 +133,27 @@ class RecordWriter:
         self.link(name, entry_id, inserted.id)
         return inserted
 
-    def find_source(self, body: Mapping[str, Any]) -> UUID | None:
-        """Take the recorded source with this name and voucher, unless another entry has it.
+    def find_recorded(self, name: str, body: Mapping[str, Any]) -> UUID | None:
+        """Take the recorded source or facility with this name, unless another entry has it.
 
-        Locks the names of sources.
+        Locks the names. A source must have the same voucher.
         """
-        source_names.lock(self._conn)
-        recorded = source_names.with_name(self._conn, body["name"])
-        same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])
-        id: UUID | None = next(same, None)
-        if id is None or id in self._sources_of_entries:
+        same: Iterator[UUID] = iter(())
+        if name == "sources":
+            source_names.lock(self._conn)
+            recorded = source_names.with_name(self._conn, body["name"])
+            same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])
+        elif name == "facilities":
+            same = iter(self._facilities_with_name(body))
+        id = next(same, None)
+        if id is None or id in self._of_entries:
             return None
-        self._sources_of_entries.add(id)
+        self._of_entries.add(id)
         return id
+
+    def _facilities_with_name(self, body: Mapping[str, Any]) -> Sequence[UUID]:
+        facility_names.lock(self._conn)
+        return facility_names.with_name(self._conn, body["name"], body["country"], body["region"])
 
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check(self._conn, {**body, "id": id})
@@ -154,7 +163,7 @@ class RecordWriter:
             detail = "Another source has this name. Use the key of that one, or another name."
             raise invalid(FieldError("/name", detail))
         id = sources.insert(self._conn, body, id)
-        self._sources_of_entries.add(id)
+        self._of_entries.add(id)
         for change in source_merges.insert_distinctions(self._conn, id, same_name):
             self.batch.add("distinction", change.resource_id)
         return Inserted(id)
@@ -165,7 +174,12 @@ class RecordWriter:
         return Inserted(id, self.verify_affected(body))
 
     def _insert_facility(self, body: dict[str, Any], id: UUID | None) -> Inserted:
-        return Inserted(facilities.insert(self._conn, body, id))
+        if self._facilities_with_name(body) and not self._is_distinct:
+            detail = "Another facility has this name. Use the key of that one, or another name."
+            raise invalid(FieldError("/name", detail))
+        id = facilities.insert(self._conn, body, id)
+        self._of_entries.add(id)
+        return Inserted(id)
 
     def _insert_claim(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         claims.check(self._conn, body)

@@ -12,7 +12,7 @@ from api import config
 from api.cases import loader
 from api.database import connections, migrations, queries
 from api.errors import RequestError
-from api.identity import source_names
+from api.identity import facility_names, source_names
 from api.records import detainees
 from api.server import embedded
 
@@ -41,6 +41,7 @@ def migrated(
         migrations.migrate(conn, lambda line: progress(f"Migrated: {line}"))
         detainees.reindex_names(conn, lambda line: progress(f"Migrated: {line}"))
         source_names.reindex(conn)
+        facility_names.reindex(conn)
         yield settings, url, conn
 
 

@@ -1,4 +1,7 @@
-"""Compare two sources by name and address: whether one could be the other, entered twice. Pure."""
+"""Compare two sources by name and address: whether one could be the other, entered twice. Pure.
+
+Two facilities are compared in the same way, by their names.
+"""
 
 import hashlib
 import re
@@ -41,6 +44,12 @@ _FILLERS = frozenset(
     | {"prensa", "press"}
     | _WEB_WORDS
 )
+# Words that say what kind of place a facility is.
+_KINDS_OF_FACILITY = frozenset(
+    {"camp", "carcel", "center", "centre", "centro", "colonia", "comando", "cuartel", "detencion"}
+    | {"detention", "internado", "jail", "judicial", "penal", "penitenciaria", "penitenciario"}
+    | {"prison", "prisao", "prision", "reclusion", "reten"}
+)
 # Sites on which each account has a path of its own.
 _PLATFORMS = frozenset(
     {"bsky.app", "facebook.com", "fb.com", "instagram.com", "linkedin.com", "medium.com", "t.me"}
@@ -68,17 +77,19 @@ class Feature(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceName:
-    """A source, with its name and those of its merged duplicates."""
+    """A source with its name and those of its merged duplicates, or a facility with its aliases."""
 
     id: UUID
     name: str
     url: str | None = None
     other_names: tuple[str, ...] = ()
+    is_facility: bool = False
 
     @cached_property
     def spellings(self) -> Sequence[tuple[str, ...]]:
         """The words of each name, without those that do not distinguish it."""
-        return [_telling_words(name) for name in (self.name, *self.other_names)]
+        names = (self.name, *self.other_names)
+        return [_telling_words(name, is_facility=self.is_facility) for name in names]
 
     def has_name_of(self, other: "SourceName") -> bool:
         """Return whether two sources have one name, apart from case, accents and punctuation."""
@@ -133,9 +144,10 @@ def _is_of_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
-def _telling_words(name: str) -> tuple[str, ...]:
+def _telling_words(name: str, *, is_facility: bool) -> tuple[str, ...]:
+    fillers = _FILLERS | _KINDS_OF_FACILITY if is_facility else _FILLERS
     words = tuple(name_key(name).split())
-    return tuple(word for word in words if word not in _FILLERS) or words
+    return tuple(word for word in words if word not in fillers) or words
 
 
 def _initials(spelling: Sequence[str]) -> str:

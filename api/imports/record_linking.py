@@ -14,12 +14,13 @@ from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
 from api.database import clock, queries
 from api.errors import RequestError
-from api.identity import canonical_ids, source_names
+from api.identity import canonical_ids, facility_names, source_names
+from api.identity.source_similarity import name_key
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
-from api.matching.folding import fold, identifier_key
+from api.matching.folding import identifier_key
 from api.matching.scoring import Person
-from api.records import claims, detainees, publications, release_events, sources
+from api.records import claims, detainees, facilities, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
 
 _RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
@@ -164,10 +165,8 @@ class RecordLinker:
     def _find_facility(self, body: Mapping[str, Any]) -> UUID | None:
         """Find a facility of the same country and name, unless its region is different."""
         for name in (body["name"], *body["aliases"]):
-            for row in self._facilities_by_name.get((fold(name), body["country"]), ()):
-                elsewhere = (
-                    row.region and body["region"] and fold(row.region) != fold(body["region"])
-                )
+            for row in self._facilities_by_name.get((name_key(name), body["country"]), ()):
+                elsewhere = facility_names.are_apart(row.region, body["region"])
                 if not elsewhere and not self.is_taken(row.id):
                     id: UUID = row.id
                     return id
@@ -182,15 +181,19 @@ class RecordLinker:
         by_name: dict[tuple[str, str], list[Any]] = {}
         for row in self._facilities.values():
             for name in (row.name, *row.aliases):
-                by_name.setdefault((fold(name), row.country), []).append(row)
+                by_name.setdefault((name_key(name), row.country), []).append(row)
         return by_name
+
+    def facility(self, id: UUID) -> Any:
+        """Return the row of a facility that was recorded before."""
+        return self._facilities[id]
 
     def facility_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
         """Return the aliases and the region of an entry that its facility lacks."""
-        row = self._facilities[id]
+        row = self.facility(id)
         changes: dict[str, Any] = {}
-        recorded = {fold(name) for name in (row.name, *row.aliases)}
-        names = {fold(name): name for name in (body["name"], *body["aliases"])}
+        recorded = {name_key(name) for name in (row.name, *row.aliases)}
+        names = {name_key(name): name for name in (body["name"], *body["aliases"])}
         if new := [name for folded, name in names.items() if folded not in recorded]:
             changes["aliases"] = [*row.aliases, *new]
         if row.region is None and body["region"] is not None:
@@ -291,7 +294,7 @@ class RecordUpdater:
 
     def _update_facility(self, entry: Entry, id: UUID) -> Update:
         if changes := self._linker.facility_changes(entry.body, id):
-            queries.run(self._conn, "facilities/update", id=id, **changes)
+            facilities.write_update(self._conn, self._linker.facility(id), changes)
             self._writer.batch.add("facility", id, "updated")
         return Update(list(changes))
 

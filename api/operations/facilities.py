@@ -1,14 +1,15 @@
 """Operations on facilities: places where people are held."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from api.access import Caller
 from api.database import queries
+from api.identity import facility_names
 from api.records import facilities
-from api.rendering.results import Page, Record, Unchanged
+from api.rendering.results import Page, Record, Unchanged, offers_duplicates
 
 
 def list_facilities(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:
@@ -19,6 +20,22 @@ def get_facility(conn: queries.Connection, id: UUID) -> Record:
     return Record("facility", "facilities/list", {"id": id, "limit": 1})
 
 
+def _possible_duplicates(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the facilities that may be the same."""
+    return [
+        {
+            "facility_id": match.second.id,
+            "name": match.second.name,
+            "score": match.score,
+            "features": [feature._asdict() for feature in match.features],
+        }
+        for match in facility_names.possible_duplicates(conn, id, body["distinct_from"])
+    ]
+
+
+@offers_duplicates(_possible_duplicates)
 def create_facility(conn: queries.Connection, caller: Caller, body: Mapping[str, Any]) -> Record:
     return get_facility(conn, facilities.create(conn, caller, body))
 

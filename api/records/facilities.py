@@ -1,7 +1,8 @@
 """Facilities: the places where people are held."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
@@ -11,7 +12,8 @@ from api.access import Caller
 from api.contract import fields
 from api.database import ledger, queries
 from api.database.ledger import Change
-from api.matching import folding
+from api.identity import facility_names
+from api.identity.source_similarity import name_key
 from api.records import writes
 from api.records.writes import Affected, Body
 
@@ -20,14 +22,28 @@ _MIN_SIMILARITY = 60
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
-    """Insert a facility and return its id."""
-    id = insert(conn, body)
+    """Check and insert a facility; return its id.
+
+    `distinct_from` of the body names facilities that it is not, although they share a name.
+    """
+    distinct_from, row = _split(body)
+    facility_names.lock(conn)
+    facility_names.check(conn, row, distinct_from)
+    id = insert(conn, row)
     ledger.append(conn, caller, Change("facility", id, "created"))
     return id
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
-    return writes.insert(conn, "facilities/insert", id, **body)
+    id = writes.insert(conn, "facilities/insert", id, **body)
+    facility_names.write_keys(conn, id, body["name"], body["aliases"])
+    return id
+
+
+def _split(body: Body) -> tuple[Sequence[UUID], Body]:
+    """Return the facilities from which a facility is distinct, and its row."""
+    row = dict(body)
+    return row.pop("distinct_from", ()), row
 
 
 def update(
@@ -37,10 +53,23 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Update a facility. No verdict depends on it."""
+    """Check and update a facility. No verdict depends on it.
 
-    def write(_: object) -> Affected:
-        queries.run(conn, "facilities/update", id=id, **body)
+    `distinct_from` of the body is as for a new one.
+    """
+    distinct_from, changes = _split(body)
+
+    def lock() -> Any:
+        if changes.keys() & {"name", "aliases", "country", "region"}:
+            facility_names.lock(conn)
+        return queries.row(conn, "facilities/lock", id=id)
+
+    def write(row: Any) -> Affected:
+        before = row._asdict()
+        after = {**before, **changes}
+        if distinct_from or any(before[n] != after[n] for n in ("name", "country", "region")):
+            facility_names.check(conn, after, distinct_from, id)
+        write_update(conn, row, changes)
         return Affected()
 
     writes.update(
@@ -49,9 +78,18 @@ def update(
         "facility",
         id,
         check_unchanged,
-        lock=lambda: queries.row(conn, "facilities/lock", id=id),
+        lock=lock,
         write=write,
     )
+
+
+def write_update(conn: queries.Connection, row: Any, changes: Body) -> None:
+    """Write a checked update of a facility, with its keys; `row` has its names."""
+    if changes:
+        queries.run(conn, "facilities/update", id=row.id, **changes)
+    if changes.keys() & {"name", "aliases"}:
+        name, aliases = changes.get("name", row.name), changes.get("aliases", row.aliases)
+        facility_names.write_keys(conn, row.id, name, aliases)
 
 
 class FacilityNames:
@@ -76,7 +114,7 @@ class FacilityNames:
         return id
 
     def _find_by_name(self, text: str) -> UUID:
-        name = folding.fold(text)
+        name = name_key(text)
         ids = sorted(self._ids_by_name.get(name, ()))
         if len(ids) == 1:
             return ids[0]
@@ -96,5 +134,5 @@ class FacilityNames:
         for row in queries.rows(self._conn, "facilities/list_names"):
             self._ids.add(row.id)
             for name in (row.name, *row.aliases):
-                self._ids_by_name[folding.fold(name)].add(row.id)
-                self._names.setdefault(folding.fold(name), name)
+                self._ids_by_name[name_key(name)].add(row.id)
+                self._names.setdefault(name_key(name), name)

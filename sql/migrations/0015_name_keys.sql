@@ -43,12 +43,13 @@ CREATE INDEX name_word_variants_by_variant ON name_word_variants (variant, hidde
 
 GRANT SELECT, INSERT ON name_word_variants TO constancia_service;
 
--- The SHA-256 of the rules by which the keys of people's names (api/matching) and of sources
--- (api/identity/source_similarity.py) were made. When the rules change, `constancia migrate` makes the
+-- The SHA-256 of the rules by which the keys of people's names (api/matching), of sources and of
+-- facilities (api/identity/source_similarity.py) were made. When the rules change, `constancia migrate` makes the
 -- keys again.
 CREATE TABLE key_versions (
     resource text PRIMARY KEY
-        CONSTRAINT key_version_is_of_people_or_sources CHECK (resource IN ('detainee', 'source')),
+        CONSTRAINT key_version_is_of_a_resource_with_keys
+        CHECK (resource IN ('detainee', 'source', 'facility')),
     sha256 bytea NOT NULL
 );
 

@@ -130,8 +130,8 @@ class Session:
         }
 
     def create_facility(self) -> Any:
-        body = {"name": next(self.names), "aliases": ["Casa"], "country": "VE", "region": "Lara"}
-        return {"body": body}
+        name = f"Place {next(NUMBERS)}"
+        return {"body": {"name": name, "aliases": ["Casa"], "country": "VE", "region": "Lara"}}
 
     def get_facility(self) -> Any:
         return {"id": self.id("createFacility")}

@@ -6,6 +6,7 @@ from tests.whole_set.bad_input.valid_bodies import (
     attestation,
     detainee,
     detention,
+    facility,
     release_event,
     source,
 )
@@ -272,6 +273,18 @@ for name in ("Northgate Herald", "NORTHGATE herald", "Ńorthgate-Herald"):
     refused(f"the name {name}", "POST", "/v1/sources", "source-exists", body=source(name=name))
     path = "/v1/sources/$other_source"
     refused(f"a change to {name}", "PATCH", path, "source-exists", body={"name": name})
+for value in (None, 1, "x", ["x"], ["$facility", "$facility"]):
+    body = facility(distinct_from=value)
+    place = "/distinct_from/0" if value == ["x"] else "/distinct_from"
+    wrong_body(f"{value!r} for distinct facilities", "/v1/facilities", body, place)
+for id in (UNKNOWN_ID, "$source"):
+    body = facility(distinct_from=[id])
+    wrong_body(f"{id} as distinct facility", "/v1/facilities", body, "/distinct_from/0")
+for name in ("Stonefield Prison", "STONEFIELD prison", "Stónefield-Prison"):
+    body = facility(name=name, region="North")
+    refused(f"a facility {name}", "POST", "/v1/facilities", "facility-exists", body=body)
+    path = "/v1/facilities/$other_facility"
+    refused(f"a facility renamed {name}", "PATCH", path, "facility-exists", body={"name": name})
 external_ids = [{"scheme": scheme, "value": "FP-77"} for scheme in ("un", "foro-penal")]
 for scope in ("contribute", "edit"):
     refused(

@@ -99,7 +99,7 @@ def new_world(server: str) -> Iterator[World]:
 def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
     source_id, other = api.source("Northgate Herald"), api.source("Family Vigil")
     facility_id = api.post("/v1/facilities", facility())["id"]
-    api.post("/v1/facilities", facility(name="Riverside Prison"))
+    other_facility = api.post("/v1/facilities", facility(name="Riverside Prison"))["id"]
     person, held = api.detainee("Ilya Marek"), api.detainee("Tomas Held")
     detention = api.detention(person, detained_on="2024-02", facility_id=facility_id)
     event = api.event(person, "2026-01-08")
@@ -110,6 +110,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "other_source": other,
         "affiliation": api.affiliate(source_id, other, valid_from="2020-01-01T00:00:00Z"),
         "facility": facility_id,
+        "other_facility": other_facility,
         "detainee": person,
         "held": held,
         "other_detention": api.detention(held, detained_on="2025"),

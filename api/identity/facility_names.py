@@ -1,0 +1,99 @@
+"""The names of facilities: one place has one record, unless an editor says that two are different.
+
+Names are compared as those of sources are, and within a country. Two regions are two places.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from api.database import queries
+from api.errors import FieldError, RequestError, invalid
+from api.identity import source_similarity
+from api.identity.source_similarity import Match, SourceName, exact_key, name_key
+
+MAX_POSSIBLE_DUPLICATES = 10
+
+
+def lock(conn: queries.Connection) -> None:
+    """Lock the names of all facilities until the end of the transaction."""
+    queries.run(conn, "facilities/lock_names")
+
+
+def with_name(
+    conn: queries.Connection, name: str, country: str, region: str | None
+) -> Sequence[UUID]:
+    """Return the facilities of a country that have a name or an alias, in no other region."""
+    rows = queries.rows(conn, "facilities/list_by_key", key=exact_key(name), country=country)
+    return [row.id for row in rows if not are_apart(row.region, region)]
+
+
+def are_apart(region: str | None, other: str | None) -> bool:
+    """Return whether two regions are known and different."""
+    return None not in (region, other) and name_key(region or "") != name_key(other or "")
+
+
+def check(
+    conn: queries.Connection,
+    facility: Mapping[str, Any],
+    distinct_from: Sequence[UUID],
+    id: UUID | None = None,
+) -> None:
+    """Check that no other facility has the name, apart from those that are different.
+
+    The names are locked. `id` is that of a recorded facility. Raises `facility-exists`.
+    """
+    rows = queries.rows(conn, "facilities/list_existing_ids", ids=list(distinct_from))
+    existing = {row.id for row in rows}
+    errors = [
+        FieldError(
+            f"/distinct_from/{place}",
+            "Must be another facility." if other == id else "There is no facility with this id.",
+        )
+        for place, other in enumerate(distinct_from)
+        if other == id or other not in existing
+    ]
+    if errors:
+        raise invalid(*errors)
+    for other in with_name(conn, facility["name"], facility["country"], facility["region"]):
+        if other != id and other not in distinct_from:
+            raise RequestError(
+                "facility-exists",
+                f"There is a facility with this name: /v1/facilities/{other}. Use it, or send its "
+                "id in distinct_from if the two are different.",
+                existing={"facility_id": other},
+            )
+
+
+def write_keys(conn: queries.Connection, id: UUID, name: str, aliases: Sequence[str]) -> None:
+    """Write the keys by which a facility with these names is found."""
+    keys = list(_facility(id, name, aliases).keys)
+    queries.run(conn, "facilities/delete_keys", id=id, keys=keys)
+    queries.run(conn, "facilities/insert_keys", id=id, keys=keys)
+
+
+def reindex(conn: queries.Connection) -> None:
+    """Rebuild the keys of all facilities if the rules that make them have changed."""
+    version = {"resource": "facility", "sha256": source_similarity.rules_digest()}
+    if queries.row(conn, "key_versions/get", **version).is_current:
+        return
+    with conn.transaction():
+        lock(conn)
+        for row in queries.rows(conn, "facilities/list_names"):
+            write_keys(conn, row.id, row.name, row.aliases)
+    queries.run(conn, "key_versions/update", **version)
+
+
+def possible_duplicates(
+    conn: queries.Connection, id: UUID, distinct_from: Sequence[UUID]
+) -> Sequence[Match]:
+    """Return the facilities of the same country that may be this one, best first."""
+    max_facilities = source_similarity.MAX_SOURCES_PER_KEY
+    rows = queries.rows(conn, "facilities/list_similar", id=id, max_facilities=max_facilities)
+    facilities = {row.id: _facility(row.id, row.name, row.aliases) for row in rows}
+    others = (facility for facility in facilities.values() if facility.id not in distinct_from)
+    return source_similarity.similar(facilities[id], others)[:MAX_POSSIBLE_DUPLICATES]
+
+
+def _facility(id: UUID, name: str, aliases: Sequence[str]) -> SourceName:
+    return SourceName(id, name, other_names=tuple(aliases), is_facility=True)

@@ -1,0 +1,81 @@
+"""Facilities that were entered twice: refused by name, and found by likeness."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Api
+
+
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
+def post(editor: Api, name: str, status: int = 201, **more: Any) -> Any:
+    return editor.post("/v1/facilities", {"name": name, "country": "VE", **more}, status)
+
+
+@pytest.mark.parametrize("name", ["El Helicoide", "EL  HELICOIDE", "el-helicóide", "sebin central"])
+def test_a_second_facility_of_one_name_is_refused(editor: Api, name: str) -> None:
+    first = post(editor, "El Helicoide", aliases=["SEBIN Central"], region="Caracas")
+    for more in ({}, {"region": "CARACAS"}):
+        problem = post(editor, name, 409, **more)
+        assert problem["type"] == "/problems/facility-exists"
+        assert problem["facility_id"] == first["id"]
+        assert f"/v1/facilities/{first['id']}" in problem["detail"]
+    assert len(editor.get("/v1/facilities")["items"]) == 1
+    post(editor, name, country="CO")
+    post(editor, name, region="Miranda")
+    second = post(editor, name, region="Caracas", distinct_from=[first["id"]])
+    assert first["id"] not in [other["facility_id"] for other in second["possible_duplicates"]]
+
+
+def test_a_facility_does_not_get_the_name_of_another(editor: Api) -> None:
+    first, second = post(editor, "El Helicoide")["id"], post(editor, "La Tumba")["id"]
+    elsewhere = post(editor, "El Helicoide", country="CO")["id"]
+    path = f"/v1/facilities/{second}"
+    problem = editor.patch(path, {"name": "el helicoide"}, 409)
+    assert (problem["type"], problem["facility_id"]) == ("/problems/facility-exists", first)
+    editor.patch(f"/v1/facilities/{elsewhere}", {"country": "VE"}, 409)
+    editor.patch(path, {"aliases": ["Plaza Venezuela"], "region": "Caracas"})
+    assert post(editor, "Plaza Venezuela", 409)["facility_id"] == second
+    assert editor.patch(path, {"name": "El Helicoide", "distinct_from": [first]})["aliases"]
+    post(editor, "La Tumba")
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("कि जेल", "का जेल", False),
+        ("အင်းစိန်ထောင်", "အင်းစန်ထောင်", False),
+        ("Rodeo I", "Rodeo II", False),
+        ("Тюрьма 2", "тюрьма-2", True),
+    ],
+)
+def test_names_of_any_script_are_distinguished(
+    editor: Api, name: str, other: str, same: bool
+) -> None:
+    facility = post(editor, name)["id"]
+    post(editor, other, 409 if same else 201)
+    # A list finds each by its own name.
+    row = f"name,facility\nAna Prueba,{name}\n".encode()
+    preview = editor.send("POST", "/v1/imports", data=row, content_type="text/csv").get_json()
+    assert preview["rows"][0]["outcome"] == "new"
+    applied = editor.post(f"/v1/imports/{preview['id']}/apply", {"decisions": []}, 200)
+    person = editor.get(f"/v1/detainees/{applied['rows'][0]['detainee_id']}")
+    assert person["detention"]["facility_id"] == facility
+
+
+def test_similar_facilities_of_the_country_are_listed(editor: Api) -> None:
+    known = {
+        name: post(editor, name)["id"]
+        for name in ("La Tejera", "Centro Penitenciario Rodeo", "Yare", "Rodeo Dos")
+    }
+    post(editor, "Centro de Reclusión La Tejera", country="CO")
+    new = post(editor, "Centro de Reclusión La Tejera")
+    assert [other["facility_id"] for other in new["possible_duplicates"]] == [known["La Tejera"]]
+    assert new["possible_duplicates"][0]["features"][0]["feature"] == "name"
+    new = post(editor, "Penitenciario Rodeo", aliases=["Cárcel de Yáre"])
+    found = {other["facility_id"] for other in new["possible_duplicates"]}
+    assert found >= {known["Centro Penitenciario Rodeo"], known["Yare"]}
