@@ -15,6 +15,9 @@ FILE = resources.path("openapi.yaml")
 MAX_BYTES = 1024 * 1024
 """The default limit of a request body, which `x-max-bytes` changes."""
 
+FORM = "x-form"
+"""The description of the pattern of a schema, which that of a property replaces."""
+
 Schema = Mapping[str, Any]
 
 _METHODS = ("get", "put", "post", "patch", "delete")
@@ -260,7 +263,10 @@ def _resolved(document: Mapping[str, Any], node: Any) -> Any:
             target: Any = document
             for step in node["$ref"].removeprefix("#/").split("/"):
                 target = target[step]
-            return {**_resolved(document, target), **{k: v for k, v in node.items() if k != "$ref"}}
+            resolved = _resolved(document, target)
+            if "pattern" in target and "description" in target:
+                resolved = {FORM: target["description"], **resolved}
+            return {**resolved, **{k: v for k, v in node.items() if k != "$ref"}}
         resolved = {k: _resolved(document, v) for k, v in node.items()}
         return _nullable(resolved) if "oneOf" in resolved else resolved
     if isinstance(node, list):

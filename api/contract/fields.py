@@ -4,6 +4,7 @@ Plain marshmallow accepts "1" as an integer and "yes" as a boolean. These fields
 JSON type of the contract. Parameters are text, so their integers are read from text.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -14,11 +15,12 @@ from uuid import UUID
 from marshmallow import ValidationError, fields
 
 from api.contract import time_zones
-from api.contract.document import ContractError
+from api.contract.document import FORM, ContractError
 
 MAX_LISTED_VALUES = 20
 """A longer enumeration is described in an error message instead of being listed."""
 
+_MAX_QUOTED_CHARACTERS = 60
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}):(\d{2})(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
@@ -49,9 +51,9 @@ class Integer(fields.Field[int]):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValidationError("Must be an integer.")
+            raise ValidationError(f"Must be an integer, not {quoted(value)}.")
         if not self.low <= value <= self.high:
-            raise ValidationError(f"Must be from {self.low} to {self.high}.")
+            raise ValidationError(f"Must be from {self.low} to {self.high}, not {value}.")
         return value
 
 
@@ -60,7 +62,7 @@ class Boolean(fields.Field[bool]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError("Must be true or false.")
+            raise ValidationError(f"Must be true or false, not {quoted(value)}.")
         return value
 
 
@@ -70,15 +72,14 @@ class Array(fields.List[Any]):
     def __init__(self, schema: Mapping[str, Any], item: fields.Field[Any], **options: Any) -> None:
         super().__init__(item, **options)
         self.low, self.high = schema.get("minItems", 0), schema["maxItems"]
-        self.error_messages["invalid"] = "Must be an array."
         self.unique = schema.get("uniqueItems", False)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise self.make_error("invalid")
+            raise ValidationError(f"Must be an array, not {quoted(value)}.")
         # Check the length before the items, of which there may be very many.
         if not self.low <= len(value) <= self.high:
-            raise ValidationError(f"Must have {self.low} to {self.high} items.")
+            raise ValidationError(f"Must have {self.low} to {self.high} items, not {len(value)}.")
         items = super()._deserialize(value, attr, data, **kwargs)
         if self.unique and any(item in items[:i] for i, item in enumerate(items)):
             raise ValidationError("Must not have the same item twice.")
@@ -94,21 +95,18 @@ class String(fields.Field[Any]):
         self.enum = schema.get("enum")
         self.length = (schema.get("minLength", 0), schema.get("maxLength", float("inf")))
         self.pattern = _pattern(schema["pattern"]) if "pattern" in schema else None
-        self.description = schema.get("description", "")
+        self.form = schema.get(FORM, schema.get("description", ""))
         self.read = _FORMATS[schema["format"]] if "format" in schema else None
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:
         if not isinstance(value, str):
-            raise ValidationError("Must be a string.")
+            raise ValidationError(f"Must be a string, not {quoted(value)}.")
         if self.enum is not None:
             if value not in self.enum:
+                if len(self.enum) > MAX_LISTED_VALUES:
+                    raise self._wrong_form(value)
                 values = ", ".join(filter(None, self.enum))
-                is_short = len(self.enum) <= MAX_LISTED_VALUES
-                raise ValidationError(
-                    f"Must be one of: {values}."
-                    if is_short
-                    else f"Is not of the right form. {self.description}"
-                )
+                raise ValidationError(f"{quoted(value)} is not one of: {values}.")
             return value
         if self.read is not None:
             if self.pattern is not None:
@@ -123,10 +121,24 @@ class String(fields.Field[Any]):
     def _check(self, value: str) -> None:
         low, high = self.length
         if not low <= len(value) <= high:
-            raise ValidationError(f"Must have {between(low, high)} characters.")
+            raise ValidationError(f"Must have {between(low, high)} characters, not {len(value)}.")
         assert self.pattern is not None  # noqa: S101 - by the constructor
         if not self.pattern.search(value) or _NOT_TEXT.search(value) or _stacks_marks(value):
-            raise ValidationError(f"Is not of the right form. {self.description}".strip())
+            raise self._wrong_form(value)
+
+    def _wrong_form(self, value: str) -> ValidationError:
+        expected = f" Expected: {self.form}" if self.form else ""
+        return ValidationError(f"{quoted(value)} is not of the right form.{expected}")
+
+
+def quoted(value: Any) -> str:
+    """Return the beginning of a value as an error message quotes it."""
+    if isinstance(value, str):
+        more = "…" if len(value) > _MAX_QUOTED_CHARACTERS else ""
+        return repr(value[:_MAX_QUOTED_CHARACTERS]) + more
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    return json.dumps(value)[:_MAX_QUOTED_CHARACTERS]
 
 
 def _stacks_marks(value: str) -> bool:
@@ -183,7 +195,9 @@ def day(value: str) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValidationError("Must be a day of the calendar, such as 2026-01-08.")
+    raise ValidationError(
+        f"Must be a day of the calendar, such as 2026-01-08, not {quoted(value)}."
+    )
 
 
 def moment(value: str) -> datetime:
@@ -206,14 +220,14 @@ def moment(value: str) -> datetime:
         pass
     raise ValidationError(
         "Must be a moment with its offset from UTC, such as 2026-01-09T12:25:00Z (RFC 3339), "
-        "with at most six digits of fraction."
+        f"with at most six digits of fraction, not {quoted(value)}."
     )
 
 
 def uuid(value: str) -> UUID:
     """Read a UUID with hyphens. Raises ValidationError."""
     if not _UUID.fullmatch(value):
-        raise ValidationError("Must be a UUID.")
+        raise ValidationError(f"Must be a UUID, not {quoted(value)}.")
     return UUID(value)
 
 
@@ -223,7 +237,9 @@ def _day_or_moment(value: str) -> date | datetime:
 
 def _time_zone(value: str) -> str:
     if value not in time_zones.names():
-        raise ValidationError("Is not an IANA time zone, such as America/Caracas.")
+        raise ValidationError(
+            f"Must be an IANA time zone, such as America/Caracas, not {quoted(value)}."
+        )
     return value
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, pre_load
 from marshmallow.fields import Field, Nested
 
-from api.contract.document import ContractError
+from api.contract.document import FORM, ContractError
 from api.contract.fields import Array, Boolean, Integer, String, between
 from api.errors import FieldError, invalid, pointer
 
-_ANNOTATIONS = {"description", "examples", "example", "title"}
+_ANNOTATIONS = {"description", "examples", "example", "title", FORM}
 _KEYWORDS = {
     "object": {"properties", "required", "additionalProperties", "minProperties", "maxProperties"},
     "array": {"items", "minItems", "maxItems", "uniqueItems"},

@@ -35,6 +35,7 @@ def list_detainees(
     sees_hidden = access.sees_hidden(caller)
     ranking = None
     if q is not None:
+        q = q.strip()
         ranking = Ranking(partial(_search, q, sees_hidden), search.PLACE)
     filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")

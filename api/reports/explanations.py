@@ -8,12 +8,24 @@ from typing import Any
 from uuid import UUID
 
 from api.database import clock, queries
-from api.errors import not_found
+from api.errors import RequestError, not_found
 from api.reports import citations, sentences
 from api.reports.citations import Moments
 from api.verification.rule import RULE, missing, status
 
 _NO_REASONING: Mapping[str, Any] = {"proof": [], "denial_proof": [], "rests_on": []}
+
+
+def _not_found(conn: queries.Connection, id: UUID) -> RequestError:
+    event = queries.row(conn, "release_events/get", id=id)
+    if event is None or event.voided_at is None:
+        return not_found("release event")
+    voided_at = clock.rfc3339(event.voided_at)
+    return RequestError(
+        "not-found",
+        f"This release event has no verification: it was voided at {voided_at}, as a mistake in "
+        f"recording. /v1/release-events/{id} still shows it.",
+    )
 
 
 def explain(
@@ -28,7 +40,7 @@ def explain(
     clock.settle(conn, as_of, recorded_as_of)
     row = queries.row(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
-        raise not_found("release event")
+        raise _not_found(conn, id)
     reasoning = row.reasoning or _NO_REASONING
     groups = _Groups(row.names or {}, row.confidential or {})
     history = _history(row.steps or [], min_sources)

@@ -17,6 +17,7 @@ from tests.stories.people import HIDDEN
         "Nañez, Rocio",
         "Rocio Nanez",  # with combining accents
         "Chío",
+        "  Rocío Ñáñez ",
     ],
 )
 def test_search_finds_a_person_by_words_of_any_name(api: Api, spelling: str) -> None:

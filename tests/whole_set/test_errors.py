@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from marshmallow import ValidationError
 from werkzeug.test import TestResponse
 
-from api.contract.document import Operation
+from api.contract.document import FORM, Operation
+from api.contract.fields import String
 from tests.conftest import Api
 from tests.whole_set.operations import (
     CONTRACT,
@@ -91,3 +93,54 @@ def test_every_error_is_a_problem_of_a_known_kind(shared_api: Api, operation: Op
     if operation.body and not operation.uploads:
         expected |= {400, 413, 415, 422}
     assert statuses >= expected
+
+
+def strings_with_patterns(schema: Any) -> Iterator[Any]:
+    if isinstance(schema, dict):
+        if "pattern" in schema and "format" not in schema:
+            yield schema
+        for part in schema.values():
+            yield from strings_with_patterns(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from strings_with_patterns(part)
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in CONTRACT.operations if o.body], ids=lambda o: o.id
+)
+def test_an_error_of_form_quotes_the_value_and_describes_the_form(operation: Operation) -> None:
+    """The description of a property says what the value means; the form is that of its type."""
+    for schema in strings_with_patterns(operation.body):
+        value = "\u2028x"
+        with pytest.raises(ValidationError) as error:
+            String(schema).deserialize(value)
+        (message,) = error.value.messages
+        form = schema.get(FORM, schema.get("description"))
+        assert message == f"'\\u2028x' is not of the right form. Expected: {form}"
+        assert len(form) > 20
+
+
+def test_an_error_says_which_values_are_possible(api: Api) -> None:
+    editor = api.scope("edit")
+    path = f"/v1/detainees/{editor.detainee('Ana')}/detentions"
+    for target, body, detail in (
+        (
+            path,
+            {"detained_on": "02/2024"},
+            "'02/2024' is not of the right form. Expected: A day, a month or a year, as precise as "
+            "it is known: `2024-02-09`, `2024-02` or `2024`.",
+        ),
+        (
+            "/v1/detainees",
+            {"name": "Eva", "sex": "F"},
+            "'F' is not one of: female, male, other.",
+        ),
+        (
+            "/v1/detainees",
+            {"name": "Eva", "birth_date": "1974"},
+            "Must be a day of the calendar, such as 2026-01-08, not '1974'.",
+        ),
+        ("/v1/detainees", {"name": 7}, "Must be a string, not 7."),
+    ):
+        assert [error["detail"] for error in editor.post(target, body, 422)["errors"]] == [detail]

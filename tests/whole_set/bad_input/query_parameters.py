@@ -49,7 +49,7 @@ for query, pointers in {
     wrong_query(f"several faults at once: {query}", "/v1/sources", query, *pointers)
 for query in ("q=%zz", "q=100%", "q=%4", "q=%C3%28"):
     wrong_query(f"invalid percent-encoding: {query}", "/v1/detainees", query, "")
-for value in ("", "%20", "%00", "a%00b", "%E2%80%AE", "a%0Ab", "n" * 201, "%20a", "+a"):
+for value in ("", "%20", "%00", "a%00b", "%E2%80%AE", "a%0Ab", "n" * 201, "%20%20"):
     wrong_query(f"q={value[:20]}", "/v1/detainees", f"q={value}", "/q")
 for query in ("as_of=2026-01-09T12:00:00+00:00", "as_of=2026-01-09t12:00:00.5+04:00"):
     wrong_query(f"a plus: {query}", "/v1/counts", query, "/as_of", message="write %2B")
