@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -244,9 +244,19 @@ def test_connections_of_an_address_are_limited(proxied: Echo) -> None:
         assert send(proxied.port, "/", X_Forwarded_For="203.0.113.10")[0].status == 200
 
 
-def test_requests_a_second_of_an_address_are_limited(proxied: Echo) -> None:
+@pytest.mark.parametrize(
+    ("address", "other"),
+    [("203.0.113.11", "203.0.113.12"), ("2001:db8:1:2::{:x}", "2001:db8:1:3::1")],
+)
+def test_requests_a_second_of_an_address_are_limited(
+    proxied: Echo, address: str, other: str
+) -> None:
+    """All addresses of an IPv6 /64 network count together."""
+    numbers = count()
+
     def is_limited() -> bool:
-        response, body = send(proxied.port, "/", X_Forwarded_For="203.0.113.11")
+        forwarded_for = address.format(next(numbers))
+        response, body = send(proxied.port, "/", X_Forwarded_For=forwarded_for)
         if response.status == 200:
             return False
         assert (response.status, response.getheader("Retry-After")) == (429, "1")
@@ -257,7 +267,7 @@ def test_requests_a_second_of_an_address_are_limited(proxied: Echo) -> None:
     assert [is_limited() for _ in range(100)] == [False] * 100
     while not is_limited():
         pass
-    assert send(proxied.port, "/", X_Forwarded_For="203.0.113.12")[0].status == 200
+    assert send(proxied.port, "/", X_Forwarded_For=other)[0].status == 200
 
 
 def test_quota_is_of_the_address_that_connects(front: NginxService) -> None:
