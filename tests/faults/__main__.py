@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.faults import clocks, cuts, disks, kills, load, orders, pools, upgrades, vanishing
+from tests.faults import clocks, cuts, disks, greed, kills, load, orders, pools, upgrades, vanishing
 from tests.faults.table import Row, heading, line
 
 FAULTS: list[Callable[[], Row]] = [
@@ -18,6 +18,8 @@ FAULTS: list[Callable[[], Row]] = [
     pools.full_pool,
     pools.late_database,
     vanishing.vanished_clients,
+    greed.greedy_clients,
+    greed.trickling_clients,
     disks.full_disk,
     disks.full_wal_disk,
     clocks.shifted_service,
