@@ -5,7 +5,7 @@ from api.database import queries
 # With fewer records PostgreSQL sorts where the tests require an index.
 SIZE = 100_000
 LISTED = 2_501
-"""The number of the first person of whom the ledger has no entry."""
+"""The number of the first person who has no status and of whom the ledger has no entry."""
 
 
 def fill(conn: queries.Connection, size: int) -> None:
@@ -72,7 +72,7 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes,"
         f" groups) SELECT {ids['detainee']}, '2026-01-01', '2026-01-02', CASE WHEN n % 10 = 0"
         f' THEN \'CCRRR\' ELSE \'CRRRR\' END, \'{{"age_group": "adult", "sex": "female"}}\''
-        f" FROM {numbers}",
+        f" FROM {numbers} WHERE n < {LISTED}",
         f"INSERT INTO claims (id, source_id, kind, value, qualifier, as_of, published_at,"
         f" facility_id, age_group, nationality, announcement_id, relays, origins)"
         f" SELECT {ids['claim']}, {sources}, CASE n % 10 WHEN 0 THEN 'announced'"
