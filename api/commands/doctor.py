@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, NamedTuple
@@ -27,8 +28,8 @@ _BLOCK_SIZE = 500
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 _MIN_FREE_BYTES = 1 << 30
 _MAX_LISTED = 5
-_MAX_PAIRS = 20_000
-"""The pairs of possible duplicates that are compared: 7 s for people."""
+_MAX_BLOCKS = 20
+"""The blocks of people whose possible duplicates are counted."""
 _LOGIN_REMEDY = "The service's login cannot connect: check host, user and password in DATABASE_URL."
 _PRIVILEGES_REMEDY = (
     "Run again the GRANT and REVOKE lines of the file in sql/migrations that creates the table; "
@@ -208,8 +209,8 @@ def _records(conn: queries.Connection) -> Finding:
 
 def _sources(conn: queries.Connection) -> Finding:
     """Count the possible duplicates of sources. Two sources with one name are an error."""
-    pairs, is_complete = duplicates.find(conn, "source", _MAX_PAIRS)
-    result = _possible_duplicates(len(pairs), is_complete)
+    pairs = [pair for block in duplicates.blocks(conn, "source") for pair in block.pairs]
+    result = _possible_duplicates(len(pairs), is_complete=True)
     same = [f"{pair.first.id} and {pair.second.id}" for pair in pairs if pair.has_same_name]
     if same:
         return Finding(
@@ -222,11 +223,14 @@ def _sources(conn: queries.Connection) -> Finding:
 
 def _people(conn: queries.Connection) -> Finding:
     """Count the possible duplicates of people. They are not an error."""
-    pairs, is_complete = duplicates.find(conn, "detainee", _MAX_PAIRS)
-    return Finding("people", _possible_duplicates(len(pairs), is_complete))
+    count, is_complete = 0, False
+    for block in islice(duplicates.blocks(conn, "detainee"), _MAX_BLOCKS):
+        count += len(block.pairs)
+        is_complete = block.is_last
+    return Finding("people", _possible_duplicates(count, is_complete=is_complete))
 
 
-def _possible_duplicates(count: int, is_complete: bool) -> str:
+def _possible_duplicates(count: int, *, is_complete: bool) -> str:
     least = "" if is_complete else "at least "
     return f"{least}{count:,} possible duplicates: see GET /v1/duplicates"
 

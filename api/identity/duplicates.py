@@ -1,10 +1,10 @@
 """Pairs of recorded people or sources that are possible duplicates, for an editor to decide.
 
-The pairs with the strongest evidence are compared, up to a limit, so that the work is bounded. A
-merged or distinguished pair leaves the list, so that a further pair is compared.
+They are read in blocks of records, in the order of ids, so that the work for a request does not
+grow with the store: each record of a block is compared with all its candidates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -12,8 +12,11 @@ from api.database import queries
 from api.identity import source_names, source_similarity
 from api.matching.scoring import Person, compare
 
+MAX_RECORDS = 500
+"""The records of a block, at most."""
 MAX_COMPARED = 2_000
-"""The pairs that are compared for a request: 350 microseconds for each pair of people."""
+"""The candidates after which a block ends: 350 microseconds for each pair of people."""
+BEGINNING = UUID(int=0)
 _MAX_PEOPLE_PER_KEY = 10
 """Keys of more people are ignored. Among 30,000 people all keys make 70 million pairs, and these
 keys a tenth of a million."""
@@ -45,35 +48,59 @@ class Pair(NamedTuple):
         return -self.score, self.first.id, self.second.id
 
 
-class Duplicates(NamedTuple):
-    """The possible duplicates, best first, and whether all candidates were compared."""
+class Block(NamedTuple):
+    """The possible duplicates of consecutive records, best first.
+
+    A pair belongs to its first record. `until` is the last of the records, and `is_last` tells
+    whether it is the last of all.
+    """
 
     pairs: Sequence[Pair]
-    is_complete: bool
+    until: UUID
+    is_last: bool
 
 
-def find(
-    conn: queries.Connection, resource: Resource, max_compared: int = MAX_COMPARED
-) -> Duplicates:
-    """Return the possible duplicates, best first, and whether all candidates were compared.
+def read_block(
+    conn: queries.Connection,
+    resource: Resource,
+    after: UUID,
+    until: UUID | None = None,
+    max_records: int = MAX_RECORDS,
+) -> Block:
+    """Compare the records after an id with all candidates; return the possible duplicates.
 
-    Pairs that are recorded as distinct are left out. Must be called in a snapshot.
+    Pairs that are recorded as distinct are left out. The block ends at `until` if that is given.
+    Must be called in a snapshot.
     """
-    list_candidates, compare_candidates = _STEPS[resource]
-    candidates = [(row.first_id, row.second_id) for row in list_candidates(conn, max_compared + 1)]
-    pairs = compare_candidates(conn, candidates[:max_compared])
-    pairs.sort(key=lambda pair: pair.place)
-    return Duplicates(pairs, len(candidates) <= max_compared)
+    step = _STEPS[resource]
+    rows = queries.rows(
+        conn,
+        step.list_pairs,
+        after=after,
+        max_records=max_records + 1,
+        max_per_key=step.max_per_key,
+    )
+    block = [
+        row
+        for row in rows[:max_records]
+        if (row.pairs_before < MAX_COMPARED if until is None else row.id <= until)
+    ]
+    candidates = {(row.id, other) for row in block for other in row.candidate_ids}
+    ids = sorted({id for pair in candidates for id in pair})
+    distinct = queries.rows(conn, step.list_distinctions, ids=ids) if ids else ()
+    candidates -= {(row.first_id, row.second_id) for row in distinct}
+    pairs = sorted(step.compare(conn, sorted(candidates)), key=lambda pair: pair.place)
+    last = block[-1].id if block else after
+    return Block(pairs, last, is_last=len(block) == len(rows))
 
 
-def _list_sources(conn: queries.Connection, max_pairs: int) -> Sequence[Any]:
-    max_sources = source_similarity.MAX_SOURCES_PER_KEY
-    return queries.rows(conn, "sources/list_pairs", max_sources=max_sources, max_pairs=max_pairs)
-
-
-def _list_people(conn: queries.Connection, max_pairs: int) -> Sequence[Any]:
-    max_people = _MAX_PEOPLE_PER_KEY
-    return queries.rows(conn, "matching/list_pairs", max_per_key=max_people, max_pairs=max_pairs)
+def blocks(conn: queries.Connection, resource: Resource) -> Iterator[Block]:
+    """Yield the possible duplicates of all records. Must be called in a snapshot."""
+    after, is_last = BEGINNING, False
+    while not is_last:
+        block = read_block(conn, resource, after)
+        yield block
+        after, is_last = block.until, block.is_last
 
 
 def _compare_sources(
@@ -111,9 +138,26 @@ def _compare_people(
     return pairs
 
 
-_List = Callable[[queries.Connection, int], Sequence[Any]]
-_Compare = Callable[[queries.Connection, Sequence[tuple[UUID, UUID]]], list[Pair]]
-_STEPS: Mapping[Resource, tuple[_List, _Compare]] = {
-    "source": (_list_sources, _compare_sources),
-    "detainee": (_list_people, _compare_people),
+class _Step(NamedTuple):
+    """How the pairs of a resource are found and compared."""
+
+    list_pairs: str
+    max_per_key: int
+    list_distinctions: str
+    compare: Callable[[queries.Connection, Sequence[tuple[UUID, UUID]]], list[Pair]]
+
+
+_STEPS: Mapping[Resource, _Step] = {
+    "source": _Step(
+        "sources/list_pairs",
+        source_similarity.MAX_SOURCES_PER_KEY,
+        "merges/list_distinctions_between_sources",
+        _compare_sources,
+    ),
+    "detainee": _Step(
+        "matching/list_pairs",
+        _MAX_PEOPLE_PER_KEY,
+        "merges/list_distinctions_between",
+        _compare_people,
+    ),
 }

@@ -1,6 +1,7 @@
 """The list of possible duplicates."""
 
 import re
+from typing import NamedTuple
 from uuid import UUID
 
 from api.access import Caller
@@ -11,8 +12,17 @@ from api.rendering import pagination
 from api.rendering.results import Answer, Item
 
 _LIST = "listDuplicates"
-_PLACE = re.compile(rf"\d\.\d{{3}} {pagination.ID.pattern} {pagination.ID.pattern}")
+_ID = pagination.ID.pattern
+_PLACE = re.compile(rf"{_ID}( {_ID} \d\.\d{{3}} {_ID} {_ID})?")
 _PATHS = {"source": "/v1/sources/", "detainee": "/v1/detainees/"}
+
+
+class _Place(NamedTuple):
+    """A place in the list: the block after an id, up to another one, and a pair in it."""
+
+    after: UUID
+    until: UUID | None = None
+    pair: tuple[float, UUID, UUID] | None = None
 
 
 def list_duplicates(
@@ -20,24 +30,27 @@ def list_duplicates(
 ) -> Answer:
     """List the pairs after a place; note which hidden names are read."""
     filters = {"resource": resource}
-    after = None
+    place = _Place(duplicates.BEGINNING)
     if cursor is not None:
-        after = _read_place(pagination.decode(_LIST, filters, cursor, _PLACE))
+        place = _read_place(pagination.decode(_LIST, filters, cursor, _PLACE))
     with queries.snapshot(conn):
-        result = duplicates.find(conn, resource)
-    pairs = [pair for pair in result.pairs if after is None or pair.place > after]
+        block = duplicates.read_block(conn, resource, place.after, place.until)
+    pairs = [pair for pair in block.pairs if place.pair is None or pair.place > place.pair]
     page = pairs[:limit]
     if reader := ledger.reader(caller, resource):
         hidden = {r.id for pair in page for r in (pair.first, pair.second) if r.is_hidden}
         ledger.note_reading(conn, reader, sorted(hidden))
     following = None
     if len(page) < len(pairs):
-        following = pagination.encode(_LIST, filters, _place(page[-1]))
+        last = page[-1]
+        following = f"{place.after} {block.until} {last.score:.3f} {last.first.id} {last.second.id}"
+    elif not block.is_last:
+        following = str(block.until)
     return Answer(
         {
             "items": [_item(resource, pair) for pair in page],
-            "next": following,
-            "is_complete": result.is_complete,
+            "next": following and pagination.encode(_LIST, filters, following),
+            "is_complete": block.is_last,
         }
     )
 
@@ -58,10 +71,9 @@ def _record(resource: Resource, record: Record) -> Item:
     return {"id": str(record.id), "name": record.name, "link": f"{_PATHS[resource]}{record.id}"}
 
 
-def _place(pair: Pair) -> str:
-    return f"{pair.score:.3f} {pair.first.id} {pair.second.id}"
-
-
-def _read_place(place: str) -> tuple[float, UUID, UUID]:
-    score, first, second = place.split(" ")
-    return -float(score), UUID(first), UUID(second)
+def _read_place(text: str) -> _Place:
+    after, *more = text.split(" ")
+    if not more:
+        return _Place(UUID(after))
+    until, score, first, second = more
+    return _Place(UUID(after), UUID(until), (-float(score), UUID(first), UUID(second)))

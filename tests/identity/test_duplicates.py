@@ -118,17 +118,42 @@ def test_readings_of_hidden_names_are_recorded(editor: Api) -> None:
     assert sorted(readings(editor, "detainee")[len(before) :]) == sorted([person, other])
 
 
-def test_work_is_bounded(editor: Api, conn: Connection) -> None:
-    """With fewer comparisons the best pairs are found, and the list says that it has not all."""
-    enter(editor, "detainee")
-    assert duplicates.find(conn, "detainee", 0) == ([], False)
-    assert duplicates.find(conn, "source", 0) == ([], True)
-    result = duplicates.find(conn, "detainee", 1)
-    assert len(result.pairs) == 1
-    assert not result.is_complete
-    page = editor.get("/v1/duplicates", resource="detainee", limit=2)
-    rest = editor.get("/v1/duplicates", resource="detainee", cursor=page["next"])
+@pytest.mark.parametrize("resource", ["source", "detainee"])
+def test_blocks_of_any_size_have_each_pair_once(
+    editor: Api, conn: Connection, resource: duplicates.Resource
+) -> None:
+    """A request reads one block. Decided pairs do not end the list before other pairs."""
+    enter(editor, resource)
+    expected = pairs(editor, resource)
+    for max_records in (1, 2, 4, 5):
+        found, block = [], duplicates.Block([], duplicates.BEGINNING, is_last=False)
+        while not block.is_last:
+            block = duplicates.read_block(conn, resource, block.until, None, max_records)
+            again = duplicates.read_block(conn, resource, duplicates.BEGINNING, block.until)
+            found += [{str(pair.first.id), str(pair.second.id)} for pair in block.pairs]
+            assert again.until == block.until
+        assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+    page = editor.get("/v1/duplicates", resource=resource, limit=2)
+    rest = editor.get("/v1/duplicates", resource=resource, cursor=page["next"])
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+
+
+def test_a_block_ends_after_many_candidates(
+    editor: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(editor, "detainee")
+    expected = pairs(editor, "detainee")
+    monkeypatch.setattr(duplicates, "MAX_COMPARED", 1)
+    found, query = [], {"resource": "detainee", "limit": 1}
+    page = editor.get("/v1/duplicates", **query)
+    assert not page["is_complete"]
+    while page["next"]:
+        found += page["items"]
+        page = editor.get("/v1/duplicates", **query, cursor=page["next"])
+    found += page["items"]
+    assert page["is_complete"]
+    listed = [{item["first"]["id"], item["second"]["id"]} for item in found]
+    assert sorted(map(sorted, listed)) == sorted(map(sorted, expected))
 
 
 def test_only_editors_list_pairs(api: Api) -> None:

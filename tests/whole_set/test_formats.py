@@ -37,8 +37,8 @@ def test_operations_with_csv_offer_ndjson() -> None:
             assert set(operation.offers) & media_types.TABULAR in (set(), media_types.TABULAR), (
                 operation.id
             )
-    # The entity tag of a stream follows the public ledger, which proposals do not move. Pairs
-    # that may be one are computed for each page.
+    # The entity tag of a stream follows the public ledger, which proposals do not move. Possible
+    # duplicates are compared for each page.
     of_editors = {"listProposals", "listDuplicates"}
     assert set(operation_ids(LISTS)) - of_editors <= set(operation_ids(TABULAR))
 

@@ -1,33 +1,47 @@
--- Lists the candidates for duplicate sources, first those of one name, then those with rare keys.
--- A key of more than `max_sources` sources distinguishes nothing and is ignored. The keys of a merged
--- duplicate are those of the surviving source. Pairs that were recorded as distinct are left out.
-WITH keys AS (
-    SELECT array_agg(DISTINCT coalesce(s.merged_into, s.id)) AS ids,
-        starts_with(k.key, '= ') AS is_name
-    FROM source_keys k JOIN sources s ON s.id = k.source_id
-    GROUP BY k.key
-    HAVING count(*) BETWEEN 2 AND %(max_sources)s
-), pairs AS (
-    SELECT a.id AS first_id, b.id AS second_id, bool_or(k.is_name) AS is_name,
-        sum(1.0 / cardinality(k.ids)) AS rarity
+-- Lists sources in the order of ids, each with the candidates for a duplicate that have a higher id.
+-- A key of more than `max_per_key` sources distinguishes nothing and is ignored. The keys of a merged
+-- duplicate are those of the surviving source. `pairs_before` is the number of candidates of the sources
+-- before.
+WITH sources_of_block AS (
+    SELECT s.id
+    FROM sources s
+    WHERE s.merged_into IS NULL AND s.id > %(after)s
+    ORDER BY s.id
+    LIMIT %(max_records)s
+), keys AS (
+    SELECT DISTINCT s.id, k.key
+    FROM sources_of_block s
+    CROSS JOIN LATERAL (
+        SELECT s.id AS part_id
+        UNION ALL
+        SELECT m.id FROM sources m WHERE m.merged_into = s.id
+    ) m
+    CROSS JOIN LATERAL (
+        SELECT k.key FROM source_keys k WHERE k.source_id = m.part_id OFFSET 0
+    ) k
+), sharing AS (
+    SELECT k.id, c.ids
     FROM keys k
-    CROSS JOIN LATERAL unnest(k.ids) a (id)
-    CROSS JOIN LATERAL unnest(k.ids) b (id)
-    WHERE a.id < b.id
-    GROUP BY a.id, b.id
-), distinct_pairs AS (
-    SELECT coalesce(a.merged_into, a.id) AS first_id, coalesce(b.merged_into, b.id) AS second_id
-    FROM distinctions x
-    JOIN sources a ON a.id = x.source_id
-    JOIN sources b ON b.id = x.distinct_from_source_id
-    WHERE x.withdrawn_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT array_agg(c.source_id) AS ids
+        FROM (
+            SELECT c.source_id FROM source_keys c
+            WHERE c.key = k.key
+            LIMIT %(max_per_key)s + 1
+        ) c
+    ) c
+), pairs AS (
+    SELECT s.id, array_agg(DISTINCT coalesce(o.merged_into, o.id)) AS candidate_ids
+    FROM sharing s
+    CROSS JOIN LATERAL unnest(s.ids) i (id)
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.merged_into FROM sources o WHERE o.id = i.id OFFSET 0
+    ) o
+    WHERE cardinality(s.ids) <= %(max_per_key)s AND coalesce(o.merged_into, o.id) > s.id
+    GROUP BY s.id
 )
-SELECT p.first_id, p.second_id
-FROM pairs p
-WHERE NOT EXISTS (
-    SELECT FROM distinct_pairs x
-    WHERE least(x.first_id, x.second_id) = p.first_id
-        AND greatest(x.first_id, x.second_id) = p.second_id
-)
-ORDER BY p.is_name DESC, p.rarity DESC, p.first_id, p.second_id
-LIMIT %(max_pairs)s
+SELECT s.id, coalesce(p.candidate_ids, '{}') AS candidate_ids,
+    sum(coalesce(cardinality(p.candidate_ids), 0)) OVER (ORDER BY s.id)
+        - coalesce(cardinality(p.candidate_ids), 0) AS pairs_before
+FROM sources_of_block s LEFT JOIN pairs p ON p.id = s.id
+ORDER BY s.id

@@ -1,5 +1,6 @@
 """Cases: query parameters of lists, counts, timelines and feeds."""
 
+from api.rendering import pagination
 from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_query
 from tests.whole_set.bad_input.lists import LISTS, LISTS_WITH_CURSOR
 from tests.whole_set.bad_input.valid_bodies import source
@@ -311,3 +312,27 @@ refused(
     body=source(),
     query="dry_run=1",
 )
+
+# A cursor of the pairs of sources.
+pairs_cursor = pagination.encode("listDuplicates", {"resource": "source"}, UNKNOWN_ID)
+for query, pointer in {
+    "": "/resource",
+    "resource=": "/resource",
+    "resource=claim": "/resource",
+    "resource=Source": "/resource",
+    "resource=source&resource=detainee": "/resource",
+    "resource=source&limit=0": "/limit",
+    "resource=source&limit=201": "/limit",
+    "resource=source&cursor=abc": "/cursor",
+    f"resource=source&cursor={UNKNOWN_ID}": "/cursor",
+    f"resource=detainee&cursor={pairs_cursor}": "/cursor",
+    "resource=source&after=1": "/after",
+}.items():
+    refused(
+        f"pairs with {query[:60]}",
+        "GET",
+        "/v1/duplicates",
+        "validation-error",
+        pointer,
+        query=query,
+    )
