@@ -16,7 +16,7 @@ _MAX_RATIO = 3
 """Of the 95th percentiles with and without the crowd."""
 
 
-def greedy_clients(size: int = 50, seconds: float = 20, events: int = 3000) -> Row:
+def greedy_clients(size: int = 50, seconds: float = 20, events: int = 300) -> Row:
     """Exports, whole lists and matches, one right after the other. Others are still served."""
     return _beside(f"{size} greedy clients", greedy, size, seconds, events, Service)
 
