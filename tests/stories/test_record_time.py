@@ -71,6 +71,7 @@ VOIDABLE = [
 ]
 KINDS = ["full", "house_arrest", "conditional", "unknown"]
 CLAIM_KINDS = ["announced", "released", "detained", "whereabouts_unknown"]
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ZONES = ["UTC", "America/Caracas", "Asia/Kathmandu", "Pacific/Apia"]
 TIMELINES = [
     {"from": "2025-11-30", "bucket": "month"},
@@ -594,8 +595,9 @@ class Reader:
                 del group["label"]
             assert {group.pop("value"): group for group in response["groups"]} == groups
         sentence = public["citation"]["sentence"]["en"]
-        if least := re.search(r"at least (\d+) release", sentence):
-            assert int(least[1]) <= total["confirmed"]
+        if least := re.search(r"at least (\S+) release", sentence):
+            number = NUMBERS.index(least[1]) if least[1] in NUMBERS else int(least[1])
+            assert number <= total["confirmed"]
         else:
             assert "no release" in sentence
             assert total["confirmed"] == 0
