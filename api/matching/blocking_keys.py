@@ -179,6 +179,9 @@ def _initial_search_keys(
         elif len(surname.text) == 1:
             yield f"{codes[given.text]}.{surname.text}", 1.5
         else:
+            if not is_common(given.text):
+                # It can be an abbreviation: Alej. Pérez.
+                yield f"{given.text[0]}.{codes[surname.text]}", 0.9
             for initial in _initials(given):
                 yield _pair_key(initial, codes[surname.text]), 1.5
             for initial in _initials(surname):

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -273,6 +273,44 @@ _LACINKA_LETTERS = [
 ]
 
 
+# A Burmese name in Latin letters that is written as one word: aungsanwinhtut.
+
+
+def _longest_first(texts: Iterable[str]) -> str:
+    return "|".join(sorted(set(texts), key=lambda text: (-len(text), text)))
+
+
+_BURMESE_LATIN_RIMES = {
+    *filter(None, _BURMESE_VOWELS.values()),
+    *(rime for rimes in _BURMESE_RIMES.values() for rime in rimes.values()),
+    *("a", "aye", "int", "oe", "ohn", "un", "ut"),
+}
+_BURMESE_LATIN_ONSETS = (
+    f"{breath}{initial}{medial}"
+    for breath in ("", "h")
+    for initial in ("ch", "sh", *filter(None, _BURMESE_INITIALS.values()))
+    for medial in ("", "y", "w", "yw")
+)
+_BURMESE_LATIN = (
+    f"((?:{_longest_first(_BURMESE_LATIN_ONSETS)})(?:{_longest_first(_BURMESE_LATIN_RIMES)})"
+    f"|{_longest_first(rime for rime in _BURMESE_LATIN_RIMES if len(rime) > 1)})"
+)
+_BURMESE_JOINED = re.compile(f"{_BURMESE_LATIN * 3}{_BURMESE_LATIN}?{_BURMESE_LATIN}?")
+_MIN_LETTERS_OF_SYLLABLES = 3
+"""With fewer on average, words of other languages are taken for Burmese: Guaramato."""
+
+
+def _separate_burmese(word: str) -> str | None:
+    """The syllables of a Burmese name that is one word, or None for any other name."""
+    if not (word.isascii() and word.isalpha()):
+        return None
+    match = _BURMESE_JOINED.fullmatch(word.lower())
+    syllables = [syllable for syllable in match.groups() if syllable] if match else []
+    if not syllables or len(word) < _MIN_LETTERS_OF_SYLLABLES * len(syllables):
+        return None
+    return " ".join(syllables)
+
+
 # Pinyin syllables by their initials, in the order of the table of the standard ISO 7098.
 _PINYIN = {
     initial: finals.split()
@@ -345,7 +383,8 @@ def other_readings(name: str) -> Sequence[str]:
     """A name as other systems of romanization write it.
 
     A name in Belarusian Latin letters (Stefanovič) is read as if from Cyrillic (Stefanovich), and
-    one in pinyin (Xu Zhiyong) is read in Wade-Giles (Hsu Chih-yung).
+    one in pinyin (Xu Zhiyong) is read in Wade-Giles (Hsu Chih-yung). The syllables of a Burmese
+    name that is one word (Minkonaing) are separated.
     """
     readings = []
     composed = unicodedata.normalize("NFC", name)
@@ -358,4 +397,6 @@ def other_readings(name: str) -> Sequence[str]:
         latin = name.lower() if name.isascii() else transliterate(name)
         if _CHINESE_NAME.fullmatch(latin):
             readings.append(_PINYIN_WORD.sub(_in_wade_giles, latin))
+    if joined := _separate_burmese(name.strip()):
+        readings.append(joined)
     return [reading for reading in readings if reading != name.lower()]

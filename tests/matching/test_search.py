@@ -32,6 +32,7 @@ PEOPLE = {
     "mitzy": ("Mitzy Capriles Sanoja",),
     "xu": ("Xu Zhiyong",),
     "min": ("မင်းကိုနိုင်",),
+    "alejandro": ("Alejandro Pérez Rojas",),
     "severinets": ("Павел Севярынец",),
     "nobody": ("Persona no identificada",),
 }
@@ -62,6 +63,9 @@ QUERIES = {
     "María C. Machado Zambrano": None,
     "María Corina Machado Parisca de Zuloaga": "machado",
     "Mari Machado": "machado",
+    "Alej. Pérez": "alejandro",
+    "Alej Perez R": "alejandro",
+    "minkonaing": "min",
     "Corinna": "machado",
     "Mraia Machdao": "machado",
     "sanmiguel": "san_miguel",
