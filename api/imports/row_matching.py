@@ -6,13 +6,14 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import orjson
 
 from api.access import Caller
+from api.contract import document
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.identity import canonical_ids
@@ -31,6 +32,8 @@ MAX_PAIRS = 250_000
 
 _MAX_COMPARED, _MAX_COMPARED_IF_DISTINCT = 20, 10
 _MAX_WORDS = 7
+_MAX_NAME = 1000
+"""A longer name is refused by the schema, which allows 200 characters of the composed form."""
 _PLACES = 1 << 20
 _MAX_ROWS_PER_KEY = 100
 _MAX_SIMILAR_ROWS = 600
@@ -44,11 +47,16 @@ def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
     """Read the cells of all rows. Raise RequestError at the row at which the pairs are too many.
 
     The pairs are counted from the list alone, so that a refusal reveals nothing about recorded
-    people. They are not counted for None.
+    people. They are not counted for None. The names of an identifier are compared here: these pairs
+    count too, each once. A row that the schema refuses for the length of its name or for its number
+    of identifiers is not surveyed.
     """
+    max_ids = document.load().schema("ExternalIds")["maxItems"]
     letters: set[str] = set()
     first_names: dict[str, str] = {}
     shared_ids: set[str] = set()
+    # Two names -> whether they can be one person's.
+    have_one_name: dict[tuple[str, str], bool] = {}
     word_pairs = RoughCounts()
     pairs = 0
     for number, cells, _ in rows:
@@ -58,13 +66,18 @@ def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
         if letter := columns.sex_letter(values.get("sex")):
             letters.add(letter)
         name = columns.full_name({f: v for f, v in values.items() if isinstance(v, str)})
-        if not name:
+        ids = [*islice(_external_ids(values), max_ids + 1)]
+        if not name or len(name) > _MAX_NAME or len(ids) > max_ids:
             continue
-        ids = [*_external_ids(values)]
         for id in ids:
             key = identifier_key(*id)
-            first = first_names.setdefault(key, name)
-            if first != name and key not in shared_ids and not _have_one_name(id, first, name):
+            names = first_names.setdefault(key, name), name
+            if name == names[0] or key in shared_ids:
+                continue
+            if names not in have_one_name:
+                have_one_name[names] = _have_one_name(*names)
+                pairs += 1
+            if not have_one_name[names]:
                 shared_ids.add(key)
         if max_pairs is not None:
             born = values.get("birth_date") or values.get("birth_year")
@@ -129,8 +142,9 @@ def _readable_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield column[3:], str(value)
 
 
-def _have_one_name(id: tuple[str, str], *names: str) -> bool:
-    a, b = (Person([name], external_ids=[id]) for name in names)
+def _have_one_name(*names: str) -> bool:
+    """Return whether two people with these names and one identifier are the same."""
+    a, b = (Person([name], external_ids=[("id", "same")]) for name in names)
     return compare(a, b).decision == "same"
 
 

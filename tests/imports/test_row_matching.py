@@ -1,7 +1,7 @@
 """The people of rows: nobody becomes another person, or another person's data, unasked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -435,6 +435,39 @@ def test_the_rows_before_the_limit_are_previewed(api: Api, monkeypatch: pytest.M
         assert len(result["rows"]) == fitting
     rows = [listed(n, **{"id:fp": f"FP-{n}"}) for n in range(20)]
     assert outcomes(preview(writer, table(rows))) == ["new"] * 20
+
+
+def test_the_names_of_shared_identifiers_are_few_comparisons(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two names are compared once, whatever they share, and each comparison counts as a pair."""
+    compared: list[tuple[str, ...]] = []
+    have_one_name = row_matching._have_one_name
+
+    def count(*names: str) -> bool:
+        compared.append(names)
+        return have_one_name(*names)
+
+    monkeypatch.setattr(row_matching, "_have_one_name", count)
+    writer = api.scope("contribute")
+    spellings = ("Ana Lucía Urdaneta", "ANA LUCIA URDANETA")
+
+    def rows(ids: int, spellings: Sequence[str] = spellings) -> bytes:
+        external_ids = [{"scheme": "fp", "value": f"FP-{n}"} for n in range(ids)]
+        lines = [{"name": name, "external_ids": external_ids} for name in spellings * 3]
+        return "\n".join(map(json.dumps, lines)).encode()
+
+    assert outcomes(preview(writer, rows(20), media_type=NDJSON)) == ["new", *["same"] * 5]
+    assert compared == [spellings]
+    compared.clear()
+    for body in (rows(500), rows(20, [f"{name} {'Paz ' * 250}" for name in spellings])):
+        assert outcomes(preview(writer, body, media_type=NDJSON)) == ["invalid"] * 6
+    assert compared == []
+    # The pairs of a row with an identifier are at least 10, and here one more.
+    monkeypatch.setattr(row_matching, "MAX_PAIRS", 21)
+    names = [{"name": name, "id:fp": "FP-1"} for name in spellings]
+    problem = preview(writer, table(names), 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/2"]
 
 
 def test_a_repeated_person_is_found_among_similar_names(api: Api) -> None:
