@@ -7,13 +7,34 @@ CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN age_group = 'minor' OR withheld;
 
--- The key by which external ids are compared: without case, spaces, dots and hyphens. The same as
--- `identifier_key` of api/matching/folding.py.
+-- The key by which external ids are compared: without case, and without spaces, dots and hyphens
+-- except between digits. There, dots and spaces that separate thousands are left out, and any other
+-- separator becomes a hyphen. The same as `identifier_key` of api/matching/folding.py.
 CREATE FUNCTION external_id_key(scheme text, value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '{' || $1 || '}' || casefold(
-        translate($2, U&' \00a0\202f.\00b7-\00ad\2010\2011\2012\2013\2014\2212', '')
-        COLLATE pg_unicode_fast
+        replace(
+            regexp_replace(
+                regexp_replace(
+                    regexp_replace(
+                        regexp_replace(
+                            translate(
+                                $2,
+                                U&' \00a0\202f.\00b7-\00ad\2010\2011\2012\2013\2014\2212',
+                                '.....--------'
+                            ) COLLATE pg_unicode_fast,
+                            '(?<![\d.-])[.-]+|[.-]+(?![\d.-])', '', 'g'
+                        ),
+                        '\.*-[.-]*', '-', 'g'
+                    ),
+                    '\.+', '.', 'g'
+                ),
+                -- A dot with groups of three digits on its right, and such groups after a first
+                -- one of one to three digits on its left.
+                '(?<=(^|[^\d.])\d{1,3}(\.\d{3})*)\.(?=\d{3}(\.\d{3})*($|[^\d.]))', '', 'g'
+            ),
+            '.', '-'
+        )
     );
 
 CREATE FUNCTION external_id_keys(external_ids jsonb) RETURNS text[]

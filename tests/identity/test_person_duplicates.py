@@ -39,7 +39,7 @@ SPELLINGS = (
 
 
 def test_spellings_of_an_external_id_are_one_id(editor: Api, writer: Api) -> None:
-    """They are stored as they are written, and compared without case, spaces, dots and hyphens."""
+    """They are stored as they are written, and compared without case and separators."""
     other = writer.detainee("Boris Chacón")
     for name, (spelling, *spellings) in zip(("Ana Otero", "Mateo Tovar"), SPELLINGS, strict=True):
         ids = [{"scheme": "registro", "value": spelling}]
@@ -67,6 +67,8 @@ def test_spellings_of_an_external_id_are_one_id(editor: Api, writer: Api) -> Non
     writer.detainee("Milagros Arráiz", external_ids=[id])
     for value in ("A-8", "A/7", "A-07", "7"):
         writer.detainee("Boris Chacón", external_ids=[{**id, "value": value}])
+    for name, value in (("Ana Mora", "2024-1-12"), ("Raúl Peña", "2024-11-2")):
+        writer.detainee(name, external_ids=[{**id, "value": value}])
 
 
 def pairs(editor: Api) -> list[set[str]]:

@@ -6,6 +6,45 @@ import unicodedata
 from api.database import queries
 from api.matching.folding import identifier_key
 
+# The spellings of one external id in each row; those of two rows are of two ids.
+EXTERNAL_IDS = (
+    ("FP-5555", "fp 5555", "FP5555", " F.P.5555-", "--fp\u20145555"),
+    ("V-12.345.678", "V12345678", "v 12 345 678", "V\u201312\u00a0345\u202f678", "V-12.345 678"),
+    ("V-1.234.567", "V1234567", "V 1234567"),
+    ("12.345.678-9", "12345678-9", "12 345 678 - 9", "12.345.678.-9"),
+    ("2024-1-12", "2024.1.12", "2024 1 12", "2024 -- 1\u201112", "2024\u00ad1\u00b712"),
+    ("2024-11-2", "2024.11.2", "2024- 11.2"),
+    ("2024112",),
+    ("2024-112", "2024.112"),
+    ("1-234", "1 - 234"),
+    ("1234", "1.234", "1 234"),
+    ("12-34", "12.34"),
+    ("12.345.67", "12-345-67"),
+    ("1234.567", "1234-567"),
+    ("12.345.6789", "12 345 6789"),
+    ("A1-2", "a-1-2", "A 1.2"),
+    ("A12", "A-12"),
+    ("1-A-2", "1a2"),
+    ("\u0662\u0660\u0662\u0664-\u0661-\u0661\u0662",),
+    ("\u0662\u0660\u0662\u0664-\u0661\u0661-\u0662",),
+    ("",),
+    ("\u00ba7",),
+)
+
+
+def sql_keys(conn: queries.Connection, values: list[str]) -> dict[str, str]:
+    query = "SELECT v, external_id_key('r', v) AS key FROM unnest(%s::text[]) AS v"
+    return {row.v: row.key for row in conn.execute(query, [values])}
+
+
+def test_a_separator_between_digits_distinguishes_external_ids(conn: queries.Connection) -> None:
+    in_sql = sql_keys(conn, [value for values in EXTERNAL_IDS for value in values])
+    in_python = {value: identifier_key("r", value) for value in in_sql}
+    assert in_sql == in_python
+    keys = [{in_python[value] for value in values} for values in EXTERNAL_IDS]
+    assert [len(row) for row in keys] == [1] * len(keys)
+    assert len(set().union(*keys)) == len(keys)
+
 
 def test_both_make_the_same_key_of_every_character(conn: queries.Connection) -> None:
     # Letters of later versions of Unicode are unknown to one of the two.
@@ -14,9 +53,9 @@ def test_both_make_the_same_key_of_every_character(conn: queries.Connection) -> 
         for code in range(1, sys.maxunicode + 1)
         if unicodedata.category(chr(code)) not in ("Cn", "Cs")
     ]
-    rows = conn.execute(
-        "SELECT c, external_id_key('r', c) AS key FROM unnest(%s::text[]) AS c", [characters]
-    )
-    different = [row.c for row in rows if row.key != identifier_key("r", row.c)]
-    assert different == []
+    # Digits and separators depend on those beside them.
+    beside = [f"2 - {c}.7, 1.{c}23.456" for c in characters if not c.isalpha()]
+    values = characters + beside
+    keys = sql_keys(conn, values)
+    assert [value for value in values if keys[value] != identifier_key("r", value)] == []
     assert identifier_key("fp", " F.P\u00a0-\u201155/aÑ") == "{fp}fp55/añ"
