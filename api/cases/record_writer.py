@@ -28,6 +28,7 @@ class _LockedEvent(NamedTuple):
 
     id: UUID
     occurred_on: date
+    live_attestations: int
     now: datetime
 
 
@@ -67,8 +68,9 @@ class RecordWriter:
         self._links: dict[bytes, bytes] = {}
         # The links that are not stored yet, attestations included.
         self._new_links: dict[UUID, UUID] = {}
-        # The day of each release event that is locked and verified.
-        self._days: dict[bytes, date] = {}
+        # The day of each release event that is locked and verified, and the number of its
+        # attestations that are not void.
+        self._events: dict[bytes, tuple[date, int]] = {}
 
     def read_links(self, list_name: str, ids: Sequence[UUID]) -> dict[UUID, UUID]:
         """Return the records of those entries of a list that were loaded or imported before."""
@@ -218,8 +220,10 @@ class RecordWriter:
 
     def _insert_attestation(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         event_id = body["release_event_id"] = self.verify_event(body["release_event_id"])
-        event = _LockedEvent(event_id, self._days[event_id.bytes], self._began)
+        day, live = self._events[event_id.bytes]
+        event = _LockedEvent(event_id, day, live, self._began)
         attestations.check(self._conn, event, body, restored=self._restored)
+        self._events[event_id.bytes] = day, live + 1
         return Inserted(attestations.insert(self._conn, body, id), [event.id])
 
     _inserters: Mapping[str, Callable[["RecordWriter", dict[str, Any], UUID | None], Inserted]] = {
@@ -243,7 +247,7 @@ class RecordWriter:
 
     def verify_event(self, id: UUID) -> UUID:
         """Lock the person of a release event and verify it; return the canonical id."""
-        if id.bytes in self._days:
+        if id.bytes in self._events:
             return id
         event = release_events.lock_canonical(self._conn, id)
         if event is None:
@@ -251,7 +255,7 @@ class RecordWriter:
                 FieldError("/release_event_id", "There is no release event with this id.")
             )
         self.batch.verify(event.id, event.detainee_id)
-        self._days[event.id.bytes] = event.occurred_on
+        self._events[event.id.bytes] = event.occurred_on, event.live_attestations
         return event.id  # type: ignore[no-any-return] # a row
 
     def lock_person(self, id: UUID) -> UUID:

@@ -34,8 +34,7 @@ Cursor = psycopg.Cursor[Any]
 
 _CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<keyword>if|unless) (?P<parameter>\w+)$")
 
-# (JSON pointer, detail) of the field error for a violated constraint, by its name.
-_FIELD_ERRORS = {
+FIELD_ERRORS = {
     "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
     "release_event_has_few_attestations": (
         "/release_event_id",
@@ -44,6 +43,7 @@ _FIELD_ERRORS = {
     ),
     "api_key_ends_after_it_was_created": ("/until", "Must lie ahead."),
 }
+"""(JSON pointer, detail) of the field error for a violated constraint, by its name."""
 
 # A full pool, a lost connection, a lock or a statement that took longer than its timeout.
 _BUSY = (
@@ -144,7 +144,7 @@ def long_transaction(conn: Connection) -> Iterator[None]:
 class translated:  # noqa: N801 - used as a function
     """Raise the driver's errors as request errors, so that no response quotes PostgreSQL.
 
-    A violated constraint of `_FIELD_ERRORS` becomes a `validation-error`; a full pool, a lost
+    A violated constraint of `FIELD_ERRORS` becomes a `validation-error`; a full pool, a lost
     connection and a timeout become `busy`. Other errors pass. A generator would take seven times as
     long (4 µs), and every statement needs this.
     """
@@ -154,7 +154,7 @@ class translated:  # noqa: N801 - used as a function
 
     def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> None:
         if isinstance(error, pg.IntegrityError):
-            field_error = _FIELD_ERRORS.get(error.diag.constraint_name or "")
+            field_error = FIELD_ERRORS.get(error.diag.constraint_name or "")
             if field_error is not None:
                 raise invalid(FieldError(*field_error)) from None
         elif isinstance(error, _BUSY):

@@ -5,6 +5,7 @@ that were created since stay with the surviving record, except those that depend
 returns to the duplicate.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -20,6 +21,7 @@ from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids, merge_plan
 from api.identity.merge_plan import MergePlan
 from api.matching import candidates
+from api.records import attestations as attestation_records
 from api.records import writes
 from api.verification import verdicts
 
@@ -47,6 +49,7 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
     surviving_events = merge_plan.merge_detentions(plan, duplicate, surviving)
     attestations = _attestations(conn, list(surviving_events))
     _check_days(plan, attestations, surviving_events)
+    _check_live(conn, attestations, surviving_events)
     merge_plan.move_attestations(plan, attestations, surviving_events)
 
     merge = writes.insert(conn, "merges/insert", detainee_id=id, into_id=into)
@@ -201,6 +204,30 @@ def _check_days(
                 f"{event} before its day, {day}, began anywhere (in UTC+14). Merge the other "
                 "record into this one, so that the earlier day stays, or void the event whose "
                 "day is wrong.",
+            )
+
+
+def _check_live(
+    conn: queries.Connection, moved: Sequence[Any], surviving_events: Mapping[str, str]
+) -> None:
+    """Check that no surviving release event gets too many attestations."""
+    live = Counter(
+        surviving_events[str(attestation.release_event_id)]
+        for attestation in moved
+        if not attestation.voided
+    )
+    if not live:
+        return
+    before = attestation_records.count_live(conn, [UUID(event) for event in live])
+    live.update({str(event): attestations for event, attestations in before.items()})
+    most = attestation_records.MAX_LIVE
+    for event, attestations in live.items():
+        if attestations > most:
+            raise RequestError(
+                "conflict",
+                f"The release event {event} would have {attestations:,} attestations, and can have "
+                f"{most:,}. Void those that were entered by mistake first, or one of the two "
+                "release events.",
             )
 
 

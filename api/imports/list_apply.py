@@ -402,6 +402,8 @@ class _ListWriter:
             confirmed = row_plan.confirmed_before(conn, [event_id], attestation["source_id"])
             if (event_id, attestation["published_at"]) in confirmed:
                 return
+            live = attestations.count_live(conn, [event_id])
+            attestations.check_live(live.get(event_id, 0))
         else:
             detention_id = event["detention_id"] or new_detention
             body = {**event, "detainee_id": person, "detention_id": detention_id}

@@ -30,7 +30,11 @@ from api.verification.rule import Attestation
 
 _PROGRESS_ROWS = 2_000
 # The contract's name of a field -> the column that holds it, where they differ.
-_COLUMN_OF_FIELD = {"facility_id": "facility", "occurred_on": "released_on"}
+_COLUMN_OF_FIELD = {
+    "facility_id": "facility",
+    "occurred_on": "released_on",
+    "release_event_id": "released_on",
+}
 
 
 def preview(
@@ -149,6 +153,8 @@ class _Preview:
         self._facilities = FacilityNames(conn)
         # The contract's name of a field -> the file's name of its column.
         self._columns: dict[str, str] = {}
+        # A recorded release event -> the attestations that rows would add.
+        self._attested: Counter[UUID] = Counter()
         self._block: list[_PreviewedRow] = []
 
     def run(self, rows: Iterator[row_reader.Row]) -> None:
@@ -298,11 +304,20 @@ class _Preview:
         events = [cast(UUID, event["id"]) for _, event in released if "id" in event]
         source_id = (self._attestation or {})["source_id"]
         confirmed = row_plan.confirmed_before(self._conn, events, source_id)
+        live = attestations.count_live(self._conn, events)
         for row, event in released:
             id = event.get("id")
             attestation = self._attestation_of(row)
             if id == row_plan.NOT_INSERTED or (id, attestation["published_at"]) in confirmed:
                 continue
+            if id is not None:
+                try:
+                    attestations.check_live(live.get(id, 0) + self._attested[id])
+                except RequestError as error:
+                    row.add_errors(error)
+                    row.changes = []
+                    continue
+                self._attested[id] += 1
             if row.outcome != "new":
                 row.changes.append("attestation")
                 row.outcome = "changed"

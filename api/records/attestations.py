@@ -14,14 +14,22 @@ from api.records.publications import Error
 from api.records.writes import Body
 from api.verification import verdicts
 
+MAX_LIVE = 2_000
+"""The most attestations of a release event that are not void. A trigger keeps it, too."""
+
 
 class LockedEvent(Protocol):
-    """A release event whose person is locked, and the time at which it was read."""
+    """A release event whose person is locked, and the time at which it was read.
+
+    `live_attestations` counts those that are not void.
+    """
 
     @property
     def id(self) -> UUID: ...
     @property
     def occurred_on(self) -> date: ...
+    @property
+    def live_attestations(self) -> int: ...
     @property
     def now(self) -> datetime: ...
 
@@ -66,6 +74,17 @@ def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
 def check_day(body: Body, occurred_on: date) -> None:
     """Check an attestation against the day of its release event. Raises as `check` does."""
     publications.raise_errors("attestation", list(_day_errors(body, occurred_on)))
+
+
+def check_live(live: int) -> None:
+    """Check that an event with so many attestations may have one more. Raises as `check` does."""
+    publications.raise_errors("attestation", list(_live_errors(live)))
+
+
+def count_live(conn: queries.Connection, release_events: Sequence[UUID]) -> Mapping[UUID, int]:
+    """Return how many attestations these release events have that are not void, if any."""
+    rows = queries.rows(conn, "attestations/count_live", release_event_ids=release_events)
+    return {row.release_event_id: row.attestations for row in rows}
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -152,9 +171,16 @@ def _errors(
     yield from _basis_errors(body, restored)
     yield from publications.time_errors(body, event.now)
     yield from _day_errors(body, event.occurred_on)
+    yield from _live_errors(event.live_attestations)
     if body["denial_reason"] is not None and body["stance"] != "denies":
         detail = f"Must be null for the stance {body['stance']}: only a denial has a reason."
         yield "validation-error", FieldError("/denial_reason", detail)
+
+
+def _live_errors(live: int) -> Iterator[Error]:
+    if live >= MAX_LIVE:
+        error = FieldError(*queries.FIELD_ERRORS["release_event_has_few_attestations"])
+        yield "validation-error", error
 
 
 def _relay_errors(conn: queries.Connection, event: LockedEvent, body: Body) -> Iterator[Error]:

@@ -73,6 +73,25 @@ def release_events_of_example(client: Any) -> Mapping[str, str]:
     return events
 
 
+def test_entry_of_a_full_release_event_has_a_pointer(
+    database: str, conn: queries.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attestations of the file count, and those that are recorded."""
+    monkeypatch.setattr("api.records.attestations.MAX_LIVE", 2)
+    case = small_case()
+    entries = case["attestations"]
+    entries.insert(2, {**entries[0], "key": "a4", "published_at": "2026-01-09T10:30:00Z"})
+    before = snapshot(conn)
+    result = load(database, tmp_path, case)
+    assert error_pointers(result) == ["/attestations/2/release_event"]
+    assert "2,000 attestations" in result.stderr
+    assert snapshot(conn) == before
+    more = entries.pop(2)
+    assert load(database, tmp_path, case).exit_code == 0
+    entries.append(more)
+    assert error_pointers(load(database, tmp_path, case)) == ["/attestations/3/release_event"]
+
+
 def test_second_load_changes_nothing(database: str, conn: queries.Connection) -> None:
     assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
     before = snapshot(conn)

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from api.cases import loader
 from api.database.queries import Connection
-from api.records import release_events
+from api.records import attestations, release_events
 from tests.conftest import Api
 from tests.stories.test_record_time import (
     Chooser,
@@ -876,6 +876,24 @@ def test_merge_confirms_no_release_before_the_day_of_its_event(
     query = {"as_of": "2026-01-07T13:00:00Z", "occurred_from": "2026-01-01"}
     assert statuses(api, **query) == {"reported": 1}
     assert_store_is_consistent(conn)
+
+
+def test_merge_that_exceeds_the_maximum_of_attestations_is_refused(
+    editor: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attestations, "MAX_LIVE", 2)
+    source, records = editor.source("Una"), []
+    for minutes in ((1,), (2, 3)):
+        record = editor.detainee("Ana Lucía Urdaneta")
+        editor.detention(record, detained_on="2024-02")
+        event = editor.event(record, "2026-01-08")
+        attested = [editor.attest(event, source, f"2026-01-09T10:0{n}:00Z") for n in minutes]
+        records.append(record)
+    problem = merge(editor, *records, status=409)
+    assert f"The release event {event} would have 3 attestations" in problem["detail"]
+    assert "Void" in problem["detail"]
+    editor.post(f"/v1/attestations/{attested[0]['id']}/void", {"reason": "Twice."}, status=200)
+    merge(editor, *records)
 
 
 def test_day_of_an_event_that_had_attestations_in_a_merge_cannot_change(

@@ -16,6 +16,7 @@ import pytest
 from api import auth
 from api.database import connections, queries
 from api.imports import import_store
+from api.records import attestations
 from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.running import linux, run_and_measure, run_process, snapshot
 from tests.conftest import Api, cloned
@@ -498,6 +499,41 @@ def attested_by(source: str, **parameters: str) -> dict[str, str]:
         "basis": "first_hand",
         **parameters,
     }
+
+
+def test_rows_of_a_full_release_event_are_invalid(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attestations, "MAX_LIVE", 2)
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero Valdivia")
+    editor.detention(person, detained_on="2024-02")
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, editor.source("Puertas"), "2026-01-09T10:00:00Z")
+    source = editor.source("Casa Abierta")
+    rows = [
+        {"id": person, "name": "Fermín Otero Valdivia", "soltado": "2026-01-08", "hora": hora}
+        for hora in ("2026-01-09T12:00:00Z", "2026-01-09T12:00:01Z")
+    ]
+    mapping = json.dumps({"soltado": "released_on", "hora": "published_at"})
+    query = attested_by(source, mapping=mapping)
+    # The first row adds the last attestation that the event can have.
+    result = preview(editor, table(rows), **query)
+    assert outcomes(result) == ["changed", "invalid"]
+    (error,) = result["rows"][1]["errors"]
+    assert error["column"] == "soltado"
+    assert "2,000 attestations" in error["detail"]
+    assert (result["attestations"], result["rows"][1]["changes"]) == (1, [])
+    apply(editor, result["id"], {"row": 2, "decision": "skip"})
+    again = preview(editor, table(rows), **query)
+    assert outcomes(again) == ["same", "invalid"]
+    # By a decision: the preview foresees no attestation for a row that may be somebody else.
+    doubtful = [{**rows[1], "id": "", "name": "Otero Fermín"}]
+    result = preview(editor, table(doubtful), **query)
+    assert outcomes(result) == ["possible_duplicate"]
+    problem = apply(editor, result["id"], {"row": 1, "decision": "same"}, status=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/rows/1"]
+    assert "2,000 attestations" in problem["errors"][0]["detail"]
 
 
 def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Connection) -> None:

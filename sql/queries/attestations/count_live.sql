@@ -1,0 +1,5 @@
+-- Counts the attestations of release events that are not void.
+SELECT a.release_event_id, count(*) AS attestations
+FROM attestations a
+WHERE a.release_event_id = ANY (%(release_event_ids)s) AND a.voided_at IS NULL
+GROUP BY a.release_event_id
