@@ -24,8 +24,16 @@ def with_name(
     conn: queries.Connection, name: str, country: str, region: str | None
 ) -> Sequence[UUID]:
     """Return the facilities of a country that have a name or an alias, in no other region."""
-    rows = queries.rows(conn, "facilities/list_by_key", key=exact_key(name), country=country)
-    return [row.id for row in rows if not are_apart(row.region, region)]
+    return list(_sharing(conn, [name], country, region))
+
+
+def _sharing(
+    conn: queries.Connection, names: Sequence[str], country: str, region: str | None
+) -> Mapping[UUID, str]:
+    """Return the facilities that have one of these names, by id in order of creation."""
+    by_key = {exact_key(name): name for name in names}
+    rows = queries.rows(conn, "facilities/list_by_keys", keys=list(by_key), country=country)
+    return {row.id: by_key[row.key] for row in rows if not are_apart(row.region, region)}
 
 
 def are_apart(region: str | None, other: str | None) -> bool:
@@ -37,12 +45,14 @@ def check(
     conn: queries.Connection,
     facility: Mapping[str, Any],
     distinct_from: Sequence[UUID],
-    id: UUID | None = None,
+    before: Any = None,
 ) -> None:
-    """Check that no other facility has the name, apart from those that are different.
+    """Check that no other facility has the name or an alias, apart from those that are different.
 
-    The names are locked. `id` is that of a recorded facility. Raises `facility-exists`.
+    The names are locked. `before` is the row of a recorded facility: another with which it shares
+    a name already is a different one. Raises `facility-exists`.
     """
+    id = None if before is None else before.id
     rows = queries.rows(conn, "facilities/list_existing_ids", ids=list(distinct_from))
     existing = {row.id for row in rows}
     errors = [
@@ -55,12 +65,18 @@ def check(
     ]
     if errors:
         raise invalid(*errors)
-    for other in with_name(conn, facility["name"], facility["country"], facility["region"]):
-        if other != id and other not in distinct_from:
+    different = {id, *distinct_from}
+    if before is not None:
+        names = [before.name, *before.aliases]
+        different.update(_sharing(conn, names, before.country, before.region))
+    names = [facility["name"], *facility["aliases"]]
+    sharing = _sharing(conn, names, facility["country"], facility["region"])
+    for other, name in sharing.items():
+        if other not in different:
             raise RequestError(
                 "facility-exists",
-                f"There is a facility with this name: /v1/facilities/{other}. Use it, or send its "
-                "id in distinct_from if the two are different.",
+                f"There is a facility with the name {name[:100]!r}: /v1/facilities/{other}. Use "
+                "it, or send its id in distinct_from if the two are different.",
                 existing={"facility_id": other},
             )
 

@@ -60,15 +60,12 @@ def update(
     distinct_from, changes = _split(body)
 
     def lock() -> Any:
-        if changes.keys() & {"name", "aliases", "country", "region"}:
-            facility_names.lock(conn)
+        # Every field decides whether the names are those of another facility.
+        facility_names.lock(conn)
         return queries.row(conn, "facilities/lock", id=id)
 
     def write(row: Any) -> Affected:
-        before = row._asdict()
-        after = {**before, **changes}
-        if distinct_from or any(before[n] != after[n] for n in ("name", "country", "region")):
-            facility_names.check(conn, after, distinct_from, id)
+        facility_names.check(conn, {**row._asdict(), **changes}, distinct_from, row)
         write_update(conn, row, changes)
         return Affected()
 

@@ -44,6 +44,32 @@ def test_a_facility_does_not_get_the_name_of_another(editor: Api) -> None:
     post(editor, "La Tumba")
 
 
+def test_an_alias_is_not_the_name_of_another(editor: Api) -> None:
+    first = post(editor, "Tocorón", aliases=["Aragua"])["id"]
+    for name in ("TOCORON", "aragua"):
+        problem = post(editor, "X", 409, aliases=["Y", name])
+        assert (problem["type"], problem["facility_id"]) == ("/problems/facility-exists", first)
+        assert repr(name) in problem["detail"]
+    second = post(editor, "X", aliases=["Y", "X"])["id"]
+    problem = editor.patch(f"/v1/facilities/{second}", {"aliases": ["Aragua"]}, 409)
+    assert problem["facility_id"] == first
+    change = {"aliases": ["Aragua"], "distinct_from": [first]}
+    assert editor.patch(f"/v1/facilities/{second}", change)["aliases"] == ["Aragua"]
+
+
+def test_facilities_that_share_a_name_stay_different(editor: Api) -> None:
+    first = post(editor, "Yare", region="Miranda")["id"]
+    path = f"/v1/facilities/{post(editor, 'Yare', distinct_from=[first])['id']}"
+    editor.patch(path, {"region": "Miranda"})
+    editor.patch(path, {"aliases": ["Yare II"]})
+    editor.patch(path, {"region": "Aragua"})
+    # The region comes to agree with that of the other again, or the country with that of a third.
+    assert editor.patch(path, {"region": "miranda"}, 409)["facility_id"] == first
+    third = post(editor, "Yare", country="CO")["id"]
+    assert editor.patch(path, {"country": "CO"}, 409)["facility_id"] == third
+    editor.patch(path, {"country": "CO", "distinct_from": [third]})
+
+
 @pytest.mark.parametrize(
     ("name", "other", "same"),
     [

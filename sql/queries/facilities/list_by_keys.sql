@@ -1,0 +1,5 @@
+-- Lists the facilities of a country with one of some keys, in order of creation.
+SELECT f.id, f.region, k.key
+FROM facility_keys k JOIN facilities f ON f.id = k.facility_id
+WHERE k.key = ANY (%(keys)s::text[]) AND f.country = %(country)s
+ORDER BY f.created_at, f.id
