@@ -291,7 +291,7 @@ class Record:
             counted = _decisive(events)
             surviving = today._surviving("detainee", person)
             event = today._surviving("release_event", counted.event["id"])
-            if not today._may_show(surviving, event, used_filters):
+            if today._redacts_merge(person) or not today._may_show(surviving, event, used_filters):
                 redacted[status] += 1
                 redacted["rearrested"] += rearrested
                 continue
@@ -331,6 +331,13 @@ class Record:
 
     def _redacts(self, person: Entry) -> bool:
         return self._hides and _is_hidden(person)
+
+    def _redacts_merge(self, id: str) -> bool:
+        """Return whether a record is merged into another one, and one of them is redacted."""
+        chain = [self._written["detainee"][id]]
+        while chain[-1]["merged_into"] is not None:
+            chain.append(self._written["detainee"][chain[-1]["merged_into"]])
+        return len(chain) > 1 and any(map(self._redacts, chain))
 
     def _may_show(self, person: Entry, event: Entry, filters: Mapping[str, str]) -> bool:
         """Return whether the public may know that this person counts by this event."""

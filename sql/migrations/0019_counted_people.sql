@@ -106,7 +106,8 @@ END;
 
 -- As what a person is listed who counts by a release event: the surviving records of both, and the
 -- detention of the event. `is_listed` is false if the caller may not know today that this person
--- meets the filters, or that the event was recorded as that of this person.
+-- meets the filters, or that the event or the record of the person who then counted became that of
+-- this person.
 CREATE FUNCTION listed_person(
     detainee_id uuid, release_event_id uuid, filters count_filters, sees_hidden boolean
 ) RETURNS TABLE (
@@ -130,6 +131,8 @@ BEGIN ATOMIC
     )
     SELECT p.id, r.id, r.detention_id, p.is_redacted,
         CASE
+            -- A merge that involves a hidden person: an item would say of which two records.
+            WHEN p.id <> $1 AND EXISTS (SELECT FROM people o WHERE o.is_redacted) THEN false
             -- A merge or a split has moved the event since, or its undo has. The public sees none that
             -- involves a hidden person.
             WHEN r.detainee_id <> p.id THEN NOT p.is_redacted AND NOT EXISTS (

@@ -382,3 +382,26 @@ def test_records_merged_or_split_since(desk: Desk) -> None:
     items, redacted = people(desk.api, **moments)
     assert (names(items), redacted) == ({"Ana Ottero"}, {**NOBODY, "reported": 1})
     assert len(people(editor, **moments)[0]) == 2
+
+
+def test_merge_of_hidden_people_since_is_redacted(desk: Desk) -> None:
+    """Two items of one hidden person would tell the public of the merge."""
+    editor, at = desk.editor, "2026-01-09T10:00:00Z"
+    hidden = [desk.release(f"Oculta {n}", [at], withheld=True) for n in range(2)]
+    events = [*hidden, desk.release("Ana Visible", [at])]
+    surviving, duplicate, visible = (
+        editor.get(f"/v1/release-events/{event}")["detainee_id"] for event in events
+    )
+    before = desk.counts()
+    moments = {name: before[name] for name in ("as_of", "recorded_as_of")}
+    assert len(people(desk.api, **moments)[0]) == 3
+    for n, merged in enumerate((duplicate, visible), 1):
+        editor.post(f"/v1/detainees/{merged}/merge", {"into": surviving})
+        items, redacted = people(desk.api, **moments)
+        ids = [item["detainee"]["id"] for item in items]
+        assert (ids.count(surviving), len(ids)) == (1, 3 - n)
+        assert redacted == {**NOBODY, "reported": n}
+        assert len(people(editor, **moments)[0]) == 3
+    first = desk.api.get("/v1/counts/people", limit=1, **moments)
+    assert first["next"] is None
+    assert desk.counts(**moments) == before

@@ -298,6 +298,9 @@ def test_merges_and_distinctions_of_hidden_people_are_not_public(api: Api, edito
         caller.get(f"/v1/merges/{merge}", 404)
         changes = caller.get("/v1/changes", limit=200)["items"]
         assert {secret, merge}.isdisjoint(item["resource_id"] for item in changes)
+    # The id of the duplicate stays valid for those who have it.
+    redirect = api.send("GET", f"/v1/detainees/{duplicate}")
+    assert (redirect.status_code, redirect.headers["Location"]) == (307, f"/v1/detainees/{hidden}")
     assert editor.get(f"/v1/distinctions/{secret}")["distinct_from"] == hidden
     assert editor.get(f"/v1/merges/{merge}")["into"] == hidden
     # After a merge into a hidden person, the person's distinctions are not public any more.
