@@ -42,12 +42,19 @@ def kept_key(conn: queries.Connection, file: Path) -> str:
     So a store that is served often has one such key.
     """
     try:
-        key = file.read_text().strip()
+        key = file.read_text("utf-8").strip()
         auth.authenticate(conn, key)
+    except UnicodeDecodeError:
+        raise click.ClickException(
+            f"The key file {str(file)!r} is not UTF-8 text, so it holds no key. Name another file, "
+            "or delete this one to get a new key."
+        ) from None
     except (FileNotFoundError, RequestError):
         _, key = auth.create_key(conn, file.name, "contribute")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
+        # `touch` does not change the mode of a file that exists.
+        file.chmod(0o600)
         file.write_text(f"{key}\n")
     return key
 

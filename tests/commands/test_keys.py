@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
 from api import auth
 from api.commands.keys import kept_key
@@ -44,7 +45,13 @@ def test_kept_key_is_made_once(conn: queries.Connection, tmp_path: Path) -> None
     assert file.stat().st_mode & 0o777 == 0o600
     assert kept_key(conn, file) == key
     conn.execute("UPDATE api_keys SET revoked_at = now()")
+    file.chmod(0o644)
     assert kept_key(conn, file) == file.read_text().strip() != key
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ClickException, match=f"{str(file)!r} is not UTF-8"):
+        kept_key(conn, file)
+    assert file.read_bytes() == b"\xff\xfe"
 
 
 def test_keys_have_distinct_secrets(database: str) -> None:
