@@ -18,7 +18,14 @@ def counts(
     `labels` are the names of groups by their values, as far as they have names.
     """
     as_of, recorded = (response[name] for name in ("as_of", "recorded_as_of"))
-    yield f"As of {_moment(settings, as_of)}, recorded by {_moment(settings, recorded)}:"
+    as_of, recorded = (_moment(settings, moment) for moment in (as_of, recorded))
+    yield _in_language(
+        settings,
+        (
+            f"As of {as_of}, recorded by {recorded}:",
+            f"Hasta {as_of}, según lo registrado hasta {recorded}:",
+        ),
+    )
     if response["groups"] is None:
         for name in FIGURES[:-1]:
             yield f"  {name:11}{response[name]:>8,}"
@@ -47,13 +54,20 @@ def _local(settings: Config, text: str) -> str:
     """Return the local date and time of a moment, without a fraction of a second."""
     _, (local,) = vocabulary.local(settings.time_zone, datetime.fromisoformat(text))
     if local.time() == time.max:
-        return f"the end of {local.date()}"
+        return _in_language(
+            settings, (f"the end of {local.date()}", f"el final del {local.date()}")
+        )
     return local.isoformat(" ", "seconds" if local.second else "minutes")
 
 
 def _zone(settings: Config) -> str:
-    (in_english, _), _ = vocabulary.local(settings.time_zone)
-    return in_english
+    words, _ = vocabulary.local(settings.time_zone)
+    return _in_language(settings, words)
+
+
+def _in_language(settings: Config, words: vocabulary.Words) -> str:
+    en, es = words
+    return es if settings.language == "es" else en
 
 
 def people(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
@@ -130,8 +144,7 @@ def _scope(settings: Config, claim: Mapping[str, Any], names: Mapping[str, str])
 
 def country(settings: Config, code: str) -> str:
     """Return the name of a country in the language of the settings."""
-    en, es = vocabulary.country(code)
-    return es if settings.language == "es" else en
+    return _in_language(settings, vocabulary.country(code))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

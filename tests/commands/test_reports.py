@@ -45,13 +45,21 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
         response = json.loads(constancia(*command, "--json", **settings).stdout)
         assert response["as_of"] == end
         assert f"time_zone={zone or 'UTC'}" in response["citation"]["url"]
-    for language, sentence in (
-        ("", "As of the end of 9 January 2026 (Caracas time), no "),
-        ("es", "Hasta el final del 9 de enero de 2026 (hora de Caracas), ninguna "),
+    for language, heading, sentence in (
+        (
+            "",
+            "As of the end of 2026-01-09 (Caracas time), recorded by ",
+            "As of the end of 9 January 2026 (Caracas time), no ",
+        ),
+        (
+            "es",
+            "Hasta el final del 2026-01-09 (hora de Caracas), según lo registrado hasta ",
+            "Hasta el final del 9 de enero de 2026 (hora de Caracas), ninguna ",
+        ),
     ):
         result = constancia(*command, CONSTANCIA_LANGUAGE=language, **caracas)
         first, *_, last = result.stdout.splitlines()
-        assert first.startswith("As of the end of 2026-01-09 (Caracas time), recorded by ")
+        assert first.startswith(heading)
         assert last.startswith(sentence)
     # A day that has not ended.
     today = datetime.now(UTC).date().isoformat()
