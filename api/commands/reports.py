@@ -42,7 +42,7 @@ def counts(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
         response = _response(
             conn, settings, "getCounts", counts_operations.get_counts, caller=None, **arguments
         )
-        labels = _labels(conn, settings, response, arguments["group_by"])
+    labels = _labels(settings, response, arguments["group_by"])
     _print(response, partial(terminal.counts, settings, labels=labels), as_json=as_json)
 
 
@@ -113,19 +113,12 @@ def find(data_dir: Path | None, as_json: bool, name: str, limit: int) -> None:
     _print(response, partial(terminal.people, names=names), as_json=as_json)
 
 
-def _labels(
-    conn: queries.Connection, settings: Config, response: Any, group_by: str | None
-) -> Mapping[str, str]:
-    """Return the names of the countries, facilities or announcements that are groups, by value."""
-    values = [group["value"] for group in response["groups"] or () if group["value"] is not None]
+def _labels(settings: Config, response: Any, group_by: str | None) -> Mapping[str, str]:
+    """Return the names of groups by value: of countries in the language of the settings."""
+    groups = [group for group in response["groups"] or () if group["label"] is not None]
     if group_by == "nationality":
-        return {code: terminal.country(settings, code) for code in values}
-    kind = {"facility_id": "facilities", "announcement_id": "claims"}.get(group_by or "")
-    if kind is None:
-        return {}
-    ids = {kind: [UUID(value) for value in values]}
-    names = citations.recorded_names(conn, _moments(response), **ids)
-    return {str(id): name for id, name in names.items()}
+        return {group["value"]: terminal.country(settings, group["value"]) for group in groups}
+    return {group["value"]: group["label"] for group in groups}
 
 
 def _moments(response: Any) -> Moments:

@@ -74,6 +74,12 @@ def test_groups_are_printed_by_name(database: str) -> None:
     command = ["counts", "--as-of", "2026-01-12", "--group-by", "nationality"]
     result = constancia(*command, DATABASE_URL=database)
     assert result.stdout.splitlines()[2].startswith("Venezuela ")
+    by_announcement = [*command[:-1], "announcement_id"]
+    lines = constancia(*by_announcement, DATABASE_URL=database).stdout.splitlines()[2:-2]
+    response = json.loads(constancia(*by_announcement, "--json", DATABASE_URL=database).stdout)
+    labels = [group["label"] or "unknown" for group in response["groups"]]
+    assert all(map(str.startswith, lines, labels)), lines
+    assert any(group["label"] for group in response["groups"])
 
 
 def test_people_are_found_by_any_spelling(database: str) -> None:
