@@ -1,7 +1,8 @@
 """Words for print in English and in Spanish: days, times, numbers, places, filters of counts.
 
-Days, times, digits, and the names of countries and cities are those of the CLDR (by Babel), which
-has no adjectives of countries.
+Days, times, and the names of countries and cities are those of the CLDR (by Babel), which has no
+adjectives of countries. Its separators of digits are used from 1,000 on in both languages: in
+Spanish, the CLDR writes four digits without one, which Babel does not follow.
 """
 
 from collections.abc import Mapping
