@@ -328,15 +328,21 @@ class _Preview:
 
 
 def _leave_out_ids_of_others(row: _PreviewedRow, listed: ListedPerson) -> None:
-    """Leave out the identifiers that other people have; a row without a decision only says so."""
-    detainee = dict(row.content["detainee"])
+    """Leave out the identifiers that other people have; a row that needs a decision only says so.
+
+    Begins with the row as it was read, so that it can be repeated when the outcome has changed.
+    """
+    detainee = dict(row.row.content["detainee"])
+    row.ignored = list(row.row.ignored)
+    candidates = {*listed.candidate_ids, *listed.candidate_rows}
     kept = []
     for id in detainee.get("external_ids", ()):
         scheme, value = id["scheme"], id["value"]
         holder = listed.other_holder(scheme, value)
         if holder is not None:
             person = f"row {holder}" if isinstance(holder, int) else f"/v1/detainees/{holder}"
-            detail = f"{value[:50]!r} is the identifier of {person}: it stays with that person."
+            detail = f"{value[:50]!r} is the identifier of {person}: it stays with that person"
+            detail += " if this row is decided new." if holder in candidates else "."
             row.ignored.append(RowError(row.row.id_column(scheme), detail))
         if holder is None or listed.is_possible_duplicate:
             kept.append(id)

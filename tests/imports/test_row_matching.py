@@ -149,7 +149,7 @@ def test_no_decision_gives_an_identifier_to_two_people(api: Api, conn: queries.C
     same, new = {"decision": "same", "detainee_id": boris}, {"decision": "new"}
     query = {"mapping": json.dumps({"N": "id:registro"})}
     for rows, decision, holder in (
-        ([{"name": "Mateo Rondón", "N": " 47.11"}], new, ana),
+        ([{"name": "Mateo Rondón", "N": " 4.711"}], new, ana),
         ([{"name": "Ana Lucía Urdaneta", "birth_date": "1985-11-17", "N": "4711"}], new, ana),
         ([row], same, ana),
         ([{**row, "id": boris}], None, ana),
@@ -330,6 +330,29 @@ def test_only_editors_hide_recorded_people_by_the_age_group(api: Api) -> None:
     editor.patch(path, {"age_group": "adult"})
     result = preview(editor, table([row]))
     assert outcomes(result) == ["possible_duplicate"]
+
+
+def test_an_identifier_of_the_candidate_stays_if_the_row_is_another_person(api: Api) -> None:
+    """Of a row that would overwrite the candidate, an identifier of somebody else stays anyway."""
+    editor = api.scope("edit")
+    ana = recorded_ana(editor)
+    editor.patch(f"/v1/detainees/{ana}", {"age_group": "adult"})
+    ids = [{"scheme": "cedula", "value": "99"}]
+    other = editor.detainee("Boris Chacón Villalobos", external_ids=ids)
+    row = {"name": "Ana Lucía Urdaneta", "birth_date": "1985-03-17", "grupo de edad": "menor"}
+    body = table([{**row, "id:registro": "4711", "id:cedula": "99", "id:fp": "S/N"}])
+    result = preview(editor, body)
+    assert outcomes(result) == ["possible_duplicate"]
+    assert [cell["detail"] for cell in result["rows"][0]["ignored"]] == [
+        "'S/N' is a placeholder, which identifies nobody.",
+        f"'4711' is the identifier of /v1/detainees/{ana}: it stays with that person if this row "
+        "is decided new.",
+        f"'99' is the identifier of /v1/detainees/{other}: it stays with that person.",
+    ]
+    apply(editor, result["id"], {"row": 1, "decision": "same"})
+    recorded = editor.get(f"/v1/detainees/{ana}")
+    assert recorded["age_group"] == "minor"
+    assert recorded["external_ids"] == [{"scheme": "registro", "value": "4711"}]
 
 
 def test_a_pseudonym_is_not_a_name(api: Api, conn: queries.Connection) -> None:
