@@ -20,7 +20,10 @@ BLOCK = 500
 
 _FILE_PART_BYTES = 1 << 20
 _MAX_STORED_BYTES = 64 << 20
-"""Of the previews of one key, without the oldest: 20,000 similar names take 178 MB."""
+"""When the newer previews of a key take 64 MiB, its older ones are deleted.
+
+One may take more: 20,000 similar names take 178 MB.
+"""
 
 Progress = Callable[[str], Any]
 """Takes lines of progress, for the operator's command."""
@@ -93,7 +96,7 @@ def finish(
 
 
 def delete_expired(conn: queries.Connection, caller: Caller | None) -> None:
-    """Delete previews that were not applied within a day, and the oldest if a key has too many."""
+    """Delete previews that were not applied within a day, and the older ones of a key with many."""
     with queries.long_transaction(conn):
         queries.run(conn, "imports/delete_expired")
         if caller is not None:

@@ -332,7 +332,7 @@ class _ListWriter:
     ) -> None:
         """Remove the external ids that another visible person or an earlier row has.
 
-        Nobody may have the external id of another person, whatever was decided on a row.
+        Nobody may get the external id of another visible person, whatever was decided on a row.
         """
         listed = {row.row: contents[row.row]["detainee"].get("external_ids", []) for row in rows}
         holders: dict[str, Set[UUID | int]] = {

@@ -112,7 +112,8 @@ class RecordLinker:
     ) -> Entry:
         """Return the entry of a person without external ids that others have; note these.
 
-        Nobody may have the external id of another person, whatever was decided on an entry.
+        Nobody may get the external id of another person, whatever was decided on an entry: the keys
+        that import cases see hidden people.
         """
         if entry.list != "detainees":
             return entry

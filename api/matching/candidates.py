@@ -203,9 +203,10 @@ def find_comparable(
 ) -> Sequence[Sequence[Any]]:
     """For each of these people the visible people to compare, with all that is compared.
 
-    These are the 50 who share the weightiest keys, and those who share an identifier. All are
-    looked up by one statement. Its lists are in the order of the distinct keys: the people who have
-    key k are at places `firsts[k]` to `lasts[k]` of `items`.
+    These are those who share the weightiest keys, at most 50 or `max_compared`, and those who share
+    an identifier. All are looked up by one statement. The people who have the k-th of its distinct
+    `name_keys` are at places `firsts[k]` to `lasts[k]` of `items`; the periods of person i are at
+    places `born_firsts[i]` to `born_lasts[i]` of the lists of births.
     """
     names = [[person["name"], *person["aliases"]] for person in people]
     near_words = _near_words(conn, names, sees_hidden)

@@ -1,6 +1,7 @@
 -- Finds, for each row of a block, the earlier rows that share most keys with it.
--- Similar rows share a ninth of the keys of the row with fewer keys, or an external id: a key that
--- begins with {. The rows of this block have no key_count yet.
+-- Only the selected keys of a row are given. Similar rows share a ninth of the selected keys of the
+-- row, or of the keys of the earlier row if those are fewer (in this block, which has no key_count
+-- yet, of its selected keys), or an external id: a key that begins with {.
 WITH sized AS (
     SELECT a.row, count(*) AS keys
     FROM unnest(%(rows)s::integer[]) AS a (row)
