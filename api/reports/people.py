@@ -17,7 +17,7 @@ from api.rendering import pagination, streaming
 from api.rendering.results import Answer, Item, Stream
 from api.reports import counts
 from api.reports.counts import Question
-from api.verification.counting import FIGURES
+from api.verification.counting import FIGURES, codes_of
 
 _LIST = "listCountedPeople"
 _PEOPLE_PER_BLOCK = 500
@@ -90,7 +90,9 @@ def list_people(
             **counts.event_parameters([_at(question, start)], sees_hidden=sees_hidden),
             "min_sources": min_sources,
         }
-        people = _People(parameters, status, ledger.reader(caller, "detainee"))
+        people = _People(
+            parameters, status, bool(question.filters.active()), ledger.reader(caller, "detainee")
+        )
         if limit is None:
             return Stream(lambda pool: streaming.started(people.blocks(pool, start)))
         items, following = people.read(conn, start, limit)
@@ -122,6 +124,7 @@ class _People:
 
     parameters: Mapping[str, Any]
     status: str | None
+    is_filtered: bool
     reader: ledger.Reader | None
 
     def read(
@@ -132,7 +135,7 @@ class _People:
             conn,
             "counts/list_people",
             **self.parameters,
-            **_of_status(self.status),
+            **_of_status(self.status, is_filtered=self.is_filtered),
             **queries.drop_none(after=place.person),
             limit=limit + 1,
         )
@@ -153,12 +156,20 @@ class _People:
             yield items
 
 
-def _of_status(status: str | None) -> Mapping[str, Any]:
-    """The parameters that select the people of a status, or those detained again."""
+def _of_status(status: str | None, *, is_filtered: bool) -> Mapping[str, Any]:
+    """The parameters that select the people of a status, or those detained again.
+
+    `codes` are the stored statuses of those who can be among them. Without filters these are the
+    people; with filters, the events that match can give a person a weaker status than all do.
+    """
     if status is None:
         return {}
     selected = {"is_rearrested": True} if status == "rearrested" else {"status": status}
-    return {**selected, "is_confirmed": True} if status in ("confirmed", "rearrested") else selected
+    if not is_filtered:
+        return {**selected, "codes": codes_of(status)}
+    if status in ("confirmed", "rearrested"):
+        return {**selected, "codes": codes_of("confirmed")}
+    return selected
 
 
 def _item(person: Any) -> Item:

@@ -45,6 +45,12 @@ _DETAINED_AGAIN = "A"
 _PLACES = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), _DETAINED_AGAIN: (0, 5)}
 
 
+def codes_of(figure: str) -> list[str]:
+    """Return the status codes of the people whom one of FIGURES counts."""
+    place = FIGURES.index(figure)
+    return [code for code, places in _PLACES.items() if place in places]
+
+
 class PersonStatus(NamedTuple):
     """How a person counts, for each of MIN_SOURCES.
 

@@ -17,7 +17,7 @@ from api.database import connections
 from tests.conftest import Api, cloned
 from tests.whole_set.large_store import SIZE, fill, record_id
 from tests.whole_set.operations import CONTRACT, LISTS, operation_ids
-from tests.whole_set.plans import costly_nodes, explain
+from tests.whole_set.plans import costly_nodes, explain, explain_analyzed
 from tests.whole_set.readers import parse_csv, parse_ndjson
 from tests.whole_set.session import Session
 from tests.whole_set.test_lists import KEY_OF_ITEM
@@ -241,6 +241,24 @@ def test_whole_list_is_read_in_blocks(
         assert keys == list(range(1, 2 * SIZE_OF_BLOCKS + 1))
     else:
         assert len(items) == 1
+
+
+@pytest.mark.parametrize("status", ["disputed", "refuted", "unverified", "rearrested"])
+def test_people_of_another_status_are_passed_over_by_their_stored_one(
+    of_blocks: Any, statements: Statements, status: str
+) -> None:
+    """No verdict is read for a list of nobody."""
+    statements.clear()
+    query = {"status": status, "recorded_as_of": "2026-01-04T00:00:00Z"}
+    assert read(of_blocks.editor, "/v1/counts/people", query)["items"] == []
+    [(statement, parameters)] = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]
+    nodes = [explain_analyzed(of_blocks.conn, statement, parameters)]
+    loops = []
+    while nodes:
+        (_, relation, _, _, times), children = nodes.pop()
+        nodes += children
+        loops += [times] if relation == "verdicts" else []
+    assert set(loops) == {0}
 
 
 @pytest.mark.parametrize("resource", ["source", "detainee"])

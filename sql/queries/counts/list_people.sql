@@ -52,7 +52,7 @@ CROSS JOIN LATERAL (
     WHERE p.is_listed
         AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_id) t), a.moment) e)) -- if facility_id
         AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of((a.filters).announcement_id) t), a.moment) e)) -- if announcement_id
-        AND o.code IN ('C', 'A') -- if is_confirmed
+        AND o.code = ANY (%(codes)s) -- if codes
         AND coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) -- if age_group
         AND o.groups ->> 'sex' IN ((a.filters).sex, undisclosed()) -- if sex
         AND ((a.filters).nationality = ANY (d.nationalities) OR (SELECT l.recorded_at > a.moment FROM ledger l WHERE l.resource_id = d.id ORDER BY l.seq DESC LIMIT 1)) -- if nationality
