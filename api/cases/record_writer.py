@@ -136,7 +136,7 @@ class RecordWriter:
         return inserted
 
     def find_recorded(self, name: str, body: Mapping[str, Any]) -> UUID | None:
-        """Take the recorded source or facility with this name, unless another entry has it.
+        """Take the first recorded source or facility with this name that no other entry has.
 
         Locks the names. A source must have the same voucher.
         """
@@ -147,10 +147,9 @@ class RecordWriter:
             same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])
         elif name == "facilities":
             same = iter(self._facilities_with_name(body))
-        id = next(same, None)
-        if id is None or id in self._of_entries:
-            return None
-        self._of_entries.add(id)
+        id = next((id for id in same if id not in self._of_entries), None)
+        if id is not None:
+            self._of_entries.add(id)
         return id
 
     def _facilities_with_name(self, body: Mapping[str, Any]) -> Sequence[UUID]:

@@ -23,7 +23,7 @@ from tests.commands.running import (
     run_process,
     snapshot,
 )
-from tests.conftest import cloned
+from tests.conftest import Api, cloned
 from tests.support import environment
 
 
@@ -137,6 +137,23 @@ def test_new_entries_of_a_loaded_case_are_added(
     after = snapshot(conn)
     assert len(after["ledger"]) == len(before["ledger"]) + 1
     assert set(before["attestations"]) < set(after["attestations"])
+
+
+def test_entries_of_one_name_are_recorded_ones_of_that_name(
+    api: Api, database: str, tmp_path: Path
+) -> None:
+    editor, ids = api.scope("edit"), []
+    for _ in range(2):
+        body = {"name": "La Torre", "country": "VE", "distinct_from": ids[:1]}
+        ids.append(editor.post("/v1/facilities", body)["id"])
+    ids += [editor.source("El Faro", "news_outlet") for _ in range(2)]
+    case = small_case()
+    case["facilities"].append(case["facilities"][0] | {"key": "f2"})
+    case["sources"].append(case["sources"][0] | {"key": "s4"})
+    result = load(database, tmp_path, case)
+    assert result.exit_code == 0, result.output
+    items = editor.get("/v1/facilities")["items"] + editor.get("/v1/sources")["items"]
+    assert {item["id"] for item in items if item["name"] in ("La Torre", "El Faro")} == {*ids}
 
 
 def small_case() -> dict[str, Any]:
