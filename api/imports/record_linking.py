@@ -189,9 +189,8 @@ class RecordLinker:
         """Return the row of a facility that was recorded before."""
         return self._facilities[id]
 
-    def facility_changes(self, body: Mapping[str, Any], id: UUID) -> dict[str, Any]:
-        """Return the aliases and the region of an entry that its facility lacks."""
-        row = self.facility(id)
+    def facility_changes(self, body: Mapping[str, Any], row: Any) -> dict[str, Any]:
+        """Return the aliases and the region of an entry that the row of its facility lacks."""
         changes: dict[str, Any] = {}
         recorded = {name_key(name) for name in (row.name, *row.aliases)}
         names = {name_key(name): name for name in (body["name"], *body["aliases"])}
@@ -294,8 +293,13 @@ class RecordUpdater:
         return Update(list(changes))
 
     def _update_facility(self, entry: Entry, id: UUID) -> Update:
-        if changes := self._linker.facility_changes(entry.body, id):
-            facilities.write_update(self._conn, self._linker.facility(id), changes)
+        if not self._linker.facility_changes(entry.body, self._linker.facility(id)):
+            return Update()
+        # Another writer may have changed the names since the linker read them.
+        facility_names.lock(self._conn)
+        row = queries.row(self._conn, "facilities/lock", id=id)
+        if changes := self._linker.facility_changes(entry.body, row):
+            facilities.write_update(self._conn, row, changes)
             self._writer.batch.add("facility", id, "updated")
         return Update(list(changes))
 

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -571,6 +573,27 @@ def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -
         pointers = {error["pointer"] for error in problem["errors"]}
         assert {f"/rows/{row}" for row in rows} <= pointers, name
         assert snapshot(conn) == before, name
+
+
+def test_an_import_keeps_an_alias_that_is_added_meanwhile(
+    editor: Api, conn: queries.Connection
+) -> None:
+    body = {"name": "El Helicoide", "aliases": ["Sebin"], "country": "VE"}
+    path = f"/v1/facilities/{editor.post('/v1/facilities', body)['id']}"
+    case = case_of_one()
+    case["facilities"] = [{**body, "key": "here", "aliases": ["La Espiral"]}]
+    result = preview(editor, case)
+    with ThreadPoolExecutor(1) as threads:
+        with conn.transaction():
+            queries.run(conn, "facilities/lock_names")
+            application = threads.submit(apply, editor, result["id"])
+            waiting = "SELECT FROM pg_locks WHERE NOT granted"
+            while not application.done() and not conn.execute(waiting).fetchall():
+                time.sleep(0.01)
+            assert not application.done()
+            conn.execute("UPDATE facilities SET aliases = '{Sebin,Roca Tarpeya}'")
+        application.result()
+    assert editor.get(path)["aliases"] == ["Sebin", "Roca Tarpeya", "La Espiral"]
 
 
 def test_unrelated_writes_do_not_make_a_preview_outdated(editor: Api) -> None:
