@@ -69,6 +69,11 @@ class Dependencies:
             self.rate_limits.count_key(key)
         return caller
 
+    def count_work(self, request: Request) -> None:
+        """Count the weight of a request whose work begins: a refusal before counts as one."""
+        if self.rate_limits:
+            self.rate_limits.count_work(request)
+
     def respond_apart(
         self, request: Request, caller: access.Caller | None, answer: Answer
     ) -> Response:
@@ -77,10 +82,12 @@ class Dependencies:
         Called without a connection. Raises `too-many-heavy-requests` or `busy`.
         """
         if self.bulkhead is None or self.rate_limits is None:
+            self.count_work(request)
             return answer(self.pool)
         tag = caller.key_id.bytes if caller else self.rate_limits.address(request.environ)
         with ExitStack() as stack:
             stack.enter_context(self.bulkhead.slot(tag))
+            self.count_work(request)
             response = answer(self.bulkhead.pool)
             response.call_on_close(stack.pop_all().close)
         return response
@@ -150,7 +157,10 @@ class PublicRead:
             read = _Read(
                 request, operation, self._function, arguments, media_type, sees_hidden=False
             )
-            content = None if _is_heavy(operation, arguments) else read.content(conn)
+            content = None
+            if not _is_heavy(operation, arguments):
+                self._dependencies.count_work(request)
+                content = read.content(conn)
         if content is None:
             return self._dependencies.respond_apart(request, caller, read.answer)
         return _respond(pool, request, operation, content, media_type)
@@ -180,7 +190,10 @@ class CallerRead:
             function = partial(self._function, caller=caller)
             sees_hidden = access.sees_hidden(caller)
             read = _Read(request, operation, function, arguments, media_type, sees_hidden)
-            content = None if _is_heavy(operation, arguments) else read.content(conn)
+            content = None
+            if not _is_heavy(operation, arguments):
+                self._dependencies.count_work(request)
+                content = read.content(conn)
         if content is None:
             return self._dependencies.respond_apart(request, caller, read.answer)
         return _respond(pool, request, operation, content, media_type)
@@ -213,6 +226,7 @@ class Write:
             caller = self._dependencies.authenticate(conn, key)
             access.authorize(caller, self._scope)
             if not operation.is_heavy:
+                self._dependencies.count_work(request)
                 return self._write(conn, request, path, raw, caller)
 
         def answer(pool: ConnectionPool[queries.Connection]) -> Response:

@@ -100,9 +100,9 @@ class RequestCounts:
     def of_key(self, key: str) -> Account:
         return Account(_KEY + key.encode(), self.per_key)
 
-    def admit(self, account: Account, weight: int = 1) -> Quota:
-        """Count a request, unless the quota is spent."""
-        return self._count(account, weight, is_admitted=False)
+    def admit(self, account: Account) -> Quota:
+        """Count a request as one, unless the quota is spent."""
+        return self._count(account, 1, is_admitted=False)
 
     def charge(self, account: Account, weight: int) -> Quota:
         """Count more of a request that was admitted."""
@@ -240,8 +240,19 @@ class RateLimits:
         environ[_QUOTA] = self._counts.charge(self._account(environ), 1)
 
     def count_key(self, key: str) -> None:
-        """Count a request with a valid key. Raises `quota-exceeded`."""
+        """Count a request with a valid key as one. Raises `quota-exceeded`."""
         self._count(requests.current(), self._counts.of_key(key))
+
+    def count_work(self, request: Request) -> None:
+        """Count the rest of the weight of a request that is not refused."""
+        environ = request.environ
+        quota: Quota | None = environ.get(_QUOTA)
+        weight: Weight | None = environ.get(_WEIGHT)
+        if quota and weight:
+            query = request.args if weight.parameters else ()
+            more = weight.of(query, request.content_length or 0) - 1
+            if more:
+                environ[_QUOTA] = self._counts.charge(quota.account, more)
 
     def count_failed_request(self, error: Exception) -> None:
         """Count a request that failed before its key was known. Raises `quota-exceeded`."""
@@ -250,15 +261,15 @@ class RateLimits:
             return
         # A request that fails with `busy` is not counted: the failure is the service's.
         if not (isinstance(error, RequestError) and error.slug == "busy"):
-            self._admit(request, self._account(request.environ), 1)
+            self._admit(request, self._account(request.environ))
 
     def _count_request(self) -> None:
         """Count a request for its address, unless it sends a key to an operation that takes one.
 
         Such a request is counted once the key is looked up. An address whose quota is spent has
-        only those keys looked up that were valid lately: each guess would cost a query. So whoever
-        shares an address with a guesser goes on with a key that is in use, and can begin to use
-        another at the start of each minute.
+        only those keys looked up that were valid within a day: each guess would cost a query. A
+        client that shares its address with a guesser goes on with such a key, and can begin to use
+        another when the quota is full again.
         """
         request = requests.current()
         if not self._is_limited(request):
@@ -270,7 +281,7 @@ class RateLimits:
             return
         key = self._counts.of_key(authorization.partition(" ")[2])
         if not self._counts.knows(key) and self.is_spent(request.environ):
-            self._admit(request, self._account(request.environ), 1)
+            self._admit(request, self._account(request.environ))
 
     def _operation(self, request: Request) -> Operation | None:
         """Return the operation of a request, None for a preflight and an unknown path."""
@@ -281,23 +292,19 @@ class RateLimits:
         return operation is None or operation.weight is not None
 
     def _count(self, request: Request, account: Account) -> None:
+        """Count a request as one, so that a refusal costs no more. `count_work` counts the rest."""
+        self._admit(request, account)
         operation = self._operation(request)
-        if operation is None or operation.weight is None:
-            self._admit(request, account, 1)
-            return
-        # A longer body is refused, and costs no more than the largest.
-        body_bytes = min(request.content_length or 0, operation.max_bytes)
-        weight = request.environ[_WEIGHT] = operation.weight
-        query = request.args if weight.parameters else ()
-        self._admit(request, account, weight.of(query, body_bytes))
+        if operation is not None and operation.weight is not None:
+            request.environ[_WEIGHT] = operation.weight
 
-    def _admit(self, request: Request, account: Account, weight: int) -> None:
-        quota = request.environ[_QUOTA] = self._counts.admit(account, weight)
+    def _admit(self, request: Request, account: Account) -> None:
+        quota = request.environ[_QUOTA] = self._counts.admit(account)
         if quota.is_exceeded:
             raise RequestError(
                 "quota-exceeded",
-                f"The quota is {account.limit:,} requests a minute; a costly request counts as "
-                f"several. Retry in {quota.reset_seconds} seconds.",
+                f"The quota of {account.limit:,} requests a minute is spent; a costly request "
+                f"counts as several. Retry in {quota.reset_seconds} seconds.",
             )
 
     def _account(self, environ: Mapping[str, Any]) -> Account:

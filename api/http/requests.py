@@ -180,13 +180,13 @@ def read(request: Request, operation: Operation) -> bytes:
 def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
     """Write the body to a file, rewind it, and return its SHA-256. Raises `body-too-large`."""
     size, sha256 = 0, hashlib.sha256()
-    while chunk := request.stream.read(_CHUNK_BYTES):
+    while size <= operation.max_bytes and (chunk := request.stream.read(_CHUNK_BYTES)):
         size += len(chunk)
-        if size > operation.max_bytes:
-            raise _too_large(operation)
         sha256.update(chunk)
         file.write(chunk)
     _note_length(request, size)
+    if size > operation.max_bytes:
+        raise _too_large(operation)
     file.seek(0)
     return sha256.digest()
 

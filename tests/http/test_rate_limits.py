@@ -302,6 +302,24 @@ def test_body_counts_by_its_length(limited: Apis) -> None:
             assert spent == weight.base + by_length + STREAM_WEIGHT
 
 
+def test_refusal_before_the_work_counts_as_one_request(limited: Apis) -> None:
+    """A large body counts only if the request is not refused: it would lock its sender out."""
+    path, body = "/v1/imports", b"name\n" + b"Ana Sosa\n" * 1000
+    refusals: list[tuple[str | None, str, str, int]] = [
+        (None, "", "text/csv", 401),
+        ("admin", "", "text/csv", 403),
+        ("edit", "?source=x", "text/csv", 422),
+        ("edit", "", "application/x-www-form-urlencoded", 415),
+    ]
+    with limited(10_000, 10_000) as api:
+        for scope, query, media_type, status in refusals:
+            caller = api.scope(scope) if scope else api
+            before = remaining_quota(caller.send("GET", "/v1/sources"))[1]
+            response = caller.send("POST", path + query, data=body, content_type=media_type)
+            assert response.status_code == status
+            assert before - remaining_quota(response)[1] == 1
+
+
 def test_304_from_memory_counts_as_one_request(limited: Apis) -> None:
     path = "/v1/comparisons"
     weight = OPERATIONS["listComparisons"].weight
@@ -392,7 +410,7 @@ def test_debt_is_paid_before_the_next_request(
     began, spent = clock.now, 0
     for pause, weight, is_new in requests:
         clock.now += pause
-        quota = counts.admit(account, weight) if is_new else counts.charge(account, weight)
+        quota = counts.admit(account) if is_new else counts.charge(account, weight)
         if quota.is_exceeded:
             clock.now += quota.reset_seconds - 1
             assert counts.peek(account).remaining == 0
@@ -401,7 +419,7 @@ def test_debt_is_paid_before_the_next_request(
             continue
         if is_new:
             assert spent < limit * (1 + (clock.now - began) // WINDOW_SECONDS)
-        spent += weight
+        spent += 1 if is_new else weight
 
 
 def test_table_holds_no_address() -> None:
@@ -418,7 +436,7 @@ def test_full_table_forgets_the_callers_with_fewest_requests(clock: Clock) -> No
     """A flood of addresses neither exceeds anyone's quota nor resets that of a busy caller."""
     limits = RequestCounts(10, 10, clock)
     often = Account(b"often", 10)
-    assert limits.admit(often, 24).remaining == 0
+    assert limits.charge(often, 24).remaining == 0
     for number in range(200_000):
         assert not limits.admit(Account(number.to_bytes(4), 10)).is_exceeded
     assert limits.admit(often).is_exceeded
