@@ -136,38 +136,10 @@ class ServiceRead:
         return responses.body_response(request, self._operation, body, media_type)
 
 
-class PublicRead:
-    """A read with the same response for all callers. A key that is sent must be valid."""
-
-    def __init__(
-        self, operation: Operation, function: Function, dependencies: Dependencies
-    ) -> None:
-        self._operation = operation
-        self._function = function
-        self._dependencies = dependencies
-        self._arguments = requests.Arguments(operation, function)
-
-    def handle(self, request: Request, path: Mapping[str, str]) -> Response:
-        operation, pool = self._operation, self._dependencies.pool
-        authorization = request.headers.get("Authorization")
-        key = None if authorization is None else auth.read_key(authorization)
-        with queries.borrowed_connection(pool) as conn:
-            caller = None if key is None else self._dependencies.authenticate(conn, key)
-            arguments, media_type = self._arguments.load(request, path)
-            read = _Read(
-                request, operation, self._function, arguments, media_type, sees_hidden=False
-            )
-            content = None
-            if not _is_heavy(operation, arguments):
-                self._dependencies.count_work(request)
-                content = read.content(conn)
-        if content is None:
-            return self._dependencies.respond_apart(request, caller, read.answer)
-        return _respond(pool, request, operation, content, media_type)
-
-
 class CallerRead:
     """A read whose response depends on the caller, who may have no key unless it has a scope."""
+
+    _depends_on_caller = True
 
     def __init__(
         self, operation: Operation, function: Function, dependencies: Dependencies
@@ -187,8 +159,9 @@ class CallerRead:
             if caller is not None and operation.scope is not None:
                 access.authorize(caller, operation.scope)
             arguments, media_type = self._arguments.load(request, path)
-            function = partial(self._function, caller=caller)
-            sees_hidden = access.sees_hidden(caller)
+            function, sees_hidden = self._function, False
+            if self._depends_on_caller:
+                function, sees_hidden = partial(function, caller=caller), access.sees_hidden(caller)
             read = _Read(request, operation, function, arguments, media_type, sees_hidden)
             content = None
             if not _is_heavy(operation, arguments):
@@ -197,6 +170,12 @@ class CallerRead:
         if content is None:
             return self._dependencies.respond_apart(request, caller, read.answer)
         return _respond(pool, request, operation, content, media_type)
+
+
+class PublicRead(CallerRead):
+    """A read with the same response for all callers. A key that is sent must be valid."""
+
+    _depends_on_caller = False
 
 
 class Write:
