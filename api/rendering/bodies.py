@@ -55,11 +55,16 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
         encoded = _tabular(operation, content, media_type)
     else:
         encoded = orjson.dumps(content)
-    if content.get("citation") is not None:
-        etag = etags.of_cited(content, media_type)
-        return Body(encoded, etag, cite_as=content["citation"]["url"])
-    cursor = content.get("next")
-    return exact(encoded, next_page={"cursor": cursor} if cursor else None)
+    citation, cursor = content.get("citation"), content.get("next")
+    moments = citation or content
+    if "as_of" not in moments or "recorded_as_of" not in moments:
+        return exact(encoded, next_page={"cursor": cursor} if cursor else None)
+    return Body(
+        encoded,
+        etags.at_moments(content, moments["as_of"], moments["recorded_as_of"], media_type),
+        next_page={"cursor": cursor} if cursor else {},
+        cite_as=citation["url"] if citation else None,
+    )
 
 
 def exact(

@@ -19,19 +19,19 @@ def strong(*parts: bytes) -> str:
     return f'"{_digest(*parts)}"'
 
 
-def of_cited(answer: Mapping[str, Any], media_type: str) -> str:
-    """Return the entity tag of an answer with a citation.
+def at_moments(answer: Mapping[str, Any], as_of: str, recorded_as_of: str, media_type: str) -> str:
+    """Return the entity tag of an answer at a pair of moments.
 
     An answer as of now contains the current moment, which is later than the last entry of the
-    ledger. Until something is recorded or published, later answers differ in that moment only. All
-    of them have the same weak entity tag, which leaves the moment out.
+    ledger. Until something is recorded or published, later answers differ in that moment only, as
+    do their citations and cursors. All of them have the same weak entity tag, which leaves these
+    out.
     """
-    citation = answer["citation"]
-    content = orjson.dumps({name: part for name, part in answer.items() if name != "citation"})
-    moment = citation["as_of"]
-    if datetime.fromisoformat(moment) <= datetime.fromisoformat(citation["recorded_as_of"]):
+    parts = {name: part for name, part in answer.items() if name not in ("citation", "next")}
+    content = orjson.dumps(parts)
+    if datetime.fromisoformat(as_of) <= datetime.fromisoformat(recorded_as_of):
         return strong(media_type.encode(), content)
-    return f'W/"{_digest(media_type.encode(), content.replace(moment.encode(), b""))}"'
+    return f'W/"{_digest(media_type.encode(), content.replace(as_of.encode(), b""))}"'
 
 
 def _digest(*parts: bytes) -> str:

@@ -200,9 +200,11 @@ NAMES = [
 
 def test_formula_in_a_name_survives_csv(api: Api) -> None:
     editor = api.scope("edit")
+    facilities: list[str] = []
     for name in NAMES:
-        body = {"name": name, "aliases": [f"{name} 2"], "country": "VE", "region": name}
-        editor.post("/v1/facilities", body)
+        body: dict[str, Any] = {"name": name, "aliases": [f"{name} 2"], "country": "VE"}
+        body |= {"region": name, "distinct_from": facilities}
+        facilities.append(editor.post("/v1/facilities", body)["id"])
         editor.detainee(name, aliases=[f"{name} 2"], occupation=name)
         editor.source(name)
     notes = ["-\n=1+1\n\t@a", "=1\t+1", "a\n\n'b"]

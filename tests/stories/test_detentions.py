@@ -94,8 +94,8 @@ def test_rearrest_counts_from_the_last_day_on_which_it_can_have_begun(
     editor.post(f"/v1/detainees/{editor.detainee('Anna Prueba')}/merge", {"into": person})
     assert_counts()
     sentence = api.get("/v1/counts", recorded_as_of=recorded)["citation"]["sentence"]
-    assert "; 1 of the people released had been detained again" in sentence["en"]
-    assert "; 1 de las personas excarceladas había sido detenida de nuevo" in sentence["es"]
+    assert "; one of the people released had been detained again" in sentence["en"]
+    assert "; una de las personas excarceladas había sido detenida de nuevo" in sentence["es"]
 
 
 @st.composite

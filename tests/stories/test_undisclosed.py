@@ -164,7 +164,9 @@ def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
             writer.patch(f"/v1/detainees/{named}", change, 403)
         writer.patch(f"/v1/detainees/{named}", {"birth_date": "2015-01-01"}, 422)
     # Its changes of an accepted person leave them accepted.
-    writer.patch(f"/v1/detainees/{minor}", {"sex": "male"})
+    change = writer.send("PATCH", f"/v1/detainees/{minor}", json={"sex": "male"})
+    assert change.status_code == 202
+    editor.post(f"/v1/proposals/{change.get_json()['id']}/accept", None, 200)
     assert disclosed(minor) == ("unknown", None)
     # Named people of an age group do not disclose that of a withheld person.
     adult = enter(editor, "Oculta", age_group="adult", withheld=True)
@@ -188,4 +190,4 @@ def _now(desk: Desk) -> str:
 
 
 def _cited(counts: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: counts[name] for name in ("as_of", "recorded_as_of", "citation")}
+    return {name: counts[name] for name in ("as_of", "recorded_as_of", "citation", "people")}

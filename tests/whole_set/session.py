@@ -13,7 +13,8 @@ from tests.conftest import Api
 from tests.whole_set.operations import OPERATIONS
 
 NUMBERS = count(1)
-"""Of all sessions, some of which share a store: names of sources and external ids are unique."""
+"""Of all sessions, some of which share a store: external ids, and names of sources and facilities,
+are unique."""
 SYLLABLES = {
     ord(digit): f"{consonant}{vowel}"
     for digit, consonant, vowel in zip("0123456789", "bcdfglmnrt", "oiueaoiuea", strict=True)
@@ -131,13 +132,14 @@ class Session:
 
     def create_facility(self) -> Any:
         name = f"Place {next(NUMBERS)}"
-        return {"body": {"name": name, "aliases": ["Casa"], "country": "VE", "region": "Lara"}}
+        body = {"name": name, "aliases": [f"{name} bis"], "country": "VE", "region": "Lara"}
+        return {"body": body}
 
     def get_facility(self) -> Any:
         return {"id": self.id("createFacility")}
 
     def update_facility(self) -> Any:
-        return {"id": self.id("createFacility"), "body": {"aliases": ["La Casa", "Casa"]}}
+        return {"id": self.id("createFacility"), "body": {"aliases": [f"House {next(NUMBERS)}"]}}
 
     def list_facilities(self) -> Any:
         self.do("createFacility")
