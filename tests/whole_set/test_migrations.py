@@ -77,4 +77,4 @@ def test_constraints_have_explicit_names(conn: queries.Connection) -> None:
 
 def test_every_translated_constraint_exists(conn: queries.Connection) -> None:
     constraints = {row.conname for row in conn.execute("SELECT conname FROM pg_constraint")}
-    assert set(queries._FIELD_ERRORS) <= constraints
+    assert set(queries.FIELD_ERRORS) <= constraints
