@@ -115,7 +115,7 @@ def test_letters_of_a_request_line_are_encoded_in_the_problem(
     request: pytest.FixtureRequest, server: str, target: str, detail: str
 ) -> None:
     port = request.getfixturevalue(server).port
-    content = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    content = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     (response,), _ = exchange(port, content)
     check_problem(response)
     assert detail in response.problem()["detail"]

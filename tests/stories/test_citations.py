@@ -58,6 +58,9 @@ def test_cited_response_never_changes(population: Population) -> None:
         assert response.status_code == 200, response.get_data(as_text=True)
         body = response.get_json()
         citation = body.pop("citation")
+        body.pop("people", None)
+        for group in body.get("groups") or ():
+            del group["label"]
         for claim in body.get("claims", ()):
             del claim["citation"]
         assert citation["sha256"] == hashlib.sha256(rfc8785.dumps(body)).hexdigest(), path

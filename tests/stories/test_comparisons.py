@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api import config
 from api.cases import loader
 from api.commands import terminal
 from api.database.queries import Connection
@@ -257,14 +258,14 @@ def test_terminal_marks_retracted_claims(desk: Desk) -> None:
     }
 
     def lines() -> list[str]:
-        return list(terminal.comparisons(desk.api.get("/v1/comparisons"), names))
+        return list(terminal.comparisons(config.read({}), desk.api.get("/v1/comparisons"), names))
 
     head, newer, older = lines()
     assert head.split() == [
-        *("as", "of", "claimed", "confirmed", "disputed", "reported", "gap"),
+        *("as", "of", "(UTC)", "claimed", "confirmed", "disputed", "reported", "gap"),
         *("verdict", "scope", "source"),
     ]
-    assert newer.startswith("2026-01-09T13:00:00Z    1,100 ")
+    assert newer.startswith("2026-01-09 13:00    1,100 ")
     assert newer.endswith("  Correo, relaying Coalición")
     assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
     for id in (claim["id"], relay["id"]):
