@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_auto_num_workers() -> int | None:
     """Run two processes on each processor, unless the environment says how many.
 
-    Processes wait for starts, stops and locks. On two processors the suite takes 490 s with four
+    Processes wait for starts, stops and locks. On two processors the suite took 490 s with four
     processes.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
