@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from api.database import queries
+from api.database import key_versions, queries
 from api.errors import FieldError, RequestError, invalid
 from api.identity import source_similarity
 from api.identity.source_similarity import Match, SourceName, exact_key, name_key
@@ -90,14 +90,14 @@ def write_keys(conn: queries.Connection, id: UUID, name: str, aliases: Sequence[
 
 def reindex(conn: queries.Connection) -> None:
     """Rebuild the keys of all facilities if the rules that make them have changed."""
-    version = {"resource": "facility", "sha256": source_similarity.rules_digest()}
-    if queries.row(conn, "key_versions/get", **version).is_current:
-        return
-    with conn.transaction():
-        lock(conn)
-        for row in queries.rows(conn, "facilities/list_names"):
-            write_keys(conn, row.id, row.name, row.aliases)
-    queries.run(conn, "key_versions/update", **version)
+
+    def write_all() -> None:
+        with conn.transaction():
+            lock(conn)
+            for row in queries.rows(conn, "facilities/list_names"):
+                write_keys(conn, row.id, row.name, row.aliases)
+
+    key_versions.rebuild(conn, "facility", source_similarity.rules_digest(), write_all)
 
 
 def possible_duplicates(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
-from api.database import queries
+from api.database import key_versions, queries
 from api.errors import FieldError, RequestError, invalid
 from api.identity import source_similarity
 from api.identity.source_similarity import Match, SourceName, exact_key
@@ -72,14 +72,14 @@ def write_keys(conn: queries.Connection, id: UUID, name: str, url: str | None) -
 
 def reindex(conn: queries.Connection) -> None:
     """Rebuild the keys of all sources if the rules that make them have changed."""
-    version = {"resource": "source", "sha256": source_similarity.rules_digest()}
-    if queries.row(conn, "key_versions/get", **version).is_current:
-        return
-    with conn.transaction():
-        lock(conn)
-        for row in queries.rows(conn, "sources/list_names"):
-            write_keys(conn, row.id, row.name, row.url)
-    queries.run(conn, "key_versions/update", **version)
+
+    def write_all() -> None:
+        with conn.transaction():
+            lock(conn)
+            for row in queries.rows(conn, "sources/list_names"):
+                write_keys(conn, row.id, row.name, row.url)
+
+    key_versions.rebuild(conn, "source", source_similarity.rules_digest(), write_all)
 
 
 def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:

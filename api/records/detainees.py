@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from api import access
 from api.access import Caller
-from api.database import clock, queries
+from api.database import clock, key_versions, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
 from api.identity import canonical_ids
@@ -226,17 +226,17 @@ def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> N
     Works in blocks, so that other writers wait for one block at most. After an interruption it
     starts from the beginning. `progress` takes lines of text.
     """
-    version = {"resource": "detainee", "sha256": blocking_keys.rules_digest()}
-    if queries.row(conn, "key_versions/get", **version).is_current:
-        return
-    done, after = 0, None
-    while people := _reindex_block(conn, after):
-        done, after = done + len(people), people[-1].id
-        if done % 10_000 == 0:
+
+    def write_keys() -> None:
+        done, after = 0, None
+        while people := _reindex_block(conn, after):
+            done, after = done + len(people), people[-1].id
+            if done % 10_000 == 0:
+                progress(f"{done:,} names indexed")
+        if done % 10_000:
             progress(f"{done:,} names indexed")
-    queries.run(conn, "key_versions/update", **version)
-    if done % 10_000:
-        progress(f"{done:,} names indexed")
+
+    key_versions.rebuild(conn, "detainee", blocking_keys.rules_digest(), write_keys)
 
 
 def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
