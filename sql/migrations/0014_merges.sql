@@ -130,6 +130,19 @@ BEGIN ATOMIC
     WHERE $1 OR NOT involve_hidden(ARRAY[s.detainee_id, s.new_detainee_id]);
 END;
 
+-- The people whose records a merge or a split, also an undone one, has moved to or from this person.
+CREATE FUNCTION people_linked_with(detainee_id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.into_id FROM merges m WHERE m.detainee_id = $1
+    UNION ALL
+    SELECT m.detainee_id FROM merges m WHERE m.into_id = $1
+    UNION ALL
+    SELECT s.new_detainee_id FROM splits s WHERE s.detainee_id = $1
+    UNION ALL
+    SELECT s.detainee_id FROM splits s WHERE s.new_detainee_id = $1;
+END;
+
 -- The records of a kind that merges and splits of a person have moved.
 CREATE FUNCTION records_moved_with(detainee_id uuid, resource text) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE

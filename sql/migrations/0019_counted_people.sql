@@ -185,25 +185,10 @@ CREATE FUNCTION people_perhaps_redacted(filters_people boolean) RETURNS TABLE (i
 BEGIN ATOMIC
     WITH RECURSIVE linked (id) AS (
         SELECT d.id FROM detainees d
-        WHERE is_hidden(d.age_group, d.withheld) AND (
-            $1
-            OR EXISTS (SELECT FROM merges m WHERE m.detainee_id = d.id)
-            OR EXISTS (SELECT FROM merges m WHERE m.into_id = d.id)
-            OR EXISTS (SELECT FROM splits s WHERE s.detainee_id = d.id)
-            OR EXISTS (SELECT FROM splits s WHERE s.new_detainee_id = d.id)
-        )
+        WHERE is_hidden(d.age_group, d.withheld)
+            AND ($1 OR EXISTS (SELECT FROM people_linked_with(d.id)))
         UNION
-        SELECT n.id
-        FROM linked l
-        CROSS JOIN LATERAL (
-            SELECT m.into_id AS id FROM merges m WHERE m.detainee_id = l.id
-            UNION ALL
-            SELECT m.detainee_id FROM merges m WHERE m.into_id = l.id
-            UNION ALL
-            SELECT s.new_detainee_id FROM splits s WHERE s.detainee_id = l.id
-            UNION ALL
-            SELECT s.detainee_id FROM splits s WHERE s.new_detainee_id = l.id
-        ) n
+        SELECT n.id FROM linked l CROSS JOIN LATERAL people_linked_with(l.id) n
     )
     SELECT l.id FROM linked l;
 END;
