@@ -192,10 +192,8 @@ def _check_days(
     for attestation in attestations:
         event = surviving_events[str(attestation.release_event_id)]
         day = plan.stored["release_event"][event]["occurred_on"]
-        if (
-            attestation.stance == "confirms"
-            and not attestation.voided
-            and clock.is_day_ahead(date.fromisoformat(day), attestation.published_at)
+        if not attestation.voided and attestation_records.confirms_early(
+            attestation.stance, attestation.published_at, date.fromisoformat(day)
         ):
             raise RequestError(
                 "conflict",

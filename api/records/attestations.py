@@ -71,6 +71,11 @@ def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
     publications.raise_errors("list", errors)
 
 
+def confirms_early(stance: str, published_at: datetime, occurred_on: date) -> bool:
+    """Return whether an attestation confirms a release before its day began anywhere."""
+    return stance == "confirms" and clock.is_day_ahead(occurred_on, published_at)
+
+
 def check_day(body: Body, occurred_on: date) -> None:
     """Check an attestation against the day of its release event. Raises as `check` does."""
     publications.raise_errors("attestation", list(_day_errors(body, occurred_on)))
@@ -217,8 +222,7 @@ def _basis_errors(body: Body, restored: bool = False) -> Iterator[Error]:
 
 
 def _day_errors(body: Body, occurred_on: date) -> Iterator[Error]:
-    """Yield an error for a release that is confirmed before its day began anywhere."""
-    if body["stance"] == "confirms" and clock.is_day_ahead(occurred_on, body["published_at"]):
+    if confirms_early(body["stance"], body["published_at"], occurred_on):
         published_at = clock.rfc3339(body["published_at"])
         detail = (
             f"{published_at} is before the day of the release, {occurred_on}, began anywhere "
