@@ -58,7 +58,7 @@ class Weight:
     per_bytes: int | None = None
     stream_bytes: int = 200_000
 
-    def of(self, query: Collection[str], body_bytes: int) -> int:
+    def total(self, query: Collection[str], body_bytes: int) -> int:
         """Return the weight of a request with these query parameters and a body of this length."""
         return (
             self.base

@@ -59,11 +59,11 @@ def load(schema: Schema, data: Any, *errors: FieldError) -> Mapping[str, Any]:
         loaded: Mapping[str, Any] = schema.load(data)
     except ValidationError as error:
         read_only = {pointer(name) for name in getattr(schema, "read_only", ())}
-        found = [
+        explained = [
             replace(field, detail=_READ_ONLY) if field.pointer in read_only else field
             for field in field_errors(error)
         ]
-        raise invalid(*errors, *found) from None
+        raise invalid(*errors, *explained) from None
     if errors:
         raise invalid(*errors)
     return loaded

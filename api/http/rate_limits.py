@@ -250,7 +250,7 @@ class RateLimits:
         weight: Weight | None = environ.get(_WEIGHT)
         if quota and weight:
             query = request.args if weight.parameters else ()
-            more = weight.of(query, request.content_length or 0) - 1
+            more = weight.total(query, request.content_length or 0) - 1
             if more:
                 environ[_QUOTA] = self._counts.charge(quota.account, more)
 

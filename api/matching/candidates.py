@@ -148,13 +148,18 @@ def match_people(
 
     If the best candidate is `same`, people who were recorded as distinct from them are left out.
     """
-    found = find_matches(conn, people, sees_hidden=sees_hidden)
-    ids = {candidate.row.id for matches in found if _is_same(matches) for candidate in matches}
+    matches_by_person = find_matches(conn, people, sees_hidden=sees_hidden)
+    ids = {
+        candidate.row.id
+        for matches in matches_by_person
+        if _is_same(matches)
+        for candidate in matches
+    }
     distinct = {
         frozenset((row.first_id, row.second_id))
         for row in queries.rows(conn, "merges/list_distinctions_between", ids=list(ids))
     }
-    return [_without_distinct(matches, distinct)[:MAX_CANDIDATES] for matches in found]
+    return [_without_distinct(matches, distinct)[:MAX_CANDIDATES] for matches in matches_by_person]
 
 
 def _is_same(matches: Sequence[Candidate]) -> bool:
@@ -181,10 +186,10 @@ def find_matches(
 
     `max_compared` has for each the most that are compared by name, instead of 50.
     """
-    found = find_comparable(conn, people, sees_hidden, max_compared)
+    rows_by_person = find_comparable(conn, people, sees_hidden, max_compared)
     return [
         _matches(Person.from_record(person), rows)
-        for person, rows in zip(people, found, strict=True)
+        for person, rows in zip(people, rows_by_person, strict=True)
     ]
 
 
@@ -226,7 +231,7 @@ def find_comparable(
         for id in person["external_ids"]
         if not is_placeholder(id["value"])
     ]
-    found: list[list[Any]] = [[] for _ in people]
+    rows_by_person: list[list[Any]] = [[] for _ in people]
     for row in queries.rows(
         conn,
         "matching/find_candidates",
@@ -246,8 +251,8 @@ def find_comparable(
         max_people=[_MAX_COMPARED] * len(people) if max_compared is None else max_compared,
         sees_hidden=sees_hidden,
     ):
-        found[row.item].append(row)
-    return found
+        rows_by_person[row.item].append(row)
+    return rows_by_person
 
 
 def _places(sizes: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:

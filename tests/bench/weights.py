@@ -50,7 +50,7 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
     def ids(query: str) -> list[str]:
         return [str(row[0]) for row in conn.execute(query)]
 
-    def of(path: str, ids: Sequence[str], scope: str | None = None) -> list[Request]:
+    def reads_by_id(path: str, ids: Sequence[str], scope: str | None = None) -> list[Request]:
         return [Request("GET", path.format(id=id), scope=scope) for id in ids]
 
     events = ids("SELECT id FROM release_events ORDER BY id LIMIT 1000")
@@ -95,10 +95,10 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         "/v1/detainees?q=invented&format=csv",
         "/v1/export",
     ):
-        yield path, of(path, ["-"])
+        yield path, reads_by_id(path, ["-"])
     for name in ("claims", "detainees", "release-events", "attestations", "changes"):
         for query in ("limit=50", "limit=200", "format=csv", "format=ndjson"):
-            yield f"/v1/{name}?{query}", of(f"/v1/{name}?{query}", ["-"])
+            yield f"/v1/{name}?{query}", reads_by_id(f"/v1/{name}?{query}", ["-"])
     for path, some in (
         ("/v1/counts?facility_id={id}", prison),
         ("/v1/claims/{id}/comparison", claims),
@@ -112,7 +112,7 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         ("/v1/detainees/{id}/detentions", people),
         ("/v1/detainees?q=Person+{id}+Invented", [str(number) for number in range(1000)]),
     ):
-        yield path, of(path, some)
+        yield path, reads_by_id(path, some)
     for path in (
         "/v1/detainees?limit=200",
         "/v1/detainees?format=csv",
@@ -123,7 +123,7 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         "/v1/duplicates?resource=source&limit=200",
         f"{at}&sex=male&group_by=facility_id",
     ):
-        yield f"{path} (edit)", of(path, ["-"], "edit")
+        yield f"{path} (edit)", reads_by_id(path, ["-"], "edit")
 
 
 def writes(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:

@@ -142,7 +142,7 @@ def test_every_request_spends_the_weight_of_its_operation(shared: Api, operation
         (quota, before, _), (_, after, _) = map(remaining_quota, responses)
         assert quota == 20_000 if visit.operation.scope else quota in {10_000, 20_000}
         is_streamed = repeated.status_code == 200 and "Content-Length" not in repeated.headers
-        weight = visit.operation.weight.of(repeated.request.args, 0)
+        weight = visit.operation.weight.total(repeated.request.args, 0)
         assert before - after == weight + (STREAM_WEIGHT if is_streamed else 0)
 
 

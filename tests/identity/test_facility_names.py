@@ -103,5 +103,5 @@ def test_similar_facilities_of_the_country_are_listed(editor: Api) -> None:
     assert [other["facility_id"] for other in new["possible_duplicates"]] == [known["La Tejera"]]
     assert new["possible_duplicates"][0]["features"][0]["feature"] == "name"
     new = post(editor, "Penitenciario Rodeo", aliases=["Cárcel de Yáre"])
-    found = {other["facility_id"] for other in new["possible_duplicates"]}
-    assert found >= {known["Centro Penitenciario Rodeo"], known["Yare"]}
+    similar = {other["facility_id"] for other in new["possible_duplicates"]}
+    assert similar >= {known["Centro Penitenciario Rodeo"], known["Yare"]}

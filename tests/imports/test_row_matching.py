@@ -333,7 +333,7 @@ def test_only_editors_hide_recorded_people_by_the_age_group(api: Api) -> None:
 
 
 def test_an_identifier_of_the_candidate_stays_if_the_row_is_another_person(api: Api) -> None:
-    """Of a row that would overwrite the candidate, an identifier of somebody else stays anyway."""
+    """An identifier of another person stays with that person, also if a row needs a decision."""
     editor = api.scope("edit")
     ana = recorded_ana(editor)
     editor.patch(f"/v1/detainees/{ana}", {"age_group": "adult"})
