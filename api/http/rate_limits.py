@@ -4,18 +4,21 @@ A request with a valid key counts for the key, any other for its address. So a c
 the quota of another client's key.
 """
 
+import fcntl
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from mmap import mmap
-from multiprocessing import get_context
 from struct import Struct
+from tempfile import TemporaryFile
+from threading import Lock
 from time import monotonic
 from typing import Any, NamedTuple
+from weakref import finalize
 
 from flask import Flask, Request
 
@@ -41,11 +44,8 @@ _QUOTA, _WEIGHT = "constancia.quota", "constancia.weight"
 _ROW = Struct("=16sdQ")
 _SETS, _ROWS_IN_SET = 4096, 16
 _SET_BYTES = _ROWS_IN_SET * _ROW.size
-_LOCKS = 64
 _ADDRESS, _KEY = b"address", b"key"
 _DAY_SECONDS = 86_400
-# A lock is held for microseconds. After this time its holder is assumed to be killed.
-_ABANDONED_SECONDS = 0.25
 
 
 class Account(NamedTuple):
@@ -91,8 +91,12 @@ class RequestCounts:
         self.per_key = per_key
         self._clock = clock
         self._secret = os.urandom(32)
-        self._rows = mmap(-1, _SETS * _SET_BYTES)
-        self._locks = [get_context("fork").Lock() for _ in range(_LOCKS)]
+        with TemporaryFile() as file:
+            file.truncate(_SETS * _SET_BYTES)
+            self._rows = mmap(file.fileno(), _SETS * _SET_BYTES)
+            self._file = os.dup(file.fileno())
+        finalize(self, os.close, self._file)
+        self._threads = Lock()
 
     def of_address(self, address: bytes) -> Account:
         return Account(_ADDRESS + address, self.per_address)
@@ -129,10 +133,7 @@ class RequestCounts:
 
     def _count(self, account: Account, weight: int, *, is_admitted: bool) -> Quota:
         tag, number = self._place(account.caller)
-        lock = self._locks[number % _LOCKS]
-        # If the holder was killed, continue without the lock.
-        lock.acquire(timeout=_ABANDONED_SECONDS)
-        try:
+        with self._locked(number):
             now = self._clock()
             offset, since, count = self._find(tag, number, account.limit, now)
             is_exceeded = not is_admitted and count >= account.limit
@@ -140,11 +141,21 @@ class RequestCounts:
                 count += weight
                 offset = self._free_row(number, now) if offset < 0 else offset
                 _ROW.pack_into(self._rows, offset, tag, since, count)
-        finally:
-            # After a timeout the holder may still live, and may have released the lock already.
-            with suppress(ValueError):
-                lock.release()
         return self._quota(account, count, since, now, is_exceeded)
+
+    @contextmanager
+    def _locked(self, number: int) -> Iterator[None]:
+        """Hold the lock of a set. The kernel releases that of a killed worker.
+
+        Such locks belong to a process. A second lock excludes its other threads, so that a process
+        waits for one set at a time, and none deadlock.
+        """
+        with self._threads:
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
     def _place(self, caller: bytes) -> tuple[bytes, int]:
         """Return the hash of a caller and the number of its set.
