@@ -1,0 +1,1 @@
+"""Charts of report answers, as SVG and PNG."""

@@ -1,0 +1,79 @@
+"""Legends of charts, and the form of each figure: filled, with an outline, dashed, a diamond."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from api.charts import svg
+from api.charts.svg import LINE_HEIGHT, MARGIN, Drawing, Label, Shape, Style
+
+DASHES = {"reported": "6 4", "disputed": "2 3"}
+"""The dashes of the lines of a figure, which is solid otherwise."""
+
+_SAMPLE_WIDTH = 30
+_GAP = 18
+
+
+class Entry(NamedTuple):
+    """A figure of a chart, its name for the reader, and the form that it has there."""
+
+    figure: str
+    name: str
+    form: Literal["line", "bar", "mark"]
+
+
+def draw(entries: Sequence[Entry], style: Style) -> tuple[list[Shape | Label], float]:
+    """Return the legend, in as many lines as it needs, and its height."""
+    shapes: list[Shape | Label] = []
+    x, y = float(MARGIN), 4.0
+    for entry in entries:
+        width = _SAMPLE_WIDTH + svg.width_of(entry.name) + _GAP
+        if x > MARGIN and x + width - _GAP > style.width - MARGIN:
+            x, y = MARGIN, y + LINE_HEIGHT
+        shapes += [
+            *_sample(entry, x, y),
+            Label(x + _SAMPLE_WIDTH, y + 13, entry.name),
+        ]
+        x += width
+    return shapes, y + LINE_HEIGHT + 4
+
+
+def _sample(entry: Entry, x: float, y: float) -> list[Shape]:
+    if entry.form == "bar":
+        return [bar(entry.figure, x, y + 3, 22, 11)]
+    middle = y + 9
+    mark = marker(entry.figure, x + 11, middle)
+    if entry.form == "mark":
+        return [mark]
+    return [svg.line(x, middle, x + 22, middle, entry.figure, DASHES.get(entry.figure, "")), mark]
+
+
+def marker(figure: str, x: float, y: float) -> Shape:
+    """Return the marker of a figure at a point."""
+    if figure == "claimed":
+        return Shape(svg.diamond(x, y), figure)
+    return Shape(svg.circle(x, y), figure, is_filled=figure == "confirmed")
+
+
+def bar(figure: str, x: float, y: float, width: float, height: float) -> Shape:
+    """Return the bar of a figure. The confirmed one alone is filled."""
+    if figure == "confirmed":
+        return Shape(svg.bar(x, y, width, height), figure, is_filled=True)
+    # The outline is drawn inside, so that its bar has the length of the figure.
+    inside = svg.bar(x + 1, y + 1, max(width - 2, 0.1), height - 2)
+    return Shape(inside, figure, dash=DASHES.get(figure, ""))
+
+
+def valued(figure: str, value: int, style: Style) -> str:
+    """Return the name of a figure with its value."""
+    text = {
+        "confirmed": style.text("Confirmed: %(figure)s"),
+        "reported": style.text("Reported: %(figure)s"),
+        "disputed": style.text("In dispute: %(figure)s"),
+    }[figure]
+    return text % {"figure": style.figure(value)}
+
+
+def no_figures(title: str, sentence: str, style: Style) -> Drawing:
+    """Return the drawing of an answer without figures."""
+    words = style.text("There are no figures to show.")
+    return Drawing(title, [words], [Label(MARGIN, 24, words, "m")], 40, sentence)
