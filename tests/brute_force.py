@@ -323,6 +323,70 @@ class Record:
             )
         return items, _figures(redacted)
 
+    def release_events(
+        self,
+        as_of: datetime,
+        required: int,
+        filters: Mapping[str, str],
+        today: "Record",
+        *,
+        sees_hidden: bool = False,
+    ) -> Sequence[Entry]:
+        """Return the items of the list of release events, as `people` does.
+
+        The filters may have a person, and a status, besides those of counts.
+        """
+        if sees_hidden:
+            with self._all_visible(), today._all_visible():
+                return self.release_events(as_of, required, filters, today)
+        of_event = {
+            name: filters[name] for name in filters if name not in ("detainee_id", "status")
+        }
+        items: list[Entry] = []
+        for id, event in sorted(self.records["release_event"].items()):
+            person = today._surviving("detainee", event["detainee_id"])
+            verdict = self.verdict(id, as_of)
+            sources, denials = 0, 0
+            if verdict is not None:
+                sources, denials = verdict.independent_sources, verdict.independent_denials
+            status = rule.status(sources, denials, required)
+            present = today._surviving("release_event", id)
+            if (
+                event["merged_into"] is not None
+                or (
+                    "detainee_id" in filters
+                    and today._surviving("detainee", filters["detainee_id"])["id"] != person["id"]
+                )
+                or filters.get("status", status) != status
+                or not self._meets(event, verdict, of_event, perhaps=False)
+                or today._redacts_merge(event["detainee_id"])
+                or not today._may_show(person, present, of_event)
+            ):
+                continue
+            counted = verdict and CountedEvent(event, verdict, status, detained_again=False)
+            items.append(
+                {
+                    "id": id,
+                    "detainee_id": person["id"],
+                    "detainee": {
+                        "id": person["id"],
+                        "name": None if today._redacts(person) else person["name"],
+                        "is_named": not _is_hidden(person),
+                    },
+                    "detention_id": event["detention_id"],
+                    "occurred_on": event["occurred_on"],
+                    "place": None if today._redacts(person) else event["place"],
+                    "announcement_id": event["announcement_id"],
+                    "verification": {
+                        "status": status,
+                        "independent_sources": sources,
+                        "independent_denials": denials,
+                        "since": counted and self._since(counted, as_of, required, None),
+                    },
+                }
+            )
+        return items
+
     def _surviving(self, resource: str, id: str) -> Entry:
         record = self._written[resource][id]
         while record["merged_into"] is not None:

@@ -1,21 +1,38 @@
 """Operations on release events and their verification."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from api import access
 from api.access import Caller
-from api.database import queries
+from api.database import clock, ledger, queries
 from api.errors import RequestError, not_found
 from api.identity import canonical_ids
 from api.operations.proposals import get_proposal
 from api.records import proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
-from api.reports import explanations, feeds
+from api.reports import counts, explanations, feeds
+
+_MAX_LOOKED_UP = timedelta(days=92)
+"""Releases in so many days are looked up by day. In more days, so many of the events match that
+the list is read in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFilters:
+    """The filters of the list. None is no filter."""
+
+    status: str | None
+    detainee_id: UUID | None
+    facility_id: UUID | None
+    announcement_id: UUID | None
+    occurred_from: date | None
+    occurred_until: date | None
 
 
 def list_release_events(
@@ -23,12 +40,61 @@ def list_release_events(
     caller: Caller | None,
     limit: int | None,
     cursor: str | None,
-    detainee_id: UUID | None,
+    filters: ReleaseFilters,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
 ) -> Page:
-    if detainee_id is not None:
-        detainee_id = canonical_ids.resolve(conn, "detainee", detainee_id)
-    filters = {"detainee_id": detainee_id, "sees_hidden": access.sees_hidden(caller)}
-    return Page("release_events/list", limit, filters, cursor)
+    query, parameters = _choose(conn, filters, as_of, recorded_as_of, min_sources)
+    parameters = {**parameters, "sees_hidden": access.sees_hidden(caller)}
+    reader = ledger.reader(caller, "detainee", "detainee_id")
+    return Page(query, limit, parameters, cursor, reader=reader)
+
+
+def _choose(
+    conn: queries.Connection,
+    filters: ReleaseFilters,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    min_sources: int,
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the query of a list and its parameters. Raises `validation-error`.
+
+    filters                              as_of    record time   query
+    none, or of a person, announcement   now      now           list, by stored summaries
+    status, perhaps with many days       any      now           list_of_status, by status
+    any other                            any      now           list_at
+    any                                  any      earlier       list_recorded
+    """
+    clock.settle(conn, as_of, recorded_as_of)
+    counts.check(
+        conn,
+        counts.Filters(
+            facility_id=filters.facility_id,
+            announcement_id=filters.announcement_id,
+            occurred_from=filters.occurred_from,
+            occurred_until=filters.occurred_until,
+        ),
+    )
+    active = queries.drop_none(**asdict(filters))
+    if filters.detainee_id is not None:
+        active["detainee_id"] = canonical_ids.resolve(conn, "detainee", filters.detainee_id)
+    selects_records = not active.keys().isdisjoint(
+        {"detainee_id", "facility_id", "announcement_id"}
+    )
+    at = {**active, "at": as_of or "now", "min_sources": min_sources}
+    if filters.occurred_from is not None and not selects_records:
+        # No release is on a later day (`clock.is_day_ahead`).
+        last_day = filters.occurred_until or clock.now(conn).date() + timedelta(days=1)
+        if last_day - filters.occurred_from < _MAX_LOOKED_UP:
+            at |= {"first_day": filters.occurred_from, "last_day": last_day}
+    if recorded_as_of is not None:
+        return "release_events/list_recorded", {**at, "moment": recorded_as_of}
+    if filters.status and not selects_records and "first_day" not in at:
+        return "release_events/list_of_status", {**at, **({} if as_of else {"is_now": True})}
+    if as_of or min_sources != 2 or active.keys() - {"detainee_id", "announcement_id"}:
+        return "release_events/list_at", at
+    return "release_events/list", active
 
 
 def get_release_event(
@@ -99,4 +165,5 @@ def get_verification(
 
 def _release_event(caller: Caller | None, id: UUID) -> Record:
     parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
-    return Record("release event", "release_events/list", parameters)
+    reader = ledger.reader(caller, "detainee", "detainee_id")
+    return Record("release event", "release_events/list", parameters, reader)

@@ -26,8 +26,8 @@ CREATE TABLE release_events (
 CREATE INDEX release_events_of_detainee ON release_events (detainee_id, id);
 -- Beside the index of the three days, whose look-ups are slower.
 CREATE INDEX release_events_of_detention ON release_events (detention_id);
-CREATE INDEX release_events_by_day ON release_events (occurred_on);
-CREATE INDEX release_events_of_announcement ON release_events (announcement_id);
+CREATE INDEX release_events_by_day ON release_events (occurred_on, id);
+CREATE INDEX release_events_of_announcement ON release_events (announcement_id, id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON release_events TO constancia_service;
 
@@ -52,4 +52,46 @@ BEGIN ATOMIC
         SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
     ) h
     WHERE e.merged_into IS NULL;
+END;
+
+-- The release events as a caller sees them, each with its person by name. `is_hidden` if that name is
+-- hidden from others.
+CREATE FUNCTION release_events_with_person(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, detainee json, detention_id uuid, occurred_on date, place text,
+    announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
+    updated_at timestamptz, is_hidden boolean
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.detainee_id,
+        (SELECT row_to_json(p) FROM (SELECT d.id, d.name, d.is_named) p),
+        e.detention_id, e.occurred_on, e.place, e.announcement_id, e.voided_at, e.void_reason,
+        e.created_at, e.updated_at, NOT d.is_named
+    FROM visible_release_events($1) e
+    CROSS JOIN LATERAL (
+        -- OFFSET 0 makes this a lookup per event, so that a list keeps its index order.
+        SELECT v.id, v.name, v.is_named FROM visible_detainees($1) v WHERE v.id = e.detainee_id
+        OFFSET 0
+    ) d;
+END;
+
+-- The release events of the detentions at a facility, as far as a caller may know the facility.
+CREATE FUNCTION release_events_at(facility_id uuid, sees_hidden boolean) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id
+    FROM detentions t
+    CROSS JOIN LATERAL (
+        SELECT d.age_group, d.withheld FROM detainees d WHERE d.id = t.detainee_id
+        OFFSET 0
+    ) d
+    CROSS JOIN LATERAL (
+        SELECT o.id FROM release_events o
+        -- Not `=`, for which the planner takes the GiST index.
+        WHERE o.detainee_id = t.detainee_id AND o.detention_id IS NOT DISTINCT FROM t.id
+        OFFSET 0
+    ) e
+    WHERE t.facility_id = $1 AND t.merged_into IS NULL AND (
+        $2 OR disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity') IS NOT NULL
+    );
 END;

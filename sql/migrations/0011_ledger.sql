@@ -93,6 +93,8 @@ CREATE INDEX ledger_of_announcement ON ledger ((entry ->> 'announcement_id'))
     WHERE resource = 'release_event';
 CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
     WHERE resource = 'detention';
+CREATE INDEX ledger_of_release_day ON ledger ((entry ->> 'occurred_on'))
+    WHERE resource = 'release_event';
 CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
     WHERE resource = 'detainee'
         AND is_hidden(entry ->> 'age_group', (entry -> 'withheld')::boolean);

@@ -163,6 +163,196 @@ CREATE FUNCTION nothing_attested() RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '{"status":"unverified","independent_sources":0,"independent_denials":0,"since":null}'::json;
 
+-- The statuses of an event if 1 to 5 independent sources are required, as letters:
+-- C confirmed, D disputed, R reported, F refuted, U unverified.
+CREATE FUNCTION status_codes(independent_sources integer, independent_denials integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN rpad(
+        repeat(CASE WHEN $1 > $2 THEN 'C' ELSE 'F' END, least(abs($1 - $2), 5)), 5,
+        CASE WHEN $2 >= 1 THEN 'D' WHEN $1 >= 1 THEN 'R' ELSE 'U' END
+    );
+
+-- All codes that give a status if a number of independent sources is required.
+CREATE FUNCTION codes_of_status(status text, required integer) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY(
+        SELECT DISTINCT status_codes(s.n, d.n)
+        FROM generate_series(0, 6) AS s (n) CROSS JOIN generate_series(0, 6) AS d (n)
+        WHERE verification_status(s.n, d.n, $2) = $1
+    );
+
+-- The status codes of each release event, by which lists find events with a status: those of now and
+-- of all moments ahead (`is_current`), and those of the past and of superseded verdicts. A reader
+-- then looks at the verdict, since time can have passed a moment that was ahead.
+CREATE TABLE release_event_statuses (
+    status_codes text NOT NULL,
+    release_event_id uuid NOT NULL
+        CONSTRAINT status_is_of_a_release_event REFERENCES release_events,
+    is_current boolean NOT NULL,
+    PRIMARY KEY (status_codes, release_event_id)
+);
+
+CREATE INDEX current_release_event_statuses
+    ON release_event_statuses (status_codes, release_event_id) WHERE is_current;
+CREATE INDEX statuses_of_release_event ON release_event_statuses (release_event_id);
+
+GRANT SELECT, INSERT, UPDATE (is_current), MAINTAIN ON release_event_statuses
+TO constancia_service;
+
+-- The status codes that a release event has now, or will have.
+CREATE FUNCTION current_status_codes(release_event_id uuid) RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT status_codes(v.independent_sources, v.independent_denials)
+    FROM verdicts v
+    WHERE v.release_event_id = $1 AND v.recorded_until = 'infinity' AND v.published_from > now()
+    UNION
+    SELECT coalesce((
+        SELECT status_codes(v.independent_sources, v.independent_denials)
+        FROM verdicts v
+        WHERE v.release_event_id = $1 AND v.recorded_until = 'infinity'
+            AND v.published_from <= now()
+        ORDER BY v.published_from DESC
+        LIMIT 1
+    ), status_codes(0, 0));
+END;
+
+-- Trigger function: the codes of release events whose verdicts changed. A trigger, since the verdicts
+-- are superseded and inserted in one statement, which does not see its own changes.
+CREATE FUNCTION update_release_event_statuses() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO release_event_statuses AS s (status_codes, release_event_id, is_current)
+    SELECT k.status_codes, k.release_event_id, k.status_codes = ANY (e.current_codes)
+    FROM (
+        SELECT i.release_event_id, ARRAY(
+            SELECT c.status_codes FROM current_status_codes(i.release_event_id) AS c (status_codes)
+        ) AS current_codes
+        FROM (SELECT DISTINCT c.release_event_id FROM changed c) i
+    ) e
+    CROSS JOIN LATERAL (
+        SELECT e.release_event_id, unnest(e.current_codes) AS status_codes
+        UNION
+        SELECT c.release_event_id, status_codes(c.independent_sources, c.independent_denials)
+        FROM changed c WHERE c.release_event_id = e.release_event_id
+        UNION
+        SELECT o.release_event_id, o.status_codes
+        FROM release_event_statuses o WHERE o.release_event_id = e.release_event_id
+    ) k
+    ON CONFLICT (status_codes, release_event_id) DO UPDATE SET is_current = excluded.is_current
+    WHERE s.is_current <> excluded.is_current;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER verdict_gives_statuses AFTER INSERT ON verdicts
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION update_release_event_statuses();
+CREATE TRIGGER superseded_verdict_gives_statuses AFTER UPDATE ON verdicts
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION update_release_event_statuses();
+
+-- Trigger function: a new release event is unverified.
+CREATE FUNCTION insert_release_event_status() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO release_event_statuses (status_codes, release_event_id, is_current)
+    VALUES (status_codes(0, 0), new.id, true);
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER release_event_begins_unverified AFTER INSERT ON release_events
+    FOR EACH ROW EXECUTE FUNCTION insert_release_event_status();
+
+-- The verdict on a release event at a moment of publication time, as recorded now. It has a row also
+-- for an event without attestations.
+CREATE FUNCTION verdict_at(release_event_id uuid, as_of timestamptz, required integer)
+    RETURNS TABLE (
+        status text, independent_sources integer, independent_denials integer, since timestamptz
+    )
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.status, n.independent_sources, n.independent_denials,
+        CASE
+            WHEN $3 = 2 OR v.since IS NULL THEN v.since
+            -- The moment after which no verdict up to this one has another status.
+            ELSE (
+                SELECT min(o.published_from) FROM verdicts o
+                WHERE o.release_event_id = $1 AND o.recorded_until = 'infinity'
+                    AND o.published_from <= $2 AND o.published_from > coalesce((
+                        SELECT max(u.published_from) FROM verdicts u
+                        WHERE u.release_event_id = $1 AND u.recorded_until = 'infinity'
+                            AND u.published_from <= $2
+                            AND verification_status(
+                                u.independent_sources, u.independent_denials, $3
+                            ) <> s.status
+                    ), '-infinity')
+            )
+        END
+    FROM (SELECT) one
+    LEFT JOIN LATERAL (
+        SELECT c.independent_sources, c.independent_denials, c.since
+        FROM verdicts c
+        WHERE c.release_event_id = $1 AND c.recorded_until = 'infinity' AND c.published_from <= $2
+        ORDER BY c.published_from DESC
+        LIMIT 1
+    ) v ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(v.independent_sources, 0) AS independent_sources,
+            coalesce(v.independent_denials, 0) AS independent_denials
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT verification_status(n.independent_sources, n.independent_denials, $3) AS status
+    ) s;
+END;
+
+-- The same as recorded at a moment.
+CREATE FUNCTION recorded_verdict_at(
+    release_event_id uuid, as_of timestamptz, moment timestamptz, required integer
+) RETURNS TABLE (
+    status text, independent_sources integer, independent_denials integer, since timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH verdicts AS MATERIALIZED (
+        SELECT v.published_from, v.independent_sources, v.independent_denials,
+            verification_status(v.independent_sources, v.independent_denials, $4) AS status
+        FROM verdicts v
+        WHERE v.release_event_id = $1 AND v.published_from <= $2
+            AND v.recorded_from <= $3 AND $3 < v.recorded_until
+    ), latest AS (
+        SELECT v.status, v.independent_sources, v.independent_denials
+        FROM verdicts v ORDER BY v.published_from DESC LIMIT 1
+    )
+    SELECT coalesce(l.status, 'unverified'), coalesce(l.independent_sources, 0),
+        coalesce(l.independent_denials, 0), (
+            SELECT min(v.published_from) FROM verdicts v
+            WHERE v.published_from > coalesce(
+                (SELECT max(o.published_from) FROM verdicts o WHERE o.status <> l.status),
+                '-infinity'
+            )
+        )
+    FROM (SELECT) one LEFT JOIN latest l ON true;
+END;
+
+-- A verdict as the summary that a release event shows.
+CREATE FUNCTION verification_summary(
+    status text, independent_sources integer, independent_denials integer, since timestamptz
+) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (
+        SELECT row_to_json(s)
+        FROM (
+            SELECT $1 AS status, $2 AS independent_sources, $3 AS independent_denials,
+                rfc3339($4) AS since
+        ) s
+    );
+
 -- The attestations as a caller sees them, with their relays and the summary of their event's verdict.
 CREATE FUNCTION attestations_with_verification(sees_hidden boolean) RETURNS TABLE (
     id uuid, release_event_id uuid, source_id uuid, is_confidential boolean, stance text,

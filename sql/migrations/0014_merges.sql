@@ -242,6 +242,15 @@ BEGIN ATOMIC
     WHERE l.resource = 'release_event' AND l.entry ->> 'announcement_id' = $1::text;
 END;
 
+-- The release events that were ever of a day in a period; by an index of the ledger.
+CREATE FUNCTION release_events_ever_on(first_day date, last_day date) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.resource_id FROM ledger l
+    WHERE l.resource = 'release_event'
+        AND l.entry ->> 'occurred_on' BETWEEN to_char($1, 'YYYY-MM-DD') AND to_char($2, 'YYYY-MM-DD');
+END;
+
 -- An editor's decision that two similar records are of two people or sources, so that they are not
 -- reported as duplicates again.
 CREATE TABLE distinctions (

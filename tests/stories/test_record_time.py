@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import cycle, pairwise, product
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -29,6 +30,7 @@ from tests.brute_force import (
     FIGURES,
     PROPERTIES,
     REQUIRED,
+    STATUSES,
     WITHIN,
     Ledger,
     Record,
@@ -528,6 +530,18 @@ def filters(world: World) -> list[dict[str, str]]:
     ]
 
 
+def release_filters(world: World) -> list[dict[str, str]]:
+    """Return filters of the list of release events."""
+    names = {"facility_id", "announcement_id", "occurred_from", "occurred_until"}
+    return [
+        *({"detainee_id": id} for id in world.ids["detainee"][:3]),
+        *({"status": status} for status in STATUSES),
+        {"status": "reported", "facility_id": world.ids["facility"][0]},
+        {"status": "confirmed", "occurred_from": str(DAYS[1])},
+        *(chosen for chosen in filters(world) if chosen.keys() <= names),
+    ]
+
+
 class Reader:
     """Sends every kind of read request, and compares each response with the oracle.
 
@@ -639,6 +653,38 @@ class Reader:
                     for item in items
                 )
                 assert listed + redacted[figure] == total[figure]
+
+    def release_events(
+        self, as_of: datetime | None, required: int, filters: Mapping[str, str], limit: int
+    ) -> None:
+        """Read the list of release events, as everybody and with a key of scope `edit`."""
+        query = {} if as_of is None else {"as_of": text(as_of)}
+        query |= {"min_sources": required, "limit": limit, **filters, **self._record_time}
+        for api in (self._world.public, self._world.api):
+            sees_hidden = api is self._world.api
+            items: list[Any] = []
+            cursor: Any = {}
+            while cursor is not None:
+                response = api.send("GET", "/v1/release-events", query_string=query | cursor)
+                page = response.get_json()
+                items += page["items"]
+                cursor = page["next"] and {"cursor": page["next"]}
+            expected = self.record().release_events(
+                as_of or _now(self._world.conn),
+                required,
+                filters,
+                self._world.ledger.record(_now(self._world.conn)),
+                sees_hidden=sees_hidden,
+            )
+            for item in items:
+                since = item["verification"]["since"]
+                item["verification"]["since"] = since and datetime.fromisoformat(since)
+                for name in ("voided_at", "void_reason", "created_at", "updated_at"):
+                    del item[name]
+                if not sees_hidden and not item["detainee"]["is_named"]:
+                    assert re.fullmatch("Person [0-9A-Z]{6}", item["detainee"]["name"])
+                    item["detainee"]["name"] = None
+            assert items == expected
 
     def timeline(self, span: Mapping[str, str], required: int, filters: Mapping[str, str]) -> None:
         response = self._get("/v1/counts/timeline", min_sources=required, **span, **filters)
@@ -791,6 +837,8 @@ def read_at_random(world: World, choose: Chooser) -> None:
     chosen_filters = choose.one_of([{}, choose.one_of(filters(world))])
     reader.counts(as_of, required, chosen_filters, choose.one_of([None, *PROPERTIES]))
     reader.people(as_of, required, chosen_filters, choose.one_of([1, 2, 200]))
+    of_releases = choose.one_of([{}, choose.one_of(release_filters(world))])
+    reader.release_events(as_of, required, of_releases, choose.one_of([1, 3, 200]))
     record = reader.record()
     kind = choose.one_of(["timeline", "comparison", "delivery", "verification"])
     if kind == "timeline":
@@ -825,6 +873,8 @@ def read_everything(world: World, choose: Chooser) -> None:
             reader.counts(next(points), next(required), chosen_filters, next(groups))
         for chosen_filters in filters(world)[choose.one_of([0, 1, 2]) :: 3]:
             reader.people(next(points), next(required), chosen_filters, 200)
+        for chosen_filters in release_filters(world)[choose.one_of([0, 1]) :: 2]:
+            reader.release_events(next(points), next(required), chosen_filters, 200)
         some_filters = cycle([{}, *filters(world)[:: choose.one_of([3, 4, 5])]])
         for span in TIMELINES * 2:
             reader.timeline(span, next(required), next(some_filters))
@@ -1164,6 +1214,10 @@ def test_attestation_published_in_the_near_future_is_not_counted_yet(
     assert api.get(f"/v1/release-events/{event}/verification")["history"] == []
     assert api.get("/v1/counts", min_sources=1)["confirmed"] == 0
     assert api.get("/v1/counts", min_sources=1, as_of=soon)["confirmed"] == 1
+    for path, status in (("?", "unverified"), (f"?as_of={quote(soon)}&", "reported")):
+        for listed in ("unverified", "reported"):
+            page = api.get(f"/v1/release-events{path}status={listed}")
+            assert [item["id"] for item in page["items"]] == [event] * (listed == status)
     assert api.get(f"/v1/detainees/{person}")["custody"] == "detained"
     assert_store_is_consistent(conn)
 
@@ -1191,6 +1245,15 @@ def test_status_function_of_the_database_equals_the_rule(conn: Connection) -> No
         ).fetchone()
         assert row is not None
         assert row.status == rule.status(sources, denials, required)
+        row = conn.execute(
+            "SELECT status_codes(%(s)s, %(d)s) AS codes, status_codes(%(s)s, %(d)s)"
+            " = ANY (codes_of_status(%(status)s, %(required)s)) AS are_found",
+            {"s": sources, "d": denials, "status": row.status, "required": required},
+        ).fetchone()
+        assert row is not None
+        letters = dict(zip("CDRFU", STATUSES, strict=True))
+        assert letters[row.codes[required - 1]] == rule.status(sources, denials, required)
+        assert row.are_found
 
 
 # Lists.

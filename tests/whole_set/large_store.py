@@ -68,6 +68,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" '{{}}' FROM {numbers}",
         "INSERT INTO first_verdicts SELECT v.release_event_id, e.occurred_on, v.published_from"
         " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id",
+        "INSERT INTO release_event_statuses SELECT status_codes(v.independent_sources,"
+        " v.independent_denials), v.release_event_id, true FROM verdicts v",
         "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
         f"INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes,"
         f" groups) SELECT {ids['detainee']}, '2026-01-01', '2026-01-02', CASE WHEN n % 10 = 0"

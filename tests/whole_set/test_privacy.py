@@ -220,7 +220,14 @@ def test_reading_a_hidden_name_is_recorded_in_the_ledger(api: Api, editor: Api) 
         return [(item["resource"], item["resource_id"], item["action"]) for item in items]
 
     expected = [("detainee", hidden, "read")]
-    for path in (f"/v1/detainees/{hidden}", "/v1/detainees", "/v1/detainees?format=csv"):
+    editor.detention(hidden)
+    event = editor.event(hidden, "2026-01-08")
+    new_entries()
+    for path in (
+        *(f"/v1/detainees/{hidden}", "/v1/detainees", "/v1/detainees?format=csv"),
+        *(f"/v1/release-events/{event}", "/v1/release-events?status=unverified"),
+        "/v1/release-events?as_of=2026-01-09T10:00:00Z&format=csv",
+    ):
         assert editor.send("GET", path).status_code == 200
         assert new_entries() == expected, path
     editor.get("/v1/detainees", q="graciela")

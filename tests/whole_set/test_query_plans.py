@@ -77,13 +77,27 @@ def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
     ]
 
 
+OF_RELEASES = {
+    "status": "reported",
+    "as_of": "2026-01-03T00:00:00Z",
+    "recorded_as_of": "2026-01-04T00:00:00Z",
+    "detainee_id": record_id(2),
+    "facility_id": record_id(1),
+    "announcement_id": record_id(7, 10),
+    "occurred_from": "2025-02-01",
+    "occurred_until": "2025-03-01",
+}
 # Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": [{}],
     "listFacilities": [{}],
     "listDetainees": [{}, {"q": "ana"}, {"q": "ana otero"}, {"q": "nobody"}],
     "listDetentions": [{}],
-    "listReleaseEvents": [{}, {"detainee_id": record_id(2)}],
+    "listReleaseEvents": [
+        *each(OF_RELEASES, 2, len(OF_RELEASES)),
+        # Many events have the days and the status of the past.
+        {"occurred_from": "2025-01-01", "occurred_until": "2025-12-31", "status": "reported"},
+    ],
     "listAttestations": [
         {},
         {"release_event_id": record_id(4)},
@@ -160,7 +174,8 @@ def test_statements_do_not_grow_with_the_page(
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
     # One entry in the ledger for all hidden names of a page.
-    has_ledger_entry = operation.id in {"listDetainees", "listCountedPeople"}
+    names_people = {"listDetainees", "listReleaseEvents", "listCountedPeople"}
+    has_ledger_entry = operation.id in names_people
     assert costs[50] <= costs[1] + 49 * of_item + has_ledger_entry
     # A page of one reads a second item, to know whether there is a next page.
     assert costs[1] <= 3 + 2 * of_item

@@ -1,11 +1,11 @@
 -- Lists release events with the summaries of their verdicts.
-SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, e.announcement_id,
     coalesce((
         SELECT s.verification FROM verification_summaries s
         WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1
     ), nothing_attested()) AS verification,
-    e.voided_at, e.void_reason, e.created_at, e.updated_at
-FROM visible_release_events(%(sees_hidden)s) e
+    e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
+FROM release_events_with_person(%(sees_hidden)s) e
 WHERE true
     AND e.id = %(id)s -- if id
     AND e.detainee_id = %(detainee_id)s -- if detainee_id

@@ -120,6 +120,10 @@ for query, pointer in {
         wrong_query(query, "/v1/comparisons", query, pointer)
     if not query.startswith("group_by"):
         wrong_query(query, "/v1/counts/people", query, pointer)
+    if query.startswith(
+        ("min_sources", "as_of", "recorded", "facility", "announcement", "occurred")
+    ):
+        wrong_query(query, "/v1/release-events", query, pointer)
     if not query.startswith(("as_of", "group_by")):
         wrong_query(query, "/v1/counts/timeline", f"from=2026-01-08&{query}", pointer)
 for path in ("/v1/claims/$claim/comparison", "/v1/comparisons"):

@@ -1,0 +1,25 @@
+-- Lists release events as recorded at a moment, with their verdicts, by filters.
+-- The events that a filter selected at any moment are looked up.
+SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+    verification_summary(
+        v.status, v.independent_sources, v.independent_denials, v.since
+    ) AS verification,
+    NULL::timestamptz AS voided_at, NULL AS void_reason, e.created_at, e.updated_at, e.is_hidden
+FROM release_events k
+CROSS JOIN LATERAL recorded_release_event(k.id, %(moment)s, %(sees_hidden)s) e
+CROSS JOIN LATERAL recorded_verdict_at(k.id, %(at)s::timestamptz, %(moment)s, %(min_sources)s) v
+WHERE true
+    AND e.detainee_id = %(detainee_id)s -- if detainee_id
+    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_perhaps_of(%(detainee_id)s, NULL, NULL, NULL) r)) -- if detainee_id
+    AND e.announcement_id = %(announcement_id)s -- if announcement_id
+    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_of(%(announcement_id)s) r)) -- if announcement_id
+    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_at(%(facility_id)s) r)) -- if facility_id
+    AND recorded_release_is_from(%(facility_id)s, %(moment)s, %(sees_hidden)s, e.recorded_detainee_id, e.detention_id, e.detainee_id, e.present_detention_id, e.is_redacted) -- if facility_id
+    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_on(%(first_day)s, %(last_day)s) r)) -- if first_day
+    AND e.occurred_on >= %(occurred_from)s -- if occurred_from
+    AND e.occurred_on <= %(occurred_until)s -- if occurred_until
+    AND k.id = ANY (ARRAY(SELECT r.release_event_id FROM release_event_statuses r WHERE r.status_codes = ANY (codes_of_status(%(status)s, %(min_sources)s)))) -- if status
+    AND v.status = %(status)s -- if status
+    AND k.id > %(after)s -- if after
+ORDER BY k.id
+LIMIT %(limit)s
