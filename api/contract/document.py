@@ -20,6 +20,14 @@ FORM = "x-form"
 
 Schema = Mapping[str, Any]
 
+# The media types of the rows of a response, and the parameters that choose its format.
+_TABULAR = {
+    "text/csv",
+    "application/x-ndjson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_FORMAT_NAMES = ("format", "excel")
+
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -103,7 +111,7 @@ class Operation:
     # Whether its requests run apart from the others (api/database/bulkhead.py).
     is_heavy: bool
     writes: bool
-    # Whether its response has more than one media type besides CSV and NDJSON.
+    # Whether its response has more than one media type besides those of tables.
     has_formats: bool
 
     def with_default(self, parameter: str, value: str) -> "Operation":
@@ -114,6 +122,11 @@ class Operation:
         return replace(self, parameters=parameters)
 
     @property
+    def title(self) -> str:
+        """The last step of its path, the name of a file of its response."""
+        return self.path.rpartition("/")[2]
+
+    @property
     def read_only(self) -> Collection[str]:
         """The fields of a record that its creation or change does not take."""
         if self.body is None or not (self.method == "patch" or self.location is not None):
@@ -122,8 +135,10 @@ class Operation:
 
     @property
     def arguments(self) -> Sequence[Parameter]:
-        """The parameters of its function: all but headers and the format of the response."""
-        return [p for p in self.parameters if p.location != "header" and p.name != "format"]
+        """The parameters of its function: all but headers and those of the format."""
+        return [
+            p for p in self.parameters if p.location != "header" and p.name not in _FORMAT_NAMES
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +240,7 @@ def _operation(
         weight=None if operation.get("x-unlimited") else _weight(operation),
         is_heavy=operation.get("x-heavy", False),
         writes=method != "get",
-        has_formats=len(set(offers) - {"text/csv", "application/x-ndjson"}) > 1,
+        has_formats=len(set(offers) - _TABULAR) > 1,
     )
 
 

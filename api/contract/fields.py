@@ -58,9 +58,15 @@ class Integer(fields.Field[int]):
 
 
 class Boolean(fields.Field[bool]):
-    """A JSON boolean. 1 and "true" are not accepted."""
+    """A JSON boolean. 1 and "true" are not accepted. A parameter is `true` or `false`."""
+
+    def __init__(self, *, from_text: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.from_text = from_text
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
+        if self.from_text and value in ("true", "false"):
+            return bool(value == "true")
         if not isinstance(value, bool):
             raise ValidationError(f"Must be true or false, not {quoted(value)}.")
         return value

@@ -158,7 +158,7 @@ def _field(
     if kind == "array":
         return Array(schema, _field(schema["items"], required=True), **options)
     if kind == "boolean":
-        return Boolean(**options)
+        return Boolean(from_text=from_text, **options)
     if kind == "integer":
         return Integer(schema, from_text=from_text, **options)
     return String(schema, **options)

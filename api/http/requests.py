@@ -57,9 +57,9 @@ class Arguments:
     def load(self, request: Request, path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         """Return the arguments of the operation's function, and the media type.
 
-        A parameter with the name of a Python keyword gets an underscore at its end. A list as CSV
-        or NDJSON is complete without `limit`, which is None then. An operation with several formats
-        also takes the `media_type` and the `base_url` of the service.
+        A parameter with the name of a Python keyword gets an underscore at its end. A list as rows
+        of a table is complete without `limit`, which is None then. An operation with formats of
+        other kinds also takes the `media_type` and the `base_url` of the service.
 
         Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
         """
@@ -73,6 +73,10 @@ class Arguments:
         )
         if self._is_list and media_type in media_types.TABULAR and "limit" not in request.args:
             arguments["limit"] = None
+        if arguments.pop("excel", False):
+            if media_type != media_types.CSV:
+                raise invalid(FieldError("/excel", "Is for CSV only: send format=csv, or omit it."))
+            media_type = media_types.EXCEL_CSV
         if operation.has_formats:
             arguments |= {"media_type": media_type, "base_url": request.url_root}
         for name in self._keywords:

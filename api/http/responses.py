@@ -84,10 +84,11 @@ def block_response(
         if not_modified is not None:
             return not_modified
     headers += [("Link", link) for link in links]
-    if media_type == media_types.CSV:
-        name = operation.path.rpartition("/")[2]
-        headers.append(("Content-Disposition", f'attachment; filename="{name}.csv"'))
-    content_type = media_types.CONTENT_TYPES[media_type]
+    offered = media_types.offered(media_type)
+    if suffix := media_types.FILE_SUFFIXES.get(offered):
+        name = f"{operation.title}.{suffix}"
+        headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
+    content_type = media_types.CONTENT_TYPES[offered]
     return Response(content(), operation.status, headers, content_type=content_type)
 
 

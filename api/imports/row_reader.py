@@ -22,7 +22,7 @@ from api.imports.columns import CellError, ColumnMapping, Conventions
 from api.matching.folding import identifier_key
 from api.matching.scoring import Person, is_placeholder
 from api.rendering.media_types import CSV
-from api.rendering.tabular import unescaped
+from api.tables.lines import unescaped
 
 MAX_ROWS = 200_000
 """Rows of a list, or entries of a case."""

@@ -1,1 +1,1 @@
-"""Results as JSON, CSV, NDJSON and pages of lists."""
+"""Results as JSON, rows of tables and pages of lists."""

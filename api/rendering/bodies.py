@@ -8,10 +8,11 @@ import orjson
 
 from api.contract.document import Operation
 from api.database import queries
-from api.rendering import etags, rows, tabular
-from api.rendering.media_types import TABULAR
+from api.rendering import etags, rows
+from api.rendering.media_types import TABULAR, offered
 from api.rendering.projection import project
 from api.rendering.results import Answer, Page, Record
+from api.tables import encoders
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
     if isinstance(answer.content, bytes):
         return exact(answer.content)
     content = project(operation.response_schema, answer.content)
-    if media_type in TABULAR:
+    if offered(media_type) in TABULAR:
         encoded = _tabular(operation, content, media_type)
     else:
         encoded = orjson.dumps(content)
@@ -95,22 +96,20 @@ def _page(conn: queries.Connection, operation: Operation, page: Page, media_type
     if page.limit is None:
         raise ValueError("a list without a limit is a stream")
     items, next_page = rows.page(conn, operation, page, page.limit)
-    if media_type in TABULAR:
-        encoder = tabular.encoder(
-            operation.response_schema["properties"]["items"]["items"], media_type
-        )
-        return exact(encoder.header + encoder.lines_of_json(items), next_page=next_page)
+    if offered(media_type) in TABULAR:
+        schema = operation.response_schema["properties"]["items"]["items"]
+        encoder = encoders.encoder(schema, media_type, operation.title)
+        return exact(b"".join(encoder.encoded_json([items])), next_page=next_page)
     cursor = orjson.dumps(next(iter(next_page.values()), None))
     content = b'{"items":[' + b",".join(items) + b'],"next":' + cursor + b"}"
     return exact(content, next_page=next_page)
 
 
 def _tabular(operation: Operation, content: Mapping[str, Any], media_type: str) -> bytes:
-    """Return the lines of an answer: its items, else its groups, else one line."""
-    schema = operation.response_schema
+    """Return the rows of an answer: its items, else its groups, else one row."""
+    schema, rows = operation.response_schema, [content]
     for name in ("items", "groups"):
         if content.get(name) is not None:
-            encoder = tabular.encoder(schema["properties"][name]["items"], media_type)
-            return encoder.header + encoder.lines(content[name])
-    encoder = tabular.encoder(schema, media_type)
-    return encoder.header + encoder.lines([content])
+            schema, rows = schema["properties"][name]["items"], content[name]
+            break
+    return b"".join(encoders.encoder(schema, media_type, operation.title).encoded([rows]))

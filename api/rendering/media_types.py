@@ -9,14 +9,18 @@ from werkzeug.http import parse_accept_header
 from api.errors import RequestError
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EXCEL_CSV = "text/csv; for=excel"
+"""CSV for Excel, which `excel=true` asks for. No operation offers it, and it is sent as CSV."""
 CASE = "application/vnd.constancia.case+json"
-TABULAR = {CSV, NDJSON}
+TABULAR = {CSV, NDJSON, XLSX}
 """The media types of rows. A whole list is streamed in them."""
 
 CONTENT_TYPES: Mapping[str, str] = {
     JSON: JSON,
     CSV: "text/csv; charset=utf-8; header=present",
     NDJSON: NDJSON,
+    XLSX: XLSX,
     "application/atom+xml": "application/atom+xml; charset=utf-8",
     "application/feed+json": "application/feed+json",
     "application/ld+json": "application/ld+json",
@@ -31,11 +35,15 @@ FORMATS: Mapping[str, str] = {
     "json": JSON,
     "csv": CSV,
     "ndjson": NDJSON,
+    "xlsx": XLSX,
     "atom": "application/atom+xml",
     "jsonfeed": "application/feed+json",
     "jsonld": "application/ld+json",
 }
 """The values of the parameter `format`."""
+
+FILE_SUFFIXES: Mapping[str, str] = {CSV: "csv", XLSX: "xlsx"}
+"""The suffix of the file of each media type that browsers save."""
 
 _BARE_FRACTION = re.compile(r"\bq=(?=\.)", re.IGNORECASE)
 # Other names of the media types that operations offer.
@@ -69,3 +77,8 @@ def choose(offers: Sequence[str], format: str | None, accept: str | None) -> str
             f"The response is not available as {accept[:100]!r}. Accept {' or '.join(offers)}.",
         )
     return best if best in offers else _SYNONYMS[best]
+
+
+def offered(media_type: str) -> str:
+    """Return the media type that an operation offers, of a variant of it."""
+    return CSV if media_type == EXCEL_CSV else media_type

@@ -7,7 +7,7 @@ a block is read, not while it is sent, so that a slow client holds none.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import orjson
 from psycopg_pool import ConnectionPool
@@ -15,9 +15,11 @@ from psycopg_pool import ConnectionPool
 from api.contract import document
 from api.contract.document import Operation, Schema
 from api.database import queries
-from api.rendering import rows, tabular
+from api.rendering import rows
 from api.rendering.projection import project
 from api.rendering.results import Item, Page, Stream
+from api.tables import encoders
+from api.tables.encoders import Encoder
 
 BLOCK_ROWS = 1000
 
@@ -32,16 +34,16 @@ def of_list(operation: Operation, page: Page, media_type: str) -> Stream:
 def encoded(
     operation: Operation, media_type: str, blocks: Iterator[bytes] | Iterator[Sequence[Item]]
 ) -> Iterator[bytes]:
-    """Yield blocks as bytes. Items become lines of a tabular media type."""
-    encoder: tabular.CsvLines | tabular.NdjsonLines | None = None
-    for block in blocks:
-        if isinstance(block, bytes):
-            yield block
-            continue
-        if encoder is None:
-            encoder = _encoder(operation, media_type)
-            yield encoder.header
-        yield encoder.lines(project(operation.response_schema["properties"]["items"], block))
+    """Return blocks as bytes. Items become rows of a tabular media type.
+
+    A workbook is complete before it returns, so that an error still becomes an error response.
+    """
+    first = next(blocks)
+    if isinstance(first, bytes):
+        return chain([first], cast(Iterator[bytes], blocks))
+    schema = operation.response_schema["properties"]["items"]
+    items = (project(schema, block) for block in chain([first], blocks))
+    return started(_encoder(operation, media_type).encoded(items))
 
 
 def started(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -49,26 +51,26 @@ def started(blocks: Iterator[Block]) -> Iterator[Block]:
     return chain([next(blocks)], blocks)
 
 
-def _encoder(operation: Operation, media_type: str) -> tabular.CsvLines | tabular.NdjsonLines:
-    return tabular.encoder(operation.response_schema["properties"]["items"]["items"], media_type)
+def _encoder(operation: Operation, media_type: str) -> Encoder:
+    schema = operation.response_schema["properties"]["items"]["items"]
+    return encoders.encoder(schema, media_type, operation.title)
 
 
 def _list_blocks(
     operation: Operation, page: Page, media_type: str, pool: ConnectionPool[queries.Connection]
 ) -> Iterator[bytes]:
-    encoder = _encoder(operation, media_type)
-
     def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
         with queries.borrowed_connection(pool) as conn:
             return rows.block(conn, operation, page, after, BLOCK_ROWS)
 
-    def blocks(keys: Sequence[str], items: Sequence[bytes]) -> Iterator[bytes]:
-        yield encoder.header + encoder.lines_of_json(items)
+    def blocks(keys: Sequence[str], items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+        yield items
         while len(items) == BLOCK_ROWS:
             keys, items = read(keys[-1])
-            yield encoder.lines_of_json(items)
+            yield items
 
-    return blocks(*read(rows.start(operation, page)))
+    first = read(rows.start(operation, page))
+    return started(_encoder(operation, media_type).encoded_json(blocks(*first)))
 
 
 def of_object(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from api.contract import document
 from api.http import problems, responses
+from api.rendering import media_types
 
 FILE = Path(__file__).with_name("nginx.contract.conf")
 # The errors that nginx responds with itself: its statuses, and the problem that it sends.
@@ -50,9 +51,9 @@ def _lines() -> Iterator[str]:
 
 
 def _media_types(contract: document.Contract) -> list[str]:
-    """Return the media types of all responses but text/html, which nginx always compresses."""
+    """Return the media types that nginx compresses, besides text/html, which it always does."""
     offers = {offer for operation in contract.operations for offer in operation.offers}
-    return sorted((offers | {problems.MEDIA_TYPE}) - {"text/html"})
+    return sorted((offers | {problems.MEDIA_TYPE}) - {"text/html", media_types.XLSX})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Lists and computed responses as CSV and NDJSON have the same content as JSON."""
+"""Lists and computed responses as CSV, NDJSON and workbooks have the same content as JSON."""
 
+import csv
+import io
 import json
 import re
 from typing import Any
@@ -16,6 +18,7 @@ from tests.rendering.lists import (
     ndjson_rows,
     sent,
     walk,
+    xlsx_rows,
 )
 
 
@@ -102,6 +105,24 @@ def test_next_links_lead_through_all_rows_once(example: Api, path: str, format: 
     assert pages == max(1, -(-len(rows) // limit))
 
 
+def test_csv_for_excel_has_a_mark_and_semicolons(example: Api) -> None:
+    plain = sent(example, "/v1/detainees", format="csv")
+    for query in ({"format": "csv", "excel": "true", "_": "1736"}, {"excel": "true"}):
+        for_excel = sent(example, "/v1/detainees", "text/csv", **query)
+        assert for_excel.headers["Content-Type"] == plain.headers["Content-Type"]
+        assert for_excel.headers["Content-Disposition"] == plain.headers["Content-Disposition"]
+        assert for_excel.headers["ETag"] != plain.headers["ETag"]
+        assert for_excel.data.startswith("\ufeffid;name;".encode())
+        text = io.StringIO(for_excel.data.decode("utf-8-sig"), newline="")
+        assert list(csv.DictReader(text, delimiter=";", strict=True)) == csv_rows(plain)
+    for format in ("json", "ndjson", "xlsx"):
+        refused = sent(example, "/v1/detainees", format=format, excel="true")
+        assert (refused.status_code, refused.get_json(force=True)["errors"][0]["pointer"]) == (
+            422,
+            "/excel",
+        )
+
+
 def test_next_links_keep_the_filters(example: Api) -> None:
     query = {"kind": "released", "limit": 1}
     response = sent(example, "/v1/claims", "text/csv", **query)
@@ -166,6 +187,12 @@ def test_editor_sees_the_name_of_a_minor_in_rows(api: Api) -> None:
     editor = api.scope("edit")
     editor.detainee("Lucero Canario", age_group="minor", birth_date="2011-05-04")
     editor.detainee("Fermín Otero")
+    columns = xlsx_rows(sent(editor, "/v1/detainees", format="xlsx"))
+    assert "Lucero Canario" in [row["name"] for row in columns]
+    columns = xlsx_rows(sent(api, "/v1/detainees", format="xlsx"))
+    assert "Fermín Otero" in [row["name"] for row in columns]
+    assert "Lucero" not in str(columns)
+    assert "2011" not in str(columns)
     for format in ("csv", "ndjson"):
         assert "Lucero" in sent(editor, "/v1/detainees", format=format).get_data(as_text=True)
         for caller in (api, api.scope("contribute")):
@@ -198,7 +225,7 @@ NAMES = [
 ]
 
 
-def test_formula_in_a_name_survives_csv(api: Api) -> None:
+def test_formula_in_a_name_survives_csv_and_a_workbook(api: Api) -> None:
     editor = api.scope("edit")
     facilities: list[str] = []
     for name in NAMES:
@@ -223,6 +250,8 @@ def test_formula_in_a_name_survives_csv(api: Api) -> None:
         ("/v1/claims", "note", notes),
         ("/v1/comparisons", "claim.note", notes),
     ):
+        sheet = xlsx_rows(sent(api, path, format="xlsx"))
+        assert sorted(row[column] for row in sheet) == sorted(texts)
         rows = csv_rows(sent(api, path, format="csv"))
         assert sorted(row[column].removeprefix("'") for row in rows) == sorted(texts)
         for row in rows:

@@ -6,7 +6,7 @@ import pytest
 
 from api.database.queries import Connection
 from tests.conftest import Api
-from tests.rendering.lists import CSV, NDJSON, insert_facilities, sent
+from tests.rendering.lists import CSV, NDJSON, XLSX, insert_facilities, sent
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ from tests.rendering.lists import CSV, NDJSON, insert_facilities, sent
         ("image/png, text/csv;q=0.001", CSV),
         ("application/x-ndjson", NDJSON),
         ("application/jsonl", NDJSON),
+        (XLSX, XLSX),
         ("application/ndjson", NDJSON),
         ("application/jsonl;q=0.9, text/csv;q=0.5", NDJSON),
     ],
@@ -55,7 +56,8 @@ def test_unacceptable_media_type_of_a_list_is_an_error(api: Api, accept: str) ->
 
 @pytest.mark.parametrize("accept", [None, "text/csv", "application/json", "image/png", NDJSON])
 def test_format_takes_precedence_over_accept(api: Api, accept: str | None) -> None:
-    for format, media_type in (("json", "application/json"), ("csv", CSV), ("ndjson", NDJSON)):
+    media_types = {"json": "application/json", "csv": CSV, "ndjson": NDJSON, "xlsx": XLSX}
+    for format, media_type in media_types.items():
         response = sent(api, "/v1/facilities", accept, format=format)
         assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
     for format in ("xml", "CSV", "", "atom"):
@@ -65,17 +67,19 @@ def test_format_takes_precedence_over_accept(api: Api, accept: str | None) -> No
         assert [error["pointer"] for error in problem["errors"]] == ["/format"]
 
 
-def test_csv_has_a_file_name(api: Api, conn: Connection) -> None:
+def test_table_has_a_file_name(api: Api, conn: Connection) -> None:
     insert_facilities(conn, 3)
     response = sent(api, "/v1/facilities", format="csv")
     assert response.headers["Content-Disposition"] == 'attachment; filename="facilities.csv"'
     assert response.data.startswith(b"id,name,aliases,country,region,created_at,updated_at\r\n")
     response = sent(api, "/v1/release-events", format="csv")
     assert response.headers["Content-Disposition"] == 'attachment; filename="release-events.csv"'
+    response = sent(api, "/v1/facilities", format="xlsx")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="facilities.xlsx"'
     assert "Content-Disposition" not in sent(api, "/v1/facilities", format="ndjson").headers
 
 
-@pytest.mark.parametrize("format", ["csv", "ndjson", "json"])
+@pytest.mark.parametrize("format", ["csv", "ndjson", "json", "xlsx"])
 def test_head_has_the_headers_of_get(api: Api, conn: Connection, format: str) -> None:
     insert_facilities(conn, 1500)
     query = {"format": format}

@@ -71,7 +71,7 @@ def test_client_that_disconnects_leaves_no_connection_in_use(
     assert (stats["pool_size"], stats["pool_available"]) == (1, 1)
 
 
-@pytest.mark.parametrize("format", ["csv", "ndjson"])
+@pytest.mark.parametrize("format", ["csv", "ndjson", "xlsx"])
 @pytest.mark.parametrize(
     ("path", "status", "kind"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 import feedparser
 
 from api.contract import document
+from tests.rendering.lists import MOMENT, XLSX, sheet_of, six_digits
 
 
 def parse_ndjson(text: str) -> list[Any]:
@@ -34,11 +35,12 @@ def parse_atom(text: str) -> Any:
     return feed
 
 
-READERS: Mapping[str, Callable[[str], Any]] = {
+READERS: Mapping[str, Callable[[bytes], Any]] = {
     "application/json": json.loads,
-    "text/csv": parse_csv,
-    "application/x-ndjson": parse_ndjson,
-    "application/atom+xml": parse_atom,
+    "text/csv": lambda data: parse_csv(data.decode()),
+    "application/x-ndjson": lambda data: parse_ndjson(data.decode()),
+    XLSX: sheet_of,
+    "application/atom+xml": lambda data: parse_atom(data.decode()),
     "application/feed+json": json.loads,
     "application/ld+json": json.loads,
 }
@@ -61,6 +63,8 @@ def cells(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
         for step in name.split("."):
             value = None if value is None else value[step]
         is_text = isinstance(value, str)
+        if is_text and MOMENT.fullmatch(value):
+            value = six_digits(value)
         values[name] = "" if value is None else value if is_text else json.dumps(value)
     return values
 

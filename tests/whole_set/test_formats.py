@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 from api.contract import document
 from api.rendering import media_types
 from tests.conftest import Api
+from tests.rendering.lists import check_typed_rows, xlsx_rows
 from tests.whole_set.operations import (
     CONTRACT,
     LISTS,
@@ -31,7 +32,7 @@ from tests.whole_set.readers import (
 from tests.whole_set.session import Session
 
 
-def test_operations_with_csv_offer_ndjson() -> None:
+def test_operations_with_csv_offer_all_formats_of_tables() -> None:
     for operation in CONTRACT.operations:
         if len(operation.offers) > 1:
             assert set(operation.offers) & media_types.TABULAR in (set(), media_types.TABULAR), (
@@ -84,8 +85,9 @@ def test_format_parameter_and_accept_header_are_equivalent(
             assert response.status_code == 200, response.text
             assert response.mimetype == media_type
             assert "Accept" in response.headers["Vary"].split(", ")
-            assert ("Content-Disposition" in response.headers) == (media_type == "text/csv")
-            assert READERS[media_type](response.text)
+            is_file = media_type in media_types.FILE_SUFFIXES
+            assert ("Content-Disposition" in response.headers) == is_file
+            assert READERS[media_type](response.get_data())
         assert responses[0].get_data() == responses[1].get_data()
         schema = contents["content"][media_type].get("schema", {})
         if schema.get("type") == "object":
@@ -93,7 +95,7 @@ def test_format_parameter_and_accept_header_are_equivalent(
 
 
 @pytest.mark.parametrize("operation", TABULAR, ids=operation_ids(TABULAR))
-def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Operation) -> None:
+def test_all_formats_have_equal_rows(api: Api, operation: document.Operation) -> None:
     session = Session(api)
     exchange = session.do(operation.id)
     path = exchange.response.request.path
@@ -103,9 +105,9 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
     ]
     for query in queries:
         parameters = {name: value for name, value in query.items() if value is not None}
-        response, ndjson, csv = (
+        response, ndjson, csv, xlsx = (
             session.api.send("GET", path, query_string={**parameters, "format": format})
-            for format in ("json", "ndjson", "csv")
+            for format in ("json", "ndjson", "csv", "xlsx")
         )
         rows, schema = response.get_json(), operation.response_schema
         for name in ("items", "groups"):
@@ -122,8 +124,9 @@ def test_json_ndjson_and_csv_have_equal_rows(api: Api, operation: document.Opera
             {name: normalized_json(cell) for name, cell in row.items()}
             for row in parse_csv(csv.text)
         ] == [cells(row, names) for row in rows]
+        check_typed_rows(xlsx_rows(xlsx), rows, schema)
         link = response.headers.get("Link", "")
-        for format, other in (("ndjson", ndjson), ("csv", csv)):
+        for format, other in (("ndjson", ndjson), ("csv", csv), ("xlsx", xlsx)):
             # A list without a limit has no next page.
             has_link = "limit" in parameters or "cite-as" in link
             expected = link.replace("format=json", f"format={format}") if has_link else ""

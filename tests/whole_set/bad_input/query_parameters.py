@@ -259,6 +259,9 @@ for query, pointers in {
 for path in (*LISTS, "/v1/counts", "/v1/claims/$claim/comparison"):
     for value in ("", "xml", "CSV", "jsonld", "atom", "text/csv", "csv%00", "csv,json"):
         wrong_query(f"format={value}", path, f"format={value}", "/format")
+    for value in ("", "1", "True", "yes"):
+        wrong_query(f"excel={value}", path, f"format=csv&excel={value}", "/excel")
+    wrong_query("JSON for Excel", path, "excel=true", "/excel")
     wrong_query("a format twice", path, "format=csv&format=json", "/format")
 for path, texts in {
     "/v1/feed": ("json", "csv", "rss", ""),

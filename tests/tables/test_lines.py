@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.rendering.tabular import CsvLines, NdjsonLines
+from api.tables.lines import CsvLines, NdjsonLines
 
 SCHEMA = {
     "type": "object",
@@ -93,6 +93,20 @@ def test_row_is_one_line_of_utf_8() -> None:
 def test_null_is_an_empty_cell() -> None:
     row = ROW | {"place": None, "verification": None, "aliases": [], "final": False}
     assert lines(SCHEMA, [row]) == f"{ROW['id']},,[],,,,false\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("moment", "cell"),
+    [
+        ("2026-01-09T14:40:09Z", "2026-01-09T14:40:09.000000Z"),
+        ("2026-01-09T14:40:09.5Z", "2026-01-09T14:40:09.500000Z"),
+        ("2026-01-09T14:40:09.184402Z", "2026-01-09T14:40:09.184402Z"),
+        (None, '""'),
+    ],
+)
+def test_moment_has_six_digits_of_fraction(moment: str | None, cell: str) -> None:
+    schema = {"properties": {"at": {"type": "string", "format": "date-time"}}}
+    assert lines(schema, [{"at": moment}, {"at": moment}]) == f"{cell}\r\n".encode() * 2
 
 
 def test_missing_property_is_an_error() -> None:

@@ -1,0 +1,1 @@
+"""Tables: objects as CSV, NDJSON and workbooks."""
