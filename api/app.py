@@ -5,7 +5,7 @@ from psycopg_pool import ConnectionPool
 from werkzeug.routing import MapAdapter
 
 from api import logs
-from api.config import DEFAULT_TIME_ZONE
+from api.config import DEFAULT_LANGUAGE, DEFAULT_TIME_ZONE, Language
 from api.contract import document
 from api.database.bulkhead import Bulkhead
 from api.database.queries import Connection
@@ -38,21 +38,23 @@ def create_app(
     security_contact: str | None = None,
     rate_limits: RateLimits | None = None,
     time_zone: str = DEFAULT_TIME_ZONE,
+    language: Language = DEFAULT_LANGUAGE,
     bulkhead: Bulkhead | None = None,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
     Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
-    that name no time zone have `time_zone`. Without a `bulkhead` and `rate_limits`, heavy requests
-    are handled like the others.
+    that name no time zone have `time_zone`, and those that prefer no language `language`. Without
+    a `bulkhead` and `rate_limits`, heavy requests are handled like the others.
     """
-    contract = document.load().with_default("time_zone", time_zone)
+    contract = document.load().with_default("time_zone", time_zone).with_default("lang", language)
     app = _Application("constancia", static_folder=None)
     dependencies = Dependencies(pool, rate_limits, bulkhead)
     routing.bind(app, contract, dependencies, Service(pool, security_contact))
     problems.register(
         app,
-        contract.problems,
+        contract,
+        language,
         routing.NearPaths(contract).find,
         rate_limits.count_failed_request if rate_limits else None,
     )

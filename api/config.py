@@ -14,6 +14,7 @@ Network = IPv4Network | IPv6Network
 Language = Literal["en", "es"]
 
 DEFAULT_TIME_ZONE = "UTC"
+DEFAULT_LANGUAGE: Language = "en"
 
 SERVICE_ROLE = "constancia_service"
 """The database role that serves requests. It cannot change or delete recorded data."""
@@ -95,7 +96,7 @@ def _time_zone(environ: Mapping[str, str], name: str) -> str:
 
 
 def _language(environ: Mapping[str, str], name: str) -> Language:
-    value = environ.get(name) or "en"
+    value = environ.get(name) or DEFAULT_LANGUAGE
     if value not in get_args(Language):
         raise ValueError(f"{name} is {value[:20]!r}: use en or es.")
     return cast(Language, value)

@@ -57,7 +57,7 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], searches: Sequence[str]) ->
 
 def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
     if "{id}" in operation.path:
-        kind = operation.path.split("/")[2]
+        kind = records_of(operation.path)
         for id in [*ids[kind][-3:], UNKNOWN_ID]:
             yield operation.path.format(id=id)
     elif "{slug}" in operation.path:
@@ -66,6 +66,12 @@ def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> I
         yield operation.path.format(asset="none")
     else:
         yield operation.path
+
+
+def records_of(path: str) -> str:
+    """Return the kind of record that a path with an id names, as `release-events`."""
+    kind = path.removeprefix("/v1").split("/")[1]
+    return {"people": "detainees", "releases": "release-events"}.get(kind, kind)
 
 
 def _queries(

@@ -84,6 +84,7 @@ def serve(
                 settings.trusted_proxies,
             ),
             time_zone=settings.time_zone,
+            language=settings.language,
             ready=ready,
         ).run()
 

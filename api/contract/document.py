@@ -113,6 +113,10 @@ class Operation:
     writes: bool
     # Whether its response has more than one media type besides those of tables.
     has_formats: bool
+    # Whether it ignores unknown query parameters.
+    ignores_unknown: bool
+    # The Content-Security-Policy of its page (api/http/responses.py).
+    policy: str
 
     def with_default(self, parameter: str, value: str) -> "Operation":
         parameters = [
@@ -125,6 +129,16 @@ class Operation:
     def title(self) -> str:
         """The last step of its path, the name of a file of its response."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it responds with HTML."""
+        return self.offers[0] == "text/html"
+
+    @property
+    def takes_base_url(self) -> bool:
+        """Whether its function takes the URL of the service, for absolute links."""
+        return self.has_formats or self.tag == "pages"
 
     @property
     def read_only(self) -> Collection[str]:
@@ -241,6 +255,8 @@ def _operation(
         is_heavy=operation.get("x-heavy", False),
         writes=method != "get",
         has_formats=len(set(offers) - _TABULAR) > 1,
+        ignores_unknown=operation.get("x-ignores-unknown", False),
+        policy=operation.get("x-policy", "page"),
     )
 
 

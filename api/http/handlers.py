@@ -45,8 +45,10 @@ Answer = Callable[[ConnectionPool[queries.Connection]], Response]
 # The resources that can be merged, by the first step of their paths.
 _MERGEABLE = {
     "detainees": "detainee",
+    "people": "detainee",
     "detentions": "detention",
     "release-events": "release_event",
+    "releases": "release_event",
     "sources": "source",
 }
 
@@ -415,7 +417,7 @@ def _redirect(
     error: RequestError,
 ) -> Response:
     """Return the redirect to the surviving record of an id that was merged, or raise the error."""
-    resource = _MERGEABLE.get(operation.path.removeprefix("/v1/").partition("/")[0])
+    resource = _MERGEABLE.get(operation.path.removeprefix("/v1").split("/")[1])
     if error.slug == "not-found" and resource is not None and "id" in arguments:
         moment = arguments.get("recorded_as_of")
         surviving_id = canonical_ids.surviving_id(conn, resource, arguments["id"], moment)

@@ -2,19 +2,21 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api import logs
 from api.auth import UnauthenticatedError
+from api.config import Language
 from api.contract import document as contract
-from api.contract.document import Problem
+from api.contract.document import Contract, Problem
 from api.errors import RequestError
-from api.http import requests
+from api.http import requests, responses
+from api.pages import site
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
@@ -38,15 +40,21 @@ SLUGS = {
 
 def register(
     app: Flask,
-    problems: Mapping[str, Problem],
+    contract: Contract,
+    language: Language,
     near_path: Callable[[str], str | None],
     count_failed_request: Callable[[Exception], None] | None,
 ) -> None:
-    """Make every error of the application a problem document.
+    """Make every error of the application a problem document, or for a reader a page.
 
-    `near_path` returns the path that an unknown one nearly is. `count_failed_request` counts the
-    failed request for its rate limit. It may raise `quota-exceeded`, which replaces the error.
+    A page has `language` if the request prefers none. `near_path` returns the path that an
+    unknown one nearly is. `count_failed_request` counts the failed request for its rate limit. It
+    may raise `quota-exceeded`, which replaces the error.
     """
+
+    problems = contract.problems
+    pages = {operation.id for operation in contract.operations if operation.is_page}
+    languages = sorted(site.LANGUAGES, key=lambda it: it != language)
 
     def counted(error: RequestError | HTTPException) -> Response:
         try:
@@ -58,7 +66,15 @@ def register(
 
     def answer(error: RequestError) -> Response:
         problem = problems[error.slug]
-        response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
+        request = requests.current()
+        if _is_for_readers(request, pages):
+            chosen = request.args.get("lang")
+            if chosen not in languages:
+                chosen = requests.preferred_language(request, languages)
+            content = site.error_page(chosen, problem, error.detail)
+            response = responses.error_page(content, problem.status)
+        else:
+            response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = _challenge(error)
         if error.slug in _RETRY_AFTER_SECONDS:
@@ -86,6 +102,15 @@ def register(
     app.register_error_handler(RequestError, counted)
     app.register_error_handler(HTTPException, counted)
     app.register_error_handler(Exception, unexpected)
+
+
+def _is_for_readers(request: Request, pages: Collection[str]) -> bool:
+    """Whether a request is for a page, or for an unknown path outside the API, by a browser."""
+    is_page = request.endpoint in pages or (
+        request.endpoint is None and not request.path.startswith("/v1/")
+    )
+    accepted = request.accept_mimetypes
+    return is_page and accepted["text/html"] > accepted[MEDIA_TYPE]
 
 
 def _challenge(error: RequestError) -> str:

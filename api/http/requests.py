@@ -52,6 +52,13 @@ class Arguments:
         self._is_list = any(p.name == "limit" for p in operation.parameters) and bool(
             media_types.TABULAR.intersection(operation.offers)
         )
+        self._languages = [
+            language
+            for p in operation.parameters
+            if p.name == "lang"
+            # The first is that of a request which accepts any.
+            for language in sorted(p.schema["enum"], key=lambda it: it != p.schema.get("default"))
+        ]
         self._keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
 
     def load(self, request: Request, path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
@@ -59,14 +66,15 @@ class Arguments:
 
         A parameter with the name of a Python keyword gets an underscore at its end. A list as rows
         of a table is complete without `limit`, which is None then. An operation with formats of
-        other kinds also takes the `media_type` and the `base_url` of the service.
+        other kinds also takes the `media_type`, and like a page the `base_url` of the service.
+        Without `lang`, a page has the language that the request prefers.
 
         Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
         """
         operation = self._operation
         raw, parameters = request.query_string, self._defaults
         if raw or parameters is None:
-            parameters = query(self._schema, raw)
+            parameters = query(self._schema, raw, ignores_unknown=operation.ignores_unknown)
         arguments = {**_path(path), **parameters}
         media_type = media_types.choose(
             operation.offers, arguments.pop("format", None), request.environ.get("HTTP_ACCEPT")
@@ -77,8 +85,12 @@ class Arguments:
             if media_type != media_types.CSV:
                 raise invalid(FieldError("/excel", "Is for CSV only: send format=csv, or omit it."))
             media_type = media_types.EXCEL_CSV
+        if self._languages and "lang" not in request.args:
+            arguments["lang"] = preferred_language(request, self._languages)
         if operation.has_formats:
-            arguments |= {"media_type": media_type, "base_url": request.url_root}
+            arguments["media_type"] = media_type
+        if operation.takes_base_url:
+            arguments["base_url"] = request.url_root
         for name in self._keywords:
             arguments[f"{name}_"] = arguments.pop(name)
         if self._combined:
@@ -95,7 +107,12 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
         raise not_found("record") from None
 
 
-def query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
+def preferred_language(request: Request, languages: Sequence[str]) -> str:
+    """Return the language that a request prefers, the first if it prefers none."""
+    return request.accept_languages.best_match(languages, languages[0])
+
+
+def query(schema: Schema, raw: bytes, *, ignores_unknown: bool = False) -> Mapping[str, Any]:
     """Return the parameters of a query string. Raises `validation-error`."""
     if raw.count(b"&") >= MAX_PARAMETERS:
         detail = f"The query has {raw.count(b'&') + 1} parameters. Send at most {MAX_PARAMETERS}."
@@ -112,7 +129,11 @@ def query(schema: Schema, raw: bytes) -> Mapping[str, Any]:
                 "Encode % as %25 and other characters as UTF-8.",
             )
         ) from None
-    pairs = [(name, value) for name, value in parsed if name != _IGNORED]
+    pairs = [
+        (name, value)
+        for name, value in parsed
+        if name != _IGNORED and (name in schema.fields or not ignores_unknown)
+    ]
     names = [name for name, _ in pairs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]

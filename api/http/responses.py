@@ -17,11 +17,15 @@ _PUBLIC = "public, no-cache"
 _PRIVATE = "private, no-store"
 
 _CSP = "Content-Security-Policy"
-# The page of the contract loads the contract and the script that renders it.
-_PAGE_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_POLICIES: Mapping[str, str] = {
+    "page": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    # The page of the contract loads the contract and the script that renders it, which adds styles.
+    "script": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+}
+"""The policies of HTML pages, by the contract's `x-policy`."""
 SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -74,11 +78,12 @@ def block_response(
     if etag is not None and operation.has_etag:
         headers.append(("ETag", etag))
     vary = ["Accept"] * (len(operation.offers) > 1) + ["Authorization"] * operation.key_is_optional
+    vary += ["Accept-Language"] * any(p.name == "lang" for p in operation.parameters)
     if vary:
         headers.append(("Vary", ", ".join(vary)))
     if media_type == "text/html":
         # A 304 has it too, because it updates the headers of the stored copy (RFC 9111, 3.2).
-        headers.append((_CSP, _PAGE_CSP))
+        headers.append((_CSP, _POLICIES[operation.policy]))
     if etag is not None and not operation.writes:
         not_modified = conditional.not_modified(request, etag, headers)
         if not_modified is not None:
@@ -90,6 +95,12 @@ def block_response(
         headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
     content_type = media_types.CONTENT_TYPES[offered]
     return Response(content(), operation.status, headers, content_type=content_type)
+
+
+def error_page(content: str, status: int) -> Response:
+    """Return the page of an error."""
+    headers = {_CSP: _POLICIES["page"]}
+    return Response(content, status, headers, content_type=media_types.CONTENT_TYPES["text/html"])
 
 
 def mark_replayed(response: Response) -> Response:

@@ -146,5 +146,7 @@ def _parameters(operation: Operation) -> set[str]:
     if operation.method == "patch":
         names.add("unchanged")
     if operation.has_formats:
-        names |= {"media_type", "base_url"}
+        names.add("media_type")
+    if operation.takes_base_url:
+        names.add("base_url")
     return names

@@ -6,13 +6,15 @@ from functools import cache
 from pathlib import Path
 
 import orjson
-from markupsafe import Markup
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
+from api.config import Language
 from api.contract import document
 from api.database import deadlines, migrations, queries
 from api.errors import RequestError, not_found
+from api.pages import site
+from api.pages.site import Address
 from api.rendering.results import Answer
 
 _MAX_POOL_SECONDS = 0.25
@@ -20,16 +22,6 @@ _MAX_STATEMENT_SECONDS = 0.5
 # Longer than a request waits for a lock.
 _MAX_SECONDS_SINCE_RESPONSE = 10
 _CONTACT_VALIDITY = timedelta(days=90)
-_PROBLEM_PAGE = Markup("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{problem.title} · Constancia</title>
-<h1>{problem.title}</h1>
-<p>{problem.explanation}</p>
-<p>Type <code>/problems/{problem.slug}</code>, status {problem.status}.
-<a href="/docs">The API</a></p>
-</html>
-""")
 _DOCS = Path(__file__).resolve().parent.parent / "server/static"
 
 
@@ -90,8 +82,8 @@ def get_contract_yaml(service: Service) -> Answer:
     return Answer(document.load().source)
 
 
-def get_docs(service: Service) -> Answer:
-    return Answer(_docs_file("index.html"))
+def get_docs(service: Service, lang: Language) -> Answer:
+    return Answer(site.render("docs.html", lang, Address("/docs")))
 
 
 def get_docs_asset(service: Service, asset: str) -> Answer:
@@ -118,8 +110,26 @@ def get_security_contact(service: Service) -> Answer:
     )
 
 
-def get_problem(service: Service, slug: str) -> Answer:
+def get_problems_page(service: Service, lang: Language) -> Answer:
+    problems = document.load().problems.values()
+    return Answer(site.render("problems.html", lang, Address("/problems"), problems=problems))
+
+
+def get_problem(service: Service, slug: str, lang: Language) -> Answer:
     problem = document.load().problems.get(slug)
     if problem is None:
         raise not_found("problem")
-    return Answer(_PROBLEM_PAGE.format(problem=problem))
+    address = Address(f"/problems/{slug}")
+    return Answer(site.render("problem.html", lang, address, problem=problem))
+
+
+def get_style(service: Service) -> Answer:
+    return Answer(site.static("style.css"))
+
+
+def get_favicon(service: Service) -> Answer:
+    return Answer(site.static("favicon.svg"))
+
+
+def get_robots(service: Service) -> Answer:
+    return Answer(site.static("robots.txt"))

@@ -48,7 +48,8 @@ def render(
 def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body:
     """Return the body of a computed answer, which needs no connection."""
     if isinstance(answer.content, str):
-        return exact(answer.content.encode())
+        content, etag = answer.content.encode(), etags.of_text(answer.content, answer.volatile)
+        return Body(content, etag)
     if isinstance(answer.content, bytes):
         return exact(answer.content)
     content = project(operation.response_schema, answer.content)

@@ -5,7 +5,7 @@ A tag is the hash of what the caller sees, so that a change of hidden data chang
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,13 @@ def at_moments(answer: Mapping[str, Any], as_of: str, recorded_as_of: str, media
     if datetime.fromisoformat(as_of) <= datetime.fromisoformat(recorded_as_of):
         return strong(media_type.encode(), content)
     return f'W/"{_digest(media_type.encode(), content.replace(as_of.encode(), b""))}"'
+
+
+def of_text(text: str, volatile: Sequence[str]) -> str:
+    """Return the entity tag of a text, a weak one that leaves out its volatile parts, if any."""
+    for part in volatile:
+        text = text.replace(part, "")
+    return f"W/{strong(text.encode())}" if volatile else strong(text.encode())
 
 
 def _digest(*parts: bytes) -> str:

@@ -24,6 +24,8 @@ CONTENT_TYPES: Mapping[str, str] = {
     "application/atom+xml": "application/atom+xml; charset=utf-8",
     "application/feed+json": "application/feed+json",
     "application/ld+json": "application/ld+json",
+    "image/svg+xml": "image/svg+xml; charset=utf-8",
+    "text/css": "text/css; charset=utf-8",
     "text/javascript": "text/javascript; charset=utf-8",
     "application/yaml": "application/yaml; charset=utf-8",
     "text/html": "text/html; charset=utf-8",

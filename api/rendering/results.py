@@ -73,10 +73,12 @@ class Page:
 class Answer:
     """A computed response: an object as the contract describes it, or the body itself.
 
-    A page of computed items is an object with `items` and `next`, the cursor of the next page.
+    A page of computed items is an object with `items` and `next`, the cursor of the next page. The
+    entity tag of a text leaves out its `volatile` parts: the moments of an answer as of now.
     """
 
     content: Mapping[str, Any] | str | bytes
+    volatile: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,33 @@ def moment(local: datetime) -> Words:
     return f"{day_en}, {en}", f"{article} {es} del {day_es}"
 
 
+@lru_cache(1024)
+def short_moment(local: datetime) -> Words:
+    """Return a moment for a table: `9 Jan 2026, 16:00`, `9 ene 2026, 16:00`."""
+    en, es = (
+        ", ".join(
+            [
+                dates.format_date(local, "medium", locale),
+                dates.format_time(local, "short", locale=locale),
+            ]
+        )
+        for locale in _LOCALES
+    )
+    return en, es
+
+
+@lru_cache(1024)
+def partial_day(value: str) -> Words:
+    """Return a day, a month or a year: `9 February 2024`, `February 2024`, `2024`."""
+    if len(value) == len("2024"):
+        return value, value
+    if len(value) == len("2024-02"):
+        first = date.fromisoformat(f"{value}-01")
+        en, es = (dates.format_skeleton("yMMMM", first, locale=locale) for locale in _LOCALES)
+        return en, es
+    return day(date.fromisoformat(value))
+
+
 def local(zone: str, *moments: datetime) -> tuple[Words, list[datetime]]:
     """Return the words for a time zone, and the moments in it."""
     try:

@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from api import logs
 from api.app import create_app
-from api.config import DEFAULT_TIME_ZONE
+from api.config import DEFAULT_LANGUAGE, DEFAULT_TIME_ZONE, Language
 from api.database import connections
 from api.database.bulkhead import SLOTS, Bulkhead
 from api.http.rate_limits import RateLimits
@@ -62,6 +62,7 @@ class Server(BaseApplication):
         metrics_port: int | None = None,
         security_contact: str | None = None,
         time_zone: str = DEFAULT_TIME_ZONE,
+        language: Language = DEFAULT_LANGUAGE,
     ) -> None:
         self._pool = connections.pool(url, threads)
         self._heavy_pool = connections.pool(url, SLOTS)
@@ -92,6 +93,7 @@ class Server(BaseApplication):
         self._security_contact = security_contact
         self._rate_limits = rate_limits
         self._time_zone = time_zone
+        self._language: Language = language
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -106,6 +108,7 @@ class Server(BaseApplication):
             self._security_contact,
             self._rate_limits,
             self._time_zone,
+            self._language,
             Bulkhead(self._heavy_pool),
         )
 

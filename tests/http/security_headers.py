@@ -14,4 +14,7 @@ def check_headers(response: TestResponse, *, is_page: bool = False) -> None:
     (policy,) = headers.get_all("Content-Security-Policy")
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert ("script-src 'self'" in policy) == is_page
+    assert ("style-src 'self'" in policy) == is_page
+    if response.request.path != "/docs":
+        assert "unsafe" not in policy
+        assert "script-src" not in policy

@@ -89,7 +89,24 @@ class Session:
         return {}
 
     get_readiness = get_contract = get_contract_yaml = get_docs = get_health
-    get_security_contact = get_health
+    get_security_contact = get_style = get_favicon = get_robots = get_problems_page = get_health
+    get_method_page = get_health
+
+    def get_home_page(self) -> Any:
+        self.do("getVerification")
+        self.do("getComparison")
+        return {"query": {"lang": "es"}}
+
+    def get_people_page(self) -> Any:
+        self.do("createAttestation")
+        return {"query": {"status": "reported"}}
+
+    def get_person_page(self) -> Any:
+        event = self.api.get(f"/v1/release-events/{self.get_verification()['id']}")
+        return {"id": event["detainee_id"]}
+
+    def get_release_page(self) -> Any:
+        return {"id": self.get_verification()["id"]}
 
     def get_docs_asset(self) -> Any:
         return {"asset": "redoc.standalone.js"}

@@ -24,7 +24,8 @@ def test_an_operation_lists_its_own_errors_and_a_default() -> None:
     for operation in CONTRACT.operations:
         raw = CONTRACT.document["paths"][operation.path][operation.method]
         responses = raw["responses"]
-        assert responses["default"] == {"$ref": "#/components/responses/Error"}, operation.id
+        default = "PageError" if operation.is_page else "Error"
+        assert responses["default"] == {"$ref": f"#/components/responses/{default}"}, operation.id
         for status, response in responses.items():
             if status[0] in "45":
                 described = dereferenced(response)["description"]

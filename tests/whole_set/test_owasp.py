@@ -71,7 +71,7 @@ from api.database import connections
 from api.http import routing
 from tests.conftest import Api
 from tests.problems import check_problem
-from tests.public_walk import UNKNOWN_ID
+from tests.public_walk import UNKNOWN_ID, records_of
 from tests.whole_set.bad_input.world import digest_of_tables
 from tests.whole_set.operations import CONTRACT, OPERATIONS, WRITES, nodes
 from tests.whole_set.session import Session
@@ -115,7 +115,7 @@ def test_id_of_another_kind_of_record_is_unknown(api: Api) -> None:
         if "{id}" not in operation.path:
             continue
         for kind, id in ids.items():
-            if kind == operation.path.split("/")[2]:
+            if kind == records_of(operation.path):
                 continue
             for caller in (api, api.scope("contribute"), api.scope("edit")):
                 body = {} if operation.body else None

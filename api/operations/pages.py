@@ -1,0 +1,259 @@
+"""Operations on pages: the answers of other operations, as HTML for readers.
+
+A page shows what the public sees. It calls the functions of other operations without a caller.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+
+from api.config import Language
+from api.contract import document
+from api.database import queries
+from api.operations import attestations, claims, counts, detainees, detentions, release_events
+from api.operations.release_events import ReleaseFilters
+from api.pages import reasons, site, words
+from api.pages.site import Address
+from api.rendering import media_types, rows
+from api.rendering.results import Answer, Item, Page, Record
+from api.reports.comparisons import ClaimFilters
+from api.reports.counts import Filters
+from api.verification.rule import RULE
+
+_MIN_SOURCES = 2
+_CHANGES, _CLAIMS = 8, 5
+_PEOPLE = 30
+_MAX_RELEASES = 5
+"""The releases of a person that a page explains. Its weight must not depend on the person."""
+_MAX_ATTESTATIONS = 100
+_MAX_DETENTIONS = 50
+
+
+def get_home_page(
+    conn: queries.Connection, lang: Language, time_zone: str, base_url: str
+) -> Answer:
+    counted = _content(
+        counts.get_counts(conn, None, Filters(), None, None, _MIN_SOURCES, None, time_zone)
+    )
+    filters = ClaimFilters("released", None, None, None, None, None)
+    compared = claims.list_comparisons(conn, _CLAIMS, None, filters, None, _MIN_SOURCES, time_zone)
+    changes = queries.rows(conn, "release_events/list_feed", limit=_CHANGES)
+    return _page(
+        "home.html",
+        lang,
+        Address("/"),
+        cited=[counted],
+        zone=time_zone,
+        base_url=base_url,
+        counts=counted,
+        changes=changes,
+        comparisons=_content(cast(Answer, compared))["items"],
+    )
+
+
+def get_people_page(
+    conn: queries.Connection,
+    lang: Language,
+    time_zone: str,
+    base_url: str,
+    q: str | None,
+    status: str | None,
+    cursor: str | None,
+) -> Answer:
+    redacted = 0
+    if q is None and status is not None:
+        counted = _content(
+            cast(
+                Answer,
+                counts.list_counted_people(
+                    conn, None, _PEOPLE, cursor, Filters(), None, None, _MIN_SOURCES, status
+                ),
+            )
+        )
+        people, following = counted["items"], counted["next"]
+        redacted = counted["redacted"][status]
+    else:
+        listed = detainees.list_detainees(conn, None, _PEOPLE, cursor, q)
+        people, following = _items(conn, "listDetainees", listed)
+    asked = {"q": q, "status": status, "cursor": cursor}
+    return _page(
+        "people.html",
+        lang,
+        Address("/people", queries.drop_none(**asked)),
+        q=q,
+        status=status,
+        people=people,
+        redacted=redacted,
+        cursor=following,
+    )
+
+
+def get_person_page(
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+) -> Answer:
+    person = _record(conn, "getDetainee", detainees.get_detainee(conn, None, id))
+    held, _ = _items(
+        conn, "listDetentions", detentions.list_detentions(conn, None, id, _MAX_DETENTIONS, None)
+    )
+    of_person = ReleaseFilters(None, id, None, None, None, None)
+    listed = release_events.list_release_events(
+        conn, None, _MAX_DETENTIONS, None, of_person, None, None, _MIN_SOURCES
+    )
+    events, _ = _items(conn, "listReleaseEvents", listed)
+    events = sorted(events, key=lambda event: str(event["occurred_on"]), reverse=True)
+    releases, names = _explained(conn, events[:_MAX_RELEASES], lang, time_zone)
+    facility_ids = {detention["facility_id"] for detention in held} - {None}
+    return _page(
+        "person.html",
+        lang,
+        Address(f"/people/{id}"),
+        cited=[release["verification"] for release in releases],
+        zone=time_zone,
+        base_url=base_url,
+        person=person,
+        detentions=sorted(held, key=lambda it: str(it["detained_on"] or ""), reverse=True),
+        facilities=_names(conn, "facilities/list", "Facility", facility_ids),
+        releases=releases,
+        older=events[_MAX_RELEASES:],
+        names=names,
+    )
+
+
+def get_release_page(
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+) -> Answer:
+    found = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
+
+    event = _record(conn, "getReleaseEvent", cast(Record, found))
+    person = _record(
+        conn, "getDetainee", detainees.get_detainee(conn, None, UUID(event["detainee_id"]))
+    )
+    # A voided release has no verification.
+    shown = [event] if event["voided_at"] is None else []
+    releases, names = _explained(conn, shown, lang, time_zone)
+    return _page(
+        "release.html",
+        lang,
+        Address(f"/releases/{id}"),
+        cited=[release["verification"] for release in releases],
+        zone=time_zone,
+        base_url=base_url,
+        person=person,
+        event=event,
+        releases=releases,
+        names=names,
+    )
+
+
+def get_method_page(conn: queries.Connection, lang: Language, base_url: str) -> Answer:
+    return _page("method.html", lang, Address("/method"), rule=RULE)
+
+
+def _explained(
+    conn: queries.Connection, events: Sequence[Item], lang: Language, time_zone: str
+) -> tuple[Sequence[Item], Mapping[str, str]]:
+    """Return releases with all that a page shows of them, and the names of their sources."""
+    found = [_verified(conn, event, time_zone) for event in events]
+    of_events = [attestations for _, attestations, _ in found]
+    relays = [relay for listed in of_events for a in listed for relay in a["relays"]]
+    ids = {a["source_id"] for listed in of_events for a in listed}
+    names = _names(
+        conn, "sources/list", "Source", ids | {relay["source_id"] for relay in relays} - {None}
+    )
+    spoken = words.of(lang)
+    return [
+        {
+            "event": event,
+            "verification": verification,
+            "attestations": _with_origins(listed, verification, names),
+            "has_more": has_more,
+            "reasons": reasons.of(verification, listed, names, spoken),
+        }
+        for event, (verification, listed, has_more) in zip(events, found, strict=True)
+    ], names
+
+
+def _verified(
+    conn: queries.Connection, event: Item, time_zone: str
+) -> tuple[Item, Sequence[Item], bool]:
+    """Return the verification of a release, its attestations by time, and whether it has more."""
+    id = UUID(event["id"])
+    verification = _content(
+        release_events.get_verification(conn, id, None, None, _MIN_SOURCES, time_zone)
+    )
+    listed, following = _items(
+        conn,
+        "listAttestations",
+        attestations.list_attestations(conn, None, _MAX_ATTESTATIONS, None, id, None),
+    )
+    by_time = sorted(listed, key=lambda attestation: str(attestation["published_at"]))
+    return verification, by_time, following is not None
+
+
+def _with_origins(
+    listed: Sequence[Item], verification: Item, names: Mapping[str, str]
+) -> Sequence[Item]:
+    """Return attestations with the names of what they relay, and why they do not count."""
+    source_of = {attestation["id"]: attestation["source_id"] for attestation in listed}
+    excluded = {item["attestation_id"]: item["reason"] for item in verification["not_counted"]}
+    return [
+        {
+            **attestation,
+            "origins": [
+                names[source]
+                for relay in attestation["relays"]
+                if (source := relay["source_id"] or source_of.get(relay["attestation_id"]))
+            ],
+            "reason": excluded.get(attestation["id"]),
+        }
+        for attestation in listed
+    ]
+
+
+def _page(
+    template: str,
+    lang: Language,
+    address: Address,
+    *,
+    cited: Sequence[Item] = (),
+    zone: str = "UTC",
+    **values: Any,
+) -> Answer:
+    """Return a page. The moments of `cited` answers are no part of its entity tag."""
+    spoken = words.of(lang)
+    volatile = [part for it in cited for part in spoken.volatile(it["citation"], zone)]
+    return Answer(site.render(template, lang, address, zone=zone, **values), volatile)
+
+
+def _content(answer: Answer) -> Item:
+    return cast(Item, answer.content)
+
+
+def _record(conn: queries.Connection, operation_id: str, record: Record) -> Any:
+    """Return the object of a record, as its operation responds with it."""
+    return orjson.loads(rows.record(conn, _operation(operation_id), record))
+
+
+def _items(
+    conn: queries.Connection, operation_id: str, page: Page
+) -> tuple[Sequence[Any], str | None]:
+    """Return the items of a page of a list, and the cursor of the next one."""
+    bodies, following = rows.page(conn, _operation(operation_id), page, cast(int, page.limit))
+    return [orjson.loads(body) for body in bodies], following.get("cursor")
+
+
+def _names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
+    """Return the public names of records, by id."""
+    if not ids:
+        return {}
+    scope = {"sees_hidden": False} if schema == "Source" else {}
+    found = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
+    return {item["id"]: item["name"] for item in found}
+
+
+@cache
+def _operation(operation_id: str) -> document.Operation:
+    return next(o for o in document.load().operations if o.id == operation_id)

@@ -1,0 +1,1 @@
+"""Pages for readers: HTML in Spanish and English, without scripts."""

@@ -1,0 +1,134 @@
+"""The proof in words: why a release has its status. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.pages.words import Words
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Sentences about a verification: what it comes down to, the proofs, and what is missing."""
+
+    summary: Sequence[str]
+    proof: Sequence[str]
+    denial_proof: Sequence[str]
+    missing: str | None
+
+
+def of(
+    verification: Item, attestations: Sequence[Item], names: Mapping[str, str], words: Words
+) -> Reasons:
+    """Return the reasons of a verification. `names` are those of sources, by id."""
+    excluded = {
+        item["attestation_id"]
+        for item in verification["not_counted"]
+        if item["reason"] in ("superseded", "retracted")
+    }
+    live = {a["id"]: a for a in attestations if a["id"] not in excluded and not a["voided_at"]}
+    confirming, denying = (
+        len({a["source_id"] for a in live.values() if a["stance"] == stance})
+        for stance in ("confirms", "denies")
+    )
+    summary = [_confirmations(verification, confirming, words)]
+    if denying:
+        summary.append(_denials(verification, denying, words))
+    return Reasons(
+        summary,
+        _chains(verification["proof"], live, names, words),
+        _chains(verification["denial_proof"], live, names, words),
+        _missing(verification, words),
+    )
+
+
+def _confirmations(verification: Item, sources: int, words: Words) -> str:
+    """Return how many sources report a release, and what that comes down to."""
+    independent, rests_on = verification["independent_sources"], verification["rests_on"]
+    values = {"n": words.number(sources), "independent": words.number(independent)}
+    if not sources:
+        return words.text("No source reports it.")
+    if not independent:
+        text = words.plural(
+            "One source reports it, but does not say how it knows, or what it repeats does not "
+            "stand.",
+            "%(n)s sources report it, but none says how it knows, or what they repeat does not "
+            "stand.",
+            sources,
+        )
+    elif sources == independent:
+        text = words.plural(
+            "One source reports it.",
+            "%(n)s sources report it, independently of one another.",
+            sources,
+        )
+    elif independent == 1 and rests_on:
+        values["group"] = _listed([group["name"] for group in rests_on], words)
+        text = words.text(
+            "%(n)s sources report it, and all of them rest on one: %(group)s. If it is wrong, "
+            "nothing remains."
+        )
+    else:
+        text = words.plural(
+            "%(n)s sources report it, which count as one: the others repeat it, belong to the "
+            "same group, or do not say how they know.",
+            "%(n)s sources report it. %(independent)s of them are independent of one another: "
+            "the others repeat these, belong to the same groups, or do not say how they know.",
+            independent,
+        )
+    return text % values
+
+
+def _denials(verification: Item, sources: int, words: Words) -> str:
+    independent = verification["independent_denials"]
+    values = {"n": words.number(sources), "independent": words.number(independent)}
+    text = words.plural(
+        "One source denies it.",
+        "%(n)s sources deny it; independent of one another: %(independent)s.",
+        sources,
+    )
+    return text % values
+
+
+def _chains(
+    chains: Sequence[Item],
+    attestations: Mapping[str, Item],
+    names: Mapping[str, str],
+    words: Words,
+) -> Sequence[str]:
+    """Return a sentence for each chain of a proof."""
+    sentences = []
+    for chain in chains:
+        attestation = attestations.get(chain["attestation_ids"][-1])
+        groups = [group["name"] for group in chain["groups"]]
+        name = groups[-1] if attestation is None else names[attestation["source_id"]]
+        if len(groups) == 1:
+            text = words.text("%(source)s knows it first hand.")
+        else:
+            text = words.text(
+                "%(source)s repeats %(origin)s, of which no statement on this release is recorded."
+            )
+        sentences.append(text % {"source": name, "origin": groups[0]})
+    return sentences
+
+
+def _missing(verification: Item, words: Words) -> str | None:
+    missing = verification["missing"]
+    if not missing:
+        return None
+    text = words.plural(
+        "One more independent source would confirm it.",
+        "%(n)s more independent sources would confirm it.",
+        missing,
+    )
+    return text % {"n": words.number(missing)}
+
+
+def _listed(names: Sequence[str], words: Words) -> str:
+    """Return names as a list in words."""
+    *first, last = names
+    if not first:
+        return last
+    return words.text("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last}

@@ -1,0 +1,105 @@
+"""The frame of all pages: the layout, the language, the addresses of links, and the style."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from api.config import Language
+from api.contract.document import Problem
+from api.pages import words
+from api.pages.catalogs import LANGUAGES as LANGUAGES
+from api.pages.catalogs import translations
+
+_FOLDER = Path(__file__).parent
+LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of a page, for the links to its other languages."""
+
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    def url(self, language: str) -> str:
+        return _url(self.path, language, self.query)
+
+
+def render(template: str, language: str, address: Address, **values: Any) -> str:
+    """Return the HTML of a page. Its moments need the `zone`."""
+    page = _environment(language).get_template(template)
+    return page.render(address=address, **values)
+
+
+def error_page(language: str, problem: Problem, detail: str) -> str:
+    """Return the page of an error. The detail is in English, like that of a problem document."""
+    return render("error.html", language, Address("/"), problem=problem, detail=detail)
+
+
+@cache
+def static(name: str) -> str:
+    """Return a file of the folder `static`."""
+    return (_FOLDER / "static" / name).read_text("utf-8")
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    known, spoken = translations(language), words.of(language)
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # of the extension
+        known.gettext, known.ngettext, newstyle=True
+    )
+    # A changed style has another address, so that browsers may keep each for a year.
+    style = sha256(static("style.css").encode()).hexdigest()[:8]
+    environment.globals |= {
+        "lang": language,
+        "languages": LANGUAGE_NAMES,
+        "style": f"/style.css?v={style}",
+        "url": _localized_url,
+        "zone_name": spoken.zone,
+    }
+    environment.filters |= {
+        "label": spoken.label,
+        "country": spoken.country,
+        "number": spoken.number,
+        "day": spoken.day,
+        "moment": _in_zone(spoken.moment),
+        "short_moment": _in_zone(spoken.short_moment),
+    }
+    return environment
+
+
+def _in_zone(write: Any) -> Any:
+    """Return a filter that writes a moment in the time zone of the page."""
+
+    @pass_context
+    def written(context: Context, value: str) -> str:
+        return str(write(value, context["zone"]))
+
+    return written
+
+
+@pass_context
+def _localized_url(context: Context, path: str, **query: Any) -> str:
+    """Return the address of another page, in the language of this one."""
+    return _url(path, context["lang"], query)
+
+
+def _url(path: str, language: str, query: Mapping[str, Any]) -> str:
+    sent = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode({**sent, 'lang': language})}"

@@ -1,0 +1,142 @@
+"""Words for the values of the contract, such as `first_hand`, in the language of a page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+
+from api.config import Language
+from api.pages.catalogs import LANGUAGES, mark, translations
+from api.reports import vocabulary
+
+_LABELS: Mapping[str, Mapping[str | None, str]] = {
+    "status": {
+        "confirmed": mark("Confirmed"),
+        "disputed": mark("Disputed"),
+        "reported": mark("Reported"),
+        "refuted": mark("Refuted"),
+        "unverified": mark("Unverified"),
+        "merged": mark("Merged into another record"),
+        "voided": mark("Entered by mistake"),
+    },
+    "custody": {
+        "detained": mark("In custody"),
+        "whereabouts_unknown": mark("In custody, at an unknown place"),
+        "released": mark("Out of custody: the release is confirmed"),
+    },
+    "stance": {"confirms": mark("confirms it"), "denies": mark("denies it")},
+    "denial_reason": {
+        "still_held": mark("the person is still held"),
+        "transferred": mark("it was a transfer"),
+        "died_in_custody": mark("the person died in custody"),
+        "not_a_detainee": mark("the person was not held"),
+        "other": mark("for another reason"),
+    },
+    "evidence": {
+        "statement": mark("statement"),
+        "report": mark("report"),
+        "list": mark("list"),
+        "document": mark("document"),
+        "photo": mark("photo"),
+        "footage": mark("footage"),
+        "interview": mark("interview"),
+        "other": mark("evidence"),
+    },
+    "release_kind": {
+        "full": mark("full freedom"),
+        "conditional": mark("release under precautionary measures"),
+        "house_arrest": mark("house arrest"),
+        "exile": mark("exile"),
+        "unknown": mark("release of an unspecified kind"),
+    },
+    "reason": {
+        "superseded": mark("Not counted: the source has made a later statement."),
+        "retracted": mark("Not counted: the source retracted it."),
+        "unattributed": mark("Not counted: it does not say how the source knows."),
+        "origin_not_live": mark("Not counted: what it repeats does not stand."),
+        "same_group": mark("Adds nothing: its group is counted already."),
+        "same_origin": mark("Adds nothing: its origin is counted already."),
+    },
+    "source_kind": {
+        "news_outlet": mark("news outlet"),
+        "ngo": mark("non-governmental organisation"),
+        "political_party": mark("political party"),
+        "state_body": mark("state body"),
+        "state_media": mark("state media"),
+        "international_organisation": mark("international organisation"),
+        "journalist": mark("journalist"),
+        "lawyer": mark("lawyer"),
+        "relative": mark("relative"),
+        "released_person": mark("released person"),
+        "witness": mark("witness"),
+        "person": mark("person"),
+        "other": mark("source"),
+    },
+    "verdict": {
+        "below_confirmed": mark("The figure is below what is confirmed."),
+        "within_documented": mark("The figure is within what is documented."),
+        "above_documented": mark("The figure is above what is documented."),
+        "not_comparable": mark("The figure cannot be compared."),
+    },
+}
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._place = LANGUAGES.index(language)
+        known = translations(language)
+        self.text, self.plural = known.gettext, known.ngettext
+        self._labels = {
+            kind: {value: known.gettext(text) for value, text in texts.items()}
+            for kind, texts in _LABELS.items()
+        }
+
+    def label(self, value: str, kind: str) -> str:
+        """Return the words for a value of the contract."""
+        return self._labels[kind][value]
+
+    def country(self, code: str) -> str:
+        return vocabulary.country(code)[self._place]
+
+    def number(self, value: int) -> str:
+        return vocabulary.digits(value)[self._place]
+
+    def day(self, value: str) -> str:
+        """Return a day, a month or a year in words."""
+        return vocabulary.partial_day(value)[self._place]
+
+    def moment(self, value: str, zone: str) -> str:
+        """Return a moment in words for a sentence, as `since ...`."""
+        return vocabulary.moment(_local(value, zone))[self._place]
+
+    def short_moment(self, value: str, zone: str) -> str:
+        """Return a moment for a list."""
+        return vocabulary.short_moment(_local(value, zone))[self._place]
+
+    def zone(self, zone: str) -> str:
+        """Return the name of the time of a zone, such as `Caracas time`."""
+        return vocabulary.local(zone)[0][self._place]
+
+    def volatile(self, citation: Mapping[str, str], zone: str) -> tuple[str, ...]:
+        """Return the parts of a page that differ with the moment of a citation as of now."""
+        as_of = citation["as_of"]
+        return (
+            as_of,
+            citation["recorded_as_of"],
+            citation["sha256"],
+            self.moment(as_of, zone),
+            self.short_moment(as_of, zone),
+        )
+
+
+def _local(value: str, zone: str) -> datetime:
+    _, (moment,) = vocabulary.local(zone, datetime.fromisoformat(value))
+    return moment
+
+
+@cache
+def of(language: Language) -> Words:
+    """Return the words of a language."""
+    return Words(language)

@@ -1,0 +1,67 @@
+"""Every text of the pages exists in every language."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from api import pages
+from api.config import Language
+from api.pages import catalogs, words
+from tests.whole_set.operations import CONTRACT
+
+FOLDER = Path(pages.__file__).parent
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+def texts() -> Iterator[tuple[str, ...]]:
+    """Yield every text of the code and of the templates, with its plural if it has one."""
+    methods = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
+    calls = {"_": None, "mark": None, "text": None, "ngettext": (1, 2), "plural": (1, 2)}
+    options = {"templates/**.html": {"silent": "false"}}
+    for _, _, text, _, _ in extract_from_dir(FOLDER, methods, options, keywords=calls):
+        yield text if isinstance(text, tuple) else (text,)
+
+
+@pytest.mark.parametrize("language", sorted({*catalogs.LANGUAGES} - {catalogs.SOURCE}))
+def test_every_text_is_translated(language: Language) -> None:
+    """Missing ones are listed as the catalog needs them."""
+    catalog = catalogs.read(language)
+    expected = {text[0]: text for text in texts()}
+    missing = [
+        f'msgid "{text[0]}"\nmsgstr ""'
+        for text in expected.values()
+        if (message := catalog.get(text[0])) is None
+        or message.fuzzy
+        or not all([message.string] if len(text) == 1 else message.string)
+    ]
+    assert missing == [], "\n\n".join(["", *missing])
+    unused = {
+        str(message.id if isinstance(message.id, str) else message.id[0]) for message in catalog
+    }
+    assert unused - {""} - expected.keys() == set()
+    for text in expected.values():
+        message = catalog.get(text[0])
+        assert message is not None
+        translated = [message.string] if len(text) == 1 else message.string
+        assert set(PLACEHOLDER.findall(translated[-1])) == set(PLACEHOLDER.findall(text[-1])), text
+
+
+def test_every_value_of_the_contract_has_words() -> None:
+    kinds = {
+        "Status": "status",
+        "Custody": "custody",
+        "Stance": "stance",
+        "DenialReason": "denial_reason",
+        "Evidence": "evidence",
+        "ReleaseKind": "release_kind",
+        "NotCountedReason": "reason",
+        "SourceKind": "source_kind",
+        "ComparisonVerdict": "verdict",
+    }
+    for language in catalogs.LANGUAGES:
+        for schema, kind in kinds.items():
+            for value in CONTRACT.schema(schema)["enum"]:
+                assert words.of(language).label(value, kind)

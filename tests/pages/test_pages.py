@@ -1,0 +1,284 @@
+"""Pages for readers: what they say, in both languages, and what every page must have."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.contract.document import Operation
+from api.database import connections
+from api.pages import site
+from tests.conftest import Api, client_of, cloned, keys_of
+from tests.pages.html import Html
+from tests.public_walk import records_of
+from tests.whole_set.operations import CONTRACT, UNKNOWN_ID
+from tests.whole_set.session import Session
+
+AT = "2026-01-09T10:00:00Z"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PAGES = [operation for operation in CONTRACT.operations if operation.is_page]
+ABOUT_PEOPLE = {"getPeoplePage", "getPersonPage", "getReleasePage"}
+SPANISH = {"Accept-Language": "es-VE,es;q=0.9"}
+
+
+def read(api: Api, path: str, status: int = 200, **headers: str) -> Html:
+    response = api.send("GET", path, headers={**BROWSER, **headers})
+    assert response.status_code == status, response.text
+    assert response.mimetype == "text/html"
+    return Html(response.text)
+
+
+# What every page must have.
+
+
+@pytest.fixture(scope="module")
+def full_api(server: str) -> Iterator[Api]:
+    """The API on a store in which no page is empty, with hidden people and sources."""
+    with (
+        cloned(server) as database,
+        connections.pool(database, 4) as pool,
+        client_of(pool) as client,
+    ):
+        api = Api(client, keys_of(database))
+        session = Session(api)
+        for operation in ("getHomePage", "getPersonPage", "getDelivery", "createDetention"):
+            session.do(operation)
+        editor = api.scope("edit")
+        hidden = editor.detainee("Graciela Reservada", withheld=True)
+        editor.detention(hidden)
+        event = editor.event(hidden, "2026-01-08")
+        organisation = editor.source("Puertas Abiertas")
+        secret = editor.source("Garganta", confidential=True, vouched_by=organisation)
+        editor.attest(event, secret, AT)
+        yield api
+
+
+def paths(api: Api, operation: Operation) -> Iterator[str]:
+    """Yield the paths of a page: one for each record."""
+    if "{id}" in operation.path:
+        kind = records_of(operation.path)
+        for item in api.get(f"/v1/{kind}", limit=200)["items"]:
+            yield operation.path.format(id=item["id"])
+    elif "{slug}" in operation.path:
+        yield from (operation.path.format(slug=slug) for slug in CONTRACT.problems)
+    else:
+        yield operation.path
+
+
+def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
+    """It is valid, loads nothing but the style, has no script and no style in it, names no hidden
+    person, and all its links answer."""
+    links: dict[str, str] = {}
+    for operation in PAGES:
+        for path in paths(full_api, operation):
+            for language in site.LANGUAGES:
+                where = f"{path}?lang={language}"
+                response = full_api.send("GET", where, headers=BROWSER)
+                assert response.status_code == 200, where
+                check_page(operation, where, response, links)
+    for link, where in links.items():
+        status = full_api.send("GET", link, headers=BROWSER).status_code
+        assert status == 200, f"{link} on {where}: {status}"
+
+
+def check_page(
+    operation: Operation, where: str, response: TestResponse, links: dict[str, str]
+) -> None:
+    page, language = Html(response.text), where[-2:]
+    assert page.values("html", "lang") == [language], where
+    assert page.headings[0] == 1, where
+    assert page.headings.count(1) == 1, where
+    pairs = zip(page.headings, page.headings[1:], strict=False)
+    assert all(below - above <= 1 for above, below in pairs), where
+    ids = [value for _, attributes in page.attributes if (value := attributes.get("id"))]
+    assert len(ids) == len(set(ids)), where
+    assert page.tags["style"] == 0, where
+    assert page.tags["script"] == (operation.id == "getDocs"), where
+    for _, attributes in page.attributes:
+        assert not {name for name in attributes if name == "style" or name.startswith("on")}, where
+    for loaded in page.values("link", "href") + page.values("img", "src"):
+        assert loaded.startswith("/"), where
+    assert ("noindex" in response.text) == (operation.id in ABOUT_PEOPLE), where
+    assert "Graciela" not in response.text, where
+    assert "Garganta" not in response.text, where
+    assert "Set-Cookie" not in response.headers
+    assert response.headers["Cache-Control"] == "public, no-cache"
+    assert "Accept-Language" in response.headers["Vary"]
+    for tag, attributes in page.attributes:
+        address = attributes.get("href", "")
+        if tag == "a" and urlsplit(address).netloc:
+            assert address.startswith("http://localhost/") or (
+                attributes["rel"] == "noreferrer nofollow"
+            ), where
+        elif address.startswith("/"):
+            links.setdefault(address, where)
+
+
+def test_home_page_and_style_are_small(full_api: Api) -> None:
+    texts = [full_api.send("GET", path).data for path in ("/?lang=es", "/style.css")]
+    assert sum(len(gzip.compress(text)) for text in texts) <= 14_000
+
+
+# What pages say.
+
+
+def test_reader_finds_a_person_and_the_reasons(api: Api) -> None:
+    """Five outlets report it, all from one origin; then a second origin confirms it."""
+    editor = api.scope("edit")
+    person = editor.detainee("Rocío San Miguel", aliases=["Chío"], nationalities=["VE", "ES"])
+    prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    editor.detention(person, facility_id=prison, detained_on="2024-02")
+    event = editor.event(person, "2026-01-08")
+    family = editor.source("Familia", "relative")
+    for number in range(5):
+        editor.attest(
+            event,
+            editor.source(f"Medio {number}", "news_outlet"),
+            AT,
+            basis="relayed",
+            relays=[{"source_id": family}],
+            url=f"https://medio{number}.example/nota",
+        )
+    found = read(api, "/people?q=rosio+sanmiguel&utm_source=chat")
+    assert f"/people/{person}?lang=en" in found.values("a", "href")
+    page = read(api, f"/people/{person}", **SPANISH)
+    assert "5 fuentes la reportan, y todas se apoyan en una sola: Familia" in page.text
+    assert "repite a Familia, de la que no consta ninguna declaración" in page.text
+    assert (
+        "Lo que falta para confirmarla: Una fuente independiente más la confirmaría." in page.text
+    )
+    assert "febrero de 2024, El Helicoide" in page.text
+    assert "Venezuela, España" in page.text
+    assert "https://medio0.example/nota" in page.values("a", "href")
+    editor.attest(event, editor.source("Foro"), "2026-01-09T12:00:00Z", release_kind="full")
+    page = read(api, f"/people/{person}?lang=en", **SPANISH)
+    assert "6 sources report it. 2 of them are independent of one another" in page.text
+    assert "Foro knows it first hand." in page.text
+    assert "Out of custody: the release is confirmed" in page.text
+    # The citation holds both moments.
+    (cited,) = [link for link in page.values("a", "href") if "recorded_as_of" in link]
+    assert api.get(cited)["status"] == "confirmed"
+    home = read(api, "/?lang=en")
+    assert "at least one release was confirmed" in home.text
+    # No search engine may index a name.
+    assert "Rocío" not in home.text
+    assert f"/releases/{event}?lang=en" in home.values("a", "href")
+
+
+def test_reader_sees_denials_and_mistakes(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    outlet, body = editor.source("Diario"), editor.source("Ministerio", "state_body")
+    editor.attest(event, outlet, AT)
+    editor.attest(event, body, AT, stance="denies", denial_reason="transferred")
+    page = read(api, f"/releases/{event}?lang=en")
+    assert "One source denies it." in page.text
+    assert "Ministerio denies it (it was a transfer), first hand." in page.text
+    editor.post(f"/v1/release-events/{event}/void", {"reason": "Of another person."}, 200)
+    page = read(api, f"/releases/{event}?lang=es")
+    assert "Esta excarcelación se registró por error" in page.text
+    assert "No consta ninguna excarcelación" in read(api, f"/people/{person}?lang=es").text
+
+
+def test_people_are_listed_page_by_page_and_by_status(api: Api) -> None:
+    editor = api.scope("edit")
+    source = editor.source("Diario")
+    for number in range(32):
+        person = editor.detainee(f"Persona Número {number}")
+        editor.detention(person)
+        if number < 31:
+            editor.attest(editor.event(person, "2026-01-08"), source, AT)
+    seen: set[str] = set()
+    for start, people in (("/people?lang=es", 32), ("/people?status=reported&lang=es", 31)):
+        seen.clear()
+        link: str | None = start
+        while link:
+            page = read(api, link)
+            seen |= {href for href in page.values("a", "href") if href.startswith("/people/")}
+            following = [a["href"] for _, a in page.attributes if a.get("rel") == "next"]
+            link = following[0] if following else None
+        assert len(seen) == people, start
+
+
+def test_merged_person_redirects_to_the_page_of_the_survivor(api: Api) -> None:
+    editor = api.scope("edit")
+    first, second = editor.detainee("Ana Visible"), editor.detainee("Ana Vizible")
+    editor.post(f"/v1/detainees/{second}/merge", {"into": first})
+    response = api.send("GET", f"/people/{second}?lang=es")
+    assert (response.status_code, response.headers["Location"]) == (
+        307,
+        f"/people/{first}?lang=es",
+    )
+
+
+# Language, errors and caching.
+
+
+def test_language_is_that_of_the_address_then_of_the_browser(api: Api) -> None:
+    for path in ("/", "/people", "/method", "/problems", "/docs", f"/people/{UNKNOWN_ID}", "/no"):
+        for headers, language in (({}, "en"), (SPANISH, "es"), ({"Accept-Language": "*"}, "en")):
+            for query, expected in (("", language), ("?lang=es", "es"), ("?lang=en&x=1", "en")):
+                response = api.send("GET", path + query, headers={**BROWSER, **headers})
+                assert Html(response.text).values("html", "lang") == [expected], (path, query)
+
+
+def test_error_on_a_page_is_a_page_for_browsers_only(api: Api) -> None:
+    for path, status in (
+        (f"/people/{UNKNOWN_ID}", 404),
+        ("/people/nobody", 404),
+        ("/nothing", 404),
+        ("/problems/none", 404),
+        ("/people?status=free", 422),
+        ("/?lang=fr", 422),
+    ):
+        page = read(api, path, status, **SPANISH)
+        assert page.values("html", "lang") == ["es"]
+        assert page.values("meta", "content").count("noindex") == 1
+        problem = api.send("GET", path)
+        assert (problem.status_code, problem.mimetype) == (status, "application/problem+json")
+    response = api.send("GET", "/v1/nothing", headers=BROWSER)
+    assert response.mimetype == "application/problem+json"
+
+
+def test_page_of_now_is_revalidated_until_something_is_recorded(api: Api) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    for path in ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en"):
+        first, second = api.send("GET", path), api.send("GET", path)
+        assert first.text != second.text, path
+        etag = first.headers["ETag"]
+        assert etag == second.headers["ETag"], path
+        assert api.send("GET", path, headers={"If-None-Match": etag}).status_code == 304
+    editor.attest(event, editor.source("Diario"), AT)
+    for path in ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en"):
+        assert api.send("GET", path, headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_same_address_in_another_language_is_another_page(api: Api) -> None:
+    """A 304 from memory is of the language that the browser prefers."""
+    etags = [
+        api.send("GET", "/method", headers={"Accept-Language": language}).headers["ETag"]
+        for language in ("en", "es", "en", "es")
+    ]
+    assert etags[:2] == etags[2:]
+    assert etags[0] != etags[1]
+    for language, status in (("en", 304), ("es", 200)):
+        headers = {"Accept-Language": language, "If-None-Match": etags[0]}
+        assert api.send("GET", "/method", headers=headers).status_code == status
+
+
+def test_crawlers_and_browsers_find_their_files(api: Api) -> None:
+    robots = api.send("GET", "/robots.txt")
+    assert (robots.mimetype, "Disallow: /v1/" in robots.text) == ("text/plain", True)
+    assert api.send("GET", "/favicon.svg").mimetype == "image/svg+xml"
+    style = api.send("GET", "/style.css?v=1")
+    assert style.mimetype == "text/css"
+    # Nothing is loaded from elsewhere.
+    assert not re.search(r"url\(|@import", style.text)
