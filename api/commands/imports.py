@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 
 from api.cases import loader
+from api.cases.format import RESOURCES
 from api.commands import options, store, terminal
 from api.database import queries
 from api.imports import (
@@ -47,7 +48,9 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     """Load a case file, and print how many new entries of each resource it had."""
     new = loader.load(conn, file, store.progress, dry_run=dry_run)
     counts = ", ".join(
-        f"{count:,} {name.replace('_', ' ')}" for name, count in new.items() if count
+        f"{count:,} {(RESOURCES[name] if count == 1 else name).replace('_', ' ')}"
+        for name, count in new.items()
+        if count
     )
     store.progress(f"{'Would load' if dry_run else 'Loaded'}: {counts or 'nothing new'}.")
 

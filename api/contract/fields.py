@@ -133,6 +133,8 @@ class String(fields.Field[Any]):
             raise self._wrong_form(value)
 
     def _wrong_form(self, value: str) -> ValidationError:
+        if value != value.strip() and self.pattern and self.pattern.search(value.strip()):
+            return ValidationError(f"{quoted(value)} has white space around it. Remove it.")
         expected = f" Expected: {self.form}" if self.form else ""
         return ValidationError(f"{quoted(value)} is not of the right form.{expected}")
 

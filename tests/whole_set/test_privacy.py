@@ -759,7 +759,7 @@ class Canaries:
 
 @pytest.mark.parametrize("scope", [None, "contribute"])
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

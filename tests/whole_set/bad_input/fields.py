@@ -238,7 +238,8 @@ for name, value in {
     "a newline after": "Ana\n",
     "201 letters": "n" * 201,
 }.items():
-    wrong_body(f"{name}: a name", "/v1/sources", source(name=value), "/name")
+    message = "has white space around it" if value.strip() == "Ana" else ""
+    wrong_body(f"{name}: a name", "/v1/sources", source(name=value), "/name", message=message)
     wrong_body(
         f"{name}: a changed name",
         "/v1/detainees/$detainee",
