@@ -20,8 +20,12 @@ NearWords = Mapping[str, Sequence[str]]
 _MAX_INDEX_KEYS = 40
 _MAX_SEARCH_KEYS = 200
 _MAX_WORDS = 7
-_WORD_WEIGHT = 1.0
-"""The weight of a one-word key of a query of several words."""
+_WHOLE_NAME, _THREE_WORDS, _TWO_WORDS, _ONE_WORD = 5.0, 3.0, 2.0, 1.0
+"""Weights of keys: the more words of a query a key has, the likelier its people are the ones."""
+_CONSONANTS, _INITIAL, _SURNAME_INITIAL, _ABBREVIATION = 1.5, 1.5, 1.0, 0.9
+"""Weights of keys of two words of which less is known."""
+_NEAR, _TWO_NEAR, _RELATED = 0.8, 0.7, 0.8
+"""Factors of the weight of a key with a near word, with two, and with a related word."""
 
 _RULE_FILES = (
     "common_names.txt",
@@ -73,7 +77,7 @@ def selective(keys: Mapping[str, float]) -> list[str]:
     """The search keys whose people nearly all match: those of several words, if there are any."""
     if not any(" " in key for key in keys):
         return list(keys)
-    return [key for key, weight in keys.items() if weight > _WORD_WEIGHT]
+    return [key for key, weight in keys.items() if weight > _ONE_WORD]
 
 
 def index_words(names: Iterable[str]) -> list[str]:
@@ -126,24 +130,24 @@ def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]
     codes = _codes_by_text(words)
     joinable = _joinable_pairs(words)
     parts = sorted({*codes.values(), *_codes_without_saints(codes)})
-    yield _whole_name_key(codes.values()), 5.0
+    yield _whole_name_key(codes.values()), _WHOLE_NAME
     for triple in combinations(parts, 3):
-        yield " ".join(triple), 3.0
+        yield " ".join(triple), _THREE_WORDS
     for pair in (*map(" ".join, combinations(parts, 2)), *_joined_pair_keys(joinable, parts)):
-        yield pair, 2.0
+        yield pair, _TWO_WORDS
     yield from _initial_search_keys(words, codes)
     for key in _consonant_keys(words):
-        yield key, 1.5
+        yield key, _CONSONANTS
     has_one_word = len(words) == 1
     with_particles = [word.with_particles for word in words if word.with_particles]
     for text in dict.fromkeys([*codes, *with_particles, *(a + b for a, b in joinable)]):
         if has_one_word or not is_common(text):
-            yield word_key(text), _WORD_WEIGHT
+            yield word_key(text), _ONE_WORD
         else:
-            yield _whole_name_key([codes.get(text, text)]), _WORD_WEIGHT
+            yield _whole_name_key([codes.get(text, text)]), _ONE_WORD
         if has_one_word:
             for related in sorted(common_names.related_words(text)):
-                yield related, 0.8
+                yield related, _RELATED * _ONE_WORD
         others = [code for code in parts if code != codes.get(text)]
         for near in near_words.get(text, ()):
             yield from _near_word_keys(near, others, has_one_word=has_one_word)
@@ -151,7 +155,10 @@ def _search_keys(name: str, near_words: NearWords) -> Iterable[tuple[str, float]
     for a, b in combinations(codes, 2):
         for near_a, near_b in product(near_words.get(a, ()), near_words.get(b, ())):
             if is_common(near_a) and is_common(near_b):
-                yield _pair_key(phonetics.code(near_a), phonetics.code(near_b)), 1.4
+                yield (
+                    _pair_key(phonetics.code(near_a), phonetics.code(near_b)),
+                    _TWO_NEAR * _TWO_WORDS,
+                )
 
 
 def _near_word_keys(
@@ -160,13 +167,13 @@ def _near_word_keys(
     """Keys of a name in which one word is replaced by a near word; `others` are the other codes."""
     code = phonetics.code(near)
     if has_one_word or not is_common(near):
-        yield word_key(near), 0.8
+        yield word_key(near), _NEAR * _ONE_WORD
     for other in others:
-        yield _pair_key(code, other), 1.6
+        yield _pair_key(code, other), _NEAR * _TWO_WORDS
     if is_common(near):
-        yield _whole_name_key([code, *others]), 4.0
+        yield _whole_name_key([code, *others]), _NEAR * _WHOLE_NAME
         for pair in combinations(others, 2):
-            yield " ".join(sorted((code, *pair))), 2.4
+            yield " ".join(sorted((code, *pair))), _NEAR * _THREE_WORDS
 
 
 def _initial_search_keys(
@@ -175,17 +182,17 @@ def _initial_search_keys(
     """Keys by which an initial finds a full word, and a full word an initial."""
     for given, surname in _given_name_and_surnames(words):
         if len(given.text) == 1:
-            yield f"{given.text}.{codes[surname.text]}", 1.5
+            yield f"{given.text}.{codes[surname.text]}", _INITIAL
         elif len(surname.text) == 1:
-            yield f"{codes[given.text]}.{surname.text}", 1.5
+            yield f"{codes[given.text]}.{surname.text}", _INITIAL
         else:
             if not is_common(given.text):
                 # It can be an abbreviation: Alej. Pérez.
-                yield f"{given.text[0]}.{codes[surname.text]}", 0.9
+                yield f"{given.text[0]}.{codes[surname.text]}", _ABBREVIATION
             for initial in _initials(given):
-                yield _pair_key(initial, codes[surname.text]), 1.5
+                yield _pair_key(initial, codes[surname.text]), _INITIAL
             for initial in _initials(surname):
-                yield _pair_key(codes[given.text], initial), 1.0
+                yield _pair_key(codes[given.text], initial), _SURNAME_INITIAL
 
 
 def _whole_name_key(codes: Iterable[str]) -> str:

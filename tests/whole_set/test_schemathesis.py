@@ -24,7 +24,7 @@ HERE = str(Path(__file__).parent)
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 CONTRACT = document.load()
 
-# The links that an editor's run must follow to a success: with 150 walks each of these is followed
+# The links that an editor's run must follow to a success: with 60 walks each of these is followed
 # many times. test_responses.py follows every link once.
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
@@ -100,7 +100,7 @@ def run(
     if phases != {"stateful"}:
         assert report["operations"]["tested"] == len(operations)
     if "coverage" in phases:
-        assert report["test_cases"]["generated"] > 30 * len(operations)
+        assert report["test_cases"]["generated"] > 10 * len(operations)
     return followed(folder / "events.ndjson") if "stateful" in phases else Counter()
 
 
