@@ -89,6 +89,7 @@ def _queries(
         "facility_id": ids["facilities"],
         "announcement_id": ids["claims"][:2],
         "nationality": ["VE", "ES", "CO"],
+        "external_id": [f"{text}:{text}".lower() for text in searches],
         "time_zone": ["America/Caracas"],
         "as_of": [AT, "2026-01-08T12:00:00Z"],
         "recorded_as_of": [AT],

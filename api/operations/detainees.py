@@ -1,7 +1,7 @@
 """Operations on detainees: people, merges of duplicate records, and distinctions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,11 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import ledger, queries
+from api.errors import FieldError, invalid
 from api.identity import merges, source_merges, splits
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
+from api.matching.folding import identifier_key
 from api.operations.proposals import get_proposal
 from api.records import detainees, proposals
 from api.rendering.results import (
@@ -24,6 +26,19 @@ from api.rendering.results import (
     offers_duplicates,
 )
 
+_CUSTODIES = ("", "detained", "whereabouts_unknown", "released")
+"""Of all people; the first is that of a person without a detention."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFilters:
+    """The filters of the list. None is no filter."""
+
+    custody: str | None = None
+    facility_id: UUID | None = None
+    nationality: str | None = None
+    external_id: str | None = None
+
 
 def list_detainees(
     conn: queries.Connection,
@@ -31,16 +46,58 @@ def list_detainees(
     limit: int | None,
     cursor: str | None,
     q: str | None,
+    filters: PeopleFilters,
 ) -> Page:
     sees_hidden = access.sees_hidden(caller)
-    ranking = None
-    if q is not None:
-        q = q.strip()
-        ranking = Ranking(partial(_search, q, sees_hidden), search.PLACE)
-    filters = {"sees_hidden": sees_hidden, "q": q}
     reader = ledger.reader(caller, "detainee")
-    query = "detainees/list" if ranking is None else "detainees/list_ranked"
-    return Page(query, limit, filters, cursor, ranking=ranking, reader=reader)
+    if q is None:
+        query, parameters = _choose(conn, filters, sees_hidden=sees_hidden)
+        return Page(query, limit, parameters, cursor, reader=reader)
+    _refuse_beside_search(filters)
+    q = q.strip()
+    ranking = Ranking(partial(_search, q, sees_hidden), search.PLACE)
+    parameters = {"sees_hidden": sees_hidden, "q": q}
+    return Page("detainees/list_ranked", limit, parameters, cursor, ranking=ranking, reader=reader)
+
+
+def _choose(
+    conn: queries.Connection, filters: PeopleFilters, *, sees_hidden: bool
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the query of a list and its parameters. Raises `validation-error`.
+
+    The list of a facility, a nationality or a custody is read from its index; that of an external
+    id is looked up.
+    """
+    facility = filters.facility_id
+    if facility and queries.row(conn, "facilities/exist", id=facility) is None:
+        # An empty list by mistake could be published.
+        raise invalid(FieldError("/facility_id", "There is no facility with this id."))
+    asked: dict[str, Any] = {**queries.drop_none(**asdict(filters)), "sees_hidden": sees_hidden}
+    external_id = asked.pop("external_id", None)
+    if external_id is not None:
+        scheme, _, value = external_id.partition(":")
+        return "detainees/list", {**asked, "external_id_key": identifier_key(scheme, value)}
+    property = next((name for name in ("facility_id", "nationality") if name in asked), "")
+    custody = asked.pop("custody", None)
+    if not property and custody is None:
+        return "detainees/list", asked
+    # The nationalities of hidden people are never disclosed, a facility and the custody can be.
+    shows_hidden = sees_hidden or filters.nationality is None
+    return "detainees/list_by_value", {
+        **asked,
+        "property": property,
+        "value": str(asked.get(property, "")),
+        "custodies": list(_CUSTODIES if custody is None else (custody,)),
+        "hidden": [False, True] if shows_hidden else [False],
+    }
+
+
+def _refuse_beside_search(filters: PeopleFilters) -> None:
+    """Refuse filters beside a search, which ranks people by name alone."""
+    detail = "Cannot be combined with q, whose list is ranked. Leave one of them out."
+    errors = [FieldError(f"/{name}", detail) for name in queries.drop_none(**asdict(filters))]
+    if errors:
+        raise invalid(*errors)
 
 
 def _search(

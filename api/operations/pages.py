@@ -14,6 +14,7 @@ from api.config import Language
 from api.contract import document
 from api.database import queries
 from api.operations import attestations, claims, counts, detainees, detentions, release_events
+from api.operations.detainees import PeopleFilters
 from api.operations.release_events import ReleaseFilters
 from api.pages import reasons, site, words
 from api.pages.site import Address
@@ -76,7 +77,7 @@ def get_people_page(
         people, following = counted["items"], counted["next"]
         redacted = counted["redacted"][status]
     else:
-        listed = detainees.list_detainees(conn, None, _PEOPLE, cursor, q)
+        listed = detainees.list_detainees(conn, None, _PEOPLE, cursor, q, PeopleFilters())
         people, following = _items(conn, "listDetainees", listed)
     asked = {"q": q, "status": status, "cursor": cursor}
     return _page(
@@ -98,7 +99,7 @@ def get_person_page(
     held, _ = _items(
         conn, "listDetentions", detentions.list_detentions(conn, None, id, _MAX_DETENTIONS, None)
     )
-    of_person = ReleaseFilters(None, id, None, None, None, None)
+    of_person = ReleaseFilters(detainee_id=id)
     listed = release_events.list_release_events(
         conn, None, _MAX_DETENTIONS, None, of_person, None, None, _MIN_SOURCES
     )

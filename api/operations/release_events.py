@@ -27,12 +27,12 @@ the list is read in its order."""
 class ReleaseFilters:
     """The filters of the list. None is no filter."""
 
-    status: str | None
-    detainee_id: UUID | None
-    facility_id: UUID | None
-    announcement_id: UUID | None
-    occurred_from: date | None
-    occurred_until: date | None
+    status: str | None = None
+    detainee_id: UUID | None = None
+    facility_id: UUID | None = None
+    announcement_id: UUID | None = None
+    occurred_from: date | None = None
+    occurred_until: date | None = None
 
 
 def list_release_events(

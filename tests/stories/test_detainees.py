@@ -29,6 +29,33 @@ def test_search_finds_a_person_by_words_of_any_name(api: Api, spelling: str) -> 
     assert [item["name"] for item in items[1:]] == ["Rocío Valdés"] * (spelling == "Chío")
 
 
+def test_people_are_listed_by_external_id_in_any_spelling(api: Api) -> None:
+    editor = api.scope("edit")
+    seen, hidden, other = (
+        editor.detainee(name, external_ids=[{"scheme": "cedula", "value": value}], **more)
+        for name, value, more in (
+            ("Ana Otero", "V-12.345.678", {}),
+            ("Eva Oculta", "V-9.876.543", {"withheld": True}),
+            ("Luz Valdivia", "V-1.234.567", {}),
+        )
+    )
+    for reader, value, expected in (
+        (api, "cedula:v12345678", [seen]),
+        (api, "pasaporte:v12345678", []),
+        (api, "cedula:V-12 345 678", [seen]),
+        (api, "cedula:V-9.876.543", []),
+        (editor, "cedula:V-9.876.543", [hidden]),
+        (api.scope("contribute"), "cedula:V-9.876.543", []),
+    ):
+        items = reader.get("/v1/detainees", external_id=value)["items"]
+        assert [item["id"] for item in items] == expected, value
+    listed = api.get("/v1/detainees", external_id="cedula:V1234567", custody="detained")
+    assert listed["items"] == []
+    editor.detention(other)
+    listed = api.get("/v1/detainees", external_id="cedula:V1234567", custody="detained")
+    assert [item["id"] for item in listed["items"]] == [other]
+
+
 def test_search_folds_letters_without_a_decomposition(api: Api) -> None:
     person = api.scope("contribute").detainee("Øyvind Straße", aliases=["Łukasz Đorđević"])
     for spelling in ("oyvind", "strasse", "lukasz", "dordevic", "ØYVIND"):

@@ -894,6 +894,30 @@ def _announcements(record: Record) -> list[str]:
     return sorted(claim["id"] for claim in claims if claim["kind"] == "announced")
 
 
+def assert_lists_have_all_people_who_match(world: World) -> None:
+    """Each filter selects the people by the values that they are shown with."""
+    facilities: list[dict[str, str]] = [{"facility_id": id} for id in world.ids["facility"]]
+    custodies = [{"custody": name} for name in ("detained", "whereabouts_unknown", "released")]
+    countries = [{"nationality": country} for country in ("VE", "ES")]
+    queries = [
+        a | b | c for a in [{}, *facilities] for b in [{}, *custodies] for c in [{}, *countries]
+    ]
+    for api in (world.public, world.api):
+        people = api.get("/v1/detainees", limit=200)["items"]
+        assert len(people) < 200
+        for query in queries:
+            expected = [
+                person["id"]
+                for person in people
+                if query.get("custody") in (None, person["custody"])
+                and query.get("nationality") in (None, *person["nationalities"])
+                and query.get("facility_id")
+                in (None, (person["detention"] or {}).get("facility_id"))
+            ]
+            items = api.get("/v1/detainees", limit=200, **query)["items"]
+            assert [item["id"] for item in items] == expected, query
+
+
 def assert_summaries_equal_verifications(world: World) -> None:
     """The summary of each event equals its verification."""
     for event in world.ids["release_event"]:
@@ -940,6 +964,7 @@ def test_random_histories_keep_the_store_consistent_and_responses_stable(
                 read_at_random(world, choose)
             read_everything(world, choose)
         assert_summaries_equal_verifications(world)
+        assert_lists_have_all_people_who_match(world)
         world.assert_responses_are_unchanged()
 
 

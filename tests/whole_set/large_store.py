@@ -62,14 +62,19 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
         f" independent_sources, independent_denials, status, since, kinds, reasoning)"
-        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s', 1,"
-        f" 0, CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01',"
+        f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s',"
+        f" CASE WHEN n % 10 = 0 THEN 2 ELSE 1 END, 0,"
+        f" CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01',"
         f" '{{\"full\": 1}}',"
         f" '{{}}' FROM {numbers}",
         "INSERT INTO first_verdicts SELECT v.release_event_id, e.occurred_on, v.published_from"
         " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id",
         "INSERT INTO release_event_statuses SELECT status_codes(v.independent_sources,"
         " v.independent_denials), v.release_event_id, true FROM verdicts v",
+        f"INSERT INTO detainee_values SELECT v.property, v.value,"
+        f" CASE WHEN n % 10 = 0 THEN 'released' ELSE 'detained' END, n % 50 = 0, {ids['detainee']}"
+        f" FROM {numbers}, LATERAL (VALUES ('', ''), ('nationality', 'VE'),"
+        f" ('facility_id', {ids['facility']}::text)) v (property, value)",
         "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
         f"INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes,"
         f" groups) SELECT {ids['detainee']}, '2026-01-01', '2026-01-02', CASE WHEN n % 10 = 0"

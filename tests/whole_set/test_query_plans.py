@@ -91,7 +91,18 @@ OF_RELEASES = {
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": [{}],
     "listFacilities": [{}],
-    "listDetainees": [{}, {"q": "ana"}, {"q": "ana otero"}, {"q": "nobody"}],
+    "listDetainees": [
+        *({"q": q} for q in ("ana", "ana otero", "nobody")),
+        *each(
+            {
+                "custody": "detained",
+                "facility_id": record_id(1),
+                "nationality": "VE",
+                "external_id": "lista:V-1",
+            },
+            *(2, 3, 4),
+        ),
+    ],
     "listDetentions": [{}],
     "listReleaseEvents": [
         *each(OF_RELEASES, 2, len(OF_RELEASES)),

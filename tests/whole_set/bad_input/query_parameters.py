@@ -54,6 +54,18 @@ for value in ("", "%20", "%00", "a%00b", "%E2%80%AE", "a%0Ab", "n" * 201, "%20%2
     wrong_query(f"q={value[:20]}", "/v1/detainees", f"q={value}", "/q")
 for query in ("as_of=2026-01-09T12:00:00+00:00", "as_of=2026-01-09t12:00:00.5+04:00"):
     wrong_query(f"a plus: {query}", "/v1/counts", query, "/as_of", message="write %2B")
+for value in ("", "V-1", ":V-1", "Lista:V-1", "lista:", f"lista:{'9' * 201}", "lista:V%0A1"):
+    query = f"external_id={value}"
+    wrong_query(query[:40], "/v1/detainees", query, "/external_id")
+wrong_query("a status of custody", "/v1/detainees", "custody=free", "/custody")
+wrong_query(
+    "a search with filters",
+    "/v1/detainees",
+    "q=Ana&custody=detained&nationality=VE",
+    *("/custody", "/nationality"),
+)
+for path in ("/v1/detainees", "/v1/release-events", "/v1/counts"):
+    wrong_query("no such facility", path, f"facility_id={UNKNOWN_ID}", "/facility_id")
 wrong_query("q twice", "/v1/detainees", "q=Ana&q=Eva", "/q")
 for value in (
     "-1",
@@ -120,6 +132,8 @@ for query, pointer in {
         wrong_query(query, "/v1/comparisons", query, pointer)
     if not query.startswith("group_by"):
         wrong_query(query, "/v1/counts/people", query, pointer)
+    if query.startswith(("facility", "nationality")):
+        wrong_query(query, "/v1/detainees", query, pointer)
     if query.startswith(
         ("min_sources", "as_of", "recorded", "facility", "announcement", "occurred")
     ):

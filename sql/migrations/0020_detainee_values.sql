@@ -1,0 +1,169 @@
+-- Detainee values: the index by which people are listed by custody, facility and nationality.
+
+-- A person's custody, alone (property '') and with each value: the facility of the latest detention and
+-- the nationalities. In the order of ids, so that a page of a list reads what it returns. `is_hidden` is
+-- part of the primary key, so that lists for the public do not read nationalities of hidden people.
+CREATE TABLE detainee_values (
+    property text NOT NULL CONSTRAINT detainee_value_is_of_a_known_property
+        CHECK (property IN ('', 'facility_id', 'nationality')),
+    value text NOT NULL,
+    -- '' without a detention. A person with a verdict of a moment ahead has two rows, and a reader looks
+    -- at which one it is.
+    custody text NOT NULL,
+    is_hidden boolean NOT NULL,
+    detainee_id uuid NOT NULL CONSTRAINT detainee_value_is_of_a_detainee REFERENCES detainees,
+    PRIMARY KEY (property, value, custody, is_hidden, detainee_id)
+);
+
+CREATE INDEX values_of_detainee ON detainee_values (detainee_id);
+
+GRANT SELECT, INSERT, DELETE ON detainee_values TO constancia_service;
+
+-- The values of people as they are now. `detainees_with_custody` shows the custody.
+CREATE FUNCTION current_detainee_values(detainee_ids uuid[]) RETURNS TABLE (
+    property text, value text, custody text, is_hidden boolean, detainee_id uuid
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.property, v.value, c.custody, is_hidden(d.age_group, d.withheld), d.id
+    FROM unnest($1) i (id)
+    JOIN detainees d ON d.id = i.id
+    LEFT JOIN LATERAL (
+        SELECT l.id, l.facility_id, t.whereabouts
+        FROM latest_detention(d.id) l JOIN detentions t ON t.id = l.id
+    ) l ON true
+    CROSS JOIN LATERAL (
+        -- Whether an event of the detention can be confirmed, and whether each can be unconfirmed.
+        SELECT coalesce(bool_or(e.can_be_confirmed), false) AS can_be_released,
+            coalesce(bool_and(e.can_be_unconfirmed), true) AS can_be_held
+        FROM (
+            SELECT bool_or(s.status_codes LIKE '_C%') AS can_be_confirmed,
+                bool_or(s.status_codes NOT LIKE '_C%') AS can_be_unconfirmed
+            FROM release_events o
+            JOIN release_event_statuses s ON s.release_event_id = o.id AND s.is_current
+            -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
+            WHERE o.detainee_id = d.id AND o.detention_id IS NOT DISTINCT FROM l.id
+            GROUP BY o.id
+        ) e
+    ) e
+    CROSS JOIN LATERAL (
+        SELECT '' AS custody WHERE l.id IS NULL
+        UNION ALL
+        SELECT 'released' WHERE l.id IS NOT NULL AND e.can_be_released
+        UNION ALL
+        SELECT CASE l.whereabouts WHEN 'unknown' THEN 'whereabouts_unknown' ELSE 'detained' END
+        WHERE l.id IS NOT NULL AND e.can_be_held
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT '' AS property, '' AS value
+        UNION ALL
+        SELECT 'facility_id', l.facility_id::text WHERE l.facility_id IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT 'nationality', n.country FROM unnest(d.nationalities) n (country)
+    ) v
+    WHERE d.merged_into IS NULL;
+END;
+
+-- Stores the values of people. What decides them is written under the lock of the person.
+CREATE FUNCTION store_detainee_values(detainee_ids uuid[]) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    WITH current AS MATERIALIZED (
+        SELECT c.property, c.value, c.custody, c.is_hidden, c.detainee_id
+        FROM current_detainee_values($1) c
+    ), removed AS (
+        DELETE FROM detainee_values v
+        WHERE v.detainee_id = ANY ($1) AND NOT EXISTS (
+            SELECT FROM current c
+            WHERE c.property = v.property AND c.value = v.value AND c.custody = v.custody
+                AND c.is_hidden = v.is_hidden AND c.detainee_id = v.detainee_id
+        )
+    )
+    INSERT INTO detainee_values (property, value, custody, is_hidden, detainee_id)
+    SELECT c.property, c.value, c.custody, c.is_hidden, c.detainee_id FROM current c
+    ON CONFLICT DO NOTHING;
+END;
+
+-- Trigger functions: store the values of people who were written, of those whose detentions or release
+-- events were, and of those who had them before.
+
+CREATE FUNCTION store_values_of_people() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM store_detainee_values(ARRAY(SELECT c.id FROM changed c));
+    RETURN NULL;
+END;
+$$;
+
+CREATE FUNCTION store_values_of_owners() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM store_detainee_values(ARRAY(SELECT DISTINCT c.detainee_id FROM changed c));
+    RETURN NULL;
+END;
+$$;
+
+CREATE FUNCTION store_values_of_both_owners() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM store_detainee_values(ARRAY(
+        SELECT c.detainee_id FROM changed c UNION SELECT f.detainee_id FROM former f
+    ));
+    RETURN NULL;
+END;
+$$;
+
+CREATE FUNCTION store_values_by_status() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- Without a changed status the trigger runs, too.
+    IF EXISTS (SELECT FROM changed) THEN
+        PERFORM store_detainee_values(ARRAY(
+            SELECT DISTINCT e.detainee_id
+            FROM changed c JOIN release_events e ON e.id = c.release_event_id
+        ));
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER person_gives_values AFTER INSERT ON detainees
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_people();
+CREATE TRIGGER changed_person_gives_values AFTER UPDATE ON detainees
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_people();
+CREATE TRIGGER detention_gives_values AFTER INSERT ON detentions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_owners();
+CREATE TRIGGER changed_detention_gives_values AFTER UPDATE ON detentions
+    REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_both_owners();
+-- A new release event has its first status.
+CREATE TRIGGER changed_release_event_gives_values AFTER UPDATE ON release_events
+    REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_both_owners();
+CREATE TRIGGER status_gives_values AFTER INSERT ON release_event_statuses
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_by_status();
+CREATE TRIGGER changed_status_gives_values AFTER UPDATE ON release_event_statuses
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_values_by_status();
+
+-- The people who have an external id with this key, as far as a caller may know it.
+CREATE FUNCTION detainees_with_external_id(id_key text, sees_hidden boolean)
+    RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.id FROM detainees d
+    WHERE external_id_keys(d.external_ids) @> ARRAY[$1] AND d.merged_into IS NULL
+        AND ($2 OR NOT is_hidden(d.age_group, d.withheld));
+END;
