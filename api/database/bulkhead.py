@@ -5,9 +5,11 @@ leaks no slot, and the other threads of a process compete with few heavy ones fo
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from errno import ECONNRESET
 from threading import Lock
+from time import monotonic
 
 from psycopg_pool import ConnectionPool
 
@@ -18,6 +20,10 @@ SLOTS = 4
 """Heavy requests that one worker handles at a time, each with a database connection."""
 SLOTS_PER_CALLER = 2
 """Those of one key, or of one address without a key."""
+MIN_BYTES_PER_SECOND = 4096
+"""How fast a client must read a heavy response on average. A slower one would keep its slot."""
+PATIENCE_SECONDS = 60
+"""The seconds that a client may pause more than that."""
 
 
 class Bulkhead:
@@ -48,3 +54,22 @@ class Bulkhead:
         finally:
             with self._lock:
                 self._slots -= Counter([caller])
+
+
+def paced(blocks: Iterable[bytes], clock: Callable[[], float] = monotonic) -> Iterator[bytes]:
+    """Yield the blocks of a heavy response while its client reads them fast enough.
+
+    Only the time in which the client is waited for counts. Raises ConnectionResetError, which ends
+    the connection, for a slow client.
+    """
+    waited, sent = 0.0, 0
+    try:
+        for block in blocks:
+            began = clock()
+            yield block
+            waited, sent = waited + clock() - began, sent + len(block)
+            if waited > PATIENCE_SECONDS + sent / MIN_BYTES_PER_SECOND:
+                raise ConnectionResetError(ECONNRESET, "The client reads too slowly.")
+    finally:
+        if close := getattr(blocks, "close", None):
+            close()

@@ -27,7 +27,7 @@ from api import access, auth
 from api.contract import schemas, strict_json
 from api.contract.document import ContractError, Operation
 from api.database import queries
-from api.database.bulkhead import Bulkhead
+from api.database.bulkhead import Bulkhead, paced
 from api.errors import RequestError
 from api.http import conditional, idempotency, requests, responses
 from api.http.rate_limits import RateLimits
@@ -91,6 +91,8 @@ class Dependencies:
             stack.enter_context(self.bulkhead.slot(tag))
             self.count_work(request)
             response = answer(self.bulkhead.pool)
+            if response.is_streamed:
+                response.response = paced(response.iter_encoded())
             response.call_on_close(stack.pop_all().close)
         return response
 

@@ -1,7 +1,7 @@
 """Heavy requests: bounded in total and for each caller, on connections of their own."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -10,8 +10,15 @@ from werkzeug.test import TestResponse
 
 from api import auth
 from api.app import create_app
-from api.database import connections
-from api.database.bulkhead import SLOTS, SLOTS_PER_CALLER, Bulkhead
+from api.database import bulkhead, connections
+from api.database.bulkhead import (
+    MIN_BYTES_PER_SECOND,
+    PATIENCE_SECONDS,
+    SLOTS,
+    SLOTS_PER_CALLER,
+    Bulkhead,
+    paced,
+)
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits, RequestCounts
 from tests.whole_set.operations import LISTS, OPERATIONS, TABULAR, UNKNOWN_ID
@@ -29,8 +36,8 @@ def client(database: str) -> Iterator[FlaskClient]:
         connections.pool(database, PLAIN_POOL) as pool,
         connections.pool(database, SLOTS) as heavy_pool,
     ):
-        bulkhead = Bulkhead(heavy_pool)
-        yield create_app(pool, rate_limits=rate_limits, bulkhead=bulkhead).test_client()
+        heavy = Bulkhead(heavy_pool)
+        yield create_app(pool, rate_limits=rate_limits, bulkhead=heavy).test_client()
 
 
 def key(conn: Connection, scope: str = "edit") -> dict[str, str]:
@@ -143,3 +150,41 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
                 check_refused(response, 503, "busy")
             else:
                 assert response.status_code != 503, path
+
+
+def test_slow_reader_frees_its_slot(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may pause for a while, and the service may be slow; a slow client is cut off."""
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    def read(pause: float, work: float) -> int:
+        """Read ten seconds' worth of blocks, and return how many came."""
+        nonlocal now
+        closed = []
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal now
+            try:
+                for _ in range(10):
+                    now += work
+                    yield bytes(MIN_BYTES_PER_SECOND)
+            finally:
+                closed.append(True)
+
+        count = 0
+        with suppress(ConnectionResetError):
+            for _ in paced(blocks(), clock):
+                count += 1
+                now += pause
+        assert closed == [True]
+        return count
+
+    assert read(pause=PATIENCE_SECONDS / 10 + 1, work=PATIENCE_SECONDS) == 10
+    assert read(pause=PATIENCE_SECONDS / 5, work=0) == 6
+    monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", -1)
+    with suppress(ConnectionResetError), export(client) as download:
+        list(download.iter_encoded())
+    for _ in range(SLOTS_PER_CALLER + 1):
+        assert client.get("/v1/export").status_code == 200
