@@ -71,7 +71,8 @@ def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> I
 def records_of(path: str) -> str:
     """Return the kind of record that a path with an id names, as `release-events`."""
     kind = path.removeprefix("/v1").split("/")[1]
-    return {"people": "detainees", "releases": "release-events"}.get(kind, kind)
+    shown = {"people": "detainees", "releases": "release-events", "announcements": "claims"}
+    return shown.get(kind, kind)
 
 
 def _queries(

@@ -4,6 +4,7 @@ A page shows what the public sees. It calls the functions of other operations wi
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -12,8 +13,17 @@ import orjson
 
 from api.config import Language
 from api.contract import document
-from api.database import queries
-from api.operations import attestations, claims, counts, detainees, detentions, release_events
+from api.database import clock, queries
+from api.errors import not_found
+from api.operations import (
+    attestations,
+    claims,
+    counts,
+    detainees,
+    detentions,
+    release_events,
+    sources,
+)
 from api.operations.detainees import PeopleFilters
 from api.operations.release_events import ReleaseFilters
 from api.pages import reasons, site, words
@@ -26,7 +36,7 @@ from api.verification.rule import RULE
 
 _MIN_SOURCES = 2
 _CHANGES, _CLAIMS = 8, 5
-_PEOPLE = 30
+_PEOPLE, _FIGURES = 30, 20
 _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
 _MAX_ATTESTATIONS = 100
@@ -83,7 +93,7 @@ def get_people_page(
     return _page(
         "people.html",
         lang,
-        Address("/people", queries.drop_none(**asked)),
+        Address("/people", _query(**asked)),
         q=q,
         status=status,
         people=people,
@@ -146,6 +156,118 @@ def get_release_page(
         event=event,
         releases=releases,
         names=names,
+    )
+
+
+def get_certificate(
+    conn: queries.Connection,
+    id: UUID,
+    as_of: datetime | None,
+    recorded_as_of: datetime | None,
+    lang: Language,
+    time_zone: str,
+    base_url: str,
+) -> Answer:
+    """Return the certificate of a named person's release, at any pair of moments."""
+    found = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
+    event = _record(conn, "getReleaseEvent", cast(Record, found))
+    if not event["detainee"]["is_named"]:
+        raise not_found("certificate")
+    verification = _content(
+        release_events.get_verification(conn, id, as_of, recorded_as_of, _MIN_SOURCES, time_zone)
+    )
+    return _page(
+        "certificate.html",
+        lang,
+        Address(f"/releases/{id}/certificate", _query(as_of=as_of, recorded_as_of=recorded_as_of)),
+        cited=[verification],
+        zone=time_zone,
+        base_url=base_url,
+        event=event,
+        verification=verification,
+        code=site.qr_code(base_url.rstrip("/") + verification["citation"]["url"]),
+    )
+
+
+def get_source_page(
+    conn: queries.Connection,
+    id: UUID,
+    cursor: str | None,
+    lang: Language,
+    time_zone: str,
+    base_url: str,
+) -> Answer:
+    source = _record(conn, "getSource", sources.get_source(conn, None, id))
+    listed, following = _items(
+        conn,
+        "listAttestations",
+        attestations.list_attestations(conn, None, _PEOPLE, cursor, None, id),
+    )
+    event_ids = {attestation["release_event_id"] for attestation in listed}
+    events = _records(conn, "release_events/list", "ReleaseEvent", event_ids)
+    published, _ = _items(
+        conn, "listClaims", claims.list_claims(conn, None, _PEOPLE, None, None, id, None)
+    )
+    others = {
+        other
+        for affiliation in source["affiliations"]
+        for other in (affiliation["source_id"], affiliation["with_source_id"])
+    } | {source["vouched_by"]}
+    return _page(
+        "source.html",
+        lang,
+        Address(f"/sources/{id}", _query(cursor=cursor)),
+        zone=time_zone,
+        source=source,
+        attestations=[
+            {**attestation, "event": events[attestation["release_event_id"]]}
+            for attestation in listed
+        ],
+        claims=published,
+        names=_names(conn, "sources/list", "Source", others - {None}),
+        cursor=following,
+    )
+
+
+def get_figures_page(
+    conn: queries.Connection,
+    kind: str,
+    cursor: str | None,
+    lang: Language,
+    time_zone: str,
+    base_url: str,
+) -> Answer:
+    filters = ClaimFilters(kind, None, None, None, None, None)
+    compared = claims.list_comparisons(
+        conn, _FIGURES, cursor, filters, None, _MIN_SOURCES, time_zone
+    )
+    content = _content(cast(Answer, compared))
+    return _page(
+        "figures.html",
+        lang,
+        Address("/figures", {"kind": kind, **_query(cursor=cursor)}),
+        zone=time_zone,
+        kind=kind,
+        comparisons=content["items"],
+        cursor=content["next"],
+    )
+
+
+def get_announcement_page(
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+) -> Answer:
+    delivery = _content(claims.get_delivery(conn, id, None, None, _MIN_SOURCES, time_zone))
+    announcement = delivery["announcement"]
+    return _page(
+        "announcement.html",
+        lang,
+        Address(f"/announcements/{id}"),
+        cited=[delivery],
+        zone=time_zone,
+        base_url=base_url,
+        delivery=delivery,
+        source=_names(conn, "sources/list", "Source", {announcement["source_id"]}),
+        days=_days(announcement["published_at"], delivery["citation"]["as_of"]),
     )
 
 
@@ -229,6 +351,11 @@ def _page(
     return Answer(site.render(template, lang, address, zone=zone, **values), volatile)
 
 
+def _days(start: str, end: str) -> int:
+    """Return the whole days between two moments."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).days
+
+
 def _content(answer: Answer) -> Item:
     return cast(Item, answer.content)
 
@@ -248,11 +375,27 @@ def _items(
 
 def _names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
     """Return the public names of records, by id."""
+    return {id: item["name"] for id, item in _records(conn, query, schema, ids).items()}
+
+
+def _records(
+    conn: queries.Connection, query: str, schema: str, ids: set[str]
+) -> Mapping[str, Item]:
+    """Return records as the public sees them, by id."""
     if not ids:
         return {}
-    scope = {"sees_hidden": False} if schema == "Source" else {}
+    scope = {} if schema == "Facility" else {"sees_hidden": False}
     found = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
-    return {item["id"]: item["name"] for item in found}
+    return {item["id"]: item for item in found}
+
+
+def _query(**parameters: Any) -> Mapping[str, Any]:
+    """Return the parameters of an address that are sent, as text."""
+    return {
+        name: clock.rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in parameters.items()
+        if value is not None
+    }
 
 
 @cache

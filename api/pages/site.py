@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from api.config import Language
 from api.contract.document import Problem
@@ -41,6 +43,13 @@ def render(template: str, language: str, address: Address, **values: Any) -> str
 def error_page(language: str, problem: Problem, detail: str) -> str:
     """Return the page of an error. The detail is in English, like that of a problem document."""
     return render("error.html", language, Address("/"), problem=problem, detail=detail)
+
+
+def qr_code(text: str) -> Markup:
+    """Return a text as a QR code in SVG, dark on light on any background."""
+    code = segno.make(text, error="m")
+    drawn = code.svg_inline(border=4, light="#fff", svgclass="qr", lineclass=None, omitsize=True)
+    return Markup(drawn)  # noqa: S704 - of paths only
 
 
 @cache
@@ -77,6 +86,7 @@ def _environment(language: Language) -> Environment:
         "label": spoken.label,
         "country": spoken.country,
         "number": spoken.number,
+        "figure": spoken.figure,
         "day": spoken.day,
         "moment": _in_zone(spoken.moment),
         "short_moment": _in_zone(spoken.short_moment),

@@ -71,6 +71,26 @@ _LABELS: Mapping[str, Mapping[str | None, str]] = {
         "person": mark("person"),
         "other": mark("source"),
     },
+    "relation": {
+        "owned_by": mark("owned by"),
+        "controlled_by": mark("controlled by"),
+        "employed_by": mark("employed by"),
+        "member_of": mark("member of"),
+        "related_to": mark("related to"),
+    },
+    "claim_kind": {
+        "announced": mark("Announced releases"),
+        "released": mark("Released people"),
+        "detained": mark("Detained people"),
+        "whereabouts_unknown": mark("People of unknown whereabouts"),
+    },
+    "qualifier": {
+        "exact": mark("%(n)s"),
+        "at_least": mark("at least %(n)s"),
+        "at_most": mark("at most %(n)s"),
+        "about": mark("about %(n)s"),
+        "unspecified": mark("%(n)s"),
+    },
     "verdict": {
         "below_confirmed": mark("The figure is below what is confirmed."),
         "within_documented": mark("The figure is within what is documented."),
@@ -102,6 +122,12 @@ class Words:
 
     def number(self, value: int) -> str:
         return vocabulary.digits(value)[self._place]
+
+    def figure(self, value: int | None, qualifier: str) -> str:
+        """Return the figure of a claim, as its source qualified it."""
+        if value is None:
+            return self.text("no figure")
+        return self.label(qualifier, "qualifier") % {"n": self.number(value)}
 
     def day(self, value: str) -> str:
         """Return a day, a month or a year in words."""

@@ -60,6 +60,9 @@ def test_every_value_of_the_contract_has_words() -> None:
         "NotCountedReason": "reason",
         "SourceKind": "source_kind",
         "ComparisonVerdict": "verdict",
+        "Relation": "relation",
+        "ClaimKind": "claim_kind",
+        "Qualifier": "qualifier",
     }
     for language in catalogs.LANGUAGES:
         for schema, kind in kinds.items():

@@ -108,6 +108,21 @@ class Session:
     def get_release_page(self) -> Any:
         return {"id": self.get_verification()["id"]}
 
+    get_certificate = get_release_page
+
+    def get_source_page(self) -> Any:
+        """A source with an affiliation, an attestation and a claim."""
+        source = self.get_source()["id"]
+        self.do("createAttestation", body={"source_id": source})
+        self.do("createClaim", body={"source_id": source, "relays": []})
+        return {"id": source, "query": {"lang": "en"}}
+
+    def get_figures_page(self) -> Any:
+        return {"query": {"kind": self.do("createClaim").json["kind"]}}
+
+    def get_announcement_page(self) -> Any:
+        return {"id": self.get_delivery()["id"]}
+
     def get_docs_asset(self) -> Any:
         return {"asset": "redoc.standalone.js"}
 

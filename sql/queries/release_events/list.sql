@@ -8,6 +8,7 @@ SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, 
 FROM release_events_with_person(%(sees_hidden)s) e
 WHERE true
     AND e.id = %(id)s -- if id
+    AND e.id = ANY (%(ids)s) -- if ids
     AND e.detainee_id = %(detainee_id)s -- if detainee_id
     AND e.announcement_id = %(announcement_id)s -- if announcement_id
     AND e.voided_at IS NULL -- unless id
