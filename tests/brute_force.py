@@ -30,6 +30,7 @@ PROPERTIES = (
     "announcement_id",
     "occurred_on",
 )
+PROPERTIES_OF_PEOPLE = ("facility_id", "nationality", "age_group", "sex")
 REQUIRED = range(1, 6)
 # The value of a property of a hidden person which the public may not know.
 UNDISCLOSED = "?"
@@ -141,6 +142,14 @@ class Counts(NamedTuple):
     total: Figures
     groups: Groups
     undisclosed: Figures
+
+
+class Differences(NamedTuple):
+    """The people who count otherwise, and the figures of those who are not listed."""
+
+    items: Sequence[Entry]
+    redacted_before: Figures
+    redacted_after: Figures
 
 
 class PersonStatus(NamedTuple):
@@ -387,6 +396,66 @@ class Record:
             )
         return items
 
+    def differences(
+        self,
+        as_of: datetime,
+        later: "Record",
+        later_as_of: datetime,
+        required: int,
+        filters: Mapping[str, str],
+        today: "Record",
+        *,
+        sees_hidden: bool = False,
+    ) -> Differences:
+        """Return the people who count otherwise in a later record, and those who are not listed."""
+        if sees_hidden:
+            with self._all_visible(), later._all_visible(), today._all_visible():
+                return self.differences(as_of, later, later_as_of, required, filters, today)
+        sides = [
+            (
+                record._matching(moment, required, filters),
+                record._matching(moment, required, filters, perhaps=True),
+            )
+            for record, moment in ((self, as_of), (later, later_as_of))
+        ]
+        items: list[Entry] = []
+        redacted: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+        for person in sorted({person for matching, _ in sides for person in matching}):
+            statuses, events = [], []
+            is_decided = True
+            for matching, perhaps in sides:
+                status = _strongest(matching[person]) if person in matching else (None, False)
+                possible = _strongest(perhaps[person])[0] if person in perhaps else None
+                is_decided &= possible == status[0]
+                statuses.append(status)
+                events += [_decisive(matching[person])] if person in matching else []
+            if statuses[0] == statuses[1] or not is_decided:
+                continue
+            surviving = today._surviving("detainee", person)
+            surviving_events = [today._surviving("release_event", e.event["id"]) for e in events]
+            if today._redacts_merge(person) or not all(
+                today._may_show(surviving, event, filters) for event in surviving_events
+            ):
+                for figures, (status, rearrested) in zip(redacted, statuses, strict=True):
+                    if status is not None:
+                        figures[status] += 1
+                        figures["rearrested"] += rearrested
+                continue
+            items.append(
+                {
+                    "detainee": {
+                        "id": surviving["id"],
+                        "name": None if today._redacts(surviving) else surviving["name"],
+                        "is_named": not _is_hidden(surviving),
+                    },
+                    "release_event_id": surviving_events[-1]["id"],
+                    "before": statuses[0][0],
+                    "after": statuses[1][0],
+                    "rearrested": {"before": statuses[0][1], "after": statuses[1][1]},
+                }
+            )
+        return Differences(items, *map(_figures, redacted))
+
     def _surviving(self, resource: str, id: str) -> Entry:
         record = self._written[resource][id]
         while record["merged_into"] is not None:
@@ -410,8 +479,7 @@ class Record:
             return not self._redacts(owner) and not self._redacts(person)
         if not self._redacts(person):
             return True
-        of_people = ("facility_id", "nationality", "age_group", "sex")
-        asked = {name: filters[name] for name in of_people if name in filters}
+        asked = {name: filters[name] for name in PROPERTIES_OF_PEOPLE if name in filters}
         return self._meets(event, None, asked, perhaps=False)
 
     def _since(

@@ -96,6 +96,8 @@ def _queries(
         "recorded_as_of": [AT],
         "from": ["2026-01-08"],
         "until": ["2026-01-12"],
+        "from_recorded": ["2026-01-08T12:00:00Z"],
+        "until_recorded": [AT],
         "occurred_from": ["2026-01-08"],
         "occurred_until": ["2026-01-09"],
         "min_sources": [1, 2],
@@ -108,7 +110,7 @@ def _queries(
     required = {
         p.name: values_by_name[p.name][0]
         for p in operation.parameters
-        if p.required and p.name in values_by_name
+        if (p.required or p.name == "from") and p.name in values_by_name
     }
     yield _text(required)
     for name, choices in values_by_name.items():

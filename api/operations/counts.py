@@ -6,8 +6,9 @@ from api import access
 from api.access import Caller
 from api.database import queries
 from api.rendering.results import Answer, Stream
-from api.reports import counts, people
+from api.reports import counts, differences, people
 from api.reports.counts import Filters, Question
+from api.reports.differences import Span
 from api.reports.time_buckets import Bucket
 
 
@@ -46,6 +47,21 @@ def list_counted_people(
 ) -> Answer | Stream:
     question = Question(as_of, recorded_as_of, filters)
     return people.list_people(conn, caller, limit, cursor, question, min_sources, status)
+
+
+def list_differences(
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    span: Span,
+    filters: Filters,
+    min_sources: int,
+    time_zone: str,
+) -> Answer | Stream:
+    return differences.list_differences(
+        conn, caller, limit, cursor, span, filters, min_sources, time_zone
+    )
 
 
 def get_timeline(

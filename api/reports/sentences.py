@@ -4,10 +4,20 @@ Pure. A sentence states a number of confirmed releases as a lower bound, togethe
 of the number, and names no detainee.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from api.reports.vocabulary import Scope, Words, digits, filters, local, moment, number
+from api.reports.vocabulary import (
+    Cause,
+    Scope,
+    Words,
+    digits,
+    filters,
+    local,
+    moment,
+    number,
+    reasons,
+)
 
 Sentence = dict[str, str]
 """By language: `en` and `es`."""
@@ -100,6 +110,65 @@ def timeline(
         "es": f"Entre {start_es} y {end_es} ({place_es}), "
         f"el número de excarcelaciones{only_es} confirmadas {by_es} {es}{again_es}{more_es}.",
     }
+
+
+def differences(
+    published: tuple[datetime, datetime],
+    recorded: tuple[datetime, datetime],
+    zone: str,
+    became: int,
+    ceased: int,
+    min_sources: int,
+    scope: Scope,
+    causes: Sequence[Cause] = (),
+    *,
+    undisclosed: int = 0,
+) -> Sentence:
+    """How many releases became confirmed between two moments, and how many ceased to be, and why.
+
+    Of the record clock only if it decides: if both moments of publication time are one.
+    """
+    is_of_record = published[0] == published[1]
+    (place_en, place_es), (start, end) = local(zone, *(recorded if is_of_record else published))
+    (start_en, start_es), (end_en, end_es) = moment(start), moment(end)
+    if is_of_record:
+        when_en = f"By what was recorded between {start_en} and {end_en} ({place_en})"
+        when_es = f"Según lo registrado entre {start_es} y {end_es} ({place_es})"
+    else:
+        when_en = f"Between {start_en} and {end_en} ({place_en})"
+        when_es = f"Entre {start_es} y {end_es} ({place_es})"
+    (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
+    became_en, became_es = _became(became, undisclosed, only_en, only_es)
+    ceased_en, ceased_es = _ceased(ceased, undisclosed)
+    (why_en, why_es), (more_en, more_es) = reasons(causes), _further(undisclosed)
+    return {
+        "en": f"{when_en}, {became_en} confirmed {by_en} and {ceased_en}{why_en}{more_en}.",
+        "es": f"{when_es}, {became_es} {by_es} y {ceased_es}{why_es}{more_es}.",
+    }
+
+
+def _became(became: int, undisclosed: int, only_en: str, only_es: str) -> Words:
+    n_en, n_es = _some(became, undisclosed)
+    one_en, one_es = f"release{only_en} became", f"excarcelación{only_es} pasó a estar confirmada"
+    if became == 0 and not undisclosed:
+        return f"no {one_en}", f"ninguna {one_es}"
+    if became == 1:
+        return f"{n_en} {one_en}", f"{n_es} {one_es}"
+    many_es = f"excarcelaciones{only_es} pasaron a estar confirmadas"
+    return f"{n_en} releases{only_en} became", f"{n_es} {many_es}"
+
+
+def _ceased(ceased: int, undisclosed: int) -> Words:
+    if ceased == 0 and not undisclosed:
+        return "none ceased to be", "ninguna dejó de estarlo"
+    n_en, n_es = _some(ceased, undisclosed)
+    return f"{n_en} ceased to be", f"{n_es} {'dejó' if ceased == 1 else 'dejaron'} de estarlo"
+
+
+def _some(value: int, undisclosed: int) -> Words:
+    """A number, as a lower bound if there are undisclosed people."""
+    en, es = number(value)
+    return (f"at least {en}", f"al menos {es}") if undisclosed else (en, es)
 
 
 def verification(

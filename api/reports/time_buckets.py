@@ -44,10 +44,27 @@ def buckets(
     now: datetime,
     tolerance: timedelta,
 ) -> Span:
-    """Return the buckets from `from_` to `until`. The first and the last may be shorter.
+    """Return the buckets of a period. The first and the last may be shorter.
+
+    Raises `validation-error`.
+    """
+    start, end = period(from_, until, time_zone, now, tolerance)
+    if start >= end:
+        raise invalid(FieldError("/from", "Must be before until."))
+    return Span(start, end, _ends(start, end, bucket, ZoneInfo(time_zone)))
+
+
+def period(
+    from_: date | datetime | None,
+    until: date | datetime | None,
+    time_zone: str,
+    now: datetime,
+    tolerance: timedelta,
+) -> tuple[datetime, datetime]:
+    """Return the start and the end of a period, in UTC.
 
     As `from_` a day means its start in the time zone, as `until` its end. Without `until`, or if it
-    is today, the last bucket ends `now`. Moments are in UTC. Raises `validation-error`.
+    is today, the period ends `now`. Without `from_` it has no length. Raises `validation-error`.
     """
     zone = ZoneInfo(time_zone)
     today = now.astimezone(zone).date()
@@ -60,25 +77,26 @@ def buckets(
     errors = []
     if is_ahead(from_):
         errors.append(FieldError("/from", "Is in the future."))
-    elif from_.year == 1:  # In UTC or in the zone it may start in year 0, which Python lacks.
+    # In UTC or in the zone it may start in year 0, which Python lacks.
+    elif from_ is not None and from_.year == 1:
         errors.append(FieldError("/from", "Is too far in the past."))
     if is_ahead(until):
         errors.append(FieldError("/until", "Is in the future."))
     if errors:
         raise invalid(*errors)
 
-    start = from_ if isinstance(from_, datetime) else _start_of_day(from_, zone)
-    if start.year == 1:
-        raise invalid(FieldError("/from", "Is too far in the past."))
     if until is None:
         end = now
     elif isinstance(until, datetime):
         end = until
     else:
         end = min(_start_of_day(until + _DAY, zone), now)
-    if start >= end:
-        raise invalid(FieldError("/from", "Must be before until."))
-    return Span(start, end, _ends(start, end, bucket, zone))
+    if from_ is None:
+        return end, end
+    start = from_ if isinstance(from_, datetime) else _start_of_day(from_, zone)
+    if start.year == 1:
+        raise invalid(FieldError("/from", "Is too far in the past."))
+    return start, end
 
 
 def _ends(start: datetime, until: datetime, bucket: Bucket, zone: ZoneInfo) -> Sequence[datetime]:

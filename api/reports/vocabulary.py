@@ -1,13 +1,14 @@
-"""Words for print in English and in Spanish: days, times, numbers, places, filters of counts.
+"""Words for print in English and in Spanish: days, times, numbers, places, filters, reasons.
 
 Days, times, and the names of countries and cities are those of the CLDR (by Babel), which has no
 adjectives of countries. Its separators of digits are used from 1,000 on in both languages: in
 Spanish, the CLDR writes four digits without one, which Babel does not follow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
@@ -109,6 +110,41 @@ _RELEASE_KIND: Mapping[str, Words] = {
     "exile": ("into exile", "con salida al exilio"),
     "unknown": ("in an unspecified manner", "de modo no especificado"),
 }
+
+# What ended a confirmation, by resource and action. The braces are a source.
+_REASONS: Mapping[tuple[str, str], Words] = {
+    ("attestation", "published"): ("{} denied it", "{} la desmintió"),
+    ("attestation", "recorded"): (
+        "a denial by {} was recorded",
+        "se registró un desmentido de {}",
+    ),
+    ("attestation", "retracted"): ("{} retracted its statement", "{} retiró su declaración"),
+    ("attestation", "voided"): (
+        "a statement of {} had been recorded by mistake",
+        "una declaración de {} se había registrado por error",
+    ),
+    ("affiliation", "affiliated"): (
+        "an affiliation of {} was recorded",
+        "se registró un vínculo de {}",
+    ),
+    ("affiliation", "updated"): (
+        "an affiliation of {} was corrected",
+        "se corrigió un vínculo de {}",
+    ),
+    ("release_event", "voided"): (
+        "a release had been recorded by mistake",
+        "una excarcelación se había registrado por error",
+    ),
+    ("merge", "merged"): ("two records were merged", "se fusionaron dos registros"),
+}
+
+
+class Cause(NamedTuple):
+    """What was published or recorded, of which resource, and by which source."""
+
+    resource: str
+    action: str
+    source: str | None
 
 
 def nationality(code: str) -> Words:
@@ -276,3 +312,16 @@ def _details(scope: Scope, of_releases: bool) -> list[Words]:
             (f"as part of what {source} announced", f"como parte de lo que anunció {source}")
         )
     return details
+
+
+def reasons(causes: Sequence[Cause]) -> Words:
+    """Return what ended confirmations, each cause for which there are words once."""
+    words = [
+        (en.format(cause.source), es.format(cause.source))
+        for cause in dict.fromkeys(causes)
+        for en, es in [_REASONS.get((cause.resource, cause.action), ("", ""))]
+        if en
+    ]
+    if not words:
+        return "", ""
+    return f": {'; '.join(en for en, _ in words)}", f": {'; '.join(es for _, es in words)}"

@@ -102,6 +102,10 @@ CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
 CREATE INDEX ledger_of_publications ON ledger (recorded_at, (entry ->> 'source_id'))
     WHERE resource IN ('attestation', 'claim');
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
+-- What can change how people count without an attestation, by the moment of its entry.
+CREATE INDEX ledger_of_people_and_links ON ledger (resource, recorded_at)
+    WHERE resource IN ('detainee', 'detention', 'release_event', 'affiliation', 'merge', 'split')
+        AND action <> 'read';
 
 -- Trigger function: the entries of a statement have the moment and the numbers that the head gives to
 -- this transaction.

@@ -58,6 +58,11 @@ CREATE TABLE verdicts (
 
 CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published_from)
     WHERE recorded_until = 'infinity';
+-- Those that begin, were recorded or were superseded in a period of either clock.
+CREATE INDEX verdicts_by_moment ON verdicts (published_from, recorded_until);
+CREATE INDEX verdicts_by_record ON verdicts (recorded_from);
+CREATE INDEX verdicts_superseded ON verdicts (recorded_until)
+    WHERE recorded_until < 'infinity';
 
 CREATE TRIGGER verdict_is_superseded_now BEFORE UPDATE OF recorded_until ON verdicts
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();

@@ -20,8 +20,11 @@ CREATE TABLE person_statuses (
 
 CREATE UNIQUE INDEX one_current_person_status ON person_statuses (detainee_id, published_from)
     WHERE recorded_until = 'infinity';
-CREATE INDEX person_statuses_by_moment ON person_statuses (published_from)
-    WHERE recorded_until = 'infinity';
+CREATE INDEX person_statuses_by_moment ON person_statuses (published_from, recorded_until);
+-- Those that were recorded or superseded in a period of record time.
+CREATE INDEX person_statuses_by_record ON person_statuses (recorded_from);
+CREATE INDEX person_statuses_superseded ON person_statuses (recorded_until)
+    WHERE recorded_until < 'infinity';
 
 CREATE TRIGGER person_status_is_superseded_now BEFORE UPDATE OF recorded_until ON person_statuses
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();

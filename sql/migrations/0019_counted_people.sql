@@ -13,6 +13,45 @@ CREATE FUNCTION filters_people(filters count_filters) RETURNS boolean
         ($1).facility_id, ($1).nationality, ($1).age_group, ($1).sex
     ) > 0;
 
+-- A person's release events at a pair of moments that match filters, and the status of each. `are_met`
+-- is null if a value that the caller may not know decides.
+CREATE FUNCTION judged_release_events(
+    detainee_id uuid, as_of timestamptz, moment timestamptz, required integer,
+    filters count_filters, sees_hidden boolean
+) RETURNS TABLE (
+    id uuid, detention_id uuid, occurred_on date, status text, independent_sources integer,
+    independent_denials integer, kinds jsonb, are_met boolean
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.detention_id, e.occurred_on, s.status, v.independent_sources,
+        v.independent_denials, v.kinds,
+        CASE WHEN filters_people($5) THEN (
+            SELECT f.are_met FROM recorded_filters_met(
+                $1, e.detention_id, $3, $6,
+                ($5).facility_id, ($5).nationality, ($5).age_group, ($5).sex
+            ) f
+        ) ELSE true END
+    FROM recorded_release_events($1, $3) e
+    CROSS JOIN LATERAL (
+        SELECT c.independent_sources, c.independent_denials, c.kinds
+        FROM verdicts c
+        WHERE c.release_event_id = e.id AND c.published_from <= $2
+            AND c.recorded_from <= $3 AND $3 < c.recorded_until
+        ORDER BY c.published_from DESC
+        LIMIT 1
+    ) v
+    CROSS JOIN LATERAL (
+        SELECT status_of_kind(
+            v.independent_sources, v.independent_denials, v.kinds, ($5).release_kind, $4
+        ) AS status
+    ) s
+    WHERE s.status IS NOT NULL
+        AND (($5).announcement_id IS NULL OR e.announcement_id = ($5).announcement_id)
+        AND (($5).occurred_from IS NULL OR e.occurred_on >= ($5).occurred_from)
+        AND (($5).occurred_until IS NULL OR e.occurred_on <= ($5).occurred_until);
+END;
+
 -- How a person counts at a pair of moments among the release events that certainly match filters: by
 -- the one with the strongest status, then the latest day, the most independent sources, the id. No
 -- row if none matches. The same as counts/count_filtered_recorded, for one person.
@@ -27,32 +66,10 @@ CREATE FUNCTION counted_person(
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH judged AS (
-        SELECT e.id, e.detention_id, e.occurred_on, s.status, v.independent_sources,
-            v.independent_denials, v.kinds
-        FROM recorded_release_events($1, $3) e
-        CROSS JOIN LATERAL (
-            SELECT c.independent_sources, c.independent_denials, c.kinds
-            FROM verdicts c
-            WHERE c.release_event_id = e.id AND c.published_from <= $2
-                AND c.recorded_from <= $3 AND $3 < c.recorded_until
-            ORDER BY c.published_from DESC
-            LIMIT 1
-        ) v
-        CROSS JOIN LATERAL (
-            SELECT status_of_kind(
-                v.independent_sources, v.independent_denials, v.kinds, ($5).release_kind, $4
-            ) AS status
-        ) s
-        WHERE s.status IS NOT NULL
-            AND (($5).announcement_id IS NULL OR e.announcement_id = ($5).announcement_id)
-            AND (($5).occurred_from IS NULL OR e.occurred_on >= ($5).occurred_from)
-            AND (($5).occurred_until IS NULL OR e.occurred_on <= ($5).occurred_until)
-            AND CASE WHEN filters_people($5) THEN (
-                SELECT f.are_met FROM recorded_filters_met(
-                    $1, e.detention_id, $3, $6,
-                    ($5).facility_id, ($5).nationality, ($5).age_group, ($5).sex
-                ) f
-            ) ELSE true END
+        SELECT j.id, j.detention_id, j.occurred_on, j.status, j.independent_sources,
+            j.independent_denials, j.kinds
+        FROM judged_release_events($1, $2, $3, $4, $5, $6) j
+        WHERE j.are_met
     ), strongest AS (
         SELECT j.id, j.detention_id, j.occurred_on, j.status, j.independent_sources,
             j.independent_denials, j.kinds

@@ -84,6 +84,8 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         "/v1/counts/people",
         f"/v1/counts/people?limit=200&{past}&sex=male&release_kind=full",
         "/v1/counts/people?format=csv",
+        f"/v1/differences?from={stores.MIDDLE}",
+        f"/v1/differences?limit=200&from_recorded={recorded}&sex=male",
         "/v1/comparisons",
         "/v1/comparisons?limit=200",
         f"/v1/comparisons?limit=200&{past}",

@@ -31,8 +31,11 @@ LISTS = [
     "/v1/claims",
     "/v1/comparisons",
     "/v1/counts/people",
+    "/v1/differences",
     "/v1/changes",
 ]
+# The parameters without which a list is refused.
+REQUIRED = {"/v1/differences": {"from": "2025-01-01"}}
 
 
 def insert_facilities(conn: Connection, many: int) -> None:
@@ -45,13 +48,22 @@ def insert_facilities(conn: Connection, many: int) -> None:
 
 def sent(api: Api, path: str, accept: str | None = None, **query: Any) -> TestResponse:
     headers = {} if accept is None else {"Accept": accept}
+    query = {**REQUIRED.get(path, {}), **query}
     return api.send("GET", path, query_string=query, headers=headers)
+
+
+def next_link(response: TestResponse) -> str | None:
+    """Return the path and query of the next page."""
+    links = response.headers.getlist("Link")
+    matches = [m for link in links if (m := re.fullmatch(r'<([^<>]+)>; rel="next"', link))]
+    return matches[0][1] if matches else None
 
 
 def walk(api: Api, path: str, **query: Any) -> list[Any]:
     """Return all items of a list, read page by page as JSON."""
     name = "after" if path == "/v1/changes" else "cursor"
     items: list[Any] = []
+    query = {**REQUIRED.get(path, {}), **query}
     page = api.get(path, limit=200, **query)
     while page["next"] is not None:
         items += page["items"]

@@ -29,6 +29,7 @@ from api.verification import rule
 from tests.brute_force import (
     FIGURES,
     PROPERTIES,
+    PROPERTIES_OF_PEOPLE,
     REQUIRED,
     STATUSES,
     WITHIN,
@@ -164,6 +165,7 @@ class World:
         self.ids: dict[str, list[str]] = {resource: [] for resource in TABLES}
         self.announcements: list[str] = []
         self.responses: dict[Request, bytes] = {}
+        self.cited: dict[str, str] = {}
 
     def add_records(self) -> None:
         """Add the records of which random histories are made."""
@@ -298,6 +300,8 @@ class World:
         """Check the earlier responses to these requests, or to all."""
         for request in self.responses if requests is None else requests:
             assert self._body(request) == self.responses[request]
+        for url, sha256 in self.cited.items():
+            assert self.public.get(url)["citation"]["sha256"] == sha256
 
 
 @contextmanager
@@ -686,6 +690,87 @@ class Reader:
                     item["detainee"]["name"] = None
             assert items == expected
 
+    def differences(
+        self,
+        points: Sequence[datetime | None],
+        from_recorded: datetime | None,
+        required: int,
+        filters: Mapping[str, str],
+        limit: int,
+    ) -> None:
+        """Read who counts otherwise at the later of two moments, as everybody and as an editor."""
+        now = _now(self._world.conn)
+        from_, until = sorted(points, key=lambda at: at or now)
+        moments = {"from": from_ or now, "until": until, "from_recorded": from_recorded}
+        query = {name: text(moment) for name, moment in moments.items() if moment is not None}
+        query |= {"min_sources": required, **filters}
+        if self._record_time:
+            query["until_recorded"] = self._record_time["recorded_as_of"]
+        for api in (self._world.public, self._world.api):
+            first = page = api.get("/v1/differences", **query, limit=limit)
+            items = page["items"]
+            while page["next"] is not None:
+                page = api.get("/v1/differences", **query, limit=limit, cursor=page["next"])
+                items += page["items"]
+                assert {**first, "items": (), "next": None} == {**page, "items": (), "next": None}
+            self._check_differences(first, items, required, filters, api is self._world.api)
+            if api is self._world.public:
+                self._world.cited[first["citation"]["url"]] = first["citation"]["sha256"]
+
+    def _check_differences(
+        self,
+        response: Mapping[str, Any],
+        items: Sequence[Any],
+        required: int,
+        filters: Mapping[str, str],
+        sees_hidden: bool,
+    ) -> None:
+        from_, until, from_recorded, until_recorded = (
+            datetime.fromisoformat(response[name])
+            for name in ("from", "until", "from_recorded", "until_recorded")
+        )
+        before, after, today = (
+            self._world.ledger.record(at)
+            for at in (from_recorded, until_recorded, _now(self._world.conn))
+        )
+        for item in items:
+            at = item.pop("at")
+            if at is None:
+                assert (item["before"], item["detainee"]["is_named"]) == (item["after"], False)
+            else:
+                at = datetime.fromisoformat(at)
+                assert from_ < at <= until or from_recorded < at <= until_recorded
+            item.pop("because")
+            if not sees_hidden and not item["detainee"]["is_named"]:
+                assert re.fullmatch("Person [0-9A-Z]{6}", item["detainee"]["name"])
+                item["detainee"]["name"] = None
+        expected = before.differences(
+            from_, after, until, required, filters, today, sees_hidden=sees_hidden
+        )
+        redacted = response["redacted"]
+        assert items == expected.items
+        assert redacted == {"before": expected.redacted_before, "after": expected.redacted_after}
+        totals = {
+            name: record.count(moment, required, filters, sees_hidden=sees_hidden)
+            for name, record, moment in (("before", before, from_), ("after", after, until))
+        }
+        for name, counted in totals.items():
+            figures = dict(response["totals"][name])
+            undisclosed = counted.undisclosed if filters and not sees_hidden else None
+            assert figures.pop("undisclosed") == undisclosed
+            assert figures == counted.total
+        if not sees_hidden and not filters.keys().isdisjoint(PROPERTIES_OF_PEOPLE):
+            return  # What the public knows of people can change, too.
+        for figure in FIGURES:
+            moved = redacted["after"][figure] - redacted["before"][figure]
+            for item in items:
+                for name, sign in (("before", -1), ("after", 1)):
+                    is_counted = (
+                        item["rearrested"][name] if figure == "rearrested" else item[name] == figure
+                    )
+                    moved += sign * is_counted
+            assert totals["before"].total[figure] + moved == totals["after"].total[figure]
+
     def timeline(self, span: Mapping[str, str], required: int, filters: Mapping[str, str]) -> None:
         response = self._get("/v1/counts/timeline", min_sources=required, **span, **filters)
         record = self.record(response["recorded_as_of"])
@@ -839,6 +924,9 @@ def read_at_random(world: World, choose: Chooser) -> None:
     reader.people(as_of, required, chosen_filters, choose.one_of([1, 2, 200]))
     of_releases = choose.one_of([{}, choose.one_of(release_filters(world))])
     reader.release_events(as_of, required, of_releases, choose.one_of([1, 3, 200]))
+    earlier = min(choose.one_of(recorded), record_time or now)
+    moments = [as_of, choose.one_of([*points, as_of])]
+    reader.differences(moments, earlier, required, chosen_filters, choose.one_of([1, 200]))
     record = reader.record()
     kind = choose.one_of(["timeline", "comparison", "delivery", "verification"])
     if kind == "timeline":
@@ -873,6 +961,10 @@ def read_everything(world: World, choose: Chooser) -> None:
             reader.counts(next(points), next(required), chosen_filters, next(groups))
         for chosen_filters in filters(world)[choose.one_of([0, 1, 2]) :: 3]:
             reader.people(next(points), next(required), chosen_filters, 200)
+            earlier = min(choose.one_of(recorded), record_time or now)
+            reader.differences(
+                [next(points), next(points)], earlier, next(required), chosen_filters, 200
+            )
         for chosen_filters in release_filters(world)[choose.one_of([0, 1]) :: 2]:
             reader.release_events(next(points), next(required), chosen_filters, 200)
         some_filters = cycle([{}, *filters(world)[:: choose.one_of([3, 4, 5])]])

@@ -503,6 +503,11 @@ class Session:
             self.do("createAttestation")
         return {"query": {"limit": 1, "as_of": "2026-01-12T00:00:00Z"}}
 
+    def list_differences(self) -> Any:
+        for _ in range(2):
+            self.do("createAttestation")
+        return {"query": {"from": "2026-01-01", "until": "2026-01-12T00:00:00Z"}}
+
     def get_timeline(self) -> Any:
         self.do("getVerification")
         return {

@@ -46,6 +46,11 @@ QUERIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {**FILTERS, "bucket": "month", "until": None},
         {"from": "2026-01-05T10:00:00+05:30", "bucket": "week", "time_zone": "Pacific/Apia"},
     ],
+    "listDifferences": [
+        *({name: value} for name, value in FILTERS.items()),
+        FILTERS,
+        {"from": None, "from_recorded": "2026-01-01T00:00:00Z", "min_sources": 1},
+    ],
     "getVerification": [{"min_sources": 1, "as_of": "2026-01-09T23:00:00Z"}],
     "getDelivery": [{"min_sources": 1, "as_of": "2026-01-11T00:00:00Z"}],
     "getComparison": [{"min_sources": 5, "time_zone": "America/Caracas"}],
@@ -55,7 +60,10 @@ QUERIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 def cited(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the part of an answer that the digest of its citation covers."""
-    content = {k: v for k, v in answer.items() if k not in {"citation", "people"}}
+    left_out = {"citation", "people"}
+    if "totals" in answer:
+        left_out |= {"items", "next", "redacted"}
+    content = {k: v for k, v in answer.items() if k not in left_out}
     if content.get("groups"):
         content["groups"] = [
             {k: v for k, v in group.items() if k != "label"} for group in content["groups"]

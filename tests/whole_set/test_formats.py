@@ -110,6 +110,7 @@ def test_all_formats_have_equal_rows(api: Api, operation: document.Operation) ->
             for format in ("json", "ndjson", "csv", "xlsx")
         )
         rows, schema = response.get_json(), operation.response_schema
+        is_list = "next" in rows
         for name in ("items", "groups"):
             if rows.get(name) is not None:
                 rows, schema = rows[name], schema["properties"][name]["items"]
@@ -127,8 +128,8 @@ def test_all_formats_have_equal_rows(api: Api, operation: document.Operation) ->
         check_typed_rows(xlsx_rows(xlsx), rows, schema)
         link = response.headers.get("Link", "")
         for format, other in (("ndjson", ndjson), ("csv", csv), ("xlsx", xlsx)):
-            # A list without a limit has no next page.
-            has_link = "limit" in parameters or "cite-as" in link
+            # A list without a limit has no next page, and is sent before its figures are known.
+            has_link = "limit" in parameters or ("cite-as" in link and not is_list)
             expected = link.replace("format=json", f"format={format}") if has_link else ""
             assert other.headers.get("Link", "") == expected
 

@@ -25,6 +25,7 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listClaims": lambda s: s.do("createClaim") and {},
     "listComparisons": lambda s: _add_claims(s) or {},
     "listCountedPeople": lambda s: s.do("createAttestation") and {},
+    "listDifferences": lambda s: s.do("createAttestation") and {"from": "2026-01-01"},
     "listProposals": lambda s: s.do("getProposal") and {},
     "listChanges": lambda s: s.do("updateFacility") and {},
     "listDuplicates": lambda s: s.do("listDuplicates") and {"resource": "detainee"},
@@ -57,6 +58,7 @@ KEY_OF_ITEM: Mapping[str, Callable[[Any], Any]] = {
     "listChanges": lambda item: item["seq"],
     "listComparisons": lambda item: item["claim"]["id"],
     "listCountedPeople": lambda item: item["detainee"]["id"],
+    "listDifferences": lambda item: item["detainee"]["id"],
     "listDuplicates": lambda item: (item["first"]["id"], item["second"]["id"]),
 }
 
@@ -75,7 +77,7 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
 def _walk_during_writes(session: Session, operation: document.Operation, limit: int) -> None:
     parameters = ADDED[operation.id](session)
     path = operation.path.format(**parameters)
-    query = {k: v for k, v in parameters.items() if k in {"q", "resource"}}
+    query = {k: v for k, v in parameters.items() if k in {"q", "resource", "from"}}
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
     at_the_start = [key(item) for item in session.api.get(path, limit=200, **query)["items"]]
     assert len(at_the_start) >= 6
@@ -86,12 +88,12 @@ def _walk_during_writes(session: Session, operation: document.Operation, limit: 
         page = response.get_json()
         assert len(page["items"]) <= limit
         seen += [key(item) for item in page["items"]]
-        link = response.headers.get("Link")
-        assert (link is None) == (page["next"] is None)
-        if link is None or len(seen) > 10 * len(at_the_start):
+        links = response.headers.getlist("Link")
+        matches = [m for link in links if (m := re.fullmatch(r'<([^<>]+)>; rel="next"', link))]
+        assert len(matches) == (page["next"] is not None)
+        if not matches or len(seen) > 10 * len(at_the_start):
             break
-        match = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
-        assert match
+        [match] = matches
         target = urlsplit(match[1])
         following = dict(parse_qsl(target.query))
         name = "after" if operation.id == "listChanges" else "cursor"

@@ -146,6 +146,28 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             "occurred_until": "2025-12-01",
         }
     ),
+    "listDifferences": [
+        {"from": "2025-12-31", "until": "2026-01-03"},
+        *(
+            {
+                "from_recorded": "2026-01-01T00:00:00Z",
+                "until_recorded": "2026-01-02T00:30:00Z",
+                **filters,
+            }
+            for filters in each(
+                {
+                    "facility_id": record_id(1),
+                    "nationality": "VE",
+                    "age_group": "adult",
+                    "sex": "female",
+                    "release_kind": "full",
+                    "announcement_id": record_id(7, 10),
+                    "occurred_from": "2025-02-01",
+                    "occurred_until": "2025-12-01",
+                }
+            )
+        ),
+    ],
     "listProposals": [{}, {"state": "open"}],
     "listChanges": [{}, {"after": SIZE // 2}],
 }
@@ -166,6 +188,13 @@ def test_every_filter_of_every_list_is_tested() -> None:
         )
 
 
+# The parameters without which a list is refused.
+REQUIRED = {"listDifferences": {"from": "2025-12-31"}}
+
+# The statements of a page, if they are more than three: the clock, the moments, the items and their
+# causes, the totals, who counts otherwise, and the causes in the sentence.
+STATEMENTS_OF_A_PAGE = {"listDifferences": 9}
+
 # The statements that each item of a list may cost.
 STATEMENTS_OF_AN_ITEM = {
     "listComparisons": 2,  # counts at the time of the claim, recorded until now and until then
@@ -180,16 +209,16 @@ def test_statements_do_not_grow_with_the_page(
     costs = {}
     for limit in (1, 50):
         statements.clear()
-        page = large.editor.get(path, limit=limit)
+        page = large.editor.get(path, limit=limit, **REQUIRED.get(operation.id, {}))
         costs[limit] = len(statements)
         assert operation.id == "listDetentions" or len(page["items"]) == limit
     of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
     # One entry in the ledger for all hidden names of a page.
-    names_people = {"listDetainees", "listReleaseEvents", "listCountedPeople"}
+    names_people = {"listDetainees", "listReleaseEvents", "listCountedPeople", "listDifferences"}
     has_ledger_entry = operation.id in names_people
     assert costs[50] <= costs[1] + 49 * of_item + has_ledger_entry
     # A page of one reads a second item, to know whether there is a next page.
-    assert costs[1] <= 3 + 2 * of_item
+    assert costs[1] <= STATEMENTS_OF_A_PAGE.get(operation.id, 3) + 2 * of_item
 
 
 def read(caller: Api, path: str, query: Mapping[str, Any]) -> Any:
@@ -243,7 +272,8 @@ def test_whole_list_is_read_in_blocks(
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
 
     def read(form: str) -> str:
-        response = of_blocks.public_api.send("GET", path, query_string={"format": form})
+        query = {"format": form, **REQUIRED.get(operation.id, {})}
+        response = of_blocks.public_api.send("GET", path, query_string=query)
         assert max(p["limit"] for q, p in statements if "LIMIT %(limit)s" in str(q)) <= 1000
         return response.text
 
@@ -261,7 +291,7 @@ def test_whole_list_is_read_in_blocks(
     if operation.id in KINDS:
         place = KINDS[operation.id]
         assert set(keys) == {record_id(place, n + 1) for n in range(SIZE_OF_BLOCKS)}
-    elif operation.id == "listCountedPeople":
+    elif operation.id in {"listCountedPeople", "listDifferences"}:
         assert len(items) == SIZE_OF_BLOCKS
     elif operation.id == "listChanges":
         assert keys == list(range(1, 2 * SIZE_OF_BLOCKS + 1))

@@ -53,6 +53,7 @@ LISTED: Mapping[str, Sequence[str]] = {
     "createImport": ("rows", "flips"),
     "getCounts": ("groups",),
     "getTimeline": ("items",),
+    "listDifferences": ("items",),
     "getDelivery": ("claims",),
     "mergeDetainee": ("detentions", "release_events"),
 }

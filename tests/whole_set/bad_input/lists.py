@@ -11,6 +11,7 @@ LISTS = (
     "/v1/claims",
     "/v1/comparisons",
     "/v1/counts/people",
+    "/v1/differences",
     "/v1/changes",
 )
 LISTS_WITH_CURSOR = tuple(path for path in LISTS if path != "/v1/changes")

@@ -154,6 +154,7 @@ for path in (
     "/v1/counts",
     "/v1/counts/people",
     "/v1/counts/timeline",
+    "/v1/differences",
     "/v1/feed",
     "/v1/export",
     "/v1/claims/$announcement/case",

@@ -138,8 +138,25 @@ for query, pointer in {
         ("min_sources", "as_of", "recorded", "facility", "announcement", "occurred")
     ):
         wrong_query(query, "/v1/release-events", query, pointer)
+    if not query.startswith(("as_of", "recorded_as_of", "group_by")):
+        wrong_query(query, "/v1/differences", f"from=2026-01-08&{query}", pointer)
     if not query.startswith(("as_of", "group_by")):
         wrong_query(query, "/v1/counts/timeline", f"from=2026-01-08&{query}", pointer)
+for query, pointer in {
+    "": "/from",
+    "until=2026-01-09": "/from",
+    "until_recorded=2026-01-09T00:00:00Z": "/from",
+    "from=2026-01-09&until=2026-01-08": "/from",
+    "from=2125-01-01": "/from",
+    "from=0001-01-01": "/from",
+    "from=2026-01-09&until=2125-01-01": "/until",
+    "from_recorded=2125-01-01T00:00:00Z": "/from_recorded",
+    "from=2026-01-09&until_recorded=2125-01-01T00:00:00Z": "/until_recorded",
+    "from_recorded=2026-01-09T00:00:00Z&until_recorded=2026-01-08T00:00:00Z": "/from_recorded",
+    "from_recorded=2026-01-09": "/from_recorded",
+    "from=2026-01-09&as_of=2026-01-09T00:00:00Z": "/as_of",
+}.items():
+    wrong_query(query or "no moment", "/v1/differences", query, pointer)
 for path in ("/v1/claims/$claim/comparison", "/v1/comparisons"):
     wrong_query("its moment is the claim's", path, "as_of=2026-01-09T12:00:00Z", "/as_of")
 wrong_query("grouped", "/v1/counts/timeline", "from=2026-01-08&group_by=sex", "/group_by")

@@ -18,7 +18,8 @@ def cursors(shared_world: World) -> dict[str, str]:
     for path in LISTS_WITH_CURSOR:
         if path == "/v1/detainees/$detainee/detentions":
             continue
-        by_list[path] = world.api.get(path, limit=1)["next"]
+        required = {"from": "2025-01-01"} if path == "/v1/differences" else {}
+        by_list[path] = world.api.get(path, limit=1, **required)["next"]
     by_list["by event"] = world.api.get(
         "/v1/attestations", limit=1, release_event_id=world.records["event"]
     )["next"]

@@ -1,0 +1,445 @@
+"""What changed between two pairs of moments: who counts otherwise, since when, and why."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool
+
+from api import access
+from api.access import Caller
+from api.database import clock, ledger, queries
+from api.errors import FieldError, invalid
+from api.rendering import pagination, streaming
+from api.rendering.results import Answer, Item, Stream
+from api.reports import citations, counts, sentences, time_buckets, vocabulary
+from api.reports.citations import Moments
+from api.reports.counts import Filters, Question
+from api.verification.counting import FIGURES
+
+_LIST = "listDifferences"
+_PEOPLE_PER_BLOCK = 200
+_MAX_EXPLAINED = 3
+"""Of so many people who ceased to be confirmed, the sentence gives the causes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Two moments of publication time, and two of record time. None is the other one, or now."""
+
+    from_: date | datetime | None = None
+    until: date | datetime | None = None
+    from_recorded: datetime | None = None
+    until_recorded: datetime | None = None
+
+
+class _Place(NamedTuple):
+    """A place in the list: its moments, and the last person before it."""
+
+    from_: str
+    until: str
+    from_recorded: str
+    until_recorded: str
+    person: str | None
+
+    @classmethod
+    def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "_Place":
+        """Return the place that a cursor holds. Raises `validation-error`."""
+        place = cls._make(pagination.decode(_LIST, asked, cursor, _PLACES).split())
+        try:
+            place.moments()
+        except ValueError:
+            raise pagination.wrong_cursor() from None
+        return place
+
+    def cursor(self, asked: Mapping[str, Any]) -> str:
+        return pagination.encode(_LIST, asked, " ".join(map(str, self)))
+
+    def moments(self) -> tuple[datetime, datetime, datetime, datetime]:
+        texts = (self.from_, self.until, self.from_recorded, self.until_recorded)
+        from_, until, from_recorded, until_recorded = map(datetime.fromisoformat, texts)
+        return from_, until, from_recorded, until_recorded
+
+    def questions(self, filters: Filters) -> tuple[Question, Question]:
+        from_, until, from_recorded, until_recorded = self.moments()
+        return Question(from_, from_recorded, filters), Question(until, until_recorded, filters)
+
+
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
+_PLACES = re.compile(rf"({_MOMENT} ){{4}}{pagination.ID.pattern}")
+
+
+def list_differences(
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    span: Span,
+    filters: Filters,
+    min_sources: int,
+    time_zone: str,
+) -> Answer | Stream:
+    """The people who count otherwise, by id: a page, or without limit all.
+
+    The first page decides the moments of all, so that they are of one list.
+    """
+    sees_hidden = access.sees_hidden(caller)
+    asked = queries.drop_none(
+        from_=span.from_,
+        until=span.until,
+        from_recorded=span.from_recorded,
+        until_recorded=span.until_recorded,
+        min_sources=min_sources,
+        sees_hidden=sees_hidden,
+        **filters.active(),
+    )
+    place = _Place.of_cursor(asked, cursor) if cursor else None
+    if place is None:
+        from_, until = _settled(conn, span, time_zone)
+        until_recorded = span.until_recorded
+    else:
+        from_, until, _, until_recorded = place.moments()
+        clock.settle(conn, until, until_recorded)
+    counts.check(conn, filters)
+    # All figures and the items are of one state of the store.
+    with nullcontext() if sees_hidden else queries.snapshot(conn):
+        moments = queries.row(
+            conn,
+            "counts/get_moments",
+            as_of=until,
+            recorded_as_of=until_recorded,
+            sees_hidden=sees_hidden,
+        )
+        place = place or _start(from_, moments, span.from_recorded)
+        differences = _Differences(place, filters, min_sources, ledger.reader(caller, "detainee"))
+        if limit is None:
+            return Stream(lambda pool: streaming.started(differences.blocks(pool)))
+        items, following = differences.read(conn, place, limit)
+        is_current = not moments.has_changed and not sees_hidden
+        figures = differences.figures(conn, is_current=is_current)
+        answer = {
+            "from": place.from_,
+            "until": place.until,
+            "from_recorded": place.from_recorded,
+            "until_recorded": place.until_recorded,
+            "min_sources": min_sources,
+            **figures.cited(),
+        }
+        # None of it is covered by the digest of the citation: a merge or a withholding changes it.
+        uncited = {
+            "items": items,
+            "next": following and following.cursor(asked),
+            "redacted": figures.redacted,
+        }
+        if sees_hidden and filters.active():
+            return Answer({**answer, **uncited, "citation": None})
+        return Answer(
+            {
+                **citations.cited(
+                    answer,
+                    "/v1/differences",
+                    {
+                        **{name: answer[name] for name in _CITED_BY},
+                        **filters.active(),
+                        "time_zone": time_zone,
+                    },
+                    Moments(place.until, place.until_recorded, figures.ledger_seq),
+                    differences.sentence(conn, figures, time_zone),
+                ),
+                **uncited,
+            }
+        )
+
+
+_CITED_BY = ("from", "until", "from_recorded", "until_recorded", "min_sources")
+
+
+def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[datetime, datetime]:
+    """The two moments of publication time. Nothing is recorded any more at the asked record times.
+
+    Raises `validation-error`.
+    """
+    if span.from_ is None and span.from_recorded is None:
+        detail = (
+            "Is missing. Send `from`, or `from_recorded` to compare two moments of record time."
+        )
+        raise invalid(FieldError("/from", detail))
+    now = clock.now(conn)
+    from_, until = time_buckets.period(span.from_, span.until, time_zone, now, clock.TOLERANCE)
+    recorded = {"from_recorded": span.from_recorded, "until_recorded": span.until_recorded}
+    errors = [
+        FieldError(f"/{name}", "Is in the future.")
+        for name, moment in recorded.items()
+        if moment is not None and moment > now
+    ]
+    if from_ > until:
+        errors.append(FieldError("/from", "Must not be after until."))
+    if span.from_recorded and span.until_recorded and span.from_recorded > span.until_recorded:
+        errors.append(FieldError("/from_recorded", "Must not be after until_recorded."))
+    if errors:
+        raise invalid(*errors)
+    clock.settle(conn, None, span.until_recorded or span.from_recorded)
+    return from_, until
+
+
+def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> _Place:
+    """The place before the first item. Without a second record time it is that of the last entry,
+    which may be before the first one.
+    """
+    first = moments.recorded_as_of if from_recorded is None else clock.rfc3339(from_recorded)
+    last = max(first, moments.recorded_as_of, key=datetime.fromisoformat)
+    return _Place(clock.rfc3339(from_), moments.as_of, first, last, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The counts at both pairs of moments, and the people who count otherwise, by both statuses."""
+
+    before: counts.Counted
+    after: counts.Counted
+    changed: Sequence[Any]
+    redacted: Mapping[str, Mapping[str, int]]
+    shows_undisclosed: bool
+
+    @property
+    def ledger_seq(self) -> int:
+        return self.after.moments.ledger_seq
+
+    @property
+    def became_confirmed(self) -> int:
+        return self._people(lambda before, after: after == "confirmed" != before)
+
+    @property
+    def no_longer_confirmed(self) -> int:
+        return self._people(lambda before, after: before == "confirmed" != after)
+
+    def _people(self, selects: Callable[[str | None, str | None], bool]) -> int:
+        return sum(row.people for row in self.changed if selects(row.before, row.after))
+
+    @property
+    def undisclosed(self) -> tuple[int, int]:
+        """The people who may match the filters, at both pairs of moments."""
+        if not self.shows_undisclosed:
+            return 0, 0
+        return sum(self.before.undisclosed.values()), sum(self.after.undisclosed.values())
+
+    def cited(self) -> Mapping[str, Any]:
+        return {
+            "totals": {
+                "before": self._totals(self.before),
+                "after": self._totals(self.after),
+            },
+            "became_confirmed": self.became_confirmed,
+            "no_longer_confirmed": self.no_longer_confirmed,
+        }
+
+    def _totals(self, counted: counts.Counted) -> Mapping[str, Any]:
+        undisclosed = counted.undisclosed if self.shows_undisclosed else None
+        return {**counted.total, "undisclosed": undisclosed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """The whole list. With a `reader`, the ledger notes which hidden names were shown."""
+
+    start: _Place
+    filters: Filters
+    min_sources: int
+    reader: ledger.Reader | None
+
+    @property
+    def _sees_hidden(self) -> bool:
+        return self.reader is not None
+
+    @property
+    def _is_filtered(self) -> bool:
+        return bool(self.filters.active())
+
+    def _parameters(self, *, sees_hidden: bool) -> Mapping[str, Any]:
+        questions = self.start.questions(self.filters)
+        parameters = counts.event_parameters(questions, sees_hidden=sees_hidden)
+        return {**parameters, "min_sources": self.min_sources}
+
+    def read(
+        self, conn: queries.Connection, place: _Place, limit: int
+    ) -> tuple[Sequence[Item], _Place | None]:
+        """The people after a place, and the place of the last one if there are more."""
+        after = queries.drop_none(after=place.person)
+        rows = self._rows(conn, limit + 1, sees_hidden=self._sees_hidden, **after)
+        people = rows[:limit]
+        if self.reader is not None:
+            hidden = {person.detainee_id for person in people if not person.is_named}
+            ledger.note_reading(conn, self.reader, sorted(hidden))
+        following = place._replace(person=str(people[-1].key)) if len(rows) > limit else None
+        causes = self._causes(conn, people, sees_hidden=self._sees_hidden)
+        return [*map(_item, people, causes)], following
+
+    def blocks(self, pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
+        place: _Place | None = self.start
+        while place is not None:
+            with queries.borrowed_connection(pool) as conn:
+                items, place = self.read(conn, place, _PEOPLE_PER_BLOCK)
+            yield items
+
+    def _rows(
+        self, conn: queries.Connection, limit: int, *, sees_hidden: bool, **selected: Any
+    ) -> list[Any]:
+        return queries.rows(
+            conn,
+            "differences/list",
+            **self._parameters(sees_hidden=sees_hidden),
+            **({"is_filtered": True} if self._is_filtered else {}),
+            **selected,
+            limit=limit,
+        )
+
+    def _causes(
+        self, conn: queries.Connection, people: Sequence[Any], *, sees_hidden: bool
+    ) -> Sequence[Sequence[Any]]:
+        """What made each of these people count otherwise."""
+        if not people:
+            return []
+        causes: list[list[Any]] = [[] for _ in people]
+        for row in queries.rows(
+            conn,
+            "differences/list_causes",
+            as_of=self.start.from_,
+            moment=self.start.from_recorded,
+            later_as_of=self.start.until,
+            later_moment=self.start.until_recorded,
+            sees_hidden=sees_hidden,
+            items=Jsonb([self._events(person) for person in people]),
+        ):
+            causes[row.number - 1].append(row)
+        return [
+            _relevant(of_person, person.margin)
+            for person, of_person in zip(people, causes, strict=True)
+        ]
+
+    def _events(self, person: Any) -> Mapping[str, Any]:
+        """The person and the release events of a difference, and which records can explain it.
+
+        The records of a hidden person would say more than the attestations do.
+        """
+        is_rearrest = person.was_rearrested != person.is_rearrested
+        return {
+            "key": str(person.key),
+            "earlier_event_id": person.earlier_event_id and str(person.earlier_event_id),
+            "later_event_id": person.later_event_id and str(person.later_event_id),
+            "detentions_decide": not person.is_redacted
+            and (is_rearrest or self.filters.facility_id is not None),
+            "filters_decide": not person.is_redacted and self._is_filtered,
+        }
+
+    def figures(self, conn: queries.Connection, *, is_current: bool) -> _Figures:
+        """Return the figures. `is_current` if nothing was recorded since the later record time."""
+        sees_hidden = self._sees_hidden and self._is_filtered
+        earlier, later = self.start.questions(self.filters)
+        present = later.recorded_as_of if is_current else None
+
+        def counted(question: Question) -> Question:
+            # At present a count reads a few rows of the rollups.
+            is_present = question.recorded_as_of == present
+            return replace(question, recorded_as_of=None) if is_present else question
+
+        before, after = counts.count(
+            conn, [counted(earlier), counted(later)], self.min_sources, sees_hidden=sees_hidden
+        )
+        parameters = self._parameters(sees_hidden=sees_hidden)
+        query = "differences/count_filtered" if self._is_filtered else "differences/count"
+        changed = queries.rows(conn, query, **parameters)
+        redacted = []
+        # As of now nobody is redacted.
+        if not self._sees_hidden and earlier.recorded_as_of != present:
+            redacted = queries.rows(conn, "differences/count_redacted", **parameters)
+        return _Figures(
+            before,
+            after,
+            changed,
+            {
+                "before": _sums((row.before, row.was_rearrested, row.people) for row in redacted),
+                "after": _sums((row.after, row.is_rearrested, row.people) for row in redacted),
+            },
+            shows_undisclosed=self._is_filtered and not sees_hidden,
+        )
+
+    def sentence(
+        self, conn: queries.Connection, figures: _Figures, time_zone: str
+    ) -> sentences.Sentence:
+        """The sentence of the public view. It explains a few people who ceased to be confirmed."""
+        causes: list[vocabulary.Cause] = []
+        if 0 < figures.no_longer_confirmed <= _MAX_EXPLAINED:
+            people = self._rows(conn, _MAX_EXPLAINED, sees_hidden=False, is_unconfirmed=True)
+            # Without those of a redacted person they would explain less than the sentence says.
+            if len(people) == figures.no_longer_confirmed:
+                causes = [
+                    vocabulary.Cause(cause.resource, cause.action, cause.source_name)
+                    for of_person in self._causes(conn, people, sees_hidden=False)
+                    for cause in of_person
+                ]
+        from_, until, from_recorded, until_recorded = self.start.moments()
+        moments = Moments(self.start.until, self.start.until_recorded, figures.ledger_seq)
+        before, after = figures.undisclosed
+        return sentences.differences(
+            (from_, until),
+            (from_recorded, until_recorded),
+            time_zone,
+            figures.became_confirmed,
+            figures.no_longer_confirmed,
+            self.min_sources,
+            citations.scope(conn, self.filters.active(), moments),
+            causes,
+            undisclosed=after or before,
+        )
+
+
+def _relevant(causes: Sequence[Any], margin: int) -> Sequence[Any]:
+    """The causes that add to a verdict, and of these the ones that moved it as it moved.
+
+    `margin` is the change of independent sources less independent denials.
+    """
+    counted = [cause for cause in causes if cause.counts] or causes
+    direction = (margin > 0) - (margin < 0)
+    return [c for c in counted if c.effect == 0 or c.effect == direction] or counted
+
+
+def _sums(people: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
+    """The figures of people of these statuses."""
+    figures = dict.fromkeys(FIGURES, 0)
+    for status, is_rearrested, number in people:
+        if status is not None:
+            figures[status] += number
+            figures["rearrested"] += number if is_rearrested else 0
+    return figures
+
+
+def _item(person: Any, causes: Sequence[Any]) -> Item:
+    return {
+        "detainee": {
+            "id": str(person.detainee_id),
+            "name": person.name,
+            "is_named": person.is_named,
+        },
+        "release_event_id": str(person.release_event_id),
+        "before": person.before,
+        "after": person.after,
+        "rearrested": {"before": person.was_rearrested, "after": person.is_rearrested},
+        "at": person.at,
+        "because": [_cause(cause) for cause in causes],
+    }
+
+
+def _cause(cause: Any) -> Mapping[str, Any]:
+    source: UUID | None = cause.source_id
+    return {
+        "resource": cause.resource,
+        "attestation_id": cause.attestation_id and str(cause.attestation_id),
+        "affiliation_id": cause.affiliation_id and str(cause.affiliation_id),
+        "source": source and {"id": str(source), "name": cause.source_name},
+        "action": cause.action,
+    }

@@ -1,0 +1,394 @@
+-- Differences: who counts otherwise at a second pair of moments than at a first one, and why.
+
+-- The two questions of a difference, as one row.
+CREATE FUNCTION asked_difference(questions jsonb, required integer, sees_hidden boolean)
+    RETURNS TABLE (
+        as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz,
+        filters count_filters, required integer, sees_hidden boolean
+    )
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT q.as_of, q.moment, r.as_of, r.moment, (
+            q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+            q.occurred_from, q.occurred_until
+        )::count_filters, $2, $3
+    FROM count_questions($1) q JOIN count_questions($1) r ON r.number = q.number + 1;
+END;
+
+CREATE FUNCTION status_of_code(code text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE $1
+        WHEN 'C' THEN 'confirmed'
+        WHEN 'A' THEN 'confirmed'
+        WHEN 'D' THEN 'disputed'
+        WHEN 'R' THEN 'reported'
+        WHEN 'F' THEN 'refuted'
+        WHEN 'U' THEN 'unverified'
+    END;
+
+-- The stored status of a person at a pair of moments.
+CREATE FUNCTION stored_code(
+    detainee_id uuid, as_of timestamptz, moment timestamptz, required integer
+) RETURNS TABLE (code text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT substr(s.status_codes, $4, 1)
+    FROM person_statuses s
+    WHERE s.detainee_id = $1 AND s.published_from <= $2
+        AND s.recorded_from <= $3 AND $3 < s.recorded_until
+    ORDER BY s.published_from DESC
+    LIMIT 1;
+END;
+
+-- The people of whom a stored status differs between two pairs of moments, and some others: record
+-- time passes first, then publication time. By indexes.
+CREATE FUNCTION people_changed(
+    as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
+) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.detainee_id FROM person_statuses s
+    WHERE s.recorded_from > $2 AND s.recorded_from <= $4 AND s.published_from <= $1
+    UNION ALL
+    SELECT s.detainee_id FROM person_statuses s
+    WHERE s.recorded_until > $2 AND s.recorded_until <= $4 AND s.recorded_until < 'infinity'
+        AND s.published_from <= $1
+    UNION ALL
+    SELECT s.detainee_id FROM person_statuses s
+    WHERE s.published_from > $1 AND s.published_from <= $3
+        AND s.recorded_from <= $4 AND $4 < s.recorded_until;
+END;
+
+-- The release events of which a verdict differs between two pairs of moments, and some others.
+CREATE FUNCTION release_events_changed(
+    as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
+) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.release_event_id FROM verdicts v
+    WHERE v.recorded_from > $2 AND v.recorded_from <= $4 AND v.published_from <= $1
+    UNION ALL
+    SELECT v.release_event_id FROM verdicts v
+    WHERE v.recorded_until > $2 AND v.recorded_until <= $4 AND v.recorded_until < 'infinity'
+        AND v.published_from <= $1
+    UNION ALL
+    SELECT v.release_event_id FROM verdicts v
+    WHERE v.published_from > $1 AND v.published_from <= $3
+        AND v.recorded_from <= $4 AND $4 < v.recorded_until
+    UNION ALL
+    SELECT l.resource_id FROM ledger l
+    WHERE l.resource = 'release_event' AND l.action <> 'read'
+        AND l.recorded_at > $2 AND l.recorded_at <= $4;
+END;
+
+-- The people who may count otherwise under filters at the second of two pairs of moments: those whose
+-- status, release events or values changed. By indexes.
+CREATE FUNCTION people_perhaps_changed(
+    as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
+) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH events AS (
+        SELECT array_agg(e.id) AS ids FROM release_events_changed($1, $2, $3, $4) e
+    )
+    SELECT p.id FROM people_changed($1, $2, $3, $4) p
+    UNION ALL
+    SELECT p.id FROM events e CROSS JOIN LATERAL people_of_release_events(e.ids, $2) p
+    UNION ALL
+    SELECT p.id FROM events e CROSS JOIN LATERAL people_of_release_events(e.ids, $4) p
+    UNION ALL
+    SELECT l.resource_id FROM ledger l
+    WHERE l.resource = 'detainee' AND l.action <> 'read'
+        AND l.recorded_at > $2 AND l.recorded_at <= $4
+    UNION ALL
+    SELECT i.id::uuid
+    FROM ledger l
+    CROSS JOIN LATERAL (
+        VALUES (l.entry ->> 'detainee_id'), (l.entry ->> 'into_id'), (l.entry ->> 'new_detainee_id')
+    ) i (id)
+    WHERE l.resource IN ('detention', 'merge', 'split') AND l.action <> 'read'
+        AND l.recorded_at > $2 AND l.recorded_at <= $4 AND i.id IS NOT NULL
+    UNION ALL
+    -- Reported before the day of the release began in UTC: until it begins, an earlier re-arrest can
+    -- count among the events that match and not among all events.
+    SELECT e.detainee_id
+    FROM first_verdicts f JOIN release_events e ON e.id = f.release_event_id
+    WHERE f.occurred_on >= ($1 AT TIME ZONE 'UTC')::date
+        AND f.occurred_on <= ($3 AT TIME ZONE 'UTC')::date
+        AND f.published_from < f.occurred_on::timestamp AT TIME ZONE 'UTC';
+END;
+
+-- Whether a person counts more strongly with the release events that may match filters than with those
+-- that certainly do. Such a person is not said to count otherwise: what changed may be only what the
+-- public may know.
+CREATE FUNCTION undecided_person(
+    detainee_id uuid, as_of timestamptz, moment timestamptz, required integer,
+    filters count_filters, sees_hidden boolean
+) RETURNS TABLE (is_undecided boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(
+        min(status_rank(j.status)) FILTER (WHERE j.are_met IS NULL)
+            < coalesce(min(status_rank(j.status)) FILTER (WHERE j.are_met), 6),
+        false
+    )
+    FROM judged_release_events($1, $2, $3, $4, $5, $6) j;
+END;
+
+-- How a person counts at two pairs of moments; no row if alike, or if the caller may not know.
+-- `release_event_id` is the event by which the person counts, first at the later pair.
+CREATE FUNCTION difference_of_person(
+    detainee_id uuid, as_of timestamptz, moment timestamptz, later_as_of timestamptz,
+    later_moment timestamptz, required integer, filters count_filters, sees_hidden boolean
+) RETURNS TABLE (
+    before text, was_rearrested boolean, earlier_event_id uuid, earlier_margin integer,
+    after text, is_rearrested boolean, later_event_id uuid, later_margin integer
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT b.status, coalesce(b.is_rearrested, false), b.release_event_id,
+        coalesce(b.independent_sources - b.independent_denials, 0),
+        c.status, coalesce(c.is_rearrested, false), c.release_event_id,
+        coalesce(c.independent_sources - c.independent_denials, 0)
+    FROM (SELECT) o
+    LEFT JOIN LATERAL counted_person($1, $2, $3, $6, $7, $8) b ON true
+    LEFT JOIN LATERAL counted_person($1, $4, $5, $6, $7, $8) c ON true
+    WHERE (b.status, b.is_rearrested) IS DISTINCT FROM (c.status, c.is_rearrested)
+        AND NOT (filters_people($7) AND (
+            (SELECT u.is_undecided FROM undecided_person($1, $2, $3, $6, $7, $8) u)
+            OR (SELECT u.is_undecided FROM undecided_person($1, $4, $5, $6, $7, $8) u)
+        ));
+END;
+
+-- Whether a person may be listed who counts by the one of these events and then by the other. An event
+-- of null is none.
+CREATE FUNCTION listed_difference(
+    detainee_id uuid, earlier_event_id uuid, later_event_id uuid, filters count_filters,
+    sees_hidden boolean
+) RETURNS TABLE (
+    detainee_id uuid, release_event_id uuid, is_redacted boolean, is_listed boolean
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT p.detainee_id, p.release_event_id, p.is_redacted, p.is_listed AND coalesce((
+        SELECT o.is_listed FROM listed_person($1, $2, $4, $5) o
+    ), true)
+    FROM listed_person($1, coalesce($3, $2), $4, $5) p;
+END;
+
+-- The moments of record time within a period at which verdicts of release events or the status of a
+-- person changed.
+CREATE FUNCTION moments_of_change(
+    detainee_id uuid, release_event_ids uuid[], after timestamptz, until timestamptz
+) RETURNS TABLE (moment timestamptz, is_of_verdict boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.recorded_from, true FROM verdicts v
+    WHERE v.release_event_id = ANY ($2) AND v.recorded_from > $3 AND v.recorded_from <= $4
+    UNION ALL
+    SELECT v.recorded_until, true FROM verdicts v
+    WHERE v.release_event_id = ANY ($2) AND v.recorded_until > $3 AND v.recorded_until <= $4
+    UNION ALL
+    SELECT s.recorded_from, false FROM person_statuses s
+    WHERE s.detainee_id = $1 AND s.recorded_from > $3 AND s.recorded_from <= $4
+    UNION ALL
+    SELECT s.recorded_until, false FROM person_statuses s
+    WHERE s.detainee_id = $1 AND s.recorded_until > $3 AND s.recorded_until <= $4;
+END;
+
+-- Since when a person counts as at the later pair of moments: the publication time if it lies between
+-- them, otherwise the moment of record time at which it was recorded.
+CREATE FUNCTION moment_of_difference(
+    detainee_id uuid, earlier_event_id uuid, later_event_id uuid, as_of timestamptz,
+    moment timestamptz, later_as_of timestamptz, later_moment timestamptz, required integer,
+    kind text, status text
+) RETURNS TABLE (at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(
+        (
+            SELECT s.since
+            FROM status_holds_since(coalesce($3, $2), $6, $7, $8, $9, $10) s
+            WHERE s.since > $4
+        ),
+        (
+            SELECT max(v.published_from) FROM verdicts v
+            WHERE v.release_event_id IN ($2, $3) AND v.published_from > $4 AND v.published_from <= $6
+                AND v.recorded_from <= $7 AND $7 < v.recorded_until
+        ),
+        (
+            -- A re-arrest.
+            SELECT max(o.published_from) FROM person_statuses o
+            WHERE o.detainee_id = $1 AND o.published_from > $4 AND o.published_from <= $6
+                AND o.recorded_from <= $7 AND $7 < o.recorded_until
+        ),
+        (
+            SELECT coalesce(max(c.moment) FILTER (WHERE c.is_of_verdict), max(c.moment))
+            FROM moments_of_change($1, ARRAY[$2, $3], $5, $7) c
+        ),
+        (
+            -- A value of a hidden person, which no stored status has.
+            SELECT max(l.recorded_at)
+            FROM (
+                SELECT unnest(ARRAY[$1, $2, $3]) AS id
+                UNION ALL
+                SELECT t.id FROM detentions t WHERE t.detainee_id = $1
+            ) i
+            JOIN ledger l ON l.resource_id = i.id
+            WHERE l.action <> 'read' AND l.recorded_at > $5 AND l.recorded_at <= $7
+        )
+    );
+END;
+
+-- These release events and those that they were merged into.
+CREATE FUNCTION with_surviving_release_events(ids uuid[]) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE chain AS (
+        SELECT e.id, e.merged_into FROM release_events e WHERE e.id = ANY ($1)
+        UNION
+        SELECT e.id, e.merged_into FROM chain c JOIN release_events e ON e.id = c.merged_into
+    )
+    SELECT c.id FROM chain c;
+END;
+
+-- Whether an attestation of one of these release events was live or retracted at a pair of moments; no
+-- row if it was neither recorded and published, or was void.
+CREATE FUNCTION attestation_state(
+    id uuid, as_of timestamptz, moment timestamptz, release_event_ids uuid[]
+) RETURNS TABLE (state text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (r.entry ->> 'retracted_at')::timestamptz <= $2 THEN 'retracted' ELSE 'live' END
+    FROM recorded($1, $3) r
+    WHERE r.entry ->> 'voided_at' IS NULL AND (r.entry ->> 'published_at')::timestamptz <= $2
+        AND (r.entry ->> 'release_event_id')::uuid = ANY ($4);
+END;
+
+-- Whether an attestation adds to the verdict of a release event at a pair of moments.
+CREATE FUNCTION attestation_counts(
+    attestation_id uuid, release_event_id uuid, as_of timestamptz, moment timestamptz
+) RETURNS TABLE (counts boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT NOT EXISTS (
+        SELECT FROM (
+            SELECT x.reason FROM verdict_exclusions x
+            WHERE x.release_event_id = $2 AND x.attestation_id = $1 AND x.published_from <= $3
+                AND x.recorded_from <= $4 AND $4 < x.recorded_until
+            ORDER BY x.published_from DESC
+            LIMIT 1
+        ) x
+        WHERE x.reason IS NOT NULL
+    );
+END;
+
+-- The statements of sources on release events that became live, or ceased to be, between two pairs of
+-- moments. `effect` is 1 if it speaks for the release, -1 if against it, 0 if neither.
+CREATE FUNCTION attestations_changed(
+    earlier_event_id uuid, later_event_id uuid, as_of timestamptz, moment timestamptz,
+    later_as_of timestamptz, later_moment timestamptz
+) RETURNS TABLE (id uuid, source_id uuid, action text, effect integer, counts boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT a.id, a.source_id, x.action,
+        CASE
+            WHEN b.state IS NULL AND c.state = 'retracted' THEN 0
+            WHEN (c.state = 'live') = (a.stance = 'confirms') THEN 1
+            ELSE -1
+        END,
+        CASE
+            WHEN c.state = 'live' THEN (SELECT t.counts FROM attestation_counts(a.id, $2, $5, $6) t)
+            WHEN b.state = 'live' THEN (SELECT t.counts FROM attestation_counts(a.id, $1, $3, $4) t)
+            ELSE false
+        END
+    FROM with_surviving_release_events(ARRAY[$1, $2]) e
+    JOIN attestations a ON a.release_event_id = e.id
+    LEFT JOIN LATERAL attestation_state(a.id, $3, $4, ARRAY[$1, $2]) b ON true
+    LEFT JOIN LATERAL attestation_state(a.id, $5, $6, ARRAY[$1, $2]) c ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN c.state = 'retracted' THEN 'retracted'
+            WHEN c.state IS NULL THEN 'voided'
+            WHEN a.published_at > $3 THEN 'published'
+            ELSE 'recorded'
+        END AS action
+    ) x
+    WHERE b.state IS DISTINCT FROM c.state
+        -- One that was moved to another release event by a merge or a split is not void.
+        AND (c.state IS NOT NULL OR EXISTS (
+            SELECT FROM recorded(a.id, $6) r WHERE r.entry ->> 'voided_at' IS NOT NULL
+        ));
+END;
+
+-- The affiliations, merges and splits that were recorded, changed or undone when a person's status or
+-- a verdict of the person's release events changed, as a caller sees them.
+CREATE FUNCTION links_changed(
+    detainee_id uuid, release_event_ids uuid[], after timestamptz, until timestamptz,
+    sees_hidden boolean
+) RETURNS TABLE (resource text, affiliation_id uuid, source_id uuid, action text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH entries AS (
+        SELECT l.seq, l.recorded_at, l.resource, l.resource_id, l.action
+        FROM (SELECT DISTINCT c.moment FROM moments_of_change($1, $2, $3, $4) c) m
+        JOIN ledger l ON l.recorded_at = m.moment
+        WHERE l.resource IN ('affiliation', 'merge', 'split') AND l.action <> 'read'
+    ), speaking AS (
+        SELECT visible_source_id(a.source_id, true, NULL) AS id
+        FROM attestations a WHERE a.release_event_id = ANY ($2)
+        UNION
+        SELECT visible_source_id(r.relayed_source_id, true, NULL)
+        FROM attestations a JOIN attestation_relays r ON r.attestation_id = a.id
+        WHERE a.release_event_id = ANY ($2) AND r.relayed_source_id IS NOT NULL
+    )
+    SELECT n.resource, f.id, f.source_id, CASE n.action WHEN 'created' THEN 'affiliated' ELSE n.action END
+    FROM entries n
+    JOIN surviving_affiliations f ON n.resource = 'affiliation' AND f.id = n.resource_id
+    WHERE ($5 OR NOT involve_confidential(ARRAY[f.source_id, f.with_source_id]))
+        -- Of the affiliations of an import, those of the sources that speak of the release.
+        AND (
+            EXISTS (SELECT FROM speaking s WHERE s.id IN (f.source_id, f.with_source_id))
+            OR NOT EXISTS (
+                SELECT FROM entries o
+                WHERE o.recorded_at = n.recorded_at AND o.resource = 'affiliation' AND o.seq <> n.seq
+            )
+        )
+    UNION
+    SELECT n.resource, NULL, g.into_source_id, CASE n.action WHEN 'created' THEN 'merged' ELSE n.action END
+    FROM entries n
+    JOIN visible_merges($5) g ON n.resource = 'merge' AND g.id = n.resource_id
+    WHERE g.source_id IS NOT NULL OR $1 IN (g.detainee_id, g.into_id)
+    UNION
+    SELECT n.resource, NULL, NULL, CASE n.action WHEN 'created' THEN 'split' ELSE n.action END
+    FROM entries n
+    JOIN visible_splits($5) p ON n.resource = 'split' AND p.id = n.resource_id
+    WHERE $1 IN (p.detainee_id, p.new_detainee_id);
+END;
+
+-- The corrections of a person, of the person's detentions and of release events in a period of record
+-- time. Of detentions if they decide, which are those of people who are detained again, or of filters.
+CREATE FUNCTION records_changed(
+    detainee_id uuid, release_event_ids uuid[], after timestamptz, until timestamptz,
+    detentions_decide boolean, filters_decide boolean, sees_hidden boolean
+) RETURNS TABLE (resource text, action text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.resource, CASE l.action WHEN 'created' THEN 'recorded' ELSE l.action END
+    FROM (
+        SELECT unnest($2) AS id, ARRAY['voided', 'undone'] AS actions
+        UNION ALL
+        SELECT unnest($2), ARRAY['updated'] WHERE $6
+        UNION ALL
+        SELECT t.id, ARRAY['created', 'updated', 'voided', 'undone']
+        FROM detentions t WHERE $5 AND t.detainee_id = $1
+        UNION ALL
+        SELECT $1, ARRAY['updated'] WHERE $6
+    ) i
+    CROSS JOIN LATERAL (
+        SELECT l.resource, l.action FROM ledger l
+        WHERE l.resource_id = i.id AND l.recorded_at > $3 AND l.recorded_at <= $4
+            AND l.action = ANY (i.actions) AND (l.public_seq IS NOT NULL OR $7)
+    ) l
+    GROUP BY l.resource, l.action;
+END;

@@ -1,0 +1,36 @@
+-- Lists what was published or recorded between two pairs of moments and made people count otherwise.
+-- `effect` is that of an attestation: 1 for the release, -1 against it. `counts` if the attestation
+-- adds to the verdict.
+SELECT i.number, c.resource, c.attestation_id, c.affiliation_id, c.source_id, s.name AS source_name,
+    c.action, c.effect, c.counts
+FROM (
+    SELECT %(as_of)s::timestamptz AS as_of, %(moment)s::timestamptz AS moment,
+        %(later_as_of)s::timestamptz AS later_as_of, %(later_moment)s::timestamptz AS later_moment,
+        %(sees_hidden)s::boolean AS sees_hidden
+) a
+CROSS JOIN ROWS FROM (jsonb_to_recordset(%(items)s) AS (
+    key uuid, earlier_event_id uuid, later_event_id uuid, detentions_decide boolean,
+    filters_decide boolean
+)) WITH ORDINALITY AS i (
+    key, earlier_event_id, later_event_id, detentions_decide, filters_decide, number
+)
+CROSS JOIN LATERAL (
+    SELECT 'attestation' AS resource, t.id AS attestation_id, NULL::uuid AS affiliation_id,
+        visible_source_id(t.source_id, a.sees_hidden, NULL) AS source_id, t.action, t.effect, t.counts
+    FROM attestations_changed(
+        i.earlier_event_id, i.later_event_id, a.as_of, a.moment, a.later_as_of, a.later_moment
+    ) t
+    UNION ALL
+    SELECT n.resource, NULL, n.affiliation_id, n.source_id, n.action, 0, true
+    FROM links_changed(
+        i.key, ARRAY[i.earlier_event_id, i.later_event_id], a.moment, a.later_moment, a.sees_hidden
+    ) n
+    UNION ALL
+    SELECT r.resource, NULL, NULL, NULL, r.action, 0, true
+    FROM records_changed(
+        i.key, ARRAY[i.earlier_event_id, i.later_event_id], a.moment, a.later_moment,
+        i.detentions_decide, i.filters_decide, a.sees_hidden
+    ) r
+) c
+LEFT JOIN visible_sources(true) s ON s.id = c.source_id
+ORDER BY i.number, c.resource, c.attestation_id, c.affiliation_id, c.source_id, c.action
