@@ -10,6 +10,7 @@ import click
 _FUNCTIONS = {
     "compare": ("reports", "compare"),
     "counts": ("reports", "counts"),
+    "differences": ("reports", "differences"),
     "doctor": ("doctor", "doctor"),
     "explain": ("reports", "explain"),
     "find": ("reports", "find"),

@@ -1,7 +1,7 @@
 """Options and parameter types that several commands share."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from api import config
 from api.contract import document, fields, schemas
+from api.verification.counting import MIN_SOURCES
 
 CASE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -37,6 +38,18 @@ class Moment(click.ParamType[datetime]):
         except (ValueError, OverflowError) as error:
             self.fail(str(error), param, ctx)
         return min(end, datetime.now(UTC)) if self._is_past else end
+
+
+class DayOrMoment(click.ParamType[date | datetime]):
+    """A day, or a moment with a time zone, as the API takes them."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> date | datetime:
+        try:
+            return fields.day_or_moment(value)
+        except ValidationError as error:
+            self.fail(str(error.messages[0]), param, ctx)
 
 
 class Name(click.ParamType[str]):
@@ -78,6 +91,17 @@ def recorded_as_of(command: Callable[..., None]) -> Callable[..., None]:
         "--recorded-as-of",
         type=Moment(is_past=True),
         help="Use the record as it was at this moment, or at the end of this day [now].",
+    )(command)
+
+
+def min_sources(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --min-sources."""
+    return click.option(
+        "--min-sources",
+        type=click.IntRange(MIN_SOURCES[0], MIN_SOURCES[-1]),
+        default=2,
+        show_default=True,
+        help="Independent sources required to confirm a release.",
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""Commands that print answers of the API: counts, compare, explain, find."""
+"""Commands that print answers of the API: counts, compare, differences, explain, find."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,19 +18,13 @@ from api.operations import counts as counts_operations
 from api.rendering import bodies, media_types
 from api.reports import citations
 from api.reports.citations import Moments
-from api.verification.counting import MIN_SOURCES, PROPERTIES
+from api.verification.counting import PROPERTIES
 
 
 @click.command("counts")
 @options.as_of
 @options.recorded_as_of
-@click.option(
-    "--min-sources",
-    type=click.IntRange(MIN_SOURCES[0], MIN_SOURCES[-1]),
-    default=2,
-    show_default=True,
-    help="Independent sources required to confirm a release.",
-)
+@options.min_sources
 @click.option(
     "--group-by", type=click.Choice(PROPERTIES), help="Count by the values of this property."
 )
@@ -71,6 +65,56 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
                 break
     response = {"items": items, "next": None}
     _print(response, partial(terminal.comparisons, settings, names=names), as_json=as_json)
+
+
+@click.command("differences")
+@click.option(
+    "--from",
+    "from_",
+    type=options.DayOrMoment(),
+    help="Publication time, such as 2026-01-09T12:30:00Z, or 2026-01-09 for the beginning of that "
+    "day in CONSTANCIA_TIME_ZONE [--until].",
+)
+@click.option(
+    "--until",
+    type=options.DayOrMoment(),
+    help="Publication time. A day is its end [now].",
+)
+@click.option(
+    "--from-recorded",
+    type=options.Moment(is_past=True),
+    help="Record time, or the end of this day [--until-recorded].",
+)
+@click.option(
+    "--until-recorded",
+    type=options.Moment(is_past=True),
+    help="Record time, or the end of this day [now].",
+)
+@options.min_sources
+@options.as_json
+@options.data_dir
+def differences(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
+    """Print who counts otherwise since --from or --from-recorded, and why."""
+    first: Any = None
+    items: list[Any] = []
+    cursor = None
+    with store.migrated(data_dir) as (settings, _, conn):
+        while first is None or cursor is not None:
+            page = _response(
+                conn,
+                settings,
+                "listDifferences",
+                counts_operations.list_differences,
+                caller=None,
+                cursor=cursor,
+                limit=200,
+                **arguments,
+            )
+            first = first or page
+            items += page["items"]
+            cursor = page["next"]
+    response = {**first, "items": items, "next": None}
+    _print(response, partial(terminal.differences, settings), as_json=as_json)
 
 
 @click.command("explain")
@@ -161,6 +205,6 @@ def _response(
     """Return the JSON response of an operation, with the contract's default arguments."""
     contract = document.load().with_default("time_zone", settings.time_zone)
     (operation,) = (o for o in contract.operations if o.id == operation_id)
-    defaults = {p.name: p.schema.get("default") for p in operation.arguments}
+    defaults = {binding.python_name(p.name): p.schema.get("default") for p in operation.arguments}
     result = function(conn, **binding.combine(binding.combined(function), defaults | arguments))
     return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

@@ -83,8 +83,9 @@ def with_options(text: str) -> str:
     context = click.get_current_context(silent=True)
     for param in context.command.params if context else ():
         if isinstance(param, click.Option) and param.name:
-            is_word = rf"|\b{param.name}\b" if "_" in param.name else ""
-            text = re.sub(rf"/{param.name}\b|`{param.name}`{is_word}", param.opts[-1], text)
+            name = param.name.rstrip("_")  # of a keyword of Python
+            is_word = rf"|\b{name}\b" if "_" in name else ""
+            text = re.sub(rf"/{name}\b|`{name}`{is_word}", param.opts[-1], text)
     return text
 
 

@@ -147,6 +147,34 @@ def country(settings: Config, code: str) -> str:
     return _in_language(settings, vocabulary.country(code))
 
 
+def differences(settings: Config, response: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line per person who counts otherwise, and the sentence for citation."""
+    if response["items"]:
+        yield from _table(
+            ["name", "before", "after", f"since ({_zone(settings)})", "because"],
+            [
+                [
+                    item["detainee"]["name"],
+                    *(_status(item, moment) for moment in ("before", "after")),
+                    _local(settings, item["at"]) if item["at"] else "",
+                    "; ".join(map(_cause, item["because"])),
+                ]
+                for item in response["items"]
+            ],
+        )
+    yield response["citation"]["sentence"][settings.language]
+
+
+def _status(item: Mapping[str, Any], moment: str) -> str:
+    again = ", detained again" if item["rearrested"][moment] else ""
+    return (item[moment] or "not counted") + again
+
+
+def _cause(cause: Mapping[str, Any]) -> str:
+    source = f", {cause['source']['name']}" if cause["source"] else ""
+    return f"{cause['resource'].replace('_', ' ')} {cause['action']}{source}"
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Aligned columns, numbers to the right."""
     columns = list(zip(heads, *rows, strict=True))

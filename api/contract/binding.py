@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from inspect import signature
+from keyword import iskeyword
 from typing import Any, get_type_hints
 
 Combined = Mapping[str, Callable[..., Any]]
@@ -22,6 +23,11 @@ def combined(function: Callable[..., Any]) -> Combined:
     hints = get_type_hints(function)
     names = signature(function).parameters.keys() - _NOT_COMBINED
     return {name: hints[name] for name in names if is_dataclass(hints[name])}
+
+
+def python_name(name: str) -> str:
+    """Return the name that a function has for a parameter: a keyword gets an underscore."""
+    return f"{name}_" if iskeyword(name) else name
 
 
 def parameter_names(function: Callable[..., Any]) -> set[str]:

@@ -239,7 +239,8 @@ def uuid(value: str) -> UUID:
     return UUID(value)
 
 
-def _day_or_moment(value: str) -> date | datetime:
+def day_or_moment(value: str) -> date | datetime:
+    """Read a day, or a moment into UTC. Raises ValidationError."""
     return day(value) if len(value) == len("2026-01-08") else moment(value)
 
 
@@ -252,5 +253,5 @@ def _time_zone(value: str) -> str:
 
 
 # No standard defines these formats, so the contract gives them a pattern as well.
-_OWN_FORMATS = {"day-or-moment": _day_or_moment, "time-zone": _time_zone}
+_OWN_FORMATS = {"day-or-moment": day_or_moment, "time-zone": _time_zone}
 _FORMATS = {"date": day, "date-time": moment, "uuid": uuid, **_OWN_FORMATS}

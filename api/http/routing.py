@@ -7,7 +7,6 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib import import_module
-from keyword import iskeyword
 from typing import Any
 
 from flask import Flask, Response
@@ -137,7 +136,7 @@ def _function(operation: Operation) -> Callable[..., Any]:
 def _parameters(operation: Operation) -> set[str]:
     """Return the names of the parameters of an operation's function."""
     names = {parameter.name for parameter in operation.arguments}
-    names = {f"{name}_" if iskeyword(name) else name for name in names}
+    names = {binding.python_name(name) for name in names}
     names.add("service" if operation.tag == "service" else "conn")
     if operation.scope or operation.key_is_optional:
         names.add("caller")

@@ -1,4 +1,4 @@
-"""The commands counts, compare, explain and find."""
+"""The commands counts, compare, differences, explain and find."""
 
 import json
 from datetime import UTC, datetime
@@ -93,3 +93,25 @@ def test_people_are_found_by_any_spelling(database: str) -> None:
     nobody = constancia("find", "Zzyzx", DATABASE_URL=database)
     assert (nobody.exit_code, nobody.stdout) == (0, "Nobody with a name like this is recorded.\n")
     check_error(constancia("find", "", DATABASE_URL=database), "NAME", code=2)
+
+
+def test_differences_are_printed_with_their_reasons(database: str) -> None:
+    assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
+    command = ["differences", "--from", "2026-01-08", "--until", "2026-01-09"]
+    caracas = {"DATABASE_URL": database, "CONSTANCIA_TIME_ZONE": "America/Caracas"}
+    response = json.loads(constancia(*command, "--json", **caracas).stdout)
+    assert (response["from"], response["until"]) == (
+        "2026-01-08T04:00:00Z",
+        "2026-01-10T04:00:00Z",
+    )
+    heading, *lines, sentence = constancia(*command, **caracas).stdout.splitlines()
+    assert " ".join(heading.split()) == "name before after since (Caracas time) because"
+    assert len(lines) == len(response["items"]) > 1
+    assert any("Rocío San Miguel" in line and "attestation published, " in line for line in lines)
+    assert sentence == response["citation"]["sentence"]["en"]
+    check_error(constancia("differences", DATABASE_URL=database), "--from, or --from-recorded")
+    ahead = constancia("differences", "--from", "2125-01-01", DATABASE_URL=database)
+    check_error(ahead, "--from", "future")
+    check_error(
+        constancia("differences", "--from", "2026-1-9", DATABASE_URL=database), "--from", code=2
+    )
