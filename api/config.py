@@ -38,6 +38,8 @@ class Config:
     security_contact: str | None
     time_zone: str
     language: Language
+    # Of the data: a name of the SPDX list, or the address of its text.
+    data_license: str | None
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
@@ -63,6 +65,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
         time_zone=_time_zone(environ, "CONSTANCIA_TIME_ZONE"),
         language=_language(environ, "CONSTANCIA_LANGUAGE"),
+        data_license=_license(environ, "CONSTANCIA_DATA_LICENSE"),
     )
 
 
@@ -82,6 +85,16 @@ def _contact(environ: Mapping[str, str], name: str) -> str | None:
         raise ValueError(
             f"{name} is {value[:100]!r}: use a URI such as mailto:security@example.org "
             "or https://example.org/security."
+        )
+    return value
+
+
+def _license(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name) or None
+    if value and not re.fullmatch(r"[A-Za-z0-9.+-]{1,100}|https://[!-~]{1,500}", value):
+        raise ValueError(
+            f"{name} is {value[:100]!r}: use a name of the SPDX list such as CC-BY-4.0, "
+            "or the https address of the license."
         )
     return value
 

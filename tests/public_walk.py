@@ -4,6 +4,8 @@ The walk stops at a parameter without a value here.
 """
 
 import base64
+import io
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -13,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from api.contract import document
 from api.rendering import pagination
-from api.rendering.media_types import FORMATS
+from api.rendering.media_types import FORMATS, XLSX, ZIP
 from tests.conftest import Api
 
 CONTRACT = document.load()
@@ -101,6 +103,7 @@ def _queries(
         "occurred_from": ["2026-01-08"],
         "occurred_until": ["2026-01-09"],
         "min_sources": [1, 2],
+        "excel": ["false"],
     }
     values_by_name = {}
     for parameter in operation.parameters:
@@ -136,12 +139,20 @@ def _send(api: Api, method: str, path: str, **options: Any) -> Response:
     return Response(f"{method} {path}", response.status_code, text)
 
 
+def _text_of(response: TestResponse) -> str:
+    """Return the body as text, that of a zip or a workbook without compression."""
+    if response.mimetype not in (XLSX, ZIP):
+        return response.get_data(as_text=True)
+    with zipfile.ZipFile(io.BytesIO(response.get_data())) as parts:
+        return "\n".join(parts.read(name).decode() for name in parts.namelist())
+
+
 def _decoded(response: TestResponse) -> tuple[str, str | None]:
     """Return the headers and the body, with the place that a cursor holds in its stead, and the
     cursor."""
     # Without the random id of the request.
     headers = "\n".join(f"{n}: {value}" for n, value in response.headers if n != "Request-Id")
-    text = f"{headers}\n\n{response.get_data(as_text=True)}"
+    text = f"{headers}\n\n{_text_of(response)}"
     cursor = response.get_json().get("next") if response.mimetype == "application/json" else None
     # The cursor of the ledger is a number.
     if cursor is None or cursor.isdigit():

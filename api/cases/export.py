@@ -124,7 +124,7 @@ def _write_lines(conn: queries.Connection, export: _Export, moment: str) -> Iter
     totals = dict.fromkeys(LISTS, 0)
     for name in LISTS:
         opening = b'{"list":"%b",' % name.encode()
-        for texts in _entries(conn, export, name, {}):
+        for texts in entries(conn, export.caller, name, {}):
             totals[name] += len(texts)
             yield b"".join(b"%b%b\n" % (opening, text[1:]) for text in texts)
     yield _line({"totals": totals})
@@ -155,9 +155,9 @@ def _write_case(
             else {"announcement_id": announcement_id}
         )
         separator = b"\n"
-        for texts in _entries(conn, export, name, filters):
-            entries = (orjson.dumps(_as_case(orjson.loads(text))) for text in texts)
-            yield separator + b",\n".join(entries)
+        for texts in entries(conn, export.caller, name, filters):
+            lines = (orjson.dumps(_as_case(orjson.loads(text))) for text in texts)
+            yield separator + b",\n".join(lines)
             separator = b",\n"
         yield b"]"
     yield b"}\n"
@@ -172,13 +172,26 @@ def _as_case(value: Any) -> Any:
     return {_CASE_FIELDS.get(name, name): _as_case(part) for name, part in value.items()}
 
 
-def _entries(
-    conn: queries.Connection, export: _Export, name: str, filters: Mapping[str, Any]
+def entries(
+    conn: queries.Connection,
+    caller: Caller | None,
+    name: str,
+    filters: Mapping[str, Any],
+    *,
+    nulls: bool = False,
 ) -> Iterator[Sequence[bytes]]:
-    """Yield blocks of a list's entries as JSON, each entry after those that it refers to."""
+    """Yield blocks of a list's entries as JSON, each entry after those that it refers to.
+
+    Null fields are left out, unless `nulls`.
+    """
     properties = {"id": {}, **entry_schema(name)["properties"]}
-    sees_hidden = access.sees_hidden(export.caller)
+    sees_hidden = access.sees_hidden(caller)
     parameters = {**filters, "exported": True, "sees_hidden": sees_hidden, "limit": None}
     return rows.blocks(
-        conn, _QUERIES[name], {"properties": properties}, parameters, queries.BLOCK_SIZE
+        conn,
+        _QUERIES[name],
+        {"properties": properties},
+        parameters,
+        queries.BLOCK_SIZE,
+        nulls=nulls,
     )

@@ -73,6 +73,11 @@ _RETRACTION_FIELDS = {
 }
 
 
+def resource_schema(name: str) -> str:
+    """Return the name of the schema of a list's records in the contract."""
+    return str(RESOURCES[name].title().replace("_", ""))
+
+
 @cache
 def entry_schema(name: str) -> Schema:
     """Return the schema of an entry of a list, by the contract's names, without id or key.
@@ -81,7 +86,7 @@ def entry_schema(name: str) -> Schema:
     cannot be derived from other fields.
     """
     contract = document.load()
-    resource = RESOURCES[name].title().replace("_", "")
+    resource = resource_schema(name)
     schema = contract.schema(f"{resource}Create")
     all_properties = contract.schema(resource)["properties"]
     properties, required = dict(schema["properties"]), list(schema.get("required", ()))

@@ -1,17 +1,17 @@
-"""Commands that write other people's data: load a case, import a list or a case."""
+"""Commands that move data: load a case, import a list or a case, write an export."""
 
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from uuid import UUID
 
 import click
 
-from api.cases import loader
+from api.cases import data_package, export, loader
 from api.cases.format import RESOURCES
 from api.commands import options, store, terminal
-from api.database import queries
+from api.database import connections, queries
 from api.imports import (
     case_import,
     columns,
@@ -26,7 +26,8 @@ from api.rendering import media_types
 _CASE_SUFFIX = ".json"
 _LIST_TYPES = {".csv": media_types.CSV, ".tsv": media_types.CSV, ".txt": media_types.CSV}
 _LIST_TYPES |= dict.fromkeys((".ndjson", ".jsonl"), media_types.NDJSON)
-_LIST_OPTIONS = ("mapping", "date_order", "sex_letters")
+_LIST_TYPES[".xlsx"] = media_types.XLSX
+_LIST_OPTIONS = ("mapping", "column", "date_order", "sex_letters", "encoding", "sheet")
 _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
@@ -42,6 +43,22 @@ def load(file: Path, dry_run: bool, data_dir: Path | None) -> None:
     """
     with store.migrated(data_dir) as (_, _, conn):
         load_case(conn, file, dry_run=dry_run)
+
+
+@click.command("export")
+@click.argument("file", type=click.File("wb", atomic=True))
+@click.option("--package", is_flag=True, help="Write a data package (.zip of CSV) [NDJSON].")
+@options.data_dir
+def export_(file: IO[bytes], package: bool, data_dir: Path | None) -> None:
+    """Write what the public may see to FILE, or to standard output with -.
+
+    NDJSON can be loaded into another installation; a data package is for spreadsheets and
+    statistics. A complete export takes a key: GET /v1/export.
+    """
+    with store.migrated(data_dir) as (_, url, _), connections.pool(url, 1) as pool:
+        stream = data_package.stream() if package else export.stream(None)
+        for part in stream.blocks(pool):
+            file.write(cast(bytes, part))
 
 
 def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
@@ -62,6 +79,18 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     help="Field of each column, as a JSON object; null ignores a column. "
     'Example: {"Nombre": "name", "Notas": null}',
 )
+@click.option(
+    "--column",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help='Field of one column, empty to ignore it. Example: --column "C.I.=id:cedula"',
+)
+@click.option(
+    "--encoding",
+    type=click.Choice(media_types.CHARSETS, case_sensitive=False),
+    help="Encoding of a CSV [found, and printed].",
+)
+@click.option("--sheet", help="Worksheet of a workbook [the first].")
 @click.option(
     "--date-order",
     type=click.Choice(["day_first", "month_first"]),
@@ -92,7 +121,7 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the preview and change nothing.")
 @options.data_dir
 def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
-    """Import a list of people (CSV, NDJSON) or a case (JSON), all or nothing.
+    """Import a list of people (CSV, .xlsx, NDJSON) or a case (JSON), all or nothing.
 
     Prints a preview, asks for a decision on each possible duplicate and for confirmation, then
     writes. Without a terminal it writes with --yes only, and only if no row needs a decision.
@@ -120,8 +149,10 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
                 None,
                 stream,
                 _LIST_TYPES[suffix],
-                mapping=columns.read_mapping(choices["mapping"]),
+                mapping=_mapping(choices),
                 conventions=Conventions(choices["date_order"], choices["sex_letters"]),
+                charset=choices["encoding"],
+                sheet=choices["sheet"],
                 attestation=row_plan.shared_attestation(
                     **{name: choices[name] for name in _ATTESTATION_OPTIONS},
                     evidence=None,
@@ -135,6 +166,20 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
             import_store.delete_preview(conn, id)
 
 
+def _mapping(choices: Mapping[str, Any]) -> columns.ColumnMapping:
+    """Return the fields of columns, by --mapping and --column."""
+    mapping = dict(columns.read_mapping(choices["mapping"]))
+    for choice in choices["column"]:
+        column, equals, field = choice.rpartition("=")
+        if not equals:
+            raise click.UsageError(
+                f"--column {choice!r} has no field: write NAME=FIELD, such as C.I.=id:cedula."
+            )
+        mapping[column] = field or None
+    columns.check_mapping(mapping)
+    return mapping
+
+
 def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -144,10 +189,15 @@ def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> N
     preview = import_store.read(conn, id, import_store.OPERATOR)
     _print_preview(conn, id, preview)
     if choices["dry_run"]:
+        if preview["totals"]["invalid"] and not choices["skip_invalid"]:
+            raise click.ClickException(
+                f"{preview['totals']['invalid']} rows are invalid. "
+                "Correct them or use --skip-invalid."
+            )
         return
     interactive = _is_interactive()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
-    decisions += _decide_duplicates(conn, id, choices, interactive=interactive)
+    decisions += _decide_duplicates(conn, id, preview, choices, interactive=interactive)
     if interactive and not choices["yes"]:
         click.confirm("Apply this import?", abort=True, err=True)
     complete = [{"detainee_id": None, "same_as_row": None, **decision} for decision in decisions]
@@ -162,11 +212,18 @@ def _print_preview(conn: queries.Connection, id: UUID, preview: Mapping[str, Any
         for row in block:
             for error in row.errors:
                 column = f", {error['column']}" if error["column"] else ""
-                place = error.get("pointer") or f"row {row.row}{column}"
+                place = error.get("pointer") or f"{row.pointer or f'row {row.row}'}{column}"
                 store.progress(f"{place}: {store.with_options(error['detail'])}")
     for flip in import_store.all_flips(conn, id):
         event = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
-        click.echo(f"row {flip['row']}{event}: {flip['from']} becomes {flip['to']}")
+        place = _place(preview, flip["row"])
+        click.echo(f"{place}{event}: {flip['from']} becomes {flip['to']}")
+
+
+def _place(preview: Mapping[str, Any], row: int) -> str:
+    """Return the line of a row, as a spreadsheet shows it; the number of an entry of a case."""
+    reading = preview["reading"]
+    return f"row {row}" if reading is None else f"line {reading['header_line'] + row}"
 
 
 def _skip_invalid(
@@ -195,7 +252,12 @@ def _skip_invalid(
 
 
 def _decide_duplicates(
-    conn: queries.Connection, id: UUID, choices: Mapping[str, Any], *, interactive: bool
+    conn: queries.Connection,
+    id: UUID,
+    preview: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    *,
+    interactive: bool,
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the operator's decision on each possible duplicate."""
     undecided = 0
@@ -203,8 +265,11 @@ def _decide_duplicates(
         if choices["skip_doubtful"]:
             yield {"row": duplicate.row, "decision": "skip"}
             continue
-        store.progress(f"Row {duplicate.row} may be recorded already:")
-        candidates = [(_title(candidate), candidate.person) for candidate in duplicate.candidates]
+        place = _place(preview, duplicate.row).capitalize()
+        store.progress(f"{place} may be recorded already:")
+        candidates = [
+            (_title(preview, candidate), candidate.person) for candidate in duplicate.candidates
+        ]
         for line in terminal.side_by_side(duplicate.person, candidates):
             store.progress(f"  {line}")
         if interactive:
@@ -218,9 +283,9 @@ def _decide_duplicates(
         )
 
 
-def _title(candidate: import_store.RowCandidate) -> str:
-    if candidate.detainee_id is None:
-        return f"row {candidate.row}"
+def _title(preview: Mapping[str, Any], candidate: import_store.RowCandidate) -> str:
+    if candidate.row is not None:
+        return _place(preview, candidate.row)
     return str(candidate.detainee_id)
 
 

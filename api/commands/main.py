@@ -13,6 +13,7 @@ _FUNCTIONS = {
     "differences": ("reports", "differences"),
     "doctor": ("doctor", "doctor"),
     "explain": ("reports", "explain"),
+    "export": ("imports", "export_"),
     "find": ("reports", "find"),
     "import": ("imports", "import_"),
     "keys": ("keys", "keys"),

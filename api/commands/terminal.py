@@ -193,7 +193,14 @@ def _is_number(cell: str) -> bool:
 
 
 def preview(summary: Mapping[str, Any]) -> Iterator[str]:
-    """The totals of an import's preview."""
+    """How the file of an import was read, and the totals of its preview."""
+    if reading := summary["reading"]:
+        if reading["sheet"] is not None:
+            yield f"  read from the worksheet {reading['sheet']!r}"
+        elif reading["encoding_is_assumed"]:
+            yield f"  read as {reading['encoding']}, which is assumed: check the accents of names"
+        for title in reading["titles"]:
+            yield f"  skipped above the header: {title}"
     for outcome, rows in summary["totals"].items():
         if rows:
             yield f"  {outcome.replace('_', ' '):20}{rows:>8,} rows"

@@ -15,6 +15,8 @@ class Upload:
 
     media_type: str
     file: BinaryIO
+    # The encoding that the Content-Type names.
+    charset: str | None
 
 
 def read(raw: bytes, subject: str = "body") -> Any:

@@ -308,7 +308,9 @@ class Upload:
         with TemporaryFile() as file:
             sha256 = requests.spool(request, operation, file)
             if self._body_schema is None:
-                arguments["body"] = strict_json.Upload(request.mimetype, file)
+                arguments["body"] = strict_json.Upload(
+                    request.mimetype, file, requests.charset(request)
+                )
             else:
                 value = strict_json.read(file.read())
                 arguments["body"] = schemas.load(self._body_schema, value)

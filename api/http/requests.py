@@ -169,12 +169,20 @@ def json_body(
 
 
 def check_media_type(request: Request, accepted: Sequence[str]) -> None:
-    """Raise `unsupported-media-type` unless the body is one of these media types in UTF-8."""
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    is_plain = charset == "utf-8" and "Content-Encoding" not in request.headers
-    if request.mimetype not in accepted or not is_plain:
+    """Raise `unsupported-media-type` unless the body is one of these media types.
+
+    CSV may be in any encoding of `CHARSETS`, anything else is in UTF-8.
+    """
+    charsets = media_types.CHARSETS if request.mimetype == media_types.CSV else ("utf-8",)
+    is_plain = "Content-Encoding" not in request.headers
+    if (
+        request.mimetype not in accepted
+        or charset(request) not in (None, *charsets)
+        or not is_plain
+    ):
         instead = (
-            f"Send the body as {' or '.join(accepted)}, in UTF-8 and without a content encoding."
+            f"Send the body as {' or '.join(accepted)}, in {' or '.join(charsets)}, and without a "
+            "content encoding."
         )
         if request.mimetype in _FORMS:
             instead += (
@@ -182,6 +190,12 @@ def check_media_type(request: Request, accepted: Sequence[str]) -> None:
                 f"-H 'Content-Type: {accepted[0]}' --data-binary @FILE."
             )
         raise RequestError("unsupported-media-type", instead)
+
+
+def charset(request: Request) -> str | None:
+    """Return the encoding that the Content-Type names."""
+    value = request.mimetype_params.get("charset")
+    return value and value.lower()
 
 
 def check_length(request: Request, operation: Operation) -> None:

@@ -90,8 +90,8 @@ def block_response(
             return not_modified
     headers += [("Link", link) for link in links]
     offered = media_types.offered(media_type)
-    if suffix := media_types.FILE_SUFFIXES.get(offered):
-        name = f"{operation.title}.{suffix}"
+    if offered in media_types.FILE_SUFFIXES:
+        name = operation.title + media_types.FILE_SUFFIXES[offered]
         headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
     content_type = media_types.CONTENT_TYPES[offered]
     return Response(content(), operation.status, headers, content_type=content_type)

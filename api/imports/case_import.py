@@ -25,7 +25,7 @@ from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.identity import canonical_ids
-from api.imports import import_store, row_matching, row_plan, row_reader
+from api.imports import import_store, list_file, row_matching, row_plan, row_reader
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.record_linking import EntryOutcome, RecordLinker, RecordUpdater
 from api.matching import candidates
@@ -314,8 +314,8 @@ def preview(
             source = CaseFile(file)
         except CaseError as error:
             raise invalid(*error.errors) from None
-        if sum(source.totals[name] for name in LISTS) > row_reader.MAX_ROWS:
-            detail = f"A case has at most {row_reader.MAX_ROWS:,} entries: split it."
+        if sum(source.totals[name] for name in LISTS) > list_file.MAX_ROWS:
+            detail = f"A case has at most {list_file.MAX_ROWS:,} entries: split it."
             raise invalid(FieldError("", detail))
         id = import_store.begin(conn, caller, import_store.digest(file), None)
         with conn.transaction(force_rollback=True):

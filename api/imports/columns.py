@@ -6,13 +6,13 @@ ambiguous cell is an error; nothing is guessed.
 
 import re
 from collections.abc import Callable, Mapping, Set
-from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from api.contract import document, strict_json
+from api.contract import strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
+from api.imports import countries
 from api.matching import folding
 
 
@@ -55,6 +55,10 @@ _COLUMN_NAMES: Mapping[str, str] = {
     "charges": "charge|charges|cargos|delito|delitos|detention charges",
     "whereabouts": "whereabouts|paradero|detention whereabouts",
     "external_ids": "external id|external ids",
+    "id:cedula": "c i|ci|cedula|cedula identidad|n cedula|no cedula|nro cedula|numero cedula|"
+    "documento identidad",
+    "id:pasaporte": "pasaporte|n pasaporte|no pasaporte|nro pasaporte|numero pasaporte|passport|"
+    "passport number",
     "released_on": "released on|release date|date of release|fecha de excarcelacion|"
     "fecha de liberacion|excarcelado el|excarcelacion",
     "release_kind": "release kind|kind of release|tipo de excarcelacion|tipo de liberacion",
@@ -70,7 +74,10 @@ _COLUMN_NAMES: Mapping[str, str] = {
 }
 # Accepted only with the value of a named person: a list cannot withhold anybody.
 _CHECKED_FIELDS = ("is_named", "withheld")
-FIELDS = (*(field for field in _COLUMN_NAMES if field and field not in _CHECKED_FIELDS), "id:")
+FIELDS = (
+    *(f for f in _COLUMN_NAMES if f and f not in _CHECKED_FIELDS and not f.startswith("id:")),
+    "id:",
+)
 """The fields of columns. `id:` takes a scheme: `id:foro-penal` is an identifier of a register."""
 
 _MAX_QUOTED = 50
@@ -110,17 +117,22 @@ def read_mapping(text: str | None) -> ColumnMapping:
         raise invalid(FieldError("/mapping", error.detail)) from None
     if not isinstance(mapping, dict):
         raise invalid(FieldError("/mapping", 'Must be an object, such as {"Penal": "facility"}.'))
-    errors = [
+    check_mapping(mapping)
+    return mapping
+
+
+def check_mapping(mapping: Mapping[str, Any]) -> None:
+    """Raise `validation-error` for what is no field."""
+    if errors := [
         FieldError(
             pointer("mapping", column),
+            f"{str(field)[:_MAX_QUOTED]!r} is no field. "
             f"Must be null or one of: {', '.join(FIELDS)}SCHEME.",
         )
         for column, field in mapping.items()
         if field is not None and not (isinstance(field, str) and is_field(field))
-    ]
-    if errors:
+    ]:
         raise invalid(*errors)
-    return mapping
 
 
 def read(field: str, value: Any, conventions: Conventions) -> Any:
@@ -203,7 +215,30 @@ def sex_letters(letters: Set[str]) -> str | None:
     return {frozenset("F"): "FM", frozenset("H"): "HM"}.get(frozenset(letters) - {"M"})
 
 
-_NUMERIC_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\Z", re.ASCII)
+_UNKNOWN_TEXTS = (
+    "s f|sf|s n|s d|s i|n d|nd|n a|sin fecha|sin dato|sin datos|sin informacion|no disponible|"
+    "por confirmar|"
+)
+_UNKNOWN = frozenset(_UNKNOWN_TEXTS.split("|"))
+"""Folded texts that say that a value is unknown; the last is for signs alone, such as - and ?."""
+
+
+def is_unknown(value: Any) -> bool:
+    """Tell whether a cell says that its value is unknown: s/f, N/D, -."""
+    return isinstance(value, str) and _fold(value) in _UNKNOWN
+
+
+_NUMERIC_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)\Z", re.ASCII)
+_WORD_DATE = re.compile(
+    r"(?:(\d{1,2}) ?(?:de )?)?([a-z]{3,10}) ?(?:del? )?(\d{4}|\d\d)\Z", re.ASCII
+)
+# The first three letters of each month, in Spanish and English.
+_MONTH_NAMES = "ene jan|feb|mar|abr apr|may|jun|jul|ago aug|sep set|oct|nov|dic dec"
+_MONTHS = {
+    letters: number
+    for number, months in enumerate(_MONTH_NAMES.split("|"), 1)
+    for letters in months.split()
+}
 _ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z", re.ASCII)
 
 
@@ -215,10 +250,17 @@ def _date(value: Any, conventions: Conventions) -> str:
     text = re.sub(r"[ T]00:00(:00(\.0+)?)?\Z", "", text)
     if _ISO_DATE.match(text):
         return text
+    # Excel in Spanish shows a month as feb-24.
+    if words := _WORD_DATE.match(folding.fold(text)):
+        day, month = words[1], _MONTHS.get(words[2][:3])
+        if month is not None:
+            day_part = f"-{int(day):02}" if day else ""
+            return f"{_four_digits(words[3])}-{month:02}{day_part}"
     numbers = _NUMERIC_DATE.match(text)
     if not numbers:
         raise CellError(f"{_quote(text)} is not a date: write 2024-02-09 or 09/02/2024.")
-    first, second, year = (int(number) for number in numbers.groups())
+    first, second = int(numbers[1]), int(numbers[2])
+    year = _four_digits(numbers[3])
     if order is None and first <= 12 and second <= 12 and first != second:
         raise CellError(
             f"{_quote(text)} may be {year}-{second:02}-{first:02} or "
@@ -230,6 +272,19 @@ def _date(value: Any, conventions: Conventions) -> str:
             f"{_quote(text)} has no month {month}: send the other date_order, or write 2024-02-09."
         )
     return f"{year}-{month:02}-{day:02}"
+
+
+def _four_digits(year: str) -> int:
+    return int(year) if len(year) == len("2024") else 2000 + int(year)
+
+
+def _birth_date(value: Any, conventions: Conventions) -> str:
+    """Return a date of birth, whose century must be written."""
+    text = _text(value)
+    dates = (_NUMERIC_DATE.match(text), _WORD_DATE.match(folding.fold(text)))
+    if any(date and len(date[3]) == 2 for date in dates):
+        raise CellError(f"{_quote(text)} has a year of two digits: write four, such as 1974.")
+    return _date(value, conventions)
 
 
 def _day(value: Any, conventions: Conventions) -> str:
@@ -249,7 +304,7 @@ def _year(value: Any, _: Conventions) -> str:
 def _nationalities(value: Any, _: Conventions) -> list[str]:
     codes = []
     for word in _list(value, r"[,;/|]| y | and "):
-        code = country_code(word)
+        code = countries.code(word)
         if code is None:
             raise CellError(
                 f"{_quote(word)} is not a known country: write its ISO 3166-1 code, such as VE."
@@ -287,7 +342,7 @@ def _not_withheld(value: Any, _: Conventions) -> bool:
 _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "aliases": lambda value, _: _list(value, r"[;|\n]"),
     "sex": _sex,
-    "birth_date": _date,
+    "birth_date": _birth_date,
     "birth_year": _year,
     "age_group": _choice(
         adult="adulto|adulta|mayor|mayor de edad",
@@ -315,84 +370,3 @@ def full_name(cells: Mapping[str, Any]) -> str:
     """Return the name of a row, which may be in two columns; "" if there is none."""
     given_names = cells.get("given_names") or cells.get("name")
     return " ".join(part for part in (given_names, cells.get("surnames")) if part)
-
-
-# Countries, by ISO 3166-1 code, and by names and nationalities in English and Spanish if their
-# people are found on lists of detainees.
-
-# Names and nationalities. A nationality in -o also matches its form in -a.
-_COUNTRY_NAMES: Mapping[str, str] = {
-    "AR": "argentina|argentino|argentinian|argentine",
-    "AT": "austria|austriaco|austrian",
-    "AU": "australia|australiano|australian",
-    "BE": "belgica|belga|belgium|belgian",
-    "BO": "bolivia|boliviano|bolivian",
-    "BR": "brasil|brasileno|brazil|brazilian",
-    "BY": "bielorrusia|belarus|bielorruso|belarusian|belarusan",
-    "CA": "canada|canadiense|canadian",
-    "CH": "suiza|suizo|switzerland|swiss",
-    "CL": "chile|chileno|chilean",
-    "CN": "china|chino|chinese",
-    "CO": "colombia|colombiano|colombian",
-    "CR": "costa rica|costarricense|costa rican",
-    "CU": "cuba|cubano|cuban",
-    "CZ": "chequia|republica checa|checo|czechia|czech republic|czech",
-    "DE": "alemania|aleman|alemana|germany|german",
-    "DO": "republica dominicana|dominicano|dominican republic",
-    "EC": "ecuador|ecuatoriano|ecuadorian",
-    "EG": "egipto|egipcio|egypt|egyptian",
-    "ES": "espana|espanol|espanola|spain|spanish",
-    "FR": "francia|frances|francesa|france|french",
-    "GB": "reino unido|gran bretana|britanico|united kingdom|great britain|uk|british",
-    "GT": "guatemala|guatemalteco|guatemalan",
-    "HN": "honduras|hondureno|honduran",
-    "HT": "haiti|haitiano|haitian",
-    "HU": "hungria|hungaro|hungary|hungarian",
-    "IE": "irlanda|irlandes|irlandesa|ireland|irish",
-    "IL": "israel|israeli",
-    "IN": "india|indian",
-    "IR": "iran|irani|iranian",
-    "IT": "italia|italiano|italy|italian",
-    "LB": "libano|libanes|libanesa|lebanon|lebanese",
-    "LT": "lituania|lituano|lithuania|lithuanian",
-    "LV": "letonia|leton|letona|latvia|latvian",
-    "MM": "birmania|birmano|myanmar|burma|burmese",
-    "MX": "mexico|mexicano|mexican",
-    "NI": "nicaragua|nicaraguense|nicaraguan",
-    "NL": "paises bajos|holanda|neerlandes|neerlandesa|holandes|holandesa|netherlands|dutch",
-    "PA": "panama|panameno|panamanian",
-    "PE": "peru|peruano|peruvian",
-    "PL": "polonia|polaco|poland|polish",
-    "PR": "puerto rico|puertorriqueno|puerto rican",
-    "PT": "portugal|portugues|portuguesa|portuguese",
-    "PY": "paraguay|paraguayo|paraguayan",
-    "RU": "rusia|ruso|federacion rusa|russia|russian federation|russian",
-    "SV": "el salvador|salvadoreno|salvadoran",
-    "SY": "siria|sirio|syria|syrian",
-    "TR": "turquia|turco|turkey|turkiye|turkish",
-    "TT": "trinidad y tobago|trinitense|trinidad and tobago|trinidadian",
-    "UA": "ucrania|ucraniano|ukraine|ukrainian",
-    "US": "estados unidos|estados unidos de america|eeuu|ee uu|estadounidense|united states|"
-    "united states of america|usa|american",
-    "UY": "uruguay|uruguayo|uruguayan",
-    "VE": "venezuela|venezolano|venezuelan",
-    "VN": "vietnam|vietnamita|vietnamese",
-}
-_CODES: Mapping[str, str] = {
-    form: code
-    for code, names in _COUNTRY_NAMES.items()
-    for name in names.split("|")
-    for form in {name, name.removesuffix("o") + "a" if name.endswith("o") else name}
-}
-
-
-def country_code(text: str) -> str | None:
-    """Return the ISO 3166-1 alpha-2 code of a country by its code, name or nationality."""
-    if text.upper() in _country_codes():
-        return text.upper()
-    return _CODES.get(folding.fold(text))
-
-
-@cache
-def _country_codes() -> frozenset[str]:
-    return frozenset(document.load().schema("Country")["enum"])

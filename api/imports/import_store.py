@@ -12,7 +12,8 @@ from psycopg.types.json import Jsonb
 from api.access import Caller, sees_hidden
 from api.database import clock, ledger, queries
 from api.errors import MAX_ERRORS, FieldError, RequestError, not_found
-from api.imports import row_reader
+from api.imports import list_file, row_reader
+from api.imports.list_file import Reading
 from api.matching.scoring import Match, Person, compare
 
 OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")
@@ -41,6 +42,7 @@ def begin(
     caller: Caller | None,
     sha256: bytes,
     attestation: Mapping[str, Any] | None,
+    reading: Reading | None = None,
 ) -> UUID:
     """Insert a preview without its rows; return its id. The caller is None for the operator."""
     row = queries.row(
@@ -50,6 +52,7 @@ def begin(
         ledger_seq=queries.row(conn, "ledger/get_last_entry").seq,
         file_sha256=sha256,
         attestation=None if attestation is None else Jsonb(attestation),
+        reading=None if reading is None else Jsonb(reading._asdict()),
     )
     return cast(UUID, row.id)
 
@@ -190,7 +193,7 @@ def contents(
 
 
 def contradictions(
-    conn: queries.Connection, id: UUID, limit: int = row_reader.MAX_ROWS
+    conn: queries.Connection, id: UUID, limit: int = list_file.MAX_ROWS
 ) -> Sequence[Any]:
     """Return pairs of rows that give one person two sexes, birth dates or age groups."""
     return queries.rows(conn, "imports/list_contradictions", import_id=id, limit=limit)
@@ -198,7 +201,7 @@ def contradictions(
 
 def decided_rows(conn: queries.Connection, id: UUID) -> Sequence[Any]:
     """Return the rows of an import with decisions."""
-    limit = row_reader.MAX_ROWS
+    limit = list_file.MAX_ROWS
     return queries.rows(conn, "imports/list_rows", import_id=id, after=0, limit=limit, decided=True)
 
 

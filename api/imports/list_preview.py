@@ -17,12 +17,12 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.imports import import_store, row_matching, row_plan, row_reader
+from api.imports import import_store, list_file, row_matching, row_plan, row_reader
 from api.imports.columns import ColumnMapping, Conventions
 from api.imports.import_store import BLOCK, Progress, no_progress
+from api.imports.list_file import RowError
 from api.imports.row_matching import ListedPerson, RowMatcher
 from api.imports.row_plan import RowPlan, StoredPerson
-from api.imports.row_reader import RowError
 from api.records import attestations, publications
 from api.records.facilities import FacilityNames
 from api.verification import verdicts
@@ -46,10 +46,13 @@ def preview(
     mapping: ColumnMapping,
     conventions: Conventions,
     attestation: Mapping[str, Any] | None,
+    charset: str | None = None,
+    sheet: str | None = None,
     progress: Progress = no_progress,
 ) -> UUID:
     """Store the preview of a list and return the import's id.
 
+    `charset` is the encoding of CSV, and `sheet` the worksheet of a workbook; None to find them.
     `attestation` is the result of `row_plan.shared_attestation`. The caller is None for the
     operator's command.
     """
@@ -59,14 +62,17 @@ def preview(
     survey = partial(row_matching.survey, max_pairs=max_pairs)
     sha256 = import_store.digest(file)
     with (
+        list_file.opened(file, media_type, mapping, charset, sheet) as source,
         queries.snapshot(conn, read_only=False),
-        closing(row_reader.rows(file, media_type, mapping, conventions, survey)) as rows,
+        closing(row_reader.rows(source, conventions, survey)) as rows,
     ):
         if attestation is not None:
             _check_attestation(conn, attestation)
-        id = import_store.begin(conn, caller, sha256, attestation)
+        reading = source.reading
+        id = import_store.begin(conn, caller, sha256, attestation, reading)
         matcher = RowMatcher(conn, caller, id, sha256)
-        _Preview(conn, caller, id, matcher, attestation, progress).run(rows)
+        lines_above = reading.header_line if reading else 0
+        _Preview(conn, caller, id, matcher, attestation, progress, lines_above).run(rows)
     return id
 
 
@@ -107,11 +113,12 @@ class _PreviewedRow:
             column = self.row.columns.get(_COLUMN_OF_FIELD.get(name, name))
             self.errors.append(RowError(column, field_error.detail))
 
-    def as_stored(self) -> Mapping[str, Any]:
-        """Return the row as the query that inserts it takes it."""
+    def as_stored(self, lines_above: int) -> Mapping[str, Any]:
+        """Return the row, below that many lines, as the query that inserts it takes it."""
         listed = self.listed
         return {
             "row": self.number,
+            "pointer": f"line {lines_above + self.number}",
             "outcome": self.outcome,
             # Later rows are compared with an invalid row that is valid by itself.
             "content": None if listed is None else self.content,
@@ -141,6 +148,7 @@ class _Preview:
         matcher: RowMatcher,
         attestation: Mapping[str, Any] | None,
         progress: Progress,
+        lines_above: int,
     ) -> None:
         self._conn = conn
         self._caller = caller
@@ -149,6 +157,7 @@ class _Preview:
         self._matcher = matcher
         self._attestation = attestation
         self._progress = progress
+        self._lines_above = lines_above
         self._now = clock.now(conn)
         self._facilities = FacilityNames(conn)
         # The contract's name of a field -> the file's name of its column.
@@ -203,7 +212,8 @@ class _Preview:
             if row.errors:
                 row.outcome = "invalid"
             self._columns |= row.row.columns
-        import_store.insert_rows(self._conn, self._id, [row.as_stored() for row in block])
+        stored = [row.as_stored(self._lines_above) for row in block]
+        import_store.insert_rows(self._conn, self._id, stored)
 
     def _check(self, row: _PreviewedRow) -> None:
         """Check a row alone."""

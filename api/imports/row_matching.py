@@ -19,7 +19,8 @@ from api.errors import FieldError, invalid
 from api.identity import canonical_ids
 from api.imports import columns, import_store, row_reader
 from api.imports.columns import CellError
-from api.imports.row_reader import NumberedCells, Survey
+from api.imports.list_file import NumberedCells
+from api.imports.row_reader import Survey
 from api.matching import candidates, folding
 from api.matching.candidates import Candidate
 from api.matching.folding import identifier_key

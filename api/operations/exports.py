@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from api.access import Caller
-from api.cases import export
+from api.cases import data_package, export
 from api.database import queries
 from api.errors import not_found
 from api.records import claims
@@ -12,6 +12,10 @@ from api.rendering.results import Stream
 
 def export_store(conn: queries.Connection, caller: Caller | None) -> Stream:
     return export.stream(caller)
+
+
+def export_package(conn: queries.Connection) -> Stream:
+    return data_package.stream()
 
 
 def get_case(conn: queries.Connection, caller: Caller | None, id: UUID) -> Stream:

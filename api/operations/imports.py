@@ -31,6 +31,7 @@ def create_import(
     relayed_source_id: UUID | None,
     evidence: str | None,
     release_kind: str | None,
+    sheet: str | None,
 ) -> Stream:
     attestation = {
         "published_at": published_at,
@@ -42,7 +43,7 @@ def create_import(
     if body.media_type == media_types.CASE:
         access.authorize(caller, "edit")
         parameters = {"mapping": mapping, "date_order": date_order, "sex_letters": sex_letters}
-        _check_absent({**parameters, "source_id": source_id, **attestation})
+        _check_absent({**parameters, "sheet": sheet, "source_id": source_id, **attestation})
         id = case_import.preview(conn, caller, body.file)
     else:
         id = list_preview.preview(
@@ -55,6 +56,8 @@ def create_import(
             attestation=row_plan.shared_attestation(
                 source_id and canonical_ids.resolve(conn, "source", source_id), **attestation
             ),
+            charset=body.charset,
+            sheet=sheet,
         )
     return get_import(conn, caller, id)
 

@@ -12,6 +12,7 @@ JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EXCEL_CSV = "text/csv; for=excel"
 """CSV for Excel, which `excel=true` asks for. No operation offers it, and it is sent as CSV."""
+ZIP = "application/zip"
 CASE = "application/vnd.constancia.case+json"
 TABULAR = {CSV, NDJSON, XLSX}
 """The media types of rows. A whole list is streamed in them."""
@@ -21,6 +22,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     CSV: "text/csv; charset=utf-8; header=present",
     NDJSON: NDJSON,
     XLSX: XLSX,
+    ZIP: ZIP,
     "application/atom+xml": "application/atom+xml; charset=utf-8",
     "application/feed+json": "application/feed+json",
     "application/ld+json": "application/ld+json",
@@ -44,8 +46,11 @@ FORMATS: Mapping[str, str] = {
 }
 """The values of the parameter `format`."""
 
-FILE_SUFFIXES: Mapping[str, str] = {CSV: "csv", XLSX: "xlsx"}
-"""The suffix of the file of each media type that browsers save."""
+CHARSETS = ("utf-8", "utf-16", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1")
+"""The encodings of CSV that a caller may name."""
+
+FILE_SUFFIXES: Mapping[str, str] = {CSV: ".csv", XLSX: ".xlsx", ZIP: ""}
+"""What follows the last step of the path in the name of a file that browsers save."""
 
 _BARE_FRACTION = re.compile(r"\bq=(?=\.)", re.IGNORECASE)
 # Other names of the media types that operations offer.

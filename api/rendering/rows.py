@@ -104,12 +104,14 @@ def blocks(
     schema: Schema,
     parameters: Mapping[str, Any],
     size: int,
+    *,
+    nulls: bool,
 ) -> Iterator[Sequence[bytes]]:
-    """Yield the JSON of all rows of a query, without null values, `size` rows at a time.
+    """Yield the JSON of all rows of a query, `size` rows at a time, with or without null values.
 
     Must be called in a transaction.
     """
-    statement = _statement(query, frozenset(parameters), _columns(schema), nulls=False)
+    statement = _statement(query, frozenset(parameters), _columns(schema), nulls=nulls)
     for rows in queries.blocks(conn, statement, parameters, size):
         yield [row.body.encode() for row in rows]
 

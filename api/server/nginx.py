@@ -53,7 +53,9 @@ def _lines() -> Iterator[str]:
 def _media_types(contract: document.Contract) -> list[str]:
     """Return the media types that nginx compresses, besides text/html, which it always does."""
     offers = {offer for operation in contract.operations for offer in operation.offers}
-    return sorted((offers | {problems.MEDIA_TYPE}) - {"text/html", media_types.XLSX})
+    return sorted(
+        (offers | {problems.MEDIA_TYPE}) - {"text/html", media_types.XLSX, media_types.ZIP}
+    )
 
 
 if __name__ == "__main__":

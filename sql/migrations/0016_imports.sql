@@ -13,6 +13,8 @@ CREATE TABLE imports (
     file_sha256 bytea NOT NULL,
     -- The attestation of a list's source, on each person of the list; null for other imports.
     attestation jsonb,
+    -- How the file of a list was read: its encoding, worksheet, and the lines above its header.
+    reading jsonb,
     totals jsonb NOT NULL,
     people integer NOT NULL,
     release_events integer NOT NULL,

@@ -305,7 +305,7 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "month 13": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
     "a year of two digits": (
         {"name": "Ana", "birth_date": "3/4/74"},
-        [("birth_date", "'3/4/74' is not a date")],
+        [("birth_date", "'3/4/74' has a year of two digits")],
     ),
     "born in the future": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
     "a minor listed as adult": (
@@ -412,12 +412,14 @@ def test_a_column_without_a_name_must_be_empty(api: Api) -> None:
     assert error["detail"].startswith("Column 4 has the value 'note' and no name.")
 
 
-def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
+def test_a_broken_cell_among_utf_8_is_an_error(api: Api) -> None:
     body = "name,occupation\nAna Prueba,Médica\nRocío Ñáñez,\n".encode("latin-1")
+    body += "Belén Páez,Médica\n".encode()
     result = preview(api.scope("contribute"), body)
     assert [[error["column"] for error in row["errors"]] for row in result["rows"]] == [
         ["occupation"],
         ["name"],
+        [],
     ]
     assert "UTF-8" in result["rows"][0]["errors"][0]["detail"]
 
@@ -433,8 +435,9 @@ def test_a_cell_that_is_not_utf_8_is_an_error(api: Api) -> None:
         (b"name,name\n", ["/header/name"]),
         (b"name,a/b\n", ["/header/a~1b"]),
         (b'"name"x,sex\n', ["/header"]),
-        ("name,sex\n".encode("utf-16"), ["/header"]),
-        ("nome,ocupaçao\n".encode("latin-1"), ["/header"]),
+        ("nome,ocupaçao\n".encode("latin-1"), ["/header/nome", "/header/ocupaçao"]),
+        ("name,ñ\n".encode() + b"\xf1", ["/header/ñ"]),
+        ("ñ,name\xf1\n".encode("latin-1").replace(b"\xf1", "ñ".encode(), 1), ["/header"]),
         (b'name,sex\nAna,f\n"Eva,f\nRosa,f\n', ["/2"]),
         (b"PK\x03\x04\x00\x00", ["/header"]),
     ],
@@ -1207,11 +1210,15 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     for options in ([], ["--skip-invalid"], ["--skip-doubtful"]):
         result = run_process("import", list_file, "--yes", *options, DATABASE_URL=database)
         assert result.returncode == 1, options
-        assert "row 4, birth_date: '3/4/74' is not a date" in result.stderr
+        assert "line 5, birth_date: '3/4/74' has a year of two digits" in result.stderr
         assert "nothing was changed" in result.stderr
         assert "Traceback" not in result.stderr
-        assert ("Row 1 may be recorded" in result.stderr) == ("--skip-invalid" in options)
+        assert ("Line 2 may be recorded" in result.stderr) == ("--skip-invalid" in options)
     result = run_process("import", list_file, "--dry-run", DATABASE_URL=database)
+    assert result.returncode == 1
+    assert "1 rows are invalid" in result.stderr
+    options = ["--dry-run", "--skip-invalid"]
+    result = run_process("import", list_file, *options, DATABASE_URL=database)
     assert result.returncode == 0
     assert "possible duplicate" in result.stdout
     assert snapshot(conn) == before

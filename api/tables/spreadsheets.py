@@ -1,0 +1,173 @@
+"""A worksheet of a workbook (.xlsx) as CSV, row by row.
+
+A number that is whole is written without a fraction, and a day as 2024-02-09. The cells of a merged
+range, one below the other, all have its value, as a reader sees it. A formula has the value that
+was stored with it.
+
+The file comes from a caller: it may be broken, or expand to a multiple of its length. openpyxl
+reads the parts of a workbook whole, except for rows and texts, which it reads one after the other.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+from zipfile import ZipFile
+
+from openpyxl.reader.excel import ExcelReader
+
+from api.errors import FieldError, RequestError, invalid
+
+MAX_COLUMNS = 256
+MAX_LINES = 1_048_576
+"""The rows of a worksheet, as spreadsheets limit them."""
+
+_MAX_PARTS = 10_000
+_MAX_WHOLE_BYTES = 8 << 20
+"""A part that is read whole: styles, names. 8 MiB of the smallest styles take 2 s and 400 MB."""
+_MAX_STREAMED_BYTES = 192 << 20
+"""200,000 rows of 15 cells take 135 MB."""
+_MAX_MERGES = 100_000
+_CHUNK_BYTES = 1 << 16
+_MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
+_TOO_LARGE = "Is too large to be read: delete its pictures and other sheets, or save it as CSV."
+_UNREADABLE = (
+    "Is not a workbook that can be read: save it as .xlsx without a password, or as CSV in UTF-8."
+)
+
+
+class _Archive(ZipFile):
+    """The parts of a workbook, none of them longer than its limit."""
+
+    def read(self, name: Any, pwd: bytes | None = None) -> bytes:
+        _check_length(self.getinfo(getattr(name, "filename", name)).file_size, _MAX_WHOLE_BYTES)
+        return super().read(name, pwd)
+
+    def open(self, name: Any, *arguments: Any, **options: Any) -> Any:
+        # ZipFile returns at most this number of bytes, whatever the part expands to.
+        info = self.getinfo(getattr(name, "filename", name))
+        _check_length(info.file_size, _MAX_STREAMED_BYTES)
+        return super().open(name, *arguments, **options)
+
+
+def _check_length(length: int, limit: int) -> None:
+    if length > limit:
+        raise invalid(FieldError("", _TOO_LARGE))
+
+
+@contextmanager
+def as_csv(file: BinaryIO, name: str | None, max_rows: int) -> Iterator[tuple[BinaryIO, str]]:
+    """Yield a CSV file in UTF-8 of a worksheet, the first by default, and the worksheet's name.
+
+    Raises `validation-error`, also for a row below `max_rows` that has a value.
+    """
+    with TemporaryFile() as table:
+        text = io.TextIOWrapper(table, "utf-8", errors="replace", newline="")
+        try:
+            with _Archive(file) as archive:
+                title = _write(archive, file, name, csv.writer(text), max_rows)
+        except RequestError:
+            raise
+        except Exception:
+            # openpyxl raises errors of any kind for a workbook that is not as it expects.
+            raise invalid(FieldError("", _UNREADABLE)) from None
+        text.flush()
+        text.detach()
+        table.seek(0)
+        yield table, title
+
+
+def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max_rows: int) -> str:
+    if len(archive.infolist()) > _MAX_PARTS:
+        raise invalid(FieldError("", _TOO_LARGE))
+    reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
+    reader.archive = archive
+    reader.read()
+    sheets = {sheet.title: sheet for sheet in reader.wb.worksheets}
+    title = next(iter(sheets)) if name is None else name
+    if title not in sheets:
+        names = ", ".join(repr(sheet) for sheet in list(sheets)[:20])
+        detail = f"The workbook has no sheet {title!r}. It has: {names}."
+        raise invalid(FieldError("/sheet", detail))
+    sheet: Any = sheets[title]
+    merged = _Merged(_merges(archive, sheet._worksheet_path))
+    lines = sheet.iter_rows(max_row=MAX_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
+    for number, values in enumerate(lines, 1):
+        cells = merged.filled(number, [_text(value) for value in values])
+        while cells and not cells[-1]:
+            cells.pop()
+        if len(cells) > MAX_COLUMNS:
+            detail = f"Row {number} of the sheet has more than {MAX_COLUMNS} columns."
+            raise invalid(FieldError("", detail))
+        if cells and number > max_rows:
+            raise invalid(
+                FieldError(f"/{number}", f"A list has at most {max_rows:,} rows: split it.")
+            )
+        writer.writerow(cells)
+    return title
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def _merges(archive: _Archive, path: str) -> Iterator[tuple[int, int, int]]:
+    """Yield the column, the first and the last row of each merged range of several rows."""
+    count, rest = 0, b""
+    with archive.open(path) as part:
+        while chunk := part.read(_CHUNK_BYTES):
+            text = rest + chunk
+            end = 0
+            for match in _MERGE.finditer(text):
+                end = match.end()
+                first, last = int(match[2]), int(match[3])
+                count += 1
+                if count > _MAX_MERGES:
+                    raise invalid(FieldError("", _TOO_LARGE))
+                if last > first:
+                    yield _column(match[1].decode()), first, last
+            rest = text[max(end, len(text) - 60) :]
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+class _Merged:
+    """The merged ranges of a sheet, applied row by row."""
+
+    def __init__(self, ranges: Iterator[tuple[int, int, int]]) -> None:
+        self._ranges: dict[int, list[tuple[int, int]]] = {}
+        for column, first, last in ranges:
+            self._ranges.setdefault(first, []).append((column, last))
+        self._values: dict[int, tuple[int, str]] = {}
+
+    def filled(self, row: int, cells: list[str]) -> list[str]:
+        """Return the cells of a row with the values of the ranges that reach down to it."""
+        if self._values:
+            self._values = {c: value for c, value in self._values.items() if value[0] >= row}
+            for column, (_, text) in self._values.items():
+                if column < MAX_COLUMNS and any(cells):
+                    cells += [""] * (column + 1 - len(cells))
+                    cells[column] = cells[column] or text
+        for column, last in self._ranges.pop(row, ()):
+            if column < len(cells) and cells[column]:
+                self._values[column] = last, cells[column]
+        return cells

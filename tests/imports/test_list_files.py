@@ -1,0 +1,230 @@
+"""Lists as organisations keep them: workbooks, and CSV of spreadsheets."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import openpyxl
+import pytest
+
+from api.database.queries import Connection
+from tests.conftest import Api
+from tests.imports.test_list_import import apply, outcomes, preview
+from tests.rendering.lists import XLSX
+
+HEADER = [
+    "Nº", "Nombre y Apellidos", "C.I.", "Sexo", "Fecha de Nacimiento", "Nacionalidad",
+    "Centro de Reclusión", "Fecha de Detención", "Observaciones",
+]  # fmt: skip
+ROWS: list[list[Any]] = [
+    [1, "Rocío Núñez Peña", 12345678.0, "F", date(1974, 6, 2), "VEN", "Cárcel Vieja",
+     date(2024, 2, 9), None],
+    [2, "Ángel Ibáñez Ávila", "V-9.876.543", "M", "03/04/1980", "venezolano", None, "feb-24",
+     "N/D"],
+    [None] * 9,
+    [3, "Belisario Quintanar", "s/n", "M", "s/f", "COL", None, "08/01/26", "=1+1"],
+    HEADER,
+    [4, "Yusmery Ozores", "E-84.000.111", "F", date(1990, 1, 31), "N/D", "Cárcel Vieja",
+     "9 de febrero de 2024", "-"],
+]  # fmt: skip
+OPTIONS = {"date_order": "day_first", "mapping": '{"Nº": null}'}
+
+
+def workbook() -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Presos políticos"
+    sheet.append(["LISTA DE PRESOS POLÍTICOS"])
+    sheet.append(["Actualizada: 8 de enero de 2026, 25 nombres"])
+    sheet.append([])
+    sheet.append(HEADER)
+    for row in ROWS:
+        sheet.append(row)
+    sheet["I8"].data_type = "s"
+    sheet.merge_cells("A1:I1")
+    sheet.merge_cells("G5:G6")
+    book.create_sheet("Notas").append(["Nombre"])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def as_csv(encoding: str) -> bytes:
+    """Return the list as a spreadsheet in Spanish saves it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, float):
+            return str(int(value))
+        return f"{value:%d/%m/%Y}" if isinstance(value, date) else str(value or "")
+
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=";")
+    writer.writerow(["LISTA DE PRESOS POLÍTICOS", *[""] * 8])
+    writer.writerow(["Actualizada: 8 de enero de 2026, 25 nombres", *[""] * 8])
+    writer.writerow([""] * 9)
+    writer.writerow(HEADER)
+    for number, row in enumerate(ROWS):
+        place = "Cárcel Vieja" if number == 1 else row[6]
+        writer.writerow(map(text, [*row[:6], place, *row[7:]]))
+    return file.getvalue().encode(encoding)
+
+
+@pytest.fixture
+def writer(api: Api) -> Api:
+    editor = api.scope("edit")
+    editor.post("/v1/facilities", {"name": "Cárcel Vieja", "country": "VE"})
+    return editor
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "reading"),
+    [
+        (workbook, XLSX, (None, False, "Presos políticos")),
+        (lambda: as_csv("cp1252"), "text/csv", ("windows-1252", True, None)),
+        (lambda: as_csv("utf-8"), "text/csv", ("utf-8", False, None)),
+        (lambda: as_csv("utf-16"), "text/csv", ("utf-16", False, None)),
+        (lambda: as_csv("utf-16-le"), "text/csv", ("utf-16-le", True, None)),
+        (lambda: as_csv("cp1252"), "text/csv; charset=Windows-1252", ("windows-1252", False, None)),
+        (lambda: as_csv("mac_roman"), "text/csv", ("macintosh", True, None)),
+    ],
+    ids=["xlsx", "cp1252", "utf-8", "utf-16", "utf-16-le", "declared", "macintosh"],
+)
+def test_list_of_a_spreadsheet_is_read_as_it_is_kept(
+    writer: Api,
+    conn: Connection,
+    body: Callable[[], bytes],
+    media_type: str,
+    reading: tuple[str | None, bool, str | None],
+) -> None:
+    result = preview(writer, body(), media_type=media_type, **OPTIONS)
+    assert result["reading"] == {
+        "encoding": reading[0],
+        "encoding_is_assumed": reading[1],
+        "sheet": reading[2],
+        "header_line": 4,
+        "titles": [
+            "LISTA DE PRESOS POLÍTICOS", "Actualizada: 8 de enero de 2026, 25 nombres"
+        ],
+    }  # fmt: skip
+    assert outcomes(result) == ["new"] * 4
+    assert [row["place"] for row in result["rows"]] == ["line 5", "line 6", "line 8", "line 10"]
+    assert [(c["column"], c["detail"][:5]) for c in result["rows"][2]["ignored"]] == [
+        ("Fecha de Nacimiento", "'s/f'"),
+        ("C.I.", "'s/n'"),
+    ]
+    apply(writer, result["id"])
+    people = {row.name: row for row in conn.execute("SELECT * FROM detainees")}
+    assert sorted(people) == sorted(row[1] for row in ROWS if row[0] and row is not HEADER)
+    rocio, angel = people["Rocío Núñez Peña"], people["Ángel Ibáñez Ávila"]
+    assert rocio.external_ids == [{"scheme": "cedula", "value": "12345678"}]
+    assert (rocio.birth_date, rocio.nationalities) == (date(1974, 6, 2), ["VE"])
+    assert (angel.birth_date, angel.nationalities) == (date(1980, 4, 3), ["VE"])
+    assert people["Belisario Quintanar"].nationalities == ["CO"]
+    assert people["Yusmery Ozores"].nationalities == []
+    detentions = conn.execute(
+        "SELECT p.name, d.detained_on, f.name AS facility FROM detentions d "
+        "JOIN detainees p ON p.id = d.detainee_id LEFT JOIN facilities f ON f.id = d.facility_id"
+    )
+    assert {row.name: (row.detained_on, row.facility) for row in detentions} == {
+        "Rocío Núñez Peña": ("2024-02-09", "Cárcel Vieja"),
+        "Ángel Ibáñez Ávila": ("2024-02", "Cárcel Vieja"),
+        "Belisario Quintanar": ("2026-01-08", None),
+        "Yusmery Ozores": ("2024-02-09", "Cárcel Vieja"),
+    }
+
+
+def test_sheet_is_chosen_by_name(writer: Api) -> None:
+    assert preview(writer, workbook(), media_type=XLSX, sheet="Notas")["rows"] == []
+    problem = preview(writer, workbook(), 422, media_type=XLSX, sheet="Hoja1")
+    assert "'Presos políticos', 'Notas'" in problem["errors"][0]["detail"]
+    problem = preview(writer, as_csv("utf-8"), 422, sheet="Notas")
+    assert problem["errors"][0]["pointer"] == "/sheet"
+
+
+def test_encoding_that_is_named_wrongly_is_an_error(writer: Api) -> None:
+    problem = preview(writer, as_csv("cp1252"), 422, media_type="text/csv; charset=utf-16le")
+    assert problem["type"] == "/problems/validation-error"
+    problem = preview(writer, as_csv("utf-8"), 415, media_type="text/csv; charset=koi8-r")
+    assert "windows-1252" in problem["detail"]
+
+
+def parts(**changed: bytes) -> bytes:
+    """Return the workbook with other parts."""
+    file = io.BytesIO()
+    names = {name.replace("/", "_").replace(".", "_"): name for name in zipped().namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        for key, name in names.items():
+            out.writestr(name, changed.get(key, zipped().read(name)))
+    return file.getvalue()
+
+
+def zipped() -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(workbook()))
+
+
+BOMB = b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY a '1234567890'>%b]><sst>&z;</sst>" % b"".join(
+    b"<!ENTITY %c '%b'>" % (n, b"&%c;" % (n - 1) * 10) for n in range(ord("b"), ord("z") + 1)
+)
+BROKEN: dict[str, Callable[[], bytes]] = {
+    "no zip": lambda: b"Nombre;Sexo",
+    "empty": lambda: b"",
+    "a zip of something else": lambda: empty_zip(),
+    "cut off": lambda: workbook()[:-500],
+    "huge styles": lambda: parts(xl_styles_xml=b"<a>" + b" " * (9 << 20)),
+    "a huge sheet": lambda: parts(xl_worksheets_sheet1_xml=b" " * (193 << 20)),
+    "entities that multiply": lambda: parts(xl_sharedStrings_xml=BOMB),
+    "no XML": lambda: parts(xl_workbook_xml=b"<workbook"),
+    "no rows of a sheet": lambda: parts(xl_worksheets_sheet1_xml=b"<a/>"),
+    "a cell far to the right": lambda: sheet(b'<row r="1"><c r="XFD1"><v>1</v></c></row>'),
+    "a row far below": lambda: sheet(b'<row r="900000000"><c r="A900000000"><v>1</v></c></row>'),
+    "a value far below": lambda: sheet(b'<row r="300000"><c r="A300000"><v>1</v></c></row>'),
+}
+
+
+def empty_zip() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("a.txt", "a")
+    return file.getvalue()
+
+
+def sheet(rows: bytes) -> bytes:
+    namespace = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return parts(
+        xl_worksheets_sheet1_xml=b'<worksheet xmlns="%b"><sheetData>%b</sheetData></worksheet>'
+        % (namespace, rows)
+    )
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_workbook_that_cannot_be_read_is_refused(shared_api: Api, name: str) -> None:
+    problem = preview(shared_api.scope("contribute"), BROKEN[name](), 422, media_type=XLSX)
+    assert problem["type"] == "/problems/validation-error"
+    assert problem["errors"]
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-ndjson"])
+def test_list_that_is_too_long_is_refused_at_once(shared_api: Api, media_type: str) -> None:
+    line = b"Ana\n" if media_type == "text/csv" else b'{"name":"Ana"}\n'
+    problem = preview(
+        shared_api.scope("contribute"), b"name\n"[: 5 * (line[0] == 65)] + line * 300_000, 422,
+        media_type=media_type,
+    )  # fmt: skip
+    assert problem["errors"] == [
+        {"pointer": "/200001", "detail": "A list has at most 200,000 rows: split it."}
+    ]
+
+
+def test_messages_quote_the_cell(writer: Api) -> None:
+    rows = "Nombre;Sexo;Fecha de nacimiento;Detenido el;Nacionalidad;Enlace\n"
+    rows += "Ana;x;08/01/26;2024-02-09;Marte;ftp:/a\n"
+    [row] = preview(writer, rows.encode(), date_order="day_first")["rows"]
+    quoted = {"Sexo": "x", "Fecha de nacimiento": "08/01/26", "Nacionalidad": "Marte"}
+    errors = {error["column"]: error["detail"] for error in row["errors"]}
+    assert set(quoted) <= set(errors)
+    for column, value in quoted.items():
+        assert repr(value) in errors[column]
