@@ -91,6 +91,7 @@ def _queries(
         "source_id": ids["sources"],
         "facility_id": ids["facilities"],
         "announcement_id": ids["claims"][:2],
+        "country": ["VE", "CO"],
         "nationality": ["VE", "ES", "CO"],
         "external_id": [f"{text}:{text}".lower() for text in searches],
         "time_zone": ["America/Caracas"],

@@ -111,5 +111,19 @@ def possible_duplicates(
     return source_similarity.similar(facilities[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
+def search(conn: queries.Connection, name: str, country: str | None) -> Sequence[UUID]:
+    """Return the facilities with a name or alias like a name, best first."""
+    asked = _facility(UUID(int=0), name, ())
+    rows = queries.rows(
+        conn,
+        "facilities/find_by_name",
+        keys=list(asked.keys),
+        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+        **queries.drop_none(country=country),
+    )
+    facilities = (_facility(row.id, row.name, row.aliases) for row in rows)
+    return source_similarity.ranked(asked, facilities)
+
+
 def _facility(id: UUID, name: str, aliases: Sequence[str]) -> SourceName:
     return SourceName(id, name, other_names=tuple(aliases), is_facility=True)

@@ -119,3 +119,19 @@ def _surviving(rows: Iterable[Any]) -> Mapping[UUID, SourceName]:
         else:
             names.setdefault(row.surviving_id, []).append(row.name)
     return {id: SourceName(id, names[id][0], url, tuple(names[id][1:])) for id, url in urls.items()}
+
+
+def search(
+    conn: queries.Connection, name: str, kind: str | None, *, sees_hidden: bool
+) -> Sequence[UUID]:
+    """Return the visible sources whose names are like a name, best first."""
+    asked = SourceName(UUID(int=0), name)
+    rows = queries.rows(
+        conn,
+        "sources/find_by_name",
+        keys=list(asked.keys),
+        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+        sees_hidden=sees_hidden,
+        **queries.drop_none(kind=kind),
+    )
+    return source_similarity.ranked(asked, _surviving(rows).values())

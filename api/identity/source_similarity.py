@@ -25,6 +25,9 @@ MIN_SCORE = 0.6
 MAX_SOURCES_PER_KEY = 200
 """A key of more sources distinguishes nothing and is ignored. It would compare all with all."""
 
+MAX_FOUND = 100
+"""The names that a search finds at most."""
+
 _EXACT = "= "
 _MIN_SPELLING = 0.92
 # Accents of Latin, Greek and Cyrillic letters, Hebrew points, and Arabic vowels and lengthening.
@@ -248,3 +251,19 @@ def similar_pairs(pairs: Iterable[tuple[SourceName, SourceName]]) -> list[Match]
 def _match(first: SourceName, second: SourceName) -> Match:
     features = compare(first, second)
     return Match(first, second, score(features), features)
+
+
+def ranked(name: SourceName, others: Iterable[SourceName]) -> list[UUID]:
+    """Return those of some sources that a search for a name finds, best first."""
+    scores = {other.id: _search_score(name, other) for other in others}
+    found = (id for id, found_score in scores.items() if found_score >= MIN_SCORE)
+    return sorted(found, key=lambda id: (-scores[id], id))[:MAX_FOUND]
+
+
+def _search_score(asked: SourceName, other: SourceName) -> float:
+    """Return how well a source is found by a name, which may be some of its words."""
+    if asked.has_name_of(other):
+        return 1.0
+    words = {word for spelling in asked.spellings for word in spelling}
+    has_all = any(words.issubset(spelling) for spelling in other.spellings)
+    return max(score(compare(asked, other)), MIN_SCORE if has_all else 0.0)

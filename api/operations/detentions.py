@@ -23,6 +23,13 @@ def list_detentions(
     return Page("detentions/list", limit, filters, cursor)
 
 
+def list_all_detentions(
+    conn: queries.Connection, caller: Caller | None, limit: int | None, cursor: str | None
+) -> Page:
+    filters = {"sees_hidden": access.sees_hidden(caller)}
+    return Page("detentions/list", limit, filters, cursor)
+
+
 def get_detention(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
     parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
     return Record("detention", "detentions/list", parameters)

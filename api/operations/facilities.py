@@ -9,11 +9,27 @@ from api.access import Caller
 from api.database import queries
 from api.identity import facility_names
 from api.records import facilities
-from api.rendering.results import Page, Record, Unchanged, offers_duplicates
+from api.rendering import pagination
+from api.rendering.results import Page, Ranked, Ranking, Record, Unchanged, offers_duplicates
 
 
-def list_facilities(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:
-    return Page("facilities/list", limit, cursor=cursor)
+def list_facilities(
+    conn: queries.Connection,
+    limit: int | None,
+    cursor: str | None,
+    q: str | None,
+    country: str | None,
+) -> Page:
+    q = q and q.strip()
+    ranking = None if q is None else Ranking(partial(_search, q, country), pagination.RANKED)
+    return Page("facilities/list", limit, {"q": q, "country": country}, cursor, ranking=ranking)
+
+
+def _search(
+    q: str, country: str | None, conn: queries.Connection, place: str | None, limit: int
+) -> Sequence[Ranked]:
+    found = facility_names.search(conn, q, country)
+    return [Ranked(str(id), {}, after) for id, after in pagination.ranked(found, place, limit)]
 
 
 def get_facility(conn: queries.Connection, id: UUID) -> Record:

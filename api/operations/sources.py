@@ -10,15 +10,37 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.identity import source_merges, source_names
 from api.records import sources
-from api.rendering.results import Page, Record, Unchanged, offers_duplicates
+from api.rendering import pagination
+from api.rendering.results import Page, Ranked, Ranking, Record, Unchanged, offers_duplicates
 
 
 def list_sources(
-    conn: queries.Connection, caller: Caller | None, limit: int | None, cursor: str | None
+    conn: queries.Connection,
+    caller: Caller | None,
+    limit: int | None,
+    cursor: str | None,
+    q: str | None,
+    kind: str | None,
 ) -> Page:
-    filters = {"sees_hidden": access.sees_hidden(caller)}
+    q, sees_hidden = q and q.strip(), access.sees_hidden(caller)
+    filters = {"sees_hidden": sees_hidden, "q": q, "kind": kind}
+    ranking = None
+    if q is not None:
+        ranking = Ranking(partial(_search, q, kind, sees_hidden), pagination.RANKED)
     reader = ledger.reader(caller, "source")
-    return Page("sources/list", limit, filters, cursor, reader=reader)
+    return Page("sources/list", limit, filters, cursor, ranking=ranking, reader=reader)
+
+
+def _search(
+    q: str,
+    kind: str | None,
+    sees_hidden: bool,
+    conn: queries.Connection,
+    place: str | None,
+    limit: int,
+) -> Sequence[Ranked]:
+    found = source_names.search(conn, q, kind, sees_hidden=sees_hidden)
+    return [Ranked(str(id), {}, after) for id, after in pagination.ranked(found, place, limit)]
 
 
 def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
@@ -76,8 +98,12 @@ def distinguish_source(
     return Record("distinction", "merges/list_distinctions", parameters)
 
 
+def list_affiliations(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:
+    return Page("affiliations/list", limit, cursor=cursor)
+
+
 def get_affiliation(conn: queries.Connection, id: UUID) -> Record:
-    return Record("affiliation", "affiliations/list", {"id": id})
+    return Record("affiliation", "affiliations/list", {"id": id, "limit": 1})
 
 
 def create_affiliation(

@@ -18,6 +18,7 @@ CREATE TABLE sources (
 );
 
 CREATE INDEX sources_vouched_for ON sources (vouched_by) WHERE vouched_by IS NOT NULL;
+CREATE INDEX sources_of_kind ON sources (kind, id);
 CREATE INDEX sources_merged_into ON sources (merged_into) WHERE merged_into IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE ON sources TO constancia_service;

@@ -9,6 +9,8 @@ CREATE TABLE facilities (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+CREATE INDEX facilities_of_country ON facilities (country, id);
+
 GRANT SELECT, INSERT, UPDATE ON facilities TO constancia_service;
 
 -- The keys of each facility's names, made as those of sources: only facilities that share a key can be

@@ -105,3 +105,21 @@ def test_similar_facilities_of_the_country_are_listed(editor: Api) -> None:
     new = post(editor, "Penitenciario Rodeo", aliases=["Cárcel de Yáre"])
     similar = {other["facility_id"] for other in new["possible_duplicates"]}
     assert similar >= {known["Centro Penitenciario Rodeo"], known["Yare"]}
+
+
+def test_facilities_are_found_by_any_spelling(api: Api, editor: Api) -> None:
+    first = post(editor, "Centro Penitenciario de Oriente", aliases=["La Pica"])["id"]
+    second = post(editor, "La Pica", country="CO")["id"]
+    post(editor, "Rodeo I")
+
+    def found(q: str, **more: str) -> set[str]:
+        return {item["id"] for item in api.get("/v1/facilities", q=q, **more)["items"]}
+
+    for spelling in ("la pica", "LA-PÍCA", "lapica", "Pica"):
+        assert found(spelling) == {first, second}, spelling
+        assert found(spelling, country="VE") == {first}
+    for spelling in ("prisión de Oriente", "oriente", "Penitenciario Oriente"):
+        assert found(spelling) == {first}, spelling
+    assert found("Tocorón") == set()
+    listed = api.get("/v1/facilities", country="CO")["items"]
+    assert [item["id"] for item in listed] == [second]

@@ -364,3 +364,45 @@ def test_distinct_sources_are_not_merged_until_that_is_withdrawn(api: Api, edito
     assert f"/v1/distinctions/{distinction['id']}" in problem["detail"]
     editor.send("DELETE", f"/v1/distinctions/{distinction['id']}")
     merge(editor, first, second)
+
+
+# Searches.
+
+
+def test_sources_are_found_by_any_spelling(api: Api, editor: Api) -> None:
+    agency = editor.source("Agence France-Presse", kind="news_outlet")
+    paper = editor.source("Efecto Cocuyo", kind="news_outlet")
+    twin = editor.source("Cocuyo Efecto Noticias", kind="other")
+    voice = editor.source("Voz del Cocuyo", confidential=True, vouched_by=agency)
+
+    def found(caller: Api, q: str, **more: str) -> list[str]:
+        return [item["id"] for item in caller.get("/v1/sources", q=q, **more)["items"]]
+
+    assert found(api, "afp") == [agency]
+    for spelling in ("EFECTO COCUYO", "efectococuyo", "Efécto Cocuio"):
+        assert found(api, spelling)[0] == paper, spelling
+    assert set(found(api, "cocuyo")) == {paper, twin}
+    assert set(found(editor, "cocuyo")) == {paper, twin, voice}
+    assert found(api, "cocuyo", kind="other") == [twin]
+    listed = api.get("/v1/sources", kind="other")["items"]
+    assert [item["id"] for item in listed] == [twin]
+    merge(editor, twin, paper)
+    assert found(api, "Cocuyo Efecto Noticias") == [paper]
+    assert found(api, "Tal Cual") == []
+
+
+def test_pages_of_a_search_for_sources_stay_in_order(api: Api, editor: Api) -> None:
+    names = [f"Radio {word}" for word in ("Alba", "Bravo", "Ceiba", "Duna", "Estero")]
+    ids = {editor.source(name) for name in names}
+    whole = [item["id"] for item in api.get("/v1/sources", q="radio")["items"]]
+    assert set(whole) == ids
+    seen: list[str] = []
+    page = api.get("/v1/sources", q="radio", limit=2)
+    while True:
+        seen += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        # A better match that is added meanwhile moves nobody.
+        editor.source(f"Radio {len(seen)}")
+        page = api.get("/v1/sources", q="radio", limit=2, cursor=page["next"])
+    assert seen == whole

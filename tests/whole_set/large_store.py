@@ -39,6 +39,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",
         f"INSERT INTO facilities (id, name, country)"
         f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
+        f"INSERT INTO facility_keys (key, facility_id) SELECT k.key, {ids['facility']}"
+        f" FROM {numbers}, LATERAL (VALUES ('= facility ' || n), ('facility'), (n::text)) k (key)",
         f"INSERT INTO detainees (id, name, age_group, sex, nationalities) SELECT"
         f" {ids['detainee']}, 'Ana ' || n, CASE WHEN n % 50 = 0 THEN 'minor' ELSE 'adult' END,"
         f" 'female', '{{VE}}' FROM {numbers}",

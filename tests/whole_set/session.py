@@ -156,6 +156,11 @@ class Session:
     def get_affiliation(self) -> Any:
         return {"id": self.id("createAffiliation")}
 
+    def list_affiliations(self) -> Any:
+        self.do("createAffiliation")
+        self.do("createAffiliation")
+        return {"query": {"limit": 1}}
+
     def update_affiliation(self) -> Any:
         return {
             "id": self.id("createAffiliation"),
@@ -335,6 +340,11 @@ class Session:
         detainee = self.do("createReleaseEvent").json["detainee_id"]
         self.do("createDetention", id=detainee, body={"detained_on": "2026-02"})
         return {"id": detainee, "query": {"limit": 1}}
+
+    def list_all_detentions(self) -> Any:
+        self.do("createDetention")
+        self.do("createDetention")
+        return {"query": {"limit": 1}}
 
     def create_release_event(self) -> Any:
         detention = self.do("createDetention").json

@@ -19,6 +19,8 @@ ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
     "listSources": lambda s: s.do("createSource") and {},
     "listFacilities": lambda s: s.do("createFacility") and {},
     "listDetainees": lambda s: s.do("createDetainee") and {"q": "álias"},
+    "listAffiliations": lambda s: s.do("createAffiliation") and {},
+    "listAllDetentions": lambda s: s.do("createDetention") and {},
     "listDetentions": lambda s: {"id": _add_detention(s)},
     "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
     "listAttestations": lambda s: s.do("createAttestation") and {},

@@ -89,8 +89,8 @@ OF_RELEASES = {
 }
 # Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
-    "listSources": [{}],
-    "listFacilities": [{}],
+    "listSources": each({"q": "Source 5", "kind": "ngo"}, 2),
+    "listFacilities": each({"q": "Facility 5", "country": "VE"}, 2),
     "listDetainees": [
         *({"q": q} for q in ("ana", "ana otero", "nobody")),
         *each(
@@ -103,6 +103,8 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             *(2, 3, 4),
         ),
     ],
+    "listAffiliations": [{}],
+    "listAllDetentions": [{}],
     "listDetentions": [{}],
     "listReleaseEvents": [
         *each(OF_RELEASES, 2, len(OF_RELEASES)),
@@ -177,7 +179,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
 STORED_LISTS = [operation for operation in LISTS if operation.id != "listDuplicates"]
 
 # Parameters that change the presentation of a list, and not its items.
-SHOWN_BY = {"limit", "cursor", "format", "min_sources", "time_zone"}
+SHOWN_BY = {"limit", "cursor", "format", "excel", "min_sources", "time_zone"}
 
 
 def test_every_filter_of_every_list_is_tested() -> None:
@@ -254,6 +256,7 @@ KINDS = {
     "listSources": 0,
     "listFacilities": 1,
     "listDetainees": 2,
+    "listAllDetentions": 3,
     "listReleaseEvents": 4,
     "listAttestations": 5,
     "listClaims": 7,
@@ -291,6 +294,8 @@ def test_whole_list_is_read_in_blocks(
     if operation.id in KINDS:
         place = KINDS[operation.id]
         assert set(keys) == {record_id(place, n + 1) for n in range(SIZE_OF_BLOCKS)}
+    elif operation.id == "listAffiliations":
+        assert len(items) == SIZE_OF_BLOCKS / 2
     elif operation.id in {"listCountedPeople", "listDifferences"}:
         assert len(items) == SIZE_OF_BLOCKS
     elif operation.id == "listChanges":
@@ -350,6 +355,11 @@ def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> N
         large.editor.post("/v1/detainees/match", {"items": people}, 200)
     for q in ("ana", "Ana Otero5", "otero5", "A. Otero", "nobody"):
         assert len(large.public_api.get("/v1/detainees", q=q, limit=200)["items"]) <= 200
+    for path, query in (
+        *(("sources", {"q": "Source 5", **more}) for more in ({}, {"kind": "ngo"})),
+        *(("facilities", {"q": "Facility 5", **more}) for more in ({}, {"country": "VE"})),
+    ):
+        assert len(large.public_api.get(f"/v1/{path}", **query)["items"]) >= 1
     # A page of ranked people, and one of the others, of whom two parts are read.
     page = large.public_api.get("/v1/detainees", q="ana", limit=70)
     for _ in range(2):

@@ -6,4 +6,6 @@ WHERE true
     AND a.id = %(id)s -- if id
     AND a.id = ANY (%(ids)s) -- if ids
     AND a.joins_two -- unless id
+    AND a.id > %(after)s -- if after
 ORDER BY a.id
+LIMIT %(limit)s

@@ -18,7 +18,8 @@ SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential, s.vouched_by,
 FROM visible_sources(%(sees_hidden)s) s
 WHERE true
     AND s.id = %(id)s -- if id
-    AND s.id = ANY (%(ids)s) -- if ids
+    AND s.id = ANY (%(ids)s::uuid[]) -- if ids
+    AND s.kind = %(kind)s -- if kind
     AND s.id > %(after)s -- if after
 ORDER BY s.id -- unless exported
 ORDER BY s.confidential, s.id -- if exported

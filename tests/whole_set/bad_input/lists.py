@@ -3,9 +3,11 @@
 # Queries.
 LISTS = (
     "/v1/sources",
+    "/v1/affiliations",
     "/v1/facilities",
     "/v1/detainees",
     "/v1/detainees/$detainee/detentions",
+    "/v1/detentions",
     "/v1/release-events",
     "/v1/attestations",
     "/v1/claims",

@@ -109,6 +109,7 @@ def record_one_of_each(api: Api, keys: Mapping[str, str]) -> dict[str, str]:
         "source": source_id,
         "other_source": other,
         "affiliation": api.affiliate(source_id, other, valid_from="2020-01-01T00:00:00Z"),
+        "other_affiliation": api.affiliate(other, source_id),
         "facility": facility_id,
         "other_facility": other_facility,
         "detainee": person,
