@@ -1,0 +1,112 @@
+"""Pages in Debian's chromium: accessible, readable on a small screen, and usable by keyboard."""
+
+import importlib.util
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from werkzeug.serving import make_server
+
+from api.database import connections
+from api.pages import site
+from tests.conftest import Api, client_of, cloned, keys_of
+from tests.pages import browser
+from tests.pages.browser import Browser
+from tests.whole_set.operations import CONTRACT
+from tests.whole_set.session import Session
+
+pytestmark = pytest.mark.skipif(
+    browser.CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"
+)
+# The documentation page runs the script of another project.
+PAGES = [o for o in CONTRACT.operations if o.is_page and o.id != "getDocs"]
+RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+SMALL_TARGETS = """
+[...document.querySelectorAll('a:not(.skip), button, input:not([type=hidden]), summary')]
+    .filter(element => getComputedStyle(element).display !== 'inline')
+    .filter(element => {
+        const box = element.getBoundingClientRect()
+        return box.height < 24 || box.width < 24
+    })
+    .map(element => element.outerHTML)
+"""
+"""The targets that are neither in a line of text nor 24 pixels high and wide (WCAG 2.2, 2.5.8)."""
+
+
+class Site(NamedTuple):
+    """A browser, the address of a service, and a path of every page."""
+
+    browser: Browser
+    address: str
+    paths: list[str]
+
+
+@pytest.fixture(scope="module")
+def shown(server: str) -> Iterator[Site]:
+    with (
+        cloned(server) as database,
+        connections.pool(database, 4) as pool,
+        client_of(pool) as client,
+        browser.running() as tab,
+    ):
+        session = Session(Api(client, keys_of(database)))
+        paths = [session.do(page.id).response.request.path for page in PAGES]
+        http = make_server("localhost", 0, client.application, threaded=True)
+        threading.Thread(target=http.serve_forever).start()
+        try:
+            yield Site(tab, f"http://localhost:{http.server_port}", [*paths, "/nothing"])
+        finally:
+            http.shutdown()
+            http.server_close()
+
+
+def test_every_page_is_accessible(shown: Site) -> None:
+    """By axe: each page in one language and one colour scheme, so that all are seen."""
+    package = importlib.util.find_spec("axe_core_python")
+    assert package is not None
+    assert package.origin is not None
+    axe = (Path(package.origin).parent / "axe.min.js").read_text("utf-8")
+    for number, path in enumerate(shown.paths):
+        language = site.LANGUAGES[number % 2]
+        is_dark, width = bool(number // 2 % 2), (360, 1280)[number // 2 % 2]
+        shown.browser.open(
+            f"{shown.address}{path}?lang={language}", width, dark=is_dark, scripts=True
+        )
+        shown.browser.evaluate(f"{axe}; 0")
+        violations = shown.browser.evaluate(
+            f"axe.run(document, {{runOnly: {RULES}}}).then(result => "
+            "result.violations.map(it => [it.id, it.nodes[0].html]))"
+        )
+        assert violations == [], path
+        assert shown.browser.evaluate(SMALL_TARGETS) == [], path
+
+
+def test_no_page_is_wider_than_a_small_screen(shown: Site) -> None:
+    for path in shown.paths:
+        for language in site.LANGUAGES:
+            shown.browser.open(f"{shown.address}{path}?lang={language}", 320)
+            wider = "document.documentElement.scrollWidth - innerWidth"
+            assert shown.browser.evaluate(wider) == 0, (path, language)
+
+
+def test_keyboard_leads_from_the_figure_to_a_citation(shown: Site) -> None:
+    tab = shown.browser
+    tab.open(f"{shown.address}/?lang=es")
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    tab.focus("/people?lang=es")
+    tab.follow()
+    tab.focus("q")
+    tab.press("name")
+    tab.follow()
+    tab.focus("/people/")
+    tab.follow()
+    tab.focus("/releases/")
+    tab.follow()
+    assert tab.evaluate("document.documentElement.lang") == "es"
+    assert tab.evaluate("document.querySelector('main').innerText.includes('Por qué')")
+    tab.focus("/certificate")
+    tab.follow()
+    assert tab.evaluate("document.querySelector('.qr') !== null")
