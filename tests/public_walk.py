@@ -101,6 +101,7 @@ def _queries(
         "until": ["2026-01-12"],
         "from_recorded": ["2026-01-08T12:00:00Z"],
         "until_recorded": [AT],
+        "updated_since": ["2026-01-08T00:00:00Z"],
         "occurred_from": ["2026-01-08"],
         "occurred_until": ["2026-01-09"],
         "min_sources": [1, 2],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,7 @@ class PeopleFilters:
     facility_id: UUID | None = None
     nationality: str | None = None
     external_id: str | None = None
+    updated_since: datetime | None = None
 
 
 def list_detainees(
@@ -65,8 +67,8 @@ def _choose(
 ) -> tuple[str, Mapping[str, Any]]:
     """Return the query of a list and its parameters. Raises `validation-error`.
 
-    The list of a facility, a nationality or a custody is read from its index; that of an external
-    id is looked up.
+    The list of a facility, a nationality or a custody is read from its index; people with an
+    external id, and those who were updated, are looked up.
     """
     facility = filters.facility_id
     if facility and queries.row(conn, "facilities/exist", id=facility) is None:
@@ -76,7 +78,11 @@ def _choose(
     external_id = asked.pop("external_id", None)
     if external_id is not None:
         scheme, _, value = external_id.partition(":")
-        return "detainees/list", {**asked, "external_id_key": identifier_key(scheme, value)}
+        asked["external_id_key"] = identifier_key(scheme, value)
+    if filters.updated_since is not None:
+        return "detainees/list_updated", asked
+    if external_id is not None:
+        return "detainees/list", asked
     property = next((name for name in ("facility_id", "nationality") if name in asked), "")
     custody = asked.pop("custody", None)
     if not property and custody is None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from api import access
 from api.access import Caller
 from api.database import clock, ledger, queries
-from api.errors import RequestError, not_found
+from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids
 from api.operations.proposals import get_proposal
 from api.records import proposals, release_events
@@ -33,6 +33,7 @@ class ReleaseFilters:
     announcement_id: UUID | None = None
     occurred_from: date | None = None
     occurred_until: date | None = None
+    updated_since: datetime | None = None
 
 
 def list_release_events(
@@ -64,6 +65,7 @@ def _choose(
     none, or of a person, announcement   now      now           list, by stored summaries
     status, perhaps with many days       any      now           list_of_status, by status
     any other                            any      now           list_at
+    any, with updated_since              any      now           list_updated
     any                                  any      earlier       list_recorded
     """
     clock.settle(conn, as_of, recorded_as_of)
@@ -83,6 +85,11 @@ def _choose(
         {"detainee_id", "facility_id", "announcement_id"}
     )
     at = {**active, "at": as_of or "now", "min_sources": min_sources}
+    if filters.updated_since is not None:
+        if recorded_as_of is not None:
+            detail = "Cannot be combined with recorded_as_of: it selects present records. "
+            raise invalid(FieldError("/updated_since", detail + "Leave one of them out."))
+        return "release_events/list_updated", at
     if filters.occurred_from is not None and not selects_records:
         # No release is on a later day (`clock.is_day_ahead`).
         last_day = filters.occurred_until or clock.now(conn).date() + timedelta(days=1)

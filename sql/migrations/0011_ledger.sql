@@ -101,6 +101,9 @@ CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)
 -- The sources of the attestations and claims that were entered at a moment.
 CREATE INDEX ledger_of_publications ON ledger (recorded_at, (entry ->> 'source_id'))
     WHERE resource IN ('attestation', 'claim');
+-- The records of a kind with a public entry since a moment.
+CREATE INDEX ledger_of_kind ON ledger (resource, recorded_at, resource_id)
+    WHERE public_seq IS NOT NULL;
 CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE action = 'moved';
 -- What can change how people count without an attestation, by the moment of its entry.
 CREATE INDEX ledger_of_people_and_links ON ledger (resource, recorded_at)

@@ -1,9 +1,11 @@
 """Detainees: search by name, and minors, whose names are hidden."""
 
 import re
+from typing import Any
 
 import pytest
 
+from api.database.queries import Connection
 from tests.conftest import Api
 from tests.stories.people import HIDDEN
 
@@ -136,3 +138,52 @@ def test_age_group_must_agree_with_the_birth_date(api: Api, age_group: str) -> N
     assert [error["pointer"] for error in problem["errors"]] == ["/age_group"]
     person = writer.detainee("Ana Prueba", age_group=age_group)
     writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)
+
+
+def test_follower_learns_of_what_was_withheld_merged_or_voided(api: Api, conn: Connection) -> None:
+    editor = api.scope("edit")
+    names = ("Ana Otero", "Eva Ñáñez", "Luz Valdivia", "Iris Rondón", "Mar Quintero", "Paz Ozores")
+    people = {name.partition(" ")[0]: editor.detainee(name) for name in names}
+    for person in people.values():
+        editor.detention(person, detained_on="2024")
+    events = {name: editor.event(person, "2026-01-08") for name, person in people.items()}
+    row = conn.execute("SELECT rfc3339(clock_timestamp()) AS now").fetchone()
+    assert row is not None
+
+    def updated(path: str, **filters: str) -> dict[str, Any]:
+        items: list[Any] = []
+        cursor: Any = {}
+        while cursor is not None:
+            query = {"updated_since": row.now, "limit": 2, **filters, **cursor}
+            page = api.send("GET", f"/v1/{path}", query_string=query).get_json()
+            items += page["items"]
+            cursor = page["next"] and {"cursor": page["next"]}
+        assert [item["id"] for item in items] == sorted({item["id"] for item in items})
+        return {item["id"]: item for item in items}
+
+    assert updated("detainees") == updated("release-events") == {}
+    editor.patch(f"/v1/detainees/{people['Ana']}", {"withheld": True})
+    editor.post(f"/v1/detainees/{people['Eva']}/merge", {"into": people["Luz"]})
+    editor.post(f"/v1/release-events/{events['Iris']}/void", {"reason": "Nobody."}, 200)
+    editor.attest(events["Mar"], editor.source("Fuente"), "2026-01-09T10:00:00Z")
+    # Nothing that the public sees has changed.
+    editor.get(f"/v1/detainees/{people['Ana']}")
+    listed = updated("detainees")
+    assert listed.keys() == {people[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar")}
+    ana, eva, luz = (listed[people[name]] for name in ("Ana", "Eva", "Luz"))
+    assert (ana["is_named"], ana["merged_into"]) == (False, None)
+    assert eva == {**luz, "id": people["Eva"], "merged_into": people["Luz"]}
+    listed = updated("release-events")
+    assert listed.keys() == {events[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar")}
+    assert listed[events["Ana"]]["detainee"] == {
+        name: ana[name] for name in ("id", "name", "is_named")
+    }
+    assert listed[events["Eva"]] == {
+        **listed[events["Luz"]],
+        "id": events["Eva"],
+        "merged_into": events["Luz"],
+    }
+    assert listed[events["Iris"]]["voided_at"] is not None
+    assert listed[events["Mar"]]["verification"]["status"] == "reported"
+    assert updated("release-events", status="reported").keys() == {events["Mar"]}
+    assert updated("detainees", nationality="VE") == {}

@@ -683,7 +683,7 @@ class Reader:
             for item in items:
                 since = item["verification"]["since"]
                 item["verification"]["since"] = since and datetime.fromisoformat(since)
-                for name in ("voided_at", "void_reason", "created_at", "updated_at"):
+                for name in ("merged_into", "voided_at", "void_reason", "created_at", "updated_at"):
                     del item[name]
                 if not sees_hidden and not item["detainee"]["is_named"]:
                     assert re.fullmatch("Person [0-9A-Z]{6}", item["detainee"]["name"])

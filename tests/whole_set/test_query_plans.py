@@ -87,6 +87,7 @@ OF_RELEASES = {
     "occurred_from": "2025-02-01",
     "occurred_until": "2025-03-01",
 }
+UPDATED_SINCE = {"updated_since": "2026-01-01T00:00:00Z"}
 # Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": each({"q": "Source 5", "kind": "ngo"}, 2),
@@ -99,8 +100,9 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
                 "facility_id": record_id(1),
                 "nationality": "VE",
                 "external_id": "lista:V-1",
+                **UPDATED_SINCE,
             },
-            *(2, 3, 4),
+            *(2, 3, 5),
         ),
     ],
     "listAffiliations": [{}],
@@ -108,6 +110,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listDetentions": [{}],
     "listReleaseEvents": [
         *each(OF_RELEASES, 2, len(OF_RELEASES)),
+        *({**UPDATED_SINCE, **one} for one in each(OF_RELEASES) if "recorded_as_of" not in one),
         # Many events have the days and the status of the past.
         {"occurred_from": "2025-01-01", "occurred_until": "2025-12-31", "status": "reported"},
     ],

@@ -1,8 +1,8 @@
 -- Lists the people with a value of a property, and in some custodies, like detainees/list.
 -- At most a page of each is read, by the index of values. `hidden` has true and false, or only false if
 -- the caller may not know the value of hidden people. Conditions are on what the caller sees.
-SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
-    d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, NULL AS match,
+SELECT d.id, NULL::uuid AS merged_into, d.name, d.is_named, d.withheld, d.aliases, d.sex,
+    d.birth_date, d.age_group, d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, NULL AS match,
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden
 FROM unnest(%(custodies)s::text[]) AS c (custody)
 CROSS JOIN unnest(%(hidden)s::boolean[]) AS h (is_hidden)

@@ -1,5 +1,6 @@
 -- Lists release events with the summaries of their verdicts.
-SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
+    e.place, e.announcement_id,
     coalesce((
         SELECT s.verification FROM verification_summaries s
         WHERE s.release_event_id = e.id ORDER BY s.published_from DESC LIMIT 1

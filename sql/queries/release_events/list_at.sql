@@ -1,6 +1,7 @@
 -- Lists release events with their verdicts at a moment of publication time, by filters.
 -- The events of a facility, and of a few days, are looked up.
-SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
+    e.place, e.announcement_id,
     verification_summary(
         v.status, v.independent_sources, v.independent_denials, v.since
     ) AS verification,

@@ -1,6 +1,7 @@
 -- Lists the release events with a status at a moment of publication time, like release_events/list_at.
 -- At most a page of each of its codes is read, by the index of statuses.
-SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
+    e.place, e.announcement_id,
     verification_summary(
         v.status, v.independent_sources, v.independent_denials, v.since
     ) AS verification,

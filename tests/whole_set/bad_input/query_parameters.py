@@ -57,6 +57,15 @@ for query in ("as_of=2026-01-09T12:00:00+00:00", "as_of=2026-01-09t12:00:00.5+04
 for value in ("", "V-1", ":V-1", "Lista:V-1", "lista:", f"lista:{'9' * 201}", "lista:V%0A1"):
     query = f"external_id={value}"
     wrong_query(query[:40], "/v1/detainees", query, "/external_id")
+for path in ("/v1/detainees", "/v1/release-events"):
+    for value in ("", "2026-01-08", "yesterday"):
+        wrong_query(f"updated_since={value}", path, f"updated_since={value}", "/updated_since")
+wrong_query(
+    "the past of updated records",
+    "/v1/release-events",
+    "updated_since=2026-01-08T00:00:00Z&recorded_as_of=2026-01-08T00:00:00Z",
+    "/updated_since",
+)
 wrong_query("a status of custody", "/v1/detainees", "custody=free", "/custody")
 wrong_query(
     "a search with filters",

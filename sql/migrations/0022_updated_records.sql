@@ -1,0 +1,83 @@
+-- Updated records: what a follower of a list reads again.
+
+-- The records of a kind with a public entry of the ledger since a moment.
+CREATE FUNCTION records_updated_since(resource text, since timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.resource_id FROM ledger l
+    WHERE l.resource = $1 AND l.recorded_at >= $2 AND l.public_seq IS NOT NULL;
+END;
+
+-- The release events whose verdict may have changed since a moment. Of the others, which were never
+-- confirmed, disputed or refuted, only an attestation can change the status.
+CREATE FUNCTION release_events_judged_since(since timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.id FROM records_updated_since('release_event', $1) u
+    UNION ALL
+    SELECT a.release_event_id
+    FROM records_updated_since('attestation', $1) u
+    CROSS JOIN LATERAL (
+        -- OFFSET 0, here and below: look up each record, whatever number the planner expects.
+        SELECT o.release_event_id FROM attestations o WHERE o.id = u.id OFFSET 0
+    ) a
+    UNION ALL
+    SELECT f.release_event_id FROM feed_entries f WHERE f.recorded_at >= $1;
+END;
+
+-- The release events that show something else since a moment: their own values, their verdict, or the
+-- name of their person.
+CREATE FUNCTION release_events_updated_since(since timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT j.id FROM release_events_judged_since($1) j
+    UNION ALL
+    SELECT e.id
+    FROM records_updated_since('detainee', $1) u
+    CROSS JOIN LATERAL (
+        SELECT o.id FROM release_events o WHERE o.detainee_id = u.id OFFSET 0
+    ) e;
+END;
+
+-- The people who show something else since a moment: their own values, their latest detention, or
+-- their custody.
+CREATE FUNCTION detainees_updated_since(since timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.id FROM records_updated_since('detainee', $1) u
+    UNION ALL
+    SELECT t.detainee_id
+    FROM records_updated_since('detention', $1) u
+    CROSS JOIN LATERAL (
+        SELECT o.detainee_id FROM detentions o WHERE o.id = u.id OFFSET 0
+    ) t
+    UNION ALL
+    SELECT e.detainee_id
+    FROM release_events_judged_since($1) j
+    CROSS JOIN LATERAL (
+        SELECT o.detainee_id FROM release_events o WHERE o.id = j.id OFFSET 0
+    ) e;
+END;
+
+-- The surviving record of a person or a release event.
+CREATE FUNCTION surviving_detainee_id(id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE records AS (
+        SELECT d.id, d.merged_into FROM detainees d WHERE d.id = $1
+        UNION ALL
+        SELECT d.id, d.merged_into FROM records r JOIN detainees d ON d.id = r.merged_into
+    )
+    SELECT r.id FROM records r WHERE r.merged_into IS NULL;
+END;
+
+CREATE FUNCTION surviving_release_event_id(id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE records AS (
+        SELECT e.id, e.merged_into FROM release_events e WHERE e.id = $1
+        UNION ALL
+        SELECT e.id, e.merged_into FROM records r JOIN release_events e ON e.id = r.merged_into
+    )
+    SELECT r.id FROM records r WHERE r.merged_into IS NULL;
+END;
