@@ -126,17 +126,20 @@ def differences(
 ) -> Sentence:
     """How many releases became confirmed between two moments, and how many ceased to be, and why.
 
-    Of the record clock only if it decides: if both moments of publication time are one.
+    The moments of record time are given if they differ.
     """
-    is_of_record = published[0] == published[1]
-    (place_en, place_es), (start, end) = local(zone, *(recorded if is_of_record else published))
-    (start_en, start_es), (end_en, end_es) = moment(start), moment(end)
-    if is_of_record:
-        when_en = f"By what was recorded between {start_en} and {end_en} ({place_en})"
-        when_es = f"Según lo registrado entre {start_es} y {end_es} ({place_es})"
-    else:
-        when_en = f"Between {start_en} and {end_en} ({place_en})"
-        when_es = f"Entre {start_es} y {end_es} ({place_es})"
+    (place_en, place_es), moments = local(zone, *published, *recorded)
+    (from_en, from_es), (until_en, until_es), (first_en, first_es), (last_en, last_es) = map(
+        moment, moments
+    )
+    when_en = f"Between {from_en} and {until_en} ({place_en})"
+    when_es = f"Entre {from_es} y {until_es} ({place_es})"
+    if published[0] == published[1]:
+        when_en = f"By what was recorded between {first_en} and {last_en} ({place_en})"
+        when_es = f"Según lo registrado entre {first_es} y {last_es} ({place_es})"
+    elif recorded[0] != recorded[1]:
+        when_en += f", with what was recorded by {first_en} and by {last_en}"
+        when_es += f", con lo registrado hasta {first_es} y hasta {last_es}"
     (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
     became_en, became_es = _became(became, undisclosed, only_en, only_es)
     ceased_en, ceased_es = _ceased(ceased, undisclosed)

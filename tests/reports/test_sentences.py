@@ -341,6 +341,74 @@ def test_timeline(before: int, after: int, en: str, es: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("became", "ceased", "undisclosed", "en", "es"),
+    [
+        (
+            0,
+            0,
+            0,
+            f"no release became confirmed {BY_EN} and none ceased to be",
+            f"ninguna excarcelación pasó a estar confirmada {BY_ES} y ninguna dejó de estarlo",
+        ),
+        (
+            3,
+            1,
+            0,
+            f"three releases became confirmed {BY_EN} and one ceased to be",
+            f"tres excarcelaciones pasaron a estar confirmadas {BY_ES} y una dejó de estarlo",
+        ),
+        (
+            1,
+            2,
+            0,
+            f"one release became confirmed {BY_EN} and two ceased to be",
+            f"una excarcelación pasó a estar confirmada {BY_ES} y dos dejaron de estarlo",
+        ),
+        (
+            1,
+            0,
+            1,
+            f"at least one release became confirmed {BY_EN} and at least 0 ceased to be; "
+            "one further person is counted only in the total",
+            f"al menos una excarcelación pasó a estar confirmada {BY_ES} y al menos 0 dejaron de "
+            "estarlo; una persona más se cuenta solo en el total",
+        ),
+    ],
+)
+def test_differences(became: int, ceased: int, undisclosed: int, en: str, es: str) -> None:
+    moments = ((START, AS_OF), (AS_OF, AS_OF))
+    assert sentences.differences(
+        *moments, ZONE, became, ceased, 2, {}, undisclosed=undisclosed
+    ) == {
+        "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas time), " + en + ".",
+        "es": "Entre las 0:00 del 1 de enero de 2026 y las 8:30 del 9 de enero de 2026 (hora de "
+        f"Caracas), {es}.",
+    }
+
+
+def test_differences_give_the_clock_and_the_reasons() -> None:
+    causes = [
+        vocabulary.Cause("attestation", "retracted", "El Nacional"),
+        vocabulary.Cause("attestation", "retracted", "El Nacional"),
+        vocabulary.Cause("affiliation", "affiliated", "Diario {0}"),
+        vocabulary.Cause("detainee", "updated", None),
+    ]
+    sentence = sentences.differences((AS_OF, AS_OF), (START, AS_OF), ZONE, 0, 2, 2, {}, causes)
+    assert sentence == {
+        "en": "By what was recorded between 1 January 2026, 00:00 and 9 January 2026, 08:30 "
+        f"(Caracas time), no release became confirmed {BY_EN} and two ceased to be: "
+        "El Nacional retracted its statement; an affiliation of Diario {0} was recorded.",
+        "es": "Según lo registrado entre las 0:00 del 1 de enero de 2026 y las 8:30 del 9 de enero "
+        f"de 2026 (hora de Caracas), ninguna excarcelación pasó a estar confirmada {BY_ES} y dos "
+        "dejaron de estarlo: El Nacional retiró su declaración; se registró un vínculo de "
+        "Diario {0}.",
+    }
+    sentence = sentences.differences((START, AS_OF), (START, AS_OF), "UTC", 1, 0, 2, {})
+    assert "(UTC), with what was recorded by 1 January 2026, 04:00 and by 9 " in sentence["en"]
+    assert "(UTC), con lo registrado hasta las 4:00 del 1 de enero de 2026 y " in sentence["es"]
+
+
 def test_rearrested_people_of_a_timeline() -> None:
     sentence = sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, {}, rearrested=1)
     assert sentence["en"].endswith(

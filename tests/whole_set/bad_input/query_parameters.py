@@ -155,7 +155,7 @@ for query, pointer in {
     "": "/from",
     "until=2026-01-09": "/from",
     "until_recorded=2026-01-09T00:00:00Z": "/from",
-    "from=2026-01-09&until=2026-01-08": "/from",
+    "from=2026-01-09&until=2026-01-07": "/from",
     "from=2125-01-01": "/from",
     "from=0001-01-01": "/from",
     "from=2026-01-09&until=2125-01-01": "/until",
