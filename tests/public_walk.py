@@ -5,8 +5,10 @@ The walk stops at a parameter without a value here.
 
 import base64
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -21,6 +23,9 @@ from tests.conftest import Api
 CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
 UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
+# The cell of a moment in a workbook, by its style.
+_MOMENT_CELL = re.compile(r'(?<= s="2"><v>)([\d.]+)(?=</v>)')
+_EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 _FORMAT_NAMES = {media_type: word for word, media_type in FORMATS.items()}
 
 
@@ -146,7 +151,13 @@ def _text_of(response: TestResponse) -> str:
     if response.mimetype not in (XLSX, ZIP):
         return response.get_data(as_text=True)
     with zipfile.ZipFile(io.BytesIO(response.get_data())) as parts:
-        return "\n".join(parts.read(name).decode() for name in parts.namelist())
+        text = "\n".join(parts.read(name).decode() for name in parts.namelist())
+    return _MOMENT_CELL.sub(_moment, text)
+
+
+def _moment(cell: re.Match[str]) -> str:
+    """Return a moment as the other formats have it."""
+    return f"{_EPOCH + timedelta(days=float(cell[1])):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _decoded(response: TestResponse) -> tuple[str, str | None]:

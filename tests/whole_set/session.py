@@ -504,6 +504,10 @@ class Session:
         self.get_delivery()
         return {}
 
+    def export_package(self) -> Any:
+        self.get_delivery()
+        return {}
+
     def get_counts(self) -> Any:
         self.do("getVerification")
         return {"query": {"as_of": "2026-01-09T23:00:00Z", "group_by": "facility_id"}}
