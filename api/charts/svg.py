@@ -168,9 +168,9 @@ def triangle(x: float, y: float, radius: float = 5) -> str:
     return f"M{number(x)} {number(y)}l-{r} -{number(2 * radius)}h{number(2 * radius)}z"
 
 
-def width_of(text: str, size: float = _FONT_SIZE) -> float:
+def width_of(words: str, size: float = _FONT_SIZE) -> float:
     """Return about the width of a text in pixels, rather too much than too little."""
-    return size * sum(map(_ems, unicodedata.normalize("NFC", text)))
+    return size * sum(map(_ems, unicodedata.normalize("NFC", words)))
 
 
 def _ems(character: str) -> float:
@@ -183,19 +183,19 @@ def _ems(character: str) -> float:
     return 0.73 if character.isupper() else 0.64
 
 
-def shortened(text: str, width: float) -> str:
+def shortened(words: str, width: float) -> str:
     """Return a text that fits, with an ellipsis in place of its end if it is too long."""
-    if width_of(text) <= width:
-        return text
-    while text and width_of(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    if width_of(words) <= width:
+        return words
+    while words and width_of(f"{words}…") > width:
+        words = words[:-1]
+    return f"{words.rstrip()}…"
 
 
-def wrapped(text: str, width: float, size: float = _FONT_SIZE) -> list[str]:
+def wrapped(words: str, width: float, size: float = _FONT_SIZE) -> list[str]:
     """Return the lines of a text that fit."""
     lines: list[str] = []
-    for word in text.split():
+    for word in words.split():
         if lines and width_of(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
         else:

@@ -128,7 +128,7 @@ class Operation:
     @property
     def title(self) -> str:
         """The last step of its path, the name of a file of its response."""
-        return self.path.rpartition("/")[2]
+        return self.path.rpartition("/")[2].removesuffix(".csv")
 
     @property
     def is_page(self) -> bool:

@@ -49,8 +49,11 @@ class Arguments:
         # marshmallow takes 16 to 80 µs to load an empty query, as long as the whole empty route.
         has_required = any(p.required for p in operation.parameters)
         self._defaults = None if has_required else self._schema.load({})
-        self._is_list = any(p.name == "limit" for p in operation.parameters) and bool(
-            media_types.TABULAR.intersection(operation.offers)
+        # A table of a chart has the items of the chart.
+        self._is_list = (
+            any(p.name == "limit" for p in operation.parameters)
+            and media_types.JSON in operation.offers
+            and bool(media_types.TABULAR.intersection(operation.offers))
         )
         self._languages = [
             language

@@ -1,11 +1,14 @@
 """Responses: the headers of a body, caching (RFC 9111), security headers and CORS."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Request, Response
 
+from api.charts import svg
 from api.contract.document import Operation
 from api.http import conditional
 from api.rendering import media_types
@@ -16,6 +19,12 @@ from api.rendering.bodies import Body
 _PUBLIC = "public, no-cache"
 _PRIVATE = "private, no-store"
 
+
+def _hash_source(style: str) -> str:
+    """Return the hash that allows an inline style (CSP level 3, section 2.3.1)."""
+    return f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+
+
 _CSP = "Content-Security-Policy"
 _POLICIES: Mapping[str, str] = {
     "page": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -24,8 +33,11 @@ _POLICIES: Mapping[str, str] = {
     "script": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
+    # A chart has one style, which is the same in all charts.
+    "chart": f"default-src 'none'; style-src {_hash_source(svg.stylesheet())}; "
+    "frame-ancestors 'none'",
 }
-"""The policies of HTML pages, by the contract's `x-policy`."""
+"""The policies of HTML pages, by the contract's `x-policy`, and of charts."""
 SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -84,6 +96,8 @@ def block_response(
     if media_type == "text/html":
         # A 304 has it too, because it updates the headers of the stored copy (RFC 9111, 3.2).
         headers.append((_CSP, _POLICIES[operation.policy]))
+    elif media_type == media_types.SVG:
+        headers.append((_CSP, _POLICIES["chart"]))
     if etag is not None and not operation.writes:
         not_modified = conditional.not_modified(request, etag, headers)
         if not_modified is not None:

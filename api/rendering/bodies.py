@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
+from api.charts import png
 from api.contract.document import Operation
 from api.database import queries
-from api.rendering import etags, rows
+from api.rendering import etags, media_types, rows
 from api.rendering.media_types import TABULAR, offered
 from api.rendering.projection import project
 from api.rendering.results import Answer, Page, Record
@@ -48,8 +49,9 @@ def render(
 def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body:
     """Return the body of a computed answer, which needs no connection."""
     if isinstance(answer.content, str):
-        content, etag = answer.content.encode(), etags.of_text(answer.content, answer.volatile)
-        return Body(content, etag)
+        is_png = media_type == media_types.PNG
+        content = png.render(answer.content) if is_png else answer.content.encode()
+        return Body(content, etags.of_text(answer.tagged or answer.content, answer.volatile))
     if isinstance(answer.content, bytes):
         return exact(answer.content)
     content = project(operation.response_schema, answer.content)

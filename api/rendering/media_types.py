@@ -13,6 +13,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EXCEL_CSV = "text/csv; for=excel"
 """CSV for Excel, which `excel=true` asks for. No operation offers it, and it is sent as CSV."""
 ZIP = "application/zip"
+SVG, PNG = "image/svg+xml", "image/png"
 CASE = "application/vnd.constancia.case+json"
 TABULAR = {CSV, NDJSON, XLSX}
 """The media types of rows. A whole list is streamed in them."""
@@ -26,7 +27,8 @@ CONTENT_TYPES: Mapping[str, str] = {
     "application/atom+xml": "application/atom+xml; charset=utf-8",
     "application/feed+json": "application/feed+json",
     "application/ld+json": "application/ld+json",
-    "image/svg+xml": "image/svg+xml; charset=utf-8",
+    PNG: PNG,
+    SVG: f"{SVG}; charset=utf-8",
     "text/css": "text/css; charset=utf-8",
     "text/javascript": "text/javascript; charset=utf-8",
     "application/yaml": "application/yaml; charset=utf-8",

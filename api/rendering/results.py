@@ -74,11 +74,13 @@ class Answer:
     """A computed response: an object as the contract describes it, or the body itself.
 
     A page of computed items is an object with `items` and `next`, the cursor of the next page. The
-    entity tag of a text leaves out its `volatile` parts: the moments of an answer as of now.
+    entity tag of a text leaves out its `volatile` parts: the moments of an answer as of now. It is
+    that of the text `tagged`, if given: in a chart, lines divide these parts.
     """
 
     content: Mapping[str, Any] | str | bytes
     volatile: Sequence[str] = ()
+    tagged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

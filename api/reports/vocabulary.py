@@ -37,7 +37,7 @@ SCOPE = frozenset(
 
 # British English has the order of days and the clock of this service's contract. Both kinds of
 # Spanish that a Venezuelan reader meets write digits as `es` does; only `es` has a 24-hour clock.
-_LOCALES = (Locale("en", "GB"), Locale("es"))
+LOCALES = (Locale("en", "GB"), Locale("es"))
 
 _NUMBERS: tuple[Words, ...] = (
     ("one", "una"),
@@ -158,7 +158,7 @@ def nationality(code: str) -> Words:
 
 def country(code: str) -> Words:
     """Return the name of a country, or its code if it has no name."""
-    en, es = (locale.territories.get(code, code) for locale in _LOCALES)
+    en, es = (locale.territories.get(code, code) for locale in LOCALES)
     return en, es
 
 
@@ -170,7 +170,7 @@ def number(value: int) -> Words:
 @lru_cache
 def digits(value: int) -> Words:
     """Return a number in digits."""
-    en, es = (numbers.format_decimal(value, locale=locale) for locale in _LOCALES)
+    en, es = (numbers.format_decimal(value, locale=locale) for locale in LOCALES)
     return en, es
 
 
@@ -178,7 +178,7 @@ def digits(value: int) -> Words:
 @lru_cache(1024)
 def day(value: date) -> Words:
     """Return a day: `9 January 2026`, `9 de enero de 2026`."""
-    en, es = (dates.format_date(value, "long", locale) for locale in _LOCALES)
+    en, es = (dates.format_date(value, "long", locale) for locale in LOCALES)
     return en, es
 
 
@@ -192,7 +192,7 @@ def moment(local: datetime) -> Words:
     if local.time() == time.max:
         return f"the end of {day_en}", f"el final del {day_es}"
     style = "medium" if local.second else "short"
-    en, es = (dates.format_time(local, style, locale=locale) for locale in _LOCALES)
+    en, es = (dates.format_time(local, style, locale=locale) for locale in LOCALES)
     article = "la" if local.hour == 1 else "las"
     return f"{day_en}, {en}", f"{article} {es} del {day_es}"
 
@@ -207,7 +207,7 @@ def short_moment(local: datetime) -> Words:
                 dates.format_time(local, "short", locale=locale),
             ]
         )
-        for locale in _LOCALES
+        for locale in LOCALES
     )
     return en, es
 
@@ -219,7 +219,7 @@ def partial_day(value: str) -> Words:
         return value, value
     if len(value) == len("2024-02"):
         first = date.fromisoformat(f"{value}-01")
-        en, es = (dates.format_skeleton("yMMMM", first, locale=locale) for locale in _LOCALES)
+        en, es = (dates.format_skeleton("yMMMM", first, locale=locale) for locale in LOCALES)
         return en, es
     return day(date.fromisoformat(value))
 
@@ -239,7 +239,7 @@ def _local(moment: datetime, zone: tzinfo) -> datetime:
 @lru_cache
 def _time_of(zone: str) -> Words:
     en, es = (
-        dates.get_timezone_location(zone, locale=locale, return_city=True) for locale in _LOCALES
+        dates.get_timezone_location(zone, locale=locale, return_city=True) for locale in LOCALES
     )
     if not en.isupper():
         return f"{en} time", f"hora de {es}"

@@ -54,7 +54,8 @@ def _media_types(contract: document.Contract) -> list[str]:
     """Return the media types that nginx compresses, besides text/html, which it always does."""
     offers = {offer for operation in contract.operations for offer in operation.offers}
     return sorted(
-        (offers | {problems.MEDIA_TYPE}) - {"text/html", media_types.XLSX, media_types.ZIP}
+        (offers | {problems.MEDIA_TYPE})
+        - {"text/html", media_types.XLSX, media_types.ZIP, media_types.PNG}
     )
 
 

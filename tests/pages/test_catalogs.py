@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
-from api import pages
+from api import charts, pages
 from api.config import Language
 from api.pages import catalogs, words
 from tests.whole_set.operations import CONTRACT
 
-FOLDER = Path(pages.__file__).parent
+FOLDERS = [Path(package.__file__).parent for package in (pages, charts)]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
@@ -21,8 +21,9 @@ def texts() -> Iterator[tuple[str, ...]]:
     methods = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
     calls = {"_": None, "mark": None, "text": None, "ngettext": (1, 2), "plural": (1, 2)}
     options = {"templates/**.html": {"silent": "false"}}
-    for _, _, text, _, _ in extract_from_dir(FOLDER, methods, options, keywords=calls):
-        yield text if isinstance(text, tuple) else (text,)
+    for folder in FOLDERS:
+        for _, _, text, _, _ in extract_from_dir(folder, methods, options, keywords=calls):
+            yield text if isinstance(text, tuple) else (text,)
 
 
 @pytest.mark.parametrize("language", sorted({*catalogs.LANGUAGES} - {catalogs.SOURCE}))

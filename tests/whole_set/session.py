@@ -123,6 +123,28 @@ class Session:
     def get_announcement_page(self) -> Any:
         return {"id": self.get_delivery()["id"]}
 
+    def get_timeline_svg(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"from": "2026-01-07", "lang": "es"}}
+
+    get_timeline_png = get_timeline_csv = get_timeline_svg
+
+    def get_claims_svg(self) -> Any:
+        return {"query": {**self.list_comparisons()["query"], "lang": "es"}}
+
+    get_claims_png = get_claims_csv = get_claims_svg
+
+    def get_delivery_svg(self) -> Any:
+        return {"query": {"announcement_id": self.get_delivery()["id"]}}
+
+    get_delivery_png = get_delivery_csv = get_delivery_svg
+
+    def get_groups_svg(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"group_by": "facility_id"}}
+
+    get_groups_png = get_groups_csv = get_groups_svg
+
     def get_docs_asset(self) -> Any:
         return {"asset": "redoc.standalone.js"}
 

@@ -172,7 +172,7 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
             headers={} if accept is None else {"Accept": accept},
         )
 
-    response = send("image/png")
+    response = send("image/webp")
     assert response.status_code == 406
     assert response.mimetype == "application/problem+json"
     problem = response.get_json(force=True)

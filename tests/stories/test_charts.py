@@ -1,0 +1,111 @@
+"""Charts: the figures of the API as images and tables, in two languages, for any reader."""
+
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64encode
+from hashlib import sha256
+
+from tests.stories.newsroom import Desk
+
+PERIOD = {"from": "2026-01-08", "until": "2026-01-11", "time_zone": "America/Caracas"}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_charts_have_the_figures_of_the_api(desk: Desk) -> None:
+    announcement = desk.claim(desk.sources[0], "announced", "2026-01-08T22:00:00Z", value=116)
+    prison = desk.editor.post("/v1/facilities", {"name": "El Rodeo <I>", "country": "VE"})["id"]
+    event = desk.release(
+        "Persona A",
+        ["2026-01-08T12:00:00Z", "2026-01-09T12:00:00Z"],
+        facility=prison,
+        announcement=announcement["id"],
+    )
+    desk.release("Persona B", ["2026-01-10T12:00:00Z"], facility=prison)
+    of_delivery = {"value": 1234, "announcement_id": announcement["id"]}
+    desk.claim(desk.sources[1], "released", "2026-01-10T22:00:00Z", **of_delivery)
+    attested = desk.api.get("/v1/attestations", release_event_id=event)["items"]
+    desk.editor.post(
+        f"/v1/attestations/{attested[0]['id']}/retraction",
+        {"retracted_at": "2026-01-10T20:00:00Z"},
+        200,
+    )
+
+    of_announcement = {"announcement_id": announcement["id"], "time_zone": "America/Caracas"}
+    asked = {
+        "timeline": PERIOD,
+        "claims": {"time_zone": "America/Caracas"},
+        "delivery": of_announcement,
+        "groups": {"group_by": "facility_id"},
+    }
+    words = {name: described(desk, name, query) for name, query in asked.items()}
+    for name, path in (
+        ("timeline", "/v1/counts/timeline"),
+        ("delivery", f"/v1/claims/{announcement['id']}/delivery"),
+        ("groups", "/v1/counts"),
+    ):
+        query = {k: v for k, v in asked[name].items() if name != "delivery" or k == "time_zone"}
+        sentence = desk.api.get(path, **query)["citation"]["sentence"]
+        # As of now, the two were asked at two moments.
+        assert words[name]["es"].split("(")[-1].startswith(sentence["es"].split("(")[-1])
+    assert words["timeline"]["en"].endswith(
+        "Reported and not confirmed: 2 at the end, 2 at most. "
+        "The confirmed figure fell from 1 to 0 by 11 January 2026."
+    )
+    assert words["claims"] == {
+        "en": "Fuente 1: 10 Jan 2026 · Claimed: 1,234 · confirmed: 0 · above what is documented.",
+        "es": "Fuente 1: 10 ene 2026 · Cifra declarada: 1.234 · confirmadas: 0 · "
+        "por encima de lo documentado.",
+    }
+    assert words["delivery"]["en"].endswith(
+        "Announced: 116. Named in this record: 1. Out, by at least one report: 1. "
+        "Confirmed as out: 0."
+    )
+    assert "El Rodeo <I>: Confirmadas: 0 · Reportadas: 2 · En disputa: 0." in words["groups"]["es"]
+
+    # The table has the columns of the operation.
+    for name, path in (("timeline", "/v1/counts/timeline"), ("groups", "/v1/counts")):
+        fixed = {**asked[name], "recorded_as_of": "2026-01-12T00:00:00Z"}
+        table = desk.api.send("GET", f"/charts/{name}.csv", query_string=fixed)
+        same = desk.api.send("GET", path, query_string={**fixed, "format": "csv"})
+        assert table.text == same.text
+    assert desk.api.send("GET", "/charts/claims.csv").text.count("\r\n") == 2
+    table = desk.api.send("GET", "/charts/delivery.csv", query_string=of_announcement)
+    assert table.text == (
+        "step,people\r\nannounced,116\r\nnamed,1\r\nconfirmed,0\r\ndisputed,0\r\nreported,1\r\n"
+        "still_held,0\r\n"
+    )
+    assert table.headers["Content-Disposition"] == 'attachment; filename="delivery.csv"'
+
+
+def described(desk: Desk, name: str, query: dict[str, str]) -> dict[str, str]:
+    """Return the words of a chart in each language, after a check of its images."""
+    words = {}
+    for language, accepted in (("en", "fr, en;q=0.5"), ("es", "es-VE")):
+        response = desk.api.send(
+            "GET",
+            f"/charts/{name}.svg",
+            query_string={**query, "width": 320, "utm_source": "x"},
+            headers={"Accept-Language": accepted},
+        )
+        assert response.status_code == 200, response.text
+        root = ET.fromstring(response.data)
+        assert (root.get("lang"), root.get("width")) == (language, "320")
+        words[language] = root.findtext(f"{SVG}desc") or ""
+        # The policy allows the style of the chart, and nothing else.
+        style = (root.findtext(f"{SVG}style") or "").encode()
+        digest = b64encode(sha256(style).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in response.headers["Content-Security-Policy"]
+        assert "Accept-Language" in response.headers["Vary"]
+        # Until something is recorded, it is unchanged.
+        again = desk.api.send(
+            "GET",
+            f"/charts/{name}.svg",
+            query_string={**query, "width": 320, "utm_source": "x"},
+            headers={"Accept-Language": accepted, "If-None-Match": response.headers["ETag"]},
+        )
+        assert again.status_code == 304
+    image = desk.api.send("GET", f"/charts/{name}.png", query_string={**query, "width": 320})
+    assert image.data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(image.data[16:20], "big") == 640
+    assert re.fullmatch("image/png", image.headers["Content-Type"])
+    return words
