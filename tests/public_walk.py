@@ -112,6 +112,9 @@ def _queries(
         "min_sources": [1, 2],
         "excel": ["false"],
         "width": [320],
+        "url": ["http://localhost/embed/figure", "https://a.example/embed/figure"],
+        "maxwidth": [300],
+        "maxheight": [200],
     }
     values_by_name = {}
     for parameter in operation.parameters:

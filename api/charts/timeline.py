@@ -69,11 +69,7 @@ def draw(timeline: Mapping[str, Any], zone_name: str, style: Style) -> Drawing:
         datetime.fromisoformat(timeline["until"]),
         ticks[-1],
     )
-    falls = [
-        (before, item)
-        for before, item in pairwise(items)
-        if item["confirmed"] < before["confirmed"]
-    ]
+    fallen = falls(items)
     shapes = [
         *legend,
         *_figure_axis(plot, ticks, style),
@@ -87,11 +83,20 @@ def draw(timeline: Mapping[str, Any], zone_name: str, style: Style) -> Drawing:
                 "confirmed",
                 is_filled=True,
             )
-            for _, item in falls
+            for _, item in fallen
         ),
     ]
-    words = [_highest_reported(items, style), *_last_fall(falls, zone, style)]
+    words = [_highest_reported(items, style), *_last_fall(fallen, zone, style)]
     return Drawing(title, words, shapes, plot.bottom + _AXIS_HEIGHT, sentence)
+
+
+def falls(items: Sequence[Item]) -> list[tuple[Item, Item]]:
+    """Return each item whose confirmed figure is less than the one before, with that one."""
+    return [
+        (before, item)
+        for before, item in pairwise(items)
+        if item["confirmed"] < before["confirmed"]
+    ]
 
 
 def _at(item: Item) -> datetime:
@@ -156,10 +161,10 @@ def _highest_reported(items: Sequence[Item], style: Style) -> str:
     }
 
 
-def _last_fall(falls: Sequence[tuple[Item, Item]], zone: str, style: Style) -> list[str]:
-    if not falls:
+def _last_fall(fallen: Sequence[tuple[Item, Item]], zone: str, style: Style) -> list[str]:
+    if not fallen:
         return []
-    before, item = falls[-1]
+    before, item = fallen[-1]
     day = dates.format_date(_at(item).astimezone(ZoneInfo(zone)), "long", locale=style.locale)
     return [
         style.text("The confirmed figure fell from %(before)s to %(after)s by %(day)s.")

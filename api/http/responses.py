@@ -11,6 +11,7 @@ from flask import Request, Response
 from api.charts import svg
 from api.contract.document import Operation
 from api.http import conditional
+from api.pages import site
 from api.rendering import media_types
 from api.rendering.bodies import Body
 
@@ -33,6 +34,9 @@ _POLICIES: Mapping[str, str] = {
     "script": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
+    # A card has one style, and may be framed by any site.
+    "card": f"default-src 'none'; style-src {_hash_source(site.card_style())}; "
+    "base-uri 'none'; form-action 'none'",
     # A chart has one style, which is the same in all charts.
     "chart": f"default-src 'none'; style-src {_hash_source(svg.stylesheet())}; "
     "frame-ancestors 'none'",

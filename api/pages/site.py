@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from api.charts import svg
 from api.config import Language
 from api.contract.document import Problem
 from api.pages import words
@@ -56,6 +57,12 @@ def qr_code(text: str) -> Markup:
 def static(name: str) -> str:
     """Return a file of the folder `static`."""
     return (_FOLDER / "static" / name).read_text("utf-8")
+
+
+@cache
+def card_style() -> str:
+    """Return the style of cards, which is in each card, so that a card is one response."""
+    return static("card.css").replace("\n", "") + svg.stylesheet()
 
 
 @cache

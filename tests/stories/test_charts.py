@@ -3,7 +3,9 @@
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from urllib.parse import urlencode
 
 from tests.stories.newsroom import Desk
 
@@ -109,3 +111,54 @@ def described(desk: Desk, name: str, query: dict[str, str]) -> dict[str, str]:
     assert int.from_bytes(image.data[16:20], "big") == 640
     assert re.fullmatch("image/png", image.headers["Content-Type"])
     return words
+
+
+def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -> None:
+    days = [(datetime.now(UTC) - timedelta(days=n)).isoformat() for n in range(12)]
+    announcement = desk.claim(desk.sources[0], "announced", days[11], value=5)["id"]
+    event = desk.release("Persona A", [days[10], days[9]], announcement=announcement)
+    first, second = desk.api.get("/v1/attestations", release_event_id=event)["items"]
+
+    def retract(attestation: str, at: str) -> None:
+        path = f"/v1/attestations/{attestation}/retraction"
+        desk.editor.post(path, {"retracted_at": at}, 200)
+
+    since = days[11][:10]
+    paths = {
+        "/embed/figure": {},
+        "/embed/timeline": {"from": since},
+        "/embed/delivery": {"announcement_id": announcement},
+    }
+    fixed_at = datetime.now(UTC).isoformat()
+    fixed = {"recorded_as_of": fixed_at}
+    moment = {"/embed/timeline": {**fixed, "until": fixed_at}}
+    before = {p: card(desk, p, {**q, **fixed, **moment.get(p, {"as_of": fixed_at})})
+              for p, q in paths.items()}  # fmt: skip
+    assert [card(desk, p, q).count("Corregido:") for p, q in paths.items()] == [0, 0, 0]
+    retract(first["id"], days[8])  # more than a week ago
+    assert [card(desk, p, q).count("Corregido:") for p, q in paths.items()] == [0, 0, 0]
+    desk.editor.attest(event, desk.sources[4], days[6])
+    retract(second["id"], days[1])
+    for path, query in paths.items():
+        assert "la cifra confirmada bajó de 1 a 0 el " in card(desk, path, query)
+        # With both moments in its address, a card never changes.
+        asked = {**query, **fixed, **moment.get(path, {"as_of": fixed_at})}
+        assert card(desk, path, asked) == before[path]
+
+
+def card(desk: Desk, path: str, query: dict[str, str]) -> str:
+    """Return a card, after a check that it is light, can be framed, and loads nothing."""
+    response = desk.api.send("GET", path, query_string={**query, "lang": "es", "utm_source": "x"})
+    assert response.status_code == 200, response.text
+    assert len(response.data) <= 8192
+    assert "frame-ancestors" not in response.headers["Content-Security-Policy"]
+    [style] = re.findall("<style>(.*?)</style>", response.text)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in response.headers["Content-Security-Policy"]
+    assert not re.search(r" (src|style|on\w+)=|<(script|link|img)", response.text)
+    url = f"http://localhost{path}?{urlencode(query)}"
+    embedding = desk.api.get("/oembed", url=url, maxwidth=300, format="json")
+    assert (embedding["version"], embedding["type"], embedding["width"]) == ("1.0", "rich", 300)
+    assert embedding["html"].startswith(f'<iframe src="{url.replace("&", "&amp;")}" ')
+    desk.api.get("/oembed", 404, url=url.replace("localhost", "a.example"))
+    return response.text

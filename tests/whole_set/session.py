@@ -145,6 +145,19 @@ class Session:
 
     get_groups_png = get_groups_csv = get_groups_svg
 
+    def get_figure_card(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"lang": "es"}}
+
+    def get_timeline_card(self) -> Any:
+        return self.get_timeline_svg()
+
+    def get_delivery_card(self) -> Any:
+        return self.get_delivery_svg()
+
+    def get_oembed(self) -> Any:
+        return {"query": {"url": "http://localhost/embed/figure?lang=es"}}
+
     def get_docs_asset(self) -> Any:
         return {"asset": "redoc.standalone.js"}
 

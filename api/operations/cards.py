@@ -1,0 +1,159 @@
+"""Operations on cards: a figure or a chart for an iframe on another site, and oEmbed.
+
+A card whose address has both moments never changes. Any other is live: it shows the latest figure,
+and for a week says that it was corrected, if the figure went down.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from markupsafe import Markup
+
+from api.charts import bars, svg, timeline
+from api.charts.svg import Drawing, Style
+from api.config import Language
+from api.database import clock, queries
+from api.errors import RequestError
+from api.operations.charts import AskedMoment, Period
+from api.pages import catalogs, site, words
+from api.rendering.results import Answer, Item
+from api.reports import comparisons, counts, vocabulary
+from api.reports.counts import Filters, Question
+
+_WIDTH = 320
+"""The width of a card's chart. A narrower one would have labels that nobody can read."""
+_CORRECTED = timedelta(days=7)
+_HEIGHTS: Mapping[str, int] = {
+    "/embed/figure": 340,
+    "/embed/timeline": 460,
+    "/embed/delivery": 460,
+}
+"""The height of each card, with its longest sentence at its least width."""
+_CARD_WIDTH = 480
+
+
+def get_figure_card(
+    conn: queries.Connection, filters: Filters, asked: AskedMoment, lang: Language, base_url: str
+) -> Answer:
+    question = Question(asked.as_of, asked.recorded_as_of, filters)
+    answer = counts.report(
+        conn, question, asked.min_sources, None, asked.time_zone, sees_hidden=False
+    )
+    fall = _fall(conn, filters, asked)
+    return _card(answer, asked.time_zone, lang, base_url, fall=fall, figure=answer["confirmed"])
+
+
+def get_timeline_card(
+    conn: queries.Connection, filters: Filters, period: Period, lang: Language, base_url: str
+) -> Answer:
+    answer = counts.report_timeline(conn, filters, **asdict(period))
+    zone_name = words.of(lang).zone(period.time_zone)
+    drawing = timeline.draw(answer, zone_name, _style(lang))
+    asked = AskedMoment(None, period.recorded_as_of, period.min_sources, period.time_zone)
+    fall = None if period.until is not None else _fall(conn, filters, asked)
+    return _card(answer, period.time_zone, lang, base_url, fall=fall, drawing=drawing)
+
+
+def get_delivery_card(
+    conn: queries.Connection,
+    announcement_id: UUID,
+    asked: AskedMoment,
+    lang: Language,
+    base_url: str,
+) -> Answer:
+    answer = comparisons.delivery(conn, announcement_id, **asdict(asked))
+    drawing = bars.draw_delivery(answer, _style(lang))
+    fall = _fall(conn, Filters(announcement_id=announcement_id), asked)
+    return _card(answer, asked.time_zone, lang, base_url, fall=fall, drawing=drawing)
+
+
+def get_oembed(
+    conn: queries.Connection,
+    url: str,
+    maxwidth: int | None,
+    maxheight: int | None,
+    base_url: str,
+) -> Answer:
+    """Return how to embed a card (oEmbed 1.0). Any other URL is `not-found`."""
+    path = urlsplit(url).path
+    if not url.startswith(base_url) or path not in _HEIGHTS:
+        raise RequestError(
+            "not-found", f"There is no card at {url[:200]!r}. Send the URL of a card of this site."
+        )
+    width = min(_CARD_WIDTH, maxwidth or _CARD_WIDTH)
+    height = min(_HEIGHTS[path], maxheight or _HEIGHTS[path])
+    [language] = parse_qs(urlsplit(url).query).get("lang", [catalogs.SOURCE])[:1]
+    spoken = words.of(language if language in catalogs.LANGUAGES else catalogs.SOURCE)
+    title = spoken.text("Releases of political prisoners")
+    frame = Markup(
+        '<iframe src="{}" title="{}" width="{}" height="{}" loading="lazy"></iframe>'
+    ).format(url, title, width, height)
+    return Answer(
+        {
+            "version": "1.0",
+            "type": "rich",
+            "title": title,
+            "provider_name": "Constancia",
+            "provider_url": base_url,
+            "html": str(frame),
+            "width": width,
+            "height": height,
+        }
+    )
+
+
+def _style(lang: Language) -> Style:
+    locale = vocabulary.LOCALES[catalogs.LANGUAGES.index(lang)]
+    return Style(locale, catalogs.translations(lang), _WIDTH)
+
+
+def _fall(
+    conn: queries.Connection, filters: Filters, asked: AskedMoment
+) -> tuple[Item, Item] | None:
+    """Return the last fall of the confirmed figure within a week, for a card that is live."""
+    if asked.as_of is not None or asked.recorded_as_of is not None:
+        return None
+    week = counts.report_timeline(
+        conn,
+        filters,
+        clock.now(conn) - _CORRECTED,
+        None,
+        "hour",
+        None,
+        asked.min_sources,
+        asked.time_zone,
+    )
+    falls: Sequence[tuple[Item, Item]] = timeline.falls(week["items"])
+    return falls[-1] if falls else None
+
+
+def _card(
+    answer: Item,
+    zone: str,
+    lang: Language,
+    base_url: str,
+    *,
+    fall: tuple[Item, Item] | None,
+    drawing: Drawing | None = None,
+    figure: int | None = None,
+) -> Answer:
+    citation: Mapping[str, Any] = answer["citation"]
+    # The document escapes all texts.
+    chart = Markup(svg.document(drawing, _style(lang))) if drawing else ""  # noqa: S704
+    content = site.render(
+        "card.html",
+        lang,
+        site.Address("/"),
+        zone=zone,
+        citation=citation,
+        base_url=base_url,
+        chart=chart,
+        figure=figure,
+        fall=fall,
+        card_style=Markup(site.card_style()),  # noqa: S704 - a file of this package
+    )
+    return Answer(content, words.of(lang).volatile(citation, zone))
