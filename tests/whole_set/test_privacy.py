@@ -891,7 +891,7 @@ def without_moments(text: str) -> str:
         # Lines divide the sentence.
         text = re.sub(r"\d{1,2}:\d\d(:\d\d)?", "NOW", text)
     # Sentences contain the time of day in words.
-    return re.sub(r"(las? )?\d{1,2}:\d\d(:\d\d)?(?= (\(|del ))", "NOW", text)
+    return re.sub(r"(las? )?\d{1,2}:\d\d(:\d\d)?(?=,| (\(|del |and ))", "NOW", text)
 
 
 def repeat_ids(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
