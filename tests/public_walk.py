@@ -23,8 +23,8 @@ from tests.conftest import Api
 CONTRACT = document.load()
 AT = "2026-01-09T10:00:00Z"
 UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
-# The cell of a moment in a workbook, by its style.
-_MOMENT_CELL = re.compile(r'(?<= s="2"><v>)([\d.]+)(?=</v>)')
+# The cell of a moment in a workbook: a day has no fraction, and no other number a style.
+_MOMENT_CELL = re.compile(r'(?<= s="\d"><v>)(\d+\.\d+)(?=</v>)')
 _EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 _FORMAT_NAMES = {media_type: word for word, media_type in FORMATS.items()}
 

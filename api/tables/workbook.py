@@ -27,6 +27,7 @@ _MAX_CELL = 32_767
 _MAX_DIGITS = 15
 _CHUNK_BYTES = 1 << 16
 _MIN_WIDTH, _MAX_WIDTH = 10, 50
+_WIDTHS = {"date": 10, "date-time": 24}
 _MOMENT = 'yyyy-mm-dd"T"hh:mm:ss.000"Z"'
 # Spreadsheets have a day 1900-02-29, so that earlier days are text.
 _FIRST_DAY = date(1900, 3, 1)
@@ -129,5 +130,7 @@ def _shortened(text: str) -> str:
 def _width(column: Column, items: Sequence[Mapping[str, Any]]) -> int:
     """Return the width of a column in characters, by its name and its values in the first rows."""
     values = (column.value(item) for item in items)
-    texts = [column.name, *(value for value in values if isinstance(value, str))]
-    return min(max(_MIN_WIDTH, *map(len, texts)) + 1, _MAX_WIDTH)
+    # The text of a moment is longer or shorter than the cell shows it.
+    texts = [value for value in values if isinstance(value, str) and column.format not in _WIDTHS]
+    least = _WIDTHS.get(column.format or "", _MIN_WIDTH)
+    return min(max(least, *map(len, [column.name, *texts])) + 1, _MAX_WIDTH)
