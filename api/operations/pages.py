@@ -4,7 +4,7 @@ A page shows what the public sees. It calls the functions of other operations wi
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -36,6 +36,7 @@ from api.verification.rule import RULE
 
 _MIN_SOURCES = 2
 _CHANGES, _CLAIMS = 8, 5
+_CHARTED = timedelta(weeks=52)
 _PEOPLE, _FIGURES = 30, 20
 _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
@@ -51,15 +52,31 @@ def get_home_page(
     )
     filters = ClaimFilters("released", None, None, None, None, None)
     compared = claims.list_comparisons(conn, _CLAIMS, None, filters, None, _MIN_SOURCES, time_zone)
+    year = _content(
+        counts.get_timeline(
+            conn,
+            Filters(),
+            date.fromisoformat(counted["as_of"][:10]) - _CHARTED,
+            None,
+            "week",
+            None,
+            _MIN_SOURCES,
+            time_zone,
+        )
+    )
+    chart = site.timeline(year, lang)
     changes = queries.rows(conn, "release_events/list_feed", limit=_CHANGES)
     return _page(
         "home.html",
         lang,
         Address("/"),
-        cited=[counted],
+        cited=[counted, year],
+        drawings=[chart],
         zone=time_zone,
         base_url=base_url,
         counts=counted,
+        chart=chart,
+        weeks=_changed(year["items"]),
         changes=changes,
         comparisons=_content(cast(Answer, compared))["items"],
     )
@@ -176,16 +193,18 @@ def get_certificate(
     verification = _content(
         release_events.get_verification(conn, id, as_of, recorded_as_of, _MIN_SOURCES, time_zone)
     )
+    code = site.qr_code(base_url.rstrip("/") + verification["citation"]["url"])
     return _page(
         "certificate.html",
         lang,
         Address(f"/releases/{id}/certificate", _query(as_of=as_of, recorded_as_of=recorded_as_of)),
         cited=[verification],
+        drawings=[code],
         zone=time_zone,
         base_url=base_url,
         event=event,
         verification=verification,
-        code=site.qr_code(base_url.rstrip("/") + verification["citation"]["url"]),
+        code=code,
     )
 
 
@@ -342,13 +361,29 @@ def _page(
     address: Address,
     *,
     cited: Sequence[Item] = (),
+    drawings: Sequence[str] = (),
     zone: str = "UTC",
     **values: Any,
 ) -> Answer:
-    """Return a page. The moments of `cited` answers are no part of its entity tag."""
+    """Return a page.
+
+    The moments of `cited` answers, and the drawings that contain them, are no part of its entity
+    tag. All other values of a drawing must be in the page, too.
+    """
     spoken = words.of(lang)
     volatile = [part for it in cited for part in spoken.volatile(it["citation"], zone)]
-    return Answer(site.render(template, lang, address, zone=zone, **values), volatile)
+    content = site.render(template, lang, address, zone=zone, **values)
+    return Answer(content, [*drawings, *volatile])
+
+
+def _changed(items: Sequence[Item]) -> Sequence[Item]:
+    """Return the items of a timeline whose figures differ from those of the item before."""
+    names = ("confirmed", "reported", "disputed")
+    return [
+        item
+        for before, item in zip([None, *items], items, strict=False)
+        if before is None or any(before[name] != item[name] for name in names)
+    ]
 
 
 def _days(start: str, end: str) -> int:

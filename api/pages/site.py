@@ -14,6 +14,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from api.charts import svg
+from api.charts import timeline as charts
+from api.charts.svg import Style
 from api.config import Language
 from api.contract.document import Problem
 from api.pages import words
@@ -21,6 +23,7 @@ from api.pages.catalogs import LANGUAGES as LANGUAGES
 from api.pages.catalogs import translations
 
 _FOLDER = Path(__file__).parent
+_CHART_WIDTH = 400
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 
@@ -44,6 +47,14 @@ def render(template: str, language: str, address: Address, **values: Any) -> str
 def error_page(language: str, problem: Problem, detail: str) -> str:
     """Return the page of an error. The detail is in English, like that of a problem document."""
     return render("error.html", language, Address("/"), problem=problem, detail=detail)
+
+
+def timeline(answer: Mapping[str, Any], language: Language) -> Markup:
+    """Return the chart of a timeline. It can be read on a small screen."""
+    spoken = words.of(language)
+    style = Style(spoken.locale, translations(language), _CHART_WIDTH, id="timeline")
+    drawing = charts.draw(answer, spoken.zone(answer["time_zone"]), style)
+    return Markup(svg.document(drawing, style))  # noqa: S704 - a template escapes its texts
 
 
 def qr_code(text: str) -> Markup:

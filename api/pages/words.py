@@ -106,6 +106,7 @@ class Words:
     def __init__(self, language: Language) -> None:
         self.language = language
         self._place = LANGUAGES.index(language)
+        self.locale = vocabulary.LOCALES[self._place]
         known = translations(language)
         self.text, self.plural = known.gettext, known.ngettext
         self._labels = {
@@ -147,14 +148,10 @@ class Words:
 
     def volatile(self, citation: Mapping[str, str], zone: str) -> tuple[str, ...]:
         """Return the parts of a page that differ with the moment of a citation as of now."""
-        as_of = citation["as_of"]
-        return (
-            as_of,
-            citation["recorded_as_of"],
-            citation["sha256"],
-            self.moment(as_of, zone),
-            self.short_moment(as_of, zone),
-        )
+        moments = (citation["as_of"], citation["recorded_as_of"])
+        # The words of both: within a second they are the same.
+        spoken = (self.moment(moment, zone) for moment in moments)
+        return (*moments, citation["sha256"], *spoken, self.short_moment(moments[0], zone))
 
 
 def _local(value: str, zone: str) -> datetime:
