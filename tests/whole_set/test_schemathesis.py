@@ -24,7 +24,7 @@ HERE = str(Path(__file__).parent)
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 CONTRACT = document.load()
 
-# The links that an editor's run must follow to a success: with 60 walks each of these is followed
+# The links that an editor's run must follow to a success: with 100 walks each of these is followed
 # many times. test_responses.py follows every link once.
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
