@@ -153,9 +153,9 @@ def get_person_page(
 def get_release_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
 ) -> Answer:
-    found = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
+    record = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
 
-    event = _record(conn, "getReleaseEvent", cast(Record, found))
+    event = _record(conn, "getReleaseEvent", cast(Record, record))
     person = _record(
         conn, "getDetainee", detainees.get_detainee(conn, None, UUID(event["detainee_id"]))
     )
@@ -186,8 +186,8 @@ def get_certificate(
     base_url: str,
 ) -> Answer:
     """Return the certificate of a named person's release, at any pair of moments."""
-    found = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
-    event = _record(conn, "getReleaseEvent", cast(Record, found))
+    record = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
+    event = _record(conn, "getReleaseEvent", cast(Record, record))
     if not event["detainee"]["is_named"]:
         raise not_found("certificate")
     verification = _content(
@@ -239,7 +239,7 @@ def get_source_page(
         zone=time_zone,
         source=source,
         attestations=[
-            {**attestation, "event": events[attestation["release_event_id"]]}
+            {**attestation, "event": events.get(attestation["release_event_id"])}
             for attestation in listed
         ],
         claims=published,
@@ -298,8 +298,8 @@ def _explained(
     conn: queries.Connection, events: Sequence[Item], lang: Language, time_zone: str
 ) -> tuple[Sequence[Item], Mapping[str, str]]:
     """Return releases with all that a page shows of them, and the names of their sources."""
-    found = [_verified(conn, event, time_zone) for event in events]
-    of_events = [attestations for _, attestations, _ in found]
+    verified = [_verified(conn, event, time_zone) for event in events]
+    of_events = [attestations for _, attestations, _ in verified]
     relays = [relay for listed in of_events for a in listed for relay in a["relays"]]
     ids = {a["source_id"] for listed in of_events for a in listed}
     names = _names(
@@ -314,7 +314,7 @@ def _explained(
             "has_more": has_more,
             "reasons": reasons.of(verification, listed, names, spoken),
         }
-        for event, (verification, listed, has_more) in zip(events, found, strict=True)
+        for event, (verification, listed, has_more) in zip(events, verified, strict=True)
     ], names
 
 
@@ -416,12 +416,12 @@ def _names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> 
 def _records(
     conn: queries.Connection, query: str, schema: str, ids: set[str]
 ) -> Mapping[str, Item]:
-    """Return records as the public sees them, by id."""
+    """Return records as the public sees them, by id; without release events that are void."""
     if not ids:
         return {}
     scope = {} if schema == "Facility" else {"sees_hidden": False}
-    found = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
-    return {item["id"]: item for item in found}
+    items = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
+    return {item["id"]: item for item in items}
 
 
 def _query(**parameters: Any) -> Mapping[str, Any]:

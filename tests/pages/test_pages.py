@@ -197,6 +197,7 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     page = read(api, f"/releases/{event}?lang=es")
     assert "Esta excarcelación se registró por error" in page.text
     assert "No consta ninguna excarcelación" in read(api, f"/people/{person}?lang=es").text
+    assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
 def test_people_are_listed_page_by_page_and_by_status(api: Api) -> None:
