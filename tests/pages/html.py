@@ -3,7 +3,7 @@
 from collections import Counter
 from html.parser import HTMLParser
 
-_VOID = {"meta", "link", "input", "img", "br"}
+_VOID = {"base", "meta", "link", "input", "img", "br"}
 _SECTIONS = {"h1": 1, "h2": 2, "h3": 3}
 
 
