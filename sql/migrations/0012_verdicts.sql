@@ -223,12 +223,34 @@ BEGIN ATOMIC
 END;
 
 -- Trigger function: the codes of release events whose verdicts changed. A trigger, since the verdicts
--- are superseded and inserted in one statement, which does not see its own changes.
+-- are superseded and inserted in one statement, which does not see its own changes. The values of people
+-- (0020_detainee_values.sql) follow only if a release becomes confirmed or ceases to be.
 CREATE FUNCTION update_release_event_statuses() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+    people uuid[];
 BEGIN
+    -- Without a changed row the trigger runs, too.
+    IF NOT EXISTS (SELECT FROM changed) THEN
+        RETURN NULL;
+    END IF;
+    people := ARRAY(
+        SELECT DISTINCT e.detainee_id
+        FROM (SELECT DISTINCT c.release_event_id AS id FROM changed c) i
+        JOIN release_events e ON e.id = i.id
+        WHERE ARRAY(
+            SELECT DISTINCT s.status_codes LIKE '_C%' AS is_confirmed
+            FROM release_event_statuses s
+            WHERE s.release_event_id = i.id AND s.is_current
+            ORDER BY is_confirmed
+        ) <> ARRAY(
+            SELECT DISTINCT c.status_codes LIKE '_C%' AS is_confirmed
+            FROM current_status_codes(i.id) AS c (status_codes)
+            ORDER BY is_confirmed
+        )
+    );
     INSERT INTO release_event_statuses AS s (status_codes, release_event_id, is_current)
     SELECT k.status_codes, k.release_event_id, k.status_codes = ANY (e.current_codes)
     FROM (
@@ -248,6 +270,9 @@ BEGIN
     ) k
     ON CONFLICT (status_codes, release_event_id) DO UPDATE SET is_current = excluded.is_current
     WHERE s.is_current <> excluded.is_current;
+    IF people <> '{}' THEN
+        PERFORM store_detainee_values(people);
+    END IF;
     RETURN NULL;
 END;
 $$;

@@ -119,22 +119,6 @@ BEGIN
 END;
 $$;
 
-CREATE FUNCTION store_values_by_status() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    -- Without a changed status the trigger runs, too.
-    IF EXISTS (SELECT FROM changed) THEN
-        PERFORM store_detainee_values(ARRAY(
-            SELECT DISTINCT e.detainee_id
-            FROM changed c JOIN release_events e ON e.id = c.release_event_id
-        ));
-    END IF;
-    RETURN NULL;
-END;
-$$;
-
 CREATE TRIGGER person_gives_values AFTER INSERT ON detainees
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_people();
@@ -147,17 +131,10 @@ CREATE TRIGGER detention_gives_values AFTER INSERT ON detentions
 CREATE TRIGGER changed_detention_gives_values AFTER UPDATE ON detentions
     REFERENCING OLD TABLE AS former NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_both_owners();
--- A new release event has its first status.
+-- A new release event is unverified, which decides nothing. Those of verdicts: 0012_verdicts.sql.
 CREATE TRIGGER changed_release_event_gives_values AFTER UPDATE ON release_events
     REFERENCING OLD TABLE AS former NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION store_values_of_both_owners();
-CREATE TRIGGER status_gives_values AFTER INSERT ON release_event_statuses
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION store_values_by_status();
-CREATE TRIGGER changed_status_gives_values AFTER UPDATE ON release_event_statuses
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION store_values_by_status();
-
 -- The people who have an external id with this key, as far as a caller may know it.
 CREATE FUNCTION detainees_with_external_id(id_key text, sees_hidden boolean)
     RETURNS TABLE (id uuid)

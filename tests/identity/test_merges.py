@@ -79,8 +79,8 @@ def statuses(api: Api, **query: Any) -> dict[str, int]:
 # variants are never deleted.
 EXCLUDED_TABLES = {
     *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
-    # A verdict that was superseded is still the first one of its event.
-    *("first_verdicts", "name_word_variants"),
+    # A verdict that was superseded is still the first one of its event, and gives it a status.
+    *("first_verdicts", "release_event_statuses", "name_word_variants"),
 }
 BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
 
