@@ -69,8 +69,8 @@ _COLUMN_NAMES: Mapping[str, str] = {
     # Columns of this service's own CSV and NDJSON that a list cannot set.
     "is_named": "is named",
     "withheld": "withheld",
-    "": "custody|detention|detention id|created at|updated at|match|match score|match name|"
-    "match features",
+    "": "custody|merged into|detention|detention id|created at|updated at|match|match score|"
+    "match name|match features",
 }
 # Accepted only with the value of a named person: a list cannot withhold anybody.
 _CHECKED_FIELDS = ("is_named", "withheld")
