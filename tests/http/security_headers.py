@@ -13,7 +13,7 @@ def check_headers(response: TestResponse, *, is_page: bool = False) -> None:
     assert "Server" not in headers
     (policy,) = headers.get_all("Content-Security-Policy")
     assert "default-src 'none'" in policy
-    is_card = response.status_code == 200 and response.request.path.startswith("/embed/")
+    is_card = response.status_code in (200, 304) and response.request.path.startswith("/embed/")
     assert ("frame-ancestors 'none'" in policy) != is_card
     assert ("style-src 'self'" in policy) == (is_page and not is_card)
     if response.request.path != "/docs":
