@@ -378,7 +378,7 @@ class _Differences:
             # Without those of a redacted person they would explain less than the sentence says.
             if len(people) == figures.no_longer_confirmed:
                 causes = [
-                    vocabulary.Cause(cause.resource, cause.action, cause.source_name)
+                    vocabulary.Cause(cause.resource, cause.action, cause.source_name, cause.effect)
                     for of_person in self._causes(conn, people, sees_hidden=False)
                     for cause in of_person
                 ]

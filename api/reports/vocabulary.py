@@ -113,11 +113,6 @@ _RELEASE_KIND: Mapping[str, Words] = {
 
 # What ended a confirmation, by resource and action. The braces are a source.
 _REASONS: Mapping[tuple[str, str], Words] = {
-    ("attestation", "published"): ("{} denied it", "{} la desmintió"),
-    ("attestation", "recorded"): (
-        "a denial by {} was recorded",
-        "se registró un desmentido de {}",
-    ),
     ("attestation", "retracted"): ("{} retracted its statement", "{} retiró su declaración"),
     ("attestation", "voided"): (
         "a statement of {} had been recorded by mistake",
@@ -137,14 +132,24 @@ _REASONS: Mapping[tuple[str, str], Words] = {
     ),
     ("merge", "merged"): ("two records were merged", "se fusionaron dos registros"),
 }
+# Of an attestation that speaks against the release, by action. One that speaks for it can end a
+# confirmation too: it may show that two sources rest on one. There are no words for that.
+_DENIALS: Mapping[str, Words] = {
+    "published": ("{} denied it", "{} la desmintió"),
+    "recorded": ("a denial by {} was recorded", "se registró un desmentido de {}"),
+}
 
 
 class Cause(NamedTuple):
-    """What was published or recorded, of which resource, and by which source."""
+    """What was published or recorded, of which resource, and by which source.
+
+    `effect` is that of an attestation: 1 for the release, -1 against it.
+    """
 
     resource: str
     action: str
     source: str | None
+    effect: int = 0
 
 
 def nationality(code: str) -> Words:
@@ -316,12 +321,19 @@ def _details(scope: Scope, of_releases: bool) -> list[Words]:
 
 def reasons(causes: Sequence[Cause]) -> Words:
     """Return what ended confirmations, each cause for which there are words once."""
-    words = [
+    words = dict.fromkeys(
         (en.format(cause.source), es.format(cause.source))
-        for cause in dict.fromkeys(causes)
-        for en, es in [_REASONS.get((cause.resource, cause.action), ("", ""))]
+        for cause in causes
+        for en, es in [_reason(cause)]
         if en
-    ]
+    )
     if not words:
         return "", ""
     return f": {'; '.join(en for en, _ in words)}", f": {'; '.join(es for _, es in words)}"
+
+
+def _reason(cause: Cause) -> Words:
+    nothing = ("", "")
+    if cause.resource == "attestation" and cause.action in _DENIALS:
+        return _DENIALS[cause.action] if cause.effect < 0 else nothing
+    return _REASONS.get((cause.resource, cause.action), nothing)

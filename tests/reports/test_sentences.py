@@ -389,8 +389,10 @@ def test_differences(became: int, ceased: int, undisclosed: int, en: str, es: st
 
 def test_differences_give_the_clock_and_the_reasons() -> None:
     causes = [
+        vocabulary.Cause("attestation", "retracted", "El Nacional", effect=-1),
         vocabulary.Cause("attestation", "retracted", "El Nacional"),
-        vocabulary.Cause("attestation", "retracted", "El Nacional"),
+        vocabulary.Cause("attestation", "published", "Foro Penal", effect=1),
+        vocabulary.Cause("attestation", "recorded", "Foro Penal", effect=1),
         vocabulary.Cause("affiliation", "affiliated", "Diario {0}"),
         vocabulary.Cause("detainee", "updated", None),
     ]

@@ -237,6 +237,20 @@ def test_withholding_changes_no_citation_and_is_no_difference(desk: Desk) -> Non
     assert (entry["action"], entry["resource_id"]) == ("read", person_of(desk, event))
 
 
+def test_confirmation_that_ends_another_is_no_denial(desk: Desk) -> None:
+    """A statement without a basis by the source that another one repeats leaves one chain fewer."""
+    event = desk.release("Ana Repetida", [DAYS[0]])
+    relay, origin = desk.sources[1:3]
+    desk.editor.attest(event, relay, DAYS[0], basis="relayed", relays=[{"source_id": origin}])
+    desk.editor.attest(event, origin, DAYS[2], basis="unattributed")
+    response = differences(desk.api, **{"from": DAYS[1], "until": DAYS[3]})
+    assert changes(response) == {"Ana Repetida": ("confirmed", "reported", DAYS[2])}
+    assert because(response) == {"Ana Repetida": [("attestation", "published", "Fuente 2")]}
+    sentence = response["citation"]["sentence"]
+    assert sentence["en"].endswith(" and one ceased to be.")
+    assert sentence["es"].endswith(" y una dejó de estarlo.")
+
+
 def test_confidential_source_is_named_by_its_organisation(desk: Desk) -> None:
     editor, organisation = desk.editor, desk.sources[5]
     body = {"name": "Testigo Secreto", "kind": "witness", "confidential": True}
