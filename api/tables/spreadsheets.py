@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
-from zipfile import ZipFile
+from typing import IO, Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from openpyxl.reader.excel import ExcelReader
 
@@ -45,16 +45,42 @@ _UNREADABLE = (
 class _Archive(ZipFile):
     """The parts of a workbook, none of them longer than its limit."""
 
-    def read(self, name: Any, pwd: bytes | None = None) -> bytes:
-        _check_length(self.getinfo(getattr(name, "filename", name)).file_size, _MAX_WHOLE_BYTES)
-        return super().read(name, pwd)
-
     def open(self, name: Any, *arguments: Any, **options: Any) -> Any:
-        # ZipFile returns at most this number of bytes, whatever the part expands to.
         info = self.getinfo(getattr(name, "filename", name))
+        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            # No spreadsheet writes others, and ZipFile decompresses those without a bound.
+            raise invalid(FieldError("", _UNREADABLE))
         limit = max(_MIN_BYTES, _MAX_RATIO * info.compress_size)
         _check_length(info.file_size, min(limit, _MAX_STREAMED_BYTES))
-        return super().open(name, *arguments, **options)
+        return _Part(super().open(name, *arguments, **options), info.file_size)
+
+
+class _Part(io.RawIOBase):
+    """A part of a workbook, decompressed in steps.
+
+    It ends at the length that the archive declares, which may be false: ZipFile itself applies the
+    length to what it has decompressed, and a read without a size decompresses the whole part.
+    """
+
+    def __init__(self, part: IO[bytes], length: int) -> None:
+        self._part = part
+        self._length = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        step = self._part.read(min(len(buffer), _CHUNK_BYTES))
+        buffer[: len(step)] = step
+        return len(step)
+
+    def readall(self) -> bytes:
+        _check_length(self._length, _MAX_WHOLE_BYTES)
+        return super().readall()
+
+    def close(self) -> None:
+        self._part.close()
+        super().close()
 
 
 def _check_length(length: int, limit: int) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -12,6 +13,8 @@ import openpyxl
 import pytest
 
 from api.database.queries import Connection
+from api.errors import RequestError
+from api.tables import spreadsheets
 from tests.conftest import Api
 from tests.imports.test_list_import import apply, outcomes, preview
 from tests.rendering.lists import XLSX
@@ -215,6 +218,30 @@ def test_workbook_that_cannot_be_read_is_refused(shared_api: Api, name: str) -> 
             "The list is empty",
         )
     )
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "part", ["xl/styles.xml", "xl/worksheets/sheet1.xml", "xl/chartsheets/sheet1.xml"]
+)
+def test_part_longer_than_declared_takes_no_memory(part: str, method: int) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook()))
+    book.create_chartsheet()
+    plain, bomb = io.BytesIO(), io.BytesIO()
+    book.save(plain)
+    with zipfile.ZipFile(plain) as parts, zipfile.ZipFile(bomb, "w") as out:
+        for name in parts.namelist():
+            if name != part:
+                out.writestr(name, parts.read(name))
+        out.writestr(part, bytes(16 << 20), method)
+        out.getinfo(part).file_size = 1000
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError), spreadsheets.as_csv(bomb, None, 100):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("media_type", ["text/csv", "application/x-ndjson"])
