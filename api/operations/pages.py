@@ -312,7 +312,7 @@ def _explained(
             "verification": verification,
             "attestations": _with_origins(listed, verification, names),
             "has_more": has_more,
-            "reasons": reasons.of(verification, listed, names, spoken),
+            "reasons": reasons.of(verification, listed, has_more, names, spoken),
         }
         for event, (verification, listed, has_more) in zip(events, verified, strict=True)
     ], names

@@ -20,15 +20,42 @@ class Reasons:
 
 
 def of(
-    verification: Item, attestations: Sequence[Item], names: Mapping[str, str], words: Words
+    verification: Item,
+    attestations: Sequence[Item],
+    has_more: bool,
+    names: Mapping[str, str],
+    words: Words,
 ) -> Reasons:
-    """Return the reasons of a verification. `names` are those of sources, by id."""
+    """Return the reasons of a verification. `names` are those of sources, by id.
+
+    If there are more attestations than these, their sources cannot be counted.
+    """
     excluded = {
         item["attestation_id"]
         for item in verification["not_counted"]
         if item["reason"] in ("superseded", "retracted")
     }
     live = {a["id"]: a for a in attestations if a["id"] not in excluded and not a["voided_at"]}
+    return Reasons(
+        [_independent(verification, words)] if has_more else _counted(verification, live, words),
+        _chains(verification["proof"], live, names, words),
+        _chains(verification["denial_proof"], live, names, words),
+        _missing(verification, words),
+    )
+
+
+def _independent(verification: Item, words: Words) -> str:
+    text = words.text(
+        "Independent sources that report it: %(sources)s; that deny it: %(denials)s. The list "
+        "below is only a part of what was published about it."
+    )
+    return text % {
+        "sources": words.number(verification["independent_sources"]),
+        "denials": words.number(verification["independent_denials"]),
+    }
+
+
+def _counted(verification: Item, live: Mapping[str, Item], words: Words) -> Sequence[str]:
     confirming, denying = (
         len({a["source_id"] for a in live.values() if a["stance"] == stance})
         for stance in ("confirms", "denies")
@@ -36,12 +63,7 @@ def of(
     summary = [_confirmations(verification, confirming, words)]
     if denying:
         summary.append(_denials(verification, denying, words))
-    return Reasons(
-        summary,
-        _chains(verification["proof"], live, names, words),
-        _chains(verification["denial_proof"], live, names, words),
-        _missing(verification, words),
-    )
+    return summary
 
 
 def _confirmations(verification: Item, sources: int, words: Words) -> str:
@@ -66,9 +88,12 @@ def _confirmations(verification: Item, sources: int, words: Words) -> str:
         )
     elif independent == 1 and rests_on:
         values["group"] = _listed([group["name"] for group in rests_on], words)
-        text = words.text(
-            "%(n)s sources report it, and all of them rest on one: %(group)s. If it is wrong, "
-            "nothing remains."
+        text = words.plural(
+            "%(n)s sources report it, which count as one. Without %(group)s, no independent "
+            "source would remain.",
+            "%(n)s sources report it, which count as one. Without either of these, no independent "
+            "source would remain: %(group)s.",
+            len(rests_on),
         )
     else:
         text = words.plural(
@@ -108,7 +133,7 @@ def _chains(
             text = words.text("%(source)s knows it first hand.")
         else:
             text = words.text(
-                "%(source)s repeats %(origin)s, of which no statement on this release is recorded."
+                "%(source)s repeats %(origin)s, from whom no statement on this release is recorded."
             )
         sentences.append(text % {"source": name, "origin": groups[0]})
     return sentences

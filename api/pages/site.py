@@ -106,6 +106,7 @@ def _environment(language: Language) -> Environment:
         "number": spoken.number,
         "figure": spoken.figure,
         "day": spoken.day,
+        "day_of": _in_zone(spoken.day_of),
         "moment": _in_zone(spoken.moment),
         "short_moment": _in_zone(spoken.short_moment),
     }

@@ -134,6 +134,10 @@ class Words:
         """Return a day, a month or a year in words."""
         return vocabulary.partial_day(value)[self._place]
 
+    def day_of(self, value: str, zone: str) -> str:
+        """Return the day of a moment in words."""
+        return self.day(_local(value, zone).date().isoformat())
+
     def moment(self, value: str, zone: str) -> str:
         """Return a moment in words for a sentence, as `since ...`."""
         return vocabulary.moment(_local(value, zone))[self._place]

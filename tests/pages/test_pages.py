@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from api.contract.document import Operation
 from api.database import connections
+from api.operations import pages
 from api.pages import site
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.pages.html import Html
@@ -139,7 +140,7 @@ def test_home_page_and_style_are_small(full_api: Api) -> None:
 # What pages say.
 
 
-def test_reader_finds_a_person_and_the_reasons(api: Api) -> None:
+def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five outlets report it, all from one origin; then a second origin confirms it."""
     editor = api.scope("edit")
     person = editor.detainee("Rocío San Miguel", aliases=["Chío"], nationalities=["VE", "ES"])
@@ -147,7 +148,12 @@ def test_reader_finds_a_person_and_the_reasons(api: Api) -> None:
     editor.detention(person, facility_id=prison, detained_on="2024-02")
     event = editor.event(person, "2026-01-08")
     family = editor.source("Familia", "relative")
+    editor.attest(event, editor.source("Rumor"), AT, basis="unattributed")
     for number in range(5):
+        if number == 1:
+            page = read(api, f"/people/{person}?lang=en")
+            assert "2 sources report it, which count as one. Without either of these" in page.text
+            assert re.search("remain: (Familia and Medio 0|Medio 0 and Familia)\\.", page.text)
         editor.attest(
             event,
             editor.source(f"Medio {number}", "news_outlet"),
@@ -159,7 +165,7 @@ def test_reader_finds_a_person_and_the_reasons(api: Api) -> None:
     found = read(api, "/people?q=rosio+sanmiguel&utm_source=chat")
     assert f"/people/{person}?lang=en" in found.values("a", "href")
     page = read(api, f"/people/{person}", **SPANISH)
-    assert "5 fuentes la reportan, y todas se apoyan en una sola: Familia" in page.text
+    assert "6 fuentes la reportan, pero cuentan como una. Sin Familia no quedaría" in page.text
     assert "repite a Familia, de la que no consta ninguna declaración" in page.text
     assert (
         "Lo que falta para confirmarla: Una fuente independiente más la confirmaría." in page.text
@@ -169,9 +175,15 @@ def test_reader_finds_a_person_and_the_reasons(api: Api) -> None:
     assert "https://medio0.example/nota" in page.values("a", "href")
     editor.attest(event, editor.source("Foro"), "2026-01-09T12:00:00Z", release_kind="full")
     page = read(api, f"/people/{person}?lang=en", **SPANISH)
-    assert "6 sources report it. 2 of them are independent of one another" in page.text
+    assert "7 sources report it. 2 of them are independent of one another" in page.text
     assert "Foro knows it first hand." in page.text
     assert "Out of custody: the release is confirmed" in page.text
+    # The sources of a part of the attestations are no count of all.
+    with monkeypatch.context() as patched:
+        patched.setattr(pages, "_MAX_ATTESTATIONS", 4)
+        part = read(api, f"/people/{person}?lang=en").text
+    assert "Independent sources that report it: 2; that deny it: 0." in part
+    assert "7 sources" not in part
     # The citation holds both moments.
     (cited,) = [link for link in page.values("a", "href") if "recorded_as_of" in link]
     assert api.get(cited)["status"] == "confirmed"
@@ -282,6 +294,9 @@ def test_reader_follows_a_source_and_an_announcement(api: Api) -> None:
     assert "at least 116" in page.text
     assert "Named in this record 1" in page.text
     assert "Reported as out, at least once 0" in page.text
+    assert "Announcement of 9 January 2026" in page.text
+    there = read(api, f"/announcements/{announcement}?lang=en&time_zone=Pacific/Kiritimati")
+    assert "Announcement of 10 January 2026" in there.text
     figures = read(api, "/figures?kind=announced&lang=en")
     assert f"/announcements/{announcement}?lang=en" in figures.values("a", "href")
 
