@@ -29,6 +29,8 @@ _HEAD_CHARACTERS = 1 << 16
 _HEAD_ROWS = 20
 _SAMPLE_BYTES = 1 << 16
 _MAX_TITLE = 200
+# PostgreSQL has no NUL, and UTF-8 no lone surrogate, which stands for a byte that is no text.
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class CsvFile(NamedTuple):
@@ -95,7 +97,7 @@ def opened(
         blank_lines = len(re.match(r"(?:[ \t]*\r?\n)*", head)[0].splitlines())  # type: ignore[index]
         rows = [[]] * (blank_lines + 1)
     titles = [" ".join(cell.strip() for cell in row if cell.strip()) for row in rows[:-1]]
-    shown = [title[:_MAX_TITLE] for title in titles if title]
+    shown = [_NOT_STORABLE.sub("\ufffd", title[:_MAX_TITLE]) for title in titles if title]
     return CsvFile(file, codec, is_assumed, delimiter, len(rows), shown, sheet)
 
 

@@ -149,6 +149,12 @@ def test_sheet_is_chosen_by_name(writer: Api) -> None:
     assert problem["errors"][0]["pointer"] == "/sheet"
 
 
+def test_title_with_bytes_that_are_no_text_is_shown(writer: Api) -> None:
+    for byte in (b"\xff", b"\0"):
+        body = b"Lista %b del a\xc3\xb1o\nname\nAna\n" % byte
+        assert preview(writer, body)["reading"]["titles"] == ["Lista \ufffd del año"]
+
+
 def test_encoding_that_is_named_wrongly_is_an_error(writer: Api) -> None:
     problem = preview(writer, as_csv("cp1252"), 422, media_type="text/csv; charset=utf-16le")
     assert problem["type"] == "/problems/validation-error"
