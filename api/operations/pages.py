@@ -186,13 +186,15 @@ def get_certificate(
     base_url: str,
 ) -> Answer:
     """Return the certificate of a named person's release, at any pair of moments."""
-    record = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
-    event = _record(conn, "getReleaseEvent", cast(Record, record))
-    if not event["detainee"]["is_named"]:
-        raise not_found("certificate")
     verification = _content(
         release_events.get_verification(conn, id, as_of, recorded_as_of, _MIN_SOURCES, time_zone)
     )
+    # As recorded then: its day may have changed since, and it may have been merged.
+    event = queries.row(
+        conn, "release_events/get_recorded", id=id, moment=verification["recorded_as_of"]
+    )
+    if event is None or not event.detainee["is_named"]:
+        raise not_found("certificate")
     code = site.qr_code(base_url.rstrip("/") + verification["citation"]["url"])
     return _page(
         "certificate.html",

@@ -248,6 +248,10 @@ def test_certificate_cites_its_moment_and_names_the_person(api: Api) -> None:
     person = editor.detainee("Ana Visible")
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
+    then = api.get("/v1/counts")["recorded_as_of"]
+    planned = f"/releases/{event}/certificate?lang=en&recorded_as_of={then}"
+    editor.patch(f"/v1/release-events/{event}", {"occurred_on": "2026-01-07"})
+    assert "Release of 8 January 2026" in read(api, planned).text
     for number in range(2):
         editor.attest(event, editor.source(f"Fuente {number}"), AT)
     then = api.get("/v1/counts")["recorded_as_of"]
@@ -261,7 +265,14 @@ def test_certificate_cites_its_moment_and_names_the_person(api: Api) -> None:
     # The code is of the whole address.
     assert site.qr_code(f"http://localhost{cited}") in first.text
     editor.attest(event, editor.source("Negador"), AT, stance="denies", denial_reason="other")
-    assert api.send("GET", path).text == first.text
+    # Nor does a merge into another record change it, except for today's name.
+    other = editor.detainee("Ana Vizible")
+    editor.detention(other)
+    editor.event(other, "2026-01-07")
+    editor.post(f"/v1/detainees/{person}/merge", {"into": other})
+    assert api.send("GET", f"/releases/{event}/certificate").status_code == 307
+    assert api.send("GET", path).text == first.text.replace("Ana Visible", "Ana Vizible")
+    person = other
     editor.patch(f"/v1/detainees/{person}", {"withheld": True})
     assert api.send("GET", path).status_code == 404
 
