@@ -234,11 +234,14 @@ class RateLimits:
                         # A chunked body, whose length is known now.
                         body_weight = weight.of_body(int(environ.get("CONTENT_LENGTH") or 0))
                         quota = self._counts.charge(quota.account, body_weight)
-                    is_workbook = ("Content-Type", media_types.XLSX) in headers
-                    if is_workbook or _is_streamed(status, headers):
+                    if ("Content-Type", media_types.XLSX) in headers:
+                        # It is complete, so that a client that hangs up pays for all of it.
+                        length = WORKBOOK_BYTES * int(dict(headers)["Content-Length"])
+                        workbook_weight = max(STREAM_WEIGHT, length // weight.stream_bytes)
+                        quota = self._counts.charge(quota.account, workbook_weight)
+                    elif _is_streamed(status, headers):
                         quota = self._counts.charge(quota.account, STREAM_WEIGHT)
-                        bytes_each = WORKBOOK_BYTES if is_workbook else 1
-                        streamed.append((quota, weight.stream_bytes // bytes_each))
+                        streamed.append((quota, weight.stream_bytes))
                 if quota:
                     headers.extend(quota.headers())
                 return start_response(status, headers, *more)
@@ -346,7 +349,7 @@ def _is_streamed(status: str, headers: Sequence[tuple[str, str]]) -> bool:
 
 
 class _PaidBody:
-    """The body of a streamed response or a workbook. Each block is counted before it is sent.
+    """The body of a streamed response. Each block is counted before it is sent.
 
     Bytes are counted rather than rows that were read: the caller sees them, so that they tell
     nothing about hidden rows.

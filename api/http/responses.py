@@ -14,6 +14,7 @@ from api.http import conditional
 from api.pages import site
 from api.rendering import media_types
 from api.rendering.bodies import Body
+from api.tables.workbook import Parts
 
 # A shared cache may keep a copy, but must validate it for each request: at any moment a person can
 # be withheld, or a release can cease to be confirmed.
@@ -112,7 +113,10 @@ def block_response(
         name = operation.title + media_types.FILE_SUFFIXES[offered]
         headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
     content_type = media_types.CONTENT_TYPES[offered]
-    return Response(content(), operation.status, headers, content_type=content_type)
+    data = content()
+    if isinstance(data, Parts):
+        headers.append(("Content-Length", str(data.length)))
+    return Response(data, operation.status, headers, content_type=content_type)
 
 
 def error_page(content: str, status: int) -> Response:

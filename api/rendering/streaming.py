@@ -20,6 +20,7 @@ from api.rendering.projection import project
 from api.rendering.results import Item, Page, Stream
 from api.tables import encoders
 from api.tables.encoders import Encoder
+from api.tables.workbook import Parts
 
 BLOCK_ROWS = 1000
 
@@ -38,6 +39,8 @@ def encoded(
 
     A workbook is complete before it returns, so that an error still becomes an error response.
     """
+    if isinstance(blocks, Parts):
+        return blocks
     first = next(blocks)
     if isinstance(first, bytes):
         return chain([first], cast(Iterator[bytes], blocks))
@@ -47,7 +50,9 @@ def encoded(
 
 
 def started(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Return an iterator whose first block has been read."""
+    """Return an iterator whose first block has been read, or is complete."""
+    if isinstance(blocks, Parts):
+        return cast(Iterator[Block], blocks)
     return chain([next(blocks)], blocks)
 
 

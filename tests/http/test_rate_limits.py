@@ -23,6 +23,7 @@ from api.database import connections
 from api.http.rate_limits import (
     STREAM_WEIGHT,
     WINDOW_SECONDS,
+    WORKBOOK_BYTES,
     Account,
     RateLimits,
     RequestCounts,
@@ -275,6 +276,27 @@ def test_stream_pays_as_it_is_sent(database: str, limited: Apis, clock: Clock) -
         check_refused(spent)
         clock.now += spent // 12 * WINDOW_SECONDS
         assert remaining_quota(api.send("GET", "/v1/facilities?limit=1"))[1] == 11 - spent % 12
+
+
+def test_workbook_pays_before_it_is_sent(database: str, limited: Apis) -> None:
+    """Also if the client hangs up, or asks for the headers only."""
+    with connections.connect(database) as conn:
+        conn.execute(
+            "INSERT INTO facilities (name, country) "
+            "SELECT 'Casa ' || md5(n::text), 'VE' FROM generate_series(1, 5000) n"
+        )
+    stream_bytes = OPERATIONS["listFacilities"].weight.stream_bytes
+    with limited(1000, 9) as api:
+        for method in ("GET", "HEAD"):
+            before = remaining_quota(api.send("GET", "/v1/facilities?limit=1"))[1]
+            response = api.send(method, "/v1/facilities?format=xlsx", buffered=False)
+            spent = 1 + WORKBOOK_BYTES * int(response.headers["Content-Length"]) // stream_bytes
+            assert spent > 1 + STREAM_WEIGHT
+            assert remaining_quota(response)[1] == before - spent
+            response.close()
+            assert (
+                remaining_quota(api.send("GET", "/v1/facilities?limit=1"))[1] == before - spent - 1
+            )
 
 
 def test_body_counts_by_its_length(limited: Apis) -> None:
