@@ -226,7 +226,7 @@ def get_source_page(
     )
     event_ids = {attestation["release_event_id"] for attestation in listed}
     events = _records(conn, "release_events/list", "ReleaseEvent", event_ids)
-    published, _ = _items(
+    published, further = _items(
         conn, "listClaims", claims.list_claims(conn, None, _PEOPLE, None, None, id, None)
     )
     others = {
@@ -245,6 +245,7 @@ def get_source_page(
             for attestation in listed
         ],
         claims=published,
+        has_more_claims=further is not None,
         names=_names(conn, "sources/list", "Source", others - {None}),
         cursor=following,
     )

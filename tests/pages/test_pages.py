@@ -277,7 +277,9 @@ def test_certificate_cites_its_moment_and_names_the_person(api: Api) -> None:
     assert api.send("GET", path).status_code == 404
 
 
-def test_reader_follows_a_source_and_an_announcement(api: Api) -> None:
+def test_reader_follows_a_source_and_an_announcement(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     editor = api.scope("edit")
     outlet, owner = editor.source("Diario", "news_outlet"), editor.source("Grupo Diario")
     editor.affiliate(outlet, owner)
@@ -301,6 +303,15 @@ def test_reader_follows_a_source_and_an_announcement(api: Api) -> None:
     assert "Ana Visible : Excarcelación del 8 de enero de 2026" in page.text
     assert "Retirada 10 ene 2026" in page.text
     assert "Excarcelaciones anunciadas : al menos 116" in page.text
+    # A page of more claims than it shows leads to the others.
+    others = f"/v1/claims?source_id={outlet}"
+    assert others not in page.values("a", "href")
+    editor.post("/v1/claims", {**claim, "value": 117})
+    with monkeypatch.context() as patched:
+        patched.setattr(pages, "_PEOPLE", 1)
+        page = read(api, f"/sources/{outlet}?lang=es")
+    assert others in page.values("a", "href")
+    assert len(api.get(others)["items"]) == 2
     page = read(api, f"/announcements/{announcement}?lang=en")
     assert "at least 116" in page.text
     assert "Named in this record 1" in page.text
@@ -374,7 +385,7 @@ def test_crawlers_and_browsers_find_their_files(api: Api) -> None:
     robots = api.send("GET", "/robots.txt")
     assert (robots.mimetype, "Disallow: /v1/" in robots.text) == ("text/plain", True)
     assert api.send("GET", "/favicon.svg").mimetype == "image/svg+xml"
-    style = api.send("GET", "/style.css?v=1")
+    style = api.send("GET", "/style.css")
     assert style.mimetype == "text/css"
     # Nothing is loaded from elsewhere.
     assert not re.search(r"url\(|@import", style.text)
