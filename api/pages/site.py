@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -91,12 +90,9 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_callables(  # type: ignore[attr-defined] # of the extension
         known.gettext, known.ngettext, newstyle=True
     )
-    # A changed style has another address, so that browsers may keep each for a year.
-    style = sha256(static("style.css").encode()).hexdigest()[:8]
     environment.globals |= {
         "lang": language,
         "languages": LANGUAGE_NAMES,
-        "style": f"/style.css?v={style}",
         "url": _localized_url,
         "zone_name": spoken.zone,
     }
