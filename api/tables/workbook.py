@@ -33,6 +33,8 @@ _WIDTHS = {"date": 10, "date-time": 24}
 _MOMENT = 'yyyy-mm-dd"T"hh:mm:ss.000"Z"'
 # Spreadsheets have a day 1900-02-29, so that earlier days are text.
 _FIRST_DAY = date(1900, 3, 1)
+# Later moments would round to the number of a day that spreadsheets do not have.
+_LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_000)  # noqa: DTZ001 - XlsxWriter takes naive ones
 # Equal content gives equal bytes, on which the entity tag depends.
 _CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - XlsxWriter takes naive moments
 
@@ -130,7 +132,7 @@ def _write_cell(
         if format is not None and format in formats:
             moment = datetime.fromisoformat(value).replace(tzinfo=None)
             if moment.date() >= _FIRST_DAY:
-                sheet.write_datetime(row, place, moment, formats[format])
+                sheet.write_datetime(row, place, min(moment, _LAST_MOMENT), formats[format])
                 return
         sheet.write_string(row, place, _shortened(value))
     elif isinstance(value, bool):

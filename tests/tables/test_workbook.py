@@ -66,6 +66,11 @@ def test_value_without_a_type_in_spreadsheets_is_text() -> None:
     ]
 
 
+def test_last_moment_is_a_day_of_spreadsheets() -> None:
+    [[at, *_]] = values(written(ROW | {"at": "9999-12-31T23:59:59.999999Z"}))
+    assert str(at) == "9999-12-31 23:59:59.999000"
+
+
 def test_null_is_an_empty_cell_and_an_array_its_json() -> None:
     row = {"id": "a", "place": None, "aliases": ["Ñáñez"], "verification": None, "final": True}
     assert values(written(row, schema=SCHEMA)) == [["a", None, '["Ñáñez"]', None, None, None, True]]
