@@ -119,7 +119,9 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
         "getImport",
         "applyImport",
         "getCase",
+        "listDifferences",
         "exportStore",
+        "exportPackage",
     ]
     requests = [
         (operation, path, operation.id in HEAVY)
@@ -130,7 +132,11 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
         ]
     ]
     requests += [
-        (operation, f"{operation.path.format(id=UNKNOWN_ID)}?format={format}{limit}", not limit)
+        (
+            operation,
+            f"{operation.path.format(id=UNKNOWN_ID)}?format={format}{limit}",
+            operation.is_heavy or not limit,
+        )
         for operation in LISTS
         if operation in TABULAR
         for format in ("csv", "ndjson")
