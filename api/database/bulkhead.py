@@ -24,6 +24,7 @@ MIN_BYTES_PER_SECOND = 4096
 """How fast a client must read a heavy response on average. A slower one would keep its slot."""
 PATIENCE_SECONDS = 60
 """The seconds that a client may pause more than that."""
+_PART_BYTES = 1 << 16
 
 
 class Bulkhead:
@@ -57,19 +58,25 @@ class Bulkhead:
 
 
 def paced(blocks: Iterable[bytes], clock: Callable[[], float] = monotonic) -> Iterator[bytes]:
-    """Yield the blocks of a heavy response while its client reads them fast enough.
+    """Yield the blocks of a heavy response, in parts, while its client reads them fast enough.
 
-    Only the time in which the client is waited for counts. Raises ConnectionResetError, which ends
-    the connection, for a slow client.
+    Only the time in which the client is waited for counts: at most a minute for each part, by
+    `server.worker`. Raises ConnectionResetError, which ends the connection, for a slow client.
     """
     waited, sent = 0.0, 0
     try:
-        for block in blocks:
+        for part in _parts(blocks):
             began = clock()
-            yield block
-            waited, sent = waited + clock() - began, sent + len(block)
+            yield part
+            waited, sent = waited + clock() - began, sent + len(part)
             if waited > PATIENCE_SECONDS + sent / MIN_BYTES_PER_SECOND:
                 raise ConnectionResetError(ECONNRESET, "The client reads too slowly.")
     finally:
         if close := getattr(blocks, "close", None):
             close()
+
+
+def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        for start in range(0, len(block), _PART_BYTES):
+            yield block[start : start + _PART_BYTES]

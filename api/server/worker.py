@@ -1,8 +1,8 @@
-"""gunicorn's threaded worker, with six additions, each of which a test requires.
+"""gunicorn's threaded worker, with seven additions, each of which a test requires.
 
-It refuses ambiguous requests that gunicorn accepts, drains unread bodies, closes connections
-without blocking others, closes its listeners when it stops, ends with its master, and responds to
-malformed requests with problem documents.
+It refuses ambiguous requests that gunicorn accepts, drains unread bodies, gives up clients that
+pause, closes connections without blocking others, closes its listeners when it stops, ends with its
+master, and responds to malformed requests with problem documents.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from errno import ECONNRESET
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
@@ -38,6 +39,8 @@ _UNQUOTED = "!$'()*+,;=:@/%"
 _MAX_QUOTED = 100
 _BODY_HEADERS = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 _MAX_DRAIN_SECONDS = 5
+# For all of what is sent or received at once, at most 64 KiB of a heavy response.
+_MAX_WAIT_SECONDS = 60
 _LINGER_SECONDS = 2
 _MAX_LINGERING = 100
 _MAX_LINGER_BYTES = 1 << 16
@@ -140,7 +143,11 @@ class Worker(ThreadWorker):
                 raise errors.UnsupportedTransferCoding(coding)
         if sum(name == "IDEMPOTENCY-KEY" for name, _ in req.headers) > 1:
             raise errors.InvalidHeader("IDEMPOTENCY-KEY")  # WSGI would join the values
-        keep_alive = super().handle_request(req, conn)
+        conn.sock.settimeout(_MAX_WAIT_SECONDS)
+        try:
+            keep_alive = super().handle_request(req, conn)
+        except TimeoutError as error:
+            raise ConnectionResetError(ECONNRESET, "The client pauses too long.") from error
         if _BODY_HEADERS.isdisjoint(name for name, _ in req.headers):
             return bool(keep_alive)
         # Closing a connection with unread data resets it, and the client may lose the response.

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from api import trace
 from api.app import create_app
 from api.database import connections
 from api.database.queries import Connection
+from api.http import conditional
 from tests import public_walk
 from tests.conftest import Api, client_of
 from tests.http.security_headers import check_headers
@@ -283,3 +285,16 @@ def test_one_of_two_concurrent_conditional_updates_wins(database: str, editor: A
 
             run_together(lambda: change("Uno"), lambda: change("Otra"))
     assert statuses == {200: 20, 412: 20}
+
+
+def test_page_that_counts_days_is_made_again_after_a_while(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 304 from memory would show yesterday's number of days until the next write."""
+    operations = []
+    monkeypatch.setattr(trace, "note_operation", operations.append)
+    etag = get(api, "/").headers["ETag"]
+    for moment, from_memory in ((0, 0), (899, 1), (900, 1), (901, 2)):
+        monkeypatch.setattr(conditional, "time", lambda now=moment: now)
+        assert get(api, "/", etag).status_code == 304
+        assert len(operations) == from_memory, moment

@@ -1317,7 +1317,7 @@ def test_a_large_list_shows_progress_and_uses_little_memory(server: str, tmp_pat
 @linux
 def test_a_killed_import_writes_nothing(tmp_path: Path) -> None:
     """All processes are killed while a list is previewed, and while it is applied."""
-    rows = 400
+    rows = 800
     write_list(tmp_path / "large.csv", rows)
     body = (tmp_path / "large.csv").read_bytes()
     no_decisions = (b"{}", "application/json")
