@@ -44,9 +44,11 @@ class _Cuts:
         self, method: str, path: str, body: Any, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
         """Return the number of messages of a complete request, and the content of its response."""
-        self.reconnect()
-        self._proxy.count()
-        _, _, response = self.send(method, path, body, headers)
+        status, response = 503, b""
+        while status == 503:  # on a busy machine the pool may not have connected yet
+            self.reconnect()
+            self._proxy.count()
+            status, _, response = self.send(method, path, body, headers)
         return self._proxy.passed, response
 
     def write(self, path: str, body: Mapping[str, Any], label: str, at: int) -> None:
