@@ -139,7 +139,10 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
         )
     list_options = [n for n in (*_LIST_OPTIONS, *_ATTESTATION_OPTIONS) if choices[n]]
     if suffix == _CASE_SUFFIX and list_options:
-        raise click.ClickException(f"A case takes no {' and no '.join(list_options)}.")
+        names = " and no ".join(f"`{name}`" for name in list_options)
+        raise click.ClickException(
+            store.with_options(f"A case takes no {names}: leave out the options of lists.")
+        )
     with store.migrated(data_dir) as (_, _, conn), file.open("rb") as stream:
         if suffix == _CASE_SUFFIX:
             id = case_import.preview(conn, None, stream, store.progress)
@@ -191,8 +194,7 @@ def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> N
     if choices["dry_run"]:
         if preview["totals"]["invalid"] and not choices["skip_invalid"]:
             raise click.ClickException(
-                f"{preview['totals']['invalid']} rows are invalid. "
-                "Correct them or use --skip-invalid."
+                f"{_invalid(preview['totals']['invalid'])}. Correct the file or use --skip-invalid."
             )
         return
     interactive = _is_interactive()
@@ -241,14 +243,19 @@ def _skip_invalid(
     if not choices["skip_invalid"]:
         if not interactive:
             raise click.ClickException(
-                f"{count} rows are invalid, and nothing was changed. "
-                "Correct them or use --skip-invalid."
+                f"{_invalid(count)}, and nothing was changed. "
+                "Correct the file or use --skip-invalid."
             )
-        click.confirm(f"Skip the {count} invalid rows?", abort=True, err=True)
+        rows = "invalid row" if count == 1 else f"{count:,} invalid rows"
+        click.confirm(f"Skip the {rows}?", abort=True, err=True)
     for block in import_store.blocks(conn, id):
         for row in block:
             if row.outcome == "invalid":
                 yield {"row": row.row, "decision": "skip"}
+
+
+def _invalid(count: int) -> str:
+    return "1 row is invalid" if count == 1 else f"{count:,} rows are invalid"
 
 
 def _decide_duplicates(
@@ -277,8 +284,9 @@ def _decide_duplicates(
         else:
             undecided += 1
     if undecided:
+        rows = "1 row needs" if undecided == 1 else f"{undecided:,} rows need"
         raise click.ClickException(
-            f"{undecided} rows need a decision, and nothing was changed. "
+            f"{rows} a decision, and nothing was changed. "
             "Run the command in a terminal or use --skip-doubtful."
         )
 

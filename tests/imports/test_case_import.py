@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -688,10 +689,13 @@ def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> 
         result = run_process(*command, EXAMPLE, DATABASE_URL=database)
         assert result.returncode == 0, result.stderr
         assert snapshot(conn) == before
-    options = ["--yes", "--date-order", "day_first"]
+    options = ["--yes", "--date-order", "day_first", "--source", str(uuid4())]
     result = run_process("import", EXAMPLE, *options, DATABASE_URL=database)
     assert result.returncode == 1
-    assert "A case takes no date_order" in result.stderr
+    assert (
+        "A case takes no --date-order and no --source: leave out the options of lists."
+        in result.stderr
+    )
 
 
 def test_the_command_prints_errors_and_skips_invalid_rows(

@@ -1214,9 +1214,10 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
         assert "nothing was changed" in result.stderr
         assert "Traceback" not in result.stderr
         assert ("Line 2 may be recorded" in result.stderr) == ("--skip-invalid" in options)
+        assert ("rows need a decision" in result.stderr) == ("--skip-invalid" in options)
     result = run_process("import", list_file, "--dry-run", DATABASE_URL=database)
     assert result.returncode == 1
-    assert "1 rows are invalid" in result.stderr
+    assert "1 row is invalid. Correct the file or use --skip-invalid." in result.stderr
     options = ["--dry-run", "--skip-invalid"]
     result = run_process("import", list_file, *options, DATABASE_URL=database)
     assert result.returncode == 0
