@@ -9,7 +9,8 @@ BEGIN ATOMIC
 END;
 
 -- The release events whose verdict may have changed since a moment. Of the others, which were never
--- confirmed, disputed or refuted, only an attestation can change the status.
+-- confirmed, disputed or refuted, only an attestation can change the status: when it is recorded, or
+-- later, when it begins to count.
 CREATE FUNCTION release_events_judged_since(since timestamptz) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -22,7 +23,11 @@ BEGIN ATOMIC
         SELECT o.release_event_id FROM attestations o WHERE o.id = u.id OFFSET 0
     ) a
     UNION ALL
-    SELECT f.release_event_id FROM feed_entries f WHERE f.recorded_at >= $1;
+    SELECT f.release_event_id FROM feed_entries f WHERE f.recorded_at >= $1
+    UNION ALL
+    SELECT v.release_event_id FROM verdicts v
+    WHERE v.published_from > v.recorded_from AND v.published_from >= $1
+        AND v.published_from <= now();
 END;
 
 -- The release events that show something else since a moment: their own values, their verdict, or the

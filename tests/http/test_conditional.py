@@ -158,9 +158,17 @@ def test_attestation_published_in_the_future_counts_from_then(editor: Api, other
     event, source = add_event(editor), editor.source("Una")
     published = datetime.now(UTC) + timedelta(seconds=2)
     editor.attest(event, source, published.isoformat())
-    paths = ["/v1/counts", f"/v1/release-events/{event}", "/v1/release-events?format=csv"]
+    since = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    paths = [
+        "/v1/counts",
+        f"/v1/release-events/{event}",
+        "/v1/release-events?format=csv",
+        f"/v1/release-events?updated_since={since}",
+        f"/v1/detainees?updated_since={since}",
+    ]
     before = {path: get(others, path) for path in paths}
     assert before["/v1/counts"].json["reported"] == 0
+    assert before[paths[3]].json["items"] == before[paths[4]].json["items"] == []
     while datetime.now(UTC) < published + timedelta(milliseconds=50):
         for path in paths:
             get(others, path, before[path].headers.get("ETag"))
@@ -168,6 +176,9 @@ def test_attestation_published_in_the_future_counts_from_then(editor: Api, other
     for path in paths:
         assert get(others, path, before[path].headers.get("ETag")).status_code == 200
     assert get(others, "/v1/counts").json["reported"] == 1
+    (updated,) = get(others, paths[3]).json["items"]
+    assert (updated["id"], updated["verification"]["status"]) == (event, "reported")
+    assert [one["id"] for one in get(others, paths[4]).json["items"]] == [updated["detainee_id"]]
 
 
 def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> None:
