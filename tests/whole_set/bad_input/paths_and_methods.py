@@ -75,7 +75,6 @@ for method, path, body in (
             f"{method} of no record", method, path.replace("$no", value), "not-found", body=body
         )
 for path in (
-    "/",
     "/v1",
     "/v1/",
     "/v2/sources",
@@ -95,7 +94,6 @@ for path in (
     "/docs/",
     "/docs/x",
     "/docs/..%2F..%2Fapi%2Fauth.py",
-    "/problems",
     "/problems/",
     "/problems/no-such-problem",
     "/problems/X",

@@ -340,7 +340,6 @@ for path in (
     "/healthz",
     "/readyz",
     "/openapi.json",
-    "/docs",
     "/v1/sources/$source",
     "/v1/detentions/$detention",
     "/v1/export",
