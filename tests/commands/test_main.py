@@ -42,7 +42,9 @@ def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
         ("keys", "revoke"),
         ("counts",),
         ("compare",),
+        ("differences",),
         ("explain",),
+        ("export",),
         ("find",),
     }
     for path, command in commands_by_path.items():
