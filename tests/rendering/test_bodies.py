@@ -110,7 +110,7 @@ def test_csv_for_excel_has_a_mark_and_semicolons(example: Api) -> None:
         assert for_excel.headers["Content-Type"] == plain.headers["Content-Type"]
         assert for_excel.headers["Content-Disposition"] == plain.headers["Content-Disposition"]
         assert for_excel.headers["ETag"] != plain.headers["ETag"]
-        assert for_excel.data.startswith("\ufeffid;name;".encode())
+        assert for_excel.data.startswith("\ufeffid;merged_into;name;".encode())
         text = io.StringIO(for_excel.data.decode("utf-8-sig"), newline="")
         assert list(csv.DictReader(text, delimiter=";", strict=True)) == csv_rows(plain)
     for format in ("json", "ndjson", "xlsx"):
