@@ -73,6 +73,7 @@ class Session:
             query_string={k: v for k, v in query.items() if v is not None},
             **(content or {"json": body}),
         )
+        response.get_data()  # an export holds its connection until it has been read
         assert response.status_code == operation.status, f"{operation_id}: {response.text}"
         location = response.headers.get("Location")
         located = self.api.get(location) if location and self.fetches_new_records else None
