@@ -294,7 +294,7 @@ def test_who_is_confirmed(desk: Desk) -> None:
     [item] = people(desk.api, as_of=at[0], occurred_from="2026-01-08", release_kind="full")[0]
     assert (item["status"], item["since"]) == ("reported", at[0])
     csv = desk.api.send("GET", "/v1/counts/people?status=confirmed&format=csv").text
-    assert "Rocío Ánima,true,confirmed,2026-01-09T12:00:00Z" in csv
+    assert "Rocío Ánima,true,confirmed,2026-01-09T12:00:00.000000Z" in csv
     assert "Rodeo I" in csv
 
 
