@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
@@ -351,6 +351,7 @@ def test_given_names_that_differ_by_a_letter_are_not_the_same(
         data.draw(st.sampled_from("abdefgklmnorstuv")),
     )
     b = data.draw(st.sampled_from((a[:i] + letter + a[i + 1 :], a[:i] + a[i + 1 :])))
+    assume(b not in common.titles | common.particles)  # such words are left out of a name
     are_spellings = sound(a) == sound(b) or given_names(a) & given_names(b)
     assert are_spellings or decide(form.format(a), form.format(b), **SHARED) != "same"
 

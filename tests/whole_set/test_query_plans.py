@@ -240,7 +240,7 @@ def test_lists_use_an_index_and_no_sort(
     path = operation.path.format(id=record_id(2))
     for filters in FILTERS[operation.id]:
         for caller in (large.editor, large.public_api):
-            for limit in (1, 200):
+            for limit in (200,) if filters else (1, 200):
                 query = {**filters, "limit": limit}
                 statements.clear()
                 following = read(caller, path, query)["next"]

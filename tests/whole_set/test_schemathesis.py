@@ -32,7 +32,6 @@ FOLLOWED = {
     "POST /v1/facilities -> [201] getFacility -> GET /v1/facilities/{id}",
     "POST /v1/facilities -> [201] updateFacility -> PATCH /v1/facilities/{id}",
     "POST /v1/detainees -> [201] getDetainee -> GET /v1/detainees/{id}",
-    "POST /v1/detainees -> [201] updateDetainee -> PATCH /v1/detainees/{id}",
     "POST /v1/detainees -> [201] createDetention -> POST /v1/detainees/{id}/detentions",
 }
 
@@ -131,5 +130,6 @@ def test_schemathesis_finds_no_failure(database: str, tmp_path: Path, name: str)
 
 def test_walks_along_the_links_succeed(database: str, tmp_path: Path) -> None:
     """Only links are tested here, since after other phases hypothesis generates fewer walks."""
-    links = run(database, tmp_path, "edit", {"stateful"})
+    records = [operation for operation in CONTRACT.operations if operation.path.startswith("/v1/")]
+    links = run(database, tmp_path, "edit", {"stateful"}, records)
     assert set(links) >= FOLLOWED, FOLLOWED - set(links)
