@@ -204,7 +204,7 @@ def _response(
 ) -> Any:
     """Return the JSON response of an operation, with the contract's default arguments."""
     contract = document.load().with_default("time_zone", settings.time_zone)
-    (operation,) = (o for o in contract.operations if o.id == operation_id)
+    operation = contract.operation(operation_id)
     defaults = {binding.python_name(p.name): p.schema.get("default") for p in operation.arguments}
     result = function(conn, **binding.combine(binding.combined(function), defaults | arguments))
     return orjson.loads(bodies.render(conn, operation, result, media_types.JSON).content)

@@ -177,6 +177,10 @@ class Contract:
         """The limit of the largest request body of any operation."""
         return max(operation.max_bytes for operation in self.operations)
 
+    def operation(self, id: str) -> Operation:
+        """Return an operation by its id."""
+        return next(operation for operation in self.operations if operation.id == id)
+
     def with_default(self, parameter: str, value: str) -> "Contract":
         """Return the contract with a default of this parameter, which is a setting."""
         operations = [operation.with_default(parameter, value) for operation in self.operations]

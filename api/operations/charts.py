@@ -7,7 +7,6 @@ rendering converts.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -188,7 +187,7 @@ def _image(
 
 def _table(operation_id: str, answer: Item) -> Answer:
     """Return an answer as the CSV of its operation."""
-    body = bodies.render_answer(_operation(operation_id), Answer(answer), media_types.CSV)
+    body = bodies.render_answer(document.load().operation(operation_id), Answer(answer), media_types.CSV)
     cited = [answer] if "citation" in answer else answer["items"][:1]
     # As CSV writes them: with six digits of fraction.
     moments = [
@@ -197,8 +196,3 @@ def _table(operation_id: str, answer: Item) -> Answer:
         for name in ("as_of", "recorded_as_of")
     ]
     return Answer(body.content.decode(), moments)
-
-
-@cache
-def _operation(operation_id: str) -> document.Operation:
-    return next(o for o in document.load().operations if o.id == operation_id)

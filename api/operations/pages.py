@@ -5,7 +5,6 @@ A page shows what the public sees. It calls the functions of other operations wi
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -400,14 +399,14 @@ def _content(answer: Answer) -> Item:
 
 def _record(conn: queries.Connection, operation_id: str, record: Record) -> Any:
     """Return the object of a record, as its operation responds with it."""
-    return orjson.loads(rows.record(conn, _operation(operation_id), record))
+    return orjson.loads(rows.record(conn, document.load().operation(operation_id), record))
 
 
 def _items(
     conn: queries.Connection, operation_id: str, page: Page
 ) -> tuple[Sequence[Any], str | None]:
     """Return the items of a page of a list, and the cursor of the next one."""
-    bodies, following = rows.page(conn, _operation(operation_id), page, cast(int, page.limit))
+    bodies, following = rows.page(conn, document.load().operation(operation_id), page, cast(int, page.limit))
     return [orjson.loads(body) for body in bodies], following.get("cursor")
 
 
@@ -434,8 +433,3 @@ def _query(**parameters: Any) -> Mapping[str, Any]:
         for name, value in parameters.items()
         if value is not None
     }
-
-
-@cache
-def _operation(operation_id: str) -> document.Operation:
-    return next(o for o in document.load().operations if o.id == operation_id)
