@@ -21,7 +21,7 @@ from api.errors import RequestError
 from api.operations.charts import AskedMoment, Period
 from api.pages import catalogs, site, words
 from api.rendering.results import Answer, Item
-from api.reports import comparisons, counts, vocabulary
+from api.reports import comparisons, counts
 from api.reports.counts import Filters, Question
 
 _WIDTH = 320
@@ -107,8 +107,7 @@ def get_oembed(
 
 
 def _style(lang: Language) -> Style:
-    locale = vocabulary.LOCALES[catalogs.LANGUAGES.index(lang)]
-    return Style(locale, catalogs.translations(lang), _WIDTH)
+    return site.chart_style(lang, _WIDTH)
 
 
 def _fall(
@@ -156,4 +155,4 @@ def _card(
         fall=fall,
         card_style=Markup(site.card_style()),  # noqa: S704 - a file of this package
     )
-    return Answer(content, words.of(lang).volatile(citation, zone))
+    return Answer(content, words.of(lang).volatile([answer], zone))

@@ -15,10 +15,10 @@ from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.contract import document
 from api.database import queries
-from api.pages import catalogs, words
+from api.pages import site, words
 from api.rendering import bodies, media_types
 from api.rendering.results import Answer, Item
-from api.reports import citations, comparisons, counts, vocabulary
+from api.reports import citations, comparisons, counts
 from api.reports.citations import Moments
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters, Question
@@ -171,23 +171,23 @@ def _groups(conn: queries.Connection, filters: Filters, asked: AskedMoment, grou
 
 
 def _style(look: Look) -> Style:
-    locale = vocabulary.LOCALES[catalogs.LANGUAGES.index(look.lang)]
-    return Style(locale, catalogs.translations(look.lang), look.width, stands_alone=True)
+    return site.chart_style(look.lang, look.width, stands_alone=True)
 
 
 def _image(
     drawing: Drawing, look: Look, cited: Sequence[Item] = (), time_zone: str = "UTC"
 ) -> Answer:
     """Return a chart. The moments of `cited` answers are no part of its entity tag."""
-    spoken, style = words.of(look.lang), _style(look)
-    volatile = [part for it in cited for part in spoken.volatile(it["citation"], time_zone)]
+    style, volatile = _style(look), words.of(look.lang).volatile(cited, time_zone)
     in_page = svg.document(drawing, replace(style, stands_alone=False))
     return Answer(svg.document(drawing, style), volatile, in_page)
 
 
 def _table(operation_id: str, answer: Item) -> Answer:
     """Return an answer as the CSV of its operation."""
-    body = bodies.render_answer(document.load().operation(operation_id), Answer(answer), media_types.CSV)
+    body = bodies.render_answer(
+        document.load().operation(operation_id), Answer(answer), media_types.CSV
+    )
     cited = [answer] if "citation" in answer else answer["items"][:1]
     # As CSV writes them: with six digits of fraction.
     moments = [

@@ -372,8 +372,7 @@ def _page(
     The moments of `cited` answers, and the drawings that contain them, are no part of its entity
     tag. All other values of a drawing must be in the page, too.
     """
-    spoken = words.of(lang)
-    volatile = [part for it in cited for part in spoken.volatile(it["citation"], zone)]
+    volatile = words.of(lang).volatile(cited, zone)
     content = site.render(template, lang, address, zone=zone, **values)
     return Answer(content, [*drawings, *volatile])
 
@@ -406,7 +405,9 @@ def _items(
     conn: queries.Connection, operation_id: str, page: Page
 ) -> tuple[Sequence[Any], str | None]:
     """Return the items of a page of a list, and the cursor of the next one."""
-    bodies, following = rows.page(conn, document.load().operation(operation_id), page, cast(int, page.limit))
+    bodies, following = rows.page(
+        conn, document.load().operation(operation_id), page, cast(int, page.limit)
+    )
     return [orjson.loads(body) for body in bodies], following.get("cursor")
 
 

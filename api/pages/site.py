@@ -48,11 +48,15 @@ def error_page(language: str, problem: Problem, detail: str) -> str:
     return render("error.html", language, Address("/"), problem=problem, detail=detail)
 
 
+def chart_style(language: Language, width: int, **options: Any) -> Style:
+    """Return the style of charts in a language."""
+    return Style(words.of(language).locale, translations(language), width, **options)
+
+
 def timeline(answer: Mapping[str, Any], language: Language) -> Markup:
     """Return the chart of a timeline. It can be read on a small screen."""
-    spoken = words.of(language)
-    style = Style(spoken.locale, translations(language), _CHART_WIDTH, id="timeline")
-    drawing = charts.draw(answer, spoken.zone(answer["time_zone"]), style)
+    style = chart_style(language, _CHART_WIDTH, id="timeline")
+    drawing = charts.draw(answer, words.of(language).zone(answer["time_zone"]), style)
     return Markup(svg.document(drawing, style))  # noqa: S704 - a template escapes its texts
 
 

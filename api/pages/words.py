@@ -1,8 +1,9 @@
 """Words for the values of the contract, such as `first_hand`, in the language of a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from api.config import Language
 from api.pages.catalogs import LANGUAGES, mark, translations
@@ -150,12 +151,16 @@ class Words:
         """Return the name of the time of a zone, such as `Caracas time`."""
         return vocabulary.local(zone)[0][self._place]
 
-    def volatile(self, citation: Mapping[str, str], zone: str) -> tuple[str, ...]:
-        """Return the parts of a page that differ with the moment of a citation as of now."""
-        moments = (citation["as_of"], citation["recorded_as_of"])
-        # The words of both: within a second they are the same.
-        spoken = (self.moment(moment, zone) for moment in moments)
-        return (*moments, citation["sha256"], *spoken, self.short_moment(moments[0], zone))
+    def volatile(self, answers: Sequence[Mapping[str, Any]], zone: str) -> list[str]:
+        """Return the parts of a page that differ with the moment of answers as of now."""
+        parts: list[str] = []
+        for answer in answers:
+            citation = answer["citation"]
+            moments = (citation["as_of"], citation["recorded_as_of"])
+            # The words of both: within a second they are the same.
+            in_words = (self.moment(moment, zone) for moment in moments)
+            parts += [*moments, citation["sha256"], *in_words, self.short_moment(moments[0], zone)]
+        return parts
 
 
 def _local(value: str, zone: str) -> datetime:
