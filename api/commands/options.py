@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from api import config
 from api.contract import document, fields, schemas
 from api.verification.counting import MIN_SOURCES
+from api.verification.rule import REQUIRED
 
 CASE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -99,7 +100,7 @@ def min_sources(command: Callable[..., None]) -> Callable[..., None]:
     return click.option(
         "--min-sources",
         type=click.IntRange(MIN_SOURCES[0], MIN_SOURCES[-1]),
-        default=2,
+        default=REQUIRED,
         show_default=True,
         help="Independent sources required to confirm a release.",
     )(command)

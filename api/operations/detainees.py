@@ -26,6 +26,7 @@ from api.rendering.results import (
     Unchanged,
     offers_duplicates,
 )
+from api.reports import counts
 
 _CUSTODIES = ("", "detained", "whereabouts_unknown", "released")
 """Of all people; the first is that of a person without a detention."""
@@ -70,10 +71,7 @@ def _choose(
     The list of a facility, a nationality or a custody is read from its index; people with an
     external id, and those who were updated, are looked up.
     """
-    facility = filters.facility_id
-    if facility and queries.row(conn, "facilities/exist", id=facility) is None:
-        # An empty list by mistake could be published.
-        raise invalid(FieldError("/facility_id", "There is no facility with this id."))
+    counts.check(conn, counts.Filters(facility_id=filters.facility_id))
     asked: dict[str, Any] = {**queries.drop_none(**asdict(filters)), "sees_hidden": sees_hidden}
     external_id = asked.pop("external_id", None)
     if external_id is not None:

@@ -28,12 +28,11 @@ from api.operations.release_events import ReleaseFilters
 from api.pages import reasons, site, words
 from api.pages.site import Address
 from api.rendering import media_types, rows
-from api.rendering.results import Answer, Item, Page, Record
+from api.rendering.results import Answer, Item, Page, Record, Stream
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
-from api.verification.rule import RULE
+from api.verification.rule import REQUIRED, RULE
 
-_MIN_SOURCES = 2
 _CHANGES, _CLAIMS = 8, 5
 _CHARTED = timedelta(weeks=52)
 _PEOPLE, _FIGURES = 30, 20
@@ -47,10 +46,10 @@ def get_home_page(
     conn: queries.Connection, lang: Language, time_zone: str, base_url: str
 ) -> Answer:
     counted = _content(
-        counts.get_counts(conn, None, Filters(), None, None, _MIN_SOURCES, None, time_zone)
+        counts.get_counts(conn, None, Filters(), None, None, REQUIRED, None, time_zone)
     )
-    filters = ClaimFilters("released", None, None, None, None, None)
-    compared = claims.list_comparisons(conn, _CLAIMS, None, filters, None, _MIN_SOURCES, time_zone)
+    filters = ClaimFilters("released")
+    compared = claims.list_comparisons(conn, _CLAIMS, None, filters, None, REQUIRED, time_zone)
     year = _content(
         counts.get_timeline(
             conn,
@@ -59,7 +58,7 @@ def get_home_page(
             None,
             "week",
             None,
-            _MIN_SOURCES,
+            REQUIRED,
             time_zone,
         )
     )
@@ -77,7 +76,7 @@ def get_home_page(
         chart=chart,
         weeks=_changed(year["items"]),
         changes=changes,
-        comparisons=_content(cast(Answer, compared))["items"],
+        comparisons=_content(compared)["items"],
     )
 
 
@@ -93,11 +92,8 @@ def get_people_page(
     redacted = 0
     if q is None and status is not None:
         counted = _content(
-            cast(
-                Answer,
-                counts.list_counted_people(
-                    conn, None, _PEOPLE, cursor, Filters(), None, None, _MIN_SOURCES, status
-                ),
+            counts.list_counted_people(
+                conn, None, _PEOPLE, cursor, Filters(), None, None, REQUIRED, status
             )
         )
         people, following = counted["items"], counted["next"]
@@ -127,7 +123,7 @@ def get_person_page(
     )
     of_person = ReleaseFilters(detainee_id=id)
     listed = release_events.list_release_events(
-        conn, None, _MAX_DETENTIONS, None, of_person, None, None, _MIN_SOURCES
+        conn, None, _MAX_DETENTIONS, None, of_person, None, None, REQUIRED
     )
     events, _ = _items(conn, "listReleaseEvents", listed)
     events = sorted(events, key=lambda event: str(event["occurred_on"]), reverse=True)
@@ -153,7 +149,6 @@ def get_release_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
 ) -> Answer:
     record = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
-
     event = _record(conn, "getReleaseEvent", cast(Record, record))
     person = _record(
         conn, "getDetainee", detainees.get_detainee(conn, None, UUID(event["detainee_id"]))
@@ -186,7 +181,7 @@ def get_certificate(
 ) -> Answer:
     """Return the certificate of a named person's release, at any pair of moments."""
     verification = _content(
-        release_events.get_verification(conn, id, as_of, recorded_as_of, _MIN_SOURCES, time_zone)
+        release_events.get_verification(conn, id, as_of, recorded_as_of, REQUIRED, time_zone)
     )
     # As recorded then: its day may have changed since, and it may have been merged.
     event = queries.row(
@@ -258,11 +253,9 @@ def get_figures_page(
     time_zone: str,
     base_url: str,
 ) -> Answer:
-    filters = ClaimFilters(kind, None, None, None, None, None)
-    compared = claims.list_comparisons(
-        conn, _FIGURES, cursor, filters, None, _MIN_SOURCES, time_zone
-    )
-    content = _content(cast(Answer, compared))
+    filters = ClaimFilters(kind)
+    compared = claims.list_comparisons(conn, _FIGURES, cursor, filters, None, REQUIRED, time_zone)
+    content = _content(compared)
     return _page(
         "figures.html",
         lang,
@@ -277,7 +270,7 @@ def get_figures_page(
 def get_announcement_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
 ) -> Answer:
-    delivery = _content(claims.get_delivery(conn, id, None, None, _MIN_SOURCES, time_zone))
+    delivery = _content(claims.get_delivery(conn, id, None, None, REQUIRED, time_zone))
     announcement = delivery["announcement"]
     return _page(
         "announcement.html",
@@ -326,7 +319,7 @@ def _verified(
     """Return the verification of a release, its attestations by time, and whether it has more."""
     id = UUID(event["id"])
     verification = _content(
-        release_events.get_verification(conn, id, None, None, _MIN_SOURCES, time_zone)
+        release_events.get_verification(conn, id, None, None, REQUIRED, time_zone)
     )
     listed, following = _items(
         conn,
@@ -392,8 +385,9 @@ def _days(start: str, end: str) -> int:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).days
 
 
-def _content(answer: Answer) -> Item:
-    return cast(Item, answer.content)
+def _content(answer: Answer | Stream) -> Item:
+    """Return the content of an answer. A list with a limit is no stream."""
+    return cast(Item, cast(Answer, answer).content)
 
 
 def _record(conn: queries.Connection, operation_id: str, record: Record) -> Any:

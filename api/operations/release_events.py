@@ -17,6 +17,7 @@ from api.records import proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
 from api.reports import counts, explanations, feeds
+from api.verification.rule import REQUIRED
 
 _MAX_LOOKED_UP = timedelta(days=92)
 """Releases in so many days are looked up by day. In more days, so many of the events match that
@@ -99,7 +100,7 @@ def _choose(
         return "release_events/list_recorded", {**at, "moment": recorded_as_of}
     if filters.status and not selects_records and "first_day" not in at:
         return "release_events/list_of_status", {**at, **({} if as_of else {"is_now": True})}
-    if as_of or min_sources != 2 or active.keys() - {"detainee_id", "announcement_id"}:
+    if as_of or min_sources != REQUIRED or active.keys() - {"detainee_id", "announcement_id"}:
         return "release_events/list_at", at
     return "release_events/list", active
 

@@ -30,11 +30,11 @@ class ClaimFilters:
     """The filters of a list of comparisons. None is no filter."""
 
     kind: str
-    source_id: UUID | None
-    facility_id: UUID | None
-    nationality: str | None
-    age_group: str | None
-    announcement_id: UUID | None
+    source_id: UUID | None = None
+    facility_id: UUID | None = None
+    nationality: str | None = None
+    age_group: str | None = None
+    announcement_id: UUID | None = None
 
 
 def get_comparison(
