@@ -6,7 +6,6 @@ rarity, and no other word in their place: a search for Tomás Otero does not fin
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
@@ -19,6 +18,7 @@ from api.matching.folding import other_readings
 from api.matching.name_comparison import Alignment, Feature
 from api.matching.name_parsing import FullName, Word, parse_for_search, parse_query
 from api.matching.scoring import Person, compare
+from api.rendering import pagination
 
 _MIN_SCORE = 0.5
 _OTHER_GIVEN_NAME, _OTHER_WORD, _MISSING_WORD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
@@ -50,8 +50,6 @@ PLACE = re.compile(
 
 A plus says that there are others. The ranked people follow, since their ranking can change.
 """
-_PREFIX_BYTES = 6
-"""The bytes of an id by which a place holds a person: enough among millions of people."""
 _NO_ID = UUID(int=0)
 
 
@@ -67,22 +65,21 @@ def search(
     if place is None:
         rows, is_complete = candidates.find_by_name(conn, query, sees_hidden)
         matches = sorted(_matches(query, rows), key=lambda match: (-match[1].score, str(match[0])))
-        ranked = [id.bytes[:_PREFIX_BYTES] for id, _ in matches]
+        ranked = [pagination.prefix(id) for id, _ in matches]
         more, done, after = not is_complete, 0, _NO_ID
     else:
         ranked, more, done, after = _read_place(place)
         rows = candidates.list_by_id_prefix(conn, ranked[done:], sees_hidden)
-        by_prefix = {id.bytes[:_PREFIX_BYTES]: (id, match) for id, match in _matches(query, rows)}
+        by_prefix = {pagination.prefix(id): (id, match) for id, match in _matches(query, rows)}
         matches = [by_prefix[prefix] for prefix in ranked[done:] if prefix in by_prefix]
     places = {prefix: n for n, prefix in enumerate(ranked, 1)}
-    suffix = ("+" if more else ".") + urlsafe_b64encode(b"".join(ranked)).decode()
+    suffix = ("+" if more else ".") + pagination.encode_ranking(ranked)
     hits = [
-        Hit(id, match, f"{places[id.bytes[:_PREFIX_BYTES]]}{suffix}")
-        for id, match in matches[:limit]
+        Hit(id, match, f"{places[pagination.prefix(id)]}{suffix}") for id, match in matches[:limit]
     ]
     if more and len(hits) < limit:
         others = candidates.list_by_name(conn, query, after, sees_hidden)
-        unranked = (row for row in others if row.id.bytes[:_PREFIX_BYTES] not in places)
+        unranked = (row for row in others if pagination.prefix(row.id) not in places)
         for id, match in islice(_matches(query, unranked), limit - len(hits)):
             hits.append(Hit(id, match, f"{id}{suffix}"))
     return hits
@@ -93,9 +90,7 @@ def _read_place(place: str) -> tuple[list[bytes], bool, int, UUID]:
     parts = PLACE.fullmatch(place)
     if parts is None:
         raise ValueError(place)
-    ids = urlsafe_b64decode(parts["ranked"])
-    ranked = [ids[i : i + _PREFIX_BYTES] for i in range(0, len(ids), _PREFIX_BYTES)]
-    more = parts["more"] == "+"
+    ranked, more = pagination.decode_ranking(parts["ranked"]), parts["more"] == "+"
     if len(parts["place"]) > 3:
         return ranked, more, len(ranked), UUID(parts["place"])
     return ranked, more, int(parts["place"]), _NO_ID

@@ -28,8 +28,7 @@ def list_facilities(
 def _search(
     q: str, country: str | None, conn: queries.Connection, place: str | None, limit: int
 ) -> Sequence[Ranked]:
-    found = facility_names.search(conn, q, country)
-    return [Ranked(str(id), {}, after) for id, after in pagination.ranked(found, place, limit)]
+    return pagination.ranked(facility_names.search(conn, q, country), place, limit)
 
 
 def get_facility(conn: queries.Connection, id: UUID) -> Record:

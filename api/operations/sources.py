@@ -39,8 +39,8 @@ def _search(
     place: str | None,
     limit: int,
 ) -> Sequence[Ranked]:
-    found = source_names.search(conn, q, kind, sees_hidden=sees_hidden)
-    return [Ranked(str(id), {}, after) for id, after in pagination.ranked(found, place, limit)]
+    ids = source_names.search(conn, q, kind, sees_hidden=sees_hidden)
+    return pagination.ranked(ids, place, limit)
 
 
 def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from api.errors import FieldError, RequestError, invalid
+from api.rendering.results import Ranked
 
 DIGEST_BYTES = 9
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -16,25 +17,40 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RANKED = re.compile(r"\d{1,3}\.([A-Za-z0-9_-]{8}){0,100}")
 """A place in a ranking: how many items come before it, and the beginnings of all their ids."""
 _PREFIX_BYTES = 6
-"""The bytes of an id in such a place: enough among the few items of a ranking."""
+"""The bytes of an id in such a place: enough among millions of records."""
 
 
-def ranked(ids: Sequence[UUID], place: str | None, limit: int) -> Sequence[tuple[UUID, str]]:
-    """Return the ids after a place of a ranking, each with the place after it.
+def prefix(id: UUID) -> bytes:
+    """Return the beginning of an id, by which a place in a ranking holds it."""
+    return id.bytes[:_PREFIX_BYTES]
+
+
+def encode_ranking(prefixes: Iterable[bytes]) -> str:
+    """Return the beginnings of the ids of a ranking as text."""
+    return urlsafe_b64encode(b"".join(prefixes)).decode()
+
+
+def decode_ranking(text: str) -> list[bytes]:
+    """Return the beginnings of ids that a text holds."""
+    joined = urlsafe_b64decode(text)
+    return [joined[i : i + _PREFIX_BYTES] for i in range(0, len(joined), _PREFIX_BYTES)]
+
+
+def ranked(ids: Sequence[UUID], place: str | None, limit: int) -> Sequence[Ranked]:
+    """Return the items after a place of a ranking.
 
     The ranking of the first page holds for all, since it is part of each place.
     """
-    by_prefix = {id.bytes[:_PREFIX_BYTES]: id for id in ids}
+    by_prefix = {prefix(id): id for id in ids}
     order, done = list(by_prefix), 0
     if place is not None:
         number, _, text = place.partition(".")
-        joined, done = urlsafe_b64decode(text), int(number)
-        order = [joined[i : i + _PREFIX_BYTES] for i in range(0, len(joined), _PREFIX_BYTES)]
-    suffix = "." + urlsafe_b64encode(b"".join(order)).decode()
+        order, done = decode_ranking(text), int(number)
+    suffix = "." + encode_ranking(order)
     following = [
-        (by_prefix[prefix], f"{number}{suffix}")
-        for number, prefix in enumerate(order, 1)
-        if number > done and prefix in by_prefix
+        Ranked(str(by_prefix[beginning]), {}, f"{number}{suffix}")
+        for number, beginning in enumerate(order, 1)
+        if number > done and beginning in by_prefix
     ]
     return following[:limit]
 
