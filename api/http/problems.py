@@ -16,7 +16,7 @@ from api.contract import document as contract
 from api.contract.document import Contract, Problem
 from api.errors import RequestError
 from api.http import requests, responses
-from api.pages import site
+from api.pages import catalogs, site
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
@@ -54,7 +54,7 @@ def register(
 
     problems = contract.problems
     pages = {operation.id for operation in contract.operations if operation.is_page}
-    languages = sorted(site.LANGUAGES, key=lambda it: it != language)
+    languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
 
     def counted(error: RequestError | HTTPException) -> Response:
         try:

@@ -25,13 +25,13 @@ MIN_SCORE = 0.6
 MAX_SOURCES_PER_KEY = 200
 """A key of more sources distinguishes nothing and is ignored. It would compare all with all."""
 
-MAX_FOUND = 100
+_MAX_HITS = 100
 """The names that a search finds at most."""
 
 _EXACT = "= "
 _MIN_SPELLING = 0.92
-# Accents of Latin, Greek and Cyrillic letters, Hebrew points, and Arabic vowels and lengthening.
 _ASCII_WORD = re.compile("[a-z0-9]+")
+# Accents of Latin, Greek and Cyrillic letters, Hebrew points, and Arabic vowels and lengthening.
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
     "\u0610-\u061a\u0640\u064b-\u065f\u0670]"
@@ -256,8 +256,8 @@ def _match(first: SourceName, second: SourceName) -> Match:
 def ranked(name: SourceName, others: Iterable[SourceName]) -> list[UUID]:
     """Return those of some sources that a search for a name finds, best first."""
     scores = {other.id: _search_score(name, other) for other in others}
-    found = (id for id, found_score in scores.items() if found_score >= MIN_SCORE)
-    return sorted(found, key=lambda id: (-scores[id], id))[:MAX_FOUND]
+    alike = (id for id, alike_score in scores.items() if alike_score >= MIN_SCORE)
+    return sorted(alike, key=lambda id: (-scores[id], id))[:_MAX_HITS]
 
 
 def _search_score(asked: SourceName, other: SourceName) -> float:

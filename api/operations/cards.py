@@ -51,7 +51,7 @@ def get_timeline_card(
     conn: queries.Connection, filters: Filters, period: Period, lang: Language, base_url: str
 ) -> Answer:
     answer = counts.report_timeline(conn, filters, **asdict(period))
-    zone_name = words.of(lang).zone(period.time_zone)
+    zone_name = words.in_language(lang).zone(period.time_zone)
     drawing = timeline.draw(answer, zone_name, _style(lang))
     asked = AskedMoment(None, period.recorded_as_of, period.min_sources, period.time_zone)
     fall = None if period.until is not None else _fall(conn, filters, asked)
@@ -87,8 +87,8 @@ def get_oembed(
     width = min(_CARD_WIDTH, maxwidth or _CARD_WIDTH)
     height = min(_HEIGHTS[path], maxheight or _HEIGHTS[path])
     [language] = parse_qs(urlsplit(url).query).get("lang", [catalogs.SOURCE])[:1]
-    spoken = words.of(language if language in catalogs.LANGUAGES else catalogs.SOURCE)
-    title = spoken.text("Releases of political prisoners")
+    texts = words.in_language(language if language in catalogs.LANGUAGES else catalogs.SOURCE)
+    title = texts.text("Releases of political prisoners")
     frame = Markup(
         '<iframe src="{}" title="{}" width="{}" height="{}" loading="lazy"></iframe>'
     ).format(url, title, width, height)
@@ -155,4 +155,4 @@ def _card(
         fall=fall,
         card_style=Markup(site.card_style()),  # noqa: S704 - a file of this package
     )
-    return Answer(content, words.of(lang).volatile([answer], zone))
+    return Answer(content, words.in_language(lang).volatile([answer], zone))

@@ -77,7 +77,7 @@ def get_timeline_svg(
     conn: queries.Connection, filters: Filters, period: Period, look: Look
 ) -> Answer:
     answer = _timeline(conn, filters, period)
-    zone_name = words.of(look.lang).zone(period.time_zone)
+    zone_name = words.in_language(look.lang).zone(period.time_zone)
     drawing = timeline.draw(answer, zone_name, _style(look))
     return _image(drawing, look, [answer], period.time_zone)
 
@@ -178,7 +178,7 @@ def _image(
     drawing: Drawing, look: Look, cited: Sequence[Item] = (), time_zone: str = "UTC"
 ) -> Answer:
     """Return a chart. The moments of `cited` answers are no part of its entity tag."""
-    style, volatile = _style(look), words.of(look.lang).volatile(cited, time_zone)
+    style, volatile = _style(look), words.in_language(look.lang).volatile(cited, time_zone)
     in_page = svg.document(drawing, replace(style, stands_alone=False))
     return Answer(svg.document(drawing, style), volatile, in_page)
 

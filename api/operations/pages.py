@@ -300,14 +300,14 @@ def _explained(
     names = _names(
         conn, "sources/list", "Source", ids | {relay["source_id"] for relay in relays} - {None}
     )
-    spoken = words.of(lang)
+    language = words.in_language(lang)
     return [
         {
             "event": event,
             "verification": verification,
             "attestations": _with_origins(listed, verification, names),
             "has_more": has_more,
-            "reasons": reasons.of(verification, listed, has_more, names, spoken),
+            "reasons": reasons.explain(verification, listed, has_more, names, language),
         }
         for event, (verification, listed, has_more) in zip(events, verified, strict=True)
     ], names
@@ -365,7 +365,7 @@ def _page(
     The moments of `cited` answers, and the drawings that contain them, are no part of its entity
     tag. All other values of a drawing must be in the page, too.
     """
-    volatile = words.of(lang).volatile(cited, zone)
+    volatile = words.in_language(lang).volatile(cited, zone)
     content = site.render(template, lang, address, zone=zone, **values)
     return Answer(content, [*drawings, *volatile])
 

@@ -19,7 +19,7 @@ class Reasons:
     missing: str | None
 
 
-def of(
+def explain(
     verification: Item,
     attestations: Sequence[Item],
     has_more: bool,

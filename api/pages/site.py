@@ -18,7 +18,6 @@ from api.charts.svg import Style
 from api.config import Language
 from api.contract.document import Problem
 from api.pages import words
-from api.pages.catalogs import LANGUAGES as LANGUAGES
 from api.pages.catalogs import translations
 
 _FOLDER = Path(__file__).parent
@@ -38,7 +37,7 @@ class Address:
 
 
 def render(template: str, language: str, address: Address, **values: Any) -> str:
-    """Return the HTML of a page. Its moments need the `zone`."""
+    """Return the HTML of a page. A template that shows moments needs the value `zone`."""
     page = _environment(language).get_template(template)
     return page.render(address=address, **values)
 
@@ -50,21 +49,21 @@ def error_page(language: str, problem: Problem, detail: str) -> str:
 
 def chart_style(language: Language, width: int, **options: Any) -> Style:
     """Return the style of charts in a language."""
-    return Style(words.of(language).locale, translations(language), width, **options)
+    return Style(words.in_language(language).locale, translations(language), width, **options)
 
 
 def timeline(answer: Mapping[str, Any], language: Language) -> Markup:
     """Return the chart of a timeline. It can be read on a small screen."""
     style = chart_style(language, _CHART_WIDTH, id="timeline")
-    drawing = charts.draw(answer, words.of(language).zone(answer["time_zone"]), style)
+    drawing = charts.draw(answer, words.in_language(language).zone(answer["time_zone"]), style)
     return Markup(svg.document(drawing, style))  # noqa: S704 - a template escapes its texts
 
 
 def qr_code(text: str) -> Markup:
     """Return a text as a QR code in SVG, dark on light on any background."""
     code = segno.make(text, error="m")
-    drawn = code.svg_inline(border=4, light="#fff", svgclass="qr", lineclass=None, omitsize=True)
-    return Markup(drawn)  # noqa: S704 - of paths only
+    image = code.svg_inline(border=4, light="#fff", svgclass="qr", lineclass=None, omitsize=True)
+    return Markup(image)  # noqa: S704 - the image has paths and no text
 
 
 @cache
@@ -90,37 +89,37 @@ def _environment(language: Language) -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    known, spoken = translations(language), words.of(language)
+    texts = words.in_language(language)
     environment.install_gettext_callables(  # type: ignore[attr-defined] # of the extension
-        known.gettext, known.ngettext, newstyle=True
+        texts.text, texts.plural, newstyle=True
     )
     environment.globals |= {
         "lang": language,
         "languages": LANGUAGE_NAMES,
         "url": _localized_url,
-        "zone_name": spoken.zone,
+        "zone_name": texts.zone,
     }
     environment.filters |= {
-        "label": spoken.label,
-        "country": spoken.country,
-        "number": spoken.number,
-        "figure": spoken.figure,
-        "day": spoken.day,
-        "day_of": _in_zone(spoken.day_of),
-        "moment": _in_zone(spoken.moment),
-        "short_moment": _in_zone(spoken.short_moment),
+        "label": texts.label,
+        "country": texts.country,
+        "number": texts.number,
+        "figure": texts.figure,
+        "day": texts.day,
+        "day_of": _in_zone(texts.day_of),
+        "moment": _in_zone(texts.moment),
+        "short_moment": _in_zone(texts.short_moment),
     }
     return environment
 
 
-def _in_zone(write: Any) -> Any:
-    """Return a filter that writes a moment in the time zone of the page."""
+def _in_zone(format_moment: Any) -> Any:
+    """Return a filter that formats a moment in the time zone of the page."""
 
     @pass_context
-    def written(context: Context, value: str) -> str:
-        return str(write(value, context["zone"]))
+    def in_zone(context: Context, value: str) -> str:
+        return str(format_moment(value, context["zone"]))
 
-    return written
+    return in_zone
 
 
 @pass_context
@@ -130,5 +129,5 @@ def _localized_url(context: Context, path: str, **query: Any) -> str:
 
 
 def _url(path: str, language: str, query: Mapping[str, Any]) -> str:
-    sent = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode({**sent, 'lang': language})}"
+    parameters = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode({**parameters, 'lang': language})}"

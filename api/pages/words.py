@@ -108,10 +108,10 @@ class Words:
         self.language = language
         self._place = LANGUAGES.index(language)
         self.locale = vocabulary.LOCALES[self._place]
-        known = translations(language)
-        self.text, self.plural = known.gettext, known.ngettext
+        catalog = translations(language)
+        self.text, self.plural = catalog.gettext, catalog.ngettext
         self._labels = {
-            kind: {value: known.gettext(text) for value, text in texts.items()}
+            kind: {value: catalog.gettext(text) for value, text in texts.items()}
             for kind, texts in _LABELS.items()
         }
 
@@ -169,6 +169,6 @@ def _local(value: str, zone: str) -> datetime:
 
 
 @cache
-def of(language: Language) -> Words:
+def in_language(language: Language) -> Words:
     """Return the words of a language."""
     return Words(language)

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from api.database import connections
-from api.pages import site
+from api.pages import catalogs
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.pages import browser
 from tests.pages.browser import Browser
@@ -69,7 +69,7 @@ def test_every_page_is_accessible(shown: Site) -> None:
     assert package.origin is not None
     axe = (Path(package.origin).parent / "axe.min.js").read_text("utf-8")
     for number, path in enumerate(shown.paths):
-        language = site.LANGUAGES[number % 2]
+        language = catalogs.LANGUAGES[number % 2]
         is_dark, width = bool(number // 2 % 2), (360, 1280)[number // 2 % 2]
         shown.browser.open(
             f"{shown.address}{path}?lang={language}", width, dark=is_dark, scripts=True
@@ -85,7 +85,7 @@ def test_every_page_is_accessible(shown: Site) -> None:
 
 def test_no_page_is_wider_than_a_small_screen(shown: Site) -> None:
     for path in shown.paths:
-        for language in site.LANGUAGES:
+        for language in catalogs.LANGUAGES:
             shown.browser.open(f"{shown.address}{path}?lang={language}", 320)
             wider = "document.documentElement.scrollWidth - innerWidth"
             assert shown.browser.evaluate(wider) == 0, (path, language)

@@ -68,4 +68,4 @@ def test_every_value_of_the_contract_has_words() -> None:
     for language in catalogs.LANGUAGES:
         for schema, kind in kinds.items():
             for value in CONTRACT.schema(schema)["enum"]:
-                assert words.of(language).label(value, kind)
+                assert words.in_language(language).label(value, kind)

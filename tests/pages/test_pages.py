@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from api.contract.document import Operation
 from api.database import connections
 from api.operations import pages
-from api.pages import site
+from api.pages import catalogs, site
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.pages.html import Html
 from tests.public_walk import records_of
@@ -85,7 +85,7 @@ def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
     for operation in PAGES:
         shown = 0
         for path in paths(full_api, operation):
-            for language in site.LANGUAGES:
+            for language in catalogs.LANGUAGES:
                 where = f"{path}?lang={language}"
                 response = full_api.send("GET", where, headers=BROWSER)
                 if response.status_code == 404 and operation.id in OF_SOME:
