@@ -34,7 +34,7 @@ _CUSTODIES = ("", "detained", "whereabouts_unknown", "released")
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilters:
-    """The filters of the list. None is no filter."""
+    """The filters of the list. A filter that is None does not apply."""
 
     custody: str | None = None
     facility_id: UUID | None = None
@@ -54,7 +54,7 @@ def list_detainees(
     sees_hidden = access.sees_hidden(caller)
     reader = ledger.reader(caller, "detainee")
     if q is None:
-        query, parameters = _choose(conn, filters, sees_hidden=sees_hidden)
+        query, parameters = _choose_query(conn, filters, sees_hidden=sees_hidden)
         return Page(query, limit, parameters, cursor, reader=reader)
     _refuse_beside_search(filters)
     q = q.strip()
@@ -63,7 +63,7 @@ def list_detainees(
     return Page("detainees/list_ranked", limit, parameters, cursor, ranking=ranking, reader=reader)
 
 
-def _choose(
+def _choose_query(
     conn: queries.Connection, filters: PeopleFilters, *, sees_hidden: bool
 ) -> tuple[str, Mapping[str, Any]]:
     """Return the query of a list and its parameters. Raises `validation-error`.

@@ -19,14 +19,14 @@ from api.rendering.results import Answer, Page, Record, Unchanged
 from api.reports import counts, explanations, feeds
 from api.verification.rule import REQUIRED
 
-_MAX_LOOKED_UP = timedelta(days=92)
-"""Releases in so many days are looked up by day. In more days, so many of the events match that
+_MAX_INDEXED_PERIOD = timedelta(days=92)
+"""The longest period whose release events are looked up by day. In a longer one so many match that
 the list is read in its order."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFilters:
-    """The filters of the list. None is no filter."""
+    """The filters of the list. A filter that is None does not apply."""
 
     status: str | None = None
     detainee_id: UUID | None = None
@@ -47,13 +47,13 @@ def list_release_events(
     recorded_as_of: datetime | None,
     min_sources: int,
 ) -> Page:
-    query, parameters = _choose(conn, filters, as_of, recorded_as_of, min_sources)
+    query, parameters = _choose_query(conn, filters, as_of, recorded_as_of, min_sources)
     parameters = {**parameters, "sees_hidden": access.sees_hidden(caller)}
     reader = ledger.reader(caller, "detainee", "detainee_id")
     return Page(query, limit, parameters, cursor, reader=reader)
 
 
-def _choose(
+def _choose_query(
     conn: queries.Connection,
     filters: ReleaseFilters,
     as_of: datetime | None,
@@ -62,12 +62,16 @@ def _choose(
 ) -> tuple[str, Mapping[str, Any]]:
     """Return the query of a list and its parameters. Raises `validation-error`.
 
-    filters                              as_of    record time   query
-    none, or of a person, announcement   now      now           list, by stored summaries
-    status, perhaps with many days       any      now           list_of_status, by status
-    any other                            any      now           list_at
-    any, with updated_since              any      now           list_updated
-    any                                  any      earlier       list_recorded
+    The first that applies:
+
+    filters                             as_of   record time   min_sources   query
+    updated_since, and any              any     now           any           list_updated
+    any                                 any     earlier       any           list_recorded
+    status, and days of a long period   any     now           any           list_of_status
+    any but a person, an announcement   any     now           any           list_at
+    none, a person, an announcement     past    now           any           list_at
+    none, a person, an announcement     now     now           any but 2     list_at
+    none, a person, an announcement     now     now           2             list, of summaries
     """
     clock.settle(conn, as_of, recorded_as_of)
     counts.check(
@@ -94,7 +98,7 @@ def _choose(
     if filters.occurred_from is not None and not selects_records:
         # No release is on a later day (`clock.is_day_ahead`).
         last_day = filters.occurred_until or clock.now(conn).date() + timedelta(days=1)
-        if last_day - filters.occurred_from < _MAX_LOOKED_UP:
+        if last_day - filters.occurred_from < _MAX_INDEXED_PERIOD:
             at |= {"first_day": filters.occurred_from, "last_day": last_day}
     if recorded_as_of is not None:
         return "release_events/list_recorded", {**at, "moment": recorded_as_of}

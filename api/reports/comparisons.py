@@ -27,7 +27,7 @@ _LIST = "listComparisons"
 
 @dataclass(frozen=True, slots=True)
 class ClaimFilters:
-    """The filters of a list of comparisons. None is no filter."""
+    """The filters of a list of comparisons. A filter that is None does not apply."""
 
     kind: str
     source_id: UUID | None = None

@@ -21,7 +21,10 @@ from api.verification.counting import FIGURES, STATUSES, UNDISCLOSED, Figures
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of counts: which people and which release events count. None is no filter."""
+    """The filters of counts: which people and which release events count.
+
+    A filter that is None does not apply.
+    """
 
     facility_id: UUID | None = None
     nationality: str | None = None

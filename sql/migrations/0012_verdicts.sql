@@ -326,7 +326,7 @@ BEGIN ATOMIC
                     ), '-infinity')
             )
         END
-    FROM (SELECT) one
+    FROM (SELECT) always
     LEFT JOIN LATERAL (
         SELECT c.independent_sources, c.independent_denials, c.since
         FROM verdicts c
@@ -369,7 +369,7 @@ BEGIN ATOMIC
                 '-infinity'
             )
         )
-    FROM (SELECT) one LEFT JOIN latest l ON true;
+    FROM (SELECT) always LEFT JOIN latest l ON true;
 END;
 
 -- A verdict as the summary that a release event shows.

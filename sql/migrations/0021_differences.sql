@@ -1,6 +1,6 @@
 -- Differences: who counts otherwise at a second pair of moments than at a first one, and why.
 
--- The two questions of a difference, as one row.
+-- The two pairs of moments of a difference, with its filters, as one row.
 CREATE FUNCTION asked_difference(questions jsonb, required integer, sees_hidden boolean)
     RETURNS TABLE (
         as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz,
@@ -40,8 +40,8 @@ BEGIN ATOMIC
     LIMIT 1;
 END;
 
--- The people of whom a stored status differs between two pairs of moments, and some others: record
--- time passes first, then publication time. By indexes.
+-- The people whose stored status may differ between two pairs of moments: those of whom one was
+-- recorded or superseded between them, then those of whom one began. By indexes.
 CREATE FUNCTION people_changed(
     as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
 ) RETURNS TABLE (id uuid)
@@ -59,7 +59,7 @@ BEGIN ATOMIC
         AND s.recorded_from <= $4 AND $4 < s.recorded_until;
 END;
 
--- The release events of which a verdict differs between two pairs of moments, and some others.
+-- The release events whose verdict may differ between two pairs of moments, in the same way.
 CREATE FUNCTION release_events_changed(
     as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
 ) RETURNS TABLE (id uuid)
@@ -118,9 +118,9 @@ BEGIN ATOMIC
         AND f.published_from < f.occurred_on::timestamp AT TIME ZONE 'UTC';
 END;
 
--- Whether a person counts more strongly with the release events that may match filters than with those
--- that certainly do. Such a person is not said to count otherwise: what changed may be only what the
--- public may know.
+-- Whether the release events that may match filters give a person a stronger status (`status_rank`)
+-- than those that certainly do. Such a person is no difference: what changed may be only what the public
+-- may know.
 CREATE FUNCTION undecided_person(
     detainee_id uuid, as_of timestamptz, moment timestamptz, required integer,
     filters count_filters, sees_hidden boolean
@@ -135,8 +135,8 @@ BEGIN ATOMIC
     FROM judged_release_events($1, $2, $3, $4, $5, $6) j;
 END;
 
--- How a person counts at two pairs of moments; no row if alike, or if the caller may not know.
--- `release_event_id` is the event by which the person counts, first at the later pair.
+-- How a person counts at two pairs of moments, and by which release events; no row if alike, or if the
+-- caller may not know.
 CREATE FUNCTION difference_of_person(
     detainee_id uuid, as_of timestamptz, moment timestamptz, later_as_of timestamptz,
     later_moment timestamptz, required integer, filters count_filters, sees_hidden boolean
@@ -160,8 +160,9 @@ BEGIN ATOMIC
         ));
 END;
 
--- Whether a person may be listed who counts by the one of these events and then by the other. An event
--- of null is none.
+-- The records under which a difference is listed, and whether it may be: of a person who counts by one
+-- of these events and then by the other. At a moment at which the person does not count, the event is
+-- null.
 CREATE FUNCTION listed_difference(
     detainee_id uuid, earlier_event_id uuid, later_event_id uuid, filters count_filters,
     sees_hidden boolean
@@ -252,8 +253,8 @@ BEGIN ATOMIC
     SELECT c.id FROM chain c;
 END;
 
--- Whether an attestation of one of these release events was live or retracted at a pair of moments; no
--- row if it was neither recorded and published, or was void.
+-- Whether an attestation was live or retracted at a pair of moments; no row if it was not both recorded
+-- and published, was void, or belonged to another release event than these.
 CREATE FUNCTION attestation_state(
     id uuid, as_of timestamptz, moment timestamptz, release_event_ids uuid[]
 ) RETURNS TABLE (state text)
@@ -283,8 +284,8 @@ BEGIN ATOMIC
     );
 END;
 
--- The statements of sources on release events that became live, or ceased to be, between two pairs of
--- moments. `effect` is 1 if it speaks for the release, -1 if against it, 0 if neither.
+-- The attestations of release events that became live, or ceased to be, between two pairs of moments.
+-- `effect` is 1 if this speaks for the release, -1 if against it, 0 if neither.
 CREATE FUNCTION attestations_changed(
     earlier_event_id uuid, later_event_id uuid, as_of timestamptz, moment timestamptz,
     later_as_of timestamptz, later_moment timestamptz
@@ -334,7 +335,7 @@ BEGIN ATOMIC
         FROM (SELECT DISTINCT c.moment FROM moments_of_change($1, $2, $3, $4) c) m
         JOIN ledger l ON l.recorded_at = m.moment
         WHERE l.resource IN ('affiliation', 'merge', 'split') AND l.action <> 'read'
-    ), speaking AS (
+    ), attesting_sources AS (
         SELECT visible_source_id(a.source_id, true, NULL) AS id
         FROM attestations a WHERE a.release_event_id = ANY ($2)
         UNION
@@ -346,9 +347,9 @@ BEGIN ATOMIC
     FROM entries n
     JOIN surviving_affiliations f ON n.resource = 'affiliation' AND f.id = n.resource_id
     WHERE ($5 OR NOT involve_confidential(ARRAY[f.source_id, f.with_source_id]))
-        -- Of the affiliations of an import, those of the sources that speak of the release.
+        -- Of the affiliations of an import, those of the sources that attest to the release.
         AND (
-            EXISTS (SELECT FROM speaking s WHERE s.id IN (f.source_id, f.with_source_id))
+            EXISTS (SELECT FROM attesting_sources s WHERE s.id IN (f.source_id, f.with_source_id))
             OR NOT EXISTS (
                 SELECT FROM entries o
                 WHERE o.recorded_at = n.recorded_at AND o.resource = 'affiliation' AND o.seq <> n.seq
@@ -367,7 +368,8 @@ BEGIN ATOMIC
 END;
 
 -- The corrections of a person, of the person's detentions and of release events in a period of record
--- time. Of detentions if they decide, which are those of people who are detained again, or of filters.
+-- time. Detentions only if `detentions_decide`: for a re-arrest, or a filter by facility. Updates of the
+-- person and of release events only if `filters_decide`.
 CREATE FUNCTION records_changed(
     detainee_id uuid, release_event_ids uuid[], after timestamptz, until timestamptz,
     detentions_decide boolean, filters_decide boolean, sees_hidden boolean

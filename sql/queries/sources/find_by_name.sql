@@ -1,6 +1,6 @@
 -- Finds the sources that share a key with a name, each with the names of its merged duplicates.
--- At most `max_per_key` sources of a key. Those hidden from the caller take no place among them.
-WITH found AS (
+-- Reads at most `max_per_key` sources of a key, without confidential ones that the caller may not see.
+WITH matching AS (
     SELECT DISTINCT c.id
     FROM unnest(%(keys)s::text[]) k (key)
     CROSS JOIN LATERAL (
@@ -23,7 +23,7 @@ WITH found AS (
     ) c
 )
 SELECT n.id, f.id AS surviving_id, n.name, n.url
-FROM found f
+FROM matching f
 CROSS JOIN LATERAL (
     SELECT s.id, s.name, s.url FROM sources s WHERE s.id = f.id
     UNION ALL
