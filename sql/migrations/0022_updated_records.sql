@@ -79,10 +79,8 @@ END;
 CREATE FUNCTION surviving_release_event_id(id uuid) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH RECURSIVE records AS (
-        SELECT e.id, e.merged_into FROM release_events e WHERE e.id = $1
-        UNION ALL
-        SELECT e.id, e.merged_into FROM records r JOIN release_events e ON e.id = r.merged_into
-    )
-    SELECT r.id FROM records r WHERE r.merged_into IS NULL;
+    SELECT e.id
+    FROM with_surviving_release_events(ARRAY[$1]) s
+    JOIN release_events e ON e.id = s.id
+    WHERE e.merged_into IS NULL;
 END;
