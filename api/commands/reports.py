@@ -20,6 +20,9 @@ from api.reports import citations
 from api.reports.citations import Moments
 from api.verification.counting import PROPERTIES
 
+_ALL = 2**31
+"""The limit of a list that is printed whole. Each page would compute the figures again."""
+
 
 @click.command("counts")
 @options.as_of
@@ -95,25 +98,16 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
 @options.data_dir
 def differences(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
     """Print who counts otherwise since --from or --from-recorded, and why."""
-    first: Any = None
-    items: list[Any] = []
-    cursor = None
     with store.migrated(data_dir) as (settings, _, conn):
-        while first is None or cursor is not None:
-            page = _response(
-                conn,
-                settings,
-                "listDifferences",
-                counts_operations.list_differences,
-                caller=None,
-                cursor=cursor,
-                limit=200,
-                **arguments,
-            )
-            first = first or page
-            items += page["items"]
-            cursor = page["next"]
-    response = {**first, "items": items, "next": None}
+        response = _response(
+            conn,
+            settings,
+            "listDifferences",
+            counts_operations.list_differences,
+            caller=None,
+            limit=_ALL,
+            **arguments,
+        )
     _print(response, partial(terminal.differences, settings), as_json=as_json)
 
 
