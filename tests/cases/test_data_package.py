@@ -1,12 +1,10 @@
 """The data package: its tables are those of the public export, as its descriptor says."""
 
 import csv
-import gc
 import io
 import json
 import re
 import sqlite3
-import tracemalloc
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from api.app import create_app
 from api.cases import loader
 from api.cases.format import LISTS
-from api.database import connections
 from api.database.queries import Connection
-from tests.cases.test_export import fill, lines
+from tests.cases.test_export import lines, memory_peaks
 from tests.conftest import CASES, Api
 from tests.rendering.lists import six_digits
 
@@ -157,15 +153,6 @@ def test_license_of_the_data_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPa
 
 
 def test_memory_does_not_grow_with_the_store(database: str, conn: Connection) -> None:
-    peaks = []
-    with connections.pool(database, 1) as pool:
-        client = create_app(pool).test_client()
-        for count in (2_000, 20_000):
-            fill(conn, count)
-            gc.collect()
-            tracemalloc.start()
-            blocks = client.get("/v1/export.zip", buffered=False).iter_encoded()
-            assert all(0 < len(block) < 500_000 for block in blocks)
-            peaks.append(tracemalloc.get_traced_memory()[1])
-            tracemalloc.stop()
+    peaks, lengths = memory_peaks(database, conn, "/v1/export.zip", (2_000, 20_000))
+    assert all(0 < length < 500_000 for blocks in lengths for length in blocks)
     assert peaks[1] < peaks[0] + 500_000

@@ -883,19 +883,30 @@ def test_a_busy_service_refuses_a_new_export_only(database: str) -> None:
         download.close()
 
 
-def test_export_memory_does_not_grow_with_the_store(database: str, conn: Connection) -> None:
-    peaks = []
+def memory_peaks(
+    database: str, conn: Connection, path: str, added: Sequence[int]
+) -> tuple[list[int], list[list[int]]]:
+    """Stream a response each time that so many facilities have been added.
+
+    Return for each the peak of memory in bytes, and the lengths of its blocks.
+    """
+    peaks, lengths = [], []
     with connections.pool(database, 1) as pool:
         client = create_app(pool).test_client()
-        for count in (5_000, 45_000):
+        for count in added:
             fill(conn, count)
             gc.collect()
             tracemalloc.start()
-            size = sum(map(len, client.get("/v1/export", buffered=False).iter_encoded()))
+            lengths.append(list(map(len, client.get(path, buffered=False).iter_encoded())))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert size > 5_000_000
+    return peaks, lengths
+
+
+def test_export_memory_does_not_grow_with_the_store(database: str, conn: Connection) -> None:
     # The second store is ten times as large.
+    peaks, lengths = memory_peaks(database, conn, "/v1/export", (5_000, 45_000))
+    assert sum(lengths[1]) > 5_000_000
     assert peaks[1] < peaks[0] + 500_000
 
 

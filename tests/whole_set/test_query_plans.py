@@ -87,6 +87,16 @@ OF_RELEASES = {
     "occurred_from": "2025-02-01",
     "occurred_until": "2025-03-01",
 }
+OF_COUNTS = {
+    "facility_id": record_id(1),
+    "nationality": "VE",
+    "age_group": "adult",
+    "sex": "female",
+    "release_kind": "full",
+    "announcement_id": record_id(7, 10),
+    "occurred_from": "2025-02-01",
+    "occurred_until": "2025-12-01",
+}
 UPDATED_SINCE = {"updated_since": "2026-01-01T00:00:00Z"}
 # Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
@@ -141,14 +151,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             "status": "reported",
             "as_of": "2026-01-03T00:00:00Z",
             "recorded_as_of": "2026-01-04T00:00:00Z",
-            "facility_id": record_id(1),
-            "nationality": "VE",
-            "age_group": "adult",
-            "sex": "female",
-            "release_kind": "full",
-            "announcement_id": record_id(7, 10),
-            "occurred_from": "2025-02-01",
-            "occurred_until": "2025-12-01",
+            **OF_COUNTS,
         }
     ),
     "listDifferences": [
@@ -159,18 +162,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
                 "until_recorded": "2026-01-02T00:30:00Z",
                 **filters,
             }
-            for filters in each(
-                {
-                    "facility_id": record_id(1),
-                    "nationality": "VE",
-                    "age_group": "adult",
-                    "sex": "female",
-                    "release_kind": "full",
-                    "announcement_id": record_id(7, 10),
-                    "occurred_from": "2025-02-01",
-                    "occurred_until": "2025-12-01",
-                }
-            )
+            for filters in each(OF_COUNTS)
         ),
     ],
     "listProposals": [{}, {"state": "open"}],
