@@ -4,6 +4,7 @@ import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ DIGEST_BYTES = 9
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 RANKED = re.compile(r"\d{1,3}\.([A-Za-z0-9_-]{8}){0,100}")
 """A place in a ranking: how many items come before it, and the beginnings of all their ids."""
 _PREFIX_BYTES = 6
@@ -79,11 +81,27 @@ def decode(
             return after
     except ValueError:
         pass
-    raise wrong_cursor()
+    raise _wrong_cursor()
 
 
-def wrong_cursor() -> RequestError:
-    """Return the error for the cursor of another list or other filters."""
+def decode_moments(
+    operation_id: str, filters: Mapping[str, Any], cursor: str, number: int
+) -> list[str]:
+    """Return the moments of a list that a cursor holds, and the id after which it continues.
+
+    Raises `validation-error` as `decode` does.
+    """
+    places = re.compile(rf"({_MOMENT} ){{{number}}}{ID.pattern}")
+    *moments, id = decode(operation_id, filters, cursor, places).split()
+    try:
+        for moment in moments:
+            datetime.fromisoformat(moment)
+    except ValueError:
+        raise _wrong_cursor() from None
+    return [*moments, id]
+
+
+def _wrong_cursor() -> RequestError:
     return invalid(
         FieldError(
             "/cursor",

@@ -1,6 +1,5 @@
 """What changed between two pairs of moments: who counts otherwise, since when, and why."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from api.database import clock, ledger, queries
 from api.errors import FieldError, invalid
 from api.rendering import pagination, streaming
 from api.rendering.results import Answer, Item, Stream
-from api.reports import citations, counts, sentences, time_buckets, vocabulary
+from api.reports import citations, counts, people, sentences, time_buckets, vocabulary
 from api.reports.citations import Moments
 from api.reports.counts import Filters, Question
 from api.verification.counting import FIGURES
@@ -50,12 +49,7 @@ class _Place(NamedTuple):
     @classmethod
     def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "_Place":
         """Return the place that a cursor holds. Raises `validation-error`."""
-        place = cls._make(pagination.decode(_LIST, asked, cursor, _PLACES).split())
-        try:
-            place.moments()
-        except ValueError:
-            raise pagination.wrong_cursor() from None
-        return place
+        return cls(*pagination.decode_moments(_LIST, asked, cursor, 4))
 
     def cursor(self, asked: Mapping[str, Any]) -> str:
         return pagination.encode(_LIST, asked, " ".join(map(str, self)))
@@ -68,10 +62,6 @@ class _Place(NamedTuple):
     def questions(self, filters: Filters) -> tuple[Question, Question]:
         from_, until, from_recorded, until_recorded = self.moments()
         return Question(from_, from_recorded, filters), Question(until, until_recorded, filters)
-
-
-_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
-_PLACES = re.compile(rf"({_MOMENT} ){{4}}{pagination.ID.pattern}")
 
 
 def list_differences(
@@ -271,20 +261,13 @@ class _Differences:
         """The people after a place, and the place of the last one if there are more."""
         after = queries.drop_none(after=place.person)
         rows = self._rows(conn, limit + 1, sees_hidden=self._sees_hidden, **after)
-        people = rows[:limit]
-        if self.reader is not None:
-            hidden = {person.detainee_id for person in people if not person.is_named}
-            ledger.note_reading(conn, self.reader, sorted(hidden))
-        following = place._replace(person=str(people[-1].key)) if len(rows) > limit else None
-        causes = self._causes(conn, people, sees_hidden=self._sees_hidden)
-        return [*map(_item, people, causes)], following
+        shown, last = people.page(conn, rows, limit, self.reader)
+        following = None if last is None else place._replace(person=last)
+        causes = self._causes(conn, shown, sees_hidden=self._sees_hidden)
+        return [*map(_item, shown, causes)], following
 
     def blocks(self, pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
-        place: _Place | None = self.start
-        while place is not None:
-            with queries.borrowed_connection(pool) as conn:
-                items, place = self.read(conn, place, _PEOPLE_PER_BLOCK)
-            yield items
+        return people.blocks(pool, self.read, self.start, _PEOPLE_PER_BLOCK)
 
     def _rows(
         self, conn: queries.Connection, limit: int, *, sees_hidden: bool, **selected: Any
@@ -299,12 +282,12 @@ class _Differences:
         )
 
     def _causes(
-        self, conn: queries.Connection, people: Sequence[Any], *, sees_hidden: bool
+        self, conn: queries.Connection, rows: Sequence[Any], *, sees_hidden: bool
     ) -> Sequence[Sequence[Any]]:
         """What made each of these people count otherwise."""
-        if not people:
+        if not rows:
             return []
-        causes: list[list[Any]] = [[] for _ in people]
+        causes: list[list[Any]] = [[] for _ in rows]
         for row in queries.rows(
             conn,
             "differences/list_causes",
@@ -313,12 +296,12 @@ class _Differences:
             later_as_of=self.start.until,
             later_moment=self.start.until_recorded,
             sees_hidden=sees_hidden,
-            items=Jsonb([self._events(person) for person in people]),
+            items=Jsonb([self._events(person) for person in rows]),
         ):
             causes[row.number - 1].append(row)
         return [
             _relevant(of_person, person.margin)
-            for person, of_person in zip(people, causes, strict=True)
+            for person, of_person in zip(rows, causes, strict=True)
         ]
 
     def _events(self, person: Any) -> Mapping[str, Any]:
@@ -374,12 +357,12 @@ class _Differences:
         """The sentence of the public view. It explains a few people who ceased to be confirmed."""
         causes: list[vocabulary.Cause] = []
         if 0 < figures.no_longer_confirmed <= _MAX_EXPLAINED:
-            people = self._rows(conn, _MAX_EXPLAINED, sees_hidden=False, is_unconfirmed=True)
+            rows = self._rows(conn, _MAX_EXPLAINED, sees_hidden=False, is_unconfirmed=True)
             # Without those of a redacted person they would explain less than the sentence says.
-            if len(people) == figures.no_longer_confirmed:
+            if len(rows) == figures.no_longer_confirmed:
                 causes = [
                     vocabulary.Cause(cause.resource, cause.action, cause.source_name, cause.effect)
-                    for of_person in self._causes(conn, people, sees_hidden=False)
+                    for of_person in self._causes(conn, rows, sees_hidden=False)
                     for cause in of_person
                 ]
         from_, until, from_recorded, until_recorded = self.start.moments()
@@ -408,10 +391,10 @@ def _relevant(causes: Sequence[Any], margin: int) -> Sequence[Any]:
     return [c for c in counted if c.effect == 0 or c.effect == direction] or counted
 
 
-def _sums(people: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
+def _sums(rows: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
     """The figures of people of these statuses."""
     figures = dict.fromkeys(FIGURES, 0)
-    for status, is_rearrested, number in people:
+    for status, is_rearrested, number in rows:
         if status is not None:
             figures[status] += number
             figures["rearrested"] += number if is_rearrested else 0
@@ -420,11 +403,7 @@ def _sums(people: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
 
 def _item(person: Any, causes: Sequence[Any]) -> Item:
     return {
-        "detainee": {
-            "id": str(person.detainee_id),
-            "name": person.name,
-            "is_named": person.is_named,
-        },
+        "detainee": people.named(person),
         "release_event_id": str(person.release_event_id),
         "before": person.before,
         "after": person.after,

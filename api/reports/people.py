@@ -1,11 +1,10 @@
 """The people behind a count: a list that can be read to its end while others write."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from psycopg_pool import ConnectionPool
@@ -33,20 +32,10 @@ class _Place(NamedTuple):
     @classmethod
     def of_cursor(cls, filters: Mapping[str, Any], cursor: str) -> "_Place":
         """Return the place that a cursor holds. Raises `validation-error`."""
-        as_of, recorded_as_of, person = pagination.decode(_LIST, filters, cursor, _PLACES).split()
-        try:
-            for moment in (as_of, recorded_as_of):
-                datetime.fromisoformat(moment)
-        except ValueError:
-            raise pagination.wrong_cursor() from None
-        return cls(as_of, recorded_as_of, person)
+        return cls(*pagination.decode_moments(_LIST, filters, cursor, 2))
 
     def cursor(self, filters: Mapping[str, Any]) -> str:
         return pagination.encode(_LIST, filters, " ".join(map(str, self)))
-
-
-_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
-_PLACES = re.compile(rf"{_MOMENT} {_MOMENT} {pagination.ID.pattern}")
 
 
 def list_people(
@@ -139,21 +128,45 @@ class _People:
             **queries.drop_none(after=place.person),
             limit=limit + 1,
         )
-        people = rows[:limit]
-        if self.reader is not None:
-            hidden = {person.detainee_id for person in people if not person.is_named}
-            ledger.note_reading(conn, self.reader, sorted(hidden))
-        following = place._replace(person=str(people[-1].key)) if len(rows) > limit else None
+        people, last = page(conn, rows, limit, self.reader)
+        following = None if last is None else place._replace(person=last)
         return [_item(person) for person in people], following
 
     def blocks(
         self, pool: ConnectionPool[queries.Connection], start: _Place
     ) -> Iterator[Sequence[Item]]:
-        place: _Place | None = start
-        while place is not None:
-            with queries.borrowed_connection(pool) as conn:
-                items, place = self.read(conn, place, _PEOPLE_PER_BLOCK)
-            yield items
+        return blocks(pool, self.read, start, _PEOPLE_PER_BLOCK)
+
+
+def page(
+    conn: queries.Connection, rows: Sequence[Any], limit: int, reader: ledger.Reader | None
+) -> tuple[Sequence[Any], str | None]:
+    """Return the people of a page, and the key of the last one if there are more.
+
+    The ledger notes which hidden names a `reader` is shown.
+    """
+    people = rows[:limit]
+    if reader is not None:
+        hidden = {person.detainee_id for person in people if not person.is_named}
+        ledger.note_reading(conn, reader, sorted(hidden))
+    return people, str(people[-1].key) if len(rows) > limit else None
+
+
+_AnyPlace = TypeVar("_AnyPlace")
+
+
+def blocks(
+    pool: ConnectionPool[queries.Connection],
+    read: Callable[[queries.Connection, _AnyPlace, int], tuple[Sequence[Item], _AnyPlace | None]],
+    start: _AnyPlace,
+    size: int,
+) -> Iterator[Sequence[Item]]:
+    """Yield the items of a list from a place on, each block with a connection of its own."""
+    place: _AnyPlace | None = start
+    while place is not None:
+        with queries.borrowed_connection(pool) as conn:
+            items, place = read(conn, place, size)
+        yield items
 
 
 def _of_status(status: str | None, *, is_filtered: bool) -> Mapping[str, Any]:
@@ -172,14 +185,19 @@ def _of_status(status: str | None, *, is_filtered: bool) -> Mapping[str, Any]:
     return selected
 
 
+def named(person: Any) -> Item:
+    """Return a person of a list by name."""
+    return {
+        "id": str(person.detainee_id),
+        "name": person.name,
+        "is_named": person.is_named,
+    }
+
+
 def _item(person: Any) -> Item:
     facility: UUID | None = person.facility_id
     return {
-        "detainee": {
-            "id": str(person.detainee_id),
-            "name": person.name,
-            "is_named": person.is_named,
-        },
+        "detainee": named(person),
         "status": person.status,
         "since": person.since,
         "rearrested": person.is_rearrested,
