@@ -30,7 +30,7 @@ PROPERTIES = (
     "announcement_id",
     "occurred_on",
 )
-PROPERTIES_OF_PEOPLE = ("facility_id", "nationality", "age_group", "sex")
+PROPERTIES_OF_PEOPLE = ("facility_id", "country", "nationality", "age_group", "sex")
 REQUIRED = range(1, 6)
 # The value of a property of a hidden person which the public may not know.
 UNDISCLOSED = "?"
@@ -575,6 +575,7 @@ class Record:
         also = {UNDISCLOSED} if perhaps else set()
         conditions: Mapping[str, Callable[[Any], bool]] = {
             "facility_id": lambda id: self._facility(event) in {id, *also},
+            "country": lambda country: self._country(event) in {country, *also},
             "nationality": lambda country: (
                 not also.isdisjoint(person["nationalities"]) or country in person["nationalities"]
             ),
@@ -616,6 +617,13 @@ class Record:
         if facility_id is None or (person["age_group"], facility_id) not in self._disclosed:
             return UNDISCLOSED
         return facility_id
+
+    def _country(self, event: Entry) -> str | None:
+        facility_id = self._facility(event)
+        if facility_id in (None, UNDISCLOSED):
+            return facility_id
+        country: str = self.records["facility"][facility_id]["country"]
+        return country
 
     def _detained_again(self, event: Entry, as_of: datetime) -> bool:
         return any(

@@ -12,6 +12,7 @@ from api.access import Caller
 from api.contract import fields
 from api.database import ledger, queries
 from api.database.ledger import Change
+from api.errors import FieldError, invalid
 from api.identity import facility_names
 from api.identity.source_similarity import name_key
 from api.records import writes
@@ -53,7 +54,7 @@ def update(
     body: Body,
     check_unchanged: Callable[[], None],
 ) -> None:
-    """Check and update a facility. No verdict depends on it.
+    """Check and update a facility. No verdict depends on it. Raises `validation-error`.
 
     `distinct_from` of the body is as for a new one.
     """
@@ -66,6 +67,7 @@ def update(
 
     def write(row: Any) -> Affected:
         facility_names.check(conn, {**row._asdict(), **changes}, distinct_from, row)
+        _check_country(conn, row, changes)
         write_update(conn, row, changes)
         return Affected()
 
@@ -78,6 +80,20 @@ def update(
         lock=lock,
         write=write,
     )
+
+
+def _check_country(conn: queries.Connection, row: Any, changes: Body) -> None:
+    """Refuse another country of a facility where anybody was ever held: counts by country would
+    change in the past. Raises `validation-error`.
+    """
+    country = changes.get("country", row.country)
+    if country == row.country or not queries.row(conn, "facilities/get_use", id=row.id).is_used:
+        return
+    detail = (
+        f"Must stay {row.country!r}, since a detention was recorded at this facility. Create "
+        f"another facility in {country!r} and correct the facility_id of the detentions."
+    )
+    raise invalid(FieldError("/country", detail))
 
 
 def write_update(conn: queries.Connection, row: Any, changes: Body) -> None:

@@ -27,6 +27,7 @@ class Filters:
     """
 
     facility_id: UUID | None = None
+    country: str | None = None
     nationality: str | None = None
     age_group: str | None = None
     sex: str | None = None
@@ -308,6 +309,7 @@ def event_parameters(questions: Sequence[Question], *, sees_hidden: bool) -> Map
     names = questions[0].filters.active()
     return {
         **names,
+        **({"selects_facilities": True} if names.keys() & _FILTERS_OF_FACILITIES else {}),
         "filters_people": not names.keys().isdisjoint(_PROPERTIES_OF_PEOPLE),
         "sees_hidden": sees_hidden,
         "questions": Jsonb(
@@ -402,7 +404,9 @@ def _choose(
     return _ROLLUPS, stored_group
 
 
-_PROPERTIES_OF_PEOPLE = {"facility_id", "nationality", "age_group", "sex"}
+_FILTERS_OF_FACILITIES = {"facility_id", "country"}
+
+_PROPERTIES_OF_PEOPLE = {*_FILTERS_OF_FACILITIES, "nationality", "age_group", "sex"}
 """The filters by values that a caller may not know of hidden people."""
 
 _PROPERTIES_OF_A_PERSON = {"age_group", "sex"}
@@ -426,9 +430,14 @@ def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] |
 def check(conn: queries.Connection, filters: Filters) -> None:
     """Refuse filters that can match nothing: a count of zero by mistake could be published."""
     errors = []
-    facility = filters.facility_id
+    facility, country = filters.facility_id, filters.country
     if facility and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
+    elif country:
+        chosen = queries.drop_none(id=facility, country=country)
+        if queries.row(conn, "facilities/exist", **chosen) is None:
+            which = "There is no facility" if facility is None else "This facility is not"
+            errors.append(FieldError("/country", f"{which} in the country {country!r}."))
     if error := claims.unknown_announcement_error(conn, filters.announcement_id):
         errors.append(error)
     first, last = filters.occurred_from, filters.occurred_until

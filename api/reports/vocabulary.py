@@ -25,6 +25,7 @@ A facility is given by its name, an announcement by the name of its source, a da
 SCOPE = frozenset(
     {
         "facility",
+        "country",
         "nationality",
         "age_group",
         "sex",
@@ -291,11 +292,14 @@ def filters(scope: Scope, of_releases: bool = True) -> Words:
 
 
 def _details(scope: Scope, of_releases: bool) -> list[Words]:
-    """The facility, the kind of release, the days and the announcement."""
+    """The facility, its country, the kind of release, the days and the announcement."""
     details = []
     if "facility" in scope:
         from_en, from_es = ("from", "de") if of_releases else ("at", "en")
         details.append((f"{from_en} {scope['facility']}", f"{from_es} {scope['facility']}"))
+    if "country" in scope:
+        country_en, country_es = country(scope["country"])
+        details.append((f"in {country_en}", f"en {country_es}"))
     if "release_kind" in scope:
         details.append(_RELEASE_KIND[scope["release_kind"]])
     first, last = (

@@ -1,22 +1,35 @@
 -- What counts with filters and groups ask: the values of a person and a detention that a caller may
 -- know, whether these meet filters, and since when a person is detained again.
 
+-- The facilities that a facility and a country select; null if neither is given. A facility where
+-- anybody was held keeps its country, so this holds at any moment.
+CREATE FUNCTION selected_facilities(facility_id uuid, country text) RETURNS uuid[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN $2 IS NOT NULL THEN ARRAY(
+            SELECT f.id FROM facilities f WHERE f.country = $2 AND ($1 IS NULL OR f.id = $1)
+        )
+        WHEN $1 IS NOT NULL THEN ARRAY[$1]
+    END;
+
 -- The questions of a count as rows. A filter of null is none.
 CREATE FUNCTION count_questions(questions jsonb) RETURNS TABLE (
-    number bigint, as_of timestamptz, moment timestamptz, facility_id uuid, nationality text,
+    number bigint, as_of timestamptz, moment timestamptz, facility_ids uuid[], nationality text,
     age_group text, sex text, release_kind text, announcement_id uuid, occurred_from date,
     occurred_until date
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT q.number, coalesce(q.as_of, now()), q.moment, q.facility_id, q.nationality, q.age_group,
-        q.sex, q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until
+    SELECT q.number, coalesce(q.as_of, now()), q.moment,
+        selected_facilities(q.facility_id, q.country), q.nationality, q.age_group, q.sex,
+        q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until
     FROM ROWS FROM (jsonb_to_recordset($1) AS (
-        as_of timestamptz, moment timestamptz, facility_id uuid, nationality text, age_group text,
-        sex text, release_kind text, announcement_id uuid, occurred_from date, occurred_until date
+        as_of timestamptz, moment timestamptz, facility_id uuid, country text, nationality text,
+        age_group text, sex text, release_kind text, announcement_id uuid, occurred_from date,
+        occurred_until date
     )) WITH ORDINALITY AS q (
-        as_of, moment, facility_id, nationality, age_group, sex, release_kind, announcement_id,
-        occurred_from, occurred_until, number
+        as_of, moment, facility_id, country, nationality, age_group, sex, release_kind,
+        announcement_id, occurred_from, occurred_until, number
     );
 END;
 
@@ -91,20 +104,20 @@ END;
 -- that is redacted decides. The facility is the last one, since it may be a subquery.
 CREATE FUNCTION values_meet(
     facility_id uuid, nationalities text[], age_group text, sex text, is_redacted boolean,
-    filter_facility_id uuid, filter_nationality text, filter_age_group text, filter_sex text
+    filter_facility_ids uuid[], filter_nationality text, filter_age_group text, filter_sex text
 ) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(
         (filter_nationality IS NULL OR filter_nationality = ANY (nationalities))
             AND (filter_age_group IS NULL OR age_group = filter_age_group)
             AND (filter_sex IS NULL OR sex = filter_sex)
-            AND (filter_facility_id IS NULL OR facility_id = filter_facility_id),
+            AND (filter_facility_ids IS NULL OR facility_id = ANY (filter_facility_ids)),
         CASE WHEN NOT is_redacted THEN false END
     );
 
 CREATE FUNCTION filters_met(
     detainee_id uuid, detention_id uuid, sees_hidden boolean,
-    facility_id uuid, nationality text, age_group text, sex text
+    facility_ids uuid[], nationality text, age_group text, sex text
 ) RETURNS TABLE (are_met boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -126,7 +139,7 @@ END;
 
 CREATE FUNCTION recorded_filters_met(
     detainee_id uuid, detention_id uuid, moment timestamptz, sees_hidden boolean,
-    facility_id uuid, nationality text, age_group text, sex text
+    facility_ids uuid[], nationality text, age_group text, sex text
 ) RETURNS TABLE (are_met boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -188,12 +201,12 @@ BEGIN ATOMIC
     FROM recorded_values($2, $3, $4, $5) v;
 END;
 
--- All detentions that were at a facility as far as a caller may know, or may have been: those of
+-- All detentions that were at facilities as far as a caller may know, or may have been: those of
 -- hidden people at a facility that is not disclosed, too. By indexes.
-CREATE FUNCTION detentions_perhaps_at(facility_id uuid) RETURNS TABLE (id uuid)
+CREATE FUNCTION detentions_perhaps_at(facility_ids uuid[]) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT t.id FROM detentions t WHERE t.facility_id = $1
+    SELECT t.id FROM detentions t WHERE t.facility_id = ANY ($1)
     UNION ALL
     SELECT t.id
     FROM detainees d
@@ -202,7 +215,7 @@ BEGIN ATOMIC
         SELECT o.id, o.facility_id FROM detentions o WHERE o.detainee_id = d.id
         OFFSET 0
     ) t
-    WHERE is_hidden(d.age_group, d.withheld) AND t.facility_id IS DISTINCT FROM $1
+    WHERE is_hidden(d.age_group, d.withheld) AND t.facility_id = ANY ($1) IS NOT TRUE
         AND NOT EXISTS (
             SELECT FROM disclosed_groups g
             WHERE g.age_group = d.age_group AND g.facility_id = t.facility_id
@@ -210,7 +223,7 @@ BEGIN ATOMIC
 END;
 
 -- The release events of such detentions at any record time.
-CREATE FUNCTION release_events_perhaps_at(facility_id uuid) RETURNS TABLE (id uuid)
+CREATE FUNCTION release_events_perhaps_at(facility_ids uuid[]) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.id FROM release_events_ever_at($1) e

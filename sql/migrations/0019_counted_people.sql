@@ -2,7 +2,7 @@
 
 -- The filters of counts. One of null is none.
 CREATE TYPE count_filters AS (
-    facility_id uuid, nationality text, age_group text, sex text, release_kind text,
+    facility_ids uuid[], nationality text, age_group text, sex text, release_kind text,
     announcement_id uuid, occurred_from date, occurred_until date
 );
 
@@ -10,7 +10,7 @@ CREATE TYPE count_filters AS (
 CREATE FUNCTION filters_people(filters count_filters) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN num_nonnulls(
-        ($1).facility_id, ($1).nationality, ($1).age_group, ($1).sex
+        ($1).facility_ids, ($1).nationality, ($1).age_group, ($1).sex
     ) > 0;
 
 -- A person's release events at a pair of moments that match filters, and the status of each. `are_met`
@@ -29,7 +29,7 @@ BEGIN ATOMIC
         CASE WHEN filters_people($5) THEN (
             SELECT f.are_met FROM recorded_filters_met(
                 $1, e.detention_id, $3, $6,
-                ($5).facility_id, ($5).nationality, ($5).age_group, ($5).sex
+                ($5).facility_ids, ($5).nationality, ($5).age_group, ($5).sex
             ) f
         ) ELSE true END
     FROM recorded_release_events($1, $3) e
@@ -159,7 +159,7 @@ BEGIN ATOMIC
             WHEN p.is_redacted AND filters_people($3) THEN coalesce((
                 SELECT f.are_met FROM filters_met(
                     p.id, r.detention_id, false,
-                    ($3).facility_id, ($3).nationality, ($3).age_group, ($3).sex
+                    ($3).facility_ids, ($3).nationality, ($3).age_group, ($3).sex
                 ) f
             ), false)
             ELSE true
@@ -247,10 +247,10 @@ CREATE FUNCTION recorded_release_is_from(
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce((
         SELECT f.are_met
-        FROM recorded_filters_met($4, $5, $2, $3, $1, NULL, NULL, NULL) f
+        FROM recorded_filters_met($4, $5, $2, $3, ARRAY[$1], NULL, NULL, NULL) f
     ), false) AND (
         NOT $8
         OR coalesce((
-            SELECT f.are_met FROM filters_met($6, $7, false, $1, NULL, NULL, NULL) f
+            SELECT f.are_met FROM filters_met($6, $7, false, ARRAY[$1], NULL, NULL, NULL) f
         ), false)
     );

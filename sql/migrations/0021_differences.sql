@@ -9,7 +9,7 @@ CREATE FUNCTION asked_difference(questions jsonb, required integer, sees_hidden 
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT q.as_of, q.moment, r.as_of, r.moment, (
-            q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+            q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
             q.occurred_from, q.occurred_until
         )::count_filters, $2, $3
     FROM count_questions($1) q JOIN count_questions($1) r ON r.number = q.number + 1;

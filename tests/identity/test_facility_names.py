@@ -1,6 +1,7 @@
 """Facilities that were entered twice: refused by name, and found by likeness."""
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_a_facility_does_not_get_the_name_of_another(editor: Api) -> None:
     assert post(editor, "Plaza Venezuela", 409)["facility_id"] == second
     assert editor.patch(path, {"name": "El Helicoide", "distinct_from": [first]})["aliases"]
     post(editor, "La Tumba")
+
+
+def test_a_facility_where_anybody_was_held_keeps_its_country(editor: Api) -> None:
+    """Counts by country would change in the past."""
+    facility = post(editor, "El Helicoide", country="CO")["id"]
+    path = f"/v1/facilities/{facility}"
+    assert editor.patch(path, {"country": "VE"})["country"] == "VE"
+    detention = editor.detention(editor.detainee("Ana"), facility_id=facility)
+    editor.patch(f"/v1/detentions/{detention}", {"facility_id": None})
+    problem = editor.patch(path, {"country": "CO"}, 422)
+    assert problem["errors"] == [{"pointer": "/country", "detail": ANY}]
+    assert "'VE'" in problem["errors"][0]["detail"]
+    editor.patch(path, {"country": "VE", "region": "Caracas"})
 
 
 def test_an_alias_is_not_the_name_of_another(editor: Api) -> None:

@@ -22,6 +22,7 @@ BY_ES = "por dos o más fuentes independientes"
 
 ALL_FILTERS = {
     "facility": "El Helicoide",
+    "country": "VE",
     "nationality": "ES",
     "age_group": "minor",
     "sex": "female",
@@ -121,6 +122,11 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
             "personas excarceladas de Rodeo I",
         ),
         (
+            {"country": "VE", "nationality": "ES"},
+            "people of Spanish nationality, released in Venezuela",
+            "personas de nacionalidad española, excarceladas en Venezuela",
+        ),
+        (
             {"nationality": "ES"},
             "people of Spanish nationality",
             "personas de nacionalidad española",
@@ -214,11 +220,11 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
         ),
         (
             ALL_FILTERS,
-            "girls of Spanish nationality, released from El Helicoide into exile "
+            "girls of Spanish nationality, released from El Helicoide in Venezuela into exile "
             "from 8 January 2026 to 10 January 2026 "
             "as part of what Jorge Rodríguez announced",
             "personas menores de edad de sexo femenino, de nacionalidad española, "
-            "excarceladas de El Helicoide con salida al exilio "
+            "excarceladas de El Helicoide en Venezuela con salida al exilio "
             "del 8 de enero de 2026 al 10 de enero de 2026 "
             "como parte de lo que anunció Jorge Rodríguez",
         ),

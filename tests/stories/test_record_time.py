@@ -74,6 +74,8 @@ VOIDABLE = [
 ]
 KINDS = ["full", "house_arrest", "conditional", "unknown"]
 CLAIM_KINDS = ["announced", "released", "detained", "whereabouts_unknown"]
+# Of the facilities of a random history.
+COUNTRIES = ["VE", "CO"]
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ZONES = ["UTC", "America/Caracas", "Asia/Kathmandu", "Pacific/Apia"]
 TIMELINES = [
@@ -173,7 +175,10 @@ class World:
             self.write("POST", "/v1/sources", {"name": f"Fuente {i}", "kind": "ngo"}, "source")
         for i in range(2):
             self.write(
-                "POST", "/v1/facilities", {"name": f"Lugar {i}", "country": "VE"}, "facility"
+                "POST",
+                "/v1/facilities",
+                {"name": f"Lugar {i}", "country": COUNTRIES[i]},
+                "facility",
             )
         self.claim({"kind": "announced", "value": 2})
         # Nobody attests these. A fifth person of a group discloses its properties.
@@ -519,6 +524,7 @@ def filters(world: World) -> list[dict[str, str]]:
     kinds = [{"release_kind": kind} for kind in [*KINDS, "exile"]]
     return [
         *({"facility_id": id} for id in world.ids["facility"]),
+        *({"country": country} for country in COUNTRIES),
         *({"nationality": country} for country in ("VE", "ES")),
         *({"age_group": group} for group in ("adult", "minor", "unknown")),
         *({"sex": sex} for sex in ("female", "male", "other")),
@@ -530,6 +536,8 @@ def filters(world: World) -> list[dict[str, str]]:
         {"age_group": "adult", "sex": "male"},
         {"release_kind": "house_arrest", "nationality": "VE"},
         {"facility_id": world.ids["facility"][1], "occurred_until": str(DAYS[1])},
+        {"facility_id": world.ids["facility"][0], "country": COUNTRIES[0]},
+        {"country": COUNTRIES[0], "age_group": "minor"},
         {"announcement_id": world.announcements[0], "release_kind": "full"},
     ]
 

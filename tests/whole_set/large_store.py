@@ -37,8 +37,8 @@ def fill(conn: queries.Connection, size: int) -> None:
         f"INSERT INTO affiliations (id, source_id, with_source_id, relation)"
         f" SELECT {ids['affiliation']}, {ids['source']},"
         f" {ids['source'].replace('(n)', '(n + 1)')}, 'owned_by' FROM {numbers} WHERE n % 2 = 1",
-        f"INSERT INTO facilities (id, name, country)"
-        f" SELECT {ids['facility']}, 'Facility ' || n, 'VE' FROM {numbers}",
+        f"INSERT INTO facilities (id, name, country) SELECT {ids['facility']}, 'Facility ' || n,"
+        f" CASE WHEN n % 1000 = 5 THEN 'CO' ELSE 'VE' END FROM {numbers}",
         f"INSERT INTO facility_keys (key, facility_id) SELECT k.key, {ids['facility']}"
         f" FROM {numbers}, LATERAL (VALUES ('= facility ' || n), ('facility'), (n::text)) k (key)",
         f"INSERT INTO detainees (id, name, age_group, sex, nationalities) SELECT"

@@ -89,6 +89,7 @@ OF_RELEASES = {
 }
 OF_COUNTS = {
     "facility_id": record_id(1),
+    "country": "CO",
     "nationality": "VE",
     "age_group": "adult",
     "sex": "female",

@@ -5,7 +5,7 @@
 WITH asked AS (
     SELECT q.number, q.as_of, %(min_sources)s::integer AS required,
         %(group_by)s::text AS group_by, %(sees_hidden)s::boolean AS sees_hidden,
-        q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+        q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
         q.occurred_from, q.occurred_until
     FROM count_questions(%(questions)s) q
 ), judged AS MATERIALIZED (
@@ -39,10 +39,10 @@ WITH asked AS (
         -- fifth off such a count.
         CROSS JOIN LATERAL filters_met(
             r.detainee_id, r.detention_id, a.sees_hidden,
-            a.facility_id, a.nationality, a.age_group, a.sex
+            a.facility_ids, a.nationality, a.age_group, a.sex
         ) f
         WHERE true
-            AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_id) p)) -- if facility_id
+            AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_ids) p)) -- if selects_facilities
             AND r.detainee_id IN (SELECT p.id FROM people_perhaps_of(a.nationality) p) -- if nationality
             AND r.announcement_id = a.announcement_id -- if announcement_id
             AND r.id = ANY (ARRAY(SELECT n.release_event_id FROM first_verdicts n WHERE n.occurred_on >= a.occurred_from AND n.published_from <= a.as_of)) -- if occurred_from

@@ -4,7 +4,7 @@
 WITH asked AS (
     SELECT q.number, q.as_of, q.moment, %(min_sources)s::integer AS required,
         %(group_by)s::text AS group_by, %(sees_hidden)s::boolean AS sees_hidden,
-        %(filters_people)s::boolean AS filters_people, q.facility_id, q.nationality, q.age_group,
+        %(filters_people)s::boolean AS filters_people, q.facility_ids, q.nationality, q.age_group,
         q.sex, q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until
     FROM count_questions(%(questions)s) q
 ), moved_events AS MATERIALIZED (
@@ -42,7 +42,7 @@ WITH asked AS (
             CASE WHEN a.filters_people THEN (
                 SELECT f.are_met FROM recorded_filters_met(
                     w.detainee_id, w.detention_id, a.moment, a.sees_hidden,
-                    a.facility_id, a.nationality, a.age_group, a.sex
+                    a.facility_ids, a.nationality, a.age_group, a.sex
                 ) f
             ) ELSE true END AS are_met
         FROM release_events r
@@ -52,7 +52,7 @@ WITH asked AS (
                 coalesce(m.detention_id, r.detention_id) AS detention_id
         ) w
         WHERE true
-            AND r.id = ANY (ARRAY(SELECT p.id FROM release_events_perhaps_at(a.facility_id) p)) -- if facility_id
+            AND r.id = ANY (ARRAY(SELECT p.id FROM release_events_perhaps_at(a.facility_ids) p)) -- if selects_facilities
             AND r.id IN (SELECT p.id FROM release_events_ever_of(a.announcement_id) p) -- if announcement_id
             AND a.announcement_id::text = (SELECT p.entry ->> 'announcement_id' FROM recorded(r.id, a.moment) p) -- if announcement_id
             AND r.id = ANY (ARRAY(SELECT n.release_event_id FROM first_verdicts n WHERE n.occurred_on >= a.occurred_from AND n.published_from <= a.as_of)) -- if occurred_from

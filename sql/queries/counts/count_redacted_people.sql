@@ -2,7 +2,7 @@
 SELECT c.status, count(*) AS people, count(*) FILTER (WHERE c.is_rearrested) AS rearrested
 FROM (
     SELECT q.as_of, q.moment, %(min_sources)s::integer AS required, (
-            q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+            q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
             q.occurred_from, q.occurred_until
         )::count_filters AS filters
     FROM count_questions(%(questions)s) q

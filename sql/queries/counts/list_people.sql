@@ -9,7 +9,7 @@ SELECT l.key, l.detainee_id, l.name, l.is_named, l.status, rfc3339(l.since) AS s
 FROM (
     SELECT q.as_of, q.moment, %(min_sources)s::integer AS required,
         %(sees_hidden)s::boolean AS sees_hidden, (
-            q.facility_id, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+            q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
             q.occurred_from, q.occurred_until
         )::count_filters AS filters
     FROM count_questions(%(questions)s) q
@@ -50,7 +50,7 @@ CROSS JOIN LATERAL (
         FROM recorded_values(d.id, c.detention_id, a.moment, a.sees_hidden) r
     ) f
     WHERE p.is_listed
-        AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_id) t), a.moment) e)) -- if facility_id
+        AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_ids) t), a.moment) e)) -- if selects_facilities
         AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of((a.filters).announcement_id) t), a.moment) e)) -- if announcement_id
         AND o.code = ANY (%(codes)s) -- if codes
         AND coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) -- if age_group

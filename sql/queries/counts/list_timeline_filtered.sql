@@ -3,7 +3,7 @@
 -- people who count more strongly with the events that may match.
 WITH asked AS (
     SELECT q.number, %(min_sources)s::integer AS required,
-        %(sees_hidden)s::boolean AS sees_hidden, q.facility_id, q.nationality, q.age_group, q.sex,
+        %(sees_hidden)s::boolean AS sees_hidden, q.facility_ids, q.nationality, q.age_group, q.sex,
         q.release_kind, q.announcement_id, q.occurred_from, q.occurred_until, e.until AS as_of
     FROM count_questions(%(questions)s) q
     CROSS JOIN (SELECT max(e.at) AS until FROM unnest(%(ends)s::timestamptz[]) AS e (at)) e
@@ -18,10 +18,10 @@ WITH asked AS (
         FROM release_events r
         CROSS JOIN LATERAL filters_met(
             r.detainee_id, r.detention_id, a.sees_hidden,
-            a.facility_id, a.nationality, a.age_group, a.sex
+            a.facility_ids, a.nationality, a.age_group, a.sex
         ) f
         WHERE true
-            AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_id) p)) -- if facility_id
+            AND r.detention_id = ANY (ARRAY(SELECT p.id FROM detentions_perhaps_at(a.facility_ids) p)) -- if selects_facilities
             AND r.detainee_id IN (SELECT p.id FROM people_perhaps_of(a.nationality) p) -- if nationality
             AND r.announcement_id = a.announcement_id -- if announcement_id
             AND r.id = ANY (ARRAY(SELECT n.release_event_id FROM first_verdicts n WHERE n.occurred_on >= a.occurred_from AND n.published_from <= a.as_of)) -- if occurred_from
