@@ -23,6 +23,7 @@ CITED = [
 # The filters, which the sentence of a citation has to name.
 FILTERS = {
     "facility_id": "facility",
+    "country": "VE",
     "nationality": "VE",
     "age_group": "adult",
     "sex": "female",
