@@ -216,10 +216,10 @@ def _attestations(
 
 
 @contextmanager
-def _copied(server: str, of: str, name: str) -> Iterator[str]:
+def _copied(server: str, template: str, name: str) -> Iterator[str]:
     """Yield the URL of a copy of a database, dropped at the end. The original must be idle."""
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         try:
             yield make_conninfo(server, dbname=name)
         finally:

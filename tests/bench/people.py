@@ -157,7 +157,8 @@ def _filled(server: str, size: int) -> str:
 
 
 INDEXES = """
-    SELECT c.conrelid::regclass AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS made
+    SELECT c.conrelid::regclass AS owner, c.conname AS name,
+        pg_get_constraintdef(c.oid) AS definition
     FROM pg_constraint c
     WHERE c.conrelid IN ('name_keys'::regclass) AND c.contype IN ('p', 'f')
 """
@@ -351,7 +352,7 @@ def main() -> None:
                 rounds.append(measured)
                 print(f"Round {i} of {options.rounds}", flush=True)
         _print(rounds)
-        _print_found(urls[-1], options.disguised)
+        _print_recall(urls[-1], options.disguised)
 
 
 def _requests(url: str) -> Mapping[str, list[bytes]]:
@@ -386,7 +387,7 @@ def _print(rounds: list[dict[str, list[float]]]) -> None:
         print(f"{name:42}" + "".join(f"{cost:>20.2f}" for cost in costs) + f"{ratio:>18.2f}  {aim}")
 
 
-def _print_found(url: str, many: int) -> None:
+def _print_recall(url: str, many: int) -> None:
     """Print the recall of matches by variants of names.
 
     A person is missed if a candidate with a lower score is returned. If ten other people score at
@@ -409,9 +410,9 @@ def _print_found(url: str, many: int) -> None:
                     scores = {row.id: _score(query, row._asdict()) for row in rows}
                     least = min(sorted(scores.values(), reverse=True)[:10], default=0)
                     own_score = _score(query, disguised(person, person.name, person.aliases))
-                    is_found = scores.get(person.id, 0) >= least
+                    is_hit = scores.get(person.id, 0) >= least
                     alike = len(scores) >= 10 and least >= own_score
-                    counts["found" if is_found else "alike" if alike else "missed"] += 1
+                    counts["found" if is_hit else "alike" if alike else "missed"] += 1
                 shares = [counts[which] / 2 / many for which in ("found", "alike", "missed")]
                 line += f"{shares[0]:>22.3f}{shares[1]:>8.3f}{shares[2]:>8.3f}"
             print(line, flush=True)

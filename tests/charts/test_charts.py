@@ -176,9 +176,9 @@ def test_colours_have_contrast_in_light_and_dark() -> None:
             assert contrast(colour, paper) >= least.get(name, 3), (name, colour)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """The contrast of two colours (WCAG 2.2)."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
+    darker, lighter = sorted((luminance(first), luminance(second)))
     return (lighter + 0.05) / (darker + 0.05)
 
 

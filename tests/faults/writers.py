@@ -29,8 +29,8 @@ Repeated = tuple[bytes, str | None, str | None]
 
 def repeated(headers: HTTPMessage, content: bytes) -> Repeated:
     """Return a response without `possible_duplicates`, for which a retry searches again."""
-    record, found, _ = content.partition(b',"possible_duplicates":')
-    return (record + b"}" if found else content, headers["ETag"], headers["Location"])
+    record, duplicates, _ = content.partition(b',"possible_duplicates":')
+    return (record + b"}" if duplicates else content, headers["ETag"], headers["Location"])
 
 
 class Fleet:

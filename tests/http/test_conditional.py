@@ -178,7 +178,7 @@ def test_attestation_published_in_the_future_counts_from_then(editor: Api, other
     assert get(others, "/v1/counts").json["reported"] == 1
     (updated,) = get(others, paths[3]).json["items"]
     assert (updated["id"], updated["verification"]["status"]) == (event, "reported")
-    assert [one["id"] for one in get(others, paths[4]).json["items"]] == [updated["detainee_id"]]
+    assert [item["id"] for item in get(others, paths[4]).json["items"]] == [updated["detainee_id"]]
 
 
 def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> None:

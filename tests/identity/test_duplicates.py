@@ -126,13 +126,13 @@ def test_blocks_of_any_size_have_each_pair_once(
     enter(editor, resource)
     expected = pairs(editor, resource)
     for max_records in (1, 2, 4, 5):
-        found, block = [], duplicates.Block([], duplicates.BEGINNING, is_last=False)
+        listed_pairs, block = [], duplicates.Block([], duplicates.BEGINNING, is_last=False)
         while not block.is_last:
             block = duplicates.read_block(conn, resource, block.until, None, max_records)
             again = duplicates.read_block(conn, resource, duplicates.BEGINNING, block.until)
-            found += [{str(pair.first.id), str(pair.second.id)} for pair in block.pairs]
+            listed_pairs += [{str(pair.first.id), str(pair.second.id)} for pair in block.pairs]
             assert again.until == block.until
-        assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+        assert sorted(map(sorted, listed_pairs)) == sorted(map(sorted, expected))
     page = editor.get("/v1/duplicates", resource=resource, limit=2)
     rest = editor.get("/v1/duplicates", resource=resource, cursor=page["next"])
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
@@ -144,15 +144,15 @@ def test_a_block_ends_after_many_candidates(
     enter(editor, "detainee")
     expected = pairs(editor, "detainee")
     monkeypatch.setattr(duplicates, "MAX_COMPARED", 1)
-    found, query = [], {"resource": "detainee", "limit": 1}
+    listed_pairs, query = [], {"resource": "detainee", "limit": 1}
     page = editor.get("/v1/duplicates", **query)
     assert not page["is_complete"]
     while page["next"]:
-        found += page["items"]
+        listed_pairs += page["items"]
         page = editor.get("/v1/duplicates", **query, cursor=page["next"])
-    found += page["items"]
+    listed_pairs += page["items"]
     assert page["is_complete"]
-    listed = [{item["first"]["id"], item["second"]["id"]} for item in found]
+    listed = [{item["first"]["id"], item["second"]["id"]} for item in listed_pairs]
     assert sorted(map(sorted, listed)) == sorted(map(sorted, expected))
 
 

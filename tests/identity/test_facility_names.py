@@ -126,14 +126,14 @@ def test_facilities_are_found_by_any_spelling(api: Api, editor: Api) -> None:
     second = post(editor, "La Pica", country="CO")["id"]
     post(editor, "Rodeo I")
 
-    def found(q: str, **more: str) -> set[str]:
+    def search(q: str, **more: str) -> set[str]:
         return {item["id"] for item in api.get("/v1/facilities", q=q, **more)["items"]}
 
     for spelling in ("la pica", "LA-PÍCA", "lapica", "Pica"):
-        assert found(spelling) == {first, second}, spelling
-        assert found(spelling, country="VE") == {first}
+        assert search(spelling) == {first, second}, spelling
+        assert search(spelling, country="VE") == {first}
     for spelling in ("prisión de Oriente", "oriente", "Penitenciario Oriente"):
-        assert found(spelling) == {first}, spelling
-    assert found("Tocorón") == set()
+        assert search(spelling) == {first}, spelling
+    assert search("Tocorón") == set()
     listed = api.get("/v1/facilities", country="CO")["items"]
     assert [item["id"] for item in listed] == [second]

@@ -153,9 +153,9 @@ def test_similar_sources_are_offered(
 ) -> None:
     first = editor.source(name, url=url)
     new = editor.post("/v1/sources", {"name": other, "kind": "other", "url": other_url})
-    found = new["possible_duplicates"]
-    assert [item["source_id"] for item in found] == [first] * bool(features)
-    assert [f["feature"] for item in found for f in item["features"]] == features
+    hits = new["possible_duplicates"]
+    assert [item["source_id"] for item in hits] == [first] * bool(features)
+    assert [f["feature"] for item in hits for f in item["features"]] == features
 
 
 def test_sources_that_share_no_key_are_not_similar() -> None:
@@ -163,8 +163,8 @@ def test_sources_that_share_no_key_are_not_similar() -> None:
         SourceName(number, name, url)  # type: ignore[arg-type]
         for number, (name, url) in enumerate(
             (name, url)
-            for one, other, url, other_url, _ in ALIKE
-            for name, url in ((one, url), (other, other_url))
+            for name_of_first, other, url, other_url, _ in ALIKE
+            for name, url in ((name_of_first, url), (other, other_url))
         )
     ]
     for a, b in combinations(names, 2):
@@ -177,21 +177,21 @@ def test_sources_that_share_no_key_are_not_similar() -> None:
 
 def test_a_source_entered_twice_confirms_nothing(api: Api, editor: Api, conn: Connection) -> None:
     first, second = editor.source("Foro Penal"), editor.source("ForoPenal Venezuela")
-    of = event(editor)
-    attestation = editor.attest(of, first, AT)["id"]
-    editor.attest(of, second, LATER)
+    attested = event(editor)
+    attestation = editor.attest(attested, first, AT)["id"]
+    editor.attest(attested, second, LATER)
     seq = api.get("/v1/changes", limit=200)["items"][-1]["seq"]
-    then = verification(api, of)
+    then = verification(api, attested)
     moments = {name: then[name] for name in ("as_of", "recorded_as_of")}
     assert then["status"] == "confirmed"
 
     merged = merge(editor, second, first)
     assert merged == api.get(f"/v1/merges/{merged['id']}")
     assert (merged["source_id"], merged["into"], merged["detainee_id"]) == (second, first, None)
-    now = verification(api, of)
+    now = verification(api, attested)
     assert (now["status"], proof_groups(now)) == ("reported", ["Foro Penal"])
     assert now["proof"][0]["groups"][0]["source_ids"] == [first]
-    assert verification(api, of, **moments) == then
+    assert verification(api, attested, **moments) == then
     check_counts(api, conn)
 
     # The duplicate leads to the surviving source, which has all that both published.
@@ -216,7 +216,7 @@ def test_a_source_entered_twice_confirms_nothing(api: Api, editor: Api, conn: Co
 
     undone = editor._json(editor.send("DELETE", f"/v1/merges/{merged['id']}"), 200)
     assert undone["undone_at"] is not None
-    again = verification(api, of)
+    again = verification(api, attested)
     assert (again["status"], again["proof"]) == (then["status"], then["proof"])
     assert api.get(f"/v1/attestations/{attestation}")["source_id"] == first
     assert editor.send("DELETE", f"/v1/merges/{merged['id']}").status_code == 409
@@ -225,13 +225,13 @@ def test_a_source_entered_twice_confirms_nothing(api: Api, editor: Api, conn: Co
 
 def test_the_latest_stance_of_both_records_counts(api: Api, editor: Api) -> None:
     first, second, other = (editor.source(name) for name in ("Una", "La Una", "Otra"))
-    of = event(editor)
-    editor.attest(of, first, AT)
-    editor.attest(of, other, AT)
-    editor.attest(of, second, LATER, stance="denies")
-    assert verification(api, of)["status"] == "disputed"
+    attested = event(editor)
+    editor.attest(attested, first, AT)
+    editor.attest(attested, other, AT)
+    editor.attest(attested, second, LATER, stance="denies")
+    assert verification(api, attested)["status"] == "disputed"
     merge(editor, first, second)
-    now = verification(api, of)
+    now = verification(api, attested)
     assert (now["independent_sources"], now["independent_denials"]) == (1, 1)
     assert [item["reason"] for item in now["not_counted"]] == ["superseded"]
 
@@ -242,16 +242,16 @@ def test_affiliations_and_relays_follow_a_merge(api: Api, editor: Api, conn: Con
     )
     editor.affiliate(second, owner)
     tie = editor.affiliate(second, first, "related_to")
-    of, relayed = event(editor), event(editor, "Boris Chacón Díaz")
-    editor.attest(of, first, AT)
-    editor.attest(of, owner, LATER)
+    attested, relayed = event(editor), event(editor, "Boris Chacón Díaz")
+    editor.attest(attested, first, AT)
+    editor.attest(attested, owner, LATER)
     editor.attest(relayed, relayer, AT, basis="relayed", relays=[{"source_id": second}])
     editor.attest(relayed, first, LATER)
     editor.patch(f"/v1/affiliations/{tie}", {"valid_until": "2020-01-01T00:00:00Z"})
-    assert verification(api, of)["status"] == "confirmed"
+    assert verification(api, attested)["status"] == "confirmed"
 
     merged = merge(editor, second, first)
-    now = verification(api, of)
+    now = verification(api, attested)
     assert (now["status"], now["independent_sources"]) == ("reported", 1)
     assert second not in json.dumps(now)
     (affiliation,) = api.get(f"/v1/sources/{first}")["affiliations"]
@@ -261,7 +261,7 @@ def test_affiliations_and_relays_follow_a_merge(api: Api, editor: Api, conn: Con
     check_counts(api, conn)
 
     editor.send("DELETE", f"/v1/merges/{merged['id']}")
-    assert verification(api, of)["status"] == "confirmed"
+    assert verification(api, attested)["status"] == "confirmed"
     assert len(api.get(f"/v1/sources/{second}")["affiliations"]) == 2
     check_counts(api, conn)
 
@@ -313,19 +313,19 @@ def test_claims_follow_a_merge_and_past_answers_stay(api: Api, editor: Api) -> N
 
 def test_merges_of_merges_are_undone_in_reverse(api: Api, editor: Api) -> None:
     first, second, third = (editor.source(name) for name in ("Una", "La Una", "Una Noticias"))
-    of = event(editor)
+    attested = event(editor)
     for source, at in ((first, AT), (second, LATER), (third, LAST)):
-        editor.attest(of, source, at)
+        editor.attest(attested, source, at)
     inner, outer = merge(editor, first, second), merge(editor, second, third)
-    assert proof_groups(verification(api, of)) == ["Una Noticias"]
+    assert proof_groups(verification(api, attested)) == ["Una Noticias"]
     for source in (first, second):
         response = api.send("GET", f"/v1/sources/{source}")
         assert response.headers["Location"] == f"/v1/sources/{third}"
     assert editor.send("DELETE", f"/v1/merges/{inner['id']}").status_code == 409
     editor.send("DELETE", f"/v1/merges/{outer['id']}")
-    assert proof_groups(verification(api, of)) == ["La Una", "Una Noticias"]
+    assert proof_groups(verification(api, attested)) == ["La Una", "Una Noticias"]
     editor.send("DELETE", f"/v1/merges/{inner['id']}")
-    assert verification(api, of)["independent_sources"] == 3
+    assert verification(api, attested)["independent_sources"] == 3
 
 
 def test_confidential_sources_are_not_merged(api: Api, editor: Api) -> None:
@@ -333,12 +333,12 @@ def test_confidential_sources_are_not_merged(api: Api, editor: Api) -> None:
     hidden = editor.source("Testigo", confidential=True, vouched_by=other)
     merge(editor, hidden, voucher, 409)
     # That an organisation vouches for somebody follows a merge, for the public as well.
-    of = event(editor)
-    editor.attest(of, hidden, AT)
-    editor.attest(of, voucher, LATER)
-    assert verification(api, of)["status"] == "confirmed"
+    attested = event(editor)
+    editor.attest(attested, hidden, AT)
+    editor.attest(attested, voucher, LATER)
+    assert verification(api, attested)["status"] == "confirmed"
     merge(editor, other, voucher)
-    now = verification(api, of)
+    now = verification(api, attested)
     assert (now["status"], proof_groups(now)) == ("reported", ["Comité Puertas"])
     items = api.get("/v1/attestations", source_id=voucher)["items"]
     assert [item["source_id"] for item in items] == [voucher, voucher]
@@ -375,20 +375,20 @@ def test_sources_are_found_by_any_spelling(api: Api, editor: Api) -> None:
     twin = editor.source("Cocuyo Efecto Noticias", kind="other")
     voice = editor.source("Voz del Cocuyo", confidential=True, vouched_by=agency)
 
-    def found(caller: Api, q: str, **more: str) -> list[str]:
+    def hits(caller: Api, q: str, **more: str) -> list[str]:
         return [item["id"] for item in caller.get("/v1/sources", q=q, **more)["items"]]
 
-    assert found(api, "afp") == [agency]
+    assert hits(api, "afp") == [agency]
     for spelling in ("EFECTO COCUYO", "efectococuyo", "Efécto Cocuio"):
-        assert found(api, spelling)[0] == paper, spelling
-    assert set(found(api, "cocuyo")) == {paper, twin}
-    assert set(found(editor, "cocuyo")) == {paper, twin, voice}
-    assert found(api, "cocuyo", kind="other") == [twin]
+        assert hits(api, spelling)[0] == paper, spelling
+    assert set(hits(api, "cocuyo")) == {paper, twin}
+    assert set(hits(editor, "cocuyo")) == {paper, twin, voice}
+    assert hits(api, "cocuyo", kind="other") == [twin]
     listed = api.get("/v1/sources", kind="other")["items"]
     assert [item["id"] for item in listed] == [twin]
     merge(editor, twin, paper)
-    assert found(api, "Cocuyo Efecto Noticias") == [paper]
-    assert found(api, "Tal Cual") == []
+    assert hits(api, "Cocuyo Efecto Noticias") == [paper]
+    assert hits(api, "Tal Cual") == []
 
 
 def test_pages_of_a_search_for_sources_stay_in_order(api: Api, editor: Api) -> None:

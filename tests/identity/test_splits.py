@@ -42,7 +42,7 @@ def two_in_one(editor: Api, **more: Any) -> tuple[str, str, str, str]:
     return person, records[1], records[2], records[3]
 
 
-def of(api: Api, person: str) -> list[Any]:
+def records_of(api: Api, person: str) -> list[Any]:
     """Return what the API shows of a person, without the times of changes."""
     shown = [
         api.get(f"/v1/detainees/{person}"),
@@ -63,16 +63,18 @@ def test_split_moves_what_is_chosen_and_its_undoing_returns_it(
     api: Api, editor: Api, conn: Connection
 ) -> None:
     person, first_event, detention, event = two_in_one(editor)
-    before = of(api, person)
+    before = records_of(api, person)
     counts = api.get("/v1/counts")
     assert (counts["confirmed"], counts["rearrested"]) == (1, 0)
     moment = counts["recorded_as_of"]
     past = figures(api, moment)
 
-    made = split(editor, person, detention_ids=[detention], aliases=["A. Otero"], external_ids=[CO])
-    new = made["new_detainee_id"]
-    assert (made["detention_ids"], made["release_event_ids"]) == ([detention], [event])
-    assert api.get(f"/v1/splits/{made['id']}") == made
+    result = split(
+        editor, person, detention_ids=[detention], aliases=["A. Otero"], external_ids=[CO]
+    )
+    new = result["new_detainee_id"]
+    assert (result["detention_ids"], result["release_event_ids"]) == ([detention], [event])
+    assert api.get(f"/v1/splits/{result['id']}") == result
     shown = api.get(f"/v1/detainees/{new}")
     assert (shown["name"], shown["aliases"], shown["external_ids"], shown["sex"]) == (
         "Ana Otero",
@@ -97,31 +99,31 @@ def test_split_moves_what_is_chosen_and_its_undoing_returns_it(
     between = api.get("/v1/counts")["recorded_as_of"]
     then = figures(api, between)
 
-    assert undo(editor, made["id"])["undone_at"] is not None
-    assert of(api, person) == before
+    assert undo(editor, result["id"])["undone_at"] is not None
+    assert records_of(api, person) == before
     redirect = api.send("GET", f"/v1/detainees/{new}")
     assert redirect.headers["Location"] == f"/v1/detainees/{person}"
     assert api.get("/v1/counts")["confirmed"] == 1
     assert figures(api, moment) == past
     assert figures(api, between) == then
     assert_store_is_consistent(conn)
-    undo(editor, made["id"], 409)
+    undo(editor, result["id"], 409)
 
 
 def test_event_without_its_detention_gets_a_copy(api: Api, editor: Api, conn: Connection) -> None:
     person, _, detention, event = two_in_one(editor)
     facility = editor.post("/v1/facilities", {"name": "El Pozo", "country": "VE"})["id"]
     editor.patch(f"/v1/detentions/{detention}", {"facility_id": facility})
-    before = of(api, person)
-    made = split(editor, person, release_event_ids=[event])
-    new = made["new_detainee_id"]
+    before = records_of(api, person)
+    result = split(editor, person, release_event_ids=[event])
+    new = result["new_detainee_id"]
     (copy,) = api.get(f"/v1/detainees/{new}/detentions")["items"]
     assert copy["id"] != detention
     assert (copy["facility_id"], copy["detained_on"]) == (facility, "2025-07")
     assert api.get("/v1/counts", facility_id=facility)["confirmed"] == 1
     assert_store_is_consistent(conn)
-    undo(editor, made["id"])
-    assert of(api, person) == before
+    undo(editor, result["id"])
+    assert records_of(api, person) == before
     redirect = api.send("GET", f"/v1/detentions/{copy['id']}")
     assert redirect.headers["Location"] == f"/v1/detentions/{detention}"
     assert_store_is_consistent(conn)
@@ -131,14 +133,14 @@ def test_records_entered_since_return_with_the_others(
     api: Api, editor: Api, conn: Connection
 ) -> None:
     person, _, detention, _ = two_in_one(editor)
-    made = split(editor, person, detention_ids=[detention])
-    new = made["new_detainee_id"]
+    result = split(editor, person, detention_ids=[detention])
+    new = result["new_detainee_id"]
     again = editor.detention(new, detained_on="2026-02")
     later = editor.event(new, "2026-02-20")
     between = api.get("/v1/counts")["recorded_as_of"]
     then = figures(api, between)
     editor.patch(f"/v1/detainees/{person}", {"aliases": ["Fermin", "A. Otero", "Fer"]})
-    undo(editor, made["id"])
+    undo(editor, result["id"])
     assert api.get(f"/v1/detentions/{again}")["detainee_id"] == person
     assert api.get(f"/v1/release-events/{later}")["detainee_id"] == person
     aliases = api.get(f"/v1/detainees/{person}")["aliases"]
@@ -170,16 +172,16 @@ def test_merges_and_splits_are_undone_in_reverse_order(api: Api, editor: Api) ->
 @pytest.mark.parametrize("known", [{"age_group": "minor"}, {"withheld": True}])
 def test_split_of_a_hidden_person_gives_a_hidden_person(api: Api, editor: Api, known: Any) -> None:
     person, _, detention, _ = two_in_one(editor, **known)
-    made = split(editor, person, detention_ids=[detention], name="Secreta")
-    new = made["new_detainee_id"]
+    result = split(editor, person, detention_ids=[detention], name="Secreta")
+    new = result["new_detainee_id"]
     shown = api.get(f"/v1/detainees/{new}")
     assert (shown["is_named"], shown["aliases"], shown["external_ids"]) == (False, [], [])
-    assert editor.get(f"/v1/splits/{made['id']}") == made
-    api.get(f"/v1/splits/{made['id']}", 404)
+    assert editor.get(f"/v1/splits/{result['id']}") == result
+    api.get(f"/v1/splits/{result['id']}", 404)
     # Made public by mistake, the new person is hidden again with the first one.
     editor.patch(f"/v1/detainees/{new}", {"age_group": "adult", "withheld": False})
-    api.get(f"/v1/splits/{made['id']}", 404)
-    undo(editor, made["id"])
+    api.get(f"/v1/splits/{result['id']}", 404)
+    undo(editor, result["id"])
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
     assert "Secreta" not in api.send("GET", "/v1/export").text
 

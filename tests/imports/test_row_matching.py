@@ -321,8 +321,8 @@ def test_only_editors_hide_recorded_people_by_the_age_group(api: Api) -> None:
             writer.patch(f"/v1/detainees/{person}", {"age_group": age_group}, 403)
     # A listed minor is hidden from the beginning.
     result = preview(writer, table([listed(1, **{"grupo de edad": "menor"})]))
-    made = apply(writer, result["id"])["rows"][0]["detainee_id"]
-    assert not api.get(f"/v1/detainees/{made}")["is_named"]
+    person_id = apply(writer, result["id"])["rows"][0]["detainee_id"]
+    assert not api.get(f"/v1/detainees/{person_id}")["is_named"]
     result = preview(editor, table([row]))
     assert result["rows"][0]["changes"] == ["age_group"]
     apply(editor, result["id"])

@@ -162,8 +162,8 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
             relays=[{"source_id": family}],
             url=f"https://medio{number}.example/nota",
         )
-    found = read(api, "/people?q=rosio+sanmiguel&utm_source=chat")
-    assert f"/people/{person}?lang=en" in found.values("a", "href")
+    results = read(api, "/people?q=rosio+sanmiguel&utm_source=chat")
+    assert f"/people/{person}?lang=en" in results.values("a", "href")
     page = read(api, f"/people/{person}", **SPANISH)
     assert "6 fuentes la reportan, pero cuentan como una. Sin Familia no quedaría" in page.text
     assert "repite a Familia, de la que no consta ninguna declaración" in page.text

@@ -53,8 +53,8 @@ def test_proposals_tell_nothing_of_hidden_days(editor: Api, contributor: Api) ->
             responses.append(contributor.post(f"/v1/detainees/{id}/detentions", {}, 202))
             body = {"detained_on": day}
             responses.append(contributor.post(f"/v1/detainees/{id}/detentions", body, 202))
-            for of in (None, detention, other):
-                responses.append(propose_event(contributor, id, day, detention_id=of))
+            for detention_id in (None, detention, other):
+                responses.append(propose_event(contributor, id, day, detention_id=detention_id))
         responses.append(contributor.patch(detentions, {"detained_on": day}, 202))
         responses.append(contributor.patch(events, {"occurred_on": day}, 202))
     for path in (detentions, events):

@@ -52,7 +52,7 @@ def test_media_types_of_code_and_contract_correspond() -> None:
         if len(operation.offers) == 1:
             assert enumerations == [], operation.id
         else:
-            assert [[media_types.FORMATS[w] for w in of] for of in enumerations] == [
+            assert [[media_types.FORMATS[w] for w in words] for words in enumerations] == [
                 operation.offers
             ]
     assert {offer for o in CONTRACT.operations for offer in o.offers} == set(
