@@ -247,7 +247,7 @@ def test_if_match_refuses_an_update_of_a_changed_record(
     session.do(operation_id)
     editor, visit = session.api, session.exchanges[-1]
     path = visit.operation.path.format(**visit.path)
-    body = getattr(session, re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower())()["body"]
+    body = session.request(operation_id)["body"]
 
     def change(if_match: str) -> TestResponse:
         return editor.send("PATCH", path, json=body, headers={"If-Match": if_match})

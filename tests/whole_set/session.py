@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -59,19 +60,16 @@ class Session:
         """Carry out an operation. `given` replaces parts of its default request: path parameters
         by name, single query parameters in `query`, and fields in `body`."""
         operation = OPERATIONS[operation_id]
-        request = getattr(self, routing.snake_case(operation_id))()
-        query = {**request.get("query", {}), **changes.get("query", {})}
-        body = {**request["body"], **changes.get("body", {})} if "body" in request else None
-        path = {
-            k: v for k, v in {**request, **changes}.items() if k not in {"query", "body", "data"}
-        }
+        request = self.request(operation_id, **changes)
+        query = request.get("query", {})
+        path = {k: v for k, v in request.items() if k not in {"query", "body", "data"}}
         self.before_request()
         content = {"data": request["data"], "content_type": "text/csv"} if "data" in request else {}
         response = self.api.send(
             operation.method.upper(),
             operation.path.format(**path),
             query_string={k: v for k, v in query.items() if v is not None},
-            **(content or {"json": body}),
+            **(content or {"json": request.get("body")}),
         )
         response.get_data()  # an export holds its connection until it has been read
         assert response.status_code == operation.status, f"{operation_id}: {response.text}"
@@ -81,10 +79,21 @@ class Session:
         self.exchanges.append(exchange)
         return exchange
 
+    def request(self, operation_id: str, **changes: Any) -> Mapping[str, Any]:
+        """Return the request that `do` sends, and create the records that it refers to."""
+        request = getattr(self, routing.snake_case(operation_id))()
+        parts = {
+            part: created({**request.get(part, {}), **changes.get(part, {})})
+            for part in ("query", "body")
+            if part in request or part in changes
+        }
+        return created({**request, **changes, **parts})
+
     def id(self, operation_id: str, **changes: Any) -> str:
         return self.do(operation_id, **changes).json["id"]
 
-    # The default request of each operation, on new records.
+    # The default request of each operation, on new records. A function as a value creates a record,
+    # unless a test gives another value.
 
     def get_health(self) -> Any:
         return {}
@@ -103,17 +112,17 @@ class Session:
         return {"query": {"status": "reported"}}
 
     def get_person_page(self) -> Any:
-        event = self.api.get(f"/v1/release-events/{self.get_verification()['id']}")
+        event = self.api.get(f"/v1/release-events/{self._verified_event()}")
         return {"id": event["detainee_id"]}
 
     def get_release_page(self) -> Any:
-        return {"id": self.get_verification()["id"]}
+        return {"id": self._verified_event}
 
     get_certificate = get_release_page
 
     def get_source_page(self) -> Any:
         """A source with an affiliation, an attestation and a claim."""
-        source = self.get_source()["id"]
+        source = self.do("createAffiliation").json["source_id"]
         self.do("createAttestation", body={"source_id": source})
         self.do("createClaim", body={"source_id": source, "relays": []})
         return {"id": source, "query": {"lang": "en"}}
@@ -122,7 +131,7 @@ class Session:
         return {"query": {"kind": self.do("createClaim").json["kind"]}}
 
     def get_announcement_page(self) -> Any:
-        return {"id": self.get_delivery()["id"]}
+        return {"id": self._delivery}
 
     def get_timeline_svg(self) -> Any:
         self.do("getVerification")
@@ -136,7 +145,7 @@ class Session:
     get_claims_png = get_claims_csv = get_claims_svg
 
     def get_delivery_svg(self) -> Any:
-        return {"query": {"announcement_id": self.get_delivery()["id"]}}
+        return {"query": {"announcement_id": self._delivery}}
 
     get_delivery_png = get_delivery_csv = get_delivery_svg
 
@@ -175,10 +184,10 @@ class Session:
         return {"body": body}
 
     def get_source(self) -> Any:
-        return {"id": self.do("createAffiliation").json["source_id"]}
+        return {"id": lambda: self.do("createAffiliation").json["source_id"]}
 
     def update_source(self) -> Any:
-        return {"id": self.id("createSource"), "body": {"country": None, "kind": "witness"}}
+        return {"id": lambda: self.id("createSource"), "body": {"country": None, "kind": "witness"}}
 
     def list_sources(self) -> Any:
         self.do("createAffiliation")
@@ -187,10 +196,10 @@ class Session:
     def create_affiliation(self) -> Any:
         body = {"with_source_id": self.id("createSource"), "relation": "owned_by"}
         body["valid_from"] = "2020-01-01T00:00:00-04:00"
-        return {"id": self.id("createSource"), "body": body}
+        return {"id": lambda: self.id("createSource"), "body": body}
 
     def get_affiliation(self) -> Any:
-        return {"id": self.id("createAffiliation")}
+        return {"id": lambda: self.id("createAffiliation")}
 
     def list_affiliations(self) -> Any:
         self.do("createAffiliation")
@@ -199,7 +208,7 @@ class Session:
 
     def update_affiliation(self) -> Any:
         return {
-            "id": self.id("createAffiliation"),
+            "id": lambda: self.id("createAffiliation"),
             "body": {"valid_until": "2026-01-01T00:00:00.5Z"},
         }
 
@@ -209,10 +218,13 @@ class Session:
         return {"body": body}
 
     def get_facility(self) -> Any:
-        return {"id": self.id("createFacility")}
+        return {"id": lambda: self.id("createFacility")}
 
     def update_facility(self) -> Any:
-        return {"id": self.id("createFacility"), "body": {"aliases": [f"House {next(NUMBERS)}"]}}
+        return {
+            "id": lambda: self.id("createFacility"),
+            "body": {"aliases": [f"House {next(NUMBERS)}"]},
+        }
 
     def list_facilities(self) -> Any:
         self.do("createFacility")
@@ -234,7 +246,7 @@ class Session:
         }
 
     def get_detainee(self) -> Any:
-        return {"id": self.do("createDetention").json["detainee_id"]}
+        return {"id": lambda: self.do("createDetention").json["detainee_id"]}
 
     def match_detainees(self) -> Any:
         person = self.api.get(f"/v1/detainees/{self.do('createDetention').json['detainee_id']}")
@@ -242,7 +254,10 @@ class Session:
         return {"body": {"items": [{**item, "birth_date": "1980"}, {"name": "Nadie Aquí"}]}}
 
     def update_detainee(self) -> Any:
-        return {"id": self.id("createDetainee"), "body": {"aliases": [], "birth_date": None}}
+        return {
+            "id": lambda: self.id("createDetainee"),
+            "body": {"aliases": [], "birth_date": None},
+        }
 
     def list_detainees(self) -> Any:
         self.do("createDetainee")
@@ -255,11 +270,11 @@ class Session:
         return {"id": duplicate, "body": {"into": surviving}}
 
     def merge_source(self) -> Any:
-        return {"id": self.id("createSource"), "body": {"into": self.id("createSource")}}
+        return {"id": lambda: self.id("createSource"), "body": {"into": self.id("createSource")}}
 
     def distinguish_source(self) -> Any:
         body = {"source_id": self.id("createSource")}
-        return {"id": self.id("createSource"), "body": body}
+        return {"id": lambda: self.id("createSource"), "body": body}
 
     def list_duplicates(self) -> Any:
         """Two pairs of one name, so that a page of one has a next page."""
@@ -271,7 +286,7 @@ class Session:
         return {"query": {"resource": "detainee", "limit": 1}}
 
     def get_merge(self) -> Any:
-        return {"id": self.id("mergeDetainee")}
+        return {"id": lambda: self.id("mergeDetainee")}
 
     undo_merge = get_merge
 
@@ -284,16 +299,16 @@ class Session:
         return {"id": person["id"], "body": body}
 
     def get_split(self) -> Any:
-        return {"id": self.id("splitDetainee")}
+        return {"id": lambda: self.id("splitDetainee")}
 
     undo_split = get_split
 
     def distinguish_detainee(self) -> Any:
         body = {"detainee_id": self.id("createDetainee")}
-        return {"id": self.id("createDetainee"), "body": body}
+        return {"id": lambda: self.id("createDetainee"), "body": body}
 
     def get_distinction(self) -> Any:
-        return {"id": self.id("distinguishDetainee")}
+        return {"id": lambda: self.id("distinguishDetainee")}
 
     withdraw_distinction = get_distinction
 
@@ -352,13 +367,13 @@ class Session:
         }
 
     def get_import(self) -> Any:
-        return {"id": self.id("createImport")}
+        return {"id": lambda: self.id("createImport")}
 
     def create_detention(self) -> Any:
         return {
-            "id": self.id("createDetainee"),
+            "id": lambda: self.id("createDetainee"),
             "body": {
-                "facility_id": self.id("createFacility"),
+                "facility_id": lambda: self.id("createFacility"),
                 "detained_on": "2024-02",
                 "authority": "Police",
                 "charges": "None were told.",
@@ -367,10 +382,10 @@ class Session:
         }
 
     def get_detention(self) -> Any:
-        return {"id": self.id("createDetention")}
+        return {"id": lambda: self.id("createDetention")}
 
     def update_detention(self) -> Any:
-        return {"id": self.id("createDetention"), "body": {"detained_on": "2024-02-09"}}
+        return {"id": lambda: self.id("createDetention"), "body": {"detained_on": "2024-02-09"}}
 
     def list_detentions(self) -> Any:
         detainee = self.do("createReleaseEvent").json["detainee_id"]
@@ -383,23 +398,23 @@ class Session:
         return {"query": {"limit": 1}}
 
     def create_release_event(self) -> Any:
-        detention = self.do("createDetention").json
+        detention = cache(lambda: self.do("createDetention").json)
         return {
             "body": {
-                "detainee_id": detention["detainee_id"],
-                "detention_id": detention["id"],
+                "detainee_id": lambda: detention()["detainee_id"],
+                "detention_id": lambda: detention()["id"],
                 "occurred_on": "2026-01-08",
                 "place": "The gate",
-                "announcement_id": self.id("createClaim"),
+                "announcement_id": lambda: self.id("createClaim"),
             }
         }
 
     def get_release_event(self) -> Any:
-        return {"id": self.do("createAttestation").json["release_event_id"]}
+        return {"id": lambda: self.do("createAttestation").json["release_event_id"]}
 
     def update_release_event(self) -> Any:
-        body = {"occurred_on": "2026-01-09", "announcement_id": self.id("createClaim")}
-        return {"id": self.id("createReleaseEvent"), "body": body}
+        body = {"occurred_on": "2026-01-09", "announcement_id": lambda: self.id("createClaim")}
+        return {"id": lambda: self.id("createReleaseEvent"), "body": body}
 
     def list_release_events(self) -> Any:
         first = self.do("createReleaseEvent").json
@@ -409,8 +424,8 @@ class Session:
     def create_attestation(self) -> Any:
         return {
             "body": {
-                "release_event_id": self.id("createReleaseEvent"),
-                "source_id": self.id("createSource"),
+                "release_event_id": lambda: self.id("createReleaseEvent"),
+                "source_id": lambda: self.id("createSource"),
                 "stance": "confirms",
                 "basis": "first_hand",
                 "release_kind": "full",
@@ -425,7 +440,7 @@ class Session:
         }
 
     def get_attestation(self) -> Any:
-        return {"id": self.id("createAttestation")}
+        return {"id": lambda: self.id("createAttestation")}
 
     def list_attestations(self) -> Any:
         first = self.do("createAttestation").json
@@ -435,31 +450,34 @@ class Session:
 
     def retract_attestation(self) -> Any:
         body = {"retracted_at": "2026-01-10T00:00:00Z", "note": "A mistake."}
-        return {"id": self.id("createAttestation"), "body": body}
+        return {"id": lambda: self.id("createAttestation"), "body": body}
 
     def void_attestation(self) -> Any:
-        return {"id": self.id("createAttestation"), "body": {"reason": "Entered twice."}}
+        return {"id": lambda: self.id("createAttestation"), "body": {"reason": "Entered twice."}}
 
     def void_release_event(self) -> Any:
         event = self.do("createAttestation").json["release_event_id"]
         return {"id": event, "body": {"reason": "Of another person."}}
 
     def undo_void_release_event(self) -> Any:
-        return {"id": self.id("voidReleaseEvent")}
+        return {"id": lambda: self.id("voidReleaseEvent")}
 
     def void_detention(self) -> Any:
-        return {"id": self.id("createDetention"), "body": {"reason": "Of another person."}}
+        return {"id": lambda: self.id("createDetention"), "body": {"reason": "Of another person."}}
 
     def undo_void_detention(self) -> Any:
-        return {"id": self.id("voidDetention")}
+        return {"id": lambda: self.id("voidDetention")}
 
     def void_claim(self) -> Any:
-        return {"id": self.id("createClaim"), "body": {"reason": "Entered twice."}}
+        return {"id": lambda: self.id("createClaim"), "body": {"reason": "Entered twice."}}
 
     def undo_void_claim(self) -> Any:
-        return {"id": self.id("voidClaim")}
+        return {"id": lambda: self.id("voidClaim")}
 
     def get_verification(self) -> Any:
+        return {"id": self._verified_event, "query": {"min_sources": 3}}
+
+    def _verified_event(self) -> str:
         """An event for which no list of the response is empty."""
         first = self.do("createAttestation").json
         on = {"release_event_id": first["release_event_id"]}
@@ -469,33 +487,33 @@ class Session:
         denial = {"stance": "denies", "denial_reason": "still_held", "release_kind": "unknown"}
         self.do("createAttestation", body={**on, **denial})
         self.do("retractAttestation", id=self.id("createAttestation", body=on))
-        return {"id": on["release_event_id"], "query": {"min_sources": 3}}
+        return str(on["release_event_id"])
 
     def create_claim(self) -> Any:
         """An announcement of releases that relays another source."""
         body = {
-            "source_id": self.id("createSource"),
+            "source_id": lambda: self.id("createSource"),
             "kind": "announced",
             "value": 116,
             "qualifier": "at_least",
             "as_of": "2026-01-09T20:00:00-04:00",
             "published_at": "2026-01-10T12:25:00.25-04:00",
             "window_start": "2026-01-08",
-            "facility_id": self.id("createFacility"),
+            "facility_id": lambda: self.id("createFacility"),
             "age_group": "adult",
             "nationality": "VE",
-            "relays": [{"source_id": self.id("createSource")}],
+            "relays": lambda: [{"source_id": self.id("createSource")}],
             "url": "https://a.example/2",
             "note": 'The first line,\n\t"the second" \U0001f54a.',
         }
         return {"body": body}
 
     def get_claim(self) -> Any:
-        return {"id": self.id("createClaim", body={"value": None, "relays": []})}
+        return {"id": lambda: self.id("createClaim", body={"value": None, "relays": []})}
 
     def retract_claim(self) -> Any:
         body = {"retracted_at": "2026-01-11T00:00:00Z", "note": "A mistake."}
-        return {"id": self.id("createClaim"), "body": body}
+        return {"id": lambda: self.id("createClaim"), "body": body}
 
     def list_claims(self) -> Any:
         first = self._claim_of_delivery(self.id("createClaim"))
@@ -529,19 +547,22 @@ class Session:
         return {"query": {"limit": 1, **at, "recorded_as_of": recorded_as_of, "min_sources": 1}}
 
     def get_delivery(self) -> Any:
+        return {"id": self._delivery}
+
+    def _delivery(self) -> str:
         announcement = self.id("createClaim")
         self._claim_of_delivery(announcement)
-        return {"id": announcement}
+        return announcement
 
     def get_case(self) -> Any:
-        return {"id": self.get_delivery()["id"]}
+        return {"id": self._delivery}
 
     def export_store(self) -> Any:
-        self.get_delivery()
+        self._delivery()
         return {}
 
     def export_package(self) -> Any:
-        self.get_delivery()
+        self._delivery()
         return {}
 
     def get_counts(self) -> Any:
@@ -578,6 +599,11 @@ class Session:
         self.do("createSource")
         self.do("createSource")
         return {"query": {"limit": 1}}
+
+
+def created(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values, with the result of each that is a function."""
+    return {name: value() if callable(value) else value for name, value in values.items()}
 
 
 def another_day(event: Mapping[str, Any], day: str) -> Mapping[str, Any]:

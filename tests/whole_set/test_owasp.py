@@ -68,7 +68,6 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.contract import document
 from api.database import connections
-from api.http import routing
 from tests.conftest import Api
 from tests.problems import check_problem
 from tests.public_walk import UNKNOWN_ID, records_of
@@ -181,10 +180,8 @@ def test_read_only_properties_cannot_be_written(
 ) -> None:
     """The errors name each property, and nothing is written."""
     session = Session(api)
-    arguments = getattr(session, routing.snake_case(operation.id))()
-    path = operation.path.format(
-        **{k: v for k, v in arguments.items() if k not in {"query", "body"}}
-    )
+    arguments = session.request(operation.id)
+    path = operation.path.format(**arguments)
     refused = read_only(operation)
     assert len(refused) > 4
     before = digest_of_tables(conn)
