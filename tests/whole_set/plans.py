@@ -81,17 +81,39 @@ def relations(plan: Mapping[str, Any]) -> Iterator[str]:
         yield from relations(child)
 
 
-def explain(conn: queries.Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:
-    """Return the plans of a prepared statement: custom ones first, then perhaps a generic one."""
+def explain(conn: queries.Connection, query: str, parameters: Mapping[str, Any]) -> Any:
+    """Return the plan of a statement for these parameters."""
+    return _explain(conn, query, parameters, "force_custom_plan")[0]
+
+
+def explain_prepared(
+    conn: queries.Connection, query: str, parameters: Mapping[str, Any]
+) -> list[Any]:
+    """Return the plans of a prepared statement: the custom one, and perhaps a generic one."""
+    custom, generic = _explain(conn, query, parameters, "force_custom_plan", "force_generic_plan")
+    # From the sixth execution PostgreSQL takes the generic plan, if it costs less than a custom one
+    # and its planning, for which PostgreSQL adds 2.5 for each table, subquery and join.
+    planning = 2.5 * (2 * len(list(relations(custom))) + 20)
+    is_chosen = generic["Total Cost"] < custom["Total Cost"] + planning
+    return [custom, generic] if is_chosen else [custom]
+
+
+def _explain(
+    conn: queries.Connection, query: str, parameters: Mapping[str, Any], *modes: str
+) -> list[Any]:
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
     numbered = re.sub(r"%\((\w+)\)s", lambda m: f"${names.index(m[1]) + 1}", query)
     values = ", ".join(sql.Literal(parameters[name]).as_string(conn) for name in names)
     arguments = f"({values})" if names else ""
     conn.execute(f"PREPARE list AS {numbered}")
-    explain = f"EXPLAIN (FORMAT JSON) EXECUTE list {arguments}"
-    rows = [conn.execute(explain).fetchone() for _ in range(7)]
+    plans = []
+    for mode in modes:
+        conn.execute(f"SET plan_cache_mode = {mode}")
+        ((explained,),) = conn.execute(f"EXPLAIN (FORMAT JSON) EXECUTE list {arguments}").fetchall()
+        plans.append(explained[0]["Plan"])
+    conn.execute("RESET plan_cache_mode")
     conn.execute("DEALLOCATE list")
-    return [row[0][0]["Plan"] for row in rows if row]
+    return plans
 
 
 def explain_analyzed(conn: queries.Connection, query: str, parameters: Any) -> Any:
