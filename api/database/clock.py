@@ -15,6 +15,11 @@ def now(conn: queries.Connection) -> datetime:
     return cast(datetime, queries.row(conn, "ledger/get_clock").now)
 
 
+def present(conn: queries.Connection) -> datetime:
+    """Return the moment of an answer as of now: all answers of a transaction have the same."""
+    return cast(datetime, queries.row(conn, "ledger/get_clock").present)
+
+
 def rfc3339(moment: datetime) -> str:
     """Format a moment as the SQL function rfc3339 does: UTC, no trailing zeros in the fraction."""
     text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:-6]
@@ -38,13 +43,14 @@ def settle(
     """
     if as_of is None and recorded_as_of is None:
         return
-    present = now(conn)
+    clock = queries.row(conn, "ledger/get_clock")
     errors = []
-    if as_of is not None and as_of > present + TOLERANCE:
+    if as_of is not None and as_of > clock.now + TOLERANCE:
         errors.append(FieldError("/as_of", "Is in the future."))
-    if recorded_as_of is not None and recorded_as_of > present:
+    if recorded_as_of is not None and recorded_as_of > clock.now:
         errors.append(FieldError("/recorded_as_of", "Is in the future."))
     if errors:
         raise invalid(*errors)
-    if recorded_as_of is not None:
+    # A moment before the last entry is final, and a snapshot is read only.
+    if recorded_as_of is not None and recorded_as_of > clock.recorded_at:
         queries.run(conn, "ledger/settle", recorded_as_of=recorded_as_of)

@@ -119,7 +119,7 @@ def _fall(
     week = counts.report_timeline(
         conn,
         filters,
-        clock.now(conn) - _CORRECTED,
+        clock.present(conn) - _CORRECTED,
         None,
         "hour",
         None,

@@ -146,7 +146,7 @@ def report_timeline(
     time_zone: str,
 ) -> Mapping[str, Any]:
     """The cited answer of `GET /counts/timeline`: figures at the end of each bucket."""
-    now = clock.now(conn)
+    now = clock.present(conn)
     span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
     clock.settle(conn, None, recorded_as_of)
     check(conn, filters)

@@ -10,6 +10,23 @@ CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN replace((moment AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z';
 
+-- Whether this session shows everybody as it shows a withheld person. A mirror without names sets it
+-- for its own session; nothing else does.
+CREATE FUNCTION names_are_off() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN current_setting('constancia.names', true) IS NOT DISTINCT FROM 'off';
+
+-- Six letters and digits that stand for the name of a record.
+CREATE FUNCTION code_of(id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (
+        SELECT string_agg(
+            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte(h.bytes, i.n) % 32 + 1, 1), ''
+            ORDER BY i.n
+        )
+        FROM (SELECT sha256(uuid_send($1)) AS bytes) h, generate_series(0, 5) AS i (n)
+    );
+
 -- Trigger function: rejects a change that the column privileges would allow. The argument is the
 -- subject of the error message.
 CREATE FUNCTION refuse_change() RETURNS trigger

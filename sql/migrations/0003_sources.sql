@@ -57,6 +57,15 @@ GRANT SELECT, INSERT, UPDATE, MAINTAIN ON affiliations TO constancia_service;
 -- The functions visible_* return every record as a caller may see it. All records that leave the
 -- service are read from them, so that no response can name a hidden person or a confidential source.
 
+-- Whether the name of a source of this kind is left out, because it could say who was held.
+CREATE FUNCTION source_is_unnamed(kind text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN names_are_off() AND $1 IN ('relative', 'released_person', 'witness');
+
+CREATE FUNCTION shown_source_name(id uuid, kind text, name text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN source_is_unnamed($2) THEN 'Source ' || code_of($1) ELSE $3 END;
+
 -- The sources that a caller sees, without merged duplicates. The public does not see confidential
 -- sources: the list would reveal how many of them an organisation vouches for.
 CREATE FUNCTION visible_sources(sees_hidden boolean) RETURNS TABLE (
@@ -65,7 +74,8 @@ CREATE FUNCTION visible_sources(sees_hidden boolean) RETURNS TABLE (
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.id, s.name, s.kind, s.country, s.url, s.confidential,
+    SELECT s.id, shown_source_name(s.id, s.kind, s.name), s.kind, s.country,
+        CASE WHEN NOT source_is_unnamed(s.kind) THEN s.url END, s.confidential,
         coalesce((SELECT v.merged_into FROM sources v WHERE v.id = s.vouched_by), s.vouched_by),
         s.created_at, s.updated_at
     FROM sources s

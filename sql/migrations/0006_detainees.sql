@@ -7,6 +7,11 @@ CREATE FUNCTION is_hidden(age_group text, withheld boolean) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN age_group = 'minor' OR withheld;
 
+-- Whether this session shows a person by the pseudonym. Counts go by `is_hidden` alone.
+CREATE FUNCTION is_unnamed(age_group text, withheld boolean) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN is_hidden($1, $2) OR names_are_off();
+
 -- The key by which external ids are compared: without case, and without spaces, dots and hyphens
 -- except between digits. There, dots and spaces that separate thousands are left out, and any other
 -- separator becomes a hyphen. The same as `identifier_key` of api/matching/folding.py.
@@ -82,13 +87,7 @@ GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detainees TO constancia_service;
 -- reveals nothing and never changes.
 CREATE FUNCTION pseudonym(id uuid) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (
-        SELECT 'Person ' || string_agg(
-            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte(h.bytes, i.n) % 32 + 1, 1), ''
-            ORDER BY i.n
-        )
-        FROM (SELECT sha256(uuid_send($1)) AS bytes) h, generate_series(0, 5) AS i (n)
-    );
+    RETURN 'Person ' || code_of($1);
 
 -- The age group that the public may know of a person at a moment of record time.
 CREATE FUNCTION disclosed_age_group(age_group text, withheld boolean, moment timestamptz)
@@ -125,7 +124,7 @@ CREATE FUNCTION visible_detainees(sees_hidden boolean) RETURNS TABLE (
 BEGIN ATOMIC
     SELECT d.id,
         CASE WHEN h.hides THEN pseudonym(d.id) ELSE d.name END,
-        NOT is_hidden(d.age_group, d.withheld),
+        NOT is_unnamed(d.age_group, d.withheld),
         CASE WHEN NOT h.hides THEN d.withheld END,
         CASE WHEN h.hides THEN '{}' ELSE d.aliases END,
         CASE WHEN NOT h.hides THEN d.sex END,
@@ -141,7 +140,7 @@ BEGIN ATOMIC
         CASE WHEN h.hides THEN d.created_at ELSE d.updated_at END
     FROM detainees d
     CROSS JOIN LATERAL (
-        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+        SELECT is_unnamed(d.age_group, d.withheld) AND NOT $1 AS hides
     ) h
     WHERE d.merged_into IS NULL;
 END;

@@ -102,7 +102,7 @@ BEGIN ATOMIC
     FROM detentions t
     JOIN detainees d ON d.id = t.detainee_id
     CROSS JOIN LATERAL (
-        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+        SELECT is_unnamed(d.age_group, d.withheld) AND NOT $1 AS hides
     ) h
     WHERE t.merged_into IS NULL;
 END;

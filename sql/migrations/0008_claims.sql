@@ -76,15 +76,17 @@ BEGIN ATOMIC
         ($1).window_start, ($1).facility_id, ($1).age_group, ($1).nationality,
         ($1).announcement_id, visible_relays(($1).relays, $2, $3),
         visible_relays(($1).origins, $2, $3),
-        CASE WHEN $2 OR NOT s.confidential THEN ($1).url END,
-        CASE WHEN $2 OR NOT s.confidential THEN ($1).note END,
+        CASE WHEN NOT s.hides THEN ($1).url END,
+        CASE WHEN NOT s.hides THEN ($1).note END,
         ($1).retracted_at,
-        CASE WHEN $2 OR NOT s.confidential THEN ($1).retraction_note END,
+        CASE WHEN NOT s.hides THEN ($1).retraction_note END,
         ($1).voided_at,
-        CASE WHEN $2 OR NOT s.confidential THEN ($1).void_reason END,
+        CASE WHEN NOT s.hides THEN ($1).void_reason END,
         ($1).created_at, ($1).updated_at
     FROM (
         -- OFFSET 0 makes this a lookup per claim, so that a list of claims keeps its index order.
-        SELECT o.id, o.confidential, o.merged_into FROM sources o WHERE o.id = ($1).source_id OFFSET 0
+        -- A text about a figure may name people.
+        SELECT o.id, o.confidential, o.merged_into, (o.confidential OR names_are_off()) AND NOT $2 AS hides
+        FROM sources o WHERE o.id = ($1).source_id OFFSET 0
     ) s;
 END;

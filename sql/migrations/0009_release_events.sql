@@ -49,7 +49,7 @@ BEGIN ATOMIC
     FROM release_events e
     JOIN detainees d ON d.id = e.detainee_id
     CROSS JOIN LATERAL (
-        SELECT is_hidden(d.age_group, d.withheld) AND NOT $1 AS hides
+        SELECT is_unnamed(d.age_group, d.withheld) AND NOT $1 AS hides
     ) h
     WHERE e.merged_into IS NULL;
 END;

@@ -153,6 +153,6 @@ BEGIN ATOMIC
     JOIN release_events e ON e.id = a.release_event_id
     JOIN detainees d ON d.id = e.detainee_id
     CROSS JOIN LATERAL (
-        SELECT (s.confidential OR is_hidden(d.age_group, d.withheld)) AND NOT $1 AS hides
+        SELECT (s.confidential OR is_unnamed(d.age_group, d.withheld)) AND NOT $1 AS hides
     ) h;
 END;

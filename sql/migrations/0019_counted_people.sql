@@ -225,7 +225,7 @@ BEGIN ATOMIC
     SELECT r.id, p.detainee_id,
         (SELECT row_to_json(n) FROM (SELECT d.id, d.name, d.is_named) n),
         r.detention_id, r.occurred_on,
-        CASE WHEN NOT p.is_redacted THEN r.place END,
+        CASE WHEN NOT p.is_redacted AND NOT names_are_off() THEN r.place END,
         r.announcement_id, r.created_at,
         CASE WHEN p.is_redacted THEN r.created_at ELSE r.updated_at END,
         NOT d.is_named, r.detainee_id, p.detention_id, p.is_redacted

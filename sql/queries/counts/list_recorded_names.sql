@@ -1,7 +1,7 @@
 -- Lists the names of facilities and sources at a moment of record time.
 -- A claim has the name of its source, a confidential source that of the one that vouches for it.
 -- Each id is looked up in its own table, so that the id of a person never gets a name.
-SELECT n.id, x.entry ->> 'name' AS name
+SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name') AS name
 FROM (
     SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
     UNION ALL

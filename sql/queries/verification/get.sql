@@ -38,9 +38,12 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
     ) AS not_counted,
     (
         SELECT json_object_agg(g.head, coalesce(
-            (SELECT r.entry ->> 'name' FROM recorded(g.head, a.recorded_as_of) r),
+            (
+                SELECT shown_source_name(g.head, r.entry ->> 'kind', r.entry ->> 'name')
+                FROM recorded(g.head, a.recorded_as_of) r
+            ),
             -- The source that vouches for the head may have been recorded later.
-            (SELECT s.name FROM sources s WHERE s.id = g.head)
+            (SELECT shown_source_name(s.id, s.kind, s.name) FROM sources s WHERE s.id = g.head)
         ))
         FROM (
             SELECT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of) AS head
