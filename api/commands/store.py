@@ -13,6 +13,7 @@ from api.cases import loader
 from api.database import connections, migrations, queries
 from api.errors import RequestError
 from api.identity import facility_names, source_names
+from api.mirror.directory import MirrorError
 from api.records import detainees
 from api.server import embedded
 
@@ -71,6 +72,7 @@ def errors_as_messages() -> Iterator[None]:
         embedded.EmbeddedError,
         connections.UnfitServerError,
         migrations.MigrationError,
+        MirrorError,
         ValueError,
     ) as error:
         raise click.ClickException(str(error)) from None

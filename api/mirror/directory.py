@@ -1,0 +1,70 @@
+"""The directory of a mirror: written beside it, and replaced once the new mirror is complete."""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MARK = "constancia-mirror.json"
+"""The file by which a directory is known as a mirror."""
+
+
+class MirrorError(Exception):
+    """A mirror cannot be written; the message says why and what to do."""
+
+
+@contextmanager
+def replaced(directory: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces a mirror, or becomes one, if nothing is raised."""
+    directory = directory.resolve()
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MARK).exists():
+        raise MirrorError(
+            f"{directory} holds something else than a mirror. Choose an empty or a new directory."
+        )
+    new, old = (directory.with_name(f".{directory.name}.{name}") for name in ("new", "old"))
+    try:
+        new.mkdir(parents=True, exist_ok=True)
+        with _locked(new):
+            try:
+                _clear(new)
+                yield new
+                shutil.rmtree(old, ignore_errors=True)
+                if directory.exists():
+                    directory.rename(old)
+                new.rename(directory)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    except OSError as error:
+        # EBUSY: a mount point cannot be renamed.
+        remedy = " Choose a directory within it." if error.errno == errno.EBUSY else ""
+        raise MirrorError(
+            f"Cannot write {error.filename or directory}: {error.strerror}.{remedy}"
+        ) from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder. One that nobody holds was left by an export that was killed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MirrorError(
+                f"Another export is writing {folder}. Wait until it has ended."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear(folder: Path) -> None:
+    for child in folder.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
