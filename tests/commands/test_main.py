@@ -40,6 +40,8 @@ def test_every_command_has_help_and_a_data_directory(tmp_path: Path) -> None:
         ("keys", "create"),
         ("keys", "list"),
         ("keys", "revoke"),
+        ("site",),
+        ("site", "export"),
         ("counts",),
         ("compare",),
         ("differences",),
