@@ -35,6 +35,10 @@ _COLUMN_OF_FIELD = {
     "occurred_on": "released_on",
     "release_event_id": "released_on",
 }
+_OF_HIDDEN = (
+    "The person of this row is not named: the cell is left out. Send the release as a release "
+    "event, on which an editor decides."
+)
 
 
 def preview(
@@ -109,7 +113,7 @@ class _PreviewedRow:
     def add_errors(self, error: RequestError) -> None:
         """Add the errors of a request, each to the column of its field."""
         for field_error in error.errors or [FieldError("", error.detail)]:
-            name = field_error.pointer.split("/")[-1]
+            name = field_error.pointer.removeprefix("/").partition("/")[0]
             column = self.row.columns.get(_COLUMN_OF_FIELD.get(name, name))
             self.errors.append(RowError(column, field_error.detail))
 
@@ -250,12 +254,18 @@ class _Preview:
         self, row: _PreviewedRow, listed: ListedPerson, people: Mapping[UUID, StoredPerson]
     ) -> RowPlan | None:
         """Plan a row and set its outcome; None if it is invalid or needs a decision first."""
+        if listed.has_hidden_id:
+            detail = f"{listed.recorded_id} is a person who is not named: leave the row out."
+            row.errors.append(RowError(row.row.columns["id"], detail))
+            return None
         if listed.is_possible_duplicate:
             row.outcome = "possible_duplicate"
             return None
         try:
             if listed.detainee_id is not None:
                 person = people[listed.detainee_id]
+                if person.is_hidden and "release" in row.content:
+                    row.ignored.append(RowError(row.row.columns["released_on"], _OF_HIDDEN))
             elif listed.same_as_row is not None:
                 content = self._content(listed.same_as_row)
                 detainee = row_reader.new_detainee(content)

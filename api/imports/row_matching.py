@@ -25,6 +25,7 @@ from api.matching import candidates, folding
 from api.matching.candidates import Candidate
 from api.matching.folding import identifier_key
 from api.matching.scoring import Match, Person, compare, find_match, identifying, is_placeholder
+from api.records import detainees
 
 _Id = TypeVar("_Id")
 
@@ -167,6 +168,8 @@ class ListedPerson:
     recorded_id: UUID | None
     detainee_id: UUID | None = None
     same_as_row: int | None = None
+    # Whether the id is of a person hidden from the caller, who would get a second, named record.
+    has_hidden_id: bool = False
     candidate_ids: Sequence[UUID] = field(default_factory=list)
     candidate_rows: Sequence[int] = field(default_factory=list)
     # Key of an identifier -> the recorded people, or the earlier rows, that have it.
@@ -258,8 +261,11 @@ class RowMatcher:
                 sees_hidden=self._sees_hidden,
             )
         }
+        unseen = {id for id in canonical.values() if id not in recorded}
+        hidden = detainees.hidden_among(self._conn, unseen)
         for i, person in enumerate(people):
             by_id = None if person.recorded_id is None else canonical[person.recorded_id]
+            person.has_hidden_id = by_id in hidden
             same = identified.get(i, set())
             visible = by_id in recorded
             if visible and _is_compatible(person.person, recorded[by_id]):

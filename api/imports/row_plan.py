@@ -47,8 +47,8 @@ class StoredPerson:
 
     detainee: Mapping[str, Any]
     detentions: Sequence[Detention] = ()
-    # A row neither changes nor is compared with a person hidden from the caller: the outcome
-    # would reveal the recorded values.
+    # A row neither changes nor is compared with a person hidden from the caller, and adds nothing
+    # to the person: the outcome would reveal the recorded values and days.
     is_hidden: bool = False
 
 
@@ -85,19 +85,18 @@ class RowPlan:
 def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime) -> RowPlan:
     """Plan the changes of a row to a stored or a new person. Raises RequestError."""
     if stored is None:
-        detainees.check_name(content["detainee"])
+        detainees.check_names(content["detainee"])
         stored = StoredPerson({**_defaults("DetaineeCreate"), "name": ""})
     row_plan = RowPlan()
-    if not stored.is_hidden:
-        row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
-        row_plan.overwritten = _overwritten(stored.detainee, row_plan.detainee)
-        if row_plan.detainee:
-            updated = {**stored.detainee, **row_plan.detainee}
-            if error := detainees.birth_date_error(updated, now):
-                raise invalid(error)
-    detentions = stored.detentions
-    if not (stored.is_hidden and detentions):
-        detentions = _plan_detention(row_plan, detentions, content, now)
+    if stored.is_hidden:
+        return row_plan
+    row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
+    row_plan.overwritten = _overwritten(stored.detainee, row_plan.detainee)
+    if row_plan.detainee:
+        updated = {**stored.detainee, **row_plan.detainee}
+        if error := detainees.birth_date_error(updated, now):
+            raise invalid(error)
+    detentions = _plan_detention(row_plan, stored.detentions, content, now)
     if "release" in content:
         row_plan.release_event = _plan_release(detentions, content["release"]["occurred_on"], now)
     return row_plan

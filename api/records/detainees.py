@@ -1,7 +1,7 @@
 """Detainees: people who are or were held."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,8 @@ from api.verification import verdicts
 
 _ADULT_YEARS = 18
 _PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
+# With a digit, which no name of a person called Person has.
+_ALTERED_PSEUDONYM = re.compile(r"\s*person\W*(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{6}\s*", re.IGNORECASE)
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -79,8 +81,8 @@ def holders(
 
 
 def check(conn: queries.Connection, detainee: Body) -> None:
-    """Check the name and the external ids of a person, and the birth date against the clock."""
-    check_name(detainee)
+    """Check the names and the external ids of a person, and the birth date against the clock."""
+    check_names(detainee)
     _check_external_ids(detainee["external_ids"])
     _check_birth_date(conn, detainee)
 
@@ -104,8 +106,7 @@ def check_proposed(conn: queries.Connection, caller: Caller, id: UUID, body: Bod
     The statements and the response depend on the body and on visible people alone.
     """
     _check_hidden_values(caller, body, is_hidden=True)
-    if "name" in body:
-        check_name(body)
+    check_names(body)
     if "external_ids" in body:
         _check_external_ids(body["external_ids"])
         _check_other_people(conn, caller, id, body)
@@ -120,19 +121,40 @@ def _check_birth_date(conn: queries.Connection, detainee: Body) -> None:
 
 def is_hidden(conn: queries.Connection, id: UUID) -> bool:
     """Return whether a person is a minor or withheld."""
-    return bool(queries.rows(conn, "verification/list_hidden_people", detainee_ids=[id]))
+    return bool(hidden_among(conn, [id]))
+
+
+def hidden_among(conn: queries.Connection, ids: Collection[UUID]) -> Collection[UUID]:
+    """Return those of some people who are minors or withheld."""
+    if not ids:
+        return ()
+    rows = queries.rows(conn, "verification/list_hidden_people", detainee_ids=list(ids))
+    return {row.id for row in rows}
 
 
 def is_pseudonym(name: str) -> bool:
-    """Return whether a name has the form of a pseudonym, as the SQL function pseudonym() has."""
-    return _PSEUDONYM.fullmatch(name) is not None
+    """Return whether a name has the form of a pseudonym, as the SQL function pseudonym() has.
+
+    Also in other letters or with other spaces, as someone may have copied it.
+    """
+    return any(form.fullmatch(name) for form in (_PSEUDONYM, _ALTERED_PSEUDONYM))
 
 
-def check_name(detainee: Body) -> None:
-    """Check that a person who is to be named does not have a pseudonym as name."""
-    if is_pseudonym(detainee["name"]) and not detainee.get("withheld"):
-        detail = f"{detainee['name']!r} is the pseudonym of a hidden person: send the name."
-        raise invalid(FieldError("/name", detail))
+def check_names(detainee: Body) -> None:
+    """Check that a person who is to be named does not have a pseudonym as name or alias."""
+    if detainee.get("withheld"):
+        return
+    named = [("/name", detainee.get("name", ""), "send the name.")]
+    named += [
+        (f"/aliases/{place}", alias, "leave it out.")
+        for place, alias in enumerate(detainee.get("aliases", ()))
+    ]
+    if errors := [
+        FieldError(pointer, f"{name!r} is the pseudonym of a hidden person: {remedy}")
+        for pointer, name, remedy in named
+        if is_pseudonym(name)
+    ]:
+        raise invalid(*errors)
 
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
@@ -180,7 +202,7 @@ def update(
         before = row._asdict()
         after = {**before, **body}
         _check_hidden_values(caller, body, is_hidden=False)
-        check_name(after)
+        check_names(after)
         _check_external_ids(body.get("external_ids", ()))
         if "birth_date" in body or "age_group" in body:
             _check_birth_date(conn, after)

@@ -298,6 +298,11 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "an unknown sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
     "M beside F and H": ({"name": "Ana", "sex": "M"}, [("sex", "send sex_letters")]),
     "a pseudonym": ({"name": "Person 7F3K2Q"}, [("name", "pseudonym of a hidden person")]),
+    "a respelled pseudonym": ({"name": "PERSON  7f3k2q"}, [("name", "pseudonym")]),
+    "a pseudonym as alias": (
+        {"name": "Ana", "aliases": "Anita; person-7f3k2q"},
+        [("aliases", "'person-7f3k2q' is the pseudonym of a hidden person: leave it out")],
+    ),
     "an impossible day": (
         {"name": "Ana", "birth_date": "1974-02-30"},
         [("birth_date", "Must be a day")],
@@ -938,7 +943,7 @@ def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Conn
         "contribute"
     )
     assert outcomes(preview(other_key, table([MINOR]))) == ["new"]
-    assert outcomes(preview(other_key, table([{**MINOR, "id": person}]))) == ["new"]
+    assert outcomes(preview(other_key, table([{**MINOR, "id": person}]))) == ["invalid"]
     assert outcomes(preview(editor, table([{"name": "Lucero Canario"}]))) == ["possible_duplicate"]
 
 
@@ -957,12 +962,18 @@ def test_withheld_people_are_candidates_for_editors_only(
         {**WITHHELD, "sex": "f", "id:foro": "7"},
         {"name": "Rosaura Canario", "birth_date": "", "sex": "", "id:foro": ""},
         {"name": "Otra Persona", "birth_date": "", "sex": "", "id:foro": "7"},
-        {"name": WITHHELD["name"], "id": person},
     ]
     for row in rows:
         result = preview(writer, table([row]))
         assert outcomes(result) == ["new"], row
         assert person not in json.dumps(result)
+    # The id would give the person a second, named record. The name makes no difference.
+    details = set()
+    for name in (WITHHELD["name"], "Otra Persona"):
+        (row,) = preview(writer, table([{"name": name, "id": person}]))["rows"]
+        assert row["outcome"] == "invalid"
+        details |= {(error["column"], error["detail"]) for error in row["errors"]}
+    assert details == {("id", f"{person} is a person who is not named: leave the row out.")}
     assert outcomes(preview(editor, table(rows[:1]))) == ["same"]
     (candidate,) = preview(editor, table(rows[2:3]))["rows"][0]["candidates"]
     assert (candidate["detainee_id"], candidate["decision"]) == (person, "possible")
@@ -997,6 +1008,21 @@ def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
         result = preview(writer, table([{**row, "facility": facility, "detained_on": day}]))
         assert [(r["outcome"], r["detainee_id"]) for r in result["rows"]] == [("same", person)]
         apply(writer, result["id"])
+    # Nor does a release, of whatever day: before the detention, in it, or near a recorded release.
+    editor.event(person, "2026-01-08")
+    attestation = {"source_id": editor.source("Diario"), "published_at": "2026-01-09T10:00:00Z"}
+    attestation |= {"basis": "first_hand"}
+    for day in ("2021-01-01", "2025-01-01", "2026-01-07"):
+        rows = [{"name": row["name"], "released_on": day}]
+        result = preview(writer, table(rows), **attestation)
+        (shown,) = result["rows"]
+        assert (shown["outcome"], shown["errors"]) == ("same", [])
+        (cell,) = shown["ignored"]
+        assert cell["column"] == "released_on"
+        assert "is not named" in cell["detail"]
+        apply(writer, result["id"])
+    assert len(editor.get("/v1/release-events", detainee_id=person)["items"]) == 1
+    assert editor.get("/v1/attestations")["items"] == []
     record = editor.get(f"/v1/detainees/{person}")
     assert (record["detention"]["facility_id"], record["occupation"]) == (facilities[1], "maestra")
 
