@@ -6,12 +6,13 @@ record, except release events of one person within three days.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
+from api.contract import document
 from api.database import clock, queries
 from api.errors import RequestError
 from api.identity import canonical_ids, facility_names, source_names
@@ -81,6 +82,12 @@ class EntryOutcome:
                 for place in self.errors
             ],
         }
+
+
+@cache
+def _max_aliases() -> int:
+    max_aliases: int = document.load().schema("Aliases")["maxItems"]
+    return max_aliases
 
 
 class RecordLinker:
@@ -190,15 +197,27 @@ class RecordLinker:
         return self._facilities[id]
 
     def facility_changes(self, body: Mapping[str, Any], row: Any) -> dict[str, Any]:
-        """Return the aliases and the region of an entry that the row of its facility lacks."""
+        """Return the aliases and the region of an entry that the row of its facility lacks.
+
+        The name of another facility does not become an alias: a list would then find both by it.
+        """
         changes: dict[str, Any] = {}
         recorded = {name_key(name) for name in (row.name, *row.aliases)}
         names = {name_key(name): name for name in (body["name"], *body["aliases"])}
-        if new := [name for folded, name in names.items() if folded not in recorded]:
-            changes["aliases"] = [*row.aliases, *new]
+        new = [
+            name
+            for folded, name in names.items()
+            if folded not in recorded and not self._is_of_another_facility(name, row)
+        ]
+        if added := new[: _max_aliases() - len(row.aliases)]:
+            changes["aliases"] = [*row.aliases, *added]
         if row.region is None and body["region"] is not None:
             changes["region"] = body["region"]
         return changes
+
+    def _is_of_another_facility(self, name: str, row: Any) -> bool:
+        sharing = facility_names.with_name(self._conn, name, row.country, row.region)
+        return any(id != row.id for id in sharing)
 
     def _find_affiliation(self, body: Mapping[str, Any]) -> UUID | None:
         names = ("source_id", "with_source_id", "relation", "valid_from")

@@ -384,6 +384,17 @@ def test_entries_that_refer_to_a_person_follow_the_decision(
     check(conn)
 
 
+def test_a_facility_does_not_get_the_name_of_another_as_alias(editor: Api) -> None:
+    names = ["Rodeo I", "Rodeo II"]
+    first, _ = (editor.post("/v1/facilities", {"name": n, "country": "VE"})["id"] for n in names)
+    many = [f"Alias {number}" for number in range(50)]
+    facility = {"key": "one", "name": "Rodeo I", "country": "VE", "region": None}
+    for aliases in (["RODEO II", "El Rodeo"], many):
+        case = {"case": "places", "facilities": [{**facility, "aliases": aliases}]}
+        apply(editor, preview(editor, case)["id"])
+    assert editor.get(f"/v1/facilities/{first}")["aliases"] == ["El Rodeo", *many[:49]]
+
+
 def test_any_entry_can_be_skipped_or_new(editor: Api, conn: queries.Connection) -> None:
     source = editor.source("El Monitor", "news_outlet")
     case = case_of_one()
