@@ -23,6 +23,7 @@ from api.cases.record_writer import RecordWriter
 from api.contract import document, schemas
 from api.database import queries
 from api.errors import FieldError, RequestError, pointer
+from api.records.detention_order import period
 
 __all__ = ["CaseError", "load"]
 
@@ -213,9 +214,20 @@ class CaseLoader:
             body = self._schemas[entry.list].load(fields)
         except ValidationError as error:
             self._add_errors(entry.list, entry.place, schemas.field_errors(error))
+        self._check_days(entry.place, body)
         if len(self._file.errors) > before:
             return None
         return Entry(entry.list, entry.key, entry.place, entry.id, body, fields, references)
+
+    def _check_days(self, place: str, body: Mapping[str, Any]) -> None:
+        """Check that days of detention exist, also of an entry that waits for a decision."""
+        for part_place, part in ((place, body), (f"{place}/detention", body.get("detention"))):
+            detained_on = (part or {}).get("detained_on")
+            try:
+                period(detained_on)
+            except ValueError:
+                detail = f"{detained_on} is not a day of the calendar."
+                self._file.add_error(f"{part_place}/detained_on", detail)
 
     def _translate(
         self, name: str, place: str, value: Any, references: list[tuple[str, str]]

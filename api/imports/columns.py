@@ -6,6 +6,7 @@ ambiguous cell is an error; nothing is guessed.
 
 import re
 from collections.abc import Callable, Mapping, Set
+from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
@@ -287,6 +288,16 @@ def _birth_date(value: Any, conventions: Conventions) -> str:
     return _date(value, conventions)
 
 
+def _detained_on(value: Any, conventions: Conventions) -> str:
+    text = _date(value, conventions)
+    if len(text) == len("2024-02-09"):
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            raise CellError(f"{_quote(_text(value))} is not a day of the calendar.") from None
+    return text
+
+
 def _day(value: Any, conventions: Conventions) -> str:
     text = _date(value, conventions)
     if len(text) < len("2024-02-09"):
@@ -350,7 +361,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
         unknown="desconocido|desconocida",
     ),
     "nationalities": _nationalities,
-    "detained_on": _date,
+    "detained_on": _detained_on,
     "whereabouts": _choice(known="conocido", unknown="desconocido"),
     "external_ids": lambda value, _: read_external_ids(value),
     "is_named": _is_named,

@@ -384,6 +384,20 @@ def test_entries_that_refer_to_a_person_follow_the_decision(
     check(conn)
 
 
+def test_a_day_that_does_not_exist_is_invalid_before_a_decision(editor: Api) -> None:
+    _, case = possible_duplicate(editor)
+    case["detainees"][0]["detention"]["detained_on"] = "2024-02-30"
+    again = {"key": "again", "detainee": "he", "began_on": "2023-01-01", "created_at": NOON}
+    case["detentions"] = [{**again, "detained_on": "2023-02-29"}]
+    result = preview(editor, case)
+    for place, pointer, day in (
+        ("/detainees/0", "/detainees/0/detention/detained_on", "2024-02-30"),
+        ("/detentions/0", "/detentions/0/detained_on", "2023-02-29"),
+    ):
+        errors = [(e["pointer"], e["detail"]) for e in row_of(result, place)["errors"]]
+        assert errors == [(pointer, f"{day} is not a day of the calendar.")]
+
+
 def test_a_facility_does_not_get_the_name_of_another_as_alias(editor: Api) -> None:
     names = ["Rodeo I", "Rodeo II"]
     first, _ = (editor.post("/v1/facilities", {"name": n, "country": "VE"})["id"] for n in names)

@@ -337,7 +337,11 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "detained in the future": ({"name": "Ana", "detained_on": "2999"}, [("detained_on", "future")]),
     "detained on an impossible day": (
         {"name": "Ana", "detained_on": "2023-02-29"},
-        [("detained_on", "is not a day of the calendar")],
+        [("detained_on", "'2023-02-29' is not a day of the calendar")],
+    ),
+    "detained on an impossible day in another form": (
+        {"name": "Ana", "detained_on": "30/02/2024"},
+        [("detained_on", "'30/02/2024' is not a day of the calendar")],
     ),
     "an invalid external id": (
         {"name": "Ana", "id:registro": "\x07"},
