@@ -150,9 +150,7 @@ def _write_case(
     for name in LISTS:
         yield b',\n"%b":[' % name.encode()
         filters: Mapping[str, Any] = (
-            {"ids": ids_by_list[name]}
-            if name in ids_by_list
-            else {"announcement_id": announcement_id}
+            {"ids": ids_by_list[name]} if name in ids_by_list else {"case_of": announcement_id}
         )
         separator = b"\n"
         for texts in entries(conn, export.caller, name, filters):

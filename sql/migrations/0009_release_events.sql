@@ -75,6 +75,24 @@ BEGIN ATOMIC
     ) d;
 END;
 
+-- The release events of the people who have one that refers to an announcement, and what these refer to.
+CREATE FUNCTION release_events_of_announced_people(announcement_id uuid)
+    RETURNS TABLE (id uuid, announcement_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT o.id, o.announcement_id
+    FROM (
+        SELECT DISTINCT e.detainee_id FROM release_events e
+        WHERE e.announcement_id = $1 AND e.voided_at IS NULL AND e.merged_into IS NULL
+    ) p
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: look up these few rows, whatever number the planner expects.
+        SELECT e.id, e.announcement_id FROM release_events e
+        WHERE e.detainee_id = p.detainee_id AND e.voided_at IS NULL AND e.merged_into IS NULL
+        OFFSET 0
+    ) o;
+END;
+
 -- The release events of the detentions at a facility, as far as a caller may know the facility.
 CREATE FUNCTION release_events_at(facility_id uuid, sees_hidden boolean) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE

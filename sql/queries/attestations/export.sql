@@ -19,9 +19,6 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
 FROM visible_attestations(%(sees_hidden)s) a
 JOIN attestations k ON k.id = a.id
 WHERE a.voided_at IS NULL
-    AND a.release_event_id IN ( -- if announcement_id
-        SELECT e.id FROM release_events e -- if announcement_id
-        WHERE e.announcement_id = %(announcement_id)s -- if announcement_id
-    ) -- if announcement_id
+    AND a.release_event_id IN (SELECT r.id FROM release_events_of_announced_people(%(case_of)s) r) -- if case_of
 ORDER BY k.release_event_id, k.recorded_order
 LIMIT %(limit)s

@@ -1,11 +1,15 @@
--- Lists the ids of all records that an announcement and the attestations on its releases refer to.
--- These are the claims that count its delivery, the claims that they relay, the facilities, and the
--- sources, with all sources affiliated with them, directly or through others. With OFFSET 0 each join is
--- a lookup, whatever number of rows the planner expects of the recursion.
+-- Lists the ids of all records that an announcement and the releases of its people refer to.
+-- These are the claims that count its delivery, other announcements of these releases, the claims that they
+-- relay, the facilities, and the sources, with all sources affiliated with them, directly or through others.
+-- With OFFSET 0 each join is a lookup, whatever number of rows the planner expects of the recursion.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
     FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s, NULL) c
-    WHERE (k.id = %(id)s OR k.announcement_id = %(id)s) AND k.voided_at IS NULL
+    WHERE k.voided_at IS NULL AND (
+        k.id = %(id)s OR k.announcement_id = %(id)s OR k.id = ANY (ARRAY(
+            SELECT r.announcement_id FROM release_events_of_announced_people(%(id)s) r
+        ))
+    )
     UNION
     SELECT o.id, o.source_id, o.facility_id, o.announcement_id, o.relays
     FROM claimed t
@@ -21,11 +25,10 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     ) o
 ), attested (id, source_id) AS (
     SELECT a.id, a.source_id
-    FROM release_events e CROSS JOIN LATERAL (
+    FROM release_events_of_announced_people(%(id)s) e CROSS JOIN LATERAL (
         SELECT w.id, w.source_id FROM visible_attestations(%(sees_hidden)s) w
         WHERE w.release_event_id = e.id AND w.voided_at IS NULL OFFSET 0
     ) a
-    WHERE e.announcement_id = %(id)s
 ), related (source_id) AS (
     SELECT s.source_id
     FROM (

@@ -4,9 +4,9 @@ SELECT d.id, d.name, d.aliases, d.sex, d.birth_date, d.age_group, d.nationalitie
     d.external_ids, coalesce(d.withheld, true) AS withheld
 FROM visible_detainees(%(sees_hidden)s) d
 WHERE true
-    AND d.id IN ( -- if announcement_id
-        SELECT e.detainee_id FROM release_events e -- if announcement_id
-        WHERE e.announcement_id = %(announcement_id)s AND e.voided_at IS NULL -- if announcement_id
-    ) -- if announcement_id
+    AND d.id IN ( -- if case_of
+        SELECT e.detainee_id FROM release_events e -- if case_of
+        WHERE e.announcement_id = %(case_of)s AND e.voided_at IS NULL -- if case_of
+    ) -- if case_of
 ORDER BY d.id
 LIMIT %(limit)s

@@ -14,9 +14,9 @@ FROM visible_detentions(%(sees_hidden)s) t
 JOIN detentions k ON k.id = t.id
 JOIN visible_detainees(%(sees_hidden)s) d ON d.id = t.detainee_id
 WHERE t.voided_at IS NULL
-    AND t.detainee_id IN ( -- if announcement_id
-        SELECT e.detainee_id FROM release_events e -- if announcement_id
-        WHERE e.announcement_id = %(announcement_id)s AND e.voided_at IS NULL -- if announcement_id
-    ) -- if announcement_id
+    AND t.detainee_id IN ( -- if case_of
+        SELECT e.detainee_id FROM release_events e -- if case_of
+        WHERE e.announcement_id = %(case_of)s AND e.voided_at IS NULL -- if case_of
+    ) -- if case_of
 ORDER BY t.id
 LIMIT %(limit)s

@@ -12,6 +12,7 @@ WHERE true
     AND e.id = ANY (%(ids)s) -- if ids
     AND e.detainee_id = %(detainee_id)s -- if detainee_id
     AND e.announcement_id = %(announcement_id)s -- if announcement_id
+    AND e.id = ANY (ARRAY(SELECT r.id FROM release_events_of_announced_people(%(case_of)s) r)) -- if case_of
     AND e.voided_at IS NULL -- unless id
     AND e.id > %(after)s -- if after
 ORDER BY e.id
