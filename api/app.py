@@ -14,6 +14,7 @@ from api.http.conditional import NotModifiedCache
 from api.http.handlers import Dependencies
 from api.http.rate_limits import RateLimits
 from api.http.request_log import RequestLog, RequestMetrics
+from api.http.requests import PublicUrl
 from api.http.responses import SecurityHeaders
 from api.operations.service import Service
 
@@ -40,17 +41,19 @@ def create_app(
     time_zone: str = DEFAULT_TIME_ZONE,
     language: Language = DEFAULT_LANGUAGE,
     bulkhead: Bulkhead | None = None,
+    public_url: str | None = None,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
     Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
     that name no time zone have `time_zone`, and those that prefer no language `language`. Without
-    a `bulkhead` and `rate_limits`, heavy requests are handled like the others.
+    a `bulkhead` and `rate_limits`, heavy requests are handled like the others. Absolute links begin
+    with `public_url`; without it, with the address of the request.
     """
     contract = document.load().with_default("time_zone", time_zone).with_default("lang", language)
     app = _Application("constancia", static_folder=None)
-    dependencies = Dependencies(pool, rate_limits, bulkhead)
-    routing.bind(app, contract, dependencies, Service(pool, security_contact))
+    dependencies = Dependencies(pool, rate_limits, bulkhead, public_url)
+    routing.bind(app, contract, dependencies, Service(pool, security_contact, public_url))
     problems.register(
         app,
         contract,
@@ -66,6 +69,8 @@ def create_app(
     wsgi = NotModifiedCache(wsgi, pool, rate_limits)
     if rate_limits:
         wsgi = rate_limits.middleware(wsgi)
+    if public_url:
+        wsgi = PublicUrl(wsgi, public_url)
     wsgi = SecurityHeaders(wsgi)
     wsgi = RequestLog(wsgi, logs.write, metrics)
     app.wsgi_app = wsgi  # type: ignore[method-assign]

@@ -22,6 +22,13 @@ SERVICE_ROLE = "constancia_service"
 _MAX_THREADS = 1000
 _MAX_PORT = 65_535
 _MAX_REQUESTS = 999_999_999
+# A scheme, a host of ASCII letters or an IP address, a port, and what follows them.
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9][a-z0-9.-]{0,252}|\[[0-9a-f:.]{2,45}\])"
+    r"(:(?P<port>[0-9]{1,5}))?(?P<rest>([/?#][!-~]*)?)",
+    re.ASCII | re.IGNORECASE,
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class Config:
     language: Language
     # Of the data: a name of the SPDX list, or the address of its text.
     data_license: str | None
+    # With a slash at its end.
+    public_url: str | None
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
@@ -66,6 +75,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         time_zone=_time_zone(environ, "CONSTANCIA_TIME_ZONE"),
         language=_language(environ, "CONSTANCIA_LANGUAGE"),
         data_license=_license(environ, "CONSTANCIA_DATA_LICENSE"),
+        public_url=_public_url(environ, "CONSTANCIA_PUBLIC_URL"),
     )
 
 
@@ -97,6 +107,27 @@ def _license(environ: Mapping[str, str], name: str) -> str | None:
             "or the https address of the license."
         )
     return value
+
+
+def _public_url(environ: Mapping[str, str], name: str) -> str | None:
+    """A scheme and a host. The service links to paths of the host, so it has none of its own."""
+    value = environ.get(name)
+    if not value:
+        return None
+    match = _ORIGIN.fullmatch(value)
+    if match is None or int(match["port"] or 0) > _MAX_PORT:
+        raise ValueError(
+            f"{name} is {value[:100]!r}: use the address of the service for its readers, such as "
+            "https://constancia.example.org."
+        )
+    if match["rest"] not in ("", "/"):
+        raise ValueError(
+            f"{name} is {value[:100]!r}: remove {match['rest'][:100]!r}. The service is served at "
+            "the root of a host."
+        )
+    scheme, host, port = match["scheme"].lower(), match["host"].lower(), match["port"]
+    is_default = port is None or int(port) == _DEFAULT_PORTS[scheme]
+    return f"{scheme}://{host}/" if is_default else f"{scheme}://{host}:{int(port)}/"
 
 
 def _time_zone(environ: Mapping[str, str], name: str) -> str:

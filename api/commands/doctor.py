@@ -67,7 +67,8 @@ class Finding(NamedTuple):
 def _findings(data_dir: Path | None) -> Iterator[Finding]:
     try:
         settings = config.read()
-        yield Finding("settings", "all are valid")
+        links = settings.public_url or "the host that each request names (CONSTANCIA_PUBLIC_URL)"
+        yield Finding("settings", f"all are valid; absolute links begin with {links}")
         with store.database(data_dir) as (_, url), connections.connect(url) as conn:
             if not settings.database_url:
                 yield check_disk(data_dir or settings.data_dir)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
@@ -56,6 +57,11 @@ def serve(
             _check_free(
                 "127.0.0.1", settings.metrics_port, "Choose another in CONSTANCIA_METRICS_PORT."
             )
+        if settings.public_url is None and (settings.trusted_proxies or not _is_loopback(host)):
+            store.progress(
+                "CONSTANCIA_PUBLIC_URL is not set: links in feeds and on pages have the host that "
+                "each request names. Set it to the address of the service for its readers."
+            )
         if case_file and not queries.row(conn, "ledger/exist").empty:
             store.progress("The database is not empty: --case was ignored.")
         elif case_file:
@@ -85,8 +91,16 @@ def serve(
             ),
             time_zone=settings.time_zone,
             language=settings.language,
+            public_url=settings.public_url,
             ready=ready,
         ).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_free(host: str, port: int, remedy: str) -> None:

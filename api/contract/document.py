@@ -138,7 +138,7 @@ class Operation:
     @property
     def takes_base_url(self) -> bool:
         """Whether its function takes the URL of the service, for absolute links."""
-        return self.has_formats or self.tag in ("pages", "cards")
+        return self.has_formats or self.is_page or self.tag == "cards"
 
     @property
     def read_only(self) -> Collection[str]:

@@ -55,11 +55,12 @@ _MERGEABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """The pool of connections, the rate limits and the bulkhead, which all handlers share."""
+    """The pools, the limits and the address of the service, which all handlers share."""
 
     pool: ConnectionPool[queries.Connection]
     rate_limits: RateLimits | None = None
     bulkhead: Bulkhead | None = None
+    public_url: str | None = None
 
     def authenticate(self, conn: queries.Connection, key: str) -> access.Caller:
         """Return the holder of a key, and count the request for it.
@@ -166,14 +167,22 @@ class CallerRead:
             function, sees_hidden = self._function, False
             if self._depends_on_caller:
                 function, sees_hidden = partial(function, caller=caller), access.sees_hidden(caller)
-            read = _Read(request, operation, function, arguments, media_type, sees_hidden)
+            read = _Read(
+                request,
+                operation,
+                function,
+                arguments,
+                media_type,
+                sees_hidden,
+                self._dependencies.public_url,
+            )
             content = None
             if not _is_heavy(operation, arguments):
                 self._dependencies.count_work(request)
                 content = read.content(conn)
         if content is None:
             return self._dependencies.respond_apart(request, caller, read.answer)
-        return _respond(pool, request, operation, content, media_type)
+        return read.response(pool, content)
 
 
 class PublicRead(CallerRead):
@@ -322,7 +331,13 @@ class Upload:
                 else:
                     result = self._function(conn=conn, caller=caller, **arguments)
                     idempotency.store(conn, attempt, result.id, None)
-        response = _respond(pool, request, operation, _Tagged(result, None), media_type)
+        response = responses.block_response(
+            request,
+            operation,
+            lambda: streaming.encoded(operation, media_type, result.blocks(pool), None),
+            None,
+            media_type,
+        )
         if operation.location is not None:
             responses.locate(response, operation.location, result.id)
         return responses.mark_replayed(response) if first else response
@@ -349,19 +364,13 @@ class _Read(NamedTuple):
     arguments: Mapping[str, Any]
     media_type: str
     sees_hidden: bool
+    public_url: str | None
 
     def content(self, conn: queries.Connection) -> Body | _Tagged | Response:
         """Return the content of the response, or a redirect to the surviving record."""
         try:
             result = self.function(conn=conn, **self.arguments)
-            return _render(
-                conn,
-                self.request,
-                self.operation,
-                result,
-                self.media_type,
-                sees_hidden=self.sees_hidden,
-            )
+            return self._rendered(conn, result)
         except RequestError as error:
             return _redirect(conn, self.request, self.operation, self.arguments, error)
 
@@ -369,48 +378,36 @@ class _Read(NamedTuple):
         """Return the response, on a pool."""
         with queries.borrowed_connection(pool) as conn:
             content = self.content(conn)
-        return _respond(pool, self.request, self.operation, content, self.media_type)
+        return self.response(pool, content)
 
+    def response(
+        self, pool: ConnectionPool[queries.Connection], content: Body | _Tagged | Response
+    ) -> Response:
+        """Return the response, after the request has given its connection back to the pool."""
+        if isinstance(content, Response):
+            return content
+        if isinstance(content, Body):
+            return responses.body_response(self.request, self.operation, content, self.media_type)
+        return responses.block_response(
+            self.request,
+            self.operation,
+            lambda: streaming.encoded(
+                self.operation, self.media_type, content.stream.blocks(pool), self.public_url
+            ),
+            content.etag,
+            self.media_type,
+        )
 
-def _render(
-    conn: queries.Connection,
-    request: Request,
-    operation: Operation,
-    result: Result,
-    media_type: str,
-    *,
-    sees_hidden: bool,
-) -> Body | _Tagged:
-    """Return the body of a result, or its stream if it is too long to be held in memory."""
-    if isinstance(result, Page) and result.limit is None:
-        result = streaming.of_list(operation, result, media_type)
-    if not isinstance(result, Stream):
-        return bodies.render(conn, operation, result, media_type)
-    etag = conditional.stream_etag(
-        conn, request, media_type, result.version, sees_hidden=sees_hidden
-    )
-    return _Tagged(result, etag)
-
-
-def _respond(
-    pool: ConnectionPool[queries.Connection],
-    request: Request,
-    operation: Operation,
-    content: Body | _Tagged | Response,
-    media_type: str,
-) -> Response:
-    """Return the response, after the request has given its connection back to the pool."""
-    if isinstance(content, Response):
-        return content
-    if isinstance(content, Body):
-        return responses.body_response(request, operation, content, media_type)
-    return responses.block_response(
-        request,
-        operation,
-        lambda: streaming.encoded(operation, media_type, content.stream.blocks(pool)),
-        content.etag,
-        media_type,
-    )
+    def _rendered(self, conn: queries.Connection, result: Result) -> Body | _Tagged:
+        """Return the body of a result, or its stream if it is too long to be held in memory."""
+        if isinstance(result, Page) and result.limit is None:
+            result = streaming.of_list(self.operation, result, self.media_type)
+        if not isinstance(result, Stream):
+            return bodies.render(conn, self.operation, result, self.media_type, self.public_url)
+        etag = conditional.stream_etag(
+            conn, self.request, self.media_type, result.version, sees_hidden=self.sees_hidden
+        )
+        return _Tagged(result, etag)
 
 
 def _redirect(

@@ -11,14 +11,16 @@ from api.mirror.addresses import NOWHERE, Files, Page
 # The templates quote attributes, and escape quotes and angle brackets in texts and in attributes:
 # these expressions find tags only.
 _LINK = re.compile(r"<a\b(?P<attributes>[^>]*)>(?P<text>.*?)</a>", re.S)
-_LOADED = re.compile(r"<(?P<name>link|img|iframe)\b(?P<attributes>[^>]*)>")
+_LOADED = re.compile(r'<(?P<name>link|img|iframe)\b(?! rel="canonical")(?P<attributes>[^>]*)>')
 _ADDRESS = re.compile(r' (?P<name>href|src)="(?P<address>[^"]*)"')
 _FORM = re.compile(r"<form\b.*?</form>", re.S)
 # What needs scripts or the address of the service.
 _SCRIPTS = re.compile(
     r"<(script|noscript|redoc)\b(?![^>]*\bapplication/ld\+json)[^>]*>.*?</\1>\s*", re.S
 )
-_OF_SERVICE = re.compile(r'<meta property="og:[^>]*>\s*|<script\b.*?</script>\s*', re.S)
+_OF_SERVICE = re.compile(
+    r'<link rel="canonical"[^>]*>\s*|<meta property="og:[^>]*>\s*|<script\b.*?</script>\s*', re.S
+)
 
 
 class Links:

@@ -78,6 +78,7 @@ def write(
             cast(ConnectionPool[Connection], _Snapshot(conn)),
             time_zone=settings.time_zone,
             language=settings.language,
+            public_url=settings.public_url,
         )
         # Without the middleware, which logs and counts the requests of clients.
         client = Client(partial(Flask.wsgi_app, app), TestResponse)
@@ -115,7 +116,7 @@ class _Mirror:
         self._moments = Moments(*(counted[name] for name in Moments._fields))
         contract = document.load().with_default("time_zone", settings.time_zone)
         operations = {operation.id: operation for operation in contract.operations}
-        self._files = Files(operations, app.url_map, self._moments, None)
+        self._files = Files(operations, app.url_map, self._moments, settings.public_url)
         self._bytes, self._count = 0, 0
 
     def write(self) -> Mapping[str, Any]:
@@ -209,7 +210,7 @@ class _Mirror:
         return site.render(
             template,
             language,
-            Address(page.address.partition("?")[0]),
+            Address(self._files.origin, page.address.partition("?")[0]),
             zone=self._settings.time_zone,
             moments=self._moments,
             public_url=self._files.public_url,

@@ -146,10 +146,9 @@ def _card(
     content = site.render(
         "card.html",
         lang,
-        site.Address("/"),
+        site.Address(base_url, "/"),
         zone=zone,
         citation=citation,
-        base_url=base_url,
         chart=chart,
         figure=figure,
         fall=fall,

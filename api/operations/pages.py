@@ -67,11 +67,10 @@ def get_home_page(
     return _page(
         "home.html",
         lang,
-        Address("/"),
+        Address(base_url, "/"),
         cited=[counted, year],
         drawings=[chart],
         zone=time_zone,
-        base_url=base_url,
         counts=counted,
         chart=chart,
         weeks=_changed(year["items"]),
@@ -105,7 +104,7 @@ def get_people_page(
     return _page(
         "people.html",
         lang,
-        Address("/people", _query(**asked)),
+        Address(base_url, "/people", _query(**asked)),
         q=q,
         status=status,
         people=people,
@@ -132,10 +131,9 @@ def get_person_page(
     return _page(
         "person.html",
         lang,
-        Address(f"/people/{id}"),
+        Address(base_url, f"/people/{id}"),
         cited=[release["verification"] for release in releases],
         zone=time_zone,
-        base_url=base_url,
         person=person,
         detentions=sorted(held, key=lambda it: str(it["detained_on"] or ""), reverse=True),
         facilities=_names(conn, "facilities/list", "Facility", facility_ids),
@@ -159,10 +157,9 @@ def get_release_page(
     return _page(
         "release.html",
         lang,
-        Address(f"/releases/{id}"),
+        Address(base_url, f"/releases/{id}"),
         cited=[release["verification"] for release in releases],
         zone=time_zone,
-        base_url=base_url,
         person=person,
         event=event,
         releases=releases,
@@ -189,15 +186,16 @@ def get_certificate(
     )
     if event is None or not event.detainee["is_named"]:
         raise not_found("certificate")
-    code = site.qr_code(base_url.rstrip("/") + verification["citation"]["url"])
+    moments = _query(as_of=as_of, recorded_as_of=recorded_as_of)
+    address = Address(base_url, f"/releases/{id}/certificate", moments)
+    code = site.qr_code(address.absolute(verification["citation"]["url"]))
     return _page(
         "certificate.html",
         lang,
-        Address(f"/releases/{id}/certificate", _query(as_of=as_of, recorded_as_of=recorded_as_of)),
+        address,
         cited=[verification],
         drawings=[code],
         zone=time_zone,
-        base_url=base_url,
         event=event,
         verification=verification,
         code=code,
@@ -231,7 +229,7 @@ def get_source_page(
     return _page(
         "source.html",
         lang,
-        Address(f"/sources/{id}", _query(cursor=cursor)),
+        Address(base_url, f"/sources/{id}", _query(cursor=cursor)),
         zone=time_zone,
         source=source,
         attestations=[
@@ -259,7 +257,7 @@ def get_figures_page(
     return _page(
         "figures.html",
         lang,
-        Address("/figures", {"kind": kind, **_query(cursor=cursor)}),
+        Address(base_url, "/figures", {"kind": kind, **_query(cursor=cursor)}),
         zone=time_zone,
         kind=kind,
         comparisons=content["items"],
@@ -275,10 +273,9 @@ def get_announcement_page(
     return _page(
         "announcement.html",
         lang,
-        Address(f"/announcements/{id}"),
+        Address(base_url, f"/announcements/{id}"),
         cited=[delivery],
         zone=time_zone,
-        base_url=base_url,
         delivery=delivery,
         source=_names(conn, "sources/list", "Source", {announcement["source_id"]}),
         days=_days(announcement["published_at"], delivery["citation"]["as_of"]),
@@ -286,7 +283,7 @@ def get_announcement_page(
 
 
 def get_method_page(conn: queries.Connection, lang: Language, base_url: str) -> Answer:
-    return _page("method.html", lang, Address("/method"), rule=RULE)
+    return _page("method.html", lang, Address(base_url, "/method"), rule=RULE)
 
 
 def _explained(

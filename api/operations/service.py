@@ -31,6 +31,7 @@ class Service:
 
     pool: ConnectionPool[queries.Connection]
     security_contact: str | None = None
+    public_url: str | None = None
 
 
 def get_health(service: Service) -> Answer:
@@ -82,8 +83,8 @@ def get_contract_yaml(service: Service) -> Answer:
     return Answer(document.load().source)
 
 
-def get_docs(service: Service, lang: Language) -> Answer:
-    return Answer(site.render("docs.html", lang, Address("/docs")))
+def get_docs(service: Service, lang: Language, base_url: str) -> Answer:
+    return Answer(site.render("docs.html", lang, Address(base_url, "/docs")))
 
 
 def get_docs_asset(service: Service, asset: str) -> Answer:
@@ -98,28 +99,32 @@ def _docs_file(name: str) -> bytes:
 
 
 def get_security_contact(service: Service) -> Answer:
-    """Return security.txt (RFC 9116), without `Canonical`: the service does not know its URL."""
+    """Return security.txt (RFC 9116), with `Canonical` if the service knows its URL."""
     if service.security_contact is None:
         raise RequestError(
             "not-found", "This service has no contact for security reports. Write to its operator."
         )
     expires = datetime.now(UTC) + _CONTACT_VALIDITY
+    canonical = (
+        f"Canonical: {service.public_url}.well-known/security.txt\n" if service.public_url else ""
+    )
     return Answer(
         f"Contact: {service.security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
-        "Preferred-Languages: en, es\n"
+        f"Preferred-Languages: en, es\n{canonical}"
     )
 
 
-def get_problems_page(service: Service, lang: Language) -> Answer:
+def get_problems_page(service: Service, lang: Language, base_url: str) -> Answer:
     problems = document.load().problems.values()
-    return Answer(site.render("problems.html", lang, Address("/problems"), problems=problems))
+    address = Address(base_url, "/problems")
+    return Answer(site.render("problems.html", lang, address, problems=problems))
 
 
-def get_problem(service: Service, slug: str, lang: Language) -> Answer:
+def get_problem(service: Service, slug: str, lang: Language, base_url: str) -> Answer:
     problem = document.load().problems.get(slug)
     if problem is None:
         raise not_found("problem")
-    address = Address(f"/problems/{slug}")
+    address = Address(base_url, f"/problems/{slug}")
     return Answer(site.render("problem.html", lang, address, problem=problem))
 
 

@@ -27,13 +27,19 @@ LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a page, for the links to its other languages."""
+    """The address of a page. The base is the URL of the service, with a slash at its end."""
 
+    base_url: str
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
 
     def url(self, language: str) -> str:
+        """Return the path and query of the page in a language."""
         return _url(self.path, language, self.query)
+
+    def absolute(self, path: str) -> str:
+        """Return the URL of a path of the service."""
+        return self.base_url + path.removeprefix("/")
 
 
 def render(template: str, language: str, address: Address, **values: Any) -> str:
@@ -44,7 +50,7 @@ def render(template: str, language: str, address: Address, **values: Any) -> str
 
 def error_page(language: str, problem: Problem, detail: str) -> str:
     """Return the page of an error. The detail is in English, like that of a problem document."""
-    return render("error.html", language, Address("/"), problem=problem, detail=detail)
+    return render("error.html", language, Address("/", "/"), problem=problem, detail=detail)
 
 
 def chart_style(language: Language, width: int, **options: Any) -> Style:

@@ -10,6 +10,7 @@ from api.charts import png
 from api.contract.document import Operation
 from api.database import queries
 from api.rendering import etags, media_types, rows
+from api.rendering.links import with_absolute_citations
 from api.rendering.media_types import TABULAR, offered
 from api.rendering.projection import project
 from api.rendering.results import Answer, Page, Record
@@ -33,9 +34,16 @@ class Body:
 
 
 def render(
-    conn: queries.Connection, operation: Operation, result: Record | Page | Answer, media_type: str
+    conn: queries.Connection,
+    operation: Operation,
+    result: Record | Page | Answer,
+    media_type: str,
+    public_url: str | None = None,
 ) -> Body:
-    """Return the body of a result in a media type of the operation."""
+    """Return the body of a result in a media type of the operation.
+
+    With a `public_url`, the URLs of citations are absolute.
+    """
     if isinstance(result, Record):
         id = str(result.parameters.get("id"))
         body = exact(rows.record(conn, operation, result), id=id)
@@ -43,10 +51,12 @@ def render(
         return replace(body, is_proposal=is_proposal)
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)
-    return render_answer(operation, result, media_type)
+    return render_answer(operation, result, media_type, public_url)
 
 
-def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body:
+def render_answer(
+    operation: Operation, answer: Answer, media_type: str, public_url: str | None = None
+) -> Body:
     """Return the body of a computed answer, which needs no connection."""
     if isinstance(answer.content, str):
         is_png = media_type == media_types.PNG
@@ -55,11 +65,12 @@ def render_answer(operation: Operation, answer: Answer, media_type: str) -> Body
     if isinstance(answer.content, bytes):
         return exact(answer.content)
     content = project(operation.response_schema, answer.content)
+    sent = with_absolute_citations(content, public_url)
     if offered(media_type) in TABULAR:
-        encoded = _tabular(operation, content, media_type)
+        encoded = _tabular(operation, sent, media_type)
     else:
-        encoded = orjson.dumps(content)
-    citation, cursor = content.get("citation"), content.get("next")
+        encoded = orjson.dumps(sent)
+    citation, cursor = sent.get("citation"), sent.get("next")
     moments = citation or content
     if "as_of" not in moments or "recorded_as_of" not in moments:
         return exact(encoded, next_page={"cursor": cursor} if cursor else None)

@@ -16,6 +16,7 @@ from api.contract import document
 from api.contract.document import Operation, Schema
 from api.database import queries
 from api.rendering import rows
+from api.rendering.links import with_absolute_citations
 from api.rendering.projection import project
 from api.rendering.results import Item, Page, Stream
 from api.tables import encoders
@@ -33,10 +34,14 @@ def of_list(operation: Operation, page: Page, media_type: str) -> Stream:
 
 
 def encoded(
-    operation: Operation, media_type: str, blocks: Iterator[bytes] | Iterator[Sequence[Item]]
+    operation: Operation,
+    media_type: str,
+    blocks: Iterator[bytes] | Iterator[Sequence[Item]],
+    public_url: str | None,
 ) -> Iterator[bytes]:
     """Return blocks as bytes. Items become rows of a tabular media type.
 
+    With a `public_url`, the URLs of their citations are absolute.
     A workbook is complete before it returns, so that an error still becomes an error response.
     """
     if isinstance(blocks, Parts):
@@ -45,7 +50,10 @@ def encoded(
     if isinstance(first, bytes):
         return chain([first], cast(Iterator[bytes], blocks))
     schema = operation.response_schema["properties"]["items"]
-    items = (project(schema, block) for block in chain([first], blocks))
+    items = (
+        with_absolute_citations({"items": project(schema, block)}, public_url)["items"]
+        for block in chain([first], blocks)
+    )
     return started(_encoder(operation, media_type).encoded(items))
 
 

@@ -63,6 +63,7 @@ class Server(BaseApplication):
         security_contact: str | None = None,
         time_zone: str = DEFAULT_TIME_ZONE,
         language: Language = DEFAULT_LANGUAGE,
+        public_url: str | None = None,
     ) -> None:
         self._pool = connections.pool(url, threads)
         self._heavy_pool = connections.pool(url, SLOTS)
@@ -94,6 +95,7 @@ class Server(BaseApplication):
         self._rate_limits = rate_limits
         self._time_zone = time_zone
         self._language: Language = language
+        self._public_url = public_url
         self._metrics: Metrics | None = None
         super().__init__()
 
@@ -110,6 +112,7 @@ class Server(BaseApplication):
             self._time_zone,
             self._language,
             Bulkhead(self._heavy_pool),
+            self._public_url,
         )
 
         def parse_error(error: Exception) -> Any:

@@ -88,18 +88,26 @@ def test_serve_loads_a_case_into_an_empty_database_only() -> None:
 @linux
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_serve_prints_its_address(database: str, host: str) -> None:
-    """The system chooses the port."""
+    """The system chooses the port. A service behind a proxy is told to know its public URL."""
+    proxies = "127.0.0.1" if host == "localhost" else ""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--host", host, "--port", "0", "--workers", "1"],
-        env=environment(PYTHONUNBUFFERED="1", DATABASE_URL=database),
+        env=environment(
+            PYTHONUNBUFFERED="1", DATABASE_URL=database, CONSTANCIA_TRUSTED_PROXIES=proxies
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
         assert process.stdout
-        line = next((line for line in process.stdout if "http://" in line), "")
-        address = line.split()[-1] if line else ""
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "http://" in line:
+                break
+        assert any("CONSTANCIA_PUBLIC_URL" in line for line in lines) == bool(proxies), lines
+        address = lines[-1].split()[-1] if lines else ""
         result = subprocess.run(
             [
                 sys.executable,
@@ -110,7 +118,7 @@ def test_serve_prints_its_address(database: str, host: str) -> None:
             capture_output=True,
             text=True,
         )
-        assert result.stdout == "200\n", (line, result.stderr[-300:])
+        assert result.stdout == "200\n", (lines, result.stderr[-300:])
     finally:
         process.terminate()
         process.communicate(timeout=120)

@@ -49,7 +49,11 @@ def test_image_is_checked_for_liveness() -> None:
 
 
 def test_settings_of_the_service_are_valid() -> None:
-    values = {"POSTGRES_PASSWORD": "owner", "WEB_PASSWORD": "web"}
+    values = {
+        "POSTGRES_PASSWORD": "owner",
+        "WEB_PASSWORD": "web",
+        "CONSTANCIA_HOST": "constancia.example",
+    }
     environment = {
         name: re.sub(r"\$\{(\w+)(:[^}]*)?\}", lambda m: values.get(m[1], ""), str(value))
         for name, value in SERVICES["service"]["environment"].items()
@@ -58,6 +62,7 @@ def test_settings_of_the_service_are_valid() -> None:
     assert settings.database_url == "postgresql://web:web@database/constancia"
     settings_of_config = {field.name.upper() for field in fields(config.Config)}
     assert {name.removeprefix("CONSTANCIA_") for name in environment} <= settings_of_config
+    assert settings.public_url == "https://constancia.example/"
     (network,) = settings.trusted_proxies
     assert str(network) == COMPOSE["networks"]["front"]["ipam"]["config"][0]["subnet"]
 

@@ -1,0 +1,28 @@
+"""Links: the URLs of citations, which are paths until the service knows its own address."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.rendering.results import Item
+
+
+def with_absolute_citations(answer: Item, public_url: str | None) -> Item:
+    """Return an answer whose citations, and those of its items and claims, have absolute URLs.
+
+    Without a `public_url` they stay paths.
+    """
+    if public_url is None:
+        return answer
+    lists = {
+        name: [_absolute(item, public_url) for item in answer[name]]
+        for name in ("items", "claims")
+        if answer.get(name)
+    }
+    return _absolute({**answer, **lists}, public_url)
+
+
+def _absolute(answer: Item, public_url: str) -> Item:
+    citation: Mapping[str, Any] | None = answer.get("citation")
+    if citation is None:
+        return answer
+    return {**answer, "citation": {**citation, "url": f"{public_url}{citation['url'][1:]}"}}
