@@ -48,7 +48,9 @@ class Links:
         if self._files.public_url is not None:
             return content
         return re.sub(
-            f'{NOWHERE}([^"<]*)', lambda match: self._relative(f"/{match[1]}") or "", content
+            f'{NOWHERE}([^"<]*)',
+            lambda match: self._relative(f"/{html.unescape(match[1])}") or "",
+            content,
         )
 
     def _loaded(self, tag: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from api import access
 from api.access import Caller
+from api.config import Language
 from api.database import queries
 from api.rendering.media_types import FORMATS
 from api.rendering.results import Answer, Page
@@ -16,7 +17,9 @@ def list_changes(
     return Page(query, limit, after=after)
 
 
-def get_feed(conn: queries.Connection, limit: int, media_type: str, base_url: str) -> Answer:
+def get_feed(
+    conn: queries.Connection, limit: int, lang: Language, media_type: str, base_url: str
+) -> Answer:
     rows = queries.rows(conn, "release_events/list_feed", limit=limit)
     write = feeds.atom if media_type == FORMATS["atom"] else feeds.json_feed
-    return Answer(write([Entry(*row) for row in rows], base_url))
+    return Answer(write([Entry(*row) for row in rows], lang, base_url))

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from api import access
 from api.access import Caller
 from api.database import clock, ledger, queries
@@ -16,7 +18,7 @@ from api.operations.proposals import get_proposal
 from api.records import proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Record, Unchanged
-from api.reports import counts, explanations, feeds
+from api.reports import counts, explanations, reviews
 from api.verification.rule import REQUIRED
 
 _MAX_INDEXED_PERIOD = timedelta(days=92)
@@ -120,7 +122,7 @@ def get_release_event(
             raise RequestError(
                 "not-found", "This release event has no attestation, so there is no review of it."
             )
-        return Answer(feeds.claim_review(row._asdict(), base_url))
+        return Answer(orjson.dumps(reviews.of_release(row._asdict(), base_url)))
     return _release_event(caller, id)
 
 

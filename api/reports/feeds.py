@@ -1,7 +1,7 @@
-"""Verdicts for feed readers and fact-checkers.
+"""Verdicts for feed readers, as Atom (RFC 4287) and JSON Feed 1.1, in English and in Spanish.
 
-Formats: Atom (RFC 4287), JSON Feed 1.1, and schema.org's ClaimReview (JSON-LD). Moments and days in
-the data are texts as the contract has them. `base` is the service's URL, with a slash at its end.
+Moments and days in the data are texts as the contract has them. `base` is the service's URL, with a
+slash at its end.
 """
 
 import re
@@ -9,38 +9,36 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
 
-from api.reports import vocabulary
+from api.config import Language
+from api.pages.catalogs import LANGUAGES
+from api.reports import sentences, vocabulary
+from api.reports.vocabulary import Words
 from api.verification.rule import RULE
 
 # The id of the feed, and the namespace of its entries' ids. If it changed, feed readers would show
 # all entries as new.
 _FEED = UUID("8ed77971-3192-400a-aabc-1e581fda538c")
-_TITLE = "Constancia: verdicts on releases"
-_AUTHOR = "Constancia"
-# An entry starts as confirmed, disputed or refuted. These are the statuses it can fall back to.
-_LATER_STATUSES = {
-    "reported": "now only reported",
-    "unverified": "no longer verified",
-    "merged": "now part of another record",
-    "voided": "entered by mistake",
+_TITLE: Words = ("Constancia: verdicts on releases", "Constancia: verificación de excarcelaciones")
+AUTHOR = "Constancia"
+# An entry starts as confirmed, disputed or refuted; the others are statuses it can fall back to.
+_STATUSES: Mapping[str, Words] = {
+    "confirmed": ("is confirmed", "está confirmada"),
+    "disputed": ("is disputed", "está en disputa"),
+    "refuted": ("is refuted", "está desmentida"),
+    "reported": ("is now only reported", "ahora solo está reportada"),
+    "unverified": ("is no longer verified", "ya no está verificada"),
+    "merged": ("is now part of another record", "ahora es parte de otro registro"),
+    "voided": ("was recorded by mistake", "se registró por error"),
+}
+_WITHOUT_VERDICT: Mapping[str, Words] = {
+    "merged": ("Its record was merged into another one.", "Su registro se unió a otro."),
+    "voided": ("Its record is void.", "Su registro está anulado."),
 }
 _NEVER = "1970-01-01T00:00:00Z"
-
-# The label of a rating and its number, from 1 (false) to 5 (true). Only `confirmed` and `refuted`
-# are at the ends: one group without a denial does not make a release "true". The middle means
-# unknown: a lack of sources is no evidence against a release, so it is not rated "mostly false".
-_RATINGS = {
-    "confirmed": ("Confirmed", 5),
-    "reported": ("Reported, not confirmed", 4),
-    "disputed": ("Disputed", 3),
-    "unverified": ("Unverified", 3),
-    "refuted": ("Refuted", 1),
-}
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -63,46 +61,101 @@ class Entry:
     independent_denials: int
 
 
-def atom(entries: Sequence[Entry], base: str) -> bytes:
+class _Edition:
+    """The feed in one language. Its ids are its own, so that a reader can follow both."""
+
+    def __init__(self, language: Language, base: str) -> None:
+        self.language = language
+        self._place = LANGUAGES.index(language)
+        self._base = base
+        self._id = _FEED if self._place == 0 else uuid5(_FEED, language)
+
+    @property
+    def id(self) -> str:
+        return self._id.urn
+
+    @property
+    def title(self) -> str:
+        return _TITLE[self._place]
+
+    @property
+    def home(self) -> str:
+        return f"{self._base}?lang={self.language}"
+
+    def url(self, format: str) -> str:
+        return f"{self._base}v1/feed?format={format}&lang={self.language}"
+
+    def id_of(self, entry: Entry) -> str:
+        """Return one id for all statuses of an event, so that a withdrawn status is an update."""
+        return uuid5(self._id, entry.release_event_id).urn
+
+    def url_of(self, entry: Entry) -> str:
+        return f"{self._base}releases/{entry.release_event_id}?lang={self.language}"
+
+    def title_of(self, entry: Entry) -> str:
+        day_en, day_es = vocabulary.day(date.fromisoformat(entry.occurred_on))
+        status_en, status_es = _STATUSES[entry.status]
+        if entry.name is None:
+            en, es = f"A release of {day_en}", f"Una excarcelación del {day_es}"
+        else:
+            name = printable(entry.name)
+            en, es = f"The release of {name} on {day_en}", f"La excarcelación de {name} el {day_es}"
+        return (f"{en} {status_en}.", f"{es} {status_es}.")[self._place]
+
+    def summary_of(self, entry: Entry) -> str:
+        if entry.status in _WITHOUT_VERDICT:
+            return _WITHOUT_VERDICT[entry.status][self._place]
+        reasons = sentences.sources_and_denials(
+            entry.independent_sources, entry.independent_denials
+        )[self._place]
+        by = (f"By the rule {RULE}.", f"Según la regla {RULE}.")[self._place]
+        return f"{reasons[0].upper()}{reasons[1:]}. {by}"
+
+
+def atom(entries: Sequence[Entry], language: Language, base: str) -> bytes:
     """Return the feed as Atom."""
+    edition = _Edition(language, base)
     moments = (entry.updated_at for entry in entries)
     # Compare them as moments: as text, 15Z sorts after 15.3Z.
     newest = max(moments, key=datetime.fromisoformat, default=_NEVER)
-    feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
-    _text(feed, "id", _FEED.urn)
-    _text(feed, "title", _TITLE)
+    feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": language})
+    _text(feed, "id", edition.id)
+    _text(feed, "title", edition.title)
     _text(feed, "updated", newest)
     _author(feed)
-    ET.SubElement(feed, "link", {"rel": "self", "href": _feed_url(base, "atom")})
+    for relation, url in (("self", edition.url("atom")), ("alternate", edition.home)):
+        ET.SubElement(feed, "link", {"rel": relation, "href": url})
     for entry in entries:
         element = ET.SubElement(feed, "entry")
-        _text(element, "id", _id(entry))
-        _text(element, "title", _title(entry))
+        _text(element, "id", edition.id_of(entry))
+        _text(element, "title", edition.title_of(entry))
         _text(element, "published", entry.since)
         _text(element, "updated", entry.updated_at)
         _author(element)
-        ET.SubElement(element, "link", {"rel": "alternate", "href": _url(entry, base)})
-        _text(element, "summary", _summary(entry))
+        ET.SubElement(element, "link", {"rel": "alternate", "href": edition.url_of(entry)})
+        _text(element, "summary", edition.summary_of(entry))
     document: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
     return document
 
 
-def json_feed(entries: Sequence[Entry], base: str) -> bytes:
+def json_feed(entries: Sequence[Entry], language: Language, base: str) -> bytes:
     """Return the feed as JSON Feed."""
-    authors = [{"name": _AUTHOR}]
+    edition = _Edition(language, base)
+    authors = [{"name": AUTHOR}]
     return orjson.dumps(
         {
             "version": "https://jsonfeed.org/version/1.1",
-            "title": _TITLE,
-            "home_page_url": f"{base}docs",
-            "feed_url": _feed_url(base, "jsonfeed"),
+            "title": edition.title,
+            "home_page_url": edition.home,
+            "feed_url": edition.url("jsonfeed"),
+            "language": language,
             "authors": authors,
             "items": [
                 {
-                    "id": _id(entry),
-                    "url": _url(entry, base),
-                    "title": _title(entry),
-                    "content_text": _summary(entry),
+                    "id": edition.id_of(entry),
+                    "url": edition.url_of(entry),
+                    "title": edition.title_of(entry),
+                    "content_text": edition.summary_of(entry),
                     "date_published": entry.since,
                     "date_modified": entry.updated_at,
                     "authors": authors,
@@ -118,88 +171,9 @@ def _text(parent: ET.Element, tag: str, text: str) -> None:
 
 
 def _author(parent: ET.Element) -> None:
-    _text(ET.SubElement(parent, "author"), "name", _AUTHOR)
+    _text(ET.SubElement(parent, "author"), "name", AUTHOR)
 
 
-def _feed_url(base: str, name: str) -> str:
-    return f"{base}v1/feed?format={name}"
-
-
-def _id(entry: Entry) -> str:
-    """Return one id for all statuses of an event, so that a withdrawn status is an update."""
-    return uuid5(_FEED, entry.release_event_id).urn
-
-
-def _url(entry: Entry, base: str) -> str:
-    return _verification_url(entry.release_event_id, base)
-
-
-def _title(entry: Entry) -> str:
-    subject = "A merged record" if entry.name is None else _printable(entry.name)
-    return f"{subject}: release {_LATER_STATUSES.get(entry.status, entry.status)}"
-
-
-def _summary(entry: Entry) -> str:
-    if entry.status == "merged":
-        return f"Release of {_day(entry.occurred_on)}. Its record was merged into another one."
-    if entry.status == "voided":
-        return (
-            f"Release of {_day(entry.occurred_on)}. Its record was entered by mistake, and is void."
-        )
-    return (
-        f"Release of {_day(entry.occurred_on)}. Independent sources: {entry.independent_sources}; "
-        f"denials: {entry.independent_denials}. By the rule {RULE}."
-    )
-
-
-def claim_review(event: Mapping[str, Any], base: str) -> bytes:
-    """Return the ClaimReview of a release event, whose rating is the verdict.
-
-    Google requires `claimReviewed`, `url`, `reviewRating` and its `alternateName`.
-    The author, place and date of the claim are left out, because an event does not have them.
-    """
-    url = _verification_url(event["release_event_id"], base)
-    claim = f"{_printable(event['name'])} was released on {_day(event['occurred_on'])}."
-    label, rating = _RATINGS[event["status"]]
-    review = {
-        "@context": "https://schema.org",
-        "@type": "ClaimReview",
-        "@id": url,
-        "url": url,
-        "datePublished": event["since"],
-        "author": {"@type": "Organization", "name": "Constancia", "url": f"{base}docs"},
-        "claimReviewed": claim,
-        "itemReviewed": {"@type": "Claim", "text": claim},
-        "reviewRating": {
-            "@type": "Rating",
-            "ratingValue": rating,
-            "bestRating": 5,
-            "worstRating": 1,
-            "alternateName": label,
-            "ratingExplanation": _rating_explanation(
-                event["independent_sources"], event["independent_denials"]
-            ),
-        },
-    }
-    return orjson.dumps(review)
-
-
-def _rating_explanation(sources: int, denials: int) -> str:
-    confirm = "source confirms" if sources == 1 else "sources confirm"
-    deny = "denies" if denials == 1 else "deny"
-    return f"{sources} independent {confirm}, {denials} {deny}; by {RULE}."
-
-
-def _verification_url(release_event_id: str, base: str) -> str:
-    return f"{base}v1/release-events/{release_event_id}/verification"
-
-
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name without the characters that XML and JSON cannot hold."""
     return _NOT_IN_XML.sub("\ufffd", name)
-
-
-def _day(text: str) -> str:
-    """Return a day in English: 2026-01-08 as 8 January 2026."""
-    english, _ = vocabulary.day(date.fromisoformat(text))
-    return english

@@ -196,7 +196,7 @@ def verification(
         es = "no estaba verificada: ninguna fuente independiente la respalda"
     else:
         status_en, status_es = _STATUS[status]
-        reasons_en, reasons_es = _sources_and_denials(independent_sources, independent_denials)
+        reasons_en, reasons_es = sources_and_denials(independent_sources, independent_denials)
         en, es = f"{status_en}: {reasons_en}", f"{status_es}: {reasons_es}"
     required_en, required_es = _required(min_sources, independent_denials)
     return {
@@ -379,15 +379,13 @@ def _by(min_sources: int) -> Words:
     return f"by {en} or more independent sources", f"por {es} o más fuentes independientes"
 
 
-def _sources_and_denials(independent_sources: int, independent_denials: int) -> Words:
+def sources_and_denials(independent_sources: int, independent_denials: int) -> Words:
+    """How many independent sources attest to a release and how many deny it."""
     n_en, n_es = number(independent_sources)
     for_en, for_es = _form(
         independent_sources,
         ("no independent source attests to it", "ninguna fuente independiente la respalda"),
-        (
-            f"{n_en} independent source attests to it",
-            f"la respalda {n_es} fuente independiente",
-        ),
+        (f"{n_en} independent source attests to it", f"la respalda {n_es} fuente independiente"),
         (
             f"{n_en} independent sources attest to it",
             f"la respaldan {n_es} fuentes independientes",

@@ -145,8 +145,12 @@ def test_every_link_leads_to_a_file_of_the_mirror(mirrors: Mirrors) -> None:
                     linked.add(target)
         assert {*files} - linked == {*LISTED} - linked
         assert b"constancia.invalid" not in b"".join(files.values())
-        feed = files["v1/feed.atom"].decode()
-        assert {f"v1/{link}" for link in re.findall('href="([^"]*)"', feed)} <= files.keys()
+        for language in ("en", "es"):
+            feed = files[f"{language}/v1/feed.atom"].decode()
+            links = re.findall('href="([^"]*)"', feed)
+            targets = {posixpath.normpath(f"{language}/v1/{link}") for link in links}
+            assert f"{language}/index.html" in targets
+            assert targets <= files.keys()
     # A list of 33 people is two pages.
     assert "es/people.page-2.html" in files
     assert "es/people.page-3.html" not in files

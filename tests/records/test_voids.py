@@ -94,7 +94,9 @@ def test_voided_event_is_in_no_later_answer(api: Api, editor: Api, conn: Connect
         assert event not in text
         assert listed[0]["id"] not in text
     (entry,) = api.get("/v1/feed", format="jsonfeed")["items"]
-    assert entry["title"] == "Fermín Otero: release entered by mistake"
+    assert (
+        entry["title"] == "The release of Fermín Otero on 8 January 2026 was recorded by mistake."
+    )
     last = api.get("/v1/changes", limit=200)["items"][-1]
     assert (last["resource"], last["resource_id"], last["action"]) == (
         "release_event",

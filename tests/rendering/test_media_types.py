@@ -104,7 +104,7 @@ def test_head_has_the_headers_of_get(api: Api, conn: Connection, format: str) ->
 def test_accept_of_feed_readers_selects_a_feed(api: Api, accept: str, media_type: str) -> None:
     response = sent(api, "/v1/feed", accept)
     assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
-    assert response.headers["Vary"] == "Accept"
+    assert response.headers["Vary"] == "Accept, Accept-Language"
 
 
 def test_unacceptable_media_type_of_a_feed_is_an_error(example: Api) -> None:

@@ -14,6 +14,10 @@ from tests.rendering.lists import sent
 MINOR = "Lucero Canario Paz"
 
 
+def title(name: str, status: str) -> str:
+    return f"The release of {name} on 8 January 2026 {status}."
+
+
 class Releases:
     """Five people with one release event of each status, and a released minor."""
 
@@ -47,7 +51,7 @@ class Releases:
     def atom(self, **query: Any) -> Any:
         response = sent(self.api, "/v1/feed", **query)
         assert response.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
-        assert response.headers["Vary"] == "Accept"
+        assert response.headers["Vary"] == "Accept, Accept-Language"
         feed = feedparser.parse(response.data)
         assert not feed.bozo
         assert feed.version == "atom10"
@@ -68,10 +72,10 @@ def test_feeds_list_confirmed_disputed_and_refuted_releases(releases: Releases) 
     feed, twin = releases.atom(), releases.json_feed()
     # The last recorded change comes first.
     assert [entry.title for entry in feed.entries] == [
-        f"{releases.pseudonym}: release confirmed",
-        "Persona refuted: release refuted",
-        "Persona disputed: release disputed",
-        "Persona confirmed: release confirmed",
+        title(releases.pseudonym, "is confirmed"),
+        title("Persona refuted", "is refuted"),
+        title("Persona disputed", "is disputed"),
+        title("Persona confirmed", "is confirmed"),
     ]
     updated = [entry.updated_parsed for entry in feed.entries]
     assert updated == sorted(updated, reverse=True)
@@ -87,13 +91,17 @@ def test_feeds_list_confirmed_disputed_and_refuted_releases(releases: Releases) 
     ] == [(e.id, e.link, e.title, e.published, e.updated) for e in feed.entries]
 
 
-def test_feed_entry_links_to_its_verification(releases: Releases) -> None:
-    for entry in releases.atom().entries:
-        url = urlsplit(entry.link)
-        assert (url.scheme, url.netloc, url.query) == ("http", "localhost", "")
-        verdict = releases.api.get(url.path)
-        assert entry.title.endswith(f"release {verdict['status']}")
-        assert verdict["since"] == entry.published
+def test_feed_entry_links_to_its_page(releases: Releases) -> None:
+    for language, headers in (("en", {}), ("es", {"Accept-Language": "es-VE"})):
+        response = releases.api.send("GET", "/v1/feed", headers=headers)
+        for entry in feedparser.parse(response.data).entries:
+            url = urlsplit(entry.link)
+            assert (url.scheme, url.netloc, url.query) == ("http", "localhost", f"lang={language}")
+            page = releases.api.send("GET", url.path, query_string=url.query)
+            assert page.status_code == 200
+            verdict = releases.api.get(f"/v1/release-events/{url.path[10:]}")["verification"]
+            assert verdict["since"] == entry.published
+            assert verdict["status"] in entry.title or language == "es"
 
 
 def test_release_event_has_one_feed_entry(releases: Releases) -> None:
@@ -108,10 +116,10 @@ def test_release_event_has_one_feed_entry(releases: Releases) -> None:
     for source in releases.sources[2:]:
         releases.editor.attest(releases.events["disputed"], source, "2026-01-10T10:00:00Z")
     releases.event("Otra", 2, 0)
-    disputed = before.pop("Persona disputed: release disputed")
+    disputed = before.pop(title("Persona disputed", "is disputed"))
     after = titles()
-    new = after.pop("Otra: release confirmed")
-    assert after == before | {"Persona disputed: release confirmed": disputed}
+    new = after.pop(title("Otra", "is confirmed"))
+    assert after == before | {title("Persona disputed", "is confirmed"): disputed}
     ids = {*after.values(), new}
     assert len(ids) == len(releases.atom().entries) == 5
     assert releases.atom().feed.id == feed_id
@@ -139,10 +147,10 @@ def test_withdrawn_confirmation_updates_its_feed_entry(
     assert len(attestations) == 2
     before = releases.atom().entries
     entry_before = before[-1]
-    assert entry_before.title == "Persona confirmed: release confirmed"
+    assert entry_before.title == title("Persona confirmed", "is confirmed")
     updated = entry_before.updated
-    for attestation, title in zip(
-        attestations, ("now only reported", "no longer verified"), strict=True
+    for attestation, status in zip(
+        attestations, ("is now only reported", "is no longer verified"), strict=True
     ):
         take_back(releases, attestation["id"])
         entries, items = releases.atom().entries, releases.json_feed()["items"]
@@ -151,7 +159,7 @@ def test_withdrawn_confirmation_updates_its_feed_entry(
         entry, item = entries[0], items[0]
         assert entry.id == item["id"] == entry_before.id
         assert entry.link == item["url"] == entry_before.link
-        assert entry.title == item["title"] == f"Persona confirmed: release {title}"
+        assert entry.title == item["title"] == title("Persona confirmed", status)
         assert entry.updated == item["date_modified"] == releases.atom().feed.updated
         assert datetime.fromisoformat(entry.updated) > datetime.fromisoformat(updated)
         assert [item["id"] for item in items] == [entry.id for entry in entries]
@@ -162,8 +170,8 @@ def test_affiliation_of_sources_withdraws_a_confirmation(releases: Releases) -> 
     before = {entry.title: entry for entry in releases.atom().entries}
     releases.editor.affiliate(*releases.sources[:2])
     entries = {entry.title: entry for entry in releases.atom().entries}
-    entry_before = before["Persona confirmed: release confirmed"]
-    entry = entries["Persona confirmed: release now only reported"]
+    entry_before = before[title("Persona confirmed", "is confirmed")]
+    entry = entries[title("Persona confirmed", "is now only reported")]
     assert entry.id == entry_before.id
     assert datetime.fromisoformat(entry.updated) > datetime.fromisoformat(entry_before.updated)
     assert {entry.id for entry in entries.values()} == {entry.id for entry in before.values()}
@@ -233,8 +241,7 @@ def test_claim_review_follows_schema_org(
     event = releases.api.get(path)
     published = review["datePublished"]
     assert published == event["verification"]["since"]
-    url = urlsplit(review["url"])
-    assert releases.api.get(url.path)["status"] == status
+    assert review["url"] == f"http://localhost/releases/{releases.events[status]}"
     # The JSON response is unchanged.
     assert sent(releases.api, path, format="json").get_json() == event
     assert sent(releases.api, path, format="jsonld").data == response.data

@@ -12,7 +12,6 @@ from tests.rendering.lists import check_typed_rows, xlsx_rows
 from tests.whole_set.operations import (
     CONTRACT,
     LISTS,
-    OPERATIONS,
     READS,
     TABULAR,
     WITH_SEVERAL_MEDIA_TYPES,
@@ -144,9 +143,7 @@ def test_feeds_have_equal_entries(api: Api) -> None:
     assert len(feed["items"]) == 1
     for item in feed["items"]:
         target = urlsplit(item["url"])
-        assert_valid(
-            OPERATIONS["getVerification"].response_schema, api.get(f"{target.path}?{target.query}")
-        )
+        assert api.send("GET", f"{target.path}?{target.query}").mimetype == "text/html"
 
 
 # The Accept header of a browser.

@@ -1,0 +1,77 @@
+"""Claim reviews for fact-checkers and search engines: schema.org's ClaimReview (JSON-LD).
+
+Google requires `claimReviewed`, `url`, `reviewRating` and its `alternateName`. `base` is the
+service's URL, with a slash at its end.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from api.reports import feeds, vocabulary
+from api.verification.rule import RULE
+
+# The label of a rating and its number, from 1 (false) to 5 (true). Only `confirmed` and `refuted`
+# are at the ends: one group without a denial does not make a release "true". The middle means
+# unknown: a lack of sources is no evidence against a release, so it is not rated "mostly false".
+_RATINGS = {
+    "confirmed": ("Confirmed", 5),
+    "reported": ("Reported, not confirmed", 4),
+    "disputed": ("Disputed", 3),
+    "unverified": ("Unverified", 3),
+    "refuted": ("Refuted", 1),
+}
+
+
+def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
+    """Return the review of the claim that a person was released, whose rating is the verdict.
+
+    The author, place and date of the claim are left out, because an event does not have them.
+    """
+    english, _ = vocabulary.day(date.fromisoformat(event["occurred_on"]))
+    claim = f"{feeds.printable(event['name'])} was released on {english}."
+    label, rating = _RATINGS[event["status"]]
+    return _review(
+        f"{base}releases/{event['release_event_id']}",
+        base,
+        event["since"],
+        {"@type": "Claim", "text": claim},
+        rating,
+        label,
+        _explanation(event["independent_sources"], event["independent_denials"]),
+    )
+
+
+def _review(
+    url: str,
+    base: str,
+    published_at: str,
+    claim: Mapping[str, Any],
+    rating: int,
+    label: str,
+    explanation: str,
+) -> Mapping[str, Any]:
+    return {
+        "@context": "https://schema.org",
+        "@type": "ClaimReview",
+        "@id": url,
+        "url": url,
+        "datePublished": published_at,
+        "author": {"@type": "Organization", "name": feeds.AUTHOR, "url": base},
+        "claimReviewed": claim["text"],
+        "itemReviewed": claim,
+        "reviewRating": {
+            "@type": "Rating",
+            "ratingValue": rating,
+            "bestRating": 5,
+            "worstRating": 1,
+            "alternateName": label,
+            "ratingExplanation": explanation,
+        },
+    }
+
+
+def _explanation(sources: int, denials: int) -> str:
+    confirm = "source confirms" if sources == 1 else "sources confirm"
+    deny = "denies" if denials == 1 else "deny"
+    return f"{sources} independent {confirm}, {denials} {deny}; by {RULE}."

@@ -1,0 +1,126 @@
+"""Claim reviews, read with a JSON-LD processor without a network."""
+
+from typing import Any
+
+import pytest
+from pyld import jsonld
+
+from api.reports import reviews
+
+BASE = "https://constancia.example/"
+EVENT = {
+    "release_event_id": "f18ef53d-0c20-5565-aae5-27bda08f29e2",
+    "occurred_on": "2026-01-08",
+    "name": "Rocío San Miguel",
+    "status": "confirmed",
+    "independent_sources": 2,
+    "independent_denials": 0,
+    "since": "2026-01-09T12:25:00Z",
+}
+PAGE = f"{BASE}releases/{EVENT['release_event_id']}"
+
+# The terms that a review uses, as schema.org's context defines them.
+CONTEXT = {
+    "@context": {
+        "type": "@type",
+        "id": "@id",
+        "@vocab": "http://schema.org/",
+        "schema": "http://schema.org/",
+        **{
+            name: {"@id": f"schema:{name}"}
+            for name in (
+                "Claim", "ClaimReview", "Organization", "Rating", "alternateName", "author",
+                "bestRating", "claimReviewed", "itemReviewed", "name", "ratingExplanation",
+                "ratingValue", "reviewRating", "text", "worstRating",
+            )
+        },
+        "datePublished": {"@id": "schema:datePublished", "@type": "Date"},
+        "url": {"@id": "schema:url", "@type": "@id"},
+    }
+}  # fmt: skip
+
+
+def context(url: str, _: Any) -> dict[str, Any]:
+    assert url == "https://schema.org"
+    return {
+        "contentType": "application/ld+json",
+        "contextUrl": None,
+        "documentUrl": url,
+        "document": CONTEXT,
+    }
+
+
+def expanded(event: dict[str, Any]) -> Any:
+    [review] = jsonld.expand(dict(reviews.of_release(event, BASE)), {"documentLoader": context})
+    return review
+
+
+def iri(name: str) -> str:
+    return f"http://schema.org/{name}"
+
+
+def literal(value: Any) -> list[dict[str, Any]]:
+    return [{"@value": value}]
+
+
+def test_claim_review_has_the_meaning_of_schema_org() -> None:
+    claim = "Rocío San Miguel was released on 8 January 2026."
+    assert expanded(EVENT) == {
+        "@id": PAGE,
+        "@type": [iri("ClaimReview")],
+        iri("url"): [{"@id": PAGE}],
+        iri("datePublished"): [{"@type": iri("Date"), "@value": "2026-01-09T12:25:00Z"}],
+        iri("author"): [
+            {
+                "@type": [iri("Organization")],
+                iri("name"): literal("Constancia"),
+                iri("url"): [{"@id": BASE}],
+            }
+        ],
+        iri("claimReviewed"): literal(claim),
+        iri("itemReviewed"): [{"@type": [iri("Claim")], iri("text"): literal(claim)}],
+        iri("reviewRating"): [
+            {
+                "@type": [iri("Rating")],
+                iri("ratingValue"): literal(5),
+                iri("bestRating"): literal(5),
+                iri("worstRating"): literal(1),
+                iri("alternateName"): literal("Confirmed"),
+                iri("ratingExplanation"): literal(
+                    "2 independent sources confirm, 0 deny; by two-independent-sources/1."
+                ),
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "sources", "denials", "number", "label", "explanation"),
+    [
+        ("confirmed", 3, 1, 5, "Confirmed", "3 independent sources confirm, 1 denies"),
+        ("reported", 1, 0, 4, "Reported, not confirmed", "1 independent source confirms, 0 deny"),
+        ("disputed", 2, 2, 3, "Disputed", "2 independent sources confirm, 2 deny"),
+        ("unverified", 0, 0, 3, "Unverified", "0 independent sources confirm, 0 deny"),
+        ("refuted", 0, 2, 1, "Refuted", "0 independent sources confirm, 2 deny"),
+    ],
+)
+def test_every_status_has_a_rating(
+    status: str, sources: int, denials: int, number: int, label: str, explanation: str
+) -> None:
+    event = {
+        **EVENT,
+        "status": status,
+        "independent_sources": sources,
+        "independent_denials": denials,
+    }
+    [rating] = expanded(event)[iri("reviewRating")]
+    assert rating[iri("ratingValue")] == literal(number)
+    assert rating[iri("alternateName")] == literal(label)
+    assert rating[iri("ratingExplanation")] == literal(
+        f"{explanation}; by two-independent-sources/1."
+    )
+
+
+def test_review_has_no_character_that_json_cannot_hold() -> None:
+    review = reviews.of_release({**EVENT, "name": "A\x00na\ud800"}, BASE)
+    assert review["claimReviewed"] == "A\ufffdna\ufffd was released on 8 January 2026."
