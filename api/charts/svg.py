@@ -112,7 +112,12 @@ def document(drawing: Drawing, style: Style) -> str:
         labels=[label for label in drawing.shapes if isinstance(label, Label)],
         number=number,
     )
-    return _NOT_IN_XML.sub("\ufffd", rendered)
+    return printable(rendered)
+
+
+def printable(document: str) -> str:
+    """Return a document without the characters that XML cannot hold."""
+    return _NOT_IN_XML.sub("\ufffd", document)
 
 
 @cache
@@ -123,6 +128,11 @@ def stylesheet() -> str:
 
 @cache
 def _template() -> Template:
+    return template("chart.svg")
+
+
+def template(name: str) -> Template:
+    """Return a template of a document, which escapes its texts."""
     environment = Environment(
         loader=FileSystemLoader(_FILES),
         autoescape=True,
@@ -130,7 +140,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("chart.svg")
+    return environment.get_template(name)
 
 
 def number(value: float) -> str:
@@ -183,11 +193,11 @@ def _ems(character: str) -> float:
     return 0.73 if character.isupper() else 0.64
 
 
-def shortened(words: str, width: float) -> str:
+def shortened(words: str, width: float, size: float = _FONT_SIZE) -> str:
     """Return a text that fits, with an ellipsis in place of its end if it is too long."""
-    if width_of(words) <= width:
+    if width_of(words, size) <= width:
         return words
-    while words and width_of(f"{words}…") > width:
+    while words and width_of(f"{words}…", size) > width:
         words = words[:-1]
     return f"{words.rstrip()}…"
 

@@ -137,8 +137,11 @@ class Operation:
 
     @property
     def takes_base_url(self) -> bool:
-        """Whether its function takes the URL of the service, for absolute links."""
-        return self.has_formats or self.is_page or self.tag == "cards"
+        """Whether its function takes the URL of the service, for absolute links.
+
+        Pages, feeds and claim reviews have such links. Who asks about a `url` asks about one.
+        """
+        return self.has_formats or self.is_page or any(p.name == "url" for p in self.parameters)
 
     @property
     def read_only(self) -> Collection[str]:

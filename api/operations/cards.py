@@ -1,7 +1,8 @@
-"""Operations on cards: a figure or a chart for an iframe on another site, and oEmbed.
+"""Operations on cards: a figure or a chart for an iframe on another site, preview images, oEmbed.
 
 A card whose address has both moments never changes. Any other is live: it shows the latest figure,
-and for a week says that it was corrected, if the figure went down.
+and for a week says that it was corrected, if the figure went down. A preview is the image that
+sites and messengers show beside a link. They keep copies of it, so it names nobody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,16 @@ from uuid import UUID
 
 from markupsafe import Markup
 
-from api.charts import bars, svg, timeline
+from api.charts import bars, previews, svg, timeline
 from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.database import clock, queries
-from api.errors import RequestError
+from api.errors import RequestError, not_found
+from api.identity import canonical_ids
 from api.operations.charts import AskedMoment, Period
 from api.pages import catalogs, site, words
 from api.rendering.results import Answer, Item
-from api.reports import comparisons, counts
+from api.reports import comparisons, counts, explanations
 from api.reports.counts import Filters, Question
 
 _WIDTH = 320
@@ -69,6 +71,41 @@ def get_delivery_card(
     drawing = bars.draw_delivery(answer, _style(lang))
     fall = _fall(conn, Filters(announcement_id=announcement_id), asked)
     return _card(answer, asked.time_zone, lang, base_url, fall=fall, drawing=drawing)
+
+
+def get_figure_preview(
+    conn: queries.Connection, filters: Filters, asked: AskedMoment, lang: Language
+) -> Answer:
+    question = Question(asked.as_of, asked.recorded_as_of, filters)
+    answer = counts.report(
+        conn, question, asked.min_sources, None, asked.time_zone, sees_hidden=False
+    )
+    heading = words.in_language(lang).text("Releases of political prisoners")
+    return _preview(heading, answer, asked.time_zone, lang)
+
+
+def get_delivery_preview(
+    conn: queries.Connection, announcement_id: UUID, asked: AskedMoment, lang: Language
+) -> Answer:
+    answer = comparisons.delivery(conn, announcement_id, **asdict(asked))
+    spoken = words.in_language(lang)
+    day = spoken.day_of(answer["announcement"]["published_at"], asked.time_zone)
+    heading = spoken.text("Announcement of %(day)s") % {"day": day}
+    return _preview(heading, answer, asked.time_zone, lang)
+
+
+def get_release_preview(
+    conn: queries.Connection, release_event_id: UUID, asked: AskedMoment, lang: Language
+) -> Answer:
+    id = canonical_ids.resolve(conn, "release_event", release_event_id)
+    answer = explanations.explain(conn, id, **asdict(asked))
+    # The day as recorded then.
+    event = queries.row(conn, "release_events/get_recorded", id=id, moment=answer["recorded_as_of"])
+    if event is None:
+        raise not_found("release event")
+    spoken = words.in_language(lang)
+    heading = spoken.text("Release of %(day)s") % {"day": spoken.day(str(event.occurred_on))}
+    return _preview(heading, answer, asked.time_zone, lang)
 
 
 def get_oembed(
@@ -155,3 +192,9 @@ def _card(
         card_style=Markup(site.card_style()),  # noqa: S704 - a file of this package
     )
     return Answer(content, words.in_language(lang).volatile([answer], zone))
+
+
+def _preview(heading: str, answer: Item, zone: str, lang: Language) -> Answer:
+    sentence = answer["citation"]["sentence"][lang]
+    volatile = words.in_language(lang).volatile([answer], zone)
+    return Answer(previews.document(heading, sentence), volatile, f"{heading}\n{sentence}")

@@ -31,6 +31,12 @@ ABOUT_PEOPLE = {
 }
 # Of some records only: announcements, and releases of people who are named.
 OF_SOME = {"getAnnouncementPage", "getCertificate"}
+# Their title outside of the page, which other sites keep, is of no record.
+GENERIC_TITLES = {
+    "Which political prisoners are out, and who says so",
+    "Qué presos políticos han sido excarcelados y quién lo dice",
+}
+WITH_PREVIEW = {"getHomePage", "getFiguresPage", "getAnnouncementPage", "getReleasePage"}
 SPANISH = {"Accept-Language": "es-VE,es;q=0.9"}
 
 
@@ -115,6 +121,7 @@ def check_page(
     for _, attributes in page.attributes:
         assert not {name for name in attributes if name == "style" or name.startswith("on")}, where
     assert page.tags["img"] == 0, where
+    check_preview(operation, where, page, links)
     assert ("noindex" in response.text) == (operation.id in ABOUT_PEOPLE), where
     assert "Graciela" not in response.text, where
     assert "Garganta" not in response.text, where
@@ -134,6 +141,36 @@ def check_page(
             ), where
         elif address.startswith("/"):
             links.setdefault(address, where)
+
+
+def check_preview(operation: Operation, where: str, page: Html, links: dict[str, str]) -> None:
+    """Check what other sites show of a link to the page (Open Graph), and keep."""
+    meta = {
+        attributes.get("property") or attributes.get("name", ""): attributes["content"]
+        for tag, attributes in page.attributes
+        if tag == "meta" and "content" in attributes
+    }
+    [canonical] = [a["href"] for _, a in page.attributes if a.get("rel") == "canonical"]
+    assert meta["og:url"] == canonical, where
+    assert meta["og:type"] == "website", where
+    assert meta["og:site_name"] == "Constancia", where
+    if operation.id in ABOUT_PEOPLE - {"getReleasePage"}:
+        assert meta["og:title"] in GENERIC_TITLES, where
+    elif operation.id == "getReleasePage":
+        assert re.match("(Release of|Excarcelación del) [^:]+ 20", meta["og:title"]), where
+    assert "%" not in meta["og:title"], where
+    image = meta.get("og:image", "")
+    assert (image != "") == (operation.id in WITH_PREVIEW), where
+    assert meta["twitter:card"] == ("summary_large_image" if image else "summary"), where
+    if image:
+        assert (meta["og:image:width"], meta["og:image:height"]) == ("1200", "630"), where
+        assert meta["og:image:alt"], where
+        assert meta["og:image:alt"] in meta["og:title"] or operation.id != "getHomePage", where
+        # One of each kind, in each language.
+        path = image.removeprefix("http://localhost")
+        kind = f"{path.partition('?')[0]} in {where[-2:]}"
+        if kind not in links.values():
+            links[path] = kind
 
 
 def test_home_page_and_style_are_small(full_api: Api) -> None:

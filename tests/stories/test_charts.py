@@ -146,6 +146,36 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
         assert card(desk, path, asked) == before[path]
 
 
+def test_previews_are_images_of_the_sentence(desk: Desk) -> None:
+    announcement = desk.claim(desk.sources[0], "announced", "2026-01-08T22:00:00Z", value=116)["id"]
+    times = ["2026-01-08T12:00:00Z", "2026-01-09T12:00:00Z"]
+    event = desk.release("Persona A", times, announcement=announcement)
+    previews = {
+        "/cards/figure.png": {},
+        "/cards/delivery.png": {"announcement_id": announcement},
+        "/cards/release.png": {"release_event_id": event},
+    }
+    for path, query in previews.items():
+        first = desk.api.send("GET", path, query_string={**query, "lang": "es"})
+        assert first.headers["Content-Type"] == "image/png", first.text
+        assert [int.from_bytes(first.data[at : at + 4], "big") for at in (16, 20)] == [1200, 630]
+        # Until the sentence changes, it is unchanged.
+        etag = {"If-None-Match": first.headers["ETag"]}
+        spanish = {**query, "lang": "es", "utm_source": "x"}
+        assert desk.api.send("GET", path, query_string=spanish, headers=etag).status_code == 304
+        english = {**query, "lang": "en"}
+        assert desk.api.send("GET", path, query_string=english, headers=etag).status_code == 200
+    # It names nobody, so a name makes no difference.
+    person = desk.api.get(f"/v1/release-events/{event}")["detainee_id"]
+    before = desk.api.send("GET", "/cards/release.png", query_string=previews["/cards/release.png"])
+    desk.editor.patch(f"/v1/detainees/{person}", {"name": "Persona B"})
+    etag = {"If-None-Match": before.headers["ETag"]}
+    query = previews["/cards/release.png"]
+    again = desk.api.send("GET", "/cards/release.png", query_string=query, headers=etag)
+    assert again.status_code == 304
+    desk.api.get("/cards/release.png", 404, release_event_id=announcement)
+
+
 def card(desk: Desk, path: str, query: dict[str, str]) -> str:
     """Return a card, after a check that it is light, can be framed, and loads nothing."""
     response = desk.api.send("GET", path, query_string={**query, "lang": "es", "utm_source": "x"})

@@ -165,6 +165,12 @@ class Session:
     def get_delivery_card(self) -> Any:
         return self.get_delivery_svg()
 
+    get_figure_preview = get_figure_card
+    get_delivery_preview = get_delivery_card
+
+    def get_release_preview(self) -> Any:
+        return {"query": {"release_event_id": self.get_verification()["id"]}}
+
     def get_oembed(self) -> Any:
         return {"query": {"url": "http://localhost/embed/figure?lang=es"}}
 
