@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from api import config
 from api.config import Language
 from api.contract import document
 from api.database import clock, queries
@@ -25,10 +26,11 @@ from api.operations import (
 )
 from api.operations.detainees import PeopleFilters
 from api.operations.release_events import ReleaseFilters
-from api.pages import reasons, site, words
+from api.pages import dataset, reasons, site, words
 from api.pages.site import Address
 from api.rendering import media_types, rows
 from api.rendering.results import Answer, Item, Page, Record, Stream
+from api.reports import reviews
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
 from api.verification.rule import REQUIRED, RULE
@@ -254,11 +256,13 @@ def get_figures_page(
     filters = ClaimFilters(kind)
     compared = claims.list_comparisons(conn, _FIGURES, cursor, filters, None, REQUIRED, time_zone)
     content = _content(compared)
+    address = Address(base_url, "/figures", {"kind": kind, **_query(cursor=cursor)})
     return _page(
         "figures.html",
         lang,
-        Address(base_url, "/figures", {"kind": kind, **_query(cursor=cursor)}),
+        address,
         zone=time_zone,
+        claim_reviews=_claim_reviews(conn, content["items"], address, lang),
         kind=kind,
         comparisons=content["items"],
         cursor=content["next"],
@@ -270,10 +274,12 @@ def get_announcement_page(
 ) -> Answer:
     delivery = _content(claims.get_delivery(conn, id, None, None, REQUIRED, time_zone))
     announcement = delivery["announcement"]
+    address = Address(base_url, f"/announcements/{id}")
     return _page(
         "announcement.html",
         lang,
-        Address(base_url, f"/announcements/{id}"),
+        address,
+        claim_reviews=_claim_reviews(conn, delivery["claims"], address, lang),
         cited=[delivery],
         zone=time_zone,
         delivery=delivery,
@@ -283,7 +289,21 @@ def get_announcement_page(
 
 
 def get_method_page(conn: queries.Connection, lang: Language, base_url: str) -> Answer:
-    return _page("method.html", lang, Address(base_url, "/method"), rule=RULE)
+    address = Address(base_url, "/method")
+    first = queries.row(conn, "release_events/get_first_day")
+    license = config.read().data_license
+    described = dataset.describe(words.in_language(lang), address, first and first.day, license)
+    return _page("method.html", lang, address, rule=RULE, dataset=described)
+
+
+def _claim_reviews(
+    conn: queries.Connection, compared: Sequence[Item], address: Address, lang: Language
+) -> Sequence[Item]:
+    """Return the reviews of the claims of a page."""
+    ids = {comparison["claim"]["source_id"] for comparison in compared}
+    by_id = _records(conn, "sources/list", "Source", ids)
+    page = address.absolute(address.url(lang))
+    return reviews.of_claims(compared, by_id, page, address.base_url, words.in_language(lang))
 
 
 def _explained(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -110,12 +111,18 @@ def _environment(language: Language) -> Environment:
         "country": texts.country,
         "number": texts.number,
         "figure": texts.figure,
+        "script_data": _script_data,
         "day": texts.day,
         "day_of": _in_zone(texts.day_of),
         "moment": _in_zone(texts.moment),
         "short_moment": _in_zone(texts.short_moment),
     }
     return environment
+
+
+def _script_data(value: Any) -> Markup:
+    """Return a value as JSON for a script element, which no text of the value can close."""
+    return Markup(orjson.dumps(value).decode().replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
 
 
 def _in_zone(format_moment: Any) -> Any:

@@ -4,10 +4,11 @@ Google requires `claimReviewed`, `url`, `reviewRating` and its `alternateName`. 
 service's URL, with a slash at its end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from api.pages.words import Words
 from api.reports import feeds, vocabulary
 from api.verification.rule import RULE
 
@@ -21,6 +22,10 @@ _RATINGS = {
     "unverified": ("Unverified", 3),
     "refuted": ("Refuted", 1),
 }
+# A figure within what is documented can be true. One above it is unknown, for the same reason; one
+# below leaves out people whose release is confirmed.
+_CLAIM_RATINGS = {"within_documented": 4, "above_documented": 3, "below_confirmed": 2}
+_PERSONS = {"journalist", "lawyer", "relative", "released_person", "witness", "person"}
 
 
 def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
@@ -39,6 +44,50 @@ def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
         rating,
         label,
         _explanation(event["independent_sources"], event["independent_denials"]),
+    )
+
+
+def of_claims(
+    comparisons: Sequence[Mapping[str, Any]],
+    sources: Mapping[str, Mapping[str, Any]],
+    page: str,
+    base: str,
+    spoken: Words,
+) -> Sequence[Mapping[str, Any]]:
+    """Return the reviews of those claims that are figures which can be compared with the record.
+
+    `sources` are theirs, by id. The `page` has an anchor for each claim.
+    """
+    return [
+        _of_claim(comparison, sources[comparison["claim"]["source_id"]], page, base, spoken)
+        for comparison in comparisons
+        if comparison["verdict"] in _CLAIM_RATINGS
+    ]
+
+
+def _of_claim(
+    comparison: Mapping[str, Any], source: Mapping[str, Any], page: str, base: str, spoken: Words
+) -> Mapping[str, Any]:
+    claim = comparison["claim"]
+    figure = spoken.figure(claim["value"], claim["qualifier"])
+    appearance = {"appearance": {"@type": "CreativeWork", "url": claim["url"]}}
+    return _review(
+        f"{page}#claim-{claim['id']}",
+        base,
+        claim["created_at"],
+        {
+            "@type": "Claim",
+            "text": f"{spoken.label(claim['kind'], 'claim_kind')}: {figure}",
+            "author": {
+                "@type": "Person" if source["kind"] in _PERSONS else "Organization",
+                "name": feeds.printable(source["name"]),
+            },
+            "datePublished": claim["published_at"],
+            **(appearance if claim["url"] else {}),
+        },
+        _CLAIM_RATINGS[comparison["verdict"]],
+        spoken.label(comparison["verdict"], "verdict").rstrip("."),
+        comparison["citation"]["sentence"][spoken.language],
     )
 
 

@@ -41,10 +41,13 @@ class Browser:
         self._events = events
         self._number = 0
         self._session: str | None = None
+        # What the browser reports of pages besides failed requests, such as what a policy blocks.
+        self.logged: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         self.call("Page.enable")
+        self.call("Log.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
         """Call a method of the protocol, and return its result."""
@@ -120,7 +123,11 @@ class Browser:
         while (byte := self._events.read(1)) != b"\0":
             assert byte, "chromium ended"
             message += byte
-        return json.loads(message)
+        event = json.loads(message)
+        if event.get("method") == "Log.entryAdded":
+            entry = event["params"]["entry"]
+            self.logged += [entry["text"]] * (entry["source"] != "network")
+        return event
 
 
 @contextmanager

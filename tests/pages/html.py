@@ -16,6 +16,8 @@ class Html(HTMLParser):
         self.attributes: list[tuple[str, dict[str, str]]] = []
         self.headings: list[int] = []
         self.words: list[str] = []
+        # The contents of scripts.
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(text)
         self.close()
@@ -38,7 +40,10 @@ class Html(HTMLParser):
         assert self._open.pop() == tag, tag
 
     def handle_data(self, data: str) -> None:
-        self.words += data.split()
+        if self._open[-1:] == ["script"]:
+            self.scripts.append(data)
+        else:
+            self.words += data.split()
 
     @property
     def text(self) -> str:

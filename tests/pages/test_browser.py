@@ -80,6 +80,8 @@ def test_every_page_is_accessible(shown: Site) -> None:
             "result.violations.map(it => [it.id, it.nodes[0].html]))"
         )
         assert violations == [], path
+        # Of the console: the policy blocks nothing, nor anything that search engines read.
+        assert shown.browser.logged == [], path
         assert shown.browser.evaluate(SMALL_TARGETS) == [], path
 
 

@@ -1,8 +1,11 @@
 """Pages for readers: what they say, in both languages, and what every page must have."""
 
 import gzip
+import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,7 +120,11 @@ def check_page(
     ids = [value for _, attributes in page.attributes if (value := attributes.get("id"))]
     assert len(ids) == len(set(ids)), where
     assert page.tags["style"] == 0, where
-    assert page.tags["script"] == (operation.id == "getDocs"), where
+    # Scripts are data for search engines.
+    types = [a.get("type") for tag, a in page.attributes if tag == "script"]
+    assert set(types) <= ({None} if operation.id == "getDocs" else {"application/ld+json"}), where
+    for data in map(json.loads, filter(None, page.scripts)):
+        check_structured_data(data, where, ids)
     for _, attributes in page.attributes:
         assert not {name for name in attributes if name == "style" or name.startswith("on")}, where
     assert page.tags["img"] == 0, where
@@ -141,6 +148,28 @@ def check_page(
             ), where
         elif address.startswith("/"):
             links.setdefault(address, where)
+
+
+def check_structured_data(data: dict[str, Any], where: str, ids: list[str]) -> None:
+    """Check that data for search engines have what Google requires, and address this page."""
+    assert data["@context"] == "https://schema.org", where
+    if data["@type"] == "Dataset":
+        assert 50 <= len(data["description"]) <= 5000, where
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d/\.\.", data["temporalCoverage"]), where
+        addresses = [data["url"], *(file["contentUrl"] for file in data["distribution"])]
+    else:
+        assert data["@type"] == "ClaimReview", where
+        assert data["claimReviewed"] == data["itemReviewed"]["text"], where
+        assert data["author"]["name"] == "Constancia", where
+        assert data["reviewRating"]["alternateName"], where
+        assert 1 <= data["reviewRating"]["ratingValue"] <= 5, where
+        for moment in (data["datePublished"], data["itemReviewed"]["datePublished"]):
+            assert datetime.fromisoformat(moment), where
+        addresses = [data["url"]]
+        path, _, anchor = data["url"].partition("#")
+        assert path.startswith(f"http://localhost{where.partition('?')[0]}?"), where
+        assert anchor in ids, where
+    assert all(address.startswith("http://localhost/") for address in addresses), where
 
 
 def check_preview(operation: Operation, where: str, page: Html, links: dict[str, str]) -> None:
@@ -362,6 +391,15 @@ def test_reader_follows_a_source_and_an_announcement(
     assert "Announcement of 10 January 2026" in there.text
     figures = read(api, "/figures?kind=announced&lang=en")
     assert f"/announcements/{announcement}?lang=en" in figures.values("a", "href")
+    # A figure that can be compared has a review, which no name can break out of.
+    assert figures.scripts == []
+    quoted = editor.source("</script><b>", "journalist")
+    editor.post("/v1/claims", {**claim, "source_id": quoted, "kind": "released"})
+    figures = read(api, "/figures?kind=released&lang=es")
+    [review] = map(json.loads, figures.scripts)
+    assert review["claimReviewed"] == "Personas excarceladas: al menos 116"
+    assert review["itemReviewed"]["author"] == {"@type": "Person", "name": "</script><b>"}
+    assert review["reviewRating"]["ratingExplanation"] in figures.text
 
 
 # Language, errors and caching.

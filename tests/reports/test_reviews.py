@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pyld import jsonld
 
+from api.pages import words
 from api.reports import reviews
 
 BASE = "https://constancia.example/"
@@ -124,3 +125,47 @@ def test_every_status_has_a_rating(
 def test_review_has_no_character_that_json_cannot_hold() -> None:
     review = reviews.of_release({**EVENT, "name": "A\x00na\ud800"}, BASE)
     assert review["claimReviewed"] == "A\ufffdna\ufffd was released on 8 January 2026."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rating", "label"),
+    [
+        ("within_documented", 4, "La cifra está dentro de lo documentado"),
+        ("above_documented", 3, "La cifra está por encima de lo documentado"),
+        ("below_confirmed", 2, "La cifra está por debajo de lo confirmado"),
+        ("not_comparable", None, ""),
+    ],
+)
+def test_figure_is_rated_by_its_comparison(verdict: str, rating: int | None, label: str) -> None:
+    claim = {
+        "id": "019b9f3e-2201-4c44-a9e7-4d2b8f6c1a01",
+        "source_id": "019b9f3e-1a01-4b52-8c11-3f5d2e7a9001",
+        "kind": "released",
+        "value": 1234,
+        "qualifier": "exact",
+        "url": "https://diario.example/nota",
+        "published_at": "2026-01-08T18:00:00Z",
+        "created_at": "2026-01-09T18:00:00Z",
+    }
+    sentence = {"en": "As of then, 1.", "es": "Hasta entonces, 1."}
+    comparison = {"claim": claim, "verdict": verdict, "citation": {"sentence": sentence}}
+    sources = {claim["source_id"]: {"name": "Diario", "kind": "news_outlet"}}
+    spanish = words.in_language("es")
+    reviewed = reviews.of_claims([comparison], sources, f"{BASE}figures?lang=es", BASE, spanish)
+    if rating is None:
+        assert reviewed == []
+        return
+    [review] = reviewed
+    assert review["url"] == f"{BASE}figures?lang=es#claim-{claim['id']}"
+    assert review["datePublished"] == claim["created_at"]
+    assert review["claimReviewed"] == "Personas excarceladas: 1.234"
+    assert review["itemReviewed"] == {
+        "@type": "Claim",
+        "text": "Personas excarceladas: 1.234",
+        "author": {"@type": "Organization", "name": "Diario"},
+        "datePublished": claim["published_at"],
+        "appearance": {"@type": "CreativeWork", "url": claim["url"]},
+    }
+    assert review["reviewRating"]["ratingValue"] == rating
+    assert review["reviewRating"]["alternateName"] == label
+    assert review["reviewRating"]["ratingExplanation"] == sentence["es"]

@@ -186,6 +186,8 @@ def card(desk: Desk, path: str, query: dict[str, str]) -> str:
     digest = b64encode(sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in response.headers["Content-Security-Policy"]
     assert not re.search(r" (src|style|on\w+)=|<(script|link|img)", response.text)
+    # A search engine knows the page that it is on.
+    assert '<meta name="robots" content="noindex">' in response.text
     url = f"http://localhost{path}?{urlencode(query)}"
     embedding = desk.api.get("/oembed", url=url, maxwidth=300, format="json")
     assert (embedding["version"], embedding["type"], embedding["width"]) == ("1.0", "rich", 300)
