@@ -55,8 +55,8 @@ def mirrors(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         yield Mirrors(api, database, person, event, unnamed, named)
 
 
-def export(database: str, folder: Path, *options: str) -> str:
-    result = constancia("site", "export", folder, *options, DATABASE_URL=database)
+def export(database: str, folder: Path, *options: str, **settings: str) -> str:
+    result = constancia("site", "export", folder, *options, DATABASE_URL=database, **settings)
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     return result.stderr
@@ -252,8 +252,18 @@ def test_next_mirror_does_not_name_who_was_withheld_since(mirrors: Mirrors) -> N
     """The last test: it changes the store."""
     (mirrors.named / "es" / "left.html").write_text("from before")
     mirrors.api.scope("edit").patch(f"/v1/detainees/{mirrors.person}", {"withheld": True})
-    assert "with names" in export(mirrors.database, mirrors.named, "--with-names")
+    settings = {"CONSTANCIA_PUBLIC_URL": "https://constancia.example"}
+    assert "with names" in export(mirrors.database, mirrors.named, "--with-names", **settings)
     assert canaries_in(mirrors.named) & {"kanariei", "kanariej"} == set()
     assert not (mirrors.named / "es" / "left.html").exists()
     assert (mirrors.named / f"es/people/{mirrors.person}.html").exists()
     assert os.listdir(mirrors.named.parent) == ["named"]
+    # One whose service knows its address names it where a copy needs an absolute address.
+    files = files_of(mirrors.named)
+    assert b"constancia.invalid" not in b"".join(files.values())
+    page, feed = (files[f"es/{name}"].decode() for name in ("index.html", "v1/feed.atom"))
+    assert '<link rel="canonical" href="https://constancia.example/?lang=es">' in page
+    assert '<link rel="alternate" hreflang="en" href="../en/index.html">' in page
+    assert feed.count('href="https://constancia.example/') == feed.count("href=")
+    cited = json.loads(files["v1/counts.json"])["citation"]["url"]
+    assert cited.startswith("https://constancia.example/v1/counts?as_of=")
