@@ -1,32 +1,21 @@
 """Requests read into the arguments of an operation. An error lists every invalid field."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 
-from api.contract import binding, fields, schemas, strict_json
+from api.contract import binding, fields, query_strings, schemas, strict_json
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import media_types
 
-MAX_PARAMETERS = 100
-"""The most parameters of a query. No operation has half as many."""
-
 _FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
-_IGNORED = "_"
-"""The parameter that spreadsheets change with each request, so that no cache answers."""
-
 _CHUNK_BYTES = 1 << 16
-_STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-# A moment whose offset was written with `+` instead of `%2B`.
-_OFFSET_AFTER_SPACE = re.compile(r"[^ ]+[Tt][^ ]+ \d{2}:\d{2}", re.ASCII)
-_NUMBERED_PAGES = {"page", "offset", "skip", "start", "per_page", "page_size"}
 
 
 def current() -> Request:
@@ -66,9 +55,7 @@ class Arguments:
     def __init__(self, operation: Operation, function: Callable[..., Any]) -> None:
         self._operation = operation
         self._combined = binding.combined(function)
-        self._schema = schemas.parameters_schema(
-            {p.name: (p.required, p.schema) for p in operation.parameters if p.location == "query"}
-        )
+        self._schema = query_strings.schema(operation)
         # marshmallow takes 16 to 80 µs to load an empty query, as long as the whole empty route.
         has_required = any(p.required for p in operation.parameters)
         self._defaults = None if has_required else self._schema.load({})
@@ -100,7 +87,9 @@ class Arguments:
         operation = self._operation
         raw, parameters = request.query_string, self._defaults
         if raw or parameters is None:
-            parameters = query(self._schema, raw, ignores_unknown=operation.ignores_unknown)
+            parameters = query_strings.load(
+                self._schema, raw, ignores_unknown=operation.ignores_unknown
+            )
         arguments = {**_path(path), **parameters}
         media_type = media_types.choose(
             operation.offers, arguments.pop("format", None), request.environ.get("HTTP_ACCEPT")
@@ -136,54 +125,6 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
 def preferred_language(request: Request, languages: Sequence[str]) -> str:
     """Return the language that a request prefers, the first if it prefers none."""
     return request.accept_languages.best_match(languages, languages[0])
-
-
-def query(schema: Schema, raw: bytes, *, ignores_unknown: bool = False) -> Mapping[str, Any]:
-    """Return the parameters of a query string. Raises `validation-error`."""
-    if raw.count(b"&") >= MAX_PARAMETERS:
-        detail = f"The query has {raw.count(b'&') + 1} parameters. Send at most {MAX_PARAMETERS}."
-        raise invalid(FieldError("", detail))
-    try:
-        if _STRAY_PERCENT.search(raw):
-            raise ValueError
-        parsed = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise invalid(
-            FieldError(
-                "",
-                "The query is not percent-encoded UTF-8. "
-                "Encode % as %25 and other characters as UTF-8.",
-            )
-        ) from None
-    pairs = [
-        (name, value)
-        for name, value in parsed
-        if name != _IGNORED and (name in schema.fields or not ignores_unknown)
-    ]
-    names = [name for name, _ in pairs]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]
-    values = dict(pairs)
-    try:
-        return schemas.load(schema, values, *errors)
-    except RequestError as error:
-        error.errors = tuple(_with_hint(field, values, schema) for field in error.errors)
-        raise
-
-
-def _with_hint(error: FieldError, values: Mapping[str, str], schema: Schema) -> FieldError:
-    """Return an error of a parameter, with its probable cause."""
-    name = error.pointer.removeprefix("/")
-    value = values.get(name, "")
-    if name in _NUMBERED_PAGES and "limit" in schema.fields:
-        hint = "Lists have no numbered pages: follow `next`, and set the size by `limit`."
-    elif _OFFSET_AFTER_SPACE.fullmatch(value):
-        hint = "In a query + is a space: write %2B."
-    elif value != value.strip():
-        hint = "Remove the spaces around the value."
-    else:
-        return error
-    return FieldError(error.pointer, f"{error.detail} {hint}")
 
 
 def json_body(
