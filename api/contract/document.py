@@ -58,13 +58,15 @@ class Weight:
     """The weight of an operation, `x-weight`: how many requests one request counts as.
 
     It is `base`, the sum of the numbers of the query parameters that are sent, one for each
-    `per_bytes` of the body, and one for each `stream_bytes` of a streamed response.
+    `per_bytes` of the body, one for each `stream_bytes` of a streamed response, and `of_url` times
+    the weight of a request for the url that a citation pins.
     """
 
     base: int = 1
     parameters: Mapping[str, int] = field(default_factory=dict)
     per_bytes: int | None = None
     stream_bytes: int = 200_000
+    of_url: int = 0
 
     def total(self, query: Collection[str], body_bytes: int) -> int:
         """Return the weight of a request with these query parameters and a body of this length."""
@@ -141,7 +143,9 @@ class Operation:
 
         Pages, feeds and claim reviews have such links. Who asks about a `url` asks about one.
         """
-        return self.has_formats or self.is_page or any(p.name == "url" for p in self.parameters)
+        names = {p.name for p in self.parameters} | (self.body or {}).get("properties", {}).keys()
+        takes_url = self.tag in ("cards", "citations") and "url" in names
+        return self.has_formats or self.is_page or takes_url
 
     @property
     def read_only(self) -> Collection[str]:

@@ -207,6 +207,7 @@ class Write:
             schemas.body_schema(operation.body, operation.read_only) if operation.body else None
         )
         self._find_duplicates = getattr(function, "find_duplicates", None)
+        self._prepare = getattr(function, "prepare", None)
 
     def handle(self, request: Request, path: Mapping[str, str]) -> Response:
         operation = self._operation
@@ -244,6 +245,8 @@ class Write:
             )
         if operation.method == "patch":
             arguments["unchanged"] = partial(conditional.check_unchanged, conn, request, operation)
+        if self._prepare is not None and idempotency.find(conn, attempt) is None:
+            arguments["body"] = self._prepare(conn=conn, **arguments)
         try:
             with conn.transaction():
                 idempotency.lock(conn, attempt)
@@ -254,7 +257,8 @@ class Write:
                     )
                 else:
                     result = self._function(conn=conn, caller=caller, **arguments)
-                    body = bodies.render(conn, operation, result, media_type)
+                    public_url = self._dependencies.public_url
+                    body = bodies.render(conn, operation, result, media_type, public_url)
                     idempotency.store(
                         conn, attempt, body.id, body.content, is_proposal=body.is_proposal
                     )

@@ -45,6 +45,7 @@ The CPU time of a workbook's rows is ten times that of the same rows as CSV, in 
 
 # The names of a counted request's quota, and of its operation's weight, in its WSGI environment.
 _QUOTA, _WEIGHT = "constancia.quota", "constancia.weight"
+_URL_WEIGHT = "constancia.url_weight"
 
 # A row: the hash of a caller, the start of its window on the clock that all processes share, and
 # its number of requests. The table has 65,536 rows in sets of 16, and takes 2 MiB.
@@ -234,6 +235,8 @@ class RateLimits:
                         # A chunked body, whose length is known now.
                         body_weight = weight.of_body(int(environ.get("CONTENT_LENGTH") or 0))
                         quota = self._counts.charge(quota.account, body_weight)
+                    if url_weight := environ.get(_URL_WEIGHT, 0):
+                        quota = self._counts.charge(quota.account, weight.of_url * url_weight)
                     if ("Content-Type", media_types.XLSX) in headers:
                         # It is complete, so that a client that hangs up pays for all of it.
                         length = WORKBOOK_BYTES * int(dict(headers)["Content-Length"])
@@ -341,6 +344,11 @@ class RateLimits:
             environ.get("HTTP_X_FORWARDED_FOR", ""),
             self._trusted_proxies,
         )
+
+
+def note_url_weight(request: Request, weight: int) -> None:
+    """Note the weight of a request for the url that a citation pins, before the response starts."""
+    request.environ[_URL_WEIGHT] = weight
 
 
 def _is_streamed(status: str, headers: Sequence[tuple[str, str]]) -> bool:

@@ -10,7 +10,7 @@ from flask import Request, Response
 
 from api.charts import svg
 from api.contract.document import Operation
-from api.http import conditional
+from api.http import conditional, rate_limits
 from api.pages import site
 from api.rendering import media_types
 from api.rendering.bodies import Body
@@ -68,6 +68,8 @@ def body_response(request: Request, operation: Operation, body: Body, media_type
     if body.next_page:
         query = urlencode({**request.args, **body.next_page})
         links.append(f'<{request.path}?{query}>; rel="next"')
+    if body.url_weight:
+        rate_limits.note_url_weight(request, body.url_weight)
     if body.cite_as is not None:
         links.append(f'<{body.cite_as}>; rel="cite-as"')  # RFC 8574
     response = block_response(

@@ -23,6 +23,7 @@ class Body:
 
     `id` is the id of the resource, `next_page` the query parameter of the next page, and `cite_as`
     the URL of a citable answer. A write that became a proposal `is_proposal`: its status is 202.
+    `url_weight` is the weight of a request for the url that a citation pins.
     """
 
     content: bytes
@@ -31,6 +32,7 @@ class Body:
     next_page: Mapping[str, str] = field(default_factory=dict)
     cite_as: str | None = None
     is_proposal: bool = False
+    url_weight: int = 0
 
 
 def render(
@@ -51,7 +53,12 @@ def render(
         return replace(body, is_proposal=is_proposal)
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)
-    return render_answer(operation, result, media_type, public_url)
+    body = replace(
+        render_answer(operation, result, media_type, public_url), url_weight=result.url_weight
+    )
+    if operation.location is not None and isinstance(result.content, Mapping):
+        return replace(body, id=result.content["id"])
+    return body
 
 
 def render_answer(

@@ -75,12 +75,14 @@ class Answer:
 
     A page of computed items is an object with `items` and `next`, the cursor of the next page. The
     entity tag of a text leaves out its `volatile` parts: the moments of an answer as of now. It is
-    that of the text `tagged`, if given: in a chart, lines divide these parts.
+    that of the text `tagged`, if given: in a chart, lines divide these parts. `url_weight` is the
+    weight of a request for the url that a citation pins.
     """
 
     content: Mapping[str, Any] | str | bytes
     volatile: Sequence[str] = ()
     tagged: str | None = None
+    url_weight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,23 @@ def offers_duplicates(
 
     def decorate(function: Callable[..., Record]) -> Callable[..., Record]:
         function.find_duplicates = find  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+Prepare = Callable[..., Item]
+"""Return the body that the function of a write takes. Takes its arguments, without `caller`."""
+
+
+def prepared_by(prepare: Prepare) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Decorate the function of a write whose body takes reads in transactions of their own.
+
+    They run before the transaction of the write, unless the request is a retry.
+    """
+
+    def decorate(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        function.prepare = prepare  # type: ignore[attr-defined]
         return function
 
     return decorate

@@ -45,18 +45,24 @@ def cited(
         "recorded_as_of": moments.recorded_as_of,
         "rule": RULE,
         "ledger_seq": moments.ledger_seq,
-        "sha256": hashlib.sha256(canonical(_without_citations(answer))).hexdigest(),
+        "sha256": hashlib.sha256(canonical(cited_properties(answer))).hexdigest(),
         "sentence": sentence,
     }
     return {**answer, "citation": citation}
 
 
-def _without_citations(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer, which has no citation yet, without those of the claims of a delivery."""
-    if "claims" not in answer:
-        return answer
-    claims = [{k: v for k, v in claim.items() if k != "citation"} for claim in answer["claims"]]
-    return {**answer, "claims": claims}
+_UNCITED = {"citation", "people"}
+_UNCITED_OF_DIFFERENCES = {"items", "next", "redacted"}
+
+
+def cited_properties(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of an answer, with or without its citation, that the digest covers."""
+    left_out = _UNCITED | (_UNCITED_OF_DIFFERENCES if "totals" in answer else set())
+    cited = {name: value for name, value in answer.items() if name not in left_out}
+    for name, uncited in (("claims", "citation"), ("groups", "label")):
+        if cited.get(name) and uncited in cited[name][0]:
+            cited[name] = [{k: v for k, v in it.items() if k != uncited} for it in cited[name]]
+    return cited
 
 
 def url(path: str, parameters: Mapping[str, Any]) -> str:

@@ -226,7 +226,7 @@ def _compare_claims(
     if not claims:
         return []
     questions = [
-        Question(datetime.fromisoformat(claim["as_of"]), recorded_as_of, _filters(claim))
+        Question(datetime.fromisoformat(claim["as_of"]), recorded_as_of, scope_of(claim))
         for claim in claims
     ]
     counted = _count_at_both_times(conn, questions, min_sources)
@@ -243,7 +243,7 @@ def _compare_claims(
     ]
 
 
-def _filters(claim: Item) -> Filters:
+def scope_of(claim: Item) -> Filters:
     """The scope of a claim as filters of counts."""
     facility, window_start = claim["facility_id"], claim["window_start"]
     return Filters(
@@ -285,7 +285,7 @@ def _cite_comparison(
     source: str,
 ) -> Item:
     figures, claimed = counted.as_asked.total, claim["value"]
-    undisclosed, scope = counted.as_asked.undisclosed, _filters(claim).active()
+    undisclosed, scope = counted.as_asked.undisclosed, scope_of(claim).active()
     verdict, reason = _verdict(claim["kind"], claimed, claim["qualifier"], figures, undisclosed)
     recorded = counted.as_asked.moments
     moments = Moments(claim["as_of"], recorded.recorded_as_of, recorded.ledger_seq)

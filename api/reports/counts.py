@@ -310,7 +310,7 @@ def event_parameters(questions: Sequence[Question], *, sees_hidden: bool) -> Map
     return {
         **names,
         **({"selects_facilities": True} if names.keys() & _FILTERS_OF_FACILITIES else {}),
-        "filters_people": not names.keys().isdisjoint(_PROPERTIES_OF_PEOPLE),
+        "filters_people": not names.keys().isdisjoint(PROPERTIES_OF_PEOPLE),
         "sees_hidden": sees_hidden,
         "questions": Jsonb(
             [
@@ -406,7 +406,7 @@ def _choose(
 
 _FILTERS_OF_FACILITIES = {"facility_id", "country"}
 
-_PROPERTIES_OF_PEOPLE = {*_FILTERS_OF_FACILITIES, "nationality", "age_group", "sex"}
+PROPERTIES_OF_PEOPLE = {*_FILTERS_OF_FACILITIES, "nationality", "age_group", "sex"}
 """The filters by values that a caller may not know of hidden people."""
 
 _PROPERTIES_OF_A_PERSON = {"age_group", "sex"}

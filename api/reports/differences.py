@@ -37,7 +37,7 @@ class Span:
     until_recorded: datetime | None = None
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A place in the list: its moments, and the last person before it."""
 
     from_: str
@@ -47,7 +47,7 @@ class _Place(NamedTuple):
     person: str | None
 
     @classmethod
-    def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "_Place":
+    def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "Place":
         """Return the place that a cursor holds. Raises `validation-error`."""
         return cls(*pagination.decode_moments(_LIST, asked, cursor, 4))
 
@@ -88,7 +88,7 @@ def list_differences(
         sees_hidden=sees_hidden,
         **filters.active(),
     )
-    place = _Place.of_cursor(asked, cursor) if cursor else None
+    place = Place.of_cursor(asked, cursor) if cursor else None
     if place is None:
         from_, until = _settled(conn, span, time_zone)
         until_recorded = span.until_recorded
@@ -106,7 +106,7 @@ def list_differences(
             sees_hidden=sees_hidden,
         )
         place = place or _start(from_, moments, span.from_recorded)
-        differences = _Differences(place, filters, min_sources, ledger.reader(caller, "detainee"))
+        differences = Differences(place, filters, min_sources, ledger.reader(caller, "detainee"))
         if limit is None:
             return Stream(lambda pool: streaming.started(differences.blocks(pool)))
         items, following = differences.read(conn, place, limit)
@@ -177,13 +177,13 @@ def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[date
     return from_, until
 
 
-def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> _Place:
+def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> Place:
     """The place before the first item. Without a second record time it is that of the last entry,
     which may be before the first one.
     """
     first = moments.recorded_as_of if from_recorded is None else clock.rfc3339(from_recorded)
     last = max(first, moments.recorded_as_of, key=datetime.fromisoformat)
-    return _Place(clock.rfc3339(from_), moments.as_of, first, last, None)
+    return Place(clock.rfc3339(from_), moments.as_of, first, last, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +233,26 @@ class _Figures:
         return {**counted.total, "undisclosed": undisclosed}
 
 
+class ChangedRelease(NamedTuple):
+    """A release event whose verdict changed, perhaps merged into another one, and its person.
+
+    `margin` is the change of independent sources less independent denials.
+    """
+
+    key: UUID
+    earlier_event_id: UUID
+    later_event_id: UUID
+    margin: int
+    was_rearrested: bool = False
+    is_rearrested: bool = False
+    is_redacted: bool = True
+
+
 @dataclass(frozen=True, slots=True)
-class _Differences:
+class Differences:
     """The whole list. With a `reader`, the ledger notes which hidden names were shown."""
 
-    start: _Place
+    start: Place
     filters: Filters
     min_sources: int
     reader: ledger.Reader | None
@@ -256,8 +271,8 @@ class _Differences:
         return {**parameters, "min_sources": self.min_sources}
 
     def read(
-        self, conn: queries.Connection, place: _Place, limit: int
-    ) -> tuple[Sequence[Item], _Place | None]:
+        self, conn: queries.Connection, place: Place, limit: int
+    ) -> tuple[Sequence[Item], Place | None]:
         """The people after a place, and the place of the last one if there are more."""
         after = queries.drop_none(after=place.person)
         rows = self._rows(conn, limit + 1, sees_hidden=self._sees_hidden, **after)
@@ -266,20 +281,27 @@ class _Differences:
         causes = self._causes(conn, shown, sees_hidden=self._sees_hidden)
         return [*map(_item, shown, causes)], following
 
+    def first(self, conn: queries.Connection) -> Any:
+        """How many people count otherwise, and since when the first of them."""
+        return queries.row(conn, "differences/get_first", **self._selection(sees_hidden=False))
+
     def blocks(self, pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
         return people.blocks(pool, self.read, self.start, _PEOPLE_PER_BLOCK)
 
     def _rows(
         self, conn: queries.Connection, limit: int, *, sees_hidden: bool, **selected: Any
     ) -> list[Any]:
-        return queries.rows(
-            conn,
-            "differences/list",
-            **self._parameters(sees_hidden=sees_hidden),
-            **({"is_filtered": True} if self._is_filtered else {}),
-            **selected,
-            limit=limit,
-        )
+        selection = self._selection(sees_hidden=sees_hidden)
+        return queries.rows(conn, "differences/list", **selection, **selected, limit=limit)
+
+    def _selection(self, *, sees_hidden: bool) -> Mapping[str, Any]:
+        is_filtered = {"is_filtered": True} if self._is_filtered else {}
+        return {**self._parameters(sees_hidden=sees_hidden), **is_filtered}
+
+    def causes(self, conn: queries.Connection, changed: "ChangedRelease") -> Sequence[Item]:
+        """What changed the verdict on one release event."""
+        [causes] = self._causes(conn, [changed], sees_hidden=False)
+        return [_cause(cause) for cause in causes]
 
     def _causes(
         self, conn: queries.Connection, rows: Sequence[Any], *, sees_hidden: bool

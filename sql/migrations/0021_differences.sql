@@ -304,7 +304,11 @@ BEGIN ATOMIC
             ELSE false
         END
     FROM with_surviving_release_events(ARRAY[$1, $2]) e
-    JOIN attestations a ON a.release_event_id = e.id
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.source_id, o.stance, o.published_at
+        FROM attestations o WHERE o.release_event_id = e.id
+        OFFSET 0
+    ) a
     LEFT JOIN LATERAL attestation_state(a.id, $3, $4, ARRAY[$1, $2]) b ON true
     LEFT JOIN LATERAL attestation_state(a.id, $5, $6, ARRAY[$1, $2]) c ON true
     CROSS JOIN LATERAL (

@@ -211,6 +211,21 @@ def writes(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         "POST /v1/sources/{id}/merge",
         each(f"/v1/sources/{busiest}/merge", ["-"], "edit", into=newcomers[5]),
     )
+    (recorded,) = ids(HALF_LOADED)
+    at, past = f"as_of={stores.MIDDLE}", f"recorded_as_of={recorded}"
+    for question in (
+        f"counts?{at}",
+        f"counts?{at}&{past}",
+        f"counts?{at}&{past}&sex=male&release_kind=full",
+        f"counts?{at}&{past}&group_by=facility_id",
+        f"counts/timeline?{YEAR}&{past}&sex=male&release_kind=full",
+        f"differences?from={stores.MIDDLE}",
+        f"release-events/{events[0]}/verification",
+    ):
+        yield (
+            f"POST /v1/citations, {question}",
+            each("/v1/citations", ["-"] * 3, url=f"/v1/{question}"),
+        )
     for rows in (200, 2000):
         request = Request("POST", "/v1/imports", invented_list(rows), "edit", "text/csv")
         yield f"POST /v1/imports, {rows} new rows", [request]

@@ -213,6 +213,8 @@ def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
     ids["claims"] = [editor.post("/v1/claims", claim)["id"]]
     ids |= {kind: [] for kind in ("affiliations", "merges", "splits", "distinctions", "imports")}
     ids["proposals"] = []
+    url = f"/v1/release-events/{ids['release-events'][1]}/verification"
+    ids["citations"] = [editor.post("/v1/citations", {"url": url})["id"]]
 
     def responses() -> list[tuple[str, int, str]]:
         # With the entity tags, which `without_moments` removes.

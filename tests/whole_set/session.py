@@ -596,6 +596,20 @@ class Session:
             }
         }
 
+    def create_citation(self) -> Any:
+        path = "/v1/release-events/{}/verification?as_of=2026-01-12T00:00:00Z"
+        return {"body": {"url": lambda: path.format(self._verified_event())}}
+
+    def get_citation(self) -> Any:
+        return {"id": self._changed_citation}
+
+    def _changed_citation(self) -> str:
+        """A citation of a verification that has changed since."""
+        citation = self.do("createCitation").json
+        event = citation["figure"]["release_event_id"]
+        self.do("createAttestation", body={"release_event_id": event})
+        return str(citation["id"])
+
     def get_feed(self) -> Any:
         """The feed of a disputed event."""
         self.do("getVerification")

@@ -182,6 +182,15 @@ def writes_about(person: str, ids: Mapping[str, str]) -> Sequence[Request]:
             for action, name in (("merge", "into"), ("distinct-from", "detainee_id"))
         ),
         ("POST", f"/v1/detainees/{person}/split", {"name": "una", "detention_ids": []}),
+        *(
+            ("POST", "/v1/citations", {"url": f"/v1/{path}as_of={AT}"})
+            for path in (
+                f"release-events/{ids['event']}/verification?",
+                "counts?sex=male&",
+                "counts?group_by=nationality&",
+                f"counts?facility_id={person}&",
+            )
+        ),
     )
 
 

@@ -586,6 +586,7 @@ class Canaries:
             **{kind: [] for kind in ("sources", "affiliations", "facilities", "detainees")},
             **{kind: [] for kind in ("detentions", "release-events", "attestations", "claims")},
             **{kind: [] for kind in ("merges", "splits", "distinctions", "imports", "proposals")},
+            "citations": [],
         }
         for name in ("El Helicoide", "Rodeo I"):
             body = {"name": name, "country": "VE"}
@@ -604,6 +605,13 @@ class Canaries:
             self.person(is_hidden=True)
         for _ in range(self.choose([0, 1, 3])):
             self.merge_and_distinguish()
+        for path in (
+            "/v1/counts?group_by=facility_id",
+            f"/v1/counts?facility_id={self.ids['facilities'][0]}",
+            f"/v1/release-events/{self.ids['release-events'][-2]}/verification",
+        ):
+            self.add_id("citations", editor.post("/v1/citations", {"url": path})["id"])
+        self.person(is_hidden=True)
         list_body = "name,note\n" + "\n".join(f"{canary}," for canary in self.canaries)
         preview = editor.send("POST", "/v1/imports", data=list_body, content_type="text/csv")
         self.add_id("imports", preview.get_json()["id"])
@@ -966,7 +974,11 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
         new_ids = []
         for _, world in worlds:
             repeat_ids(monkeypatch, seed=2)
-            new_ids.append(merge_and_distinguish(world, hidden, visible))
+            pinned = [
+                world.post("/v1/citations", {"url": f"/v1/counts?as_of={AT}&{query}"})["id"]
+                for query in ("sex=male", "nationality=ES", "group_by=facility_id")
+            ]
+            new_ids.append({"citations": pinned, **merge_and_distinguish(world, hidden, visible)})
         # Reads and writes of hidden values by an editor, in one world only.
         _, other = worlds[1]
         for person in (visible[0], hidden[1]):

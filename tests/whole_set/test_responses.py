@@ -55,6 +55,7 @@ LISTED: Mapping[str, Sequence[str]] = {
     "getTimeline": ("items",),
     "listDifferences": ("items",),
     "getDelivery": ("claims",),
+    "getCitation": ("changes",),
     "mergeDetainee": ("detentions", "release_events"),
 }
 

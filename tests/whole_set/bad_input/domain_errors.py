@@ -11,6 +11,45 @@ from tests.whole_set.bad_input.valid_bodies import (
     source,
 )
 
+# The url of a pinned citation.
+for url, message in (
+    ("", "Must have"),
+    ("/v1/counts?q=con espacio", "/v1/counts?q=con espacio"),
+    ("https://elsewhere.example/v1/counts", "it is not on this service"),
+    ("//elsewhere.example/v1/counts", "it is not on this service"),
+    ("mailto:localhost", "it is not on this service"),
+    ("http://[/v1/counts", "it is not a url"),
+    ("v1/counts", "there is no figure at this path"),
+    ("/v1/counts/", "there is no figure at this path"),
+    ("/v1/comparisons", "the `url` of any `citation`"),
+    ("/v1/counts/people", "there is no figure at this path"),
+    ("/v1/release-events/$event", "there is no figure at this path"),
+    (f"/v1/citations/{UNKNOWN_ID}", "there is no figure at this path"),
+    ("/v1/counts?colour=red", "colour: There is no such parameter"),
+    ("/v1/counts?as_of=yesterday", "as_of: "),
+    ("/v1/counts?as_of=2126-01-01T00:00:00Z", "as_of: Is in the future"),
+    ("/v1/counts?recorded_as_of=2126-01-01T00:00:00Z", "recorded_as_of: Is in the future"),
+    ("/v1/counts?facility_id=$source", "There is no facility with this id"),
+    ("/v1/counts?min_sources=%zz", "percent-encoded"),
+    ("/v1/counts/timeline", "from: "),
+    ("/v1/differences?from=2026-01-01&cursor=AAAA", "leave out `cursor`"),
+    ("/v1/release-events/1/verification", "its id is wrong"),
+    (f"/v1/release-events/{UNKNOWN_ID}/verification", "There is no release event"),
+    ("/v1/release-events/$void_event/verification", "voided"),
+    ("/v1/claims/$claim/delivery", "There is no announcement"),
+    ("/v1/claims/$void_announcement/comparison", "There is no claim"),
+):
+    wrong_body(f"url={url}", "/v1/citations", {"url": url}, "/url", message=message)
+wrong_body(
+    "two faults of a url",
+    "/v1/citations",
+    {"url": "/v1/counts?colour=red&min_sources=9"},
+    "/url",
+    "/url",
+    message="min_sources: Must be from 1 to 5",
+)
+wrong_body("no url", "/v1/citations", {}, "/url")
+
 # Errors with a slug of their own.
 for name, body, pointers in (
     (

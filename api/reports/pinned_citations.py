@@ -1,0 +1,288 @@
+"""Whether a cited answer still holds, and if not, since when and why.
+
+The same question is asked with the publication times of the citation and with all that is recorded
+now. An answer still holds if its figures are the same. What the public may know of hidden people
+can move them between figures too, and that is no change: then the people who count otherwise
+decide, as in differences.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, pairwise
+from typing import Any
+from uuid import UUID
+
+from api.database import queries
+from api.errors import RequestError
+from api.rendering.results import Item
+from api.reports import citations, comparisons
+from api.reports.cited_questions import CitedQuestion
+from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
+from api.reports.differences import ChangedRelease, Differences, Place
+from api.verification.counting import FIGURES
+
+_MAX_CHANGES = 10
+_MAX_PLACES = 8
+"""Of the groups or the ends of a timeline that differ, so many are looked into: each takes as long
+as a list of differences."""
+_DOCUMENTED = ("confirmed", "disputed", "reported")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What became of a cited answer. `present` is the citation of today's, if there is one.
+
+    So many `people_changed`, `differences` is the path that lists them, and `changes` are some.
+    """
+
+    changed: bool = False
+    since: str | None = None
+    people_changed: int = 0
+    changes: Sequence[Item] = ()
+    differences: str | None = None
+    present: Item | None = None
+
+
+def state(conn: queries.Connection, question: CitedQuestion, cited: Item) -> State:
+    """Return what became of the cited answer to a question that has all its moments."""
+    try:
+        present = question.at_present().answer(conn)
+    except RequestError as error:
+        if error.slug != "not-found":
+            raise
+        return _of_records(conn, cited, [str(question.id)], State(changed=True))
+    figures = _FIGURES[question.operation_id]
+    if figures(cited) == figures(present):
+        return State()
+    known = State(present=present["citation"])
+    if question.operation_id == "getVerification":
+        return _of_release(conn, cited, present, replace(known, changed=True))
+    known = _of_people(conn, question, cited, present, known)
+    ids = _claims(cited) | _claims(present)
+    if not known.changed and not _depends_on_disclosure(question, cited):
+        known = replace(known, changed=True)
+    known = _of_records(conn, cited, sorted(ids), known)
+    return known if known.changed else State()
+
+
+# The figures of an answer, which decide whether it holds. The reasons of a verdict can change
+# without it, and the comparisons of a delivery have citations.
+
+
+def _figures_of_counts(answer: Item) -> Any:
+    groups = answer["groups"] and [
+        {name: value for name, value in group.items() if name != "label"}
+        for group in answer["groups"]
+    ]
+    return [answer[name] for name in (*FIGURES, "undisclosed")], groups
+
+
+def _figures_of_comparison(answer: Item) -> Any:
+    return [answer[name] for name in (*_DOCUMENTED, "undisclosed", "verdict")], _withdrawn(
+        [answer["claim"]]
+    )
+
+
+def _figures_of_delivery(answer: Item) -> Any:
+    claims = [answer["announcement"], *(comparison["claim"] for comparison in answer["claims"])]
+    return [answer[name] for name in ("named", *_DOCUMENTED)], _withdrawn(claims)
+
+
+def _withdrawn(claims: Sequence[Item]) -> Any:
+    return [(claim["id"], claim["retracted_at"]) for claim in claims]
+
+
+def _values(*names: str) -> Callable[[Item], Any]:
+    return lambda answer: [answer[name] for name in names]
+
+
+_FIGURES: Mapping[str, Callable[[Item], Any]] = {
+    "getCounts": _figures_of_counts,
+    "getTimeline": _values("items"),
+    "listDifferences": _values("totals", "became_confirmed", "no_longer_confirmed"),
+    "getComparison": _figures_of_comparison,
+    "getDelivery": _figures_of_delivery,
+    "getVerification": _values(
+        "status", "independent_sources", "independent_denials", "since", "kinds"
+    ),
+}
+
+
+def _claims(answer: Item) -> set[str]:
+    """Return the ids of the claims that an answer is about."""
+    if "announcement" in answer:
+        compared = [comparison["claim"] for comparison in answer["claims"]]
+        return {claim["id"] for claim in (answer["announcement"], *compared)}
+    return {answer["claim"]["id"]} if "claim" in answer else set()
+
+
+def _depends_on_disclosure(question: CitedQuestion, cited: Item) -> bool:
+    asked = {**question.arguments, **cited.get("claim", {})}
+    return asked.get("group_by") in PROPERTIES_OF_PEOPLE or any(
+        asked.get(name) is not None for name in PROPERTIES_OF_PEOPLE
+    )
+
+
+# Why an answer changed.
+
+
+def _of_people(
+    conn: queries.Connection, question: CitedQuestion, cited: Item, present: Item, known: State
+) -> State:
+    """Add the people who count otherwise, where the answers differ."""
+    recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
+    min_sources = question.arguments["min_sources"]
+    for as_of, filters in _places(question, cited, present):
+        place = Place(as_of, as_of, *recorded, None)
+        differences = Differences(place, filters, min_sources, None)
+        first = differences.first(conn)
+        if not first.people:
+            continue
+        items, _ = differences.read(conn, place, _MAX_CHANGES)
+        path = citations.url(
+            "/v1/differences",
+            {
+                "from": place.from_,
+                "until": place.until,
+                "from_recorded": place.from_recorded,
+                "until_recorded": place.until_recorded,
+                "min_sources": min_sources,
+                **filters.active(),
+            },
+        )
+        changes = [{name: item[name] for name in _CHANGE} for item in items]
+        return replace(
+            known,
+            changed=True,
+            since=first.at,
+            people_changed=first.people,
+            changes=changes,
+            differences=path,
+        )
+    return known
+
+
+_CHANGE = ("release_event_id", "before", "after", "at", "because")
+"""What a citation tells of a difference: not who the person is."""
+
+
+def _places(question: CitedQuestion, cited: Item, present: Item) -> Iterator[tuple[str, Filters]]:
+    """Yield the publication times and filters at which people may count otherwise.
+
+    A person who is in another group than before counts otherwise under the filter of one.
+    """
+    filters = question.filters
+    if question.operation_id == "getTimeline":
+        yield from ((at, filters) for at in _ends(cited["items"], present["items"]))
+    elif question.operation_id == "listDifferences":
+        yield cited["until"], filters
+        yield cited["from"], filters
+    elif "claim" in cited:
+        yield cited["claim"]["as_of"], comparisons.scope_of(cited["claim"])
+    elif "announcement" in cited:
+        yield cited["citation"]["as_of"], Filters(announcement_id=question.id)
+    else:
+        yield cited["as_of"], filters
+        group_by = question.arguments["group_by"]
+        if group_by in PROPERTIES_OF_PEOPLE:
+            for value in _groups(cited["groups"], present["groups"])[:_MAX_PLACES]:
+                of_group: Mapping[str, Any] = {
+                    group_by: UUID(value) if group_by == "facility_id" else value
+                }
+                yield cited["as_of"], replace(filters, **of_group)
+
+
+def _ends(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
+    """Return the ends of a timeline at which the two begin to differ otherwise than before."""
+    distances = [
+        [now - then for then, now in zip(_row(before), _row(after), strict=True)]
+        for before, after in zip(cited, present, strict=True)
+    ]
+    ends = [
+        item["at"]
+        for item, (before, now) in zip(cited, pairwise([[], *distances]), strict=True)
+        if now != before and any(now)
+    ]
+    return list(dict.fromkeys([*ends[-1:], *ends[: _MAX_PLACES - 1]]))
+
+
+def _row(item: Item) -> Sequence[int]:
+    return [*(item[name] for name in FIGURES), *(item["undisclosed"] or {}).values()]
+
+
+def _groups(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
+    """Return the known values of the groups that differ."""
+    before, after = (
+        {group["value"]: [group[name] for name in FIGURES] for group in groups}
+        for groups in (cited, present)
+    )
+    values = dict.fromkeys(chain(before, after))
+    return [v for v in values if v is not None and before.get(v) != after.get(v)]
+
+
+def _of_release(conn: queries.Connection, cited: Item, present: Item, known: State) -> State:
+    """Add why the verdict on a release event changed."""
+    first_id, last_id = (UUID(answer["release_event_id"]) for answer in (cited, present))
+    event = queries.row(conn, "release_events/get", id=last_id)
+    since = queries.row(
+        conn,
+        "verification/get_recorded_moment",
+        id=last_id,
+        as_of=present["as_of"],
+        recorded_as_of=present["recorded_as_of"],
+    )
+    place = Place(
+        cited["as_of"], cited["as_of"], cited["recorded_as_of"], present["recorded_as_of"], None
+    )
+    before, after = (
+        answer["independent_sources"] - answer["independent_denials"] for answer in (cited, present)
+    )
+    changed = ChangedRelease(event.detainee_id, first_id, last_id, after - before)
+    differences = Differences(place, Filters(), cited["min_sources"], None)
+    change = {
+        "release_event_id": present["release_event_id"],
+        "before": cited["status"],
+        "after": present["status"],
+        "at": since and since.at,
+        "because": differences.causes(conn, changed),
+    }
+    return replace(known, since=since and since.at, people_changed=1, changes=[change])
+
+
+def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], known: State) -> State:
+    """Add what was recorded of the claims, or of the release event, that the answer is about."""
+    if not ids:
+        return known
+    rows = queries.rows(
+        conn,
+        "citations/list_corrections",
+        ids=ids,
+        after=cited["citation"]["recorded_as_of"],
+    )
+    corrections = [_correction(row) for row in rows if row.action in _ACTIONS]
+    if not corrections:
+        return known
+    moments = [change["at"] for change in corrections]
+    since = min([*moments, *([known.since] if known.since else [])], key=datetime.fromisoformat)
+    return replace(known, changed=True, since=since, changes=[*corrections, *known.changes])
+
+
+_ACTIONS = {"created": "recorded", "moved": "merged", "retracted": "retracted", "voided": "voided"}
+
+
+def _correction(row: Any) -> Item:
+    cause = {
+        "resource": row.resource,
+        "attestation_id": None,
+        "affiliation_id": None,
+        "source": None,
+        "action": _ACTIONS[row.action],
+    }
+    return {
+        "release_event_id": None,
+        "before": None,
+        "after": None,
+        "at": row.at,
+        "because": [cause],
+    }

@@ -1,0 +1,209 @@
+"""Pinned citations: figures with an address at which readers learn whether they still hold."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+from tests.conftest import Api
+from tests.stories.newsroom import Desk, Population
+from tests.stories.test_citations import paths
+
+AT = "2026-01-09T12:25:00Z"
+
+
+def pin(api: Api, url: str, status: int = 201) -> Any:
+    return api.scope("contribute").post("/v1/citations", {"url": url}, status)
+
+
+def read(api: Api, citation: Mapping[str, Any]) -> Any:
+    return api.get(f"/v1/citations/{citation['id']}")
+
+
+def withhold(desk: Desk, person: str) -> None:
+    desk.editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+
+
+def person_of(desk: Desk, event: str) -> str:
+    return str(desk.editor.get(f"/v1/release-events/{event}")["detainee_id"])
+
+
+def test_every_citable_answer_can_be_pinned(population: Population) -> None:
+    """With both moments, once each, and as the public sees it. What the public may know of a person
+    changes nothing."""
+    desk, filters = population
+    desk.claim(desk.sources[1], "released", "2026-01-14T12:00:00Z", value=11, **claimed(filters))
+    questions = [
+        *paths(desk, filters),
+        *(("/v1/counts", {name: value}) for name, value in filters.items()),
+        ("/v1/counts/timeline", {"from": "2026-01-08", "nationality": "VE"}),
+        ("/v1/differences", {"from": "2026-01-01"}),
+        ("/v1/differences", {"from": "2026-01-01", "facility_id": filters["facility_id"]}),
+        ("/v1/differences", {"from_recorded": "2026-01-01T00:00:00Z", "sex": "female"}),
+    ]
+    pinned = []
+    for path, query in questions:
+        answer = desk.api.send("GET", path, query_string=query)
+        asked = answer.request.full_path
+        citation = pin(desk.api, asked)
+        digest = hashlib.sha256(rfc8785.dumps(citation["figure"])).hexdigest()
+        assert (citation["sha256"], citation["verified"]) == (digest, True), path
+        cited = desk.api.get(citation["url"])["citation"]
+        assert {name: citation[name] for name in ("url", "sha256", "sentence", "ledger_seq")} == {
+            name: cited[name] for name in ("url", "sha256", "sentence", "ledger_seq")
+        }
+        assert (citation["changed"], citation["present"], citation["changes"]) == (False, None, [])
+        pinned.append(citation)
+    url = citation["url"]
+    for same in (url, f"http://localhost{url}", f"{url}&format=csv&limit=5"):
+        assert pin(desk.api.scope("edit"), same) == citation, same
+    for person in desk.editor.get("/v1/detainees")["items"][:3]:
+        withhold(desk, person["id"])
+    desk.editor.detainee("Nadie", age_group="minor")
+    for citation in pinned:
+        assert read(desk.api, citation) == citation, citation["url"]
+
+
+def claimed(filters: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: filters[name] for name in ("facility_id", "announcement_id")}
+
+
+def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
+    editor = desk.editor
+    event = desk.release("Rocío Prueba", [AT, AT], nationalities=["VE"])
+    desk.release("Otra Persona", [AT], nationalities=["CO"])
+    questions = (
+        "/v1/counts?nationality=VE",
+        "/v1/counts?group_by=nationality",
+        "/v1/counts/timeline?from=2026-01-09&nationality=VE",
+        "/v1/differences?from=2026-01-09",
+        f"/v1/release-events/{event}/verification",
+    )
+    pinned = [pin(desk.api, url) for url in questions]
+    other = pin(desk.api, "/v1/counts?nationality=CO")
+    before = desk.api.get("/v1/counts")["recorded_as_of"]
+    [attestation, _] = desk.api.get("/v1/attestations", release_event_id=event)["items"]
+    retraction = {"retracted_at": AT}
+    editor.post(f"/v1/attestations/{attestation['id']}/retraction", retraction, 200)
+    moment = desk.api.get("/v1/counts")["recorded_as_of"]
+    assert moment > before
+    for citation in pinned:
+        now = read(desk.api, citation)
+        assert now["changed"], citation["url"]
+        assert (now["since"], now["people_changed"]) == (moment, 1), citation["url"]
+        [change] = now["changes"]
+        assert (change["release_event_id"], change["before"], change["after"], change["at"]) == (
+            event,
+            "confirmed",
+            "reported",
+            moment,
+        )
+        [cause] = change["because"]
+        assert (cause["attestation_id"], cause["action"]) == (attestation["id"], "retracted")
+        assert now["present"]["recorded_as_of"] == moment
+        assert now["present"]["sentence"] != now["sentence"]
+        assert now["figure"] == citation["figure"]
+        assert now["sha256"] == citation["sha256"]
+        assert now["verified"]
+        assert "Rocío" not in str(now)
+        if now["differences"]:
+            [item] = desk.api.get(now["differences"])["items"]
+            assert item["release_event_id"] == event
+        # A question of the present is another citation.
+        assert pin(desk.api, citation["url"]) == now
+    assert not read(desk.api, other)["changed"]
+    # The figure is right again, though by another source.
+    editor.attest(event, desk.sources[5], AT)
+    assert not read(desk.api, pinned[0])["changed"]
+
+
+def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
+    event = desk.release("Rocío Prueba", [AT, AT], nationalities=["VE"])
+    grouped, hidden = (pin(desk.api, f"/v1/counts?group_by={g}") for g in ("nationality", "sex"))
+    moved = {"nationalities": ["CO"]}
+    desk.editor.patch(f"/v1/detainees/{person_of(desk, event)}", moved)
+    now = read(desk.api, grouped)
+    assert (now["changed"], now["people_changed"]) == (True, 1)
+    assert now["changes"][0]["because"][0]["action"] == "updated"
+    assert not read(desk.api, hidden)["changed"]
+    withhold(desk, person_of(desk, event))
+    # The public may not know any more which group the person is in.
+    assert not read(desk.api, grouped)["changed"]
+    assert not read(desk.api, hidden)["changed"]
+
+
+def test_claim_or_release_that_was_withdrawn_changes_a_figure(desk: Desk) -> None:
+    editor = desk.editor
+    announcement = desk.claim(desk.sources[0], "announced", AT, value=10)["id"]
+    claims = [desk.claim(desk.sources[1], "released", AT, value=n) for n in (5, 6)]
+    event = desk.release("Rocío Prueba", [AT, AT], announcement=announcement)
+    comparisons = [pin(desk.api, f"/v1/claims/{claim['id']}/comparison") for claim in claims]
+    delivery = pin(desk.api, f"/v1/claims/{announcement}/delivery")
+    verification = pin(desk.api, f"/v1/release-events/{event}/verification")
+
+    def because(citation: Mapping[str, Any]) -> list[tuple[str, str]]:
+        now = read(desk.api, citation)
+        assert now["changed"]
+        assert now["since"] == min(change["at"] for change in now["changes"])
+        return [(c["resource"], c["action"]) for it in now["changes"] for c in it["because"]]
+
+    retraction = {"retracted_at": "2026-01-10T00:00:00Z"}
+    editor.post(f"/v1/claims/{claims[0]['id']}/retraction", retraction, 200)
+    editor.post(f"/v1/claims/{claims[1]['id']}/void", {"reason": "Entered twice."}, 200)
+    assert [because(citation) for citation in comparisons] == [
+        [("claim", "retracted")],
+        [("claim", "voided")],
+    ]
+    assert read(desk.api, comparisons[1])["present"] is None
+    assert not read(desk.api, delivery)["changed"]
+    desk.claim(desk.sources[2], "released", AT, value=1, announcement_id=announcement)
+    assert because(delivery) == [("claim", "recorded")]
+    editor.post(f"/v1/release-events/{event}/void", {"reason": "Of another."}, 200)
+    assert because(verification) == [("release_event", "voided")]
+    assert ("release_event", "voided") in because(delivery)
+
+
+def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
+    first, second = (desk.release(f"Rocío Prueba {n}", [AT] * n) for n in (1, 2))
+    citation = pin(desk.api, f"/v1/release-events/{first}/verification")
+    into = {"into": person_of(desk, second)}
+    desk.editor.post(f"/v1/detainees/{person_of(desk, first)}/merge", into)
+    now = read(desk.api, citation)
+    assert (now["changed"], now["present"]["url"].split("?")[0]) == (
+        True,
+        f"/v1/release-events/{second}/verification",
+    )
+    causes = [(cause["resource"], cause["action"]) for cause in now["changes"][0]["because"]]
+    assert ("merge", "merged") in causes
+    # The duplicate leads to the same citation as the surviving event.
+    urls = [f"/v1/release-events/{id}/verification?as_of={AT}" for id in (first, second)]
+    assert pin(desk.api, urls[0])["id"] == pin(desk.api, urls[1])["id"]
+
+
+def test_figure_of_hidden_people_is_the_public_one(desk: Desk) -> None:
+    """An editor's key pins what the public sees."""
+    desk.release("Oculta", [AT, AT], withheld=True, sex="female")
+    url = "/v1/counts?sex=female"
+    assert desk.editor.get(url)["confirmed"] == 1
+    citation = desk.editor.post("/v1/citations", {"url": url})
+    figure = citation["figure"]
+    assert (figure["confirmed"], figure["undisclosed"]["confirmed"]) == (0, 1)
+
+
+def test_source_that_became_confidential_is_in_no_citation(desk: Desk) -> None:
+    source, organisation = desk.editor.source("Garganta Profunda"), desk.sources[5]
+    event = desk.release("Rocío Prueba", [AT])
+    desk.editor.attest(event, source, AT)
+    claim = desk.claim(source, "released", AT, value=3)
+    pinned = [
+        pin(desk.api, f"/v1/release-events/{event}/verification"),
+        pin(desk.api, f"/v1/claims/{claim['id']}/comparison"),
+    ]
+    assert all("Garganta" in str(citation) for citation in pinned)
+    desk.editor.patch(f"/v1/sources/{source}", {"confidential": True, "vouched_by": organisation})
+    for citation in pinned:
+        now = read(desk.api, citation)
+        assert "Garganta" not in str(now)
+        assert source not in str(now)
+        assert (now["sha256"], now["verified"]) == (citation["sha256"], False)
