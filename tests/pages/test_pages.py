@@ -259,6 +259,14 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     assert api.get(cited)["status"] == "confirmed"
     home = read(api, "/?lang=en")
     assert "at least one release was confirmed" in home.text
+    # A site that takes the address of the page gets the card.
+    [embedding] = [
+        attributes["href"]
+        for _, attributes in home.attributes
+        if attributes.get("type") == "application/json+oembed"
+    ]
+    frame = api.get(embedding.removeprefix("http://localhost"))["html"]
+    assert frame.startswith('<iframe src="http://localhost/embed/figure?lang=en"')
     # No search engine may index a name.
     assert "Rocío" not in home.text
     assert f"/releases/{event}?lang=en" in home.values("a", "href")
