@@ -85,14 +85,11 @@ def _choose_query(
     custody = asked.pop("custody", None)
     if not property and custody is None:
         return "detainees/list", asked
-    # The nationalities of hidden people are never disclosed, a facility and the custody can be.
-    shows_hidden = sees_hidden or filters.nationality is None
     return "detainees/list_by_value", {
         **asked,
         "property": property,
         "value": str(asked.get(property, "")),
         "custodies": list(_CUSTODIES if custody is None else (custody,)),
-        "hidden": [False, True] if shows_hidden else [False],
     }
 
 

@@ -27,6 +27,108 @@ CREATE INDEX detentions_at_facility ON detentions (facility_id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detentions TO constancia_service;
 
+-- The detentions that are or ever were at a facility: an index for lists and counts. `hidden_group` is part
+-- of the primary key, so that a query for the public reads none that the public may not know.
+CREATE TABLE facility_detentions (
+    facility_id uuid NOT NULL,
+    hidden_group text NOT NULL,
+    detention_id uuid NOT NULL CONSTRAINT facility_detention_is_of_a_detention REFERENCES detentions,
+    PRIMARY KEY (facility_id, hidden_group, detention_id)
+);
+
+CREATE INDEX facilities_of_detention ON facility_detentions (detention_id);
+
+GRANT SELECT, INSERT, UPDATE (hidden_group) ON facility_detentions TO constancia_service;
+
+-- The groups of people of whom a caller may know that they are or were at a facility.
+CREATE FUNCTION known_groups_at(facility_id uuid, sees_hidden boolean)
+    RETURNS TABLE (hidden_group text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT ''
+    UNION ALL
+    SELECT g.age_group FROM disclosed_groups g WHERE g.facility_id = $1 AND NOT $2
+    UNION ALL
+    SELECT h.hidden_group FROM unnest(ARRAY['adult', 'minor', 'unknown']) AS h (hidden_group)
+    WHERE $2;
+END;
+
+-- The detentions of which a caller may know that they are or were at one of these facilities. By an index.
+CREATE FUNCTION detentions_ever_at(facility_ids uuid[], sees_hidden boolean)
+    RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT f.detention_id
+    FROM unnest($1) AS s (facility_id)
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: look up each facility, whatever number the planner expects.
+        SELECT o.detention_id FROM facility_detentions o
+        WHERE o.facility_id = s.facility_id AND o.hidden_group = ANY (ARRAY(
+            SELECT g.hidden_group FROM known_groups_at(s.facility_id, $2) g
+        ))
+        OFFSET 0
+    ) f;
+END;
+
+-- Stores the facilities of these detentions, and the groups of their people. What decides them is written
+-- under the lock of the person.
+CREATE FUNCTION store_facility_detentions(detention_ids uuid[]) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    WITH current AS MATERIALIZED (
+        SELECT t.id, t.facility_id, hidden_group(d.age_group, d.withheld) AS hidden_group
+        FROM detentions t JOIN detainees d ON d.id = t.detainee_id
+        WHERE t.id = ANY ($1)
+    ), regrouped AS (
+        UPDATE facility_detentions f SET hidden_group = c.hidden_group
+        FROM current c
+        WHERE f.detention_id = c.id AND f.hidden_group <> c.hidden_group
+    )
+    INSERT INTO facility_detentions (facility_id, hidden_group, detention_id)
+    SELECT c.facility_id, c.hidden_group, c.id
+    FROM current c
+    WHERE c.facility_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM facility_detentions f
+        WHERE f.detention_id = c.id AND f.facility_id = c.facility_id
+    );
+END;
+
+CREATE FUNCTION store_facilities_of_detentions() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM store_facility_detentions(ARRAY(SELECT c.id FROM changed c));
+    RETURN NULL;
+END;
+$$;
+
+CREATE FUNCTION store_facilities_of_people() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM store_facility_detentions(ARRAY(
+        SELECT t.id
+        FROM changed c
+        JOIN former f ON f.id = c.id
+        JOIN detentions t ON t.detainee_id = c.id
+        WHERE hidden_group(c.age_group, c.withheld) <> hidden_group(f.age_group, f.withheld)
+    ));
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER detention_gives_facility AFTER INSERT ON detentions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_facilities_of_detentions();
+CREATE TRIGGER changed_detention_gives_facility AFTER UPDATE ON detentions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_facilities_of_detentions();
+CREATE TRIGGER changed_person_gives_facilities AFTER UPDATE ON detainees
+    REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION store_facilities_of_people();
+
 -- The last day of a day, a month or a year: infinity for null.
 CREATE FUNCTION last_day(detained_on text) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -98,18 +98,18 @@ CREATE FUNCTION release_events_at(facility_id uuid, sees_hidden boolean) RETURNS
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.id
-    FROM detentions t
+    FROM detentions_ever_at(ARRAY[$1], $2) i
     CROSS JOIN LATERAL (
-        SELECT d.age_group, d.withheld FROM detainees d WHERE d.id = t.detainee_id
+        -- OFFSET 0, here and below: look up each record, whatever number the planner expects.
+        -- Not `=`, for which the planner takes the index of facilities.
+        SELECT o.id, o.detainee_id FROM detentions o
+        WHERE o.id = i.id AND o.facility_id IS NOT DISTINCT FROM $1 AND o.merged_into IS NULL
         OFFSET 0
-    ) d
+    ) t
     CROSS JOIN LATERAL (
         SELECT o.id FROM release_events o
         -- Not `=`, for which the planner takes the GiST index.
         WHERE o.detainee_id = t.detainee_id AND o.detention_id IS NOT DISTINCT FROM t.id
         OFFSET 0
-    ) e
-    WHERE t.facility_id = $1 AND t.merged_into IS NULL AND (
-        $2 OR disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity') IS NOT NULL
-    );
+    ) e;
 END;

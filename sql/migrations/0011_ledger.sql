@@ -87,12 +87,10 @@ CREATE INDEX ledger_of_resource ON ledger (resource_id, seq);
 -- The last entry that was recorded by a moment.
 CREATE INDEX ledger_by_moment ON ledger (recorded_at, public_seq) WHERE public_seq IS NOT NULL;
 CREATE UNIQUE INDEX ledger_in_public_order ON ledger (public_seq) WHERE public_seq IS NOT NULL;
--- The release events and detentions that ever had an announcement, a facility or another person, and
--- the people who were ever hidden.
+-- The release events that ever had an announcement or were of another day, and the people who were ever
+-- hidden.
 CREATE INDEX ledger_of_announcement ON ledger ((entry ->> 'announcement_id'))
     WHERE resource = 'release_event';
-CREATE INDEX ledger_of_facility ON ledger ((entry ->> 'facility_id'))
-    WHERE resource = 'detention';
 CREATE INDEX ledger_of_release_day ON ledger ((entry ->> 'occurred_on'))
     WHERE resource = 'release_event';
 CREATE INDEX ledger_of_hidden_people ON ledger (resource_id)

@@ -218,17 +218,17 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL recorded(m.id, $1) r;
 END;
 
--- The release events that ever belonged to a detention which was ever at one of these facilities; by
--- indexes of the ledger.
-CREATE FUNCTION release_events_ever_at(facility_ids uuid[]) RETURNS TABLE (id uuid)
+-- The release events that ever belonged to a detention of which a caller may know that it was ever at
+-- one of these facilities; by indexes.
+CREATE FUNCTION release_events_ever_at(facility_ids uuid[], sees_hidden boolean)
+    RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.id
-    FROM ledger l
-    JOIN detentions t ON t.id = l.resource_id
+    FROM detentions_ever_at($1, $2) i
+    JOIN detentions t ON t.id = i.id
     JOIN release_events e
         ON e.detainee_id = t.detainee_id AND e.detention_id IS NOT DISTINCT FROM t.id
-    WHERE l.resource = 'detention' AND l.entry ->> 'facility_id' = ANY ($1::text[])
     UNION ALL
     SELECT l.resource_id FROM ledger l
     WHERE l.action = 'moved' AND l.resource = 'release_event';

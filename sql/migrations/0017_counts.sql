@@ -206,7 +206,7 @@ END;
 CREATE FUNCTION detentions_perhaps_at(facility_ids uuid[]) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT t.id FROM detentions t WHERE t.facility_id = ANY ($1)
+    SELECT i.id FROM detentions_ever_at($1, false) i
     UNION ALL
     SELECT t.id
     FROM detainees d
@@ -215,7 +215,7 @@ BEGIN ATOMIC
         SELECT o.id, o.facility_id FROM detentions o WHERE o.detainee_id = d.id
         OFFSET 0
     ) t
-    WHERE is_hidden(d.age_group, d.withheld) AND t.facility_id = ANY ($1) IS NOT TRUE
+    WHERE is_hidden(d.age_group, d.withheld)
         AND NOT EXISTS (
             SELECT FROM disclosed_groups g
             WHERE g.age_group = d.age_group AND g.facility_id = t.facility_id
@@ -226,7 +226,7 @@ END;
 CREATE FUNCTION release_events_perhaps_at(facility_ids uuid[]) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT e.id FROM release_events_ever_at($1) e
+    SELECT e.id FROM release_events_ever_at($1, false) e
     UNION
     SELECT e.id FROM release_events e
     WHERE e.detainee_id = ANY (ARRAY(
@@ -241,7 +241,8 @@ CREATE FUNCTION people_perhaps_of(nationality text) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT d.id FROM detainees d
-    WHERE d.nationalities @> ARRAY[$1] OR is_hidden(d.age_group, d.withheld);
+    WHERE public_nationalities(d.age_group, d.withheld, d.nationalities) @> ARRAY[$1]
+        OR is_hidden(d.age_group, d.withheld);
 END;
 
 -- Whether a detention follows the release from another one on a day. `first_release` is the day of

@@ -1,8 +1,8 @@
 -- Detainee values: the index by which people are listed by custody, facility and nationality.
 
 -- A person's custody, alone (property '') and with each value: the facility of the latest detention and
--- the nationalities. In the order of ids, so that a page of a list reads what it returns. `is_hidden` is
--- part of the primary key, so that lists for the public do not read nationalities of hidden people.
+-- the nationalities. In the order of ids, so that a page of a list reads what it returns. `hidden_group`
+-- is part of the primary key, so that a list for the public reads no value that the public may not know.
 CREATE TABLE detainee_values (
     property text NOT NULL CONSTRAINT detainee_value_is_of_a_known_property
         CHECK (property IN ('', 'facility_id', 'nationality')),
@@ -10,9 +10,9 @@ CREATE TABLE detainee_values (
     -- '' without a detention. A person with a verdict of a moment ahead has two rows, and a reader looks
     -- at which one it is.
     custody text NOT NULL,
-    is_hidden boolean NOT NULL,
+    hidden_group text NOT NULL,
     detainee_id uuid NOT NULL CONSTRAINT detainee_value_is_of_a_detainee REFERENCES detainees,
-    PRIMARY KEY (property, value, custody, is_hidden, detainee_id)
+    PRIMARY KEY (property, value, custody, hidden_group, detainee_id)
 );
 
 CREATE INDEX values_of_detainee ON detainee_values (detainee_id);
@@ -21,11 +21,11 @@ GRANT SELECT, INSERT, DELETE ON detainee_values TO constancia_service;
 
 -- The values of people as they are now. `detainees_with_custody` shows the custody.
 CREATE FUNCTION current_detainee_values(detainee_ids uuid[]) RETURNS TABLE (
-    property text, value text, custody text, is_hidden boolean, detainee_id uuid
+    property text, value text, custody text, hidden_group text, detainee_id uuid
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT v.property, v.value, c.custody, is_hidden(d.age_group, d.withheld), d.id
+    SELECT v.property, v.value, c.custody, hidden_group(d.age_group, d.withheld), d.id
     FROM unnest($1) i (id)
     JOIN detainees d ON d.id = i.id
     LEFT JOIN LATERAL (
@@ -69,18 +69,18 @@ CREATE FUNCTION store_detainee_values(detainee_ids uuid[]) RETURNS void
     LANGUAGE sql
 BEGIN ATOMIC
     WITH current AS MATERIALIZED (
-        SELECT c.property, c.value, c.custody, c.is_hidden, c.detainee_id
+        SELECT c.property, c.value, c.custody, c.hidden_group, c.detainee_id
         FROM current_detainee_values($1) c
     ), removed AS (
         DELETE FROM detainee_values v
         WHERE v.detainee_id = ANY ($1) AND NOT EXISTS (
             SELECT FROM current c
             WHERE c.property = v.property AND c.value = v.value AND c.custody = v.custody
-                AND c.is_hidden = v.is_hidden AND c.detainee_id = v.detainee_id
+                AND c.hidden_group = v.hidden_group AND c.detainee_id = v.detainee_id
         )
     )
-    INSERT INTO detainee_values (property, value, custody, is_hidden, detainee_id)
-    SELECT c.property, c.value, c.custody, c.is_hidden, c.detainee_id FROM current c
+    INSERT INTO detainee_values (property, value, custody, hidden_group, detainee_id)
+    SELECT c.property, c.value, c.custody, c.hidden_group, c.detainee_id FROM current c
     ON CONFLICT DO NOTHING;
 END;
 

@@ -82,6 +82,8 @@ EXCLUDED_TABLES = {
     *("ledger", "ledger_head", "merges", "merge_changes", "feed_entries", "api_keys", "migrations"),
     # A verdict that was superseded is still the first one of its event, and gives it a status.
     *("first_verdicts", "release_event_statuses", "name_word_variants"),
+    # A facility of a merged record is still a former one.
+    "facility_detentions",
 }
 BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
 

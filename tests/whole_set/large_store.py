@@ -57,6 +57,9 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
         f"INSERT INTO detentions (id, detainee_id, facility_id, began_on, whereabouts)"
         f" SELECT {ids['detention']}, {ids['detainee']}, {ids['facility']}, '0001-01-01', 'known'"
         f" FROM {numbers}",
+        f"INSERT INTO facility_detentions (facility_id, hidden_group, detention_id) SELECT"
+        f" {ids['facility']}, CASE WHEN n % 50 = 0 THEN 'minor' ELSE '' END, {ids['detention']}"
+        f" FROM {numbers}",
         f"INSERT INTO release_events (id, detainee_id, detention_id, occurred_on)"
         f" SELECT {ids['event']}, {ids['detainee']}, {ids['detention']},"
         f" '2025-01-01'::date + n % 365"
@@ -79,8 +82,9 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
         "INSERT INTO release_event_statuses SELECT status_codes(v.independent_sources,"
         " v.independent_denials), v.release_event_id, true FROM verdicts v",
         f"INSERT INTO detainee_values SELECT v.property, v.value,"
-        f" CASE WHEN n % 10 = 0 THEN 'released' ELSE 'detained' END, n % 50 = 0, {ids['detainee']}"
-        f" FROM {numbers}, LATERAL (VALUES ('', ''), ('nationality', 'VE'),"
+        f" CASE WHEN n % 10 = 0 THEN 'released' ELSE 'detained' END,"
+        f" CASE WHEN n % 50 = 0 THEN 'minor' ELSE '' END,"
+        f" {ids['detainee']} FROM {numbers}, LATERAL (VALUES ('', ''), ('nationality', 'VE'),"
         f" ('facility_id', {ids['facility']}::text)) v (property, value)",
         "INSERT INTO feed_entries SELECT release_event_id, recorded_from FROM verdicts",
         f"INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes,"

@@ -1,7 +1,7 @@
 """Query plans, and the nodes whose cost grows with a table."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -116,17 +116,19 @@ def _explain(
     return plans
 
 
-def explain_analyzed(conn: queries.Connection, query: str, parameters: Any) -> Any:
-    """Run a statement; return the nodes of its plan, each with the number of its rows and loops.
+def explain_analyzed(conn: queries.Connection, query: str, parameters: Any, *measures: str) -> Any:
+    """Run a statement; return the nodes of its plan, each with the number of its rows and loops,
+    and with these further measures.
 
     Without scans of whole tables, which only small tables get.
     """
     conn.execute("SET enable_seqscan = off")
     statement = f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) {query}"
     ((plans,),) = conn.execute(statement, parameters).fetchall()
-    return _work(plans[0]["Plan"])
+    names = ("Node Type", "Relation Name", "Index Name", "Actual Rows", "Actual Loops", *measures)
+    return _work(plans[0]["Plan"], names)
 
 
-def _work(plan: Mapping[str, Any]) -> Any:
-    names = ("Node Type", "Relation Name", "Index Name", "Actual Rows", "Actual Loops")
-    return [plan.get(name) for name in names], [_work(child) for child in plan.get("Plans", [])]
+def _work(plan: Mapping[str, Any], names: Sequence[str]) -> Any:
+    children = [_work(child, names) for child in plan.get("Plans", [])]
+    return [plan.get(name) for name in names], children

@@ -815,7 +815,10 @@ def twin(other: bool) -> dict[str, Any]:
         "occupation": text,
         "external_ids": [{"scheme": text, "value": text}],
     }
-    detention = {"facility": "prison", "detained_on": "2024" if other else "2023-01-05"}
+    detention = {
+        "facility": "camp" if other else "prison",
+        "detained_on": "2024" if other else "2023-01-05",
+    }
     first_hand = {"stance": "confirms", "basis": "first_hand", "evidence": "report"}
     people = [
         {"key": "minor", **hidden, "age_group": "minor", "birth_date": f"201{3 + other}-01-01"},
@@ -845,7 +848,10 @@ def twin(other: bool) -> dict[str, Any]:
             },
         ],
         "affiliations": [],
-        "facilities": [{"key": "prison", "name": "El Helicoide", "country": "VE"}],
+        "facilities": [
+            {"key": "prison", "name": "El Helicoide", "country": "VE"},
+            {"key": "camp", "name": "Campamento", "country": "CO"},
+        ],
         "claims": [
             {
                 "key": "count",

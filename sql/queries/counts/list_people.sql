@@ -50,11 +50,12 @@ CROSS JOIN LATERAL (
         FROM recorded_values(d.id, c.detention_id, a.moment, a.sees_hidden) r
     ) f
     WHERE p.is_listed
-        AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_ids) t), a.moment) e)) -- if selects_facilities
+        AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_ids, a.sees_hidden) t), a.moment) e)) -- if selects_facilities
         AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of((a.filters).announcement_id) t), a.moment) e)) -- if announcement_id
         AND o.code = ANY (%(codes)s) -- if codes
         AND coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) -- if age_group
         AND o.groups ->> 'sex' IN ((a.filters).sex, undisclosed()) -- if sex
+        AND (a.sees_hidden OR NOT is_hidden(d.age_group, d.withheld)) -- if nationality
         AND ((a.filters).nationality = ANY (d.nationalities) OR (SELECT l.recorded_at > a.moment FROM ledger l WHERE l.resource_id = d.id ORDER BY l.seq DESC LIMIT 1)) -- if nationality
         AND EXISTS (SELECT FROM release_events_perhaps_of(d.id, (a.filters).occurred_from, NULL, NULL) e) -- if occurred_from
         AND EXISTS (SELECT FROM release_events_perhaps_of(d.id, NULL, (a.filters).occurred_until, NULL) e) -- if occurred_until

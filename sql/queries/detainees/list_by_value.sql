@@ -1,11 +1,11 @@
 -- Lists the people with a value of a property, and in some custodies, like detainees/list.
--- At most a page of each is read, by the index of values. `hidden` has true and false, or only false if
--- the caller may not know the value of hidden people. Conditions are on what the caller sees.
+-- At most a page of each is read, by the index of values, and of the groups of hidden people only those
+-- whose value the caller may know. Conditions are on what the caller sees.
 SELECT d.id, NULL::uuid AS merged_into, d.name, d.is_named, d.withheld, d.aliases, d.sex,
     d.birth_date, d.age_group, d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, NULL AS match,
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden
 FROM unnest(%(custodies)s::text[]) AS c (custody)
-CROSS JOIN unnest(%(hidden)s::boolean[]) AS h (is_hidden)
+CROSS JOIN unnest(ARRAY['', 'adult', 'minor', 'unknown']) AS h (hidden_group)
 CROSS JOIN LATERAL (
     SELECT k.detainee_id AS id
     FROM detainee_values k
@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
         OFFSET 0
     ) o
     WHERE k.property = %(property)s AND k.value = %(value)s
-        AND k.custody = c.custody AND k.is_hidden = h.is_hidden
+        AND k.custody = c.custody AND k.hidden_group = h.hidden_group
         AND coalesce(o.custody, '') = k.custody
         AND o.detention ->> 'facility_id' = %(facility_id)s::text -- if facility_id
         AND %(nationality)s = ANY (o.nationalities) -- if nationality
@@ -32,5 +32,8 @@ CROSS JOIN LATERAL (
     WHERE o.id = w.id
     OFFSET 0
 ) d
+WHERE true
+    AND h.hidden_group = ANY (ARRAY(SELECT g.hidden_group FROM known_groups_at(%(facility_id)s::uuid, %(sees_hidden)s) g)) -- if facility_id
+    AND (h.hidden_group = '' OR %(sees_hidden)s) -- if nationality
 ORDER BY d.id
 LIMIT %(limit)s

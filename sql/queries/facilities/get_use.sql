@@ -1,5 +1,2 @@
--- Reads whether a detention was ever recorded at a facility; by an index of the ledger.
-SELECT EXISTS (
-    SELECT FROM ledger l
-    WHERE l.resource = 'detention' AND l.entry ->> 'facility_id' = %(id)s::text
-) AS is_used
+-- Reads whether a detention was ever recorded at a facility; by an index.
+SELECT EXISTS (SELECT FROM facility_detentions f WHERE f.facility_id = %(id)s) AS is_used

@@ -14,7 +14,7 @@ WHERE true
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_perhaps_of(%(detainee_id)s, NULL, NULL, NULL) r)) -- if detainee_id
     AND e.announcement_id = %(announcement_id)s -- if announcement_id
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_of(%(announcement_id)s) r)) -- if announcement_id
-    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_at(ARRAY[%(facility_id)s::uuid]) r)) -- if facility_id
+    AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_at(ARRAY[%(facility_id)s::uuid], %(sees_hidden)s) r)) -- if facility_id
     AND recorded_release_is_from(%(facility_id)s, %(moment)s, %(sees_hidden)s, e.recorded_detainee_id, e.detention_id, e.detainee_id, e.present_detention_id, e.is_redacted) -- if facility_id
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_on(%(first_day)s, %(last_day)s) r)) -- if first_day
     AND e.occurred_on >= %(occurred_from)s -- if occurred_from
