@@ -60,9 +60,9 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
         f"INSERT INTO facility_detentions (facility_id, hidden_group, detention_id) SELECT"
         f" {ids['facility']}, CASE WHEN n % 50 = 0 THEN 'minor' ELSE '' END, {ids['detention']}"
         f" FROM {numbers}",
-        f"INSERT INTO release_events (id, detainee_id, detention_id, occurred_on)"
+        f"INSERT INTO release_events (id, detainee_id, detention_id, occurred_on, created_at)"
         f" SELECT {ids['event']}, {ids['detainee']}, {ids['detention']},"
-        f" '2025-01-01'::date + n % 365"
+        f" '2025-01-01'::date + n % 365, '2026-01-02'"
         f" FROM {numbers}",
         f"INSERT INTO attestations (id, release_event_id, source_id, stance, basis, release_kind,"
         f" evidence, published_at) SELECT {ids['attestation']}, {ids['event']}, {ids['source']},"

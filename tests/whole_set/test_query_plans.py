@@ -334,6 +334,17 @@ def loops_of_list(store: Any, statements: Statements, table: str) -> set[int]:
     return loops
 
 
+@pytest.mark.parametrize("filters", [{}, {"status": "confirmed"}])
+def test_releases_that_were_entered_later_are_passed_over_by_their_row(
+    of_blocks: Any, statements: Statements, filters: Mapping[str, str]
+) -> None:
+    """No ledger entry is read for a list of a moment before them."""
+    statements.clear()
+    query = {"recorded_as_of": "2026-01-01T00:00:00Z", **filters}
+    assert read(of_blocks.editor, "/v1/release-events", query)["items"] == []
+    assert loops_of_list(of_blocks, statements, "ledger") == {0}
+
+
 @pytest.mark.parametrize("resource", ["source", "detainee"])
 def test_pairs_take_a_bounded_number_of_statements(
     large: Any, statements: Statements, resource: str

@@ -1,5 +1,6 @@
 -- Lists release events as recorded at a moment, with their verdicts, by filters.
--- The events that a filter selected at any moment are looked up.
+-- The events that a filter selected at any moment are looked up. Those that were entered later, or whose
+-- other day never changed, are passed over by their row; five minutes, for a clock that was set back.
 SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
     e.place, e.announcement_id,
     verification_summary(
@@ -9,7 +10,7 @@ SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_i
 FROM release_events k
 CROSS JOIN LATERAL recorded_release_event(k.id, %(moment)s, %(sees_hidden)s) e
 CROSS JOIN LATERAL recorded_verdict_at(k.id, %(at)s::timestamptz, %(moment)s, %(min_sources)s) v
-WHERE true
+WHERE k.created_at <= %(moment)s::timestamptz + interval '5 minutes'
     AND e.detainee_id = %(detainee_id)s -- if detainee_id
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_perhaps_of(%(detainee_id)s, NULL, NULL, NULL) r)) -- if detainee_id
     AND e.announcement_id = %(announcement_id)s -- if announcement_id
@@ -17,7 +18,9 @@ WHERE true
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_at(ARRAY[%(facility_id)s::uuid], %(sees_hidden)s) r)) -- if facility_id
     AND recorded_release_is_from(%(facility_id)s, %(moment)s, %(sees_hidden)s, e.recorded_detainee_id, e.detention_id, e.detainee_id, e.present_detention_id, e.is_redacted) -- if facility_id
     AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_on(%(first_day)s, %(last_day)s) r)) -- if first_day
+    AND (k.occurred_on >= %(occurred_from)s OR k.updated_at <> k.created_at) -- if occurred_from
     AND e.occurred_on >= %(occurred_from)s -- if occurred_from
+    AND (k.occurred_on <= %(occurred_until)s OR k.updated_at <> k.created_at) -- if occurred_until
     AND e.occurred_on <= %(occurred_until)s -- if occurred_until
     AND k.id = ANY (ARRAY(SELECT r.release_event_id FROM release_event_statuses r WHERE r.status_codes = ANY (codes_of_status(%(status)s, %(min_sources)s)))) -- if status
     AND v.status = %(status)s -- if status
