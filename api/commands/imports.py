@@ -1,4 +1,4 @@
-"""Commands that move data: load a case, import a list or a case, write an export or a mirror."""
+"""Commands that move data: load a case, import a list or a case, write an export."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,6 @@ from api.imports import (
     row_plan,
 )
 from api.imports.columns import Conventions
-from api.mirror import directory, writing
 from api.rendering import media_types
 
 _CASE_SUFFIX = ".json"
@@ -71,33 +70,6 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
         if count
     )
     store.progress(f"{'Would load' if dry_run else 'Loaded'}: {counts or 'nothing new'}.")
-
-
-@click.group("site")
-def site() -> None:
-    """Write the pages of the service as files."""
-
-
-@site.command("export")
-@click.argument("place", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--with-names", is_flag=True, help="Name people as the service does [nobody].")
-@options.data_dir
-def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None:
-    """Write all public pages, charts and data to DIR, for any host, or to be opened without one.
-
-    All are of one moment. A mirror in DIR is replaced once the new one is complete; a directory
-    with anything else is refused. Without --with-names every person has a pseudonym.
-    """
-    with (
-        store.migrated(data_dir) as (settings, _, conn),
-        directory.replaced(place) as folder,
-    ):
-        mark = writing.write(conn, settings, folder, store.progress, with_names=with_names)
-    names = "with names" if with_names else "without names"
-    store.progress(
-        f"Wrote {mark['files']:,} files ({mark['bytes'] / 1e6:,.1f} MB) to {place}, {names}, "
-        f"as of {mark['as_of']}."
-    )
 
 
 @click.command("import")

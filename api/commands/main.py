@@ -21,7 +21,7 @@ _FUNCTIONS = {
     "migrate": ("serve", "migrate"),
     "postgres": ("serve", "postgres"),
     "serve": ("serve", "serve"),
-    "site": ("imports", "site"),
+    "site": ("serve", "site"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Commands that run processes: serve, migrate, and programs of PostgreSQL."""
+"""Commands that serve the site, by processes or as files, that migrate, and run PostgreSQL."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from api.commands.imports import load_case
 from api.commands.keys import kept_key
 from api.database import connections, migrations, queries
 from api.http.rate_limits import RateLimits, RequestCounts
+from api.mirror import directory, writing
 from api.server import cluster, gunicorn
 
 
@@ -136,3 +137,30 @@ def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> N
             reason = (error.strerror or str(error)).lower()
             raise click.ClickException(f"Cannot run {program!r}: {reason}.") from None
     sys.exit(done.returncode)
+
+
+@click.group("site")
+def site() -> None:
+    """Write the pages of the service as files."""
+
+
+@site.command("export")
+@click.argument("place", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--with-names", is_flag=True, help="Name people as the service does [nobody].")
+@options.data_dir
+def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None:
+    """Write all public pages, charts and data to DIR, for any host, or to be opened without one.
+
+    All are of one moment. A mirror in DIR is replaced once the new one is complete; a directory
+    with anything else is refused. Without --with-names every person has a pseudonym.
+    """
+    with (
+        store.migrated(data_dir) as (settings, _, conn),
+        directory.replaced(place) as folder,
+    ):
+        mark = writing.write(conn, settings, folder, store.progress, with_names=with_names)
+    names = "with names" if with_names else "without names"
+    store.progress(
+        f"Wrote {mark['files']:,} files ({mark['bytes'] / 1e6:,.1f} MB) to {place}, {names}, "
+        f"as of {mark['as_of']}."
+    )

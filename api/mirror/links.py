@@ -14,12 +14,14 @@ _LINK = re.compile(r"<a\b(?P<attributes>[^>]*)>(?P<text>.*?)</a>", re.S)
 _LOADED = re.compile(r'<(?P<name>link|img|iframe)\b(?! rel="canonical")(?P<attributes>[^>]*)>')
 _ADDRESS = re.compile(r' (?P<name>href|src)="(?P<address>[^"]*)"')
 _FORM = re.compile(r"<form\b.*?</form>", re.S)
-# What needs scripts or the address of the service.
+# What needs scripts, and what needs the address of the service.
 _SCRIPTS = re.compile(
     r"<(script|noscript|redoc)\b(?![^>]*\bapplication/ld\+json)[^>]*>.*?</\1>\s*", re.S
 )
 _OF_SERVICE = re.compile(
-    r'<link rel="canonical"[^>]*>\s*|<meta property="og:[^>]*>\s*|<script\b.*?</script>\s*', re.S
+    r'<link rel="canonical"[^>]*>\s*|<meta (?:property="og|name="twitter):[^>]*>\s*'
+    r"|<script\b.*?</script>\s*",
+    re.S,
 )
 
 
@@ -32,11 +34,11 @@ class Links:
         self._note = note
 
     def page(self, content: str, banner: str, search: str) -> str:
-        """Return a page with a banner, and with a text in place of forms."""
+        """Return a page with a banner, with a text in place of a search, without other forms."""
         if self._files.public_url is None:
             content = _OF_SERVICE.sub("", content)
         content = _SCRIPTS.sub("", content)
-        content = _FORM.sub(lambda _: search, content)
+        content = _FORM.sub(lambda form: search if 'role="search"' in form[0] else "", content)
         content = content.replace('<main id="main">', f'<main id="main">\n{banner}', 1)
         content = _LOADED.sub(self._loaded, content)
         content = _LINK.sub(self._linked, content)

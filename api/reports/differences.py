@@ -159,7 +159,7 @@ def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[date
             "Is missing. Send `from`, or `from_recorded` to compare two moments of record time."
         )
         raise invalid(FieldError("/from", detail))
-    now = clock.now(conn)
+    now = clock.present(conn)
     from_, until = time_buckets.period(span.from_, span.until, time_zone, now, clock.TOLERANCE)
     recorded = {"from_recorded": span.from_recorded, "until_recorded": span.until_recorded}
     errors = [
