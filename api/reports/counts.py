@@ -42,6 +42,10 @@ class Filters:
             name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
         }
 
+    @property
+    def selects_facilities(self) -> bool:
+        return not (self.facility_id is None and self.country is None)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -309,7 +313,7 @@ def event_parameters(questions: Sequence[Question], *, sees_hidden: bool) -> Map
     names = questions[0].filters.active()
     return {
         **names,
-        **({"selects_facilities": True} if names.keys() & _FILTERS_OF_FACILITIES else {}),
+        **({"selects_facilities": True} if questions[0].filters.selects_facilities else {}),
         "filters_people": not names.keys().isdisjoint(PROPERTIES_OF_PEOPLE),
         "sees_hidden": sees_hidden,
         "questions": Jsonb(
@@ -404,9 +408,7 @@ def _choose(
     return _ROLLUPS, stored_group
 
 
-_FILTERS_OF_FACILITIES = {"facility_id", "country"}
-
-PROPERTIES_OF_PEOPLE = {*_FILTERS_OF_FACILITIES, "nationality", "age_group", "sex"}
+PROPERTIES_OF_PEOPLE = {"facility_id", "country", "nationality", "age_group", "sex"}
 """The filters by values that a caller may not know of hidden people."""
 
 _PROPERTIES_OF_A_PERSON = {"age_group", "sex"}
@@ -430,14 +432,9 @@ def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] |
 def check(conn: queries.Connection, filters: Filters) -> None:
     """Refuse filters that can match nothing: a count of zero by mistake could be published."""
     errors = []
-    facility, country = filters.facility_id, filters.country
+    facility = filters.facility_id
     if facility and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
-    elif country:
-        chosen = queries.drop_none(id=facility, country=country)
-        if queries.row(conn, "facilities/exist", **chosen) is None:
-            which = "There is no facility" if facility is None else "This facility is not"
-            errors.append(FieldError("/country", f"{which} in the country {country!r}."))
     if error := claims.unknown_announcement_error(conn, filters.announcement_id):
         errors.append(error)
     first, last = filters.occurred_from, filters.occurred_until

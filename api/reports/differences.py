@@ -337,7 +337,7 @@ class Differences:
             "earlier_event_id": person.earlier_event_id and str(person.earlier_event_id),
             "later_event_id": person.later_event_id and str(person.later_event_id),
             "detentions_decide": not person.is_redacted
-            and (is_rearrest or self.filters.facility_id is not None),
+            and (is_rearrest or self.filters.selects_facilities),
             "filters_decide": not person.is_redacted and self._is_filtered,
         }
 

@@ -2,13 +2,14 @@
 -- know, whether these meet filters, and since when a person is detained again.
 
 -- The facilities that a facility and a country select; null if neither is given. A facility where
--- anybody was held keeps its country, so this holds at any moment.
+-- anybody was held keeps its country, so this holds at any moment. With the nil UUID it is never
+-- empty: whether an undisclosed facility is among them stays undecided.
 CREATE FUNCTION selected_facilities(facility_id uuid, country text) RETURNS uuid[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
         WHEN $2 IS NOT NULL THEN ARRAY(
             SELECT f.id FROM facilities f WHERE f.country = $2 AND ($1 IS NULL OR f.id = $1)
-        )
+        ) || '00000000-0000-0000-0000-000000000000'::uuid
         WHEN $1 IS NOT NULL THEN ARRAY[$1]
     END;
 

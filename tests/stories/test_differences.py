@@ -183,6 +183,14 @@ def test_filters_and_required_sources(desk: Desk) -> None:
     response = differences(desk.api, from_recorded=cited, sex="female")
     assert changes(response) == {"Ana Otero": ("confirmed", None, now(desk))}
     assert because(response) == {"Ana Otero": [("detainee", "updated", None)]}
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    cited = now(desk)
+    [detention] = desk.api.get(f"/v1/detainees/{person}/detentions")["items"]
+    desk.editor.patch(f"/v1/detentions/{detention['id']}", {"facility_id": facility})
+    for filters in ({"country": "VE"}, {"facility_id": facility, "country": "VE"}):
+        response = differences(desk.api, from_recorded=cited, **filters)
+        assert changes(response) == {"Ana Otero": (None, "confirmed", now(desk))}
+        assert because(response) == {"Ana Otero": [("detention", "updated", None)]}
 
 
 def test_rearrest_is_a_difference(desk: Desk) -> None:

@@ -536,7 +536,7 @@ def filters(world: World) -> list[dict[str, str]]:
         {"age_group": "adult", "sex": "male"},
         {"release_kind": "house_arrest", "nationality": "VE"},
         {"facility_id": world.ids["facility"][1], "occurred_until": str(DAYS[1])},
-        {"facility_id": world.ids["facility"][0], "country": COUNTRIES[0]},
+        {"facility_id": world.ids["facility"][0], "country": COUNTRIES[1]},
         {"country": COUNTRIES[0], "age_group": "minor"},
         {"announcement_id": world.announcements[0], "release_kind": "full"},
     ]

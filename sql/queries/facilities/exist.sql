@@ -1,7 +1,2 @@
--- Tells whether there is a facility with this id, and in this country.
-SELECT f.id
-FROM facilities f
-WHERE true
-    AND f.id = %(id)s -- if id
-    AND f.country = %(country)s -- if country
-LIMIT 1
+-- Tells whether there is a facility with this id.
+SELECT f.id FROM facilities f WHERE f.id = %(id)s
