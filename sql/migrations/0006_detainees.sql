@@ -49,6 +49,20 @@ CREATE FUNCTION external_id_keys(external_ids jsonb) RETURNS text[]
         FROM jsonb_array_elements($1) AS e (id)
     );
 
+-- The keys by which the index has the external ids of a person: those of a hidden person are marked, so
+-- that a query for the public reads none of them.
+CREATE FUNCTION indexed_id_keys(external_ids jsonb, is_hidden boolean) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN $2 THEN ARRAY(SELECT '!' || k.id_key FROM unnest(external_id_keys($1)) AS k (id_key))
+        ELSE external_id_keys($1)
+    END;
+
+-- The keys by which a caller finds the people with an external id.
+CREATE FUNCTION known_id_keys(id_key text, sees_hidden boolean) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN $2 THEN ARRAY[$1, '!' || $1] ELSE ARRAY[$1] END;
+
 -- The nationalities that the public knows: those of hidden people are never disclosed.
 CREATE FUNCTION public_nationalities(age_group text, withheld boolean, nationalities text[])
     RETURNS text[]
@@ -91,7 +105,8 @@ CREATE INDEX detainees_merged_into ON detainees (merged_into) WHERE merged_into 
 CREATE INDEX detainees_by_nationality
     ON detainees USING gin (public_nationalities(age_group, withheld, nationalities))
     WITH (fastupdate = off);
-CREATE INDEX detainees_by_external_id ON detainees USING gin (external_id_keys(external_ids))
+CREATE INDEX detainees_by_external_id
+    ON detainees USING gin (indexed_id_keys(external_ids, is_hidden(age_group, withheld)))
     WITH (fastupdate = off);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detainees TO constancia_service;

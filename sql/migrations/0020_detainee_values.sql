@@ -141,6 +141,7 @@ CREATE FUNCTION detainees_with_external_id(id_key text, sees_hidden boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT d.id FROM detainees d
-    WHERE external_id_keys(d.external_ids) @> ARRAY[$1] AND d.merged_into IS NULL
-        AND ($2 OR NOT is_hidden(d.age_group, d.withheld));
+    WHERE indexed_id_keys(d.external_ids, is_hidden(d.age_group, d.withheld))
+            && known_id_keys($1, $2)
+        AND d.merged_into IS NULL;
 END;

@@ -61,6 +61,7 @@ FILTERS_OF_PEOPLE = {
     "nationality": ("VE", "ES"),
     "sex": ("male", "female"),
     "age_group": ("adult", "minor"),
+    "external_id": ("una:una",),
 }
 # The rows that a node of a plan reads in vain.
 LEFT_OUT = (

@@ -4,10 +4,10 @@ SELECT i.place, d.id
 FROM unnest(%(id_keys)s::text[]) WITH ORDINALITY i (id_key, place)
 CROSS JOIN LATERAL (
     SELECT p.id FROM detainees p
-    WHERE external_id_keys(p.external_ids) @> ARRAY[i.id_key]
+    WHERE indexed_id_keys(p.external_ids, is_hidden(p.age_group, p.withheld))
+            && known_id_keys(i.id_key, %(sees_hidden)s)
         AND p.merged_into IS NULL
         AND p.id <> %(id)s -- if id
-        AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s)
     OFFSET 0
 ) d
 ORDER BY i.place, d.id

@@ -62,10 +62,10 @@ WITH items AS MATERIALIZED (
     UNION
     SELECT i.item, d.id
     FROM unnest(%(identified)s::integer[], %(id_keys)s::text[]) AS i (item, id_key)
+    CROSS JOIN unnest(known_id_keys(i.id_key, %(sees_hidden)s)) AS k (id_key)
     CROSS JOIN LATERAL (
         SELECT p.id FROM detainees p
-        WHERE external_id_keys(p.external_ids) @> ARRAY[i.id_key]
-            AND (NOT is_hidden(p.age_group, p.withheld) OR %(sees_hidden)s)
+        WHERE indexed_id_keys(p.external_ids, is_hidden(p.age_group, p.withheld)) @> ARRAY[k.id_key]
             AND p.merged_into IS NULL
         LIMIT 50
     ) d

@@ -58,7 +58,9 @@ WITH people AS (
         -- Not a LIMIT, for which the planner would scan the table.
         SELECT array_agg(o.id) AS ids, array_agg(coalesce(o.birth_date, '-infinity')) AS birth_dates
         FROM detainees o
-        WHERE external_id_keys(o.external_ids) @> ARRAY[e.id_key] AND o.merged_into IS NULL
+        WHERE indexed_id_keys(o.external_ids, is_hidden(o.age_group, o.withheld))
+                && known_id_keys(e.id_key, true)
+            AND o.merged_into IS NULL
     ) s
     WHERE p.external_ids <> '[]'
 ), pairs AS (
