@@ -9,15 +9,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from api import config
-from api.cases import loader
 from api.commands import doctor
 from api.config import SERVICE_ROLE
 from api.database import connections, migrations
 from api.database.queries import Connection
 from tests.commands.running import constancia
-from tests.conftest import CASES, Api, cloned
+from tests.conftest import Api, cloned
 
-EXAMPLE = CASES / "venezuela-2026-01-08.json"
 CHECKS = [
     "settings", "database", "migrations", "login", "privileges", "clock", "ledger", "records",
     "sources", "people", "verdicts", "statuses", "rollups",
@@ -40,9 +38,8 @@ def faults(url: str, **settings: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def store(database: str, conn: Connection) -> str:
+def store(example_case: Path, database: str, conn: Connection) -> str:
     """A store with the example case. A clone lacks the privileges of the database itself."""
-    loader.load(conn, EXAMPLE, lambda _: None)
     restrict(conn)
     return database
 

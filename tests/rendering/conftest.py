@@ -1,14 +1,13 @@
 """The example case, for tests of responses."""
 
+from pathlib import Path
+
 import pytest
 
-from api.cases import loader
-from api.database.queries import Connection
-from tests.conftest import CASES, Api
+from tests.conftest import Api
 
 
 @pytest.fixture
-def example(api: Api, conn: Connection) -> Api:
+def example(example_case: Path, api: Api) -> Api:
     """The API on the example case."""
-    loader.load(conn, CASES / "venezuela-2026-01-08.json", lambda _: None)
     return api

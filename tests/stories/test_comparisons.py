@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import config
-from api.cases import loader
 from api.commands import terminal
-from api.database.queries import Connection
 from tests.conftest import Api
 from tests.stories.newsroom import EXAMPLE, WITHIN, Desk, figures
 
@@ -17,10 +16,9 @@ from tests.stories.newsroom import EXAMPLE, WITHIN, Desk, figures
 
 
 @pytest.fixture
-def claims(api: Api, conn: Connection) -> Mapping[str, str]:
-    """Load the example case; return the ids of its claims by their keys."""
-    loader.load(conn, EXAMPLE, lambda _: None)
-    case = json.loads(EXAMPLE.read_text())
+def claims(example_case: Path, api: Api) -> Mapping[str, str]:
+    """Return the ids of the claims of the example case by their keys."""
+    case = json.loads(example_case.read_text())
     names = {source["key"]: source["name"] for source in case["sources"]}
     ids = {source["name"]: source["id"] for source in api.get("/v1/sources")["items"]}
     claim_ids = {
