@@ -97,10 +97,16 @@ def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> No
         assert without_moments(str(head.headers)) == without_moments(str(full.headers))
         assert head.headers["ETag"] == etag
         # The first 304 comes from the database, the others from memory.
-        for if_none_match in (etag, etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
+        for if_none_match in (etag, etag):
+            check_not_modified(get(caller, path, if_none_match), full)
+        changed = get(caller, path, '"another"')
+        assert (changed.status_code, changed.headers["ETag"]) == (200, etag)
+        if media_type != visit.operation.offers[0]:
+            continue  # The headers below are read alike for all media types.
+        for if_none_match in (etag.removeprefix("W/"), f'"another", {etag}', "*"):
             check_not_modified(get(caller, path, if_none_match), full)
         check_not_modified(get(caller, path, etag, "HEAD"), full)
-        for other in ('"another"', "nonsense", ""):
+        for other in ("nonsense", ""):
             changed = get(caller, path, other)
             assert (changed.status_code, changed.headers["ETag"]) == (200, etag)
         failed = caller.send("GET", path, headers={"If-Match": '"another"'})

@@ -178,15 +178,17 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
     assert all(offer in problem["detail"] for offer in operation.offers)
     if not operation.writes:
         for accept in ("*/*", None, BROWSER):
-            assert send(accept).status_code == 200, accept
-            assert send(accept).mimetype == operation.offers[0], accept
+            response = send(accept)
+            assert response.status_code == 200, accept
+            assert response.mimetype == operation.offers[0], accept
 
 
 def test_accept_with_parameters_is_understood(api: Api) -> None:
-    """Many clients send `application/json; charset=utf-8`."""
+    """Many clients send `application/json; charset=utf-8`. What is sent depends on the offers only,
+    so that one operation for each set of them is enough."""
     session = Session(api)
     refused = set()
-    for operation in READS:
+    for operation in {tuple(operation.offers): operation for operation in READS}.values():
         exchange = session.do(operation.id)
         path, query = exchange.response.request.path, exchange.query
         for media_type in operation.offers:
