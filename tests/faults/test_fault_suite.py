@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 IN_SHORT = [
-    partial(kills.retries, writes=60, times=5, clients=16),
+    partial(kills.retries, writes=30, times=5, clients=16),
     partial(kills.killed_master, times=1),
     partial(cuts.cut_connections, step=50),
     partial(cuts.cut_off, times=3),

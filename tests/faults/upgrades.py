@@ -121,11 +121,11 @@ def upgraded() -> Row:
         old = stack.enter_context(serving(directory, **urls))
         key = old.key("edit")
         with fleet(old.port, key, clients=8) as writers:
-            writers.more(100)
+            writers.more(50)
             at = time.monotonic()
             new = stack.enter_context(serving(directory, folder=folder, **urls))
             row.ready = [time.monotonic() - at]
-            writers.more(100)  # of the old one
+            writers.more(50)  # of the old one
             with Client(old.port) as reader:
                 status, problem = reader.send("GET", "/readyz")
             row.must(status == 503 and "ahead" in str(problem), "the old one calls itself ready")

@@ -49,7 +49,7 @@ class Fleet:
         self._port, self._key, self._pause = port, key, pause
         with Client(port, key) as editor:
             self._sources = [editor.source(f"Agencia {n}") for n in range(6)]
-            self._events = [editor.event(f"Nombre {n}") for n in range(40)]
+            self._events = [editor.event(f"Nombre {n}") for n in range(16)]
         self._writes = iter(itertools.count() if writes is None else writes)
         self._lock = threading.Lock()
         self._enough = threading.Event()
@@ -111,7 +111,7 @@ class Fleet:
         label, key = f"write {number}", {"Idempotency-Key": f"write-{number}"}
         if number % 3:
             return "/v1/sources", {"name": label, "kind": "ngo"}, key
-        event, source = self._events[number % 40], self._sources[number // 40 % 6]
+        event, source = self._events[number % 16], self._sources[number // 16 % 6]
         at = NOON + timedelta(minutes=number % 20)
         return "/v1/attestations", attestation_body(event, source, at, note=label), key
 

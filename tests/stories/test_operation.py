@@ -283,7 +283,9 @@ def test_stop_completes_started_requests_and_accepts_no_new_ones(service: Servic
 class Load:
     """Readers and writers, with persistent or new connections."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, pause: float = 0) -> None:
+        """`pause` is the seconds that each client waits between requests."""
+        self._pause = pause
         self.responses: list[Any] = []
         self.failures: list[Any] = []
         self._end = threading.Event()
@@ -307,6 +309,7 @@ class Load:
                     self.failures.append((writes, persistent, repr(error)))
                 if not persistent:
                     client.close()
+                self._end.wait(self._pause)
 
     def more(self, n: int = 100) -> None:
         wanted = len(self.responses) + n
@@ -366,7 +369,7 @@ def run(directory: Path, *arguments: str) -> str:
 def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
     """The restored ledger, statuses and counts are equal, and `doctor` finds no fault."""
     run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
-    load = Load(service)
+    load = Load(service, pause=0.1)
     try:
         load.more()
         dump = service.data_dir.with_suffix(".dump")
