@@ -89,6 +89,27 @@ def _queries(
     operation: document.Operation, ids: Mapping[str, Sequence[str]], searches: Sequence[str]
 ) -> Iterator[str]:
     """A query for each value of each parameter, and for some combinations, percent-encoded."""
+    values_by_name = values_of(operation, ids, searches)
+    required = {
+        p.name: values_by_name[p.name][0]
+        for p in operation.parameters
+        if (p.required or p.name == "from") and p.name in values_by_name
+    }
+    yield _text(required)
+    for name, choices in values_by_name.items():
+        for choice in choices:
+            yield _text({**required, name: choice})
+    for name in {"sex", "age_group", "facility_id", "nationality"} & values_by_name.keys():
+        for choice, group_by in product(
+            values_by_name[name][:2], values_by_name.get("group_by", ())
+        ):
+            yield _text({**required, name: choice, "group_by": group_by})
+
+
+def values_of(
+    operation: document.Operation, ids: Mapping[str, Sequence[str]], searches: Sequence[str]
+) -> Mapping[str, Sequence[Any]]:
+    """Return values of each parameter of a query."""
     values: Mapping[str, Sequence[Any]] = {
         "q": [*searches, "a", "persona", "person"],
         "limit": [1, 200],
@@ -124,20 +145,7 @@ def _queries(
         if parameter.location == "query" and parameter.name != "format":
             choices = values.get(parameter.name) or parameter.schema["enum"]
             values_by_name[parameter.name] = [value for value in choices if value is not None]
-    required = {
-        p.name: values_by_name[p.name][0]
-        for p in operation.parameters
-        if (p.required or p.name == "from") and p.name in values_by_name
-    }
-    yield _text(required)
-    for name, choices in values_by_name.items():
-        for choice in choices:
-            yield _text({**required, name: choice})
-    for name in {"sex", "age_group", "facility_id", "nationality"} & values_by_name.keys():
-        for choice, group_by in product(
-            values_by_name[name][:2], values_by_name.get("group_by", ())
-        ):
-            yield _text({**required, name: choice, "group_by": group_by})
+    return values_by_name
 
 
 def _text(query: Mapping[str, Any]) -> str:

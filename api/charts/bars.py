@@ -136,15 +136,7 @@ def draw_delivery(delivery: Answer, style: Style) -> Drawing:
 
 def draw_groups(counts: Answer, group_by: str, style: Style) -> Drawing:
     """Draw an answer of `GET /v1/counts` with groups: days in order, other values by figures."""
-    groups = counts["groups"]
-    if group_by != "occurred_on":
-        groups = sorted(
-            groups,
-            key=lambda group: (
-                group["value"] is None,
-                *(-group[name] for name in _DOCUMENTED),
-            ),
-        )
+    groups = counts["groups"] if group_by == "occurred_on" else rank(counts["groups"])
     entries = [
         Entry(name, legends.valued(name, counts[name], style), "bar") for name in _DOCUMENTED
     ]
@@ -167,6 +159,14 @@ def draw_groups(counts: Answer, group_by: str, style: Style) -> Drawing:
     }[group_by]
     sentence = counts["citation"]["sentence"][style.locale.language]
     return _draw(title, sentence, rows, entries, style)
+
+
+def rank(groups: Sequence[Answer]) -> Sequence[Answer]:
+    """Return groups by their figures, the highest first. That of unknown values is the last."""
+    return sorted(
+        groups,
+        key=lambda group: (group["value"] is None, *(-group[name] for name in _DOCUMENTED)),
+    )
 
 
 def _group(group: Answer, group_by: str, style: Style) -> str:

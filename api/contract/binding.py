@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 Combined = Mapping[str, Callable[..., Any]]
 """The combined parameters of a function, and the dataclass of each."""
 
-_NOT_COMBINED = {"caller", "body", "service"}
+_NOT_COMBINED = {"caller", "body", "service", "address"}
 """Dataclasses that a function takes and that stand for no parameters of the contract."""
 
 

@@ -138,14 +138,20 @@ class Operation:
         return self.offers[0] == "text/html"
 
     @property
+    def takes_address(self) -> bool:
+        """Whether its function takes the address of the request, for links of the page."""
+        return self.is_page and self.tag != "cards"
+
+    @property
     def takes_base_url(self) -> bool:
         """Whether its function takes the URL of the service, for absolute links.
 
-        Pages, feeds and claim reviews have such links. Who asks about a `url` asks about one.
+        Cards, feeds and claim reviews have such links, and pages by their address. Who asks about a
+        `url` asks about one.
         """
         names = {p.name for p in self.parameters} | (self.body or {}).get("properties", {}).keys()
         takes_url = self.tag in ("cards", "citations") and "url" in names
-        return self.has_formats or self.is_page or takes_url
+        return self.has_formats or takes_url or (self.is_page and not self.takes_address)
 
     @property
     def read_only(self) -> Collection[str]:

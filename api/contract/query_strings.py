@@ -50,7 +50,8 @@ def load(schema: Schema, raw: bytes, *, ignores_unknown: bool = False) -> Mappin
     pairs = [
         (name, value)
         for name, value in parsed
-        if name != _IGNORED and (name in schema.fields or not ignores_unknown)
+        # A form sends an empty value for each field that a reader leaves out.
+        if name != _IGNORED and (not ignores_unknown or (value and name in schema.fields))
     ]
     names = [name for name, _ in pairs]
     repeated = sorted({name for name in names if names.count(name) > 1})

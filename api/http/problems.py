@@ -17,6 +17,7 @@ from api.contract.document import Contract, Problem
 from api.errors import RequestError
 from api.http import requests, responses
 from api.pages import catalogs, site
+from api.pages.site import Address
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(
@@ -53,7 +54,11 @@ def register(
     """
 
     problems = contract.problems
-    pages = {operation.id for operation in contract.operations if operation.is_page}
+    pages = {
+        operation.id: {p.name for p in operation.parameters if p.location == "query"}
+        for operation in contract.operations
+        if operation.is_page
+    }
     languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
 
     def counted(error: RequestError | HTTPException) -> Response:
@@ -71,7 +76,12 @@ def register(
             chosen = request.args.get("lang")
             if chosen not in languages:
                 chosen = requests.preferred_language(request, languages)
-            content = site.error_page(chosen, problem, error.detail)
+            address = (
+                requests.address(request, pages[request.endpoint])
+                if request.endpoint in pages
+                else Address(request.url_root, "/")
+            )
+            content = site.error_page(chosen, address, problem, error)
             response = responses.error_page(content, problem.status)
         else:
             response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)

@@ -1,10 +1,10 @@
 """Requests read into the arguments of an operation. An error lists every invalid field."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Request, request
 from marshmallow import Schema, ValidationError
@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from api.contract import binding, fields, query_strings, schemas, strict_json
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
+from api.pages.site import Address
 from api.rendering import media_types
 
 _FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
@@ -79,8 +80,8 @@ class Arguments:
 
         A parameter with the name of a Python keyword gets an underscore at its end. A list as rows
         of a table is complete without `limit`, which is None then. An operation with formats of
-        other kinds also takes the `media_type`, and like a page the `base_url` of the service.
-        Without `lang`, a page has the language that the request prefers.
+        other kinds also takes the `media_type`, and like a page the `base_url` of the service. A
+        page also takes its `address`; without `lang`, it has the language that the request prefers.
 
         Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
         """
@@ -104,6 +105,8 @@ class Arguments:
             arguments["lang"] = preferred_language(request, self._languages)
         if operation.has_formats:
             arguments["media_type"] = media_type
+        if operation.takes_address:
+            arguments["address"] = address(request, self._schema.fields)
         if operation.takes_base_url:
             arguments["base_url"] = request.url_root
         for name in self._keywords:
@@ -120,6 +123,16 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
         return {**path, "id": fields.uuid(path["id"])}
     except ValidationError:
         raise not_found("record") from None
+
+
+def address(request: Request, names: Collection[str]) -> Address:
+    """Return the address of a page, with those parameters that have these names."""
+    query = {
+        name: value
+        for name, value in request.args.items()
+        if value and name in names and name != "lang"
+    }
+    return Address(request.url_root, quote(request.path), query)
 
 
 def preferred_language(request: Request, languages: Sequence[str]) -> str:

@@ -146,6 +146,8 @@ def _parameters(operation: Operation) -> set[str]:
         names.add("unchanged")
     if operation.has_formats:
         names.add("media_type")
+    if operation.takes_address:
+        names.add("address")
     if operation.takes_base_url:
         names.add("base_url")
     return names

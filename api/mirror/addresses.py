@@ -30,7 +30,7 @@ _SUFFIXES: Mapping[str, str] = {
     media_types.NDJSON: ".ndjson",
     media_types.XLSX: ".xlsx",
 }
-_MOMENTS = ("as_of", "recorded_as_of", "until")
+_MOMENTS = ("as_of", "recorded_as_of", "until", "from_recorded", "until_recorded")
 _PERIOD = ("from", "until")
 _PAGE = re.compile(r"\.page-(\d+)\.html$")
 _NAME = re.compile(r"[\w./-]+", re.ASCII)
@@ -110,7 +110,10 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
         and str(parameters[name].schema.get("default")) != value
         and not (name in _MOMENTS and value in files.moments)
     }
-    if suffix is None or not all(_is_mirrored(operation, parameters[name]) for name in query):
+    is_further = "cursor" in query
+    if suffix is None or not all(
+        _is_mirrored(operation, parameters[name], is_further) for name in query
+    ):
         return None
     stem = path.strip("/").removesuffix(suffix) or "index"
     query.pop("cursor", None)
@@ -123,14 +126,15 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
     return Page(address, f"{folder}/{file}" if "lang" in parameters else file)
 
 
-def _is_mirrored(operation: Operation, parameter: Parameter) -> bool:
+def _is_mirrored(operation: Operation, parameter: Parameter, is_further: bool) -> bool:
     """Whether links with different values of a parameter lead to different files.
 
-    Those of other moments lead to none. Pages of periods could link to further ones without end.
+    Those of other moments lead to none. Pages of periods could link to further ones without end,
+    but for the further pages of a list.
     """
     schema = parameter.schema
     if parameter.name in _PERIOD:
-        return not operation.is_page
+        return not operation.is_page or is_further
     return parameter.name == "cursor" or "enum" in schema or schema.get("format") == "uuid"
 
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
-
-import orjson
+from zoneinfo import ZoneInfo
 
 from api import config
+from api.charts import bars, timeline
 from api.config import Language
-from api.contract import document
 from api.database import clock, queries
 from api.errors import not_found
 from api.operations import (
@@ -26,26 +25,26 @@ from api.operations import (
 )
 from api.operations.detainees import PeopleFilters
 from api.operations.release_events import ReleaseFilters
-from api.pages import dataset, reasons, site, words
+from api.pages import dataset, differences, records, site, verified_releases, words
 from api.pages.site import Address
-from api.rendering import media_types, rows
-from api.rendering.results import Answer, Item, Page, Record, Stream
+from api.rendering import media_types
+from api.rendering.results import Answer, Item, Record, Stream
 from api.reports import reviews
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
+from api.reports.differences import Span
 from api.verification.rule import REQUIRED, RULE
 
 _CHANGES, _CLAIMS = 8, 5
 _CHARTED = timedelta(weeks=52)
-_PEOPLE, _FIGURES = 30, 20
+_PEOPLE, _FIGURES, _DIFFERENCES = 30, bars.MAX_ROWS, 50
 _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
-_MAX_ATTESTATIONS = 100
 _MAX_DETENTIONS = 50
 
 
 def get_home_page(
-    conn: queries.Connection, lang: Language, time_zone: str, base_url: str
+    conn: queries.Connection, lang: Language, time_zone: str, address: Address
 ) -> Answer:
     counted = _content(
         counts.get_counts(conn, None, Filters(), None, None, REQUIRED, None, time_zone)
@@ -64,18 +63,28 @@ def get_home_page(
             time_zone,
         )
     )
-    chart = site.timeline(year, lang)
+    prisons = _content(
+        counts.get_counts(conn, None, Filters(), None, None, REQUIRED, "facility_id", time_zone)
+    )
+    zone_name = words.in_language(lang).zone(time_zone)
+    chart = site.chart(lang, "timeline", lambda style: timeline.draw(year, zone_name, style))
+    prisons_chart = site.chart(
+        lang, "prisons", lambda style: bars.draw_groups(prisons, "facility_id", style)
+    )
     changes = queries.rows(conn, "release_events/list_feed", limit=_CHANGES)
     return _page(
         "home.html",
         lang,
-        Address(base_url, "/"),
-        cited=[counted, year],
-        drawings=[chart],
+        address,
+        cited=[counted, year, prisons],
+        volatile=[chart, prisons_chart],
         zone=time_zone,
         counts=counted,
         chart=chart,
         weeks=_changed(year["items"]),
+        prisons=bars.rank(prisons["groups"])[: bars.MAX_ROWS],
+        prisons_chart=prisons_chart,
+        further_prisons=max(len(prisons["groups"]) - bars.MAX_ROWS, 0),
         changes=changes,
         comparisons=_content(compared)["items"],
     )
@@ -85,7 +94,7 @@ def get_people_page(
     conn: queries.Connection,
     lang: Language,
     time_zone: str,
-    base_url: str,
+    address: Address,
     q: str | None,
     status: str | None,
     cursor: str | None,
@@ -101,12 +110,12 @@ def get_people_page(
         redacted = counted["redacted"][status]
     else:
         listed = detainees.list_detainees(conn, None, _PEOPLE, cursor, q, PeopleFilters())
-        people, following = _items(conn, "listDetainees", listed)
-    asked = {"q": q, "status": status, "cursor": cursor}
+        people, following = records.items(conn, "listDetainees", listed)
     return _page(
         "people.html",
         lang,
-        Address(base_url, "/people", _query(**asked)),
+        address,
+        zone=time_zone,
         q=q,
         status=status,
         people=people,
@@ -116,29 +125,33 @@ def get_people_page(
 
 
 def get_person_page(
-    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+    conn: queries.Connection,
+    id: UUID,
+    lang: Language,
+    time_zone: str,
+    address: Address,
 ) -> Answer:
-    person = _record(conn, "getDetainee", detainees.get_detainee(conn, None, id))
-    held, _ = _items(
+    person = records.record(conn, "getDetainee", detainees.get_detainee(conn, None, id))
+    held, _ = records.items(
         conn, "listDetentions", detentions.list_detentions(conn, None, id, _MAX_DETENTIONS, None)
     )
     of_person = ReleaseFilters(detainee_id=id)
     listed = release_events.list_release_events(
         conn, None, _MAX_DETENTIONS, None, of_person, None, None, REQUIRED
     )
-    events, _ = _items(conn, "listReleaseEvents", listed)
+    events, _ = records.items(conn, "listReleaseEvents", listed)
     events = sorted(events, key=lambda event: str(event["occurred_on"]), reverse=True)
-    releases, names = _explained(conn, events[:_MAX_RELEASES], lang, time_zone)
+    releases, names = verified_releases.read(conn, events[:_MAX_RELEASES], lang, time_zone)
     facility_ids = {detention["facility_id"] for detention in held} - {None}
     return _page(
         "person.html",
         lang,
-        Address(base_url, f"/people/{id}"),
+        address,
         cited=[release["verification"] for release in releases],
         zone=time_zone,
         person=person,
         detentions=sorted(held, key=lambda it: str(it["detained_on"] or ""), reverse=True),
-        facilities=_names(conn, "facilities/list", "Facility", facility_ids),
+        facilities=records.names(conn, "facilities/list", "Facility", facility_ids),
         releases=releases,
         older=events[_MAX_RELEASES:],
         names=names,
@@ -146,20 +159,24 @@ def get_person_page(
 
 
 def get_release_page(
-    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+    conn: queries.Connection,
+    id: UUID,
+    lang: Language,
+    time_zone: str,
+    address: Address,
 ) -> Answer:
-    record = release_events.get_release_event(conn, None, id, media_types.JSON, base_url)
-    event = _record(conn, "getReleaseEvent", cast(Record, record))
-    person = _record(
+    record = release_events.get_release_event(conn, None, id, media_types.JSON, address.base_url)
+    event = records.record(conn, "getReleaseEvent", cast(Record, record))
+    person = records.record(
         conn, "getDetainee", detainees.get_detainee(conn, None, UUID(event["detainee_id"]))
     )
     # A voided release has no verification.
     shown = [event] if event["voided_at"] is None else []
-    releases, names = _explained(conn, shown, lang, time_zone)
+    releases, names = verified_releases.read(conn, shown, lang, time_zone)
     return _page(
         "release.html",
         lang,
-        Address(base_url, f"/releases/{id}"),
+        address,
         cited=[release["verification"] for release in releases],
         zone=time_zone,
         person=person,
@@ -176,7 +193,7 @@ def get_certificate(
     recorded_as_of: datetime | None,
     lang: Language,
     time_zone: str,
-    base_url: str,
+    address: Address,
 ) -> Answer:
     """Return the certificate of a named person's release, at any pair of moments."""
     verification = _content(
@@ -188,15 +205,13 @@ def get_certificate(
     )
     if event is None or not event.detainee["is_named"]:
         raise not_found("certificate")
-    moments = _query(as_of=as_of, recorded_as_of=recorded_as_of)
-    address = Address(base_url, f"/releases/{id}/certificate", moments)
     code = site.qr_code(address.absolute(verification["citation"]["url"]))
     return _page(
         "certificate.html",
         lang,
         address,
         cited=[verification],
-        drawings=[code],
+        volatile=[code],
         zone=time_zone,
         event=event,
         verification=verification,
@@ -210,17 +225,17 @@ def get_source_page(
     cursor: str | None,
     lang: Language,
     time_zone: str,
-    base_url: str,
+    address: Address,
 ) -> Answer:
-    source = _record(conn, "getSource", sources.get_source(conn, None, id))
-    listed, following = _items(
+    source = records.record(conn, "getSource", sources.get_source(conn, None, id))
+    listed, following = records.items(
         conn,
         "listAttestations",
         attestations.list_attestations(conn, None, _PEOPLE, cursor, None, id),
     )
     event_ids = {attestation["release_event_id"] for attestation in listed}
-    events = _records(conn, "release_events/list", "ReleaseEvent", event_ids)
-    published, further = _items(
+    events = records.by_id(conn, "release_events/list", "ReleaseEvent", event_ids)
+    published, further = records.items(
         conn, "listClaims", claims.list_claims(conn, None, _PEOPLE, None, None, id, None)
     )
     others = {
@@ -231,7 +246,7 @@ def get_source_page(
     return _page(
         "source.html",
         lang,
-        Address(base_url, f"/sources/{id}", _query(cursor=cursor)),
+        address,
         zone=time_zone,
         source=source,
         attestations=[
@@ -240,7 +255,7 @@ def get_source_page(
         ],
         claims=published,
         has_more_claims=further is not None,
-        names=_names(conn, "sources/list", "Source", others - {None}),
+        names=records.names(conn, "sources/list", "Source", others - {None}),
         cursor=following,
     )
 
@@ -251,45 +266,94 @@ def get_figures_page(
     cursor: str | None,
     lang: Language,
     time_zone: str,
-    base_url: str,
+    address: Address,
 ) -> Answer:
     filters = ClaimFilters(kind)
     compared = claims.list_comparisons(conn, _FIGURES, cursor, filters, None, REQUIRED, time_zone)
     content = _content(compared)
-    address = Address(base_url, "/figures", {"kind": kind, **_query(cursor=cursor)})
+    comparisons = content["items"]
+    claimants = _claimants(conn, comparisons)
+    names = {id: source["name"] for id, source in claimants.items()}
     return _page(
         "figures.html",
         lang,
         address,
         zone=time_zone,
-        claim_reviews=_claim_reviews(conn, content["items"], address, lang),
+        claim_reviews=_claim_reviews(comparisons, claimants, address, lang),
         kind=kind,
-        comparisons=content["items"],
+        comparisons=comparisons,
+        chart=site.chart(
+            lang, "claims", lambda style: bars.draw_claims(comparisons, names, time_zone, style)
+        ),
+        names=names,
         cursor=content["next"],
     )
 
 
 def get_announcement_page(
-    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, base_url: str
+    conn: queries.Connection,
+    id: UUID,
+    lang: Language,
+    time_zone: str,
+    address: Address,
 ) -> Answer:
     delivery = _content(claims.get_delivery(conn, id, None, None, REQUIRED, time_zone))
     announcement = delivery["announcement"]
-    address = Address(base_url, f"/announcements/{id}")
+    chart = site.chart(lang, "delivery", lambda style: bars.draw_delivery(delivery, style))
     return _page(
         "announcement.html",
         lang,
         address,
-        claim_reviews=_claim_reviews(conn, delivery["claims"], address, lang),
         cited=[delivery],
+        volatile=[chart],
+        claim_reviews=_claim_reviews(
+            delivery["claims"], _claimants(conn, delivery["claims"]), address, lang
+        ),
         zone=time_zone,
         delivery=delivery,
-        source=_names(conn, "sources/list", "Source", {announcement["source_id"]}),
+        chart=chart,
+        source=records.names(conn, "sources/list", "Source", {announcement["source_id"]}),
         days=_days(announcement["published_at"], delivery["citation"]["as_of"]),
     )
 
 
-def get_method_page(conn: queries.Connection, lang: Language, base_url: str) -> Answer:
-    address = Address(base_url, "/method")
+def get_differences_page(
+    conn: queries.Connection,
+    span: Span,
+    filters: Filters,
+    min_sources: int,
+    cursor: str | None,
+    lang: Language,
+    time_zone: str,
+    address: Address,
+) -> Answer:
+    today = clock.present(conn).astimezone(ZoneInfo(time_zone)).date()
+    span = differences.with_first_day(span, today)
+    answer = _content(
+        counts.list_differences(
+            conn, None, _DIFFERENCES, cursor, span, filters, min_sources, time_zone
+        )
+    )
+    first_day, following = address.query.get("from") or str(span.from_ or ""), answer["next"]
+    return _page(
+        "differences.html",
+        lang,
+        address,
+        cited=[answer],
+        # The cursor holds the moments.
+        volatile=[following] if following else [],
+        zone=time_zone,
+        answer=answer,
+        changes=differences.explain(conn, answer["items"], words.in_language(lang)),
+        is_redacted=any(any(figures.values()) for figures in answer["redacted"].values()),
+        following=following and address.url(lang, **{"from": first_day}, cursor=following),
+        first_day=first_day,
+        last_day=today.isoformat(),
+        choices=differences.choices(conn, filters, time_zone, words.in_language(lang)),
+    )
+
+
+def get_method_page(conn: queries.Connection, lang: Language, address: Address) -> Answer:
     first = queries.row(conn, "release_events/get_first_day")
     license = config.read().data_license
     described = dataset.describe(words.in_language(lang), address, first and first.day, license)
@@ -297,74 +361,17 @@ def get_method_page(conn: queries.Connection, lang: Language, base_url: str) -> 
 
 
 def _claim_reviews(
-    conn: queries.Connection, compared: Sequence[Item], address: Address, lang: Language
+    compared: Sequence[Item], by_id: Mapping[str, Item], address: Address, lang: Language
 ) -> Sequence[Item]:
-    """Return the reviews of the claims of a page."""
-    ids = {comparison["claim"]["source_id"] for comparison in compared}
-    by_id = _records(conn, "sources/list", "Source", ids)
+    """Return the reviews of the claims of a page, with their sources by id."""
     page = address.absolute(address.url(lang))
     return reviews.of_claims(compared, by_id, page, address.base_url, words.in_language(lang))
 
 
-def _explained(
-    conn: queries.Connection, events: Sequence[Item], lang: Language, time_zone: str
-) -> tuple[Sequence[Item], Mapping[str, str]]:
-    """Return releases with all that a page shows of them, and the names of their sources."""
-    verified = [_verified(conn, event, time_zone) for event in events]
-    of_events = [attestations for _, attestations, _ in verified]
-    relays = [relay for listed in of_events for a in listed for relay in a["relays"]]
-    ids = {a["source_id"] for listed in of_events for a in listed}
-    names = _names(
-        conn, "sources/list", "Source", ids | {relay["source_id"] for relay in relays} - {None}
-    )
-    language = words.in_language(lang)
-    return [
-        {
-            "event": event,
-            "verification": verification,
-            "attestations": _with_origins(listed, verification, names),
-            "has_more": has_more,
-            "reasons": reasons.explain(verification, listed, has_more, names, language),
-        }
-        for event, (verification, listed, has_more) in zip(events, verified, strict=True)
-    ], names
-
-
-def _verified(
-    conn: queries.Connection, event: Item, time_zone: str
-) -> tuple[Item, Sequence[Item], bool]:
-    """Return the verification of a release, its attestations by time, and whether it has more."""
-    id = UUID(event["id"])
-    verification = _content(
-        release_events.get_verification(conn, id, None, None, REQUIRED, time_zone)
-    )
-    listed, following = _items(
-        conn,
-        "listAttestations",
-        attestations.list_attestations(conn, None, _MAX_ATTESTATIONS, None, id, None),
-    )
-    by_time = sorted(listed, key=lambda attestation: str(attestation["published_at"]))
-    return verification, by_time, following is not None
-
-
-def _with_origins(
-    listed: Sequence[Item], verification: Item, names: Mapping[str, str]
-) -> Sequence[Item]:
-    """Return attestations with the names of what they relay, and why they do not count."""
-    source_of = {attestation["id"]: attestation["source_id"] for attestation in listed}
-    excluded = {item["attestation_id"]: item["reason"] for item in verification["not_counted"]}
-    return [
-        {
-            **attestation,
-            "origins": [
-                names[source]
-                for relay in attestation["relays"]
-                if (source := relay["source_id"] or source_of.get(relay["attestation_id"]))
-            ],
-            "reason": excluded.get(attestation["id"]),
-        }
-        for attestation in listed
-    ]
+def _claimants(conn: queries.Connection, compared: Sequence[Item]) -> Mapping[str, Item]:
+    """Return the sources of claims, by id."""
+    ids = {comparison["claim"]["source_id"] for comparison in compared}
+    return records.by_id(conn, "sources/list", "Source", ids)
 
 
 def _page(
@@ -373,18 +380,18 @@ def _page(
     address: Address,
     *,
     cited: Sequence[Item] = (),
-    drawings: Sequence[str] = (),
+    volatile: Sequence[str] = (),
     zone: str = "UTC",
     **values: Any,
 ) -> Answer:
     """Return a page.
 
-    The moments of `cited` answers, and the drawings that contain them, are no part of its entity
-    tag. All other values of a drawing must be in the page, too.
+    The moments of `cited` answers, and the `volatile` parts that contain them, such as a drawing,
+    are no part of its entity tag. All other values of these parts must be in the page, too.
     """
-    volatile = words.in_language(lang).volatile(cited, zone)
+    moments = words.in_language(lang).volatile(cited, zone)
     content = site.render(template, lang, address, zone=zone, **values)
-    return Answer(content, [*drawings, *volatile])
+    return Answer(content, [*volatile, *moments])
 
 
 def _changed(items: Sequence[Item]) -> Sequence[Item]:
@@ -405,43 +412,3 @@ def _days(start: str, end: str) -> int:
 def _content(answer: Answer | Stream) -> Item:
     """Return the content of an answer. A list with a limit is no stream."""
     return cast(Item, cast(Answer, answer).content)
-
-
-def _record(conn: queries.Connection, operation_id: str, record: Record) -> Any:
-    """Return the object of a record, as its operation responds with it."""
-    return orjson.loads(rows.record(conn, document.load().operation(operation_id), record))
-
-
-def _items(
-    conn: queries.Connection, operation_id: str, page: Page
-) -> tuple[Sequence[Any], str | None]:
-    """Return the items of a page of a list, and the cursor of the next one."""
-    bodies, following = rows.page(
-        conn, document.load().operation(operation_id), page, cast(int, page.limit)
-    )
-    return [orjson.loads(body) for body in bodies], following.get("cursor")
-
-
-def _names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
-    """Return the public names of records, by id."""
-    return {id: item["name"] for id, item in _records(conn, query, schema, ids).items()}
-
-
-def _records(
-    conn: queries.Connection, query: str, schema: str, ids: set[str]
-) -> Mapping[str, Item]:
-    """Return records as the public sees them, by id; without release events that are void."""
-    if not ids:
-        return {}
-    scope = {} if schema == "Facility" else {"sees_hidden": False}
-    items = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
-    return {item["id"]: item for item in items}
-
-
-def _query(**parameters: Any) -> Mapping[str, Any]:
-    """Return the parameters of an address that are sent, as text."""
-    return {
-        name: clock.rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in parameters.items()
-        if value is not None
-    }

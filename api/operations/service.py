@@ -83,8 +83,8 @@ def get_contract_yaml(service: Service) -> Answer:
     return Answer(document.load().source)
 
 
-def get_docs(service: Service, lang: Language, base_url: str) -> Answer:
-    return Answer(site.render("docs.html", lang, Address(base_url, "/docs")))
+def get_docs(service: Service, lang: Language, address: Address) -> Answer:
+    return Answer(site.render("docs.html", lang, address))
 
 
 def get_docs_asset(service: Service, asset: str) -> Answer:
@@ -114,17 +114,15 @@ def get_security_contact(service: Service) -> Answer:
     )
 
 
-def get_problems_page(service: Service, lang: Language, base_url: str) -> Answer:
+def get_problems_page(service: Service, lang: Language, address: Address) -> Answer:
     problems = document.load().problems.values()
-    address = Address(base_url, "/problems")
     return Answer(site.render("problems.html", lang, address, problems=problems))
 
 
-def get_problem(service: Service, slug: str, lang: Language, base_url: str) -> Answer:
+def get_problem(service: Service, slug: str, lang: Language, address: Address) -> Answer:
     problem = document.load().problems.get(slug)
     if problem is None:
         raise not_found("problem")
-    address = Address(base_url, f"/problems/{slug}")
     return Answer(site.render("problem.html", lang, address, problem=problem))
 
 

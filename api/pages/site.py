@@ -1,7 +1,8 @@
 """The frame of all pages: the layout, the language, the addresses of links, and the style."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,29 +15,36 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from api.charts import svg
-from api.charts import timeline as charts
-from api.charts.svg import Style
+from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.contract.document import Problem
+from api.errors import RequestError
 from api.pages import words
 from api.pages.catalogs import translations
 
 _FOLDER = Path(__file__).parent
-_CHART_WIDTH = 400
+_CHART_WIDTH = 340
+_FORMS: Mapping[str, str] = {
+    "/differences": "_differences_form.html",
+    "/people": "_people_form.html",
+}
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a page. The base is the URL of the service, with a slash at its end."""
+    """The address of a page: its path, and the parameters that it understands, but its language.
+
+    The base is the URL of the service, with a slash at its end.
+    """
 
     base_url: str
     path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
-    def url(self, language: str) -> str:
-        """Return the path and query of the page in a language."""
-        return _url(self.path, language, self.query)
+    def url(self, language: str, **others: Any) -> str:
+        """Return the path and query in a language, with other values of some parameters."""
+        return _url(self.path, language, {**self.query, **others})
 
     def absolute(self, path: str) -> str:
         """Return the URL of a path of the service."""
@@ -49,9 +57,23 @@ def render(template: str, language: str, address: Address, **values: Any) -> str
     return page.render(address=address, **values)
 
 
-def error_page(language: str, problem: Problem, detail: str) -> str:
-    """Return the page of an error. The detail is in English, like that of a problem document."""
-    return render("error.html", language, Address("/", "/"), problem=problem, detail=detail)
+def error_page(language: str, address: Address, problem: Problem, error: RequestError) -> str:
+    """Return the page of an error: with the form of the page, which holds what a reader sent.
+
+    Its details are in English, like those of a problem document.
+    """
+    return render(
+        "error.html",
+        language,
+        address,
+        problem=problem,
+        detail=error.detail,
+        errors={field.pointer.removeprefix("/"): field.detail for field in error.errors},
+        form=_FORMS.get(address.path) if error.errors else None,
+        first_day="",
+        last_day="",
+        choices={},
+    )
 
 
 def chart_style(language: Language, width: int, **options: Any) -> Style:
@@ -59,11 +81,10 @@ def chart_style(language: Language, width: int, **options: Any) -> Style:
     return Style(words.in_language(language).locale, translations(language), width, **options)
 
 
-def timeline(answer: Mapping[str, Any], language: Language) -> Markup:
-    """Return the chart of a timeline. It can be read on a small screen."""
-    style = chart_style(language, _CHART_WIDTH, id="timeline")
-    drawing = charts.draw(answer, words.in_language(language).zone(answer["time_zone"]), style)
-    return Markup(svg.document(drawing, style))  # noqa: S704 - a template escapes its texts
+def chart(language: Language, id: str, draw: Callable[[Style], Drawing]) -> Markup:
+    """Return a chart for a page, with an id of its own. It can be read on a small screen."""
+    style = chart_style(language, _CHART_WIDTH, id=id)
+    return Markup(svg.document(draw(style), style))  # noqa: S704 - a template escapes its texts
 
 
 def qr_code(text: str) -> Markup:
@@ -104,8 +125,11 @@ def _environment(language: Language) -> Environment:
         "lang": language,
         "languages": LANGUAGE_NAMES,
         "url": _localized_url,
+        "labels": texts.labels,
+        "errors": {},
         "zone_name": texts.zone,
     }
+    environment.tests["day"] = _is_day
     environment.filters |= {
         "label": texts.label,
         "country": texts.country,
@@ -125,6 +149,14 @@ def _script_data(value: Any) -> Markup:
     return Markup(orjson.dumps(value).decode().replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
 
 
+def _is_day(text: str) -> bool:
+    """Return whether a text is a day as a field for days shows it: `2026-01-09`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _in_zone(format_moment: Any) -> Any:
     """Return a filter that formats a moment in the time zone of the page."""
 
@@ -137,8 +169,9 @@ def _in_zone(format_moment: Any) -> Any:
 
 @pass_context
 def _localized_url(context: Context, path: str, **query: Any) -> str:
-    """Return the address of another page, in the language of this one."""
-    return _url(path, context["lang"], query)
+    """Return an address in the language of this page; that of a page also in its time zone."""
+    sent = {} if path.startswith("/v1/") else context["address"].query
+    return _url(path, context["lang"], {"time_zone": sent.get("time_zone"), **query})
 
 
 def _url(path: str, language: str, query: Mapping[str, Any]) -> str:

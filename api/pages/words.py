@@ -79,6 +79,12 @@ _LABELS: Mapping[str, Mapping[str | None, str]] = {
         "member_of": mark("member of"),
         "related_to": mark("related to"),
     },
+    "age_group": {
+        "adult": mark("Adults"),
+        "minor": mark("Minors"),
+        "unknown": mark("Unknown"),
+    },
+    "sex": {"female": mark("Female"), "male": mark("Male"), "other": mark("Another sex")},
     "claim_kind": {
         "announced": mark("Announced releases"),
         "released": mark("Released people"),
@@ -118,6 +124,10 @@ class Words:
     def label(self, value: str, kind: str) -> str:
         """Return the words for a value of the contract."""
         return self._labels[kind][value]
+
+    def labels(self, kind: str) -> list[tuple[str | None, str]]:
+        """Return all values of a kind, with their words."""
+        return list(self._labels[kind].items())
 
     def country(self, code: str) -> str:
         return vocabulary.country(code)[self._place]

@@ -9,6 +9,7 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -72,6 +73,7 @@ def _fill(editor: Api) -> tuple[str, str]:
     facility = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
     outlet = editor.source("Diario", kind="news_outlet", url="https://diario.example/")
     relative = editor.source("Kanariea Familia", kind="relative", url="https://x.example/kanarieb")
+    aunt = editor.source("Kanariea Tía", kind="relative")
     claim = {"source_id": outlet, "published_at": AT, "as_of": AT, "qualifier": "exact"}
     claim |= {"value": 9, "url": "https://diario.example/kanariec", "note": "Sale Kanaried"}
     announcement = editor.post("/v1/claims", {**claim, "kind": "announced"})["id"]
@@ -88,6 +90,7 @@ def _fill(editor: Api) -> tuple[str, str]:
         editor.attest(event, relative, AT, **texts)
         relayed = {"basis": "relayed", "relays": [{"source_id": relative}]}
         editor.attest(event, outlet, AT, **texts, **relayed)
+        editor.attest(event, aunt, (datetime.now(UTC) - timedelta(days=1)).isoformat())
         return person, event
 
     shown = release(
@@ -167,6 +170,12 @@ def test_every_link_leads_to_a_file_of_the_mirror(mirrors: Mirrors) -> None:
     # A list of 33 people is two pages.
     assert "es/people.page-2.html" in files
     assert "es/people.page-3.html" not in files
+    # What changed in the last week, without its form.
+    differences = Html(files["es/differences.html"].decode())
+    assert "Tía reportó la excarcelación" in differences.text
+    assert "no se puede buscar" not in differences.text
+    (table,) = [link for link in differences.values("a", "href") if link.endswith(".csv")]
+    assert f"v1/{posixpath.basename(table)}" in files
 
 
 def test_nobody_is_named_unless_asked(mirrors: Mirrors) -> None:

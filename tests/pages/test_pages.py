@@ -4,9 +4,9 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from werkzeug.test import TestResponse
@@ -14,10 +14,10 @@ from werkzeug.test import TestResponse
 from api.contract.document import Operation
 from api.database import connections
 from api.operations import pages
-from api.pages import catalogs, site
+from api.pages import catalogs, site, verified_releases
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.pages.html import Html
-from tests.public_walk import records_of
+from tests.public_walk import records_of, values_of
 from tests.whole_set.operations import CONTRACT, UNKNOWN_ID
 from tests.whole_set.session import Session
 
@@ -31,6 +31,7 @@ ABOUT_PEOPLE = {
     "getReleasePage",
     "getCertificate",
     "getSourcePage",
+    "getDifferencesPage",
 }
 # Of some records only: announcements, and releases of people who are named.
 OF_SOME = {"getAnnouncementPage", "getCertificate"}
@@ -71,7 +72,8 @@ def full_api(server: str) -> Iterator[Api]:
         event = editor.event(hidden, "2026-01-08")
         organisation = editor.source("Puertas Abiertas")
         secret = editor.source("Garganta", confidential=True, vouched_by=organisation)
-        editor.attest(event, secret, AT)
+        for source in (secret, organisation):
+            editor.attest(event, source, AT)
         yield api
 
 
@@ -129,6 +131,9 @@ def check_page(
         assert not {name for name in attributes if name == "style" or name.startswith("on")}, where
     assert page.tags["img"] == 0, where
     check_preview(operation, where, page, links)
+    for described in page.values("svg", "aria-labelledby") + page.values("svg", "aria-describedby"):
+        assert set(described.split()) <= set(ids), where
+    assert page.values("svg", "class").count("chart") <= page.tags["details"], where
     assert ("noindex" in response.text) == (operation.id in ABOUT_PEOPLE), where
     assert "Graciela" not in response.text, where
     assert "Garganta" not in response.text, where
@@ -207,6 +212,56 @@ def test_home_page_and_style_are_small(full_api: Api) -> None:
     assert sum(len(gzip.compress(text)) for text in texts) <= 14_000
 
 
+def test_links_keep_all_parameters(full_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those to the next page and to the other language, also those of an error. Links to other
+    pages keep the time zone."""
+    for size in ("_PEOPLE", "_FIGURES", "_DIFFERENCES"):
+        monkeypatch.setattr(pages, size, 1)
+    attesting = [item["source_id"] for item in full_api.get("/v1/attestations")["items"]]
+    claims = [claim["id"] for claim in full_api.get("/v1/claims", kind="announced")["items"]]
+    for operation in PAGES:
+        path = next(paths(full_api, operation))
+        ids = {
+            kind: [item["id"] for item in full_api.get(f"/v1/{kind}")["items"]]
+            for kind in ("facilities", "detainees", "release-events", "sources")
+        }
+        if operation.id == "getAnnouncementPage":
+            path = f"/announcements/{claims[0]}"
+        if operation.id == "getSourcePage":
+            # One with two statements.
+            path = f"/sources/{max(attesting, key=attesting.count)}"
+        values = values_of(operation, {**ids, "claims": claims}, ["name"])
+        sent = {name: str(of_name[0]) for name, of_name in values.items()}
+        del sent["lang"]
+        followed = 0
+        has_cursor = sent.pop("cursor", None) is not None
+        period = {"from": sent["from"]} if "from" in sent else {}
+        for query in (sent, *({**period, name: value} for name, value in sent.items())):
+            address = f"{path}?{urlencode({**query, 'utm_source': 'chat'})}"
+            page = Html(full_api.send("GET", address, headers=BROWSER).text)
+            check_links(page, path, query)
+            for link in [a["href"] for _, a in page.attributes if a.get("rel") == "next"]:
+                following = {
+                    name: value for name, [value] in parse_qs(urlsplit(link).query).items()
+                }
+                assert following.pop("lang") == "en"
+                assert query.items() <= following.items(), link
+                check_links(read(full_api, link), path, following)
+                followed += "time_zone" in query
+        assert bool(followed) == has_cursor, operation.id
+
+
+def check_links(page: Html, path: str, query: dict[str, str]) -> None:
+    for tag, attributes in page.attributes:
+        address = urlsplit(attributes.get("href", ""))
+        sent = {name: value for name, [value] in parse_qs(address.query).items()}
+        if "hreflang" in attributes:
+            assert sent.pop("lang") == attributes["hreflang"]
+            assert (address.path, sent) == (path, query), attributes
+        elif tag == "a" and "lang" in sent and not address.path.startswith("/v1/"):
+            assert sent.get("time_zone") == query.get("time_zone"), attributes
+
+
 # What pages say.
 
 
@@ -250,7 +305,7 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     assert "Out of custody: the release is confirmed" in page.text
     # The sources of a part of the attestations are no count of all.
     with monkeypatch.context() as patched:
-        patched.setattr(pages, "_MAX_ATTESTATIONS", 4)
+        patched.setattr(verified_releases, "_MAX_ATTESTATIONS", 4)
         part = read(api, f"/people/{person}?lang=en").text
     assert "Independent sources that report it: 2; that deny it: 0." in part
     assert "7 sources" not in part
@@ -267,6 +322,8 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     ]
     frame = api.get(embedding.removeprefix("http://localhost"))["html"]
     assert frame.startswith('<iframe src="http://localhost/embed/figure?lang=en"')
+    assert home.values("svg", "class") == ["chart", "chart"]
+    assert "El Helicoide 1 0 0" in home.text
     # No search engine may index a name.
     assert "Rocío" not in home.text
     assert f"/releases/{event}?lang=en" in home.values("a", "href")
@@ -392,12 +449,14 @@ def test_reader_follows_a_source_and_an_announcement(
     assert len(api.get(others)["items"]) == 2
     page = read(api, f"/announcements/{announcement}?lang=en")
     assert "at least 116" in page.text
-    assert "Named in this record 1" in page.text
-    assert "Reported as out, at least once 0" in page.text
+    assert "Named in this record 1 Out, by at least one report 0 Confirmed as out 0" in page.text
     assert "Announcement of 9 January 2026" in page.text
     there = read(api, f"/announcements/{announcement}?lang=en&time_zone=Pacific/Kiritimati")
     assert "Announcement of 10 January 2026" in there.text
+    assert page.values("svg", "class") == ["chart"]
     figures = read(api, "/figures?kind=announced&lang=en")
+    assert figures.values("svg", "class") == ["chart"]
+    assert "Diario 9 Jan 2026, 10:00 at least 117" in figures.text
     assert f"/announcements/{announcement}?lang=en" in figures.values("a", "href")
     # A figure that can be compared has a review, which no name can break out of.
     assert figures.scripts == []
@@ -408,6 +467,81 @@ def test_reader_follows_a_source_and_an_announcement(
     assert review["claimReviewed"] == "Personas excarceladas: al menos 116"
     assert review["itemReviewed"]["author"] == {"@type": "Person", "name": "</script><b>"}
     assert review["reviewRating"]["ratingExplanation"] in figures.text
+
+
+def test_reader_sees_what_changed_and_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = api.scope("edit")
+    outlet, forum = editor.source("Diario"), editor.source("Foro")
+    prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    statements = []
+    for name, is_withheld in (("Ana Visible", False), ("Graciela Reservada", True)):
+        person = editor.detainee(name, withheld=is_withheld, nationalities=["VE"])
+        editor.detention(person, facility_id=prison)
+        event = editor.event(person, "2026-01-08")
+        editor.attest(event, outlet, AT, url="https://diario.example/nota")
+        statements.append(editor.attest(event, forum, "2026-01-10T10:00:00Z")["id"])
+    body = {"retracted_at": "2026-01-11T10:00:00Z"}
+    editor.post(f"/v1/attestations/{statements[0]}/retraction", body, 200)
+    period = "/differences?from=2026-01-08&until=2026-01-10"
+    page = read(api, f"{period}&facility_id=&sex=&lang=en")
+    assert "two releases became confirmed" in page.text
+    assert "Ana Visible : not counted → ✓ Confirmed since 10 Jan 2026, 10:00" in page.text
+    assert "Diario reported the release. · report" in page.text
+    assert "Foro reported the release." in page.text
+    assert "https://diario.example/nota" in page.values("a", "href")
+    assert "Person " in page.text
+    assert "Graciela" not in page.text
+    assert {"El", "Helicoide", "Venezuela"} <= set(page.words)
+    assert f"/sources/{forum}?lang=en" in page.values("a", "href")
+    # The data are those of the page.
+    data = [link for link in page.values("a", "href") if link.startswith("/v1/differences")]
+    assert len(data) == 4
+    assert len(api.get(data[0])["items"]) == 2
+    assert api.send("GET", data[1]).mimetype == "text/csv"
+    page = read(api, "/differences?from=2026-01-11&until=2026-01-12", **SPANISH)
+    assert "✓ Confirmada → ○ Reportada" in page.text
+    assert "Foro retiró su reporte." in page.text
+    assert "✓ Confirmada 2 1 ○ Reportada 0 1" in page.text
+    filtered = read(api, f"{period}&nationality=VE&lang=en")
+    assert "People who may match the filters: it is not public 0 1" in filtered.text
+    # Without days, the last week.
+    page = read(api, "/differences?lang=es")
+    assert "Ninguna." in page.text
+    first, last = (date.fromisoformat(day) for day in page.values("input", "value")[:2])
+    assert last - first == timedelta(days=7)
+    # The moments of the first page are those of the next one.
+    monkeypatch.setattr(pages, "_DIFFERENCES", 1)
+    page = read(api, f"{period}&lang=en")
+    editor.attest(event, editor.source("Negador"), AT, stance="denies", denial_reason="other")
+    (link,) = [a["href"] for _, a in page.attributes if a.get("rel") == "next"]
+    other = read(api, link)
+    assert "two releases became confirmed" in other.text
+    assert ("Ana Visible" in page.text) != ("Ana Visible" in other.text)
+
+
+def test_wrong_day_is_explained_beside_its_field(api: Api) -> None:
+    """What was sent is kept, in both languages."""
+    sent = {"from": "2026-02-30", "until": "2999-01-01", "sex": "female", "time_zone": "Asia/Tokyo"}
+    for language, words in (("es", "«2026-02-30» no sirve aquí."), ("en", "cannot be used here.")):
+        path = f"/differences?{urlencode({**sent, 'lang': language})}"
+        page = read(api, path, 422)
+        assert words in page.text
+        fields = {a["name"]: a for tag, a in page.attributes if tag == "input"}
+        assert (fields["from"]["value"], fields["from"]["type"]) == ("2026-02-30", "text")
+        assert fields["from"]["aria-describedby"] == "from-error"
+        assert (fields["until"]["value"], fields["until"]["type"]) == ("2999-01-01", "date")
+        assert "aria-invalid" not in fields["until"]
+        assert fields["time_zone"]["value"] == "Asia/Tokyo"
+        assert [a["value"] for tag, a in page.attributes if "selected" in a] == ["female", "2"]
+        other = "en" if language == "es" else "es"
+        assert path.replace(f"lang={language}", f"lang={other}") in page.values("a", "href")
+    for wrong in ("from=2026-01-09&until=2026-01-07", "until=0001-01-01", "from=2999-01-01"):
+        page = read(api, f"/differences?{wrong}", 422)
+        assert page.values("input", "aria-describedby") == ["from-error"], wrong
+    page = read(api, f"/differences?facility_id={UNKNOWN_ID}", 422)
+    assert UNKNOWN_ID not in page.values("input", "value")
+    page = read(api, f"/people?q={'a' * 300}", 422)
+    assert "a" * 300 in page.values("input", "value")
 
 
 # Language, errors and caching.
@@ -444,14 +578,16 @@ def test_page_of_now_is_revalidated_until_something_is_recorded(api: Api) -> Non
     person = editor.detainee("Ana Visible")
     editor.detention(person)
     event = editor.event(person, "2026-01-08")
-    for path in ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en"):
+    paths = ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en", "/differences")
+    for path in paths:
         first, second = api.send("GET", path), api.send("GET", path)
         assert first.text != second.text, path
         etag = first.headers["ETag"]
         assert etag == second.headers["ETag"], path
         assert api.send("GET", path, headers={"If-None-Match": etag}).status_code == 304
     editor.attest(event, editor.source("Diario"), AT)
-    for path in ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en"):
+    paths = ("/?lang=es", f"/people/{person}?lang=es", f"/releases/{event}?lang=en", "/differences")
+    for path in paths:
         assert api.send("GET", path, headers={"If-None-Match": etag}).status_code == 200
 
 

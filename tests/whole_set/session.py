@@ -130,6 +130,10 @@ class Session:
     def get_figures_page(self) -> Any:
         return {"query": {"kind": self.do("createClaim").json["kind"]}}
 
+    def get_differences_page(self) -> Any:
+        self.do("getVerification")
+        return {"query": {"from": "2026-01-01", "lang": "es"}}
+
     def get_announcement_page(self) -> Any:
         return {"id": self._delivery}
 

@@ -6,6 +6,7 @@ SELECT a.id, a.release_event_id, a.source_id, a.is_confidential, a.stance, a.bas
 FROM attestations_with_verification(%(sees_hidden)s) a
 WHERE true
     AND a.id = %(id)s -- if id
+    AND a.id = ANY (%(ids)s) -- if ids
     AND a.release_event_id = %(release_event_id)s -- if release_event_id
     AND a.id > %(after)s -- if after
 ORDER BY a.id

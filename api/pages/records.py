@@ -1,0 +1,40 @@
+"""Recorded objects as the operations of the API respond with them, for pages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from api.contract import document
+from api.database import queries
+from api.rendering import rows
+from api.rendering.results import Item, Page, Record
+
+
+def record(conn: queries.Connection, operation_id: str, record: Record) -> Any:
+    """Return the object of a record, as its operation responds with it."""
+    return orjson.loads(rows.record(conn, document.load().operation(operation_id), record))
+
+
+def items(
+    conn: queries.Connection, operation_id: str, page: Page
+) -> tuple[Sequence[Any], str | None]:
+    """Return the items of a page of a list, and the cursor of the next one."""
+    bodies, following = rows.page(
+        conn, document.load().operation(operation_id), page, cast(int, page.limit)
+    )
+    return [orjson.loads(body) for body in bodies], following.get("cursor")
+
+
+def names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
+    """Return the public names of records, by id."""
+    return {id: item["name"] for id, item in by_id(conn, query, schema, ids).items()}
+
+
+def by_id(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, Item]:
+    """Return records as the public sees them, by id; without release events that are void."""
+    if not ids:
+        return {}
+    scope = {} if schema == "Facility" else {"sees_hidden": False}
+    found = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
+    return {item["id"]: item for item in found}

@@ -1,0 +1,71 @@
+"""Releases with all that a page shows of them: verification, attestations, and why, in words."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from api.config import Language
+from api.database import queries
+from api.pages import reasons, records, words
+from api.rendering.results import Item, Page
+from api.reports import explanations
+from api.verification.rule import REQUIRED
+
+_MAX_ATTESTATIONS = 100
+
+
+def read(
+    conn: queries.Connection, events: Sequence[Item], lang: Language, time_zone: str
+) -> tuple[Sequence[Item], Mapping[str, str]]:
+    """Return releases with all that a page shows of them, and the names of their sources."""
+    verified = [_verified(conn, event, time_zone) for event in events]
+    of_events = [attestations for _, attestations, _ in verified]
+    relays = [relay for listed in of_events for a in listed for relay in a["relays"]]
+    ids = {a["source_id"] for listed in of_events for a in listed}
+    names = records.names(
+        conn, "sources/list", "Source", ids | {relay["source_id"] for relay in relays} - {None}
+    )
+    language = words.in_language(lang)
+    return [
+        {
+            "event": event,
+            "verification": verification,
+            "attestations": _with_origins(listed, verification, names),
+            "has_more": has_more,
+            "reasons": reasons.explain(verification, listed, has_more, names, language),
+        }
+        for event, (verification, listed, has_more) in zip(events, verified, strict=True)
+    ], names
+
+
+def _verified(
+    conn: queries.Connection, event: Item, time_zone: str
+) -> tuple[Item, Sequence[Item], bool]:
+    """Return the verification of a release, its attestations by time, and whether it has more."""
+    id = UUID(event["id"])
+    verification = explanations.explain(conn, id, None, None, REQUIRED, time_zone)
+    attestations = Page(
+        "attestations/list", _MAX_ATTESTATIONS, {"release_event_id": id, "sees_hidden": False}
+    )
+    listed, following = records.items(conn, "listAttestations", attestations)
+    by_time = sorted(listed, key=lambda attestation: str(attestation["published_at"]))
+    return verification, by_time, following is not None
+
+
+def _with_origins(
+    listed: Sequence[Item], verification: Item, names: Mapping[str, str]
+) -> Sequence[Item]:
+    """Return attestations with the names of what they relay, and why they do not count."""
+    source_of = {attestation["id"]: attestation["source_id"] for attestation in listed}
+    excluded = {item["attestation_id"]: item["reason"] for item in verification["not_counted"]}
+    return [
+        {
+            **attestation,
+            "origins": [
+                names[source]
+                for relay in attestation["relays"]
+                if (source := relay["source_id"] or source_of.get(relay["attestation_id"]))
+            ],
+            "reason": excluded.get(attestation["id"]),
+        }
+        for attestation in listed
+    ]
