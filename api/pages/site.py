@@ -1,5 +1,6 @@
 """The frame of all pages: the layout, the language, the addresses of links, and the style."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,7 +13,7 @@ import orjson
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.charts import svg
 from api.charts.svg import Drawing, Style
@@ -131,6 +132,8 @@ def _environment(language: Language) -> Environment:
     }
     environment.tests["day"] = _is_day
     environment.filters |= {
+        "translated": texts.text,
+        "with_code": _with_code,
         "label": texts.label,
         "country": texts.country,
         "number": texts.number,
@@ -155,6 +158,12 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text of the contract as HTML: what is between backticks is code."""
+    marked = re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(marked)  # noqa: S704 - escaped before
 
 
 def _in_zone(format_moment: Any) -> Any:

@@ -17,13 +17,16 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
 def texts() -> Iterator[tuple[str, ...]]:
-    """Yield every text of the code and of the templates, with its plural if it has one."""
+    """Yield every text of the code and the templates, with its plural if it has one, and those of
+    problems."""
     methods = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
     calls = {"_": None, "mark": None, "text": None, "ngettext": (1, 2), "plural": (1, 2)}
     options = {"templates/**.html": {"silent": "false"}}
     for folder in FOLDERS:
         for _, _, text, _, _ in extract_from_dir(folder, methods, options, keywords=calls):
             yield text if isinstance(text, tuple) else (text,)
+    for problem in CONTRACT.problems.values():
+        yield from ((problem.title,), (problem.explanation,))
 
 
 @pytest.mark.parametrize("language", sorted({*catalogs.LANGUAGES} - {catalogs.SOURCE}))

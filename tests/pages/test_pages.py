@@ -569,6 +569,10 @@ def test_error_on_a_page_is_a_page_for_browsers_only(api: Api) -> None:
         assert page.values("meta", "content").count("noindex") == 1
         problem = api.send("GET", path)
         assert (problem.status_code, problem.mimetype) == (status, "application/problem+json")
+    page = read(api, "/problems/validation-error", **SPANISH)
+    assert "La petición no es válida" in page.text
+    assert "errors" in page.words
+    assert page.tags["code"] == 2
     response = api.send("GET", "/v1/nothing", headers=BROWSER)
     assert response.mimetype == "application/problem+json"
 
