@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map
@@ -17,8 +18,9 @@ from api.rendering import media_types
 
 OWN = "/copy"
 """The path of the pages that the mirror has and the service has not."""
-NOWHERE = "http://constancia.invalid/"
-"""Stands for the address of the service while nobody knows it. No file contains it."""
+NOWHERE = f"http://{uuid4()}.invalid/"
+"""Stands for the address of the service while nobody knows it. No file contains it, and no recorded
+text can: it is a new one each time."""
 
 _SUFFIXES: Mapping[str, str] = {
     "text/html": ".html",
@@ -96,12 +98,15 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
     """Return the file of an address. `language` is that of links which name none."""
     path, query = _parts(address)
     folder = query.pop("lang", None) or language or catalogs.LANGUAGES[0]
-    if path.startswith(OWN):
-        return Page(address, f"{folder}{path}.html")
-    operation = files.operation(path)
-    if operation is None:
+    if folder not in catalogs.LANGUAGES:
         return None
-    suffix = _suffix(operation, query.pop("format", None))
+    if path.startswith(OWN):
+        return _page(address, f"{folder}{path}.html")
+    operation = files.operation(path)
+    format = query.pop("format", None)
+    if operation is None or format not in (None, *media_types.FORMATS):
+        return None
+    suffix = _suffix(operation, format)
     parameters = {p.name: p for p in operation.parameters if p.location == "query"}
     query = {
         name: value
@@ -121,9 +126,12 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
     if number > 1:
         parts.append(f".page-{number}")
     file = f"{stem}{''.join(sorted(parts))}{suffix}"
-    if not _NAME.fullmatch(file) or ".." in file:
-        return None
-    return Page(address, f"{folder}/{file}" if "lang" in parameters else file)
+    return _page(address, f"{folder}/{file}" if "lang" in parameters else file)
+
+
+def _page(address: str, file: str) -> Page | None:
+    is_within = _NAME.fullmatch(file) and ".." not in file and not file.startswith("/")
+    return Page(address, file) if is_within else None
 
 
 def _is_mirrored(operation: Operation, parameter: Parameter, is_further: bool) -> bool:

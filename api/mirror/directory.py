@@ -25,17 +25,18 @@ def replaced(directory: Path) -> Iterator[Path]:
             f"{directory} holds something else than a mirror. Choose an empty or a new directory."
         )
     new, old = (directory.with_name(f".{directory.name}.{name}") for name in ("new", "old"))
+    for folder in (new, old):
+        if folder.is_symlink():
+            raise MirrorError(f"{folder} is a link. Remove it: mirrors are written there.")
     try:
-        new.mkdir(parents=True, exist_ok=True)
+        # Names are in it before it is complete.
+        new.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(new):
             try:
-                _clear(new)
+                for folder in (new, old):
+                    _clear(folder)
                 yield new
-                shutil.rmtree(old, ignore_errors=True)
-                if directory.exists():
-                    directory.rename(old)
-                new.rename(directory)
-                shutil.rmtree(old, ignore_errors=True)
+                _replace(directory, new, old)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
@@ -62,8 +63,27 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _replace(directory: Path, new: Path, old: Path) -> None:
+    """Put a new mirror in the place of an old one, and remove that: it may name somebody who was
+    withheld since.
+    """
+    is_replaced = directory.exists()
+    if is_replaced:
+        directory.rename(old)
+    new.chmod(0o755)
+    try:
+        new.rename(directory)
+    except OSError:
+        if is_replaced:
+            old.rename(directory)
+        raise
+    if is_replaced:
+        shutil.rmtree(old)
+
+
 def _clear(folder: Path) -> None:
-    for child in folder.iterdir():
+    """Empty a folder that an export which was killed has left."""
+    for child in folder.iterdir() if folder.exists() else ():
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
         else:

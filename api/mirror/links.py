@@ -12,6 +12,8 @@ from api.mirror.addresses import NOWHERE, Files, Page
 # these expressions find tags only.
 _LINK = re.compile(r"<a\b(?P<attributes>[^>]*)>(?P<text>.*?)</a>", re.S)
 _LOADED = re.compile(r'<(?P<name>link|img|iframe)\b(?! rel="canonical")(?P<attributes>[^>]*)>')
+# The mark of links to evidence, whose addresses anybody can choose.
+_OUTSIDE = ' rel="noreferrer nofollow"'
 _ADDRESS = re.compile(r' (?P<name>href|src)="(?P<address>[^"]*)"')
 _FORM = re.compile(r"<form\b.*?</form>", re.S)
 # What needs scripts, and what needs the address of the service.
@@ -69,16 +71,18 @@ class Links:
 
         Addresses without a file lead `elsewhere`. Those of others stay as they are.
         """
-        found = _ADDRESS.search(attributes)
-        address = html.unescape(found["address"]) if found else ""
+        match = _ADDRESS.search(attributes)
+        if match is None or _OUTSIDE in attributes:
+            return attributes
+        address = html.unescape(match["address"])
         if address.startswith(self._files.origin):
             address = address[len(self._files.origin) - 1 :]
-        if found is None or not address.startswith("/"):
+        if not address.startswith("/"):
             return attributes
         target = self._relative(address) or (elsewhere and f"{elsewhere}{address[1:]}")
         if target is None:
             return None
-        return attributes.replace(found[0], f' {found["name"]}="{html.escape(target)}"', 1)
+        return attributes.replace(match[0], f' {match["name"]}="{html.escape(target)}"', 1)
 
     def _relative(self, address: str) -> str | None:
         """Return the relative address of a file that is linked to; None if the mirror has none."""

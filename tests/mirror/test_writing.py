@@ -93,6 +93,14 @@ def _fill(editor: Api) -> tuple[str, str]:
         editor.attest(event, aunt, (datetime.now(UTC) - timedelta(days=1)).isoformat())
         return person, event
 
+    def add_addresses_of_the_service(event: str) -> None:
+        """Enter evidence with addresses that only look as if a mirror had their files."""
+        for number, path in enumerate(
+            ("copy/%2e%2e/%2e%2e/%2e%2e/planted", "method?lang=/planted", "v1/counts?format=none")
+        ):
+            source = editor.source(f"Fuente {number}", kind="witness")
+            editor.attest(event, source, AT, url=f"{SERVICE}{path}")
+
     shown = release(
         "Rocío Kanariei",
         aliases=["Kanariej «Chío» <b>"],
@@ -100,6 +108,7 @@ def _fill(editor: Api) -> tuple[str, str]:
         occupation="jefa de Kanariec",
         nationalities=["VE"],
     )
+    add_addresses_of_the_service(shown[1])
     release("Kanariem", age_group="minor")
     release("Kanariew", withheld=True)
     for number in range(30):
@@ -157,7 +166,7 @@ def test_every_link_leads_to_a_file_of_the_mirror(mirrors: Mirrors) -> None:
                         assert url.fragment in ids, (name, address)
                     linked.add(target)
         assert {*files} - linked == {*LISTED} - linked
-        assert b"constancia.invalid" not in b"".join(files.values())
+        assert b".invalid/" not in b"".join(files.values())
         for language in ("en", "es"):
             feed = files[f"{language}/v1/feed.atom"].decode()
             links = re.findall('href="([^"]*)"', feed)
@@ -288,7 +297,7 @@ def test_next_mirror_does_not_name_who_was_withheld_since(mirrors: Mirrors) -> N
     assert os.listdir(mirrors.named.parent) == ["named"]
     # One whose service knows its address names it where a copy needs an absolute address.
     files = files_of(mirrors.named)
-    assert b"constancia.invalid" not in b"".join(files.values())
+    assert b".invalid/" not in b"".join(files.values())
     page, feed = (files[f"es/{name}"].decode() for name in ("index.html", "v1/feed.atom"))
     assert '<link rel="canonical" href="https://constancia.example/?lang=es">' in page
     assert '<link rel="alternate" hreflang="en" href="../en/index.html">' in page
