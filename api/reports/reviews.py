@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from api.pages import catalogs
 from api.pages.words import Words
 from api.reports import feeds, vocabulary
 from api.verification.rule import RULE
@@ -25,7 +26,9 @@ _RATINGS = {
 # A figure within what is documented can be true. One above it is unknown, for the same reason; one
 # below leaves out people whose release is confirmed.
 _CLAIM_RATINGS = {"within_documented": 4, "above_documented": 3, "below_confirmed": 2}
-_PERSONS = {"journalist", "lawyer", "relative", "released_person", "witness", "person"}
+_PERSONS = {"journalist", "lawyer", "person"}
+# Their names could say who was held, and search engines keep them.
+_UNNAMED = {"relative", "released_person", "witness"}
 
 
 def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
@@ -56,12 +59,16 @@ def of_claims(
 ) -> Sequence[Mapping[str, Any]]:
     """Return the reviews of those claims that are figures which can be compared with the record.
 
-    `sources` are theirs, by id. The `page` has an anchor for each claim.
+    `sources` are theirs, by id. The `page` has an anchor for each claim. One that was retracted has
+    no review, and neither has one about a facility, whose name the claim has not.
     """
     return [
         _of_claim(comparison, sources[comparison["claim"]["source_id"]], page, base, spoken)
         for comparison in comparisons
         if comparison["verdict"] in _CLAIM_RATINGS
+        and comparison["claim"]["retracted_at"] is None
+        and comparison["claim"]["facility_id"] is None
+        and sources[comparison["claim"]["source_id"]]["kind"] not in _UNNAMED
     ]
 
 
@@ -70,6 +77,12 @@ def _of_claim(
 ) -> Mapping[str, Any]:
     claim = comparison["claim"]
     figure = spoken.figure(claim["value"], claim["qualifier"])
+    scope = {
+        "occurred_from": claim["window_start"],
+        "nationality": claim["nationality"],
+        "age_group": claim["age_group"],
+    }
+    only = vocabulary.filters({name: value for name, value in scope.items() if value is not None})
     appearance = {"appearance": {"@type": "CreativeWork", "url": claim["url"]}}
     return _review(
         f"{page}#claim-{claim['id']}",
@@ -77,7 +90,8 @@ def _of_claim(
         claim["created_at"],
         {
             "@type": "Claim",
-            "text": f"{spoken.label(claim['kind'], 'claim_kind')}: {figure}",
+            "text": f"{spoken.label(claim['kind'], 'claim_kind')}: {figure}"
+            + only[catalogs.LANGUAGES.index(spoken.language)],
             "author": {
                 "@type": "Person" if source["kind"] in _PERSONS else "Organization",
                 "name": feeds.printable(source["name"]),

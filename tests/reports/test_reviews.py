@@ -146,6 +146,11 @@ def test_figure_is_rated_by_its_comparison(verdict: str, rating: int | None, lab
         "url": "https://diario.example/nota",
         "published_at": "2026-01-08T18:00:00Z",
         "created_at": "2026-01-09T18:00:00Z",
+        "window_start": "2026-01-08",
+        "nationality": None,
+        "age_group": None,
+        "facility_id": None,
+        "retracted_at": None,
     }
     sentence = {"en": "As of then, 1.", "es": "Hasta entonces, 1."}
     comparison = {"claim": claim, "verdict": verdict, "citation": {"sentence": sentence}}
@@ -156,12 +161,21 @@ def test_figure_is_rated_by_its_comparison(verdict: str, rating: int | None, lab
         assert reviewed == []
         return
     [review] = reviewed
+    text = (
+        "Personas excarceladas: 1.234 (contando solo personas excarceladas "
+        "el 8 de enero de 2026 o después)"
+    )
     assert review["url"] == f"{BASE}figures?lang=es#claim-{claim['id']}"
     assert review["datePublished"] == claim["created_at"]
-    assert review["claimReviewed"] == "Personas excarceladas: 1.234"
+    assert review["claimReviewed"] == text
+    for name, value in (("retracted_at", claim["created_at"]), ("facility_id", claim["source_id"])):
+        narrower = {**comparison, "claim": {**claim, name: value}}
+        assert reviews.of_claims([narrower], sources, BASE, BASE, spanish) == []
+    sources = {claim["source_id"]: {"name": "Kanarie", "kind": "relative"}}
+    assert reviews.of_claims([comparison], sources, BASE, BASE, spanish) == []
     assert review["itemReviewed"] == {
         "@type": "Claim",
-        "text": "Personas excarceladas: 1.234",
+        "text": text,
         "author": {"@type": "Organization", "name": "Diario"},
         "datePublished": claim["published_at"],
         "appearance": {"@type": "CreativeWork", "url": claim["url"]},
