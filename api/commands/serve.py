@@ -158,6 +158,11 @@ def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None
         store.migrated(data_dir) as (settings, _, conn),
         directory.replaced(place) as folder,
     ):
+        if settings.public_url is None:
+            store.progress(
+                "CONSTANCIA_PUBLIC_URL is not set: set it to the address of the service, or the "
+                "mirror cannot say what to cite."
+            )
         mark = writing.write(conn, settings, folder, store.progress, with_names=with_names)
     names = "with names" if with_names else "without names"
     store.progress(
