@@ -31,16 +31,6 @@ Request = tuple[str, str, Any]
 Statement = tuple[str, Any, int]
 
 REASON = {"reason": "una"}
-# Autovacuum would give one world statistics before the other, and so other plans.
-WITHOUT_STATISTICS = """
-    DO $$ DECLARE name regclass; BEGIN
-        FOR name IN SELECT c.oid FROM pg_class c
-            WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
-        LOOP
-            EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', name);
-        END LOOP;
-    END $$
-"""
 UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 # A word of a new hidden name is inserted unless another hidden name has it.
 OF_NAME_INDEX = re.compile("-- Inserts name words")
@@ -96,7 +86,6 @@ def twin_worlds(server: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
             url = stack.enter_context(cloned(server))
             pool = stack.enter_context(connections.pool(url, 2))
             conn = stack.enter_context(connections.connect(url))
-            conn.execute(WITHOUT_STATISTICS)
             case = twin(is_other)
             if is_other:
                 # The age group is hidden, too: here the other of the two people is the minor.
