@@ -8,7 +8,7 @@ decide, as in differences.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
@@ -133,7 +133,10 @@ def _of_people(
     """Add the people who count otherwise, where the answers differ."""
     recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
     min_sources = question.arguments["min_sources"]
-    for as_of, filters in _places(question, cited, present):
+    for number, (as_of, filters) in enumerate(_places(question, cited, present)):
+        if number == _MAX_PLACES:
+            # None that was looked into tells why: that it holds cannot be said any more.
+            return replace(known, changed=True)
         place = Place(as_of, as_of, *recorded, None)
         differences = Differences(place, filters, min_sources, None)
         first = differences.first(conn)
@@ -184,17 +187,25 @@ def _places(question: CitedQuestion, cited: Item, present: Item) -> Iterator[tup
         yield cited["citation"]["as_of"], Filters(announcement_id=question.id)
     else:
         yield cited["as_of"], filters
-        group_by = question.arguments["group_by"]
-        if group_by in PROPERTIES_OF_PEOPLE:
-            for value in _groups(cited["groups"], present["groups"])[:_MAX_PLACES]:
-                of_group: Mapping[str, Any] = {
-                    group_by: UUID(value) if group_by == "facility_id" else value
-                }
-                yield cited["as_of"], replace(filters, **of_group)
+        if group_by := question.arguments["group_by"]:
+            for value in _groups(cited["groups"], present["groups"]):
+                yield cited["as_of"], replace(filters, **_filter_of_group(group_by, value))
+
+
+def _filter_of_group(group_by: str, value: str) -> Mapping[str, Any]:
+    """Return the filter that selects a group, by its names in Filters."""
+    if group_by in ("facility_id", "announcement_id"):
+        return {group_by: UUID(value)}
+    if group_by == "occurred_on":
+        day = date.fromisoformat(value)
+        return {"occurred_from": day, "occurred_until": day}
+    return {group_by: value}
 
 
 def _ends(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
-    """Return the ends of a timeline at which the two begin to differ otherwise than before."""
+    """Return the ends of a timeline at which the two begin to differ otherwise than before, the
+    last of them first.
+    """
     distances = [
         [now - then for then, now in zip(_row(before), _row(after), strict=True)]
         for before, after in zip(cited, present, strict=True)
@@ -204,7 +215,7 @@ def _ends(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
         for item, (before, now) in zip(cited, pairwise([[], *distances]), strict=True)
         if now != before and any(now)
     ]
-    return list(dict.fromkeys([*ends[-1:], *ends[: _MAX_PLACES - 1]]))
+    return list(dict.fromkeys([*ends[-1:], *ends]))
 
 
 def _row(item: Item) -> Sequence[int]:

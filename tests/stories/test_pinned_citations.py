@@ -133,6 +133,16 @@ def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     assert not read(desk.api, hidden)["changed"]
 
 
+def test_release_of_another_kind_changes_groups_of_kinds(desk: Desk) -> None:
+    event = desk.release("Rocío Prueba", [AT, AT])
+    citation = pin(desk.api, "/v1/counts?group_by=release_kind")
+    for source in desk.sources[2:4]:
+        attestation = desk.editor.attest(event, source, AT, release_kind="exile")
+    now = read(desk.api, citation)
+    assert (now["changed"], now["people_changed"]) == (True, 1)
+    assert attestation["id"] in [c["attestation_id"] for c in now["changes"][0]["because"]]
+
+
 def test_claim_or_release_that_was_withdrawn_changes_a_figure(desk: Desk) -> None:
     editor = desk.editor
     announcement = desk.claim(desk.sources[0], "announced", AT, value=10)["id"]
