@@ -81,7 +81,12 @@ def _paths(operation: document.Operation, ids: Mapping[str, Sequence[str]]) -> I
 def records_of(path: str) -> str:
     """Return the kind of record that a path with an id names, as `release-events`."""
     kind = path.removeprefix("/v1").split("/")[1]
-    shown = {"people": "detainees", "releases": "release-events", "announcements": "claims"}
+    shown = {
+        "people": "detainees",
+        "releases": "release-events",
+        "announcements": "claims",
+        "c": "citations",
+    }
     return shown.get(kind, kind)
 
 

@@ -47,7 +47,7 @@ def create_citation(
     pinned = {"url": body["url"], "sha256": body["sha256"]}
     writes.insert(conn, "citations/insert", **pinned)
     row = queries.row(conn, "citations/find", **pinned)
-    return Answer({**row._asdict(), **body}, url_weight=_weight(body["url"]))
+    return Answer({**row._asdict(), "page": _page(row.id), **body}, url_weight=_weight(body["url"]))
 
 
 def get_citation(conn: queries.Connection, id: UUID) -> Answer:
@@ -56,7 +56,12 @@ def get_citation(conn: queries.Connection, id: UUID) -> Answer:
         raise not_found("citation")
     cited = _read(row.url).answer(conn)
     shown = _shown(conn, cited, row.sha256)
-    return Answer({**row._asdict(), **shown}, url_weight=_weight(row.url))
+    content = {**row._asdict(), "page": _page(row.id), **shown}
+    return Answer(content, url_weight=_weight(row.url))
+
+
+def _page(id: str) -> str:
+    return f"/c/{id}"
 
 
 def _shown(conn: queries.Connection, cited: Item, sha256: str) -> Item:

@@ -4,6 +4,7 @@ A page shows what the public sees. It calls the functions of other operations wi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -16,6 +17,7 @@ from api.database import clock, queries
 from api.errors import not_found
 from api.operations import (
     attestations,
+    citations,
     claims,
     counts,
     detainees,
@@ -351,6 +353,27 @@ def get_differences_page(
         last_day=today.isoformat(),
         choices=differences.choices(conn, filters, time_zone, words.in_language(lang)),
     )
+
+
+def get_citation_page(
+    conn: queries.Connection,
+    id: UUID,
+    lang: Language,
+    time_zone: str,
+    address: Address,
+) -> Answer:
+    """Return the page of a pinned citation. It names no detainee."""
+    answer = citations.get_citation(conn, id)
+    citation = _content(answer)
+    page = _page(
+        "citation.html",
+        lang,
+        address,
+        zone=time_zone,
+        citation=citation,
+        changes=differences.explain(conn, citation["changes"], words.in_language(lang)),
+    )
+    return replace(page, url_weight=answer.url_weight)
 
 
 def get_method_page(conn: queries.Connection, lang: Language, address: Address) -> Answer:

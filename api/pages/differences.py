@@ -45,6 +45,9 @@ _RECORDS: Mapping[tuple[str, str], str] = {
     ("release_event", "voided"): mark("The release was entered by mistake."),
     ("release_event", "undone"): mark("The release was not entered by mistake after all."),
     ("detention", "recorded"): mark("A detention was recorded."),
+    ("claim", "recorded"): mark("Another claim was recorded."),
+    ("claim", "retracted"): mark("A source withdrew its claim."),
+    ("claim", "voided"): mark("A claim was entered by mistake."),
 }
 """The words for other records, by resource and action."""
 _CORRECTION = mark("Something that was recorded of the person or of the release was corrected.")

@@ -81,12 +81,28 @@ def paths(api: Api, operation: Operation) -> Iterator[str]:
     """Yield the paths of a page: one for each record."""
     if "{id}" in operation.path:
         kind = records_of(operation.path)
-        for item in api.get(f"/v1/{kind}", limit=200)["items"]:
-            yield operation.path.format(id=item["id"])
+        for id in pinned(api) if kind == "citations" else ids_of(api, kind):
+            yield operation.path.format(id=id)
     elif "{slug}" in operation.path:
         yield from (operation.path.format(slug=slug) for slug in CONTRACT.problems)
     else:
         yield operation.path
+
+
+def ids_of(api: Api, kind: str) -> Iterator[str]:
+    yield from (item["id"] for item in api.get(f"/v1/{kind}", limit=200)["items"])
+
+
+def pinned(api: Api) -> Iterator[str]:
+    """Yield citations of a figure that holds, of one that does not, and of each release."""
+    changes = api.get("/v1/changes", limit=200)["items"]
+    past = changes[len(changes) // 2]["recorded_at"]
+    urls = ["/v1/counts", f"/v1/counts?recorded_as_of={past}"]
+    urls += [f"/v1/release-events/{id}/verification" for id in ids_of(api, "release-events")]
+    for url in urls:
+        response = api.scope("edit").send("POST", "/v1/citations", json={"url": url})
+        if response.status_code == 201:  # The release may be void.
+            yield response.get_json()["id"]
 
 
 def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
@@ -134,7 +150,10 @@ def check_page(
     for described in page.values("svg", "aria-labelledby") + page.values("svg", "aria-describedby"):
         assert set(described.split()) <= set(ids), where
     assert page.values("svg", "class").count("chart") <= page.tags["details"], where
-    assert ("noindex" in response.text) == (operation.id in ABOUT_PEOPLE), where
+    is_about_people = operation.id in ABOUT_PEOPLE or (
+        operation.id == "getCitationPage" and "/verification?" in response.text
+    )
+    assert ("noindex" in response.text) == is_about_people, where
     assert "Graciela" not in response.text, where
     assert "Garganta" not in response.text, where
     assert "Set-Cookie" not in response.headers

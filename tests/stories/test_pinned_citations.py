@@ -54,6 +54,7 @@ def test_every_citable_answer_can_be_pinned(population: Population) -> None:
             name: cited[name] for name in ("url", "sha256", "sentence", "ledger_seq")
         }
         assert (citation["changed"], citation["present"], citation["changes"]) == (False, None, [])
+        assert citation["page"] == f"/c/{citation['id']}"
         pinned.append(citation)
     url = citation["url"]
     for same in (url, f"http://localhost{url}", f"{url}&format=csv&limit=5"):

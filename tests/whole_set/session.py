@@ -137,6 +137,9 @@ class Session:
     def get_announcement_page(self) -> Any:
         return {"id": self._delivery}
 
+    def get_citation_page(self) -> Any:
+        return {"id": self._changed_citation}
+
     def get_timeline_svg(self) -> Any:
         self.do("getVerification")
         return {"query": {"from": "2026-01-07", "lang": "es"}}
