@@ -121,6 +121,8 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
         "applyImport",
         "getCase",
         "listDifferences",
+        "createCitation",
+        "getCitation",
         "exportStore",
         "exportPackage",
     ]
