@@ -114,6 +114,7 @@ def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Con
 def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) -> None:
     assert HEAVY == [
         "getDifferencesPage",
+        "getCitationPage",
         "matchDetainees",
         "listDuplicates",
         "createImport",
