@@ -28,7 +28,11 @@ def replaced(directory: Path) -> Iterator[Path]:
     for folder in (new, old):
         if folder.is_symlink():
             raise MirrorError(f"{folder} is a link. Remove it: mirrors are written there.")
+    if old.is_dir() and any(old.iterdir()) and not (old / MARK).exists():
+        raise MirrorError(f"{old} is no mirror. Move it away: old mirrors are moved there.")
     try:
+        if old.is_dir() and not directory.exists():
+            old.rename(directory)  # an export was killed between the two steps of _replace
         # Names are in it before it is complete.
         new.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(new):

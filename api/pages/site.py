@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -63,13 +63,18 @@ def error_page(language: str, address: Address, problem: Problem, error: Request
 
     Its details are in English, like those of a problem document.
     """
+    errors = {field.pointer.removeprefix("/"): field.detail for field in error.errors}
+    if "time_zone" in errors:
+        # All links of a page have it, and no form.
+        query = {name: value for name, value in address.query.items() if name != "time_zone"}
+        address = replace(address, query=query)
     return render(
         "error.html",
         language,
         address,
         problem=problem,
         detail=error.detail,
-        errors={field.pointer.removeprefix("/"): field.detail for field in error.errors},
+        errors=errors,
         form=_FORMS.get(address.path) if error.errors else None,
         first_day="",
         last_day="",

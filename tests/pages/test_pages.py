@@ -470,6 +470,8 @@ def test_reader_follows_a_source_and_an_announcement(
     assert "at least 116" in page.text
     assert "Named in this record 1 Out, by at least one report 0 Confirmed as out 0" in page.text
     assert "Announcement of 9 January 2026" in page.text
+    wrong = read(api, f"/announcements/{announcement}?lang=en&time_zone=Caracas", 422)
+    assert not any("time_zone" in link for link in wrong.values("a", "href"))
     there = read(api, f"/announcements/{announcement}?lang=en&time_zone=Pacific/Kiritimati")
     assert "Announcement of 10 January 2026" in there.text
     assert page.values("svg", "class") == ["chart"]
