@@ -19,16 +19,17 @@ from api.contract import document
 from api.database import connections
 from tests.conftest import CASES
 from tests.outsiders.service import served
+from tests.whole_set.test_responses import links
 
 HERE = str(Path(__file__).parent)
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 CONTRACT = document.load()
 
 # The links that an editor's run must follow to a success: with 100 walks each of these is followed
-# many times. test_responses.py follows every link once.
+# many times. Of random changes of a source most are refused, since few name an organisation that
+# vouches for it. test_responses.py follows every link once.
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
-    "POST /v1/sources -> [201] updateSource -> PATCH /v1/sources/{id}",
     "POST /v1/facilities -> [201] getFacility -> GET /v1/facilities/{id}",
     "POST /v1/facilities -> [201] updateFacility -> PATCH /v1/facilities/{id}",
     "POST /v1/detainees -> [201] getDetainee -> GET /v1/detainees/{id}",
@@ -38,7 +39,7 @@ FOLLOWED = {
 
 def followed(events: Path) -> Counter[str]:
     """Count, for each link of the contract, how often it was followed to a success."""
-    links: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with events.open(encoding="utf-8") as lines:
         for line in lines:
             scenario = json.loads(line).get("ScenarioFinished")
@@ -48,8 +49,8 @@ def followed(events: Path) -> Counter[str]:
             for id, case in record.get("cases", {}).items():
                 response = record["interactions"].get(id, {}).get("response")
                 if case.get("transition") and response and response["status_code"] < 300:
-                    links[case["transition"]["id"]] += 1
-    return links
+                    counts[case["transition"]["id"]] += 1
+    return counts
 
 
 def run(
@@ -129,7 +130,9 @@ def test_schemathesis_finds_no_failure(database: str, tmp_path: Path, name: str)
 
 
 def test_walks_along_the_links_succeed(database: str, tmp_path: Path) -> None:
-    """Only links are tested here, since after other phases hypothesis generates fewer walks."""
-    records = [operation for operation in CONTRACT.operations if operation.path.startswith("/v1/")]
-    links = run(database, tmp_path, "edit", {"stateful"}, records)
-    assert set(links) >= FOLLOWED, FOLLOWED - set(links)
+    """Only links are tested here, since after other phases hypothesis generates fewer walks. A walk
+    would spend most of its steps on the operations without a link."""
+    ends = {id for start, _, _, link in links() for id in (start, link["operationId"])}
+    linked = [operation for operation in CONTRACT.operations if operation.id in ends]
+    reached = run(database, tmp_path, "edit", {"stateful"}, linked)
+    assert set(reached) >= FOLLOWED, FOLLOWED - set(reached)
