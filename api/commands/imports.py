@@ -1,17 +1,20 @@
 """Commands that move data: load a case, import a list or a case, write an export."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
 
 import click
+from marshmallow import ValidationError
 
 from api.cases import data_package, export, loader
 from api.cases.format import RESOURCES
 from api.commands import options, store, terminal
+from api.contract import document, schemas
 from api.database import connections, queries
+from api.identity.source_similarity import name_key
 from api.imports import (
     case_import,
     columns,
@@ -27,7 +30,10 @@ _CASE_SUFFIX = ".json"
 _LIST_TYPES = {".csv": media_types.CSV, ".tsv": media_types.CSV, ".txt": media_types.CSV}
 _LIST_TYPES |= dict.fromkeys((".ndjson", ".jsonl"), media_types.NDJSON)
 _LIST_TYPES[".xlsx"] = media_types.XLSX
-_LIST_OPTIONS = ("mapping", "column", "date_order", "sex_letters", "encoding", "sheet")
+_LIST_OPTIONS = (
+    *("mapping", "column", "date_order", "sex_letters", "encoding", "sheet"),
+    "facility_decisions",
+)
 _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
@@ -115,6 +121,14 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 @click.option(
     "--relayed-source", "relayed_source_id", type=click.UUID, help="Id of the source it relays."
 )
+@click.option(
+    "--facility",
+    "facility_decisions",
+    multiple=True,
+    metavar="NAME=DECISION",
+    help="Decision on a name that no facility has, or several: the id of the facility, "
+    'new:COUNTRY, new:COUNTRY:REGION, or skip. Example: --facility "La Roca=new:VE"',
+)
 @click.option("--skip-invalid", is_flag=True, help="Skip rows with errors.")
 @click.option("--skip-doubtful", is_flag=True, help="Skip possible duplicates.")
 @click.option("--yes", is_flag=True, help="Apply without asking; required without a terminal.")
@@ -123,9 +137,11 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
 def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
     """Import a list of people (CSV, .xlsx, NDJSON) or a case (JSON), all or nothing.
 
-    Prints a preview, asks for a decision on each possible duplicate and for confirmation, then
-    writes. Without a terminal it writes with --yes only, and only if no row needs a decision.
+    Prints a preview, asks for a decision on each unknown facility and each possible duplicate, and
+    for confirmation, then writes. Without a terminal it writes with --yes only, and only if options
+    have all decisions.
     """
+    facilities = [_facility_option(choice) for choice in choices["facility_decisions"]]
     if not (choices["yes"] or choices["dry_run"] or _is_interactive()):
         raise click.UsageError(
             "There is no terminal to ask for confirmation. "
@@ -164,7 +180,7 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
                 progress=store.progress,
             )
         try:
-            _review(conn, id, choices)
+            _review(conn, id, choices, facilities)
         finally:
             import_store.delete_preview(conn, id)
 
@@ -187,7 +203,42 @@ def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> None:
+def _facility_option(choice: str) -> Mapping[str, Any]:
+    """Return the decision of --facility."""
+    name, _, text = choice.rpartition("=")
+    try:
+        return _facility_decision(name, text)
+    except click.UsageError as error:
+        raise click.UsageError(
+            f"--facility {choice!r}: {error.message} Write NAME=ID with the id of a facility, "
+            "NAME=new:VE with its country, or NAME=skip."
+        ) from None
+
+
+def _facility_decision(name: str, text: str) -> Mapping[str, Any]:
+    """Return a decision on a name, as the contract describes it. Raise UsageError if it is none."""
+    kind, _, place = text.partition(":")
+    country, _, region = place.partition(":")
+    decision = {"name": name, "decision": kind}
+    if kind == "new":
+        decision |= {"country": country, "region": region} if region else {"country": country}
+    elif text != "skip":
+        decision |= {"decision": "same", "facility_id": text}
+    schema = schemas.body_schema(document.load().schema("FacilityDecision"))
+    try:
+        return cast(Mapping[str, Any], schema.load(decision))
+    except ValidationError as error:
+        field = schemas.field_errors(error)[0]
+        name = field.pointer.strip("/").replace("facility_id", "id")
+        raise click.UsageError(f"The {name} is wrong: {field.detail}") from None
+
+
+def _review(
+    conn: queries.Connection,
+    id: UUID,
+    choices: Mapping[str, Any],
+    facilities: Sequence[Mapping[str, Any]],
+) -> None:
     """Print the preview, ask for the decisions that it needs, and apply it."""
     preview = import_store.read(conn, id, import_store.OPERATOR)
     _print_preview(conn, id, preview)
@@ -199,11 +250,12 @@ def _review(conn: queries.Connection, id: UUID, choices: Mapping[str, Any]) -> N
         return
     interactive = _is_interactive()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
+    facilities = _decide_facilities(conn, preview, facilities, interactive=interactive)
     decisions += _decide_duplicates(conn, id, preview, choices, interactive=interactive)
     if interactive and not choices["yes"]:
         click.confirm("Apply this import?", abort=True, err=True)
     complete = [{"detainee_id": None, "same_as_row": None, **decision} for decision in decisions]
-    list_apply.apply(conn, None, id, complete, store.progress)
+    list_apply.apply(conn, None, id, complete, facilities, store.progress)
     store.progress("Applied.")
 
 
@@ -256,6 +308,55 @@ def _skip_invalid(
 
 def _invalid(count: int) -> str:
     return "1 row is invalid" if count == 1 else f"{count:,} rows are invalid"
+
+
+def _decide_facilities(
+    conn: queries.Connection,
+    preview: Mapping[str, Any],
+    decisions: Sequence[Mapping[str, Any]],
+    *,
+    interactive: bool,
+) -> Sequence[Mapping[str, Any]]:
+    """Return the decisions on the names of facilities that need one; ask for those not given."""
+    names = {name_key(name["name"]): name for name in preview["facilities"]}
+    needed = []
+    for decision in decisions:
+        if name_key(decision["name"]) in names:
+            needed.append(decision)
+        else:
+            store.progress(f"The facility {decision['name']!r} needs no decision.")
+    decided = {name_key(decision["name"]) for decision in needed}
+    undecided = [name for key, name in names.items() if key not in decided]
+    if undecided and not interactive:
+        missing = " ".join(f'--facility "{name["name"]}=..."' for name in undecided)
+        count = "1 facility needs" if len(undecided) == 1 else f"{len(undecided)} facilities need"
+        raise click.UsageError(
+            f"{count} a decision, and nothing was changed. Add {missing}, with the id of the "
+            "facility, new:COUNTRY or skip in the place of the dots."
+        )
+    return [*needed, *(_ask_facility(conn, name) for name in undecided)]
+
+
+def _ask_facility(conn: queries.Connection, name: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask the operator which facility has a name."""
+    for line in terminal.listed_facility(name):
+        store.progress(line)
+    ids = {str(i): str(c["facility_id"]) for i, c in enumerate(name["candidates"], 1)}
+
+    def decide(answer: str) -> Mapping[str, Any]:
+        answer = {"s": "skip", **ids}.get(answer, answer)
+        if answer == "n":
+            country = "Country of the new facility, such as VE"
+            return click.prompt(country, value_proc=lambda code: decide(f"new:{code}"), err=True)
+        decision = _facility_decision(name["name"], answer)
+        asked = [id for id in [decision["facility_id"]] if id is not None]
+        if len(queries.rows(conn, "facilities/list_existing_ids", ids=asked)) < len(asked):
+            raise click.UsageError("There is no facility with this id.")
+        return decision
+
+    numbers = "its number, " if ids else ""
+    question = f"Which is it: {numbers}its id, n for a new one, or s to leave the cells out?"
+    return click.prompt(question, value_proc=decide, err=True)
 
 
 def _decide_duplicates(

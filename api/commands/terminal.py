@@ -207,6 +207,16 @@ def preview(summary: Mapping[str, Any]) -> Iterator[str]:
     for name in ("people", "release_events", "attestations"):
         if summary[name]:
             yield f"  new {name.replace('_', ' '):16}{summary[name]:>8,}"
+    for name in summary["facilities"]:
+        yield from listed_facility(name)
+
+
+def listed_facility(name: Mapping[str, Any]) -> Iterator[str]:
+    """A name that no facility of the record has, or several, and the numbered candidates."""
+    rows = "1 row" if name["rows"] == 1 else f"{name['rows']:,} rows"
+    yield f"  {name['name']!r}, the facility of {rows}, needs a decision"
+    for number, candidate in enumerate(name["candidates"], 1):
+        yield f"    {number}  {candidate['name']}  {candidate['facility_id']}"
 
 
 def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from api.database import key_versions, queries
 from api.errors import FieldError, RequestError, invalid
 from api.identity import source_similarity
-from api.identity.source_similarity import Match, SourceName, exact_key, name_key
+from api.identity.source_similarity import Hit, Match, SourceName, exact_key, name_key
 
 MAX_POSSIBLE_DUPLICATES = 10
 
@@ -122,7 +122,24 @@ def search(conn: queries.Connection, name: str, country: str | None) -> Sequence
         **queries.drop_none(country=country),
     )
     facilities = (_facility(row.id, row.name, row.aliases) for row in rows)
-    return source_similarity.ranked(asked, facilities)
+    return [hit.found.id for hit in source_similarity.ranked(asked, facilities)]
+
+
+def alike(conn: queries.Connection, names: Sequence[str]) -> Sequence[Sequence[Hit]]:
+    """Return, for each name, facilities of any country with a name or alias like it, best first."""
+    asked = [_facility(UUID(int=0), name, ()) for name in names]
+    keys = [(place, key) for place, name in enumerate(asked) for key in name.keys]
+    rows = queries.rows(
+        conn,
+        "facilities/find_by_names",
+        places=[place for place, _ in keys],
+        keys=[key for _, key in keys],
+        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+    )
+    facilities: list[list[SourceName]] = [[] for _ in names]
+    for row in rows:
+        facilities[row.place].append(_facility(row.id, row.name, row.aliases))
+    return [source_similarity.ranked(*pair) for pair in zip(asked, facilities, strict=True)]
 
 
 def _facility(id: UUID, name: str, aliases: Sequence[str]) -> SourceName:

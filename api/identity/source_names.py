@@ -134,4 +134,5 @@ def search(
         sees_hidden=sees_hidden,
         **queries.drop_none(kind=kind),
     )
-    return source_similarity.ranked(asked, _surviving(rows).values())
+    hits = source_similarity.ranked(asked, _surviving(rows).values())
+    return [hit.found.id for hit in hits]

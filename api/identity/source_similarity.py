@@ -253,11 +253,18 @@ def _match(first: SourceName, second: SourceName) -> Match:
     return Match(first, second, score(features), features)
 
 
-def ranked(name: SourceName, others: Iterable[SourceName]) -> list[UUID]:
+class Hit(NamedTuple):
+    """A source that a search for a name finds, and how well it fits, from 0 to 1."""
+
+    found: SourceName
+    score: float
+
+
+def ranked(name: SourceName, others: Iterable[SourceName]) -> list[Hit]:
     """Return those of some sources that a search for a name finds, best first."""
-    scores = {other.id: _search_score(name, other) for other in others}
-    alike = (id for id, alike_score in scores.items() if alike_score >= MIN_SCORE)
-    return sorted(alike, key=lambda id: (-scores[id], id))[:_MAX_HITS]
+    hits = (Hit(other, _search_score(name, other)) for other in others)
+    alike = (hit for hit in hits if hit.score >= MIN_SCORE)
+    return sorted(alike, key=lambda hit: (-hit.score, hit.found.id))[:_MAX_HITS]
 
 
 def _search_score(asked: SourceName, other: SourceName) -> float:

@@ -379,7 +379,7 @@ class CaseWriter:
         self._progress = progress
         self._case_import: CaseImport
 
-    def lock_groups(self) -> None:
+    def begin(self) -> None:
         """Lock all affiliations: the case may add some."""
         queries.run(self._conn, "affiliations/lock_exclusive")
 

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from api.access import Caller, sees_hidden
 from api.database import clock, ledger, queries
 from api.errors import MAX_ERRORS, FieldError, RequestError, not_found
-from api.imports import list_file, row_reader
+from api.imports import facility_decisions, list_file, row_reader
 from api.imports.list_file import Reading
 from api.matching.scoring import Match, Person, compare
 
@@ -85,8 +85,12 @@ def finish(
     people: int,
     release_events: int,
     attestations: int,
+    facilities: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Store the totals of a preview: rows by outcome, and the records that it would create."""
+    """Store the totals of a preview: rows by outcome, and the records that it would create.
+
+    `facilities` are the names of a list that need a decision.
+    """
     queries.run(
         conn,
         "imports/update_totals",
@@ -95,6 +99,7 @@ def finish(
         people=people,
         release_events=release_events,
         attestations=attestations,
+        facilities=Jsonb(facilities),
     )
 
 
@@ -164,6 +169,9 @@ def read(conn: queries.Connection, id: UUID, reader: Mapping[str, Any]) -> Mappi
         **{name: values[name] and clock.rfc3339(values[name]) for name in times},
         "id": str(row.id),
         "totals": dict.fromkeys(OUTCOMES, 0) | values["totals"],
+        "facilities": facility_decisions.described(
+            conn, row.facilities, is_applied=row.state == "applied"
+        ),
     }
 
 

@@ -14,8 +14,9 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import MAX_ERRORS, FieldError, RequestError, invalid, not_found, pointer
-from api.imports import import_store, row_plan, row_reader
+from api.imports import facility_decisions, import_store, row_plan, row_reader
 from api.imports.case_import import CaseWriter
+from api.imports.facility_decisions import FacilityDecisions
 from api.imports.import_store import BLOCK, Progress, no_progress, outdated
 from api.matching import candidates
 from api.matching.folding import identifier_key
@@ -35,9 +36,10 @@ def apply(
     caller: Caller | None,
     id: UUID,
     decisions: Sequence[Mapping[str, Any]],
+    facilities: Sequence[Mapping[str, Any]],
     progress: Progress = no_progress,
 ) -> None:
-    """Apply a preview with the decisions on its rows.
+    """Apply a preview with the decisions on its rows and on the names of its facilities.
 
     Applying it again with the same decisions changes nothing. The caller is None for the
     operator's command.
@@ -48,17 +50,23 @@ def apply(
         if stored is None:
             raise not_found("import")
         if stored.state == "applied":
-            _check_repeated(conn, id, decisions)
+            if not (
+                _are_repeated(conn, id, decisions)
+                and facility_decisions.are_repeated(stored.facilities, facilities)
+            ):
+                detail = "This import was applied with other decisions. Preview the file again."
+                raise RequestError("conflict", detail)
             return
+        places = FacilityDecisions(conn, caller, id, stored.facilities, facilities)
         writer: _Writer
         if stored.is_case:
             writer = CaseWriter(conn, caller, id, progress)
         else:
-            writer = _ListWriter(conn, caller, id, stored.attestation, progress)
+            writer = _ListWriter(conn, caller, id, stored.attestation, places, progress)
         if not queries.row(conn, "imports/exist_keys", import_id=id).has_keys:
             raise outdated(FieldError("", "The database was restarted after a crash."))
-        _decide(conn, id, decisions)
-        writer.lock_groups()
+        _decide(conn, id, decisions, places)
+        writer.begin()
         queries.run(conn, "imports/lock_people", import_id=id)
         seq = queries.row(conn, "ledger/get_last_entry").seq
         sees_hidden = caller is None or caller.sees_hidden
@@ -75,8 +83,8 @@ def apply(
 class _Writer(Protocol):
     """Writes the rows of a list or of a case."""
 
-    def lock_groups(self) -> None:
-        """Lock the affiliations on which the verdicts rest."""
+    def begin(self) -> None:
+        """Lock the affiliations on which the verdicts rest, and write the facilities of a list."""
 
     def write(self) -> None:
         """Write all rows but the skipped ones."""
@@ -88,23 +96,26 @@ class _Writer(Protocol):
 # Decisions.
 
 
-def _check_repeated(
+def _are_repeated(
     conn: queries.Connection, id: UUID, decisions: Sequence[Mapping[str, Any]]
-) -> None:
+) -> bool:
+    """Return whether an import was applied with these decisions on its rows."""
     before = {row.row: row for row in import_store.decided_rows(conn, id)}
     repeated = {decision["row"]: decision for decision in decisions}
-    if before.keys() != repeated.keys() or any(
-        decision["decision"] != before[row].decision
-        or decision["detainee_id"] not in (None, before[row].detainee_id)
+    return before.keys() == repeated.keys() and all(
+        decision["decision"] == before[row].decision
+        and decision["detainee_id"] in (None, before[row].detainee_id)
         for row, decision in repeated.items()
-    ):
-        raise RequestError(
-            "conflict", "This import was applied with other decisions. Preview the file again."
-        )
+    )
 
 
-def _decide(conn: queries.Connection, id: UUID, decisions: Sequence[Mapping[str, Any]]) -> None:
-    """Store the decisions. Raise RequestError if one is wrong, or a row has none that needs it."""
+def _decide(
+    conn: queries.Connection,
+    id: UUID,
+    decisions: Sequence[Mapping[str, Any]],
+    facilities: FacilityDecisions,
+) -> None:
+    """Store the decisions on rows. Raise RequestError if one is wrong, or any is missing."""
     errors: list[FieldError] = []
     by_row: dict[int, tuple[int, Mapping[str, Any]]] = {}
     for i, decision in enumerate(decisions):
@@ -119,22 +130,22 @@ def _decide(conn: queries.Connection, id: UUID, decisions: Sequence[Mapping[str,
             checked.append(_check_decision(rows.get(number), decision))
         except _DecisionError as error:
             errors.append(FieldError(pointer("decisions", i, error.field), error.detail))
+    errors += facilities.errors()
     if errors:
         raise invalid(*errors)
     queries.run(conn, "imports/update_decisions", import_id=id, decisions=Jsonb(checked))
     undecided = queries.rows(
         conn, "imports/list_undecided_rows", import_id=id, limit=MAX_ERRORS + 1
     )
-    if undecided:
-        raise invalid(
-            *(
-                FieldError(
-                    f"/rows/{row.row}",
-                    _NEEDS_DECISION["skipped" if row.is_of_skipped else row.outcome],
-                )
-                for row in undecided
-            )
+    missing = [
+        FieldError(
+            f"/rows/{row.row}", _NEEDS_DECISION["skipped" if row.is_of_skipped else row.outcome]
         )
+        for row in undecided
+    ]
+    missing += facilities.missing()
+    if missing:
+        raise invalid(*missing)
     contradictions = import_store.contradictions(conn, id, MAX_ERRORS + 1)
     if contradictions:
         raise invalid(
@@ -258,20 +269,23 @@ class _ListWriter:
         caller: Caller | None,
         id: UUID,
         attestation: Mapping[str, Any],
+        facilities: FacilityDecisions,
         progress: Progress,
     ) -> None:
         self._conn = conn
         self._caller = caller
         self._id = id
         self._attestation = attestation
+        self._facilities = facilities
         self._sees_hidden = caller is None or caller.sees_hidden
         self._batch = Batch(conn, caller, progress)
         self._now = clock.now(conn)
 
-    def lock_groups(self) -> None:
-        """Keep the affiliations as they are, if the list attests to releases."""
+    def begin(self) -> None:
+        """Keep the affiliations if the list attests to releases; write the decided facilities."""
         if self._attestation is not None:
             queries.run(self._conn, "affiliations/lock_shared")
+        self._facilities.write(self._batch)
 
     def write(self) -> None:
         """Write all rows but the skipped ones, in blocks."""
@@ -305,8 +319,17 @@ class _ListWriter:
     def _write_block(self, block: Sequence[Any]) -> None:
         included = [row for row in block if row.decision != "skip"]
         # A row that was `same` still is: the records that it rests on have not changed.
-        changing = [row for row in included if row.outcome != "same" or row.decision == "new"]
-        contents = {row.row: row_reader.from_json(row.content) for row in changing}
+        changing = [
+            row
+            for row in included
+            if row.outcome != "same"
+            or row.decision == "new"
+            or self._facilities.add_to(row.content)
+        ]
+        contents = {
+            row.row: self._facilities.completed(row_reader.from_json(row.content))
+            for row in changing
+        }
         self._leave_out_ids_of_others(changing, contents)
         new = [row for row in included if row.detainee_id is None and row.same_as_row is None]
         people = self._insert_people([(row.row, contents[row.row]) for row in new])

@@ -17,14 +17,21 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.imports import import_store, list_file, row_matching, row_plan, row_reader
+from api.imports import (
+    facility_decisions,
+    import_store,
+    list_file,
+    row_matching,
+    row_plan,
+    row_reader,
+)
 from api.imports.columns import ColumnMapping, Conventions
+from api.imports.facility_decisions import FacilityNames
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.list_file import RowError
 from api.imports.row_matching import ListedPerson, RowMatcher
 from api.imports.row_plan import RowPlan, StoredPerson
 from api.records import attestations, publications
-from api.records.facilities import FacilityNames
 from api.verification import verdicts
 from api.verification.rule import Attestation
 
@@ -193,9 +200,12 @@ class _Preview:
             people=totals["new"],
             release_events=sum(row.release_events for row in counts),
             attestations=sum(row.attestations for row in counts),
+            facilities=list(facility_decisions.names_of_rows(self._conn, self._id).values()),
         )
 
     def _preview(self, block: list[_PreviewedRow]) -> None:
+        names = {row.content["facility"] for row in block if "facility" in row.content}
+        self._facilities.read(names)
         for row in block:
             self._check(row)
         valid = self._block = [row for row in block if not row.errors]
@@ -224,12 +234,12 @@ class _Preview:
         content = row.content
         if "facility" in content:
             try:
-                content["detention"] = {
-                    **content.get("detention", {}),
-                    "facility_id": self._facilities.find(content.pop("facility")),
-                }
+                facility = self._facilities.find(content["facility"])
             except ValueError as error:
                 row.errors.append(RowError(row.row.columns["facility"], str(error)))
+            else:
+                if facility is not None:
+                    content = row.content = facility_decisions.with_facility(content, facility)
         if "release" in content and self._attestation is None:
             detail = "Needs a source: send source_id, published_at and basis with the list."
             row.errors.append(RowError(row.row.columns["released_on"], detail))

@@ -162,7 +162,7 @@ def _check_values(
     if born and "birth_date" not in detainee:
         content["born"] = born
     if "facility" in values:
-        content["facility"] = values["facility"]
+        content["facility"] = " ".join(values["facility"].split())
     return content
 
 

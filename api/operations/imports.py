@@ -74,7 +74,7 @@ def _check_absent(parameters: Mapping[str, Any]) -> None:
 def apply_import(
     conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
 ) -> Stream:
-    list_apply.apply(conn, caller, id, body["decisions"])
+    list_apply.apply(conn, caller, id, body["decisions"], body["facility_decisions"])
     return get_import(conn, caller, id)
 
 

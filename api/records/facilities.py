@@ -1,25 +1,16 @@
 """Facilities: the places where people are held."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from marshmallow import ValidationError
-from rapidfuzz import process
-
 from api.access import Caller
-from api.contract import fields
 from api.database import ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, invalid
 from api.identity import facility_names
-from api.identity.source_similarity import name_key
 from api.records import writes
 from api.records.writes import Affected, Body
-
-_MAX_SUGGESTIONS = 3
-_MIN_SIMILARITY = 60
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -103,49 +94,3 @@ def write_update(conn: queries.Connection, row: Any, changes: Body) -> None:
     if changes.keys() & {"name", "aliases"}:
         name, aliases = changes.get("name", row.name), changes.get("aliases", row.aliases)
         facility_names.write_keys(conn, row.id, name, aliases)
-
-
-class FacilityNames:
-    """The facilities by name, alias and id. They are read at the first call of `find`."""
-
-    def __init__(self, conn: queries.Connection) -> None:
-        self._conn = conn
-        self._ids: set[UUID] = set()
-        self._ids_by_name: defaultdict[str, set[UUID]] = defaultdict(set)
-        self._names: dict[str, str] = {}
-
-    def find(self, text: str) -> UUID:
-        """Return the id of a facility. Raise ValueError, with similar names, if there is none."""
-        if not self._ids:
-            self._read()
-        try:
-            id = fields.uuid(text)
-        except ValidationError:
-            return self._find_by_name(text)
-        if id not in self._ids:
-            raise ValueError(f"There is no facility with the id {id}.")
-        return id
-
-    def _find_by_name(self, text: str) -> UUID:
-        name = name_key(text)
-        ids = sorted(self._ids_by_name.get(name, ()))
-        if len(ids) == 1:
-            return ids[0]
-        if ids:
-            listed = " and ".join(map(str, ids))
-            raise ValueError(
-                f"Several facilities are named {text[:100]!r}: write the id, {listed}."
-            )
-        similar = process.extract(
-            name, self._names.keys(), limit=_MAX_SUGGESTIONS, score_cutoff=_MIN_SIMILARITY
-        )
-        listed = ", ".join(repr(self._names[folded]) for folded, *_ in similar)
-        hint = f" Similar names: {listed}." if listed else ""
-        raise ValueError(f"No facility is named {text[:100]!r}.{hint}")
-
-    def _read(self) -> None:
-        for row in queries.rows(self._conn, "facilities/list_names"):
-            self._ids.add(row.id)
-            for name in (row.name, *row.aliases):
-                self._ids_by_name[name_key(name)].add(row.id)
-                self._names.setdefault(name_key(name), name)

@@ -16,6 +16,9 @@ CREATE TABLE imports (
     -- How the file of a list was read: its encoding, worksheet, and the lines above its header.
     reading jsonb,
     totals jsonb NOT NULL,
+    -- The names of facilities in a list that need a decision, each with the number of its rows, and
+    -- the decision once the import is applied.
+    facilities jsonb NOT NULL DEFAULT '[]',
     people integer NOT NULL,
     release_events integer NOT NULL,
     attestations integer NOT NULL,

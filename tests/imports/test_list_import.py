@@ -325,10 +325,9 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "nationality": "VE; Marte"},
         [("nationality", "'Marte'")],
     ),
-    "an unknown facility": ({"name": "Ana", "facility": "Rodeo II"}, [("facility", "'Rodeo I'")]),
-    "a facility with no similar name": (
-        {"name": "Ana", "facility": "Zzz"},
-        [("facility", "No facility is named 'Zzz'")],
+    "a long name of a facility": (
+        {"name": "Ana", "facility": "a" * 201},
+        [("facility", "1 to 200")],
     ),
     "an unknown facility id": (
         {"name": "Ana", "facility": "019b9f3e-0000-4000-8000-000000000000"},

@@ -352,11 +352,11 @@ class Session:
         other = f"{self.names.__next__()} Quintanar"
         self.do("createDetainee", body={"name": f"Belisario {other}", "aliases": []})
         lines = [
-            "name,id,released_on,sex",
-            f"{name},{person},2026-01-08,",
-            f"{other} B.,,,",
-            "Nadie,,,x",
-            "Yusmery Ozores,,,f",
+            "name,id,released_on,sex,facility",
+            f"{name},{person},2026-01-08,,",
+            f"{other} B.,,,,",
+            "Nadie,,,x,",
+            f"Yusmery Ozores,,,f,Prison {next(NUMBERS)}",
         ]
         query = {
             "source_id": self.id("createSource"),
@@ -375,7 +375,11 @@ class Session:
                     {"row": row["row"], "decision": decisions[row["outcome"]]}
                     for row in preview["rows"]
                     if row["outcome"] in decisions
-                ]
+                ],
+                "facility_decisions": [
+                    {"name": name["name"], "decision": "new", "country": "VE"}
+                    for name in preview["facilities"]
+                ],
             },
         }
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,20 @@ def test_format_checker_knows_the_formats() -> None:
 
 def test_contract_is_valid_openapi() -> None:
     validate(CONTRACT.document)
+
+
+def test_every_key_of_an_object_is_written_once() -> None:
+    """YAML keeps the last of two components with one name."""
+    places = [yaml.compose(CONTRACT.source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))]
+    repeated = []
+    for place in places:
+        if isinstance(place, yaml.MappingNode):
+            keys = Counter(key.value for key, _ in place.value)
+            repeated += [f"{key}, {place.start_mark}" for key, times in keys.items() if times > 1]
+            places += [value for _, value in place.value]
+        elif isinstance(place, yaml.SequenceNode):
+            places += place.value
+    assert repeated == []
 
 
 def examples() -> Iterator[tuple[str, document.Schema, Any]]:

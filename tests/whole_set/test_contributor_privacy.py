@@ -226,6 +226,7 @@ def writes_of_new_records(ids: Mapping[str, str]) -> Sequence[Request]:
     lists = (
         rows,
         [{**row, "detained_on": "2023-01-05", "released_on": "2026-01-08"} for row in rows],
+        [{**row, "facility": "Helicoide"} for row in rows],
         [{"name": f"Persona nueva {n}", "external_id_una": "una"} for n in range(2)],
     )
     claim = {"kind": "released", "value": 1, "as_of": AT, "published_at": AT}
@@ -345,7 +346,11 @@ def observed(
         responses = [caller.send(method, path, **options)]
         if responses[0].status_code == 201:
             apply = f"{responses[0].headers['Location']}/apply"
-            responses.append(caller.send("POST", apply, json={"decisions": []}))
+            facilities = [
+                {"name": name["name"], **as_candidate(name["candidates"])}
+                for name in responses[0].get_json()["facilities"]
+            ]
+            responses.append(caller.send("POST", apply, json={"facility_decisions": facilities}))
     else:
         options = {} if body is None else {"json": body}
         responses = [caller.send(method, path, **options)]
@@ -362,6 +367,11 @@ def observed(
     if path == "/v1/imports" and import_id:
         text = text.replace(import_id, "IMPORT")
     return responses[0].status_code, without_moments(text), run
+
+
+def as_candidate(candidates: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+    """Return the decision that a name is that of the first of the facilities."""
+    return {"decision": "same", "facility_id": candidates[0]["facility_id"]}
 
 
 def headers_of(response: Any) -> str:

@@ -5,6 +5,7 @@ UPDATE imports SET
     people = %(people)s,
     release_events = %(release_events)s,
     attestations = %(attestations)s,
+    facilities = %(facilities)s,
     stored_bytes = (
         SELECT coalesce(sum(pg_column_size(r)), 0) FROM import_rows r
         WHERE r.import_id = %(id)s

@@ -61,6 +61,12 @@ for name, body, pointers in (
     ("an unknown decision", {"decisions": [{"row": 1}]}, ("/decisions/0/decision",)),
     ("too many decisions", {"decisions": [1] * 200_001}, ("/decisions",)),
     ("an id in the body", {"import_id": UNKNOWN_ID}, ("/import_id",)),
+    (
+        "an unknown decision on a facility",
+        {"facility_decisions": [{"name": "Rodeo I", "decision": "other", "country": "XX"}]},
+        ("/facility_decisions/0/decision", "/facility_decisions/0/country"),
+    ),
+    ("too many facilities", {"facility_decisions": [1] * 201}, ("/facility_decisions",)),
 ):
     refused(name, "POST", APPLY, "validation-error", *pointers, body=body)
 refused("an import that is not there", "POST", APPLY, "not-found", body={})
