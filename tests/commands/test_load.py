@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -840,3 +841,21 @@ def test_large_case_shows_progress_and_needs_little_memory(server: str, tmp_path
     assert not any(" of " in line for line in outputs[0])
     print(f"file {sizes[1] - sizes[0]:,} bytes larger, memory {peaks[1] - peaks[0]:,}")
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2
+
+
+def test_export_of_the_command_is_loaded_into_another_store(
+    server: str, database: str, tmp_path: Path
+) -> None:
+    constancia("load", EXAMPLE, DATABASE_URL=database)
+    file, package = tmp_path / "export.ndjson", tmp_path / "export.zip"
+    assert constancia("export", file, DATABASE_URL=database).exit_code == 0
+    printed = constancia("export", "-", DATABASE_URL=database)
+    assert printed.stdout.splitlines()[1:] == file.read_text("utf-8").splitlines()[1:]
+    assert constancia("export", "--package", package, DATABASE_URL=database).exit_code == 0
+    with zipfile.ZipFile(package) as tables:
+        assert "datapackage.json" in tables.namelist()
+    with cloned(server) as other:
+        loaded = constancia("load", file, DATABASE_URL=other)
+        assert loaded.exit_code == 0, loaded.stderr
+        results = [constancia("counts", DATABASE_URL=url).stdout for url in (database, other)]
+    assert results[0].splitlines()[1:-1] == results[1].splitlines()[1:-1] != []

@@ -7,6 +7,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -15,6 +16,7 @@ import pytest
 from api.database.queries import Connection
 from api.errors import RequestError
 from api.tables import spreadsheets
+from tests.commands.running import constancia
 from tests.conftest import Api
 from tests.imports.test_list_import import apply, outcomes, preview
 from tests.rendering.lists import XLSX
@@ -147,6 +149,36 @@ def test_sheet_is_chosen_by_name(writer: Api) -> None:
     assert "'Presos políticos', 'Notas'" in problem["errors"][0]["detail"]
     problem = preview(writer, as_csv("utf-8"), 422, sheet="Notas")
     assert problem["errors"][0]["pointer"] == "/sheet"
+
+
+def test_command_takes_sheet_columns_and_encoding(
+    writer: Api, database: str, conn: Connection, tmp_path: Path
+) -> None:
+    book, text = tmp_path / "lista.xlsx", tmp_path / "lista.csv"
+    book.write_bytes(workbook())
+    text.write_bytes("Preso;Ficha;Nº\nRocío Núñez;7;1\n".encode("cp1252"))
+
+    def run(*arguments: object) -> Any:
+        return constancia("import", *arguments, DATABASE_URL=database)
+
+    result = run(book, "--dry-run", "--sheet", "Hoja1")
+    assert (result.exit_code, "'Presos políticos', 'Notas'" in result.stderr) == (1, True)
+    options = ["--dry-run", "--date-order", "day_first", "--column", "Nº="]
+    result = run(book, *options, "--sheet", "Presos políticos")
+    assert result.exit_code == 0, result.stderr
+    assert "read from the worksheet 'Presos políticos'" in result.stdout
+    columns = ["--column", "Preso=name", "--column", "Ficha=id:ficha", "--column", "Nº="]
+    result = run(text, "--yes", *columns[:-2])
+    assert (result.exit_code, "'Nº'" in result.stderr) == (1, True), result.stderr
+    result = run(text, "--yes", "--column", "Preso")
+    assert (result.exit_code, "has no field: write NAME=FIELD" in result.stderr) == (2, True)
+    result = run(text, "--yes", *columns, "--encoding", "utf-8")
+    assert (result.exit_code, "UTF-8" in result.stderr) == (1, True), result.stderr
+    result = run(text, "--yes", *columns, "--encoding", "windows-1252")
+    assert result.exit_code == 0, result.stderr
+    (person,) = conn.execute("SELECT name, external_ids FROM detainees").fetchall()
+    assert person.name == "Rocío Núñez"
+    assert person.external_ids == [{"scheme": "ficha", "value": "7"}]
 
 
 def test_title_with_bytes_that_are_no_text_is_shown(writer: Api) -> None:
