@@ -51,18 +51,30 @@ def cited(
     return {**answer, "citation": citation}
 
 
-_UNCITED = {"citation", "people"}
+_UNCITED = {
+    *("citation", "people"),
+    # Names, and what sources wrote: a hash confirms no guess, and outlives a withholding.
+    *("label", "name", "url", "note", "retraction_note", "void_reason"),
+}
 _UNCITED_OF_DIFFERENCES = {"items", "next", "redacted"}
 
 
 def cited_properties(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of an answer, with or without its citation, that the digest covers."""
-    left_out = _UNCITED | (_UNCITED_OF_DIFFERENCES if "totals" in answer else set())
-    cited = {name: value for name, value in answer.items() if name not in left_out}
-    for name, uncited in (("claims", "citation"), ("groups", "label")):
-        if cited.get(name) and uncited in cited[name][0]:
-            cited[name] = [{k: v for k, v in it.items() if k != uncited} for it in cited[name]]
+    """Return the part of an answer, with or without its citation, that the digest covers: ids,
+    moments, statuses and figures.
+    """
+    if "totals" in answer:
+        answer = {k: v for k, v in answer.items() if k not in _UNCITED_OF_DIFFERENCES}
+    cited: Mapping[str, Any] = _cited(answer)
     return cited
+
+
+def _cited(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _cited(v) for k, v in value.items() if k not in _UNCITED}
+    if isinstance(value, list | tuple):
+        return [_cited(item) for item in value]
+    return value
 
 
 def url(path: str, parameters: Mapping[str, Any]) -> str:
