@@ -78,7 +78,10 @@ def _check_country(conn: queries.Connection, row: Any, changes: Body) -> None:
     change in the past. Raises `validation-error`.
     """
     country = changes.get("country", row.country)
-    if country == row.country or not queries.row(conn, "facilities/get_use", id=row.id).is_used:
+    if country == row.country:
+        return
+    queries.run(conn, "facilities/lock_use", id=row.id)
+    if not queries.row(conn, "facilities/get_use", id=row.id).is_used:
         return
     detail = (
         f"Must stay {row.country!r}, since a detention was recorded at this facility. Create "
