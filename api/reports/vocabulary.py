@@ -294,12 +294,14 @@ def filters(scope: Scope, of_releases: bool = True) -> Words:
 def _details(scope: Scope, of_releases: bool) -> list[Words]:
     """The facility, its country, the kind of release, the days and the announcement."""
     details = []
-    if "facility" in scope:
+    if "facility" in scope or "country" in scope:
         from_en, from_es = ("from", "de") if of_releases else ("at", "en")
-        details.append((f"{from_en} {scope['facility']}", f"{from_es} {scope['facility']}"))
-    if "country" in scope:
-        country_en, country_es = country(scope["country"])
-        details.append((f"in {country_en}", f"en {country_es}"))
+        en = scope.get("facility", "a facility")
+        es = scope.get("facility", "un centro de reclusión")
+        if "country" in scope:
+            country_en, country_es = country(scope["country"])
+            en, es = f"{en} in {country_en}", f"{es} en {country_es}"
+        details.append((f"{from_en} {en}", f"{from_es} {es}"))
     if "release_kind" in scope:
         details.append(_RELEASE_KIND[scope["release_kind"]])
     first, last = (

@@ -123,8 +123,9 @@ def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: s
         ),
         (
             {"country": "VE", "nationality": "ES"},
-            "people of Spanish nationality, released in Venezuela",
-            "personas de nacionalidad española, excarceladas en Venezuela",
+            "people of Spanish nationality, released from a facility in Venezuela",
+            "personas de nacionalidad española, "
+            "excarceladas de un centro de reclusión en Venezuela",
         ),
         (
             {"nationality": "ES"},
