@@ -43,8 +43,8 @@ _COLUMN_OF_FIELD = {
     "release_event_id": "released_on",
 }
 _OF_HIDDEN = (
-    "The person of this row is not named: the cell is left out. Send the release as a release "
-    "event, on which an editor decides."
+    "The person of this row is not named: the cell is left out. Send a detention or a release as a "
+    "request of its own, on which an editor decides."
 )
 
 
@@ -116,6 +116,17 @@ class _PreviewedRow:
     @property
     def number(self) -> int:
         return self.row.number
+
+    def leave_out_cells(self) -> None:
+        """Say of every cell but the name that it is left out, since the person is not named."""
+        parts = (self.content.get(part, {}) for part in ("detainee", "detention", "release"))
+        fields = [_COLUMN_OF_FIELD.get(name, name) for part in parts for name in part]
+        columns = [self.row.columns[name] for name in fields if name in self.row.columns]
+        self.ignored += [
+            RowError(column, _OF_HIDDEN)
+            for column in dict.fromkeys(columns)
+            if column != self.row.columns.get("name")
+        ]
 
     def add_errors(self, error: RequestError) -> None:
         """Add the errors of a request, each to the column of its field."""
@@ -274,8 +285,8 @@ class _Preview:
         try:
             if listed.detainee_id is not None:
                 person = people[listed.detainee_id]
-                if person.is_hidden and "release" in row.content:
-                    row.ignored.append(RowError(row.row.columns["released_on"], _OF_HIDDEN))
+                if person.is_hidden:
+                    row.leave_out_cells()
             elif listed.same_as_row is not None:
                 content = self._content(listed.same_as_row)
                 detainee = row_reader.new_detainee(content)
