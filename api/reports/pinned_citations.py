@@ -23,6 +23,7 @@ from api.reports.differences import ChangedRelease, Differences, Place
 from api.verification.counting import FIGURES
 
 _MAX_CHANGES = 10
+_MAX_CORRECTIONS = 240
 _MAX_PLACES = 8
 """Of the groups or the ends of a timeline that differ, so many are looked into: each takes as long
 as a list of differences."""
@@ -271,7 +272,7 @@ def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], known
         ids=ids,
         after=cited["citation"]["recorded_as_of"],
     )
-    corrections = [_correction(row) for row in rows if row.action in _ACTIONS]
+    corrections = [_correction(row) for row in rows if row.action in _ACTIONS][:_MAX_CORRECTIONS]
     if not corrections:
         return known
     moments = [change["at"] for change in corrections]

@@ -39,8 +39,10 @@ def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
     english, _ = vocabulary.day(date.fromisoformat(event["occurred_on"]))
     claim = f"{feeds.printable(event['name'])} was released on {english}."
     label, rating = _RATINGS[event["status"]]
+    url = f"{base}releases/{event['release_event_id']}"
     return _review(
-        f"{base}releases/{event['release_event_id']}",
+        url,
+        url,
         base,
         event["since"],
         {"@type": "Claim", "text": claim},
@@ -85,6 +87,7 @@ def _of_claim(
     only = vocabulary.filters({name: value for name, value in scope.items() if value is not None})
     appearance = {"appearance": {"@type": "CreativeWork", "url": claim["url"]}}
     return _review(
+        f"{base}v1/claims/{claim['id']}#review",
         f"{page}#claim-{claim['id']}",
         base,
         claim["created_at"],
@@ -106,6 +109,7 @@ def _of_claim(
 
 
 def _review(
+    id: str,
     url: str,
     base: str,
     published_at: str,
@@ -117,7 +121,7 @@ def _review(
     return {
         "@context": "https://schema.org",
         "@type": "ClaimReview",
-        "@id": url,
+        "@id": id,
         "url": url,
         "datePublished": published_at,
         "author": {"@type": "Organization", "name": feeds.AUTHOR, "url": base},

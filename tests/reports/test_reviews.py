@@ -166,6 +166,7 @@ def test_figure_is_rated_by_its_comparison(verdict: str, rating: int | None, lab
         "el 8 de enero de 2026 o después)"
     )
     assert review["url"] == f"{BASE}figures?lang=es#claim-{claim['id']}"
+    assert review["@id"] == f"{BASE}v1/claims/{claim['id']}#review"
     assert review["datePublished"] == claim["created_at"]
     assert review["claimReviewed"] == text
     for name, value in (("retracted_at", claim["created_at"]), ("facility_id", claim["source_id"])):
