@@ -122,7 +122,7 @@ def search(conn: queries.Connection, name: str, country: str | None) -> Sequence
         **queries.drop_none(country=country),
     )
     facilities = (_facility(row.id, row.name, row.aliases) for row in rows)
-    return [hit.found.id for hit in source_similarity.ranked(asked, facilities)]
+    return [hit.source.id for hit in source_similarity.ranked(asked, facilities)]
 
 
 def alike(conn: queries.Connection, names: Sequence[str]) -> Sequence[Sequence[Hit]]:

@@ -135,4 +135,4 @@ def search(
         **queries.drop_none(kind=kind),
     )
     hits = source_similarity.ranked(asked, _surviving(rows).values())
-    return [hit.found.id for hit in hits]
+    return [hit.source.id for hit in hits]

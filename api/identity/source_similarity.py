@@ -256,7 +256,7 @@ def _match(first: SourceName, second: SourceName) -> Match:
 class Hit(NamedTuple):
     """A source that a search for a name finds, and how well it fits, from 0 to 1."""
 
-    found: SourceName
+    source: SourceName
     score: float
 
 
@@ -264,7 +264,7 @@ def ranked(name: SourceName, others: Iterable[SourceName]) -> list[Hit]:
     """Return those of some sources that a search for a name finds, best first."""
     hits = (Hit(other, _search_score(name, other)) for other in others)
     alike = (hit for hit in hits if hit.score >= MIN_SCORE)
-    return sorted(alike, key=lambda hit: (-hit.score, hit.found.id))[:_MAX_HITS]
+    return sorted(alike, key=lambda hit: (-hit.score, hit.source.id))[:_MAX_HITS]
 
 
 def _search_score(asked: SourceName, other: SourceName) -> float:

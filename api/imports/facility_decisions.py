@@ -129,7 +129,7 @@ def described(
             "name": name["name"],
             "rows": name["rows"],
             "candidates": [
-                {"facility_id": hit.found.id, "name": hit.found.name, "score": hit.score}
+                {"facility_id": hit.source.id, "name": hit.source.name, "score": hit.score}
                 for hit in hits[:_MAX_CANDIDATES]
             ],
             "decision": name.get("decision"),

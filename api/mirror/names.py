@@ -45,7 +45,7 @@ class Names:
                 file.close()
         self.letters = sorted(files, key=lambda letter: (letter == _OTHER, letter))
 
-    def of(self, letter: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+    def people_by_word(self, letter: str) -> Mapping[str, Sequence[tuple[str, str]]]:
         """Return the words that begin with a letter, each with the names and ids of people."""
         words: dict[str, list[tuple[str, str]]] = {}
         with self._path(letter).open("rb") as file:

@@ -202,7 +202,7 @@ class _Mirror:
         letter = page.file.removesuffix(".html").partition("/names/")[2]
         if not letter:
             return self._render("copy.html", page)
-        words = self._names.of(letter)
+        words = self._names.people_by_word(letter)
         return self._render("copy_names.html", page, letter=letter, words=words)
 
     def _render(self, template: str, page: Page, **values: Any) -> str:

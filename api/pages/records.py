@@ -36,5 +36,5 @@ def by_id(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> M
     if not ids:
         return {}
     scope = {} if schema == "Facility" else {"sees_hidden": False}
-    found = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
-    return {item["id"]: item for item in found}
+    items = rows.read(conn, query, schema, ids=list(ids), limit=len(ids), **scope)
+    return {item["id"]: item for item in items}

@@ -186,7 +186,8 @@ def _fill(url: str, size: int) -> None:
         conn.execute("SET maintenance_work_mem = '1GB'")
         for constraint in constraints:
             conn.execute(
-                f"ALTER TABLE {constraint.owner} ADD CONSTRAINT {constraint.name} {constraint.made}"
+                f"ALTER TABLE {constraint.owner} ADD CONSTRAINT {constraint.name} "
+                f"{constraint.definition}"
             )
         conn.execute("VACUUM (ANALYZE)")
         conn.execute("CHECKPOINT")

@@ -236,9 +236,9 @@ def test_names_are_found_by_each_of_their_words(mirrors: Mirrors) -> None:
     page = Html((mirrors.named / "es/people.html").read_text())
     assert "copy/names/r.html" in page.values("a", "href")
     for letter in "rk":
-        found = Html((mirrors.named / f"es/copy/names/{letter}.html").read_text())
-        assert f"../../people/{mirrors.person}.html" in found.values("a", "href")
-        assert "noindex" in found.values("meta", "content")
+        index = Html((mirrors.named / f"es/copy/names/{letter}.html").read_text())
+        assert f"../../people/{mirrors.person}.html" in index.values("a", "href")
+        assert "noindex" in index.values("meta", "content")
     assert not (mirrors.unnamed / "es/copy").exists()
 
 

@@ -475,7 +475,7 @@ def test_answers_do_not_depend_on_the_order_of_entry(
     server: str, data: st.DataObject, seed: int
 ) -> None:
     history, chance = History(data), random.Random(seed)
-    found = []
+    both = []
     for _ in range(2):
         with new_world(server) as world:
             entry = Entry(world, chance)
@@ -484,7 +484,7 @@ def test_answers_do_not_depend_on_the_order_of_entry(
                 return
             assert_store_is_consistent(world.conn)
             world.assert_responses_are_unchanged()
-            found.append([*answers(entry, history)])
+            both.append([*answers(entry, history)])
     event("entered in both orders")
-    for first, second in zip(*found, strict=True):
+    for first, second in zip(*both, strict=True):
         assert first == second

@@ -1372,13 +1372,13 @@ def test_status_function_of_the_database_equals_the_rule(conn: Connection) -> No
         assert row.status == rule.status(sources, denials, required)
         row = conn.execute(
             "SELECT status_codes(%(s)s, %(d)s) AS codes, status_codes(%(s)s, %(d)s)"
-            " = ANY (codes_of_status(%(status)s, %(required)s)) AS are_found",
+            " = ANY (codes_of_status(%(status)s, %(required)s)) AS are_listed",
             {"s": sources, "d": denials, "status": row.status, "required": required},
         ).fetchone()
         assert row is not None
         letters = dict(zip("CDRFU", STATUSES, strict=True))
         assert letters[row.codes[required - 1]] == rule.status(sources, denials, required)
-        assert row.are_found
+        assert row.are_listed
 
 
 # Lists.

@@ -557,8 +557,8 @@ class Session:
 
     def list_comparisons(self) -> Any:
         first = self._claim_of_delivery(self.id("createClaim"))
-        of = ("kind", "source_id", "facility_id", "nationality", "age_group", "announcement_id")
-        at = {name: first[name] for name in of}
+        names = ("kind", "source_id", "facility_id", "nationality", "age_group", "announcement_id")
+        at = {name: first[name] for name in names}
         self.do("createClaim", body=at)
         recorded_as_of = self.api.get("/v1/counts")["recorded_as_of"]
         return {"query": {"limit": 1, **at, "recorded_as_of": recorded_as_of, "min_sources": 1}}

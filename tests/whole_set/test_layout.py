@@ -14,6 +14,8 @@ MAX_MODULES = {"operations": 18, "records": 12, "reports": 13, "imports": 12}
 third for each kind of answer, and their words and citations, the last for each step of both
 imports."""
 MAX_LINES = 450
+TESTS = Path(__file__).parents[1]
+EMPTY_NAMES = {"told", "said", "own", "one", "made", "found", "of"}
 
 
 def test_packages_have_four_to_nine_modules() -> None:
@@ -32,6 +34,24 @@ def test_modules_have_at_most_450_lines() -> None:
         for file in parsed_modules()
     }
     assert {name for name, lines in lengths.items() if lines > MAX_LINES} == set()
+
+
+def test_names_say_what_they_hold() -> None:
+    files = [*parsed_modules(), *TESTS.rglob("*.py")]
+    uses = [
+        f"{file}:{node.lineno}: {name}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if (name := defined_name(node)) in EMPTY_NAMES
+    ]
+    assert uses == []
+
+
+def defined_name(node: ast.AST) -> str | None:
+    """Return the name that a node defines, if it is a variable, an argument or a function."""
+    if isinstance(node, ast.Name):
+        return node.id if isinstance(node.ctx, ast.Store) else None
+    return getattr(node, "arg" if isinstance(node, ast.arg) else "name", None)
 
 
 def test_private_names_stay_in_their_package() -> None:

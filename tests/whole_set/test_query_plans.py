@@ -121,7 +121,11 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listDetentions": [{}],
     "listReleaseEvents": [
         *each(OF_RELEASES, 2, len(OF_RELEASES)),
-        *({**UPDATED_SINCE, **one} for one in each(OF_RELEASES) if "recorded_as_of" not in one),
+        *(
+            {**UPDATED_SINCE, **chosen}
+            for chosen in each(OF_RELEASES)
+            if "recorded_as_of" not in chosen
+        ),
         # Many events have the days and the status of the past.
         {"occurred_from": "2025-01-01", "occurred_until": "2025-12-31", "status": "reported"},
     ],
@@ -350,8 +354,8 @@ def test_pairs_take_a_bounded_number_of_statements(
     large: Any, statements: Statements, resource: str
 ) -> None:
     """The records of a block, their keys and their candidates are looked up."""
-    found = large.editor.get("/v1/duplicates", resource=resource, limit=200)
-    assert (found["items"], found["is_complete"]) == ([], False)
+    page = large.editor.get("/v1/duplicates", resource=resource, limit=200)
+    assert (page["items"], page["is_complete"]) == ([], False)
     run = [(q, p) for q, p in statements if isinstance(p, Mapping)]
     assert sum("max_per_key" in p for _, p in run) == 1
     assert len(run) <= 6
