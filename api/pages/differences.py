@@ -63,7 +63,7 @@ class Cause(NamedTuple):
 
 
 def _cause(cause: Item, attestations: Mapping[str, Item], words: Words) -> Cause:
-    """Return a cause of a difference. Of a statement it needs the attestation, by id."""
+    """Return a cause of a difference. `attestations` are those of statements, by id."""
     resource, action = cause["resource"], cause["action"]
     attestation = attestations.get(cause["attestation_id"])
     if attestation is None:
