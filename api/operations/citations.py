@@ -33,41 +33,47 @@ def _pin(conn: queries.Connection, time_zone: str, body: Mapping[str, Any], base
         cited = question.answer(conn)
     except RequestError as error:
         raise _explained(body["url"], error) from None
-    return _shown(conn, cited, cited["citation"]["sha256"])
+    citation = cited["citation"]
+    return _shown(conn, _read(citation["url"]), cited, citation["sha256"])
 
 
 @prepared_by(_pin)
 def create_citation(
     conn: queries.Connection, caller: Caller, time_zone: str, body: Item, base_url: str
 ) -> Answer:
-    """Pin an answer. Who pins the same answer again gets the same citation.
+    """Pin an answer. The same answer, pinned again, has the same citation.
 
-    So a figure has one page, on which all who cite it meet.
+    So a figure has one page.
     """
     pinned = {"url": body["url"], "sha256": body["sha256"]}
     writes.insert(conn, "citations/insert", **pinned)
     row = queries.row(conn, "citations/find", **pinned)
-    return Answer({**row._asdict(), "page": _page(row.id), **body}, url_weight=_weight(body["url"]))
+    return Answer(
+        {**row._asdict(), "page": _page(row.id), **body},
+        url_weight=_weight(_read(body["url"]), body["url"]),
+    )
 
 
 def get_citation(conn: queries.Connection, id: UUID) -> Answer:
     row = queries.row(conn, "citations/get", id=id)
     if row is None:
         raise not_found("citation")
-    cited = _read(row.url).answer(conn)
-    shown = _shown(conn, cited, row.sha256)
+    question = _read(row.url)
+    shown = _shown(conn, question, question.answer(conn), row.sha256)
     content = {**row._asdict(), "page": _page(row.id), **shown}
-    return Answer(content, url_weight=_weight(row.url))
+    return Answer(content, url_weight=_weight(question, row.url))
 
 
 def _page(id: str) -> str:
     return f"/c/{id}"
 
 
-def _shown(conn: queries.Connection, cited: Item, sha256: str) -> Item:
-    """Return what a citation shows of the answer that it pins, and what became of it."""
+def _shown(conn: queries.Connection, question: CitedQuestion, cited: Item, sha256: str) -> Item:
+    """Return what a citation shows of the answer that it pins, and what became of it.
+
+    The `question` has all its moments.
+    """
     citation = cited["citation"]
-    question = _read(citation["url"])
     return {
         "url": citation["url"],
         "rule": citation["rule"],
@@ -101,9 +107,9 @@ def _read(url: str, base_url: str = "", time_zone: str = DEFAULT_TIME_ZONE) -> C
     raise _refused(url, f"there is no figure at this path. {_CITABLE}")
 
 
-def _weight(url: str) -> int:
+def _weight(question: CitedQuestion, url: str) -> int:
     """Return the weight of a request for the url of a citation."""
-    question, names = _read(url), {name for name, _ in parse_qsl(urlsplit(url).query)}
+    names = {name for name, _ in parse_qsl(urlsplit(url).query)}
     weight = document.load().operation(question.operation_id).weight
     return weight.total(names, 0) if weight else 0
 
