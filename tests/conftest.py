@@ -308,15 +308,22 @@ def api(database: str) -> Iterator[Api]:
         yield Api(client, keys_of(database))
 
 
-@pytest.fixture(scope="module")
-def shared_api(server: str) -> Iterator[Api]:
-    """The API on one database for the tests of a module that walk over all operations.
-
-    They succeed on any store. A database for each test takes 40 ms of CPU time more.
-    """
+@contextmanager
+def api_on_clone(server: str) -> Iterator[Api]:
+    """Yield the API on a new database, for a caller without a key."""
     with (
         cloned(server) as database,
         connections.pool(database, 4) as pool,
         client_of(pool) as client,
     ):
         yield Api(client, keys_of(database))
+
+
+@pytest.fixture(scope="module")
+def shared_api(server: str) -> Iterator[Api]:
+    """The API on one database for the tests of a module that walk over all operations.
+
+    They succeed on any store. A database for each test takes 40 ms of CPU time more.
+    """
+    with api_on_clone(server) as api:
+        yield api

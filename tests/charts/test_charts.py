@@ -2,7 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from gettext import NullTranslations
@@ -22,6 +22,9 @@ WIDTHS = (280, 800)
 TRANSLATIONS = NullTranslations()
 SVG = "{http://www.w3.org/2000/svg}"
 
+TextBox = tuple[str, float, float, float, float]
+"""A text with its left, right, top and bottom."""
+
 
 def styles() -> Iterator[Style]:
     for locale, width, stands_alone in product(LOCALES, WIDTHS, (True, False)):
@@ -34,7 +37,7 @@ def drawn(name: str, style: Style) -> tuple[str, ET.Element]:
     return document, ET.fromstring(document)
 
 
-def texts(root: ET.Element) -> Iterator[tuple[str, float, float, float, float]]:
+def texts(root: ET.Element) -> Iterator[TextBox]:
     """Yield each text with its left, right, top and bottom."""
     groups = [(root, 0.0)] + [
         (group, float(group.get("transform", "translate(0 0)").split()[1].rstrip(")")))
@@ -217,22 +220,27 @@ def test_ticks_of_time_are_starts_of_the_local_calendar(zone: str) -> None:
                 assert minutes < 90_000 or (local.hour, local.minute) == (0, 0)
 
 
+def assert_visible(document: str, boxes: Iterable[TextBox]) -> None:
+    """Check that the PNG of a drawing has ink in these boxes of texts."""
+    blank = re.sub(r"<text.*?</text>", "", document)
+    for text, left, right, top, bottom in boxes:
+        width, height = round(right - left), round(bottom - top)
+        view = f'width="{width}" height="{height}" viewBox="{left} {top} {width} {height}"'
+        with_text, without = (
+            png.render(re.sub('width="[^>]*viewBox="[^"]*"', view, part, count=1))
+            for part in (document, blank)
+        )
+        assert with_text != without, text
+
+
 def test_png_has_ink_where_the_labels_are() -> None:
     """Without a font, resvg drops all text and reports nothing."""
     for name in ("timeline", "claims", "delivery", "facilities"):
         style = Style(LOCALES[1], TRANSLATIONS, 640, True)
         document, root = drawn(name, style)
-        blank = re.sub(r"<text.*?</text>", "", document)
         boxes = list(texts(root))
         assert boxes
-        for text, left, right, top, bottom in boxes:
-            width, height = round(right - left), round(bottom - top)
-            view = f'width="{width}" height="{height}" viewBox="{left} {top} {width} {height}"'
-            with_text, without = (
-                png.render(re.sub('width="[^>]*viewBox="[^"]*"', view, part, count=1))
-                for part in (document, blank)
-            )
-            assert with_text != without, text
+        assert_visible(document, boxes)
 
 
 def test_png_shows_every_character() -> None:

@@ -10,9 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.serving import make_server
 
-from api.database import connections
 from api.pages import catalogs
-from tests.conftest import Api, client_of, cloned, keys_of
+from tests.conftest import api_on_clone
 from tests.pages import browser
 from tests.pages.browser import Browser
 from tests.whole_set.operations import CONTRACT
@@ -46,19 +45,14 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shown(server: str) -> Iterator[Site]:
-    with (
-        cloned(server) as database,
-        connections.pool(database, 4) as pool,
-        client_of(pool) as client,
-        browser.running() as tab,
-    ):
-        session = Session(Api(client, keys_of(database)))
+    with api_on_clone(server) as api, browser.running() as tab:
+        session = Session(api)
         paths = []
         for page in PAGES:
             exchange = session.do(page.id)
             query = {name: value for name, value in exchange.query.items() if name != "lang"}
             paths.append(f"{exchange.response.request.path}?{urlencode(query)}")
-        http = make_server("localhost", 0, client.application, threaded=True)
+        http = make_server("localhost", 0, api.client.application, threaded=True)
         threading.Thread(target=http.serve_forever).start()
         try:
             yield Site(tab, f"http://localhost:{http.server_port}", [*paths, "/nothing?"])

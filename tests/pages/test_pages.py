@@ -12,10 +12,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.contract.document import Operation
-from api.database import connections
 from api.operations import pages
 from api.pages import catalogs, site, verified_releases
-from tests.conftest import Api, client_of, cloned, keys_of
+from tests.conftest import Api, api_on_clone
 from tests.pages.html import Html
 from tests.public_walk import records_of, values_of
 from tests.whole_set.operations import CONTRACT, UNKNOWN_ID
@@ -57,12 +56,7 @@ def read(api: Api, path: str, status: int = 200, **headers: str) -> Html:
 @pytest.fixture(scope="module")
 def full_api(server: str) -> Iterator[Api]:
     """The API on a store in which no page is empty, with hidden people and sources."""
-    with (
-        cloned(server) as database,
-        connections.pool(database, 4) as pool,
-        client_of(pool) as client,
-    ):
-        api = Api(client, keys_of(database))
+    with api_on_clone(server) as api:
         session = Session(api)
         for operation in PAGES:
             session.do(operation.id)
