@@ -146,8 +146,8 @@ class Operation:
     def takes_base_url(self) -> bool:
         """Whether its function takes the URL of the service, for absolute links.
 
-        Cards, feeds and claim reviews have such links, and pages by their address. Who asks about a
-        `url` asks about one.
+        Cards, feeds and claim reviews have such links, and pages by their address. A `url` that a
+        caller sends is compared with it.
         """
         names = {p.name for p in self.parameters} | (self.body or {}).get("properties", {}).keys()
         takes_url = self.tag in ("cards", "citations") and "url" in names

@@ -8,7 +8,7 @@ CREATE TABLE citations (
     url text NOT NULL,
     sha256 text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- Who cites the same answer again gets the same citation.
+    -- The same answer, cited again, has the same citation.
     UNIQUE (url, sha256)
 );
 

@@ -88,7 +88,7 @@ def test_serve_loads_a_case_into_an_empty_database_only() -> None:
 @linux
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_serve_prints_its_address(database: str, host: str) -> None:
-    """The system chooses the port. A service behind a proxy is told to know its public URL."""
+    """The system chooses the port. A service behind a proxy warns that it needs its public URL."""
     proxies = "127.0.0.1" if host == "localhost" else ""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--host", host, "--port", "0", "--workers", "1"],
