@@ -123,14 +123,11 @@ def assert_same_verdict(name: str, value: Any) -> None:
 
 def examples() -> Iterator[tuple[str, Any]]:
     """The contract's examples of JSON bodies."""
-    components = CONTRACT.document["components"]["examples"]
-    for item in CONTRACT.document["paths"].values():
+    for item in spec._resolved(CONTRACT.document, CONTRACT.document["paths"]).values():
         for operation in item.values():
             if isinstance(operation, Mapping) and "requestBody" in operation:
                 content = operation["requestBody"]["content"].get("application/json", {})
                 for example in content.get("examples", {}).values():
-                    if "$ref" in example:
-                        example = components[example["$ref"].rpartition("/")[2]]
                     yield operation["operationId"], example["value"]
 
 

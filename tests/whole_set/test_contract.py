@@ -80,7 +80,7 @@ def test_every_operation_in_json_has_an_example() -> None:
     """The example is of the request body, or else of the response. A list has that of its items."""
     for operation in CONTRACT.operations:
         raw = CONTRACT.document["paths"][operation.path][operation.method]
-        described = raw.get("requestBody") or raw["responses"][str(operation.status)]
+        described = dereferenced(raw.get("requestBody") or raw["responses"][str(operation.status)])
         if "cursor" in {parameter.name for parameter in operation.parameters}:
             continue
         for media_type, content in described["content"].items():
