@@ -1,13 +1,14 @@
 """Operations on cards: a figure or a chart for an iframe on another site, preview images, oEmbed.
 
 A card whose address has both moments never changes. Any other is live: it shows the latest figure,
-and for a week says that it was corrected, if the figure went down. A preview is the image that
-sites and messengers show beside a link. They keep copies of it, so it names nobody.
+and for a week says that it was corrected, if the figure went down or if the record was corrected so
+that a figure shown before is too high. A preview is the image that sites and messengers show beside
+a link. They keep copies of it, so it names nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -147,24 +148,44 @@ def _style(lang: Language) -> Style:
     return site.chart_style(lang, _WIDTH)
 
 
-def _fall(
-    conn: queries.Connection, filters: Filters, asked: AskedMoment
-) -> tuple[Item, Item] | None:
-    """Return the last fall of the confirmed figure within a week, for a card that is live."""
+def _fall(conn: queries.Connection, filters: Filters, asked: AskedMoment) -> Item | None:
+    """Return the last fall of the confirmed figure within a week, for a card that is live.
+
+    One by publication has the figures `before` and `after`, to the hour. A correction has the
+    `people` by whom the figure as of just before it is lower than was recorded.
+    """
     if asked.as_of is not None or asked.recorded_as_of is not None:
         return None
+    since = clock.present(conn) - _CORRECTED
+    falls = (_published_fall(conn, filters, asked, since), _correction(conn, filters, asked, since))
+    known = [fall for fall in falls if fall is not None]
+    return max(known, key=lambda fall: datetime.fromisoformat(fall["at"]), default=None)
+
+
+def _published_fall(
+    conn: queries.Connection, filters: Filters, asked: AskedMoment, since: datetime
+) -> Item | None:
     week = counts.report_timeline(
-        conn,
-        filters,
-        clock.present(conn) - _CORRECTED,
-        None,
-        "hour",
-        None,
-        asked.min_sources,
-        asked.time_zone,
+        conn, filters, since, None, "hour", None, asked.min_sources, asked.time_zone
     )
-    falls: Sequence[tuple[Item, Item]] = timeline.falls(week["items"])
-    return falls[-1] if falls else None
+    falls = timeline.falls(week["items"])
+    if not falls:
+        return None
+    before, after = falls[-1]
+    return {"at": after["at"], "before": before["confirmed"], "after": after["confirmed"]}
+
+
+def _correction(
+    conn: queries.Connection, filters: Filters, asked: AskedMoment, since: datetime
+) -> Item | None:
+    sought = {"after": since, "min_sources": asked.min_sources}
+    if not filters.active():
+        row = queries.row(conn, "differences/find_fall", **sought)
+    else:
+        question = Question(None, None, filters)
+        questions = counts.event_parameters([question], sees_hidden=False)["questions"]
+        row = queries.row(conn, "differences/find_fall_filtered", **sought, questions=questions)
+    return row and {"at": row.at, "people": row.people}
 
 
 def _card(
@@ -173,7 +194,7 @@ def _card(
     lang: Language,
     base_url: str,
     *,
-    fall: tuple[Item, Item] | None,
+    fall: Item | None,
     drawing: Drawing | None = None,
     figure: int | None = None,
 ) -> Answer:

@@ -160,6 +160,42 @@ BEGIN ATOMIC
         ));
 END;
 
+-- The moments of record time after another one at which people may have ceased to be confirmed before
+-- it: when a confirmed status, or a verdict that confirms, was superseded, or was ended by what was
+-- published before the moment `after`. By indexes.
+CREATE FUNCTION moments_of_correction(after timestamptz, required integer, of_verdicts boolean)
+    RETURNS TABLE (moment timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.recorded_until FROM person_statuses s
+    WHERE s.recorded_until > $1 AND s.recorded_until < 'infinity'
+        AND substr(s.status_codes, $2, 1) IN ('C', 'A')
+    UNION
+    SELECT s.recorded_from FROM person_statuses s
+    WHERE s.recorded_from > $1 AND s.published_from <= $1
+        AND substr(s.status_codes, $2, 1) NOT IN ('C', 'A')
+        AND (
+            SELECT o.code FROM stored_code(
+                s.detainee_id, s.published_from, s.recorded_from - interval '1 microsecond', $2
+            ) o
+        ) IN ('C', 'A')
+    UNION
+    SELECT v.recorded_until FROM verdicts v
+    WHERE $3 AND v.recorded_until > $1 AND v.recorded_until < 'infinity'
+        AND v.independent_sources - v.independent_denials >= $2
+    UNION
+    SELECT v.recorded_from FROM verdicts v
+    WHERE $3 AND v.recorded_from > $1 AND v.published_from <= $1
+        AND v.independent_sources - v.independent_denials < $2
+        AND (
+            SELECT o.independent_sources - o.independent_denials FROM verdicts o
+            WHERE o.release_event_id = v.release_event_id AND o.published_from < v.published_from
+                AND o.recorded_from < v.recorded_from AND v.recorded_from <= o.recorded_until
+            ORDER BY o.published_from DESC
+            LIMIT 1
+        ) >= $2;
+END;
+
 -- The records under which a difference is listed, and whether it may be: of a person who counts by one
 -- of these events and then by the other. At a moment at which the person does not count, the event is
 -- null.

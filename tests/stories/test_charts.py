@@ -116,31 +116,45 @@ def described(desk: Desk, name: str, query: dict[str, str]) -> dict[str, str]:
 def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -> None:
     days = [(datetime.now(UTC) - timedelta(days=n)).isoformat() for n in range(12)]
     announcement = desk.claim(desk.sources[0], "announced", days[11], value=5)["id"]
-    event = desk.release("Persona A", [days[10], days[9]], announcement=announcement)
-    first, second = desk.api.get("/v1/attestations", release_event_id=event)["items"]
+    events = [
+        desk.release(f"Persona {name}", [days[10], days[9]], announcement=announcement)
+        for name in "ABCD"
+    ]
 
-    def retract(attestation: str, at: str) -> None:
-        path = f"/v1/attestations/{attestation}/retraction"
-        desk.editor.post(path, {"retracted_at": at}, 200)
+    def retract(event: str, at: str) -> None:
+        first = desk.api.get("/v1/attestations", release_event_id=event)["items"][0]["id"]
+        desk.editor.post(f"/v1/attestations/{first}/retraction", {"retracted_at": at}, 200)
 
     since = days[11][:10]
-    paths = {
-        "/embed/figure": {},
-        "/embed/timeline": {"from": since},
-        "/embed/delivery": {"announcement_id": announcement},
-    }
+    paths: list[tuple[str, dict[str, str]]] = [
+        ("/embed/figure", {}),
+        ("/embed/timeline", {"from": since}),
+        ("/embed/delivery", {"announcement_id": announcement}),
+    ]
     fixed_at = datetime.now(UTC).isoformat()
     fixed = {"recorded_as_of": fixed_at}
     moment = {"/embed/timeline": {**fixed, "until": fixed_at}}
     before = {p: card(desk, p, {**q, **fixed, **moment.get(p, {"as_of": fixed_at})})
-              for p, q in paths.items()}  # fmt: skip
-    assert [card(desk, p, q).count("Corregido:") for p, q in paths.items()] == [0, 0, 0]
-    retract(first["id"], days[8])  # more than a week ago
-    assert [card(desk, p, q).count("Corregido:") for p, q in paths.items()] == [0, 0, 0]
-    desk.editor.attest(event, desk.sources[4], days[6])
-    retract(second["id"], days[1])
-    for path, query in paths.items():
-        assert "la cifra confirmada bajó de 1 a 0 el " in card(desk, path, query)
+              for p, q in paths}  # fmt: skip
+
+    def corrections() -> set[str | None]:
+        """What the cards say of a correction, without its day."""
+        texts = [re.search("Corregido:</strong>(.*?)</p>", card(desk, *it), re.S) for it in paths]
+        days = re.compile(r"\bel \d+ \w+ \d+, [\d:]+")
+        return {text and " ".join(days.sub("", text[1]).split()) for text in texts}
+
+    assert corrections() == {None}
+    # Published within a week.
+    retract(events[0], days[1])
+    assert corrections() == {"la cifra confirmada bajó de 4 a 3 ."}
+    # Recorded today about what was published before, by which the figure of then was too high.
+    fewer = "se registró que hay {} menos."
+    retract(events[1], days[8])
+    assert corrections() == {fewer.format("una excarcelación confirmada")}
+    assert desk.counts()["confirmed"] == 2
+    desk.editor.affiliate(desk.sources[0], desk.sources[1])
+    assert corrections() == {fewer.format("2 excarcelaciones confirmadas")}
+    for path, query in paths:
         # With both moments in its address, a card never changes.
         asked = {**query, **fixed, **moment.get(path, {"as_of": fixed_at})}
         assert card(desk, path, asked) == before[path]

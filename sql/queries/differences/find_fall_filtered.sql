@@ -1,0 +1,32 @@
+-- Finds the same as differences/find_fall, of the people and release events that match filters.
+-- Whoever is confirmed by release events that match is confirmed by all, so the stored status spares
+-- most people of an import the costly comparison.
+SELECT rfc3339(m.moment) AS at, f.people
+FROM (
+    SELECT o.moment, o.moment - interval '1 microsecond' AS before
+    FROM moments_of_correction(%(after)s, %(min_sources)s, true) o
+    ORDER BY o.moment DESC
+) m
+CROSS JOIN (
+    SELECT (
+        q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
+        q.occurred_from, q.occurred_until
+    )::count_filters AS filters
+    FROM count_questions(%(questions)s) q
+) a
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE c.before = 'confirmed')
+        - count(*) FILTER (WHERE c.after = 'confirmed') AS people
+    FROM (
+        SELECT DISTINCT o.id FROM people_perhaps_changed(m.before, m.before, m.before, m.moment) o
+    ) p
+    LEFT JOIN LATERAL stored_code(p.id, m.before, m.before, %(min_sources)s) b ON true
+    LEFT JOIN LATERAL stored_code(p.id, m.before, m.moment, %(min_sources)s) e ON true
+    CROSS JOIN LATERAL difference_of_person(
+        p.id, m.before, m.before, m.before, m.moment, %(min_sources)s, a.filters, false
+    ) c
+    WHERE b.code IN ('C', 'A') OR e.code IN ('C', 'A')
+) f
+WHERE f.people > 0
+ORDER BY m.moment DESC
+LIMIT 1
