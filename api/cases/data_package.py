@@ -20,7 +20,7 @@ from api.contract.document import Schema
 from api.database import queries
 from api.rendering import streaming
 from api.rendering.results import Stream
-from api.tables.lines import CsvLines
+from api.tables.csv_writer import CsvLines
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 _ID = {"type": "string", "format": "uuid", "description": "The id of the record."}

@@ -14,7 +14,7 @@ from api.http import conditional, rate_limits
 from api.pages import site
 from api.rendering import media_types
 from api.rendering.bodies import Body
-from api.tables.workbook import Parts
+from api.tables.workbook_writer import Parts
 
 # A shared cache may keep a copy, but must validate it for each request: at any moment a person can
 # be withheld, or a release can cease to be confirmed.

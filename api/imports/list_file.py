@@ -16,9 +16,9 @@ from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import columns
 from api.imports.columns import ColumnMapping
 from api.rendering.media_types import CSV, XLSX
-from api.tables import csv_files, spreadsheets
-from api.tables.csv_files import CsvFile
-from api.tables.lines import unescaped
+from api.tables import csv_reader, workbook_reader
+from api.tables.csv_reader import CsvFile
+from api.tables.csv_writer import unescaped
 
 MAX_ROWS = 200_000
 """Rows of a list, or entries of a case."""
@@ -92,15 +92,15 @@ def opened(
         return field in NAME_FIELDS and len(column) <= _MAX_NAME_COLUMN
 
     if media_type == XLSX:
-        with spreadsheets.as_csv(file, sheet, MAX_ROWS + _MAX_LINES_ABOVE) as (table, title):
-            opened_table = csv_files.opened(table, "utf-8", is_name, title)
+        with workbook_reader.as_csv(file, sheet, MAX_ROWS + _MAX_LINES_ABOVE) as (table, title):
+            opened_table = csv_reader.opened(table, "utf-8", is_name, title)
             _check_length(opened_table)
             yield ListFile(table, mapping, opened_table)
     elif media_type == CSV:
         if file.read(len(_ZIP)) == _ZIP:
             detail = f"Is a workbook, not CSV: send it as {XLSX}."
             raise invalid(FieldError("/header", detail))
-        opened_table = csv_files.opened(file, charset, is_name)
+        opened_table = csv_reader.opened(file, charset, is_name)
         _check_length(opened_table)
         yield ListFile(file, mapping, opened_table)
     else:

@@ -21,7 +21,7 @@ from api.rendering.projection import project
 from api.rendering.results import Item, Page, Stream
 from api.tables import encoders
 from api.tables.encoders import Encoder
-from api.tables.workbook import Parts
+from api.tables.workbook_writer import Parts
 
 BLOCK_ROWS = 1000
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.rendering.media_types import CSV, EXCEL_CSV, XLSX
-from api.tables.lines import CsvLines, NdjsonLines
-from api.tables.workbook import Workbook
+from api.tables.csv_writer import CsvLines, NdjsonLines
+from api.tables.workbook_writer import Workbook
 
 Encoder = CsvLines | NdjsonLines | Workbook
 

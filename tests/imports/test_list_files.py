@@ -15,7 +15,7 @@ import pytest
 
 from api.database.queries import Connection
 from api.errors import RequestError
-from api.tables import spreadsheets
+from api.tables import workbook_reader
 from tests.commands.running import constancia
 from tests.conftest import Api
 from tests.imports.test_list_import import apply, outcomes, preview
@@ -275,7 +275,7 @@ def test_part_longer_than_declared_takes_no_memory(part: str, method: int) -> No
         out.getinfo(part).file_size = 1000
     tracemalloc.start()
     try:
-        with pytest.raises(RequestError), spreadsheets.as_csv(bomb, None, 100):
+        with pytest.raises(RequestError), workbook_reader.as_csv(bomb, None, 100):
             pass
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.tables.lines import CsvLines, NdjsonLines
+from api.tables.csv_writer import CsvLines, NdjsonLines
 
 SCHEMA = {
     "type": "object",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from api.errors import RequestError
-from api.tables import workbook
-from api.tables.workbook import Workbook
+from api.tables import workbook_writer
+from api.tables.workbook_writer import Workbook
 from tests.rendering.lists import sheet_of
 from tests.tables.test_lines import FORMULAS, SCHEMA
 
@@ -105,7 +105,7 @@ def test_no_rows_give_a_header() -> None:
 
 
 def test_rows_that_no_worksheet_holds_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MAX_ROWS", 4)
+    monkeypatch.setattr(workbook_writer, "MAX_ROWS", 4)
     assert len(values(written(ROW, ROW, ROW))) == 3
     with pytest.raises(RequestError) as error:
         written(ROW, ROW, ROW, ROW)
