@@ -19,7 +19,7 @@ from api.imports.case_import import CaseWriter
 from api.imports.facility_decisions import FacilityDecisions
 from api.imports.import_store import BLOCK, Progress, no_progress, outdated
 from api.matching import candidates
-from api.matching.folding import identifier_key
+from api.matching.external_ids import external_id_key
 from api.matching.scoring import Person, compare
 from api.records import attestations, detainees
 from api.verification.bulk import Batch
@@ -365,10 +365,11 @@ class _ListWriter:
         }
         for row in rows:
             person = row.detainee_id or row.same_detainee_id or row.same_as_row or row.row
+            keys = [external_id_key(id["scheme"], id["value"]) for id in listed[row.row]]
             kept = [
                 id
-                for id in listed[row.row]
-                if person in holders.setdefault(identifier_key(id["scheme"], id["value"]), {person})
+                for id, key in zip(listed[row.row], keys, strict=True)
+                if person in holders.setdefault(key, {person})
             ]
             if len(kept) < len(listed[row.row]):
                 detainee = {**contents[row.row]["detainee"], "external_ids": kept}

@@ -19,7 +19,7 @@ from api.identity import canonical_ids, facility_names, source_names
 from api.identity.source_similarity import name_key
 from api.imports import row_plan
 from api.imports.row_plan import RowPlan
-from api.matching.folding import identifier_key
+from api.matching.external_ids import external_id_key
 from api.matching.scoring import Person
 from api.records import claims, detainees, facilities, publications, release_events, sources
 from api.records.detention_order import DetentionInterval, check_order
@@ -128,7 +128,7 @@ class RecordLinker:
         holders = detainees.holders(self._conn, external_ids, sees_hidden=True)
         outcome.ignored.clear()
         for place, id in enumerate(external_ids):
-            people = holders.get(identifier_key(id["scheme"], id["value"]))
+            people = holders.get(external_id_key(id["scheme"], id["value"]))
             if people is None or record_id in people:
                 kept.append(id)
                 continue

@@ -23,8 +23,8 @@ from api.imports.list_file import NumberedCells
 from api.imports.row_reader import Survey
 from api.matching import candidates, folding
 from api.matching.candidates import Candidate
-from api.matching.folding import identifier_key
-from api.matching.scoring import Match, Person, compare, find_match, identifying, is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.scoring import Match, Person, compare, find_match, identifying
 from api.records import detainees
 
 _Id = TypeVar("_Id")
@@ -72,7 +72,7 @@ def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
         if not name or len(name) > _MAX_NAME or len(ids) > max_ids:
             continue
         for id in ids:
-            key = identifier_key(*id)
+            key = external_id_key(*id)
             names = first_names.setdefault(key, name), name
             if name == names[0] or key in shared_ids:
                 continue
@@ -196,7 +196,7 @@ class ListedPerson:
 
         None if there is none, or if this person has it.
         """
-        holders = self.holders.get(identifier_key(scheme, value), [])
+        holders = self.holders.get(external_id_key(scheme, value), [])
         return None if self.canonical in holders else next(iter(holders), None)
 
 
@@ -282,7 +282,7 @@ class RowMatcher:
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         """Return, by place, the people who alone have one of the identifiers; note all holders."""
         ids = [
-            (i, identifier_key(scheme, value))
+            (i, external_id_key(scheme, value))
             for i, person in enumerate(people)
             for scheme, value in person.person.external_ids
         ]

@@ -17,7 +17,7 @@ from api.contract import document, fields
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.matching import folding
-from api.matching.folding import identifier_key
+from api.matching.external_ids import external_id_key
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE
@@ -189,8 +189,8 @@ def _other_ids(
     stored: Sequence[Mapping[str, str]], listed: Sequence[Mapping[str, str]]
 ) -> Sequence[Mapping[str, str]]:
     """Return the listed external ids that a person does not have yet, in any spelling."""
-    keys = {identifier_key(id["scheme"], id["value"]) for id in stored}
-    return [id for id in listed if identifier_key(id["scheme"], id["value"]) not in keys]
+    keys = {external_id_key(id["scheme"], id["value"]) for id in stored}
+    return [id for id in listed if external_id_key(id["scheme"], id["value"]) not in keys]
 
 
 def _plan_detention(

@@ -11,8 +11,8 @@ from api.contract import document, fields, schemas
 from api.imports import columns, list_file
 from api.imports.columns import CellError, Conventions
 from api.imports.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
-from api.matching.folding import identifier_key
-from api.matching.scoring import Person, is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
 _PARTS = ("detainee", "detention", "release")
@@ -175,7 +175,7 @@ def _ignore_ids(
         scheme, value = id["scheme"], id["value"]
         if is_placeholder(value):
             detail = f"{value[:50]!r} is a placeholder, which identifies nobody."
-        elif identifier_key(scheme, value) in shared_ids:
+        elif external_id_key(scheme, value) in shared_ids:
             detail = f"{value[:50]!r} is listed for people of different names."
         else:
             kept.append(id)

@@ -19,8 +19,8 @@ from api.database import queries
 from api.matching import blocking_keys, phonetics
 from api.matching.blocking_keys import NearWords
 from api.matching.common_names import is_common
-from api.matching.folding import identifier_key
-from api.matching.scoring import Match, Person, find_match, is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.scoring import Match, Person, find_match
 
 MAX_RANKED = 100
 """The most people of a search who are ranked, before all others in the order of ids."""
@@ -226,7 +226,7 @@ def find_comparable(
     born = [period for of_person in periods for period in of_person]
     born_firsts, born_lasts = _places(map(len, periods))
     ids = [
-        (i, identifier_key(id["scheme"], id["value"]))
+        (i, external_id_key(id["scheme"], id["value"]))
         for i, person in enumerate(people)
         for id in person["external_ids"]
         if not is_placeholder(id["value"])
@@ -349,5 +349,5 @@ def name_keys(person: Person) -> list[str]:
     return [
         *blocking_keys.index_keys(person.names),
         *variants,
-        *(identifier_key(*id) for id in person.external_ids if not is_placeholder(id[1])),
+        *(external_id_key(*id) for id in person.external_ids if not is_placeholder(id[1])),
     ]

@@ -33,32 +33,6 @@ def fold(text: str) -> str:
     return " ".join(words(text))
 
 
-# External ids.
-
-_HYPHENS = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2212"
-_SEPARATORS = dict.fromkeys(map(ord, " \u00a0\u202f.\u00b7"), ".") | dict.fromkeys(
-    map(ord, _HYPHENS), "-"
-)
-_NOT_BETWEEN_DIGITS = re.compile(r"(?<![\d.-])[.-]+|[.-]+(?![\d.-])")
-_WITH_HYPHEN = re.compile(r"\.*-[.-]*")
-_DOTS = re.compile(r"\.+")
-_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?![\d.])")
-
-
-def identifier_key(scheme: str, value: str) -> str:
-    """The key by which an external id is compared: FP-5555, fp 5555 and FP5555 are one id.
-
-    Dots and spaces that separate thousands are left out: V-12.345.678 is V12345678. Any other
-    separator between two digits becomes a hyphen: 2024-1-12 is 2024.1.12, but not 2024-11-2.
-    An id is stored as it was entered. The SQL function `external_id_key` makes the same keys.
-    """
-    key = value.translate(_SEPARATORS)
-    if "." in key or "-" in key:
-        key = _DOTS.sub(".", _WITH_HYPHEN.sub("-", _NOT_BETWEEN_DIGITS.sub("", key)))
-        key = _THOUSANDS.sub(lambda match: match[0].replace(".", ""), key).replace(".", "-")
-    return f"{{{scheme}}}{key.casefold()}"
-
-
 # Repairs: what happens to a name in a spreadsheet, in a scan or in a form.
 
 # The bytes of the characters that Windows-1252 has in the place of the control codes of Latin-1.

@@ -13,16 +13,14 @@ rigour.names 2.6.1 of OpenSanctions, at its usual threshold of 0.7 and with diff
 excluded, has 0.67 and 0.61.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 from rapidfuzz.distance import OSA
 
-from api.matching import folding, name_comparison
-from api.matching.folding import identifier_key
+from api.matching import name_comparison
+from api.matching.external_ids import external_id_key, is_placeholder
 from api.matching.name_comparison import Feature
 
 Decision = Literal["same", "possible", "none"]
@@ -253,39 +251,4 @@ def _external_ids(a: Person, b: Person) -> _Evidence | None:
 
 def identifying(person: Person) -> Mapping[str, tuple[str, str]]:
     """The external ids of a person by their keys, without placeholders."""
-    return {identifier_key(*id): id for id in person.external_ids if not is_placeholder(id[1])}
-
-
-# In English, Spanish and Portuguese, and some in Russian and Belarusian: folded words.
-_PLACEHOLDER = re.compile(
-    r"""
-    n\ ?[acd] | s\ ?[cdin] | nan | tb[acd] | test
-    | (?:no|none|not|nil|null|without)\b\D*
-    | blank | missing | pending | to\ be\ \D* | un(?:assigned|documented|identified|known)
-    | (?:no|ningun[ao]?|nada|sin)\b\D*
-    | (?:se\ )?desconoc\w* | en\ (?:blanco|tramite) | ignorad[ao] | indocumentad[ao] | pendiente
-    | por\ \D*
-    | (?:nao|nenhuma?|sem)\b\D* | a\ (?:confirmar|determinar|verificar)
-    | desconhecid[ao] | em\ (?:branco|tramite) | pendente
-    | (?:без|не(?:указан\w*)?|нет|няма)\b\D* | \N{CYRILLIC SMALL LETTER BE}\ ?н | неизвест\w*
-    | невядома | отсутств\w*
-    """,
-    re.VERBOSE,
-)
-_LABELS = re.compile(
-    r"\A(?:(?:[cdeijnpv]|ced|cedula|cc|ci|cpf|dni|doc|documento?|id|nro?|num|number|numero"
-    r"|pasaporte|passport|registro|rg)(?: |\Z))+"
-)
-"""Words before a number that are no part of it: V-0, C.I. 0, Nro. 0."""
-_REPEATED = re.compile(r"0+|x+|(\d)\1{3,}")
-
-
-@lru_cache(maxsize=1 << 10)
-def is_placeholder(value: str) -> bool:
-    """Whether a value identifies nobody: S/N, 0, N/A, sin cédula, 9999, XXX, -."""
-    text = folding.fold(value.replace("_", " "))
-    number = _LABELS.sub("", text)
-    if _PLACEHOLDER.fullmatch(text) or _PLACEHOLDER.fullmatch(number):
-        return True
-    characters = number.replace(" ", "")
-    return not characters or bool(_REPEATED.fullmatch(characters))
+    return {external_id_key(*id): id for id in person.external_ids if not is_placeholder(id[1])}

@@ -14,7 +14,7 @@ from api.errors import FieldError, invalid
 from api.identity import merges, source_merges, splits
 from api.matching import candidates, search
 from api.matching.candidates import Candidate
-from api.matching.folding import identifier_key
+from api.matching.external_ids import external_id_key
 from api.operations.proposals import get_proposal
 from api.records import detainees, proposals
 from api.rendering.results import (
@@ -76,7 +76,7 @@ def _choose_query(
     external_id = asked.pop("external_id", None)
     if external_id is not None:
         scheme, _, value = external_id.partition(":")
-        asked["external_id_key"] = identifier_key(scheme, value)
+        asked["external_id_key"] = external_id_key(scheme, value)
     if filters.updated_since is not None:
         return "detainees/list_updated", asked
     if external_id is not None:

@@ -15,8 +15,7 @@ from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
 from api.identity import canonical_ids
 from api.matching import blocking_keys, candidates
-from api.matching.folding import identifier_key
-from api.matching.scoring import is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder
 from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
@@ -52,7 +51,7 @@ def _check_other_people(
     existing = queries.row(
         conn,
         "detainees/find_with_external_id",
-        id_keys=[identifier_key(id["scheme"], id["value"]) for id in external_ids],
+        id_keys=[external_id_key(id["scheme"], id["value"]) for id in external_ids],
         sees_hidden=caller.sees_hidden,
         id=person_id,
     )
@@ -70,7 +69,7 @@ def holders(
     conn: queries.Connection, external_ids: Sequence[Mapping[str, str]], *, sees_hidden: bool
 ) -> Mapping[str, set[UUID]]:
     """Return the visible people who have external ids, by the key of the id."""
-    keys = list({identifier_key(id["scheme"], id["value"]) for id in external_ids})
+    keys = list({external_id_key(id["scheme"], id["value"]) for id in external_ids})
     people: dict[str, set[UUID]] = {}
     if keys:
         for row in queries.rows(

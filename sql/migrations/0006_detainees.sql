@@ -14,7 +14,7 @@ CREATE FUNCTION is_unnamed(age_group text, withheld boolean) RETURNS boolean
 
 -- The key by which external ids are compared: without case, and without spaces, dots and hyphens
 -- except between digits. There, dots and spaces that separate thousands are left out, and any other
--- separator becomes a hyphen. The same as `identifier_key` of api/matching/folding.py.
+-- separator becomes a hyphen. The same as `external_id_key` of api/matching/external_ids.py.
 CREATE FUNCTION external_id_key(scheme text, value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '{' || $1 || '}' || casefold(

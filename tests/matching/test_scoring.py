@@ -26,7 +26,7 @@ from api.matching import common_names
 from api.matching.blocking_keys import index_keys, index_words, search_keys
 from api.matching.common_names import given_names
 from api.matching.phonetics import delete_variants, sound
-from api.matching.scoring import Person, compare, is_placeholder
+from api.matching.scoring import Person, compare
 
 PAIRS = Path(__file__).parent / "pairs"
 FILES = ("pairs", "held_out", "later", "latest", "twins_and_scripts")
@@ -216,34 +216,6 @@ def test_shared_identifier_decides_unless_it_is_contradicted() -> None:
         assert (match.decision, match.features[0].score) == ("possible", 1.0)
     a, b = (person("Fermín Otero", external_ids=[("lista", id)]) for id in ("S/N", "s/n"))
     assert [feature.feature for feature in compare(a, b).features] == ["given_names", "surnames"]
-
-
-# Placeholders in three languages: what lists write in the place of an identifier.
-PLACEHOLDERS = """
-S/N | s/n | SN | S.N. | 0 | 00 | 000000 | N/A | n/a | NA | N.A. | n.a | - | -- | — | . | ? | XXX | x
-none | None | NULL | nan | unknown | Not available | no number | without ID | pending | TBD | N/D
-to be confirmed | sin | sin número | Sin cédula | SIN DATOS | s/d | S/C | ninguno | Ninguna | no
-No aplica | no tiene | no posee | No consta | desconocido | se desconoce | pendiente | por confirmar
-Por asignar | en trámite | indocumentado | sem número | não informado | Não consta | nenhum
-desconhecido | a confirmar | нет | Нет данных | \N{CYRILLIC SMALL LETTER BE}/н | неизвестно
-не указан | няма | невядома | неўказана | 9999 | 99999999 | 11111111 | V-0 | V-00000000 | C.I. 0
-Nro. 0 | CI: S/N | n° | _ | Cédula
-"""
-IDENTIFIERS = """
-1 | 7 | 12 | 99 | 333 | 10442 | V-12345678 | 12.345.678 | E-84.123 | foro-7 | S/N-12 | A | abc | 7a
-0001 | lista 12 | sinamaica | nora | No. 7 | N-15 | nina | sn12 | CO 100 | 00100 | x1 | Xoxo | sin 5
-porlamar 3 | 1000 | jose-perez
-"""
-
-
-def _values(text: str) -> list[str]:
-    return [value.strip() for line in text.strip().splitlines() for value in line.split("|")]
-
-
-@pytest.mark.parametrize(("text", "expected"), [(PLACEHOLDERS, True), (IDENTIFIERS, False)])
-def test_placeholder_is_no_identifier(text: str, expected: bool) -> None:
-    assert [value for value in _values(text) if is_placeholder(value) is not expected] == []
-    assert is_placeholder("")
 
 
 @pytest.mark.parametrize(

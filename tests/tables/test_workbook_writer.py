@@ -12,7 +12,7 @@ from api.errors import RequestError
 from api.tables import workbook_writer
 from api.tables.workbook_writer import Workbook
 from tests.rendering.lists import sheet_of
-from tests.tables.test_lines import FORMULAS, SCHEMA
+from tests.tables.test_csv_writer import FORMULAS, SCHEMA
 
 TYPED = {
     "type": "object",

@@ -1,10 +1,12 @@
-"""The folding of names and external ids."""
+"""External ids: their keys, in Python and in SQL, and placeholders."""
 
 import sys
 import unicodedata
 
+import pytest
+
 from api.database import queries
-from api.matching.folding import identifier_key
+from api.matching.external_ids import external_id_key, is_placeholder
 
 # The spellings of one external id in each row; those of two rows are of two ids.
 EXTERNAL_IDS = (
@@ -39,7 +41,7 @@ def sql_keys(conn: queries.Connection, values: list[str]) -> dict[str, str]:
 
 def test_a_separator_between_digits_distinguishes_external_ids(conn: queries.Connection) -> None:
     in_sql = sql_keys(conn, [value for values in EXTERNAL_IDS for value in values])
-    in_python = {value: identifier_key("r", value) for value in in_sql}
+    in_python = {value: external_id_key("r", value) for value in in_sql}
     assert in_sql == in_python
     keys = [{in_python[value] for value in values} for values in EXTERNAL_IDS]
     assert [len(row) for row in keys] == [1] * len(keys)
@@ -57,5 +59,33 @@ def test_both_make_the_same_key_of_every_character(conn: queries.Connection) -> 
     beside = [f"2 - {c}.7, 1.{c}23.456" for c in characters if not c.isalpha()]
     values = characters + beside
     keys = sql_keys(conn, values)
-    assert [value for value in values if keys[value] != identifier_key("r", value)] == []
-    assert identifier_key("fp", " F.P\u00a0-\u201155/aÑ") == "{fp}fp55/añ"
+    assert [value for value in values if keys[value] != external_id_key("r", value)] == []
+    assert external_id_key("fp", " F.P\u00a0-\u201155/aÑ") == "{fp}fp55/añ"
+
+
+# Placeholders in three languages: what lists write in the place of an identifier.
+PLACEHOLDERS = """
+S/N | s/n | SN | S.N. | 0 | 00 | 000000 | N/A | n/a | NA | N.A. | n.a | - | -- | — | . | ? | XXX | x
+none | None | NULL | nan | unknown | Not available | no number | without ID | pending | TBD | N/D
+to be confirmed | sin | sin número | Sin cédula | SIN DATOS | s/d | S/C | ninguno | Ninguna | no
+No aplica | no tiene | no posee | No consta | desconocido | se desconoce | pendiente | por confirmar
+Por asignar | en trámite | indocumentado | sem número | não informado | Não consta | nenhum
+desconhecido | a confirmar | нет | Нет данных | \N{CYRILLIC SMALL LETTER BE}/н | неизвестно
+не указан | няма | невядома | неўказана | 9999 | 99999999 | 11111111 | V-0 | V-00000000 | C.I. 0
+Nro. 0 | CI: S/N | n° | _ | Cédula
+"""
+IDENTIFIERS = """
+1 | 7 | 12 | 99 | 333 | 10442 | V-12345678 | 12.345.678 | E-84.123 | foro-7 | S/N-12 | A | abc | 7a
+0001 | lista 12 | sinamaica | nora | No. 7 | N-15 | nina | sn12 | CO 100 | 00100 | x1 | Xoxo | sin 5
+porlamar 3 | 1000 | jose-perez
+"""
+
+
+def _values(text: str) -> list[str]:
+    return [value.strip() for line in text.strip().splitlines() for value in line.split("|")]
+
+
+@pytest.mark.parametrize(("text", "expected"), [(PLACEHOLDERS, True), (IDENTIFIERS, False)])
+def test_placeholder_is_no_identifier(text: str, expected: bool) -> None:
+    assert [value for value in _values(text) if is_placeholder(value) is not expected] == []
+    assert is_placeholder("")

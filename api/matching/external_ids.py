@@ -1,0 +1,64 @@
+"""External ids: the key by which two are compared, and the placeholders that identify nobody."""
+
+import re
+from functools import lru_cache
+
+from api.matching import folding
+
+_HYPHENS = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2212"
+_SEPARATORS = dict.fromkeys(map(ord, " \u00a0\u202f.\u00b7"), ".") | dict.fromkeys(
+    map(ord, _HYPHENS), "-"
+)
+_NOT_BETWEEN_DIGITS = re.compile(r"(?<![\d.-])[.-]+|[.-]+(?![\d.-])")
+_WITH_HYPHEN = re.compile(r"\.*-[.-]*")
+_DOTS = re.compile(r"\.+")
+_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?![\d.])")
+
+
+def external_id_key(scheme: str, value: str) -> str:
+    """The key by which an external id is compared: FP-5555, fp 5555 and FP5555 are one id.
+
+    Dots and spaces that separate thousands are left out: V-12.345.678 is V12345678. Any other
+    separator between two digits becomes a hyphen: 2024-1-12 is 2024.1.12, but not 2024-11-2.
+    An id is stored as it was entered. The SQL function `external_id_key` makes the same keys.
+    """
+    key = value.translate(_SEPARATORS)
+    if "." in key or "-" in key:
+        key = _DOTS.sub(".", _WITH_HYPHEN.sub("-", _NOT_BETWEEN_DIGITS.sub("", key)))
+        key = _THOUSANDS.sub(lambda match: match[0].replace(".", ""), key).replace(".", "-")
+    return f"{{{scheme}}}{key.casefold()}"
+
+
+# In English, Spanish and Portuguese, and some in Russian and Belarusian: folded words.
+_PLACEHOLDER = re.compile(
+    r"""
+    n\ ?[acd] | s\ ?[cdin] | nan | tb[acd] | test
+    | (?:no|none|not|nil|null|without)\b\D*
+    | blank | missing | pending | to\ be\ \D* | un(?:assigned|documented|identified|known)
+    | (?:no|ningun[ao]?|nada|sin)\b\D*
+    | (?:se\ )?desconoc\w* | en\ (?:blanco|tramite) | ignorad[ao] | indocumentad[ao] | pendiente
+    | por\ \D*
+    | (?:nao|nenhuma?|sem)\b\D* | a\ (?:confirmar|determinar|verificar)
+    | desconhecid[ao] | em\ (?:branco|tramite) | pendente
+    | (?:без|не(?:указан\w*)?|нет|няма)\b\D* | \N{CYRILLIC SMALL LETTER BE}\ ?н | неизвест\w*
+    | невядома | отсутств\w*
+    """,
+    re.VERBOSE,
+)
+_LABELS = re.compile(
+    r"\A(?:(?:[cdeijnpv]|ced|cedula|cc|ci|cpf|dni|doc|documento?|id|nro?|num|number|numero"
+    r"|pasaporte|passport|registro|rg)(?: |\Z))+"
+)
+"""Words before a number that are no part of it: V-0, C.I. 0, Nro. 0."""
+_REPEATED = re.compile(r"0+|x+|(\d)\1{3,}")
+
+
+@lru_cache(maxsize=1 << 10)
+def is_placeholder(value: str) -> bool:
+    """Whether a value identifies nobody: S/N, 0, N/A, sin cédula, 9999, XXX, -."""
+    text = folding.fold(value.replace("_", " "))
+    number = _LABELS.sub("", text)
+    if _PLACEHOLDER.fullmatch(text) or _PLACEHOLDER.fullmatch(number):
+        return True
+    characters = number.replace(" ", "")
+    return not characters or bool(_REPEATED.fullmatch(characters))
