@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Request, Response
@@ -16,7 +17,7 @@ from api.contract import document as contract
 from api.contract.document import Contract, Problem
 from api.errors import RequestError
 from api.http import requests, responses
-from api.pages import catalogs, site
+from api.pages import catalogs, errors
 from api.pages.site import Address
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,11 +55,7 @@ def register(
     """
 
     problems = contract.problems
-    pages = {
-        operation.id: {p.name for p in operation.parameters if p.location == "query"}
-        for operation in contract.operations
-        if operation.is_page
-    }
+    pages = {operation.id: operation for operation in contract.operations if operation.is_page}
     languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
 
     def counted(error: RequestError | HTTPException) -> Response:
@@ -73,15 +70,19 @@ def register(
         problem = problems[error.slug]
         request = requests.current()
         if _is_for_readers(request, pages):
-            chosen = request.args.get("lang")
-            if chosen not in languages:
-                chosen = requests.preferred_language(request, languages)
-            address = (
-                requests.address(request, pages[request.endpoint])
-                if request.endpoint in pages
-                else Address(request.url_root, "/")
-            )
-            content = site.error_page(chosen, address, problem, error)
+            asked = request.args.get("lang")
+            if asked not in languages:
+                asked = requests.preferred_language(request, languages)
+            chosen = next(language for language in languages if language == asked)
+            page = pages.get(request.endpoint or "")
+            if page:
+                address = requests.address(
+                    request, {p.name for p in page.parameters if p.location == "query"}
+                )
+            else:
+                # With one slash, so that no link leads to another site.
+                address = Address(request.url_root, "/" + quote(request.path.lstrip("/")))
+            content = errors.page(chosen, address, problem, error, page, request.args)
             response = responses.error_page(content, problem.status)
         else:
             response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,17 +18,11 @@ from markupsafe import Markup, escape
 from api.charts import svg
 from api.charts.svg import Drawing, Style
 from api.config import Language
-from api.contract.document import Problem
-from api.errors import RequestError
 from api.pages import words
 from api.pages.catalogs import translations
 
 _FOLDER = Path(__file__).parent
 _CHART_WIDTH = 340
-_FORMS: Mapping[str, str] = {
-    "/differences": "_differences_form.html",
-    "/people": "_people_form.html",
-}
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 
@@ -56,30 +50,6 @@ def render(template: str, language: str, address: Address, **values: Any) -> str
     """Return the HTML of a page. A template that shows moments needs the value `zone`."""
     page = _environment(language).get_template(template)
     return page.render(address=address, **values)
-
-
-def error_page(language: str, address: Address, problem: Problem, error: RequestError) -> str:
-    """Return the page of an error: with the form of the page, which holds what a reader sent.
-
-    Its details are in English, like those of a problem document.
-    """
-    errors = {field.pointer.removeprefix("/"): field.detail for field in error.errors}
-    if "time_zone" in errors:
-        # All links of a page have it, and no form.
-        query = {name: value for name, value in address.query.items() if name != "time_zone"}
-        address = replace(address, query=query)
-    return render(
-        "error.html",
-        language,
-        address,
-        problem=problem,
-        detail=error.detail,
-        errors=errors,
-        form=_FORMS.get(address.path) if error.errors else None,
-        first_day="",
-        last_day="",
-        choices={},
-    )
 
 
 def chart_style(language: Language, width: int, **options: Any) -> Style:
@@ -144,6 +114,7 @@ def _environment(language: Language) -> Environment:
         "number": texts.number,
         "figure": texts.figure,
         "script_data": _script_data,
+        "to_second": words.to_second,
         "day": texts.day,
         "day_of": _in_zone(texts.day_of),
         "moment": _in_zone(texts.moment),

@@ -167,10 +167,16 @@ class Words:
         for answer in answers:
             citation = answer["citation"]
             moments = (citation["as_of"], citation["recorded_as_of"])
+            parts += map(to_second, moments)
             # The words of both: within a second they are the same.
             in_words = (self.moment(moment, zone) for moment in moments)
             parts += [*moments, citation["sha256"], *in_words, self.short_moment(moments[0], zone)]
         return parts
+
+
+def to_second(value: str) -> str:
+    """Return a moment without its fraction, of which HTML allows three digits."""
+    return f"{value.partition('.')[0].removesuffix('Z')}Z"
 
 
 def _local(value: str, zone: str) -> datetime:

@@ -571,16 +571,38 @@ def test_language_is_that_of_the_address_then_of_the_browser(api: Api) -> None:
 
 
 def test_error_on_a_page_is_a_page_for_browsers_only(api: Api) -> None:
-    for path, status in (
-        (f"/people/{UNKNOWN_ID}", 404),
-        ("/people/nobody", 404),
-        ("/nothing", 404),
-        ("/problems/none", 404),
-        ("/people?status=free", 422),
-        ("/?lang=fr", 422),
+    """It explains itself in the language of the reader."""
+    for path, status, words in (
+        (f"/people/{UNKNOWN_ID}", 404, "En esta dirección no hay ninguna persona."),
+        ("/people/nobody", 404, "En esta dirección no hay ninguna persona."),
+        (
+            f"/releases/{UNKNOWN_ID}/certificate",
+            404,
+            "En esta dirección no hay ningún certificado.",
+        ),
+        ("/nothing", 404, "Puede que la dirección esté mal escrita"),
+        ("//a.example/nothing", 404, "Puede que la dirección esté mal escrita"),
+        ("/problems/none", 404, "Puede que la dirección esté mal escrita"),
+        (
+            "/people?status=free",
+            422,
+            "«free» no sirve aquí. Indique uno de estos valores: confirmed,",
+        ),
+        ("/people?cursor=x", 422, "Empiece por la primera página."),
+        ("/?lang=fr", 422, "«fr» no sirve aquí."),
+        ("/?time_zone=Caracas", 422, "«Caracas» no es una zona horaria."),
+        ("/differences?from=2026-01-01&country=Chile", 422, "«Chile» no es un país."),
+        ("/differences?min_sources=0", 422, "Indique un número del 1 al 5."),
+        ("/embed/figure?as_of=2999-01-01T00:00:00Z", 422, "Indique un momento que no sea futuro"),
+        ("/embed/delivery", 422, "Falta en la dirección."),
+        (f"/embed/delivery?announcement_id={UNKNOWN_ID}", 404, "Puede que la dirección"),
     ):
         page = read(api, path, status, **SPANISH)
         assert page.values("html", "lang") == ["es"]
+        assert words in page.text, page.text
+        # Nothing of it is in another language but the name of that language.
+        assert page.values("span", "lang") + page.values("p", "lang") == ["es"]
+        assert all(not href.startswith("//") for href in page.values("a", "href"))
         assert page.values("meta", "content").count("noindex") == 1
         problem = api.send("GET", path)
         assert (problem.status_code, problem.mimetype) == (status, "application/problem+json")
