@@ -151,7 +151,7 @@ class CaseLoader:
         self._file = file
         self._sink = sink
         self._progress = progress
-        # Key -> the places in `_waiting_file` of the entries that wait for it.
+        # Key -> the offsets in `_waiting_file` of the entries that wait for it.
         self._waiting: dict[str, list[int]] = {}
         self._waiting_file: IO[bytes]
         self._schemas = {name: _entry_schema(name) for name in LISTS}
@@ -313,8 +313,8 @@ class CaseLoader:
 
     def _release_waiting(self, key: str) -> Iterator[Entry]:
         """Yield the entries that wait for a key, in the order of the file."""
-        for place in self._waiting.pop(key, ()):
-            self._waiting_file.seek(place)
+        for offset in self._waiting.pop(key, ()):
+            self._waiting_file.seek(offset)
             yield pickle.load(self._waiting_file)  # noqa: S301 - this process wrote it
 
 

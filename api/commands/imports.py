@@ -217,8 +217,8 @@ def _facility_option(choice: str) -> Mapping[str, Any]:
 
 def _facility_decision(name: str, text: str) -> Mapping[str, Any]:
     """Return a decision on a name, as the contract describes it. Raise UsageError if it is none."""
-    kind, _, place = text.partition(":")
-    country, _, region = place.partition(":")
+    kind, _, area = text.partition(":")
+    country, _, region = area.partition(":")
     decision = {"name": name, "decision": kind}
     if kind == "new":
         decision |= {"country": country, "region": region} if region else {"country": country}

@@ -109,8 +109,8 @@ def _check_free(host: str, port: int, remedy: str) -> None:
         gunicorn.check_free(host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        raise click.ClickException(f"Cannot listen on {place}: {reason}. {remedy}") from None
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise click.ClickException(f"Cannot listen on {address}: {reason}. {remedy}") from None
 
 
 @click.command("migrate")
@@ -145,10 +145,10 @@ def site() -> None:
 
 
 @site.command("export")
-@click.argument("place", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("target", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--with-names", is_flag=True, help="Name people as the service does [nobody].")
 @options.data_dir
-def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None:
+def export_site(target: Path, data_dir: Path | None, *, with_names: bool) -> None:
     """Write all public pages, charts and data to DIR, for any host, or to be opened without one.
 
     All are of one moment. A mirror in DIR is replaced once the new one is complete; a directory
@@ -156,7 +156,7 @@ def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None
     """
     with (
         store.migrated(data_dir) as (settings, _, conn),
-        directory.replaced(place) as folder,
+        directory.replaced(target) as folder,
     ):
         if settings.public_url is None:
             store.progress(
@@ -166,6 +166,6 @@ def export_site(place: Path, data_dir: Path | None, *, with_names: bool) -> None
         mark = writing.write(conn, settings, folder, store.progress, with_names=with_names)
     names = "with names" if with_names else "without names"
     store.progress(
-        f"Wrote {mark['files']:,} files ({mark['bytes'] / 1e6:,.1f} MB) to {place}, {names}, "
+        f"Wrote {mark['files']:,} files ({mark['bytes'] / 1e6:,.1f} MB) to {target}, {names}, "
         f"as of {mark['as_of']}."
     )

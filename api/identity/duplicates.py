@@ -43,8 +43,8 @@ class Pair(NamedTuple):
     has_same_name: bool = False
 
     @property
-    def place(self) -> tuple[float, UUID, UUID]:
-        """The place of the pair in the order of the list: best first, then by the ids."""
+    def position(self) -> tuple[float, UUID, UUID]:
+        """The position of the pair in the order of the list: best first, then by the ids."""
         return -self.score, self.first.id, self.second.id
 
 
@@ -89,7 +89,7 @@ def read_block(
     ids = sorted({id for pair in candidates for id in pair})
     distinct = queries.rows(conn, step.list_distinctions, ids=ids) if ids else ()
     candidates -= {(row.first_id, row.second_id) for row in distinct}
-    pairs = sorted(step.compare(conn, sorted(candidates)), key=lambda pair: pair.place)
+    pairs = sorted(step.compare(conn, sorted(candidates)), key=lambda pair: pair.position)
     last = block[-1].id if block else after
     return Block(pairs, last, is_last=len(block) == len(rows))
 

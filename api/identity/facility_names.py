@@ -57,10 +57,10 @@ def check(
     existing = {row.id for row in rows}
     errors = [
         FieldError(
-            f"/distinct_from/{place}",
+            f"/distinct_from/{i}",
             "Must be another facility." if other == id else "There is no facility with this id.",
         )
-        for place, other in enumerate(distinct_from)
+        for i, other in enumerate(distinct_from)
         if other == id or other not in existing
     ]
     if errors:
@@ -128,17 +128,17 @@ def search(conn: queries.Connection, name: str, country: str | None) -> Sequence
 def alike(conn: queries.Connection, names: Sequence[str]) -> Sequence[Sequence[Hit]]:
     """Return, for each name, facilities of any country with a name or alias like it, best first."""
     asked = [_facility(UUID(int=0), name, ()) for name in names]
-    keys = [(place, key) for place, name in enumerate(asked) for key in name.keys]
+    keys = [(i, key) for i, name in enumerate(asked) for key in name.keys]
     rows = queries.rows(
         conn,
         "facilities/find_by_names",
-        places=[place for place, _ in keys],
+        indexes=[i for i, _ in keys],
         keys=[key for _, key in keys],
         max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
     )
     facilities: list[list[SourceName]] = [[] for _ in names]
     for row in rows:
-        facilities[row.place].append(_facility(row.id, row.name, row.aliases))
+        facilities[row.index].append(_facility(row.id, row.name, row.aliases))
     return [source_similarity.ranked(*pair) for pair in zip(asked, facilities, strict=True)]
 
 

@@ -264,10 +264,8 @@ def is_hidden(detainee: Row) -> bool:
 
 def _keep_order(plan: MergePlan, detainee_id: str, before: Sequence[DetentionInterval]) -> None:
     """Arrange a person's detentions as they were, unless they are in a possible order already."""
-    places = {interval.id: place for place, interval in enumerate(before)}
-    intervals = sorted(
-        plan.intervals(detainee_id), key=lambda interval: places.get(interval.id, -1)
-    )
+    order = {interval.id: i for i, interval in enumerate(before)}
+    intervals = sorted(plan.intervals(detainee_id), key=lambda interval: order.get(interval.id, -1))
     try:
         detention_order.check_order(intervals)
     except OrderError:

@@ -33,8 +33,8 @@ def check(
     rows = queries.rows(conn, "sources/list_by_ids", ids=list(distinct_from))
     surviving = {row.id for row in rows if row.merged_into is None}
     errors = [
-        FieldError(f"/distinct_from/{place}", detail)
-        for place, other in enumerate(distinct_from)
+        FieldError(f"/distinct_from/{i}", detail)
+        for i, other in enumerate(distinct_from)
         if (detail := _distinct_from_error(other, id, surviving))
     ]
     if errors:

@@ -31,7 +31,7 @@ Content = Mapping[str, Any]
 
 
 def with_facility(content: Content, id: UUID | None) -> dict[str, Any]:
-    """Return the content of a row with a facility in the place of its name; None leaves it out."""
+    """Return the content of a row with a facility instead of its name; None leaves it out."""
     complete = {name: part for name, part in content.items() if name != "facility"}
     if id is not None:
         complete["detention"] = {**content.get("detention", {}), "facility_id": id}
@@ -175,10 +175,10 @@ class FacilityDecisions:
         self._import_id = import_id
         self._stored = stored
         self._decisions = decisions
-        # The place of the first decision on each name, by its key.
-        self._places: dict[str, int] = {}
+        # The index of the first decision on each name, by its key.
+        self._first_indexes: dict[str, int] = {}
         for i, sent in enumerate(decisions):
-            self._places.setdefault(name_key(sent["name"]), i)
+            self._first_indexes.setdefault(name_key(sent["name"]), i)
         # The names of rows that are not skipped, and the facilities that were decided for them.
         self._needed: Mapping[str, Mapping[str, Any]] = {}
         self._ids: dict[str, UUID | None] = {}
@@ -195,7 +195,7 @@ class FacilityDecisions:
             if key not in names:
                 detail = f"No row has an undecided facility {sent['name'][:100]!r}: leave it out."
                 errors.append(("name", detail))
-            elif self._places[key] != i:
+            elif self._first_indexes[key] != i:
                 errors.append(("name", f"{sent['name']!r} has another decision: send one."))
             if choice == "same" and id is None:
                 errors.append(("facility_id", "Is required with the decision same."))
@@ -212,8 +212,8 @@ class FacilityDecisions:
                 yield FieldError(pointer("facility_decisions", i, field), detail)
             if choice == "new" and not self._records_new:
                 detail = "Only a key of scope edit can record a facility: decide same or skip."
-                place = pointer("facility_decisions", i, "decision")
-                raise RequestError("forbidden", detail, FieldError(place, detail))
+                where = pointer("facility_decisions", i, "decision")
+                raise RequestError("forbidden", detail, FieldError(where, detail))
 
     def missing(self) -> Sequence[FieldError]:
         """Return an error for each name of a row that is not skipped, without a decision."""
@@ -228,7 +228,7 @@ class FacilityDecisions:
                 f"{needed[key]['rows']:,} rows: decide same, new or skip in facility_decisions.",
             )
             for i, name in enumerate(self._stored)
-            if (key := name_key(name["name"])) in needed and key not in self._places
+            if (key := name_key(name["name"])) in needed and key not in self._first_indexes
         ]
 
     def write(self, batch: Batch) -> None:
@@ -238,7 +238,9 @@ class FacilityDecisions:
         """
         if not self._stored:
             return
-        sent = {key: self._decisions[i] for key, i in self._places.items() if key in self._needed}
+        sent = {
+            key: self._decisions[i] for key, i in self._first_indexes.items() if key in self._needed
+        }
         self._ids = {key: decision["facility_id"] for key, decision in sent.items()}
         if batch.accepts and any(decision["decision"] != "skip" for decision in sent.values()):
             # Every writer of a facility locks the names first, so that its row needs no lock. One
@@ -259,9 +261,9 @@ class FacilityDecisions:
 
     def _as_decided(self, name: Mapping[str, Any]) -> Mapping[str, Any]:
         key = name_key(name["name"])
-        if key not in self._places:
+        if key not in self._first_indexes:
             return name
-        sent = self._decisions[self._places[key]]
+        sent = self._decisions[self._first_indexes[key]]
         return {**sent, **name, "facility_id": self._ids.get(key, sent["facility_id"])}
 
     def _add_aliases(self, batch: Batch, row: Any) -> None:
@@ -270,7 +272,7 @@ class FacilityDecisions:
         aliases = list(row.aliases)
         for key, other in self._ids.items():
             if other == row.id and key not in known and len(aliases) < _max_aliases():
-                aliases.append(self._decisions[self._places[key]]["name"])
+                aliases.append(self._decisions[self._first_indexes[key]]["name"])
                 self._check(key, {**row._asdict(), "aliases": aliases}, row)
         if len(aliases) > len(row.aliases):
             facilities.write_update(self._conn, row, {"aliases": aliases})
@@ -290,11 +292,11 @@ class FacilityDecisions:
             facility_names.check(self._conn, facility, (), before)
         except RequestError as error:
             id = error.existing["facility_id"]
-            name = self._decisions[self._places[key]]["name"]
+            name = self._decisions[self._first_indexes[key]]["name"]
             detail = f"/v1/facilities/{id} has the name {name!r}: decide same with its id, or skip."
-            place = pointer("facility_decisions", self._places[key])
+            where = pointer("facility_decisions", self._first_indexes[key])
             raise RequestError(
-                error.slug, detail, FieldError(place, detail), existing=error.existing
+                error.slug, detail, FieldError(where, detail), existing=error.existing
             ) from None
 
     def completed(self, content: Content) -> Content:

@@ -57,15 +57,15 @@ def apply(
                 detail = "This import was applied with other decisions. Preview the file again."
                 raise RequestError("conflict", detail)
             return
-        places = FacilityDecisions(conn, caller, id, stored.facilities, facilities)
+        decided_facilities = FacilityDecisions(conn, caller, id, stored.facilities, facilities)
         writer: _Writer
         if stored.is_case:
             writer = CaseWriter(conn, caller, id, progress)
         else:
-            writer = _ListWriter(conn, caller, id, stored.attestation, places, progress)
+            writer = _ListWriter(conn, caller, id, stored.attestation, decided_facilities, progress)
         if not queries.row(conn, "imports/exist_keys", import_id=id).has_keys:
             raise outdated(FieldError("", "The database was restarted after a crash."))
-        _decide(conn, id, decisions, places)
+        _decide(conn, id, decisions, decided_facilities)
         writer.begin()
         queries.run(conn, "imports/lock_people", import_id=id)
         seq = queries.row(conn, "ledger/get_last_entry").seq

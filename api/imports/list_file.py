@@ -173,8 +173,8 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                 )
                 yield number, [], [RowError(None, detail)]
                 continue
-            if place := next((p for p, cell in enumerate(cells) if cell and not header[p]), None):
-                detail = f"Column {place + 1} has the value {cells[place][:100]!r} and no name."
+            if index := next((i for i, cell in enumerate(cells) if cell and not header[i]), None):
+                detail = f"Column {index + 1} has the value {cells[index][:100]!r} and no name."
                 yield number, [], [RowError(None, f"{detail} Name the column, or empty it.")]
                 continue
             cells = [unescaped(cell) for cell in cells]

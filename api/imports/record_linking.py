@@ -127,13 +127,13 @@ class RecordLinker:
         external_ids, kept = entry.body["external_ids"], []
         holders = detainees.holders(self._conn, external_ids, sees_hidden=True)
         outcome.ignored.clear()
-        for place, id in enumerate(external_ids):
+        for i, id in enumerate(external_ids):
             people = holders.get(external_id_key(id["scheme"], id["value"]))
             if people is None or record_id in people:
                 kept.append(id)
                 continue
             detail = f"{id['value'][:50]!r} is the identifier of /v1/detainees/{min(people)}: "
-            cell = {"column": None, "pointer": f"{outcome.place}/external_ids/{place}"}
+            cell = {"column": None, "pointer": f"{outcome.place}/external_ids/{i}"}
             outcome.ignored.append({**cell, "detail": f"{detail}it stays with that person."})
         return entry._replace(body={**entry.body, "external_ids": kept})
 

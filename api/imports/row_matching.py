@@ -36,7 +36,7 @@ _MAX_COMPARED, _MAX_COMPARED_IF_DISTINCT = 20, 10
 _MAX_WORDS = 7
 _MAX_NAME = 1000
 """A longer name is refused by the schema, which allows 200 characters of the composed form."""
-_PLACES = 1 << 20
+_COUNTERS = 1 << 20
 _MAX_ROWS_PER_KEY = 100
 _MAX_SIMILAR_ROWS = 600
 _MIN_KEYS = 4
@@ -108,16 +108,16 @@ def _too_many_pairs(row: int, max_pairs: int) -> Exception:
 
 
 class RoughCounts:
-    """Counts texts in 4 MB of memory: they share places, so that some counts are a little high."""
+    """Counts texts in 4 MB of memory. Texts share counters, so some counts are a little high."""
 
     def __init__(self) -> None:
-        self._counts = array("I", bytes(_PLACES * array("I").itemsize))
+        self._counts = array("I", bytes(_COUNTERS * array("I").itemsize))
 
     def add(self, text: str) -> int:
         """Count a text; return how often it was counted before."""
-        place = zlib.crc32(text.encode()) % _PLACES
-        self._counts[place] += 1
-        return self._counts[place] - 1
+        counter = zlib.crc32(text.encode()) % _COUNTERS
+        self._counts[counter] += 1
+        return self._counts[counter] - 1
 
 
 def _similar_rows(name: str, word_pairs: RoughCounts) -> int:
@@ -280,13 +280,13 @@ class RowMatcher:
                 (person.detainee_id,) = same
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
-        """Return, by place, the people who alone have one of the identifiers; note all holders."""
+        """Return, by index, the people who alone have one of the identifiers; note all holders."""
         ids = [
             (i, external_id_key(scheme, value))
             for i, person in enumerate(people)
             for scheme, value in person.person.external_ids
         ]
-        by_place: dict[int, set[UUID]] = {}
+        by_index: dict[int, set[UUID]] = {}
         for match in queries.rows(
             self._conn,
             "matching/find_by_external_id",
@@ -296,8 +296,8 @@ class RowMatcher:
         ):
             people[match.item].holders[match.id_key] = match.people
             if len(match.people) == 1:
-                by_place.setdefault(match.item, set()).update(match.people)
-        return by_place
+                by_index.setdefault(match.item, set()).update(match.people)
+        return by_index
 
     def _read_people(self, ids: Set[UUID]) -> Mapping[UUID | None, Person]:
         """Read those of the recorded people whom the caller may see."""

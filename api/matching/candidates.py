@@ -210,8 +210,8 @@ def find_comparable(
 
     These are those who share the weightiest keys, at most 50 or `max_compared`, and those who share
     an identifier. All are looked up by one statement. The people who have the k-th of its distinct
-    `name_keys` are at places `firsts[k]` to `lasts[k]` of `items`; the periods of person i are at
-    places `born_firsts[i]` to `born_lasts[i]` of the lists of births.
+    `name_keys` are `firsts[k]` to `lasts[k]` of `items`; the periods of person i are at
+    `born_firsts[i]` to `born_lasts[i]` of the lists of births.
     """
     names = [[person["name"], *person["aliases"]] for person in people]
     near_words = _near_words(conn, names, sees_hidden)
@@ -221,10 +221,10 @@ def find_comparable(
         for key, weight in blocking_keys.search_keys(person_names, near_words).items():
             weights_by_key.setdefault(key, []).append((i, weight))
     items = [item for weights in weights_by_key.values() for item in weights]
-    firsts, lasts = _places(len(weights) for weights in weights_by_key.values())
+    firsts, lasts = _bounds(len(weights) for weights in weights_by_key.values())
     periods = [_birth_periods(person["birth_date"]) for person in people]
     born = [period for of_person in periods for period in of_person]
-    born_firsts, born_lasts = _places(map(len, periods))
+    born_firsts, born_lasts = _bounds(map(len, periods))
     ids = [
         (i, external_id_key(id["scheme"], id["value"]))
         for i, person in enumerate(people)
@@ -255,8 +255,8 @@ def find_comparable(
     return rows_by_person
 
 
-def _places(sizes: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """The first and the last places, from 1, of consecutive parts of these sizes."""
+def _bounds(sizes: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """The first and the last number, from 1, of consecutive parts of these sizes."""
     ends = [0, *accumulate(sizes)]
     return [end + 1 for end in ends[:-1]], ends[1:]
 

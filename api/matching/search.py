@@ -35,18 +35,18 @@ class NameMatch:
 
 
 class Hit(NamedTuple):
-    """A person that a search found, how, and the place in the list after this person."""
+    """A person that a search found, how, and the position in the list after this person."""
 
     id: UUID
     match: NameMatch
-    place: str
+    position: str
 
 
-PLACE = re.compile(
-    r"(?P<place>\d{1,3}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<more>[.+])"
+POSITION = re.compile(
+    r"(?P<position>\d{1,3}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<more>[.+])"
     r"(?P<ranked>([A-Za-z0-9_-]{8}){0,100})"
 )
-"""A place: how many of the ranked people come before it, or the id of the last of the others.
+"""A position: how many of the ranked people come before it, or the id of the last of the others.
 
 A plus says that there are others. The ranked people follow, since their ranking can change.
 """
@@ -54,46 +54,47 @@ _NO_ID = UUID(int=0)
 
 
 def search(
-    conn: queries.Connection, query: str, sees_hidden: bool, place: str | None, limit: int
+    conn: queries.Connection, query: str, sees_hidden: bool, position: str | None, limit: int
 ) -> list[Hit]:
-    """At most `limit` visible people after a place whose names match a query.
+    """At most `limit` visible people after a position whose names match a query.
 
     At most 100 people are ranked, best first; equal scores are in the order of ids. The others, if
     more share a name key, follow in the order of ids. Writes move nobody: the ranking is that of
-    the first request, and its people are part of each place.
+    the first request, and its people are part of each position.
     """
-    if place is None:
+    if position is None:
         rows, is_complete = candidates.find_by_name(conn, query, sees_hidden)
         matches = sorted(_matches(query, rows), key=lambda match: (-match[1].score, str(match[0])))
         ranked = [pagination.prefix(id) for id, _ in matches]
         more, done, after = not is_complete, 0, _NO_ID
     else:
-        ranked, more, done, after = _read_place(place)
+        ranked, more, done, after = _read_position(position)
         rows = candidates.list_by_id_prefix(conn, ranked[done:], sees_hidden)
         by_prefix = {pagination.prefix(id): (id, match) for id, match in _matches(query, rows)}
         matches = [by_prefix[prefix] for prefix in ranked[done:] if prefix in by_prefix]
-    places = {prefix: n for n, prefix in enumerate(ranked, 1)}
+    positions = {prefix: n for n, prefix in enumerate(ranked, 1)}
     suffix = ("+" if more else ".") + pagination.encode_ranking(ranked)
     hits = [
-        Hit(id, match, f"{places[pagination.prefix(id)]}{suffix}") for id, match in matches[:limit]
+        Hit(id, match, f"{positions[pagination.prefix(id)]}{suffix}")
+        for id, match in matches[:limit]
     ]
     if more and len(hits) < limit:
         others = candidates.list_by_name(conn, query, after, sees_hidden)
-        unranked = (row for row in others if pagination.prefix(row.id) not in places)
+        unranked = (row for row in others if pagination.prefix(row.id) not in positions)
         for id, match in islice(_matches(query, unranked), limit - len(hits)):
             hits.append(Hit(id, match, f"{id}{suffix}"))
     return hits
 
 
-def _read_place(place: str) -> tuple[list[bytes], bool, int, UUID]:
+def _read_position(position: str) -> tuple[list[bytes], bool, int, UUID]:
     """The ranked people, if there are others, how many are done, and the last of the others."""
-    parts = PLACE.fullmatch(place)
+    parts = POSITION.fullmatch(position)
     if parts is None:
-        raise ValueError(place)
+        raise ValueError(position)
     ranked, more = pagination.decode_ranking(parts["ranked"]), parts["more"] == "+"
-    if len(parts["place"]) > 3:
-        return ranked, more, len(ranked), UUID(parts["place"])
-    return ranked, more, int(parts["place"]), _NO_ID
+    if len(parts["position"]) > 3:
+        return ranked, more, len(ranked), UUID(parts["position"])
+    return ranked, more, int(parts["position"]), _NO_ID
 
 
 def _matches(query: str, rows: Iterable[Any]) -> Iterator[tuple[UUID, NameMatch]]:

@@ -161,13 +161,13 @@ class _Mirror:
             self._queue.write(orjson.dumps([*page], option=orjson.OPT_APPEND_NEWLINE))
 
     def _queued(self) -> Iterator[Page]:
-        place = 0
+        offset = 0
         while True:
-            self._queue.seek(place)
+            self._queue.seek(offset)
             line = self._queue.readline()
             if not line:
                 return
-            place = self._queue.tell()
+            offset = self._queue.tell()
             yield Page(*orjson.loads(line))
 
     # Writing.

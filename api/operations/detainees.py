@@ -58,7 +58,7 @@ def list_detainees(
         return Page(query, limit, parameters, cursor, reader=reader)
     _refuse_beside_search(filters)
     q = q.strip()
-    ranking = Ranking(partial(_search, q, sees_hidden), search.PLACE)
+    ranking = Ranking(partial(_search, q, sees_hidden), search.POSITION)
     parameters = {"sees_hidden": sees_hidden, "q": q}
     return Page("detainees/list_ranked", limit, parameters, cursor, ranking=ranking, reader=reader)
 
@@ -102,10 +102,10 @@ def _refuse_beside_search(filters: PeopleFilters) -> None:
 
 
 def _search(
-    q: str, sees_hidden: bool, conn: queries.Connection, place: str | None, limit: int
+    q: str, sees_hidden: bool, conn: queries.Connection, position: str | None, limit: int
 ) -> Sequence[Ranked]:
-    hits = search.search(conn, q, sees_hidden, place, limit)
-    return [Ranked(str(hit.id), asdict(hit.match), hit.place) for hit in hits]
+    hits = search.search(conn, q, sees_hidden, position, limit)
+    return [Ranked(str(hit.id), asdict(hit.match), hit.position) for hit in hits]
 
 
 def get_detainee(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

@@ -13,12 +13,12 @@ from api.rendering.results import Answer, Item
 
 _LIST = "listDuplicates"
 _ID = pagination.ID.pattern
-_PLACE = re.compile(rf"{_ID}( {_ID} \d\.\d{{3}} {_ID} {_ID})?")
+_POSITION = re.compile(rf"{_ID}( {_ID} \d\.\d{{3}} {_ID} {_ID})?")
 _PATHS = {"source": "/v1/sources/", "detainee": "/v1/detainees/"}
 
 
-class _Place(NamedTuple):
-    """A place in the list: the block after an id, up to another one, and a pair in it."""
+class _Position(NamedTuple):
+    """A position in the list: the block after an id, up to another one, and a pair in it."""
 
     after: UUID
     until: UUID | None = None
@@ -28,14 +28,14 @@ class _Place(NamedTuple):
 def list_duplicates(
     conn: queries.Connection, caller: Caller, resource: Resource, limit: int, cursor: str | None
 ) -> Answer:
-    """List the pairs after a place; note which hidden names are read."""
+    """List the pairs after a position; note which hidden names are read."""
     filters = {"resource": resource}
-    place = _Place(duplicates.BEGINNING)
+    position = _Position(duplicates.BEGINNING)
     if cursor is not None:
-        place = _read_place(pagination.decode(_LIST, filters, cursor, _PLACE))
+        position = _read_position(pagination.decode(_LIST, filters, cursor, _POSITION))
     with queries.snapshot(conn):
-        block = duplicates.read_block(conn, resource, place.after, place.until)
-    pairs = [pair for pair in block.pairs if place.pair is None or pair.place > place.pair]
+        block = duplicates.read_block(conn, resource, position.after, position.until)
+    pairs = [pair for pair in block.pairs if position.pair is None or pair.position > position.pair]
     page = pairs[:limit]
     if reader := ledger.reader(caller, resource):
         hidden = {r.id for pair in page for r in (pair.first, pair.second) if r.is_hidden}
@@ -43,7 +43,9 @@ def list_duplicates(
     following = None
     if len(page) < len(pairs):
         last = page[-1]
-        following = f"{place.after} {block.until} {last.score:.3f} {last.first.id} {last.second.id}"
+        following = (
+            f"{position.after} {block.until} {last.score:.3f} {last.first.id} {last.second.id}"
+        )
     elif not block.is_last:
         following = str(block.until)
     return Answer(
@@ -71,9 +73,9 @@ def _record(resource: Resource, record: Record) -> Item:
     return {"id": str(record.id), "name": record.name, "link": f"{_PATHS[resource]}{record.id}"}
 
 
-def _read_place(text: str) -> _Place:
+def _read_position(text: str) -> _Position:
     after, *more = text.split(" ")
     if not more:
-        return _Place(UUID(after))
+        return _Position(UUID(after))
     until, score, first, second = more
-    return _Place(UUID(after), UUID(until), (-float(score), UUID(first), UUID(second)))
+    return _Position(UUID(after), UUID(until), (-float(score), UUID(first), UUID(second)))

@@ -26,9 +26,9 @@ def list_facilities(
 
 
 def _search(
-    q: str, country: str | None, conn: queries.Connection, place: str | None, limit: int
+    q: str, country: str | None, conn: queries.Connection, position: str | None, limit: int
 ) -> Sequence[Ranked]:
-    return pagination.ranked(facility_names.search(conn, q, country), place, limit)
+    return pagination.ranked(facility_names.search(conn, q, country), position, limit)
 
 
 def get_facility(conn: queries.Connection, id: UUID) -> Record:

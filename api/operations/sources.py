@@ -36,11 +36,11 @@ def _search(
     kind: str | None,
     sees_hidden: bool,
     conn: queries.Connection,
-    place: str | None,
+    position: str | None,
     limit: int,
 ) -> Sequence[Ranked]:
     ids = source_names.search(conn, q, kind, sees_hidden=sees_hidden)
-    return pagination.ranked(ids, place, limit)
+    return pagination.ranked(ids, position, limit)
 
 
 def get_source(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:

@@ -56,7 +56,7 @@ def _check_other_people(
         id=person_id,
     )
     if existing is not None:
-        id = external_ids[existing.place - 1]
+        id = external_ids[existing.number - 1]
         raise RequestError(
             "external-id-exists",
             f"The person /v1/detainees/{existing.id} has the external id {id['value']!r} in "
@@ -75,7 +75,7 @@ def holders(
         for row in queries.rows(
             conn, "detainees/find_with_external_id", id_keys=keys, sees_hidden=sees_hidden
         ):
-            people.setdefault(keys[row.place - 1], set()).add(row.id)
+            people.setdefault(keys[row.number - 1], set()).add(row.id)
     return people
 
 

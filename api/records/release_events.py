@@ -211,15 +211,15 @@ def check_occurred_on(
     day = event["occurred_on"]
     if clock.is_day_ahead(day, now):
         raise invalid(FieldError("/occurred_on", f"{day} is in the future."))
-    places = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
-    if not places:
+    indexes = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
+    if not indexes:
         raise invalid(FieldError("/detention_id", "This person has no detention with this id."))
     # No recorded day is quoted: the person may be hidden from the caller.
-    if day < detentions[places[0]].began_on:
+    if day < detentions[indexes[0]].began_on:
         raise invalid(FieldError("/occurred_on", f"{day} is before the detention began."))
     if near is not None:
         raise _exists(near)
-    later = [] if restored else detentions[places[0] + 1 :]
+    later = [] if restored else detentions[indexes[0] + 1 :]
     if any(period(row.detained_on)[1] < day for row in later):
         detail = f"{day} is after the person's next detention began."
         raise invalid(FieldError("/occurred_on", detail))

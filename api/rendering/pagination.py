@@ -1,4 +1,4 @@
-"""Cursors: the place at which a list continues. A cursor is for one list and its filters."""
+"""Cursors: the position at which a list continues. A cursor is for one list and its filters."""
 
 import hashlib
 import re
@@ -17,13 +17,13 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 RANKED = re.compile(r"\d{1,3}\.([A-Za-z0-9_-]{8}){0,100}")
-"""A place in a ranking: how many items come before it, and the beginnings of all their ids."""
+"""A position in a ranking: how many items come before it, and the beginnings of all their ids."""
 _PREFIX_BYTES = 6
-"""The bytes of an id in such a place: enough among millions of records."""
+"""The bytes of an id in such a position: enough among millions of records."""
 
 
 def prefix(id: UUID) -> bytes:
-    """Return the beginning of an id, by which a place in a ranking holds it."""
+    """Return the beginning of an id, by which a position in a ranking holds it."""
     return id.bytes[:_PREFIX_BYTES]
 
 
@@ -38,15 +38,15 @@ def decode_ranking(text: str) -> list[bytes]:
     return [joined[i : i + _PREFIX_BYTES] for i in range(0, len(joined), _PREFIX_BYTES)]
 
 
-def ranked(ids: Sequence[UUID], place: str | None, limit: int) -> Sequence[Ranked]:
-    """Return the items after a place of a ranking.
+def ranked(ids: Sequence[UUID], position: str | None, limit: int) -> Sequence[Ranked]:
+    """Return the items after a position of a ranking.
 
-    The ranking of the first page holds for all, since it is part of each place.
+    The ranking of the first page holds for all, since it is part of each position.
     """
     by_prefix = {prefix(id): id for id in ids}
     order, done = list(by_prefix), 0
-    if place is not None:
-        number, _, text = place.partition(".")
+    if position is not None:
+        number, _, text = position.partition(".")
         order, done = decode_ranking(text), int(number)
     suffix = "." + encode_ranking(order)
     following = [
@@ -67,9 +67,9 @@ def decode(
     operation_id: str,
     filters: Mapping[str, Any],
     cursor: str,
-    places: re.Pattern[str] = ID,
+    positions: re.Pattern[str] = ID,
 ) -> str:
-    """Return the place after which a cursor continues a list: an id, or what `places` describes.
+    """Return the position after which a cursor continues a list: an id, or one of `positions`.
 
     The digest needs no secret: a cursor holds only what the list itself shows. Raises
     `validation-error` for the cursor of another list or other filters.
@@ -77,7 +77,7 @@ def decode(
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         after = raw[DIGEST_BYTES:].decode()
-        if places.fullmatch(after) and encode(operation_id, filters, after) == cursor:
+        if positions.fullmatch(after) and encode(operation_id, filters, after) == cursor:
             return after
     except ValueError:
         pass
@@ -91,8 +91,8 @@ def decode_moments(
 
     Raises `validation-error` as `decode` does.
     """
-    places = re.compile(rf"({_MOMENT} ){{{number}}}{ID.pattern}")
-    *moments, id = decode(operation_id, filters, cursor, places).split()
+    positions = re.compile(rf"({_MOMENT} ){{{number}}}{ID.pattern}")
+    *moments, id = decode(operation_id, filters, cursor, positions).split()
     try:
         for moment in moments:
             datetime.fromisoformat(moment)

@@ -37,8 +37,8 @@ class Span:
     until_recorded: datetime | None = None
 
 
-class Place(NamedTuple):
-    """A place in the list: its moments, and the last person before it."""
+class Position(NamedTuple):
+    """A position in the list: its moments, and the last person before it."""
 
     from_: str
     until: str
@@ -47,8 +47,8 @@ class Place(NamedTuple):
     person: str | None
 
     @classmethod
-    def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "Place":
-        """Return the place that a cursor holds. Raises `validation-error`."""
+    def of_cursor(cls, asked: Mapping[str, Any], cursor: str) -> "Position":
+        """Return the position that a cursor holds. Raises `validation-error`."""
         return cls(*pagination.decode_moments(_LIST, asked, cursor, 4))
 
     def cursor(self, asked: Mapping[str, Any]) -> str:
@@ -88,12 +88,12 @@ def list_differences(
         sees_hidden=sees_hidden,
         **filters.active(),
     )
-    place = Place.of_cursor(asked, cursor) if cursor else None
-    if place is None:
+    position = Position.of_cursor(asked, cursor) if cursor else None
+    if position is None:
         from_, until = _settled(conn, span, time_zone)
         until_recorded = span.until_recorded
     else:
-        from_, until, _, until_recorded = place.moments()
+        from_, until, _, until_recorded = position.moments()
         clock.settle(conn, until, until_recorded)
     counts.check(conn, filters)
     # All figures and the items are of one state of the store.
@@ -105,18 +105,18 @@ def list_differences(
             recorded_as_of=until_recorded,
             sees_hidden=sees_hidden,
         )
-        place = place or _start(from_, moments, span.from_recorded)
-        differences = Differences(place, filters, min_sources, ledger.reader(caller, "detainee"))
+        position = position or _start(from_, moments, span.from_recorded)
+        differences = Differences(position, filters, min_sources, ledger.reader(caller, "detainee"))
         if limit is None:
             return Stream(lambda pool: streaming.started(differences.blocks(pool)))
-        items, following = differences.read(conn, place, limit)
+        items, following = differences.read(conn, position, limit)
         is_current = not moments.has_changed and not sees_hidden
         figures = differences.figures(conn, is_current=is_current)
         answer = {
-            "from": place.from_,
-            "until": place.until,
-            "from_recorded": place.from_recorded,
-            "until_recorded": place.until_recorded,
+            "from": position.from_,
+            "until": position.until,
+            "from_recorded": position.from_recorded,
+            "until_recorded": position.until_recorded,
             "min_sources": min_sources,
             **figures.cited(),
         }
@@ -138,7 +138,7 @@ def list_differences(
                         **filters.active(),
                         "time_zone": time_zone,
                     },
-                    Moments(place.until, place.until_recorded, figures.ledger_seq),
+                    Moments(position.until, position.until_recorded, figures.ledger_seq),
                     differences.sentence(conn, figures, time_zone),
                 ),
                 **uncited,
@@ -177,13 +177,14 @@ def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[date
     return from_, until
 
 
-def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> Place:
-    """The place before the first item. Without a second record time it is that of the last entry,
-    which may be before the first one.
+def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> Position:
+    """Return the position before the first item.
+
+    Without a second record time it is that of the last entry, which may be before the first one.
     """
     first = moments.recorded_as_of if from_recorded is None else clock.rfc3339(from_recorded)
     last = max(first, moments.recorded_as_of, key=datetime.fromisoformat)
-    return Place(clock.rfc3339(from_), moments.as_of, first, last, None)
+    return Position(clock.rfc3339(from_), moments.as_of, first, last, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ class ChangedRelease(NamedTuple):
 class Differences:
     """The whole list. With a `reader`, the ledger notes which hidden names were shown."""
 
-    start: Place
+    start: Position
     filters: Filters
     min_sources: int
     reader: ledger.Reader | None
@@ -271,13 +272,13 @@ class Differences:
         return {**parameters, "min_sources": self.min_sources}
 
     def read(
-        self, conn: queries.Connection, place: Place, limit: int
-    ) -> tuple[Sequence[Item], Place | None]:
-        """The people after a place, and the place of the last one if there are more."""
-        after = queries.drop_none(after=place.person)
+        self, conn: queries.Connection, position: Position, limit: int
+    ) -> tuple[Sequence[Item], Position | None]:
+        """The people after a position, and the position of the last one if there are more."""
+        after = queries.drop_none(after=position.person)
         rows = self._rows(conn, limit + 1, sees_hidden=self._sees_hidden, **after)
         shown, last = people.page(conn, rows, limit, self.reader)
-        following = None if last is None else place._replace(person=last)
+        following = None if last is None else position._replace(person=last)
         causes = self._causes(conn, shown, sees_hidden=self._sees_hidden)
         return [*map(_item, shown, causes)], following
 

@@ -22,16 +22,16 @@ _LIST = "listCountedPeople"
 _PEOPLE_PER_BLOCK = 500
 
 
-class _Place(NamedTuple):
-    """A place in the list: its moments, and the last person before it."""
+class _Position(NamedTuple):
+    """A position in the list: its moments, and the last person before it."""
 
     as_of: str
     recorded_as_of: str
     person: str | None
 
     @classmethod
-    def of_cursor(cls, filters: Mapping[str, Any], cursor: str) -> "_Place":
-        """Return the place that a cursor holds. Raises `validation-error`."""
+    def of_cursor(cls, filters: Mapping[str, Any], cursor: str) -> "_Position":
+        """Return the position that a cursor holds. Raises `validation-error`."""
         return cls(*pagination.decode_moments(_LIST, filters, cursor, 2))
 
     def cursor(self, filters: Mapping[str, Any]) -> str:
@@ -60,7 +60,7 @@ def list_people(
         sees_hidden=sees_hidden,
         **question.filters.active(),
     )
-    start = _Place.of_cursor(asked, cursor) if cursor else None
+    start = _Position.of_cursor(asked, cursor) if cursor else None
     if start is not None:
         question = _at(question, start)
     clock.settle(conn, question.as_of, question.recorded_as_of)
@@ -74,7 +74,7 @@ def list_people(
             recorded_as_of=question.recorded_as_of,
             sees_hidden=sees_hidden,
         )
-        start = start or _Place(moments.as_of, moments.recorded_as_of, None)
+        start = start or _Position(moments.as_of, moments.recorded_as_of, None)
         parameters = {
             **counts.event_parameters([_at(question, start)], sees_hidden=sees_hidden),
             "min_sources": min_sources,
@@ -101,9 +101,9 @@ def list_people(
     )
 
 
-def _at(question: Question, place: _Place) -> Question:
-    """The question at the moments of a place."""
-    as_of, recorded_as_of = map(datetime.fromisoformat, (place.as_of, place.recorded_as_of))
+def _at(question: Question, position: _Position) -> Question:
+    """The question at the moments of a position."""
+    as_of, recorded_as_of = map(datetime.fromisoformat, (position.as_of, position.recorded_as_of))
     return replace(question, as_of=as_of, recorded_as_of=recorded_as_of)
 
 
@@ -117,23 +117,23 @@ class _People:
     reader: ledger.Reader | None
 
     def read(
-        self, conn: queries.Connection, place: _Place, limit: int
-    ) -> tuple[Sequence[Item], _Place | None]:
-        """The people after a place, and the place of the last one if there are more."""
+        self, conn: queries.Connection, position: _Position, limit: int
+    ) -> tuple[Sequence[Item], _Position | None]:
+        """The people after a position, and the position of the last one if there are more."""
         rows = queries.rows(
             conn,
             "counts/list_people",
             **self.parameters,
             **_of_status(self.status, is_filtered=self.is_filtered),
-            **queries.drop_none(after=place.person),
+            **queries.drop_none(after=position.person),
             limit=limit + 1,
         )
         people, last = page(conn, rows, limit, self.reader)
-        following = None if last is None else place._replace(person=last)
+        following = None if last is None else position._replace(person=last)
         return [_item(person) for person in people], following
 
     def blocks(
-        self, pool: ConnectionPool[queries.Connection], start: _Place
+        self, pool: ConnectionPool[queries.Connection], start: _Position
     ) -> Iterator[Sequence[Item]]:
         return blocks(pool, self.read, start, _PEOPLE_PER_BLOCK)
 
@@ -152,20 +152,22 @@ def page(
     return people, str(people[-1].key) if len(rows) > limit else None
 
 
-_AnyPlace = TypeVar("_AnyPlace")
+_AnyPosition = TypeVar("_AnyPosition")
 
 
 def blocks(
     pool: ConnectionPool[queries.Connection],
-    read: Callable[[queries.Connection, _AnyPlace, int], tuple[Sequence[Item], _AnyPlace | None]],
-    start: _AnyPlace,
+    read: Callable[
+        [queries.Connection, _AnyPosition, int], tuple[Sequence[Item], _AnyPosition | None]
+    ],
+    start: _AnyPosition,
     size: int,
 ) -> Iterator[Sequence[Item]]:
-    """Yield the items of a list from a place on, each block with a connection of its own."""
-    place: _AnyPlace | None = start
-    while place is not None:
+    """Yield the items of a list from a position on, each block with a connection of its own."""
+    position: _AnyPosition | None = start
+    while position is not None:
         with queries.borrowed_connection(pool) as conn:
-            items, place = read(conn, place, size)
+            items, position = read(conn, position, size)
         yield items
 
 

@@ -19,12 +19,12 @@ from api.rendering.results import Item
 from api.reports import citations, comparisons
 from api.reports.cited_questions import CitedQuestion
 from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
-from api.reports.differences import ChangedRelease, Differences, Place
+from api.reports.differences import ChangedRelease, Differences, Position
 from api.verification.counting import FIGURES
 
 _MAX_CHANGES = 10
 _MAX_CORRECTIONS = 240
-_MAX_PLACES = 8
+_MAX_QUESTIONS = 8
 """Of the groups or the ends of a timeline that differ, so many are looked into: each takes as long
 as a list of differences."""
 _DOCUMENTED = ("confirmed", "disputed", "reported")
@@ -56,15 +56,15 @@ def state(conn: queries.Connection, question: CitedQuestion, cited: Item) -> Sta
     figures = _FIGURES[question.operation_id]
     if figures(cited) == figures(present):
         return State()
-    known = State(present=present["citation"])
+    state = State(present=present["citation"])
     if question.operation_id == "getVerification":
-        return _of_release(conn, cited, present, replace(known, changed=True))
-    known = _of_people(conn, question, cited, present, known)
+        return _of_release(conn, cited, present, replace(state, changed=True))
+    state = _of_people(conn, question, cited, present, state)
     ids = _claims(cited) | _claims(present)
-    if not known.changed and not _depends_on_disclosure(question, cited):
-        known = replace(known, changed=True)
-    known = _of_records(conn, cited, sorted(ids), known)
-    return known if known.changed else State()
+    if not state.changed and not _depends_on_disclosure(question, cited):
+        state = replace(state, changed=True)
+    state = _of_records(conn, cited, sorted(ids), state)
+    return state if state.changed else State()
 
 
 # The figures of an answer, which decide whether it holds. The reasons of a verdict can change
@@ -129,49 +129,51 @@ def _depends_on_disclosure(question: CitedQuestion, cited: Item) -> bool:
 
 
 def _of_people(
-    conn: queries.Connection, question: CitedQuestion, cited: Item, present: Item, known: State
+    conn: queries.Connection, question: CitedQuestion, cited: Item, present: Item, state: State
 ) -> State:
     """Add the people who count otherwise, where the answers differ."""
     recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
     min_sources = question.arguments["min_sources"]
-    for number, (as_of, filters) in enumerate(_places(question, cited, present)):
-        if number == _MAX_PLACES:
+    for number, (as_of, filters) in enumerate(_questions(question, cited, present)):
+        if number == _MAX_QUESTIONS:
             # None that was looked into tells why: that it holds cannot be said any more.
-            return replace(known, changed=True)
-        place = Place(as_of, as_of, *recorded, None)
-        differences = Differences(place, filters, min_sources, None)
+            return replace(state, changed=True)
+        position = Position(as_of, as_of, *recorded, None)
+        differences = Differences(position, filters, min_sources, None)
         first = differences.first(conn)
         if not first.people:
             continue
-        items, _ = differences.read(conn, place, _MAX_CHANGES)
+        items, _ = differences.read(conn, position, _MAX_CHANGES)
         path = citations.url(
             "/v1/differences",
             {
-                "from": place.from_,
-                "until": place.until,
-                "from_recorded": place.from_recorded,
-                "until_recorded": place.until_recorded,
+                "from": position.from_,
+                "until": position.until,
+                "from_recorded": position.from_recorded,
+                "until_recorded": position.until_recorded,
                 "min_sources": min_sources,
                 **filters.active(),
             },
         )
         changes = [{name: item[name] for name in _CHANGE} for item in items]
         return replace(
-            known,
+            state,
             changed=True,
             since=first.at,
             people_changed=first.people,
             changes=changes,
             differences=path,
         )
-    return known
+    return state
 
 
 _CHANGE = ("release_event_id", "before", "after", "at", "because")
 """What a citation tells of a difference: not who the person is."""
 
 
-def _places(question: CitedQuestion, cited: Item, present: Item) -> Iterator[tuple[str, Filters]]:
+def _questions(
+    question: CitedQuestion, cited: Item, present: Item
+) -> Iterator[tuple[str, Filters]]:
     """Yield the publication times and filters at which people may count otherwise.
 
     A person who is in another group than before counts otherwise under the filter of one.
@@ -224,7 +226,7 @@ def _row(item: Item) -> Sequence[int]:
 
 
 def _groups(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
-    """Return the known values of the groups that differ."""
+    """Return the values of the groups that differ, without the unknown ones."""
     before, after = (
         {group["value"]: [group[name] for name in FIGURES] for group in groups}
         for groups in (cited, present)
@@ -233,7 +235,7 @@ def _groups(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
     return [v for v in values if v is not None and before.get(v) != after.get(v)]
 
 
-def _of_release(conn: queries.Connection, cited: Item, present: Item, known: State) -> State:
+def _of_release(conn: queries.Connection, cited: Item, present: Item, state: State) -> State:
     """Add why the verdict on a release event changed."""
     first_id, last_id = (UUID(answer["release_event_id"]) for answer in (cited, present))
     event = queries.row(conn, "release_events/get", id=last_id)
@@ -244,14 +246,14 @@ def _of_release(conn: queries.Connection, cited: Item, present: Item, known: Sta
         as_of=present["as_of"],
         recorded_as_of=present["recorded_as_of"],
     )
-    place = Place(
+    position = Position(
         cited["as_of"], cited["as_of"], cited["recorded_as_of"], present["recorded_as_of"], None
     )
     before, after = (
         answer["independent_sources"] - answer["independent_denials"] for answer in (cited, present)
     )
     changed = ChangedRelease(event.detainee_id, first_id, last_id, after - before)
-    differences = Differences(place, Filters(), cited["min_sources"], None)
+    differences = Differences(position, Filters(), cited["min_sources"], None)
     change = {
         "release_event_id": present["release_event_id"],
         "before": cited["status"],
@@ -259,13 +261,13 @@ def _of_release(conn: queries.Connection, cited: Item, present: Item, known: Sta
         "at": since and since.at,
         "because": differences.causes(conn, changed),
     }
-    return replace(known, since=since and since.at, people_changed=1, changes=[change])
+    return replace(state, since=since and since.at, people_changed=1, changes=[change])
 
 
-def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], known: State) -> State:
+def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], state: State) -> State:
     """Add what was recorded of the claims, or of the release event, that the answer is about."""
     if not ids:
-        return known
+        return state
     rows = queries.rows(
         conn,
         "citations/list_corrections",
@@ -274,10 +276,10 @@ def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], known
     )
     corrections = [_correction(row) for row in rows if row.action in _ACTIONS][:_MAX_CORRECTIONS]
     if not corrections:
-        return known
+        return state
     moments = [change["at"] for change in corrections]
-    since = min([*moments, *([known.since] if known.since else [])], key=datetime.fromisoformat)
-    return replace(known, changed=True, since=since, changes=[*corrections, *known.changes])
+    since = min([*moments, *([state.since] if state.since else [])], key=datetime.fromisoformat)
+    return replace(state, changed=True, since=since, changes=[*corrections, *state.changes])
 
 
 _ACTIONS = {"created": "recorded", "moved": "merged", "retracted": "retracted", "voided": "voided"}

@@ -75,7 +75,7 @@ class Batch:
         """Append all writes to the ledger, and verify and count what they affect.
 
         The ledger has the records of a resource in the order of their random ids. The order of a
-        list would reveal the places of its hidden people.
+        list would reveal where in it hidden people are.
         """
         for (action, resource), ids in self._written.items():
             for block in _blocks(ids):

@@ -41,14 +41,14 @@ Value = str | None
 
 _CODES = dict(zip(STATUSES, "CDRFU", strict=True))
 _DETAINED_AGAIN = "A"
-# The places in a row of FIGURES that a status code adds to.
-_PLACES = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), _DETAINED_AGAIN: (0, 5)}
+# The columns in a row of FIGURES that a status code adds to.
+_COLUMNS = {"C": (0,), "D": (1,), "R": (2,), "F": (3,), "U": (4,), _DETAINED_AGAIN: (0, 5)}
 
 
 def codes_of(figure: str) -> list[str]:
     """Return the status codes of the people whom one of FIGURES counts."""
-    place = FIGURES.index(figure)
-    return [code for code, places in _PLACES.items() if place in places]
+    column = FIGURES.index(figure)
+    return [code for code, columns in _COLUMNS.items() if column in columns]
 
 
 class PersonStatus(NamedTuple):
@@ -239,8 +239,8 @@ def _add_status(
     groups = zip(("", *PROPERTIES), (all_people, *person_status.groups), strict=True)
     for name, values in groups:
         for i, (code, value) in enumerate(zip(person_status.codes, values, strict=True)):
-            for place in _PLACES[code]:
-                added[name, value or "", moment][i][place] += sign
+            for column in _COLUMNS[code]:
+                added[name, value or "", moment][i][column] += sign
 
 
 def _buckets(moment: datetime) -> Sequence[tuple[str, datetime | None]]:

@@ -1,7 +1,7 @@
 -- Finds the people with one of these external ids whose names the caller may see.
--- The ids are given by their keys; `place` is that of the key. The person with `id` is left out.
-SELECT i.place, d.id
-FROM unnest(%(id_keys)s::text[]) WITH ORDINALITY i (id_key, place)
+-- The ids are given by their keys; `number` is that of the key, from 1. The person with `id` is left out.
+SELECT i.number, d.id
+FROM unnest(%(id_keys)s::text[]) WITH ORDINALITY i (id_key, number)
 CROSS JOIN LATERAL (
     SELECT p.id FROM detainees p
     WHERE indexed_id_keys(p.external_ids, is_hidden(p.age_group, p.withheld))
@@ -10,4 +10,4 @@ CROSS JOIN LATERAL (
         AND p.id <> %(id)s -- if id
     OFFSET 0
 ) d
-ORDER BY i.place, d.id
+ORDER BY i.number, d.id
