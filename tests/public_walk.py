@@ -48,17 +48,17 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], searches: Sequence[str]) ->
             if operation.writes:
                 for body in ({}, {"name": 7, "source_id": UNKNOWN_ID}):
                     yield _send(api, operation.method, path, json=body)
-                for media_type in operation.uploads:
+                for media_type in operation.upload_media_types:
                     upload = {"data": b'{"case": "x"}', "content_type": media_type}
                     yield _send(api, operation.method, path, **upload)
                 continue
             queries = list(_queries(operation, ids, searches))
-            if operation.offers[0] == PNG:
+            if operation.media_types[0] == PNG:
                 # Its text is not read, and to draw all takes as long as the rest of the walk.
                 queries = queries[:2]
             for query in queries:
                 yield _send(api, "get", f"{path}?{query}")
-            for media_type in operation.offers[1:]:
+            for media_type in operation.media_types[1:]:
                 for query in queries[:2]:
                     yield _send(api, "get", f"{path}?{query}&format={_FORMAT_NAMES[media_type]}")
             yield _send(api, "get", f"{path}?unknown=1")

@@ -92,9 +92,9 @@ class Operation:
     parameters: Sequence[Parameter]
     body: Schema | None
     # The media types of the body.
-    accepts: Sequence[str]
+    body_media_types: Sequence[str]
     # The media types of a large body, which is spooled to a file; none for a body in memory.
-    uploads: Sequence[str]
+    upload_media_types: Sequence[str]
     max_bytes: int
     scope: str | None
     key_is_optional: bool
@@ -103,7 +103,7 @@ class Operation:
     # The path template of the record that the operation creates.
     location: str | None
     # The media types of the response; the first is the default.
-    offers: Sequence[str]
+    media_types: Sequence[str]
     response_schema: Schema
     has_etag: bool
     # The 202 that a contributor gets in place of that response to a write about a hidden person.
@@ -135,7 +135,7 @@ class Operation:
     @property
     def is_page(self) -> bool:
         """Whether it responds with HTML."""
-        return self.offers[0] == "text/html"
+        return self.media_types[0] == "text/html"
 
     @property
     def takes_address(self) -> bool:
@@ -237,7 +237,7 @@ def _operation(
     successes = {k: v for k, v in operation["responses"].items() if k.startswith("2")}
     accepted = successes.pop("202", None)
     ((status, response),) = successes.items()
-    offers = list(response["content"])
+    media_types = list(response["content"])
     body = operation.get("requestBody")
     max_bytes = (body or {}).get("x-max-bytes")
     security = operation.get("security", [])
@@ -254,8 +254,8 @@ def _operation(
             for p in operation.get("parameters", [])
         ],
         body=body["content"].get("application/json", {}).get("schema") if body else None,
-        accepts=list(body["content"]) if body else [],
-        uploads=list(body["content"]) if body and max_bytes else [],
+        body_media_types=list(body["content"]) if body else [],
+        upload_media_types=list(body["content"]) if body and max_bytes else [],
         max_bytes=max_bytes or MAX_BYTES,
         scope=scopes[0] if scopes else None,
         key_is_optional={} in security,
@@ -264,14 +264,14 @@ def _operation(
         ),
         status=int(status),
         location=_location(document, response) if status == "201" else None,
-        offers=offers,
-        response_schema=response["content"][offers[0]].get("schema", {}),
+        media_types=media_types,
+        response_schema=response["content"][media_types[0]].get("schema", {}),
         has_etag="ETag" in response.get("headers", {}),
         proposal_response=_proposal_response(document, accepted) if accepted else None,
         weight=None if operation.get("x-unlimited") else _weight(operation),
         is_heavy=operation.get("x-heavy", False),
         writes=method != "get",
-        has_formats=len(set(offers) - _TABULAR) > 1,
+        has_formats=len(set(media_types) - _TABULAR) > 1,
         ignores_unknown=operation.get("x-ignores-unknown", False),
         policy=operation.get("x-policy", "page"),
     )

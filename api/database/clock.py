@@ -32,7 +32,7 @@ def is_day_ahead(day: date, now: datetime) -> bool:
     return day > now.date() and day > (now + timedelta(hours=14)).date()
 
 
-def settle(
+def make_final(
     conn: queries.Connection, as_of: datetime | None, recorded_as_of: datetime | None
 ) -> None:
     """Make the response for a pair of moments final.
@@ -53,4 +53,4 @@ def settle(
         raise invalid(*errors)
     # A moment before the last entry is final, and a snapshot is read only.
     if recorded_as_of is not None and recorded_as_of > clock.recorded_at:
-        queries.run(conn, "ledger/settle", recorded_as_of=recorded_as_of)
+        queries.run(conn, "ledger/advance", recorded_as_of=recorded_as_of)

@@ -55,7 +55,7 @@ def check_if_match(request: Request, etag: str) -> None:
         )
 
 
-def check_unchanged(
+def check_precondition(
     conn: queries.Connection, request: Request, operation: Operation, record: Record
 ) -> None:
     """Raise `precondition-failed` if a record is not in the state that If-Match names."""

@@ -241,10 +241,12 @@ class Write:
         attempt = self._attempts.read(request, caller, raw)
         if self._body_schema is not None:
             arguments["body"] = requests.json_body(
-                request, self._body_schema, operation.accepts, raw
+                request, self._body_schema, operation.body_media_types, raw
             )
         if operation.method == "patch":
-            arguments["unchanged"] = partial(conditional.check_unchanged, conn, request, operation)
+            arguments["precondition"] = partial(
+                conditional.check_precondition, conn, request, operation
+            )
         if self._prepare is not None and idempotency.find(conn, attempt) is None:
             arguments["body"] = self._prepare(conn=conn, **arguments)
         try:
@@ -304,7 +306,7 @@ class Upload:
         access.authorize(caller, self._scope)
         requests.check_length(request, operation)
         arguments, media_type = self._arguments.load(request, path)
-        requests.check_media_type(request, operation.uploads)
+        requests.check_media_type(request, operation.upload_media_types)
         # Admitted before the body is read, so that a refusal costs little.
         answer = partial(self._upload, request, caller, arguments, media_type)
         return self._dependencies.respond_apart(request, caller, answer)

@@ -63,8 +63,8 @@ class Arguments:
         # A table of a chart has the items of the chart.
         self._is_list = (
             any(p.name == "limit" for p in operation.parameters)
-            and media_types.JSON in operation.offers
-            and bool(media_types.TABULAR.intersection(operation.offers))
+            and media_types.JSON in operation.media_types
+            and bool(media_types.TABULAR.intersection(operation.media_types))
         )
         self._languages = [
             language
@@ -93,7 +93,9 @@ class Arguments:
             )
         arguments = {**_path(path), **parameters}
         media_type = media_types.choose(
-            operation.offers, arguments.pop("format", None), request.environ.get("HTTP_ACCEPT")
+            operation.media_types,
+            arguments.pop("format", None),
+            request.environ.get("HTTP_ACCEPT"),
         )
         if self._is_list and media_type in media_types.TABULAR and "limit" not in request.args:
             arguments["limit"] = None

@@ -96,7 +96,8 @@ def block_response(
     headers = [("Cache-Control", _PUBLIC if is_public else _PRIVATE)]
     if etag is not None and operation.has_etag:
         headers.append(("ETag", etag))
-    vary = ["Accept"] * (len(operation.offers) > 1) + ["Authorization"] * operation.key_is_optional
+    vary = ["Accept"] * (len(operation.media_types) > 1)
+    vary += ["Authorization"] * operation.key_is_optional
     vary += ["Accept-Language"] * any(p.name == "lang" for p in operation.parameters)
     if vary:
         headers.append(("Vary", ", ".join(vary)))
@@ -110,11 +111,11 @@ def block_response(
         if not_modified is not None:
             return not_modified
     headers += [("Link", link) for link in links]
-    offered = media_types.offered(media_type)
-    if offered in media_types.FILE_SUFFIXES:
-        name = operation.title + media_types.FILE_SUFFIXES[offered]
+    listed = media_types.listed(media_type)
+    if listed in media_types.FILE_SUFFIXES:
+        name = operation.title + media_types.FILE_SUFFIXES[listed]
         headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
-    content_type = media_types.CONTENT_TYPES[offered]
+    content_type = media_types.CONTENT_TYPES[listed]
     data = content()
     if isinstance(data, Parts):
         headers.append(("Content-Length", str(data.length)))

@@ -65,7 +65,7 @@ def _functions(tag: str) -> set[str]:
 
 def _read_back(contract: Contract, operation: Operation) -> Callable[..., Any] | None:
     """Return the function that reads the result of an upload; None for another operation."""
-    if not operation.uploads:
+    if not operation.upload_media_types:
         return None
     path = operation.path.partition("/{id}")[0] + "/{id}"
     (read,) = (o for o in contract.operations if o.path == path and not o.writes)
@@ -140,10 +140,10 @@ def _parameters(operation: Operation) -> set[str]:
     names.add("service" if operation.tag == "service" else "conn")
     if operation.scope or operation.key_is_optional:
         names.add("caller")
-    if operation.body is not None or operation.uploads:
+    if operation.body is not None or operation.upload_media_types:
         names.add("body")
     if operation.method == "patch":
-        names.add("unchanged")
+        names.add("precondition")
     if operation.has_formats:
         names.add("media_type")
     if operation.takes_address:

@@ -70,11 +70,11 @@ def apply(
         queries.run(conn, "imports/lock_people", import_id=id)
         seq = queries.row(conn, "ledger/get_last_entry").seq
         sees_hidden = caller is None or caller.sees_hidden
-        _check_unchanged(conn, id, stored.ledger_seq, sees_hidden=sees_hidden)
+        _check_current(conn, id, stored.ledger_seq, sees_hidden=sees_hidden)
         writer.write()
         # Nobody else can write from here on, so this check sees every concurrent write.
         queries.run(conn, "ledger/lock")
-        _check_unchanged(conn, id, seq, sees_hidden=sees_hidden)
+        _check_current(conn, id, seq, sees_hidden=sees_hidden)
         writer.record()
         queries.run(conn, "imports/update_recorded_rows", import_id=id)
         queries.run(conn, "imports/update_state", id=id)
@@ -201,7 +201,7 @@ def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
 # The records that the preview rests on.
 
 
-def _check_unchanged(conn: queries.Connection, id: UUID, after: int, *, sees_hidden: bool) -> None:
+def _check_current(conn: queries.Connection, id: UUID, after: int, *, sees_hidden: bool) -> None:
     """Raise import-outdated if people that matter were written after a sequence number."""
     people = [
         row.id

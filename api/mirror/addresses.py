@@ -16,7 +16,7 @@ from api.contract.document import Operation, Parameter
 from api.pages import catalogs
 from api.rendering import media_types
 
-OWN = "/copy"
+COPY_PATH = "/copy"
 """The path of the pages that the mirror has and the service has not."""
 NOWHERE = f"http://{uuid4()}.invalid/"
 """Stands for the address of the service while nobody knows it. No file contains it, and no recorded
@@ -100,7 +100,7 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
     folder = query.pop("lang", None) or language or catalogs.LANGUAGES[0]
     if folder not in catalogs.LANGUAGES:
         return None
-    if path.startswith(OWN):
+    if path.startswith(COPY_PATH):
         return _page(address, f"{folder}{path}.html")
     operation = files.operation(path)
     format = query.pop("format", None)
@@ -153,7 +153,7 @@ def _parts(address: str) -> tuple[str, dict[str, str]]:
 
 def _suffix(operation: Operation, format: str | None) -> str | None:
     """Return how the name of a file ends; None for a list as pages of JSON."""
-    media_type = media_types.FORMATS[format] if format else operation.offers[0]
+    media_type = media_types.FORMATS[format] if format else operation.media_types[0]
     is_list = any(p.name == "cursor" for p in operation.parameters)
     if is_list and media_type == media_types.JSON:
         return None

@@ -26,7 +26,7 @@ from api.config import SERVICE_ROLE, Config
 from api.contract import document
 from api.database import queries
 from api.database.queries import Connection
-from api.mirror.addresses import OWN, Files, Moments, Page
+from api.mirror.addresses import COPY_PATH, Files, Moments, Page
 from api.mirror.directory import MARK, MirrorError
 from api.mirror.links import Links
 from api.mirror.names import Names
@@ -126,7 +126,7 @@ class _Mirror:
             Names(self._people() if self._with_names else ()) as self._names,
         ):
             for language in catalogs.LANGUAGES:
-                for path in ("/", OWN, "/robots.txt"):
+                for path in ("/", COPY_PATH, "/robots.txt"):
                     if start := self._files.find(f"{path}?lang={language}"):
                         self._note(start)
             for page in self._queued():
@@ -173,7 +173,7 @@ class _Mirror:
     # Writing.
 
     def _write(self, page: Page) -> None:
-        if page.file.partition("/")[2].startswith(OWN[1:]):
+        if page.file.partition("/")[2].startswith(COPY_PATH[1:]):
             self._store_page(page, self._own_page(page))
             return
         response = self._client.get(
@@ -229,12 +229,12 @@ class _Mirror:
 
     def _write_start(self) -> None:
         """Write what a host and a reader look for in the first folder."""
-        start = Page(f"{OWN}/start", "index.html")
+        start = Page(f"{COPY_PATH}/start", "index.html")
         for file, is_missing in (("index.html", False), ("404.html", True)):
             content = self._render("copy_start.html", start, is_missing=is_missing)
             self._store(file, [content.encode()])
         readme = (
-            _as_text(self._render("copy.html", Page(OWN, f"{language}/")))
+            _as_text(self._render("copy.html", Page(COPY_PATH, f"{language}/")))
             for language in sorted(catalogs.LANGUAGES, key=lambda it: it != self._settings.language)
         )
         self._store("README.txt", ["\n\n".join(readme).encode()])

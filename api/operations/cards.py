@@ -2,8 +2,8 @@
 
 A card whose address has both moments never changes. Any other is live: it shows the latest figure,
 and for a week says that it was corrected, if the figure went down or if the record was corrected so
-that a figure shown before is too high. A preview is the image that sites and messengers show beside
-a link. They keep copies of it, so it names nobody.
+that a figure shown before is too high. A preview image is shown by sites and messengers beside a
+link. They keep copies of it, so it names nobody.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from markupsafe import Markup
 
-from api.charts import bars, previews, svg, timeline
+from api.charts import bars, preview_images, svg, timeline
 from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.database import clock, queries
@@ -218,4 +218,4 @@ def _card(
 def _preview(heading: str, answer: Item, zone: str, lang: Language) -> Answer:
     sentence = answer["citation"]["sentence"][lang]
     volatile = words.in_language(lang).volatile([answer], zone)
-    return Answer(previews.document(heading, sentence), volatile, f"{heading}\n{sentence}")
+    return Answer(preview_images.document(heading, sentence), volatile, f"{heading}\n{sentence}")

@@ -20,10 +20,10 @@ from api.records import detainees, proposals
 from api.rendering.results import (
     Answer,
     Page,
+    Precondition,
     Ranked,
     Ranking,
     Record,
-    Unchanged,
     offers_duplicates,
 )
 from api.reports import counts
@@ -141,14 +141,14 @@ def update_detainee(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     detainee = _detainee(caller, id)
-    check_unchanged = partial(unchanged, detainee)
-    proposal = proposals.create_update(conn, caller, "detainee", id, body, check_unchanged)
+    check_precondition = partial(precondition, detainee)
+    proposal = proposals.create_update(conn, caller, "detainee", id, body, check_precondition)
     if proposal is not None:
         return get_proposal(conn, caller, proposal)
-    detainees.update(conn, caller, id, body, check_unchanged)
+    detainees.update(conn, caller, id, body, check_precondition)
     return detainee
 
 

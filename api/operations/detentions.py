@@ -11,7 +11,7 @@ from api.database import queries
 from api.errors import not_found
 from api.operations.proposals import get_proposal
 from api.records import detentions, proposals
-from api.rendering.results import Page, Record, Unchanged
+from api.rendering.results import Page, Precondition, Record
 
 
 def list_detentions(
@@ -49,14 +49,14 @@ def update_detention(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     detention = get_detention(conn, caller, id)
-    check_unchanged = partial(unchanged, detention)
-    proposal = proposals.create_update(conn, caller, "detention", id, body, check_unchanged)
+    check_precondition = partial(precondition, detention)
+    proposal = proposals.create_update(conn, caller, "detention", id, body, check_precondition)
     if proposal is not None:
         return get_proposal(conn, caller, proposal)
-    detentions.update(conn, caller, id, body, check_unchanged)
+    detentions.update(conn, caller, id, body, check_precondition)
     return detention
 
 

@@ -10,7 +10,7 @@ from api.database import queries
 from api.identity import facility_names
 from api.records import facilities
 from api.rendering import pagination
-from api.rendering.results import Page, Ranked, Ranking, Record, Unchanged, offers_duplicates
+from api.rendering.results import Page, Precondition, Ranked, Ranking, Record, offers_duplicates
 
 
 def list_facilities(
@@ -60,8 +60,8 @@ def update_facility(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     facility = get_facility(conn, id)
-    facilities.update(conn, caller, id, body, partial(unchanged, facility))
+    facilities.update(conn, caller, id, body, partial(precondition, facility))
     return facility

@@ -17,7 +17,7 @@ from api.identity import canonical_ids
 from api.operations.proposals import get_proposal
 from api.records import proposals, release_events
 from api.rendering import media_types
-from api.rendering.results import Answer, Page, Record, Unchanged
+from api.rendering.results import Answer, Page, Precondition, Record
 from api.reports import counts, explanations, reviews
 from api.verification.rule import REQUIRED
 
@@ -75,7 +75,7 @@ def _choose_query(
     none, a person, an announcement     now     now           any but 2     list_at
     none, a person, an announcement     now     now           2             list, of summaries
     """
-    clock.settle(conn, as_of, recorded_as_of)
+    clock.make_final(conn, as_of, recorded_as_of)
     counts.check(
         conn,
         counts.Filters(
@@ -140,14 +140,14 @@ def update_release_event(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     release_event = _release_event(caller, id)
-    check_unchanged = partial(unchanged, release_event)
-    proposal = proposals.create_update(conn, caller, "release_event", id, body, check_unchanged)
+    check_precondition = partial(precondition, release_event)
+    proposal = proposals.create_update(conn, caller, "release_event", id, body, check_precondition)
     if proposal is not None:
         return get_proposal(conn, caller, proposal)
-    release_events.update(conn, caller, id, body, check_unchanged)
+    release_events.update(conn, caller, id, body, check_precondition)
     return release_event
 
 

@@ -11,7 +11,7 @@ from api.database import ledger, queries
 from api.identity import source_merges, source_names
 from api.records import sources
 from api.rendering import pagination
-from api.rendering.results import Page, Ranked, Ranking, Record, Unchanged, offers_duplicates
+from api.rendering.results import Page, Precondition, Ranked, Ranking, Record, offers_duplicates
 
 
 def list_sources(
@@ -76,10 +76,10 @@ def update_source(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     source = _source(caller, id)
-    sources.update(conn, caller, id, body, partial(unchanged, source))
+    sources.update(conn, caller, id, body, partial(precondition, source))
     return source
 
 
@@ -117,10 +117,10 @@ def update_affiliation(
     caller: Caller,
     id: UUID,
     body: Mapping[str, Any],
-    unchanged: Unchanged,
+    precondition: Precondition,
 ) -> Record:
     affiliation = get_affiliation(conn, id)
-    sources.update_affiliation(conn, caller, id, body, partial(unchanged, affiliation))
+    sources.update_affiliation(conn, caller, id, body, partial(precondition, affiliation))
     return affiliation
 
 

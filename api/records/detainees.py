@@ -190,7 +190,7 @@ def update(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Update a person and count them again. Only an `edit` key may change who is hidden.
 
@@ -213,7 +213,7 @@ def update(
         caller,
         "detainee",
         id,
-        check_unchanged,
+        check_precondition,
         lock=lambda: queries.row(conn, "detainees/lock", id=id),
         write=write,
     )

@@ -68,7 +68,7 @@ def update(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Update a detention and count its person again."""
 
@@ -79,7 +79,7 @@ def update(
         return Affected(people=[detainee_id])
 
     writes.update(
-        conn, caller, "detention", id, check_unchanged, lock=lambda: lock(conn, id), write=write
+        conn, caller, "detention", id, check_precondition, lock=lambda: lock(conn, id), write=write
     )
 
 

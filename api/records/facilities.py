@@ -43,7 +43,7 @@ def update(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Check and update a facility. No verdict depends on it. Raises `validation-error`.
 
@@ -67,7 +67,7 @@ def update(
         caller,
         "facility",
         id,
-        check_unchanged,
+        check_precondition,
         lock=lock,
         write=write,
     )

@@ -65,7 +65,7 @@ def create_update(
     resource: Resource,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> UUID | None:
     """Store an update of a hidden person, or of their record, as a proposal and return its id.
 
@@ -75,7 +75,7 @@ def create_update(
     person = _lock_hidden(conn, caller, partial(_lock_person_of, conn, resource, id))
     if person is None:
         return None
-    check_unchanged()
+    check_precondition()
     return _insert(conn, caller, _Write(resource, "update"), person, body, id)
 
 

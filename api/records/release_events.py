@@ -69,7 +69,7 @@ def update(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Update a release event and count its person again. Its day is final once it has a verdict."""
 
@@ -95,7 +95,7 @@ def update(
         caller,
         "release_event",
         id,
-        check_unchanged,
+        check_precondition,
         lock=partial(lock, conn, id),
         write=write,
     )

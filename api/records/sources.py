@@ -87,7 +87,7 @@ def update(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Update a source. If its group changes, verify every release event that names it.
 
@@ -123,7 +123,7 @@ def update(
         write_update(conn, row, changes)
         return affected._replace(changes=distinctions)
 
-    writes.update(conn, caller, "source", id, check_unchanged, lock=lock, write=write)
+    writes.update(conn, caller, "source", id, check_precondition, lock=lock, write=write)
 
 
 def write_update(conn: queries.Connection, row: Any, changes: Body) -> None:
@@ -198,7 +198,7 @@ def update_affiliation(
     caller: Caller,
     id: UUID,
     body: Body,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
 ) -> None:
     """Update an affiliation and verify every release event it affects."""
 
@@ -213,7 +213,7 @@ def update_affiliation(
         queries.run(conn, "affiliations/update", id=id, **body)
         return _affected(conn, affiliation, before)
 
-    writes.update(conn, caller, "affiliation", id, check_unchanged, lock=lock, write=write)
+    writes.update(conn, caller, "affiliation", id, check_precondition, lock=lock, write=write)
 
 
 def _affected(

@@ -48,21 +48,21 @@ def update(
     caller: Caller,
     resource: Resource,
     id: UUID,
-    check_unchanged: Callable[[], None],
+    check_precondition: Callable[[], None],
     *,
     lock: Callable[[], Any],
     write: Callable[[Any], Affected],
 ) -> None:
     """Update one record: lock it, compare If-Match, check and write, verify what it affects.
 
-    `lock` returns the row as it is, or None for an unknown id. `check_unchanged` raises if the
+    `lock` returns the row as it is, or None for an unknown id. `check_precondition` raises if the
     record is not in the state that If-Match names. `write` checks the new values against the row
     and writes them.
     """
     row = lock()
     if row is None:
         raise not_found(resource.replace("_", " "))
-    check_unchanged()
+    check_precondition()
     affected = write(row)
     verdicts.recompute(
         conn,

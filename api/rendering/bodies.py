@@ -11,7 +11,7 @@ from api.contract.document import Operation
 from api.database import queries
 from api.rendering import etags, media_types, rows
 from api.rendering.links import with_absolute_citations
-from api.rendering.media_types import TABULAR, offered
+from api.rendering.media_types import TABULAR, listed
 from api.rendering.projection import project
 from api.rendering.results import Answer, Page, Record
 from api.tables import encoders
@@ -73,7 +73,7 @@ def render_answer(
         return exact(answer.content)
     content = project(operation.response_schema, answer.content)
     sent = with_absolute_citations(content, public_url)
-    if offered(media_type) in TABULAR:
+    if listed(media_type) in TABULAR:
         encoded = _tabular(operation, sent, media_type)
     else:
         encoded = orjson.dumps(sent)
@@ -117,7 +117,7 @@ def _page(conn: queries.Connection, operation: Operation, page: Page, media_type
     if page.limit is None:
         raise ValueError("a list without a limit is a stream")
     items, next_page = rows.page(conn, operation, page, page.limit)
-    if offered(media_type) in TABULAR:
+    if listed(media_type) in TABULAR:
         schema = operation.response_schema["properties"]["items"]["items"]
         encoder = encoders.encoder(schema, media_type, operation.title)
         return exact(b"".join(encoder.encoded_json([items])), next_page=next_page)

@@ -11,7 +11,7 @@ from api.errors import RequestError
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EXCEL_CSV = "text/csv; for=excel"
-"""CSV for Excel, which `excel=true` asks for. No operation offers it, and it is sent as CSV."""
+"""CSV for Excel, which `excel=true` asks for. No operation lists it, and it is sent as CSV."""
 ZIP = "application/zip"
 SVG, PNG = "image/svg+xml", "image/png"
 CASE = "application/vnd.constancia.case+json"
@@ -65,29 +65,33 @@ _SYNONYMS = {
 }
 
 
-def choose(offers: Sequence[str], format: str | None, accept: str | None) -> str:
+def choose(available: Sequence[str], format: str | None, accept: str | None) -> str:
     """Return the media type that `format` names, or the one that `Accept` prefers.
 
-    The first offer is the default. Raises `not-acceptable`.
+    The first of those `available` is the default. Raises `not-acceptable`.
     """
     if format is not None:
         return FORMATS[format]
     if not accept or accept == "*/*":
-        return offers[0]
+        return available[0]
     # Ignore parameters such as charset, because each media type has one form only. Read .2 as 0.2,
     # which Java's HTTP client sends.
     ranges = parse_accept_header(_BARE_FRACTION.sub("q=0", accept), MIMEAccept)
     bare = MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in ranges])
-    synonyms = [name for name, offer in _SYNONYMS.items() if offer in offers and name not in offers]
-    best = bare.best_match([*offers, *synonyms])
+    synonyms = [
+        name
+        for name, meaning in _SYNONYMS.items()
+        if meaning in available and name not in available
+    ]
+    best = bare.best_match([*available, *synonyms])
     if best is None:
         raise RequestError(
             "not-acceptable",
-            f"The response is not available as {accept[:100]!r}. Accept {' or '.join(offers)}.",
+            f"The response is not available as {accept[:100]!r}. Accept {' or '.join(available)}.",
         )
-    return best if best in offers else _SYNONYMS[best]
+    return best if best in available else _SYNONYMS[best]
 
 
-def offered(media_type: str) -> str:
-    """Return the media type that an operation offers, of a variant of it."""
+def listed(media_type: str) -> str:
+    """Return the media type that the contract lists, of a variant of it."""
     return CSV if media_type == EXCEL_CSV else media_type

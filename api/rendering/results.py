@@ -142,7 +142,7 @@ def prepared_by(prepare: Prepare) -> Callable[[Callable[..., Answer]], Callable[
     return decorate
 
 
-Unchanged = Callable[[Record], None]
+Precondition = Callable[[Record], None]
 """A function that raises `precondition-failed` if If-Match names an older state of a record.
 
 An update calls it with the record of its response, once it holds the record's lock."""

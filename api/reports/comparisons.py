@@ -45,7 +45,7 @@ def get_comparison(
     time_zone: str,
 ) -> Mapping[str, Any]:
     """The cited comparison of one claim."""
-    clock.settle(conn, None, recorded_as_of)
+    clock.make_final(conn, None, recorded_as_of)
     with queries.snapshot(conn):
         claim = _claim(conn, id, recorded_as_of)
         return _compare_claims(conn, [claim], recorded_as_of, min_sources, time_zone)[0]
@@ -61,7 +61,7 @@ def list_comparisons(
     time_zone: str,
 ) -> Answer | Stream:
     """The comparisons of the claims that match the filters: a page, or without limit all."""
-    clock.settle(conn, None, recorded_as_of)
+    clock.make_final(conn, None, recorded_as_of)
     parameters = queries.drop_none(
         **asdict(filters), recorded_as_of=recorded_as_of, sees_hidden=False
     )
@@ -115,7 +115,7 @@ def delivery(
     It has the people whom the record names as part of the announcement, by status, and the claims
     that refer to it.
     """
-    clock.settle(conn, as_of, recorded_as_of)
+    clock.make_final(conn, as_of, recorded_as_of)
     with queries.snapshot(conn):
         announcement = _claim(conn, id, recorded_as_of)
         if announcement["kind"] != "announced":

@@ -90,7 +90,7 @@ def report(
     With a filter or a group, an answer for a caller who sees hidden people has no citation:
     citations are of the public view only.
     """
-    clock.settle(conn, question.as_of, question.recorded_as_of)
+    clock.make_final(conn, question.as_of, question.recorded_as_of)
     check(conn, question.filters)
     filters = question.filters.active()
     is_filtered = bool(filters or group_by)
@@ -152,7 +152,7 @@ def report_timeline(
     """The cited answer of `GET /counts/timeline`: figures at the end of each bucket."""
     now = clock.present(conn)
     span = time_buckets.buckets(from_, until, bucket, time_zone, now, clock.TOLERANCE)
-    clock.settle(conn, None, recorded_as_of)
+    clock.make_final(conn, None, recorded_as_of)
     check(conn, filters)
     question = Question(span.until, recorded_as_of, filters)
     (start, *ends), moments, (before, *rows), (before_undisclosed, *undisclosed) = _count_at(

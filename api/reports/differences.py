@@ -90,11 +90,11 @@ def list_differences(
     )
     position = Position.of_cursor(asked, cursor) if cursor else None
     if position is None:
-        from_, until = _settled(conn, span, time_zone)
+        from_, until = _final_period(conn, span, time_zone)
         until_recorded = span.until_recorded
     else:
         from_, until, _, until_recorded = position.moments()
-        clock.settle(conn, until, until_recorded)
+        clock.make_final(conn, until, until_recorded)
     counts.check(conn, filters)
     # All figures and the items are of one state of the store.
     with nullcontext() if sees_hidden else queries.snapshot(conn):
@@ -149,7 +149,9 @@ def list_differences(
 _CITED_BY = ("from", "until", "from_recorded", "until_recorded", "min_sources")
 
 
-def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[datetime, datetime]:
+def _final_period(
+    conn: queries.Connection, span: Span, time_zone: str
+) -> tuple[datetime, datetime]:
     """The two moments of publication time. Nothing is recorded any more at the asked record times.
 
     Raises `validation-error`.
@@ -173,7 +175,7 @@ def _settled(conn: queries.Connection, span: Span, time_zone: str) -> tuple[date
         errors.append(FieldError("/from_recorded", "Must not be after until_recorded."))
     if errors:
         raise invalid(*errors)
-    clock.settle(conn, None, span.until_recorded or span.from_recorded)
+    clock.make_final(conn, None, span.until_recorded or span.from_recorded)
     return from_, until
 
 

@@ -37,7 +37,7 @@ def explain(
     time_zone: str,
 ) -> Mapping[str, Any]:
     """Return the cited answer of `GET /release-events/{id}/verification`."""
-    clock.settle(conn, as_of, recorded_as_of)
+    clock.make_final(conn, as_of, recorded_as_of)
     row = queries.row(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
         raise _not_found(conn, id)

@@ -63,7 +63,7 @@ def list_people(
     start = _Position.of_cursor(asked, cursor) if cursor else None
     if start is not None:
         question = _at(question, start)
-    clock.settle(conn, question.as_of, question.recorded_as_of)
+    clock.make_final(conn, question.as_of, question.recorded_as_of)
     counts.check(conn, question.filters)
     # The items and the number of redacted people are of one state of the store.
     with nullcontext() if sees_hidden else queries.snapshot(conn):

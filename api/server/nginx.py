@@ -52,9 +52,9 @@ def _lines() -> Iterator[str]:
 
 def _media_types(contract: document.Contract) -> list[str]:
     """Return the media types that nginx compresses, besides text/html, which it always does."""
-    offers = {offer for operation in contract.operations for offer in operation.offers}
+    sent = {name for operation in contract.operations for name in operation.media_types}
     return sorted(
-        (offers | {problems.MEDIA_TYPE})
+        (sent | {problems.MEDIA_TYPE})
         - {"text/html", media_types.XLSX, media_types.ZIP, media_types.PNG}
     )
 

@@ -33,7 +33,7 @@ CREATE TRIGGER ledger_only_grows BEFORE UPDATE ON ledger_head
 -- Trigger function: the head moves to the clock's moment, so that no entry is dated otherwise. Within a
 -- transaction it stays at the moment of the first entry. If the clock is behind the head, the head
 -- moves by a microsecond. The clock may jump back between the start of the transaction and this check.
--- Without a new entry the head may move to any earlier moment of the clock (ledger/settle).
+-- Without a new entry the head may move to any earlier moment of the clock (ledger/advance).
 CREATE FUNCTION refuse_unless_of_the_clock() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp

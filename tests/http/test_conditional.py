@@ -82,10 +82,10 @@ def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> No
     # Responses that need a key have an entity tag too. The others are requested without one.
     needs_key = operation_id in {"getImport", "getProposal", "listDuplicates"}
     caller = api.scope("edit") if needs_key else api
-    for media_type in visit.operation.offers:
+    for media_type in visit.operation.media_types:
         format_names = {m: w for w, m in public_walk.FORMATS.items()}
         path = path_of(visit)
-        if len(visit.operation.offers) > 1:
+        if len(visit.operation.media_types) > 1:
             path += f"&format={format_names[media_type]}"
         full = get(caller, path)
         etag = full.headers["ETag"]
@@ -101,7 +101,7 @@ def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> No
             check_not_modified(get(caller, path, if_none_match), full)
         changed = get(caller, path, '"another"')
         assert (changed.status_code, changed.headers["ETag"]) == (200, etag)
-        if media_type != visit.operation.offers[0]:
+        if media_type != visit.operation.media_types[0]:
             continue  # The headers below are read alike for all media types.
         for if_none_match in (etag.removeprefix("W/"), f'"another", {etag}', "*"):
             check_not_modified(get(caller, path, if_none_match), full)

@@ -14,7 +14,7 @@ from tests.conftest import Api
 from tests.http.security_headers import check_headers
 from tests.whole_set.operations import CONTRACT, nodes
 
-PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.offers}
+PAGES = {o.path for o in CONTRACT.operations if "text/html" in o.media_types}
 # CORS-safelisted response headers (Fetch standard, section 2.2.2).
 SAFELISTED = {"Cache-Control", "Content-Type"}
 

@@ -12,8 +12,10 @@ OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
 WRITES = [operation for operation in CONTRACT.operations if operation.writes]
 READS = [operation for operation in CONTRACT.operations if not operation.writes]
 LISTS = [operation for operation in CONTRACT.operations if operation.id.startswith("list")]
-WITH_SEVERAL_MEDIA_TYPES = [operation for operation in READS if len(operation.offers) > 1]
-TABULAR = [operation for operation in WITH_SEVERAL_MEDIA_TYPES if "text/csv" in operation.offers]
+WITH_SEVERAL_MEDIA_TYPES = [operation for operation in READS if len(operation.media_types) > 1]
+TABULAR = [
+    operation for operation in WITH_SEVERAL_MEDIA_TYPES if "text/csv" in operation.media_types
+]
 UNKNOWN_ID = "019b0000-0000-4000-8000-000000000000"
 
 

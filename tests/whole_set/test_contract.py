@@ -72,7 +72,7 @@ def test_every_example_is_valid_under_its_schema() -> None:
         )
     ]
     assert errors == []
-    in_json = [o for o in CONTRACT.operations if "application/json" in o.offers]
+    in_json = [o for o in CONTRACT.operations if "application/json" in o.media_types]
     assert len(list(examples())) > len(in_json)
 
 

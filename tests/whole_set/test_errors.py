@@ -55,8 +55,8 @@ def provoke(api: Api, operation: Operation) -> Iterator[TestResponse]:
     editor = api.scope("edit")
 
     def send(caller: Api, method: str = method, **options: Any) -> TestResponse:
-        if operation.uploads:
-            options.setdefault("content_type", operation.uploads[0])
+        if operation.upload_media_types:
+            options.setdefault("content_type", operation.upload_media_types[0])
         return caller.send(method, path, **options)
 
     json: dict[str, Any] = {"content_type": "application/json"} if operation.body else {}
@@ -91,7 +91,7 @@ def test_every_error_is_a_problem_of_a_known_kind(shared_api: Api, operation: Op
     expected = {405}
     if operation.scope:
         expected |= {401, 403}
-    if operation.body and not operation.uploads:
+    if operation.body and not operation.upload_media_types:
         expected |= {400, 413, 415, 422}
     assert statuses >= expected
 

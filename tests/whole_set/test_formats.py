@@ -33,10 +33,11 @@ from tests.whole_set.session import Session
 
 def test_operations_with_csv_offer_all_formats_of_tables() -> None:
     for operation in CONTRACT.operations:
-        if len(operation.offers) > 1:
-            assert set(operation.offers) & media_types.TABULAR in (set(), media_types.TABULAR), (
-                operation.id
-            )
+        if len(operation.media_types) > 1:
+            assert set(operation.media_types) & media_types.TABULAR in (
+                set(),
+                media_types.TABULAR,
+            ), operation.id
     # The entity tag of a stream follows the public ledger, which proposals do not move. Possible
     # duplicates are compared for each page.
     of_editors = {"listProposals", "listDuplicates"}
@@ -47,14 +48,14 @@ def test_media_types_of_code_and_contract_correspond() -> None:
     """An operation with several media types has a `format` value for each, and answers 406."""
     for operation in CONTRACT.operations:
         enumerations = [p.schema["enum"] for p in operation.parameters if p.name == "format"]
-        assert set(operation.offers) <= set(media_types.CONTENT_TYPES)
-        if len(operation.offers) == 1:
+        assert set(operation.media_types) <= set(media_types.CONTENT_TYPES)
+        if len(operation.media_types) == 1:
             assert enumerations == [], operation.id
         else:
             assert [[media_types.FORMATS[w] for w in words] for words in enumerations] == [
-                operation.offers
+                operation.media_types
             ]
-    assert {offer for o in CONTRACT.operations for offer in o.offers} == set(
+    assert {offer for o in CONTRACT.operations for offer in o.media_types} == set(
         media_types.CONTENT_TYPES
     )
 
@@ -70,7 +71,7 @@ def test_format_parameter_and_accept_header_are_equivalent(
     path, query = exchange.response.request.path, exchange.query
     format_names = {media_type: name for name, media_type in media_types.FORMATS.items()}
     contents = dereferenced(CONTRACT.document["paths"][operation.path]["get"])["responses"]["200"]
-    for media_type in operation.offers:
+    for media_type in operation.media_types:
         responses = [
             session.api.send("GET", path, query_string=query, headers={"Accept": media_type}),
             session.api.send(
@@ -175,23 +176,23 @@ def test_unoffered_media_type_is_refused_and_the_default_is_json(
     problem = response.get_json(force=True)
     assert_valid(CONTRACT.schema("Problem"), problem)
     assert problem["type"] == "/problems/not-acceptable"
-    assert all(offer in problem["detail"] for offer in operation.offers)
+    assert all(offer in problem["detail"] for offer in operation.media_types)
     if not operation.writes:
         for accept in ("*/*", None, BROWSER):
             response = send(accept)
             assert response.status_code == 200, accept
-            assert response.mimetype == operation.offers[0], accept
+            assert response.mimetype == operation.media_types[0], accept
 
 
 def test_accept_with_parameters_is_understood(api: Api) -> None:
-    """Many clients send `application/json; charset=utf-8`. What is sent depends on the offers only,
-    so that one operation for each set of them is enough."""
+    """Many clients send `application/json; charset=utf-8`. What is sent depends only on the media
+    types of the operation, so that one operation for each set of them is enough."""
     session = Session(api)
     refused = set()
-    for operation in {tuple(operation.offers): operation for operation in READS}.values():
+    for operation in {tuple(operation.media_types): operation for operation in READS}.values():
         exchange = session.do(operation.id)
         path, query = exchange.response.request.path, exchange.query
-        for media_type in operation.offers:
+        for media_type in operation.media_types:
             for accept in (media_types.CONTENT_TYPES[media_type], f"{media_type}; charset=utf-8"):
                 headers = {"Accept": accept}
                 response = session.api.send("GET", path, query_string=query, headers=headers)

@@ -173,7 +173,7 @@ def read_only(operation: document.Operation) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "operation", [o for o in WRITES if o.body and not o.uploads], ids=lambda o: o.id
+    "operation", [o for o in WRITES if o.body and not o.upload_media_types], ids=lambda o: o.id
 )
 def test_read_only_properties_cannot_be_written(
     api: Api, conn: Any, operation: document.Operation

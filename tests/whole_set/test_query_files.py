@@ -16,7 +16,7 @@ from tests.whole_set.source_code import constant_arguments, string_literals
 
 VERBS = {
     *("append", "apply", "count", "delete", "exist", "export", "find", "get", "insert", "list"),
-    *("lock", "retract", "revoke", "settle", "undo", "unlock", "update", "void", "withdraw"),
+    *("advance", "lock", "retract", "revoke", "undo", "unlock", "update", "void", "withdraw"),
 }
 
 

@@ -274,7 +274,7 @@ KINDS = {
 }
 
 
-WHOLE_LISTS = [operation for operation in LISTS if "application/x-ndjson" in operation.offers]
+WHOLE_LISTS = [operation for operation in LISTS if "application/x-ndjson" in operation.media_types]
 
 
 @pytest.mark.parametrize("operation", WHOLE_LISTS, ids=operation_ids(WHOLE_LISTS))

@@ -31,7 +31,7 @@ def test_every_response_meets_the_contract(shared_api: Api, operation: document.
     session.do(operation.id)
     for exchange in session.exchanges:
         response = exchange.response
-        assert response.mimetype == exchange.operation.offers[0], exchange.operation.id
+        assert response.mimetype == exchange.operation.media_types[0], exchange.operation.id
         check_headers(response, is_page=response.mimetype == "text/html")
         if response.mimetype == "application/json":
             assert_valid(exchange.operation.response_schema, exchange.json)

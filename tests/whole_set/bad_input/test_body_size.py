@@ -63,7 +63,10 @@ def test_body_limit_is_that_of_the_contract(
             operation.method.upper(),
             operation.path.replace("{id}", nothing_written.records["source"]),
             input_stream=io.BytesIO(b" " * size),
-            headers={"Content-Type": [*operation.uploads, "application/json"][0], **framing},
+            headers={
+                "Content-Type": [*operation.upload_media_types, "application/json"][0],
+                **framing,
+            },
             environ_overrides={"wsgi.input_terminated": True},
         )
 

@@ -20,7 +20,10 @@ _LINE = 1.35
 
 
 def document(heading: str, sentence: str) -> str:
-    """Return the SVG document of a preview. A sentence that does not fit ends in an ellipsis."""
+    """Return the SVG document of a preview image.
+
+    A sentence that does not fit ends in an ellipsis.
+    """
     size, lines = _fitted(sentence)
     width = WIDTH - 2 * _MARGIN
     return svg.printable(
@@ -51,4 +54,4 @@ def _fitted(sentence: str) -> tuple[int, list[str]]:
 
 @cache
 def _template() -> Template:
-    return svg.template("preview.svg")
+    return svg.template("preview_image.svg")

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from api.charts import png, previews
+from api.charts import png, preview_images
 from tests.charts.test_charts import assert_visible, texts
 
 SENTENCE = (
@@ -25,7 +25,7 @@ SENTENCES = {
 @pytest.mark.parametrize("name", SENTENCES)
 def test_sentence_is_inside_the_image_and_visible(name: str) -> None:
     """Without a font, resvg drops all text and reports nothing."""
-    document = previews.document("Excarcelaciones de presos políticos", SENTENCES[name])
+    document = preview_images.document("Excarcelaciones de presos políticos", SENTENCES[name])
     boxes = list(texts(ET.fromstring(document)))
     lines = " ".join(text for text, *_ in boxes[1:-1])
     whole = SENTENCES[name].replace("\x00", "\ufffd")
@@ -33,9 +33,9 @@ def test_sentence_is_inside_the_image_and_visible(name: str) -> None:
     assert len(boxes) >= 3
     for _, left, right, top, bottom in boxes:
         assert left >= 20
-        assert right <= previews.WIDTH - 20
+        assert right <= preview_images.WIDTH - 20
         assert top >= 0
-        assert bottom <= previews.HEIGHT
+        assert bottom <= preview_images.HEIGHT
     assert all(a[4] <= b[3] or b[4] <= a[3] for a, b in combinations(boxes, 2))
     image = png.render(document)
     assert [int.from_bytes(image[at : at + 4], "big") for at in (16, 20)] == [1200, 630]
