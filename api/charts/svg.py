@@ -19,7 +19,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 LINE_HEIGHT = 18
 MARGIN = 12
-MIN_WIDTH, MAX_WIDTH = 280, 1200
 
 _FONT_SIZE = 13
 _HEADING_SIZE, _HEADING_HEIGHT = 16, 20

@@ -53,10 +53,7 @@ def register(
     unknown one nearly is. `count_failed_request` counts the failed request for its rate limit. It
     may raise `quota-exceeded`, which replaces the error.
     """
-
-    problems = contract.problems
-    pages = {operation.id: operation for operation in contract.operations if operation.is_page}
-    languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
+    problem_responses = _ProblemResponses(contract, language, near_path)
 
     def counted(error: RequestError | HTTPException) -> Response:
         try:
@@ -64,26 +61,52 @@ def register(
                 count_failed_request(error)
         except RequestError as exceeded:
             error = exceeded
-        return answer(error) if isinstance(error, RequestError) else from_werkzeug(error)
+        return problem_responses.expected(error)
 
-    def answer(error: RequestError) -> Response:
-        problem = problems[error.slug]
+    app.register_error_handler(RequestError, counted)
+    app.register_error_handler(HTTPException, counted)
+    app.register_error_handler(Exception, problem_responses.unexpected)
+
+
+class _ProblemResponses:
+    """The responses to errors of the current request."""
+
+    def __init__(
+        self, contract: Contract, language: Language, near_path: Callable[[str], str | None]
+    ) -> None:
+        self._problems = contract.problems
+        self._pages = {
+            operation.id: operation for operation in contract.operations if operation.is_page
+        }
+        self._languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
+        self._near_path = near_path
+
+    def expected(self, error: RequestError | HTTPException) -> Response:
+        """Return the response to an error that a request causes."""
+        if isinstance(error, RequestError):
+            return self._response(error)
+        slug = SLUGS.get(error.code or 500, "internal-error")
+        detail = error.description
+        if slug == "not-found":
+            near = self._near_path(requests.current().path)
+            detail = f"{_NOTHING_HERE} {f'The nearest is {near}.' if near else _ALL_PATHS}"
+        response = self._response(RequestError(slug, detail or self._problems[slug].explanation))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    def unexpected(self, error: Exception) -> Response:
+        """Log an error of the service itself, and return the response to it."""
+        # Log no message of the error: the driver's messages can hold names that a caller sent.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s\n%s", type(error).__name__, frames)
+        return self._response(INTERNAL_ERROR)
+
+    def _response(self, error: RequestError) -> Response:
+        problem = self._problems[error.slug]
         request = requests.current()
-        if _is_for_readers(request, pages):
-            asked = request.args.get("lang")
-            if asked not in languages:
-                asked = requests.preferred_language(request, languages)
-            chosen = next(language for language in languages if language == asked)
-            page = pages.get(request.endpoint or "")
-            if page:
-                address = requests.address(
-                    request, {p.name for p in page.parameters if p.location == "query"}
-                )
-            else:
-                # With one slash, so that no link leads to another site.
-                address = Address(request.url_root, "/" + quote(request.path.lstrip("/")))
-            content = errors.page(chosen, address, problem, error, page, request.args)
-            response = responses.error_page(content, problem.status)
+        if _is_for_readers(request, self._pages):
+            response = self._page(request, problem, error)
         else:
             response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
@@ -93,26 +116,21 @@ def register(
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def from_werkzeug(error: HTTPException) -> Response:
-        slug = SLUGS.get(error.code or 500, "internal-error")
-        detail = error.description
-        if slug == "not-found":
-            near = near_path(requests.current().path)
-            detail = f"{_NOTHING_HERE} {f'The nearest is {near}.' if near else _ALL_PATHS}"
-        response = answer(RequestError(slug, detail or problems[slug].explanation))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return response
-
-    def unexpected(error: Exception) -> Response:
-        # Log no message of the error: the driver's messages can hold names that a caller sent.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("%s\n%s", type(error).__name__, frames)
-        return answer(INTERNAL_ERROR)
-
-    app.register_error_handler(RequestError, counted)
-    app.register_error_handler(HTTPException, counted)
-    app.register_error_handler(Exception, unexpected)
+    def _page(self, request: Request, problem: Problem, error: RequestError) -> Response:
+        asked = request.args.get("lang")
+        if asked not in self._languages:
+            asked = requests.preferred_language(request, self._languages)
+        chosen = next(language for language in self._languages if language == asked)
+        page = self._pages.get(request.endpoint or "")
+        if page:
+            address = requests.address(
+                request, {p.name for p in page.parameters if p.location == "query"}
+            )
+        else:
+            # With one slash, so that no link leads to another site.
+            address = Address(request.url_root, "/" + quote(request.path.lstrip("/")))
+        content = errors.page(chosen, address, problem, error, page, request.args)
+        return responses.error_page(content, problem.status)
 
 
 def _is_for_readers(request: Request, pages: Collection[str]) -> bool:

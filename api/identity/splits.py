@@ -64,9 +64,9 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> UU
 
 
 def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
-    """Give all records of the new person of a split back, as a merge into the first one would.
+    """Return all records of the new person of a split to the first one, as a merge would.
 
-    Aliases and external ids are as they were before the split, and what was added since.
+    The first person gets back its former aliases and external ids, and keeps later ones.
     """
     split = queries.row(conn, "splits/get", id=id)
     if split is None:
@@ -85,7 +85,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
         _restore_days(plan, moves)
 
     queries.run(conn, "splits/undo", id=id)
-    # Also what was recorded of the new person since the split has moved now.
+    # Stored too, because they include records that the new person got since the split.
     queries.run(conn, "splits/insert_changes", split_id=id, rows=Jsonb(plan.moves()))
     changes = [Change("split", id, "undone")]
     if split.distinction_id is not None:
@@ -125,7 +125,7 @@ class _Chosen:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the new person counts for the disclosure threshold: as the first one does."""
+        """Whether the new person counts for the disclosure threshold, as the first one does."""
         return bool(self._person["accepted"])
 
     def detentions_to_copy(self) -> list[Row]:
@@ -241,8 +241,8 @@ def _plan_undo(plan: MergePlan, moves: list[Any], first_id: str, new_id: str) ->
 def _restore_days(plan: MergePlan, moves: list[Any]) -> None:
     """Plan that the detentions begin as before the split.
 
-    Each person's detentions were put as early as possible. An undated one can have come before the
-    others by that, in an order that is not possible with them.
+    The split let the detentions of each of the two people begin as early as possible. An undated
+    detention may then begin earlier than the detentions of one person allow.
     """
     for move in moves:
         if move.resource == "detention" and "began_on" in move.before:

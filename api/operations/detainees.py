@@ -231,7 +231,7 @@ def distinguish_detainee(
 
 def get_distinction(conn: queries.Connection, caller: Caller | None, id: UUID) -> Record:
     parameters = {"id": id, "sees_hidden": access.sees_hidden(caller)}
-    return Record("distinction", "merges/list_distinctions", parameters)
+    return Record("distinction", "merges/get_distinction", parameters)
 
 
 def withdraw_distinction(conn: queries.Connection, caller: Caller, id: UUID) -> Record:

@@ -11,6 +11,7 @@ from api.records import proposals
 from api.rendering.results import Page, Record
 
 _NO_KEY = UUID(int=0)
+"""The id of no key. A caller without a key sees the proposals of none."""
 
 
 def list_proposals(

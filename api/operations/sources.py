@@ -95,7 +95,7 @@ def distinguish_source(
 ) -> Record:
     distinction = source_merges.distinguish(conn, caller, id, body["source_id"])
     parameters = {"id": distinction, "sees_hidden": caller.sees_hidden}
-    return Record("distinction", "merges/list_distinctions", parameters)
+    return Record("distinction", "merges/get_distinction", parameters)
 
 
 def list_affiliations(conn: queries.Connection, limit: int | None, cursor: str | None) -> Page:

@@ -48,7 +48,7 @@ def check_caller(conn: queries.Connection, caller: Caller, resource: Resource, i
 
 
 def check_unused(resource: Resource, paths: Sequence[str]) -> None:
-    """Check that no record, by its path, refers to one that is about to be voided."""
+    """Check that no record refers to one that is about to be voided; `paths` are those that do."""
     if not paths:
         return
     listed = ", ".join(f"/v1/{path}" for path in paths[:MAX_LISTED])
@@ -60,7 +60,7 @@ def check_unused(resource: Resource, paths: Sequence[str]) -> None:
 
 
 def refers_to_void(resource: Resource, path: str) -> RequestError:
-    """Return the error of a voiding that cannot be undone before that of another record."""
+    """Return the error of undoing a voiding while the record at `path` is still void."""
     return RequestError(
         "conflict",
         f"/v1/{path}, to which this {_name(resource)} refers, is void. Undo that voiding first.",
@@ -68,10 +68,10 @@ def refers_to_void(resource: Resource, path: str) -> RequestError:
 
 
 def rearrange(conn: queries.Connection, detainee_id: UUID) -> list[Change]:
-    """Place a person's detentions again after a voiding or its undoing; return those that change.
+    """Put a person's detentions in order after a voiding or its undoing; return what changes.
 
-    Each begins as early as its day and the detentions and releases before it allow, as if a voided
-    record had never been entered. Raises RequestError if they are in no possible order.
+    Each detention begins as early as its day and the detentions and releases before it allow, as if
+    a voided record had never been entered. Raises RequestError if there is no possible order.
     """
     rows = queries.rows(conn, "detentions/list_for_detainee", detainee_id=detainee_id)
     stored = [

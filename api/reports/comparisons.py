@@ -120,32 +120,12 @@ def delivery(
         announcement = _claim(conn, id, recorded_as_of)
         if announcement["kind"] != "announced":
             raise not_found("announcement")
-        recorded = queries.drop_none(recorded_as_of=recorded_as_of)
-        count_named = (
-            "claims/count_named_people_recorded" if recorded else "claims/count_named_people"
-        )
         question = Question(as_of, recorded_as_of, Filters(announcement_id=id))
         [counted] = counts.count(conn, [question], min_sources)
         until = datetime.fromisoformat(counted.moments.as_of)
-        if until < datetime.fromisoformat(announcement["published_at"]):
-            raise invalid(
-                FieldError(
-                    "/as_of",
-                    "Is before the announcement was published. "
-                    f"Send {announcement['published_at']} (its published_at) or later.",
-                )
-            )
-        named = queries.row(conn, count_named, announcement_id=id, **recorded).named
-        claims = rows.read(
-            conn,
-            _query_of_claims(recorded_as_of),
-            "Claim",
-            announcement_id=id,
-            until=until,
-            limit=_MAX_CLAIMS,
-            sees_hidden=False,
-            **recorded,
-        )
+        _check_published(announcement, until)
+        named = _count_named(conn, id, recorded_as_of)
+        claims = _claims_on_delivery(conn, id, until, recorded_as_of)
         compared = _compare_claims(conn, claims, recorded_as_of, min_sources, time_zone)
     moments, total = counted.moments, counted.total
     released = {name: total[name] for name in _DOCUMENTED}
@@ -176,6 +156,48 @@ def delivery(
             total["confirmed"],
             min_sources,
         ),
+    )
+
+
+def _check_published(announcement: Item, as_of: datetime) -> None:
+    """Raise `validation-error` if the announcement was published after a moment."""
+    if as_of < datetime.fromisoformat(announcement["published_at"]):
+        raise invalid(
+            FieldError(
+                "/as_of",
+                "Is before the announcement was published. "
+                f"Send {announcement['published_at']} (its published_at) or later.",
+            )
+        )
+
+
+def _count_named(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> int:
+    """Return how many people the record names as part of an announcement."""
+    if recorded_as_of is None:
+        named = queries.row(conn, "claims/count_named_people", announcement_id=id).named
+    else:
+        named = queries.row(
+            conn,
+            "claims/count_named_people_recorded",
+            announcement_id=id,
+            recorded_as_of=recorded_as_of,
+        ).named
+    return int(named)
+
+
+def _claims_on_delivery(
+    conn: queries.Connection, id: UUID, until: datetime, recorded_as_of: datetime | None
+) -> Sequence[Item]:
+    """Return the claims that count the delivery of an announcement, published by a moment."""
+    return rows.read(
+        conn,
+        _query_of_claims(recorded_as_of),
+        "Claim",
+        announcement_id=id,
+        until=until,
+        limit=_MAX_CLAIMS,
+        sees_hidden=False,
+        **queries.drop_none(recorded_as_of=recorded_as_of),
     )
 
 

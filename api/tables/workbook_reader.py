@@ -32,7 +32,8 @@ _MAX_WHOLE_BYTES = 1 << 20
 _MAX_STREAMED_BYTES = 192 << 20
 """200,000 rows of 15 cells take 135 MB."""
 _MAX_RATIO, _MIN_BYTES = 100, 2 << 20
-"""How often a part may be longer than it is compressed, beyond a length. Rows of lists: 5 to 30."""
+"""A part of more than these bytes may have at most so many times its compressed bytes. The rows of
+lists have 5 to 30 times as many."""
 _MAX_MERGES = 100_000
 _CHUNK_BYTES = 1 << 16
 _MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
@@ -58,8 +59,8 @@ class _Archive(ZipFile):
 class _Part(io.RawIOBase):
     """A part of a workbook, decompressed in steps.
 
-    It ends at the length that the archive declares, which may be false: ZipFile itself applies the
-    length to what it has decompressed, and a read without a size decompresses the whole part.
+    It is read to the length that the archive declares, which may be false. ZipFile applies that
+    length only to what it has decompressed, and a read without a size decompresses the whole part.
     """
 
     def __init__(self, part: IO[bytes], length: int) -> None:
@@ -111,6 +112,7 @@ def as_csv(file: BinaryIO, name: str | None, max_rows: int) -> Iterator[tuple[Bi
 
 
 def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max_rows: int) -> str:
+    """Write the rows of a worksheet; return its name. Empty rows at its end are left out."""
     if len(archive.infolist()) > _MAX_PARTS:
         raise invalid(FieldError("", _TOO_LARGE))
     reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)

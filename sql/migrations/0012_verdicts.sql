@@ -419,42 +419,6 @@ BEGIN ATOMIC
     FROM visible_attestations($1) a;
 END;
 
--- The people as a caller sees them, with their latest detention and their custody.
-CREATE FUNCTION detainees_with_custody(sees_hidden boolean) RETURNS TABLE (
-    id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
-    birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,
-    detention json, custody text, created_at timestamptz, updated_at timestamptz
-)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
-        d.nationalities, d.occupation, d.external_ids,
-        CASE WHEN l.id IS NOT NULL THEN row_to_json(l) END,
-        CASE
-            WHEN l.id IS NULL THEN NULL
-            WHEN 'confirmed' IN (
-                SELECT (
-                    SELECT v.status FROM verdicts v
-                    WHERE v.release_event_id = e.id AND v.recorded_until = 'infinity'
-                        AND v.published_from <= now()
-                    ORDER BY v.published_from DESC LIMIT 1
-                )
-                FROM release_events e
-                -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
-                WHERE e.detainee_id = d.id AND e.detention_id IS NOT DISTINCT FROM l.id
-            ) THEN 'released'
-            WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
-            ELSE 'detained'
-        END,
-        d.created_at, d.updated_at
-    FROM visible_detainees($1) d
-    LEFT JOIN LATERAL (
-        SELECT t.id, t.facility_id, t.detained_on, t.authority, t.charges, t.whereabouts
-        FROM latest_detention(d.id) latest
-        JOIN visible_detentions($1) t ON t.id = latest.id
-    ) l ON true;
-END;
-
 -- The release events that were ever confirmed, disputed or refuted, with the moment of record time at
 -- which their verdict last changed. A withdrawn status stays in the feed, so that readers learn of it.
 CREATE TABLE feed_entries (

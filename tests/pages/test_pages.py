@@ -100,8 +100,8 @@ def pinned(api: Api) -> Iterator[str]:
 
 
 def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
-    """It is valid, loads nothing but the style, has no script and no style in it, names no hidden
-    person, and all its links answer."""
+    """A page is valid HTML, loads nothing but the style, has no script and no style in it, names no
+    hidden person, and all its links lead somewhere."""
     links: dict[str, str] = {}
     for operation in PAGES:
         shown = 0
@@ -226,8 +226,8 @@ def test_home_page_and_style_are_small(full_api: Api) -> None:
 
 
 def test_links_keep_all_parameters(full_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those to the next page and to the other language, also those of an error. Links to other
-    pages keep the time zone."""
+    """Links to the next page and to the other language keep them, also on the page of an error.
+    Links to other pages keep the time zone."""
     for size in ("_PEOPLE", "_FIGURES", "_DIFFERENCES"):
         monkeypatch.setattr(pages, size, 1)
     attesting = [item["source_id"] for item in full_api.get("/v1/attestations")["items"]]

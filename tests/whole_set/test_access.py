@@ -6,7 +6,7 @@ from api import access
 from tests.conftest import Api
 from tests.whole_set.operations import CONTRACT, UNKNOWN_ID, WRITES, assert_valid
 
-# A public list of them would tell whom editors take for whom.
+# Possible duplicates are not public: the list has names of hidden people.
 READS_OF_EDITORS = {"listDuplicates"}
 
 

@@ -1,5 +1,6 @@
 -- Finds the people with one of these external ids whose names the caller may see.
--- The ids are given by their keys; `number` is that of the key, from 1. The person with `id` is left out.
+-- The ids are given by their keys; `number` is that of the key, from 1. The person with `id` is left
+-- out.
 SELECT i.number, d.id
 FROM unnest(%(id_keys)s::text[]) WITH ORDINALITY i (id_key, number)
 CROSS JOIN LATERAL (

@@ -1,4 +1,5 @@
--- Lists the people whose records, or their children, were written after a ledger entry.
+-- Lists the people of whom anything was written after a ledger entry: the person, a detention, a
+-- release event or an attestation.
 SELECT DISTINCT coalesce(
     CASE l.resource WHEN 'detainee' THEN l.resource_id END,
     (l.entry ->> 'detainee_id')::uuid,

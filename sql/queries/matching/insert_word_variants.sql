@@ -1,4 +1,4 @@
--- Inserts name words with their variants, those of hidden people unless they are there.
+-- Inserts variants of name words. A variant of a hidden person's word is stored once.
 INSERT INTO name_word_variants (variant, hidden, word)
 SELECT w.variant, w.hidden, w.word
 FROM unnest(%(variants)s::text[], %(words)s::text[], %(hidden)s::boolean[])

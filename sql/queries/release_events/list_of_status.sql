@@ -18,7 +18,7 @@ CROSS JOIN LATERAL (
     ) o
     WHERE s.status_codes = c.status_codes
         AND s.is_current -- if is_now
-        -- An event has one code at a moment, so that no two lists have it.
+        -- An event has one code at a moment, so that it is in the list of one code only.
         AND status_codes(v.independent_sources, v.independent_denials) = s.status_codes
         AND o.merged_into IS NULL AND o.voided_at IS NULL
         AND o.occurred_on >= %(occurred_from)s -- if occurred_from

@@ -1,8 +1,8 @@
 -- Lists and locks the release events whose groups a change of an affiliation can change.
--- An attestation on such an event names a source of either side, or one affiliated with it through
--- others. And the affiliation is in force at the moment that decides the groups of the event either
--- before the change or after it, not both. People are locked in order, so that two changes never
--- deadlock.
+-- Such an event has an attestation that names one of the two sources, or a source that is affiliated
+-- with one of them through others. At the moment that decides the groups of the event, the
+-- affiliation is in force before the change or after it, but not both. People are locked in order, so
+-- that two changes never deadlock.
 WITH RECURSIVE affiliated (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION

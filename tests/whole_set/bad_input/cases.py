@@ -36,6 +36,7 @@ CASES: list[Case] = []
 
 
 def refused(name: str, method: str, path: str, slug: str, *pointers: str, **options: Any) -> None:
+    """Add a case; `options` are the other fields of `Case`."""
     CASES.append(Case(name, method, path, slug, pointers, **options))
 
 
