@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import chain, combinations, islice, pairwise, product
 
-from api.matching import common_names, folding, phonetics
+from api.matching import common_names, folding, korean, phonetics
 from api.matching.common_names import is_common
 from api.matching.name_parsing import Word, parse_for_search
 
@@ -27,10 +27,17 @@ _CONSONANTS, _INITIAL, _SURNAME_INITIAL, _ABBREVIATION = 1.5, 1.5, 1.0, 0.9
 _NEAR, _TWO_NEAR, _RELATED = 0.8, 0.7, 0.8
 """Factors of the weight of a key with a near word, with two, and with a related word."""
 
+_JOINED = "+"
+MIN_JOINED_LETTERS, _MAX_JOINED_LETTERS = 8, 40
+"""The letters of a name whose words are joined."""
+_MIN_PART_LETTERS, _MIN_ALONE_LETTERS = 3, 5
+"""The letters of a word of such a name, and of one that is looked up alone."""
+
 _RULE_FILES = (
     "common_names.txt",
     "common_names.py",
     "folding.py",
+    "korean.py",
     "phonetics.py",
     "name_parsing.py",
     "blocking_keys.py",
@@ -48,12 +55,16 @@ def index_keys(names: Iterable[str]) -> list[str]:
 
     - `=` and all words; each word; two and three words in alphabetical order;
     - a given name and a surname, one of them as its initial with a dot;
-    - `~` and the consonants of the first and last words, for scripts without vowels.
+    - `~` and the consonants of the first and last words, for scripts without vowels;
+    - `@` and a Korean name, as all its romanizations have it in common;
+    - `+` and all words joined, if they are three or more.
     """
     keys: dict[str, None] = {}
     for name in names:
         spellings = _spellings(name)
-        max_keys = _MAX_INDEX_KEYS // len(spellings)
+        whole = _korean_keys(name) + _joined_name_keys(name)
+        keys.update(dict.fromkeys(whole))
+        max_keys = (_MAX_INDEX_KEYS - len(whole)) // len(spellings)
         for spelling in spellings:
             keys.update(dict.fromkeys(_index_keys(spelling)[:max_keys]))
     return list(keys)
@@ -66,10 +77,38 @@ def search_keys(names: Iterable[str], near_words: NearWords) -> dict[str, float]
     first 200 of each spelling. A common word alone finds only people whose whole name it is, unless
     the name has no other word.
     """
-    keys: dict[str, float] = {}
+    names = list(names)
+    keys = {key: _THREE_WORDS for name in names for key in _korean_keys(name)}
     for spelling in chain.from_iterable(map(_spellings, names)):
         for key, weight in islice(_search_keys(spelling, near_words), _MAX_SEARCH_KEYS):
             keys[key] = max(weight, keys.get(key, 0))
+    return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
+
+
+def joined_keys(query: str) -> dict[str, float]:
+    """The keys of a name whose words a query may join (pedroguanipa), with weights.
+
+    They are those of all words, of each two words, and of three words of which the first is a
+    common name. A longer word alone finds its people as well: it may be joined with a particle.
+    """
+    words = _words(query)
+    if len(words) != 1 or not MIN_JOINED_LETTERS <= len(words[0].text) <= _MAX_JOINED_LETTERS:
+        return {}
+    joined = words[0].text
+    if is_common(joined) or not joined.isalpha():
+        return {}
+    keys = {_JOINED + phonetics.sound(joined): _THREE_WORDS}
+    for i in range(_MIN_PART_LETTERS, len(joined) - _MIN_PART_LETTERS + 1):
+        first, rest = joined[:i], joined[i:]
+        code = phonetics.code(first)
+        keys[_pair_key(code, phonetics.code(rest))] = _TWO_WORDS
+        if is_common(first):
+            for j in range(2, len(rest) - _MIN_PART_LETTERS + 1):
+                codes = code, phonetics.code(rest[:j]), phonetics.code(rest[j:])
+                keys[" ".join(sorted(codes))] = _THREE_WORDS
+        for part in (first, rest):
+            if len(part) >= _MIN_ALONE_LETTERS and not is_common(part):
+                keys[word_key(part)] = _RELATED * _ONE_WORD
     return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
 
 
@@ -93,6 +132,17 @@ def index_words(names: Iterable[str]) -> list[str]:
 def word_key(word: str) -> str:
     """The key of a word alone: a common given name as it is, any other word by its sound."""
     return word if common_names.given_names(word) else phonetics.code(word)
+
+
+def _korean_keys(name: str) -> list[str]:
+    return list(dict.fromkeys(reading.key for reading in korean.readings(name)))
+
+
+def _joined_name_keys(name: str) -> list[str]:
+    words = [word.with_particles or word.text for word in _words(name)]
+    joined = "".join(words)
+    is_joinable = len(words) > 2 and joined.isalpha() and len(joined) <= _MAX_JOINED_LETTERS
+    return [_JOINED + phonetics.sound(joined)] if is_joinable else []
 
 
 def _spellings(name: str) -> Sequence[str]:

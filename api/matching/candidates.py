@@ -54,7 +54,9 @@ def index_new_people(
     for id, names in people:
         words = blocking_keys.index_words(names)
         variants |= {
-            word: phonetics.delete_variants(word) for word in words if word not in variants
+            word: phonetics.delete_variants(word) | phonetics.prefix_variants(word)
+            for word in words
+            if word not in variants
         }
         varied_words = [word for word in words if variants[word]]
         entries.append(
@@ -62,7 +64,7 @@ def index_new_people(
                 "id": str(id),
                 "name_keys": blocking_keys.index_keys(names),
                 "words": varied_words,
-                "wholes": [max(variants[word], key=len) for word in varied_words],
+                "wholes": [_last_variant(variants[word]) for word in varied_words],
             }
         )
     rows = queries.rows(conn, "matching/insert_name_keys", people=Jsonb(entries))
@@ -77,6 +79,11 @@ def index_new_people(
         )
 
 
+def _last_variant(variants: Set[str]) -> str:
+    """The variant that tells whether all variants of a word are stored."""
+    return max(variants, key=lambda variant: (phonetics.is_prefix_variant(variant), len(variant)))
+
+
 def find_by_name(
     conn: queries.Connection, name: str, sees_hidden: bool
 ) -> tuple[Sequence[Any], bool]:
@@ -84,7 +91,7 @@ def find_by_name(
 
     Rows of id, name and aliases; at most `MAX_RANKED`.
     """
-    keys = _search_keys(conn, name, sees_hidden)
+    keys = {**blocking_keys.joined_keys(name), **_search_keys(conn, name, sees_hidden)}
     rows = queries.rows(
         conn,
         "matching/find_by_name",
@@ -131,7 +138,8 @@ def list_by_id_prefix(
 
 
 def _search_keys(conn: queries.Connection, name: str, sees_hidden: bool) -> Mapping[str, float]:
-    return blocking_keys.search_keys([name], _near_words(conn, [[name]], sees_hidden))
+    near_words = _near_words(conn, [[name]], sees_hidden, with_longer=True)
+    return blocking_keys.search_keys([name], near_words)
 
 
 class Candidate(NamedTuple):
@@ -281,11 +289,16 @@ def _birth_periods(birth_date: str | None) -> Sequence[tuple[date, date, float]]
 
 
 def _near_words(
-    conn: queries.Connection, names: Iterable[Sequence[str]], sees_hidden: bool
+    conn: queries.Connection,
+    names: Iterable[Sequence[str]],
+    sees_hidden: bool,
+    *,
+    with_longer: bool = False,
 ) -> NearWords:
     """The indexed words that are similar to words of these names, most similar first.
 
-    They are found by a shared delete variant.
+    They are found by a shared delete variant. `with_longer` also finds the words that an uncommon
+    word begins, for a search.
     """
     words = {
         word
@@ -293,7 +306,11 @@ def _near_words(
         for word in blocking_keys.index_words(person_names[:_MAX_MISSPELLED_NAMES])
     }
     variants = [(word, variant) for word in words for variant in phonetics.delete_variants(word)]
+    if with_longer:
+        begun = ((word, phonetics.prefix_variant(word)) for word in words)
+        variants += [(word, variant) for word, variant in begun if variant]
     near: dict[str, list[tuple[float, str]]] = {}
+    longer: dict[str, list[tuple[float, str]]] = {}
     for row in queries.rows(
         conn,
         "matching/find_near_words",
@@ -305,13 +322,15 @@ def _near_words(
         similarity = None if distant else phonetics.similarity(row.word, row.near)
         if similarity is not None:
             near.setdefault(row.word, []).append((-similarity.score, row.near))
-    current = _current_words(
-        conn, {word for words in near.values() for _, word in words}, sees_hidden
-    )
-    return {
-        word: [other for _, other in sorted(others) if other in current][:_MAX_NEAR_WORDS]
-        for word, others in near.items()
-    }
+        elif with_longer and (begun_by := phonetics.truncated_similarity(row.word, row.near)):
+            longer.setdefault(row.word, []).append((-begun_by.score, row.near))
+    similar = [*near.items(), *longer.items()]
+    current = _current_words(conn, {word for _, words in similar for _, word in words}, sees_hidden)
+    selected: dict[str, list[str]] = {}
+    for word, others in similar:
+        words_in_order = [other for _, other in sorted(others) if other in current]
+        selected.setdefault(word, []).extend(words_in_order[:_MAX_NEAR_WORDS])
+    return selected
 
 
 def _current_words(

@@ -268,6 +268,7 @@ _BURMESE_LATIN_RIMES = {
     *filter(None, _BURMESE_VOWELS.values()),
     *(rime for rimes in _BURMESE_RIMES.values() for rime in rimes.values()),
     *("a", "aye", "int", "oe", "ohn", "un", "ut"),
+    *_BURMESE_INDEPENDENT.values(),
 }
 _BURMESE_LATIN_ONSETS = (
     f"{breath}{initial}{medial}"

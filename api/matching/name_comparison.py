@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from api.matching import common_names, phonetics
+from api.matching import common_names, korean, phonetics
 from api.matching.folding import other_readings
+from api.matching.korean import Agreement, KoreanName
 from api.matching.name_parsing import FullName, Part, Word, common_part, parse
 from api.matching.phonetics import Similarity
 
@@ -84,7 +85,21 @@ def _best_pair(a: Sequence[str], b: Sequence[str]) -> NameComparison:
     if other_a or other_b:
         read = _pairs((*product(other_a, b), *product(a, other_b)))
         compared += [_compare_pair(*pair)._replace(doubt=True) for pair in read]
+    compared += [
+        _compare_korean(agreement)
+        for pair in _pairs(product(a, b))
+        if (agreement := korean.compare(*pair)) and agreement.likeness
+    ]
     return max(compared, key=_agreement, default=_NO_PAIR)
+
+
+def _compare_korean(agreement: Agreement) -> NameComparison:
+    """Compare two spellings of a Korean name. They may be two names: Jung is 정 and 중."""
+    alignment = align_korean(*agreement)
+    bits = sum(_bits(pair) for pair in alignment.pairs)
+    return _NO_PAIR._replace(
+        bits=bits, words=len(alignment.pairs), contradicts=True, alignment=alignment
+    )
 
 
 def _agreement(compared: NameComparison) -> tuple[bool, int, float]:
@@ -159,6 +174,20 @@ def align(a: FullName, b: FullName) -> Alignment:
     pairs = _agreeing_pairs(a_words, b_words)
     a_left = _left_over(a_words, {pair.i for pair in pairs})
     return Alignment(pairs, a_left, _left_over(b_words, {pair.j for pair in pairs}))
+
+
+def align_korean(a: KoreanName, b: KoreanName, likeness: float) -> Alignment:
+    """Pair the surnames and the given names of two spellings of one Korean name."""
+    alike = Similarity("spelling", round(0.85 + 0.1 * likeness, 3))
+    words: Sequence[tuple[Part, str, str]] = (
+        ("given", a.written_given, b.written_given),
+        ("surname", a.written_surname, b.written_surname),
+    )
+    pairs = [
+        WordPair(i, i, Word(of_a, part), Word(of_b, part), alike)
+        for i, (part, of_a, of_b) in enumerate(words)
+    ]
+    return Alignment(pairs, (), ())
 
 
 def _compare(a: FullName, b: FullName) -> NameComparison:

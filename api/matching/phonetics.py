@@ -145,6 +145,37 @@ def delete_variants(word: str) -> frozenset[str]:
     return frozenset(variants)
 
 
+_MIN_PREFIX_SOUNDS, _MAX_PREFIX_SOUNDS = 4, 10
+
+
+def prefix_variants(word: str) -> frozenset[str]:
+    """The beginnings of a word's sound, by which it is found if it is cut off: Capril."""
+    sounded = sound(word)
+    lengths = range(_MIN_PREFIX_SOUNDS, min(len(sounded), _MAX_PREFIX_SOUNDS + 1))
+    return (
+        frozenset(f"^{sounded[:length]}" for length in lengths) if word[0] != "~" else frozenset()
+    )
+
+
+def is_prefix_variant(variant: str) -> bool:
+    """Whether a variant is the beginning of a word, not a word without some of its letters."""
+    return variant[0] == "^"
+
+
+def prefix_variant(word: str) -> str | None:
+    """The variant of the words that a word may begin; None for a common name or a short word."""
+    sounded = sound(word)[:_MAX_PREFIX_SOUNDS]
+    is_whole = is_common(word) or not word.isalpha()
+    return None if is_whole or len(sounded) < _MIN_PREFIX_SOUNDS else f"^{sounded}"
+
+
+def truncated_similarity(short: str, long: str) -> Similarity | None:
+    """How a word agrees with one that it may begin, or None if it does not."""
+    if is_common(short) or len(short) >= len(long) or not sound(long).startswith(sound(short)):
+        return None
+    return Similarity("part", round(0.7 + 0.25 * len(short) / len(long), 3))
+
+
 def _masculine(slavic: str) -> str:
     """The masculine form of a Slavic surname, in its Slavic sound."""
     if slavic.endswith("ska"):

@@ -2,27 +2,34 @@
 
 A query may be less than a name (a surname, a nickname, an initial) or more (both surnames of a
 person who is recorded with one). It matches a name that has most of its words, weighted by their
-rarity, and no other word in their place: a search for Tomás Otero does not find Fermín Otero.
+rarity, and no other word in their place: a search for Tomás Otero does not find Fermín Otero. Words
+may be cut off (Capril) or joined (pedroguanipa).
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.database import queries
-from api.matching import candidates, common_names, name_comparison
+from api.matching import candidates, common_names, korean, name_comparison, phonetics
+from api.matching.blocking_keys import MIN_JOINED_LETTERS
 from api.matching.folding import other_readings
-from api.matching.name_comparison import Alignment, Feature
+from api.matching.korean import Agreement
+from api.matching.name_comparison import Alignment, Feature, WordPair
 from api.matching.name_parsing import FullName, Word, parse_for_search, parse_query
 from api.matching.scoring import Person, compare
 from api.rendering import pagination
 
 _MIN_SCORE = 0.5
 _OTHER_GIVEN_NAME, _OTHER_WORD, _MISSING_WORD, _OTHER_ORDER = 0.5, 0.6, 0.5, 0.97
+_OTHER_KOREAN_NAME = 0.7
 """Factors of the score."""
+_MIN_TRUNCATED, _MIN_TRUNCATED_ALONE = 3, 4
+"""The letters of a word that is cut off, beside other words and alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +119,11 @@ def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
     matches = []
     may_be_possible = []
     for name in names:
-        for asked, read in _readings(query, name):
-            parsed = parse_query(asked)
-            alignment = name_comparison.align(parsed, parse_for_search(read))
-            score = _score(parsed, alignment)
+        agreement = korean.compare(query, name)
+        for alignment in _alignments(query, name, agreement):
+            score = _score(alignment)
+            if agreement and not agreement.likeness:
+                score = round(_OTHER_KOREAN_NAME * score, 3)
             if score >= _MIN_SCORE:
                 matches.append(NameMatch(score, name, list(alignment.features())))
             elif len(alignment.pairs) > 1:
@@ -129,6 +137,69 @@ def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
     return None
 
 
+def _alignments(query: str, name: str, agreement: Agreement | None) -> Iterator[Alignment]:
+    """How a query agrees with a name, by each reading of the two."""
+    for asked, read in _readings(query, name):
+        parsed, recorded = parse_query(asked), parse_for_search(read)
+        parsed = _separated(parsed, recorded)
+        yield _with_truncated_words(name_comparison.align(parsed, recorded))
+    if agreement and agreement.likeness:
+        yield name_comparison.align_korean(*agreement)
+
+
+def _separated(asked: FullName, recorded: FullName) -> FullName:
+    """A query of one word as the words of a name that it joins: pedroguanipa."""
+    if len(asked.words) != 1 or len(asked.words[0].text) < MIN_JOINED_LETTERS:
+        return asked
+    joined, words = asked.words[0].text, recorded.words
+    orders = (words[i:] + words[:i] for i in range(len(words)))
+    separated = next(filter(None, (_joined_words(joined, order) for order in orders)), None)
+    return asked if separated is None else FullName(separated)
+
+
+@lru_cache(maxsize=1 << 9)
+def _joined_words(joined: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Those of some words that make up a text, in their order; empty if there are none.
+
+    The cache makes the work quadratic: a name may have twelve words of one letter each.
+    """
+    for i, word in enumerate(words):
+        for text in filter(None, (word.text, word.with_particles)):
+            if text == joined:
+                return (word,)
+            if joined.startswith(text) and (
+                rest := _joined_words(joined[len(text) :], words[i + 1 :])
+            ):
+                return (word, *rest)
+    return ()
+
+
+def _with_truncated_words(alignment: Alignment) -> Alignment:
+    """The alignment, in which words of the query also agree with those that they begin."""
+    pairs, missing, additional = alignment
+    min_letters = _MIN_TRUNCATED if pairs else _MIN_TRUNCATED_ALONE
+    pairs = [_best_of_truncated(pair) for pair in pairs]
+    left, still_missing = list(additional), []
+    for a in missing:
+        whole = left if len(a.text) >= min_letters else []
+        similar = ((b, phonetics.truncated_similarity(a.text, b.text)) for b in whole)
+        b, similarity = next((pair for pair in similar if pair[1]), (a, None))
+        if similarity is None:
+            still_missing.append(a)
+        else:
+            pairs.append(WordPair(len(pairs), len(pairs), a, b, similarity))
+            left.remove(b)
+    return Alignment(pairs, still_missing, left)
+
+
+def _best_of_truncated(pair: WordPair) -> WordPair:
+    """The pair, of which the first word may be cut off, and not misspelled: Losi, Losik."""
+    truncated = phonetics.truncated_similarity(pair.a.text, pair.b.text)
+    if truncated is None or truncated.score <= pair.similarity.score:
+        return pair
+    return pair._replace(similarity=truncated)
+
+
 def _readings(query: str, name: str) -> Iterable[tuple[str, str]]:
     """A query and a name, as they are written and by another reading of one of them."""
     yield query, name
@@ -136,7 +207,7 @@ def _readings(query: str, name: str) -> Iterable[tuple[str, str]]:
     yield from product([query], other_readings(name))
 
 
-def _score(asked: FullName, alignment: Alignment) -> float:
+def _score(alignment: Alignment) -> float:
     """The share of the query that agrees, weighted by rarity.
 
     It is less if other words are in the place of the missing ones, and a little less for each
