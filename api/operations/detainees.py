@@ -55,7 +55,8 @@ def list_detainees(
     reader = ledger.reader(caller, "detainee")
     if q is None:
         query, parameters = _choose_query(conn, filters, sees_hidden=sees_hidden)
-        return Page(query, limit, parameters, cursor, reader=reader)
+        scan = filters.updated_since is not None
+        return Page(query, limit, parameters, cursor, reader=reader, scan=scan)
     _refuse_beside_search(filters)
     q = q.strip()
     ranking = Ranking(partial(_search, q, sees_hidden), search.POSITION)

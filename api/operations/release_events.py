@@ -52,7 +52,8 @@ def list_release_events(
     query, parameters = _choose_query(conn, filters, as_of, recorded_as_of, min_sources)
     parameters = {**parameters, "sees_hidden": access.sees_hidden(caller)}
     reader = ledger.reader(caller, "detainee", "detainee_id")
-    return Page(query, limit, parameters, cursor, reader=reader)
+    scan = query != "release_events/list"
+    return Page(query, limit, parameters, cursor, reader=reader, scan=scan)
 
 
 def _choose_query(

@@ -57,7 +57,9 @@ class Page:
     A `limit` of None means the complete list. A filter that is None does not apply. The page begins
     after the item that `cursor` names; if the items are numbered, after the number `after`. With a
     `ranking` the query takes `ids` and `matches` in place of `after`. With a `reader`, the ledger
-    notes which hidden names were shown to this caller.
+    notes which hidden names were shown to this caller. The query of a `scan` takes `max_scanned`,
+    and compares so many records with its conditions: a page of few that meet them is short, and
+    the next one begins after the last record that was compared.
     """
 
     query: str
@@ -67,6 +69,7 @@ class Page:
     after: int | None = None
     ranking: Ranking | None = None
     reader: Reader | None = None
+    scan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ database. A property with `x-computed` is no column.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,6 +17,9 @@ from api.database.ledger import Reader
 from api.errors import not_found
 from api.rendering import pagination
 from api.rendering.results import Page, Record
+
+MAX_SCANNED = 2_000
+"""The records that one page or block of a scan compares with its conditions, at most."""
 
 
 def record(conn: queries.Connection, operation: Operation, record: Record) -> bytes:
@@ -47,18 +50,29 @@ def read(
     return [orjson.loads(row.body) for row in queries.execute(conn, statement, parameters)]
 
 
+class Block(NamedTuple):
+    """Consecutive items of a list as JSON, and their keys.
+
+    The list goes on after the key `until`, or without one has no further item.
+    """
+
+    keys: Sequence[str]
+    items: Sequence[bytes]
+    until: str | None
+
+
 def page(
     conn: queries.Connection, operation: Operation, page: Page, limit: int
 ) -> tuple[Sequence[bytes], Mapping[str, str]]:
     """Return the JSON of a page's items, and the query parameter of the next page, if any."""
-    keys, items = block(conn, operation, page, start(operation, page), limit + 1)
-    if len(items) <= limit:
-        return items, {}
-    last = keys[limit - 1]
+    read = block(conn, operation, page, start(operation, page), limit + 1)
+    last = read.keys[limit - 1] if len(read.items) > limit else read.until
+    if last is None:
+        return read.items, {}
     if page.after is not None:
-        return items[:limit], {"after": last}
+        return read.items[:limit], {"after": last}
     cursor = pagination.encode(operation.id, queries.drop_none(**page.filters), last)
-    return items[:limit], {"cursor": cursor}
+    return read.items[:limit], {"cursor": cursor}
 
 
 def start(operation: Operation, page: Page) -> str | int | None:
@@ -72,9 +86,11 @@ def start(operation: Operation, page: Page) -> str | int | None:
 
 def block(
     conn: queries.Connection, operation: Operation, page: Page, after: str | int | None, limit: int
-) -> tuple[Sequence[str], Sequence[bytes]]:
-    """Return the keys and the JSON of at most `limit` items after a key."""
+) -> Block:
+    """Return at most `limit` items after a key."""
     parameters = {**queries.drop_none(**page.filters), "limit": limit}
+    if page.scan:
+        parameters["max_scanned"] = MAX_SCANNED
     ranked = None
     if page.ranking is not None:
         ranked = page.ranking.read(conn, None if after is None else str(after), limit)
@@ -88,14 +104,25 @@ def block(
         _columns(operation.response_schema["properties"]["items"]["items"]),
         "id" if page.after is None else "seq",
         read_id=page.reader and page.reader.column,
+        scan=page.scan,
     )
     rows = _read(conn, statement, parameters, page.reader)
-    if ranked is None:
-        return [row.key for row in rows], [row.body.encode() for row in rows]
-    bodies = {row.key: row.body for row in rows}
-    # A person may have been hidden or merged since the ranking was made.
-    present = [item for item in ranked if item.id in bodies]
-    return [item.position for item in present], [bodies[item.id].encode() for item in present]
+    if ranked is not None:
+        bodies = {row.key: row.body for row in rows}
+        # A person may have been hidden or merged since the ranking was made.
+        present = [item for item in ranked if item.id in bodies]
+        return Block(
+            [item.position for item in present],
+            [bodies[item.id].encode() for item in present],
+            ranked[-1].position if len(ranked) == limit else None,
+        )
+    goes_on = len(rows) == limit or (page.scan and rows and rows[-1].ends_scan)
+    met = [row for row in rows if row.is_met] if page.scan else rows
+    return Block(
+        [row.key for row in met],
+        [row.body.encode() for row in met],
+        rows[-1].key if goes_on else None,
+    )
 
 
 def blocks(
@@ -134,24 +161,23 @@ def _statement(
     key: str | None = None,
     *,
     read_id: str | None = None,
+    scan: bool = False,
     nulls: bool = True,
 ) -> str:
     """Wrap a query so that its rows are JSON objects of these columns, as `body`.
 
     `key` is the column that identifies a row, selected as `key`. For a reader, each row also has
-    the `read_id` of the record that it names, and whether that `is_hidden` from others.
+    the `read_id` of the record that it names, and whether that `is_hidden` from others. A row of a
+    scan also has whether its record `is_met` by the conditions, and whether it `ends_scan`.
     """
     select = f"r.{key}::text AS key, " if key else ""
-    text = queries.text(query, parameters)
-    if read_id:
-        return (
-            f"SELECT {select}q.{read_id} AS read_id, q.is_hidden, row_to_json(r)::text AS body "  # noqa: S608
-            f"FROM (\n{text}\n) q CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
-        )
+    select += f"q.{read_id} AS read_id, q.is_hidden, " if read_id else ""
+    select += "q.is_met, q.ends_scan, " if scan else ""
     body = "row_to_json(r)" if nulls else "json_strip_nulls(row_to_json(r))"
+    text = queries.text(query, parameters)
     return (
         f"SELECT {select}{body}::text AS body "  # noqa: S608 - all from contract and files
-        f"FROM (SELECT {', '.join(columns)} FROM (\n{text}\n) q) r"
+        f"FROM (\n{text}\n) q CROSS JOIN LATERAL (SELECT {', '.join(columns)}) r"
     )
 
 

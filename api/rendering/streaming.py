@@ -72,18 +72,18 @@ def _encoder(operation: Operation, media_type: str) -> Encoder:
 def _list_blocks(
     operation: Operation, page: Page, media_type: str, pool: ConnectionPool[queries.Connection]
 ) -> Iterator[bytes]:
-    def read(after: str | int | None) -> tuple[Sequence[str], Sequence[bytes]]:
+    def read(after: str | int | None) -> rows.Block:
         with queries.borrowed_connection(pool) as conn:
             return rows.block(conn, operation, page, after, BLOCK_ROWS)
 
-    def blocks(keys: Sequence[str], items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-        yield items
-        while len(items) == BLOCK_ROWS:
-            keys, items = read(keys[-1])
-            yield items
+    def blocks(block: rows.Block) -> Iterator[Sequence[bytes]]:
+        yield block.items
+        while block.until is not None:
+            block = read(block.until)
+            yield block.items
 
     first = read(rows.start(operation, page))
-    return started(_encoder(operation, media_type).encoded_json(blocks(*first)))
+    return started(_encoder(operation, media_type).encoded_json(blocks(first)))
 
 
 def of_object(

@@ -14,6 +14,7 @@ from api import auth
 from api.app import create_app
 from api.contract import document
 from api.database import connections
+from api.rendering import rows
 from tests.conftest import Api, cloned
 from tests.whole_set.large_store import LISTED, PAGE, SIZE, fill, record_id
 from tests.whole_set.operations import CONTRACT, LISTS, operation_ids
@@ -347,6 +348,46 @@ def test_releases_that_were_entered_later_are_passed_over_by_their_row(
     query = {"recorded_as_of": "2026-01-01T00:00:00Z", **filters}
     assert read(of_blocks.editor, "/v1/release-events", query)["items"] == []
     assert loops_of_list(of_blocks, statements, "ledger") == {0}
+
+
+# Lists of few or no records among many that are compared, and the table that is read for each.
+SCANS: list[tuple[str, str, Mapping[str, Any]]] = [
+    ("/v1/release-events", "verdicts", {"status": "reported", "as_of": "2025-12-31T00:00:00Z"}),
+    (
+        "/v1/release-events",
+        "verdicts",
+        {"status": "reported", "recorded_as_of": "2026-01-02T00:30:00Z"},
+    ),
+    (
+        "/v1/release-events",
+        "verdicts",
+        {"status": "confirmed", "announcement_id": record_id(7, 10)},
+    ),
+    ("/v1/release-events", "verdicts", {"status": "confirmed", **UPDATED_SINCE}),
+    ("/v1/detainees", "detentions", {"custody": "released", **UPDATED_SINCE}),
+]
+
+
+@pytest.mark.parametrize(("path", "table", "filters"), SCANS)
+def test_a_page_compares_few_records_and_the_next_one_goes_on(
+    of_blocks: Any,
+    statements: Statements,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    table: str,
+    filters: Mapping[str, Any],
+) -> None:
+    whole = of_blocks.editor.send("GET", path, query_string={**filters, "format": "ndjson"}).text
+    monkeypatch.setattr(rows, "MAX_SCANNED", 400)
+    items: list[Any] = []
+    query: Mapping[str, Any] | None = {**filters, "limit": PAGE}
+    while query is not None:
+        statements.clear()
+        page = read(of_blocks.editor, path, query)
+        items += page["items"]
+        assert max(loops_of_list(of_blocks, statements, table)) <= 400
+        query = {**query, "cursor": page["next"]} if page["next"] else None
+    assert items == parse_ndjson(whole)
 
 
 @pytest.mark.parametrize("resource", ["source", "detainee"])
