@@ -221,9 +221,12 @@ def _draw_row(row: _Row, y: float, scale: float, style: Style) -> tuple[list[Lab
     right = style.width - MARGIN
     room = right - MARGIN - svg.width_of(row.beside) - 8
     y += _ROW_GAP + 12
-    shapes: list[Label | Shape] = [Label(MARGIN, y, svg.shortened(row.name, room))]
+    shapes: list[Label | Shape] = []
     if row.beside:
         shapes.append(Label(right, y, row.beside, "m" if row.figures else "", "end"))
+    for number, line in enumerate(svg.wrapped(row.name, room)):
+        y += LINE_HEIGHT if number else 0
+        shapes.append(Label(MARGIN, y, svg.shortened(line, room)))
     y += 6
     shapes.append(svg.line(MARGIN, y - 1, MARGIN, y + _BAR_HEIGHT + 1, "axis"))
     x = float(MARGIN)

@@ -20,8 +20,8 @@ _LABELS: Mapping[str, Mapping[str | None, str]] = {
         "voided": mark("Entered by mistake"),
     },
     "custody": {
-        "detained": mark("In custody"),
-        "whereabouts_unknown": mark("In custody, at an unknown place"),
+        "detained": mark("In custody, as far as is confirmed"),
+        "whereabouts_unknown": mark("In custody at an unknown place, as far as is confirmed"),
         "released": mark("Out of custody: the release is confirmed"),
     },
     "stance": {"confirms": mark("confirms it"), "denies": mark("denies it")},

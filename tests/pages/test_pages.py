@@ -449,7 +449,7 @@ def test_reader_follows_a_source_and_an_announcement(
     page = read(api, f"/sources/{outlet}?lang=es")
     assert "propiedad de Grupo Diario" in page.text
     assert "Ana Visible : Excarcelación del 8 de enero de 2026" in page.text
-    assert "Retirada 10 ene 2026" in page.text
+    assert "Retirada el 10 ene 2026" in page.text
     assert "Excarcelaciones anunciadas : al menos 116" in page.text
     # A page of more claims than it shows leads to the others.
     others = f"/v1/claims?source_id={outlet}"
