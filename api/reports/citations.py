@@ -94,19 +94,29 @@ _NAMED_FILTERS = {"facility_id": "facility", "announcement_id": "announcement"}
 
 def scope(conn: queries.Connection, filters: Mapping[str, Any], moments: Moments) -> Scope:
     """Return the filters for a sentence, with the recorded name of facility and announcement."""
-    texts = {name: str(value) for name, value in filters.items() if name not in _NAMED_FILTERS}
+    return named_scope(filters, names_of_filters(conn, filters, moments))
+
+
+def names_of_filters(
+    conn: queries.Connection, filters: Mapping[str, Any], moments: Moments
+) -> Mapping[UUID, str]:
+    """Return the recorded names of the facility and the announcement of filters, by id."""
     ids = {name: [filters[name]] for name in _NAMED_FILTERS if name in filters}
     if not ids:
-        return texts
-    names = recorded_names(
+        return {}
+    return recorded_names(
         conn,
         moments,
         facilities=ids.get("facility_id", ()),
         claims=ids.get("announcement_id", ()),
     )
+
+
+def named_scope(filters: Mapping[str, Any], names: Mapping[UUID, str]) -> Scope:
+    """Return the filters for a sentence, with these names in place of ids."""
     return {
-        **texts,
-        **{_NAMED_FILTERS[name]: names.get(id, str(id)) for name, (id,) in ids.items()},
+        _NAMED_FILTERS.get(name, name): names.get(value, str(value))
+        for name, value in filters.items()
     }
 
 
