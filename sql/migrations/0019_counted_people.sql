@@ -1,6 +1,6 @@
 -- The people behind a count: how each person counts at a pair of moments, and who may be listed.
 
--- The filters of counts. One of null is none.
+-- The filters of counts. A filter that is null does not apply.
 CREATE TYPE count_filters AS (
     facility_ids uuid[], nationality text, age_group text, sex text, release_kind text,
     announcement_id uuid, occurred_from date, occurred_until date
@@ -121,10 +121,9 @@ BEGIN ATOMIC
     );
 END;
 
--- As what a person is listed who counts by a release event: the surviving records of both, and the
+-- How a person who counts by a release event is listed: the surviving records of both, and the
 -- detention of the event. `is_listed` is false if the caller may not know today that this person
--- meets the filters, or that the event or the record of the person who then counted became that of
--- this person.
+-- meets the filters, or that the person was merged or the event moved.
 CREATE FUNCTION listed_person(
     detainee_id uuid, release_event_id uuid, filters count_filters, sees_hidden boolean
 ) RETURNS TABLE (
@@ -148,10 +147,10 @@ BEGIN ATOMIC
     )
     SELECT p.id, r.id, r.detention_id, p.is_redacted,
         CASE
-            -- A merge that involves a hidden person: an item would say of which two records.
+            -- A merge that involves a hidden person: an item would tell which two records were merged.
             WHEN p.id <> $1 AND EXISTS (SELECT FROM people o WHERE o.is_redacted) THEN false
-            -- A merge or a split has moved the event since, or its undo has. The public sees none that
-            -- involves a hidden person.
+            -- A merge, a split or an undo has moved the event. The public sees no move that involves a
+            -- hidden person.
             WHEN r.detainee_id <> p.id THEN NOT p.is_redacted AND NOT EXISTS (
                 SELECT FROM detainees d
                 WHERE d.id = r.detainee_id AND is_hidden(d.age_group, d.withheld) AND NOT $4
@@ -177,8 +176,8 @@ BEGIN ATOMIC
     SELECT m.detainee_id FROM moved_release_events($2) m WHERE m.id = ANY ($1);
 END;
 
--- The release events that a person may have had at a moment of record time, of these days and of which
--- an attestation asserts this kind of release. Days and kinds of null are any.
+-- The release events that a person may have had at a moment of record time, of these days and with an
+-- attestation of this kind of release. A day or a kind that is null is not asked for.
 CREATE FUNCTION release_events_perhaps_of(
     detainee_id uuid, first_day date, last_day date, kind text
 ) RETURNS TABLE (id uuid)
