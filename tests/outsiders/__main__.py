@@ -1,4 +1,4 @@
-"""Run tools of other projects on the contract, and print their results.
+"""Run tools of other projects on the contract and on the pages, and print their results.
 
 Run `python -m tests.outsiders`.
 
@@ -23,10 +23,12 @@ NPM = [
     "openapi-fetch",
     "openapi-typescript",
     "typescript@5",
+    "vnu-jar",
 ]
 # The package on PyPI contains the generator; the one on npm downloads it from elsewhere.
 PIP = ["openapi-generator-cli"]
 GENERATORS = ["python", "typescript-fetch", "go", "java"]
+CASE = Path(__file__).parents[1] / "cases/venezuela-2026-01-08.json"
 CLIENT = Path(__file__).with_name("client.ts")
 TSC = "--strict --target es2022 --module node16 --moduleResolution node16 --lib es2022,dom"
 MAX_SECONDS = 600
@@ -82,6 +84,16 @@ class Tools:
     def redocly(self) -> None:
         self._npm("redocly", "lint", "--extends", "recommended", self.contract)
 
+    def nu(self) -> None:
+        """Check the HTML of a mirror of the example case, which has the pages in all languages."""
+        command = Path(sys.executable).with_name("constancia")
+        data, mirror = self.folder / "mirrored", self.folder / "mirror"
+        run(command, "load", CASE, "--data-dir", data, folder=self.folder)
+        options = ("--with-names", "--data-dir", data)
+        run(command, "site", "export", mirror, *options, folder=self.folder)
+        jar = self.folder / "node_modules/vnu-jar/build/dist/vnu.jar"
+        run("java", "-jar", jar, "--skip-non-html", mirror, folder=self.folder)
+
     def _generator(self, *arguments: str | Path) -> str:
         (jar,) = (self.folder / "pip").rglob("openapi-generator.jar")
         return run("java", "-jar", jar, *arguments, folder=self.folder)
@@ -133,6 +145,7 @@ def main() -> None:
                     ("spectral oas", tools.spectral),
                     ("redocly recommended", tools.redocly),
                     ("openapi-typescript client", tools.typescript),
+                    ("Nu HTML checker", tools.nu),
                 ],
             ),
             (
