@@ -61,7 +61,7 @@ class RecordWriter:
         self._began = clock.now(conn)
         self.batch = Batch(conn, caller, progress)
         self._is_distinct = False
-        # The recorded sources and facilities that are those of an entry.
+        # The recorded sources and facilities that an entry has taken as its record.
         self._of_entries: set[UUID] = set()
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
@@ -136,9 +136,9 @@ class RecordWriter:
         return inserted
 
     def find_recorded(self, name: str, body: Mapping[str, Any]) -> UUID | None:
-        """Take the first recorded source or facility with this name that no other entry has.
+        """Take the first recorded source or facility with this name that no entry has taken.
 
-        Locks the names. A source must have the same voucher.
+        Returns its id, or None. Locks the names. A source must have the same voucher.
         """
         same: Iterator[UUID] = iter(())
         if name == "sources":

@@ -39,7 +39,7 @@ def create(name: str, scope: str, until: datetime | None, data_dir: Path | None)
 def kept_key(conn: queries.Connection, file: Path) -> str:
     """Return the key in a file, which gets a new one of scope `contribute` if it has no valid key.
 
-    So a store that is served often has one such key.
+    A store that is served again so keeps its key.
     """
     try:
         key = file.read_text("utf-8").strip()

@@ -44,7 +44,7 @@ class Links:
         content = content.replace('<main id="main">', f'<main id="main">\n{banner}', 1)
         content = _LOADED.sub(self._loaded, content)
         content = _LINK.sub(self._linked, content)
-        # As a text, an address is one of the service.
+        # What is left are addresses in texts: they are shown as paths of the service.
         return content.replace(NOWHERE, "/")
 
     def feed(self, content: str) -> str:

@@ -11,7 +11,7 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """Sentences about a verification: what it comes down to, the proofs, and what is missing."""
+    """Sentences about a verification: the summary, the proofs, and what is missing."""
 
     summary: Sequence[str]
     proof: Sequence[str]
@@ -67,7 +67,7 @@ def _counted(verification: Item, live: Mapping[str, Item], words: Words) -> Sequ
 
 
 def _confirmations(verification: Item, sources: int, words: Words) -> str:
-    """Return how many sources report a release, and what that comes down to."""
+    """Return how many sources report a release, and how many of them are independent."""
     independent, rests_on = verification["independent_sources"], verification["rests_on"]
     values = {"n": words.number(sources), "independent": words.number(independent)}
     if not sources:

@@ -145,8 +145,8 @@ def check_names(detainee: Body) -> None:
         return
     named = [("/name", detainee.get("name", ""), "send the name.")]
     named += [
-        (f"/aliases/{place}", alias, "leave it out.")
-        for place, alias in enumerate(detainee.get("aliases", ()))
+        (f"/aliases/{i}", alias, "leave it out.")
+        for i, alias in enumerate(detainee.get("aliases", ()))
     ]
     if errors := [
         FieldError(pointer, f"{name!r} is the pseudonym of a hidden person: {remedy}")

@@ -3,8 +3,8 @@
 Days, moments, numbers, true and false are typed cells; a moment is in UTC. Any other value is text,
 as in CSV, and never a formula. A text that is too long for a cell ends in an ellipsis.
 
-XlsxWriter, because openpyxl takes 42 s of CPU time for 100,000 rows of 15 cells, and XlsxWriter
-20 s. Both of them need a file for the rows, so that a workbook is complete before it is sent.
+XlsxWriter writes 100,000 rows of 15 cells in 20 s of CPU time, openpyxl in 42 s. Both of them keep
+the rows in a file, so that a workbook is complete before it is sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,8 +92,8 @@ class Workbook:
             }
             sheet = book.add_worksheet(self._title)
             bold = book.add_format({"bold": True})
-            for place, column in enumerate(self._columns):
-                sheet.write_string(0, place, column.name, bold)
+            for index, column in enumerate(self._columns):
+                sheet.write_string(0, index, column.name, bold)
             sheet.freeze_panes(1, 0)
             try:
                 self._write_rows(sheet, blocks, formats)
@@ -104,8 +104,8 @@ class Workbook:
         number = 0
         for block in blocks:
             if number == 0:
-                for place, column in enumerate(self._columns):
-                    sheet.set_column(place, place, _width(column, block))
+                for index, column in enumerate(self._columns):
+                    sheet.set_column(index, index, _width(column, block))
             for item in block:
                 number += 1
                 if number == MAX_ROWS:
@@ -114,16 +114,16 @@ class Workbook:
                         "Choose `csv`."
                     )
                     raise invalid(FieldError("/format", detail))
-                for place, column in enumerate(self._columns):
+                for index, column in enumerate(self._columns):
                     value = column.value(item)
                     if value is not None:
-                        _write_cell(sheet, number, place, value, formats, column.format)
+                        _write_cell(sheet, number, index, value, formats, column.format)
 
 
 def _write_cell(
     sheet: Worksheet,
     row: int,
-    place: int,
+    index: int,
     value: Any,
     formats: Mapping[str, Any],
     format: str | None,
@@ -132,15 +132,15 @@ def _write_cell(
         if format is not None and format in formats:
             moment = datetime.fromisoformat(value).replace(tzinfo=None)
             if moment.date() >= _FIRST_DAY:
-                sheet.write_datetime(row, place, min(moment, _LAST_MOMENT), formats[format])
+                sheet.write_datetime(row, index, min(moment, _LAST_MOMENT), formats[format])
                 return
-        sheet.write_string(row, place, _shortened(value))
+        sheet.write_string(row, index, _shortened(value))
     elif isinstance(value, bool):
-        sheet.write_boolean(row, place, value)
+        sheet.write_boolean(row, index, value)
     elif isinstance(value, int | float) and abs(value) < 10**_MAX_DIGITS:
-        sheet.write_number(row, place, value)
+        sheet.write_number(row, index, value)
     else:
-        sheet.write_string(row, place, _shortened(orjson.dumps(value).decode()))
+        sheet.write_string(row, index, _shortened(orjson.dumps(value).decode()))
 
 
 def _shortened(text: str) -> str:
