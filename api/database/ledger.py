@@ -37,6 +37,14 @@ Action = Literal[
 ]
 
 
+MAX_LOOKED_UP = 5_000
+"""The public entries since a moment whose records are looked up for a list of updated ones.
+
+Each takes 3 to 10 microseconds. If there are more, the list reads all records in order, and looks
+for the entries of each.
+"""
+
+
 class Change(NamedTuple):
     """A record that was written, or whose hidden names were read."""
 
@@ -91,3 +99,9 @@ def note_reading(conn: queries.Connection, reader: Reader, ids: Sequence[UUID]) 
     """Append an entry `read` for each record whose hidden name was read."""
     if ids:
         append(conn, reader.caller, *(Change(reader.resource, id, "read") for id in ids))
+
+
+def has_many_since(conn: queries.Connection, moment: datetime) -> bool:
+    """Return whether there are more public entries since a moment than are looked up."""
+    row = queries.row(conn, "ledger/get_public_entries_since", since=moment)
+    return bool(row.entries > MAX_LOOKED_UP)

@@ -55,7 +55,9 @@ def list_detainees(
     reader = ledger.reader(caller, "detainee")
     if q is None:
         query, parameters = _choose_query(conn, filters, sees_hidden=sees_hidden)
-        scan = filters.updated_since is not None
+        since, scan = filters.updated_since, None
+        if since is not None:
+            scan = {"are_many": True} if ledger.has_many_since(conn, since) else {}
         return Page(query, limit, parameters, cursor, reader=reader, scan=scan)
     _refuse_beside_search(filters)
     q = q.strip()

@@ -52,7 +52,10 @@ def list_release_events(
     query, parameters = _choose_query(conn, filters, as_of, recorded_as_of, min_sources)
     parameters = {**parameters, "sees_hidden": access.sees_hidden(caller)}
     reader = ledger.reader(caller, "detainee", "detainee_id")
-    scan = query != "release_events/list"
+    scan: Mapping[str, Any] | None = {} if query != "release_events/list" else None
+    since = filters.updated_since
+    if since is not None and ledger.has_many_since(conn, since):
+        scan = {"are_many": True}
     return Page(query, limit, parameters, cursor, reader=reader, scan=scan)
 
 

@@ -59,7 +59,8 @@ class Page:
     `ranking` the query takes `ids` and `matches` in place of `after`. With a `reader`, the ledger
     notes which hidden names were shown to this caller. The query of a `scan` takes `max_scanned`,
     and compares so many records with its conditions: a page of few that meet them is short, and
-    the next one begins after the last record that was compared.
+    the next one begins after the last record that was compared. The parameters of a scan say how
+    its records are read, and not which, so that no cursor depends on them.
     """
 
     query: str
@@ -69,7 +70,7 @@ class Page:
     after: int | None = None
     ranking: Ranking | None = None
     reader: Reader | None = None
-    scan: bool = False
+    scan: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

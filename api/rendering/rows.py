@@ -89,8 +89,9 @@ def block(
 ) -> Block:
     """Return at most `limit` items after a key."""
     parameters = {**queries.drop_none(**page.filters), "limit": limit}
-    if page.scan:
-        parameters["max_scanned"] = MAX_SCANNED
+    is_scan = page.scan is not None
+    if page.scan is not None:
+        parameters |= {**page.scan, "max_scanned": MAX_SCANNED}
     ranked = None
     if page.ranking is not None:
         ranked = page.ranking.read(conn, None if after is None else str(after), limit)
@@ -104,7 +105,7 @@ def block(
         _columns(operation.response_schema["properties"]["items"]["items"]),
         "id" if page.after is None else "seq",
         read_id=page.reader and page.reader.column,
-        scan=page.scan,
+        is_scan=is_scan,
     )
     rows = _read(conn, statement, parameters, page.reader)
     if ranked is not None:
@@ -116,8 +117,8 @@ def block(
             [bodies[item.id].encode() for item in present],
             ranked[-1].position if len(ranked) == limit else None,
         )
-    goes_on = len(rows) == limit or (page.scan and rows and rows[-1].ends_scan)
-    met = [row for row in rows if row.is_met] if page.scan else rows
+    goes_on = len(rows) == limit or (is_scan and rows and rows[-1].ends_scan)
+    met = [row for row in rows if row.is_met] if is_scan else rows
     return Block(
         [row.key for row in met],
         [row.body.encode() for row in met],
@@ -161,7 +162,7 @@ def _statement(
     key: str | None = None,
     *,
     read_id: str | None = None,
-    scan: bool = False,
+    is_scan: bool = False,
     nulls: bool = True,
 ) -> str:
     """Wrap a query so that its rows are JSON objects of these columns, as `body`.
@@ -172,7 +173,7 @@ def _statement(
     """
     select = f"r.{key}::text AS key, " if key else ""
     select += f"q.{read_id} AS read_id, q.is_hidden, " if read_id else ""
-    select += "q.is_met, q.ends_scan, " if scan else ""
+    select += "q.is_met, q.ends_scan, " if is_scan else ""
     body = "row_to_json(r)" if nulls else "json_strip_nulls(row_to_json(r))"
     text = queries.text(query, parameters)
     return (

@@ -8,6 +8,14 @@ BEGIN ATOMIC
     WHERE l.resource = $1 AND l.recorded_at >= $2 AND l.public_seq IS NOT NULL;
 END;
 
+-- The public entries of a record since a moment.
+CREATE FUNCTION updates_of_record(id uuid, since timestamptz) RETURNS TABLE (updated_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.recorded_at FROM ledger l
+    WHERE l.resource_id = $1 AND l.recorded_at >= $2 AND l.public_seq IS NOT NULL;
+END;
+
 -- The release events whose verdict may have changed since a moment. Of the others, which were never
 -- confirmed, disputed or refuted, only an attestation can change the status: when it is recorded, or
 -- later, when it begins to count.
@@ -62,6 +70,51 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (
         SELECT o.detainee_id FROM release_events o WHERE o.id = j.id OFFSET 0
     ) e;
+END;
+
+-- The same for one record: if there is a row, the set has it. For a page of a list of most records.
+CREATE FUNCTION judgements_of_release_event(release_event_id uuid, since timestamptz)
+    RETURNS TABLE (judged_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.updated_at FROM updates_of_record($1, $2) u
+    UNION ALL
+    SELECT f.recorded_at FROM feed_entries f
+    WHERE f.release_event_id = $1 AND f.recorded_at >= $2
+    UNION ALL
+    SELECT u.updated_at
+    FROM attestations a CROSS JOIN LATERAL updates_of_record(a.id, $2) u
+    WHERE a.release_event_id = $1
+    UNION ALL
+    SELECT v.published_from FROM verdicts v
+    WHERE v.release_event_id = $1 AND v.published_from > v.recorded_from
+        AND v.published_from >= $2 AND v.published_from <= now();
+END;
+
+CREATE FUNCTION updates_of_release_event(release_event_id uuid, since timestamptz)
+    RETURNS TABLE (updated_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT j.judged_at FROM judgements_of_release_event($1, $2) j
+    UNION ALL
+    SELECT u.updated_at
+    FROM release_events e CROSS JOIN LATERAL updates_of_record(e.detainee_id, $2) u
+    WHERE e.id = $1;
+END;
+
+CREATE FUNCTION updates_of_detainee(detainee_id uuid, since timestamptz)
+    RETURNS TABLE (updated_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.updated_at FROM updates_of_record($1, $2) u
+    UNION ALL
+    SELECT u.updated_at
+    FROM detentions t CROSS JOIN LATERAL updates_of_record(t.id, $2) u
+    WHERE t.detainee_id = $1
+    UNION ALL
+    SELECT j.judged_at
+    FROM release_events e CROSS JOIN LATERAL judgements_of_release_event(e.id, $2) j
+    WHERE e.detainee_id = $1;
 END;
 
 -- The surviving record of a person or a release event.

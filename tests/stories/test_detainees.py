@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.database import ledger
 from api.database.queries import Connection
 from tests.conftest import Api
 from tests.stories.people import HIDDEN
@@ -140,7 +141,11 @@ def test_age_group_must_agree_with_the_birth_date(api: Api, age_group: str) -> N
     writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)
 
 
-def test_follower_learns_of_what_was_withheld_merged_or_voided(api: Api, conn: Connection) -> None:
+@pytest.mark.parametrize("max_looked_up", [ledger.MAX_LOOKED_UP, -1])
+def test_follower_learns_of_what_was_withheld_merged_or_voided(
+    api: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch, max_looked_up: int
+) -> None:
+    monkeypatch.setattr(ledger, "MAX_LOOKED_UP", max_looked_up)
     editor = api.scope("edit")
     names = ("Ana Otero", "Eva Ñáñez", "Luz Valdivia", "Iris Rondón", "Mar Quintero", "Paz Ozores")
     people = {name.partition(" ")[0]: editor.detainee(name) for name in names}

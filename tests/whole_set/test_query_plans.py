@@ -99,7 +99,9 @@ OF_COUNTS = {
     "occurred_from": "2025-02-01",
     "occurred_until": "2025-12-01",
 }
+# Of many records, and of few.
 UPDATED_SINCE = {"updated_since": "2026-01-01T00:00:00Z"}
+UPDATED_LATELY = {"updated_since": "2026-01-03T00:00:00Z"}
 # Combinations of the filters of each list.
 FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listSources": each({"q": "Source 5", "kind": "ngo"}, 2),
@@ -116,6 +118,8 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             },
             *(2, 5),
         ),
+        UPDATED_LATELY,
+        {"custody": "detained", **UPDATED_LATELY},
     ],
     "listAffiliations": [{}],
     "listAllDetentions": [{}],
@@ -127,6 +131,8 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             for chosen in each(OF_RELEASES)
             if "recorded_as_of" not in chosen
         ),
+        UPDATED_LATELY,
+        {"status": "reported", **UPDATED_LATELY},
         # Many events have the days and the status of the past.
         {"occurred_from": "2025-01-01", "occurred_until": "2025-12-31", "status": "reported"},
     ],

@@ -7,7 +7,8 @@ SELECT k.id, CASE WHEN d.id <> k.id THEN d.id END AS merged_into, d.name, d.is_n
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM detainees k
-    WHERE k.id = ANY (ARRAY(SELECT u.id FROM detainees_updated_since(%(updated_since)s) u))
+    WHERE true
+        AND k.id = ANY (ARRAY(SELECT u.id FROM detainees_updated_since(%(updated_since)s) u)) -- unless are_many
         AND k.id > %(after)s -- if after
     ORDER BY k.id
     LIMIT %(max_scanned)s
@@ -16,7 +17,12 @@ LEFT JOIN LATERAL (
     SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
         d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, d.created_at,
         d.updated_at
-    FROM surviving_detainee_id(k.id) s
+    FROM (
+        SELECT s.id FROM surviving_detainee_id(k.id) s
+        WHERE true
+            AND EXISTS (SELECT FROM updates_of_detainee(k.id, %(updated_since)s)) -- if are_many
+        OFFSET 0
+    ) s
     CROSS JOIN LATERAL (
         SELECT o.id, o.name, o.is_named, o.withheld, o.aliases, o.sex, o.birth_date, o.age_group,
             o.nationalities, o.occupation, o.external_ids, o.detention, o.custody, o.created_at,

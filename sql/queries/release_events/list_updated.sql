@@ -6,7 +6,8 @@ SELECT k.id, CASE WHEN e.id <> k.id THEN e.id END AS merged_into, e.detainee_id,
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM release_events k
-    WHERE k.id = ANY (ARRAY(SELECT u.id FROM release_events_updated_since(%(updated_since)s) u))
+    WHERE true
+        AND k.id = ANY (ARRAY(SELECT u.id FROM release_events_updated_since(%(updated_since)s) u)) -- unless are_many
         AND k.id > %(after)s -- if after
     ORDER BY k.id
     LIMIT %(max_scanned)s
@@ -16,7 +17,12 @@ LEFT JOIN LATERAL (
         e.announcement_id, verification_summary(
             v.status, v.independent_sources, v.independent_denials, v.since
         ) AS verification, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-    FROM surviving_release_event_id(k.id) s
+    FROM (
+        SELECT s.id FROM surviving_release_event_id(k.id) s
+        WHERE true
+            AND EXISTS (SELECT FROM updates_of_release_event(k.id, %(updated_since)s)) -- if are_many
+        OFFSET 0
+    ) s
     CROSS JOIN LATERAL (
         SELECT o.id, o.detainee_id, o.detainee, o.detention_id, o.occurred_on, o.place,
             o.announcement_id, o.voided_at, o.void_reason, o.created_at, o.updated_at, o.is_hidden
