@@ -16,7 +16,7 @@ from api.config import Language
 from api.contract import document
 from api.database import queries
 from api.pages import site, words
-from api.rendering import bodies, media_types
+from api.rendering import media_types
 from api.rendering.results import Answer, Item
 from api.reports import citations, comparisons, counts
 from api.reports.citations import Moments
@@ -185,9 +185,6 @@ def _image(
 
 def _table(operation_id: str, answer: Item) -> Answer:
     """Return an answer as the CSV of its operation."""
-    body = bodies.render_answer(
-        document.load().operation(operation_id), Answer(answer), media_types.CSV
-    )
     cited = [answer] if "citation" in answer else answer["items"][:1]
     # As CSV writes them: with six digits of fraction.
     moments = [
@@ -195,4 +192,4 @@ def _table(operation_id: str, answer: Item) -> Answer:
         for it in cited
         for name in ("as_of", "recorded_as_of")
     ]
-    return Answer(body.content.decode(), moments)
+    return Answer(answer, moments, table_of=document.load().operation(operation_id))

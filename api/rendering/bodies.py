@@ -71,6 +71,10 @@ def render_answer(
         return Body(content, etags.of_text(answer.tagged or answer.content, answer.volatile))
     if isinstance(answer.content, bytes):
         return exact(answer.content)
+    if answer.table_of is not None:
+        table = render_answer(answer.table_of, Answer(answer.content), media_types.CSV, public_url)
+        text = table.content.decode()
+        return Body(table.content, etags.of_text(text, answer.volatile))
     content = project(operation.response_schema, answer.content)
     sent = with_absolute_citations(content, public_url)
     if listed(media_type) in TABULAR:

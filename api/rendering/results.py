@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg_pool import ConnectionPool
 
+from api.contract.document import Operation
 from api.database.ledger import Reader
 from api.database.queries import Connection
 
@@ -80,13 +81,15 @@ class Answer:
     A page of computed items is an object with `items` and `next`, the cursor of the next page. The
     entity tag of a text leaves out its `volatile` parts: the moments of an answer as of now. It is
     that of the text `tagged`, if given: in a chart, lines divide these parts. `url_weight` is the
-    weight of a request for the url that a citation pins.
+    weight of a request for the url that a citation pins. `table_of` is the operation whose answer
+    another one sends as CSV.
     """
 
     content: Mapping[str, Any] | str | bytes
     volatile: Sequence[str] = ()
     tagged: str | None = None
     url_weight: int = 0
+    table_of: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

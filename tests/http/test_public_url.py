@@ -55,7 +55,8 @@ def test_other_values_are_refused_with_a_reason(value: str, instead: str) -> Non
 
 
 # No other operation knows the address of the service.
-LINKING = [o for o in READS if o.takes_base_url or o in CITED or o.id == "getSecurityContact"]
+WITH_LINKS = {"getSecurityContact", "getClaimsCsv"}
+LINKING = [o for o in READS if o.takes_base_url or o in CITED or o.id in WITH_LINKS]
 
 
 class Twins(NamedTuple):
