@@ -1,10 +1,10 @@
 """What changed between two pairs of moments: who counts otherwise, since when, and why."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -17,14 +17,24 @@ from api.errors import FieldError, invalid
 from api.rendering import pagination, streaming
 from api.rendering.results import Answer, Item, Stream
 from api.reports import citations, counts, people, sentences, time_buckets, vocabulary
+from api.reports.changed_people import (
+    ChangedPeople,
+    Figures,
+    Memory,
+    ceased_to_be_confirmed,
+    sums,
+)
 from api.reports.citations import Moments
 from api.reports.counts import Filters, Question
-from api.verification.counting import FIGURES
 
 _LIST = "listDifferences"
 _PEOPLE_PER_BLOCK = 200
 _MAX_EXPLAINED = 3
 """Of so many people who ceased to be confirmed, the sentence gives the causes."""
+
+# What counts at settled moments never changes: the pages of a list find it once.
+_PEOPLE = Memory[ChangedPeople](lambda people: 2048 + people.size, 16 << 20)
+_TOTALS = Memory[Sequence[counts.Counted]](lambda _: 1, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,53 +199,6 @@ def _start(from_: datetime, moments: Any, from_recorded: datetime | None) -> Pos
     return Position(clock.rfc3339(from_), moments.as_of, first, last, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """The counts at both pairs of moments, and the people who count otherwise, by both statuses."""
-
-    before: counts.Counted
-    after: counts.Counted
-    changed: Sequence[Any]
-    redacted: Mapping[str, Mapping[str, int]]
-    shows_undisclosed: bool
-
-    @property
-    def ledger_seq(self) -> int:
-        return self.after.moments.ledger_seq
-
-    @property
-    def became_confirmed(self) -> int:
-        return self._people(lambda before, after: after == "confirmed" != before)
-
-    @property
-    def no_longer_confirmed(self) -> int:
-        return self._people(lambda before, after: before == "confirmed" != after)
-
-    def _people(self, selects: Callable[[str | None, str | None], bool]) -> int:
-        return sum(row.people for row in self.changed if selects(row.before, row.after))
-
-    @property
-    def undisclosed(self) -> tuple[int, int]:
-        """The people who may match the filters, at both pairs of moments."""
-        if not self.shows_undisclosed:
-            return 0, 0
-        return sum(self.before.undisclosed.values()), sum(self.after.undisclosed.values())
-
-    def cited(self) -> Mapping[str, Any]:
-        return {
-            "totals": {
-                "before": self._totals(self.before),
-                "after": self._totals(self.after),
-            },
-            "became_confirmed": self.became_confirmed,
-            "no_longer_confirmed": self.no_longer_confirmed,
-        }
-
-    def _totals(self, counted: counts.Counted) -> Mapping[str, Any]:
-        undisclosed = counted.undisclosed if self.shows_undisclosed else None
-        return {**counted.total, "undisclosed": undisclosed}
-
-
 class ChangedRelease(NamedTuple):
     """A release event whose verdict changed, perhaps merged into another one, and its person.
 
@@ -253,12 +216,16 @@ class ChangedRelease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """The whole list. With a `reader`, the ledger notes which hidden names were shown."""
+    """The whole list. With a `reader`, the ledger notes which hidden names were shown.
+
+    With `group_by`, also the people who are in another group.
+    """
 
     start: Position
     filters: Filters
     min_sources: int
     reader: ledger.Reader | None
+    group_by: str | None = None
 
     @property
     def _sees_hidden(self) -> bool:
@@ -266,40 +233,57 @@ class Differences:
 
     @property
     def _is_filtered(self) -> bool:
-        return bool(self.filters.active())
+        return bool(self.filters.active() or self.group_by)
 
-    def _parameters(self, *, sees_hidden: bool) -> Mapping[str, Any]:
+    def _parameters(self) -> Mapping[str, Any]:
         questions = self.start.questions(self.filters)
-        parameters = counts.event_parameters(questions, sees_hidden=sees_hidden)
-        return {**parameters, "min_sources": self.min_sources}
+        parameters = counts.event_parameters(questions, sees_hidden=self._sees_hidden)
+        return {
+            "questions": parameters["questions"],
+            "min_sources": self.min_sources,
+            "sees_hidden": self._sees_hidden,
+            "group_by": self.group_by,
+        }
+
+    def _key(self, conn: queries.Connection) -> Hashable:
+        questions = self.start.questions(self.filters)
+        return conn.info.dsn, *questions, self.min_sources, self.group_by, self._sees_hidden
+
+    def people(self, conn: queries.Connection) -> ChangedPeople:
+        """Everybody who counts otherwise, also those who are not listed."""
+        return _PEOPLE.get(
+            self._key(conn),
+            lambda: ChangedPeople.find(conn, self._parameters(), is_filtered=self._is_filtered),
+        )
 
     def read(
         self, conn: queries.Connection, position: Position, limit: int
     ) -> tuple[Sequence[Item], Position | None]:
         """The people after a position, and the position of the last one if there are more."""
-        after = queries.drop_none(after=position.person)
-        rows = self._rows(conn, limit + 1, sees_hidden=self._sees_hidden, **after)
+        everybody = self.people(conn)
+        rows: list[Any] = []
+        last = position.person
+        while len(rows) <= limit and (ids := everybody.following(last, limit + 1)):
+            rows += self._rows(conn, ids)
+            last = str(ids[-1])
         shown, last = people.page(conn, rows, limit, self.reader)
         following = None if last is None else position._replace(person=last)
         causes = self._causes(conn, shown, sees_hidden=self._sees_hidden)
         return [*map(_item, shown, causes)], following
 
-    def first(self, conn: queries.Connection) -> Any:
-        """How many people count otherwise, and since when the first of them."""
-        return queries.row(conn, "differences/get_first", **self._selection(sees_hidden=False))
-
     def blocks(self, pool: ConnectionPool[queries.Connection]) -> Iterator[Sequence[Item]]:
         return people.blocks(pool, self.read, self.start, _PEOPLE_PER_BLOCK)
 
-    def _rows(
-        self, conn: queries.Connection, limit: int, *, sees_hidden: bool, **selected: Any
-    ) -> list[Any]:
-        selection = self._selection(sees_hidden=sees_hidden)
-        return queries.rows(conn, "differences/list", **selection, **selected, limit=limit)
+    def _rows(self, conn: queries.Connection, ids: Sequence[UUID], **parameters: Any) -> list[Any]:
+        """Those of these people who are listed."""
+        parameters = {**self._parameters(), **parameters}
+        return queries.rows(conn, "differences/list", **parameters, ids=ids)
 
-    def _selection(self, *, sees_hidden: bool) -> Mapping[str, Any]:
-        is_filtered = {"is_filtered": True} if self._is_filtered else {}
-        return {**self._parameters(sees_hidden=sees_hidden), **is_filtered}
+    def since(self, conn: queries.Connection) -> str | None:
+        """Since when the first of them counts otherwise."""
+        ids = self.people(conn).following(None, None)
+        first = queries.row(conn, "differences/get_first", **self._parameters(), ids=ids)
+        return cast(str | None, first.at)
 
     def causes(self, conn: queries.Connection, changed: "ChangedRelease") -> Sequence[Item]:
         """What changed the verdict on one release event."""
@@ -344,7 +328,7 @@ class Differences:
             "filters_decide": not person.is_redacted and self._is_filtered,
         }
 
-    def figures(self, conn: queries.Connection, *, is_current: bool) -> _Figures:
+    def figures(self, conn: queries.Connection, *, is_current: bool) -> Figures:
         """Return the figures. `is_current` if nothing was recorded since the later record time."""
         sees_hidden = self._sees_hidden and self._is_filtered
         earlier, later = self.start.questions(self.filters)
@@ -355,34 +339,46 @@ class Differences:
             is_present = question.recorded_as_of == present
             return replace(question, recorded_as_of=None) if is_present else question
 
-        before, after = counts.count(
-            conn, [counted(earlier), counted(later)], self.min_sources, sees_hidden=sees_hidden
+        before, after = _TOTALS.get(
+            self._key(conn),
+            lambda: counts.count(
+                conn, [counted(earlier), counted(later)], self.min_sources, sees_hidden=sees_hidden
+            ),
         )
-        parameters = self._parameters(sees_hidden=sees_hidden)
-        query = "differences/count_filtered" if self._is_filtered else "differences/count"
-        changed = queries.rows(conn, query, **parameters)
-        redacted = []
+        everybody = self.people(conn)
+        redacted: Sequence[Any] = []
         # As of now nobody is redacted.
         if not self._sees_hidden and earlier.recorded_as_of != present:
-            redacted = queries.rows(conn, "differences/count_redacted", **parameters)
-        return _Figures(
+            redacted = self._redacted(conn, everybody)
+        return Figures(
             before,
             after,
-            changed,
+            everybody,
             {
-                "before": _sums((row.before, row.was_rearrested, row.people) for row in redacted),
-                "after": _sums((row.after, row.is_rearrested, row.people) for row in redacted),
+                "before": sums((row.before, row.was_rearrested, row.people) for row in redacted),
+                "after": sums((row.after, row.is_rearrested, row.people) for row in redacted),
             },
             shows_undisclosed=self._is_filtered and not sees_hidden,
         )
 
+    def _redacted(self, conn: queries.Connection, everybody: ChangedPeople) -> Sequence[Any]:
+        filters_people = not self.filters.active().keys().isdisjoint(counts.PROPERTIES_OF_PEOPLE)
+        rows = queries.rows(
+            conn, "differences/list_perhaps_redacted", filters_people=filters_people
+        )
+        ids = everybody.among(row.id for row in rows)
+        if not ids:
+            return []
+        return queries.rows(conn, "differences/count_redacted", **self._parameters(), ids=ids)
+
     def sentence(
-        self, conn: queries.Connection, figures: _Figures, time_zone: str
+        self, conn: queries.Connection, figures: Figures, time_zone: str
     ) -> sentences.Sentence:
         """The sentence of the public view. It explains a few people who ceased to be confirmed."""
         causes: list[vocabulary.Cause] = []
         if 0 < figures.no_longer_confirmed <= _MAX_EXPLAINED:
-            rows = self._rows(conn, _MAX_EXPLAINED, sees_hidden=False, is_unconfirmed=True)
+            ids = figures.changed.following(None, _MAX_EXPLAINED, ceased_to_be_confirmed)
+            rows = self._rows(conn, ids, sees_hidden=False)
             # Without those of a redacted person they would explain less than the sentence says.
             if len(rows) == figures.no_longer_confirmed:
                 causes = [
@@ -414,16 +410,6 @@ def _relevant(causes: Sequence[Any], margin: int) -> Sequence[Any]:
     counted = [cause for cause in causes if cause.counts] or causes
     direction = (margin > 0) - (margin < 0)
     return [c for c in counted if c.effect == 0 or c.effect == direction] or counted
-
-
-def _sums(rows: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
-    """The figures of people of these statuses."""
-    figures = dict.fromkeys(FIGURES, 0)
-    for status, is_rearrested, number in rows:
-        if status is not None:
-            figures[status] += number
-            figures["rearrested"] += number if is_rearrested else 0
-    return figures
 
 
 def _item(person: Any, causes: Sequence[Any]) -> Item:

@@ -17,6 +17,7 @@ from api.database import queries
 from api.errors import RequestError
 from api.rendering.results import Item
 from api.reports import citations, comparisons
+from api.reports.changed_people import Statuses
 from api.reports.cited_questions import CitedQuestion
 from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
 from api.reports.differences import ChangedRelease, Differences, Position
@@ -25,8 +26,8 @@ from api.verification.counting import FIGURES
 _MAX_CHANGES = 10
 _MAX_CORRECTIONS = 240
 _MAX_QUESTIONS = 8
-"""Of the groups or the ends of a timeline that differ, so many are looked into: each takes as long
-as a list of differences."""
+"""Of the ends of a timeline that differ, so many are looked into: each takes as long as a list of
+differences."""
 _DOCUMENTED = ("confirmed", "disputed", "reported")
 
 
@@ -133,17 +134,23 @@ def _of_people(
 ) -> State:
     """Add the people who count otherwise, where the answers differ."""
     recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
-    min_sources = question.arguments["min_sources"]
+    arguments = question.arguments
+    group_by = arguments.get("group_by")
     for number, (as_of, filters) in enumerate(_questions(question, cited, present)):
         if number == _MAX_QUESTIONS:
             # None that was looked into tells why: that it holds cannot be said any more.
             return replace(state, changed=True)
         position = Position(as_of, as_of, *recorded, None)
-        differences = Differences(position, filters, min_sources, None)
-        first = differences.first(conn)
-        if not first.people:
+        differences = Differences(position, filters, arguments["min_sources"], None, group_by)
+        everybody = differences.people(conn)
+        people_changed = everybody.count(lambda _: True)
+        if not people_changed:
             continue
         items, _ = differences.read(conn, position, _MAX_CHANGES)
+        if not everybody.count(_counts_otherwise):
+            # All of them are in another group.
+            for group in _groups(cited["groups"], present["groups"])[:1]:
+                filters = replace(filters, **_filter_of_group(arguments["group_by"], group))
         path = citations.url(
             "/v1/differences",
             {
@@ -151,20 +158,23 @@ def _of_people(
                 "until": position.until,
                 "from_recorded": position.from_recorded,
                 "until_recorded": position.until_recorded,
-                "min_sources": min_sources,
+                "min_sources": arguments["min_sources"],
                 **filters.active(),
             },
         )
-        changes = [{name: item[name] for name in _CHANGE} for item in items]
         return replace(
             state,
             changed=True,
-            since=first.at,
-            people_changed=first.people,
-            changes=changes,
+            since=differences.since(conn),
+            people_changed=people_changed,
+            changes=[{name: item[name] for name in _CHANGE} for item in items],
             differences=path,
         )
     return state
+
+
+def _counts_otherwise(statuses: Statuses) -> bool:
+    return statuses[:2] != statuses[2:]
 
 
 _CHANGE = ("release_event_id", "before", "after", "at", "because")
@@ -174,10 +184,7 @@ _CHANGE = ("release_event_id", "before", "after", "at", "because")
 def _questions(
     question: CitedQuestion, cited: Item, present: Item
 ) -> Iterator[tuple[str, Filters]]:
-    """Yield the publication times and filters at which people may count otherwise.
-
-    A person who is in another group than before counts otherwise under the filter of one.
-    """
+    """Yield the publication times and filters at which people may count otherwise."""
     filters = question.filters
     if question.operation_id == "getTimeline":
         yield from ((at, filters) for at in _ends(cited["items"], present["items"]))
@@ -190,9 +197,6 @@ def _questions(
         yield cited["citation"]["as_of"], Filters(announcement_id=question.id)
     else:
         yield cited["as_of"], filters
-        if group_by := question.arguments["group_by"]:
-            for value in _groups(cited["groups"], present["groups"]):
-                yield cited["as_of"], replace(filters, **_filter_of_group(group_by, value))
 
 
 def _filter_of_group(group_by: str, value: str) -> Mapping[str, Any]:

@@ -82,7 +82,8 @@ BEGIN ATOMIC
     FROM (SELECT is_hidden($1, $2) AND NOT $6 AS hides) h;
 END;
 
--- The values of a person and a detention as recorded at the moment.
+-- The values of a person and a detention as recorded at the moment, by which both were recorded. A record
+-- that never changed is read as it is: the ledger's entries took three quarters of a count of the past.
 CREATE FUNCTION recorded_values(
     detainee_id uuid, detention_id uuid, moment timestamptz, sees_hidden boolean
 ) RETURNS TABLE (
@@ -91,14 +92,21 @@ CREATE FUNCTION recorded_values(
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT f.facility_id, v.nationalities, v.age_group, v.sex, v.is_redacted
-    FROM recorded($1, $3) p CROSS JOIN recorded($2, $3) t
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::detainees, p.entry) d
+    FROM detainees p
+    CROSS JOIN LATERAL jsonb_populate_record(
+        p, CASE WHEN p.updated_at <> p.created_at THEN (SELECT r.entry FROM recorded(p.id, $3) r) END
+    ) d
+    JOIN detentions t ON t.id = $2
     CROSS JOIN LATERAL countable_values(
         d.age_group, d.withheld, d.nationalities, d.sex, $3, $4
     ) v
     LEFT JOIN LATERAL countable_facility(
-        (t.entry ->> 'facility_id')::uuid, d.age_group, v.is_redacted, $3
-    ) f ON true;
+        CASE
+            WHEN t.updated_at = t.created_at THEN t.facility_id
+            ELSE (SELECT (r.entry ->> 'facility_id')::uuid FROM recorded(t.id, $3) r)
+        END, d.age_group, v.is_redacted, $3
+    ) f ON true
+    WHERE p.id = $1;
 END;
 
 -- Whether values meet filters: null if no value that the caller may know excludes them, and one

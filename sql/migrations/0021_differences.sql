@@ -82,82 +82,218 @@ BEGIN ATOMIC
 END;
 
 -- The people who may count otherwise under filters at the second of two pairs of moments: those whose
--- status, release events or values changed. By indexes.
+-- status, release events or values changed. By indexes. Not those of whom a value that never changed
+-- excludes it.
 CREATE FUNCTION people_perhaps_changed(
-    as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz
+    as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz,
+    filters count_filters
 ) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH events AS (
-        SELECT array_agg(e.id) AS ids FROM release_events_changed($1, $2, $3, $4) e
+    WITH events AS MATERIALIZED (
+        SELECT e.id FROM release_events_changed($1, $2, $3, $4) e
+    ), people AS (
+        SELECT p.id FROM people_changed($1, $2, $3, $4) p
+        UNION
+        SELECT o.detainee_id FROM events e JOIN release_events o ON o.id = e.id
+        UNION
+        SELECT m.detainee_id
+        FROM (VALUES ($2), ($4)) AS a (moment) CROSS JOIN LATERAL moved_release_events(a.moment) m
+        WHERE (m.id IN (SELECT e.id FROM events e)) IS TRUE
+        UNION
+        SELECT l.resource_id FROM ledger l
+        WHERE l.resource = 'detainee' AND l.action <> 'read'
+            AND l.recorded_at > $2 AND l.recorded_at <= $4
+        UNION
+        SELECT i.id::uuid
+        FROM ledger l
+        CROSS JOIN LATERAL (
+            VALUES
+                (l.entry ->> 'detainee_id'), (l.entry ->> 'into_id'),
+                (l.entry ->> 'new_detainee_id')
+        ) i (id)
+        WHERE l.resource IN ('detention', 'merge', 'split') AND l.action <> 'read'
+            AND l.recorded_at > $2 AND l.recorded_at <= $4 AND i.id IS NOT NULL
+        UNION
+        -- Reported before the day of the release began in UTC: until it begins, an earlier re-arrest
+        -- can count among the events that match and not among all events.
+        SELECT e.detainee_id
+        FROM first_verdicts f JOIN release_events e ON e.id = f.release_event_id
+        WHERE f.occurred_on >= ($1 AT TIME ZONE 'UTC')::date
+            AND f.occurred_on <= ($3 AT TIME ZONE 'UTC')::date
+            AND f.published_from < f.occurred_on::timestamp AT TIME ZONE 'UTC'
     )
-    SELECT p.id FROM people_changed($1, $2, $3, $4) p
-    UNION ALL
-    SELECT p.id FROM events e CROSS JOIN LATERAL people_of_release_events(e.ids, $2) p
-    UNION ALL
-    SELECT p.id FROM events e CROSS JOIN LATERAL people_of_release_events(e.ids, $4) p
-    UNION ALL
-    SELECT l.resource_id FROM ledger l
-    WHERE l.resource = 'detainee' AND l.action <> 'read'
-        AND l.recorded_at > $2 AND l.recorded_at <= $4
-    UNION ALL
-    SELECT i.id::uuid
-    FROM ledger l
-    CROSS JOIN LATERAL (
-        VALUES (l.entry ->> 'detainee_id'), (l.entry ->> 'into_id'), (l.entry ->> 'new_detainee_id')
-    ) i (id)
-    WHERE l.resource IN ('detention', 'merge', 'split') AND l.action <> 'read'
-        AND l.recorded_at > $2 AND l.recorded_at <= $4 AND i.id IS NOT NULL
-    UNION ALL
-    -- Reported before the day of the release began in UTC: until it begins, an earlier re-arrest can
-    -- count among the events that match and not among all events.
-    SELECT e.detainee_id
-    FROM first_verdicts f JOIN release_events e ON e.id = f.release_event_id
-    WHERE f.occurred_on >= ($1 AT TIME ZONE 'UTC')::date
-        AND f.occurred_on <= ($3 AT TIME ZONE 'UTC')::date
-        AND f.published_from < f.occurred_on::timestamp AT TIME ZONE 'UTC';
+    SELECT p.id
+    FROM people p JOIN detainees d ON d.id = p.id
+    WHERE (
+            d.updated_at <> d.created_at
+            OR (($5).nationality IS NULL OR ($5).nationality = ANY (d.nationalities))
+                AND (($5).age_group IS NULL OR d.age_group = ($5).age_group)
+                AND (($5).sex IS NULL OR d.sex = ($5).sex)
+        )
+        AND (
+            ($5).facility_ids IS NULL
+            OR EXISTS (
+                SELECT FROM detentions t
+                WHERE t.detainee_id = p.id
+                    AND (t.updated_at <> t.created_at OR t.facility_id = ANY (($5).facility_ids))
+            )
+            OR EXISTS (SELECT FROM people_linked_with(p.id))
+        );
 END;
 
--- Whether the release events that may match filters give a person a stronger status (`status_rank`)
--- than those that certainly do. Such a person is no difference: what changed may be only what the public
--- may know.
-CREATE FUNCTION undecided_person(
-    detainee_id uuid, as_of timestamptz, moment timestamptz, required integer,
-    filters count_filters, sees_hidden boolean
-) RETURNS TABLE (is_undecided boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT coalesce(
-        min(status_rank(j.status)) FILTER (WHERE j.are_met IS NULL)
-            < coalesce(min(status_rank(j.status)) FILTER (WHERE j.are_met), 6),
-        false
-    )
-    FROM judged_release_events($1, $2, $3, $4, $5, $6) j;
-END;
-
--- How a person counts at two pairs of moments, and by which release events; no row if alike, or if the
--- caller may not know.
-CREATE FUNCTION difference_of_person(
-    detainee_id uuid, as_of timestamptz, moment timestamptz, later_as_of timestamptz,
-    later_moment timestamptz, required integer, filters count_filters, sees_hidden boolean
+-- How these people count at two pairs of moments, by which release events; only those who count
+-- otherwise or, with `group_by`, are in another group. Not those whom the release events that may match
+-- filters give a stronger status (`status_rank`) than those that certainly do: what changed may be only
+-- what the public may know. Nor those who were or are in a group that the caller may not know.
+-- For all people at once, since each took 2 ms by itself. The parts are not joined with one another, and
+-- a list of ids is asked for by (IN) IS TRUE, which is no join: PostgreSQL may expect a few rows of each,
+-- and would compare all rows of one with all of the other.
+CREATE FUNCTION differences_of_people(
+    ids uuid[], as_of timestamptz, moment timestamptz, later_as_of timestamptz,
+    later_moment timestamptz, required integer, filters count_filters, group_by text,
+    sees_hidden boolean
 ) RETURNS TABLE (
-    before text, was_rearrested boolean, earlier_event_id uuid, earlier_margin integer,
-    after text, is_rearrested boolean, later_event_id uuid, later_margin integer
+    detainee_id uuid, before text, was_rearrested boolean, earlier_event_id uuid,
+    earlier_margin integer, after text, is_rearrested boolean, later_event_id uuid,
+    later_margin integer
 )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT b.status, coalesce(b.is_rearrested, false), b.release_event_id,
-        coalesce(b.independent_sources - b.independent_denials, 0),
-        c.status, coalesce(c.is_rearrested, false), c.release_event_id,
-        coalesce(c.independent_sources - c.independent_denials, 0)
-    FROM (SELECT) o
-    LEFT JOIN LATERAL counted_person($1, $2, $3, $6, $7, $8) b ON true
-    LEFT JOIN LATERAL counted_person($1, $4, $5, $6, $7, $8) c ON true
-    WHERE (b.status, b.is_rearrested) IS DISTINCT FROM (c.status, c.is_rearrested)
-        AND NOT (filters_people($7) AND (
-            (SELECT u.is_undecided FROM undecided_person($1, $2, $3, $6, $7, $8) u)
-            OR (SELECT u.is_undecided FROM undecided_person($1, $4, $5, $6, $7, $8) u)
-        ));
+    WITH moments (is_later, as_of, moment) AS (
+        VALUES (false, $2, $3), (true, $4, $5)
+    ), events AS MATERIALIZED (
+        SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.announcement_id,
+            e.updated_at <> e.created_at AS has_changed
+        FROM unnest($1) AS i (id) JOIN release_events e ON e.detainee_id = i.id
+        UNION ALL
+        SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.announcement_id, true
+        FROM (
+            SELECT DISTINCT m.id
+            FROM unnest($1) AS i (id)
+            CROSS JOIN LATERAL records_moved_with(i.id, 'release_event') m
+        ) m
+        JOIN release_events e ON e.id = m.id
+        WHERE (e.detainee_id IN (SELECT i.id FROM unnest($1) AS i (id))) IS FALSE
+    ), recorded_events AS (
+        SELECT m.is_later, m.as_of, m.moment, e.id, e.detainee_id, e.detention_id, e.occurred_on,
+            e.announcement_id
+        FROM moments m CROSS JOIN events e
+        WHERE NOT e.has_changed
+        UNION ALL
+        SELECT m.is_later, m.as_of, m.moment, t.id, t.detainee_id, t.detention_id, t.occurred_on,
+            t.announcement_id
+        FROM moments m
+        CROSS JOIN events e
+        CROSS JOIN LATERAL recorded(e.id, m.moment) r
+        CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
+            id uuid, detainee_id uuid, detention_id uuid, occurred_on date, announcement_id uuid,
+            merged_into uuid, voided_at timestamptz
+        )
+        WHERE e.has_changed AND t.merged_into IS NULL AND t.voided_at IS NULL
+            AND (t.detainee_id IN (SELECT i.id FROM unnest($1) AS i (id))) IS TRUE
+    ), detained_twice AS MATERIALIZED (
+        SELECT i.id FROM unnest($1) AS i (id)
+        WHERE (SELECT count(*) FROM detentions t WHERE t.detainee_id = i.id) > 1
+            OR EXISTS (SELECT FROM people_linked_with(i.id))
+    ), judged AS MATERIALIZED (
+        SELECT e.is_later, e.id, e.detainee_id, e.occurred_on, k.status,
+            status_rank(k.status) AS rank, v.independent_sources, v.independent_denials, f.are_met,
+            CASE
+                WHEN $8 IS NULL THEN NULL
+                -- All are in the group that is the filter.
+                WHEN $8 = 'release_kind' AND ($7).release_kind IS NOT NULL THEN NULL
+                WHEN $8 = 'nationality' AND ($7).nationality IS NOT NULL THEN NULL
+                WHEN $8 = 'release_kind' THEN
+                    verified_kind(v.kinds, v.independent_denials, $6, k.status)
+                WHEN $8 = 'occurred_on' THEN e.occurred_on::text
+                WHEN $8 = 'announcement_id' THEN e.announcement_id::text
+                ELSE (
+                    SELECT g.value FROM recorded_group_of_person(
+                        $8, e.detainee_id, e.detention_id, e.moment, $9
+                    ) g
+                )
+            END AS value,
+            CASE
+                WHEN f.are_met AND k.status = 'confirmed'
+                    AND e.detainee_id IN (SELECT t.id FROM detained_twice t)
+                THEN EXISTS (
+                    SELECT FROM recorded_detained_again_at(
+                        e.detainee_id, e.detention_id, e.occurred_on, e.moment
+                    ) d
+                    WHERE d.began_at <= e.as_of
+                )
+                ELSE false
+            END AS is_detained_again
+        FROM recorded_events e
+        CROSS JOIN LATERAL (
+            SELECT c.independent_sources, c.independent_denials, c.kinds
+            FROM verdicts c
+            WHERE c.release_event_id = e.id AND c.published_from <= e.as_of
+                AND c.recorded_from <= e.moment AND e.moment < c.recorded_until
+            ORDER BY c.published_from DESC
+            LIMIT 1
+        ) v
+        CROSS JOIN LATERAL (
+            SELECT status_of_kind(
+                v.independent_sources, v.independent_denials, v.kinds, ($7).release_kind, $6
+            ) AS status
+        ) k
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN filters_people($7) THEN (
+                SELECT f.are_met FROM recorded_filters_met(
+                    e.detainee_id, e.detention_id, e.moment, $9,
+                    ($7).facility_ids, ($7).nationality, ($7).age_group, ($7).sex
+                ) f
+            ) ELSE true END AS are_met
+            OFFSET 0
+        ) f
+        WHERE k.status IS NOT NULL AND f.are_met IS NOT FALSE
+            AND (($7).announcement_id IS NULL OR e.announcement_id = ($7).announcement_id)
+            AND (($7).occurred_from IS NULL OR e.occurred_on >= ($7).occurred_from)
+            AND (($7).occurred_until IS NULL OR e.occurred_on <= ($7).occurred_until)
+    ), counted AS (
+        -- By the same event as counted_person.
+        SELECT j.detainee_id,
+            (array_agg(j.status ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_status,
+            bool_and(j.is_detained_again) FILTER (WHERE j.are_met AND j.rank = 1 AND NOT j.is_later)
+                AS earlier_rearrested,
+            (array_agg(j.id ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_event_id,
+            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_margin,
+            (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_value,
+            min(j.rank) FILTER (WHERE j.are_met AND NOT j.is_later) AS earlier_rank,
+            min(j.rank) FILTER (WHERE j.are_met IS NULL AND NOT j.is_later) AS earlier_possible_rank,
+            (array_agg(j.status ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_status,
+            bool_and(j.is_detained_again) FILTER (WHERE j.are_met AND j.rank = 1 AND j.is_later)
+                AS later_rearrested,
+            (array_agg(j.id ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_event_id,
+            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_margin,
+            (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
+                j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_value,
+            min(j.rank) FILTER (WHERE j.are_met AND j.is_later) AS later_rank,
+            min(j.rank) FILTER (WHERE j.are_met IS NULL AND j.is_later) AS later_possible_rank
+        FROM judged j
+        GROUP BY j.detainee_id
+    )
+    SELECT c.detainee_id, c.earlier_status, coalesce(c.earlier_rearrested, false),
+        c.earlier_event_id, coalesce(c.earlier_margin, 0), c.later_status,
+        coalesce(c.later_rearrested, false), c.later_event_id, coalesce(c.later_margin, 0)
+    FROM counted c
+    WHERE (
+            (c.earlier_status, c.earlier_rearrested)
+                IS DISTINCT FROM (c.later_status, c.later_rearrested)
+            OR c.earlier_value IS DISTINCT FROM c.later_value
+                AND undisclosed() NOT IN (coalesce(c.earlier_value, ''), coalesce(c.later_value, ''))
+        )
+        AND coalesce(c.earlier_possible_rank >= coalesce(c.earlier_rank, 6), true)
+        AND coalesce(c.later_possible_rank >= coalesce(c.later_rank, 6), true);
 END;
 
 -- The moments of record time after another one at which people may have ceased to be confirmed before

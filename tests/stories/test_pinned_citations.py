@@ -127,11 +127,36 @@ def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     now = read(desk.api, grouped)
     assert (now["changed"], now["people_changed"]) == (True, 1)
     assert now["changes"][0]["because"][0]["action"] == "updated"
+    [item] = desk.api.get(now["differences"])["items"]
+    assert item["release_event_id"] == event
     assert not read(desk.api, hidden)["changed"]
     withhold(desk, person_of(desk, event))
     # The public may not know any more which group the person is in.
     assert not read(desk.api, grouped)["changed"]
     assert not read(desk.api, hidden)["changed"]
+
+
+def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
+    """Each once, the first of them since when the figure changed."""
+    names = ("Ana", "Eva", "Ida")
+    events = [desk.release(f"{name} Prueba", [AT, AT], nationalities=["VE"]) for name in names]
+    citation = pin(desk.api, "/v1/counts?group_by=nationality")
+    moments = []
+    for event, nationality in zip(events[:2], ("AR", "CO"), strict=True):
+        moved = {"nationalities": [nationality]}
+        desk.editor.patch(f"/v1/detainees/{person_of(desk, event)}", moved)
+        moments.append(desk.api.get("/v1/counts")["recorded_as_of"])
+    now = read(desk.api, citation)
+    assert (now["people_changed"], now["since"]) == (2, moments[0])
+    assert {c["release_event_id"] for c in now["changes"]} == set(events[:2])
+    assert {(c["before"], c["after"]) for c in now["changes"]} == {("confirmed", "confirmed")}
+    for attestation in desk.api.get("/v1/attestations", release_event_id=events[2])["items"]:
+        body = {"retracted_at": AT}
+        desk.editor.post(f"/v1/attestations/{attestation['id']}/retraction", body, 200)
+    now = read(desk.api, citation)
+    assert (now["people_changed"], now["since"]) == (3, moments[0])
+    [item] = desk.api.get(now["differences"])["items"]
+    assert item["release_event_id"] == events[2]
 
 
 def test_release_of_another_kind_changes_groups_of_kinds(desk: Desk) -> None:

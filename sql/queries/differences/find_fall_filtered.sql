@@ -17,15 +17,16 @@ CROSS JOIN (
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE c.before = 'confirmed')
         - count(*) FILTER (WHERE c.after = 'confirmed') AS people
-    FROM (
-        SELECT DISTINCT o.id FROM people_perhaps_changed(m.before, m.before, m.before, m.moment) o
-    ) p
-    LEFT JOIN LATERAL stored_code(p.id, m.before, m.before, %(min_sources)s) b ON true
-    LEFT JOIN LATERAL stored_code(p.id, m.before, m.moment, %(min_sources)s) e ON true
-    CROSS JOIN LATERAL difference_of_person(
-        p.id, m.before, m.before, m.before, m.moment, %(min_sources)s, a.filters, false
+    FROM differences_of_people(
+        ARRAY(
+            SELECT p.id
+            FROM people_perhaps_changed(m.before, m.before, m.before, m.moment, a.filters) p
+            LEFT JOIN LATERAL stored_code(p.id, m.before, m.before, %(min_sources)s) b ON true
+            LEFT JOIN LATERAL stored_code(p.id, m.before, m.moment, %(min_sources)s) e ON true
+            WHERE b.code IN ('C', 'A') OR e.code IN ('C', 'A')
+        ),
+        m.before, m.before, m.before, m.moment, %(min_sources)s, a.filters, NULL, false
     ) c
-    WHERE b.code IN ('C', 'A') OR e.code IN ('C', 'A')
 ) f
 WHERE f.people > 0
 ORDER BY m.moment DESC

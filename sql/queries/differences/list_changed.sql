@@ -1,9 +1,9 @@
--- Counts the people whose stored status differs between two pairs of moments, by both statuses.
+-- Lists the people whose stored status differs between two pairs of moments, by both statuses.
 SELECT status_of_code(c.before) AS before, coalesce(c.before = 'A', false) AS was_rearrested,
     status_of_code(c.after) AS after, coalesce(c.after = 'A', false) AS is_rearrested,
-    count(*) AS people
+    string_agg(uuid_send(c.id), '' ORDER BY c.id) AS ids
 FROM (
-    SELECT b.code AS before, e.code AS after
+    SELECT p.id, b.code AS before, e.code AS after
     FROM asked_difference(%(questions)s, %(min_sources)s, %(sees_hidden)s) a
     CROSS JOIN LATERAL (
         SELECT DISTINCT p.id FROM people_changed(a.as_of, a.moment, a.later_as_of, a.later_moment) p
