@@ -34,6 +34,8 @@ _LIST_OPTIONS = (
     *("mapping", "column", "date_order", "sex_letters", "encoding", "sheet"),
     "facility_decisions",
 )
+_MAX_PLACES = 5
+"""Of a facility that needs a decision, so many rows are printed."""
 _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
 
 
@@ -250,7 +252,7 @@ def _review(
         return
     interactive = _is_interactive()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
-    facilities = _decide_facilities(conn, preview, facilities, interactive=interactive)
+    facilities = _decide_facilities(conn, id, preview, facilities, interactive=interactive)
     decisions += _decide_duplicates(conn, id, preview, choices, interactive=interactive)
     if interactive and not choices["yes"]:
         click.confirm("Apply this import?", abort=True, err=True)
@@ -260,18 +262,32 @@ def _review(
 
 
 def _print_preview(conn: queries.Connection, id: UUID, preview: Mapping[str, Any]) -> None:
-    for line in terminal.preview(preview):
+    for line in terminal.preview(preview, _places_of_facilities(conn, id, preview)):
         click.echo(line)
     for block in import_store.blocks(conn, id):
         for row in block:
             for error in row.errors:
                 column = f", {error['column']}" if error["column"] else ""
-                place = error.get("pointer") or f"{row.pointer or f'row {row.row}'}{column}"
+                place = error.get("pointer") or f"{row.pointer}{column}"
                 store.progress(f"{place}: {store.with_options(error['detail'])}")
     for flip in import_store.all_flips(conn, id):
         event = f" ({flip['release_event_id']})" if flip["release_event_id"] else ""
         place = _place(preview, flip["row"])
         click.echo(f"{place}{event}: {flip['from']} becomes {flip['to']}")
+
+
+def _places_of_facilities(
+    conn: queries.Connection, id: UUID, preview: Mapping[str, Any]
+) -> Mapping[str, Sequence[str]]:
+    """Return the lines of the first rows of each facility that needs a decision, by its name."""
+    names = {name_key(name["name"]): name["name"] for name in preview["facilities"]}
+    places: dict[str, list[str]] = {name: [] for name in names.values()}
+    for block in import_store.blocks(conn, id) if names else ():
+        for row in block:
+            name = names.get(name_key((row.content or {}).get("facility") or ""))
+            if name is not None and row.outcome != "invalid" and len(places[name]) < _MAX_PLACES:
+                places[name].append(row.pointer)
+    return places
 
 
 def _place(preview: Mapping[str, Any], row: int) -> str:
@@ -312,6 +328,7 @@ def _invalid(count: int) -> str:
 
 def _decide_facilities(
     conn: queries.Connection,
+    id: UUID,
     preview: Mapping[str, Any],
     decisions: Sequence[Mapping[str, Any]],
     *,
@@ -334,12 +351,15 @@ def _decide_facilities(
             f"{count} a decision, and nothing was changed. Add {missing}, with the id of the "
             "facility, new:COUNTRY or skip in the place of the dots."
         )
-    return [*needed, *(_ask_facility(conn, name) for name in undecided)]
+    places = _places_of_facilities(conn, id, preview) if undecided else {}
+    return [*needed, *(_ask_facility(conn, name, places[name["name"]]) for name in undecided)]
 
 
-def _ask_facility(conn: queries.Connection, name: Mapping[str, Any]) -> Mapping[str, Any]:
+def _ask_facility(
+    conn: queries.Connection, name: Mapping[str, Any], places: Sequence[str]
+) -> Mapping[str, Any]:
     """Ask the operator which facility has a name."""
-    for line in terminal.listed_facility(name):
+    for line in terminal.listed_facility(name, places):
         store.progress(line)
     ids = {str(i): str(c["facility_id"]) for i, c in enumerate(name["candidates"], 1)}
 

@@ -192,8 +192,11 @@ def _is_number(cell: str) -> bool:
     return cell.lstrip("-").replace(",", "").isdigit() or not cell
 
 
-def preview(summary: Mapping[str, Any]) -> Iterator[str]:
-    """How the file of an import was read, and the totals of its preview."""
+def preview(summary: Mapping[str, Any], places: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """How the file of an import was read, and the totals of its preview.
+
+    `places` are the lines of the first rows of each facility that needs a decision.
+    """
     if reading := summary["reading"]:
         if reading["sheet"] is not None:
             yield f"  read from the worksheet {reading['sheet']!r}"
@@ -208,13 +211,15 @@ def preview(summary: Mapping[str, Any]) -> Iterator[str]:
         if summary[name]:
             yield f"  new {name.replace('_', ' '):16}{summary[name]:>8,}"
     for name in summary["facilities"]:
-        yield from listed_facility(name)
+        yield from listed_facility(name, places[name["name"]])
 
 
-def listed_facility(name: Mapping[str, Any]) -> Iterator[str]:
+def listed_facility(name: Mapping[str, Any], places: Sequence[str]) -> Iterator[str]:
     """A name that no facility of the record has, or several, and the numbered candidates."""
     rows = "1 row" if name["rows"] == 1 else f"{name['rows']:,} rows"
-    yield f"  {name['name']!r}, the facility of {rows}, needs a decision"
+    more = ", ..." if name["rows"] > len(places) else ""
+    where = f"{', '.join(places)}{more}"
+    yield f"  {name['name']!r}, the facility of {rows} ({where}), needs a decision"
     for number, candidate in enumerate(name["candidates"], 1):
         yield f"    {number}  {candidate['name']}  {candidate['facility_id']}"
 

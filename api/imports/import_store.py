@@ -232,6 +232,7 @@ def rows(
             "record_id": row.record_id or row.detainee_id or row.same_detainee_id,
             "detainee_id": row.detainee_id or row.same_detainee_id,
             "same_as_row": row.same_as_row,
+            "facility": (row.content or {}).get("facility"),
             "changes": row.changes,
             "candidates": [
                 {

@@ -152,7 +152,7 @@ def _decide(
             *(
                 FieldError(
                     f"/rows/{row.row}",
-                    f"The {row.property} {row.value!r} contradicts row {row.first_row}, with "
+                    f"The {row.property} {row.value!r} contradicts {row.first_pointer}, with "
                     f"{row.first_value!r} for the same person: decide new or skip.",
                 )
                 for row in contradictions

@@ -66,6 +66,11 @@ class ListFile(NamedTuple):
     table: CsvFile | None
 
     @property
+    def lines_above(self) -> int:
+        """The lines above the first row."""
+        return 0 if self.table is None else self.table.header_line
+
+    @property
     def reading(self) -> Reading | None:
         table = self.table
         if table is None:
@@ -155,7 +160,8 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                 return
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
-                    detail = "A quote opened in this row is never closed."
+                    line = table.header_line + number
+                    detail = f"A quote opened in the row of line {line} is never closed."
                     raise invalid(FieldError(f"/{number}", detail)) from None
                 yield number, [], [RowError(None, f"Is not a row of CSV: {error}.")]
                 continue

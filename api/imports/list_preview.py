@@ -70,20 +70,21 @@ def preview(
     import_store.delete_expired(conn, caller)
     # The command of the operator may take any time.
     max_pairs = None if caller is None else row_matching.MAX_PAIRS
-    survey = partial(row_matching.survey, max_pairs=max_pairs)
     sha256 = import_store.digest(file)
-    with (
-        list_file.opened(file, media_type, mapping, charset, sheet) as source,
-        queries.snapshot(conn, read_only=False),
-        closing(row_reader.rows(source, conventions, survey)) as rows,
-    ):
-        if attestation is not None:
-            _check_attestation(conn, attestation)
-        reading = source.reading
-        id = import_store.begin(conn, caller, sha256, attestation, reading)
-        matcher = RowMatcher(conn, caller, id, sha256)
-        lines_above = reading.header_line if reading else 0
-        _Preview(conn, caller, id, matcher, attestation, progress, lines_above).run(rows)
+    with list_file.opened(file, media_type, mapping, charset, sheet) as source:
+        survey = partial(row_matching.survey, max_pairs=max_pairs, lines_above=source.lines_above)
+        with (
+            queries.snapshot(conn, read_only=False),
+            closing(row_reader.rows(source, conventions, survey)) as rows,
+        ):
+            if attestation is not None:
+                _check_attestation(conn, attestation)
+            id = import_store.begin(conn, caller, sha256, attestation, source.reading)
+            matcher = RowMatcher(conn, caller, id, sha256)
+            preview_ = _Preview(
+                conn, caller, id, matcher, attestation, progress, source.lines_above
+            )
+            preview_.run(rows)
     return id
 
 
@@ -135,12 +136,12 @@ class _PreviewedRow:
             column = self.row.columns.get(_COLUMN_OF_FIELD.get(name, name))
             self.errors.append(RowError(column, field_error.detail))
 
-    def as_stored(self, lines_above: int) -> Mapping[str, Any]:
-        """Return the row, below that many lines, as the query that inserts it takes it."""
+    def as_stored(self, place: str) -> Mapping[str, Any]:
+        """Return the row as the query that inserts it takes it."""
         listed = self.listed
         return {
             "row": self.number,
-            "pointer": f"line {lines_above + self.number}",
+            "pointer": place,
             "outcome": self.outcome,
             # Later rows are compared with an invalid row that is valid by itself.
             "content": None if listed is None else self.content,
@@ -229,7 +230,7 @@ class _Preview:
         plans = []
         for row, person in zip(valid, listed, strict=True):
             row.listed = person
-            _leave_out_ids_of_others(row, person)
+            self._leave_out_ids_of_others(row, person)
             if (plan := self._plan(row, person, people)) is not None:
                 plans.append((row, plan))
         self._foresee_statuses(plans)
@@ -237,8 +238,12 @@ class _Preview:
             if row.errors:
                 row.outcome = "invalid"
             self._columns |= row.row.columns
-        stored = [row.as_stored(self._lines_above) for row in block]
+        stored = [row.as_stored(self._place(row.number)) for row in block]
         import_store.insert_rows(self._conn, self._id, stored)
+
+    def _place(self, number: int) -> str:
+        """Return the line of a row, as a spreadsheet shows it."""
+        return f"line {self._lines_above + number}"
 
     def _check(self, row: _PreviewedRow) -> None:
         """Check a row alone."""
@@ -303,11 +308,35 @@ class _Preview:
         row.changes = plan.changes
         if plan.overwritten and listed.detainee_id is not None:
             listed.candidate_ids, listed.detainee_id = [listed.detainee_id], None
-            _leave_out_ids_of_others(row, listed)
+            self._leave_out_ids_of_others(row, listed)
             row.outcome = "possible_duplicate"
             return None
         row.outcome = "changed" if plan.changes else "same"
         return plan
+
+    def _leave_out_ids_of_others(self, row: _PreviewedRow, listed: ListedPerson) -> None:
+        """Leave out the identifiers of others; a row that needs a decision only says so.
+
+        Begins with the row as it was read, so that it can be repeated when the outcome has changed.
+        """
+        detainee = dict(row.row.content["detainee"])
+        row.ignored = list(row.row.ignored)
+        candidates = {*listed.candidate_ids, *listed.candidate_rows}
+        kept = []
+        for id in detainee.get("external_ids", ()):
+            scheme, value = id["scheme"], id["value"]
+            holder = listed.other_holder(scheme, value)
+            if holder is not None:
+                person = f"/v1/detainees/{holder}"
+                if isinstance(holder, int):
+                    person = self._place(holder)
+                detail = f"{value[:50]!r} is the identifier of {person}: it stays with that person"
+                detail += " if this row is decided new." if holder in candidates else "."
+                row.ignored.append(RowError(row.row.id_column(scheme), detail))
+            if holder is None or listed.is_possible_duplicate:
+                kept.append(id)
+        if "external_ids" in detainee:
+            row.content["detainee"] = {**detainee, "external_ids": kept}
 
     def _content(self, number: int) -> Mapping[str, Any]:
         for row in self._block:
@@ -323,10 +352,10 @@ class _Preview:
             if pair.property == "birth_date" and column is None:
                 column = self._columns["birth_year"]
             for row, value, other, other_value in (
-                (pair.row, pair.value, pair.first_row, pair.first_value),
-                (pair.first_row, pair.first_value, pair.row, pair.value),
+                (pair.row, pair.value, pair.first_pointer, pair.first_value),
+                (pair.first_row, pair.first_value, pair.pointer, pair.value),
             ):
-                detail = f"{value!r} contradicts row {other}, with {other_value!r} for this person."
+                detail = f"{value!r} contradicts {other}, with {other_value!r} for this person."
                 errors.setdefault(row, {}).setdefault(pair.property, RowError(column, detail))
         rows = [
             {"row": row, "errors": [error._asdict() for error in by_property.values()]}
@@ -366,29 +395,6 @@ class _Preview:
             row.status_from, row.status_to = verdicts.foresee(
                 self._conn, id, _rule_attestation(attestation), self._now
             )
-
-
-def _leave_out_ids_of_others(row: _PreviewedRow, listed: ListedPerson) -> None:
-    """Leave out the identifiers that other people have; a row that needs a decision only says so.
-
-    Begins with the row as it was read, so that it can be repeated when the outcome has changed.
-    """
-    detainee = dict(row.row.content["detainee"])
-    row.ignored = list(row.row.ignored)
-    candidates = {*listed.candidate_ids, *listed.candidate_rows}
-    kept = []
-    for id in detainee.get("external_ids", ()):
-        scheme, value = id["scheme"], id["value"]
-        holder = listed.other_holder(scheme, value)
-        if holder is not None:
-            person = f"row {holder}" if isinstance(holder, int) else f"/v1/detainees/{holder}"
-            detail = f"{value[:50]!r} is the identifier of {person}: it stays with that person"
-            detail += " if this row is decided new." if holder in candidates else "."
-            row.ignored.append(RowError(row.row.id_column(scheme), detail))
-        if holder is None or listed.is_possible_duplicate:
-            kept.append(id)
-    if "external_ids" in detainee:
-        row.content["detainee"] = {**detainee, "external_ids": kept}
 
 
 def _rule_attestation(attestation: Mapping[str, Any]) -> Attestation:

@@ -45,7 +45,7 @@ _MIN_KEYS = 4
 # The work of a list, before it begins.
 
 
-def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
+def survey(rows: NumberedCells, max_pairs: int | None, lines_above: int) -> Survey:
     """Read the cells of all rows. Raise RequestError at the row at which the pairs are too many.
 
     The pairs are counted from the list alone, so that a refusal reveals nothing about recorded
@@ -86,7 +86,7 @@ def survey(rows: NumberedCells, max_pairs: int | None) -> Survey:
             most = max_compared(bool(born or ids))
             pairs += most + min(_similar_rows(name, word_pairs), most)
             if pairs > max_pairs:
-                raise _too_many_pairs(number, max_pairs)
+                raise _too_many_pairs(number, lines_above + number, max_pairs)
     return Survey(letters, shared_ids)
 
 
@@ -98,11 +98,11 @@ def max_compared(is_distinct: bool) -> int:
     return _MAX_COMPARED_IF_DISTINCT if is_distinct else _MAX_COMPARED
 
 
-def _too_many_pairs(row: int, max_pairs: int) -> Exception:
+def _too_many_pairs(row: int, line: int, max_pairs: int) -> Exception:
     detail = (
-        f"The rows up to this one have more than {max_pairs:,} pairs of people to compare, which "
-        "is too much for one request. Split the list before this row, or give more rows a birth "
-        "date or an identifier: they are compared with fewer people."
+        f"The rows up to line {line} have more than {max_pairs:,} pairs of people to compare, "
+        "which is too much for one request. Split the list before this line, or give more rows a "
+        "birth date or an identifier: they are compared with fewer people."
     )
     return invalid(FieldError(f"/{row}", detail))
 

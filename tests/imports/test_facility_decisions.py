@@ -79,6 +79,9 @@ def test_each_name_is_decided_once(editor: Api, prisons: dict[str, str], conn: C
     assert outcomes(result) == ["invalid", *["new"] * 10]
     names = [(name["name"], name["rows"]) for name in result["facilities"]]
     assert names == [("La Roca", 3), ("Rodeo Uno", 1), ("Yare", 2), ("El Mesón", 1)]
+    # Each row says which name it waits for.
+    waiting = [row["facility"] for row in result["rows"][2:]]
+    assert waiting == ["La Roca", "LA ROCA", "la roca.", *PLACES[4:5], None, *PLACES[6:9], None]
     assert all(name["decision"] is name["facility_id"] is None for name in result["facilities"])
     yare = {"facility_id": prisons["Penal Yare"], "name": "Penal Yare", "score": 0.98}
     assert result["facilities"][2]["candidates"] == [yare]
@@ -258,7 +261,8 @@ def test_command_takes_decisions_as_options(
     before = snapshot(conn)
     result = constancia(*command, "--dry-run", DATABASE_URL=database)
     assert result.exit_code == 0
-    assert "'La Roca', the facility of 3 rows, needs a decision" in result.stdout
+    place = "the facility of 3 rows (line 3, line 4, line 5)"
+    assert f"'La Roca', {place}, needs a decision" in result.stdout
     for options, texts in (
         ([], ["2 facilities need", '--facility "La Roca=..." --facility "Rodeo Uno=..."']),
         (

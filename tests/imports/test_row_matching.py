@@ -154,7 +154,7 @@ def test_no_decision_gives_an_identifier_to_two_people(api: Api, conn: queries.C
         ([row], same, ana),
         ([{**row, "id": boris}], None, ana),
         ([{**listed(1), "born": "1971-01-31", "N": n} for n in ("B-5", "b5")], None, None),
-        ([{**listed(2), "born": f"19{y}-12-01", "N": "C-5"} for y in (31, 99)], new, "row 1"),
+        ([{**listed(2), "born": f"19{y}-12-01", "N": "C-5"} for y in (31, 99)], new, "line 2"),
     ):
         result = preview(writer, table(rows), **query)
         last = result["rows"][-1]
@@ -268,7 +268,7 @@ def test_rows_that_contradict_each_other_are_invalid(api: Api, conn: queries.Con
             (error,) = result["rows"][row]["errors"]
             assert error["column"] == column
             assert (
-                f"contradicts row {other + 1}, with {rows[other][column]!r}".replace(
+                f"contradicts line {other + 2}, with {rows[other][column]!r}".replace(
                     "adulto", "adult"
                 ).replace("menor", "minor")
                 in error["detail"]
@@ -293,7 +293,7 @@ def test_decisions_that_make_rows_contradict_each_other_are_refused(
     same = [{"row": row, "decision": "same", "detainee_id": known} for row in (1, 2)]
     problem = apply(writer, result["id"], *same, status=422)
     assert [error["pointer"] for error in problem["errors"]] == ["/rows/2"]
-    assert "contradicts row 1" in problem["errors"][0]["detail"]
+    assert "contradicts line 2" in problem["errors"][0]["detail"]
     apply(writer, result["id"], same[0], {"row": 2, "decision": "new"})
     assert people(conn) == 2
 

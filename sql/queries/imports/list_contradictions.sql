@@ -1,8 +1,9 @@
 -- Lists the rows of a list that contradict the first row of their person in a property.
 -- A birth year and a birth date of that year agree. Rows without a person yet are left out.
 WITH listed AS (
-    SELECT r.row, p.property, p.value,
+    SELECT r.row, r.pointer, p.property, p.value,
         first_value(r.row) OVER same_person AS first_row,
+        first_value(r.pointer) OVER same_person AS first_pointer,
         first_value(p.value) OVER same_person AS first_value
     FROM import_rows r
     LEFT JOIN import_rows o ON o.import_id = r.import_id AND o.row = r.same_as_row
@@ -23,7 +24,7 @@ WITH listed AS (
         ORDER BY r.row
     )
 )
-SELECT l.row, l.property, l.value, l.first_row, l.first_value
+SELECT l.row, l.pointer, l.property, l.value, l.first_row, l.first_pointer, l.first_value
 FROM listed l
 WHERE NOT starts_with(l.value, l.first_value) AND NOT starts_with(l.first_value, l.value)
 ORDER BY l.row, l.property
