@@ -1,6 +1,6 @@
 """The errors of a request, without HTTP: problem slug, detail, and an error for each field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,7 +32,7 @@ class RequestError(Exception):
         super().__init__(detail)
         self.slug = slug
         self.detail = detail
-        self.errors = errors
+        self.errors: Sequence[FieldError] = errors
         self.existing = dict(existing or {})
 
 

@@ -21,6 +21,8 @@ MAX_LISTED_VALUES = 20
 """A longer enumeration is described in an error message instead of being listed."""
 
 _MAX_QUOTED_CHARACTERS = 60
+_KEY = re.compile(r"(constancia_)\w+")
+"""A key that was sent in the wrong place: errors are shown, copied and logged by clients."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}):(\d{2})(\.\d{1,6})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
@@ -46,6 +48,7 @@ class Integer(fields.Field[int]):
         self.from_text = from_text
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
+        sent = value
         if self.from_text and isinstance(value, str) and _INTEGER.fullmatch(value):
             value = int(value)
         if isinstance(value, float) and value.is_integer():
@@ -53,7 +56,7 @@ class Integer(fields.Field[int]):
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValidationError(f"Must be an integer, not {quoted(value)}.")
         if not self.low <= value <= self.high:
-            raise ValidationError(f"Must be from {self.low} to {self.high}, not {value}.")
+            raise ValidationError(f"Must be from {self.low} to {self.high}, not {quoted(sent)}.")
         return value
 
 
@@ -142,6 +145,7 @@ class String(fields.Field[Any]):
 def quoted(value: Any) -> str:
     """Return the beginning of a value as an error message quotes it."""
     if isinstance(value, str):
+        value = _KEY.sub(r"\1…", value)
         more = "…" if len(value) > _MAX_QUOTED_CHARACTERS else ""
         return repr(value[:_MAX_QUOTED_CHARACTERS]) + more
     if isinstance(value, list | dict):

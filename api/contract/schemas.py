@@ -29,7 +29,7 @@ _REQUIRED_KEYWORDS = {
     "array": {"items", "maxItems"},
     "integer": {"minimum", "maximum"},
 }
-_UNKNOWN = "There is no such "
+UNKNOWN = "There is no such "
 _READ_ONLY = "Is read-only: leave it out."
 
 
@@ -78,7 +78,7 @@ def _field_errors(place: str, messages: Any) -> Iterator[FieldError]:
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             # marshmallow puts the errors of an object itself under `_schema`.
-            is_object = key == "_schema" and not str(value[0]).startswith(_UNKNOWN)
+            is_object = key == "_schema" and not str(value[0]).startswith(UNKNOWN)
             yield from _field_errors(place if is_object else place + pointer(key), value)
     else:
         for message in messages:
@@ -92,7 +92,7 @@ class _Strict(Schema):
         unknown = RAISE
 
     error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
-        "unknown": f"{_UNKNOWN}field.",
+        "unknown": f"{UNKNOWN}field.",
         "type": "Must be an object.",
     }
     bounds: tuple[int, float] = (0, float("inf"))
@@ -131,7 +131,7 @@ def _unknown(names: Sequence[str], from_text: bool) -> str:
     """Return the message for a name that a schema does not list, which says what it lists."""
     kind = "parameter" if from_text else "field"
     listed = f"There are: {', '.join(names)}." if names else "There are none."
-    return f"{_UNKNOWN}{kind}. {listed}"
+    return f"{UNKNOWN}{kind}. {listed}"
 
 
 def _field(

@@ -327,8 +327,7 @@ class Upload:
                     request.mimetype, file, requests.charset(request)
                 )
             else:
-                value = strict_json.read(file.read())
-                arguments["body"] = schemas.load(self._body_schema, value)
+                arguments["body"] = requests.load_body(request, self._body_schema, file.read())
             attempt = self._attempts.read(request, caller, sha256)
             with queries.borrowed_connection(pool) as conn, idempotency.session_lock(conn, attempt):
                 first = idempotency.find(conn, attempt)

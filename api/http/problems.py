@@ -2,7 +2,8 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,8 +15,9 @@ from api import logs
 from api.auth import UnauthenticatedError
 from api.config import Language
 from api.contract import document as contract
+from api.contract import fields, schemas
 from api.contract.document import Contract, Problem
-from api.errors import RequestError
+from api.errors import FieldError, RequestError
 from api.http import requests, responses
 from api.pages import catalogs, errors
 from api.pages.site import Address
@@ -30,6 +32,7 @@ INTERNAL_ERROR = RequestError(
 _LOG = logging.getLogger(logs.LOGGER)
 _NOTHING_HERE = "There is nothing at this path."
 _ALL_PATHS = "The contract at /docs lists all paths."
+_SCALARS = (str, int, float, bool)
 _RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1, "too-many-heavy-requests": 2}
 SLUGS = {
     400: "malformed-json",
@@ -108,6 +111,7 @@ class _ProblemResponses:
         if _is_for_readers(request, self._pages):
             response = self._page(request, problem, error)
         else:
+            error.errors = _quoting(request, error.errors)
             response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = _challenge(error)
@@ -131,6 +135,41 @@ class _ProblemResponses:
             address = Address(request.url_root, "/" + quote(request.path.lstrip("/")))
         content = errors.page(chosen, address, problem, error, page, request.args)
         return responses.error_page(content, problem.status)
+
+
+def _quoting(request: Request, errors: Sequence[FieldError]) -> Sequence[FieldError]:
+    """Return errors, each with the value at its place unless it quotes it or is about its name.
+
+    A name that is unknown may be that of a secret, such as a key in a parameter.
+    """
+    return [
+        error
+        if error.detail.startswith(schemas.UNKNOWN)
+        else replace(error, detail=_with_value(error.detail, _at(request, error.pointer)))
+        for error in errors
+    ]
+
+
+def _with_value(detail: str, value: Any) -> str:
+    if not isinstance(value, _SCALARS):
+        return detail
+    text = fields.quoted(value)
+    return detail if text.strip("'…") in detail else f"{detail} Sent: {text}."
+
+
+def _at(request: Request, pointer: str) -> Any:
+    """Return the value at a place of the body, or else of the query; None if there is none."""
+    value = request.environ.get(requests.BODY)
+    steps = pointer.split("/")[1:]
+    for step in steps:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            value = None
+    return request.args.get(pointer[1:]) if value is None else value
 
 
 def _is_for_readers(request: Request, pages: Collection[str]) -> bool:

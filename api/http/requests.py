@@ -15,6 +15,9 @@ from api.errors import FieldError, RequestError, invalid, not_found
 from api.pages.site import Address
 from api.rendering import media_types
 
+BODY = "constancia.body"
+"""The place of a JSON body in the WSGI environment, once it is read."""
+
 _FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
 _CHUNK_BYTES = 1 << 16
 
@@ -147,7 +150,13 @@ def json_body(
 ) -> Mapping[str, Any]:
     """Return the value of a JSON body. Raises `unsupported-media-type` or `validation-error`."""
     check_media_type(request, accepted)
-    return schemas.load(schema, strict_json.read(raw))
+    return load_body(request, schema, raw)
+
+
+def load_body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
+    """Return the value of a JSON body, of which errors can quote the parts."""
+    value = request.environ[BODY] = strict_json.read(raw)
+    return schemas.load(schema, value)
 
 
 def check_media_type(request: Request, accepted: Sequence[str]) -> None:

@@ -1,9 +1,16 @@
 """Every case of bad input is refused with a problem document, and nothing is written."""
 
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
 import pytest
 
 from api.app import create_app
 from api.contract import document
+from api.contract.fields import quoted
+from api.contract.schemas import UNKNOWN
 from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, cloned
@@ -32,6 +39,33 @@ def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
     details = [problem["detail"], *(error["detail"] for error in problem.get("errors", ()))]
     assert any(case.message in detail for detail in details), details
     assert nothing_written.records["edit"] not in response.get_data(as_text=True)
+    for error in problem.get("errors", ()):
+        value = sent_value(nothing_written, case, error["pointer"])
+        if isinstance(value, str | int | float) and not error["detail"].startswith(UNKNOWN):
+            assert quoted(value).strip("'…") in error["detail"]
+
+
+def sent_value(world: World, case: Case, pointer: str) -> Any:
+    """The value at a place of the body of a case, or else of its query."""
+    value = orjson.loads(json.dumps(world.fill(case.body)))
+    try:
+        for step in pointer.split("/")[1:]:
+            value = value[int(step)] if isinstance(value, list) else value[step]
+    except (LookupError, TypeError, ValueError):
+        return dict(reversed(parse_qsl(world.fill(case.query), True))).get(pointer[1:])
+    return value
+
+
+@pytest.mark.parametrize("place", ["name", "url", "constancia"])
+def test_no_error_quotes_a_key(world: World, place: str) -> None:
+    key = world.records["edit"]
+    for response in (
+        world.api.scope("edit").send("POST", "/v1/sources", json=source(**{place: f" {key}"})),
+        world.api.send("GET", "/v1/detainees", query_string={"cursor": key, place: f"\n{key}"}),
+    ):
+        problem = check_problem(response, "validation-error")
+        assert problem["errors"]
+        assert key.rpartition("_")[2] not in response.text
 
 
 def test_case_names_are_unique() -> None:
