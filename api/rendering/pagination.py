@@ -11,6 +11,8 @@ from uuid import UUID
 from api.errors import FieldError, RequestError, invalid
 from api.rendering.results import Ranked
 
+MAX_SCANNED = 2_000
+"""The records that one page or block of a scan compares with its conditions, at most."""
 DIGEST_BYTES = 9
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -18,9 +18,6 @@ from api.errors import not_found
 from api.rendering import pagination
 from api.rendering.results import Page, Record
 
-MAX_SCANNED = 2_000
-"""The records that one page or block of a scan compares with its conditions, at most."""
-
 
 def record(conn: queries.Connection, operation: Operation, record: Record) -> bytes:
     """Return the JSON of a record. Raises `not-found`."""
@@ -91,7 +88,7 @@ def block(
     parameters = {**queries.drop_none(**page.filters), "limit": limit}
     is_scan = page.scan is not None
     if page.scan is not None:
-        parameters |= {**page.scan, "max_scanned": MAX_SCANNED}
+        parameters |= {**page.scan, "max_scanned": pagination.MAX_SCANNED}
     ranked = None
     if page.ranking is not None:
         ranked = page.ranking.read(conn, None if after is None else str(after), limit)

@@ -126,9 +126,12 @@ class _People:
             **self.parameters,
             **_of_status(self.status, is_filtered=self.is_filtered),
             **queries.drop_none(after=position.person),
+            max_scanned=pagination.MAX_SCANNED,
             limit=limit + 1,
         )
-        people, last = page(conn, rows, limit, self.reader)
+        people, last = page(conn, [row for row in rows if row.is_met], limit, self.reader)
+        if last is None and rows and rows[-1].ends_scan:
+            last = str(rows[-1].key)
         following = None if last is None else position._replace(person=last)
         return [_item(person) for person in people], following
 

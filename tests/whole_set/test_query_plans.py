@@ -14,7 +14,7 @@ from api import auth
 from api.app import create_app
 from api.contract import document
 from api.database import connections
-from api.rendering import rows
+from api.rendering import pagination
 from tests.conftest import Api, cloned
 from tests.whole_set.large_store import LISTED, PAGE, SIZE, fill, record_id
 from tests.whole_set.operations import CONTRACT, LISTS, operation_ids
@@ -384,6 +384,7 @@ SCANS: list[tuple[str, str, Mapping[str, Any]]] = [
     ),
     ("/v1/release-events", "verdicts", {"status": "confirmed", **UPDATED_SINCE}),
     ("/v1/detainees", "detentions", {"custody": "released", **UPDATED_SINCE}),
+    ("/v1/counts/people", "verdicts", {"status": "reported", "sex": "female"}),
 ]
 
 
@@ -397,7 +398,7 @@ def test_a_page_compares_few_records_and_the_next_one_goes_on(
     filters: Mapping[str, Any],
 ) -> None:
     whole = of_blocks.editor.send("GET", path, query_string={**filters, "format": "ndjson"}).text
-    monkeypatch.setattr(rows, "MAX_SCANNED", 400)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 400)
     items: list[Any] = []
     query: Mapping[str, Any] | None = {**filters, "limit": PAGE}
     while query is not None:
