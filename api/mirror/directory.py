@@ -1,5 +1,6 @@
 """The directory of a mirror: written beside it, and replaced once the new mirror is complete."""
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -10,6 +11,9 @@ from pathlib import Path
 
 MARK = "constancia-mirror.json"
 """The file by which a directory is known as a mirror."""
+
+# AT_FDCWD and RENAME_EXCHANGE of Linux.
+_HERE, _EXCHANGE = -100, 2
 
 
 class MirrorError(Exception):
@@ -24,24 +28,31 @@ def replaced(directory: Path) -> Iterator[Path]:
         raise MirrorError(
             f"{directory} holds something else than a mirror. Choose an empty or a new directory."
         )
-    new, old = (directory.with_name(f".{directory.name}.{name}") for name in ("new", "old"))
-    for folder in (new, old):
-        if folder.is_symlink():
-            raise MirrorError(f"{folder} is a link. Remove it: mirrors are written there.")
+    new, old, lock = (
+        directory.with_name(f".{directory.name}.{name}") for name in ("new", "old", "lock")
+    )
+    for path in (new, old, lock):
+        if path.is_symlink():
+            raise MirrorError(f"{path} is a link. Remove it: mirrors are written there.")
     if old.is_dir() and any(old.iterdir()) and not (old / MARK).exists():
         raise MirrorError(f"{old} is no mirror. Move it away: old mirrors are moved there.")
     try:
-        if old.is_dir() and not directory.exists():
-            old.rename(directory)  # an export was killed between the two steps of _replace
-        # Names are in it before it is complete.
-        new.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(new):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(lock):
+            if old.is_dir() and not directory.exists():
+                old.rename(directory)  # an export was killed between the two steps of _replace
+            for folder in (new, old):
+                if folder.exists():
+                    shutil.rmtree(folder)  # another one was killed
+            # Names are in it before it is complete.
+            new.mkdir(mode=0o700)
             try:
-                for folder in (new, old):
-                    _clear(folder)
                 yield new
-                _replace(directory, new, old)
+                new.chmod(0o755)
+                if not _exchange(new, directory):
+                    _replace(directory, new, old)
             finally:
+                # After an exchange this is the old mirror, with the names of then.
                 shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
         # EBUSY: a mount point cannot be renamed.
@@ -52,29 +63,39 @@ def replaced(directory: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder. One that nobody holds was left by an export that was killed."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file, which stays: whoever removed it would let another export hold a second one."""
+    with path.open("w") as file:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise MirrorError(
-                f"Another export is writing {folder}. Wait until it has ended."
+                f"Another export is writing {path.with_suffix('.new')}. Wait until it has ended."
             ) from None
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _exchange(new: Path, directory: Path) -> bool:
+    """Exchange two folders in one step, so that readers always find a mirror, also if this is the
+    last step before a kill. Return False if one does not exist, or the system cannot.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None or not directory.exists():
+        return False
+    paths = (os.fsencode(new), os.fsencode(directory))
+    if rename(_HERE, paths[0], _HERE, paths[1], _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code), str(directory))
 
 
 def _replace(directory: Path, new: Path, old: Path) -> None:
-    """Put a new mirror in the place of an old one, and remove that: it may name somebody who was
-    withheld since.
-    """
+    """Put a new mirror in the place of an old one, and remove that."""
     is_replaced = directory.exists()
     if is_replaced:
         directory.rename(old)
-    new.chmod(0o755)
     try:
         new.rename(directory)
     except OSError:
@@ -83,12 +104,3 @@ def _replace(directory: Path, new: Path, old: Path) -> None:
         raise
     if is_replaced:
         shutil.rmtree(old)
-
-
-def _clear(folder: Path) -> None:
-    """Empty a folder that an export which was killed has left."""
-    for child in folder.iterdir() if folder.exists() else ():
-        if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
-        else:
-            child.unlink()

@@ -1,0 +1,76 @@
+"""The directory of a mirror: always a whole mirror, whatever ends an export."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.mirror import directory
+from api.mirror.directory import MARK, MirrorError, replaced
+
+
+def write(folder: Path, content: str) -> None:
+    for name in (MARK, "index.html"):
+        (folder / name).write_text(content)
+
+
+def content(mirror: Path) -> set[str]:
+    return {file.read_text() for file in mirror.iterdir()}
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_killed_or_second_export_leaves_a_whole_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(directory, "_exchange", lambda *_: False)
+    mirror = tmp_path / "mirror"
+    with replaced(mirror) as folder:
+        write(folder, "first")
+    assert content(mirror) == {"first"}
+
+    def killed(step: Callable[[Path], None]) -> None:
+        """Export in a process that ends at once after a step."""
+        if (child := os.fork()) == 0:
+            with replaced(mirror) as folder:
+                step(folder)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def end_in_the_middle(folder: Path) -> None:
+        (folder / "index.html").write_text("killed")
+        os._exit(0)
+
+    def end_before_the_last_step(folder: Path) -> None:
+        write(folder, "killed")
+        rename = Path.rename
+        monkeypatch.setattr(
+            Path,
+            "rename",
+            lambda path, target: os._exit(0) if path == folder else rename(path, target),
+        )
+        monkeypatch.setattr(directory.shutil, "rmtree", lambda *_, **__: os._exit(0))
+
+    killed(end_in_the_middle)
+    assert content(mirror) == {"first"}
+    killed(end_before_the_last_step)
+    if can_exchange:
+        assert content(mirror) == {"killed"}
+
+    with replaced(mirror) as folder:
+        # What readers see meanwhile.
+        assert content(mirror) == ({"killed"} if can_exchange else {"first"})
+        with (
+            pytest.raises(MirrorError, match="Another export is writing"),
+            replaced(mirror) as second,
+        ):
+            write(second, "second")
+        write(folder, "third")
+    assert content(mirror) == {"third"}
+    with pytest.raises(KeyError), replaced(mirror):
+        raise KeyError
+    assert content(mirror) == {"third"}
+    # Only the lock is left of all.
+    assert {path.name for path in tmp_path.iterdir()} == {"mirror", ".mirror.lock"}
+    assert mirror.stat().st_mode & 0o777 == 0o755
