@@ -31,7 +31,7 @@ faults: $(READY) ## Kill processes, cut connections, fill disks; then run the mu
 	@$(BIN)/python -m tests.faults
 	@$(BIN)/python -m tests.faults.mutants
 
-outsiders: $(READY) ## Run linters and clients of others on the contract, and a checker on the pages. Needs npm and java
+outsiders: $(READY) ## Run tools of others on the contract, the pages and the data. Needs npm and java
 	@$(BIN)/python -m tests.outsiders
 
 nginx: $(READY) ## Write api/server/nginx.contract.conf from the contract

@@ -1,4 +1,4 @@
-"""Run tools of other projects on the contract and on the pages, and print their results.
+"""Run tools of other projects on the contract, the pages and the data, and print their results.
 
 Run `python -m tests.outsiders`.
 
@@ -27,9 +27,12 @@ NPM = [
 ]
 # The package on PyPI contains the generator; the one on npm downloads it from elsewhere.
 PIP = ["openapi-generator-cli"]
+# They take 320 MB.
+DATA_TOOLS = ["frictionless", "pandas", "duckdb", "sqlite-utils"]
 GENERATORS = ["python", "typescript-fetch", "go", "java"]
 CASE = Path(__file__).parents[1] / "cases/venezuela-2026-01-08.json"
 CLIENT = Path(__file__).with_name("client.ts")
+READER = Path(__file__).with_name("read_package.py")
 TSC = "--strict --target es2022 --module node16 --moduleResolution node16 --lib es2022,dom"
 MAX_SECONDS = 600
 
@@ -74,6 +77,10 @@ class Tools:
         target = self.folder / "pip"
         run(sys.executable, "-m", "pip", "install", "-q", "--target", target, *PIP, folder=target)
 
+    def install_data_tools(self) -> None:
+        install = ("-m", "pip", "install", "-q", "--target", self.folder / "data_tools")
+        run(sys.executable, *install, *DATA_TOOLS, folder=self.folder)
+
     def _npm(self, name: str, *arguments: str | Path) -> str:
         return run(self.folder / "node_modules/.bin" / name, *arguments, folder=self.folder)
 
@@ -86,13 +93,23 @@ class Tools:
 
     def nu(self) -> None:
         """Check the HTML of a mirror of the example case, which has the pages in all languages."""
-        command = Path(sys.executable).with_name("constancia")
-        data, mirror = self.folder / "mirrored", self.folder / "mirror"
-        run(command, "load", CASE, "--data-dir", data, folder=self.folder)
-        options = ("--with-names", "--data-dir", data)
-        run(command, "site", "export", mirror, *options, folder=self.folder)
+        mirror = self.folder / "mirror"
+        self._of_example("site", "export", mirror, "--with-names")
         jar = self.folder / "node_modules/vnu-jar/build/dist/vnu.jar"
         run("java", "-jar", jar, "--skip-non-html", mirror, folder=self.folder)
+
+    def _of_example(self, *arguments: str | Path) -> None:
+        """Run the command on a store with the example case."""
+        command = Path(sys.executable).with_name("constancia")
+        options = ("--data-dir", self.folder / "example")
+        run(command, "load", CASE, *options, folder=self.folder)
+        run(command, *arguments, *options, folder=self.folder)
+
+    def read_package(self) -> None:
+        package = self.folder / "export.zip"
+        self._of_example("export", package, "--package")
+        path = f"PYTHONPATH={self.folder / 'data_tools'}"
+        run("env", path, sys.executable, READER, package, folder=self.folder)
 
     def _generator(self, *arguments: str | Path) -> str:
         (jar,) = (self.folder / "pip").rglob("openapi-generator.jar")
@@ -155,6 +172,11 @@ def main() -> None:
                     ("openapi-generator validate", tools.validate),
                     (f"openapi-generator for {', '.join(GENERATORS)}", tools.generate),
                 ],
+            ),
+            (
+                "install data tools from PyPI",
+                tools.install_data_tools,
+                [(f"data package in {', '.join(DATA_TOOLS)}", tools.read_package)],
             ),
         ]
         for name, install, actions in checks:
