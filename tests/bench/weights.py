@@ -33,6 +33,9 @@ EVENTS = 30_000
 SECONDS = 1.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 YEAR = "from=2025-01-01&until=2025-12-31&time_zone=America/Caracas"
+CHART = "from=2025-01-01&until=2025-12-31"
+OLD = "2025-01-02T00:00:00Z"
+ALL = "updated_since=2025-01-01T00:00:00Z"
 HOURS = "from=2025-06-01&until=2025-07-10&bucket=hour"
 
 
@@ -58,6 +61,7 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
     claims = ids("SELECT id FROM claims WHERE kind = 'released' ORDER BY id")
     announcements = ids("SELECT id FROM claims WHERE kind = 'announced' ORDER BY id")
     prison = ids("SELECT id FROM facilities ORDER BY id LIMIT 1")
+    sources = ids("SELECT id FROM sources ORDER BY id LIMIT 1000")
     (recorded,) = ids(HALF_LOADED)
     at = f"/v1/counts?as_of={stores.MIDDLE}"
     past = f"recorded_as_of={recorded}"
@@ -90,12 +94,46 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         "/v1/comparisons?limit=200",
         f"/v1/comparisons?limit=200&{past}",
         "/v1/comparisons?format=csv",
+        "/v1/counts/people?format=xlsx",
+        f"/v1/counts/people?limit=200&{past}&status=disputed&sex=male&release_kind=exile",
+        f"/v1/differences?from={stores.MIDDLE}&format=csv",
+        *(
+            f"/v1/release-events?limit=200&{query}"
+            for query in (
+                f"{past}&status=reported&as_of={OLD}",
+                f"{past}&status=unverified&min_sources=3",
+                f"status=confirmed&as_of={OLD}",
+                f"{ALL}&status=refuted",
+            )
+        ),
+        f"/v1/release-events?format=csv&{past}&status=reported&as_of={OLD}",
+        f"/v1/detainees?limit=200&{ALL}",
+        f"/v1/detainees?limit=200&{ALL}&nationality=ES",
+        f"/v1/detainees?format=csv&{ALL}&nationality=ES",
         "/v1/feed?limit=200",
         "/v1/feed?limit=200&format=atom",
         "/v1/detainees?q=invented",
         "/v1/detainees?q=invented&limit=200",
         "/v1/detainees?q=invented&format=csv",
         "/v1/export",
+        "/v1/export.zip",
+        "/v1/release-events?format=xlsx",
+        "/",
+        "/people?status=refuted",
+        "/people?q=invented",
+        "/figures",
+        f"/differences?from={stores.MIDDLE}",
+        *(f"/charts/timeline.{form}?{CHART}" for form in ("svg", "png", "csv")),
+        *(f"/charts/timeline.svg?{CHART}&{more}" for more in (past, "sex=male")),
+        *(f"/charts/claims.{form}" for form in ("svg", "png", "csv")),
+        *(f"/charts/groups.{form}?group_by=facility_id" for form in ("svg", "png", "csv")),
+        f"/charts/groups.svg?group_by=facility_id&{past}&sex=male",
+        "/embed/figure",
+        f"/embed/figure?{past}&sex=male",
+        f"/embed/timeline?{CHART}",
+        f"/embed/timeline?{CHART}&{past}&sex=male",
+        "/cards/figure.png",
+        f"/cards/figure.png?{past}&sex=male",
     ):
         yield path, reads_by_id(path, ["-"])
     for name in ("claims", "detainees", "release-events", "attestations", "changes"):
@@ -108,6 +146,18 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         ("/v1/claims/{id}/delivery", announcements),
         (f"/v1/claims/{{id}}/delivery?{past}", announcements),
         ("/v1/claims/{id}/case", announcements),
+        *(
+            (f"/charts/delivery.{form}?announcement_id={{id}}", announcements)
+            for form in ("svg", "png", "csv")
+        ),
+        ("/embed/delivery?announcement_id={id}", announcements),
+        ("/cards/delivery.png?announcement_id={id}", announcements),
+        ("/cards/release.png?release_event_id={id}", events),
+        ("/announcements/{id}", announcements),
+        ("/sources/{id}", sources),
+        ("/people/{id}", people),
+        ("/releases/{id}", events),
+        ("/releases/{id}/certificate", events),
         ("/v1/release-events/{id}", events),
         ("/v1/release-events/{id}/verification", events),
         ("/v1/detainees/{id}", people),
@@ -165,8 +215,20 @@ def writes(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
     attestation = {"release_event_id": "{id}", "stance": "confirms", "basis": "first_hand"}
     attestation |= {"evidence": "report", "published_at": "{now}", "source_id": newcomers[0]}
     yield "POST /v1/attestations", each("/v1/attestations", events[:300], **attestation)
-    early = {**attestation, "published_at": "2024-12-31T00:00:00Z", "source_id": newcomers[1]}
-    yield "POST /v1/attestations, the earliest", each("/v1/attestations", events[300:600], **early)
+    early = {**attestation, "source_id": newcomers[1]}
+    days = conn.execute("SELECT id, occurred_on FROM release_events ORDER BY id DESC OFFSET 300")
+    yield (
+        "POST /v1/attestations, the earliest",
+        [
+            Request(
+                "POST",
+                "/v1/attestations",
+                _dumps({**early, "published_at": f"{row[1]}T00:00:00Z"}, str(row[0]), 0),
+                "contribute",
+            )
+            for row in days.fetchmany(300)
+        ],
+    )
     yield (
         "POST /v1/attestations/{id}/retraction",
         each("/v1/attestations/{id}/retraction", attestations, retracted_at="{now}"),
