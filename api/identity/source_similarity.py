@@ -18,7 +18,7 @@ from uuid import UUID
 from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import JaroWinkler
 
-from api.matching.folding import without_selectors
+from api.letters.folding import without_selectors
 
 MIN_SCORE = 0.6
 """Pairs below it are not offered as possible duplicates."""

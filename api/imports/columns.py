@@ -14,7 +14,7 @@ import orjson
 from api.contract import strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import countries
-from api.matching import folding
+from api.letters import folding
 
 
 class CellError(ValueError):

@@ -10,7 +10,7 @@ from functools import cache
 from babel.core import get_global
 
 from api.contract import document
-from api.matching import folding
+from api.letters import folding
 
 # Names and nationalities. A nationality in -o also matches its form in -a.
 _COUNTRY_NAMES: Mapping[str, str] = {

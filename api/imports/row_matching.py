@@ -21,7 +21,8 @@ from api.imports import columns, import_store, row_reader
 from api.imports.columns import CellError
 from api.imports.list_file import NumberedCells
 from api.imports.row_reader import Survey
-from api.matching import candidates, folding
+from api.letters import folding
+from api.matching import candidates
 from api.matching.candidates import Candidate
 from api.matching.external_ids import external_id_key, is_placeholder
 from api.matching.scoring import Match, Person, compare, find_match, identifying

@@ -16,7 +16,7 @@ from api.access import Caller
 from api.contract import document, fields
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid
-from api.matching import folding
+from api.letters import folding
 from api.matching.external_ids import external_id_key
 from api.records import detainees, release_events
 from api.records import detentions as detention_records

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import chain, combinations, islice, pairwise, product
 
-from api.matching import common_names, folding, korean, phonetics
+from api.letters import korean
+from api.letters.transliteration import other_readings
+from api.matching import common_names, phonetics
 from api.matching.common_names import is_common
 from api.matching.name_parsing import Word, parse_for_search
 
@@ -34,19 +36,21 @@ _MIN_PART_LETTERS, _MIN_ALONE_LETTERS = 3, 5
 """The letters of a word of such a name, and of one that is looked up alone."""
 
 _RULE_FILES = (
-    "common_names.txt",
-    "common_names.py",
-    "folding.py",
-    "korean.py",
-    "phonetics.py",
-    "name_parsing.py",
-    "blocking_keys.py",
+    "letters/burmese.py",
+    "letters/chinese.py",
+    "letters/korean.py",
+    "letters/transliteration.py",
+    "matching/common_names.txt",
+    "matching/common_names.py",
+    "matching/phonetics.py",
+    "matching/name_parsing.py",
+    "matching/blocking_keys.py",
 )
 
 
 def rules_digest() -> bytes:
     """The SHA-256 of the files that decide the keys: an index made by other rules is outdated."""
-    contents = ((files("api.matching") / name).read_bytes() for name in _RULE_FILES)
+    contents = ((files("api") / name).read_bytes() for name in _RULE_FILES)
     return hashlib.sha256(b"".join(contents)).digest()
 
 
@@ -147,7 +151,7 @@ def _joined_name_keys(name: str) -> list[str]:
 
 def _spellings(name: str) -> Sequence[str]:
     """A name as it is written and as other systems of romanization write it."""
-    return [name, *folding.other_readings(name)]
+    return [name, *other_readings(name)]
 
 
 def _words(name: str) -> Sequence[Word]:

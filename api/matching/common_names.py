@@ -1,6 +1,6 @@
 """The commonest names, titles and particles, read from common_names.txt.
 
-Words are in the form of `folding.transliterate`: ASCII letters, lower case.
+Words are in the form of `transliterate` (api/letters): ASCII letters, lower case.
 """
 
 from functools import cache

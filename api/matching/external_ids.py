@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from api.matching import folding
+from api.letters import folding
 
 _HYPHENS = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2212"
 _SEPARATORS = dict.fromkeys(map(ord, " \u00a0\u202f.\u00b7"), ".") | dict.fromkeys(

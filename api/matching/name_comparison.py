@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from api.matching import common_names, korean, phonetics
-from api.matching.folding import other_readings
-from api.matching.korean import Agreement, KoreanName
+from api.letters import korean
+from api.letters.korean import Agreement, KoreanName
+from api.letters.transliteration import other_readings
+from api.matching import common_names, phonetics
 from api.matching.name_parsing import FullName, Part, Word, common_part, parse
 from api.matching.phonetics import Similarity
 

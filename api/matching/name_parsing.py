@@ -6,12 +6,17 @@ or quotes, or after *alias*) are recognized.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Literal, NamedTuple
 
-from api.matching import common_names, folding, phonetics
+from anyascii import anyascii
+
+from api.letters import chinese
+from api.letters.transliteration import transliterate
+from api.matching import common_names, phonetics
 from api.matching.common_names import is_particle, is_title
 
 Part = Literal["given", "patronymic", "surname", "married", "nickname", "unknown"]
@@ -79,11 +84,11 @@ _MAX_WORDS = 12
 @lru_cache(maxsize=1 << 10)
 def parse(name: str) -> FullName:
     """Parse a recorded name. A name of nobody, such as Unidentified, has no words."""
-    name = folding.repair(name)
+    name = _repair(name)
     nicknames: list[str] = []
     if _MAY_HAVE_NICKNAME.search(name):
         name = _NICKNAME.sub(lambda match: _extract_nickname(match, nicknames), name)
-    text = folding.transliterate(name)
+    text = transliterate(name)
     if _UNIDENTIFIED.search(text):
         return FullName(())
     segments: list[list[Word]] = []
@@ -96,7 +101,7 @@ def parse(name: str) -> FullName:
             segments.append(words)
     nickname_words = []
     for nickname in nicknames:
-        for word in _words(folding.transliterate(nickname)):
+        for word in _words(transliterate(nickname)):
             if word.text in _GENERATIONS and segments:
                 generations.append(_GENERATIONS[word.text])
             elif len(word.text) > 1 and not is_title(word.text):
@@ -122,10 +127,10 @@ def parse_for_search(name: str) -> FullName:
     cannot be transliterated.
     """
     parsed = parse(name)
-    words = parsed.words or tuple(_words(folding.transliterate(name)))
+    words = parsed.words or tuple(_words(transliterate(name)))
     words = words or tuple(map(Word, _ANY_WORD.findall(name.casefold())))
     if parsed.words and _NUMBER.search(name):
-        words += tuple(map(Word, _NUMBER.findall(folding.repair(name))))
+        words += tuple(map(Word, _NUMBER.findall(_repair(name))))
     return FullName(words[:_MAX_WORDS], parsed.generation)
 
 
@@ -270,3 +275,92 @@ def _part_by_place(i: int, count: int, common: Part, word: str) -> Part:
     if i == count - 2:
         return "unknown" if common == "given" else "surname"
     return common
+
+
+# Repairs: what happens to a name in a spreadsheet, in a scan or in a form.
+
+# The bytes of the characters that Windows-1252 has in the place of the control codes of Latin-1.
+_WINDOWS_1252 = {
+    ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)): byte for byte in range(0x80, 0xA0)
+}
+_WRONGLY_DECODED = re.compile("[\xc2-\xf4][^\x00-\x7f\xc0-\xff]")
+_WITHOUT_SOFT_HYPHEN = re.compile(r"(?<=[a-z])Ã(?=[a-z ]|\Z)")
+"""A wrongly decoded í (MarÃa): its second character is invisible and often lost."""
+_LETTERS_BY_DIGIT = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "8": "b"}
+_WITH_DIGITS = re.compile(r"[^\W_]*[^\W\d_][^\W_]*")
+_DIGITS_AT_END = re.compile(r"\d*\Z")
+_MAX_SIMILAR_DIGITS = 4
+_DIGIT = re.compile(r"\d")
+_INNER_CAPITAL = re.compile(
+    "[a-zß-öø-ÿ\u0100-\u017f\u0430-\u045f][A-ZÀ-ÖØ-Þ\u0100-\u017f\u0400-\u042f]"
+)
+_NEVER_SPLIT_AFTER = frozenset(("Mc", "Mac", "Fitz"))
+
+
+def _repair(name: str) -> str:
+    """Undo a wrong decoding (JosÃ©), digits for letters (Ce1ia), joined words (AnaMora)."""
+    name = _WITHOUT_SOFT_HYPHEN.sub("Ã\xad", name)
+    if _WRONGLY_DECODED.search(name):
+        name = _decode_again(_decode_again(name))
+    if _INNER_CAPITAL.search(name):
+        name = _split_at_capitals(name)
+    if _DIGIT.search(name):
+        name = _WITH_DIGITS.sub(lambda match: _replace_digits(match[0]), name)
+    return name
+
+
+def _decode_again(text: str) -> str:
+    """The text, if its UTF-8 was read as Latin-1 or Windows-1252; any other text unchanged."""
+    try:
+        return text.translate(_WINDOWS_1252).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _split_at_capitals(name: str) -> str:
+    """Separate words that are joined, but for their capitals: AnaMora, but not McLean or GARCíA."""
+    pieces = []
+    start = 0
+    for i in range(2, len(name) - 1):
+        if not (name[i].isupper() and name[i - 1].islower() and name[i + 1].islower()):
+            continue
+        word = _ANY_WORD.findall(name[start:i])[-1]
+        if word[1:].islower() and word not in _NEVER_SPLIT_AFTER:
+            pieces.append(name[start:i])
+            start = i
+    return " ".join((*pieces, name[start:]))
+
+
+def _replace_digits(word: str) -> str:
+    """A word with letters for the digits that resemble them, unless the digits are a number."""
+    digits = sum(map(str.isdigit, word))
+    if not digits or digits > min(len(word) - digits, _MAX_SIMILAR_DIGITS):
+        return word
+    lower = anyascii(word).lower()
+    if not {c for c in lower if c.isdigit()} <= _LETTERS_BY_DIGIT.keys():
+        return word
+    if without_tones := chinese.without_tones(lower):
+        return without_tones
+    read = next(filter(common_names.is_common, _readings_of_digits(lower)), None)
+    if read:
+        return read
+    number = _DIGITS_AT_END.search(lower)
+    end = number.start() if number else len(lower)
+    return _by_neighbours(lower[:end]) + lower[end:]
+
+
+def _readings_of_digits(word: str) -> Iterator[str]:
+    choices = (_LETTERS_BY_DIGIT.get(character, character) for character in word)
+    return map("".join, product(*choices))
+
+
+def _by_neighbours(word: str) -> str:
+    """The word with letters for digits; 1 is an l beside a vowel or another l, or else an i."""
+    read = ""
+    for i, character in enumerate(word):
+        letters = _LETTERS_BY_DIGIT.get(character, character)
+        if len(letters) > 1:
+            before = read[-1:] or word[i + 1 : i + 2]
+            letters = "l" if before in {*"aeioul"} or word[i + 1 : i + 2] == "1" else "i"
+        read += letters
+    return read

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.database import queries
-from api.matching import candidates, common_names, korean, name_comparison, phonetics
+from api.letters import korean
+from api.letters.korean import Agreement
+from api.letters.transliteration import other_readings
+from api.matching import candidates, common_names, name_comparison, phonetics
 from api.matching.blocking_keys import MIN_JOINED_LETTERS
-from api.matching.folding import other_readings
-from api.matching.korean import Agreement
 from api.matching.name_comparison import Alignment, Feature, WordPair
 from api.matching.name_parsing import FullName, Word, parse_for_search, parse_query
 from api.matching.scoring import Person, compare

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import orjson
 
-from api.matching import common_names, folding
+from api.letters import folding
+from api.matching import common_names
 
 _OTHER = "other"
 

@@ -10,27 +10,20 @@ from api.matching.blocking_keys import index_keys, search_keys
 from api.matching.phonetics import delete_variants
 from tests.matching.test_scoring import texts
 
-PACKAGE = "api.matching"
-
 
 def test_digest_covers_every_module_that_decides_the_keys() -> None:
     covered: set[str] = set()
-    waiting = ["blocking_keys"]
+    waiting = ["matching/blocking_keys.py"]
     while waiting:
-        module = waiting.pop()
-        covered.add(f"{module}.py")
-        source = (files(PACKAGE) / f"{module}.py").read_text("utf-8")
+        file = waiting.pop()
+        covered.add(file)
+        source = (files("api") / file).read_text("utf-8")
         for node in ast.walk(ast.parse(source)):
-            if not isinstance(node, ast.ImportFrom) or not node.module:
-                continue
-            if node.module == PACKAGE:
-                names = [alias.name for alias in node.names]
-            elif node.module.startswith(f"{PACKAGE}."):
-                names = [node.module.removeprefix(f"{PACKAGE}.")]
-            else:
-                continue
-            waiting += [name for name in names if f"{name}.py" not in covered]
-    assert covered | {"common_names.txt"} == {*blocking_keys._RULE_FILES}
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("api."):
+                _, package, *module = str(node.module).split(".")
+                names = module or [alias.name for alias in node.names]
+                waiting += {f"{package}/{name}.py" for name in names} - covered
+    assert covered | {"matching/common_names.txt"} == {*blocking_keys._RULE_FILES}
 
 
 @given(texts)

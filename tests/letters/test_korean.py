@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 
-from api.matching import korean, scoring
+from api.letters import korean
+from api.matching import scoring
 from tests.matching.test_scoring import person, texts
 
 # Spellings of one name on each line: hangul, Revised, McCune-Reischauer, and what people choose.
