@@ -16,7 +16,7 @@ from api.contract.document import Operation, Parameter
 from api.pages import catalogs
 from api.rendering import media_types
 
-COPY_PATH = "/copy"
+MIRROR_PATH = "/mirror"
 """The path of the pages that the mirror has and the service has not."""
 NOWHERE = f"http://{uuid4()}.invalid/"
 """Stands for the address of the service while nobody knows it. No file contains it, and no recorded
@@ -100,7 +100,7 @@ def _file(files: Files, address: str, language: Language | None, number: int) ->
     folder = query.pop("lang", None) or language or catalogs.LANGUAGES[0]
     if folder not in catalogs.LANGUAGES:
         return None
-    if path.startswith(COPY_PATH):
+    if path.startswith(MIRROR_PATH):
         return _page(address, f"{folder}{path}.html")
     operation = files.operation(path)
     format = query.pop("format", None)

@@ -26,7 +26,7 @@ from api.config import SERVICE_ROLE, Config
 from api.contract import document
 from api.database import queries
 from api.database.queries import Connection
-from api.mirror.addresses import COPY_PATH, Files, Moments, Page
+from api.mirror.addresses import MIRROR_PATH, Files, Moments, Page
 from api.mirror.directory import MARK, MirrorError
 from api.mirror.links import Links
 from api.mirror.names import Names
@@ -126,7 +126,7 @@ class _Mirror:
             Names(self._people() if self._with_names else ()) as self._names,
         ):
             for language in catalogs.LANGUAGES:
-                for path in ("/", COPY_PATH, "/robots.txt"):
+                for path in ("/", MIRROR_PATH, "/robots.txt"):
                     if start := self._files.find(f"{path}?lang={language}"):
                         self._note(start)
             for page in self._queued():
@@ -173,7 +173,7 @@ class _Mirror:
     # Writing.
 
     def _write(self, page: Page) -> None:
-        if page.file.partition("/")[2].startswith(COPY_PATH[1:]):
+        if page.file.partition("/")[2].startswith(MIRROR_PATH[1:]):
             self._store_page(page, self._own_page(page))
             return
         response = self._client.get(
@@ -201,9 +201,9 @@ class _Mirror:
         """Return a page that the service does not have: about the mirror, or an index of names."""
         letter = page.file.removesuffix(".html").partition("/names/")[2]
         if not letter:
-            return self._render("copy.html", page)
+            return self._render("mirror.html", page)
         words = self._names.people_by_word(letter)
-        return self._render("copy_names.html", page, letter=letter, words=words)
+        return self._render("mirror_names.html", page, letter=letter, words=words)
 
     def _render(self, template: str, page: Page, **values: Any) -> str:
         language = page.language or self._settings.language
@@ -223,18 +223,18 @@ class _Mirror:
 
     def _store_page(self, page: Page, content: str) -> None:
         """Store a page with the moment of the mirror, and an index of names in place of forms."""
-        parts = [self._render(f"copy_{name}.html", page) for name in ("banner", "search")]
+        parts = [self._render(f"mirror_{name}.html", page) for name in ("banner", "search")]
         links = Links(self._files, page, self._note)
         self._store(page.file, [links.page(content, *parts).encode()])
 
     def _write_start(self) -> None:
         """Write what a host and a reader look for in the first folder."""
-        start = Page(f"{COPY_PATH}/start", "index.html")
+        start = Page(f"{MIRROR_PATH}/start", "index.html")
         for file, is_missing in (("index.html", False), ("404.html", True)):
-            content = self._render("copy_start.html", start, is_missing=is_missing)
+            content = self._render("mirror_start.html", start, is_missing=is_missing)
             self._store(file, [content.encode()])
         readme = (
-            _as_text(self._render("copy.html", Page(COPY_PATH, f"{language}/")))
+            _as_text(self._render("mirror.html", Page(MIRROR_PATH, f"{language}/")))
             for language in sorted(catalogs.LANGUAGES, key=lambda it: it != self._settings.language)
         )
         self._store("README.txt", ["\n\n".join(readme).encode()])

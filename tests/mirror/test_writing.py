@@ -96,7 +96,7 @@ def _fill(editor: Api) -> tuple[str, str]:
     def add_addresses_of_the_service(event: str) -> None:
         """Enter evidence with addresses that only look as if a mirror had their files."""
         for number, path in enumerate(
-            ("copy/%2e%2e/%2e%2e/%2e%2e/planted", "method?lang=/planted", "v1/counts?format=none")
+            ("mirror/%2e%2e/%2e%2e/%2e%2e/planted", "method?lang=/planted", "v1/counts?format=none")
         ):
             source = editor.source(f"Fuente {number}", kind="witness")
             editor.attest(event, source, AT, url=f"{SERVICE}{path}")
@@ -235,12 +235,12 @@ def test_answers_are_of_one_moment_and_can_be_verified(mirrors: Mirrors) -> None
 
 def test_names_are_found_by_each_of_their_words(mirrors: Mirrors) -> None:
     page = Html((mirrors.named / "es/people.html").read_text())
-    assert "copy/names/r.html" in page.values("a", "href")
+    assert "mirror/names/r.html" in page.values("a", "href")
     for letter in "rk":
-        index = Html((mirrors.named / f"es/copy/names/{letter}.html").read_text())
+        index = Html((mirrors.named / f"es/mirror/names/{letter}.html").read_text())
         assert f"../../people/{mirrors.person}.html" in index.values("a", "href")
         assert "noindex" in index.values("meta", "content")
-    assert not (mirrors.unnamed / "es/copy").exists()
+    assert not (mirrors.unnamed / "es/mirror").exists()
 
 
 def test_directory_of_something_else_is_refused(mirrors: Mirrors, tmp_path: Path) -> None:
@@ -265,9 +265,9 @@ def test_mirror_in_chromium_without_a_server(mirrors: Mirrors) -> None:
     with browser.running() as tab:
         for name in (
             "index",
-            "es/copy",
+            "es/mirror",
             "en/people",
-            "es/copy/names/r",
+            "es/mirror/names/r",
             f"en/people/{mirrors.person}",
         ):
             tab.open((mirrors.named / f"{name}.html").as_uri(), 360, scripts=True)
@@ -298,7 +298,7 @@ def test_next_mirror_does_not_name_who_was_withheld_since(mirrors: Mirrors) -> N
     assert not (mirrors.named / "es" / "left.html").exists()
     assert (mirrors.named / f"es/people/{mirrors.person}.html").exists()
     assert sorted(os.listdir(mirrors.named.parent)) == [".named.lock", "named"]
-    # One whose service knows its address names it where a copy needs an absolute address.
+    # One whose service knows its address names it where a mirror needs an absolute address.
     files = files_of(mirrors.named)
     assert b".invalid/" not in b"".join(files.values())
     page, feed = (files[f"es/{name}"].decode() for name in ("index.html", "v1/feed.atom"))

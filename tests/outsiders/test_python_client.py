@@ -22,7 +22,7 @@ UNSUPPORTED = {
         for name in ("timeline", "claims", "delivery", "groups")
         for extension in ("svg", "png")
     ),
-    *(f"GET /cards/{name}.png" for name in ("figure", "delivery", "release")),
+    *(f"GET /previews/{name}.png" for name in ("figure", "delivery", "release")),
 }
 
 

@@ -165,9 +165,9 @@ def test_previews_are_images_of_the_sentence(desk: Desk) -> None:
     times = ["2026-01-08T12:00:00Z", "2026-01-09T12:00:00Z"]
     event = desk.release("Persona A", times, announcement=announcement)
     previews = {
-        "/cards/figure.png": {},
-        "/cards/delivery.png": {"announcement_id": announcement},
-        "/cards/release.png": {"release_event_id": event},
+        "/previews/figure.png": {},
+        "/previews/delivery.png": {"announcement_id": announcement},
+        "/previews/release.png": {"release_event_id": event},
     }
     for path, query in previews.items():
         first = desk.api.send("GET", path, query_string={**query, "lang": "es"})
@@ -181,13 +181,15 @@ def test_previews_are_images_of_the_sentence(desk: Desk) -> None:
         assert desk.api.send("GET", path, query_string=english, headers=etag).status_code == 200
     # It names nobody, so a name makes no difference.
     person = desk.api.get(f"/v1/release-events/{event}")["detainee_id"]
-    before = desk.api.send("GET", "/cards/release.png", query_string=previews["/cards/release.png"])
+    before = desk.api.send(
+        "GET", "/previews/release.png", query_string=previews["/previews/release.png"]
+    )
     desk.editor.patch(f"/v1/detainees/{person}", {"name": "Persona B"})
     etag = {"If-None-Match": before.headers["ETag"]}
-    query = previews["/cards/release.png"]
-    again = desk.api.send("GET", "/cards/release.png", query_string=query, headers=etag)
+    query = previews["/previews/release.png"]
+    again = desk.api.send("GET", "/previews/release.png", query_string=query, headers=etag)
     assert again.status_code == 304
-    desk.api.get("/cards/release.png", 404, release_event_id=announcement)
+    desk.api.get("/previews/release.png", 404, release_event_id=announcement)
 
 
 def card(desk: Desk, path: str, query: dict[str, str]) -> str:
