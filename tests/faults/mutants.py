@@ -222,6 +222,18 @@ def mutants() -> Sequence[Mutant]:
             "::test_client_that_keeps_a_closed_connection_blocks_no_other[complete]",
         ),
         Mutant(
+            "a page that compares all records with its filters",
+            [
+                (
+                    "sql/queries/release_events/list_recorded.sql",
+                    "    ORDER BY k.id\n    LIMIT %(max_scanned)s\n) k",
+                    "    ORDER BY k.id\n) k",
+                )
+            ],
+            "tests/whole_set/test_query_plans.py"
+            "::test_a_page_compares_few_records_and_the_next_one_goes_on",
+        ),
+        Mutant(
             "a health check of the image by readiness",
             [("Dockerfile", "/healthz", "/readyz")],
             "tests/server/test_compose.py::test_image_is_checked_for_liveness",
