@@ -132,8 +132,8 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
         f"/embed/figure?{past}&sex=male",
         f"/embed/timeline?{CHART}",
         f"/embed/timeline?{CHART}&{past}&sex=male",
-        "/cards/figure.png",
-        f"/cards/figure.png?{past}&sex=male",
+        "/previews/figure.png",
+        f"/previews/figure.png?{past}&sex=male",
     ):
         yield path, reads_by_id(path, ["-"])
     for name in ("claims", "detainees", "release-events", "attestations", "changes"):
@@ -151,8 +151,8 @@ def reads(conn: Any) -> Iterator[tuple[str, Sequence[Request]]]:
             for form in ("svg", "png", "csv")
         ),
         ("/embed/delivery?announcement_id={id}", announcements),
-        ("/cards/delivery.png?announcement_id={id}", announcements),
-        ("/cards/release.png?release_event_id={id}", events),
+        ("/previews/delivery.png?announcement_id={id}", announcements),
+        ("/previews/release.png?release_event_id={id}", events),
         ("/announcements/{id}", announcements),
         ("/sources/{id}", sources),
         ("/people/{id}", people),

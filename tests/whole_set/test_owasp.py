@@ -52,7 +52,7 @@ API9, improper inventory management.
     whole_set/test_contract.py::test_contract_is_served_unchanged
 API10, unsafe consumption of APIs. None is consumed: see API7. Data of others comes as files.
     imports/test_list_import.py::test_a_list_is_previewed_and_applied
-    tables/test_lines.py::test_no_cell_begins_like_a_formula
+    tables/test_csv_writer.py::test_no_cell_begins_like_a_formula
 """
 
 import ast
