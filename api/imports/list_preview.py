@@ -21,7 +21,7 @@ from api.imports import (
     facility_decisions,
     import_store,
     list_file,
-    row_matching,
+    list_survey,
     row_plan,
     row_reader,
 )
@@ -69,10 +69,16 @@ def preview(
     """
     import_store.delete_expired(conn, caller)
     # The command of the operator may take any time.
-    max_pairs = None if caller is None else row_matching.MAX_PAIRS
+    max_pairs = None if caller is None else list_survey.MAX_PAIRS
     sha256 = import_store.digest(file)
     with list_file.opened(file, media_type, mapping, charset, sheet) as source:
-        survey = partial(row_matching.survey, max_pairs=max_pairs, lines_above=source.lines_above)
+        digests: Counter[bytes] = Counter()
+        survey = partial(
+            list_survey.survey,
+            max_pairs=max_pairs,
+            lines_above=source.lines_above,
+            digests=digests,
+        )
         with (
             queries.snapshot(conn, read_only=False),
             closing(row_reader.rows(source, conventions, survey)) as rows,
@@ -80,7 +86,8 @@ def preview(
             if attestation is not None:
                 _check_attestation(conn, attestation)
             id = import_store.begin(conn, caller, sha256, attestation, source.reading)
-            matcher = RowMatcher(conn, caller, id, sha256)
+            source_id = None if attestation is None else attestation["source_id"]
+            matcher = RowMatcher(conn, caller, id, sha256, source_id, digests)
             preview_ = _Preview(
                 conn, caller, id, matcher, attestation, progress, source.lines_above
             )
@@ -146,6 +153,7 @@ class _PreviewedRow:
             # Later rows are compared with an invalid row that is valid by itself.
             "content": None if listed is None else self.content,
             "digest": None if listed is None else listed.digest.hex(),
+            "cells_digest": self.row.cells_digest.hex(),
             "key_count": None if listed is None else len(listed.keys),
             "detainee_id": None if listed is None else listed.detainee_id,
             "same_as_row": None if listed is None else listed.same_as_row,
@@ -221,7 +229,7 @@ class _Preview:
         for row in block:
             self._check(row)
         valid = self._block = [row for row in block if not row.errors]
-        listed = self._matcher.match([(row.number, row.content) for row in valid])
+        listed = self._matcher.match([row.row._replace(content=row.content) for row in valid])
         people = row_plan.read_people(
             self._conn,
             [person.detainee_id for person in listed if person.detainee_id],

@@ -1,157 +1,33 @@
 """The people of the rows of a list: recorded, of an earlier row, new, or undecided."""
 
 import hashlib
-import zlib
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from itertools import combinations, islice
+from functools import cached_property
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import orjson
 
 from api.access import Caller
-from api.contract import document
 from api.database import queries
-from api.errors import FieldError, invalid
 from api.identity import canonical_ids
-from api.imports import columns, import_store, row_reader
-from api.imports.columns import CellError
-from api.imports.list_file import NumberedCells
-from api.imports.row_reader import Survey
-from api.letters import folding
+from api.imports import import_store, row_reader
+from api.imports.list_survey import RoughCounts, max_compared
+from api.imports.row_reader import Row
 from api.matching import candidates
 from api.matching.candidates import Candidate
-from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.external_ids import external_id_key
 from api.matching.scoring import Match, Person, compare, find_match, identifying
 from api.records import detainees
 
 _Id = TypeVar("_Id")
 
-MAX_PAIRS = 250_000
-"""The most pairs of people that the preview of a request compares: about a minute of work."""
-
-_MAX_COMPARED, _MAX_COMPARED_IF_DISTINCT = 20, 10
-_MAX_WORDS = 7
-_MAX_NAME = 1000
-"""A longer name is refused by the schema, which allows 200 characters of the composed form."""
-_COUNTERS = 1 << 20
 _MAX_ROWS_PER_KEY = 100
 _MAX_SIMILAR_ROWS = 600
 _MIN_KEYS = 4
-
-
-# The work of a list, before it begins.
-
-
-def survey(rows: NumberedCells, max_pairs: int | None, lines_above: int) -> Survey:
-    """Read the cells of all rows. Raise RequestError at the row at which the pairs are too many.
-
-    The pairs are counted from the list alone, so that a refusal reveals nothing about recorded
-    people. They are not counted for None. The names of an identifier are compared here: these pairs
-    count too, each once. A row that the schema refuses for the length of its name or for its number
-    of identifiers is not surveyed.
-    """
-    max_ids = document.load().schema("ExternalIds")["maxItems"]
-    letters: set[str] = set()
-    first_names: dict[str, str] = {}
-    shared_ids: set[str] = set()
-    # Two names -> whether they can be one person's.
-    have_one_name: dict[tuple[str, str], bool] = {}
-    word_pairs = RoughCounts()
-    pairs = 0
-    for number, cells, _ in rows:
-        values = {
-            field: cell.strip() if isinstance(cell, str) else cell for _, field, cell in cells
-        }
-        if letter := columns.sex_letter(values.get("sex")):
-            letters.add(letter)
-        name = columns.full_name({f: v for f, v in values.items() if isinstance(v, str)})
-        ids = [*islice(_external_ids(values), max_ids + 1)]
-        if not name or len(name) > _MAX_NAME or len(ids) > max_ids:
-            continue
-        for id in ids:
-            key = external_id_key(*id)
-            names = first_names.setdefault(key, name), name
-            if name == names[0] or key in shared_ids:
-                continue
-            if names not in have_one_name:
-                have_one_name[names] = _have_one_name(*names)
-                pairs += 1
-            if not have_one_name[names]:
-                shared_ids.add(key)
-        if max_pairs is not None:
-            born = values.get("birth_date") or values.get("birth_year")
-            most = max_compared(bool(born or ids))
-            pairs += most + min(_similar_rows(name, word_pairs), most)
-            if pairs > max_pairs:
-                raise _too_many_pairs(number, lines_above + number, max_pairs)
-    return Survey(letters, shared_ids)
-
-
-def max_compared(is_distinct: bool) -> int:
-    """Return the most recorded people with whom a row is compared.
-
-    `is_distinct`: it has a birth date or an identifier, which select among people of one name.
-    """
-    return _MAX_COMPARED_IF_DISTINCT if is_distinct else _MAX_COMPARED
-
-
-def _too_many_pairs(row: int, line: int, max_pairs: int) -> Exception:
-    detail = (
-        f"The rows up to line {line} have more than {max_pairs:,} pairs of people to compare, "
-        "which is too much for one request. Split the list before this line, or give more rows a "
-        "birth date or an identifier: they are compared with fewer people."
-    )
-    return invalid(FieldError(f"/{row}", detail))
-
-
-class RoughCounts:
-    """Counts texts in 4 MB of memory. Texts share counters, so some counts are a little high."""
-
-    def __init__(self) -> None:
-        self._counts = array("I", bytes(_COUNTERS * array("I").itemsize))
-
-    def add(self, text: str) -> int:
-        """Count a text; return how often it was counted before."""
-        counter = zlib.crc32(text.encode()) % _COUNTERS
-        self._counts[counter] += 1
-        return self._counts[counter] - 1
-
-
-def _similar_rows(name: str, word_pairs: RoughCounts) -> int:
-    """Return how many earlier rows share two words with a name, at least; count its words."""
-    words = sorted({*folding.words(name)})[:_MAX_WORDS]
-    pairs = combinations(words, 2) if len(words) > 1 else [words]
-    return max(word_pairs.add(" ".join(pair)) for pair in pairs)
-
-
-def _external_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the identifiers in the cells of a row that can be read, without placeholders."""
-    for scheme, value in _readable_ids(values):
-        if not is_placeholder(value):
-            yield scheme, value
-
-
-def _readable_ids(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    with suppress(CellError):
-        for id in columns.read_external_ids(values.get("external_ids", [])):
-            if isinstance(id, dict) and {*map(type, id.values())} == {str}:
-                yield id.get("scheme", ""), id.get("value", "")
-    for column, value in values.items():
-        if column.startswith("id:") and type(value) in (str, int):
-            yield column[3:], str(value)
-
-
-def _have_one_name(*names: str) -> bool:
-    """Return whether two people with these names and one identifier are the same."""
-    a, b = (Person([name], external_ids=[("id", "same")]) for name in names)
-    return compare(a, b).decision == "same"
-
-
-# The people of rows.
+_MIN_REPEATED_ROWS = 5
+"""Rows of an earlier list that are in a list again, and half of all, make it a version of that."""
 
 
 @dataclass(slots=True)
@@ -165,6 +41,7 @@ class ListedPerson:
     record: Mapping[str, Any]
     person: Person
     digest: bytes
+    cells_digest: bytes
     keys: Sequence[str]
     recorded_id: UUID | None
     detainee_id: UUID | None = None
@@ -177,11 +54,13 @@ class ListedPerson:
     holders: dict[str, list[UUID | int]] = field(default_factory=dict)
 
     @classmethod
-    def from_content(cls, row: int, content: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Row) -> Self:
+        content = row.content
         record = row_reader.person_record(content)
         person = Person.from_record(record)
         keys = candidates.name_keys(person)
-        return cls(row, record, person, _digest(content), keys, content.get("id"))
+        id, digest = content.get("id"), _digest(content)
+        return cls(row.number, record, person, digest, row.cells_digest, keys, id)
 
     @property
     def is_possible_duplicate(self) -> bool:
@@ -205,18 +84,40 @@ class RowMatcher:
     """Matches the people of a list with recorded people and with earlier rows, block by block."""
 
     def __init__(
-        self, conn: queries.Connection, caller: Caller | None, import_id: UUID, sha256: bytes
+        self,
+        conn: queries.Connection,
+        caller: Caller | None,
+        import_id: UUID,
+        sha256: bytes,
+        source_id: UUID | None,
+        digests: Mapping[bytes, int],
     ) -> None:
         self._conn = conn
         self._key_id = caller and caller.key_id
         self._sees_hidden = caller is None or caller.sees_hidden
         self._import_id = import_id
         self._sha256 = sha256
+        self._source_id = source_id
+        # How many rows have the same cells, by their digest; complete when the first row is read.
+        self._digests = digests
         self._key_counts = RoughCounts()
 
-    def match(self, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Sequence[ListedPerson]:
-        """Return the people of a block of rows, each given by number and content."""
-        people = [ListedPerson.from_content(number, content) for number, content in rows]
+    @cached_property
+    def _repeated(self) -> Mapping[bytes, UUID]:
+        """The people of rows of an earlier version of the list, by the digest of all cells."""
+        rows = queries.rows(
+            self._conn,
+            "imports/find_repeated_rows",
+            digests=[digest for digest, count in self._digests.items() if count == 1],
+            key_id=self._key_id,
+            source_id=self._source_id and str(self._source_id),
+            min_rows=_MIN_REPEATED_ROWS,
+        )
+        return {row.cells_digest: row.detainee_id for row in rows}
+
+    def match(self, rows: Sequence[Row]) -> Sequence[ListedPerson]:
+        """Return the people of a block of rows."""
+        people = [ListedPerson.from_row(row) for row in rows]
         keys = [(person.row, key) for person in people for key in person.keys]
         import_store.insert_keys(self._conn, self._import_id, keys)
         self._identify(people)
@@ -242,15 +143,19 @@ class RowMatcher:
     def _identify(self, people: Sequence[ListedPerson]) -> None:
         """Set the recorded person of rows that need no search.
 
-        These have the id of a visible person, were imported in the same file before, or have an
-        identifier that one person has. A contradiction of the name, sex or birth date makes a
-        person with that id a candidate; one with that identifier is compared like the others.
+        These have the id of a visible person, were imported in the same file or in an earlier
+        version of the list, or have an identifier that one person has. A contradiction of the name,
+        sex or birth date makes a person with that id a candidate; one with that identifier is
+        compared like the others.
         """
         ids = {p.recorded_id for p in people if p.recorded_id is not None}
         canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
         identified = self._people_by_identifier(people)
         same_people = {id for ids in identified.values() for id in ids}
-        recorded = self._read_people(same_people.union(canonical.values()))
+        repeated = {p.cells_digest: self._repeated.get(p.cells_digest) for p in people}
+        recorded = self._read_people(
+            same_people.union(canonical.values(), filter(None, repeated.values()))
+        )
         applied = {
             stored.digest: stored.detainee_id
             for stored in queries.rows(
@@ -279,6 +184,8 @@ class RowMatcher:
                 compare(person.person, recorded[id]).decision == "same" for id in same
             ):
                 (person.detainee_id,) = same
+            elif not same and _may_be(person.person, recorded.get(repeated[person.cells_digest])):
+                person.detainee_id = repeated[person.cells_digest]
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         """Return, by index, the people who alone have one of the identifiers; note all holders."""
@@ -375,6 +282,11 @@ class RowMatcher:
             return matches
 
         return find
+
+
+def _may_be(a: Person, b: Person | None) -> bool:
+    """Return whether a recorded person may be that of a row; no, if the person is not read."""
+    return b is not None and compare(a, b).decision != "none"
 
 
 def _is_compatible(a: Person, b: Person) -> bool:

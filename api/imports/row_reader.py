@@ -1,5 +1,6 @@
 """The cells of a list of people -> its rows, each by the contract's names and checked."""
 
+import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
 from functools import cache
@@ -36,6 +37,7 @@ class Row(NamedTuple):
     ignored: Sequence[RowError]
     # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
+    cells_digest: bytes
 
     def id_column(self, scheme: str) -> str:
         """Return the file's name of the column of an identifier."""
@@ -109,7 +111,14 @@ def _read_row(
     content = {} if file_errors else _check_values(values, errors, column_of)
     errors = [_with_value(error, cells) for error in errors]
     ignored = _ignore_ids(content.get("detainee", {}), column_of, shared_ids)
-    return Row(number, content, errors, [*unknown, *ignored], column_of)
+    return Row(number, content, errors, [*unknown, *ignored], column_of, cells_digest(cells))
+
+
+def cells_digest(cells: Cells) -> bytes:
+    """Return the SHA-256 by which a row is recognised in a later version of the list."""
+    values = sorted((field, str(cell).strip()) for _, field, cell in cells)
+    # A cell that is no UTF-8 has lone surrogates, which repr escapes.
+    return hashlib.sha256(repr([value for value in values if value[1]]).encode()).digest()
 
 
 def _with_value(error: RowError, cells: Cells) -> RowError:

@@ -44,6 +44,8 @@ CREATE TABLE import_rows (
     content jsonb,
     -- SHA-256 of the row. It identifies the same row in another upload of the file.
     digest bytea,
+    -- SHA-256 of all cells of a list's row. It identifies the same row in a later version of the list.
+    cells_digest bytea,
     -- The person of the row, once decided: a recorded person, or the person of an earlier row.
     detainee_id uuid CONSTRAINT import_row_is_about_a_detainee REFERENCES detainees,
     same_as_row integer,
@@ -70,6 +72,7 @@ CREATE TABLE import_rows (
 );
 
 CREATE INDEX import_rows_by_digest ON import_rows (digest);
+CREATE INDEX import_rows_by_cells_digest ON import_rows (cells_digest);
 
 GRANT SELECT, INSERT, UPDATE ON import_rows TO constancia_service;
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.database import queries
-from api.imports import row_matching
+from api.imports import list_survey
 from tests.conftest import Api
 from tests.imports.test_list_import import (
     NDJSON,
@@ -196,6 +196,38 @@ def test_a_list_sent_again_without_birth_dates_is_the_same(api: Api) -> None:
     result = preview(writer, table(again))
     assert [r["detainee_id"] for r in result["rows"]] == recorded[::-1]
     assert outcomes(result) == ["same"] * len(first)
+
+
+def test_later_version_of_a_list_asks_only_about_its_new_rows(api: Api) -> None:
+    """Names alone would be candidates only, and people of one name stay apart."""
+    writer = api.scope("contribute")
+    names = ("Pedro Pérez", "Ana Rondón", "José García", "Luis Rojas", "Rosa Díaz", "Juan Mora")
+    first = [{"name": name, "detenido": "2025-08-01"} for name in names]
+    twice = {"name": "Carlos Gil", "detenido": "2025-08-01"}
+    result = preview(writer, table([*first, twice, twice]))
+    decisions = [{"row": 8, "decision": "new"}]
+    recorded = [r["detainee_id"] for r in apply(writer, result["id"], *decisions)["rows"]]
+    assert len(set(recorded)) == 8
+    later = [{"name": "Pedro Pérez", "detenido": "2025-09-02"}, *reversed(first), twice]
+    rows = preview(writer, table(later))["rows"]
+    assert [row["outcome"] for row in rows] == [
+        "possible_duplicate",
+        *["same"] * 6,
+        "possible_duplicate",
+    ]
+    assert [row["detainee_id"] for row in rows[1:7]] == recorded[5::-1]
+    # A person of one name in another list, a row that is twice, few rows, another source or key.
+    for caller, rows, query in (
+        (writer, [first[0], *({"name": f"Eva Nueva {n}"} for n in ("Paz", "Sol"))], {}),
+        (writer, [*first, first[0]], {}),
+        (writer, first[:4], {}),
+        (writer, first, attested_by(api.scope("edit").source("Foro"))),
+        (api.scope("edit"), first, {}),
+    ):
+        assert outcomes(preview(caller, table(rows), **query))[0] == "possible_duplicate"
+    # The record has got another name since: the row is compared with it, and is another person.
+    api.scope("edit").patch(f"/v1/detainees/{recorded[0]}", {"name": "Teodoro Yépez Marcano"})
+    assert outcomes(preview(writer, table(first)))[0] == "new"
 
 
 def test_recorded_values_are_replaced_by_a_decision_only(api: Api) -> None:
@@ -450,7 +482,7 @@ def test_a_list_with_too_many_pairs_is_refused(api: Api, conn: queries.Connectio
 
 
 def test_the_rows_before_the_limit_are_previewed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_matching, "MAX_PAIRS", 200)
+    monkeypatch.setattr(list_survey, "MAX_PAIRS", 200)
     writer = api.scope("contribute")
     for cells, fitting in (({}, 8), (BORN, 12), ({"id:fp": "S/N"}, 8)):
         preview(writer, table(similar(fitting + 1, **cells)), 422)
@@ -465,13 +497,13 @@ def test_the_names_of_shared_identifiers_are_few_comparisons(
 ) -> None:
     """Two names are compared once, whatever they share, and each comparison counts as a pair."""
     compared: list[tuple[str, ...]] = []
-    have_one_name = row_matching._have_one_name
+    have_one_name = list_survey._have_one_name
 
     def count(*names: str) -> bool:
         compared.append(names)
         return have_one_name(*names)
 
-    monkeypatch.setattr(row_matching, "_have_one_name", count)
+    monkeypatch.setattr(list_survey, "_have_one_name", count)
     writer = api.scope("contribute")
     spellings = ("Ana Lucía Urdaneta", "ANA LUCIA URDANETA")
 
@@ -487,7 +519,7 @@ def test_the_names_of_shared_identifiers_are_few_comparisons(
         assert outcomes(preview(writer, body, media_type=NDJSON)) == ["invalid"] * 6
     assert compared == []
     # The pairs of a row with an identifier are at least 10, and here one more.
-    monkeypatch.setattr(row_matching, "MAX_PAIRS", 21)
+    monkeypatch.setattr(list_survey, "MAX_PAIRS", 21)
     names = [{"name": name, "id:fp": "FP-1"} for name in spellings]
     problem = preview(writer, table(names), 422)
     assert [error["pointer"] for error in problem["errors"]] == ["/2"]
