@@ -24,6 +24,8 @@ CREATE TABLE detentions (
 
 CREATE INDEX detentions_of_detainee ON detentions (detainee_id, id);
 CREATE INDEX detentions_at_facility ON detentions (facility_id);
+-- Those of which the ledger has another row for some moment.
+CREATE INDEX detentions_changed ON detentions (detainee_id) WHERE updated_at <> created_at;
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON detentions TO constancia_service;
 

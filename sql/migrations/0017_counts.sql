@@ -83,7 +83,7 @@ BEGIN ATOMIC
 END;
 
 -- The values of a person and a detention as recorded at the moment, by which both were recorded. A record
--- that never changed is read as it is: the ledger's entries took three quarters of a count of the past.
+-- that never changed is read as it is, which spares its entry in the ledger.
 CREATE FUNCTION recorded_values(
     detainee_id uuid, detention_id uuid, moment timestamptz, sees_hidden boolean
 ) RETURNS TABLE (

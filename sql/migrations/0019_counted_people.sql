@@ -193,6 +193,14 @@ BEGIN ATOMIC
     SELECT m.id FROM records_moved_with($1, 'release_event') m;
 END;
 
+-- The release events that have or had a status at any pair of moments, by all attestations; by an index.
+CREATE FUNCTION release_events_ever_of_status(status text, required integer) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.release_event_id FROM release_event_statuses s
+    WHERE s.status_codes = ANY (codes_of_status($1, $2));
+END;
+
 -- The people who may be in a count of the past and not in its list: those who are hidden, if the
 -- count has a filter by a value that a caller may not know of them, and those whose records were
 -- merged with one of a hidden person, or split from it.

@@ -133,12 +133,22 @@ BEGIN ATOMIC
         )
         AND (
             ($5).facility_ids IS NULL
-            OR EXISTS (
-                SELECT FROM detentions t
-                WHERE t.detainee_id = p.id
-                    AND (t.updated_at <> t.created_at OR t.facility_id = ANY (($5).facility_ids))
+            -- One set for all: to look at the detentions of each took half of a list.
+            OR p.id IN (
+                SELECT t.detainee_id
+                FROM unnest(($5).facility_ids) AS f (id)
+                JOIN detentions t ON t.facility_id = f.id
+                UNION ALL
+                SELECT t.detainee_id FROM detentions t WHERE t.updated_at <> t.created_at
+                UNION ALL
+                SELECT i.id
+                FROM (
+                    SELECT m.detainee_id, m.into_id FROM merges m WHERE m.detainee_id IS NOT NULL
+                    UNION ALL
+                    SELECT s.detainee_id, s.new_detainee_id FROM splits s
+                ) l
+                CROSS JOIN LATERAL (VALUES (l.detainee_id), (l.into_id)) AS i (id)
             )
-            OR EXISTS (SELECT FROM people_linked_with(p.id))
         );
 END;
 
@@ -146,7 +156,7 @@ END;
 -- otherwise or, with `group_by`, are in another group. Not those whom the release events that may match
 -- filters give a stronger status (`status_rank`) than those that certainly do: what changed may be only
 -- what the public may know. Nor those who were or are in a group that the caller may not know.
--- For all people at once, since each took 2 ms by itself. The parts are not joined with one another, and
+-- For all people at once: by itself each took 0.7 ms, now 0.05 ms. The parts are not joined with one another, and
 -- a list of ids is asked for by (IN) IS TRUE, which is no join: PostgreSQL may expect a few rows of each,
 -- and would compare all rows of one with all of the other.
 CREATE FUNCTION differences_of_people(
@@ -261,8 +271,8 @@ BEGIN ATOMIC
                 AS earlier_rearrested,
             (array_agg(j.id ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
                 j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_event_id,
-            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
-                j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_margin,
+            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank,
+                j.occurred_on DESC, j.independent_sources DESC, j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_margin,
             (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
                 j.id DESC) FILTER (WHERE j.are_met AND NOT j.is_later))[1] AS earlier_value,
             min(j.rank) FILTER (WHERE j.are_met AND NOT j.is_later) AS earlier_rank,
@@ -273,8 +283,8 @@ BEGIN ATOMIC
                 AS later_rearrested,
             (array_agg(j.id ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
                 j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_event_id,
-            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
-                j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_margin,
+            (array_agg(j.independent_sources - j.independent_denials ORDER BY j.rank,
+                j.occurred_on DESC, j.independent_sources DESC, j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_margin,
             (array_agg(j.value ORDER BY j.rank, j.occurred_on DESC, j.independent_sources DESC,
                 j.id DESC) FILTER (WHERE j.are_met AND j.is_later))[1] AS later_value,
             min(j.rank) FILTER (WHERE j.are_met AND j.is_later) AS later_rank,

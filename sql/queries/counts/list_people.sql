@@ -35,6 +35,8 @@ CROSS JOIN LATERAL (
             AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_at((a.filters).facility_ids, a.sees_hidden) t), a.moment) e)) -- if selects_facilities
             AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of((a.filters).announcement_id) t), a.moment) e)) -- if announcement_id
             AND o.code = ANY (%(codes)s) -- if codes
+        AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of_status(%(rare_status)s, a.required) t), a.moment) e)) -- if rare_status
+        AND (SELECT bool_or(t.status_codes = ANY (ARRAY(SELECT unnest(codes_of_status(%(frequent_status)s, %(min_sources)s))))) FROM release_events_perhaps_of(d.id, NULL, NULL, NULL) e JOIN release_event_statuses t ON t.release_event_id = e.id) -- if frequent_status
             AND coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) -- if age_group
             AND o.groups ->> 'sex' IN ((a.filters).sex, undisclosed()) -- if sex
             AND (a.sees_hidden OR NOT is_hidden(d.age_group, d.withheld)) -- if nationality
