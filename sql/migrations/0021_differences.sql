@@ -366,17 +366,19 @@ CREATE FUNCTION moments_of_change(
 ) RETURNS TABLE (moment timestamptz, is_of_verdict boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT v.recorded_from, true FROM verdicts v
-    WHERE v.release_event_id = ANY ($2) AND v.recorded_from > $3 AND v.recorded_from <= $4
-    UNION ALL
-    SELECT v.recorded_until, true FROM verdicts v
-    WHERE v.release_event_id = ANY ($2) AND v.recorded_until > $3 AND v.recorded_until <= $4
-    UNION ALL
-    SELECT s.recorded_from, false FROM person_statuses s
-    WHERE s.detainee_id = $1 AND s.recorded_from > $3 AND s.recorded_from <= $4
-    UNION ALL
-    SELECT s.recorded_until, false FROM person_statuses s
-    WHERE s.detainee_id = $1 AND s.recorded_until > $3 AND s.recorded_until <= $4;
+    SELECT m.moment, c.is_of_verdict
+    FROM (
+        SELECT v.recorded_from, v.recorded_until, true AS is_of_verdict
+        FROM verdicts v WHERE v.release_event_id = ANY ($2)
+        UNION ALL
+        SELECT s.recorded_from, s.recorded_until, false
+        FROM person_statuses s WHERE s.detainee_id = $1
+        -- OFFSET 0: look these few rows up, not all that were recorded in the period. After an import
+        -- of 100,000 people that took 20 ms for each person.
+        OFFSET 0
+    ) c
+    CROSS JOIN LATERAL (VALUES (c.recorded_from), (c.recorded_until)) AS m (moment)
+    WHERE m.moment > $3 AND m.moment <= $4;
 END;
 
 -- Since when a person counts as at the later pair of moments: the publication time if it lies between
