@@ -84,6 +84,9 @@ CREATE TABLE ledger (
 );
 
 CREATE INDEX ledger_of_resource ON ledger (resource_id, seq);
+-- The entry of a record at a moment. Later entries are not read: 1,000 of them took 7 ms, which told how
+-- often the record of a hidden person had changed.
+CREATE INDEX ledger_of_record ON ledger (resource_id, recorded_at, seq) WHERE action <> 'read';
 -- The last entry that was recorded by a moment.
 CREATE INDEX ledger_by_moment ON ledger (recorded_at, public_seq) WHERE public_seq IS NOT NULL;
 CREATE UNIQUE INDEX ledger_in_public_order ON ledger (public_seq) WHERE public_seq IS NOT NULL;
@@ -138,7 +141,7 @@ CREATE FUNCTION recorded(id uuid, moment timestamptz) RETURNS TABLE (entry jsonb
 BEGIN ATOMIC
     SELECT l.entry FROM ledger l
     WHERE l.resource_id = $1 AND l.recorded_at <= $2 AND l.action <> 'read'
-    ORDER BY l.seq DESC LIMIT 1;
+    ORDER BY l.recorded_at DESC, l.seq DESC LIMIT 1;
 END;
 
 -- A claim as it stood at a moment of record time, as a caller sees it; none if it was void.
