@@ -33,7 +33,7 @@ Statement = tuple[str, Any, int]
 REASON = {"reason": "una"}
 UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 # A word of a new hidden name is inserted unless another hidden name has it.
-OF_NAME_INDEX = re.compile("-- Inserts name words")
+OF_NAME_INDEX = re.compile("-- Inserts variants of name words")
 LEFT_BEHIND = (
     *("proposals?limit=200", "changes?limit=200", "detainees?limit=200", "detainees?q=oculta"),
     *("detainees?q=Persona+una&limit=200", "detainees?format=csv", "release-events?limit=200"),
