@@ -5,8 +5,6 @@ cloned from a migrated template.
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -24,12 +22,11 @@ from xdist.scheduler import WorkStealingScheduling
 from api import app as application
 from api import auth
 from api.cases import loader
-from api.database import connections, migrations
+from api.database import connections
 from api.database.queries import Connection
 from api.http.conditional import NotModifiedCache
-from api.identity import facility_names, source_names
-from api.records import detainees
 from api.server import embedded
+from tests.support import data_dir
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
@@ -87,23 +84,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of a PostgreSQL for this run, with a migrated database named template."""
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None)
-    try:
-        with embedded.running(Path(folder)) as url:
-            with psycopg.connect(url, autocommit=True) as conn:
-                # It would gather statistics of one of two stores whose plans a test compares.
-                conn.execute("ALTER SYSTEM SET autovacuum = off")
-                conn.execute("SELECT pg_reload_conf()")
-                conn.execute("CREATE DATABASE template")
-            with connections.connect(make_conninfo(url, dbname="template")) as conn:
-                migrations.migrate(conn, lambda _: None)
-                detainees.reindex_names(conn, lambda _: None)
-                source_names.reindex(conn)
-                facility_names.reindex(conn)
-            yield url
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with data_dir() as directory, embedded.running(directory) as url:
+        maintenance = make_conninfo(url, dbname="postgres")
+        with psycopg.connect(maintenance, autocommit=True) as conn:
+            # It would gather statistics of one of two stores whose plans a test compares.
+            conn.execute("ALTER SYSTEM SET autovacuum = off")
+            conn.execute("SELECT pg_reload_conf()")
+            conn.execute("ALTER DATABASE constancia RENAME TO template")
+        yield maintenance
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The service in separate processes, and clients of it."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import re
@@ -21,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from api import auth
-from api.database import connections
+from api.database import connections, migrations
+from api.identity import facility_names, source_names
+from api.records import detainees
 from api.server import embedded
 from api.server.cluster import command_of
 
@@ -352,14 +356,35 @@ def have_ended(processes: Iterable[int]) -> bool:
 
 
 @contextlib.contextmanager
-def data_dir() -> Iterator[Path]:
-    """A path for a data directory, in memory if there is /dev/shm."""
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None)
+def data_dir(*, new: bool = False) -> Iterator[Path]:
+    """A data directory with a migrated, empty store; a path for one if it is `new`."""
+    folder = _folder_in_memory()
+    directory = folder / "data"
     try:
-        yield Path(folder) / "data"
+        if not new:
+            subprocess.run(["cp", "-a", _migrated_data_dir(), directory], check=True)
+        yield directory
     finally:
         shutil.rmtree(folder)
+
+
+@functools.cache
+def _migrated_data_dir() -> Path:
+    """A data directory to copy: to create it takes 1.6 s of CPU time, to copy it 0.05 s."""
+    folder = _folder_in_memory()
+    atexit.register(shutil.rmtree, folder)
+    with embedded.running(folder / "data") as url, connections.connect(url) as conn:
+        migrations.migrate(conn, lambda _: None)
+        detainees.reindex_names(conn, lambda _: None)
+        source_names.reindex(conn)
+        facility_names.reindex(conn)
+    return folder / "data"
+
+
+def _folder_in_memory() -> Path:
+    """A new folder, in memory if there is /dev/shm."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="constancia-", dir=memory if memory.is_dir() else None))
 
 
 @contextlib.contextmanager

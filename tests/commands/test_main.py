@@ -97,7 +97,7 @@ def test_commands_work_without_a_service() -> None:
 
 
 def test_default_data_directory_is_dot_constancia() -> None:
-    with data_dir() as directory:
+    with data_dir(new=True) as directory:
         directory.mkdir()
         result = subprocess.run(
             [*COMMAND, "migrate"],

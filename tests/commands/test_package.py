@@ -97,7 +97,7 @@ def test_installed_command_uses_the_installed_package(installed: Path) -> None:
 
 def test_installed_service_serves_loads_counts_and_is_examined(installed: Path) -> None:
     InstalledService.executable = installed
-    with data_dir() as directory:
+    with data_dir(new=True) as directory:
         place = {"CONSTANCIA_DATA_DIR": str(directory)}
         loaded = run(installed, "load", EXAMPLE, **place)
         assert loaded.returncode == 0, loaded.stderr

@@ -292,7 +292,7 @@ def test_owner_without_createrole_can_migrate(logins: dict[str, str]) -> None:
 
 def test_missing_role_is_an_error_unless_the_owner_can_create_it() -> None:
     """The owner of the database is not the superuser of the server."""
-    with data_dir() as directory, embedded.running(directory) as url:
+    with data_dir(new=True) as directory, embedded.running(directory) as url:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute(cast(Any, f"DROP ROLE {SERVICE_ROLE}"))
             conn.execute("CREATE ROLE test_owner LOGIN")
@@ -343,7 +343,7 @@ def test_service_connects_as_another_login_than_the_owner(logins: dict[str, str]
         "DATABASE_URL": logins["service"],
         "CONSTANCIA_OWNER_DATABASE_URL": logins["owner"],
     }
-    with data_dir() as directory, serving(directory, **settings) as service:
+    with data_dir(new=True) as directory, serving(directory, **settings) as service:
         with connections.connect(logins["owner"]) as conn:
             _, key = auth.create_key(conn, "test", "edit")
             with Client(service.port, key) as client:

@@ -30,7 +30,7 @@ def migrated_twice(processes: int = 8) -> Row:
     """So many commands at once on one new database: each migration is applied once, and every
     command ends well."""
     row = Row(f"a migration started {processes} times at once")
-    with data_dir() as directory, embedded.running(directory) as server:
+    with data_dir(new=True) as directory, embedded.running(directory) as server:
         with psycopg.connect(server, autocommit=True) as conn:
             conn.execute("CREATE DATABASE another")
         url = make_conninfo(server, dbname="another")

@@ -73,7 +73,7 @@ def test_only_the_front_is_published() -> None:
 
 def test_roles_script_creates_a_login_that_may_serve() -> None:
     script = COMPOSE["configs"]["create-roles"]["content"].replace("$$", "$")
-    with data_dir() as directory, embedded.running(directory) as url:
+    with data_dir(new=True) as directory, embedded.running(directory) as url:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute(f"DROP ROLE {SERVICE_ROLE}".encode())
         programs = Path(cluster.program("psql")).parent
