@@ -767,7 +767,7 @@ class Canaries:
 
 @pytest.mark.parametrize("scope", [None, "contribute"])
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
