@@ -71,17 +71,24 @@ def others(database: str) -> Iterator[Api]:
         yield Api(client, lambda _: "")
 
 
+@pytest.fixture(scope="module")
+def shared_session(shared_api: Api) -> Session:
+    return Session(shared_api)
+
+
 def test_all_reads_but_those_of_the_service_itself_have_an_entity_tag() -> None:
     untagged = {"getHealth", "getReadiness", "getSecurityContact"}
     assert {o.id for o in READS} - set(TAGGED) == untagged
 
 
 @pytest.mark.parametrize("operation_id", TAGGED)
-def test_unchanged_response_is_not_sent_again(api: Api, operation_id: str) -> None:
-    visit = Session(api).do(operation_id)
+def test_unchanged_response_is_not_sent_again(
+    shared_api: Api, shared_session: Session, operation_id: str
+) -> None:
+    visit = shared_session.do(operation_id)
     # Responses that need a key have an entity tag too. The others are requested without one.
     needs_key = operation_id in {"getImport", "getProposal", "listDuplicates"}
-    caller = api.scope("edit") if needs_key else api
+    caller = shared_api.scope("edit") if needs_key else shared_api
     for media_type in visit.operation.media_types:
         format_names = {m: w for w, m in public_walk.FORMATS.items()}
         path = path_of(visit)

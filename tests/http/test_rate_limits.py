@@ -95,6 +95,11 @@ def shared(server: str) -> Iterator[Api]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def shared_session(shared: Api) -> Session:
+    return Session(shared)
+
+
 def remaining_quota(response: Any) -> tuple[int, int, int]:
     """Return the quota, the remaining requests and the seconds from the headers of a response.
 
@@ -130,8 +135,10 @@ def test_contract_says_which_operations_are_limited() -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_request_spends_the_weight_of_its_operation(shared: Api, operation_id: str) -> None:
-    visit = Session(shared).do(operation_id)
+def test_every_request_spends_the_weight_of_its_operation(
+    shared: Api, shared_session: Session, operation_id: str
+) -> None:
+    visit = shared_session.do(operation_id)
     # The second request may be refused, and counts as well.
     repeated = shared.scope("edit").send(
         visit.operation.method.upper(), visit.response.request.full_path

@@ -151,18 +151,22 @@ def test_feeds_have_equal_entries(api: Api) -> None:
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 
+@pytest.fixture(scope="module")
+def shared_session(shared_api: Api) -> Session:
+    return Session(shared_api)
+
+
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
 def test_unoffered_media_type_is_refused_and_the_default_is_json(
-    shared_api: Api, operation: document.Operation
+    shared_session: Session, operation: document.Operation
 ) -> None:
-    session = Session(shared_api)
-    exchange = session.do(operation.id)
+    exchange = shared_session.do(operation.id)
     path = exchange.response.request.path
 
     def send(accept: str | None) -> TestResponse:
-        return session.api.send(
+        return shared_session.api.send(
             operation.method.upper(),
             path,
             query_string={k: v for k, v in exchange.query.items() if v is not None},
