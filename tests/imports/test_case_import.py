@@ -19,7 +19,7 @@ from api.database import queries
 from api.rendering.media_types import CASE
 from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands import running
-from tests.commands.running import linux, run_process
+from tests.commands.running import constancia, linux
 from tests.conftest import CASES, Api
 from tests.imports.interrupted import kill_while_sending, send
 from tests.imports.test_list_import import (
@@ -704,19 +704,19 @@ def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
 
 
 def test_the_command_imports_a_case(database: str, conn: queries.Connection) -> None:
-    result = run_process("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
-    assert (result.returncode, people(conn)) == (0, 0), result.stderr
+    result = constancia("import", EXAMPLE, "--dry-run", DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (0, 0), result.stderr
     assert "unverified becomes confirmed" in result.stdout
-    result = run_process("import", EXAMPLE, "--yes", DATABASE_URL=database)
-    assert (result.returncode, people(conn)) == (0, 3), result.stderr
+    result = constancia("import", EXAMPLE, "--yes", DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (0, 3), result.stderr
     before = snapshot(conn)
     for command in (["import", "--yes"], ["load"]):
-        result = run_process(*command, EXAMPLE, DATABASE_URL=database)
-        assert result.returncode == 0, result.stderr
+        result = constancia(*command, EXAMPLE, DATABASE_URL=database)
+        assert result.exit_code == 0, result.stderr
         assert snapshot(conn) == before
     options = ["--yes", "--date-order", "day_first", "--source", str(uuid4())]
-    result = run_process("import", EXAMPLE, *options, DATABASE_URL=database)
-    assert result.returncode == 1
+    result = constancia("import", EXAMPLE, *options, DATABASE_URL=database)
+    assert result.exit_code == 1
     assert (
         "A case takes no --date-order and no --source: leave out the options of lists."
         in result.stderr
@@ -730,14 +730,14 @@ def test_the_command_prints_errors_and_skips_invalid_rows(
     case["release_events"].append({"key": "x", "detainee": "nobody", "occurred_on": "2026-01-08"})
     file = tmp_path / "case.json"
     file.write_text(json.dumps(case))
-    result = run_process("import", file, "--yes", DATABASE_URL=database)
-    assert (result.returncode, people(conn)) == (1, 0)
+    result = constancia("import", file, "--yes", DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (1, 0)
     assert "/release_events/1/detainee: detainees has no entry with the key" in result.stderr
-    result = run_process("import", file, "--yes", "--skip-invalid", DATABASE_URL=database)
-    assert (result.returncode, people(conn)) == (0, 1), result.stderr
+    result = constancia("import", file, "--yes", "--skip-invalid", DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (0, 1), result.stderr
     file.write_text("{")
-    result = run_process("import", file, "--yes", DATABASE_URL=database)
-    assert result.returncode == 1
+    result = constancia("import", file, "--yes", DATABASE_URL=database)
+    assert result.exit_code == 1
     assert "Traceback" not in result.stderr
 
 
@@ -749,8 +749,8 @@ def test_the_command_asks_about_possible_duplicates(
     file = tmp_path / "case.json"
     file.write_text(json.dumps(case))
     before = snapshot(conn)
-    result = run_process("import", file, "--yes", DATABASE_URL=database)
-    assert result.returncode == 1
+    result = constancia("import", file, "--yes", DATABASE_URL=database)
+    assert result.exit_code == 1
     assert "Row 2 may be recorded" in result.stderr
     assert snapshot(conn) == before
     exit_code, output = run_on_a_terminal("same\ny\n", "import", file, DATABASE_URL=database)

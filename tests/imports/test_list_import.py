@@ -18,7 +18,7 @@ from api.database import connections, queries
 from api.imports import import_store
 from api.records import attestations
 from tests.brute_force import Ledger, assert_statuses_are_recounted
-from tests.commands.running import linux, run_and_measure, run_process, snapshot
+from tests.commands.running import constancia, linux, run_and_measure, snapshot
 from tests.conftest import Api, cloned
 from tests.imports.interrupted import kill_while_sending, send
 from tests.store_checks import check_store, check_verdicts, open_store
@@ -1235,28 +1235,28 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     list_file: Path, database: str, conn: queries.Connection
 ) -> None:
     before = snapshot(conn)
-    result = run_process("import", list_file, "--skip-invalid", DATABASE_URL=database)
-    assert result.returncode == 2
+    result = constancia("import", list_file, "--skip-invalid", DATABASE_URL=database)
+    assert result.exit_code == 2
     assert "Use --yes to write, or --dry-run to print the preview" in result.stderr
     for options in ([], ["--skip-invalid"], ["--skip-doubtful"]):
-        result = run_process("import", list_file, "--yes", *options, DATABASE_URL=database)
-        assert result.returncode == 1, options
+        result = constancia("import", list_file, "--yes", *options, DATABASE_URL=database)
+        assert result.exit_code == 1, options
         assert "line 5, birth_date: '3/4/74' has a year of two digits" in result.stderr
         assert "nothing was changed" in result.stderr
         assert "Traceback" not in result.stderr
         assert ("Line 2 may be recorded" in result.stderr) == ("--skip-invalid" in options)
         assert ("rows need a decision" in result.stderr) == ("--skip-invalid" in options)
-    result = run_process("import", list_file, "--dry-run", DATABASE_URL=database)
-    assert result.returncode == 1
+    result = constancia("import", list_file, "--dry-run", DATABASE_URL=database)
+    assert result.exit_code == 1
     assert "1 row is invalid. Correct the file or use --skip-invalid." in result.stderr
     options = ["--dry-run", "--skip-invalid"]
-    result = run_process("import", list_file, *options, DATABASE_URL=database)
-    assert result.returncode == 0
+    result = constancia("import", list_file, *options, DATABASE_URL=database)
+    assert result.exit_code == 0
     assert "possible duplicate" in result.stdout
     assert snapshot(conn) == before
     skips = ("--yes", "--skip-invalid", "--skip-doubtful")
-    result = run_process("import", list_file, *skips, DATABASE_URL=database)
-    assert (result.returncode, people(conn)) == (0, 3)
+    result = constancia("import", list_file, *skips, DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (0, 3)
 
 
 @linux
@@ -1291,12 +1291,12 @@ def test_the_command_attests_for_a_source(
     file = tmp_path / "out.ndjson"
     file.write_text('{"Preso": "Ana Prueba", "released_on": "2026-01-08"}\n')
     command = ["import", file, "--yes", "--mapping", '{"Preso": "name"}', "--source", source]
-    result = run_process(*command, DATABASE_URL=database)
-    assert result.returncode == 1
+    result = constancia(*command, DATABASE_URL=database)
+    assert result.exit_code == 1
     assert "--published-at: Is required" in result.stderr
     command += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
-    result = run_process(*command, DATABASE_URL=database)
-    assert result.returncode == 0, result.stderr
+    result = constancia(*command, DATABASE_URL=database)
+    assert result.exit_code == 0, result.stderr
     assert "row 1: unverified becomes reported" in result.stdout
     assert api.get("/v1/counts")["reported"] == 1
 
