@@ -26,10 +26,10 @@ def rfc3339(moment: datetime) -> str:
     return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
-def is_day_ahead(day: date, now: datetime) -> bool:
-    """Return whether a day has begun nowhere yet. A day begins first in UTC+14."""
+def is_day_ahead(day: date, moment: datetime) -> bool:
+    """Return whether a day has begun nowhere at a moment. A day begins first in UTC+14."""
     # The first comparison also spares the last moment of the calendar, which has no later one.
-    return day > now.date() and day > (now + timedelta(hours=14)).date()
+    return day > moment.date() and day > (moment + timedelta(hours=14)).date()
 
 
 def make_final(

@@ -1,7 +1,6 @@
 """Claims: figures that sources publish, announcements among them. Never edited."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +18,6 @@ _NO_RELAY = {"claim_id": None, "source_id": None}
 _NO_ANNOUNCEMENT = FieldError(
     "/announcement_id", "There is no claim of kind announced with this id."
 )
-_FIRST_TIME_ZONE = timedelta(hours=14)
-"""The greatest offset from UTC, where each day begins first."""
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -141,8 +138,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
         detail = "Is more than five minutes in the future."
         yield "validation-error", FieldError("/as_of", detail)
     start, as_of = body["window_start"], body["as_of"]
-    # The second comparison is made only where the sum cannot overflow.
-    if start is not None and start > as_of.date() and start > (as_of + _FIRST_TIME_ZONE).date():
+    if start is not None and clock.is_day_ahead(start, as_of):
         detail = f"Must not be after as_of, {clock.rfc3339(as_of)}."
         yield "validation-error", FieldError("/window_start", detail)
 
