@@ -165,6 +165,9 @@ def _fall(conn: queries.Connection, filters: Filters, asked: AskedMoment) -> Ite
 def _published_fall(
     conn: queries.Connection, filters: Filters, asked: AskedMoment, since: datetime
 ) -> Item | None:
+    sought = {"after": since, "min_sources": asked.min_sources, "kind": filters.release_kind}
+    if not queries.row(conn, "counts/exist_falls", **sought).exist:
+        return None
     week = counts.report_timeline(
         conn, filters, since, None, "hour", None, asked.min_sources, asked.time_zone
     )

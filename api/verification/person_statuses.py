@@ -46,6 +46,7 @@ def recompute(
             {"detainee_id": row.detainee_id},
             [_status_row(*status) for status in before],
             [_status_row(*status) for status in after],
+            ends_confirmed=_ends_confirmed,
         )
         for key, figures in rollup_changes(before, after).items():
             add_figures(rollups, key, figures)
@@ -80,6 +81,11 @@ def _status_row(published_from: datetime, status: PersonStatus) -> Row:
         "status_codes": status.codes,
         "groups": status.groups_as_json(),
     }
+
+
+def _ends_confirmed(former: Row, status: Row) -> bool:
+    codes = zip(former["status_codes"], status["status_codes"], strict=True)
+    return any(before in "CA" and after not in "CA" for before, after in codes)
 
 
 def _steps_by_event(rows: Sequence[Any], revision: Revision) -> Mapping[str, _StepsByTime]:

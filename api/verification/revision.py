@@ -1,7 +1,8 @@
 """A revision of stored results: bitemporal rows to supersede, and their replacements."""
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -24,9 +25,19 @@ class Revision:
     rollups: list[Row] = field(default_factory=list)
 
     def replace(
-        self, table: Table, subject: Row, stored: Sequence[Row], decided: Sequence[Row]
+        self,
+        table: Table,
+        subject: Row,
+        stored: Sequence[Row],
+        decided: Sequence[Row],
+        ends_confirmed: Callable[[Row, Row], bool] | None = None,
+        last: Row | None = None,
     ) -> None:
-        """Supersede the stored rows of a subject that no longer hold; insert the new ones."""
+        """Supersede the stored rows of a subject that no longer hold; insert the new ones.
+
+        `ends_confirmed` says of the row that held before the revision and of the new one whether a
+        confirmed status ends. `last` is the row before the first one stored.
+        """
         before = {_key(row): row for row in stored}
         after = {_key(row): row for row in decided}
         # Without the reasoning, which can be long and has no part in superseding a row.
@@ -35,9 +46,12 @@ class Revision:
             for key, row in before.items()
             if after.get(key) != row
         ]
-        self.inserted[table] += [
-            {**subject, **row} for key, row in after.items() if before.get(key) != row
-        ]
+        for row in decided:
+            if before.get(_key(row)) != row:
+                at = bisect_right(stored, row["published_from"], key=_published_from)
+                former = stored[at - 1] if at else last
+                ends = bool(ends_confirmed and former and ends_confirmed(former, row))
+                self.inserted[table].append({**subject, **row, "ends_confirmed": ends})
 
     def changes(self, table: Table) -> bool:
         """Return whether any row of a table changes."""
@@ -63,6 +77,11 @@ class Revision:
             person_statuses=Jsonb(self.inserted["person_statuses"]),
             rollups=Jsonb(self.rollups),
         )
+
+
+def _published_from(row: Row) -> datetime:
+    moment: datetime = row["published_from"]
+    return moment
 
 
 def _key(row: Row) -> tuple[Any, ...]:

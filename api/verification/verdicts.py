@@ -194,8 +194,11 @@ def _verify(
     subject = {"release_event_id": event}
     stored = [_parse(verdict, "published_from", "since") for verdict in row.verdicts]
     before = [verdict for verdict in stored if since and verdict["published_from"] < since]
-    rows = _verdict_rows(decided, before[-1] if before else {})
-    revision.replace("verdicts", subject, stored[len(before) :], rows)
+    last = before[-1] if before else None
+    rows = _verdict_rows(decided, last or {})
+    revision.replace(
+        "verdicts", subject, stored[len(before) :], rows, ends_confirmed=_ends_confirmed, last=last
+    )
     stored = [_parse(exclusion, "published_from") for exclusion in row.exclusions]
     revision.replace("exclusions", subject, stored, _exclusion_rows(decided))
 
@@ -227,6 +230,13 @@ def _verdict_rows(verdicts: Sequence[Verdict], last: Row) -> Sequence[Row]:
         }
         rows.append(last)
     return rows
+
+
+def _ends_confirmed(former: Row, verdict: Row) -> bool:
+    margins: list[int] = [
+        row["independent_sources"] - row["independent_denials"] for row in (former, verdict)
+    ]
+    return margins[0] > max(margins[1], 0)
 
 
 def _chain(chain: Chain) -> Row:

@@ -110,6 +110,10 @@ CREATE INDEX ledger_of_moved_records ON ledger (resource, resource_id) WHERE act
 CREATE INDEX ledger_of_people_and_links ON ledger (resource, recorded_at)
     WHERE resource IN ('detainee', 'detention', 'release_event', 'affiliation', 'merge', 'split')
         AND action <> 'read';
+-- The moments at which records that decide how people count under filters were changed.
+CREATE INDEX ledger_of_changed_values ON ledger (recorded_at)
+    WHERE resource IN ('detainee', 'detention', 'release_event', 'merge', 'split')
+        AND action NOT IN ('created', 'read');
 
 -- Trigger function: the entries of a statement have the moment and the numbers that the head gives to
 -- this transaction.

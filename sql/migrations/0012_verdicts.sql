@@ -52,6 +52,8 @@ CREATE TABLE verdicts (
     kinds jsonb NOT NULL,
     -- proof, denial_proof, rests_on: source and attestation ids, no names.
     reasoning jsonb NOT NULL,
+    -- Whether it confirms less than the verdict that was recorded before for its `published_from`.
+    ends_confirmed boolean NOT NULL DEFAULT false,
     PRIMARY KEY (release_event_id, published_from, recorded_from),
     CONSTRAINT verdict_is_superseded_after_it_was_recorded CHECK (recorded_from < recorded_until)
 );
@@ -65,6 +67,7 @@ CREATE INDEX verdicts_ahead ON verdicts (published_from) WHERE published_from > 
 CREATE INDEX verdicts_by_record ON verdicts (recorded_from);
 CREATE INDEX verdicts_superseded ON verdicts (recorded_until)
     WHERE recorded_until < 'infinity';
+CREATE INDEX verdicts_that_end_confirmed ON verdicts (recorded_from) WHERE ends_confirmed;
 
 CREATE TRIGGER verdict_is_superseded_now BEFORE UPDATE OF recorded_until ON verdicts
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();

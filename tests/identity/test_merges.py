@@ -89,7 +89,7 @@ BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
 
 
 def dump(conn: Connection) -> Mapping[str, list[Any]]:
-    """Return the current rows of every table, without their times of writing."""
+    """Return the current rows of every table, without times of writing and what these ended."""
     tables = conn.execute(
         "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     ).fetchall()
@@ -97,7 +97,8 @@ def dump(conn: Connection) -> Mapping[str, list[Any]]:
     for table in {row.name for row in tables} - EXCLUDED_TABLES:
         where = " WHERE recorded_until = 'infinity'" if table in BITEMPORAL else ""
         query = sql.SQL(
-            "SELECT to_jsonb(t) - '{{updated_at,recorded_from}}'::text[] AS row FROM {} t" + where
+            "SELECT to_jsonb(t) - '{{updated_at,recorded_from,ends_confirmed}}'::text[] AS row"
+            " FROM {} t" + where
         ).format(sql.Identifier(table))
         rows = [row.row for row in conn.execute(query)]
         if table == "status_rollups":

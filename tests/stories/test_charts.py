@@ -149,11 +149,15 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
     assert corrections() == {"la cifra confirmada bajó de 4 a 3 ."}
     # Recorded today about what was published before, by which the figure of then was too high.
     fewer = "se registró que hay {} menos."
+    one_fewer = fewer.format("una excarcelación confirmada")
+    # Of the announcement alone.
+    desk.editor.patch(f"/v1/release-events/{events[3]}", {"announcement_id": None})
+    assert corrections() == {"la cifra confirmada bajó de 4 a 3 .", one_fewer}
     retract(events[1], days[8])
-    assert corrections() == {fewer.format("una excarcelación confirmada")}
+    assert corrections() == {one_fewer}
     assert desk.counts()["confirmed"] == 2
     desk.editor.affiliate(desk.sources[0], desk.sources[1])
-    assert corrections() == {fewer.format("2 excarcelaciones confirmadas")}
+    assert corrections() == {fewer.format("2 excarcelaciones confirmadas"), one_fewer}
     for path, query in paths:
         # With both moments in its address, a card never changes.
         asked = {**query, **fixed, **moment.get(path, {"as_of": fixed_at})}

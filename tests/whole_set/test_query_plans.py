@@ -346,6 +346,26 @@ def test_people_of_another_status_are_passed_over_by_their_stored_one(
     assert loops_of_list(of_blocks, statements, "verdicts") == {0}
 
 
+@pytest.mark.parametrize("query", [{}, {"release_kind": "full"}])
+def test_live_card_looks_only_at_who_ceased_to_be_confirmed(
+    of_blocks: Any, statements: Statements, query: Mapping[str, str]
+) -> None:
+    """Nobody did, and so it reads no status or verdict of all that were recorded in its days."""
+    statements.clear()
+    card = of_blocks.public_api.send("GET", "/embed/figure", query_string=query)
+    assert card.status_code == 200
+    [(statement, parameters)] = [(q, p) for q, p in statements if "correction(" in str(q)]
+    parameters = {**parameters, "after": "2026-01-01T12:00:00Z"}
+    nodes = [explain_analyzed(of_blocks.conn, statement, parameters, "Rows Removed by Filter")]
+    read = set()
+    while nodes:
+        (_, relation, _, rows, loops, removed), children = nodes.pop()
+        nodes += children
+        if relation in {"person_statuses", "verdicts"}:
+            read.add((rows + (removed or 0)) * loops)
+    assert read == {0}
+
+
 def loops_of_list(store: Any, statements: Statements, table: str) -> set[int]:
     """Return how often the nodes of a list's plan scan a table."""
     [(statement, parameters)] = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]

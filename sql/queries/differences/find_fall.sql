@@ -1,8 +1,8 @@
 -- Finds the last moment at which a correction left fewer people confirmed as of just before it.
 SELECT rfc3339(m.moment) AS at, f.people
 FROM (
-    SELECT o.moment, o.moment - interval '1 microsecond' AS before
-    FROM moments_of_correction(%(after)s, %(min_sources)s, false) o
+    SELECT DISTINCT o.moment, o.moment - interval '1 microsecond' AS before
+    FROM moments_of_correction(%(after)s, %(min_sources)s) o
     ORDER BY o.moment DESC
 ) m
 CROSS JOIN LATERAL (

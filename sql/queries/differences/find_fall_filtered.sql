@@ -3,17 +3,17 @@
 -- most people of an import the costly comparison.
 SELECT rfc3339(m.moment) AS at, f.people
 FROM (
-    SELECT o.moment, o.moment - interval '1 microsecond' AS before
-    FROM moments_of_correction(%(after)s, %(min_sources)s, true) o
-    ORDER BY o.moment DESC
-) m
-CROSS JOIN (
-    SELECT (
+    SELECT q.release_kind, (
         q.facility_ids, q.nationality, q.age_group, q.sex, q.release_kind, q.announcement_id,
         q.occurred_from, q.occurred_until
     )::count_filters AS filters
     FROM count_questions(%(questions)s) q
 ) a
+CROSS JOIN LATERAL (
+    SELECT DISTINCT o.moment, o.moment - interval '1 microsecond' AS before
+    FROM moments_of_filtered_correction(%(after)s, %(min_sources)s, a.release_kind) o
+    ORDER BY o.moment DESC
+) m
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE c.before = 'confirmed')
         - count(*) FILTER (WHERE c.after = 'confirmed') AS people

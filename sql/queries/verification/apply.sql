@@ -12,14 +12,15 @@ WITH superseded_verdicts AS (
 ), inserted_verdicts AS (
     INSERT INTO verdicts (
         release_event_id, published_from, recorded_from, independent_sources,
-        independent_denials, status, since, kinds, reasoning
+        independent_denials, status, since, kinds, reasoning, ends_confirmed
     )
     SELECT r.release_event_id, r.published_from, %(recorded_at)s, r.independent_sources,
-        r.independent_denials, r.status, r.since, r.kinds, r.reasoning
+        r.independent_denials, r.status, r.since, r.kinds, r.reasoning, r.ends_confirmed
     FROM (SELECT count(*) FROM superseded_verdicts) s
     CROSS JOIN jsonb_to_recordset(%(verdicts)s) AS r (
         release_event_id uuid, published_from timestamptz, independent_sources integer,
-        independent_denials integer, status text, since timestamptz, kinds jsonb, reasoning jsonb
+        independent_denials integer, status text, since timestamptz, kinds jsonb, reasoning jsonb,
+        ends_confirmed boolean
     )
 ), first_verdicts AS (
     INSERT INTO first_verdicts (release_event_id, occurred_on, published_from)
@@ -53,11 +54,16 @@ WITH superseded_verdicts AS (
         AND p.recorded_until = 'infinity'
     RETURNING 1
 ), inserted_statuses AS (
-    INSERT INTO person_statuses (detainee_id, published_from, recorded_from, status_codes, groups)
-    SELECT r.detainee_id, r.published_from, %(recorded_at)s, r.status_codes, r.groups
+    INSERT INTO person_statuses (
+        detainee_id, published_from, recorded_from, status_codes, groups, ends_confirmed
+    )
+    SELECT r.detainee_id, r.published_from, %(recorded_at)s, r.status_codes, r.groups,
+        r.ends_confirmed
     FROM (SELECT count(*) FROM superseded_statuses) s
-    CROSS JOIN jsonb_to_recordset(%(person_statuses)s)
-        AS r (detainee_id uuid, published_from timestamptz, status_codes text, groups jsonb)
+    CROSS JOIN jsonb_to_recordset(%(person_statuses)s) AS r (
+        detainee_id uuid, published_from timestamptz, status_codes text, groups jsonb,
+        ends_confirmed boolean
+    )
 ), feed AS (
     INSERT INTO feed_entries (release_event_id, recorded_at)
     SELECT DISTINCT r.release_event_id, %(recorded_at)s::timestamptz
