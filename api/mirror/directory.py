@@ -12,6 +12,11 @@ from pathlib import Path
 MARK = "constancia-mirror.json"
 """The file by which a directory is known as a mirror."""
 
+_OF_AN_EXPORT = "constancia-export"
+"""The file by which the folder of an export is known: the next export may remove that folder."""
+# The mirrors in that folder.
+_NEW, _OLD = "new", "old"
+
 # AT_FDCWD and RENAME_EXCHANGE of Linux.
 _HERE, _EXCHANGE = -100, 2
 
@@ -28,38 +33,48 @@ def replaced(directory: Path) -> Iterator[Path]:
         raise MirrorError(
             f"{directory} holds something else than a mirror. Choose an empty or a new directory."
         )
-    new, old, lock = (
-        directory.with_name(f".{directory.name}.{name}") for name in ("new", "old", "lock")
-    )
-    for path in (new, old, lock):
+    beside, lock = (directory.with_name(f".{directory.name}.{name}") for name in ("new", "lock"))
+    for path in (beside, lock):
         if path.is_symlink():
             raise MirrorError(f"{path} is a link. Remove it: mirrors are written there.")
-    if old.is_dir() and any(old.iterdir()) and not (old / MARK).exists():
-        raise MirrorError(f"{old} is no mirror. Move it away: old mirrors are moved there.")
+    new = beside / _NEW
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         with _locked(lock):
-            if old.is_dir() and not directory.exists():
-                old.rename(directory)  # an export was killed between the two steps of _replace
-            for folder in (new, old):
-                if folder.exists():
-                    shutil.rmtree(folder)  # another one was killed
-            # Names are in it before it is complete.
-            new.mkdir(mode=0o700)
+            if beside.exists() and any(beside.iterdir()) and not (beside / _OF_AN_EXPORT).exists():
+                raise MirrorError(
+                    f"{beside} holds what no export wrote. Move it away: mirrors are written there."
+                )
+            _clear(directory, beside)  # of an export that was killed
+            # Nobody else may enter: names are in a mirror before it is complete, and in an old one.
+            beside.mkdir(mode=0o700)
             try:
-                yield new
+                (beside / _OF_AN_EXPORT).touch()
+                new.mkdir()
                 new.chmod(0o755)
+                yield new
                 if not _exchange(new, directory):
-                    _replace(directory, new, old)
+                    _replace(directory, beside)
             finally:
-                # After an exchange this is the old mirror, with the names of then.
-                shutil.rmtree(new, ignore_errors=True)
+                _clear(directory, beside, ignore_errors=True)
     except OSError as error:
         # EBUSY: a mount point cannot be renamed.
         remedy = " Choose a directory within it." if error.errno == errno.EBUSY else ""
         raise MirrorError(
             f"Cannot write {error.filename or directory}: {error.strerror}.{remedy}"
         ) from None
+
+
+def _clear(directory: Path, beside: Path, *, ignore_errors: bool = False) -> None:
+    """Remove the folder of an export, its mark last: what a kill leaves of it is still known.
+
+    An old mirror in it is put back if _replace was left between its two steps.
+    """
+    if (beside / _OLD).exists() and not directory.exists():
+        (beside / _OLD).rename(directory)
+    for folder in (beside / _NEW, beside / _OLD, beside):
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=ignore_errors)
 
 
 @contextmanager
@@ -91,16 +106,8 @@ def _exchange(new: Path, directory: Path) -> bool:
     raise OSError(code, os.strerror(code), str(directory))
 
 
-def _replace(directory: Path, new: Path, old: Path) -> None:
-    """Put a new mirror in the place of an old one, and remove that."""
-    is_replaced = directory.exists()
-    if is_replaced:
-        directory.rename(old)
-    try:
-        new.rename(directory)
-    except OSError:
-        if is_replaced:
-            old.rename(directory)
-        raise
-    if is_replaced:
-        shutil.rmtree(old)
+def _replace(directory: Path, beside: Path) -> None:
+    """Put a new mirror in the place of an old one, which is moved away."""
+    if directory.exists():
+        directory.rename(beside / _OLD)
+    (beside / _NEW).rename(directory)

@@ -57,6 +57,8 @@ def test_killed_or_second_export_leaves_a_whole_mirror(
     killed(end_before_the_last_step)
     if can_exchange:
         assert content(mirror) == {"killed"}
+    # An old mirror has names as well.
+    assert (tmp_path / ".mirror.new").stat().st_mode & 0o777 == 0o700
 
     with replaced(mirror) as folder:
         # What readers see meanwhile.
@@ -74,3 +76,13 @@ def test_killed_or_second_export_leaves_a_whole_mirror(
     # Only the lock is left of all.
     assert {path.name for path in tmp_path.iterdir()} == {"mirror", ".mirror.lock"}
     assert mirror.stat().st_mode & 0o777 == 0o755
+
+
+def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Beside a directory, where the new mirror would be written."""
+    letter = tmp_path / ".mirror.new" / "letter.txt"
+    letter.parent.mkdir()
+    letter.write_text("Dear")
+    with pytest.raises(MirrorError, match="Move it away"), replaced(tmp_path / "mirror"):
+        pass
+    assert letter.read_text() == "Dear"

@@ -249,10 +249,6 @@ def test_directory_of_something_else_is_refused(mirrors: Mirrors, tmp_path: Path
     check_error(result, "something else than a mirror")
     assert os.listdir(tmp_path) == ["letter.txt"]
     assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
-    tmp_path.rename(tmp_path.with_name(f".{tmp_path.name}.old"))
-    result = constancia("site", "export", tmp_path, DATABASE_URL=mirrors.database)
-    check_error(result, "is no mirror")
-    assert not tmp_path.exists()
 
 
 def test_mirror_in_chromium_without_a_server(mirrors: Mirrors) -> None:
