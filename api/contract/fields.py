@@ -21,7 +21,7 @@ MAX_LISTED_VALUES = 20
 """A longer enumeration is described in an error message instead of being listed."""
 
 _MAX_QUOTED_CHARACTERS = 60
-_KEY = re.compile(r"(constancia_)\w+")
+_KEY = re.compile(r"(constancia_)[\w-]+")
 """A key that was sent in the wrong place: errors are shown, copied and logged by clients."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME = re.compile(
@@ -142,10 +142,15 @@ class String(fields.Field[Any]):
         return ValidationError(f"{quoted(value)} is not of the right form.{expected}")
 
 
+def without_keys(text: str) -> str:
+    """Return a text that was sent as an error may show it."""
+    return _KEY.sub(r"\1…", text)
+
+
 def quoted(value: Any) -> str:
     """Return the beginning of a value as an error message quotes it."""
     if isinstance(value, str):
-        value = _KEY.sub(r"\1…", value)
+        value = without_keys(value)
         more = "…" if len(value) > _MAX_QUOTED_CHARACTERS else ""
         return repr(value[:_MAX_QUOTED_CHARACTERS]) + more
     if isinstance(value, list | dict):

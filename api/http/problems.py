@@ -140,10 +140,10 @@ class _ProblemResponses:
 def _quoting(request: Request, errors: Sequence[FieldError]) -> Sequence[FieldError]:
     """Return errors, each with the value at its place unless it quotes it or is about its name.
 
-    A name that is unknown may be that of a secret, such as a key in a parameter.
+    A name that is unknown may be that of a secret, such as a key in a parameter, or be one.
     """
     return [
-        error
+        replace(error, pointer=fields.without_keys(error.pointer))
         if error.detail.startswith(schemas.UNKNOWN)
         else replace(error, detail=_with_value(error.detail, _at(request, error.pointer)))
         for error in errors

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from api.config import Language
 from api.contract.document import Operation, Parameter, Problem
+from api.contract.fields import without_keys
 from api.errors import RequestError
 from api.pages import site, words
 from api.pages.catalogs import mark
@@ -108,7 +109,7 @@ def _explanation(parameter: Parameter, value: str | None, spoken: Words) -> str:
         text = spoken.text(
             "“%(value)s” cannot be searched for. Give a name of at most 200 letters."
         )
-    shown = value or ""
+    shown = without_keys(value or "")
     return text % {
         "value": shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…",
         "choices": ", ".join(choices),

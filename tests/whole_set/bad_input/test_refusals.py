@@ -58,14 +58,21 @@ def sent_value(world: World, case: Case, pointer: str) -> Any:
 
 @pytest.mark.parametrize("place", ["name", "url", "constancia"])
 def test_no_error_quotes_a_key(world: World, place: str) -> None:
-    key = world.records["edit"]
+    key = "constancia_aa51109c40aa_-ZI-2JCJAhAy"
     for response in (
         world.api.scope("edit").send("POST", "/v1/sources", json=source(**{place: f" {key}"})),
         world.api.send("GET", "/v1/detainees", query_string={"cursor": key, place: f"\n{key}"}),
+        world.api.send("GET", "/v1/detainees", query_string={key: place}),
     ):
         problem = check_problem(response, "validation-error")
         assert problem["errors"]
-        assert key.rpartition("_")[2] not in response.text
+        assert "ZI" not in response.text
+    browser = {"Accept": "text/html"}
+    page = world.api.send("GET", "/differences", query_string={"from": key}, headers=browser)
+    assert (page.status_code, page.mimetype) == (422, "text/html")
+    assert "constancia_…" in page.text
+    # The links to the page in another language repeat the address.
+    assert "“constancia_aa51" not in page.text
 
 
 def test_case_names_are_unique() -> None:
