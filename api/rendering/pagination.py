@@ -83,7 +83,7 @@ def decode(
             return after
     except ValueError:
         pass
-    raise _wrong_cursor()
+    raise wrong_cursor()
 
 
 def decode_moments(
@@ -99,11 +99,12 @@ def decode_moments(
         for moment in moments:
             datetime.fromisoformat(moment)
     except ValueError:
-        raise _wrong_cursor() from None
+        raise wrong_cursor() from None
     return [*moments, id]
 
 
-def _wrong_cursor() -> RequestError:
+def wrong_cursor() -> RequestError:
+    """Return the error of a cursor that this service did not give for this list."""
     return invalid(
         FieldError(
             "/cursor",

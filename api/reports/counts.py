@@ -98,7 +98,7 @@ def report(
     moments, total = counted.moments, counted.total
     # The name of a facility tells that it exists. To look that up took a tenth of the time.
     names = {} if shows_hidden else citations.names_of_filters(conn, filters, moments)
-    check(conn, question.filters, names)
+    check(conn, question.filters, names.keys() - {question.filters.announcement_id})
     groups = [
         {"value": value, **dict(zip(FIGURES, row, strict=True))} for value, row in counted.groups
     ]

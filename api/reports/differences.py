@@ -103,7 +103,9 @@ def list_differences(
         from_, until = _final_period(conn, span, time_zone)
         until_recorded = span.until_recorded
     else:
-        from_, until, _, until_recorded = position.moments()
+        from_, until, from_recorded, until_recorded = position.moments()
+        if from_ > until or from_recorded > until_recorded:
+            raise pagination.wrong_cursor()
         clock.make_final(conn, until, until_recorded)
     counts.check(conn, filters)
     # All figures and the items are of one state of the store.
@@ -324,7 +326,7 @@ class Differences:
             "earlier_event_id": person.earlier_event_id and str(person.earlier_event_id),
             "later_event_id": person.later_event_id and str(person.later_event_id),
             "detentions_decide": not person.is_redacted
-            and (is_rearrest or self.filters.selects_facilities),
+            and (is_rearrest or self.filters.selects_facilities or self.group_by == "facility_id"),
             "filters_decide": not person.is_redacted and self._is_filtered,
         }
 

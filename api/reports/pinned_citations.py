@@ -148,9 +148,14 @@ def _of_people(
             continue
         items, _ = differences.read(conn, position, _MAX_CHANGES)
         if not everybody.count(_counts_otherwise):
-            # All of them are in another group.
-            for group in _groups(cited["groups"], present["groups"])[:1]:
-                filters = replace(filters, **_filter_of_group(arguments["group_by"], group))
+            # All of them are in another group. The figure of a group may differ for another reason:
+            # a person was withheld.
+            for group in _groups(cited["groups"], present["groups"]):
+                of_group = replace(filters, **_filter_of_group(arguments["group_by"], group))
+                in_group = Differences(position, of_group, arguments["min_sources"], None)
+                if in_group.people(conn).count(bool):
+                    filters = of_group
+                    break
         path = citations.url(
             "/v1/differences",
             {

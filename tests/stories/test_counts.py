@@ -176,6 +176,7 @@ def test_filter_that_cannot_match_is_refused(
     for filters, pointers in (
         ({"facility_id": unknown}, {"/facility_id"}),
         ({"facility_id": announcement}, {"/facility_id"}),
+        ({"facility_id": announcement, "announcement_id": announcement}, {"/facility_id"}),
         ({"announcement_id": unknown}, {"/announcement_id"}),
         ({"announcement_id": released}, {"/announcement_id"}),
         (backwards, {"/occurred_until"}),

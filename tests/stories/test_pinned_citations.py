@@ -136,6 +136,27 @@ def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     assert not read(desk.api, hidden)["changed"]
 
 
+def test_withholding_is_not_taken_for_the_reason_of_another_change(desk: Desk) -> None:
+    """It changes the figure of the first group, and leads to no list without an item."""
+    editor, events = desk.editor, []
+    places = [
+        editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
+        for name in ("El Helicoide", "Rodeo I", "La Torre")
+    ]
+    for n, place in enumerate((places[0], places[0], places[1], places[2])):
+        events.append(desk.release(f"Persona {n}", [AT, AT], facility=place))
+    citation = pin(desk.api, "/v1/counts?group_by=facility_id")
+    withhold(desk, person_of(desk, events[0]))
+    detention = editor.get(f"/v1/release-events/{events[2]}")["detention_id"]
+    editor.patch(f"/v1/detentions/{detention}", {"facility_id": places[2]})
+    now = read(desk.api, citation)
+    assert now["people_changed"] == 1
+    [change] = now["changes"]
+    assert [(c["resource"], c["action"]) for c in change["because"]] == [("detention", "updated")]
+    [item] = desk.api.get(now["differences"])["items"]
+    assert item["release_event_id"] == events[2]
+
+
 def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
     """Each once, the first of them since when the figure changed."""
     names = ("Ana", "Eva", "Ida")

@@ -359,6 +359,17 @@ refused(
     query="dry_run=1",
 )
 
+# Cursors whose moments the list itself would refuse.
+for name, moments in {
+    "in the future": ("9999-12-31", "2026-01-12", "9999-12-31", "2026-01-12"),
+    "backwards": ("2026-01-12", "2026-01-08", "2026-01-12", "2026-01-12"),
+}.items():
+    asked = {"from_": "2026-01-08", "min_sources": 2, "sees_hidden": False}
+    position = " ".join([*(f"{moment}T00:00:00Z" for moment in moments), UNKNOWN_ID])
+    forged = pagination.encode("listDifferences", asked, position)
+    query = f"from=2026-01-08&cursor={forged}"
+    wrong_query(f"a cursor with moments {name}", "/v1/differences", query, "/cursor")
+
 # A cursor of the pairs of sources.
 pairs_cursor = pagination.encode("listDuplicates", {"resource": "source"}, UNKNOWN_ID)
 for query, pointer in {
