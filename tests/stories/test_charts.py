@@ -156,8 +156,12 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
     retract(events[1], days[8])
     assert corrections() == {one_fewer}
     assert desk.counts()["confirmed"] == 2
-    desk.editor.affiliate(desk.sources[0], desk.sources[1])
+    affiliation = desk.editor.affiliate(desk.sources[0], desk.sources[1])
     assert corrections() == {fewer.format("2 excarcelaciones confirmadas"), one_fewer}
+    # A mistake that was itself corrected is none any more.
+    desk.editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": days[0]})
+    assert desk.counts()["confirmed"] == 2
+    assert corrections() == {one_fewer}
     for path, query in paths:
         # With both moments in its address, a card never changes.
         asked = {**query, **fixed, **moment.get(path, {"as_of": fixed_at})}

@@ -15,18 +15,22 @@ CROSS JOIN LATERAL (
     ORDER BY o.moment DESC
 ) m
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE c.before = 'confirmed')
-        - count(*) FILTER (WHERE c.after = 'confirmed') AS people
-    FROM differences_of_people(
-        ARRAY(
-            SELECT p.id
-            FROM people_perhaps_changed(m.before, m.before, m.before, m.moment, a.filters) p
-            LEFT JOIN LATERAL stored_code(p.id, m.before, m.before, %(min_sources)s) b ON true
-            LEFT JOIN LATERAL stored_code(p.id, m.before, m.moment, %(min_sources)s) e ON true
-            WHERE b.code IN ('C', 'A') OR e.code IN ('C', 'A')
-        ),
-        m.before, m.before, m.before, m.moment, %(min_sources)s, a.filters, NULL, false
-    ) c
+    SELECT min(d.people) AS people
+    FROM (VALUES (m.moment), (now())) AS l (later)
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE c.before = 'confirmed')
+            - count(*) FILTER (WHERE c.after = 'confirmed') AS people
+        FROM differences_of_people(
+            ARRAY(
+                SELECT p.id
+                FROM people_perhaps_changed(m.before, m.before, m.before, l.later, a.filters) p
+                LEFT JOIN LATERAL stored_code(p.id, m.before, m.before, %(min_sources)s) b ON true
+                LEFT JOIN LATERAL stored_code(p.id, m.before, l.later, %(min_sources)s) e ON true
+                WHERE b.code IN ('C', 'A') OR e.code IN ('C', 'A')
+            ),
+            m.before, m.before, m.before, l.later, %(min_sources)s, a.filters, NULL, false
+        ) c
+    ) d
 ) f
 WHERE f.people > 0
 ORDER BY m.moment DESC
