@@ -151,8 +151,10 @@ def site() -> None:
 def export_site(target: Path, data_dir: Path | None, *, with_names: bool) -> None:
     """Write all public pages, charts and data to DIR, for any host, or to be opened without one.
 
-    All are of one moment. A mirror in DIR is replaced once the new one is complete; a directory
-    with anything else is refused. Without --with-names every person has a pseudonym.
+    All are of one moment. A mirror in DIR is replaced once the new one is complete. A directory
+    with anything else is refused, also a mirror to which others added files (.git, CNAME): export
+    to another directory, and copy the mirror from there. Without --with-names every person has a
+    pseudonym.
     """
     with (
         store.migrated(data_dir) as (settings, _, conn),

@@ -6,11 +6,13 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
 
 MARK = "constancia-mirror.json"
 """The file by which a directory is known as a mirror."""
+SUMS = "SHA256SUMS"
+"""The file that lists all others of a mirror."""
 
 _OF_AN_EXPORT = "constancia-export"
 """The file by which the folder of an export is known: the next export may remove that folder."""
@@ -46,6 +48,7 @@ def replaced(directory: Path) -> Iterator[Path]:
                     f"{beside} holds what no export wrote. Move it away: mirrors are written there."
                 )
             _clear(directory, beside)  # of an export that was killed
+            _check_entries(directory)
             # Nobody else may enter: names are in a mirror before it is complete, and in an old one.
             beside.mkdir(mode=0o700)
             try:
@@ -53,6 +56,7 @@ def replaced(directory: Path) -> Iterator[Path]:
                 new.mkdir()
                 new.chmod(0o755)
                 yield new
+                _check_entries(directory)  # what was added meanwhile
                 if not _exchange(new, directory):
                     _replace(directory, beside)
             finally:
@@ -63,6 +67,30 @@ def replaced(directory: Path) -> Iterator[Path]:
         raise MirrorError(
             f"Cannot write {error.filename or directory}: {error.strerror}.{remedy}"
         ) from None
+
+
+def _check_entries(directory: Path) -> None:
+    """Raise MirrorError if a mirror has entries that it does not list: others put them there."""
+    listed = {SUMS}
+    with (
+        suppress(FileNotFoundError),
+        (directory / SUMS).open(encoding="ascii", errors="surrogateescape") as sums,
+    ):
+        listed.update(line.rstrip("\n").partition("  ")[2] for line in sums)
+    folders = {str(folder) for file in listed for folder in PurePath(file).parents}
+    others = []
+    for path, names, files in os.walk(directory):
+        prefix = Path(path).relative_to(directory)
+        others += [name for file in files if (name := str(prefix / file)) not in listed]
+        others += [f"{name}/" for it in names if (name := str(prefix / it)) not in folders]
+        names[:] = [it for it in names if str(prefix / it) in folders]
+    if others:
+        examples = ", ".join(sorted(others)[:3])
+        rest = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        raise MirrorError(
+            f"{directory} holds what its mirror does not list: {examples}{rest}. Export to another "
+            "directory and copy the mirror from there, or move these away: they would be removed."
+        )
 
 
 def _clear(directory: Path, beside: Path, *, ignore_errors: bool = False) -> None:

@@ -27,7 +27,7 @@ from api.contract import document
 from api.database import queries
 from api.database.queries import Connection
 from api.mirror.addresses import MIRROR_PATH, Files, Moments, Page
-from api.mirror.directory import MARK, MirrorError
+from api.mirror.directory import MARK, SUMS, MirrorError
 from api.mirror.links import Links
 from api.mirror.names import Names
 from api.pages import catalogs, site
@@ -35,7 +35,6 @@ from api.pages.site import Address
 from api.rendering.media_types import ZIP
 from api.verification.counting import PROPERTIES
 
-_SUMS = "SHA256SUMS"
 _PROGRESS_FILES = 1000
 _CHARTED = timedelta(weeks=52)
 _FROM_BROWSER = {"Accept": "text/html, */*;q=0.5"}
@@ -122,7 +121,7 @@ class _Mirror:
     def write(self) -> Mapping[str, Any]:
         with (
             TemporaryFile() as self._queue,
-            (self._folder / _SUMS).open("w", encoding="ascii") as self._sums,
+            (self._folder / SUMS).open("w", encoding="ascii") as self._sums,
             Names(self._people() if self._with_names else ()) as self._names,
         ):
             for language in catalogs.LANGUAGES:

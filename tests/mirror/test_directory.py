@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from api.mirror import directory
-from api.mirror.directory import MARK, MirrorError, replaced
+from api.mirror.directory import MARK, SUMS, MirrorError, replaced
 
 
 def write(folder: Path, content: str) -> None:
     for name in (MARK, "index.html"):
         (folder / name).write_text(content)
+    (folder / SUMS).write_text(f"0  {MARK}\n0  index.html\n")
 
 
 def content(mirror: Path) -> set[str]:
-    return {file.read_text() for file in mirror.iterdir()}
+    return {file.read_text() for file in mirror.iterdir() if file.name != SUMS}
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
@@ -86,3 +87,23 @@ def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MirrorError, match="Move it away"), replaced(tmp_path / "mirror"):
         pass
     assert letter.read_text() == "Dear"
+
+
+def test_mirror_with_files_of_others_is_not_replaced(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    with replaced(mirror) as folder:
+        write(folder, "first")
+    added = [mirror / name for name in (".git/HEAD", ".git/index", "CNAME", "a", "z")]
+    (mirror / ".git").mkdir()
+    for file in added:
+        file.write_text("theirs")
+    match = r"does not list: \.git/, CNAME, a and 1 more\. Export to another directory"
+    with pytest.raises(MirrorError, match=match), replaced(mirror):
+        raise AssertionError
+    for file in added:
+        file.unlink()
+    (mirror / ".git").rmdir()
+    # Also if they come while a mirror is written.
+    with pytest.raises(MirrorError, match=r"does not list: CNAME\. "), replaced(mirror):
+        (mirror / "CNAME").write_text("theirs")
+    assert content(mirror) == {"first", "theirs"}
