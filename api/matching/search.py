@@ -7,7 +7,7 @@ may be cut off (Capril) or joined (pedroguanipa).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, product
@@ -121,9 +121,12 @@ def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
     may_be_possible = []
     for name in names:
         agreement = korean.compare(query, name)
+        korean_names = _korean_given_names(query) if agreement is None else frozenset()
         for alignment in _alignments(query, name, agreement):
             score = _score(alignment)
-            if agreement and not agreement.likeness:
+            if any(_resembles_korean(pair, korean_names) for pair in alignment.pairs):
+                score = 0.0
+            elif agreement and not agreement.likeness:
                 score = round(_OTHER_KOREAN_NAME * score, 3)
             if score >= _MIN_SCORE:
                 matches.append(NameMatch(score, name, list(alignment.features())))
@@ -146,6 +149,20 @@ def _alignments(query: str, name: str, agreement: Agreement | None) -> Iterator[
         yield _with_truncated_words(name_comparison.align(parsed, recorded))
     if agreement and agreement.likeness:
         yield name_comparison.align_korean(*agreement)
+
+
+def _korean_given_names(query: str) -> Set[str]:
+    """The given names of a query as a Korean one, unless its surname is common elsewhere: Gil."""
+    return {
+        reading.written_given
+        for reading in korean.readings(query)
+        if not common_names.is_surname(reading.written_surname)
+    }
+
+
+def _resembles_korean(pair: WordPair, given_names: Set[str]) -> bool:
+    """Whether a word of another language only resembles a Korean given name: Jimena, Jimin."""
+    return pair.a.text in given_names and pair.similarity.kind in ("letters", "part", "ending")
 
 
 def _separated(asked: FullName, recorded: FullName) -> FullName:

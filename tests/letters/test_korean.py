@@ -5,6 +5,7 @@ from hypothesis import given
 
 from api.letters import korean
 from api.matching import scoring
+from api.matching.search import match_names
 from tests.matching.test_scoring import person, texts
 
 # Spellings of one name on each line: hangul, Revised, McCune-Reischauer, and what people choose.
@@ -54,6 +55,15 @@ def test_another_romanization_is_never_the_same_for_certain(pair: tuple[str, str
 def test_two_names_do_not_agree(pair: tuple[str, str]) -> None:
     agreement = korean.compare(*pair)
     assert agreement is None or not agreement.likeness
+
+
+@pytest.mark.parametrize(("q", "name"), [("Lee Jimin", "Jimena Lee"), ("Kim Jimin", "Jimina Kim")])
+def test_search_does_not_take_a_korean_name_for_a_similar_name_of_another_language(
+    q: str, name: str
+) -> None:
+    assert match_names(q, [name]) is None
+    surname, given_name = q.split()
+    assert match_names(q, [f"{given_name} {surname}"]) is not None
 
 
 def test_names_of_other_languages_are_not_read() -> None:
