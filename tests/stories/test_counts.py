@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.rendering import pagination
 from api.verification.counting import FIGURES, PROPERTIES
 from tests.conftest import Api
 from tests.stories.newsroom import Desk, Population, figures
@@ -320,7 +321,9 @@ def test_list_of_people_stays_as_it_began(desk: Desk) -> None:
     assert names(people(desk.api)[0]) == {"Persona nueva"}
 
 
-def test_person_withheld_since_is_listed_where_the_public_may_know_it(desk: Desk) -> None:
+def test_person_withheld_since_is_listed_where_the_public_may_know_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a list of the past by pseudonym; not by a value that is not public any more."""
     api, at = desk.api, "2026-01-09T10:00:00Z"
     properties = {"sex": "female", "nationalities": ["VE"], "age_group": "adult"}
@@ -340,6 +343,11 @@ def test_person_withheld_since_is_listed_where_the_public_may_know_it(desk: Desk
         assert desk.counts(**moments, **filter)["confirmed"] == 1
         assert people(api, **moments, **filter) == ([], {**NOBODY, "confirmed": 1})
         assert people(api, **filter) == ([], NOBODY)
+    # Nor is there a page that ends after this person only if the value is the recorded one.
+    with monkeypatch.context() as few:
+        few.setattr(pagination, "MAX_SCANNED", 1)
+        for filter in ({"sex": "female"}, {"nationality": "VE"}, {"age_group": "adult"}):
+            assert api.get("/v1/counts/people", **moments, **filter)["next"] is None, filter
     csv = api.send("GET", "/v1/counts/people", query_string={**moments, "format": "csv"}).text
     assert "Graciela" not in csv
     assert person in csv

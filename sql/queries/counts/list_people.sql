@@ -24,6 +24,8 @@ CROSS JOIN LATERAL (
         FROM detainees d
         CROSS JOIN LATERAL (
             -- These few rows, and the conditions on the present record, pass over people who cannot match.
+            -- They may have values that people who were hidden later had: those are passed over whatever
+            -- the values, unless the public may know them today, so that no page or cursor tells them.
             SELECT substr(o.status_codes, a.required, 1) AS code, o.groups
             FROM person_statuses o
             WHERE o.detainee_id = d.id AND o.published_from <= a.as_of
@@ -37,7 +39,8 @@ CROSS JOIN LATERAL (
             AND o.code = ANY (%(codes)s) -- if codes
         AND d.id = ANY (ARRAY(SELECT e.id FROM people_of_release_events(ARRAY(SELECT t.id FROM release_events_ever_of_status(%(rare_status)s, a.required) t), a.moment) e)) -- if rare_status
         AND (SELECT bool_or(t.status_codes = ANY (ARRAY(SELECT unnest(codes_of_status(%(frequent_status)s, %(min_sources)s))))) FROM release_events_perhaps_of(d.id, NULL, NULL, NULL) e JOIN release_event_statuses t ON t.release_event_id = e.id) -- if frequent_status
-            AND coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) -- if age_group
+            AND CASE WHEN a.sees_hidden OR NOT is_hidden(d.age_group, d.withheld) THEN coalesce(o.groups ->> 'age_group', 'unknown') IN ((a.filters).age_group, undisclosed()) ELSE disclosed_age_group(d.age_group, d.withheld, 'infinity') = (a.filters).age_group END -- if age_group
+            AND (a.sees_hidden OR NOT is_hidden(d.age_group, d.withheld)) -- if sex
             AND o.groups ->> 'sex' IN ((a.filters).sex, undisclosed()) -- if sex
             AND (a.sees_hidden OR NOT is_hidden(d.age_group, d.withheld)) -- if nationality
             AND ((a.filters).nationality = ANY (d.nationalities) OR (SELECT l.recorded_at > a.moment FROM ledger l WHERE l.resource_id = d.id ORDER BY l.seq DESC LIMIT 1)) -- if nationality
