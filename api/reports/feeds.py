@@ -15,7 +15,7 @@ import orjson
 
 from api.config import Language
 from api.pages.catalogs import LANGUAGES
-from api.reports import sentences, vocabulary
+from api.reports import vocabulary
 from api.reports.vocabulary import Words
 from api.verification.rule import RULE
 
@@ -105,7 +105,7 @@ class _Edition:
     def summary_of(self, entry: Entry) -> str:
         if entry.status in _WITHOUT_VERDICT:
             return _WITHOUT_VERDICT[entry.status][self._place]
-        reasons = sentences.sources_and_denials(
+        reasons = vocabulary.sources_and_denials(
             entry.independent_sources, entry.independent_denials
         )[self._place]
         by = (f"By the rule {RULE}.", f"Según la regla {RULE}.")[self._place]

@@ -1,7 +1,8 @@
 """The sentence of a citation, in English and in Spanish, ready for print.
 
 Pure. A sentence states a number of confirmed releases as a lower bound, together with the filters
-of the number, and names no detainee.
+of the number, and names no detainee. Where that is 0 and undisclosed people may match, it says
+that none is known, never that there is none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,12 @@ from api.reports.vocabulary import (
     Words,
     digits,
     filters,
+    form,
     local,
     moment,
     number,
     reasons,
+    sources_and_denials,
 )
 
 Sentence = dict[str, str]
@@ -95,8 +98,13 @@ def timeline(
     (place_en, place_es), (start, end) = local(zone, first, last)
     (start_en, start_es), (end_en, end_es) = moment(start), moment(end)
     (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
-    before_en, before_es = _at_least(before, undisclosed[0])
-    after_en, after_es = _at_least(after, undisclosed[1])
+    confirmed_en, confirmed_es = "confirmed", "confirmadas"
+    if (before == 0 and undisclosed[0]) or (after == 0 and undisclosed[1]):
+        confirmed_en, confirmed_es = "known to be confirmed", "que constaban como confirmadas"
+        (before_en, before_es), (after_en, after_es) = digits(before), digits(after)
+    else:
+        before_en, before_es = _at_least(before, undisclosed[0])
+        after_en, after_es = _at_least(after, undisclosed[1])
     again_en, again_es = _rearrested(rearrested)
     more_en, more_es = _further(undisclosed[1] or undisclosed[0])
     if (before_en, before_es) == (after_en, after_es):
@@ -106,9 +114,10 @@ def timeline(
         es = f"pasó de {before_es} a {after_es}"
     return {
         "en": f"Between {start_en} and {end_en} ({place_en}), "
-        f"the number of releases{only_en} confirmed {by_en} {en}{again_en}{more_en}.",
+        f"the number of releases{only_en} {confirmed_en} {by_en} {en}{again_en}{more_en}.",
         "es": f"Entre {start_es} y {end_es} ({place_es}), "
-        f"el número de excarcelaciones{only_es} confirmadas {by_es} {es}{again_es}{more_es}.",
+        f"el número de excarcelaciones{only_es} {confirmed_es} {by_es} "
+        f"{es}{again_es}{more_es}.",
     }
 
 
@@ -142,18 +151,23 @@ def differences(
         when_es += f", con lo registrado hasta {first_es} y hasta {last_es}"
     (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
     became_en, became_es = _became(became, undisclosed, only_en, only_es)
-    ceased_en, ceased_es = _ceased(ceased, undisclosed)
+    ceased_en, ceased_es = _ceased(ceased, undisclosed, became)
     (why_en, why_es), (more_en, more_es) = reasons(causes), _further(undisclosed)
     return {
-        "en": f"{when_en}, {became_en} confirmed {by_en} and {ceased_en}{why_en}{more_en}.",
-        "es": f"{when_es}, {became_es} {by_es} y {ceased_es}{why_es}{more_es}.",
+        "en": f"{when_en}, {became_en} confirmed {by_en} {ceased_en}{why_en}{more_en}.",
+        "es": f"{when_es}, {became_es} {by_es} {ceased_es}{why_es}{more_es}.",
     }
 
 
 def _became(became: int, undisclosed: int, only_en: str, only_es: str) -> Words:
     n_en, n_es = _some(became, undisclosed)
     one_en, one_es = f"release{only_en} became", f"excarcelación{only_es} pasó a estar confirmada"
-    if became == 0 and not undisclosed:
+    if became == 0 and undisclosed:
+        return (
+            f"no release{only_en} is known to have become",
+            f"no consta que ninguna excarcelación{only_es} pasara a estar confirmada",
+        )
+    if became == 0:
         return f"no {one_en}", f"ninguna {one_es}"
     if became == 1:
         return f"{n_en} {one_en}", f"{n_es} {one_es}"
@@ -161,11 +175,16 @@ def _became(became: int, undisclosed: int, only_en: str, only_es: str) -> Words:
     return f"{n_en} releases{only_en} became", f"{n_es} {many_es}"
 
 
-def _ceased(ceased: int, undisclosed: int) -> Words:
-    if ceased == 0 and not undisclosed:
-        return "none ceased to be", "ninguna dejó de estarlo"
+def _ceased(ceased: int, undisclosed: int, became: int) -> Words:
+    """The second half of a sentence whose first half says how many became confirmed."""
+    if ceased == 0 and undisclosed:
+        that_es = "y no consta que" if became else "ni que"
+        return "and none is known to have ceased to be", f"{that_es} ninguna dejara de estarlo"
+    if ceased == 0:
+        return "and none ceased to be", "y ninguna dejó de estarlo"
     n_en, n_es = _some(ceased, undisclosed)
-    return f"{n_en} ceased to be", f"{n_es} {'dejó' if ceased == 1 else 'dejaron'} de estarlo"
+    verb_es = "dejó" if ceased == 1 else "dejaron"
+    return f"and {n_en} ceased to be", f"y {n_es} {verb_es} de estarlo"
 
 
 def _some(value: int, undisclosed: int) -> Words:
@@ -272,7 +291,7 @@ def _announced(announced: int | None, qualifier: str) -> Words:
             "se habían anunciado excarcelaciones sin dar una cifra",
         )
     (n_en, n_es), (about_en, about_es) = number(announced), _QUALIFIER[qualifier]
-    return _form(
+    return form(
         announced,
         ("no release had been announced", "no se había anunciado ninguna excarcelación"),
         (
@@ -297,7 +316,7 @@ def _named(named: int, confirmed: int) -> Words:
             f"la única persona que nombra este registro {not_es}tenía confirmada su excarcelación ",
         )
     (named_en, named_es), (n_en, n_es) = number(named), number(confirmed)
-    confirmed_en, confirmed_es = _form(
+    confirmed_en, confirmed_es = form(
         confirmed,
         ("none was", "ninguna tenía"),
         (f"at least {n_en} was", f"al menos {n_es} tenía"),
@@ -316,14 +335,14 @@ def _as_of(as_of: datetime, zone: str) -> Words:
     return f"As of {en} ({place_en})", f"Hasta {es} ({place_es})"
 
 
-def _form(value: int, zero: Words, singular: Words, plural: Words) -> Words:
-    """The form that agrees with a number."""
-    return (zero, singular, plural)[min(value, 2)]
-
-
 def _confirmed(confirmed: int, undisclosed: int, only_en: str = "", only_es: str = "") -> Words:
     """The number of confirmed releases as a lower bound. "None" only if nobody is undisclosed."""
-    if confirmed == 0 and not undisclosed:
+    if confirmed == 0 and undisclosed:
+        return (
+            f"no release{only_en} was known to be",
+            f"no constaba ninguna excarcelación{only_es} confirmada",
+        )
+    if confirmed == 0:
         return f"no release{only_en} was", f"ninguna excarcelación{only_es} estaba confirmada"
     n_en, n_es = number(confirmed)
     if confirmed == 1:
@@ -341,7 +360,7 @@ def _rearrested(rearrested: int) -> Words:
     """The number of the released people of a sentence that were detained again."""
     n_en, n_es = number(rearrested)
     again_en = f"; {n_en} of the people released had been detained again"
-    return _form(
+    return form(
         rearrested,
         ("", ""),
         (again_en, f"; {n_es} de las personas excarceladas había sido detenida de nuevo"),
@@ -358,7 +377,7 @@ def _at_least(value: int, undisclosed: int) -> Words:
 def _further(undisclosed: int) -> Words:
     """The people of whom the public may not know whether they match a scope."""
     n_en, n_es = number(undisclosed)
-    return _form(
+    return form(
         undisclosed,
         ("", ""),
         (
@@ -377,28 +396,6 @@ def _by(min_sources: int) -> Words:
         return "by at least one source", "por al menos una fuente"
     en, es = number(min_sources)
     return f"by {en} or more independent sources", f"por {es} o más fuentes independientes"
-
-
-def sources_and_denials(independent_sources: int, independent_denials: int) -> Words:
-    """How many independent sources attest to a release and how many deny it."""
-    n_en, n_es = number(independent_sources)
-    for_en, for_es = _form(
-        independent_sources,
-        ("no independent source attests to it", "ninguna fuente independiente la respalda"),
-        (f"{n_en} independent source attests to it", f"la respalda {n_es} fuente independiente"),
-        (
-            f"{n_en} independent sources attest to it",
-            f"la respaldan {n_es} fuentes independientes",
-        ),
-    )
-    n_en, n_es = number(independent_denials)
-    against_en, against_es = _form(
-        independent_denials,
-        ("none denies it", "ninguna la desmiente"),
-        (f"{n_en} denies it", f"{n_es} la desmiente"),
-        (f"{n_en} deny it", f"{n_es} la desmienten"),
-    )
-    return f"{for_en} and {against_en}", f"{for_es} y {against_es}"
 
 
 def _required(min_sources: int, independent_denials: int) -> Words:

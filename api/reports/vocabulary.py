@@ -180,6 +180,11 @@ def digits(value: int) -> Words:
     return en, es
 
 
+def form(value: int, zero: Words, singular: Words, plural: Words) -> Words:
+    """The form that agrees with a number."""
+    return (zero, singular, plural)[min(value, 2)]
+
+
 # Babel takes 40 µs for a day and 60 µs for a time. A page of 200 comparisons has 400 moments.
 @lru_cache(1024)
 def day(value: date) -> Words:
@@ -323,6 +328,28 @@ def _details(scope: Scope, of_releases: bool) -> list[Words]:
             (f"as part of what {source} announced", f"como parte de lo que anunció {source}")
         )
     return details
+
+
+def sources_and_denials(independent_sources: int, independent_denials: int) -> Words:
+    """How many independent sources attest to a release and how many deny it."""
+    n_en, n_es = number(independent_sources)
+    for_en, for_es = form(
+        independent_sources,
+        ("no independent source attests to it", "ninguna fuente independiente la respalda"),
+        (f"{n_en} independent source attests to it", f"la respalda {n_es} fuente independiente"),
+        (
+            f"{n_en} independent sources attest to it",
+            f"la respaldan {n_es} fuentes independientes",
+        ),
+    )
+    n_en, n_es = number(independent_denials)
+    against_en, against_es = form(
+        independent_denials,
+        ("none denies it", "ninguna la desmiente"),
+        (f"{n_en} denies it", f"{n_es} la desmiente"),
+        (f"{n_en} deny it", f"{n_es} la desmienten"),
+    )
+    return f"{for_en} and {against_en}", f"{for_es} y {against_es}"
 
 
 def reasons(causes: Sequence[Cause]) -> Words:

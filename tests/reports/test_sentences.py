@@ -260,7 +260,7 @@ def test_filters_follow_each_number() -> None:
 @pytest.mark.parametrize(
     ("confirmed", "undisclosed", "en", "es"),
     [
-        (0, 1, "at least 0 releases were", "al menos 0 excarcelaciones estaban confirmadas"),
+        (0, 1, "no release was known to be", "no constaba ninguna excarcelación confirmada"),
         (1, 2, "at least one release was", "al menos una excarcelación estaba confirmada"),
         (
             9,
@@ -294,15 +294,15 @@ def test_undisclosed_people_follow_a_lower_bound(
 @pytest.mark.parametrize(
     ("before", "after", "undisclosed", "en", "es"),
     [
-        (0, 0, (0, 4), "went from 0 to at least 0; four", "pasó de 0 a al menos 0; cuatro"),
+        (0, 9, (0, 4), "went from 0 to at least 9; four", "pasó de 0 a al menos 9; cuatro"),
         (
-            0,
-            0,
+            9,
+            9,
             (4, 4),
-            "was at least 0 at both moments; four",
-            "era al menos 0 en ambos momentos; cuatro",
+            "was at least 9 at both moments; four",
+            "era al menos 9 en ambos momentos; cuatro",
         ),
-        (0, 9, (4, 0), "went from at least 0 to 9; four", "pasó de al menos 0 a 9; cuatro"),
+        (9, 9, (4, 0), "went from at least 9 to 9; four", "pasó de al menos 9 a 9; cuatro"),
     ],
 )
 def test_undisclosed_people_of_a_timeline(
@@ -311,6 +311,29 @@ def test_undisclosed_people_of_a_timeline(
     sentence = sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}, undisclosed=undisclosed)
     assert sentence["en"].endswith(f" {en} further people are counted only in the total.")
     assert sentence["es"].endswith(f" {es} personas más se cuentan solo en el total.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "undisclosed", "en", "es"),
+    [
+        (0, 0, (0, 4), "was 0 at both moments", "era 0 en ambos momentos"),
+        (0, 0, (4, 4), "was 0 at both moments", "era 0 en ambos momentos"),
+        (0, 9, (4, 0), "went from 0 to 9", "pasó de 0 a 9"),
+        (9, 0, (4, 4), "went from 9 to 0", "pasó de 9 a 0"),
+    ],
+)
+def test_timeline_from_or_to_none_that_is_known(
+    before: int, after: int, undisclosed: tuple[int, int], en: str, es: str
+) -> None:
+    sentence = sentences.timeline(START, AS_OF, ZONE, before, after, 2, {}, undisclosed=undisclosed)
+    assert sentence["en"].endswith(
+        f", the number of releases known to be confirmed {BY_EN} {en}; "
+        "four further people are counted only in the total."
+    )
+    assert sentence["es"].endswith(
+        f", el número de excarcelaciones que constaban como confirmadas {BY_ES} {es}; "
+        "cuatro personas más se cuentan solo en el total."
+    )
 
 
 def test_order_of_filters_does_not_change_the_wording() -> None:
@@ -376,10 +399,28 @@ def test_timeline(before: int, after: int, en: str, es: str) -> None:
             1,
             0,
             1,
-            f"at least one release became confirmed {BY_EN} and at least 0 ceased to be; "
+            f"at least one release became confirmed {BY_EN} and none is known to have ceased to "
+            "be; one further person is counted only in the total",
+            f"al menos una excarcelación pasó a estar confirmada {BY_ES} y no consta que ninguna "
+            "dejara de estarlo; una persona más se cuenta solo en el total",
+        ),
+        (
+            0,
+            2,
+            1,
+            f"no release is known to have become confirmed {BY_EN} and at least two ceased to be; "
             "one further person is counted only in the total",
-            f"al menos una excarcelación pasó a estar confirmada {BY_ES} y al menos 0 dejaron de "
-            "estarlo; una persona más se cuenta solo en el total",
+            f"no consta que ninguna excarcelación pasara a estar confirmada {BY_ES} y al menos dos "
+            "dejaron de estarlo; una persona más se cuenta solo en el total",
+        ),
+        (
+            0,
+            0,
+            2,
+            f"no release is known to have become confirmed {BY_EN} and none is known to have "
+            "ceased to be; two further people are counted only in the total",
+            f"no consta que ninguna excarcelación pasara a estar confirmada {BY_ES} ni que ninguna "
+            "dejara de estarlo; dos personas más se cuentan solo en el total",
         ),
     ],
 )

@@ -235,7 +235,7 @@ def test_withholding_changes_no_citation_and_is_no_difference(desk: Desk) -> Non
     since = desk.api.get("/v1/differences", from_recorded=recorded, until=DAYS[3], sex="female")
     assert (since["items"], since["redacted"]) == ([], NOBODY)
     assert since["totals"]["before"]["confirmed"] - since["totals"]["after"]["confirmed"] == 1
-    assert "at least" in since["citation"]["sentence"]["en"]
+    assert "none is known to have ceased to be" in since["citation"]["sentence"]["en"]
     # A key of scope `edit` gets all of it without a citation, and the ledger notes the reading.
     seq = editor.get("/v1/changes", limit=200)["items"][-1]["seq"]
     whole = editor.get("/v1/differences", **query, from_recorded=recorded)

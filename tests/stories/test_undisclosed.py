@@ -53,9 +53,11 @@ def test_filtered_counts_say_how_many_people_they_leave_out(prison: Prison) -> N
             assert figures(counts, STATUSES) == NOBODY, filters
             assert counts["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}, filters
             sentence = counts["citation"]["sentence"]
-            assert "at least 0 releases (counting only " in sentence["en"]
+            assert ", no release (counting only " in sentence["en"]
+            assert ") was known to be confirmed by two" in sentence["en"]
             assert sentence["en"].endswith("; four further people are counted only in the total.")
-            assert "al menos 0 excarcelaciones (contando solo " in sentence["es"]
+            assert ", no constaba ninguna excarcelación (contando solo " in sentence["es"]
+            assert ") confirmada por dos" in sentence["es"]
             assert sentence["es"].endswith("; cuatro personas más se cuentan solo en el total.")
             full = desk.editor.get("/v1/counts", **filters, **moments)
             assert figures(full, STATUSES) == {**NOBODY, "confirmed": 3, "reported": 1}, filters
@@ -106,8 +108,10 @@ def test_timeline_says_how_many_people_it_leaves_out(prison: Prison) -> None:
                 assert figures(item, STATUSES) == NOBODY
                 assert item["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}
             sentence = timeline["citation"]["sentence"]
-            assert "went from 0 to at least 0; four further people are counted" in sentence["en"]
-            assert "pasó de 0 a al menos 0; cuatro personas más se cuentan" in sentence["es"]
+            assert ") known to be confirmed by" in sentence["en"]
+            assert " was 0 at both moments; four further people are counted" in sentence["en"]
+            assert ") que constaban como confirmadas por" in sentence["es"]
+            assert " era 0 en ambos momentos; cuatro personas más se cuentan" in sentence["es"]
 
 
 def test_claim_that_may_be_true_is_within_what_is_documented(prison: Prison) -> None:
@@ -124,7 +128,7 @@ def test_claim_that_may_be_true_is_within_what_is_documented(prison: Prison) -> 
             assert comparison["verdict"] == f"{verdict}_documented", (scope, value)
             assert comparison["undisclosed"] == {**NOBODY, "confirmed": 3, "reported": 1}
             sentence = comparison["citation"]["sentence"]["en"]
-            assert "; at least 0 releases were confirmed by two" in sentence
+            assert "; no release was known to be confirmed by two" in sentence
             assert sentence.endswith("; four further people are counted only in the total.")
 
 
