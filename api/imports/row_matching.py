@@ -103,7 +103,7 @@ class RowMatcher:
         self._key_counts = RoughCounts()
 
     @cached_property
-    def _repeated(self) -> Mapping[bytes, UUID]:
+    def _repeated(self) -> Mapping[bytes, Sequence[UUID]]:
         """The people of rows of an earlier version of the list, by the digest of all cells."""
         rows = queries.rows(
             self._conn,
@@ -113,7 +113,7 @@ class RowMatcher:
             source_id=self._source_id and str(self._source_id),
             min_rows=_MIN_REPEATED_ROWS,
         )
-        return {row.cells_digest: row.detainee_id for row in rows}
+        return {row.cells_digest: row.people for row in rows}
 
     def match(self, rows: Sequence[Row]) -> Sequence[ListedPerson]:
         """Return the people of a block of rows."""
@@ -146,18 +146,15 @@ class RowMatcher:
         These have the id of a visible person, were imported in the same file or in an earlier
         version of the list, or have an identifier that one person has. A contradiction of the name,
         sex or birth date makes a person with that id a candidate; one with that identifier is
-        compared like the others.
+        compared like the others. A row that was imported before needs a decision if its person was
+        split since, or a merge of its person undone.
         """
         ids = {p.recorded_id for p in people if p.recorded_id is not None}
         canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
         identified = self._people_by_identifier(people)
         same_people = {id for ids in identified.values() for id in ids}
-        repeated = {p.cells_digest: self._repeated.get(p.cells_digest) for p in people}
-        recorded = self._read_people(
-            same_people.union(canonical.values(), filter(None, repeated.values()))
-        )
         applied = {
-            stored.digest: stored.detainee_id
+            stored.digest: stored.people
             for stored in queries.rows(
                 self._conn,
                 "imports/find_applied_rows",
@@ -167,25 +164,34 @@ class RowMatcher:
                 sees_hidden=self._sees_hidden,
             )
         }
+        repeated = [self._repeated.get(person.cells_digest, ()) for person in people]
+        recorded = self._read_people(
+            same_people.union(canonical.values(), *applied.values(), *repeated)
+        )
         unseen = {id for id in canonical.values() if id not in recorded}
         hidden = detainees.hidden_among(self._conn, unseen)
         for i, person in enumerate(people):
             by_id = None if person.recorded_id is None else canonical[person.recorded_id]
             person.has_hidden_id = by_id in hidden
             same = identified.get(i, set())
+            before = applied.get(person.digest, ())
             visible = by_id in recorded
             if visible and _is_compatible(person.person, recorded[by_id]):
                 person.detainee_id = by_id
-            elif person.digest in applied:
-                person.detainee_id = applied[person.digest]
+            elif len(before) == 1:
+                (person.detainee_id,) = before
             elif by_id is not None and visible:
                 person.candidate_ids = [by_id]
+            elif len(parted := [id for id in before or repeated[i] if id in recorded]) > 1:
+                person.candidate_ids = parted
             elif len(same) == 1 and all(
                 compare(person.person, recorded[id]).decision == "same" for id in same
             ):
                 (person.detainee_id,) = same
-            elif not same and _may_be(person.person, recorded.get(repeated[person.cells_digest])):
-                person.detainee_id = repeated[person.cells_digest]
+            elif not same and len(repeated[i]) == 1:
+                (id,) = repeated[i]
+                if _may_be(person.person, recorded.get(id)):
+                    person.detainee_id = id
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         """Return, by index, the people who alone have one of the identifiers; note all holders."""

@@ -76,6 +76,35 @@ CREATE INDEX import_rows_by_cells_digest ON import_rows (cells_digest);
 
 GRANT SELECT, INSERT, UPDATE ON import_rows TO constancia_service;
 
+-- Whom the person of a row may be now, if the row was applied at a moment: the surviving record, and each
+-- person to whom a split, or the undo of a merge that stood then, has since moved records of that person.
+-- By the moments of the ledger: `created_at` of a split that waited for the import is before its end.
+CREATE FUNCTION people_since(detainee_id uuid, moment timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE people (id, merged_into) AS (
+        SELECT d.id, d.merged_into FROM detainees d WHERE d.id = $1
+        UNION
+        SELECT d.id, d.merged_into
+        FROM people p
+        CROSS JOIN LATERAL (
+            SELECT p.merged_into AS id
+            UNION ALL
+            SELECT s.new_detainee_id
+            FROM splits s JOIN ledger l ON l.resource_id = s.id AND l.action = 'created'
+            WHERE s.detainee_id = p.id AND l.recorded_at > $2
+            UNION ALL
+            SELECT m.detainee_id
+            FROM merges m
+            JOIN ledger created ON created.resource_id = m.id AND created.action = 'created'
+            JOIN ledger undone ON undone.resource_id = m.id AND undone.action = 'undone'
+            WHERE m.into_id = p.id AND created.recorded_at <= $2 AND undone.recorded_at > $2
+        ) o
+        JOIN detainees d ON d.id = o.id
+    )
+    SELECT p.id FROM people p WHERE p.merged_into IS NULL;
+END;
+
 -- The hashed name keys and external ids by which rows are looked up for comparison. Unlogged: an import
 -- that lost its keys in a crash is not applied, and its preview can be made again.
 CREATE UNLOGGED TABLE import_keys (

@@ -941,6 +941,10 @@ def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Conn
     result = preview(writer, table([*PAIR, MINOR, {"name": "Nelson Sanoja"}]))
     assert outcomes(result) == ["same", "same", "same", "new"]
     assert "canario" not in json.dumps(result).lower()
+    # A split gives another minor, and the row no named record.
+    body = {"name": MINOR["name"], "detention_ids": [editor.detention(person)]}
+    editor.post(f"/v1/detainees/{person}/split", body)
+    assert outcomes(preview(writer, table([MINOR]))) == ["same"]
     # To another key the person does not exist.
     other_key = Api(api.client, lambda scope: auth.create_key(conn, "another", scope)[1]).scope(
         "contribute"

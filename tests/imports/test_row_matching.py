@@ -230,6 +230,45 @@ def test_later_version_of_a_list_asks_only_about_its_new_rows(api: Api) -> None:
     assert outcomes(preview(writer, table(first)))[0] == "new"
 
 
+def test_people_split_or_unmerged_since_a_list_are_asked_about_once(api: Api) -> None:
+    """Also with a birth date, which only the record that was split has."""
+    editor = api.scope("edit")
+    query = attested_by(editor.source("Foro"))
+    duplicate = editor.detainee("Sofronio Vargas Ilde")
+    surviving = editor.detainee("Sofronio Vargas Ilde Ibarra")
+    merge = editor.post(f"/v1/detainees/{duplicate}/merge", {"into": surviving})["id"]
+    released = {"detained_on": "2025-08-01", "released_on": "2026-01-08"}
+    rows = [
+        {**listed(1, birth_date="1974-06-02"), **released},
+        *({**listed(n, birth_date=""), **released} for n in range(2, 6)),
+        {"name": "Sofronio Vargas Ilde", "birth_date": "", "detained_on": "", "released_on": ""},
+    ]
+    result = preview(editor, table(rows), **query)
+    same = {"row": 6, "decision": "same", "detainee_id": surviving}
+    applied = apply(editor, result["id"], same)
+    first = applied["rows"][0]["detainee_id"]
+    (detention,) = editor.get(f"/v1/detainees/{first}/detentions")["items"]
+    body = {"name": rows[0]["name"], "detention_ids": [detention["id"]]}
+    new = editor.post(f"/v1/detainees/{first}/split", body)["new_detainee_id"]
+    assert editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
+    before = editor.get("/v1/counts")
+    longer = [*rows, {**listed(7), **released, "released_on": ""}]
+    for later in (rows, longer):
+        result = preview(editor, table(later), **query)
+        assert outcomes(result)[:6] == ["possible_duplicate", *["same"] * 4, "possible_duplicate"]
+        for row, ids in ((0, {first, new}), (5, {duplicate, surviving})):
+            candidates = result["rows"][row]["candidates"]
+            assert {candidate["detainee_id"] for candidate in candidates} == ids
+    decided = ((1, new), (6, duplicate))
+    decisions = [{"row": row, "decision": "same", "detainee_id": id} for row, id in decided]
+    apply(editor, result["id"], *decisions)
+    assert editor.get("/v1/counts")["reported"] == before["reported"]
+    for later in (longer, longer[::-1]):
+        result = preview(editor, table(later), **query)
+        assert outcomes(result) == ["same"] * 7
+        assert {new, duplicate} < {row["detainee_id"] for row in result["rows"]}
+
+
 def test_recorded_values_are_replaced_by_a_decision_only(api: Api) -> None:
     writer = api.scope("contribute")
     ana = recorded_ana(writer)
