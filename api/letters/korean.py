@@ -9,8 +9,9 @@ consonants and can have the same vowels, so Kim Seong-ho is Kim Song-ho, and not
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from anyascii import anyascii
@@ -18,6 +19,7 @@ from anyascii import anyascii
 _MAX_LETTERS = 26
 """A longer text is no Korean name: the longest of a surname and two syllables has 18 letters."""
 _APOSTROPHES = re.compile("['`\u2018\u2019\u02bc]")
+_VOWEL_LETTER = re.compile("[aeiouwy]")
 _LATIN_WORD = re.compile("[^ ,]+")
 _MIN_JOINED_LETTERS = 9
 """A name in one word has at least so many: shorter ones are names of other languages (Jimena)."""
@@ -148,11 +150,38 @@ class KoreanName(NamedTuple):
         """The key by which the name is found."""
         return f"@{self.surname} {'.'.join(syllable.code for syllable in self.given)}"
 
+    @property
+    def beginning_keys(self) -> Sequence[str]:
+        """The keys by which it is found by its surname, and by that and the first given letters."""
+        return _beginning_keys(self.surname, [self.given[0].onset])
+
     def likeness(self, other: "KoreanName") -> float:
         """How closely two spellings agree, up to 1; 0 if they are of two names."""
         if self.surname != other.surname or len(self.given) != len(other.given):
             return 0.0
         return math.prod(a.likeness(b) for a, b in zip(self.given, other.given, strict=True))
+
+
+class Beginning(NamedTuple):
+    """A surname in hangul and as it is written, and the letters with which a given name begins."""
+
+    surname: str
+    written_surname: str
+    given: str
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the names that begin so."""
+        surname, *both = _beginning_keys(self.surname, _onsets_of(self.given))
+        return both if self.given else [surname]
+
+    def is_of(self, name: KoreanName) -> bool:
+        """Whether a name can be written so that it begins with these letters."""
+        return self.surname == name.surname and _begin(self.given, name.given)
+
+
+def _beginning_keys(surname: str, onsets: Iterable[str]) -> Sequence[str]:
+    return [f"^{surname}", *(f"^{surname} {onset or _SILENT}" for onset in onsets)]
 
 
 @lru_cache(maxsize=1 << 10)
@@ -161,6 +190,29 @@ def readings(name: str) -> Sequence[KoreanName]:
     if len(name) > _MAX_LETTERS:
         return ()
     return tuple(dict.fromkeys(_hangul_readings(name) or _latin_readings(name)))
+
+
+@lru_cache(maxsize=1 << 6)
+def beginnings(query: str) -> Sequence[Beginning]:
+    """The ways to read a query as a surname, alone or with the first letters of a given name.
+
+    None for a whole name: Kim Min-ju does not begin Kim Min-jun.
+    """
+    whole = readings(query)
+    is_whole = whole and all(len(name.given) == _MAX_GIVEN_SYLLABLES for name in whole)
+    if is_whole or len(query) > _MAX_LETTERS:
+        return ()
+    orders: Iterable[tuple[Iterable[str], str, str]]
+    if hangul := _hangul(query):
+        surname, given = _divided(hangul)
+        sounds = _without_initial([_syllable_of_hangul(character) for character in surname])
+        orders = [(_surnames_like(sounds), anyascii(surname).lower(), anyascii(given).lower())]
+    else:
+        orders = (
+            (_surnames_of_word(word), word, "".join(filter(str.isalpha, "".join(words))))
+            for word, words in _orders(_latin_words(query))
+        )
+    return [Beginning(name, *written) for names, *written in orders for name in names]
 
 
 class Agreement(NamedTuple):
@@ -181,17 +233,24 @@ def compare(name: str, other: str) -> Agreement | None:
 
 
 def _hangul_readings(name: str) -> list[KoreanName]:
-    joined = "".join(unicodedata.normalize("NFC", name).split())
-    if not joined or len(_HANGUL.findall(joined)) != len(joined):
-        return []
-    length = 2 if joined.startswith(_COMPOUND_SURNAMES) else 1
-    surname, given = joined[:length], joined[length:]
+    surname, given = _divided(_hangul(name))
     if not 1 <= len(given) <= _MAX_GIVEN_SYLLABLES:
         return []
     syllables = _without_initial([_syllable_of_hangul(character) for character in given])
     written = anyascii(surname).lower(), anyascii(given).lower()
     first = _without_initial([_syllable_of_hangul(character) for character in surname])
     return [KoreanName(name, syllables, *written) for name in _surnames_like(first)]
+
+
+def _hangul(name: str) -> str:
+    """A name in hangul without spaces; empty if it has another character."""
+    joined = "".join(unicodedata.normalize("NFC", name).split())
+    return joined if len(_HANGUL.findall(joined)) == len(joined) else ""
+
+
+def _divided(hangul: str) -> tuple[str, str]:
+    length = 2 if hangul.startswith(_COMPOUND_SURNAMES) else 1
+    return hangul[:length], hangul[length:]
 
 
 def _syllable_of_hangul(character: str) -> Syllable:
@@ -229,20 +288,27 @@ def _surnames_like(syllables: Sequence[Syllable]) -> Iterator[str]:
 
 
 def _latin_readings(name: str) -> list[KoreanName]:
+    words = _latin_words(name)
+    if len(words) == 1:
+        return list(_joined_readings(words[0]))
+    orders = _orders(words)
+    return [reading for surname, given in orders for reading in _readings_of(surname, given)]
+
+
+def _latin_words(name: str) -> Sequence[str]:
+    """The words of a name in Latin letters; none if they are too many or have other letters."""
     text = _APOSTROPHES.sub("", name.lower())
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).replace("ŏ", "eo").replace("ŭ", "eu")
     words = _LATIN_WORD.findall(text)
-    if not text.isascii() or not 1 <= len(words) <= 1 + _MAX_GIVEN_SYLLABLES:
-        return []
-    if len(words) == 1:
-        return list(_joined_readings(words[0]))
-    *first, last = words
-    return [
-        reading
-        for surname, given in ((words[0], words[1:]), (last, first))
-        for reading in _readings_of(surname, given)
-    ]
+    return words if text.isascii() and len(words) <= 1 + _MAX_GIVEN_SYLLABLES else []
+
+
+def _orders(words: Sequence[str]) -> Sequence[tuple[str, Sequence[str]]]:
+    """The surname and the words of the given name, by each order of the two."""
+    if len(words) < 2:
+        return [(word, ()) for word in words]
+    return [(words[0], words[1:]), (words[-1], words[:-1])]
 
 
 def _readings_of(surname: str, given: Sequence[str]) -> Iterator[KoreanName]:
@@ -306,3 +372,34 @@ def _syllable(text: str) -> Syllable | None:
         return None
     onset, vowel, coda = match.groups()
     return Syllable(_ONSETS[onset], _VOWELS[vowel], _CODAS[coda])
+
+
+def _onsets_of(text: str) -> Sequence[str]:
+    """The consonants with which a text begins, or can begin when it goes on."""
+    letters = _VOWEL_LETTER.split(text, maxsplit=1)[0]
+    return sorted(
+        {
+            sound
+            for spelling, sound in _ONSETS.items()
+            if spelling == letters or (letters == text and text and spelling.startswith(text))
+        }
+    )
+
+
+def _begin(text: str, syllables: Sequence[Syllable]) -> bool:
+    """Whether syllables can be written so that they begin with a text."""
+    if not text or not syllables:
+        return not text
+    return any(
+        spelling.startswith(text)
+        or (text.startswith(spelling) and _begin(text.removeprefix(spelling), syllables[1:]))
+        for spelling in _spellings(syllables[0])
+    )
+
+
+@lru_cache(maxsize=1 << 9)
+def _spellings(syllable: Syllable) -> Sequence[str]:
+    onsets = [letters for letters, sound in _ONSETS.items() if sound == syllable.onset]
+    vowels = [letters for letters, sounds in _VOWELS.items() if sounds & syllable.vowels]
+    codas = [letters for letters, sound in _CODAS.items() if sound == syllable.coda]
+    return ["".join(parts) for parts in product(onsets, vowels, codas)]

@@ -116,6 +116,24 @@ def joined_keys(query: str) -> dict[str, float]:
     return dict(sorted(keys.items(), key=lambda item: -item[1])[:_MAX_SEARCH_KEYS])
 
 
+def index_beginnings(names: Iterable[str]) -> list[str]:
+    """The further keys for a search: `^` and the surname, alone and with the first given letters.
+
+    They are of Korean names. No evidence that two records are of one person, they are apart.
+    """
+    readings = chain.from_iterable(map(korean.readings, names))
+    return list(dict.fromkeys(key for reading in readings for key in reading.beginning_keys))
+
+
+def search_beginnings(query: str) -> dict[str, float]:
+    """The keys of the Korean names that a query begins, with weights."""
+    return {
+        key: _INITIAL if beginning.given else _RELATED * _ONE_WORD
+        for beginning in korean.beginnings(query)
+        for key in beginning.keys
+    }
+
+
 def selective(keys: Mapping[str, float]) -> list[str]:
     """The search keys whose people nearly all match: those of several words, if there are any."""
     if not any(" " in key for key in keys):

@@ -40,7 +40,7 @@ _MAX_DISTANCE = 3
 
 def index_person(conn: queries.Connection, detainee_id: UUID, names: Sequence[str]) -> None:
     """Index a person by these names, and by no other."""
-    keys = blocking_keys.index_keys(names)
+    keys = _keys_of_person(names)
     queries.run(conn, "matching/delete_name_keys", detainee_id=detainee_id, name_keys=keys)
     index_new_people(conn, [(detainee_id, names)])
 
@@ -62,7 +62,7 @@ def index_new_people(
         entries.append(
             {
                 "id": str(id),
-                "name_keys": blocking_keys.index_keys(names),
+                "name_keys": _keys_of_person(names),
                 "words": varied_words,
                 "wholes": [_last_variant(variants[word]) for word in varied_words],
             }
@@ -77,6 +77,10 @@ def index_new_people(
             words=[word for _, word, _ in varied],
             hidden=[hidden for _, _, hidden in varied],
         )
+
+
+def _keys_of_person(names: Sequence[str]) -> list[str]:
+    return [*blocking_keys.index_keys(names), *blocking_keys.index_beginnings(names)]
 
 
 def _last_variant(variants: Set[str]) -> str:
@@ -139,7 +143,10 @@ def list_by_id_prefix(
 
 def _search_keys(conn: queries.Connection, name: str, sees_hidden: bool) -> Mapping[str, float]:
     near_words = _near_words(conn, [[name]], sees_hidden, with_longer=True)
-    return blocking_keys.search_keys([name], near_words)
+    return {
+        **blocking_keys.search_beginnings(name),
+        **blocking_keys.search_keys([name], near_words),
+    }
 
 
 class Candidate(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA
 
 from api.letters import korean
-from api.letters.korean import Agreement, KoreanName
+from api.letters.korean import Agreement, Beginning, KoreanName
 from api.letters.transliteration import other_readings
 from api.matching import common_names, phonetics
 from api.matching.name_parsing import FullName, Part, Word, common_part, parse
@@ -189,6 +189,23 @@ def align_korean(a: KoreanName, b: KoreanName, likeness: float) -> Alignment:
         for i, (part, of_a, of_b) in enumerate(words)
     ]
     return Alignment(pairs, (), ())
+
+
+def align_beginning(beginning: Beginning, name: KoreanName) -> Alignment:
+    """Pair a surname, and the first letters of a given name if any, with those of a Korean name."""
+    surname = WordPair(
+        1,
+        1,
+        Word(beginning.written_surname, "surname"),
+        Word(name.written_surname, "surname"),
+        Similarity("spelling", 0.95),
+    )
+    given, letters = Word(name.written_given, "given"), beginning.given
+    if not letters:
+        return Alignment([surname], (), [given])
+    share = min(1, len(letters) / len(given.text))
+    alike = Similarity("part", round(0.7 + 0.25 * share, 3))
+    return Alignment([WordPair(0, 0, Word(letters, "given"), given, alike), surname], (), ())
 
 
 def _compare(a: FullName, b: FullName) -> NameComparison:

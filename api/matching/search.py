@@ -122,11 +122,12 @@ def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
     for name in names:
         agreement = korean.compare(query, name)
         korean_names = _korean_given_names(query) if agreement is None else frozenset()
-        for alignment in _alignments(query, name, agreement):
+        begun = list(_begun_alignments(query, name))
+        for alignment in (*_alignments(query, name, agreement), *begun):
             score = _score(alignment)
             if any(_resembles_korean(pair, korean_names) for pair in alignment.pairs):
                 score = 0.0
-            elif agreement and not agreement.likeness:
+            elif agreement and not agreement.likeness and not begun:
                 score = round(_OTHER_KOREAN_NAME * score, 3)
             if score >= _MIN_SCORE:
                 matches.append(NameMatch(score, name, list(alignment.features())))
@@ -149,6 +150,14 @@ def _alignments(query: str, name: str, agreement: Agreement | None) -> Iterator[
         yield _with_truncated_words(name_comparison.align(parsed, recorded))
     if agreement and agreement.likeness:
         yield name_comparison.align_korean(*agreement)
+
+
+def _begun_alignments(query: str, name: str) -> Iterator[Alignment]:
+    """How a query agrees with a Korean name that it begins: Choi E, Choi."""
+    for beginning in korean.beginnings(query):
+        for reading in korean.readings(name):
+            if beginning.is_of(reading):
+                yield name_comparison.align_beginning(beginning, reading)
 
 
 def _korean_given_names(query: str) -> Set[str]:

@@ -66,6 +66,16 @@ def test_search_does_not_take_a_korean_name_for_a_similar_name_of_another_langua
     assert match_names(q, [f"{given_name} {surname}"]) is not None
 
 
+def test_beginning_of_a_name() -> None:
+    for query in ("Lee", "Yi", "이", "Lee S", "S. Rhee", "Yi Sun", "이순", "Lee Soon-s"):
+        match = match_names(query, ["Yi Sun-sin"])
+        assert match is not None, query
+        assert match.score > 0.8, query
+    for query in ("Kim", "Lee M", "Lee Soon-m", "Choi Sun"):
+        assert match_names(query, ["Yi Sun-sin"]) is None, query
+    assert not korean.beginnings("Kim Min-ju")  # It is a whole name, not Kim Min-jun.
+
+
 def test_names_of_other_languages_are_not_read() -> None:
     for name in (
         "Jimena",
@@ -83,3 +93,4 @@ def test_names_of_other_languages_are_not_read() -> None:
 @given(texts)
 def test_any_text_can_be_read(name: str) -> None:
     assert all(korean.compare(name, name) for _ in korean.readings(name)[:1])
+    assert all(len(beginning.keys) <= 2 for beginning in korean.beginnings(name))
