@@ -626,7 +626,8 @@ class Reader:
             assert number <= total["confirmed"]
         else:
             assert "no release" in sentence
-            assert total["confirmed"] == 0
+            assert public["confirmed"] == 0
+            assert total["confirmed"] == 0 or " known to be confirmed" in sentence
 
     def people(
         self, as_of: datetime | None, required: int, filters: Mapping[str, str], limit: int
