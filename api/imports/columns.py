@@ -47,7 +47,8 @@ _COLUMN_NAMES: Mapping[str, str] = {
     "nationalities": "nationality|nationalities|nacionalidad|nacionalidades",
     "occupation": "occupation|profession|ocupacion|profesion|oficio",
     "facility": "facility|facility id|prison|place of detention|centro de reclusion|"
-    "sitio de reclusion|lugar de reclusion|centro de detencion|carcel|detention facility id",
+    "sitio de reclusion|lugar de reclusion|centro de detencion|centro|carcel|penal|"
+    "prision|recinto|detention facility id",
     "detained_on": "detained on|date of detention|detention date|arrested on|date of arrest|"
     "fecha de detencion|fecha de arresto|fecha de aprehension|detenido el|"
     "detention detained on",

@@ -242,7 +242,11 @@ def _field(column: str, mapping: ColumnMapping) -> tuple[str, str]:
         return mapping[column] or "", ""
     field = columns.field_of(column)
     if field is None:
-        return "", f"{column[:100]!r} is not a known column: add it to mapping, or map it to null."
+        return (
+            "",
+            f"{column[:100]!r} is not a known column: give its field in `mapping`, or null to"
+            " ignore it.",
+        )
     return field, ""
 
 
