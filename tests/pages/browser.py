@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -47,6 +47,8 @@ class Browser:
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         self.call("Page.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        self._document = ""
         self.call("Log.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
@@ -78,8 +80,8 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=url)
-        self._wait_until_shown()
+        asked = self.call("Page.navigate", url=url)["loaderId"]
+        self._wait_until_shown(lambda document: document == asked)
 
     def evaluate(self, script: str) -> Any:
         """Return the value of a script, which may be a promise."""
@@ -103,7 +105,8 @@ class Browser:
     def follow(self) -> None:
         """Press Enter, and wait for the page that it leads to."""
         self.press("Enter")
-        self._wait_until_shown()
+        left = self._document
+        self._wait_until_shown(lambda document: document != left)
 
     def focus(self, part: str) -> None:
         """Press Tab until the focus is on an element whose address or id has this part."""
@@ -114,9 +117,15 @@ class Browser:
                 return
         raise AssertionError(f"the keyboard does not reach {part}")
 
-    def _wait_until_shown(self) -> None:
-        while self._read().get("method") != "Page.loadEventFired":
-            pass
+    def _wait_until_shown(self, is_awaited: Callable[[str], bool]) -> None:
+        """Wait until a document is loaded: the first one, about:blank, may be loaded late."""
+        while True:
+            event = self._read()
+            if event.get("method") == "Page.lifecycleEvent" and event["params"]["name"] == "load":
+                document = event["params"]["loaderId"]
+                if is_awaited(document):
+                    self._document = document
+                    return
 
     def _read(self) -> Any:
         message = bytearray()
