@@ -260,7 +260,7 @@ def test_mirror_in_chromium_without_a_server(mirrors: Mirrors) -> None:
     axe = (Path(package.origin).parent / "axe.min.js").read_text("utf-8")
     with browser.running() as tab:
         for name in (
-            "index",
+            "es/index",
             "es/mirror",
             "en/people",
             "es/mirror/names/r",
