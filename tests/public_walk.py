@@ -180,6 +180,12 @@ def _send(api: Api, method: str, path: str, **options: Any) -> Response:
     return Response(f"{method} {path}", response.status_code, text)
 
 
+def repeat(api: Api, response: Response) -> Response:
+    """Send the request of a response again, which has no body."""
+    method, _, path = response.request.partition(" ")
+    return _send(api, method, path)
+
+
 def _text_of(response: TestResponse) -> str:
     """Return the body as text, that of a zip or a workbook without compression."""
     if response.mimetype == PNG:

@@ -243,12 +243,19 @@ def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
     def tags(text: str) -> str:
         return "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
 
-    before = responses()
-    assert sum("ETag" in text for *_, text in before) > 100
-    editor.patch(f"/v1/detainees/{hidden}", {"name": "Otra Niña", "birth_date": "2012-02-02"})
-    editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": "ninguno"})
-    editor.patch(f"/v1/sources/{source}", {"name": "Otra secreta"})
-    assert responses() == before
+    for name in ("Otra", "Una"):
+        before = responses()
+        assert sum("ETag" in text for *_, text in before) > 100
+        editor.patch(
+            f"/v1/detainees/{hidden}", {"name": f"{name} Niña", "birth_date": "2012-02-02"}
+        )
+        editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": name})
+        editor.patch(f"/v1/sources/{source}", {"name": f"{name} secreta"})
+        after = responses()
+        if after == before:
+            return
+        # A chart of the present can change with the clock between the two: once more.
+    assert after == before
 
 
 # If-Match.
