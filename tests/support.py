@@ -23,9 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from api import auth
-from api.database import connections, migrations
-from api.identity import facility_names, source_names
-from api.records import detainees
+from api.database import connections
 from api.server import embedded
 from api.server.cluster import command_of
 
@@ -373,11 +371,8 @@ def _migrated_data_dir() -> Path:
     """A data directory to copy: to create it takes 1.6 s of CPU time, to copy it 0.05 s."""
     folder = _folder_in_memory()
     atexit.register(shutil.rmtree, folder)
-    with embedded.running(folder / "data") as url, connections.connect(url) as conn:
-        migrations.migrate(conn, lambda _: None)
-        detainees.reindex_names(conn, lambda _: None)
-        source_names.reindex(conn)
-        facility_names.reindex(conn)
+    command = [*COMMAND, "migrate", "--data-dir", str(folder / "data")]
+    subprocess.run(command, env=environment(), capture_output=True, check=True)
     return folder / "data"
 
 
