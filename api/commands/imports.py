@@ -35,7 +35,7 @@ _LIST_OPTIONS = (
     "facility_decisions",
 )
 _MAX_PLACES = 5
-"""Of a facility that needs a decision, so many rows are printed."""
+"""The number of rows that are printed for a facility that needs a decision."""
 _ATTESTATION_OPTIONS = ("source_id", "published_at", "basis", "relayed_source_id")
 
 

@@ -107,7 +107,7 @@ def _clear(directory: Path, beside: Path, *, ignore_errors: bool = False) -> Non
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a file, which stays: whoever removed it would let another export hold a second one."""
+    """Hold a file. It is not removed at the end: another export could then hold a second one."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

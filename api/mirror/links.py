@@ -33,7 +33,7 @@ class Links:
 
     def page(self, content: str, banner: str, search: str) -> str:
         """Return a page with a banner, with a text in place of a search, without other forms."""
-        # What is left are addresses in texts: they are shown as paths of the service.
+        # The remaining addresses are in texts, which show them as paths of the service.
         return _Copy(self, banner, search).copied(content).replace(NOWHERE, "/")
 
     def feed(self, content: str) -> str:

@@ -84,8 +84,8 @@ CREATE TABLE ledger (
 );
 
 CREATE INDEX ledger_of_resource ON ledger (resource_id, seq);
--- The entry of a record at a moment. Later entries are not read: 1,000 of them took 7 ms, which told how
--- often the record of a hidden person had changed.
+-- The entry of a record at a moment. Later entries are not read: to read 1,000 of them took 7 ms, and the
+-- time disclosed how often the record of a hidden person had changed.
 CREATE INDEX ledger_of_record ON ledger (resource_id, recorded_at, seq) WHERE action <> 'read';
 -- The last entry that was recorded by a moment.
 CREATE INDEX ledger_by_moment ON ledger (recorded_at, public_seq) WHERE public_seq IS NOT NULL;

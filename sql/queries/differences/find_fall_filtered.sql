@@ -1,6 +1,6 @@
 -- Finds the same as differences/find_fall, of the people and release events that match filters.
--- Whoever is confirmed by release events that match is confirmed by all, so the stored status spares
--- most people of an import the costly comparison.
+-- A person who is confirmed by the release events that match is confirmed by all of them, so the stored
+-- status spares most people of an import the costly comparison.
 SELECT rfc3339(m.moment) AS at, f.people
 FROM (
     SELECT q.release_kind, (
