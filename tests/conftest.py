@@ -26,7 +26,7 @@ from api.database import connections
 from api.database.queries import Connection
 from api.http.conditional import NotModifiedCache
 from api.server import embedded
-from tests.support import data_dir
+from tests.support import data_dir, open_pool
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
@@ -292,7 +292,7 @@ def keys_of(database: str) -> Callable[[str], str]:
 @pytest.fixture
 def api(database: str) -> Iterator[Api]:
     """The API on an empty database, for a caller without a key."""
-    with connections.pool(database, 4) as pool, client_of(pool) as client:
+    with open_pool(database, 4) as pool, client_of(pool) as client:
         yield Api(client, keys_of(database))
 
 
@@ -301,7 +301,7 @@ def api_on_clone(server: str) -> Iterator[Api]:
     """Yield the API on a new database, for a caller without a key."""
     with (
         cloned(server) as database,
-        connections.pool(database, 4) as pool,
+        open_pool(database, 4) as pool,
         client_of(pool) as client,
     ):
         yield Api(client, keys_of(database))

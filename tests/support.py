@@ -22,8 +22,11 @@ from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 
+from psycopg_pool import ConnectionPool
+
 from api import auth
 from api.database import connections
+from api.database.queries import Connection
 from api.server import embedded
 from api.server.cluster import command_of
 
@@ -223,6 +226,17 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(120)
+
+
+@contextlib.contextmanager
+def open_pool(url: str, size: int) -> Iterator[ConnectionPool[Connection]]:
+    """Yield a pool that has its first connection, as a worker has when it takes requests.
+
+    Without it the first request is `busy` where a connection takes longer than 0.75 s to open.
+    """
+    with connections.pool(url, size) as pool:
+        pool.wait(60)
+        yield pool
 
 
 def run_together(*actions: Callable[[], Any]) -> list[Any]:

@@ -26,13 +26,14 @@ from api.database.queries import Connection
 from api.verification.counting import PROPERTIES
 from tests.commands.running import linux, run_and_measure, snapshot
 from tests.conftest import CASES, Api, client_of, cloned
+from tests.support import open_pool
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
 
 def editor(url: str) -> Iterator[Api]:
     """Yield the API of a database, with an editor's key."""
-    with connections.connect(url) as conn, connections.pool(url, 2) as pool:
+    with connections.connect(url) as conn, open_pool(url, 2) as pool:
         key = auth.create_key(conn, "editor", "edit")[1]
         with client_of(pool) as client:
             yield Api(client, lambda _: key, key)
@@ -840,7 +841,7 @@ def fill(conn: Connection, facility_count: int) -> None:
 def test_an_export_is_one_snapshot_during_writes(
     database: str, conn: Connection, facility_count: int
 ) -> None:
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         client = create_app(pool).test_client()
         blocks = client.get("/v1/export", buffered=False).iter_encoded()
         received = [next(blocks), next(blocks)]
@@ -865,7 +866,7 @@ def test_a_cancelled_download_releases_its_connection(
     database: str, facility_count: int, method: str
 ) -> None:
     setting = "SHOW transaction_timeout"
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         with pool.connection() as conn:
             before = conn.execute(setting).fetchone()
         client = create_app(pool).test_client()
@@ -882,7 +883,7 @@ def test_a_cancelled_download_releases_its_connection(
 
 
 def test_a_busy_service_refuses_a_new_export_only(database: str) -> None:
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         client = create_app(pool).test_client()
         download = client.get("/v1/export", buffered=False)
         pool.timeout = 0.1
@@ -899,7 +900,7 @@ def memory_peaks(
     Return for each the peak of memory in bytes, and the lengths of its blocks.
     """
     peaks, lengths = [], []
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         client = create_app(pool).test_client()
         for count in added:
             fill(conn, count)

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from api import auth
 from api.app import create_app
-from api.database import bulkhead, connections
+from api.database import bulkhead
 from api.database.bulkhead import (
     MIN_BYTES_PER_SECOND,
     PATIENCE_SECONDS,
@@ -21,6 +21,7 @@ from api.database.bulkhead import (
 )
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits, RequestCounts
+from tests.support import open_pool
 from tests.whole_set.operations import LISTS, OPERATIONS, TABULAR, UNKNOWN_ID
 
 PLAIN_POOL = 1
@@ -33,8 +34,8 @@ def client(database: str) -> Iterator[FlaskClient]:
     """A client of a service with a bulkhead, and a single connection for all other requests."""
     rate_limits = RateLimits(RequestCounts(10_000, 10_000))
     with (
-        connections.pool(database, PLAIN_POOL) as pool,
-        connections.pool(database, SLOTS) as heavy_pool,
+        open_pool(database, PLAIN_POOL) as pool,
+        open_pool(database, SLOTS) as heavy_pool,
     ):
         heavy = Bulkhead(heavy_pool)
         yield create_app(pool, rate_limits=rate_limits, bulkhead=heavy).test_client()

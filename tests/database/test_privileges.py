@@ -18,7 +18,7 @@ from api.database import connections, migrations, queries
 from api.server import embedded
 from tests.commands.running import constancia
 from tests.conftest import CASES, Api, cloned
-from tests.support import Client, data_dir, serving
+from tests.support import Client, data_dir, open_pool, serving
 from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets
 
 NOON = "2026-01-09T12:00:00Z"
@@ -286,7 +286,7 @@ def test_owner_without_createrole_can_migrate(logins: dict[str, str]) -> None:
     with connections.connect(logins["owner"]) as conn:
         migrations.migrate(conn, lambda _: None)
     connections.check_service(logins["service"])
-    with connections.pool(logins["service"], 1) as pool, pool.connection() as conn:
+    with open_pool(logins["service"], 1) as pool, pool.connection() as conn:
         row = conn.execute("SELECT current_user AS name").fetchone()
         assert row is not None
         assert row.name == SERVICE_ROLE

@@ -12,14 +12,13 @@ from werkzeug.test import TestResponse
 
 from api import trace
 from api.app import create_app
-from api.database import connections
 from api.database.queries import Connection
 from api.http import conditional
 from tests import public_walk
 from tests.conftest import Api, client_of
 from tests.http.security_headers import check_headers
 from tests.problems import check_problem
-from tests.support import run_together
+from tests.support import open_pool, run_together
 from tests.whole_set.operations import OPERATIONS, READS
 from tests.whole_set.session import Session
 from tests.whole_set.test_privacy import without_moments
@@ -67,7 +66,7 @@ def path_of(visit: Any) -> str:
 @pytest.fixture
 def others(database: str) -> Iterator[Api]:
     """Another worker, for a caller without a key."""
-    with connections.pool(database, 4) as pool, client_of(pool) as client:
+    with open_pool(database, 4) as pool, client_of(pool) as client:
         yield Api(client, lambda _: "")
 
 
@@ -303,7 +302,7 @@ def test_created_record_has_its_entity_tag(editor: Api) -> None:
 def test_one_of_two_concurrent_conditional_updates_wins(database: str, editor: Api) -> None:
     """A list of aliases is replaced, so a lost update would lose an alias."""
     statuses: Counter[int] = Counter()
-    with connections.pool(database, 4) as pool:
+    with open_pool(database, 4) as pool:
         app = create_app(pool)
         for i in range(20):
             path = f"/v1/detainees/{editor.detainee(f'Persona {i}')}"

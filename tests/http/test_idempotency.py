@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.database import connections
 from api.database.queries import Connection
 from api.http import idempotency
 from tests.conftest import Api, client_of
 from tests.problems import check_problem
+from tests.support import open_pool
 from tests.whole_set.operations import OPERATIONS, WRITES
 from tests.whole_set.session import Session
 
@@ -136,7 +136,7 @@ def test_idempotency_keys_of_every_length_and_character(editor: Api) -> None:
 
 @contextmanager
 def another_worker(database: str) -> Iterator[FlaskClient]:
-    with connections.pool(database, 2) as pool, client_of(pool) as client:
+    with open_pool(database, 2) as pool, client_of(pool) as client:
         yield client
 
 
@@ -181,7 +181,7 @@ def test_concurrent_retries_are_one_write(database: str, editor: Api) -> None:
     responses: dict[int, set[bytes]] = {key: set() for key in range(keys)}
     statuses: Counter[int] = Counter()
     barrier = threading.Barrier(at_once)
-    with connections.pool(database, at_once) as pool:
+    with open_pool(database, at_once) as pool:
         app = create_app(pool)
 
         def caller() -> None:

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from api import config
 from api.app import create_app
-from api.database import connections
 from tests.conftest import Api, client_of, cloned, keys_of
+from tests.support import open_pool
 from tests.whole_set.operations import READS, nodes
 from tests.whole_set.session import Exchange, Session
 from tests.whole_set.test_citations import CITED
@@ -71,7 +71,7 @@ class Twins(NamedTuple):
 def twins(server: str) -> Iterator[Twins]:
     with (
         cloned(server) as database,
-        connections.pool(database, 4) as pool,
+        open_pool(database, 4) as pool,
         client_of(pool) as client,
     ):
         session = Session(Api(client, keys_of(database)))

@@ -30,7 +30,7 @@ from api.http.rate_limits import (
     client_address,
 )
 from tests.conftest import Api, cloned
-from tests.support import Client, data_dir, serving, wait_until
+from tests.support import Client, data_dir, open_pool, serving, wait_until
 from tests.whole_set.operations import OPERATIONS
 from tests.whole_set.session import Session
 
@@ -75,7 +75,7 @@ def limited_on(database: str, clock: Clock) -> Apis:
                     keys[scope] = auth.create_key(conn, scope, scope.partition(" ")[0])[1]
             return keys[scope]
 
-        with connections.pool(database, 4) as pool:
+        with open_pool(database, 4) as pool:
             contact = "mailto:security@example.org"
             app = create_app(pool, security_contact=contact, rate_limits=rate_limits)
             yield Api(app.test_client(), key)

@@ -11,9 +11,8 @@ from flask.testing import FlaskClient
 
 from api import auth, logs
 from api.app import create_app
-from api.database import connections
 from api.database.queries import Connection
-from tests.support import data_dir, serving, wait_until
+from tests.support import data_dir, open_pool, serving, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -30,7 +29,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
 
 @pytest.fixture
 def client(database: str, lines: Lines) -> Iterator[FlaskClient]:
-    with connections.pool(database, 2) as pool:
+    with open_pool(database, 2) as pool:
         yield create_app(pool).test_client()
 
 

@@ -14,6 +14,7 @@ from api.matching.blocking_keys import index_keys, search_keys
 from api.matching.search import match_names
 from tests.conftest import Api
 from tests.matching.test_scoring import FILES, pairs, person, shares_key, texts
+from tests.support import open_pool
 from tests.whole_set.readers import parse_csv, parse_ndjson
 
 PEOPLE = {
@@ -145,7 +146,7 @@ def recorded(server: str) -> Any:
     from api.database import connections
     from tests.conftest import auth, cloned
 
-    with cloned(server) as url, connections.pool(url, 2) as pool:
+    with cloned(server) as url, open_pool(url, 2) as pool:
         with connections.connect(url) as conn:
             key = auth.create_key(conn, "search", "edit")[1]
         api = Api(create_app(pool).test_client(), lambda _: key)

@@ -16,11 +16,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from api.database import connections
 from tests.commands.running import check_error, constancia
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.pages import browser
 from tests.pages.html import Html
+from tests.support import open_pool
 
 AT = "2026-01-09T10:00:00Z"
 SERVICE = "https://constancia.example/"
@@ -50,7 +50,7 @@ def mirrors(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     folder = tmp_path_factory.mktemp("mirrors")
     with (
         cloned(server) as database,
-        connections.pool(database, 4) as pool,
+        open_pool(database, 4) as pool,
         client_of(pool) as client,
     ):
         api = Api(client, keys_of(database))

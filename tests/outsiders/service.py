@@ -8,7 +8,7 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
-from api.database import connections
+from tests.support import open_pool
 
 
 class _Quiet(WSGIRequestHandler):
@@ -21,7 +21,7 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def served(database: str) -> Iterator[str]:
     """Serve a database over HTTP; yield the address."""
-    with connections.pool(database, 4) as pool:
+    with open_pool(database, 4) as pool:
         app = create_app(pool)
         server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
         thread = Thread(target=server.serve_forever)

@@ -6,15 +6,15 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg_pool import ConnectionPool
 
-from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, client_of
 from tests.rendering.lists import insert_facilities, sent
+from tests.support import open_pool
 
 
 @pytest.fixture
 def pool(database: str) -> Iterator[ConnectionPool[Connection]]:
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         yield pool
 
 

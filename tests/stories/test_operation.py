@@ -32,6 +32,7 @@ from tests.support import (
     data_dir,
     environment,
     have_ended,
+    open_pool,
     serving,
     wait_until,
 )
@@ -93,7 +94,7 @@ def test_conditional_read_waits_once_for_a_connection(
 ) -> None:
     """The check of the entity tag and the response share one timeout for two waits."""
     timeouts: list[float] = []
-    with connections.pool(database, 1) as pool, pool.connection():
+    with open_pool(database, 1) as pool, pool.connection():
         getconn = pool.getconn
 
         def recorded_getconn(timeout: float | None = None) -> Any:
@@ -109,7 +110,7 @@ def test_conditional_read_waits_once_for_a_connection(
 
 
 def test_time_zone_of_the_settings_is_the_default(database: str) -> None:
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         client = create_app(pool, time_zone="America/Caracas").test_client()
         at = "as_of=2026-01-09T12:30:00Z"
         for query, zone in ((at, "Caracas time"), (f"{at}&time_zone=UTC", "UTC")):
@@ -120,7 +121,7 @@ def test_time_zone_of_the_settings_is_the_default(database: str) -> None:
 def test_database_that_hangs_is_given_up(database: str) -> None:
     """The timeouts of the server do not run while its processes are stopped."""
     url = make_conninfo(database, options="-c statement_timeout=100ms")  # a deadline of 1.1 s
-    with connections.pool(url, 1) as pool:
+    with open_pool(url, 1) as pool:
         client = create_app(pool).test_client()
         etag = client.get("/v1/counts").headers["ETag"]
         requests = (("/v1/counts", {}), ("/v1/counts", {"If-None-Match": etag}), ("/readyz", {}))
@@ -139,7 +140,7 @@ def test_database_that_hangs_is_given_up(database: str) -> None:
 
 def test_import_has_no_deadline_of_one_statement(database: str) -> None:
     with (
-        connections.pool(database, 1) as pool,
+        open_pool(database, 1) as pool,
         pool.connection() as conn,
         deadlines.statement_timeout(conn, 0.1),
     ):
@@ -150,7 +151,7 @@ def test_import_has_no_deadline_of_one_statement(database: str) -> None:
 
 
 def test_statements_time_out(database: str) -> None:
-    with connections.pool(database, 1) as pool, pool.connection() as conn:
+    with open_pool(database, 1) as pool, pool.connection() as conn:
         for setting in ("statement", "lock", "idle_in_transaction_session", "transaction"):
             row = conn.execute(f"SHOW {setting}_timeout").fetchone()
             assert row is not None
@@ -162,7 +163,7 @@ def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connectio
     headers = {"Authorization": f"Bearer {key}"}
     # The timeout of the service is half an hour.
     url = make_conninfo(database, options="-c transaction_timeout=500ms")
-    with connections.pool(url, 1) as pool:
+    with open_pool(url, 1) as pool:
         client = create_app(pool).test_client()
 
         def send() -> int:
@@ -184,7 +185,7 @@ def test_requests_use_no_parallel_workers(database: str, conn: Connection) -> No
     sizes = ("table_scan_size", "index_scan_size")
     settings = [f"parallel_{cost}" for cost in costs] + [f"min_parallel_{size}" for size in sizes]
     url = make_conninfo(database, options=" ".join(f"-c {name}=0" for name in settings))
-    with connections.pool(url, 1) as pool:
+    with open_pool(url, 1) as pool:
         client = create_app(pool).test_client()
         for path in ("release-events?limit=50", "detainees?q=Ana", "counts", "comparisons"):
             assert client.get(f"/v1/{path}").status_code == 200, path
@@ -212,7 +213,7 @@ def test_readiness_reports_an_unreachable_database(monkeypatch: pytest.MonkeyPat
 
 
 def test_readiness_reports_missing_privileges(database: str, conn: Connection) -> None:
-    with connections.pool(database, 1) as pool:
+    with open_pool(database, 1) as pool:
         client = create_app(pool).test_client()
         assert client.get("/readyz").status_code == 200
         conn.execute("REVOKE SELECT ON migrations FROM constancia_service")

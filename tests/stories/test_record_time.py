@@ -38,7 +38,7 @@ from tests.brute_force import (
     assert_statuses_are_recounted,
 )
 from tests.conftest import Api, client_of, cloned
-from tests.support import run_together
+from tests.support import open_pool, run_together
 
 TABLES = {
     "source": "sources",
@@ -311,7 +311,7 @@ class World:
 
 @contextmanager
 def new_world(server: str) -> Iterator[World]:
-    with cloned(server) as url, connections.pool(url, 2) as pool, connections.connect(url) as conn:
+    with cloned(server) as url, open_pool(url, 2) as pool, connections.connect(url) as conn:
         _, key = auth.create_key(conn, "editor", "edit")
         with client_of(pool) as client:
             yield World(Api(client, lambda _: key, key), conn)

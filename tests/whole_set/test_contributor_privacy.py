@@ -24,6 +24,7 @@ from api.contract import document
 from api.database import connections
 from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from tests.conftest import Api, cloned
+from tests.support import open_pool
 from tests.whole_set.plans import explain_analyzed
 from tests.whole_set.test_privacy import AT, repeat_ids, twin, without_moments
 
@@ -84,7 +85,7 @@ def twin_worlds(server: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
         worlds, now = [], SimpleNamespace(seconds=0.0)
         for is_other in (False, True):
             url = stack.enter_context(cloned(server))
-            pool = stack.enter_context(connections.pool(url, 2))
+            pool = stack.enter_context(open_pool(url, 2))
             conn = stack.enter_context(connections.connect(url))
             case = twin(is_other)
             if is_other:

@@ -25,6 +25,7 @@ from api.records import writes
 from api.rendering import media_types
 from tests import public_walk
 from tests.conftest import Api, client_of, cloned
+from tests.support import open_pool
 
 AT = "2026-01-09T10:00:00Z"
 
@@ -778,7 +779,7 @@ def test_no_operation_discloses_a_hidden_value(
 ) -> None:
     with (
         cloned(server) as url,
-        connections.pool(url, 2) as pool,
+        open_pool(url, 2) as pool,
         connections.connect(url) as conn,
         client_of(pool) as client,
     ):
@@ -946,7 +947,7 @@ def test_stores_that_differ_in_hidden_values_give_equal_responses(
         worlds = []
         for other in (False, True):
             url = stack.enter_context(cloned(server))
-            pool = stack.enter_context(connections.pool(url, 2))
+            pool = stack.enter_context(open_pool(url, 2))
             conn = stack.enter_context(connections.connect(url))
             file = tmp_path / f"{other}.json"
             file.write_text(json.dumps(twin(other)))

@@ -16,6 +16,7 @@ from api.contract import document
 from api.database import connections
 from api.rendering import pagination
 from tests.conftest import Api, cloned
+from tests.support import open_pool
 from tests.whole_set.large_store import LISTED, PAGE, SIZE, fill, record_id
 from tests.whole_set.operations import CONTRACT, LISTS, operation_ids
 from tests.whole_set.plans import costly_nodes, explain, explain_analyzed, explain_prepared
@@ -50,7 +51,7 @@ def filled(server: str, size: int, listed: int) -> Iterator[Any]:
     with cloned(server) as url, connections.connect(url) as conn:
         fill(conn, size, listed)
         keys = {scope: auth.create_key(conn, "large", scope)[1] for scope in ("contribute", "edit")}
-        with connections.pool(url, 2) as pool:
+        with open_pool(url, 2) as pool:
             client = create_app(pool).test_client()
             public_api = Api(client, keys.__getitem__)
             yield SimpleNamespace(editor=public_api.scope("edit"), public_api=public_api, conn=conn)

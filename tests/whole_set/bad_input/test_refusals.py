@@ -15,6 +15,7 @@ from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, cloned
 from tests.problems import STATUS_BY_SLUG, check_problem
+from tests.support import open_pool
 from tests.whole_set.bad_input import (  # noqa: F401  (each adds its cases to CASES)
     claims,
     domain_errors,
@@ -155,7 +156,7 @@ def test_authentication_scheme_is_case_insensitive(world: World) -> None:
 
 
 def test_database_without_migrations_is_not_ready(server: str) -> None:
-    with cloned(server, "template1") as url, connections.pool(url, 1) as pool:
+    with cloned(server, "template1") as url, open_pool(url, 1) as pool:
         client = create_app(pool).test_client()
         check_problem(client.get("/readyz"), "not-ready")
         assert client.get("/healthz").status_code == 200

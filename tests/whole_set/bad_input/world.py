@@ -15,6 +15,7 @@ from api import auth
 from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, client_of, cloned
+from tests.support import open_pool
 from tests.whole_set.bad_input.cases import Case
 from tests.whole_set.bad_input.valid_bodies import claim, facility
 
@@ -81,7 +82,7 @@ def digest_of_tables(conn: Connection) -> dict[str, str]:
 
 @contextmanager
 def new_world(server: str) -> Iterator[World]:
-    with cloned(server) as url, connections.connect(url) as conn, connections.pool(url, 4) as pool:
+    with cloned(server) as url, connections.connect(url) as conn, open_pool(url, 4) as pool:
         keys = {}
         for scope in ("contribute", "edit", "admin"):
             _, keys[scope] = auth.create_key(conn, scope, scope)
