@@ -68,7 +68,7 @@ def create_app(
     wsgi = app.wsgi_app
     wsgi = NotModifiedCache(wsgi, pool, rate_limits)
     if rate_limits:
-        wsgi = rate_limits.middleware(wsgi)
+        wsgi = rate_limits.middleware(problems.Refusals(wsgi, rate_limits))
     if public_url:
         wsgi = PublicUrl(wsgi, public_url)
     wsgi = SecurityHeaders(wsgi)

@@ -262,6 +262,23 @@ class RateLimits:
         """Whether nothing remains of the quota of a request's address."""
         return not self._counts.peek(self._account(environ)).remaining
 
+    def refusal(self, environ: dict[str, Any]) -> RequestError | None:
+        """Return the error of a request whose caller's quota is spent, None for another.
+
+        An address whose quota is spent has only those keys looked up that were valid within a day:
+        each guess would cost a query. A client that shares its address with a guesser goes on with
+        such a key, and can begin to use another when the quota is full again.
+        """
+        account = self._account(environ)
+        if authorization := environ.get("HTTP_AUTHORIZATION"):
+            key = self._counts.of_key(authorization.partition(" ")[2])
+            account = key if self._counts.knows(key) else account
+        quota = self._counts.peek(account)
+        if quota.remaining:
+            return None
+        environ[_QUOTA] = quota._replace(is_exceeded=True)
+        return _exceeded(quota)
+
     def count_not_modified(self, environ: dict[str, Any]) -> None:
         """Count a 304 from memory for its address, as one request."""
         environ[_QUOTA] = self._counts.charge(self._account(environ), 1)
@@ -293,22 +310,17 @@ class RateLimits:
     def _count_request(self) -> None:
         """Count a request for its address, unless it sends a key to an operation that takes one.
 
-        Such a request is counted once the key is looked up. An address whose quota is spent has
-        only those keys looked up that were valid within a day: each guess would cost a query. A
-        client that shares its address with a guesser goes on with such a key, and can begin to use
-        another when the quota is full again.
+        Such a request is counted once the key is looked up.
         """
         request = requests.current()
         if not self._is_limited(request):
             return
         operation = self._operation(request)
-        authorization = request.environ.get("HTTP_AUTHORIZATION")
-        if operation is None or operation.tag == "service" or authorization is None:
+        takes_key = operation is not None and operation.tag != "service"
+        if not takes_key or "HTTP_AUTHORIZATION" not in request.environ:
             self._count(request, self._account(request.environ))
-            return
-        key = self._counts.of_key(authorization.partition(" ")[2])
-        if not self._counts.knows(key) and self.is_spent(request.environ):
-            self._admit(request, self._account(request.environ))
+        elif error := self.refusal(request.environ):
+            raise error
 
     def _operation(self, request: Request) -> Operation | None:
         """Return the operation of a request, None for a preflight and an unknown path."""
@@ -328,11 +340,7 @@ class RateLimits:
     def _admit(self, request: Request, account: Account) -> None:
         quota = request.environ[_QUOTA] = self._counts.admit(account)
         if quota.is_exceeded:
-            raise RequestError(
-                "quota-exceeded",
-                f"The quota of {account.limit:,} requests a minute is spent; a costly request "
-                f"counts as several. Retry in {quota.reset_seconds} seconds.",
-            )
+            raise _exceeded(quota)
 
     def _account(self, environ: Mapping[str, Any]) -> Account:
         return self._counts.of_address(self.address(environ))
@@ -344,6 +352,14 @@ class RateLimits:
             environ.get("HTTP_X_FORWARDED_FOR", ""),
             self._trusted_proxies,
         )
+
+
+def _exceeded(quota: Quota) -> RequestError:
+    return RequestError(
+        "quota-exceeded",
+        f"The quota of {quota.account.limit:,} requests a minute is spent; a costly request "
+        f"counts as several. Retry in {quota.reset_seconds} seconds.",
+    )
 
 
 def note_url_weight(request: Request, weight: int) -> None:

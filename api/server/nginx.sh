@@ -22,7 +22,7 @@ for proxy in $(tr , ' ' <<< "${CONSTANCIA_TRUSTED_PROXIES:-}"); do
     trusted+="set_real_ip_from $proxy; "
 done
 connections=${CONSTANCIA_CONNECTIONS_PER_ADDRESS:-500}
-rate=${CONSTANCIA_RATE_PER_ADDRESS:-200}
+rate=${CONSTANCIA_RATE_PER_ADDRESS:-100}
 sed -e "s|@CONNECTIONS@|$connections|; s|@RATE@|$rate|; s|@BURST@|$((5 * rate))|" -e "s|@PORT@|$port|; s|@SERVICE@|127.0.0.1:$service_port|; s|@FOLDER@|$folder|" \
     -e "s|@HERE@|$here|; s|@TRUSTED@|$trusted|" "$here/nginx.conf" > "$folder/nginx.conf"
 

@@ -182,8 +182,11 @@ def test_address_has_a_quota_a_minute(limited: Apis, clock: Clock) -> None:
         for remaining, seconds in ((2, 60), (1, 50), (0, 39)):
             assert remaining_quota(api.send("GET", "/v1/sources")) == (3, remaining, seconds)
             clock.now += 10.5
-        for path in ("/v1/counts", "/nowhere", "/openapi.yaml"):
-            check_exceeded(api.send("GET", path))
+        for path in ("/nowhere", "/openapi.yaml", "/v1/counts"):
+            check_exceeded(refused := api.send("GET", path))
+        head = api.send("HEAD", path)
+        assert (head.status_code, head.data) == (429, b"")
+        assert head.content_length == len(refused.data)
         assert remaining_quota(api.send("GET", "/v1/counts"))[2] == 29
         other = {"REMOTE_ADDR": "203.0.113.7"}
         assert remaining_quota(api.send("GET", "/v1/counts", environ_base=other))[1] == 2
@@ -195,7 +198,7 @@ def test_address_has_a_quota_a_minute(limited: Apis, clock: Clock) -> None:
         assert remaining_quota(api.send("GET", "/v1/counts")) == (3, 2, WINDOW_SECONDS)
 
 
-def test_key_has_a_quota_of_its_own(limited: Apis) -> None:
+def test_key_has_a_quota_of_its_own(limited: Apis, database: str) -> None:
     with limited(2, 3) as api:
         editor, other = api.scope("edit"), api.scope("edit too")
         for remaining in (2, 1, 0):
@@ -208,6 +211,11 @@ def test_key_has_a_quota_of_its_own(limited: Apis) -> None:
         other_address = {"REMOTE_ADDR": "203.0.113.7"}
         check_exceeded(editor.send("GET", "/v1/sources", environ_base=other_address))
         assert other.send("GET", "/v1/sources", environ_base=other_address).status_code == 200
+        # Not even looked up.
+        with connections.connect(database) as conn:
+            conn.execute("UPDATE api_keys SET revoked_at = now()")
+        check_exceeded(editor.send("GET", "/v1/sources"))
+        assert other.send("GET", "/v1/sources", environ_base=other_address).status_code == 401
 
 
 def test_invalid_key_counts_for_the_address_only(limited: Apis) -> None:

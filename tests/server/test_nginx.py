@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import count, pairwise
@@ -252,13 +253,14 @@ def test_connections_of_an_address_are_limited(proxied: Echo) -> None:
 def test_requests_a_second_of_an_address_are_limited(
     proxied: Echo, address: str, other: str
 ) -> None:
-    """All addresses of an IPv6 /64 network count together."""
+    """All addresses of an IPv6 /64 network count together. A refusal is sent slowly."""
     numbers = count()
     # One connection: with a new one for each request the rate is hardly reached.
     connection = HTTPConnection("127.0.0.1", proxied.port, timeout=60)
 
     def is_limited() -> bool:
         forwarded_for = address.format(next(numbers))
+        began = time.monotonic()
         connection.request("GET", "/", headers={"X-Forwarded-For": forwarded_for})
         response = connection.getresponse()
         body = response.read()
@@ -266,6 +268,7 @@ def test_requests_a_second_of_an_address_are_limited(
             return False
         assert (response.status, response.getheader("Retry-After")) == (429, "1")
         assert json.loads(body)["type"] == "/problems/too-many-requests"
+        assert time.monotonic() - began > 1
         return True
 
     # The burst of five seconds is accepted at once.
