@@ -1,4 +1,7 @@
-"""The faults of tests/faults, each in short; those of test_interruptions.py are left out."""
+"""The faults of tests/faults, each in short.
+
+Those of test_interruptions.py, test_operation.py and test_serve.py are left out.
+"""
 
 import shutil
 import sys
@@ -20,12 +23,10 @@ IN_SHORT = [
     partial(kills.killed_master, times=1),
     partial(cuts.cut_connections, step=50),
     partial(cuts.cut_off, times=3),
-    partial(pools.full_pool, requests=24),
     partial(pools.late_database, seconds=1),
     partial(vanishing.vanished_clients, clients=40),
     partial(orders.contradictory_writes, clients=6, writes=8, pairs=10),
     partial(orders.followed_writers, writers=4, each=40),
-    partial(upgrades.migrated_twice, processes=2),
     partial(upgrades.upgraded),
 ]
 OF_CLOCKS = [partial(clocks.shifted_service), partial(clocks.shifted_database)]

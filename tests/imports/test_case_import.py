@@ -765,7 +765,7 @@ def test_the_command_asks_about_possible_duplicates(
 @linux
 def test_a_killed_import_writes_nothing() -> None:
     """All processes are killed while a case is previewed, and while it is applied."""
-    many = 250
+    many = 200
     body = json.dumps(case_of_many(range(many))).encode()
     no_decisions = (b"{}", "application/json")
 

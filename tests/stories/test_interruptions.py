@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any
@@ -294,49 +294,54 @@ class Writers:
         check_store(conn)
 
 
-def test_killed_workers_and_postgresql_lose_no_write(service: Service) -> None:
+def test_kills_and_a_stop_lose_no_write(service: Service) -> None:
+    """Workers, a backend, PostgreSQL and all processes are killed; then the service is stopped."""
     writers = Writers(service, service.key("edit"))
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(writers.finish)
         for _ in range(5):
             writers.more()
             os.kill(random.Random(1).choice(service.workers()), signal.SIGKILL)
         print(f"writes continue {writers.more(1):.2f} s after the kill of a worker")
         wait_until(lambda: len(service.workers()) == 2, "a new worker")
-        writers.more(100)
-        for pid in service.postgres():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        seconds = wait_until(service.ready, "ready again by itself")
-        writes = writers.more(1)
-        print(f"ready {seconds:.2f} s after the kill of PostgreSQL, writes {writes:.2f} s later")
-        writers.more(100)
-    finally:
-        writers.finish()
+        for name, pids in (("a backend", a_backend), ("PostgreSQL", Service.postgres)):
+            writers.more(50)
+            for pid in pids(service):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            seconds = wait_until(service.ready, "ready again by itself")
+            writes = writers.more(1)
+            print(f"ready {seconds:.2f} s after the kill of {name}, writes {writes:.2f} s later")
+        writers.more(50)
+        processes = service.processes()
+        assert len(processes) > 5  # master, workers, supervisors, postmaster, backends
+        service.kill()
+        assert have_ended(processes)
+        began = time.monotonic()
+        restarted = stack.enter_context(serving(service.data_dir, port=service.port))
+        print(f"ready {time.monotonic() - began:.2f} s after the start")
+        writers.more(50)
+        processes = restarted.processes()
+        assert restarted.stop() == 0
+        wait_until(lambda: have_ended(processes), "all processes ended")
     assert writers.refused == []
     assert writers.unknown
-    with open_store(service) as conn:
-        writers.check(conn)
+    with serving(service.data_dir) as restarted:
+        with open_store(restarted) as conn:
+            writers.check(conn)
+        with Client(restarted.port, restarted.key("edit")) as client:
+            assert client.source("Después")
 
 
-def test_killed_backend_loses_no_write(service: Service) -> None:
-    """PostgreSQL ends all sessions when a backend is killed, and recovers by itself."""
-    writers = Writers(service, service.key("edit"))
-    try:
-        writers.more(50)
-        with open_store(service) as conn:
-            backends = conn.execute(
-                "SELECT pid FROM pg_stat_activity "
-                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchall()
-        os.kill(backends[0].pid, signal.SIGKILL)
-        seconds = wait_until(service.ready, "ready again by itself")
-        print(f"ready {seconds:.2f} s after the kill of a backend")
-        writers.more(50)
-    finally:
-        writers.finish()
-    assert writers.refused == []
+def a_backend(service: Service) -> list[int]:
+    """Return the pid of one backend. PostgreSQL ends all sessions when it is killed, and recovers
+    by itself."""
     with open_store(service) as conn:
-        writers.check(conn)
+        row = conn.execute(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1"
+        ).fetchone()
+    return [row.pid]
 
 
 def supervisors(service: Service) -> list[int]:
@@ -371,26 +376,6 @@ def test_killed_supervisor_is_replaced(service: Service) -> None:
     wait_until(lambda: have_ended(processes), "all processes ended")
 
 
-def test_store_is_consistent_after_all_processes_are_killed(service: Service) -> None:
-    writers = Writers(service, service.key("edit"))
-    try:
-        writers.more(100)
-        processes = service.processes()
-        service.kill()
-    finally:
-        writers.finish()
-    assert len(processes) > 5  # master, workers, supervisors, postmaster, backends
-    assert have_ended(processes)
-    began = time.monotonic()
-    with serving(service.data_dir, port=service.port) as restarted:
-        print(f"ready {time.monotonic() - began:.2f} s after the start")
-        assert writers.refused == []
-        with open_store(restarted) as conn:
-            writers.check(conn)
-        with Client(restarted.port, restarted.key("edit")) as client:
-            assert client.source("Después")
-
-
 def test_directory_or_port_in_use_is_refused(shared: Service) -> None:
     with data_dir() as other:
         services = {
@@ -408,31 +393,16 @@ def test_directory_or_port_in_use_is_refused(shared: Service) -> None:
     assert shared.ready()
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-def test_stop_leaves_no_process_and_loses_no_write(signal_number: signal.Signals) -> None:
+def test_sigint_leaves_no_process_and_loses_no_write() -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             with Client(service.port, service.key("edit")) as client:
                 source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
             processes = service.processes()
-            service.process.send_signal(signal_number)
+            service.process.send_signal(signal.SIGINT)
             assert service.process.wait(120) == 0
             wait_until(lambda: have_ended(processes), "all processes ended")
             assert service.processes() == []
             assert "Traceback" not in service.log.read_text()
         with serving(directory, port=service.port) as restarted, Client(restarted.port) as reader:
             assert reader.get(f"/v1/sources/{source['id']}") == source
-
-
-def test_stop_during_writes_loses_no_write(service: Service) -> None:
-    writers = Writers(service, service.key("edit"))
-    try:
-        writers.more(50)
-        processes: Sequence[int] = service.processes()
-        assert service.stop() == 0
-    finally:
-        writers.finish()
-    wait_until(lambda: have_ended(processes), "all processes ended")
-    assert writers.refused == []
-    with serving(service.data_dir) as restarted, open_store(restarted) as conn:
-        writers.check(conn)
