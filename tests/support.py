@@ -232,10 +232,11 @@ class Service:
 def open_pool(url: str, size: int) -> Iterator[ConnectionPool[Connection]]:
     """Yield a pool that has its first connection, as a worker has when it takes requests.
 
-    Without it the first request is `busy` where a connection takes longer than 0.75 s to open.
+    Requests wait longer than the 0.75 s of a service, in which a loaded machine may not open one.
     """
     with connections.pool(url, size) as pool:
-        pool.wait(60)
+        pool.timeout = 60
+        pool.wait(pool.timeout)
         yield pool
 
 

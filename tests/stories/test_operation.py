@@ -94,7 +94,7 @@ def test_conditional_read_waits_once_for_a_connection(
 ) -> None:
     """The check of the entity tag and the response share one timeout for two waits."""
     timeouts: list[float] = []
-    with open_pool(database, 1) as pool, pool.connection():
+    with connections.pool(database, 1) as pool, pool.connection(timeout=60):
         getconn = pool.getconn
 
         def recorded_getconn(timeout: float | None = None) -> Any:
