@@ -877,7 +877,7 @@ def test_a_cancelled_download_releases_its_connection(
                 next(response.iter_encoded())
             response.close()
             del response
-            with pool.connection(timeout=1) as conn:
+            with pool.connection(timeout=60) as conn:
                 assert conn.info.transaction_status.name == "IDLE"
                 assert conn.execute(setting).fetchone() == before
 

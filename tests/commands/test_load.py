@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from api.app import create_app
 from api.cases import loader
 from api.database import connections, queries
 from tests.commands.running import (
@@ -25,8 +24,8 @@ from tests.commands.running import (
     run_process,
     snapshot,
 )
-from tests.conftest import Api, cloned
-from tests.support import environment
+from tests.conftest import Api, client_of, cloned
+from tests.support import environment, open_pool
 
 
 def test_example_gives_its_expected_results(database: str, conn: queries.Connection) -> None:
@@ -36,9 +35,7 @@ def test_example_gives_its_expected_results(database: str, conn: queries.Connect
     assert "16 sources" in loaded.stderr
     assert "6 attestations" in loaded.stderr
     assert "10 claims" in loaded.stderr
-    pool = connections.pool(database, 2)
-    with pool:
-        client = create_app(pool).test_client()
+    with open_pool(database, 2) as pool, client_of(pool) as client:
         for counts in expected["counts"]:
             response = client.get("/v1/counts", query_string={"as_of": counts["as_of"]}).get_json()
             assert {name: response[name] for name in counts} == counts

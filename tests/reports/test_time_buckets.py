@@ -394,7 +394,7 @@ def clock_change_days(name: str) -> list[datetime]:
     return changes or [FIRST_DAY + 2 * DAY]
 
 
-@many_examples
+@settings(max_examples=120, deadline=None)
 @given(st.data(), zones, st.integers(-2880, 2880), st.integers(1, 4000))
 def test_hours_and_days_agree_with_a_clock_read_every_minute(
     data: st.DataObject, name: str, offset: int, length: int

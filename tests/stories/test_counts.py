@@ -1,5 +1,6 @@
 """Counts: groups and filters."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,46 +12,42 @@ from tests.conftest import Api
 from tests.stories.newsroom import Desk, Population, figures
 
 
-@pytest.mark.parametrize("group_by", PROPERTIES)
-def test_groups_sum_to_the_total(population: Population, group_by: str) -> None:
+def test_groups_sum_to_the_total(population: Population) -> None:
     desk, filters = population
     recorded = desk.counts()["recorded_as_of"]
-    for filter in [{}, *({name: value} for name, value in filters.items())]:
-        for required in range(1, 6):
-            for moments in (
-                {},
-                {"as_of": "2026-01-14T06:00:00Z"},
-                {"as_of": "2026-01-14T06:00:00Z", "recorded_as_of": recorded},
-            ):
-                parameters = {**filter, **moments, "min_sources": required}
-                response = desk.counts(group_by=group_by, **parameters)
-                total = figures(desk.counts(**parameters))
-                assert figures(response) == total, parameters
-                sums = {n: sum(group[n] for group in response["groups"]) for n in FIGURES}
-                assert sums == total, parameters
-                values = [group["value"] for group in response["groups"]]
-                assert len(values) == len(set(values))
+    at = "2026-01-14T06:00:00Z"
+    moments: list[dict[str, str]] = [{}, {"as_of": at}, {"as_of": at, "recorded_as_of": recorded}]
+    each_filter = [{}, *({name: value} for name, value in filters.items())]
+    for filter, required, moment in itertools.product(each_filter, range(1, 6), moments):
+        parameters: dict[str, Any] = {**filter, **moment, "min_sources": required}
+        total = figures(desk.counts(**parameters))
+        for group_by in PROPERTIES:
+            response = desk.counts(group_by=group_by, **parameters)
+            assert figures(response) == total, parameters
+            sums = {n: sum(group[n] for group in response["groups"]) for n in FIGURES}
+            assert sums == total, (group_by, parameters)
+            values = [group["value"] for group in response["groups"]]
+            assert len(values) == len(set(values))
 
 
-@pytest.mark.parametrize("group_by", PROPERTIES)
-def test_groups_are_equal_by_every_way_of_counting(population: Population, group_by: str) -> None:
+def test_groups_are_equal_by_every_way_of_counting(population: Population) -> None:
     """Counts from status rollups, for a record time, and event by event with a filter."""
     desk, _ = population
     recorded = desk.counts()["recorded_as_of"]
-    for required in range(1, 6):
-        for as_of in ("2026-01-12T05:07:20.5Z", "2026-01-14T05:20:00Z", recorded):
-            parameters = {"group_by": group_by, "as_of": as_of, "min_sources": required}
-            groups = desk.counts(**parameters)["groups"]
-            assert groups
-            for other_parameters in (
-                {"recorded_as_of": recorded},
-                {"occurred_from": "1999-01-01"},
-                {"occurred_from": "1999-01-01", "recorded_as_of": recorded},
-            ):
-                assert desk.counts(**parameters, **other_parameters)["groups"] == groups, (
-                    parameters,
-                    other_parameters,
-                )
+    moments = ("2026-01-12T05:07:20.5Z", "2026-01-14T05:20:00Z", recorded)
+    for group_by, required, as_of in itertools.product(PROPERTIES, range(1, 6), moments):
+        parameters = {"group_by": group_by, "as_of": as_of, "min_sources": required}
+        groups = desk.counts(**parameters)["groups"]
+        assert groups
+        for other_parameters in (
+            {"recorded_as_of": recorded},
+            {"occurred_from": "1999-01-01"},
+            {"occurred_from": "1999-01-01", "recorded_as_of": recorded},
+        ):
+            assert desk.counts(**parameters, **other_parameters)["groups"] == groups, (
+                parameters,
+                other_parameters,
+            )
 
 
 def test_unknown_values_form_a_group_without_a_value(population: Population) -> None:

@@ -24,7 +24,7 @@ from api.app import create_app
 from api.database import connections, deadlines, queries
 from api.database.queries import Connection
 from api.server import embedded
-from tests.conftest import CASES, Api
+from tests.conftest import CASES, Api, client_of
 from tests.support import (
     COMMAND,
     Client,
@@ -120,9 +120,8 @@ def test_time_zone_of_the_settings_is_the_default(database: str) -> None:
 
 def test_database_that_hangs_is_given_up(database: str) -> None:
     """The timeouts of the server do not run while its processes are stopped."""
-    url = make_conninfo(database, options="-c statement_timeout=100ms")  # a deadline of 1.1 s
-    with open_pool(url, 1) as pool:
-        client = create_app(pool).test_client()
+    url = make_conninfo(database, options="-c statement_timeout=2s")  # a deadline of 3 s
+    with open_pool(url, 1) as pool, client_of(pool) as client:
         etag = client.get("/v1/counts").headers["ETag"]
         requests = (("/v1/counts", {}), ("/v1/counts", {"If-None-Match": etag}), ("/readyz", {}))
         for path, headers in requests:
@@ -162,9 +161,8 @@ def test_write_that_takes_too_long_is_rolled_back(database: str, conn: Connectio
     _, key = auth.create_key(conn, "an NGO", "edit")
     headers = {"Authorization": f"Bearer {key}"}
     # The timeout of the service is half an hour.
-    url = make_conninfo(database, options="-c transaction_timeout=500ms")
-    with open_pool(url, 1) as pool:
-        client = create_app(pool).test_client()
+    url = make_conninfo(database, options="-c transaction_timeout=5s")
+    with open_pool(url, 1) as pool, client_of(pool) as client:
 
         def send() -> int:
             body = {"name": "Foro Prueba", "kind": "ngo"}
@@ -185,8 +183,7 @@ def test_requests_use_no_parallel_workers(database: str, conn: Connection) -> No
     sizes = ("table_scan_size", "index_scan_size")
     settings = [f"parallel_{cost}" for cost in costs] + [f"min_parallel_{size}" for size in sizes]
     url = make_conninfo(database, options=" ".join(f"-c {name}=0" for name in settings))
-    with open_pool(url, 1) as pool:
-        client = create_app(pool).test_client()
+    with open_pool(url, 1) as pool, client_of(pool) as client:
         for path in ("release-events?limit=50", "detainees?q=Ana", "counts", "comparisons"):
             assert client.get(f"/v1/{path}").status_code == 200, path
         with pool.connection() as connection:
@@ -213,8 +210,7 @@ def test_readiness_reports_an_unreachable_database(monkeypatch: pytest.MonkeyPat
 
 
 def test_readiness_reports_missing_privileges(database: str, conn: Connection) -> None:
-    with open_pool(database, 1) as pool:
-        client = create_app(pool).test_client()
+    with open_pool(database, 1) as pool, client_of(pool) as client:
         assert client.get("/readyz").status_code == 200
         conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
         check_not_ready(client.get("/readyz"), "constancia doctor")
