@@ -9,14 +9,17 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from enum import Enum
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID, uuid5
 
 import ijson
+from marshmallow import ValidationError
 
 from api.cases.format import CASE_NAMES, LISTS
+from api.contract import fields
 from api.errors import FieldError, pointer
 
 _NAMESPACE = UUID("6f0c6f5e-6c0b-5a53-9d0e-2d3c8a1f7b10")
@@ -144,6 +147,8 @@ class CaseFile(EntryFile):
         self._stream = stream
         self.is_export = False
         self.case = ""
+        self.recorded_as_of: datetime | None = None
+        """The moment of an export: the records are as they stood then."""
         self._states: dict[str, dict[str, State]] = {name: {} for name in LISTS}
         # Each top-level name, as a pointer, with its number in the file.
         self._top_level: dict[str, int] = {}
@@ -241,6 +246,8 @@ class CaseFile(EntryFile):
                     self.case = value
                 elif top == "recorded_as_of" and event == "string":
                     self.is_export = True
+                    with suppress(ValidationError):
+                        self.recorded_as_of = fields.moment(value)
             elif depth == 2:
                 self.totals[top] += 1
                 field = ""

@@ -22,7 +22,7 @@ from api.cases.format import LISTS, REFERENCES, RESOURCES
 from api.cases.record_writer import RecordWriter
 from api.contract import document, schemas
 from api.database import queries
-from api.errors import FieldError, RequestError, pointer
+from api.errors import FieldError, RequestError, invalid, pointer
 from api.records.detention_order import period
 
 __all__ = ["CaseError", "load"]
@@ -134,11 +134,26 @@ class _NewRecords:
         return State.INVALID  # the error belongs to the other entry
 
     def store(self, entry: Entry) -> None:
+        self._check_person(entry)
         body = self._writer.resolve(entry.body)
         if recorded := self._writer.find_recorded(entry.list, body):
             self._writer.link(entry.list, entry.id, recorded)
         else:
             self._writer.insert(entry.list, entry.id, body)
+
+    def _check_person(self, entry: Entry) -> None:
+        """Refuse a new record of a person who was split since, unless its detention decides."""
+        person = entry.body.get("detainee_id")
+        if person in self._writer.parted and entry.body.get("detention_id") is None:
+            people = self._writer.parted[person]
+            them = " or ".join(f"/v1/detainees/{id}" for id in people)
+            remedy = (
+                "Leave it out and record it through the API."
+                if self._file.keeps_ids
+                else "Import the file (constancia import), which asks who it is."
+            )
+            detail = f"Was split since, or a merge of it was undone: is now {them}. {remedy}"
+            raise invalid(FieldError("/detainee_id", detail))
 
     def end_block(self) -> None:
         self._writer.store_links()

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any, NamedTuple, cast
+from uuid import UUID, uuid5
 
 from api.access import Caller
 from api.cases.format import RESOURCES
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.identity import facility_names, source_merges, source_names
+from api.identity import canonical_ids, facility_names, source_merges, source_names
 from api.records import (
     attestations,
     claims,
@@ -33,10 +33,11 @@ class _LockedEvent(NamedTuple):
 
 
 class Inserted(NamedTuple):
-    """A new record, and the release events that must be verified again."""
+    """A new record, the release events that must be verified again, and a person's detention."""
 
     id: UUID
     events: Sequence[UUID] = ()
+    detention_id: UUID | None = None
 
 
 class RecordWriter:
@@ -66,8 +67,12 @@ class RecordWriter:
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
         self._links: dict[bytes, bytes] = {}
-        # The links that are not stored yet, attestations included.
+        # The links that are not stored yet, attestations included, and those that are decided anew.
         self._new_links: dict[UUID, UUID] = {}
+        self._decided_links: set[UUID] = set()
+        # The entries of people who were split since, or of whom a merge was undone, with all whom
+        # they may be about now.
+        self.parted: dict[UUID, Sequence[UUID]] = {}
         # The day of each release event that is locked and verified, and the number of its
         # attestations that are not void.
         self._events: dict[bytes, tuple[date, int]] = {}
@@ -76,18 +81,37 @@ class RecordWriter:
         """Return the records of those entries of a list that were loaded or imported before."""
         rows = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
         records = {row.id: row.record_id for row in rows}
+        if list_name == "detainees":
+            self.find_parted([(row.id, row.record_id, row.linked_at) for row in rows])
         if list_name != "attestations":
             for id, record in records.items():
                 if id != record:
                     self._links[id.bytes] = record.bytes
         return records
 
-    def link(self, list_name: str, entry_id: UUID, record_id: UUID) -> None:
-        """Remember the record of an entry of a list."""
+    def find_parted(self, records: Sequence[tuple[UUID, UUID, datetime | None]]) -> None:
+        """Note which people of entries were split since; takes entries, people and moments."""
+        self.parted |= canonical_ids.people_since(self._conn, records)
+
+    def link(
+        self, list_name: str, entry_id: UUID, record_id: UUID, *, is_decided: bool = False
+    ) -> None:
+        """Remember the record of an entry of a list; a decision replaces an earlier link."""
         if entry_id != record_id:
             self._new_links[entry_id] = record_id
             if list_name != "attestations":
                 self._links[entry_id.bytes] = record_id.bytes
+        if is_decided:
+            self._decided_links.add(entry_id)
+
+    def link_detention(self, entry_id: UUID, detention_id: UUID) -> None:
+        """Remember the detention that is a part of the entry of a person."""
+        self._new_links[uuid5(entry_id, "detention")] = detention_id
+
+    def linked_detention(self, entry_id: UUID) -> UUID | None:
+        """Return the detention of the entry of a person, wherever it is now."""
+        id = uuid5(entry_id, "detention")
+        return self.read_links("attestations", [id]).get(id)
 
     def store_links(self) -> None:
         """Store the new links, so that another load or import finds the records."""
@@ -96,8 +120,10 @@ class RecordWriter:
             "imports/insert_case_entry_links",
             ids=list(self._new_links),
             record_ids=list(self._new_links.values()),
+            decided_ids=list(self._decided_links),
         )
         self._new_links.clear()
+        self._decided_links.clear()
 
     def resolve(self, value: Any) -> Any:
         """Return the body of an entry with the ids of records instead of those of entries."""
@@ -132,7 +158,9 @@ class RecordWriter:
         id = entry_id if self._keeps_ids else None
         inserted = self._inserters[name](self, dict(body), id)
         self.batch.add(RESOURCES[name], inserted.id)
-        self.link(name, entry_id, inserted.id)
+        self.link(name, entry_id, inserted.id, is_decided=is_decided)
+        if inserted.detention_id is not None:
+            self.link_detention(entry_id, inserted.detention_id)
         return inserted
 
     def find_recorded(self, name: str, body: Mapping[str, Any]) -> UUID | None:
@@ -144,7 +172,8 @@ class RecordWriter:
         if name == "sources":
             source_names.lock(self._conn)
             recorded = source_names.with_name(self._conn, body["name"])
-            same = (row.id for row in recorded if row.vouched_by == body["vouched_by"])
+            voucher = canonical_ids.resolve(self._conn, "source", body["vouched_by"])
+            same = (row.named_id for row in recorded if row.vouched_by == voucher)
         elif name == "facilities":
             same = iter(self._facilities_with_name(body))
         id = next((id for id in same if id not in self._of_entries), None)
@@ -194,6 +223,7 @@ class RecordWriter:
             row = detentions.check(self._conn, id, detention)
             detention_id = detentions.insert(self._conn, row, accepted=self.batch.accepts)
             self.batch.add("detention", detention_id)
+            return Inserted(id, detention_id=detention_id)
         return Inserted(id)
 
     def _insert_detention(self, body: dict[str, Any], id: UUID | None) -> Inserted:
@@ -202,7 +232,7 @@ class RecordWriter:
         return Inserted(detentions.insert(self._conn, body, id, accepted=self.batch.accepts))
 
     def _insert_release_event(self, body: dict[str, Any], id: UUID | None) -> Inserted:
-        body["detainee_id"] = self.lock_person(body["detainee_id"])
+        body["detainee_id"] = self.lock_person(self._person_of_event(body))
         try:
             placed = release_events.check(self._conn, body, restored=self._restored)
         except RequestError as error:
@@ -210,6 +240,17 @@ class RecordWriter:
                 error.existing["release_event_id"] = self._entry_of(event)
             raise
         return Inserted(release_events.insert(self._conn, placed, id))
+
+    def _person_of_event(self, body: Mapping[str, Any]) -> UUID:
+        """Return the person of a release event: of its detention, if a split moved that."""
+        person: UUID = body["detainee_id"]
+        if body["detention_id"] is None or self._keeps_ids:
+            return person
+        detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])
+        row = queries.row(self._conn, "detentions/get", id=detention)
+        people = canonical_ids.people_since(self._conn, [(person, person, None)])
+        is_moved = row is not None and row.detainee_id in people.get(person, ())
+        return cast(UUID, row.detainee_id) if is_moved else person
 
     def _entry_of(self, record_id: UUID) -> UUID:
         """Return the id of the entry with this record."""

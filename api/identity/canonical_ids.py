@@ -1,6 +1,6 @@
 """Canonical ids: the id of a duplicate record leads to the surviving record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 from uuid import UUID
@@ -29,6 +29,21 @@ def surviving_id(
 def resolve(conn: queries.Connection, resource: str, id: UUID) -> UUID:
     """Return the id of the surviving record of a duplicate; any other id unchanged."""
     return surviving_id(conn, resource, id) or id
+
+
+def people_since(
+    conn: queries.Connection, records: Sequence[tuple[UUID, UUID, datetime | None]]
+) -> Mapping[UUID, Sequence[UUID]]:
+    """Return the people of those records that are of several people now, by item.
+
+    A record is an item, the id of a person, and the moment at which it was of one person; without
+    a moment every split and every undone merge counts.
+    """
+    items, ids, moments = zip(*records, strict=True) if records else ((), (), ())
+    rows = queries.rows(
+        conn, "merges/list_people_since", items=[*items], ids=[*ids], moments=[*moments]
+    )
+    return {row.item: row.people for row in rows}
 
 
 def lock(

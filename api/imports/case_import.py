@@ -8,8 +8,7 @@ with one another, since a case has one entry for each person.
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import date
-from itertools import accumulate, chain
-from tempfile import TemporaryFile
+from itertools import accumulate
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -27,7 +26,8 @@ from api.errors import FieldError, invalid
 from api.identity import canonical_ids
 from api.imports import import_store, list_file, row_matching, row_plan, row_reader
 from api.imports.import_store import BLOCK, Progress, no_progress
-from api.imports.record_linking import EntryOutcome, RecordLinker, RecordUpdater
+from api.imports.record_linking import EntryOutcome, RecordLinker
+from api.imports.record_updating import RecordUpdater
 from api.matching import candidates
 from api.records import detention_order
 
@@ -58,8 +58,12 @@ class CaseImport:
         sums = accumulate((source.totals[name] for name in LISTS), initial=0)
         # List -> the number of entries before it.
         self._offsets = dict(zip(LISTS, sums, strict=False))
-        # Entry -> its record, if it was entered before, or is a person who is `same`.
+        # Entry -> its record, if it was entered before, or is a person who is `same`. It is the
+        # surviving record, but of a source the duplicate: the undo of a merge returns to that what
+        # it published.
         self._entered: dict[UUID, UUID] = {}
+        # Entry -> its record, if that is a duplicate.
+        self._duplicates: dict[UUID, UUID] = {}
         self._matched: dict[UUID, UUID] = {}
         # Entries with decisions, and those that refer to them, by list and key.
         self._decided: set[tuple[str, Any]] = set()
@@ -153,14 +157,24 @@ class CaseImport:
                 continue
         resource = RESOURCES[entries[0].list]
         recorded = self._linker.recorded(resource, list(record_ids.values()))
-        for id, record_id in record_ids.items():
-            if record_id in recorded:
-                self._entered.setdefault(id, record_id)
+        by_key = {
+            id: record_id
+            for id, record_id in record_ids.items()
+            if record_id in recorded and id not in self._entered
+        }
+        self._entered |= by_key
+        if resource == "detainee":
+            moment = self._source.recorded_as_of
+            self._writer.find_parted([(id, record, moment) for id, record in by_key.items()])
         for entry in entries:
             if entry.id in self._entered:
-                record_id = canonical_ids.resolve(self._conn, resource, self._entered[entry.id])
-                self._entered[entry.id] = record_id
-                self._linker.take(record_id)
+                record_id = self._entered[entry.id]
+                surviving = canonical_ids.resolve(self._conn, resource, record_id)
+                if surviving != record_id:
+                    self._duplicates[entry.id] = record_id
+                if resource != "source":
+                    self._entered[entry.id] = surviving
+                self._linker.take(self._entered[entry.id])
 
     def state_before(self, entry: FileEntry) -> State | None:
         """Leave out an entry that is to be skipped; an entry that was entered before may change."""
@@ -209,15 +223,21 @@ class CaseImport:
         recorded = row_plan.read_people(
             self._conn, [id for id in same_people if id is not None], sees_hidden=True
         )
-        for (_, outcome, content), same in zip(undecided, same_people, strict=True):
-            if same in recorded and row_plan.overwrites(recorded[same], content):
+        for (entry, outcome, content), same in zip(undecided, same_people, strict=True):
+            if entry.id in self._writer.parted:
+                outcome.outcome = "possible_duplicate"
+                outcome.people = [*self._writer.parted[entry.id]]
+            elif same in recorded and row_plan.overwrites(recorded[same], content):
                 outcome.outcome, outcome.people = "possible_duplicate", [same]
 
     def _content(self, entry: Entry) -> Mapping[str, Any]:
         """Return a person of the case as the content of a row, with the given values only."""
         detainee = {name: value for name, value in entry.file_fields.items() if value is not None}
         detention = detainee.pop("detention", {})
-        content = {"detainee": detainee}
+        content: dict[str, Any] = {"detainee": detainee}
+        if duplicate := self._duplicates.get(entry.id):
+            surviving = self._entered[entry.id]
+            content["detainee"] = self._updater.news_of_person(duplicate, surviving, detainee)
         if detention := {name: value for name, value in detention.items() if value is not None}:
             if "facility_id" in detention:
                 detention["facility_id"] = str(self._writer.resolve(UUID(detention["facility_id"])))
@@ -251,11 +271,16 @@ class CaseImport:
         if record_id is None:
             self._insert(entry, outcome)
             return
-        self._writer.link(entry.list, entry.id, record_id)
+        is_decided = self._decision(outcome) == "same"
+        self._writer.link(entry.list, entry.id, record_id, is_decided=is_decided)
         self._linker.take(record_id)
         content = row_reader.from_json(outcome.content or {})
-        update = self._updater.update(entry, content, record_id)
-        outcome.record_id, outcome.changes = record_id, sorted(update.changes)
+        surviving = canonical_ids.resolve(self._conn, RESOURCES[entry.list], record_id)
+        update = self._updater.update(entry, content, surviving, self._duplicates.get(entry.id))
+        outcome.record_id, outcome.changes = surviving, sorted(update.changes)
+        outcome.ignored += [
+            {"column": None, "pointer": entry.place, "detail": note} for note in update.notes
+        ]
         outcome.outcome = "changed" if outcome.changes else "same"
         if entry.list == "release_events":
             self._rows_of_events[record_id] = outcome.row
@@ -277,7 +302,7 @@ class CaseImport:
 
     def _insert(self, entry: Entry, outcome: EntryOutcome) -> None:
         is_decided = self._decision(outcome) == "new"
-        record_id, events = self._writer.insert(
+        record_id, events, _ = self._writer.insert(
             entry.list, entry.id, entry.body, is_decided=is_decided
         )
         self._linker.add_new(record_id)
@@ -365,85 +390,3 @@ def _store_preview(
         release_events=case_import.batch.count("release_event"),
         attestations=case_import.batch.count("attestation"),
     )
-
-
-class CaseWriter:
-    """Writes a previewed case, and checks that each entry has the outcome that was foreseen."""
-
-    def __init__(
-        self, conn: queries.Connection, caller: Caller | None, id: UUID, progress: Progress
-    ) -> None:
-        self._conn = conn
-        self._caller = caller
-        self._id = id
-        self._progress = progress
-        self._case_import: CaseImport
-
-    def begin(self) -> None:
-        """Lock all affiliations: the case may add some."""
-        queries.run(self._conn, "affiliations/lock_exclusive")
-
-    def write(self) -> None:
-        """Store all entries. Raise import-outdated if an outcome differs."""
-        decisions = {
-            row.row: (row.decision, row.detainee_id)
-            for row in import_store.decided_rows(self._conn, self._id)
-        }
-        with TemporaryFile() as file:
-            import_store.copy_file(self._conn, self._id, file)
-            self._case_import = CaseImport(
-                self._conn, CaseFile(file), self._caller, self._progress, decisions
-            )
-            self._case_import.run()
-        self._check_outcomes()
-
-    def _check_outcomes(self) -> None:
-        outcomes = {outcome.row: outcome for outcome in self._case_import.outcomes.values()}
-        different: list[FieldError] = []
-        wrong_decisions: list[FieldError] = []
-        for row in chain.from_iterable(import_store.blocks(self._conn, self._id)):
-            now = outcomes[row.row]
-            if row.decision == "skip":
-                continue
-            if now.is_decided:
-                details = {self._case_import.errors[place] for place in now.errors}
-                wrong_decisions += [
-                    FieldError(f"/rows/{row.row}", detail) for detail in sorted(details)
-                ]
-            elif now.foreseen != (
-                row.outcome,
-                row.record_id,
-                row.changes,
-                sorted(row.candidate_ids),
-            ):
-                outcome = now.outcome.replace("_", " ")
-                changes = f" ({', '.join(now.changes)})" if now.changes else ""
-                detail = f"Would now be {outcome}{changes}."
-                different.append(FieldError(f"/rows/{row.row}", detail))
-        if different:
-            raise import_store.outdated(*different)
-        if wrong_decisions:
-            raise invalid(*wrong_decisions)
-
-    def record(self) -> None:
-        """Verify what was written. Raise import-outdated if a status differs."""
-        foreseen = {
-            (row.row, row.release_event_id): row.status_to
-            for row in queries.rows(self._conn, "imports/list_statuses", import_id=self._id)
-        }
-        different = [
-            FieldError(f"/rows/{row['row']}", f"Its release event would be {row['status_to']}.")
-            for row in self._case_import.record()
-            if not row["is_decided"]
-            and row["status_to"] != foreseen.get((row["row"], row["release_event_id"]))
-        ]
-        if different:
-            raise import_store.outdated(*different)
-        recorded = [o for o in self._case_import.outcomes.values() if o.record_id is not None]
-        queries.run(
-            self._conn,
-            "imports/update_case_records",
-            import_id=self._id,
-            rows=[outcome.row for outcome in recorded],
-            records=[outcome.record_id for outcome in recorded],
-        )

@@ -7,24 +7,18 @@ record, except release events of one person within three days.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from api.cases.loader import Entry
-from api.cases.record_writer import RecordWriter
 from api.contract import document
-from api.database import clock, queries
-from api.errors import RequestError
+from api.database import queries
 from api.identity import canonical_ids, facility_names, source_names
 from api.identity.source_similarity import name_key
 from api.imports import row_plan
-from api.imports.row_plan import RowPlan
 from api.matching.external_ids import external_id_key
 from api.matching.scoring import Person
-from api.records import claims, detainees, facilities, publications, release_events, sources
-from api.records.detention_order import DetentionInterval, check_order
-
-_RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
+from api.records import detainees, release_events
 
 
 @dataclass(slots=True)
@@ -153,14 +147,18 @@ class RecordLinker:
         A source of the same kind and country is preferred. A confidential source must have the
         same voucher.
         """
+        voucher = self._surviving_source(body["vouched_by"])
         same_name = [
             row
             for row in source_names.with_name(self._conn, body["name"])
-            if row.confidential == body["confidential"] and row.vouched_by == body["vouched_by"]
+            if row.confidential == body["confidential"] and row.vouched_by == voucher
         ]
         same_name.sort(key=lambda row: (row.kind != body["kind"], row.country != body["country"]))
-        ids = (row.id for row in same_name)
+        ids = (row.named_id for row in same_name)
         return next((id for id in ids if not self.is_taken(id) and not self.is_new(id)), None)
+
+    def _surviving_source(self, id: UUID | None) -> UUID | None:
+        return None if id is None else canonical_ids.resolve(self._conn, "source", id)
 
     def source_changes(self, body: Mapping[str, Any], row: Any) -> dict[str, Any]:
         """Return the values of an entry that the row of its source lacks."""
@@ -276,155 +274,4 @@ _FINDERS: Mapping[str, Callable[[RecordLinker, Mapping[str, Any]], UUID | None]]
     "detentions": RecordLinker._find_detention,
     "release_events": RecordLinker._find_release_event,
     "attestations": RecordLinker._find_attestation,
-}
-
-
-class Update(NamedTuple):
-    """The fields that an entry changed, and the release events to verify again."""
-
-    changes: Sequence[str] = ()
-    events: Sequence[UUID] = ()
-
-
-class RecordUpdater:
-    """Adds the values of an entry that its record lacks, and retractions."""
-
-    def __init__(
-        self, conn: queries.Connection, writer: RecordWriter, linker: RecordLinker
-    ) -> None:
-        self._conn = conn
-        self._writer = writer
-        self._linker = linker
-        self._began = clock.now(conn)
-
-    def update(self, entry: Entry, content: Mapping[str, Any], id: UUID) -> Update:
-        """Update the record of a resolved entry; `content` is that of a detainee's row."""
-        if entry.list == "detainees":
-            detainee = {**content["detainee"], "external_ids": entry.body["external_ids"]}
-            return self._update_detainee({**content, "detainee": detainee}, id)
-        return _UPDATERS[entry.list](self, entry, id)
-
-    def _update_source(self, entry: Entry, id: UUID) -> Update:
-        (row,) = queries.rows(self._conn, "sources/list_by_ids", ids=[id])
-        if changes := self._linker.source_changes(entry.body, row):
-            sources.write_update(self._conn, row, changes)
-            self._writer.batch.add("source", id, "updated")
-        return Update(list(changes))
-
-    def _update_facility(self, entry: Entry, id: UUID) -> Update:
-        if not self._linker.facility_changes(entry.body, self._linker.facility(id)):
-            return Update()
-        # Another writer may have changed the names since the linker read them.
-        facility_names.lock(self._conn)
-        row = queries.row(self._conn, "facilities/lock", id=id)
-        if changes := self._linker.facility_changes(entry.body, row):
-            facilities.write_update(self._conn, row, changes)
-            self._writer.batch.add("facility", id, "updated")
-        return Update(list(changes))
-
-    def _update_affiliation(self, entry: Entry, id: UUID) -> Update:
-        before = queries.row(self._conn, "affiliations/get", id=id)
-        until = entry.body["valid_until"]
-        if until is None or until == before.valid_until:
-            return Update()
-        affiliation = {**before._asdict(), "valid_until": until}
-        sources.check_affiliation_period(affiliation)
-        queries.run(self._conn, "affiliations/update", id=id, valid_until=until)
-        self._writer.batch.add("affiliation", id, "updated")
-        events = self._writer.verify_affected(affiliation, before._asdict())
-        return Update(["valid_until"], events)
-
-    def _update_claim(self, entry: Entry, id: UUID) -> Update:
-        row = queries.row(self._conn, "claims/lock", id=id)
-        if not self._is_retracted_since(entry, row):
-            return Update()
-        self._retract("claim", entry, id)
-        return Update(["retracted_at"])
-
-    def _update_attestation(self, entry: Entry, id: UUID) -> Update:
-        row = queries.row(self._conn, "attestations/get", id=id)
-        if not self._is_retracted_since(entry, row):
-            return Update()
-        event = self._writer.verify_event(row.release_event_id)
-        self._retract("attestation", entry, id)
-        return Update(["retracted_at"], [event])
-
-    def _is_retracted_since(self, entry: Entry, row: Any) -> bool:
-        retracted_at = entry.body.get("retracted_at")
-        if retracted_at is None or row.retracted_at is not None:
-            return False
-        publications.check_retraction(retracted_at, row.published_at, self._began)
-        return True
-
-    def _retract(self, resource: Any, entry: Entry, id: UUID) -> None:
-        queries.run(
-            self._conn,
-            _RETRACT[resource],
-            id=id,
-            retracted_at=entry.body["retracted_at"],
-            note=entry.body.get("retraction_note"),
-        )
-        self._writer.batch.add(resource, id, "retracted")
-
-    def _update_detainee(self, content: Mapping[str, Any], id: UUID) -> Update:
-        person_id = self._writer.lock_person(id)
-        stored = self._read_person(person_id)
-        plan = row_plan.plan(stored, content, self._began)
-        row_plan.write(self._conn, self._writer.batch, person_id, stored, plan)
-        return Update(plan.changes)
-
-    def _read_person(self, id: UUID) -> row_plan.StoredPerson:
-        return row_plan.read_people(self._conn, [id], sees_hidden=True)[id]
-
-    def _update_detention(self, entry: Entry, id: UUID) -> Update:
-        person_id = self._writer.lock_person(entry.body["detainee_id"])
-        stored = self._read_person(person_id)
-        detention = next((row for row in stored.detentions if row.id == id), None)
-        if detention is None:
-            raise RequestError("conflict", "This detention is void.")
-        listed = {
-            name: entry.body[name]
-            for name in row_plan.detention_fields()
-            if name in entry.file_fields and entry.body[name] is not None
-        }
-        changes = row_plan.detention_changes(stored.detentions, detention, listed, self._began)
-        if changes:
-            plan = RowPlan(detention_id=id, detention=changes)
-            row_plan.write(self._conn, self._writer.batch, person_id, stored, plan)
-        return Update([name for name in changes if name != "began_on"])
-
-    def check_detention_order(self, person_id: UUID) -> None:
-        """Check that the detentions of a person have an order. Raises OrderError."""
-        rows = queries.rows(self._conn, "detentions/list_for_detainee", detainee_id=person_id)
-        intervals = [
-            DetentionInterval(
-                row.id, row.detained_on, row.began_on, row.created_at, tuple(row.released_on)
-            )
-            for row in rows
-        ]
-        check_order(intervals)
-
-    def _update_release_event(self, entry: Entry, id: UUID) -> Update:
-        event = release_events.lock(self._conn, id)
-        changes = {
-            name: entry.body[name]
-            for name in ("place", "announcement_id")
-            if entry.body[name] is not None and getattr(event, name) is None
-        }
-        if changes:
-            claims.check_announcement(self._conn, changes.get("announcement_id"))
-            queries.run(self._conn, "release_events/update", id=id, **changes)
-            self._writer.batch.add("release_event", id, "updated")
-            self._writer.batch.recount(event.detainee_id)
-        return Update(list(changes))
-
-
-_UPDATERS: Mapping[str, Callable[[RecordUpdater, Entry, UUID], Update]] = {
-    "sources": RecordUpdater._update_source,
-    "affiliations": RecordUpdater._update_affiliation,
-    "facilities": RecordUpdater._update_facility,
-    "claims": RecordUpdater._update_claim,
-    "detentions": RecordUpdater._update_detention,
-    "release_events": RecordUpdater._update_release_event,
-    "attestations": RecordUpdater._update_attestation,
 }

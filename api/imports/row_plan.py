@@ -200,7 +200,7 @@ def _plan_detention(
     listed = content.get("detention", {})
     if not listed and (detentions or "release" not in content):
         return detentions
-    same = _find_detention(detentions, listed.get("detained_on"))
+    same = find_detention(detentions, listed.get("detained_on"))
     if same is None:
         body = {**_defaults("DetentionCreate"), **listed}
         placed = detention_records.place_new(detentions, body, now)
@@ -231,7 +231,7 @@ def detention_changes(
     return dict(detention_records.place_updated(detentions, detention.id, changes, now))
 
 
-def _find_detention(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
+def find_detention(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
     """Return the detention that can have begun on a day, or None for a new detention."""
     if not detentions or detained_on is None:
         return detentions[-1] if detentions else None

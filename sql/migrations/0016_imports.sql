@@ -79,6 +79,7 @@ GRANT SELECT, INSERT, UPDATE ON import_rows TO constancia_service;
 -- Whom the person of a row may be now, if the row was applied at a moment: the surviving record, and each
 -- person to whom a split, or the undo of a merge that stood then, has since moved records of that person.
 -- By the moments of the ledger: `created_at` of a split that waited for the import is before its end.
+-- Without a moment every split and every undone merge counts.
 CREATE FUNCTION people_since(detainee_id uuid, moment timestamptz) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -92,13 +93,14 @@ BEGIN ATOMIC
             UNION ALL
             SELECT s.new_detainee_id
             FROM splits s JOIN ledger l ON l.resource_id = s.id AND l.action = 'created'
-            WHERE s.detainee_id = p.id AND l.recorded_at > $2
+            WHERE s.detainee_id = p.id AND ($2 IS NULL OR l.recorded_at > $2)
             UNION ALL
             SELECT m.detainee_id
             FROM merges m
             JOIN ledger created ON created.resource_id = m.id AND created.action = 'created'
             JOIN ledger undone ON undone.resource_id = m.id AND undone.action = 'undone'
-            WHERE m.into_id = p.id AND created.recorded_at <= $2 AND undone.recorded_at > $2
+            WHERE m.into_id = p.id
+                AND ($2 IS NULL OR created.recorded_at <= $2 AND undone.recorded_at > $2)
         ) o
         JOIN detainees d ON d.id = o.id
     )
@@ -148,7 +150,9 @@ GRANT SELECT, INSERT, DELETE ON import_files TO constancia_service;
 -- its key (api/cases/case_file.py), so that a later load or import finds the record.
 CREATE TABLE case_entry_links (
     entry_id uuid PRIMARY KEY,
-    record_id uuid NOT NULL
+    record_id uuid NOT NULL,
+    -- When this was decided: of a person who was split since, the entry may be about another one.
+    linked_at timestamptz NOT NULL DEFAULT now()
 );
 
-GRANT SELECT, INSERT ON case_entry_links TO constancia_service;
+GRANT SELECT, INSERT, UPDATE ON case_entry_links TO constancia_service;

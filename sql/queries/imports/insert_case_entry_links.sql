@@ -1,4 +1,6 @@
 -- Inserts the links from case entries to their records.
+-- A link is replaced only if an editor decided anew whose record the entry is.
 INSERT INTO case_entry_links (entry_id, record_id)
 SELECT e.id, e.record_id FROM unnest(%(ids)s::uuid[], %(record_ids)s::uuid[]) AS e (id, record_id)
-ON CONFLICT (entry_id) DO NOTHING
+ON CONFLICT (entry_id) DO UPDATE SET record_id = excluded.record_id, linked_at = excluded.linked_at
+WHERE case_entry_links.entry_id = ANY (%(decided_ids)s)
