@@ -55,9 +55,10 @@ def list_detainees(
     reader = ledger.reader(caller, "detainee")
     if q is None:
         query, parameters = _choose_query(conn, filters, sees_hidden=sees_hidden)
-        since, scan = filters.updated_since, None
-        if since is not None:
-            scan = {"are_many": True} if ledger.has_many_since(conn, since) else {}
+        scan: Mapping[str, Any] | None = {} if query != "detainees/list" else None
+        since = filters.updated_since
+        if since is not None and ledger.has_many_since(conn, since):
+            scan = {"are_many": True}
         return Page(query, limit, parameters, cursor, reader=reader, scan=scan)
     _refuse_beside_search(filters)
     q = q.strip()

@@ -67,6 +67,11 @@ def large(server: str) -> Iterator[Any]:
 def of_blocks(server: str) -> Iterator[Any]:
     """A store whose lists have several blocks."""
     with filled(server, SIZE_OF_BLOCKS, SIZE_OF_BLOCKS + 1) as store:
+        # A value under which everybody is listed, and that nobody has.
+        store.conn.execute(
+            "INSERT INTO detainee_values SELECT 'nationality', 'ES', custody, hidden_group,"
+            " detainee_id FROM detainee_values WHERE property = ''"
+        )
         yield store
 
 
@@ -405,6 +410,7 @@ SCANS: list[tuple[str, str, Mapping[str, Any]]] = [
     ),
     ("/v1/release-events", "verdicts", {"status": "confirmed", **UPDATED_SINCE}),
     ("/v1/detainees", "detentions", {"custody": "released", **UPDATED_SINCE}),
+    ("/v1/detainees", "detentions", {"nationality": "ES"}),
     ("/v1/counts/people", "verdicts", {"status": "reported", "sex": "female"}),
 ]
 
