@@ -55,7 +55,11 @@ def walk(api: Api, ids: Mapping[str, Sequence[str]], searches: Sequence[str]) ->
                     yield _send(api, operation.method, path, **upload)
                 continue
             queries = list(_queries(operation, ids, searches))
-            if operation.media_types[0] == PNG:
+            if operation.id == "getCitedPage":
+                # The pages of these answers without a pin.
+                pinned = [api.get(f"/v1/citations/{id}")["url"] for id in ids["citations"][-3:]]
+                queries = [f"url={quote(url, safe='/:?=')}" for url in pinned]
+            elif operation.media_types[0] == PNG:
                 # Its text is not read, and to draw all takes as long as the rest of the walk.
                 queries = queries[:2]
             elif _REPEATS.match(operation.path):
@@ -159,6 +163,8 @@ def values_of(
         "maxwidth": [300],
         "maxheight": [200],
     }
+    if operation.id == "getCitedPage":
+        values = {**values, "url": [f"/v1/counts?as_of={AT}&recorded_as_of={AT}"]}
     values_by_name = {}
     for parameter in operation.parameters:
         if parameter.location == "query" and parameter.name != "format":

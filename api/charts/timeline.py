@@ -99,6 +99,17 @@ def falls(items: Sequence[Item]) -> list[tuple[Item, Item]]:
     ]
 
 
+def steps(items: Sequence[Item]) -> list[Item]:
+    """Return the first item, and each whose figures differ from those of the one before."""
+    names = ("confirmed", "reported", "disputed")
+    return [
+        item
+        for before, item in pairwise([None, *items])
+        if item is not None
+        and (before is None or any(before[name] != item[name] for name in names))
+    ]
+
+
 def _at(item: Item) -> datetime:
     return datetime.fromisoformat(item["at"])
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from api import config
-from api.charts import bars, timeline
+from api.charts import answers, bars, timeline
 from api.config import Language
 from api.database import clock, queries
 from api.errors import not_found
@@ -31,7 +31,7 @@ from api.pages import dataset, differences, records, site, verified_releases, wo
 from api.pages.site import Address
 from api.rendering import media_types
 from api.rendering.results import Answer, Item, Record, Stream
-from api.reports import reviews
+from api.reports import cited_questions, pinned_citations, reviews
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
 from api.reports.differences import Span
@@ -83,7 +83,7 @@ def get_home_page(
         zone=time_zone,
         counts=counted,
         chart=chart,
-        weeks=_changed(year["items"]),
+        weeks=year["items"],
         prisons=bars.rank(prisons["groups"])[: bars.MAX_ROWS],
         prisons_chart=prisons_chart,
         further_prisons=max(len(prisons["groups"]) - bars.MAX_ROWS, 0),
@@ -207,7 +207,7 @@ def get_certificate(
     )
     if event is None or not event.detainee["is_named"]:
         raise not_found("certificate")
-    code = site.qr_code(address.absolute(verification["citation"]["url"]))
+    code = site.qr_code(address.absolute(verification["citation"]["page"]))
     return _page(
         "certificate.html",
         lang,
@@ -363,15 +363,36 @@ def get_citation_page(
     address: Address,
 ) -> Answer:
     """Return the page of a pinned citation. It names no detainee."""
-    answer = citations.get_citation(conn, id)
+    return _citation_page(conn, citations.get_citation(conn, id), lang, time_zone, address)
+
+
+def get_cited_page(conn: queries.Connection, url: str, lang: Language, address: Address) -> Answer:
+    """Return the page of any answer with a citation, by its url. It names no detainee."""
+    question = cited_questions.read(url, address.base_url)
+    if not question.has_all_moments:
+        raise cited_questions.refused(url, "it leaves out a moment. Send the `url` of a citation.")
+    cited = cited_questions.answer_of(conn, url, question)
+    described = pinned_citations.describe(conn, question, cited)
+    answer = Answer(described, url_weight=cited_questions.weight(described["url"]))
+    return _citation_page(conn, answer, lang, question.arguments["time_zone"], address)
+
+
+def _citation_page(
+    conn: queries.Connection, answer: Answer, lang: Language, zone: str, address: Address
+) -> Answer:
     citation = _content(answer)
+    question, spoken = citation["question"], words.in_language(lang)
+    group_by = question.arguments.get("group_by")
+    draw = answers.drawing(question.operation_id, citation["answer"], group_by, spoken.zone(zone))
     page = _page(
         "citation.html",
         lang,
         address,
-        zone=time_zone,
+        zone=zone,
         citation=citation,
-        changes=differences.explain(conn, citation["changes"], words.in_language(lang)),
+        group_by=group_by,
+        chart=draw and site.chart(lang, "figures", draw),
+        changes=differences.explain(conn, citation["changes"], spoken),
     )
     return replace(page, url_weight=answer.url_weight)
 
@@ -415,16 +436,6 @@ def _page(
     moments = words.in_language(lang).volatile(cited, zone)
     content = site.render(template, lang, address, zone=zone, **values)
     return Answer(content, [*volatile, *moments])
-
-
-def _changed(items: Sequence[Item]) -> Sequence[Item]:
-    """Return the items of a timeline whose figures differ from those of the item before."""
-    names = ("confirmed", "reported", "disputed")
-    return [
-        item
-        for before, item in zip([None, *items], items, strict=False)
-        if before is None or any(before[name] != item[name] for name in names)
-    ]
 
 
 def _days(start: str, end: str) -> int:

@@ -93,6 +93,11 @@ def _explanation(parameter: Parameter, value: str | None, spoken: Words) -> str:
         text = spoken.text(
             "This part of the list is not there any more. Begin with its first page."
         )
+    elif parameter.name == "url":
+        text = spoken.text(
+            "At “%(value)s” there is no answer that can be cited. Follow the link of a citation, "
+            "or paste its whole address, with its moments."
+        )
     elif len(choices) > _MAX_CHOICES:
         text = spoken.text("“%(value)s” is no country. Give its two letters, such as VE.")
     elif choices:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from api.charts import svg
+from api.charts import svg, timeline
 from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.pages import words
@@ -113,6 +113,7 @@ def _environment(language: Language) -> Environment:
         "country": texts.country,
         "number": texts.number,
         "figure": texts.figure,
+        "steps": timeline.steps,
         "script_data": _script_data,
         "to_second": words.to_second,
         "day": texts.day,
@@ -161,4 +162,5 @@ def _localized_url(context: Context, path: str, **query: Any) -> str:
 
 def _url(path: str, language: str, query: Mapping[str, Any]) -> str:
     parameters = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode({**parameters, 'lang': language})}"
+    # A query may hold these (RFC 3986, section 3.4).
+    return f"{path}?{urlencode({**parameters, 'lang': language}, safe='/:?=')}"

@@ -32,4 +32,4 @@ def _absolute(answer: Item, public_url: str) -> Item:
 
 
 def _linked(citation: Mapping[str, Any], public_url: str) -> Mapping[str, Any]:
-    return {**citation, "url": f"{public_url}{citation['url'][1:]}"}
+    return {**citation, **{name: f"{public_url}{citation[name][1:]}" for name in ("url", "page")}}

@@ -7,7 +7,7 @@ decide, as in differences.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from itertools import chain, pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from api.errors import RequestError
 from api.rendering.results import Item
 from api.reports import citations, comparisons
 from api.reports.changed_people import Statuses
+from api.reports.citations import Moments
 from api.reports.cited_questions import CitedQuestion
 from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
 from api.reports.differences import ChangedRelease, Differences, Position
@@ -44,6 +45,41 @@ class State:
     changes: Sequence[Item] = ()
     differences: str | None = None
     present: Item | None = None
+
+
+def describe(conn: queries.Connection, question: CitedQuestion, cited: Item) -> Item:
+    """Return what a citation shows of its answer, and what became of it.
+
+    The `question` has all its moments.
+    """
+    citation = cited["citation"]
+    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+    return {
+        **citation,
+        "verified": True,
+        "question": question,
+        "asked": question.in_words(conn, moments),
+        "answer": cited,
+        "figure": citations.cited_properties(cited),
+        "people": _people(question, cited),
+        **asdict(state(conn, question, cited)),
+    }
+
+
+def _people(question: CitedQuestion, cited: Item) -> str | None:
+    """Return the path of the people behind the figures, at their last moment."""
+    if question.operation_id == "getVerification":
+        return None
+    if question.operation_id == "getTimeline":
+        as_of, filters = cited["until"], question.filters
+    else:
+        as_of, filters = next(_questions(question, cited, cited))
+    asked = {
+        "as_of": as_of,
+        "recorded_as_of": cited["citation"]["recorded_as_of"],
+        "min_sources": question.arguments["min_sources"],
+    }
+    return citations.url("/v1/counts/people", {**asked, **filters.active()})
 
 
 def state(conn: queries.Connection, question: CitedQuestion, cited: Item) -> State:

@@ -69,7 +69,7 @@ def counts(
     `undisclosed` people may match the scope; the public may not know.
     """
     (at_en, at_es), (only_en, only_es) = _as_of(as_of, zone), filters(scope)
-    (by_en, by_es), (more_en, more_es) = _by(min_sources), _further(undisclosed)
+    (by_en, by_es), (more_en, more_es) = confirmed_by(min_sources), _further(undisclosed)
     en, es = _confirmed(confirmed, undisclosed, only_en, only_es)
     again_en, again_es = _rearrested(rearrested)
     return {
@@ -97,7 +97,7 @@ def timeline(
     """
     (place_en, place_es), (start, end) = local(zone, first, last)
     (start_en, start_es), (end_en, end_es) = moment(start), moment(end)
-    (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
+    (only_en, only_es), (by_en, by_es) = filters(scope), confirmed_by(min_sources)
     confirmed_en, confirmed_es = "confirmed", "confirmadas"
     if (before == 0 and undisclosed[0]) or (after == 0 and undisclosed[1]):
         confirmed_en, confirmed_es = "known to be confirmed", "que constaban como confirmadas"
@@ -149,7 +149,7 @@ def differences(
     elif recorded[0] != recorded[1]:
         when_en += f", with what was recorded by {first_en} and by {last_en}"
         when_es += f", con lo registrado hasta {first_es} y hasta {last_es}"
-    (only_en, only_es), (by_en, by_es) = filters(scope), _by(min_sources)
+    (only_en, only_es), (by_en, by_es) = filters(scope), confirmed_by(min_sources)
     became_en, became_es = _became(became, undisclosed, only_en, only_es)
     ceased_en, ceased_es = _ceased(ceased, undisclosed, became)
     (why_en, why_es), (more_en, more_es) = reasons(causes), _further(undisclosed)
@@ -246,7 +246,7 @@ def comparison(
     claimed_en, claimed_es = _claimed(kind, value, qualifier, scope)
     en, es = f"{at_en}, {source} {claimed_en}", f"{at_es}, {source} {claimed_es}"
     if kind == "released":
-        (by_en, by_es), (more_en, more_es) = _by(min_sources), _further(undisclosed)
+        (by_en, by_es), (more_en, more_es) = confirmed_by(min_sources), _further(undisclosed)
         confirmed_en, confirmed_es = _confirmed(confirmed, undisclosed)
         en = f"{en}; {confirmed_en} confirmed {by_en}{more_en}"
         es = f"{es}; {confirmed_es} {by_es}{more_es}"
@@ -277,7 +277,7 @@ def delivery(
         announced_en += ", an announcement that was later withdrawn"
         announced_es += ", anuncio que luego fue retirado"
     named_en, named_es = _named(named, confirmed)
-    by_en, by_es = _by(min_sources) if named else ("", "")
+    by_en, by_es = confirmed_by(min_sources) if named else ("", "")
     return {
         "en": f"{at_en}, {announced_en}; {named_en}{by_en}.",
         "es": f"{at_es}, {announced_es}; {named_es}{by_es}.",
@@ -391,7 +391,8 @@ def _further(undisclosed: int) -> Words:
     )
 
 
-def _by(min_sources: int) -> Words:
+def confirmed_by(min_sources: int) -> Words:
+    """Return by how many sources a release is confirmed."""
     if min_sources == 1:
         return "by at least one source", "por al menos una fuente"
     en, es = number(min_sources)

@@ -116,6 +116,7 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
     assert HEAVY == [
         "getDifferencesPage",
         "getCitationPage",
+        "getCitedPage",
         "matchDetainees",
         "listDuplicates",
         "createImport",
@@ -128,12 +129,13 @@ def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) 
         "exportStore",
         "exportPackage",
     ]
+    required = {"listDuplicates": "?resource=source", "getCitedPage": "?url=/v1/counts"}
     requests = [
         (operation, path, operation.id in HEAVY)
         for operation in OPERATIONS.values()
         for path in [
             operation.path.format(id=UNKNOWN_ID, slug="busy", asset="redoc.standalone.js")
-            + "?resource=source" * (operation.id == "listDuplicates")
+            + required.get(operation.id, "")
         ]
     ]
     requests += [

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import TestResponse
@@ -59,8 +60,8 @@ def check_not_modified(response: TestResponse, full: TestResponse) -> None:
 
 
 def path_of(visit: Any) -> str:
-    query = "&".join(f"{name}={value}" for name, value in visit.query.items() if value is not None)
-    return f"{visit.operation.path.format(**visit.path)}?{query}"
+    query = {name: value for name, value in visit.query.items() if value is not None}
+    return f"{visit.operation.path.format(**visit.path)}?{urlencode(query)}"
 
 
 @pytest.fixture

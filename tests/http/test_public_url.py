@@ -117,7 +117,10 @@ def test_citations_keep_their_hash_and_entity_tag(twins: Twins) -> None:
             for answer in (short, long)
         )
         assert shorter, path
-        assert longer == [{**c, "url": PUBLIC_URL + c["url"][1:]} for c in shorter]
+        addresses = ("url", "page")
+        assert longer == [
+            {**c, **{name: PUBLIC_URL + c[name][1:] for name in addresses}} for c in shorter
+        ]
         if "citation" in long.json:
             assert short.headers["ETag"] == long.headers["ETag"], path
             assert long.headers["Link"] == f'<{longer[0]["url"]}>; rel="cite-as"'

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from api.contract.document import Operation
 from api.operations import pages
 from api.pages import catalogs, site, verified_releases
+from api.verification.counting import PROPERTIES
 from tests.conftest import Api, api_on_clone
 from tests.pages.html import Html
 from tests.public_walk import records_of, values_of
@@ -33,6 +34,7 @@ ABOUT_PEOPLE = {
     "getDifferencesPage",
 }
 # Of some records only: announcements, and releases of people who are named.
+OF_CLAIMS = ("comparison", "delivery")
 OF_SOME = {"getAnnouncementPage", "getCertificate"}
 # Their title outside of the page, which other sites keep, is of no record.
 GENERIC_TITLES = {
@@ -75,8 +77,11 @@ def paths(api: Api, operation: Operation) -> Iterator[str]:
     """Yield the paths of a page: one for each record."""
     if "{id}" in operation.path:
         kind = records_of(operation.path)
-        for id in pinned(api) if kind == "citations" else ids_of(api, kind):
-            yield operation.path.format(id=id)
+        ids = (it["id"] for it in pinned(api)) if kind == "citations" else ids_of(api, kind)
+        yield from (operation.path.format(id=id) for id in ids)
+    elif operation.id == "getCitedPage":
+        for citation in pinned(api):
+            yield f"{operation.path}?{urlencode({'url': citation['url']})}"
     elif "{slug}" in operation.path:
         yield from (operation.path.format(slug=slug) for slug in CONTRACT.problems)
     else:
@@ -87,16 +92,19 @@ def ids_of(api: Api, kind: str) -> Iterator[str]:
     yield from (item["id"] for item in api.get(f"/v1/{kind}", limit=200)["items"])
 
 
-def pinned(api: Api) -> Iterator[str]:
-    """Yield citations of a figure that holds, of one that does not, and of each release."""
+def pinned(api: Api) -> Iterator[Any]:
+    """Yield citations of a figure that holds, of one that does not, and of each kind of answer."""
     changes = api.get("/v1/changes", limit=200)["items"]
     past = changes[len(changes) // 2]["recorded_at"]
     urls = ["/v1/counts", f"/v1/counts?recorded_as_of={past}"]
+    urls += [f"/v1/counts?group_by={name}" for name in PROPERTIES]
+    urls += ["/v1/counts/timeline?from=2026-01-01", "/v1/differences?from=2026-01-01&sex=female"]
+    urls += [f"/v1/claims/{id}/{name}" for id in ids_of(api, "claims") for name in OF_CLAIMS]
     urls += [f"/v1/release-events/{id}/verification" for id in ids_of(api, "release-events")]
     for url in urls:
         response = api.scope("edit").send("POST", "/v1/citations", json={"url": url})
-        if response.status_code == 201:  # The release may be void.
-            yield response.get_json()["id"]
+        if response.status_code == 201:  # The release may be void, the claim no announcement.
+            yield response.get_json()
 
 
 def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
@@ -107,7 +115,7 @@ def test_every_page_is_whole_and_safe_in_every_language(full_api: Api) -> None:
         shown = 0
         for path in paths(full_api, operation):
             for language in catalogs.LANGUAGES:
-                where = f"{path}?lang={language}"
+                where = f"{path}{'&' if '?' in path else '?'}lang={language}"
                 response = full_api.send("GET", where, headers=BROWSER)
                 if response.status_code == 404 and operation.id in OF_SOME:
                     continue
@@ -144,10 +152,11 @@ def check_page(
     for described in page.values("svg", "aria-labelledby") + page.values("svg", "aria-describedby"):
         assert set(described.split()) <= set(ids), where
     assert page.values("svg", "class").count("chart") <= page.tags["details"], where
-    is_about_people = operation.id in ABOUT_PEOPLE or (
+    # There is such a page for every moment.
+    is_not_listed = operation.id in {*ABOUT_PEOPLE, "getCitedPage"} or (
         operation.id == "getCitationPage" and "/verification?" in response.text
     )
-    assert ("noindex" in response.text) == is_about_people, where
+    assert ("noindex" in response.text) == is_not_listed, where
     assert "Graciela" not in response.text, where
     assert "Garganta" not in response.text, where
     assert "Set-Cookie" not in response.headers
@@ -164,6 +173,10 @@ def check_page(
             assert address.startswith("http://localhost/") or (
                 attributes["rel"] == "noreferrer nofollow"
             ), where
+        elif address.startswith("/c?"):
+            # Each answer of now has another: one of each page, in each language.
+            if (kind := f"{operation.id} in {language}") not in links.values():
+                links[address] = kind
         elif address.startswith("/"):
             links.setdefault(address, where)
 
@@ -233,7 +246,7 @@ def test_links_keep_all_parameters(full_api: Api, monkeypatch: pytest.MonkeyPatc
     attesting = [item["source_id"] for item in full_api.get("/v1/attestations")["items"]]
     claims = [claim["id"] for claim in full_api.get("/v1/claims", kind="announced")["items"]]
     for operation in PAGES:
-        path = next(paths(full_api, operation))
+        path = next(paths(full_api, operation)).partition("?")[0]
         ids = {
             kind: [item["id"] for item in full_api.get(f"/v1/{kind}")["items"]]
             for kind in ("facilities", "detainees", "release-events", "sources")
@@ -271,7 +284,8 @@ def check_links(page: Html, path: str, query: dict[str, str]) -> None:
         if "hreflang" in attributes:
             assert sent.pop("lang") == attributes["hreflang"]
             assert (address.path, sent) == (path, query), attributes
-        elif tag == "a" and "lang" in sent and not address.path.startswith("/v1/"):
+        # The address of an answer has its time zone.
+        elif tag == "a" and "lang" in sent and not address.path.startswith(("/v1/", "/c")):
             assert sent.get("time_zone") == query.get("time_zone"), attributes
 
 
@@ -323,8 +337,9 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     assert "Independent sources that report it: 2; that deny it: 0." in part
     assert "7 sources" not in part
     # The citation holds both moments.
-    (cited,) = [link for link in page.values("a", "href") if "recorded_as_of" in link]
-    assert api.get(cited)["status"] == "confirmed"
+    shown, data = [link for link in page.values("a", "href") if "recorded_as_of" in link]
+    assert api.get(data)["status"] == "confirmed"
+    assert "since 9 January 2026, 12:00" in read(api, shown).text
     home = read(api, "/?lang=en")
     assert "at least one release was confirmed" in home.text
     # A site that takes the address of the page gets the card.
@@ -408,10 +423,10 @@ def test_certificate_cites_its_moment_and_names_the_person(api: Api) -> None:
     page = Html(first.text)
     assert "Ana Visible" in page.text
     assert "estaba confirmada" in page.text
-    (cited,) = [link for link in page.values("a", "href") if link.startswith("/v1/release-")]
-    assert api.get(cited)["status"] == "confirmed"
+    (cited,) = [link for link in page.values("a", "href") if link.startswith("/c?")]
+    assert "estaba confirmada" in read(api, cited).text
     # The code is of the whole address.
-    assert site.qr_code(f"http://localhost{cited}") in first.text
+    assert site.qr_code(f"http://localhost{cited.removesuffix('&lang=es')}") in first.text
     editor.attest(event, editor.source("Negador"), AT, stance="denies", denial_reason="other")
     # Nor does a merge into another record change it, except for today's name.
     other = editor.detainee("Ana Vizible")
@@ -538,7 +553,7 @@ def test_wrong_day_is_explained_beside_its_field(api: Api) -> None:
     """What was sent is kept, in both languages."""
     sent = {"from": "2026-02-30", "until": "2999-01-01", "sex": "female", "time_zone": "Asia/Tokyo"}
     for language, words in (("es", "«2026-02-30» no sirve aquí."), ("en", "cannot be used here.")):
-        path = f"/differences?{urlencode({**sent, 'lang': language})}"
+        path = f"/differences?{urlencode({**sent, 'lang': language}, safe='/')}"
         page = read(api, path, 422)
         assert words in page.text
         fields = {a["name"]: a for tag, a in page.attributes if tag == "input"}
@@ -593,6 +608,10 @@ def test_error_on_a_page_is_a_page_for_browsers_only(api: Api) -> None:
         ("/?time_zone=Caracas", 422, "«Caracas» no es una zona horaria."),
         ("/differences?from=2026-01-01&country=Chile", 422, "«Chile» no es un país."),
         ("/differences?min_sources=0", 422, "Indique un número del 1 al 5."),
+        ("/c", 422, "Falta en la dirección."),
+        ("/c?url=https://a.example/v1/counts", 422, "no hay ninguna respuesta que se pueda citar"),
+        (f"/c?url=/v1/counts?as_of={AT}", 422, "no hay ninguna respuesta que se pueda citar"),
+        ("/c?url=/v1/sources", 422, "no hay ninguna respuesta que se pueda citar"),
         ("/embed/figure?as_of=2999-01-01T00:00:00Z", 422, "Indique un momento que no sea futuro"),
         ("/embed/delivery", 422, "Falta en la dirección."),
         (f"/embed/delivery?announcement_id={UNKNOWN_ID}", 404, "Puede que la dirección"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
+from markupsafe import escape
 
 from tests.conftest import Api
 from tests.stories.newsroom import Desk, Population
@@ -111,6 +112,12 @@ def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
         if now["differences"]:
             [item] = desk.api.get(now["differences"])["items"]
             assert item["release_event_id"] == event
+        # The page of the answer tells it, too, without a pin.
+        asked = {"url": f"http://localhost{citation['url']}", "lang": "en"}
+        text = desk.api.send("GET", "/c", query_string=asked).text
+        assert "Not any more." in text
+        assert escape(now["sentence"]["en"]) in text
+        assert escape(now["present"]["sentence"]["en"]) in text
         # A question of the present is another citation.
         assert pin(desk.api, citation["url"]) == now
     assert not read(desk.api, other)["changed"]

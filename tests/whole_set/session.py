@@ -144,6 +144,10 @@ class Session:
     def get_citation_page(self) -> Any:
         return {"id": self._changed_citation}
 
+    def get_cited_page(self) -> Any:
+        """Of an answer that has changed since."""
+        return {"query": {"url": lambda: self._citation_since_changed()["url"], "lang": "es"}}
+
     def get_timeline_svg(self) -> Any:
         self.do("getVerification")
         return {"query": {"from": "2026-01-07", "lang": "es"}}
@@ -619,11 +623,14 @@ class Session:
         return {"id": self._changed_citation}
 
     def _changed_citation(self) -> str:
+        return str(self._citation_since_changed()["id"])
+
+    def _citation_since_changed(self) -> Any:
         """A citation of a verification that has changed since."""
         citation = self.do("createCitation").json
         event = citation["figure"]["release_event_id"]
         self.do("createAttestation", body={"release_event_id": event})
-        return str(citation["id"])
+        return citation
 
     def get_feed(self) -> Any:
         """The feed of a disputed event."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from api.contract import document
 from api.verification.counting import PROPERTIES
@@ -63,7 +64,7 @@ def test_every_citation_can_be_verified_without_a_key(
     api: Api, operation: document.Operation
 ) -> None:
     """With another implementation of RFC 8785; and the cited URL returns the same response after
-    later writes."""
+    later writes. Its page shows it to readers."""
     session = Session(api)
     exchange = session.do(operation.id)
     path = exchange.response.request.path
@@ -89,6 +90,11 @@ def test_every_citation_can_be_verified_without_a_key(
             citation = result["citation"]
             assert citation["sha256"] == cited_digest(result)
             assert api.get(citation["url"]) == result
+            page = api.send("GET", f"{citation['page']}&lang=es", headers={"Accept": "text/html"})
+            assert page.status_code == 200, page.text
+            assert citation["sha256"] in page.text
+            assert escape(citation["sentence"]["es"]) in page.text
+            assert f'href="{escape(citation["url"])}"' in page.text
         if "citation" in response.get_json():
             url = response.get_json()["citation"]["url"]
             assert response.headers["Link"] == f'<{url}>; rel="cite-as"'

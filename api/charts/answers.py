@@ -1,0 +1,21 @@
+"""The chart of an answer that has a citation, by the operation that it is of."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api.charts import bars, timeline
+from api.charts.svg import Drawing, Style
+
+Answer = Mapping[str, Any]
+Draw = Callable[[Style], Drawing]
+
+
+def drawing(operation_id: str, answer: Answer, group_by: str | None, zone_name: str) -> Draw | None:
+    """Return the function that draws an answer; None if it is better read than seen."""
+    if operation_id == "getTimeline":
+        return lambda style: timeline.draw(answer, zone_name, style)
+    if operation_id == "getDelivery":
+        return lambda style: bars.draw_delivery(answer, style)
+    if operation_id == "getCounts" and group_by is not None:
+        return lambda style: bars.draw_groups(answer, group_by, style)
+    return None
