@@ -9,7 +9,8 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 run: $(READY) ## Serve the example case, on port 8000 or PORT=8100, and print a contributor's key
-	@$(BIN)/constancia serve --port $(PORT) --case tests/cases/venezuela-2026-01-08.json \
+	@CONSTANCIA_TIME_ZONE=$${CONSTANCIA_TIME_ZONE:-America/Caracas} \
+		$(BIN)/constancia serve --port $(PORT) --case tests/cases/venezuela-2026-01-08.json \
 		--key-file $${CONSTANCIA_DATA_DIR:-.constancia}/contribute.key
 
 test: $(READY) ## Run the tests

@@ -68,7 +68,8 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     service = subprocess.Popen(
         [*constancia, "serve", "--port", "0", "--case", str(CASES / "venezuela-2026-01-08.json")],
         cwd=ROOT,
-        env=environment,
+        # As `make run` sets it.
+        env=environment | {"CONSTANCIA_TIME_ZONE": "America/Caracas"},
         stdout=subprocess.PIPE,
         text=True,
     )
