@@ -3,11 +3,8 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from api.database import connections, queries
 from api.server import embedded
@@ -44,12 +41,12 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
     )
     stored = conn.execute(
         "SELECT published_from, independent_sources, independent_denials, status, since, kinds,"
-        " reasoning FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
+        " rests_on FROM verdicts WHERE release_event_id = %s AND recorded_until = 'infinity' "
         "ORDER BY published_from",
         [event],
     ).fetchall()
-    reasons = conn.execute(
-        "SELECT attestation_id::text AS id, published_from, reason FROM verdict_exclusions "
+    parts = conn.execute(
+        "SELECT attestation_id::text AS id, published_from, reason, chain FROM verdict_parts "
         "WHERE release_event_id = %s AND recorded_until = 'infinity' ORDER BY published_from",
         [event],
     ).fetchall()
@@ -70,7 +67,7 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         vouched_by=rule_input.vouched_by,
     )
     moments = {verdict.at for verdict in verdicts}
-    assert {row.published_from for row in (*stored, *reasons)} <= moments
+    assert {row.published_from for row in (*stored, *parts)} <= moments
     last, since = None, None
     for verdict in verdicts:
         row = [row for row in stored if row.published_from <= verdict.at][-1]
@@ -81,12 +78,9 @@ def check_verdicts(conn: queries.Connection, event: Any) -> None:
         assert row.independent_sources == verdict.independent_sources
         assert row.independent_denials == verdict.independent_denials
         assert row.kinds == verdict.kinds
-        reasoning = {
-            "proof": [asdict(chain) for chain in verdict.proof],
-            "denial_proof": [asdict(chain) for chain in verdict.denial_proof],
-            "rests_on": verdict.rests_on,
-        }
-        assert row.reasoning == orjson.loads(orjson.dumps(reasoning))
-        assert verdict.exclusions == {
-            row.id: row.reason for row in reasons if row.published_from == verdict.at
+        assert tuple(map(tuple, row.rests_on)) == verdict.rests_on
+        assert verdict.parts == {
+            row.id: row.reason or tuple(map(tuple, row.chain))
+            for row in parts
+            if row.published_from == verdict.at
         }

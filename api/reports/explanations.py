@@ -13,8 +13,6 @@ from api.reports import citations, sentences
 from api.reports.citations import Moments
 from api.verification.rule import RULE, missing, status
 
-_NO_REASONING: Mapping[str, Any] = {"proof": [], "denial_proof": [], "rests_on": []}
-
 
 def _not_found(conn: queries.Connection, id: UUID) -> RequestError:
     event = queries.row(conn, "release_events/get", id=id)
@@ -41,7 +39,6 @@ def explain(
     row = queries.row(conn, "verification/get", id=id, as_of=as_of, recorded_as_of=recorded_as_of)
     if row is None:
         raise _not_found(conn, id)
-    reasoning = row.reasoning or _NO_REASONING
     groups = _Groups(row.names or {}, row.confidential or {})
     history = _history(row.steps or [], min_sources)
     sources = history[-1]["independent_sources"] if history else 0
@@ -62,11 +59,11 @@ def explain(
             "independent_sources": sources,
             "independent_denials": denials,
             "since": _since(history),
-            "proof": groups.proof(reasoning["proof"]),
-            "denial_proof": groups.proof(reasoning["denial_proof"]),
+            "proof": groups.proof(row.proof or []),
+            "denial_proof": groups.proof(row.denial_proof or []),
             "rests_on": []
             if status_now == "confirmed"
-            else [groups.group(ids) for ids in reasoning["rests_on"]],
+            else [groups.group(ids) for ids in row.rests_on or []],
             "missing": missing(sources, denials, min_sources),
             "not_counted": row.not_counted or [],
             "kinds": [

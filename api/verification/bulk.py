@@ -20,7 +20,7 @@ _MAX_RECORDS_WITHOUT_ANALYZE = 1000
 _ID_BYTES = 16
 _ANALYZE = (
     "ANALYZE attestations, attestation_relays, affiliations, release_events, detentions, "
-    "detainees, verdicts, verdict_exclusions, first_verdicts, person_statuses"
+    "detainees, verdicts, verdict_parts, first_verdicts, person_statuses"
 )
 
 

@@ -5,10 +5,12 @@ again since. A person is in one group of each property, so that groups add up to
 group is the people with one value of a property, not a group of sources.)
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from api.verification.rule import Status, status
@@ -39,6 +41,7 @@ PROPERTIES = (
 Value = str | None
 """A value of a property; None if unknown."""
 
+_at = attrgetter("at")
 _CODES = dict(zip(STATUSES, "CDRFU", strict=True))
 _DETAINED_AGAIN = "A"
 # The columns in a row of FIGURES that a status code adds to.
@@ -133,9 +136,8 @@ def _person_status(
 ) -> PersonStatus:
     latest = []
     for event in events:
-        passed = [step for step in event.steps if step.at <= moment]
-        if passed:
-            latest.append((event, passed[-1]))
+        if passed := bisect_right(event.steps, moment, key=_at):
+            latest.append((event, event.steps[passed - 1]))
     codes, groups = [], []
     for required in MIN_SOURCES:
         statuses = [

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from api.database import queries
 
 Row = Mapping[str, Any]
-Table = Literal["verdicts", "exclusions", "person_statuses"]
+Table = Literal["verdicts", "parts", "person_statuses"]
 
 
 @dataclass(slots=True)
@@ -40,11 +40,8 @@ class Revision:
         """
         before = {_key(row): row for row in stored}
         after = {_key(row): row for row in decided}
-        # Without the reasoning, which can be long and has no part in superseding a row.
         self.superseded[table] += [
-            {**subject, **row, "reasoning": None}
-            for key, row in before.items()
-            if after.get(key) != row
+            {**subject, **row} for key, row in before.items() if after.get(key) != row
         ]
         for row in decided:
             if before.get(_key(row)) != row:
@@ -71,8 +68,8 @@ class Revision:
             recorded_at=recorded_at,
             superseded_verdicts=Jsonb(self.superseded["verdicts"]),
             verdicts=Jsonb(self.inserted["verdicts"]),
-            superseded_exclusions=Jsonb(self.superseded["exclusions"]),
-            exclusions=Jsonb(self.inserted["exclusions"]),
+            superseded_parts=Jsonb(self.superseded["parts"]),
+            parts=Jsonb(self.inserted["parts"]),
             superseded_person_statuses=Jsonb(self.superseded["person_statuses"]),
             person_statuses=Jsonb(self.inserted["person_statuses"]),
             rollups=Jsonb(self.rollups),

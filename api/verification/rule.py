@@ -37,6 +37,10 @@ Reason = Literal[
 ]
 Group = tuple[str, ...]
 """The ids of the sources of a group, its head first."""
+Chain = tuple[Group, ...]
+"""A group with knowledge of its own, or a silent origin and the group that relays it."""
+Part = Chain | Reason
+"""The part of an attestation in a verdict: its chain in the proof, or why it adds nothing."""
 Speaker = tuple[str, bool]
 """What is equal for the confidential sources of one organisation, and only for them."""
 Times = int
@@ -86,29 +90,19 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """A report that was counted: its attestations, and the groups that it passed through."""
-
-    attestation_ids: tuple[str, ...]
-    groups: tuple[Group, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """The rule's answer for one release event from the moment `at` on.
 
-    `exclusions` has the reasons that begin at this moment, why an attestation is not counted. It is
-    None for one that is counted from now on.
+    `parts` has the parts of attestations that begin at this moment. The chains among all parts are
+    the proof. (With the whole proof in each verdict, 1,500 sources took a million chains.)
     """
 
     at: datetime
     independent_sources: int
     independent_denials: int
-    proof: tuple[Chain, ...]
-    denial_proof: tuple[Chain, ...]
     rests_on: tuple[Group, ...]
-    exclusions: Mapping[str, Reason | None]
     kinds: Mapping[str, int]
+    parts: Mapping[str, Part]
 
 
 def status(independent_sources: int, independent_denials: int, required: int = REQUIRED) -> Status:
@@ -148,26 +142,23 @@ def history(
     confirming = _Count([a for a in attestations if a.stance == "confirms"], groups, record)
     denying = _Count([a for a in attestations if a.stance == "denies"], groups, record)
     reasons = record.reasons | confirming.reasons() | denying.reasons()
-    decided = zip(
-        record.moments,
-        confirming.proofs,
-        denying.proofs,
-        _exclusions(reasons, len(record.moments)),
-        _kinds(confirming.attestations, groups, record),
-        strict=True,
-    )
     return [
         Verdict(
             at=at,
-            independent_sources=len(proof.chains),
-            independent_denials=len(denial_proof.chains),
-            proof=proof.chains,
-            denial_proof=denial_proof.chains,
+            independent_sources=proof.size,
+            independent_denials=denial_proof.size,
             rests_on=proof.rests_on,
-            exclusions=exclusions,
             kinds=kinds,
+            parts={**parts, **proof.begun, **denial_proof.begun},
         )
-        for at, proof, denial_proof, exclusions, kinds in decided
+        for at, proof, denial_proof, kinds, parts in zip(
+            record.moments,
+            confirming.proofs,
+            denying.proofs,
+            _kinds(confirming.attestations, groups, record),
+            _beginnings(reasons, len(record.moments)),
+            strict=True,
+        )
         if since is None or at >= since
     ]
 
@@ -244,18 +235,15 @@ class _Record:
         return (1 << len(self.moments)) - (1 << bisect_left(self.moments, moment))
 
 
-def _exclusions(
+def _beginnings(
     reasons: Mapping[tuple[str, Reason], Times], moments: int
-) -> Sequence[Mapping[str, Reason | None]]:
-    """Return the reasons that begin at each moment, and None for those that only end."""
-    exclusions: list[dict[str, Reason | None]] = [{} for _ in range(moments + 1)]
-    for (id, _), times in reasons.items():
-        for n in _numbers(times << 1 & ~times):
-            exclusions[n][id] = None
+) -> Sequence[Mapping[str, Part]]:
+    """Return the reasons that begin at each moment."""
+    begun: list[dict[str, Part]] = [{} for _ in range(moments + 1)]
     for (id, reason), times in reasons.items():
         for n in _numbers(times & ~(times << 1)):
-            exclusions[n][id] = reason
-    return exclusions[:moments]
+            begun[n][id] = reason
+    return begun[:moments]
 
 
 def _kinds(
@@ -270,14 +258,15 @@ def _kinds(
     for kind, attestations in sorted(by_kind.items()):
         proofs = _Count(attestations, groups, record).proofs
         for n in _numbers(reduce(or_, (record.live[a.id] for a in attestations))):
-            kinds[n][kind] = len(proofs[n].chains)
+            kinds[n][kind] = proofs[n].size
     return kinds
 
 
 class _Proof(NamedTuple):
-    """The most chains that share no group, and the groups that every chain has."""
+    """The most chains that share no group: their number, those that join, what all rest on."""
 
-    chains: tuple[Chain, ...]
+    size: int
+    begun: Mapping[str, Part]
     rests_on: tuple[Group, ...]
 
 
@@ -300,24 +289,24 @@ class _Count:
     def _read(self, groups: _Groups) -> None:
         """Set the chains that attestations begin, and the attestations that support the others."""
         # In order of publication. A chain is of the first live attestation that begins it.
-        self._chains: list[tuple[Chain, Times]] = []
+        self._chains: list[tuple[str, Chain, Times]] = []
         self._begins: dict[str, Times] = defaultdict(int)
         self._unsupported: dict[str, Times] = {}
         # An attestation supports those that relay it, and its group, which supports those that
         # relay the group.
         self._supported: dict[str | Group, list[str | Group]] = defaultdict(list)
-        begun: dict[tuple[Group, ...], Times] = defaultdict(int)
+        begun: dict[Chain, Times] = defaultdict(int)
         for a in self.attestations:
             group, live = self._group[a.id], self._live[a.id]
             origins = [groups[s] for s in sorted(a.relayed_sources)]
-            chains: dict[tuple[Group, ...], Times] = {}
+            chains: dict[Chain, Times] = {}
             if a.basis == "first_hand" or group in origins:
                 chains[group,] = live
             chains |= {(o, group): live & ~self._live[o] for o in origins if o != group}
-            for passed, times in chains.items():
-                if first := times & ~begun[passed]:
-                    self._chains.append((Chain((a.id,), passed), first))
-                begun[passed] |= times
+            for chain, times in chains.items():
+                if first := times & ~begun[chain]:
+                    self._chains.append((a.id, chain, first))
+                begun[chain] |= times
                 self._begins[a.id] |= times
             self._supported[a.id].append(group)
             for origin in origins:
@@ -334,42 +323,48 @@ class _Count:
     def _prove(self, moments: int) -> None:
         """Set the proof of each moment, and when each attestation and group is in the proof."""
         switched: list[list[int]] = [[] for _ in range(moments + 1)]
-        for number, (_, times) in enumerate(self._chains):
+        for number, (_, _, times) in enumerate(self._chains):
             for n in _numbers(times ^ times << 1):
                 switched[n].append(number)
         self.proofs: list[_Proof] = []
         self._counted: dict[str | Group, Times] = defaultdict(int)
-        held: set[int] = set()
-        proof: Sequence[int] = ()
-        for n, numbers in enumerate(switched[:moments]):
-            if numbers or not self.proofs:
-                held.symmetric_difference_update(numbers)
-                before, (proof, rests_on) = proof, self._proof(sorted(held))
-                for number in set(before).symmetric_difference(proof):
-                    chain = self._chains[number][0]
-                    self._counted[chain.attestation_ids[0]] ^= -1 << n
-                    self._counted[chain.groups[-1]] ^= -1 << n
-                self.proofs.append(_Proof(tuple([self._chains[k][0] for k in proof]), rests_on))
-            else:
-                self.proofs.append(self.proofs[-1])
-
-    def _proof(self, numbers: Sequence[int]) -> tuple[Sequence[int], tuple[Group, ...]]:
-        """Return a largest set of these chains that share no group, and what they all rest on."""
         first_hand: dict[Group, int] = {}
-        relayed: dict[Group, dict[Group, int]] = {}
-        for number in numbers:
-            *origin, group = self._chains[number][0].groups
-            if origin:
-                relayed.setdefault(origin[0], {})[group] = number
-            else:
-                first_hand[group] = number
-        edges = {o: [p for p in relays if p not in first_hand] for o, relays in relayed.items()}
-        origin_of = _largest_matching(edges)
-        proof = [*first_hand.values(), *(relayed[o][p] for p, o in origin_of.items())]
-        if len(proof) != 1:
-            return proof, ()
-        common = set(first_hand) or set.intersection(*({o, p} for o in edges for p in edges[o]))
-        return proof, tuple(sorted(common))
+        relayed: set[int] = set()
+        pairs: set[int] = set()
+        matched: set[int] = set()
+        edges: dict[Group, dict[Group, int]] = {}
+        for n, numbers in enumerate(switched[:moments]):
+            for number in numbers:
+                _, (*origin, group), times = self._chains[number]
+                if origin:
+                    relayed ^= {number}
+                elif times >> n & 1:
+                    first_hand[group] = number
+                elif first_hand[group] == number:
+                    del first_hand[group]
+            changed = {k for k in numbers if len(self._chains[k][1]) == 1}
+            before = pairs
+            if numbers:
+                pairs = {k for k in relayed if self._chains[k][1][-1] not in first_hand}
+            # The matching stays if what it matches stays.
+            if pairs != before:
+                edges = {}
+                for number in sorted(pairs):
+                    silent, relay = self._chains[number][1]
+                    edges.setdefault(silent, {})[relay] = number
+                changed |= matched
+                matched = {edges[o][p] for p, o in _largest_matching(edges).items()}
+                changed ^= matched
+            begun: dict[str, Part] = {}
+            for number in changed:
+                id, chain, _ = self._chains[number]
+                self._counted[id] ^= -1 << n
+                self._counted[chain[-1]] ^= -1 << n
+                if number in matched or first_hand.get(chain[-1]) == number:
+                    begun[id] = chain
+            size = len(first_hand) + len(matched)
+            rests_on = (tuple(first_hand) or _common(edges)) if size == 1 else ()
+            self.proofs.append(_Proof(size, begun, rests_on))
 
     def reasons(self) -> dict[tuple[str, Reason], Times]:
         """Return when, and why, each live attestation outside the proof adds nothing to it."""
@@ -415,7 +410,13 @@ def _numbers(times: Times) -> Iterator[int]:
         times ^= first
 
 
-def _largest_matching(edges: Mapping[Group, Sequence[Group]]) -> dict[Group, Group]:
+def _common(edges: Mapping[Group, Iterable[Group]]) -> tuple[Group, ...]:
+    """Return the groups that every edge has, if no two edges share none: an origin, a relay."""
+    relays = {p for relays in edges.values() for p in relays}
+    return tuple(sorted(group for side in (edges, relays) if len(side) == 1 for group in side))
+
+
+def _largest_matching(edges: Mapping[Group, Iterable[Group]]) -> dict[Group, Group]:
     """Pair relaying groups with origins, as many as possible (augmenting paths, Berge 1957).
 
     `edges` maps each origin to the groups that relay it. The search is breadth first, since a long
@@ -423,6 +424,8 @@ def _largest_matching(edges: Mapping[Group, Sequence[Group]]) -> dict[Group, Gro
     """
     origin_of: dict[Group, Group] = {}
     relay_of: dict[Group, Group] = {}
+    # What a failed search has reached is on no later path (Papadimitriou and Steiglitz 1982).
+    closed: set[Group] = set()
     for start in edges:
         came_from: dict[Group, Group] = {}
         queue = deque([start])
@@ -430,13 +433,15 @@ def _largest_matching(edges: Mapping[Group, Sequence[Group]]) -> dict[Group, Gro
         while queue and free is None:
             origin = queue.popleft()
             for relay in edges[origin]:
-                if relay in came_from:
+                if relay in came_from or relay in closed:
                     continue
                 came_from[relay] = origin
                 if relay not in origin_of:
                     free = relay
                     break
                 queue.append(origin_of[relay])
+        if free is None:
+            closed |= came_from.keys()
         while free is not None:
             origin = came_from[free]
             freed = relay_of.get(origin)

@@ -7,7 +7,6 @@ written after the rule has decided, since its head stays locked until the commit
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from api.access import Caller
 from api.database import ledger, queries
 from api.verification import person_statuses
 from api.verification.revision import Revision, Row
-from api.verification.rule import Affiliation, Attestation, Chain, Verdict, history, status
+from api.verification.rule import Affiliation, Attestation, Verdict, history, status
 
 
 def recompute(
@@ -44,8 +43,8 @@ def recompute(
         counted = list({*people, *(disclosed or ())})
         if counted:
             person_statuses.recompute(conn, counted, revision, lock=disclosed is None)
-    changes_answers = (
-        disclosed is not None or revision.changes("verdicts") or revision.changes("person_statuses")
+    changes_answers = disclosed is not None or any(
+        revision.changes(table) for table in ("verdicts", "parts", "person_statuses")
     )
     recorded_at = ledger.append(conn, caller, *changes, changes_answers=changes_answers)
     if disclosed is not None:
@@ -90,7 +89,7 @@ def audit(conn: queries.Connection, people: Sequence[UUID]) -> Audit:
     person_statuses.recompute(conn, people, revision, lock=False)
     return Audit(
         revision.subjects("verdicts", "release_event_id")
-        | revision.subjects("exclusions", "release_event_id"),
+        | revision.subjects("parts", "release_event_id"),
         revision.subjects("person_statuses", "detainee_id"),
     )
 
@@ -188,7 +187,7 @@ def _history(rule_input: _RuleInput, since: datetime | None = None) -> list[Verd
 def _verify(
     conn: queries.Connection, event: UUID, since: datetime | None, revision: Revision
 ) -> None:
-    """Add to a revision the changes of a release event's verdicts and exclusions."""
+    """Add to a revision the changes of a release event's verdicts and of their parts."""
     row = _read(conn, event, since)
     decided = _history(_rule_input(row), since)
     subject = {"release_event_id": event}
@@ -199,25 +198,19 @@ def _verify(
     revision.replace(
         "verdicts", subject, stored[len(before) :], rows, ends_confirmed=_ends_confirmed, last=last
     )
-    stored = [_parse(exclusion, "published_from") for exclusion in row.exclusions]
-    revision.replace("exclusions", subject, stored, _exclusion_rows(decided))
+    stored = [_parse(part, "published_from") for part in row.parts]
+    revision.replace("parts", subject, stored, _part_rows(decided))
 
 
 def _verdict_rows(verdicts: Sequence[Verdict], last: Row) -> Sequence[Row]:
-    """Return the rows of `verdicts` after the last one: one where the verdict or proof changes."""
+    """Return the rows of `verdicts` after the last one: one where any figure or group changes."""
     rows: list[Row] = []
-    # Most chains are in the proofs of many verdicts.
-    chain_row = cache(_chain)
     for verdict in verdicts:
         content = {
             "independent_sources": verdict.independent_sources,
             "independent_denials": verdict.independent_denials,
             "kinds": dict(verdict.kinds),
-            "reasoning": {
-                "proof": [chain_row(chain) for chain in verdict.proof],
-                "denial_proof": [chain_row(chain) for chain in verdict.denial_proof],
-                "rests_on": [list(group) for group in verdict.rests_on],
-            },
+            "rests_on": [list(group) for group in verdict.rests_on],
         }
         if content.items() <= last.items():
             continue
@@ -239,17 +232,15 @@ def _ends_confirmed(former: Row, verdict: Row) -> bool:
     return margins[0] > max(margins[1], 0)
 
 
-def _chain(chain: Chain) -> Row:
-    return {
-        "attestation_ids": list(chain.attestation_ids),
-        "groups": [list(group) for group in chain.groups],
-    }
-
-
-def _exclusion_rows(verdicts: Sequence[Verdict]) -> Sequence[Row]:
-    """Return the rows of `verdict_exclusions`: one where a reason changes."""
+def _part_rows(verdicts: Sequence[Verdict]) -> Sequence[Row]:
+    """Return the rows of `verdict_parts`: one where the part of an attestation changes."""
     return [
-        {"attestation_id": attestation, "published_from": verdict.at, "reason": reason}
+        {
+            "attestation_id": attestation,
+            "published_from": verdict.at,
+            "reason": part if isinstance(part, str) else None,
+            "chain": None if isinstance(part, str) else [list(group) for group in part],
+        }
         for verdict in verdicts
-        for attestation, reason in verdict.exclusions.items()
+        for attestation, part in verdict.parts.items()
     ]

@@ -516,7 +516,7 @@ CREATE FUNCTION attestation_counts(
 BEGIN ATOMIC
     SELECT NOT EXISTS (
         SELECT FROM (
-            SELECT x.reason FROM verdict_exclusions x
+            SELECT x.reason FROM verdict_parts x
             WHERE x.release_event_id = $2 AND x.attestation_id = $1 AND x.published_from <= $3
                 AND x.recorded_from <= $4 AND $4 < x.recorded_until
             ORDER BY x.published_from DESC

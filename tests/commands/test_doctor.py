@@ -90,7 +90,9 @@ TAMPERED = {
         " (SELECT release_event_id, max(published_from) FROM verdicts GROUP BY 1)",
         {"verdicts"},
     ),
-    "a missing exclusion": ("DELETE FROM verdict_exclusions", {"verdicts"}),
+    "a missing part": ("DELETE FROM verdict_parts WHERE reason IS NOT NULL", {"verdicts"}),
+    "a chain of a proof": ("UPDATE verdict_parts SET chain = chain || chain", {"verdicts"}),
+    "what a verdict rests on": ("UPDATE verdicts SET rests_on = rests_on || '[[]]'", {"verdicts"}),
     "a person status": (
         "UPDATE person_statuses SET status_codes = 'CCCCC' WHERE recorded_until = 'infinity'",
         {"statuses", "rollups"},

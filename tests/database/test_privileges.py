@@ -80,7 +80,7 @@ REFUSED = [
         for verb in ("DELETE FROM", "TRUNCATE")
         for table in (
             "ledger", "ledger_head", "attestations", "attestation_relays", "claims", "verdicts",
-            "verdict_exclusions", "person_statuses", "status_rollups", "detainees", "detentions",
+            "verdict_parts", "person_statuses", "status_rollups", "detainees", "detentions",
             "release_events", "sources", "proposals",
             "affiliations", "merges", "merge_changes", "distinctions", "api_keys", "migrations",
         )
@@ -109,9 +109,9 @@ REFUSED = [
             "claims": ["value", "source_id", "as_of", "published_at"],
             "verdicts": [
                 "published_from", "recorded_from", "independent_sources", "independent_denials",
-                "status", "since", "kinds", "reasoning", "ends_confirmed",
+                "status", "since", "kinds", "rests_on", "ends_confirmed",
             ],
-            "verdict_exclusions": ["reason", "recorded_from", "published_from"],
+            "verdict_parts": ["reason", "chain", "recorded_from", "published_from"],
             "person_statuses": [
                 "status_codes", "groups", "recorded_from", "published_from", "ends_confirmed",
             ],
@@ -126,7 +126,7 @@ REFUSED = [
     "UPDATE verdicts SET recorded_until = 'infinity'",
     "UPDATE verdicts SET recorded_until = recorded_from + interval '1 microsecond'",
     "UPDATE person_statuses SET recorded_until = now() + interval '1 day'",
-    "UPDATE verdict_exclusions SET recorded_until = now()",
+    "UPDATE verdict_parts SET recorded_until = now()",
     "UPDATE ledger_head SET seq = seq - 1",
     "UPDATE ledger_head SET public_seq = 0",
     "UPDATE ledger_head SET recorded_at = recorded_at - interval '1 second'",
@@ -138,10 +138,10 @@ REFUSED = [
     "INSERT INTO ledger (seq, recorded_at, resource, resource_id, action, entry)"
     " SELECT h.seq + 1, now(), 'source', gen_random_uuid(), 'created', '{}' FROM ledger_head h",
     "INSERT INTO verdicts SELECT release_event_id, published_from - interval '1 hour',"
-    " recorded_from, recorded_until, 9, 0, 'confirmed', since, kinds, reasoning FROM verdicts",
-    "INSERT INTO verdict_exclusions SELECT release_event_id, attestation_id,"
+    " recorded_from, recorded_until, 9, 0, 'confirmed', since, kinds, rests_on FROM verdicts",
+    "INSERT INTO verdict_parts SELECT release_event_id, attestation_id,"
     " published_from - interval '1 hour', recorded_from, recorded_until, 'retracted'"
-    " FROM verdict_exclusions",
+    " FROM verdict_parts",
     "INSERT INTO person_statuses SELECT detainee_id, published_from - interval '1 hour',"
     " recorded_from, recorded_until, 'CCCCC', groups FROM person_statuses",
     # Granting access to others.

@@ -55,7 +55,7 @@ CREATE SEQUENCE plain;
 CREATE SEQUENCE plain_public;
 GRANT USAGE ON SEQUENCE plain, plain_public TO constancia_service;
 DROP TRIGGER verdict_is_superseded_now ON verdicts;
-DROP TRIGGER exclusion_is_superseded_now ON verdict_exclusions;
+DROP TRIGGER part_is_superseded_now ON verdict_parts;
 DROP TRIGGER person_status_is_superseded_now ON person_statuses;
 CREATE FUNCTION follow_ledger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN

@@ -85,7 +85,7 @@ EXCLUDED_TABLES = {
     # A facility of a merged record is still a former one.
     "facility_detentions",
 }
-BITEMPORAL = {"verdicts", "verdict_exclusions", "person_statuses"}
+BITEMPORAL = {"verdicts", "verdict_parts", "person_statuses"}
 
 
 def dump(conn: Connection) -> Mapping[str, list[Any]]:

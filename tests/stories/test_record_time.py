@@ -99,16 +99,17 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
     stored: dict[str, list[Any]] = {}
     for row in conn.execute(
         "SELECT release_event_id::text AS event, published_from, independent_sources,"
-        " independent_denials, status, since, kinds, reasoning"
+        " independent_denials, status, since, kinds, rests_on"
         " FROM verdicts WHERE recorded_until = 'infinity' ORDER BY published_from"
     ):
         stored.setdefault(row.event, []).append(row)
-    exclusions: dict[tuple[str, datetime], dict[str, str | None]] = {}
+    parts: dict[tuple[str, datetime], dict[str, rule.Part]] = {}
     for row in conn.execute(
-        "SELECT release_event_id::text AS event, published_from, attestation_id::text AS id, reason"
-        " FROM verdict_exclusions WHERE recorded_until = 'infinity'"
+        "SELECT release_event_id::text AS event, published_from, attestation_id::text AS id,"
+        " reason, chain FROM verdict_parts WHERE recorded_until = 'infinity'"
     ):
-        exclusions.setdefault((row.event, row.published_from), {})[row.id] = row.reason
+        part = row.reason or tuple(map(tuple, row.chain))
+        parts.setdefault((row.event, row.published_from), {})[row.id] = part
     for event in record.records["release_event"]:
         history = record.history(event)
         rows = stored.pop(event, [])
@@ -126,23 +127,15 @@ def assert_verdicts_equal_the_rule(conn: Connection, record: Record) -> None:
                 since,
             )
             assert row.kinds == verdict.kinds
-            reasoning = row.reasoning
-            for name, chains in (
-                ("proof", verdict.proof),
-                ("denial_proof", verdict.denial_proof),
-            ):
-                assert [(c["attestation_ids"], c["groups"]) for c in reasoning[name]] == [
-                    (list(c.attestation_ids), [list(g) for g in c.groups]) for c in chains
-                ]
-            assert reasoning["rests_on"] == [list(group) for group in verdict.rests_on]
-            assert exclusions.pop((event, verdict.at), {}) == verdict.exclusions
+            assert row.rests_on == [list(group) for group in verdict.rests_on]
+            assert parts.pop((event, verdict.at), {}) == verdict.parts
         # There is a row for each change of the verdict, and no other.
         contents = [
-            (r.independent_sources, r.independent_denials, r.kinds, r.reasoning) for r in rows
+            (r.independent_sources, r.independent_denials, r.kinds, r.rests_on) for r in rows
         ]
         assert all(before != after for before, after in pairwise(contents))
     assert not stored
-    assert not exclusions
+    assert not parts
 
 
 def assert_store_is_consistent(conn: Connection) -> None:

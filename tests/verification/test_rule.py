@@ -19,7 +19,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from api.verification import rule
-from api.verification.rule import Affiliation, Attestation, Verdict, history, missing, status
+from api.verification.rule import Affiliation, Attestation, Part, missing, status
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "verification.json").read_text("utf-8"))
 
@@ -39,6 +39,60 @@ def attest(id: str, source: str, at: int = 0, **more) -> Attestation:
 def relay(id: str, source: str, at: int = 0, *, attestations=(), sources=(), **more) -> Attestation:
     relayed = {"relayed_attestations": tuple(attestations), "relayed_sources": tuple(sources)}
     return attest(id, source, at, basis="relayed", **relayed, **more)
+
+
+@dataclass(frozen=True)
+class ProofChain:
+    attestation_ids: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict of the rule with its whole proof, and the reasons that begin or end."""
+
+    at: datetime
+    independent_sources: int
+    independent_denials: int
+    proof: tuple[ProofChain, ...]
+    denial_proof: tuple[ProofChain, ...]
+    rests_on: tuple[tuple[str, ...], ...]
+    exclusions: dict[str, str | None]
+    kinds: dict[str, int]
+
+
+def history(attestations, affiliations, since=None, vouched_by=None) -> list[Verdict]:
+    """Return the verdicts of the rule with the parts of attestations put together."""
+    in_order = sorted(attestations, key=lambda a: a.order)
+    parts: dict[str, Part] = {}
+    verdicts = []
+    for verdict in rule.history(attestations, affiliations, None, vouched_by):
+        # A part begins only where it differs from the one before, and each attestation has one.
+        assert all(part != parts.get(i) for i, part in verdict.parts.items())
+        exclusions = {
+            i: part if isinstance(part, str) else None
+            for i, part in verdict.parts.items()
+            if isinstance(part, str) or isinstance(parts.get(i), str)
+        }
+        parts |= verdict.parts
+        assert parts.keys() == {a.id for a in in_order if a.published_at <= verdict.at}
+        proofs: dict[str, list[ProofChain]] = {"confirms": [], "denies": []}
+        for a in in_order:
+            if a.id in parts and not isinstance(parts[a.id], str):
+                proofs[a.stance].append(ProofChain((a.id,), parts[a.id]))
+        verdicts.append(
+            Verdict(
+                verdict.at,
+                verdict.independent_sources,
+                verdict.independent_denials,
+                tuple(proofs["confirms"]),
+                tuple(proofs["denies"]),
+                verdict.rests_on,
+                exclusions,
+                dict(verdict.kinds),
+            )
+        )
+    return [verdict for verdict in verdicts if since is None or verdict.at >= since]
 
 
 def counts(verdict: Verdict) -> tuple[int, int]:
@@ -643,9 +697,12 @@ def test_rests_on_lists_every_group_that_is_in_all_chains(event):
 @many_examples
 @given(events(), st.integers(-1, 9))
 def test_history_since_a_moment_is_the_tail_of_the_full_history(event, since):
-    tail = [verdict for verdict in event.history() if verdict.at >= hour(since)]
+    given = event.attestations, event.affiliations
     vouched_by = dict(event.vouched_by)
-    assert history(event.attestations, event.affiliations, hour(since), vouched_by) == tail
+    tail = [
+        verdict for verdict in rule.history(*given, None, vouched_by) if verdict.at >= hour(since)
+    ]
+    assert rule.history(*given, hour(since), vouched_by) == tail
 
 
 @pytest.mark.parametrize("since", [None, hour(-1), hour(0), hour(1)])
@@ -723,12 +780,23 @@ def test_work_grows_gently_with_the_attestations_of_an_event():
 
         sys.setprofile(count)
         try:
-            history(attestations, [])
+            rule.history(attestations, [])
         finally:
             sys.setprofile(None)
         return calls
 
     assert work(400) < 3 * work(200)
+
+
+def test_attestation_of_another_source_changes_no_other_part():
+    """However early it is: the parts of an event, all stored, are as many as its attestations."""
+    others = [attest(f"{n}", f"s{n}", n + 1) for n in range(200)]
+    others.append(relay("cited", "paper", 300, sources=["agency"]))
+    early = attest("early", "new")
+    _, *after = rule.history([early, *others], [])
+    before = rule.history(others, [])
+    assert [verdict.parts for verdict in after] == [verdict.parts for verdict in before]
+    assert sum(len(verdict.parts) for verdict in before) == len(others)
 
 
 def test_long_chain_of_cited_sources_needs_no_recursion():

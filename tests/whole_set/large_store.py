@@ -71,12 +71,16 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
         " (attestation_id, release_event_id, stance, relayed_source_id)"
         f" SELECT {ids['attestation']}, {ids['event']}, 'confirms', {ids['source']} FROM {numbers}",
         f"INSERT INTO verdicts (release_event_id, published_from, recorded_from,"
-        f" independent_sources, independent_denials, status, since, kinds, reasoning)"
+        f" independent_sources, independent_denials, status, since, kinds, rests_on)"
         f" SELECT {ids['event']}, '2026-01-01', '2026-01-02'::timestamptz + n * interval '1 s',"
         f" CASE WHEN n % 10 = 0 THEN 2 ELSE 1 END, 0,"
         f" CASE WHEN n % 10 = 0 THEN 'confirmed' ELSE 'reported' END, '2026-01-01',"
         f" '{{\"full\": 1}}',"
-        f" '{{}}' FROM {numbers}",
+        f" '[]' FROM {numbers}",
+        f"INSERT INTO verdict_parts (release_event_id, attestation_id, published_from,"
+        f" recorded_from, chain) SELECT {ids['event']}, {ids['attestation']}, '2026-01-01',"
+        f" '2026-01-02'::timestamptz + n * interval '1 s',"
+        f" jsonb_build_array(jsonb_build_array({ids['source']})) FROM {numbers}",
         "INSERT INTO first_verdicts SELECT v.release_event_id, e.occurred_on, v.published_from"
         " FROM verdicts v JOIN release_events e ON e.id = v.release_event_id",
         "INSERT INTO release_event_statuses SELECT status_codes(v.independent_sources,"

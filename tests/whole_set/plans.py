@@ -34,6 +34,7 @@ LARGE = {
     "attestations",
     "attestation_relays",
     "verdicts",
+    "verdict_parts",
     "claims",
     "ledger",
 }

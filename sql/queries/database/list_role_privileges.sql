@@ -21,7 +21,7 @@ CROSS JOIN LATERAL (
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (
         c.relowner = r.oid
         OR has_table_privilege(r.oid, c.oid, 'TRUNCATE, TRIGGER')
-        OR c.relname IN ('ledger', 'attestations', 'claims', 'verdicts', 'verdict_exclusions', 'person_statuses')
+        OR c.relname IN ('ledger', 'attestations', 'claims', 'verdicts', 'verdict_parts', 'person_statuses')
             AND has_table_privilege(r.oid, c.oid, 'UPDATE, DELETE')
         OR c.relname IN ('ledger', 'api_keys', 'migrations')
             AND has_any_column_privilege(r.oid, c.oid, 'UPDATE')
@@ -29,9 +29,9 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'is not held by the trigger ' || t.name
     FROM (
-        VALUES ('verdict_is_superseded_now'), ('exclusion_is_superseded_now'),
+        VALUES ('verdict_is_superseded_now'), ('part_is_superseded_now'),
             ('person_status_is_superseded_now'),
-            ('verdict_is_recorded_now'), ('exclusion_is_recorded_now'),
+            ('verdict_is_recorded_now'), ('part_is_recorded_now'),
             ('person_status_is_recorded_now'), ('ledger_entry_is_recorded_now'),
             ('retraction_is_final'), ('voiding_is_final'), ('ledger_only_grows'),
             ('ledger_follows_the_clock')

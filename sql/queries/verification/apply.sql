@@ -1,4 +1,4 @@
--- Supersedes and inserts verdicts, exclusions and person statuses; updates the feed and rollups.
+-- Supersedes and inserts verdicts, their parts and person statuses; updates the feed and rollups.
 -- Each INSERT reads from the UPDATE of its table, and so runs after it: the unique index of current
 -- rows permits no other order. A release event enters the feed when it is first confirmed, disputed
 -- or refuted, and stays in it.
@@ -12,14 +12,14 @@ WITH superseded_verdicts AS (
 ), inserted_verdicts AS (
     INSERT INTO verdicts (
         release_event_id, published_from, recorded_from, independent_sources,
-        independent_denials, status, since, kinds, reasoning, ends_confirmed
+        independent_denials, status, since, kinds, rests_on, ends_confirmed
     )
     SELECT r.release_event_id, r.published_from, %(recorded_at)s, r.independent_sources,
-        r.independent_denials, r.status, r.since, r.kinds, r.reasoning, r.ends_confirmed
+        r.independent_denials, r.status, r.since, r.kinds, r.rests_on, r.ends_confirmed
     FROM (SELECT count(*) FROM superseded_verdicts) s
     CROSS JOIN jsonb_to_recordset(%(verdicts)s) AS r (
         release_event_id uuid, published_from timestamptz, independent_sources integer,
-        independent_denials integer, status text, since timestamptz, kinds jsonb, reasoning jsonb,
+        independent_denials integer, status text, since timestamptz, kinds jsonb, rests_on jsonb,
         ends_confirmed boolean
     )
 ), first_verdicts AS (
@@ -30,21 +30,23 @@ WITH superseded_verdicts AS (
     GROUP BY e.id
     ON CONFLICT (release_event_id) DO UPDATE SET published_from = excluded.published_from
     WHERE excluded.published_from < first_verdicts.published_from
-), superseded_exclusions AS (
-    UPDATE verdict_exclusions x SET recorded_until = %(recorded_at)s
-    FROM jsonb_to_recordset(%(superseded_exclusions)s)
+), superseded_parts AS (
+    UPDATE verdict_parts p SET recorded_until = %(recorded_at)s
+    FROM jsonb_to_recordset(%(superseded_parts)s)
         AS r (release_event_id uuid, attestation_id uuid, published_from timestamptz)
-    WHERE x.release_event_id = r.release_event_id AND x.attestation_id = r.attestation_id
-        AND x.published_from = r.published_from AND x.recorded_until = 'infinity'
+    WHERE p.release_event_id = r.release_event_id AND p.attestation_id = r.attestation_id
+        AND p.published_from = r.published_from AND p.recorded_until = 'infinity'
     RETURNING 1
-), inserted_exclusions AS (
-    INSERT INTO verdict_exclusions (
-        release_event_id, attestation_id, published_from, recorded_from, reason
+), inserted_parts AS (
+    INSERT INTO verdict_parts (
+        release_event_id, attestation_id, published_from, recorded_from, reason, chain
     )
-    SELECT r.release_event_id, r.attestation_id, r.published_from, %(recorded_at)s, r.reason
-    FROM (SELECT count(*) FROM superseded_exclusions) s
-    CROSS JOIN jsonb_to_recordset(%(exclusions)s) AS r (
-        release_event_id uuid, attestation_id uuid, published_from timestamptz, reason text
+    SELECT r.release_event_id, r.attestation_id, r.published_from, %(recorded_at)s, r.reason,
+        r.chain
+    FROM (SELECT count(*) FROM superseded_parts) s
+    CROSS JOIN jsonb_to_recordset(%(parts)s) AS r (
+        release_event_id uuid, attestation_id uuid, published_from timestamptz, reason text,
+        chain jsonb
     )
 ), superseded_statuses AS (
     UPDATE person_statuses p SET recorded_until = %(recorded_at)s

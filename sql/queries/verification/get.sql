@@ -1,7 +1,8 @@
 -- Gets the explanation of the verdict on a release event at a pair of moments, in one snapshot.
--- It consists of the steps over publication time, the reasoning of the last step, the exclusions, and
--- the names of the heads of groups at that record time. There is no row for an event that was not
--- recorded yet, or that was void or merged into another event by then.
+-- It consists of the steps over publication time, what the last step rests on, the parts of the
+-- attestations, of which the chains are the proofs, and the names of the heads of their groups at that
+-- record time. There is no row for an event that was not recorded yet, or that was void or merged into
+-- another event by then. What a verdict rests on is in its proof, so the chains have all groups.
 WITH moments AS (
     SELECT coalesce(%(as_of)s::timestamptz, now()) AS as_of,
         coalesce(%(recorded_as_of)s::timestamptz, h.recorded_at) AS recorded_as_of,
@@ -11,11 +12,24 @@ WITH moments AS (
         END AS ledger_seq
     FROM public_head h
 ), steps AS (
-    SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.reasoning
+    SELECT v.published_from, v.independent_sources, v.independent_denials, v.kinds, v.rests_on
     FROM moments a JOIN verdicts v ON v.release_event_id = %(id)s AND v.published_from <= a.as_of
         AND v.recorded_from <= a.recorded_as_of AND a.recorded_as_of < v.recorded_until
 ), latest AS (
-    SELECT s.kinds, s.reasoning FROM steps s ORDER BY s.published_from DESC LIMIT 1
+    SELECT s.kinds, s.rests_on FROM steps s ORDER BY s.published_from DESC LIMIT 1
+), parts AS MATERIALIZED (
+    SELECT DISTINCT ON (p.attestation_id) p.attestation_id, p.reason, p.chain
+    FROM moments a JOIN verdict_parts p ON p.release_event_id = %(id)s
+        AND p.published_from <= a.as_of
+        AND p.recorded_from <= a.recorded_as_of AND a.recorded_as_of < p.recorded_until
+    ORDER BY p.attestation_id, p.published_from DESC
+), proofs AS (
+    SELECT o.stance, json_agg(json_build_object(
+        'attestation_ids', json_build_array(p.attestation_id), 'groups', p.chain
+    ) ORDER BY o.published_at, o.recorded_order) AS chains
+    FROM parts p JOIN attestations o ON o.id = p.attestation_id
+    WHERE p.chain IS NOT NULL
+    GROUP BY o.stance
 )
 SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a.ledger_seq,
     (
@@ -24,17 +38,15 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
         ) ORDER BY s.published_from)
         FROM steps s
     ) AS steps,
-    l.kinds, l.reasoning,
+    l.kinds, l.rests_on,
+    (SELECT o.chains FROM proofs o WHERE o.stance = 'confirms') AS proof,
+    (SELECT o.chains FROM proofs o WHERE o.stance = 'denies') AS denial_proof,
     (
-        SELECT json_agg(c ORDER BY c.attestation_id)
-        FROM (
-            SELECT DISTINCT ON (n.attestation_id) n.attestation_id, n.reason
-            FROM verdict_exclusions n
-            WHERE n.release_event_id = %(id)s AND n.published_from <= a.as_of
-                AND n.recorded_from <= a.recorded_as_of AND a.recorded_as_of < n.recorded_until
-            ORDER BY n.attestation_id, n.published_from DESC
-        ) c
-        WHERE c.reason IS NOT NULL
+        SELECT json_agg(json_build_object(
+            'attestation_id', p.attestation_id, 'reason', p.reason
+        ) ORDER BY p.attestation_id)
+        FROM parts p
+        WHERE p.reason IS NOT NULL
     ) AS not_counted,
     (
         SELECT json_object_agg(g.head, coalesce(
@@ -46,11 +58,11 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
             (SELECT shown_source_name(s.id, s.kind, s.name) FROM sources s WHERE s.id = g.head)
         ))
         FROM (
-            SELECT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of) AS head
-            FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][0]') AS p (head)
-            UNION
-            SELECT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of)
-            FROM jsonb_path_query(l.reasoning, '$.rests_on[*][0]') AS p (head)
+            SELECT DISTINCT visible_source_id((p.head #>> '{}')::uuid, false, a.recorded_as_of)
+                AS head
+            FROM (
+                SELECT DISTINCT jsonb_path_query(p.chain, '$[*][0]') AS head FROM parts p
+            ) p
         ) g
     ) AS names,
     (
@@ -58,10 +70,7 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of, a
         FROM sources s
         WHERE s.vouched_by IS NOT NULL AND s.id IN (
             SELECT (p.source #>> '{}')::uuid
-            FROM jsonb_path_query(l.reasoning, '$.*[*].groups[*][*]') AS p (source)
-            UNION
-            SELECT (p.source #>> '{}')::uuid
-            FROM jsonb_path_query(l.reasoning, '$.rests_on[*][*]') AS p (source)
+            FROM (SELECT jsonb_path_query(p.chain, '$[*][*]') AS source FROM parts p) p
         )
     ) AS confidential
 FROM moments a LEFT JOIN latest l ON true

@@ -1,4 +1,4 @@
--- Gets the input of the rule for a release event, and its verdicts and exclusions since a moment.
+-- Gets the input of the rule for a release event, and its verdicts and their parts since a moment.
 -- The last verdict before that moment is included.
 -- A source of the event is named by its attestations or by source_ids. All affiliations of these
 -- sources are selected, direct ones and those through others; the rule uses those in force. A
@@ -77,7 +77,7 @@ SELECT
             'published_from', rfc3339(v.published_from),
             'independent_sources', v.independent_sources,
             'independent_denials', v.independent_denials, 'kinds', v.kinds,
-            'reasoning', v.reasoning, 'status', v.status, 'since', rfc3339(v.since)
+            'rests_on', v.rests_on, 'status', v.status, 'since', rfc3339(v.since)
         ) ORDER BY v.published_from), '[]')
         FROM verdicts v
         WHERE v.release_event_id = %(release_event_id)s AND v.recorded_until = 'infinity'
@@ -90,10 +90,10 @@ SELECT
     ) AS verdicts,
     (
         SELECT coalesce(json_agg(json_build_object(
-            'attestation_id', x.attestation_id, 'published_from', rfc3339(x.published_from),
-            'reason', x.reason
-        ) ORDER BY x.published_from), '[]')
-        FROM verdict_exclusions x
-        WHERE x.release_event_id = %(release_event_id)s AND x.recorded_until = 'infinity'
-            AND x.published_from >= coalesce(%(since)s::timestamptz, '-infinity')
-    ) AS exclusions
+            'attestation_id', p.attestation_id, 'published_from', rfc3339(p.published_from),
+            'reason', p.reason, 'chain', p.chain
+        ) ORDER BY p.published_from), '[]')
+        FROM verdict_parts p
+        WHERE p.release_event_id = %(release_event_id)s AND p.recorded_until = 'infinity'
+            AND p.published_from >= coalesce(%(since)s::timestamptz, '-infinity')
+    ) AS parts
