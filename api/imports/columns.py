@@ -6,12 +6,13 @@ ambiguous cell is an error; nothing is guessed.
 
 import re
 from collections.abc import Callable, Mapping, Set
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import orjson
+from marshmallow import ValidationError
 
-from api.contract import strict_json
+from api.contract import fields, strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.imports import countries
 from api.letters import folding
@@ -71,11 +72,13 @@ _COLUMN_NAMES: Mapping[str, str] = {
     # Columns of this service's own CSV and NDJSON that a list cannot set.
     "is_named": "is named",
     "withheld": "withheld",
-    "": "custody|merged into|detention|detention id|created at|updated at|match|match score|"
+    # When the row of an export stood so: the record may have been split since.
+    "updated_at": "updated at",
+    "": "custody|merged into|detention|detention id|created at|match|match score|"
     "match name|match features",
 }
 # Accepted only with the value of a named person: a list cannot withhold anybody.
-_CHECKED_FIELDS = ("is_named", "withheld")
+_CHECKED_FIELDS = ("is_named", "withheld", "updated_at")
 FIELDS = (
     *(f for f in _COLUMN_NAMES if f and f not in _CHECKED_FIELDS and not f.startswith("id:")),
     "id:",
@@ -337,6 +340,13 @@ def read_external_ids(value: Any) -> list[Any]:
     return value
 
 
+def _updated_at(value: Any, _: Conventions) -> datetime | None:
+    try:
+        return fields.moment(str(value))
+    except ValidationError:
+        return None  # a spreadsheet has changed it
+
+
 def _is_named(value: Any, _: Conventions) -> bool:
     if value not in (True, "true"):
         raise CellError(
@@ -365,6 +375,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "detained_on": _detained_on,
     "whereabouts": _choice(known="conocido", unknown="desconocido"),
     "external_ids": lambda value, _: read_external_ids(value),
+    "updated_at": _updated_at,
     "is_named": _is_named,
     "withheld": _not_withheld,
     "released_on": _day,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -44,6 +45,8 @@ class ListedPerson:
     cells_digest: bytes
     keys: Sequence[str]
     recorded_id: UUID | None
+    # When the record with that id stood as in the row, if the row is of an export.
+    updated_at: datetime | None
     detainee_id: UUID | None = None
     same_as_row: int | None = None
     # Whether the id is of a person hidden from the caller, who would get a second, named record.
@@ -60,7 +63,7 @@ class ListedPerson:
         person = Person.from_record(record)
         keys = candidates.name_keys(person)
         id, digest = content.get("id"), _digest(content)
-        return cls(row.number, record, person, digest, row.cells_digest, keys, id)
+        return cls(row.number, record, person, digest, row.cells_digest, keys, id, row.updated_at)
 
     @property
     def is_possible_duplicate(self) -> bool:
@@ -146,8 +149,8 @@ class RowMatcher:
         These have the id of a visible person, were imported in the same file or in an earlier
         version of the list, or have an identifier that one person has. A contradiction of the name,
         sex or birth date makes a person with that id a candidate; one with that identifier is
-        compared like the others. A row that was imported before needs a decision if its person was
-        split since, or a merge of its person undone.
+        compared like the others. A row that was imported before, or that has an id, needs a
+        decision if its person was split since, or a merge of its person undone.
         """
         ids = {p.recorded_id for p in people if p.recorded_id is not None}
         canonical = {id: canonical_ids.resolve(self._conn, "detainee", id) for id in ids}
@@ -168,6 +171,10 @@ class RowMatcher:
         recorded = self._read_people(
             same_people.union(canonical.values(), *applied.values(), *repeated)
         )
+        parted = self._parted(
+            [p for p in people if p.recorded_id and canonical[p.recorded_id] in recorded]
+        )
+        recorded |= self._read_people({id for ids in parted.values() for id in ids})
         unseen = {id for id in canonical.values() if id not in recorded}
         hidden = detainees.hidden_among(self._conn, unseen)
         for i, person in enumerate(people):
@@ -176,14 +183,19 @@ class RowMatcher:
             same = identified.get(i, set())
             before = applied.get(person.digest, ())
             visible = by_id in recorded
-            if visible and _is_compatible(person.person, recorded[by_id]):
+            now = parted.get(person.row) or before or repeated[i]
+            of_several = [id for id in now if id in recorded]
+            is_parted = person.row in parted and len(of_several) > 1
+            if visible and not is_parted and _is_compatible(person.person, recorded[by_id]):
                 person.detainee_id = by_id
             elif len(before) == 1:
                 (person.detainee_id,) = before
-            elif by_id is not None and visible:
+            elif is_parted and len(repeated[i]) == 1 and repeated[i][0] in of_several:
+                (person.detainee_id,) = repeated[i]
+            elif by_id is not None and visible and not is_parted:
                 person.candidate_ids = [by_id]
-            elif len(parted := [id for id in before or repeated[i] if id in recorded]) > 1:
-                person.candidate_ids = parted
+            elif len(of_several) > 1:
+                person.candidate_ids = of_several
             elif len(same) == 1 and all(
                 compare(person.person, recorded[id]).decision == "same" for id in same
             ):
@@ -192,6 +204,26 @@ class RowMatcher:
                 (id,) = repeated[i]
                 if _may_be(person.person, recorded.get(id)):
                     person.detainee_id = id
+
+    def _parted(self, people: Sequence[ListedPerson]) -> Mapping[int, Sequence[UUID]]:
+        """Return, by row, the people whom the id of a row may mean since a split or an undo.
+
+        A row of an export says how its record stood. Any other row may be older than every split.
+        """
+        ids = [person.recorded_id for person in people if person.recorded_id is not None]
+        ever = canonical_ids.people_since(self._conn, [(id, id, None) for id in ids])
+        parted = {}
+        for person in people:
+            id = person.recorded_id
+            if id is None or id not in ever:
+                continue
+            version = queries.row(
+                self._conn, "detainees/get_version", id=id, updated_at=person.updated_at
+            )
+            since = canonical_ids.people_since(self._conn, [(id, id, version.recorded_at)])
+            if id in since:
+                parted[person.row] = since[id]
+        return parted
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         """Return, by index, the people who alone have one of the identifiers; note all holders."""
@@ -213,7 +245,7 @@ class RowMatcher:
                 by_index.setdefault(match.item, set()).update(match.people)
         return by_index
 
-    def _read_people(self, ids: Set[UUID]) -> Mapping[UUID | None, Person]:
+    def _read_people(self, ids: Set[UUID]) -> dict[UUID | None, Person]:
         """Read those of the recorded people whom the caller may see."""
         rows = queries.rows(
             self._conn, "matching/list_people", ids=list(ids), sees_hidden=self._sees_hidden

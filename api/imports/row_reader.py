@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ class Row(NamedTuple):
     # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
     cells_digest: bytes
+    # When the record of the row stood so, in an export.
+    updated_at: datetime | None
 
     def id_column(self, scheme: str) -> str:
         """Return the file's name of the column of an identifier."""
@@ -111,12 +114,14 @@ def _read_row(
     content = {} if file_errors else _check_values(values, errors, column_of)
     errors = [_with_value(error, cells) for error in errors]
     ignored = _ignore_ids(content.get("detainee", {}), column_of, shared_ids)
-    return Row(number, content, errors, [*unknown, *ignored], column_of, cells_digest(cells))
+    ignored = [*unknown, *ignored]
+    digest = cells_digest(cells)
+    return Row(number, content, errors, ignored, column_of, digest, values.get("updated_at"))
 
 
 def cells_digest(cells: Cells) -> bytes:
     """Return the SHA-256 by which a row is recognised in a later version of the list."""
-    values = sorted((field, str(cell).strip()) for _, field, cell in cells)
+    values = sorted((field, str(cell).strip()) for _, field, cell in cells if field != "updated_at")
     # A cell that is no UTF-8 has lone surrogates, which repr escapes.
     return hashlib.sha256(repr([value for value in values if value[1]]).encode()).digest()
 

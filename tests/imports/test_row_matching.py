@@ -269,6 +269,51 @@ def test_people_split_or_unmerged_since_a_list_are_asked_about_once(api: Api) ->
         assert {new, duplicate} < {row["detainee_id"] for row in result["rows"]}
 
 
+def test_id_of_a_person_split_since_needs_a_decision(api: Api) -> None:
+    """Unless the row is of an export after the split, which says so."""
+    editor = api.scope("edit")
+    query = attested_by(editor.source("Foro"))
+    person = editor.detainee("Sofronio Vargas Ilde")
+    detention = editor.detention(person, detained_on="2025-08-01")
+    preview_before = preview(editor, table([{"id": person, "name": "Sofronio Vargas Ilde"}]))
+
+    def exported() -> dict[str, str]:
+        record = editor.get(f"/v1/detainees/{person}")
+        return {name: record[name] for name in ("id", "name", "updated_at")}
+
+    before = exported()
+    body = {"name": "Sofronio Vargas Ilde", "detention_ids": [detention]}
+    split = editor.post(f"/v1/detainees/{person}/split", body)
+    people = {person, split["new_detainee_id"]}
+    apply(editor, preview_before["id"], status=409)
+    after = exported()
+    moments = (before["updated_at"], "", "8/1/26 20:15")
+    rows = [{**before, "updated_at": at, "occupation": f"x{i}"} for i, at in enumerate(moments)]
+    released = {"detained_on": "2025-08-01", "released_on": "2026-01-08"}
+    for row in rows:
+        result = preview(editor, table([{**row, **released}]), **query)
+        assert outcomes(result) == ["possible_duplicate"]
+        assert {c["detainee_id"] for c in result["rows"][0]["candidates"]} == people
+    decision = {"row": 1, "decision": "same", "detainee_id": split["new_detainee_id"]}
+    apply(editor, result["id"], decision)
+    (event,) = editor.get("/v1/release-events")["items"]
+    assert event["detention_id"] == detention
+    again = preview(editor, table([{**row, **released}]), **query)
+    assert [row["detainee_id"] for row in again["rows"]] == [split["new_detainee_id"]]
+    assert outcomes(again) == ["same"]
+    # A list that knows of the split, and one of the new person.
+    for row in (after, {"id": split["new_detainee_id"], "name": after["name"]}):
+        (row,) = preview(editor, table([row]))["rows"]
+        assert (row["outcome"], row["detainee_id"] in people) == ("same", True)
+    # A key that may not see the two gets no candidate.
+    for id in people:
+        editor.patch(f"/v1/detainees/{id}", {"withheld": True})
+    writer = api.scope("contribute")
+    assert outcomes(preview(writer, table([rows[0]]))) == ["invalid"]
+    editor.send("DELETE", f"/v1/splits/{split['id']}")
+    assert outcomes(preview(editor, table([rows[1]]))) == ["changed"]
+
+
 def test_recorded_values_are_replaced_by_a_decision_only(api: Api) -> None:
     writer = api.scope("contribute")
     ana = recorded_ana(writer)
