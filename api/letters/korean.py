@@ -148,12 +148,21 @@ class KoreanName(NamedTuple):
     @property
     def key(self) -> str:
         """The key by which the name is found."""
-        return f"@{self.surname} {'.'.join(syllable.code for syllable in self.given)}"
+        return f"@{self.surname} {self._given_code}"
+
+    @property
+    def given_key(self) -> str:
+        """The key by which it is found by its given name alone."""
+        return f"^ {self._given_code}"
 
     @property
     def beginning_keys(self) -> Sequence[str]:
         """The keys by which it is found by its surname, and by that and the first given letters."""
         return _beginning_keys(self.surname, [self.given[0].onset])
+
+    @property
+    def _given_code(self) -> str:
+        return ".".join(syllable.code for syllable in self.given)
 
     def likeness(self, other: "KoreanName") -> float:
         """How closely two spellings agree, up to 1; 0 if they are of two names."""
@@ -213,6 +222,27 @@ def beginnings(query: str) -> Sequence[Beginning]:
             for word, words in _orders(_latin_words(query))
         )
     return [Beginning(name, *written) for names, *written in orders for name in names]
+
+
+@lru_cache(maxsize=1 << 6)
+def given_names(query: str) -> Sequence[KoreanName]:
+    """The ways to read a query as a given name alone, without a surname: Eun-hee, 은희.
+
+    None for a text that may be a whole name. A word without a hyphen is one of any language.
+    """
+    if len(query) > _MAX_LETTERS or readings(query):
+        return ()
+    if hangul := _hangul(query):
+        syllables = [[(_syllable_of_hangul(character),)] for character in hangul]
+        written = anyascii(hangul).lower()
+    else:
+        words = _latin_words(query)
+        pieces = words[0].split("-") if len(words) == 1 else []
+        syllables = [[s for s in _segmentations(piece) if len(s) == 1] for piece in pieces]
+        written = "".join(pieces)
+    if len(syllables) != _MAX_GIVEN_SYLLABLES:
+        return ()
+    return [KoreanName("", _without_initial([*a, *b]), "", written) for a, b in product(*syllables)]
 
 
 class Agreement(NamedTuple):

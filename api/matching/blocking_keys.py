@@ -119,18 +119,23 @@ def joined_keys(query: str) -> dict[str, float]:
 def index_beginnings(names: Iterable[str]) -> list[str]:
     """The further keys for a search: `^` and the surname, alone and with the first given letters.
 
-    They are of Korean names. No evidence that two records are of one person, they are apart.
+    And `^` and the given name. They are of Korean names. No evidence that two records are of one
+    person, they are apart.
     """
     readings = chain.from_iterable(map(korean.readings, names))
-    return list(dict.fromkeys(key for reading in readings for key in reading.beginning_keys))
+    keys = ((*reading.beginning_keys, reading.given_key) for reading in readings)
+    return list(dict.fromkeys(chain.from_iterable(keys)))
 
 
 def search_beginnings(query: str) -> dict[str, float]:
-    """The keys of the Korean names that a query begins, with weights."""
+    """The keys of the Korean names that a query begins, or whose given name it is, with weights."""
     return {
-        key: _INITIAL if beginning.given else _RELATED * _ONE_WORD
-        for beginning in korean.beginnings(query)
-        for key in beginning.keys
+        **{given.given_key: _INITIAL for given in korean.given_names(query)},
+        **{
+            key: _INITIAL if beginning.given else _RELATED * _ONE_WORD
+            for beginning in korean.beginnings(query)
+            for key in beginning.keys
+        },
     }
 
 

@@ -178,7 +178,7 @@ def align(a: FullName, b: FullName) -> Alignment:
 
 
 def align_korean(a: KoreanName, b: KoreanName, likeness: float) -> Alignment:
-    """Pair the surnames and the given names of two spellings of one Korean name."""
+    """Pair the given names of two spellings of one Korean name, and its surname if `a` has it."""
     alike = Similarity("spelling", round(0.85 + 0.1 * likeness, 3))
     words: Sequence[tuple[Part, str, str]] = (
         ("given", a.written_given, b.written_given),
@@ -188,6 +188,8 @@ def align_korean(a: KoreanName, b: KoreanName, likeness: float) -> Alignment:
         WordPair(i, i, Word(of_a, part), Word(of_b, part), alike)
         for i, (part, of_a, of_b) in enumerate(words)
     ]
+    if not a.surname:
+        return Alignment(pairs[:1], (), [pairs[1].b])
     return Alignment(pairs, (), ())
 
 

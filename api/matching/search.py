@@ -153,7 +153,10 @@ def _alignments(query: str, name: str, agreement: Agreement | None) -> Iterator[
 
 
 def _begun_alignments(query: str, name: str) -> Iterator[Alignment]:
-    """How a query agrees with a Korean name that it begins: Choi E, Choi."""
+    """How a query agrees with a Korean name that it begins, or the given name of it: Choi E."""
+    for given, reading in product(korean.given_names(query), korean.readings(name)):
+        if likeness := given.likeness(reading._replace(surname="")):
+            yield name_comparison.align_korean(given, reading, likeness)
     for beginning in korean.beginnings(query):
         for reading in korean.readings(name):
             if beginning.is_of(reading):

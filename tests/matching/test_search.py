@@ -45,6 +45,14 @@ PEOPLE = {
 
 # Queries, and the first person in each response.
 QUERIES = {
+    "Eun-hee": "choe",
+    "Ŭn-hŭi": "choe",
+    "은희": "choe",
+    "Moo-sung": "sung",
+    "무현": "roh",
+    "Min-ju": None,
+    "Jean-Luc": None,
+    "Mg Aung San Win Htut": "aung",
     "José Luis Guaramato Peña": "guaramato",
     "guaramato": "guaramato",
     "GUARAMATO PEÑA, JOSE LUIS": "guaramato",
