@@ -122,6 +122,8 @@ class RecordUpdater:
 
     def _update_claim(self, entry: Entry, id: UUID) -> Update:
         row = queries.row(self._conn, "claims/lock", id=id)
+        if row.voided_at is not None:
+            return _left_out("claim")
         if not self._is_retracted_since(entry, row):
             return Update()
         self._retract("claim", entry, id)
@@ -129,6 +131,8 @@ class RecordUpdater:
 
     def _update_attestation(self, entry: Entry, id: UUID) -> Update:
         row = queries.row(self._conn, "attestations/get", id=id)
+        if row.voided_at is not None:
+            return _left_out("attestation")
         if not self._is_retracted_since(entry, row):
             return Update()
         event = self._writer.verify_event(row.release_event_id)
@@ -232,7 +236,7 @@ class RecordUpdater:
         stored = self._read_person(holder)
         detention = next((d for d in stored.detentions if d.id == surviving), None)
         if detention is None:
-            return Update(notes=["This detention is void: it is left out."])
+            return _left_out("detention")
         changes = row_plan.detention_changes(stored.detentions, detention, listed, self._began)
         if changes:
             plan = RowPlan(detention_id=surviving, detention=changes)
@@ -253,6 +257,8 @@ class RecordUpdater:
         check_order(intervals)
 
     def _update_release_event(self, entry: Entry, id: UUID) -> Update:
+        if queries.row(self._conn, "release_events/get", id=id).voided_at is not None:
+            return _left_out("release event")
         event = release_events.lock(self._conn, id)
         changes = {
             name: entry.body[name]
@@ -268,6 +274,10 @@ class RecordUpdater:
         holder = event.detainee_id
         notes = [] if holder == person_id else [_stays("The release event", holder)]
         return Update(list(changes), notes=notes)
+
+
+def _left_out(noun: str) -> Update:
+    return Update(notes=[f"This {noun} is void: it is left out."])
 
 
 def _stays(what: str, holder: UUID) -> str:
