@@ -421,15 +421,15 @@ END;
 -- person changed.
 CREATE FUNCTION moments_of_change(
     detainee_id uuid, release_event_ids uuid[], after timestamptz, until timestamptz
-) RETURNS TABLE (moment timestamptz, is_of_verdict boolean)
+) RETURNS TABLE (moment timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT m.moment, c.is_of_verdict
+    SELECT m.moment
     FROM (
-        SELECT v.recorded_from, v.recorded_until, true AS is_of_verdict
+        SELECT v.recorded_from, v.recorded_until
         FROM verdicts v WHERE v.release_event_id = ANY ($2)
         UNION ALL
-        SELECT s.recorded_from, s.recorded_until, false
+        SELECT s.recorded_from, s.recorded_until
         FROM person_statuses s WHERE s.detainee_id = $1
         -- OFFSET 0: look these few rows up, not all that were recorded in the period. After an import
         -- of 100,000 people that took 20 ms for each person.
@@ -439,38 +439,101 @@ BEGIN ATOMIC
     WHERE m.moment > $3 AND m.moment <= $4;
 END;
 
+-- The moment of publication time since which the stored status of a person is that at a pair of moments.
+CREATE FUNCTION code_holds_since(
+    detainee_id uuid, as_of timestamptz, moment timestamptz, required integer
+) RETURNS TABLE (since timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH steps AS (
+        SELECT s.published_from, substr(s.status_codes, $4, 1) AS code
+        FROM person_statuses s
+        WHERE s.detainee_id = $1 AND s.published_from <= $2
+            AND s.recorded_from <= $3 AND $3 < s.recorded_until
+    )
+    SELECT min(s.published_from)
+    FROM steps s
+    WHERE s.published_from > coalesce((
+        SELECT max(o.published_from) FROM steps o
+        WHERE o.code <> (SELECT l.code FROM steps l ORDER BY l.published_from DESC LIMIT 1)
+    ), '-infinity');
+END;
+
+-- The moment of record time within a period since which a release event has the status of its end; null
+-- if it had that status throughout.
+CREATE FUNCTION status_recorded_since(
+    release_event_id uuid, as_of timestamptz, after timestamptz, until timestamptz,
+    required integer, kind text
+) RETURNS TABLE (since timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH steps AS (
+        SELECT m.moment, (
+                SELECT k.status FROM stored_status_of_kind($1, $2, m.moment, $5, $6) k
+            ) AS status
+        FROM (
+            SELECT $3 UNION SELECT $4 UNION
+            SELECT c.moment FROM moments_of_change(NULL, ARRAY[$1], $3, $4) c
+        ) m (moment)
+    )
+    SELECT min(s.moment)
+    FROM steps s
+    WHERE s.moment > (
+        SELECT max(o.moment) FROM steps o
+        WHERE o.status IS DISTINCT FROM (SELECT l.status FROM steps l WHERE l.moment = $4)
+    );
+END;
+
+-- The same of the stored status of a person.
+CREATE FUNCTION code_recorded_since(
+    detainee_id uuid, as_of timestamptz, after timestamptz, until timestamptz, required integer
+) RETURNS TABLE (since timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH steps AS (
+        SELECT m.moment, (SELECT k.code FROM stored_code($1, $2, m.moment, $5) k) AS code
+        FROM (
+            SELECT $3 UNION SELECT $4 UNION
+            SELECT c.moment FROM moments_of_change($1, '{}', $3, $4) c
+        ) m (moment)
+    )
+    SELECT min(s.moment)
+    FROM steps s
+    WHERE s.moment > (
+        SELECT max(o.moment) FROM steps o
+        WHERE o.code IS DISTINCT FROM (SELECT l.code FROM steps l WHERE l.moment = $4)
+    );
+END;
+
 -- Since when a person counts as at the later pair of moments: the publication time if it lies between
--- them, otherwise the moment of record time at which it was recorded.
+-- them, otherwise the moment of record time. Later changes that leave the status as it is do not move
+-- it. The status comes before a re-arrest, and a re-arrest before the values that filters ask for.
 CREATE FUNCTION moment_of_difference(
     detainee_id uuid, earlier_event_id uuid, later_event_id uuid, as_of timestamptz,
     moment timestamptz, later_as_of timestamptz, later_moment timestamptz, required integer,
-    kind text, status text
+    kind text, before text, after text
 ) RETURNS TABLE (at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT coalesce(
         (
             SELECT s.since
-            FROM status_holds_since(coalesce($3, $2), $6, $7, $8, $9, $10) s
+            FROM status_holds_since(coalesce($3, $2), $6, $7, $8, $9, $11) s
             WHERE s.since > $4
         ),
+        (SELECT c.since FROM code_holds_since($1, $6, $7, $8) c WHERE c.since > $4),
         (
-            SELECT max(v.published_from) FROM verdicts v
-            WHERE v.release_event_id IN ($2, $3) AND v.published_from > $4 AND v.published_from <= $6
-                AND v.recorded_from <= $7 AND $7 < v.recorded_until
-        ),
-        (
-            -- A re-arrest.
+            -- A re-arrest among the release events that match filters.
             SELECT max(o.published_from) FROM person_statuses o
             WHERE o.detainee_id = $1 AND o.published_from > $4 AND o.published_from <= $6
                 AND o.recorded_from <= $7 AND $7 < o.recorded_until
         ),
+        CASE WHEN $10 IS DISTINCT FROM $11 THEN (
+            SELECT r.since FROM status_recorded_since(coalesce($3, $2), $6, $5, $7, $8, $9) r
+        ) END,
+        (SELECT c.since FROM code_recorded_since($1, $6, $5, $7, $8) c),
         (
-            SELECT coalesce(max(c.moment) FILTER (WHERE c.is_of_verdict), max(c.moment))
-            FROM moments_of_change($1, ARRAY[$2, $3], $5, $7) c
-        ),
-        (
-            -- A value of a hidden person, which no stored status has.
+            -- A value, which no stored status has.
             SELECT max(l.recorded_at)
             FROM (
                 SELECT unnest(ARRAY[$1, $2, $3]) AS id
@@ -479,7 +542,9 @@ BEGIN ATOMIC
             ) i
             JOIN ledger l ON l.resource_id = i.id
             WHERE l.action <> 'read' AND l.recorded_at > $5 AND l.recorded_at <= $7
-        )
+        ),
+        -- A merge or a split.
+        (SELECT max(c.moment) FROM moments_of_change($1, ARRAY[$2, $3], $5, $7) c)
     );
 END;
 

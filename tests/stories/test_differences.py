@@ -209,6 +209,35 @@ def test_rearrest_is_a_difference(desk: Desk) -> None:
     assert because(response) == {"Ana Retenida": [("detention", "recorded", None)]}
 
 
+def test_later_changes_do_not_move_the_moment_of_a_difference(desk: Desk) -> None:
+    editor, sources = desk.editor, desk.sources
+    event = desk.release("Ana Otero", [DAYS[0]])
+    rearrested = desk.release("Iván Otero", [DAYS[0], DAYS[0]])
+    person, query = person_of(desk, rearrested), {"from_recorded": now(desk), "until": DAYS[4]}
+    cited = editor.post("/v1/citations", {"url": f"/v1/counts?as_of={DAYS[4]}"})["id"]
+    editor.attest(event, sources[1], DAYS[1])
+    confirmed_at = now(desk)
+    editor.detention(person, detained_on="2026-01-11")
+    since = {
+        "Ana Otero": ("reported", "confirmed", confirmed_at),
+        "Iván Otero": ("confirmed", "confirmed", now(desk)),
+    }
+    assert changes(differences(desk.api, **query)) == since
+
+    third = editor.attest(event, sources[2], DAYS[2])["id"]
+    editor.attest(rearrested, sources[2], DAYS[2])
+    editor.attest(rearrested, sources[3], DAYS[2], stance="denies")
+    editor.patch(f"/v1/detainees/{person}", {"sex": "male"})
+    [detention, _] = editor.get(f"/v1/detainees/{person}/detentions")["items"]
+    facility = editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    editor.patch(f"/v1/detentions/{detention['id']}", {"facility_id": facility})
+    assert changes(differences(desk.api, **query)) == since
+    editor.post(f"/v1/attestations/{third}/retraction", {"retracted_at": DAYS[3]}, 200)
+    editor.affiliate(sources[4], sources[5])
+    assert changes(differences(desk.api, **query)) == since
+    assert desk.api.get(f"/v1/citations/{cited}")["since"] == confirmed_at
+
+
 def test_withholding_changes_no_citation_and_is_no_difference(desk: Desk) -> None:
     editor = desk.editor
     event = desk.release("Graciela Reservada", [DAYS[0], DAYS[2]], sex="female")
