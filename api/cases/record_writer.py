@@ -244,7 +244,9 @@ class RecordWriter:
     def _person_of_event(self, body: Mapping[str, Any]) -> UUID:
         """Return the person of a release event: of its detention, if a split moved that."""
         person: UUID = body["detainee_id"]
-        if body["detention_id"] is None or self._keeps_ids:
+        # An export has a detention for each event, and its people have the ids of their entries.
+        is_unsplit = self._keeps_ids and person not in self.parted
+        if body["detention_id"] is None or is_unsplit:
             return person
         detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])
         row = queries.row(self._conn, "detentions/get", id=detention)

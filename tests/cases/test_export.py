@@ -820,6 +820,28 @@ def test_a_later_export_adds_its_new_records(server: str, database: str, api: Ap
             assert_equal(api, other)
 
 
+def test_a_later_export_cannot_say_whose_a_detention_is_after_a_split(
+    server: str, database: str, api: Api
+) -> None:
+    """The other store does not know of the split. A release is of the holder of its detention."""
+    api = api.scope("edit")
+    person = api.detainee("Ana Prueba")
+    detention = api.detention(person, detained_on="2024-02")
+    with cloned(server) as url:
+        load(url, export(api))
+        for other in editor(url):
+            body = {"name": "Ana Prueba", "detention_ids": [detention]}
+            new = other.post(f"/v1/detainees/{person}/split", body)["new_detainee_id"]
+            api.event(person, "2026-01-08", detention_id=detention)
+            assert load(url, export(api))["release_events"] == 1
+            (event,) = other.get("/v1/release-events")["items"]
+            assert event["detainee_id"] == new
+            api.detention(person, detained_on="2026-02")
+            (detail,) = errors_of(url, export(api)).values()
+            assert all(id in detail for id in (person, new))
+            assert "record it through the API" in detail
+
+
 # Streaming.
 
 
