@@ -497,6 +497,9 @@ def test_reader_follows_a_source_and_an_announcement(
     assert review["claimReviewed"] == "Personas excarceladas: al menos 116"
     assert review["itemReviewed"]["author"] == {"@type": "Person", "name": "</script><b>"}
     assert review["reviewRating"]["ratingExplanation"] in figures.text
+    # Each leads to its own page, with the figures at the moment of the claim.
+    (cited,) = [link for link in figures.values("a", "href") if link.startswith("/c?")]
+    assert "Cifra declarada al menos 116 ✓ Confirmada 0" in read(api, cited).text
 
 
 def test_reader_sees_what_changed_and_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
