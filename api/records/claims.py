@@ -1,6 +1,7 @@
 """Claims: figures that sources publish, announcements among them. Never edited."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -134,10 +135,18 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
         yield "validation-error", error
     now = clock.now(conn)
     yield from publications.time_errors(body, now)
-    if body["as_of"] > now + clock.TOLERANCE:
+    start, as_of, published_at = body["window_start"], body["as_of"], body["published_at"]
+    if as_of > now + clock.TOLERANCE:
         detail = "Is more than five minutes in the future."
         yield "validation-error", FieldError("/as_of", detail)
-    start, as_of = body["window_start"], body["as_of"]
+    # The end of the day of publication is at most a day away, in any time zone.
+    elif as_of - published_at > timedelta(days=1):
+        detail = (
+            f"{clock.rfc3339(as_of)} is after the claim was published, "
+            f"{clock.rfc3339(published_at)}: a source counts up to the end of that day at most. "
+            "Correct one of the two moments."
+        )
+        yield "validation-error", FieldError("/as_of", detail)
     if start is not None and clock.is_day_ahead(start, as_of):
         detail = f"Must not be after as_of, {clock.rfc3339(as_of)}."
         yield "validation-error", FieldError("/window_start", detail)

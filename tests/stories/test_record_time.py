@@ -483,6 +483,7 @@ def claim_at_random(world: World, choose: Chooser) -> None:
     kind = choose.one_of(["announced", "released", "released", "released", *CLAIM_KINDS])
     # A claim may be of a time between two writes: the counts recorded then differ from today's.
     record_times = [row.recorded_at for row in world.conn.execute("SELECT recorded_at FROM ledger")]
+    as_of = choose.one_of([*MOMENTS, *record_times[-5:]])
     announcement = None if kind == "announced" else choose.one_of([None, *world.announcements])
     relays = [[], [{"source_id": choose.one_of(world.ids["source"])}]]
     relays += [[{"claim_id": choose.one_of(world.ids["claim"])}]]
@@ -502,8 +503,8 @@ def claim_at_random(world: World, choose: Chooser) -> None:
             "kind": kind,
             "value": choose.one_of([None, 0, 1, 2, 3]),
             "qualifier": choose.one_of(["exact", "at_least", "at_most", "about", "unspecified"]),
-            "as_of": text(choose.one_of([*MOMENTS, *record_times[-5:]])),
-            "published_at": choose.moment(),
+            "as_of": text(as_of),
+            "published_at": text(max(as_of, datetime.fromisoformat(choose.moment()))),
             "window_start": choose.one_of([None, None, "2026-01-01", "2026-01-10"]),
             "announcement_id": announcement,
             "relays": choose.one_of(relays),

@@ -555,6 +555,7 @@ class Session:
             "facility_id": detention["facility_id"],
             "relays": [],
             "as_of": "2026-01-12T00:00:00Z",
+            "published_at": "2026-01-12T00:00:00Z",
         }
         assert attestation["published_at"] < scope["as_of"]
         body = {"kind": "released", "announcement_id": announcement, **scope}

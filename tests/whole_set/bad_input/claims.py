@@ -171,10 +171,22 @@ for name, body, pointer in (
     ),
     ("true in a hundred years", claim(as_of="2125-01-01T00:00:00Z"), "/as_of"),
     ("true at the end of time", claim(as_of="9999-12-31T23:59:59.999999Z"), "/as_of"),
+    (
+        "true a moment after any end of the day of publication",
+        claim(as_of="2026-01-11T12:00:00.000001Z", published_at="2026-01-10T12:00:00Z"),
+        "/as_of",
+    ),
     ("since after it", claim(window_start="2026-01-11"), "/window_start"),
     ("since the end of time", claim(window_start="9999-12-31"), "/window_start"),
 ):
     wrong_body(f"a claim: {name}", "/v1/claims", body, pointer)
+wrong_body(
+    "a claim: true two months after it was published",
+    "/v1/claims",
+    claim(as_of="2026-03-15T00:00:00Z", published_at="2026-01-10T00:00:00Z"),
+    "/as_of",
+    message="2026-03-15T00:00:00Z is after the claim was published, 2026-01-10T00:00:00Z: ",
+)
 for name, slug, body, pointer in (
     (
         "of another kind",
