@@ -199,9 +199,9 @@ def _check_days(
                 "conflict",
                 f"The attestation {attestation.id}, published at "
                 f"{clock.rfc3339(attestation.published_at)}, would confirm the release event "
-                f"{event} before its day, {day}, began anywhere (in UTC+14). Merge the other "
-                "record into this one, so that the earlier day stays, or void the event whose "
-                "day is wrong.",
+                f"{event} before its day, {day}, began anywhere on Earth (UTC+14). Merge the "
+                "other record into this one, so that the earlier day stays, or void the event "
+                "whose day is wrong.",
             )
 
 

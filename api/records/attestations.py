@@ -225,8 +225,8 @@ def _day_errors(body: Body, occurred_on: date) -> Iterator[Error]:
     if confirms_early(body["stance"], body["published_at"], occurred_on):
         published_at = clock.rfc3339(body["published_at"])
         detail = (
-            f"{published_at} is before the day of the release, {occurred_on}, began anywhere "
-            "(in UTC+14). Correct the moment, or attest to a release event of the right day. "
+            f"{published_at} is earlier than the day of the release, {occurred_on}, began anywhere "
+            "on Earth (UTC+14). Correct the moment, or attest to a release event of the right day. "
             "Record an announcement as a claim of the kind announced."
         )
         yield "published-before-release", FieldError("/published_at", detail)
