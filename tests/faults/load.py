@@ -122,7 +122,9 @@ def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
             writers.fill(row, conn)
     read_count = readers.statuses.total()
     row.sent += read_count
-    row.must({*readers.statuses} <= {200, 304, 404}, f"statuses {dict(readers.statuses)}")
+    # The readers share an address and a key, which have few slots for exports: 429.
+    expected = {200, 304, 404, 429}
+    row.must({*readers.statuses} <= expected, f"statuses {dict(readers.statuses)}")
     row.must(last.memory < first.memory * 1.05, "memory grows")
     row.must(last.files <= first.files + 4, "files are left open")
     row.must(last.connections <= first.connections + 2, "connections are left open")
