@@ -102,7 +102,10 @@ class _Strict(Schema):
     def _check_bounds(self, data: Any, **_: Any) -> Any:
         low, high = self.bounds
         if isinstance(data, Mapping) and not low <= len(data) <= high:
-            raise ValidationError(f"Must have {between(low, high)} field(s), not {len(data)}.")
+            raise ValidationError(
+                f"Must have {between(low, high)} of these fields, not {len(data)}: "
+                f"{', '.join(self.fields)}."
+            )
         return data
 
 

@@ -33,6 +33,10 @@ INTERNAL_ERROR = RequestError(
 _LOG = logging.getLogger(logs.LOGGER)
 _NOTHING_HERE = "There is nothing at this path."
 _ALL_PATHS = "The contract at /docs lists all paths."
+_NO_DELETION = (
+    "No record is deleted. Void what was recorded by mistake (POST to its path and /void), merge "
+    "duplicates (/merge), split people (/split), or withhold a person (PATCH, withheld: true)."
+)
 _SCALARS = (str, int, float, bool)
 _RETRY_AFTER_SECONDS = {"busy": 2, "idempotency-key-in-use": 1, "too-many-heavy-requests": 2}
 SLUGS = {
@@ -123,9 +127,16 @@ class _ProblemResponses:
         if slug == "not-found":
             near = self._near_path(requests.current().path)
             detail = f"{_NOTHING_HERE} {f'The nearest is {near}.' if near else _ALL_PATHS}"
-        response = self._response(RequestError(slug, detail or self._problems[slug].explanation))
+        allowed = ""
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+            allowed = ", ".join(sorted(error.valid_methods))
+            method = requests.current().method
+            detail = f"This path does not take {fields.quoted(method)}. It takes: {allowed}."
+            if method == "DELETE":
+                detail += f" {_NO_DELETION}"
+        response = self._response(RequestError(slug, detail or self._problems[slug].explanation))
+        if allowed:
+            response.headers["Allow"] = allowed
         return response
 
     def unexpected(self, error: Exception) -> Response:

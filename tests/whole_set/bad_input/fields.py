@@ -213,7 +213,11 @@ wrong_body(
     "/published_at",
 )
 wrong_body(
-    "an empty relay", "/v1/attestations", attestation(basis="relayed", relays=[{}]), "/relays/0"
+    "an empty relay",
+    "/v1/attestations",
+    attestation(basis="relayed", relays=[{}]),
+    "/relays/0",
+    message="Must have exactly 1 of these fields, not 0: attestation_id, source_id.",
 )
 
 # Names.

@@ -160,3 +160,11 @@ for path in (
     "/healthz",
 ):
     refused(f"a change of {path}", "PATCH", path, "method-not-allowed", body={})
+refused(
+    "the deletion of a person",
+    "DELETE",
+    "/v1/detainees/$hidden",
+    "method-not-allowed",
+    message="This path does not take 'DELETE'. It takes: GET, HEAD, OPTIONS, PATCH. No record is "
+    "deleted. Void what was recorded by mistake",
+)
