@@ -19,7 +19,14 @@ from api.imports.row_reader import Row
 from api.matching import candidates
 from api.matching.candidates import Candidate
 from api.matching.external_ids import external_id_key
-from api.matching.scoring import Match, Person, compare, find_match, identifying
+from api.matching.scoring import (
+    DAY_WITH_ERROR_SCORE,
+    Match,
+    Person,
+    compare,
+    find_match,
+    identifying,
+)
 from api.records import detainees
 
 _Id = TypeVar("_Id")
@@ -196,9 +203,7 @@ class RowMatcher:
                 person.candidate_ids = [by_id]
             elif len(of_several) > 1:
                 person.candidate_ids = of_several
-            elif len(same) == 1 and all(
-                compare(person.person, recorded[id]).decision == "same" for id in same
-            ):
+            elif len(same) == 1 and all(_is_same(person.person, recorded[id]) for id in same):
                 (person.detainee_id,) = same
             elif not same and len(repeated[i]) == 1:
                 (id,) = repeated[i]
@@ -310,7 +315,7 @@ class RowMatcher:
                     other, canonical = earlier[row]
                 else:
                     continue
-                match = find_match(person.person, other)
+                match = _mend(find_match(person.person, other), person.person, other)
                 if match is None:
                     continue
                 matches.append((match, canonical))
@@ -320,6 +325,26 @@ class RowMatcher:
             return matches
 
         return find
+
+
+def _is_same(a: Person, b: Person) -> bool:
+    match = _mend(compare(a, b), a, b)
+    return match is not None and match.decision == "same"
+
+
+def _mend(match: Match | None, a: Person, b: Person) -> Match | None:
+    """Return a match that is `same` if only a likely typing error in the birth date prevents it.
+
+    One identifier and one name are then one person's. The birth dates still contradict each other,
+    which takes a decision, or is an error of two rows of a list.
+    """
+    has_error = match is not None and ("birth_date", DAY_WITH_ERROR_SCORE) in {
+        (feature.feature, feature.score) for feature in match.features
+    }
+    if match is None or not has_error or not _shares_identifier(match):
+        return match
+    undated = compare(replace(a, birth_date=None), b)
+    return undated if undated.decision == "same" else match
 
 
 def _may_be(a: Person, b: Person | None) -> bool:

@@ -396,6 +396,26 @@ def test_rows_that_contradict_each_other_are_invalid(api: Api, conn: queries.Con
     assert "invalid" not in outcomes(result)
 
 
+def test_namesakes_with_near_birth_dates_are_asked_about(
+    api: Api, conn: queries.Connection
+) -> None:
+    writer = api.scope("contribute")
+    rows = [
+        {"name": "Marco Tulio Vega Lira", "fecha de nacimiento": f"{year}-03-04"}
+        for year in (1991, 1990)
+    ]
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["new", "possible_duplicate"]
+    apply(writer, result["id"], {"row": 2, "decision": "new"})
+    assert people(conn) == 2
+    (item,) = writer.post(
+        "/v1/detainees/match",
+        {"items": [{"name": rows[0]["name"], "birth_date": "1991-03-05"}]},
+        status=200,
+    )["items"]
+    assert {candidate["decision"] for candidate in item["candidates"]} == {"possible"}
+
+
 def test_decisions_that_make_rows_contradict_each_other_are_refused(
     api: Api, conn: queries.Connection
 ) -> None:
