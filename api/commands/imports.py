@@ -49,7 +49,7 @@ def load(file: Path, dry_run: bool, data_dir: Path | None) -> None:
     A second load of the same file changes nothing. An entry that was loaded before is not changed,
     even if the file has new values for it.
     """
-    with store.migrated(data_dir) as (_, _, conn):
+    with store.migrated(data_dir, creates=True) as (_, _, conn):
         load_case(conn, file, dry_run=dry_run)
 
 

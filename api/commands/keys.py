@@ -30,7 +30,7 @@ def keys() -> None:
 @options.data_dir
 def create(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
     """Create an API key and print it. It cannot be shown again."""
-    with store.migrated(data_dir) as (_, _, conn):
+    with store.migrated(data_dir, creates=True) as (_, _, conn):
         id, key = auth.create_key(conn, name, scope, until)
     store.progress(f"Key {id} of scope {scope}. It is not shown again:")
     click.echo(key)

@@ -53,7 +53,7 @@ def serve(
 ) -> None:
     """Migrate, then serve the API."""
     _check_free(host, port, "Choose another with --port.")
-    with store.migrated(data_dir, service=True) as (settings, url, conn):
+    with store.migrated(data_dir, creates=True, service=True) as (settings, url, conn):
         if settings.metrics_port:
             _check_free(
                 "127.0.0.1", settings.metrics_port, "Choose another in CONSTANCIA_METRICS_PORT."
@@ -117,7 +117,7 @@ def _check_free(host: str, port: int, remedy: str) -> None:
 @options.data_dir
 def migrate(data_dir: Path | None) -> None:
     """Bring the database up to date. Safe to run twice, and at the same time."""
-    with store.migrated(data_dir):
+    with store.migrated(data_dir, creates=True):
         click.echo(f"The database is up to date: {len(migrations.migrations())} migrations.")
 
 
@@ -127,7 +127,8 @@ def migrate(data_dir: Path | None) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> None:
     """Run a PostgreSQL PROGRAM (pg_dump, pg_restore, psql) on the database."""
-    with store.database(data_dir) as (_, url):
+    # A backup is restored into a new store.
+    with store.database(data_dir, creates=True) as (_, url):
         try:
             done = subprocess.run(  # noqa: S603
                 [cluster.program(program), *arguments],

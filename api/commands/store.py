@@ -1,7 +1,9 @@
 """Open the store for a command, and end the command with a message if that fails."""
 
 import contextlib
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,24 +22,38 @@ from api.server import embedded
 
 @contextlib.contextmanager
 def database(
-    data_dir: Path | None, *, service: bool = False
+    data_dir: Path | None, *, creates: bool = False, service: bool = False
 ) -> Iterator[tuple[config.Config, str]]:
-    """Yield the settings and the owner's database URL; start the embedded PostgreSQL if needed."""
+    """Yield the settings and the owner's database URL; start the embedded PostgreSQL if needed.
+
+    Unless the command `creates` stores, a directory without one is an error: an empty store would
+    answer for the one that a mistyped path misses.
+    """
     with errors_as_messages():
         settings = config.read()
         if settings.database_url:
             yield settings, settings.owner_database_url or settings.database_url
         else:
-            with embedded.running(data_dir or settings.data_dir, service=service) as url:
+            directory = data_dir or settings.data_dir
+            if not (creates or embedded.has_store(directory)):
+                path = os.path.abspath(directory)
+                raise embedded.EmbeddedError(
+                    f"There is no store in {path}. Correct the directory, or create a store with: "
+                    f"constancia migrate --data-dir {shlex.quote(path)}"
+                )
+            with embedded.running(directory, service=service) as url:
                 yield settings, url
 
 
 @contextlib.contextmanager
 def migrated(
-    data_dir: Path | None, *, service: bool = False
+    data_dir: Path | None, *, creates: bool = False, service: bool = False
 ) -> Iterator[tuple[config.Config, str, queries.Connection]]:
     """Yield the settings, the owner's URL and a connection, with the schema up to date."""
-    with database(data_dir, service=service) as (settings, url), connections.connect(url) as conn:
+    with (
+        database(data_dir, creates=creates, service=service) as (settings, url),
+        connections.connect(url) as conn,
+    ):
         connections.check_server(conn, allow_unsafe_durability=settings.allow_unsafe_durability)
         migrations.migrate(conn, lambda line: progress(f"Migrated: {line}"))
         detainees.reindex_names(conn, lambda line: progress(f"Migrated: {line}"))

@@ -18,7 +18,12 @@ from api.config import SERVICE_ROLE
 from api.server import supervisor
 from api.server.cluster import OWNER, EmbeddedError
 
-__all__ = ["EmbeddedError", "running", "service_url"]
+__all__ = ["EmbeddedError", "has_store", "running", "service_url"]
+
+
+def has_store(data_dir: Path) -> bool:
+    """Return whether a data directory has a PostgreSQL, running or not."""
+    return os.path.exists(data_dir / "pgdata")
 
 
 @contextlib.contextmanager

@@ -220,4 +220,33 @@ def test_unusable_data_directory_is_an_error(tmp_path: Path) -> None:
     check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(file)), str(file))
     check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(file / "under")), str(file))
     with tempfile.TemporaryDirectory(prefix='quo"te') as folder:
-        check_error(constancia("counts", CONSTANCIA_DATA_DIR=str(Path(folder) / "data")), "path")
+        check_error(constancia("migrate", CONSTANCIA_DATA_DIR=str(Path(folder) / "data")), "path")
+
+
+def test_only_commands_that_begin_a_store_create_one(tmp_path: Path) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    list_file = tmp_path / "list.csv"
+    list_file.write_text("name\nAna Urdaneta\n")
+    written = tmp_path / "written"
+    for empty in (False, True):
+        mistyped = tmp_path / "mistyped dir"
+        if empty:
+            mistyped.mkdir()
+        for command in (
+            ["counts", "--as-of", "2026-01-09"],
+            ["compare"],
+            ["differences", "--until", "2026-01-09"],
+            ["explain", unknown],
+            ["find", "Ana"],
+            ["export", written],
+            ["site", "export", written],
+            ["import", list_file, "--yes"],
+            ["keys", "list"],
+            ["keys", "revoke", unknown],
+        ):
+            result = constancia(*command, "--data-dir", mistyped)
+            check_error(result, f"no store in {mistyped}.", f"migrate --data-dir '{mistyped}'")
+        examined = constancia("doctor", CONSTANCIA_DATA_DIR=str(mistyped))
+        assert (examined.exit_code, f"no store in {mistyped}." in examined.stdout) == (1, True)
+        assert not empty or not [*mistyped.iterdir()]
+        assert sorted(tmp_path.iterdir()) == [list_file, *[mistyped] * empty]
