@@ -73,7 +73,8 @@ def _unlogged_readings(
     ids_by_list: Mapping[str, Sequence[UUID]],
     after_seq: int,
 ) -> Sequence[tuple[Reader, Sequence[UUID]]]:
-    """Return a block of hidden records of the export whose reading is not in the ledger yet."""
+    """Return hidden records of the export, one block at most, whose reading the ledger does not
+    have yet."""
     if export.caller is None or not export.caller.sees_hidden:
         return []
     announcement = queries.drop_none(announcement_id=export.announcement_id)

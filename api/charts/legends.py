@@ -9,7 +9,10 @@ from api.charts.svg import LINE_HEIGHT, MARGIN, Drawing, Label, Shape, Style
 DASHES = {"reported": "6 4", "disputed": "2 3"}
 """The dashes of the lines of a figure, which is solid otherwise."""
 
-_SAMPLE_WIDTH = 30
+_SAMPLE_WIDTH = 22
+_SAMPLE_MIDDLE = 9
+_BAR_TOP, _BAR_HEIGHT = 3, 11
+_NAME_START, _NAME_BASELINE = 30, 13
 _GAP = 18
 
 
@@ -26,12 +29,12 @@ def draw(entries: Sequence[Entry], style: Style) -> tuple[list[Shape | Label], f
     shapes: list[Shape | Label] = []
     x, y = float(MARGIN), 4.0
     for entry in entries:
-        width = _SAMPLE_WIDTH + svg.width_of(entry.name) + _GAP
+        width = _NAME_START + svg.width_of(entry.name) + _GAP
         if x > MARGIN and x + width - _GAP > style.width - MARGIN:
             x, y = MARGIN, y + LINE_HEIGHT
         shapes += [
             *_sample(entry, x, y),
-            Label(x + _SAMPLE_WIDTH, y + 13, entry.name),
+            Label(x + _NAME_START, y + _NAME_BASELINE, entry.name),
         ]
         x += width
     return shapes, y + LINE_HEIGHT + 4
@@ -39,12 +42,13 @@ def draw(entries: Sequence[Entry], style: Style) -> tuple[list[Shape | Label], f
 
 def _sample(entry: Entry, x: float, y: float) -> list[Shape]:
     if entry.form == "bar":
-        return [bar(entry.figure, x, y + 3, 22, 11)]
-    middle = y + 9
-    mark = marker(entry.figure, x + 11, middle)
+        return [bar(entry.figure, x, y + _BAR_TOP, _SAMPLE_WIDTH, _BAR_HEIGHT)]
+    middle = y + _SAMPLE_MIDDLE
+    mark = marker(entry.figure, x + _SAMPLE_WIDTH / 2, middle)
     if entry.form == "mark":
         return [mark]
-    return [svg.line(x, middle, x + 22, middle, entry.figure, DASHES.get(entry.figure, "")), mark]
+    dash = DASHES.get(entry.figure, "")
+    return [svg.line(x, middle, x + _SAMPLE_WIDTH, middle, entry.figure, dash), mark]
 
 
 def marker(figure: str, x: float, y: float) -> Shape:
@@ -55,7 +59,7 @@ def marker(figure: str, x: float, y: float) -> Shape:
 
 
 def bar(figure: str, x: float, y: float, width: float, height: float) -> Shape:
-    """Return the bar of a figure. The confirmed one alone is filled."""
+    """Return the bar of a figure. Only the bar of `confirmed` is filled."""
     if figure == "confirmed":
         return Shape(svg.bar(x, y, width, height), figure, is_filled=True)
     # The outline is drawn inside, so that its bar has the length of the figure.
@@ -68,7 +72,7 @@ def valued(figure: str, value: int, style: Style) -> str:
     text = {
         "confirmed": style.text("Confirmed: %(figure)s"),
         "reported": style.text("Reported: %(figure)s"),
-        "disputed": style.text("In dispute: %(figure)s"),
+        "disputed": style.text("Disputed: %(figure)s"),
     }[figure]
     return text % {"figure": style.figure(value)}
 

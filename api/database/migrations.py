@@ -57,9 +57,12 @@ def pending(conn: Connection) -> Sequence[Migration]:
         row.number: row
         for row in conn.execute("SELECT number, name, sha256 FROM migrations ORDER BY number")
     }
+    not_applied = []
     for migration in migrations():
         row = applied.pop(migration.number, None)
-        if row is not None and row.sha256 != migration.sha256:
+        if row is None:
+            not_applied.append(migration)
+        elif row.sha256 != migration.sha256:
             raise MigrationError(
                 f"Migration {row.number} ({row.name}) was applied with other content. "
                 "Use the version that applied it, or a new database."
@@ -70,8 +73,7 @@ def pending(conn: Connection) -> Sequence[Migration]:
             f"The database is ahead of this version: it has migration {newest}. "
             "Use a later version."
         )
-    count = conn.execute("SELECT count(*) AS n FROM migrations").fetchone()
-    return migrations()[count.n if count else 0 :]
+    return not_applied
 
 
 def migrate(conn: Connection, progress: Callable[[str], Any]) -> None:

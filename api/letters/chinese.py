@@ -34,8 +34,8 @@ _PINYIN = {
 }
 # Wade-Giles without apostrophes and umlauts, as it is printed: ch'ing and ching are alike.
 _WADE_GILES_INITIALS = {
-    **dict(zip(("b", "d", "g", "zh", "z", "c"), ("p", "t", "k", "ch", "ts", "ts"), strict=True)),
-    **dict(zip(("j", "q", "x", "r"), ("ch", "ch", "hs", "j"), strict=True)),
+    **{"b": "p", "d": "t", "g": "k", "zh": "ch", "z": "ts", "c": "ts"},
+    **{"j": "ch", "q": "ch", "x": "hs", "r": "j"},
 }
 _WADE_GILES_FINALS = {"ian": "ien", "ie": "ieh", "ue": "ueh", "ong": "ung", "iong": "iung"}
 _WADE_GILES_EXCEPTIONS = {
@@ -60,6 +60,7 @@ _WADE_GILES_BY_PINYIN = {
 }
 _SYLLABLE = "|".join(sorted(_WADE_GILES_BY_PINYIN, key=len, reverse=True))
 MAX_LETTERS = 26
+"""A longer text is no Chinese name: the longest of two words of two syllables has 25 letters."""
 _NAME = re.compile(rf"(?:(?:{_SYLLABLE}){{1,2}}(?:[ '-]+|\Z)){{2,4}}")
 _WORD = re.compile(rf"({_SYLLABLE})((?:{_SYLLABLE})?)(?![a-z])")
 _DIGIT = re.compile(r"\d")

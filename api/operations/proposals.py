@@ -11,7 +11,7 @@ from api.records import proposals
 from api.rendering.results import Page, Record
 
 _NO_KEY = UUID(int=0)
-"""The id of no key. A caller without a key sees the proposals of none."""
+"""No key has this id, so a caller without a key sees no proposals."""
 
 
 def list_proposals(

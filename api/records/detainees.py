@@ -263,7 +263,10 @@ def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> N
 def _reindex_block(conn: queries.Connection, after: UUID | None) -> Sequence[Any]:
     with conn.transaction():
         people = queries.rows(
-            conn, "matching/lock_people_to_index", after=after, limit=queries.BLOCK_SIZE
+            conn,
+            "matching/lock_people_to_index",
+            **queries.drop_none(after=after),
+            limit=queries.BLOCK_SIZE,
         )
         for person in people:
             candidates.index_person(conn, person.id, [person.name, *person.aliases])

@@ -36,12 +36,14 @@ def probe(port: int) -> tuple[list[float], int]:
         began = time.perf_counter()
         try:
             with Client(port, timeout=5) as client:
-                response = client.send("GET", "/v1/counts")
-                assert response[0] == 200, response
+                status, *_ = client.send("GET", "/v1/counts")
         except (OSError, HTTPException, ValueError):
             failed += 1
         else:
-            seconds.append(time.perf_counter() - began)
+            if status == 200:
+                seconds.append(time.perf_counter() - began)
+            else:
+                failed += 1
         time.sleep(0.05)
     return seconds, failed
 
