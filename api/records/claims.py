@@ -108,14 +108,16 @@ def is_announcement(conn: queries.Connection, id: UUID) -> bool:
 
 def check_announcement(conn: queries.Connection, id: UUID | None) -> None:
     """Check that an id, if there is one, is the id of an announcement that is not void."""
-    if error := _announcement_error(conn, id):
-        raise invalid(error)
+    if errors := list(announcement_errors(conn, id)):
+        raise invalid(*errors)
 
 
-def _announcement_error(conn: queries.Connection, id: UUID | None) -> FieldError | None:
-    if id is None or _are_announced(queries.rows(conn, "claims/lock_referenced", ids=[id])):
-        return None
-    return _NO_ANNOUNCEMENT
+def announcement_errors(conn: queries.Connection, id: UUID | None) -> Iterator[FieldError]:
+    """Yield the error of an id that is not that of an announcement, or of a void one."""
+    if id is not None and not _are_announced(
+        queries.rows(conn, "claims/lock_referenced", ids=[id])
+    ):
+        yield _NO_ANNOUNCEMENT
 
 
 def _are_announced(rows: Sequence[Any]) -> bool:
@@ -131,8 +133,9 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     if body["kind"] == "announced" and body["announcement_id"] is not None:
         detail = "Must be null for a claim of kind announced: it counts no delivery."
         yield "validation-error", FieldError("/announcement_id", detail)
-    elif error := _announcement_error(conn, body["announcement_id"]):
-        yield "validation-error", error
+    else:
+        for error in announcement_errors(conn, body["announcement_id"]):
+            yield "validation-error", error
     now = clock.now(conn)
     yield from publications.time_errors(body, now)
     start, as_of, published_at = body["window_start"], body["as_of"], body["published_at"]

@@ -1,7 +1,7 @@
 """Detainees: people who are or were held."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,22 +81,27 @@ def holders(
 
 def check(conn: queries.Connection, detainee: Body) -> None:
     """Check the names and the external ids of a person, and the birth date against the clock."""
-    check_names(detainee)
-    _check_external_ids(detainee["external_ids"])
-    _check_birth_date(conn, detainee)
+    _raise(
+        *_name_errors(detainee),
+        *_external_id_errors(detainee["external_ids"]),
+        *_birth_date_errors(conn, detainee),
+    )
 
 
-def _check_external_ids(external_ids: Sequence[Mapping[str, str]]) -> None:
-    """Check that no external id is a placeholder such as S/N."""
-    if errors := [
-        FieldError(
-            f"/external_ids/{place}/value",
-            f"{id['value']!r} is a placeholder, which identifies nobody: leave this id out.",
-        )
-        for place, id in enumerate(external_ids)
-        if is_placeholder(id["value"])
-    ]:
+def _raise(*errors: FieldError) -> None:
+    """Raise all errors of a person at once, if there are any."""
+    if errors:
         raise invalid(*errors)
+
+
+def _external_id_errors(external_ids: Sequence[Mapping[str, str]]) -> Iterator[FieldError]:
+    """Yield an error for each external id that is a placeholder such as S/N."""
+    for place, id in enumerate(external_ids):
+        if is_placeholder(id["value"]):
+            yield FieldError(
+                f"/external_ids/{place}/value",
+                f"{id['value']!r} is a placeholder, which identifies nobody: leave this id out.",
+            )
 
 
 def check_proposed(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
@@ -105,17 +110,16 @@ def check_proposed(conn: queries.Connection, caller: Caller, id: UUID, body: Bod
     The statements and the response depend on the body and on visible people alone.
     """
     _check_hidden_values(caller, body, is_hidden=True)
-    check_names(body)
+    _raise(*_name_errors(body), *_external_id_errors(body.get("external_ids", ())))
     if "external_ids" in body:
-        _check_external_ids(body["external_ids"])
         _check_other_people(conn, caller, id, body)
 
 
-def _check_birth_date(conn: queries.Connection, detainee: Body) -> None:
+def _birth_date_errors(conn: queries.Connection, detainee: Body) -> Iterator[FieldError]:
     if detainee["birth_date"] is not None and (
         error := birth_date_error(detainee, clock.now(conn))
     ):
-        raise invalid(error)
+        yield error
 
 
 def is_hidden(conn: queries.Connection, id: UUID) -> bool:
@@ -141,6 +145,10 @@ def is_pseudonym(name: str) -> bool:
 
 def check_names(detainee: Body) -> None:
     """Check that a person who is to be named does not have a pseudonym as name or alias."""
+    _raise(*_name_errors(detainee))
+
+
+def _name_errors(detainee: Body) -> Iterator[FieldError]:
     if detainee.get("withheld"):
         return
     named = [("/name", detainee.get("name", ""), "send the name.")]
@@ -148,12 +156,9 @@ def check_names(detainee: Body) -> None:
         (f"/aliases/{i}", alias, "leave it out.")
         for i, alias in enumerate(detainee.get("aliases", ()))
     ]
-    if errors := [
-        FieldError(pointer, f"{name!r} is the pseudonym of a hidden person: {remedy}")
-        for pointer, name, remedy in named
-        if is_pseudonym(name)
-    ]:
-        raise invalid(*errors)
+    for pointer, name, remedy in named:
+        if is_pseudonym(name):
+            yield FieldError(pointer, f"{name!r} is the pseudonym of a hidden person: {remedy}")
 
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
@@ -201,10 +206,12 @@ def update(
         before = row._asdict()
         after = {**before, **body}
         _check_hidden_values(caller, body, is_hidden=False)
-        check_names(after)
-        _check_external_ids(body.get("external_ids", ()))
-        if "birth_date" in body or "age_group" in body:
-            _check_birth_date(conn, after)
+        has_birth_date_changes = bool(body.keys() & {"birth_date", "age_group"})
+        _raise(
+            *_name_errors(after),
+            *_external_id_errors(body.get("external_ids", ())),
+            *(_birth_date_errors(conn, after) if has_birth_date_changes else ()),
+        )
         write_update(conn, id, before, body, accepted=access.accepts(caller))
         return Affected(people=[id])
 

@@ -1,6 +1,6 @@
 """Release events: each is the claim that a detention ended on a day."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, cast
@@ -25,7 +25,11 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """
     person = detainees.lock_canonical(conn, body["detainee_id"])
     if person is None:
-        raise invalid(FieldError("/detainee_id", "There is no detainee with this id."))
+        raise invalid(
+            FieldError("/detainee_id", "There is no detainee with this id."),
+            *claims.announcement_errors(conn, body["announcement_id"]),
+            *_future_errors(body["occurred_on"], clock.now(conn)),
+        )
     detentions = queries.rows(conn, "detentions/list_for_detainee", detainee_id=person)
     id = insert(conn, _check(conn, {**body, "detainee_id": person}, detentions))
     changes = [Change("release_event", id, "created")]
@@ -46,13 +50,20 @@ def check(conn: queries.Connection, body: Body, *, restored: bool = False) -> Bo
 def _check(
     conn: queries.Connection, body: Body, detentions: Sequence[Any], *, restored: bool = False
 ) -> Body:
-    claims.check_announcement(conn, body["announcement_id"])
-    if body["detention_id"] is None:
-        detention = detention_open_on(detentions, body["occurred_on"])
-    else:
-        detention = canonical_ids.resolve(conn, "detention", body["detention_id"])
-    event = {**body, "detention_id": detention}
-    _check_occurred_on(conn, event, detentions, restored=restored)
+    errors = list(claims.announcement_errors(conn, body["announcement_id"]))
+    try:
+        if body["detention_id"] is None:
+            detention = detention_open_on(detentions, body["occurred_on"])
+        else:
+            detention = canonical_ids.resolve(conn, "detention", body["detention_id"])
+        event = {**body, "detention_id": detention}
+        _check_occurred_on(conn, event, detentions, restored=restored)
+    except RequestError as error:
+        if not errors:
+            raise
+        errors += error.errors
+    if errors:
+        raise invalid(*errors)
     return event
 
 
@@ -209,11 +220,12 @@ def check_occurred_on(
     `near` is the release event within three days of it, if there is one.
     """
     day = event["occurred_on"]
-    if clock.is_day_ahead(day, now):
-        raise invalid(FieldError("/occurred_on", f"{day} is in the future."))
+    errors = list(_future_errors(day, now))
     indexes = [i for i, row in enumerate(detentions) if row.id == event["detention_id"]]
     if not indexes:
-        raise invalid(FieldError("/detention_id", "This person has no detention with this id."))
+        errors.append(FieldError("/detention_id", "This person has no detention with this id."))
+    if errors:
+        raise invalid(*errors)
     # No recorded day is quoted: the person may be hidden from the caller.
     if day < detentions[indexes[0]].began_on:
         raise invalid(FieldError("/occurred_on", f"{day} is before the detention began."))
@@ -223,6 +235,11 @@ def check_occurred_on(
     if any(period(row.detained_on)[1] < day for row in later):
         detail = f"{day} is after the person's next detention began."
         raise invalid(FieldError("/occurred_on", detail))
+
+
+def _future_errors(day: date, now: datetime) -> Iterator[FieldError]:
+    if clock.is_day_ahead(day, now):
+        yield FieldError("/occurred_on", f"{day} is in the future.")
 
 
 def _exists(near: UUID) -> RequestError:

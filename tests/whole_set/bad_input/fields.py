@@ -520,3 +520,37 @@ wrong_body(
     release_event(detention_id="$void_detention"),
     "/detention_id",
 )
+wrong_body(
+    "several errors of references and of the day of a release event at once",
+    "/v1/release-events",
+    release_event(detainee_id=UNKNOWN_ID, announcement_id=UNKNOWN_ID, occurred_on="2125-01-01"),
+    "/detainee_id",
+    "/announcement_id",
+    "/occurred_on",
+)
+wrong_body(
+    "several errors of a release event of a recorded person at once",
+    "/v1/release-events",
+    release_event(detention_id=UNKNOWN_ID, announcement_id=UNKNOWN_ID, occurred_on="2125-01-01"),
+    "/detention_id",
+    "/announcement_id",
+    "/occurred_on",
+)
+for method, path, body in (
+    ("POST", "/v1/detainees", detainee()),
+    ("PATCH", "/v1/detainees/$held", {}),
+):
+    wrong_body(
+        "several errors of the values of a person at once",
+        path,
+        body
+        | {
+            "name": "Person 7F3K2Q",
+            "external_ids": [{"scheme": "cedula", "value": "S/N"}],
+            "birth_date": "2125-01-01",
+        },
+        "/name",
+        "/external_ids/0/value",
+        "/birth_date",
+        method=method,
+    )
