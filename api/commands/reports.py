@@ -123,8 +123,12 @@ def explain(release_event_id: UUID, data_dir: Path | None) -> None:
     _print(response, partial(terminal.explanation, settings), as_json=False)
 
 
+def _joined_name(context: click.Context, param: click.Parameter, words: Sequence[str]) -> str:
+    return options.Name().convert(" ".join(words), param, context)
+
+
 @click.command("find")
-@click.argument("name", type=options.Name())
+@click.argument("name", nargs=-1, required=True, callback=_joined_name)
 @click.option(
     "--limit",
     type=click.IntRange(1, 200),

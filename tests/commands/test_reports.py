@@ -90,6 +90,10 @@ def test_people_are_found_by_any_spelling(database: str) -> None:
     assert person.startswith("Rocío San Miguel  released  ")
     (item,) = json.loads(constancia(*command, "--json", DATABASE_URL=database).stdout)["items"]
     assert person.endswith(f"  {item['id']}")
+    assert (
+        constancia("find", *command[1].split(), DATABASE_URL=database).stdout
+        == f"{heads}\n{person}\n"
+    )
     nobody = constancia("find", "Zzyzx", DATABASE_URL=database)
     assert (nobody.exit_code, nobody.stdout) == (0, "Nobody with a name like this is recorded.\n")
     check_error(constancia("find", "", DATABASE_URL=database), "NAME", code=2)
