@@ -180,14 +180,18 @@ def _list(value: Any, separators: str) -> list[str]:
 def _choice(**labels_by_value: str) -> Callable[[Any, Conventions], str]:
     """Return a reader of these values, by their names and by their labels in lists."""
     values = {
-        label: value for value, labels in labels_by_value.items() for label in labels.split("|")
+        _fold(label): value
+        for value, labels in labels_by_value.items()
+        for label in (value, *labels.split("|"))
     }
-    values |= {value.replace("_", " "): value for value in labels_by_value}
+    choices = ", ".join(
+        f"{value} ({labels.replace('|', ', ')})" for value, labels in labels_by_value.items()
+    )
 
     def read_choice(cell: Any, _: Conventions) -> str:
         value = values.get(_fold(_text(cell)))
         if value is None:
-            raise CellError(f"{_quote(str(cell))} is not one of: {', '.join(labels_by_value)}.")
+            raise CellError(f"{_quote(str(cell))} is not one of: {choices}.")
         return value
 
     return read_choice
@@ -234,6 +238,7 @@ def is_unknown(value: Any) -> bool:
 
 
 _NUMERIC_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)\Z", re.ASCII)
+_NUMERIC_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/.-](\d{4})\Z", re.ASCII)
 _WORD_DATE = re.compile(
     r"(?:(\d{1,2}) ?(?:de )?)?([a-z]{3,10}) ?(?:del? )?(\d{4}|\d\d)\Z", re.ASCII
 )
@@ -261,9 +266,13 @@ def _date(value: Any, conventions: Conventions) -> str:
         if month is not None:
             day_part = f"-{int(day):02}" if day else ""
             return f"{_four_digits(words[3])}-{month:02}{day_part}"
+    if numbers := _NUMERIC_MONTH.match(text):
+        return f"{numbers[2]}-{int(numbers[1]):02}"
     numbers = _NUMERIC_DATE.match(text)
     if not numbers:
-        raise CellError(f"{_quote(text)} is not a date: write 2024-02-09 or 09/02/2024.")
+        raise CellError(
+            f"{_quote(text)} is not a date: write 2024-02-09 or 09/02/2024, or 2024-02 for a month."
+        )
     first, second = int(numbers[1]), int(numbers[2])
     year = _four_digits(numbers[3])
     if order is None and first <= 12 and second <= 12 and first != second:
@@ -271,11 +280,12 @@ def _date(value: Any, conventions: Conventions) -> str:
             f"{_quote(text)} may be {year}-{second:02}-{first:02} or "
             f"{year}-{first:02}-{second:02}: send date_order (day_first or month_first)."
         )
+    if order is None:
+        order = "month_first" if second > 12 else "day_first"
     day, month = (second, first) if order == "month_first" else (first, second)
     if month > 12:
-        raise CellError(
-            f"{_quote(text)} has no month {month}: send the other date_order, or write 2024-02-09."
-        )
+        other_order = "send the other date_order, or " if day <= 12 else ""
+        raise CellError(f"{_quote(text)} has no month {month}: {other_order}write 2024-02-09.")
     return f"{year}-{month:02}-{day:02}"
 
 
@@ -368,7 +378,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "birth_year": _year,
     "age_group": _choice(
         adult="adulto|adulta|mayor|mayor de edad",
-        minor="menor|menor de edad|adolescente|nino|nina",
+        minor="menor|menor de edad|adolescente|niño|niña",
         unknown="desconocido|desconocida",
     ),
     "nationalities": _nationalities,
@@ -382,7 +392,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "release_kind": _choice(
         full="plena|libertad plena",
         conditional="condicional|libertad condicional|medidas cautelares|con medidas",
-        house_arrest="arresto domiciliario|casa por carcel",
+        house_arrest="arresto domiciliario|casa por cárcel",
         exile="exilio|destierro",
         unknown="desconocido|desconocida",
     ),

@@ -33,6 +33,8 @@ _MAX_LINES_ABOVE = 20
 _ZIP = b"PK\x03\x04"
 # A longer cell is a sentence that begins like the name of a column.
 _MAX_NAME_COLUMN = 50
+# Cells of a line that an error quotes, and characters of each.
+_MAX_SHOWN, _MAX_QUOTED = 5, 50
 
 
 class RowError(NamedTuple):
@@ -229,11 +231,25 @@ def _read_header(
         if detail:
             errors.append(FieldError(pointer("header", name), detail))
         column_fields.append(field)
-    if not errors and not set(NAME_FIELDS) & set(column_fields):
-        errors.append(FieldError("/header", "No column has the name: add a column `name`."))
+    if not set(NAME_FIELDS) & set(column_fields):
+        errors = [error for error in errors if error.pointer.startswith("/mapping/")]
+        errors.append(FieldError("/header", _no_header(header)))
     if errors:
         raise invalid(*errors)
     return header, column_fields
+
+
+def _no_header(first_line: Sequence[str]) -> str:
+    """Return the error of a list in which no line has a column for the name."""
+    cells = [repr(cell[:_MAX_QUOTED]) for cell in first_line if cell]
+    shown = ", ".join(cells[:_MAX_SHOWN]) or "no text"
+    if first_line[0].startswith("<"):
+        return f"Is HTML or XML, not CSV ({shown}): open it in a spreadsheet, and save it as CSV."
+    return (
+        f"None of the first {_MAX_LINES_ABOVE} lines has a column for the name; the first has "
+        f"{shown}. Put a line with the names of the columns above the rows, such as `nombre`. "
+        "If there is one, give the field of the name's column in `mapping`."
+    )
 
 
 def _field(column: str, mapping: ColumnMapping) -> tuple[str, str]:

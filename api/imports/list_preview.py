@@ -140,7 +140,10 @@ class _PreviewedRow:
         """Add the errors of a request, each to the column of its field."""
         for field_error in error.errors or [FieldError("", error.detail)]:
             name = field_error.pointer.removeprefix("/").partition("/")[0]
-            column = self.row.columns.get(_COLUMN_OF_FIELD.get(name, name))
+            columns = self.row.columns
+            column = columns.get(_COLUMN_OF_FIELD.get(name, name))
+            if column is None and name == "age_group":
+                column = columns.get("birth_date")  # which says what the age group must be
             self.errors.append(RowError(column, field_error.detail))
 
     def as_stored(self, place: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from api.contract import document, fields, schemas
 from api.imports import columns, list_file
 from api.imports.columns import CellError, Conventions
 from api.imports.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
-from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder, is_placeholder_name
 from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
@@ -143,6 +143,11 @@ def _check_values(
     name_column = next((column_of[field] for field in NAME_FIELDS if field in column_of), None)
     if not name and name_column not in {error.column for error in errors}:
         errors.append(RowError(name_column, "The name is missing."))
+    elif name and is_placeholder_name(name):
+        detail = (
+            f"{name[:_MAX_QUOTED]!r} names nobody: write the person's name, or leave the row out."
+        )
+        errors.append(RowError(name_column, detail))
     detainee = {field: values[field] for field in _properties("detainee") if field in values}
     # A missing name is an error already: the schema must not report it again.
     detainee["name"] = name or "-"

@@ -1,4 +1,7 @@
-"""External ids: the key by which two are compared, and the placeholders that identify nobody."""
+"""External ids: the key by which two are compared, and the placeholders that identify nobody.
+
+Placeholders of names are fewer: No, Sin, Nada and Por are also names.
+"""
 
 import re
 from functools import lru_cache
@@ -62,3 +65,34 @@ def is_placeholder(value: str) -> bool:
         return True
     characters = number.replace(" ", "")
     return not characters or bool(_REPEATED.fullmatch(characters))
+
+
+# What stands for a name, in English, Spanish and Portuguese: folded words.
+_TOTAL = r"""
+    (?:(?:gran|grand|sub|suma)\ ?)?total(?:es|s)?
+    (?:\ (?:general|geral|de|del|of|detenid|det[ai]|people|person|pres[oa]|prisoner|\d).*)?
+"""
+_PEOPLE = r"""
+    (?:adolescente|ciudadan[oa]|detainee|detenid[oa]|detid[oa]|female|hombre|homem|male|man|menor
+    |mujer|mulher|name|nombre|nome|person|persona|pessoa|pres[oa]|prisoner|woman)
+"""
+_NAMELESS = r"""
+    nn | n\ n | anonim[oa] | anonymous | (?:no|sem|sin|without)\ (?:a\ )?(?:name|nombres?|nome)
+    | unnamed | unknown | unidentified | desconocid[oa] | desconhecid[oa]
+    | (?:no|nao|not|sin|sem)\ (?:identifica\w+|identified|known|available|disponible|disponivel)
+    | (?:por|a|sin|sem)\ (?:confirmar|determinar|establecer|identificar|precisar|verificar)
+    | to\ be\ (?:confirmed|determined|identified|verified) | tb[acd]
+    | (?:sin|sem)\ (?:dados?|datos?|informa\w+)
+"""
+_PLACEHOLDER_NAME = re.compile(
+    rf"{_TOTAL} | (?:{_PEOPLE}\ )?(?:{_NAMELESS})(?:\ {_PEOPLE})?(?:\ \d+)?", re.VERBOSE
+)
+# With dots these may be the initials of a person.
+_ABBREVIATION = re.compile(r"[ns] ?/ ?[acdin]", re.IGNORECASE)
+
+
+def is_placeholder_name(name: str) -> bool:
+    """Whether a name names nobody: Total: 53, Sin nombre, N.N., S/N, 123, ???."""
+    if not any(map(str.isalpha, name)):
+        return True
+    return bool(_ABBREVIATION.fullmatch(name) or _PLACEHOLDER_NAME.fullmatch(folding.fold(name)))

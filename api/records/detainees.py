@@ -170,7 +170,8 @@ def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
         return FieldError("/birth_date", f"{born} is in the future.")
     adult_since = (today.year - _ADULT_YEARS, today.month, today.day)
     if adult_since < (born.year, born.month, born.day) and detainee["age_group"] != "minor":
-        return FieldError("/age_group", "Must be minor: the birth date is less than 18 years ago.")
+        detail = f"The age group must be minor: the birth date {born} is less than 18 years ago."
+        return FieldError("/age_group", detail)
     return None
 
 

@@ -67,6 +67,12 @@ def people(conn: queries.Connection) -> int:
     return conn.execute("SELECT count(*) AS n FROM detainees").fetchone().n
 
 
+SEXES = (
+    "'x' is not one of: female (f, fem, femenino, femenina, mujer), "
+    "male (h, masc, masculino, hombre), other (otro, otra)."
+)
+
+
 def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> None:
     writer = api.scope("contribute")
     person = writer.detainee("Fermín Otero Valdivia", birth_date="1974-06-02", sex="male")
@@ -82,9 +88,7 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
     assert outcomes(result) == ["same", "same", "new", "same", "invalid"]
     assert result["rows"][0]["detainee_id"] == person
     assert result["rows"][3]["same_as_row"] == 3
-    assert result["rows"][4]["errors"] == [
-        {"column": "sex", "pointer": None, "detail": "'x' is not one of: female, male, other."}
-    ]
+    assert result["rows"][4]["errors"] == [{"column": "sex", "pointer": None, "detail": SEXES}]
     assert seq(conn) == before
     assert people(conn) == 1
     problem = apply(writer, result["id"], status=422)
@@ -307,7 +311,15 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "birth_date": "1974-02-30"},
         [("birth_date", "Must be a day")],
     ),
-    "month 13": ({"name": "Ana", "birth_date": "04/13/1974"}, [("birth_date", "no month 13")]),
+    "month 13": (
+        {"name": "Ana", "birth_date": "13/14/1974"},
+        [("birth_date", "no month 13: write")],
+    ),
+    "a total": ({"name": "Total: 53"}, [("name", "'Total: 53' names nobody: write")]),
+    "an unknown age group": (
+        {"name": "Ana", "age_group": "x"},
+        [("age_group", "minor (menor, menor de edad, adolescente, niño, niña)")],
+    ),
     "a year of two digits": (
         {"name": "Ana", "birth_date": "3/4/74"},
         [("birth_date", "'3/4/74' has a year of two digits")],
@@ -315,7 +327,11 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "born in the future": ({"name": "Ana", "birth_date": "2999-01-01"}, [("birth_date", "future")]),
     "a minor listed as adult": (
         {"name": "Ana", "birth_date": "2020-01-31", "age_group": "adult"},
-        [("age_group", "minor")],
+        [("age_group", "must be minor: the birth date 2020-01-31")],
+    ),
+    "a minor without an age group": (
+        {"name": "Ana", "birth_date": "2020-01-31"},
+        [("birth_date", "The age group must be minor: the birth date 2020-01-31")],
     ),
     "a birth year of two digits": (
         {"name": "Ana", "birth_year": "74"},
@@ -443,7 +459,7 @@ def test_a_broken_cell_among_utf_8_is_an_error(api: Api) -> None:
         (b"name,name\n", ["/header/name"]),
         (b"name,a/b\n", ["/header/a~1b"]),
         (b'"name"x,sex\n', ["/header"]),
-        ("nome,ocupaçao\n".encode("latin-1"), ["/header/nome", "/header/ocupaçao"]),
+        ("nome,ocupaçao\n".encode("latin-1"), ["/header"]),
         ("name,ñ\n".encode() + b"\xf1", ["/header/ñ"]),
         ("ñ,name\xf1\n".encode("latin-1").replace(b"\xf1", "ñ".encode(), 1), ["/header"]),
         (b'name,sex\nAna,f\n"Eva,f\nRosa,f\n', ["/2"]),
@@ -453,6 +469,17 @@ def test_a_broken_cell_among_utf_8_is_an_error(api: Api) -> None:
 def test_malformed_lists_are_refused(api: Api, body: bytes, places: list[str]) -> None:
     problem = preview(api.scope("contribute"), body, 422)
     assert [error["pointer"] for error in problem["errors"]] == places
+
+
+def test_a_list_without_a_header_is_refused_with_a_remedy(api: Api) -> None:
+    writer = api.scope("contribute")
+    for body, texts in (
+        (b"Juan Perez,f\nAna Prueba,f\n", ("the first has 'Juan Perez', 'f'", "`mapping`")),
+        (b"<!DOCTYPE html>\n<p>Juan Perez</p>\n", ("HTML", "'<!DOCTYPE html>'", "as CSV")),
+    ):
+        (error,) = preview(writer, body, 422)["errors"]
+        assert error["pointer"] == "/header"
+        assert all(text in error["detail"] for text in texts), error
 
 
 def test_ndjson_keys_are_column_names(api: Api) -> None:

@@ -1,0 +1,77 @@
+"""Cells of lists: how single values are read. Pure."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from api.imports import columns
+from api.imports.columns import CellError, Conventions
+from api.letters import folding
+from api.matching.external_ids import is_placeholder_name
+
+PAIRS = Path(__file__).parents[1] / "matching" / "pairs"
+
+NOBODY = (
+    *("TOTAL", "Total: 53", "Total de presos políticos: 863", "Gran total", "Subtotal", "Totales"),
+    *("Total geral", "Total of people: 9", "Sin nombre", "Por identificar", "Desconocido", "NN"),
+    *("N.N.", "S/N", "n/a", "N / D", "123", "-", "???", "12/03", "…", "Hombre sin identificar"),
+    *("Persona no identificada 2", "Nombre desconocido", "Name unknown", "unknown male 3"),
+    *("Unidentified", "to be confirmed", "No name", "Anónimo", "Não identificado", "Sem nome"),
+    *("A identificar", "DESCONHECIDA", "Sin información"),
+)
+PEOPLE = (
+    *("No Moo-hyun", "Sin Ming", "Nada Al-Ansari", "Por Pol", "Sem Dias", "A. Total", "N. A."),
+    *("Total, Antoine", "Desconocido Pérez", "Ana", "S.D.", "U Nu", "李娜", "မနန်း", "Ан Нет"),
+)
+
+
+def test_totals_and_placeholders_are_no_names() -> None:
+    assert [name for name in NOBODY if not is_placeholder_name(name)] == []
+    names = [*PEOPLE]
+    for file in PAIRS.glob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                names += (row["a"] + " / " + row["b"]).split(" / ")
+    assert len(names) > 2000
+    nobody = {name for name in names if is_placeholder_name(name)}
+    assert {folding.fold(name) for name in nobody} == {"persona no identificada"}
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("04/13/2025", None, "2025-04-13"),
+        ("13/04/2025", None, "2025-04-13"),
+        ("04/04/2025", None, "2025-04-04"),
+        ("06/2025", None, "2025-06"),
+        ("6.2025", "month_first", "2025-06"),
+    ],
+)
+def test_dates_that_can_be_read_one_way_are_read(
+    text: str, order: str | None, expected: str
+) -> None:
+    assert columns.read("birth_date", text, Conventions(order, None)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("04/05/2025", None, "send date_order"),
+        ("04/13/2025", "day_first", "no month 13: send the other date_order, or write"),
+        ("13/14/2025", None, "no month 13: write"),
+        ("13/14/2025", "day_first", "no month 14: write"),
+        ("13/2025", None, "'13/2025' is not a date: write 2024-02-09 or 09/02/2024, or 2024-02 "),
+    ],
+)
+def test_other_dates_are_errors_that_say_what_to_write(
+    text: str, order: str | None, expected: str
+) -> None:
+    with pytest.raises(CellError) as raised:
+        columns.read("birth_date", text, Conventions(order, None))
+    assert expected in str(raised.value)
+
+
+def test_words_for_age_groups_are_read_as_lists_write_them() -> None:
+    for word, value in (("Menor de edad", "minor"), ("MAYOR DE EDAD", "adult"), ("niña", "minor")):
+        assert columns.read("age_group", word, Conventions(None, None)) == value
