@@ -669,7 +669,9 @@ def test_a_list_does_not_confirm_a_release_before_its_day(api: Api) -> None:
     assert outcomes(result) == ["invalid", "invalid", "possible_duplicate", "new"]
     for row, day in zip(result["rows"], ("2026-01-11", "2026-01-12"), strict=False):
         (error,) = row["errors"]
-        assert "2026-01-10T08:00:00Z is before the day of the release, " + day in error["detail"]
+        assert (
+            "2026-01-10T08:00:00Z is earlier than the day of the release, " + day in error["detail"]
+        )
     skips = [{"row": row, "decision": "skip"} for row in (1, 2)]
     same = {"row": 3, "decision": "same", "detainee_id": ids[1]}
     problem = apply(editor, result["id"], *skips, same, status=422)
