@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from keyword import iskeyword
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
@@ -14,10 +15,18 @@ from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.pages.site import Address
 from api.rendering import media_types
+from api.reports.counts import Filters
 
 BODY = "constancia.body"
 """The place of a JSON body in the WSGI environment, once it is read."""
 
+_OF_FIGURES = {
+    "as_of",
+    "recorded_as_of",
+    "min_sources",
+    *(f.name for f in dataclass_fields(Filters)),
+}
+"""The parameters of the API that choose a figure."""
 _FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
 _CHUNK_BYTES = 1 << 16
 
@@ -132,12 +141,12 @@ def _path(path: Mapping[str, str]) -> Mapping[str, Any]:
 
 def address(request: Request, names: Collection[str]) -> Address:
     """Return the address of a page, with those parameters that have these names."""
-    query = {
-        name: value
-        for name, value in request.args.items()
-        if value and name in names and name != "lang"
+    sent = {name: value for name, value in request.args.items() if value and name != "lang"}
+    query = {name: value for name, value in sent.items() if name in names}
+    ignored = {
+        name: value for name, value in sent.items() if name in _OF_FIGURES and name not in names
     }
-    return Address(request.url_root, quote(request.path), query)
+    return Address(request.url_root, quote(request.path), query, ignored)
 
 
 def preferred_language(request: Request, languages: Sequence[str]) -> str:

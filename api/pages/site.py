@@ -30,12 +30,14 @@ LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 class Address:
     """The address of a page: its path, and the parameters that it understands, but its language.
 
-    The base is the URL of the service, with a slash at its end.
+    The base is the URL of the service, with a slash at its end. `ignored` are parameters that the
+    API understands and the page does not: the page shows another figure than they ask for.
     """
 
     base_url: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, language: str, **others: Any) -> str:
         """Return the path and query in a language, with other values of some parameters."""

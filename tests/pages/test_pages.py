@@ -357,6 +357,37 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     assert f"/releases/{event}?lang=en" in home.values("a", "href")
 
 
+def test_page_of_the_present_says_that_its_address_asks_for_another_figure(api: Api) -> None:
+    """A shared link with a parameter of the API must not pass for the figure that it asks for."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, editor.source("Diario"), AT)
+    moment, note = "2026-01-09T09:00:00Z", "This page shows the present"
+    for path, query, sentence in (
+        ("/", {"as_of": moment, "min_sources": "3"}, "As of 9 January 2026, 09:00 (UTC)"),
+        ("/", {"nationality": "VE"}, ""),
+        (f"/releases/{event}", {"as_of": moment}, "As of 9 January 2026, 09:00 (UTC)"),
+    ):
+        page = read(api, f"{path}?{urlencode({**query, 'utm_source': 'chat', 'lang': 'en'})}")
+        assert note in page.text
+        [link] = [
+            link
+            for link in page.values("a", "href")
+            if link.startswith("/c?") and query.items() <= asked_by(link).items()
+        ]
+        assert sentence in read(api, link).text
+        for others in ("?lang=en", "?lang=en&utm_source=chat&as_of="):
+            assert note not in read(api, path + others).text
+
+
+def asked_by(link: str) -> dict[str, str]:
+    """The parameters of the answer that a link to a citation's page names."""
+    answer = parse_qs(urlsplit(link).query)["url"][0]
+    return {name: value for name, [value] in parse_qs(urlsplit(answer).query).items()}
+
+
 def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ana Visible")
