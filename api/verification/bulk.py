@@ -43,7 +43,7 @@ class Batch:
             for resource in get_args(Resource)
         }
         # The person, locked, of each release event to verify.
-        self._people: dict[bytes, bytes] = {}
+        self._person_by_event: dict[bytes, bytes] = {}
         self._recounted: set[bytes] = set()
 
     @property
@@ -57,11 +57,11 @@ class Batch:
 
     def verify(self, event: UUID, person: UUID) -> None:
         """Add a release event to verify again, of a locked person."""
-        self._people[event.bytes] = person.bytes
+        self._person_by_event[event.bytes] = person.bytes
 
     def events(self) -> list[UUID]:
         """Return the release events to verify."""
-        return [UUID(bytes=event) for event in self._people]
+        return [UUID(bytes=event) for event in self._person_by_event]
 
     def recount(self, person: UUID) -> None:
         """Add a locked person to count again even if no verdict changes."""
@@ -91,7 +91,7 @@ class Batch:
     def _verify(self) -> None:
         # Keep the events of a person in one block: a row cannot change twice at one moment.
         recounted = [(None, person) for person in self._recounted]
-        by_person = sorted([*self._people.items(), *recounted], key=itemgetter(1))
+        by_person = sorted([*self._person_by_event.items(), *recounted], key=itemgetter(1))
         people = ((UUID(bytes=p), list(rows)) for p, rows in groupby(by_person, key=itemgetter(1)))
         done, total = 0, len({person for _, person in by_person})
         needs_statistics = (
