@@ -15,15 +15,9 @@ from api.commands import options, store, terminal
 from api.contract import document, schemas
 from api.database import connections, queries
 from api.identity.source_similarity import name_key
-from api.imports import (
-    case_import,
-    columns,
-    import_store,
-    list_apply,
-    list_preview,
-    row_plan,
-)
-from api.imports.columns import Conventions
+from api.imports import case_import, import_store, list_apply, list_preview, row_plan
+from api.lists import columns
+from api.lists.columns import Conventions
 from api.rendering import media_types
 
 _CASE_SUFFIX = ".json"

@@ -6,8 +6,8 @@ from typing import Any
 
 from api.config import Config
 from api.matching.scoring import Person
-from api.reports import vocabulary
 from api.verification.counting import FIGURES
+from api.wording import vocabulary
 
 
 def counts(

@@ -20,8 +20,9 @@ from api.contract.document import Contract, Problem
 from api.errors import FieldError, RequestError
 from api.http import requests, responses
 from api.http.rate_limits import RateLimits
-from api.pages import catalogs, errors
+from api.pages import errors
 from api.pages.site import Address
+from api.wording import catalogs
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = RequestError(

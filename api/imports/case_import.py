@@ -24,10 +24,11 @@ from api.contract import fields
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.identity import canonical_ids
-from api.imports import import_store, list_file, row_matching, row_plan, row_reader
+from api.imports import import_store, row_matching, row_plan
 from api.imports.import_store import BLOCK, Progress, no_progress
 from api.imports.record_linking import EntryOutcome, RecordLinker
 from api.imports.record_updating import RecordUpdater
+from api.lists import list_file, row_reader
 from api.matching import candidates
 from api.records import detention_order
 

@@ -12,8 +12,9 @@ from psycopg.types.json import Jsonb
 from api.access import Caller, sees_hidden
 from api.database import clock, ledger, queries
 from api.errors import MAX_ERRORS, FieldError, RequestError, not_found
-from api.imports import facility_decisions, list_file, row_reader
-from api.imports.list_file import Reading
+from api.imports import facility_decisions
+from api.lists import list_file, row_reader
+from api.lists.list_file import Reading
 from api.matching.scoring import Match, Person, compare
 
 OUTCOMES = ("new", "same", "possible_duplicate", "changed", "invalid")

@@ -14,10 +14,11 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import MAX_ERRORS, FieldError, RequestError, invalid, not_found, pointer
-from api.imports import facility_decisions, import_store, row_plan, row_reader
+from api.imports import facility_decisions, import_store, row_plan
 from api.imports.case_apply import CaseWriter
 from api.imports.facility_decisions import FacilityDecisions
 from api.imports.import_store import BLOCK, Progress, no_progress, outdated
+from api.lists import row_reader
 from api.matching import candidates
 from api.matching.external_ids import external_id_key
 from api.matching.scoring import Person, compare

@@ -17,20 +17,14 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid
-from api.imports import (
-    facility_decisions,
-    import_store,
-    list_file,
-    list_survey,
-    row_plan,
-    row_reader,
-)
-from api.imports.columns import ColumnMapping, Conventions
+from api.imports import facility_decisions, import_store, row_plan
 from api.imports.facility_decisions import FacilityNames
 from api.imports.import_store import BLOCK, Progress, no_progress
-from api.imports.list_file import RowError
 from api.imports.row_matching import ListedPerson, RowMatcher
 from api.imports.row_plan import RowPlan, StoredPerson
+from api.lists import list_file, list_survey, row_reader
+from api.lists.columns import ColumnMapping, Conventions
+from api.lists.list_file import RowError
 from api.records import attestations, publications
 from api.verification import verdicts
 from api.verification.rule import Attestation

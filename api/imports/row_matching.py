@@ -13,9 +13,10 @@ import orjson
 from api.access import Caller
 from api.database import queries
 from api.identity import canonical_ids
-from api.imports import import_store, row_reader
-from api.imports.list_survey import RoughCounts, max_compared
-from api.imports.row_reader import Row
+from api.imports import import_store
+from api.lists import row_reader
+from api.lists.list_survey import RoughCounts, max_compared
+from api.lists.row_reader import Row
 from api.matching import candidates
 from api.matching.candidates import Candidate
 from api.matching.external_ids import external_id_key

@@ -13,8 +13,8 @@ from werkzeug.routing import Map
 
 from api.config import Language
 from api.contract.document import Operation, Parameter
-from api.pages import catalogs
 from api.rendering import media_types
+from api.wording import catalogs
 
 MIRROR_PATH = "/mirror"
 """The path of the pages that the mirror has and the service has not."""

@@ -30,10 +30,11 @@ from api.mirror.addresses import MIRROR_PATH, Files, Moments, Page
 from api.mirror.directory import MARK, SUMS, MirrorError
 from api.mirror.links import Links
 from api.mirror.names import Names
-from api.pages import catalogs, site
+from api.pages import site
 from api.pages.site import Address
 from api.rendering.media_types import ZIP
 from api.verification.counting import PROPERTIES
+from api.wording import catalogs
 
 _PROGRESS_FILES = 1000
 _CHARTED = timedelta(weeks=52)

@@ -22,10 +22,11 @@ from api.database import clock, queries
 from api.errors import RequestError, not_found
 from api.identity import canonical_ids
 from api.operations.charts import AskedMoment, Period
-from api.pages import catalogs, site, words
+from api.pages import site
 from api.rendering.results import Answer, Item
 from api.reports import comparisons, counts, explanations
 from api.reports.counts import Filters, Question
+from api.wording import catalogs, words
 
 _WIDTH = 320
 """The width of a card's chart. A narrower one would have labels that nobody can read."""

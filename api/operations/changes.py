@@ -4,10 +4,10 @@ from api import access
 from api.access import Caller
 from api.config import Language
 from api.database import queries
+from api.pages import feeds
+from api.pages.feeds import Entry
 from api.rendering.media_types import FORMATS
 from api.rendering.results import Answer, Page
-from api.reports import feeds
-from api.reports.feeds import Entry
 
 
 def list_changes(

@@ -15,7 +15,7 @@ from api.charts.svg import Drawing, Style
 from api.config import Language
 from api.contract import document
 from api.database import queries
-from api.pages import site, words
+from api.pages import site
 from api.rendering import media_types
 from api.rendering.results import Answer, Item
 from api.reports import citations, comparisons, counts
@@ -24,6 +24,7 @@ from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters, Question
 from api.reports.time_buckets import Bucket
 from api.tables import encoders
+from api.wording import words
 
 _STEPS: Mapping[str, Any] = {
     "properties": {

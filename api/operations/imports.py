@@ -12,8 +12,9 @@ from api.contract.strict_json import Upload
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.identity import canonical_ids
-from api.imports import case_import, columns, import_store, list_apply, list_preview, row_plan
-from api.imports.columns import Conventions
+from api.imports import case_import, import_store, list_apply, list_preview, row_plan
+from api.lists import columns
+from api.lists.columns import Conventions
 from api.rendering import media_types, streaming
 from api.rendering.results import Stream
 

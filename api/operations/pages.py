@@ -27,15 +27,16 @@ from api.operations import (
 )
 from api.operations.detainees import PeopleFilters
 from api.operations.release_events import ReleaseFilters
-from api.pages import dataset, differences, records, site, verified_releases, words
+from api.pages import dataset, differences, records, reviews, site, verified_releases
 from api.pages.site import Address
 from api.rendering import media_types
 from api.rendering.results import Answer, Item, Record, Stream
-from api.reports import cited_questions, pinned_citations, reviews
+from api.reports import cited_questions, pinned_citations
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
 from api.reports.differences import Span
 from api.verification.rule import REQUIRED, RULE
+from api.wording import words
 
 _CHANGES, _CLAIMS = 8, 5
 _CHARTED = timedelta(weeks=52)

@@ -15,10 +15,11 @@ from api.database import clock, ledger, queries
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids
 from api.operations.proposals import get_proposal
+from api.pages import reviews
 from api.records import proposals, release_events
 from api.rendering import media_types
 from api.rendering.results import Answer, Page, Precondition, Record
-from api.reports import counts, explanations, reviews
+from api.reports import counts, explanations
 from api.verification.rule import REQUIRED
 
 _MAX_INDEXED_PERIOD = timedelta(days=92)

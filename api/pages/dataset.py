@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.pages.site import Address
-from api.pages.words import Words
+from api.wording.words import Words
 
 _LICENSES = "https://spdx.org/licenses/"
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from api.database import queries
 from api.pages import records
-from api.pages.catalogs import mark
-from api.pages.words import Words
 from api.rendering.results import Item
 from api.reports import counts
 from api.reports.counts import Filters, Question
 from api.reports.differences import Span
 from api.verification.counting import STATUSES
 from api.verification.rule import REQUIRED
+from api.wording.catalogs import mark
+from api.wording.words import Words
 
 _PERIOD_DAYS = 7
 _MAX_CHOICES = 100

@@ -11,10 +11,11 @@ from api.config import Language
 from api.contract.document import Operation, Parameter, Problem
 from api.contract.fields import without_keys
 from api.errors import RequestError
-from api.pages import site, words
-from api.pages.catalogs import mark
+from api.pages import site
 from api.pages.site import Address
-from api.pages.words import Words
+from api.wording import words
+from api.wording.catalogs import mark
+from api.wording.words import Words
 
 _FORMS: Mapping[str, str] = {
     "getDifferencesPage": "_differences_form.html",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.pages.words import Words
+from api.wording.words import Words
 
 Item = Mapping[str, Any]
 

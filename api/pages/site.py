@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 from api.charts import svg, timeline
 from api.charts.svg import Drawing, Style
 from api.config import Language
-from api.pages import words
-from api.pages.catalogs import translations
+from api.wording import words
+from api.wording.catalogs import translations
 
 _FOLDER = Path(__file__).parent
 _CHART_WIDTH = 340

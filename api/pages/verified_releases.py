@@ -5,10 +5,11 @@ from uuid import UUID
 
 from api.config import Language
 from api.database import queries
-from api.pages import reasons, records, words
+from api.pages import reasons, records
 from api.rendering.results import Item, Page
 from api.reports import explanations
 from api.verification.rule import REQUIRED
+from api.wording import words
 
 _MAX_ATTESTATIONS = 100
 

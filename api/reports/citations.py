@@ -16,10 +16,10 @@ from uuid import UUID
 import orjson
 
 from api.database import queries
-from api.reports import vocabulary
-from api.reports.sentences import Sentence
-from api.reports.vocabulary import Scope
 from api.verification.rule import RULE
+from api.wording import vocabulary
+from api.wording.sentences import Sentence
+from api.wording.vocabulary import Scope
 
 
 @dataclass(frozen=True, slots=True)

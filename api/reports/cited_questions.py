@@ -17,20 +17,13 @@ from api.database import queries
 from api.errors import FieldError, RequestError, invalid
 from api.identity import canonical_ids
 from api.rendering.results import Answer, Item
-from api.reports import (
-    citations,
-    comparisons,
-    counts,
-    differences,
-    explanations,
-    sentences,
-    vocabulary,
-)
+from api.reports import citations, comparisons, counts, differences, explanations
 from api.reports.citations import Moments
 from api.reports.counts import Filters
 from api.reports.differences import Span
-from api.reports.sentences import Sentence
-from api.reports.vocabulary import Words
+from api.wording import sentences, vocabulary
+from api.wording.sentences import Sentence
+from api.wording.vocabulary import Words
 
 _CITABLE = (
     "Send the url of counts, a timeline, differences, a comparison, a delivery or a verification, "

@@ -12,9 +12,10 @@ from api.database import clock, queries
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.rendering import pagination, rows, streaming
 from api.rendering.results import Answer, Item, Stream
-from api.reports import citations, counts, sentences
+from api.reports import citations, counts
 from api.reports.citations import Moments
 from api.reports.counts import Counted, Filters, Question
+from api.wording import sentences
 
 _DOCUMENTED = ("confirmed", "disputed", "reported")
 """The figures of people whose release is confirmed, disputed or reported."""

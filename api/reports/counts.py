@@ -14,17 +14,15 @@ from psycopg.types.json import Jsonb
 from api.database import clock, queries
 from api.errors import FieldError, invalid
 from api.records import claims
-from api.reports import citations, sentences, time_buckets
+from api.reports import citations, time_buckets
 from api.reports.citations import Moments
 from api.verification.counting import FIGURES, STATUSES, UNDISCLOSED, Figures
+from api.wording import sentences
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of counts: which people and which release events count.
-
-    A filter that is None does not apply.
-    """
+    """Which people and which release events count. A filter that is None does not apply."""
 
     facility_id: UUID | None = None
     country: str | None = None

@@ -16,7 +16,7 @@ from api.database import clock, ledger, queries
 from api.errors import FieldError, invalid
 from api.rendering import pagination, streaming
 from api.rendering.results import Answer, Item, Stream
-from api.reports import citations, counts, people, sentences, time_buckets, vocabulary
+from api.reports import citations, counts, people, time_buckets
 from api.reports.changed_people import (
     ChangedPeople,
     Figures,
@@ -26,6 +26,7 @@ from api.reports.changed_people import (
 )
 from api.reports.citations import Moments
 from api.reports.counts import Filters, Question
+from api.wording import sentences, vocabulary
 
 _LIST = "listDifferences"
 _PEOPLE_PER_BLOCK = 200

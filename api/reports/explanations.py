@@ -9,9 +9,10 @@ from uuid import UUID
 
 from api.database import clock, queries
 from api.errors import RequestError, not_found
-from api.reports import citations, sentences
+from api.reports import citations
 from api.reports.citations import Moments
 from api.verification.rule import RULE, missing, status
+from api.wording import sentences
 
 
 def _not_found(conn: queries.Connection, id: UUID) -> RequestError:

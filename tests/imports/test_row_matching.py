@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.database import queries
-from api.imports import list_survey
+from api.lists import list_survey
 from tests.conftest import Api
 from tests.imports.test_list_import import (
     NDJSON,

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.serving import make_server
 
-from api.pages import catalogs
+from api.wording import catalogs
 from tests.conftest import api_on_clone
 from tests.pages import browser
 from tests.pages.browser import Browser

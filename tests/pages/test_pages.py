@@ -13,8 +13,9 @@ from werkzeug.test import TestResponse
 
 from api.contract.document import Operation
 from api.operations import pages
-from api.pages import catalogs, site, verified_releases
+from api.pages import site, verified_releases
 from api.verification.counting import PROPERTIES
+from api.wording import catalogs
 from tests.conftest import Api, api_on_clone
 from tests.pages.html import Html
 from tests.public_walk import records_of, values_of

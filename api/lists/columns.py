@@ -14,8 +14,8 @@ from marshmallow import ValidationError
 
 from api.contract import fields, strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
-from api.imports import countries
 from api.letters import folding
+from api.lists import countries
 
 
 class CellError(ValueError):

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from api.contract import strict_json
 from api.errors import FieldError, RequestError, invalid, pointer
-from api.imports import columns
-from api.imports.columns import ColumnMapping
+from api.lists import columns
+from api.lists.columns import ColumnMapping
 from api.rendering.media_types import CSV, XLSX
 from api.tables import csv_reader, workbook_reader
 from api.tables.csv_reader import CsvFile

@@ -12,8 +12,8 @@ import feedparser
 import pytest
 
 from api.config import Language
-from api.pages.catalogs import LANGUAGES
-from api.reports.feeds import Entry, atom, json_feed
+from api.pages.feeds import Entry, atom, json_feed
+from api.wording.catalogs import LANGUAGES
 
 BASE = "http://127.0.0.1:8000/"
 ENTRY = Entry(

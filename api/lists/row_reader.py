@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from marshmallow import Schema, ValidationError
 
 from api.contract import document, fields, schemas
-from api.imports import columns, list_file
-from api.imports.columns import CellError, Conventions
-from api.imports.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
+from api.lists import columns, list_file
+from api.lists.columns import CellError, Conventions
+from api.lists.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
 from api.matching.external_ids import external_id_key, is_placeholder, is_placeholder_name
 from api.matching.scoring import Person
 

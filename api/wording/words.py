@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from api.config import Language
-from api.pages.catalogs import LANGUAGES, mark, translations
-from api.reports import vocabulary
+from api.wording import vocabulary
+from api.wording.catalogs import LANGUAGES, mark, translations
 
 _LABELS: Mapping[str, Mapping[str | None, str]] = {
     "status": {

@@ -8,7 +8,7 @@ that none is known, never that there is none.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from api.reports.vocabulary import (
+from api.wording.vocabulary import (
     Cause,
     Scope,
     Words,

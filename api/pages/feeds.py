@@ -14,10 +14,10 @@ from uuid import UUID, uuid5
 import orjson
 
 from api.config import Language
-from api.pages.catalogs import LANGUAGES
-from api.reports import vocabulary
-from api.reports.vocabulary import Words
 from api.verification.rule import RULE
+from api.wording import vocabulary
+from api.wording.catalogs import LANGUAGES
+from api.wording.vocabulary import Words
 
 # The id of the feed, and the namespace of its entries' ids. If it changed, feed readers would show
 # all entries as new.

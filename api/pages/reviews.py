@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from api.pages import catalogs
-from api.pages.words import Words
-from api.reports import feeds, vocabulary
+from api.pages import feeds
 from api.verification.rule import RULE
+from api.wording import catalogs, vocabulary
+from api.wording.words import Words
 
 # The label of a rating and its number, from 1 (false) to 5 (true). Only `confirmed` and `refuted`
 # are at the ends: one group without a denial does not make a release "true". The middle means

@@ -10,11 +10,11 @@ from typing import Any
 
 from api.contract import document
 from api.errors import FieldError, invalid
-from api.imports import columns, row_reader
-from api.imports.columns import CellError
-from api.imports.list_file import NumberedCells
-from api.imports.row_reader import Survey
 from api.letters import folding
+from api.lists import columns, row_reader
+from api.lists.columns import CellError
+from api.lists.list_file import NumberedCells
+from api.lists.row_reader import Survey
 from api.matching.external_ids import external_id_key, is_placeholder
 from api.matching.scoring import Person, compare
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
-from api import charts, pages
+from api import charts, pages, wording
 from api.config import Language
-from api.pages import catalogs, words
+from api.wording import catalogs, words
 from tests.whole_set.operations import CONTRACT
 
-FOLDERS = [Path(package.__file__).parent for package in (pages, charts)]
+FOLDERS = [Path(package.__file__).parent for package in (pages, charts, wording)]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 

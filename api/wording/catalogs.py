@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from api.config import Language
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-"""The languages of pages, in the order of `Words` (api/reports/vocabulary.py)."""
+"""The languages of pages, in the order of `Words` (api/wording/vocabulary.py)."""
 SOURCE: Language = "en"
 """The language of the texts in the code."""
 _FOLDER = Path(__file__).parent / "catalogs"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.reports import sentences, vocabulary
-from api.reports.sentences import Sentence
 from api.verification.rule import status
+from api.wording import sentences, vocabulary
+from api.wording.sentences import Sentence
 
 ZONE = "America/Caracas"
 START = datetime(2026, 1, 1, 4, 0, tzinfo=UTC)

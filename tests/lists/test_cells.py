@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.imports import columns
-from api.imports.columns import CellError, Conventions
 from api.letters import folding
+from api.lists import columns
+from api.lists.columns import CellError, Conventions
 from api.matching.external_ids import is_placeholder_name
 
 PAIRS = Path(__file__).parents[1] / "matching" / "pairs"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pyld import jsonld
 
-from api.pages import words
-from api.reports import reviews
+from api.pages import reviews
+from api.wording import words
 
 BASE = "https://constancia.example/"
 EVENT = {
