@@ -67,7 +67,8 @@ class RecordWriter:
         # The id of an entry -> the id of its record, if they differ. Attestations are left out:
         # they are the most, and only relays refer to them. Bytes take half the memory of UUIDs.
         self._links: dict[bytes, bytes] = {}
-        # The links that are not stored yet, attestations included, and those that are decided anew.
+        # The links that are not stored yet, those of attestations too. The decision of an editor
+        # about an entry that has a link already replaces that link.
         self._new_links: dict[UUID, UUID] = {}
         self._decided_links: set[UUID] = set()
         # The entries of people who were split since, or of whom a merge was undone, with all whom

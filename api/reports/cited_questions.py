@@ -198,7 +198,7 @@ def read(url: str, base_url: str = "", time_zone: str = DEFAULT_TIME_ZONE) -> Ci
             except ValidationError as error:
                 raise refused(url, f"its id is wrong. {error.messages[0]}") from None
             arguments = _arguments(url, parts.query, operation_id)
-            # What the contract has no default of: it is a setting.
+            # The contract has no default of the time zone: it is a setting.
             zone = arguments["time_zone"] or time_zone
             return CitedQuestion(operation_id, id, {**arguments, "time_zone": zone})
     raise refused(url, f"there is no figure at this path. {_CITABLE}")

@@ -346,7 +346,7 @@ class _Count:
             before = pairs
             if numbers:
                 pairs = {k for k in relayed if self._chains[k][1][-1] not in first_hand}
-            # The matching stays if what it matches stays.
+            # The same pairs have the same matching.
             if pairs != before:
                 edges = {}
                 for number in sorted(pairs):

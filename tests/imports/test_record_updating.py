@@ -152,7 +152,7 @@ def test_people_split_since_a_case_are_asked_about_once(
     assert {candidate["detainee_id"] for candidate in person["candidates"]} == {first, new}
     assert outcome_of(result)["/detainees/1"] == outcome_of(result)["/release_events/2"] == "same"
     apply(editor, result["id"], status=422)
-    # Whoever it is: what the split moved stays where it is, and no value is given to both.
+    # Both decisions leave what the split moved, and give neither person the other's values.
     decision = {"row": person["row"], "decision": "same", "detainee_id": first}
     apply(editor, result["id"], decision)
     assert seq(conn) == before

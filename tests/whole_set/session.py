@@ -145,7 +145,7 @@ class Session:
         return {"id": self._changed_citation}
 
     def get_cited_page(self) -> Any:
-        """Of an answer that has changed since."""
+        """Ask for the page of an answer that has changed since it was cited."""
         return {"query": {"url": lambda: self._citation_since_changed()["url"], "lang": "es"}}
 
     def get_timeline_svg(self) -> Any:
