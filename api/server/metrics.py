@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -34,7 +35,7 @@ def metrics() -> Iterator["Metrics"]:
     # prometheus_client reads this variable when it is first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
-        yield Metrics()
+        yield Metrics(Path(folder))
     finally:
         # A forked worker unwinds this context at its exit, too.
         if os.getpid() == master:
@@ -44,10 +45,11 @@ def metrics() -> Iterator["Metrics"]:
 class Metrics:
     """Counts requests in this process, and serves the sum of all processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         import prometheus_client
         from prometheus_client import multiprocess
 
+        self._folder = folder
         self._prometheus, self._multiprocess = prometheus_client, multiprocess
         self._requests = prometheus_client.Counter(
             "constancia_requests", "Requests answered.", ["operation", "status"]
@@ -85,8 +87,16 @@ class Metrics:
     def serve(self, port: int) -> None:
         """Serve the metrics of all workers. Called in the master process."""
         registry = self._prometheus.CollectorRegistry()
-        self._multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(self)
         self._server, _ = self._prometheus.start_http_server(port, _LOOPBACK, registry)
+
+    def collect(self) -> Any:
+        """Return the values of all processes. Called by prometheus_client.
+
+        Its own collector fails on the file that a worker has just created, which is empty.
+        """
+        files = [str(file) for file in self._folder.glob("*.db") if _has_content(file)]
+        return self._multiprocess.MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
 
     def worker_exited(self, pid: int) -> None:
         """Drop a worker's gauges; its counters stay in the sum. Called in the master process."""
@@ -115,3 +125,10 @@ class Metrics:
                 ):
                     self._public_seq.set(queries.row(conn, "ledger/get_recorded_moment").seq)
             sleep(_SAMPLE_INTERVAL_SECONDS)
+
+
+def _has_content(file: Path) -> bool:
+    """Whether a file has content; the gauges of a worker that ends are removed meanwhile."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_size > 0
+    return False

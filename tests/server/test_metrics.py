@@ -54,6 +54,21 @@ def test_requests_are_summed_over_workers_dead_ones_included(
     wait_until(lambda: scrape(port)[requests] == 21, "counted")
 
 
+def test_file_that_a_worker_has_just_created_fails_no_scrape(
+    monitored: tuple[Service, int],
+) -> None:
+    service, port = monitored
+    wait_until(lambda: scrape(port), "sampled")
+    open_files = Path(f"/proc/{service.workers()[0]}/fd").iterdir()
+    folder = next(file for fd in open_files if (file := fd.resolve()).suffix == ".db").parent
+    new = folder / "counter_1.db"
+    new.touch()
+    try:
+        assert scrape(port)
+    finally:
+        new.unlink()
+
+
 def test_pool_and_public_ledger_are_sampled(monitored: tuple[Service, int]) -> None:
     service, port = monitored
     with Client(service.port, service.key("edit")) as client:
