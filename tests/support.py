@@ -221,11 +221,13 @@ class Service:
         return self.process.wait(120)
 
     def kill(self) -> None:
-        """Kill all processes with SIGKILL."""
-        for pid in self.processes():
+        """Kill all processes with SIGKILL, and wait until the kernel has ended them."""
+        killed = self.processes()
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(120)
+        wait_until(lambda: have_ended(killed), "all killed processes ended")
 
 
 @contextlib.contextmanager
