@@ -89,11 +89,12 @@ class Dependencies:
             return answer(self.pool)
         tag = caller.key_id.bytes if caller else self.rate_limits.address(request.environ)
         with ExitStack() as stack:
-            stack.enter_context(self.bulkhead.slot(tag))
+            turn = stack.enter_context(self.bulkhead.slot(tag))
             self.count_work(request)
-            response = answer(self.bulkhead.pool)
+            with turn():
+                response = answer(self.bulkhead.pool)
             if response.is_streamed:
-                response.response = paced(response.iter_encoded())
+                response.response = paced(response.iter_encoded(), turn)
             response.call_on_close(stack.pop_all().close)
         return response
 

@@ -1,11 +1,14 @@
 """Heavy requests: bounded in total and for each caller, on connections of their own."""
 
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg_pool import ConnectionPool
 from werkzeug.test import TestResponse
 
 from api import auth
@@ -21,7 +24,7 @@ from api.database.bulkhead import (
 )
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits, RequestCounts
-from tests.support import open_pool
+from tests.support import open_pool, run_together
 from tests.whole_set.operations import LISTS, OPERATIONS, TABULAR, UNKNOWN_ID
 
 PLAIN_POOL = 1
@@ -93,6 +96,32 @@ def test_caller_and_service_have_a_bound_of_heavy_requests(
     for held in downloads:
         for download in held:
             download.close()
+
+
+def test_heavy_requests_of_a_caller_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one computes at a time. A response whose client reads it keeps no turn."""
+    monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 600)
+    heavy = Bulkhead(ConnectionPool(connection_class=Connection, open=False))
+    computing: list[bool] = []
+    reading = threading.Barrier(SLOTS_PER_CALLER)
+
+    def blocks() -> Iterator[bytes]:
+        for _ in range(20):
+            assert computing == []
+            computing.append(True)
+            time.sleep(0.001)
+            computing.pop()
+            yield b"block"
+
+    def download() -> int:
+        with heavy.slot(b"caller") as turn:
+            return sum(reading.wait(60) >= 0 for _ in paced(blocks(), turn))
+
+    assert run_together(*[download] * SLOTS_PER_CALLER) == [20] * SLOTS_PER_CALLER
+    # A turn that lasts long keeps nobody from computing.
+    monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 0)
+    with heavy.slot(b"caller") as first, first(), heavy.slot(b"caller") as second, second():
+        pass
 
 
 def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Connection) -> None:
@@ -188,7 +217,7 @@ def test_slow_reader_frees_its_slot(client: FlaskClient, monkeypatch: pytest.Mon
 
         count = 0
         with suppress(ConnectionResetError):
-            for _ in paced(blocks(), clock):
+            for _ in paced(blocks(), nullcontext, clock):
                 count += 1
                 now += pause
         assert closed == [True]

@@ -210,6 +210,11 @@ def mutants() -> Sequence[Mutant]:
             "tests/database/test_bulkhead.py::test_caller_and_service_have_a_bound_of_heavy_requests",
         ),
         Mutant(
+            "heavy requests of one caller that compute at the same time",
+            [("api/database/bulkhead.py", "timeout=_TURN_SECONDS", "blocking=False")],
+            "tests/database/test_bulkhead.py::test_heavy_requests_of_a_caller_take_turns",
+        ),
+        Mutant(
             "a connection closed in the event loop",
             [
                 (
