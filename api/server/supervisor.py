@@ -20,12 +20,15 @@ from api.server.cluster import (
     SMART,
     EmbeddedError,
     Postgres,
+    command_of,
     stdin_closed,
     warn,
 )
 
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _MAX_LOCK_WAIT_SECONDS = 5
+# A service that was killed takes this long at most to stop its PostgreSQL.
+_MAX_STOP_SECONDS = FAST[1] + IMMEDIATE[1] + 5
 _WARN_AFTER_SECONDS = 10
 _RESTART_DELAY_SECONDS = 0.5
 
@@ -34,6 +37,10 @@ def report(message: str) -> None:
     """Print a line for `running`, whose process may have ended."""
     with contextlib.suppress(OSError):
         print(message, flush=True)
+
+
+def _has_ended(pid: str) -> bool:
+    return pid.isdigit() and not command_of(int(pid))
 
 
 class Supervisor:
@@ -93,7 +100,8 @@ class Supervisor:
                 return ""
             pid, url = self.read_lock()
             waited = time.monotonic() - began
-            if self.service and waited > _MAX_LOCK_WAIT_SECONDS:
+            limit = _MAX_STOP_SECONDS if _has_ended(pid) else _MAX_LOCK_WAIT_SECONDS
+            if self.service and waited > limit:
                 raise EmbeddedError(f"{self.data_dir} is in use by process {pid}: stop it first")
             if not self.service and url and self.postgres.answers(url):
                 return url

@@ -45,6 +45,17 @@ with running(Path(sys.argv[1]), service=True) as url:
 """
 
 
+# A supervisor that does not wait for the lock, and says so when it waits all the same.
+IMPATIENT = """
+import sys
+from pathlib import Path
+from api.server import supervisor
+
+supervisor._MAX_LOCK_WAIT_SECONDS, supervisor._WARN_AFTER_SECONDS = 0, 0.1
+supervisor.main(Path(sys.argv[1]), service=True)
+"""
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder with a short path for this user only, in memory if there is room."""
@@ -56,7 +67,8 @@ def place() -> Iterator[Path]:
     )
     folder = Path(tempfile.mkdtemp(prefix="constancia-", dir=memory if room else None))
     yield folder
-    shutil.rmtree(folder)
+    # A backend of a killed PostgreSQL may still remove a file.
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def ask(url: str, query: str) -> object:
@@ -84,10 +96,19 @@ def processes_with(text: str) -> list[int]:
 
 
 def pair_of(data_dir: Path) -> list[int]:
-    """The standby and the active supervisor; empty while there are not two."""
+    """The standby and the active supervisor; empty while there are not two.
+
+    Only while no other supervisor starts for the directory: a program that it starts has its
+    command line at first.
+    """
     supervisors = processes_with(f"-m api.server.embedded {data_dir} ")
     parents = {pid: parent_of(pid) for pid in supervisors}
     return next(([parent, pid] for pid, parent in parents.items() if parent in supervisors), [])
+
+
+def active_of(standby: int) -> list[int]:
+    """The active supervisor of a standby; empty while there is none."""
+    return [pid for pid in processes_with("-m api.server.embedded ") if parent_of(pid) == standby]
 
 
 def parent_of(pid: int) -> int:
@@ -143,18 +164,19 @@ def test_commands_share_and_second_service_fails_while_either_supervisor_is_kill
             pass
 
     with running(data_dir, service=True) as url, ThreadPoolExecutor() as threads:
-        pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
+        pid, (standby, active) = postmaster_of(data_dir), pair_of(data_dir)
         rejected = threads.submit(second_service)
-        for position in (1, 0):
-            killed = pair_of(data_dir)[position]
-            os.kill(killed, signal.SIGKILL)
-            with running(data_dir) as shared:
-                assert shared == url
-                write(shared, position)
-            wait_until(
-                lambda before=killed: (pair := pair_of(data_dir)) and before not in pair, "replaced"
-            )
-        assert not {*supervisors} & {*pair_of(data_dir)}
+        os.kill(active, signal.SIGKILL)
+        with running(data_dir) as shared:
+            assert shared == url
+            write(shared, 1)
+        wait_until(lambda: has_ended(active) and active_of(standby), "the active one is replaced")
+        (active,) = active_of(standby)
+        os.kill(standby, signal.SIGKILL)
+        with running(data_dir) as shared:
+            assert shared == url
+            write(shared, 2)
+        wait_until(lambda: active_of(active), "the standby is replaced")
         assert ask(url, "SELECT count(*) FROM kept") == 2
         assert postmaster_of(data_dir) == pid
         with pytest.raises(EmbeddedError, match=rf"{data_dir} .*\b{os.getpid()}\b"):
@@ -185,6 +207,7 @@ def test_service_of_killed_supervisors_ends_and_its_postgres_is_stopped_first(
             assert ask(restarted, "SELECT value FROM kept") == 1
             pid = postmaster_of(data_dir)
         assert has_ended(pid)
+        wait_until(lambda: signals, "a signal")
         assert signals == [signal.SIGTERM]
 
 
@@ -223,6 +246,35 @@ def test_postgres_stops_with_a_killed_parent_but_not_with_its_worker(place: Path
 
 
 @linux
+def test_service_waits_while_a_killed_one_stops_its_postgres(place: Path) -> None:
+    """Also if that takes longer than it waits for a service that runs."""
+    data_dir = place / "data"
+    with contextlib.ExitStack() as stack:
+
+        def start(program: str, **options: int) -> "subprocess.Popen[str]":
+            command = [sys.executable, "-c", program, str(data_dir)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **options}
+            process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)  # type: ignore[call-overload]
+            return stack.enter_context(process)
+
+        first = start(PARENT)
+        url = first.stdout.readline().strip()
+        write(url, 1)
+        pid = postmaster_of(data_dir)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            first.kill()
+            first.wait()
+            second = start(IMPATIENT, stderr=subprocess.PIPE)
+            assert f"waiting for the PostgreSQL of process {first.pid}" in second.stderr.readline()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert second.stdout.readline().startswith("ready ")
+        assert ask(url, "SELECT value FROM kept") == 1
+        second.stdin.close()
+
+
+@linux
 def test_incomplete_initdb_is_removed(place: Path) -> None:
     data_dir = place / "data"
     command = [sys.executable, "-m", "api.server.embedded", str(data_dir), "service"]
@@ -232,7 +284,8 @@ def test_incomplete_initdb_is_removed(place: Path) -> None:
         wait_until(lambda: list(data_dir.glob("initdb-*/PG_VERSION")), "initdb writes")
         # Both supervisors and initdb. Its PostgreSQL notices and releases the shared memory.
         for pid in processes_with(str(data_dir)):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not group_exists(supervisor.pid), "ended")
     assert list(data_dir.glob("initdb-*"))
     with running(data_dir) as url:
