@@ -148,7 +148,11 @@ class Server(BaseApplication):
         self._pool.open()
         self._heavy_pool.open()
         # When workers are replaced, the first request must not wait for the first connection.
-        with contextlib.suppress(PoolTimeout), self._pool.connection(timeout=5):
+        with (
+            contextlib.suppress(PoolTimeout),
+            self._pool.connection(timeout=5),
+            self._heavy_pool.connection(timeout=5),
+        ):
             pass
         if self._metrics:
             self._metrics.sample({"common": self._pool, "heavy": self._heavy_pool})
