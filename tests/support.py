@@ -22,6 +22,7 @@ from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from api import auth
@@ -69,7 +70,7 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, HTTPMessage, bytes]:
         """Return status, headers and body of a response."""
-        if time.monotonic() > self._used + 1:
+        if time.monotonic() > self._used + 0.5:
             self.close()  # the service closes an idle connection after two seconds
         if self._connection is None:
             self._connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
@@ -86,13 +87,27 @@ class Client:
             self.close()
             raise
 
+    def exchange_patiently(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, HTTPMessage, bytes]:
+        """Send a request again while the service is busy, as a loaded machine makes it."""
+        while (response := self.exchange(method, path, body, headers))[0] == 503:
+            problem = json.loads(response[2])
+            assert problem["type"] == "/problems/busy", problem
+            time.sleep(0.02)
+        return response
+
+    def send_patiently(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        status, _, content = self.exchange_patiently(method, path, body)
+        return status, json.loads(content)
+
     def get(self, path: str) -> Any:
-        status, response = self.send("GET", path)
+        status, response = self.send_patiently("GET", path)
         assert status == 200, response
         return response
 
     def post(self, path: str, body: Any) -> Any:
-        status, response = self.send("POST", path, body)
+        status, response = self.send_patiently("POST", path, body)
         assert status == 201, response
         return response
 
@@ -152,13 +167,13 @@ class Service:
         folder: Path | None = None,
         **settings: str,
     ) -> None:
-        """`folder` holds the code, if not this tree."""
+        """`folder` holds the code, if not this tree. Without a port it gets a reserved one."""
         self.data_dir, self._port = data_dir, 0
         options = ["--data-dir", str(data_dir), "--workers", str(workers)]
         self.log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.serve(port), *options],
+                [*self.serve(port or reserved_port()), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -234,9 +249,12 @@ class Service:
 def open_pool(url: str, size: int) -> Iterator[ConnectionPool[Connection]]:
     """Yield a pool that has its first connection, as a worker has when it takes requests.
 
-    Requests wait longer than the 0.75 s of a service, in which a loaded machine may not open one.
+    Requests wait longer for a connection, a lock and a statement than those of a service, of which
+    a loaded machine refuses some.
     """
-    with connections.pool(url, size) as pool:
+    patient = "-c lock_timeout=1min -c statement_timeout=5min"
+    options = conninfo_to_dict(url).get("options") or ""
+    with connections.pool(make_conninfo(url, options=f"{patient} {options}".strip()), size) as pool:
         pool.timeout = 60
         pool.wait(pool.timeout)
         yield pool
@@ -255,7 +273,7 @@ def run_together(*actions: Callable[[], Any]) -> list[Any]:
 
 
 class Follower(threading.Thread):
-    """Reads /v1/changes page by page from the beginning until `finish`; retries after a 503."""
+    """Reads /v1/changes page by page from the beginning until `finish`."""
 
     def __init__(self, port: int, key: str | None = None) -> None:
         super().__init__()
@@ -278,12 +296,7 @@ class Follower(threading.Thread):
         while True:
             last_time = self._enough.is_set()
             after = self.seen[-1] if self.seen else 0
-            status, response = self._client.send("GET", f"/v1/changes?after={after}&limit=20")
-            if status == 503:
-                assert response["type"] == "/problems/busy"
-                continue
-            assert status == 200, response
-            items = response["items"]
+            items = self._client.get(f"/v1/changes?after={after}&limit=20")["items"]
             self.seen += [item["seq"] for item in items]
             self.pages += bool(items)
             if not items:
@@ -312,7 +325,7 @@ class NginxService(Service):
         (commands / "constancia").write_text(f'#!/bin/sh\nexec {self.COMMAND} "$@"\n')
         (commands / "constancia").chmod(0o755)
         path = f"{commands}:{os.environ['PATH']}"
-        self._front, self.service_port = free_ports(2)
+        self._front, self.service_port = reserved_port(), reserved_port()
         super().__init__(data_dir, PATH=path, **options)
 
     def serve(self, port: int) -> list[str]:
@@ -321,6 +334,11 @@ class NginxService(Service):
     @property
     def port(self) -> int:
         return self._front
+
+    def ready(self) -> bool:
+        # nginx counts requests in the limits of this address, also without the service.
+        has_ended = self.process.poll() is not None
+        return (has_ended or is_listening(self.service_port)) and super().ready()
 
     def child_process(self, text: str) -> int:
         """Return the pid of the child, nginx or the service, whose command line has this text."""
@@ -333,11 +351,26 @@ class NginxService(Service):
         return sorted({*super().processes(), *processes_of_session(self.process.pid)})
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports without a listener at the moment."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
+def reserved_port() -> int:
+    """A port for servers of this test process, until it ends.
+
+    A socket that is bound and does not listen keeps the system from giving the port to another
+    process. Servers can listen on it, since they set SO_REUSEADDR, too.
+    """
+    reservation = socket.socket()
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    port = reservation.getsockname()[1]
+    reservation.detach()
+    return int(port)
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def all_processes() -> list[int]:
@@ -380,7 +413,8 @@ def data_dir(*, new: bool = False) -> Iterator[Path]:
             subprocess.run(["cp", "-a", _migrated_data_dir(), directory], check=True)
         yield directory
     finally:
-        shutil.rmtree(folder)
+        # A backend of a killed PostgreSQL may still remove a file.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache

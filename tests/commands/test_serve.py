@@ -113,7 +113,7 @@ def test_serve_prints_its_address(database: str, host: str) -> None:
                 sys.executable,
                 "-c",
                 "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)",
-                f"{address}/readyz",
+                f"{address}/healthz",
             ],
             capture_output=True,
             text=True,

@@ -18,7 +18,7 @@ from api.database import connections, migrations, queries
 from api.server import embedded
 from tests.commands.running import constancia
 from tests.conftest import CASES, Api, cloned
-from tests.support import Client, data_dir, open_pool, serving
+from tests.support import Client, data_dir, open_pool, serving, wait_until
 from tests.whole_set.query_files import FILES, WITHOUT_A_PLAN, condition_sets
 
 NOON = "2026-01-09T12:00:00Z"
@@ -334,10 +334,13 @@ def test_login_whose_writes_could_be_lost_is_an_error(logins: dict[str, str]) ->
     connections.check_service(login, allow_unsafe_durability=True)
 
 
-OTHER_SESSIONS = (
-    "SELECT DISTINCT usename, current_setting('is_superuser') FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
+def wait_until_only_connected(conn: queries.Connection, login: str) -> None:
+    """Wait until all other sessions have one login. Closed connections may have a session still."""
+    others = (
+        "SELECT usename FROM pg_stat_activity WHERE datname = current_database() "
+        "AND usename IS NOT NULL AND pid <> pg_backend_pid()"
+    )
+    wait_until(lambda: {row.usename for row in conn.execute(others)} == {login}, login)
 
 
 def test_service_connects_as_another_login_than_the_owner(logins: dict[str, str]) -> None:
@@ -350,7 +353,7 @@ def test_service_connects_as_another_login_than_the_owner(logins: dict[str, str]
             _, key = auth.create_key(conn, "test", "edit")
             with Client(service.port, key) as client:
                 client.event("Ana Prueba")
-            assert {row.usename for row in conn.execute(OTHER_SESSIONS)} == {"test_service"}
+            wait_until_only_connected(conn, "test_service")
         assert not directory.exists()
 
 
@@ -359,7 +362,7 @@ def test_embedded_postgresql_has_a_login_for_the_service() -> None:
         with Client(service.port, service.key("edit")) as client:
             client.event("Ana Prueba")
         with embedded.running(directory) as url, connections.connect(url) as conn:
-            assert {row.usename for row in conn.execute(OTHER_SESSIONS)} == {SERVICE_ROLE}
+            wait_until_only_connected(conn, SERVICE_ROLE)
 
 
 def test_owner_url_without_a_service_url_is_an_error() -> None:

@@ -16,7 +16,7 @@ from tests.support import (
     Service,
     all_processes,
     data_dir,
-    free_ports,
+    reserved_port,
     serving,
     wait_until,
 )
@@ -130,7 +130,7 @@ def _killed_service(fault: str, times: int, act: Callable[[Service], None]) -> R
     row = Row(fault)
     intervals: list[float] = []
     with data_dir() as directory:
-        (port,) = free_ports(1)
+        port = reserved_port()
         running = Service(directory, port)
         wait_until(running.ready, "ready")
         with fleet(port, running.key("edit")) as writers:

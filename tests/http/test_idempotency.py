@@ -180,7 +180,7 @@ def test_concurrent_retries_are_one_write(database: str, editor: Api) -> None:
     at_once, keys, times = 8, 6, 5
     responses: dict[int, set[bytes]] = {key: set() for key in range(keys)}
     statuses: Counter[int] = Counter()
-    barrier = threading.Barrier(at_once)
+    barrier = threading.Barrier(at_once, timeout=60)
     with open_pool(database, at_once) as pool:
         app = create_app(pool)
 

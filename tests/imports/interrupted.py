@@ -11,13 +11,18 @@ from tests.support import Service, wait_until
 
 
 def send(service: Service, key: str, path: str, body: bytes, media_type: str) -> tuple[int, Any]:
-    """Send an import, or the decisions on one; return the status and the JSON of the response."""
+    """Send an import, or the decisions on one, again while the service is busy.
+
+    Return the status and the JSON of the response.
+    """
     headers = {"Authorization": f"Bearer {key}", "Content-Type": media_type}
-    address = ("127.0.0.1", service.port)
-    with contextlib.closing(HTTPConnection(*address, timeout=600)) as connection:
-        connection.request("POST", path, body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
+    status = 503
+    while status == 503:
+        with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=600)) as sender:
+            sender.request("POST", path, body, headers)
+            response = sender.getresponse()
+            status, content = response.status, json.loads(response.read())
+    return status, content
 
 
 def kill_while_sending(service: Service, *request: Any, table: str) -> None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -41,14 +41,16 @@ class Browser:
         self._events = events
         self._number = 0
         self._session: str | None = None
+        self._frame = self._document = ""
         # What the browser reports of pages besides failed requests, such as what a policy blocks.
         self.logged: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
+        # The id of a target is also that of its main frame.
+        self._frame = target
         self.call("Page.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
-        self._document = ""
         self.call("Log.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
@@ -81,7 +83,8 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         asked = self.call("Page.navigate", url=url)["loaderId"]
-        self._wait_until_shown(lambda document: document == asked)
+        while self._document != asked:  # about:blank may be loaded late
+            self._read()
 
     def evaluate(self, script: str) -> Any:
         """Return the value of a script, which may be a promise."""
@@ -104,9 +107,10 @@ class Browser:
 
     def follow(self) -> None:
         """Press Enter, and wait for the page that it leads to."""
-        self.press("Enter")
         left = self._document
-        self._wait_until_shown(lambda document: document != left)
+        self.press("Enter")
+        while self._document == left:
+            self._read()
 
     def focus(self, part: str) -> None:
         """Press Tab until the focus is on an element whose address or id has this part."""
@@ -117,22 +121,16 @@ class Browser:
                 return
         raise AssertionError(f"the keyboard does not reach {part}")
 
-    def _wait_until_shown(self, is_awaited: Callable[[str], bool]) -> None:
-        """Wait until a document is loaded: the first one, about:blank, may be loaded late."""
-        while True:
-            event = self._read()
-            if event.get("method") == "Page.lifecycleEvent" and event["params"]["name"] == "load":
-                document = event["params"]["loaderId"]
-                if is_awaited(document):
-                    self._document = document
-                    return
-
     def _read(self) -> Any:
         message = bytearray()
         while (byte := self._events.read(1)) != b"\0":
             assert byte, "chromium ended"
             message += byte
         event = json.loads(message)
+        shown = event.get("params", {})
+        # It may come before the response to the call that causes it.
+        if (shown.get("frameId"), shown.get("name")) == (self._frame, "load"):
+            self._document = shown["loaderId"]
         if event.get("method") == "Log.entryAdded":
             entry = event["params"]["entry"]
             self.logged += [entry["text"]] * (entry["source"] != "network")

@@ -1,5 +1,6 @@
 """Malformed and ambiguous HTTP requests as bytes, and the parsed responses to them."""
 
+import contextlib
 import json
 import re
 import socket
@@ -118,7 +119,8 @@ class Response(NamedTuple):
 def exchange(port: int, content: bytes) -> tuple[list[Response], bool]:
     """Send these bytes; return all responses, and whether the server closed the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(content)
+        with contextlib.suppress(ConnectionError):  # refused before all of it was sent
+            connection.sendall(content)
         received = b""
         try:
             while piece := connection.recv(1 << 16):

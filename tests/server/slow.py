@@ -28,7 +28,8 @@ class SlowClients:
 
     @property
     def are_connected(self) -> bool:
-        return all(self.connected[kind] == self.size for kind in _KINDS)
+        """Whether nearly all are connected: some have been disconnected at any moment."""
+        return all(self.connected[kind] >= 0.9 * self.size for kind in _KINDS)
 
     def __enter__(self) -> "SlowClients":
         self._thread.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.database.bulkhead import SLOTS
-from tests.support import Client, Service, data_dir, free_ports, serving, wait_until
+from tests.support import Client, Service, data_dir, reserved_port, serving, wait_until
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -23,7 +23,7 @@ def scrape(port: int) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def monitored() -> Iterator[tuple[Service, int]]:
-    (port,) = free_ports(1)
+    port = reserved_port()
     with (
         data_dir() as directory,
         serving(directory, CONSTANCIA_METRICS_PORT=str(port)) as service,
@@ -39,11 +39,11 @@ def test_requests_are_summed_over_workers_dead_ones_included(
     for _ in range(20):
         with Client(service.port) as client:
             client.get("/v1/sources")
-    # A request is counted after its response was sent.
-    wait_until(lambda: scrape(port).get(requests) == 20, "counted")
-    samples = scrape(port)
-    assert samples['constancia_request_seconds_count{operation="listSources"}'] == 20
-    assert samples["constancia_requests_in_flight"] == 0
+    # A request is counted after its response was sent, first as ended, and its time last.
+    seconds = 'constancia_request_seconds_count{operation="listSources"}'
+    wait_until(lambda: scrape(port).get(seconds) == 20, "counted")
+    assert scrape(port)[requests] == 20
+    wait_until(lambda: scrape(port)["constancia_requests_in_flight"] == 0, "all have ended")
     worker = service.workers()[0]
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: worker not in service.workers() and len(service.workers()) == 2, "replaced")
@@ -76,12 +76,16 @@ def test_pool_and_public_ledger_are_sampled(monitored: tuple[Service, int]) -> N
         client.event("Ana Prueba")
         head = client.get("/v1/changes?limit=200")["items"][-1]["seq"]
     wait_until(lambda: scrape(port).get("constancia_ledger_public_seq") == head, "sampled")
-    samples = scrape(port)
-    for pool, connections in (("common", 16), ("heavy", 2 * SLOTS)):
-        label = f'{{pool="{pool}"}}'
-        assert 2 <= samples[f"constancia_pool_connections{label}"] <= connections
-        assert 0 <= samples[f"constancia_pool_connections_used{label}"] <= connections
-        assert samples[f"constancia_pool_waiting{label}"] == 0
+
+    def are_idle(pool: str, most: int) -> bool:
+        samples, label = scrape(port), f'{{pool="{pool}"}}'
+        connections = samples[f"constancia_pool_connections{label}"]
+        assert samples[f"constancia_pool_connections_used{label}"] <= most
+        return 2 <= connections <= most and samples[f"constancia_pool_waiting{label}"] == 0
+
+    # Each worker samples its pools by itself.
+    for pool, most in (("common", 16), ("heavy", 2 * SLOTS)):
+        wait_until(lambda pool=pool, most=most: are_idle(pool, most), f"the {pool} pools")
 
 
 def test_labels_hold_nothing_from_a_request(monitored: tuple[Service, int]) -> None:
@@ -98,7 +102,7 @@ def test_labels_hold_nothing_from_a_request(monitored: tuple[Service, int]) -> N
 
 
 def test_metrics_start_at_zero_after_a_restart() -> None:
-    (port,) = free_ports(1)
+    port = reserved_port()
     requests = 'constancia_requests_total{operation="listSources",status="2xx"}'
     with data_dir() as directory:
         for _ in range(2):

@@ -1,5 +1,7 @@
 """Claims: relays, origins and retractions."""
 
+from datetime import datetime
+
 from tests.stories.newsroom import Desk
 
 
@@ -47,7 +49,8 @@ def test_retracted_claim_keeps_its_earlier_comparisons(desk: Desk) -> None:
         "retraction_note": "It was ten.",
         "updated_at": retracted["updated_at"],
     }
-    assert retracted["updated_at"] > claim["updated_at"]
+    updated = [datetime.fromisoformat(state["updated_at"]) for state in (claim, retracted)]
+    assert updated[0] < updated[1]
     assert desk.comparison(claim)["claim"] == retracted
     assert [item["claim"] for item in desk.comparisons()] == [retracted]
 

@@ -11,7 +11,6 @@ from api.app import create_app
 from api.contract import document
 from api.contract.fields import quoted
 from api.contract.schemas import UNKNOWN
-from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, cloned
 from tests.problems import STATUS_BY_SLUG, check_problem
@@ -171,9 +170,8 @@ def test_database_without_migrations_is_not_ready(server: str) -> None:
 
 
 def test_service_without_a_free_connection_is_busy(database: str) -> None:
-    pool = connections.pool(database, 1)
-    pool.timeout = 0.1
-    with pool, pool.connection():
+    with open_pool(database, 1) as pool, pool.connection():
+        pool.timeout = 0.1
         response = create_app(pool).test_client().get("/v1/sources")
     check_problem(response, "busy")
     assert int(response.headers["Retry-After"]) >= 1
