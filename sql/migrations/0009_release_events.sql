@@ -75,6 +75,21 @@ BEGIN ATOMIC
     ) d;
 END;
 
+-- One of them. OFFSET 0 keeps it a lookup, also where a filter follows.
+CREATE FUNCTION release_event_with_person(id uuid, sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, detainee json, detention_id uuid, occurred_on date, place text,
+    announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
+    updated_at timestamptz, is_hidden boolean
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
+        e.announcement_id, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
+    FROM release_events_with_person($2) e
+    WHERE e.id = $1
+    OFFSET 0;
+END;
+
 -- The release events of the people who have one that refers to an announcement, and what these refer to.
 CREATE FUNCTION release_events_of_announced_people(announcement_id uuid)
     RETURNS TABLE (id uuid, announcement_id uuid)

@@ -37,6 +37,22 @@ BEGIN ATOMIC
     ) l ON true;
 END;
 
+-- One of them. OFFSET 0 keeps it a lookup, also where a filter follows.
+CREATE FUNCTION detainee_with_custody(id uuid, sees_hidden boolean) RETURNS TABLE (
+    id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
+    birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,
+    detention json, custody text, created_at timestamptz, updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
+        d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, d.created_at,
+        d.updated_at
+    FROM detainees_with_custody($2) d
+    WHERE d.id = $1
+    OFFSET 0;
+END;
+
 -- A person's custody, alone (property '') and with each value: the facility of the latest detention and
 -- the nationalities. In the order of ids, so that a page of a list reads what it returns. `hidden_group`
 -- is part of the primary key, so that a list for the public reads no value that the public may not know.

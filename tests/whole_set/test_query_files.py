@@ -39,7 +39,7 @@ def test_queries_begin_with_a_unique_sentence_in_the_third_person() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_conditions_guard_lines_of_where_set_and_order_by_only(name: str) -> None:
+def test_conditions_guard_lines_of_where_joins_set_and_order_by_only(name: str) -> None:
     """A condition of several lines in brackets begins with AND in its first line."""
     depth = 0
     for line in FILES[name].read_text("utf-8").splitlines():

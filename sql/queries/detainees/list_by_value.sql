@@ -1,6 +1,7 @@
 -- Lists the people with a value of a property, and in some custodies, like detainees/list.
--- So many with the value are read by the index of values, and compared; of the groups of hidden people
--- only those whose value the caller may know. Conditions are on what the caller sees.
+-- Those with the value are read by the index of values; at most `max_scanned` are compared. Of the groups
+-- of hidden people only those are read whose value the caller may know. Conditions are on what the caller
+-- sees.
 SELECT k.id, NULL::uuid AS merged_into, d.name, d.is_named, d.withheld, d.aliases, d.sex,
     d.birth_date, d.age_group, d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, NULL AS match,
     d.created_at, d.updated_at, NOT d.is_named AS is_hidden, d.id IS NOT NULL AS is_met, k.ends_scan
@@ -26,22 +27,10 @@ FROM (
     ORDER BY k.id
     LIMIT %(max_scanned)s
 ) k
-LEFT JOIN LATERAL (
-    SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
-        d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, d.created_at,
-        d.updated_at
-    FROM (
-        SELECT o.id, o.name, o.is_named, o.withheld, o.aliases, o.sex, o.birth_date, o.age_group,
-            o.nationalities, o.occupation, o.external_ids, o.detention, o.custody, o.created_at,
-            o.updated_at
-        FROM detainees_with_custody(%(sees_hidden)s) o
-        WHERE o.id = k.id
-        OFFSET 0
-    ) d
-    WHERE coalesce(d.custody, '') = ANY (%(custodies)s)
-        AND d.detention ->> 'facility_id' = %(facility_id)s::text -- if facility_id
-        AND %(nationality)s = ANY (d.nationalities) -- if nationality
-) d ON true
+LEFT JOIN LATERAL detainee_with_custody(k.id, %(sees_hidden)s) d
+    ON coalesce(d.custody, '') = ANY (%(custodies)s)
+    AND d.detention ->> 'facility_id' = %(facility_id)s::text -- if facility_id
+    AND %(nationality)s = ANY (d.nationalities) -- if nationality
 WHERE d.id IS NOT NULL OR k.ends_scan
 ORDER BY k.id
 LIMIT %(limit)s

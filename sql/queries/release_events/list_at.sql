@@ -1,9 +1,13 @@
 -- Lists release events with their verdicts at a moment of publication time, by filters.
--- The events of a person, a facility, an announcement, and of a few days, are looked up, and so many
--- of them compared.
+-- The events of a person, a facility, an announcement, and of a few days, are looked up. At most
+-- `max_scanned` of them are compared.
 SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
-    e.place, e.announcement_id, e.verification, e.voided_at, e.void_reason, e.created_at,
-    e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met, k.ends_scan
+    e.place, e.announcement_id,
+    verification_summary(
+        v.status, v.independent_sources, v.independent_denials, v.since
+    ) AS verification,
+    e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met,
+    k.ends_scan
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM release_events k
@@ -18,26 +22,16 @@ FROM (
     ORDER BY k.id
     LIMIT %(max_scanned)s
 ) k
-LEFT JOIN LATERAL (
-    SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-        e.announcement_id, verification_summary(
-            v.status, v.independent_sources, v.independent_denials, v.since
-        ) AS verification, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-    FROM (
+LEFT JOIN (
+    LATERAL (
         SELECT k.id, v.status, v.independent_sources, v.independent_denials, v.since
         FROM verdict_at(k.id, %(at)s::timestamptz, %(min_sources)s) v
         WHERE true
             AND v.status = %(status)s -- if status
         OFFSET 0
     ) v
-    CROSS JOIN LATERAL (
-        SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-            e.announcement_id, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-        FROM release_events_with_person(%(sees_hidden)s) e
-        WHERE e.id = v.id
-        OFFSET 0
-    ) e
-) e ON true
+    CROSS JOIN LATERAL release_event_with_person(v.id, %(sees_hidden)s) e
+) ON true
 WHERE e.id IS NOT NULL OR k.ends_scan
 ORDER BY k.id
 LIMIT %(limit)s

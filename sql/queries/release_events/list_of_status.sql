@@ -1,8 +1,13 @@
 -- Lists the release events with a status at a moment of publication time, like release_events/list_at.
--- So many that have or had one of its codes are read by the index of statuses, and compared.
+-- Those that have or had one of its codes are read by the index of statuses; at most `max_scanned` are
+-- compared.
 SELECT e.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
-    e.place, e.announcement_id, e.verification, e.voided_at, e.void_reason, e.created_at,
-    e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met, k.ends_scan
+    e.place, e.announcement_id,
+    verification_summary(
+        v.status, v.independent_sources, v.independent_denials, v.since
+    ) AS verification,
+    e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met,
+    k.ends_scan
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM (
@@ -21,12 +26,8 @@ FROM (
     ORDER BY k.id
     LIMIT %(max_scanned)s
 ) k
-LEFT JOIN LATERAL (
-    SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-        e.announcement_id, verification_summary(
-            v.status, v.independent_sources, v.independent_denials, v.since
-        ) AS verification, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-    FROM (
+LEFT JOIN (
+    LATERAL (
         SELECT o.id
         FROM release_events o
         WHERE o.id = k.id AND o.merged_into IS NULL AND o.voided_at IS NULL
@@ -40,14 +41,8 @@ LEFT JOIN LATERAL (
         WHERE v.status = %(status)s
         OFFSET 0
     ) v
-    CROSS JOIN LATERAL (
-        SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-            e.announcement_id, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-        FROM release_events_with_person(%(sees_hidden)s) e
-        WHERE e.id = v.id
-        OFFSET 0
-    ) e
-) e ON true
+    CROSS JOIN LATERAL release_event_with_person(v.id, %(sees_hidden)s) e
+) ON true
 WHERE e.id IS NOT NULL OR k.ends_scan
 ORDER BY k.id
 LIMIT %(limit)s

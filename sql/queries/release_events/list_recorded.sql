@@ -1,10 +1,14 @@
 -- Lists release events as recorded at a moment, with their verdicts, by filters.
 -- The events that a filter selected at any moment are looked up. Those that were entered later, or whose
 -- other day never changed, are passed over by their row; five minutes, for a clock that was set back.
--- So many of the others are compared, by their verdict first: a ledger entry takes ten times as long.
+-- At most `max_scanned` of the others are compared, by their verdict first: a ledger entry takes ten
+-- times as long.
 SELECT k.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
-    e.place, e.announcement_id, e.verification, NULL::timestamptz AS voided_at,
-    NULL AS void_reason, e.created_at, e.updated_at, e.is_hidden,
+    e.place, e.announcement_id,
+    verification_summary(
+        v.status, v.independent_sources, v.independent_denials, v.since
+    ) AS verification,
+    NULL::timestamptz AS voided_at, NULL AS void_reason, e.created_at, e.updated_at, e.is_hidden,
     e.id IS NOT NULL AS is_met, k.ends_scan
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
@@ -21,12 +25,8 @@ FROM (
     ORDER BY k.id
     LIMIT %(max_scanned)s
 ) k
-LEFT JOIN LATERAL (
-    SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-        e.announcement_id, verification_summary(
-            v.status, v.independent_sources, v.independent_denials, v.since
-        ) AS verification, e.created_at, e.updated_at, e.is_hidden
-    FROM (
+LEFT JOIN (
+    LATERAL (
         SELECT k.id, v.status, v.independent_sources, v.independent_denials, v.since
         FROM recorded_verdict_at(
             k.id, %(at)s::timestamptz, %(moment)s, %(min_sources)s
@@ -36,13 +36,12 @@ LEFT JOIN LATERAL (
         OFFSET 0
     ) v
     CROSS JOIN LATERAL recorded_release_event(v.id, %(moment)s, %(sees_hidden)s) e
-    WHERE true
-        AND e.detainee_id = %(detainee_id)s -- if detainee_id
-        AND e.announcement_id = %(announcement_id)s -- if announcement_id
-        AND recorded_release_is_from(%(facility_id)s, %(moment)s, %(sees_hidden)s, e.recorded_detainee_id, e.detention_id, e.detainee_id, e.present_detention_id, e.is_redacted) -- if facility_id
-        AND e.occurred_on >= %(occurred_from)s -- if occurred_from
-        AND e.occurred_on <= %(occurred_until)s -- if occurred_until
-) e ON true
+) ON true
+    AND e.detainee_id = %(detainee_id)s -- if detainee_id
+    AND e.announcement_id = %(announcement_id)s -- if announcement_id
+    AND recorded_release_is_from(%(facility_id)s, %(moment)s, %(sees_hidden)s, e.recorded_detainee_id, e.detention_id, e.detainee_id, e.present_detention_id, e.is_redacted) -- if facility_id
+    AND e.occurred_on >= %(occurred_from)s -- if occurred_from
+    AND e.occurred_on <= %(occurred_until)s -- if occurred_until
 WHERE e.id IS NOT NULL OR k.ends_scan
 ORDER BY k.id
 LIMIT %(limit)s

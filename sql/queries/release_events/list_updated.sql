@@ -1,8 +1,13 @@
--- Lists the release events that show something else since a moment, like release_events/list_at.
--- Also void ones, and duplicates, which have the values of the surviving record. So many are compared.
+-- Lists the release events whose shown values changed since a moment, like release_events/list_at.
+-- Also void ones, and duplicates, which have the values of the surviving record. At most `max_scanned`
+-- are compared.
 SELECT k.id, CASE WHEN e.id <> k.id THEN e.id END AS merged_into, e.detainee_id, e.detainee,
-    e.detention_id, e.occurred_on, e.place, e.announcement_id, e.verification, e.voided_at,
-    e.void_reason, e.created_at, e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met, k.ends_scan
+    e.detention_id, e.occurred_on, e.place, e.announcement_id,
+    verification_summary(
+        v.status, v.independent_sources, v.independent_denials, v.since
+    ) AS verification,
+    e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden, e.id IS NOT NULL AS is_met,
+    k.ends_scan
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM release_events k
@@ -12,33 +17,22 @@ FROM (
     ORDER BY k.id
     LIMIT %(max_scanned)s
 ) k
-LEFT JOIN LATERAL (
-    SELECT e.id, e.detainee_id, e.detainee, e.detention_id, e.occurred_on, e.place,
-        e.announcement_id, verification_summary(
-            v.status, v.independent_sources, v.independent_denials, v.since
-        ) AS verification, e.voided_at, e.void_reason, e.created_at, e.updated_at, e.is_hidden
-    FROM (
+LEFT JOIN (
+    LATERAL (
         SELECT s.id FROM surviving_release_event_id(k.id) s
         WHERE true
             AND EXISTS (SELECT FROM updates_of_release_event(k.id, %(updated_since)s)) -- if are_many
         OFFSET 0
     ) s
-    CROSS JOIN LATERAL (
-        SELECT o.id, o.detainee_id, o.detainee, o.detention_id, o.occurred_on, o.place,
-            o.announcement_id, o.voided_at, o.void_reason, o.created_at, o.updated_at, o.is_hidden
-        FROM release_events_with_person(%(sees_hidden)s) o
-        WHERE o.id = s.id
-        OFFSET 0
-    ) e
+    CROSS JOIN LATERAL release_event_with_person(s.id, %(sees_hidden)s) e
     CROSS JOIN LATERAL verdict_at(e.id, %(at)s::timestamptz, %(min_sources)s) v
-    WHERE true
-        AND e.detainee_id = %(detainee_id)s -- if detainee_id
-        AND e.announcement_id = %(announcement_id)s -- if announcement_id
-        AND e.id = ANY (ARRAY(SELECT f.id FROM release_events_at(%(facility_id)s, %(sees_hidden)s) f)) -- if facility_id
-        AND e.occurred_on >= %(occurred_from)s -- if occurred_from
-        AND e.occurred_on <= %(occurred_until)s -- if occurred_until
-        AND v.status = %(status)s -- if status
-) e ON true
+) ON true
+    AND e.detainee_id = %(detainee_id)s -- if detainee_id
+    AND e.announcement_id = %(announcement_id)s -- if announcement_id
+    AND e.id = ANY (ARRAY(SELECT f.id FROM release_events_at(%(facility_id)s, %(sees_hidden)s) f)) -- if facility_id
+    AND e.occurred_on >= %(occurred_from)s -- if occurred_from
+    AND e.occurred_on <= %(occurred_until)s -- if occurred_until
+    AND v.status = %(status)s -- if status
 WHERE e.id IS NOT NULL OR k.ends_scan
 ORDER BY k.id
 LIMIT %(limit)s
