@@ -1,12 +1,10 @@
-"""Who counts otherwise at a second pair of moments, and the figures of it, which are remembered."""
+"""Who counts otherwise at a second pair of moments, and the figures of it."""
 
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 from api.database import queries
@@ -35,8 +33,8 @@ class ChangedPeople:
 
     @property
     def size(self) -> int:
-        """The bytes of all ids."""
-        return sum(map(len, self.groups.values()))
+        """The bytes of all ids and, about, of what holds them."""
+        return 2048 + sum(map(len, self.groups.values()))
 
     def count(self, selects: Callable[[Statuses], bool]) -> int:
         """Return the number of people of the selected statuses."""
@@ -137,29 +135,3 @@ def sums(rows: Iterable[tuple[str | None, bool, int]]) -> Mapping[str, int]:
             figures[status] += number
             figures["rearrested"] += number if is_rearrested else 0
     return figures
-
-
-_Value = TypeVar("_Value")
-
-
-class Memory(Generic[_Value]):
-    """Values that never change: those that were used last, whose sizes have at most this sum."""
-
-    def __init__(self, size_of: Callable[[_Value], int], max_size: int) -> None:
-        self._size_of = size_of
-        self._max_size = max_size
-        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
-        """Return the value of a key. Two requests at once may both compute it."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = compute()
-        with self._lock:
-            self._values[key] = value
-            while sum(map(self._size_of, self._values.values())) > self._max_size:
-                self._values.popitem(last=False)
-        return value

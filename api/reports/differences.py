@@ -4,9 +4,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from operator import attrgetter
+from threading import Lock
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from cachetools import LRUCache, cached
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
@@ -20,7 +23,6 @@ from api.reports import citations, counts, people, time_buckets
 from api.reports.changed_people import (
     ChangedPeople,
     Figures,
-    Memory,
     ceased_to_be_confirmed,
     sums,
 )
@@ -33,9 +35,9 @@ _PEOPLE_PER_BLOCK = 200
 _MAX_EXPLAINED = 3
 """Of so many people who ceased to be confirmed, the sentence gives the causes."""
 
-# What counts at settled moments never changes: the pages of a list find it once.
-_PEOPLE = Memory[ChangedPeople](lambda people: 2048 + people.size, 16 << 20)
-_TOTALS = Memory[Sequence[counts.Counted]](lambda _: 1, 256)
+_MAX_PEOPLE_BYTES = 16 << 20
+_MAX_TOTALS = 256
+"""What counts at settled moments never changes: the pages of a list find it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +254,14 @@ class Differences:
         questions = self.start.questions(self.filters)
         return conn.info.dsn, *questions, self.min_sources, self.group_by, self._sees_hidden
 
+    @cached(
+        LRUCache(_MAX_PEOPLE_BYTES, attrgetter("size")),
+        key=lambda self, conn: self._key(conn),
+        lock=Lock(),
+    )
     def people(self, conn: queries.Connection) -> ChangedPeople:
         """Everybody who counts otherwise, also those who are not listed."""
-        return _PEOPLE.get(
-            self._key(conn),
-            lambda: ChangedPeople.find(conn, self._parameters(), is_filtered=self._is_filtered),
-        )
+        return ChangedPeople.find(conn, self._parameters(), is_filtered=self._is_filtered)
 
     def read(
         self, conn: queries.Connection, position: Position, limit: int
@@ -342,12 +346,7 @@ class Differences:
             is_present = question.recorded_as_of == present
             return replace(question, recorded_as_of=None) if is_present else question
 
-        before, after = _TOTALS.get(
-            self._key(conn),
-            lambda: counts.count(
-                conn, [counted(earlier), counted(later)], self.min_sources, sees_hidden=sees_hidden
-            ),
-        )
+        before, after = self._totals(conn, counted(earlier), counted(later), sees_hidden)
         everybody = self.people(conn)
         redacted: Sequence[Any] = []
         # As of now nobody is redacted.
@@ -363,6 +362,12 @@ class Differences:
             },
             shows_undisclosed=self._is_filtered and not sees_hidden,
         )
+
+    @cached(LRUCache(_MAX_TOTALS), key=lambda self, conn, *_: self._key(conn), lock=Lock())
+    def _totals(
+        self, conn: queries.Connection, earlier: Question, later: Question, sees_hidden: bool
+    ) -> Sequence[counts.Counted]:
+        return counts.count(conn, [earlier, later], self.min_sources, sees_hidden=sees_hidden)
 
     def _redacted(self, conn: queries.Connection, everybody: ChangedPeople) -> Sequence[Any]:
         filters_people = not self.filters.active().keys().isdisjoint(counts.PROPERTIES_OF_PEOPLE)
