@@ -28,13 +28,11 @@ def create_citation(
 
     So a figure has one page.
     """
-    pinned = {"url": body["url"], "sha256": body["sha256"]}
-    writes.insert(conn, "citations/insert", **pinned)
-    row = queries.row(conn, "citations/find", **pinned)
-    return Answer(
-        {**body, **row._asdict(), "page": _page(row.id)},
-        url_weight=cited_questions.weight(body["url"]),
-    )
+    answered = {"url": body["url"], "sha256": body["sha256"]}
+    writes.insert(conn, "citations/insert", **answered)
+    row = queries.row(conn, "citations/find", **answered)
+    pinned = {**body, **row._asdict(), "page": _page(row.id)}
+    return Answer(pinned, url_weight=body["question"].weight)
 
 
 def get_citation(conn: queries.Connection, id: UUID) -> Answer:
@@ -50,7 +48,7 @@ def get_citation(conn: queries.Connection, id: UUID) -> Answer:
         "sha256": row.sha256,
         "verified": described["sha256"] == row.sha256,
     }
-    return Answer({**described, **pinned}, url_weight=cited_questions.weight(row.url))
+    return Answer({**described, **pinned}, url_weight=question.weight)
 
 
 def _page(id: str) -> str:

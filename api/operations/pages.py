@@ -374,7 +374,7 @@ def get_cited_page(conn: queries.Connection, url: str, lang: Language, address: 
         raise cited_questions.refused(url, "it leaves out a moment. Send the `url` of a citation.")
     cited = cited_questions.answer_of(conn, url, question)
     described = pinned_citations.describe(conn, question, cited)
-    answer = Answer(described, url_weight=cited_questions.weight(described["url"]))
+    answer = Answer(described, url_weight=question.weight)
     return _citation_page(conn, answer, lang, question.arguments["time_zone"], address)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from functools import cache
 from typing import Any, cast
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError
@@ -76,6 +76,13 @@ class CitedQuestion:
     def has_all_moments(self) -> bool:
         """Whether the answer stays the same, whatever is published and recorded from now on."""
         return all(self.arguments.get(name, "") is not None for name in _MOMENTS)
+
+    @property
+    def weight(self) -> int:
+        """The weight of a request that asks this. No argument that has a weight has a default."""
+        names = queries.drop_none(**self.arguments)
+        weight = document.load().operation(self.operation_id).weight
+        return weight.total(names, 0) if weight else 0
 
     def in_words(self, conn: queries.Connection, moments: Moments) -> Sentence:
         """Return the question in words, with the names recorded then."""
@@ -210,13 +217,6 @@ def answer_of(conn: queries.Connection, url: str, question: CitedQuestion) -> It
         return question.answer(conn)
     except RequestError as error:
         raise _explained(url, error) from None
-
-
-def weight(url: str) -> int:
-    """Return the weight of a request for the url of a question."""
-    names = {name for name, _ in parse_qsl(urlsplit(url).query)}
-    weight = document.load().operation(read(url).operation_id).weight
-    return weight.total(names, 0) if weight else 0
 
 
 def refused(url: str, fault: str) -> RequestError:
