@@ -296,6 +296,18 @@ def api(database: str) -> Iterator[Api]:
         yield Api(client, keys_of(database))
 
 
+@pytest.fixture
+def editor(api: Api) -> Api:
+    """The API for a key of scope `edit`."""
+    return api.scope("edit")
+
+
+@pytest.fixture
+def contributor(api: Api) -> Api:
+    """The API for a key of scope `contribute`."""
+    return api.scope("contribute")
+
+
 @contextmanager
 def api_on_clone(server: str) -> Iterator[Api]:
     """Yield the API on a new database, for a caller without a key."""

@@ -25,11 +25,6 @@ KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 LAST = "SELECT seq FROM ledger_head"
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def send(api: Api, name: str, key: str = KEY, path: str = "/v1/detainees") -> TestResponse:
     return api.send("POST", path, json={"name": name}, headers={"Idempotency-Key": key})
 

@@ -11,11 +11,6 @@ from tests.conftest import Api
 BORN = "1971-05-04"
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def pairs(editor: Api, resource: str) -> list[set[str]]:
     result = editor.get("/v1/duplicates", resource=resource, limit=200)
     assert result["next"] is None

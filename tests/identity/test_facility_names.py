@@ -8,11 +8,6 @@ import pytest
 from tests.conftest import Api
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def post(editor: Api, name: str, status: int = 201, **more: Any) -> Any:
     return editor.post("/v1/facilities", {"name": name, "country": "VE", **more}, status)
 

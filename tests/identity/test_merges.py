@@ -31,11 +31,6 @@ LATER = "2026-01-09T02:00:00Z"
 UNKNOWN = "019b9f3e-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def merge(editor: Api, duplicate: str, surviving: str, status: int = 201) -> Any:
     return editor.post(f"/v1/detainees/{duplicate}/merge", {"into": surviving}, status)
 

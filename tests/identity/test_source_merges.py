@@ -14,11 +14,6 @@ from tests.conftest import Api
 AT, LATER, LAST = "2026-01-09T00:00:00Z", "2026-01-09T01:00:00Z", "2026-01-09T02:00:00Z"
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def event(editor: Api, name: str = "Ana Otero Ruiz") -> str:
     person = editor.detainee(name)
     editor.detention(person, detained_on="2024")

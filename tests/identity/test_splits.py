@@ -14,11 +14,6 @@ PA = {"scheme": "pa", "value": "1"}
 CO = {"scheme": "co", "value": "7"}
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def split(editor: Api, person: str, status: int = 201, **body: Any) -> Any:
     return editor.post(f"/v1/detainees/{person}/split", {"name": "Ana Otero", **body}, status)
 

@@ -98,11 +98,6 @@ def case_of_one(name: str = "Belisario José Quintanar Ozores", **properties: An
     }
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def record_person(editor: Api, name: str = "Quintanar Ozores, Belisario J.") -> tuple[str, str]:
     """Record the same person and release event, with the attestation of another source."""
     person = editor.detainee(name, birth_date="1974-06-02", sex="male")

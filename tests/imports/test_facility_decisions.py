@@ -41,11 +41,6 @@ SKIP_INVALID = {"row": 1, "decision": "skip"}
 
 
 @pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
-@pytest.fixture
 def prisons(editor: Api) -> dict[str, str]:
     """Record two prisons; return their ids by name."""
     return {name: facility(editor, name) for name in ("Rodeo I", "Penal Yare")}

@@ -73,11 +73,6 @@ CASE = {
 }
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def store(editor: Api, conn: Connection, command: str, case: Any) -> None:
     if command == "load":
         load(conn, case)

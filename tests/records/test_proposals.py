@@ -2,23 +2,11 @@
 
 from typing import Any
 
-import pytest
-
 from api import auth
 from api.database.queries import Connection
 from tests.conftest import Api
 
 AT = "2026-01-09T10:00:00Z"
-
-
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
-@pytest.fixture
-def contributor(api: Api) -> Api:
-    return api.scope("contribute")
 
 
 def minor(editor: Api) -> tuple[str, str, str]:

@@ -13,16 +13,6 @@ LATER = "2026-02-01T00:00:00Z"
 REASON = {"reason": "Of another person."}
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
-@pytest.fixture
-def contributor(api: Api) -> Api:
-    return api.scope("contribute")
-
-
 def void(caller: Api, path: str, status: int = 200) -> Any:
     return caller.post(f"/v1/{path}/void", REASON, status)
 

@@ -37,11 +37,6 @@ def get_person(api: Api, person: str) -> Any:
 # Hidden people.
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def withheld_person(editor: Api, **changes: Any) -> str:
     properties = {
         "sex": "female",
