@@ -59,7 +59,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         raise ValueError("CONSTANCIA_OWNER_DATABASE_URL needs DATABASE_URL: set both or neither.")
 
     def positive(name: str, maximum: int) -> int | None:
-        return _positive(environ, name, maximum)
+        return _positive_integer(environ, name, maximum)
 
     return Config(
         database_url=database_url,
@@ -79,7 +79,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     )
 
 
-def _positive(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
+def _positive_integer(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
     value = environ.get(name)
     if not value:
         return None
@@ -110,7 +110,7 @@ def _license(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _public_url(environ: Mapping[str, str], name: str) -> str | None:
-    """A scheme and a host. The service links to paths of the host, so it has none of its own."""
+    """A scheme and a host, without a path: the service links to paths from the root of the host."""
     value = environ.get(name)
     if not value:
         return None

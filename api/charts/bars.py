@@ -27,24 +27,24 @@ Answer = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row: its name, what is beside the name, its bars from left to right, its mark, its figures.
+    """A row: its name, a note beside it, its bars from left to right, its mark, its figures.
 
     A bar is a figure and its value; a mark is a value.
     """
 
     name: str
-    beside: str = ""
+    note: str = ""
     bars: Sequence[tuple[str, int]] = ()
     mark: int | None = None
     figures: Sequence[str] = ()
 
     @property
-    def highest(self) -> int:
+    def highest_value(self) -> int:
         return max(sum(value for _, value in self.bars), self.mark or 0)
 
     @property
     def words(self) -> str:
-        return f"{self.name}: {' · '.join(filter(None, [self.beside, *self.figures]))}."
+        return f"{self.name}: {' · '.join(filter(None, [self.note, *self.figures]))}."
 
 
 def draw_claims(
@@ -162,7 +162,7 @@ def draw_groups(counts: Answer, group_by: str, style: Style) -> Drawing:
 
 
 def rank(groups: Sequence[Answer]) -> Sequence[Answer]:
-    """Return groups by their figures, the highest first. That of unknown values is the last."""
+    """Return groups by their figures, the highest first. The group without a value is last."""
     return sorted(
         groups,
         key=lambda group: (group["value"] is None, *(-group[name] for name in _DOCUMENTED)),
@@ -202,7 +202,7 @@ def _draw(
     shown, shapes, y = rows[:MAX_ROWS], list[Label | Shape](), 4.0
     if entries:
         shapes, y = legends.draw(entries, style)
-    scale = (style.width - 2 * MARGIN - 6) / max(1, *(row.highest for row in shown))
+    scale = (style.width - 2 * MARGIN - 6) / max(1, *(row.highest_value for row in shown))
     for row in shown:
         row_shapes, y = _draw_row(row, y, scale, style)
         shapes += row_shapes
@@ -219,11 +219,11 @@ def _draw(
 
 def _draw_row(row: _Row, y: float, scale: float, style: Style) -> tuple[list[Label | Shape], float]:
     right = style.width - MARGIN
-    room = right - MARGIN - svg.width_of(row.beside) - 8
+    room = right - MARGIN - svg.width_of(row.note) - 8
     y += _ROW_GAP + 12
     shapes: list[Label | Shape] = []
-    if row.beside:
-        shapes.append(Label(right, y, row.beside, "m" if row.figures else "", "end"))
+    if row.note:
+        shapes.append(Label(right, y, row.note, "m" if row.figures else "", "end"))
     for number, line in enumerate(svg.wrapped(row.name, room)):
         y += LINE_HEIGHT if number else 0
         shapes.append(Label(MARGIN, y, svg.shortened(line, room)))

@@ -64,11 +64,11 @@ _NO_ID = UUID(int=0)
 def search(
     conn: queries.Connection, query: str, sees_hidden: bool, position: str | None, limit: int
 ) -> list[Hit]:
-    """At most `limit` visible people after a position whose names match a query.
+    """At most `limit` visible people whose names match a query, after a position.
 
     At most 100 people are ranked, best first; equal scores are in the order of ids. The others, if
-    more share a name key, follow in the order of ids. Writes move nobody: the ranking is that of
-    the first request, and its people are part of each position.
+    more share a name key, follow in the order of ids. Writes do not change the order: the people
+    ranked for the first request are part of each position.
     """
     if position is None:
         rows, is_complete = candidates.find_by_name(conn, query, sees_hidden)
@@ -115,7 +115,7 @@ def _matches(query: str, rows: Iterable[Any]) -> Iterator[tuple[UUID, NameMatch]
 def match_names(query: str, names: Sequence[str]) -> NameMatch | None:
     """The best match of a query among a person's names, or None.
 
-    A person whom the comparison of records takes for possible by name alone always matches.
+    A person who is a possible match by name alone (`scoring.compare`) always matches.
     """
     matches = []
     may_be_possible = []

@@ -137,8 +137,8 @@ def _page(address: str, file: str) -> Page | None:
 def _is_mirrored(operation: Operation, parameter: Parameter, is_further: bool) -> bool:
     """Whether links with different values of a parameter lead to different files.
 
-    Those of other moments lead to none. Pages of periods could link to further ones without end,
-    but for the further pages of a list.
+    A link of other moments leads to none. Nor does a link to the page of another period, from which
+    further links would lead on without end; but the further pages of a list name their period.
     """
     schema = parameter.schema
     if parameter.name in _PERIOD:

@@ -100,7 +100,7 @@ def update(
         if changes_group:
             queries.run(conn, "affiliations/lock_exclusive")
         if changes.keys() & {"name", "url"} or distinct_from:
-            source_names.lock(conn)  # the name, and the keys of both
+            source_names.lock(conn)  # names and keys are compared with those of others
         return queries.row(conn, "sources/lock", id=id)
 
     def write(row: Any) -> Affected:

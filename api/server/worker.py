@@ -39,7 +39,7 @@ _UNQUOTED = "!$'()*+,;=:@/%"
 _MAX_QUOTED = 100
 _BODY_HEADERS = {"CONTENT-LENGTH", "TRANSFER-ENCODING"}
 _MAX_DRAIN_SECONDS = 5
-# For all of what is sent or received at once, at most 64 KiB of a heavy response.
+# For one call of send or recv. A heavy response is sent in calls of at most 64 KiB.
 _MAX_WAIT_SECONDS = 60
 _LINGER_SECONDS = 2
 _MAX_LINGERING = 100

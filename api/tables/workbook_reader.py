@@ -122,22 +122,25 @@ def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max
     title = next(iter(sheets)) if name is None else name
     if title not in sheets:
         names = ", ".join(repr(sheet) for sheet in list(sheets)[:20])
-        detail = f"The workbook has no sheet {title!r}. It has: {names}."
+        detail = f"The workbook has no sheet {title!r}. Send the name of one that it has: {names}."
         raise invalid(FieldError("/sheet", detail))
     sheet: Any = sheets[title]
     merged = _Merged(_merges(archive, sheet._worksheet_path))
     lines = sheet.iter_rows(max_row=MAX_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
     blank = 0
     for number, values in enumerate(lines, 1):
-        # A sheet may have a million empty rows, which took 120 s below.
+        # A sheet may have a million empty rows. As cells they took 120 s.
         if values.count(None) == len(values):
             blank += 1
             continue
-        cells = merged.filled(number, [_text(value) for value in values])
+        cells = merged.fill(number, [_text(value) for value in values])
         while cells and not cells[-1]:
             cells.pop()
         if len(cells) > MAX_COLUMNS:
-            detail = f"Row {number} of the sheet has more than {MAX_COLUMNS} columns."
+            detail = (
+                f"Row {number} of the sheet has more than {MAX_COLUMNS} columns: delete those that "
+                "the list does not need."
+            )
             raise invalid(FieldError("", detail))
         if cells and number > max_rows:
             raise invalid(
@@ -197,7 +200,7 @@ class _Merged:
             self._ranges.setdefault(first, []).append((column, last))
         self._values: dict[int, tuple[int, str]] = {}
 
-    def filled(self, row: int, cells: list[str]) -> list[str]:
+    def fill(self, row: int, cells: list[str]) -> list[str]:
         """Return the cells of a row with the values of the ranges that reach down to it."""
         if self._values:
             self._values = {c: value for c, value in self._values.items() if value[0] >= row}
