@@ -136,7 +136,9 @@ def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> N
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise click.ClickException(f"Cannot run {program!r}: {reason}.") from None
+            raise click.ClickException(
+                f"Cannot run {program!r}: {reason}. Name a program of PostgreSQL, such as pg_dump."
+            ) from None
     sys.exit(done.returncode)
 
 
