@@ -46,9 +46,9 @@ def make_final(
     clock = queries.row(conn, "ledger/get_clock")
     errors = []
     if as_of is not None and as_of > clock.now + TOLERANCE:
-        errors.append(FieldError("/as_of", "Is in the future."))
+        errors.append(FieldError("/as_of", "Is in the future: send an earlier one."))
     if recorded_as_of is not None and recorded_as_of > clock.now:
-        errors.append(FieldError("/recorded_as_of", "Is in the future."))
+        errors.append(FieldError("/recorded_as_of", "Is in the future: send an earlier one."))
     if errors:
         raise invalid(*errors)
     # A moment before the last entry is final, and a snapshot is read only.

@@ -213,7 +213,7 @@ def _read_header(
     except csv.Error as error:
         raise invalid(FieldError("/header", f"Is not a row of CSV: {error}.")) from None
     if not header:
-        raise invalid(FieldError("/header", "The list is empty."))
+        raise invalid(FieldError("/header", "The list is empty: send one with a header and rows."))
     if any(map(NOT_UTF_8.search, header)) or any("\0" in name for name in header):
         raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
     errors = [

@@ -199,9 +199,10 @@ def _relay_errors(conn: queries.Connection, event: LockedEvent, body: Body) -> I
             detail = "There is no attestation with this id."
             yield "validation-error", FieldError(pointer, detail)
         elif origin.voided_at is not None:
-            yield "validation-error", FieldError(pointer, "This attestation is void.")
+            detail = "This attestation is void: relay another one."
+            yield "validation-error", FieldError(pointer, detail)
         elif origin.release_event_id != event.id:
-            detail = "This attestation is of another release event."
+            detail = "This attestation is of another release event: relay one of this event."
             yield "relay-elsewhere", FieldError(pointer, detail)
         elif origin.stance != body["stance"]:
             detail = f"This attestation {origin.stance} the release: relay it with that stance."

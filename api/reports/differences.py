@@ -180,7 +180,7 @@ def _final_period(
     from_, until = time_buckets.period(span.from_, span.until, time_zone, now, clock.TOLERANCE)
     recorded = {"from_recorded": span.from_recorded, "until_recorded": span.until_recorded}
     errors = [
-        FieldError(f"/{name}", "Is in the future.")
+        FieldError(f"/{name}", "Is in the future: send an earlier one.")
         for name, moment in recorded.items()
         if moment is not None and moment > now
     ]

@@ -76,12 +76,12 @@ def period(
 
     errors = []
     if is_ahead(from_):
-        errors.append(FieldError("/from", "Is in the future."))
+        errors.append(FieldError("/from", "Is in the future: send an earlier one."))
     # In UTC or in the zone it may start in year 0, which Python lacks.
     elif from_ is not None and from_.year == 1:
-        errors.append(FieldError("/from", "Is too far in the past."))
+        errors.append(FieldError("/from", "Is too far in the past: send a day after the year 1."))
     if is_ahead(until):
-        errors.append(FieldError("/until", "Is in the future."))
+        errors.append(FieldError("/until", "Is in the future: send an earlier one."))
     if errors:
         raise invalid(*errors)
 
@@ -95,7 +95,7 @@ def period(
         return end, end
     start = from_ if isinstance(from_, datetime) else _start_of_day(from_, zone)
     if start.year == 1:
-        raise invalid(FieldError("/from", "Is too far in the past."))
+        raise invalid(FieldError("/from", "Is too far in the past: send a day after the year 1."))
     return start, end
 
 

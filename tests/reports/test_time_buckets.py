@@ -183,13 +183,13 @@ def test_today_ends_now(until: str | None) -> None:
 def test_today_depends_on_the_time_zone() -> None:
     """At noon in UTC it is already the next day in Kiritimati."""
     assert span("2026-11-24", "2026-11-25", "day", "Pacific/Kiritimati").until == NOW
-    future = ("/until", "Is in the future.")
+    future = ("/until", "Is in the future: send an earlier one.")
     assert errors("2026-11-24", "2026-11-25", "day", "America/Caracas") == [future]
 
 
 def test_clock_of_a_caller_may_be_five_minutes_ahead() -> None:
     assert span("2026-11-24", "2026-11-24T12:05:00Z", "hour", "UTC").until == NOW + TOLERANCE
-    future = ("/until", "Is in the future.")
+    future = ("/until", "Is in the future: send an earlier one.")
     assert errors("2026-11-24", "2026-11-24T12:05:01Z", "hour", "UTC") == [future]
 
 
@@ -197,7 +197,10 @@ def test_clock_of_a_caller_may_be_five_minutes_ahead() -> None:
 
 
 def test_future_is_an_error_of_both_parameters() -> None:
-    both = [("/from", "Is in the future."), ("/until", "Is in the future.")]
+    both = [
+        ("/from", "Is in the future: send an earlier one."),
+        ("/until", "Is in the future: send an earlier one."),
+    ]
     assert errors("2026-11-25", "2026-11-26", "day", "America/Caracas") == both
     assert errors("9999-12-31", "9999-12-31", "day", "America/Caracas") == both
     last = "9999-12-31T23:59:59.999999+00:00"
@@ -230,11 +233,11 @@ def test_skipped_day_is_an_empty_period() -> None:
 @pytest.mark.parametrize("from_", ["0001-01-01", "0001-01-01T00:00:00Z", "0001-12-31"])
 @pytest.mark.parametrize("time_zone", ["America/Caracas", "Pacific/Kiritimati", "UTC"])
 def test_year_one_is_an_error(from_: str, time_zone: str) -> None:
-    too_early = ("/from", "Is too far in the past.")
+    too_early = ("/from", "Is too far in the past: send a day after the year 1.")
     for bucket in ("hour", "day", "week", "month"):
         assert errors(from_, None, bucket, time_zone) == [too_early]
         assert errors(from_, from_, bucket, time_zone) == [too_early]
-        future = ("/until", "Is in the future.")
+        future = ("/until", "Is in the future: send an earlier one.")
         assert errors(from_, "2027-01-01", bucket, time_zone) == [too_early, future]
     assert len(span("0002-01-01", "0002-01-02", "day", time_zone).ends) == 2
 
