@@ -7,7 +7,7 @@ cloned from a migrated template.
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
+from psycopg.sql import Literal
 from werkzeug.test import TestResponse
 from xdist.scheduler import WorkStealingScheduling
 
@@ -297,11 +298,85 @@ def keys_of(database: str) -> Callable[[str], str]:
     return key
 
 
+class _Store:
+    """A database that only requests write to. It is emptied and used again.
+
+    A test takes 0.1 s of CPU time less than on a new database, whose connections have to plan every
+    statement.
+    """
+
+    _MAX_USES = 40
+    """Emptied tables and indexes keep their dead rows."""
+
+    def __init__(self, server: str) -> None:
+        self._uses = 0
+        with ExitStack() as stack:
+            database = stack.enter_context(cloned(server))
+            self._owner = stack.enter_context(connections.connect(database))
+            self.pool = stack.enter_context(open_pool(database, 4))
+            self.keys = keys_of(database)
+            self._emptying = self._statements()
+            self.close = stack.pop_all().close
+
+    def _statements(self) -> str:
+        """Return statements that empty all tables but that of the keys, and insert the rows of a
+        new database."""
+        self._owner.execute("SET session_replication_role = replica")  # without the triggers
+        tables = self._owner.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = 'public'::regnamespace AND relname <> 'api_keys'"
+        )
+        names = [name for (name,) in tables]
+        statements = [f"DELETE FROM {name}" for name in names]
+        for name in names:
+            query = f"SELECT jsonb_agg(to_jsonb(t))::text FROM {name} t"
+            for (rows,) in self._owner.execute(query):
+                if rows is not None:
+                    records = f"jsonb_populate_recordset(NULL::{name}, {Literal(rows).as_string()})"
+                    statements.append(f"INSERT INTO {name} SELECT r.* FROM {records} r")
+        statements.append("SELECT setval(seqrelid, seqstart, false) FROM pg_sequence")
+        return ";".join(statements)
+
+    def empty(self) -> bool:
+        """Empty the store. Return false if it is worn out, or a request still has a connection."""
+        self._uses += 1
+        stats = self.pool.get_stats()
+        if self._uses == self._MAX_USES or stats["pool_available"] != stats["pool_size"]:
+            return False
+        self._owner.execute(self._emptying)
+        return True
+
+
+@pytest.fixture(scope="session")
+def idle_stores(server: str) -> Iterator[list[_Store]]:
+    idle: list[_Store] = []
+    yield idle
+    for store in idle:
+        store.close()
+
+
 @pytest.fixture
-def api(database: str) -> Iterator[Api]:
-    """The API on an empty database, for a caller without a key."""
-    with open_pool(database, 4) as pool, client_of(pool) as client:
-        yield Api(client, keys_of(database))
+def api(server: str, request: pytest.FixtureRequest) -> Iterator[Api]:
+    """The API on an empty database, for a caller without a key.
+
+    A test that uses the database in another way, too, has a new one.
+    """
+    if {"database", "example_case"} & {*request.fixturenames}:
+        database = request.getfixturevalue("database")
+        with open_pool(database, 4) as pool, client_of(pool) as client:
+            yield Api(client, keys_of(database))
+        return
+    idle_stores: list[_Store] = request.getfixturevalue("idle_stores")
+    store, is_empty = idle_stores.pop() if idle_stores else _Store(server), False
+    try:
+        with client_of(store.pool) as client:
+            yield Api(client, store.keys)
+        is_empty = store.empty()
+    finally:
+        if is_empty:
+            idle_stores.append(store)
+        else:
+            store.close()
 
 
 @pytest.fixture
