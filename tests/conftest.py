@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import Literal
 from werkzeug.test import TestResponse
@@ -54,6 +55,12 @@ LONGEST_FIRST = (
     "verification/test_rule.py",
     "contract/test_schemas.py",
 )
+
+# Examples are the same each time, and may take any time: a failure by chance would refuse a change.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 _numbers = count()
 
