@@ -163,7 +163,7 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
                     line = table.header_line + number
-                    detail = f"A quote opened in the row of line {line} is never closed."
+                    detail = f"A quote opened in the row of line {line} is never closed: close it."
                     raise invalid(FieldError(f"/{number}", detail)) from None
                 yield number, [], [RowError(None, f"Is not a row of CSV: {error}.")]
                 continue
@@ -217,7 +217,10 @@ def _read_header(
     if any(map(NOT_UTF_8.search, header)) or any("\0" in name for name in header):
         raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
     errors = [
-        FieldError(pointer("mapping", column), f"The list has no column {column[:100]!r}.")
+        FieldError(
+            pointer("mapping", column),
+            f"The list has no column {column[:100]!r}: use a name of the header, or leave it out.",
+        )
         for column in mapping
         if column not in header
     ]
@@ -271,7 +274,8 @@ def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> NumberedCells:
     while line := file.readline(_MAX_LINE_BYTES + 1):
         number += 1
         if len(line) > _MAX_LINE_BYTES:
-            raise invalid(FieldError(f"/{number}", f"Has more than {_MAX_LINE_BYTES:,} bytes."))
+            detail = f"Has more than {_MAX_LINE_BYTES:,} bytes: shorten its values."
+            raise invalid(FieldError(f"/{number}", detail))
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.strip():
@@ -301,7 +305,7 @@ def _read_object(
     for name, part in flat.items():
         field, detail = _field(name, mapping)
         if not detail and field and field in column_of:
-            detail = f"Is the same field as {column_of[field]!r}."
+            detail = f"Is the same field as {column_of[field]!r}: map one of them to null."
         if detail:
             errors.append(RowError(name, detail))
         elif field and part not in (None, "", []):

@@ -1,5 +1,6 @@
 -- Claims: aggregate figures that a source published, and announcements. A claim names nobody and is
--- never an attestation. Only its retraction and its voiding change it, so relays and origins are stored as entered.
+-- never an attestation. Only its retraction and its voiding change it, so relays and origins are stored
+-- as entered.
 CREATE TABLE claims (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     source_id uuid NOT NULL CONSTRAINT claim_source_exists REFERENCES sources,

@@ -115,8 +115,8 @@ CREATE FUNCTION attestation_entry(attestation attestations) RETURNS jsonb
     ));
 
 -- The attestations as a caller sees them. The texts and links of an attestation are redacted if its
--- person is hidden or its source is confidential, and the evidence in the latter case. The time of its voiding is visible. The attestations
--- of a voided release event are void with it.
+-- person is hidden, and with the evidence if its source is confidential. The time of its voiding is
+-- visible. The attestations of a voided release event are void with it.
 CREATE FUNCTION visible_attestations(sees_hidden boolean) RETURNS TABLE (
     id uuid, release_event_id uuid, source_id uuid, is_confidential boolean, stance text,
     basis text, release_kind text, denial_reason text, evidence text, published_at timestamptz,

@@ -14,8 +14,8 @@ SELECT a.id, a.release_event_id, a.source_id, a.stance, a.basis,
             WHERE r.attestation_id = a.id AND o.voided_at IS NULL
         ) s
     ) AS relays,
-    a.release_kind, a.denial_reason, coalesce(a.evidence, 'other') AS evidence, a.published_at, a.url, a.archived_url,
-    a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note
+    a.release_kind, a.denial_reason, coalesce(a.evidence, 'other') AS evidence, a.published_at, a.url,
+    a.archived_url, a.content_sha256, a.language, a.note, a.retracted_at, a.retraction_note
 FROM visible_attestations(%(sees_hidden)s) a
 JOIN attestations k ON k.id = a.id
 WHERE a.voided_at IS NULL

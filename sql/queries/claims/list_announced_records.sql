@@ -63,7 +63,10 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     UNION
     SELECT d.facility_id
     FROM release_events e CROSS JOIN LATERAL (
-        SELECT h.facility_id FROM visible_detentions(%(sees_hidden)s) h WHERE h.detainee_id = e.detainee_id OFFSET 0
+        SELECT h.facility_id
+        FROM visible_detentions(%(sees_hidden)s) h
+        WHERE h.detainee_id = e.detainee_id
+        OFFSET 0
     ) d
     WHERE e.announcement_id = %(id)s
 )

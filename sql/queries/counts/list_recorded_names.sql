@@ -5,7 +5,8 @@ SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name
 FROM (
     SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
     UNION ALL
-    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s) FROM sources s WHERE s.id = ANY (%(source_ids)s)
+    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s)
+    FROM sources s WHERE s.id = ANY (%(source_ids)s)
     UNION ALL
     SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s)
     FROM claims c WHERE c.id = ANY (%(claim_ids)s)

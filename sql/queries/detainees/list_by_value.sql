@@ -3,8 +3,9 @@
 -- of hidden people only those are read whose value the caller may know. Conditions are on what the caller
 -- sees.
 SELECT k.id, NULL::uuid AS merged_into, d.name, d.is_named, d.withheld, d.aliases, d.sex,
-    d.birth_date, d.age_group, d.nationalities, d.occupation, d.external_ids, d.detention, d.custody, NULL AS match,
-    d.created_at, d.updated_at, NOT d.is_named AS is_hidden, d.id IS NOT NULL AS is_met, k.ends_scan
+    d.birth_date, d.age_group, d.nationalities, d.occupation, d.external_ids, d.detention, d.custody,
+    NULL AS match, d.created_at, d.updated_at, NOT d.is_named AS is_hidden,
+    d.id IS NOT NULL AS is_met, k.ends_scan
 FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM (

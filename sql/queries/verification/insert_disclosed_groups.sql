@@ -19,7 +19,7 @@ SELECT p.id
 FROM disclosed c
 CROSS JOIN LATERAL (
     SELECT d.id FROM detentions t JOIN detainees d ON d.id = t.detainee_id
-    WHERE t.facility_id = c.facility_id AND t.voided_at IS NULL AND d.age_group = c.age_group AND d.merged_into IS NULL
-        AND is_hidden(d.age_group, d.withheld)
+    WHERE t.facility_id = c.facility_id AND t.voided_at IS NULL AND d.age_group = c.age_group
+        AND d.merged_into IS NULL AND is_hidden(d.age_group, d.withheld)
     OFFSET 0
 ) p
