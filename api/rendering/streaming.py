@@ -58,7 +58,7 @@ def encoded(
 
 
 def started(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Return an iterator whose first block has been read, or is complete."""
+    """Return an iterator whose first block has been read. A workbook is complete already."""
     if isinstance(blocks, Parts):
         return cast(Iterator[Block], blocks)
     return chain([next(blocks)], blocks)

@@ -62,7 +62,7 @@ CREATE UNIQUE INDEX one_current_verdict ON verdicts (release_event_id, published
     WHERE recorded_until = 'infinity';
 -- Those that begin, were recorded or were superseded in a period of either clock.
 CREATE INDEX verdicts_by_moment ON verdicts (published_from, recorded_until);
--- Those that begin without a write, when a statement that was published ahead of its record counts.
+-- Those that begin without a write, at the moment of an attestation that was recorded before it.
 CREATE INDEX verdicts_ahead ON verdicts (published_from) WHERE published_from > recorded_from;
 CREATE INDEX verdicts_by_record ON verdicts (recorded_from);
 CREATE INDEX verdicts_superseded ON verdicts (recorded_until)

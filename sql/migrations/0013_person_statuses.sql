@@ -13,9 +13,9 @@ CREATE TABLE person_statuses (
     -- The value of each property by which people are grouped: a list where it differs with the number
     -- of sources required (1 to 5), absent where it is unknown (api/verification/counting.py).
     groups jsonb NOT NULL,
-    -- Whether the status that was recorded before for its `published_from` was confirmed and it is not,
-    -- for any number of sources required. By its index the search for a correction of 30,000 people takes
-    -- 5 ms; a look at all that were recorded in its week took 400 ms.
+    -- Whether it is not confirmed, but the status recorded before for its `published_from` was, for any
+    -- number of sources required. By its index the search for a correction of 30,000 people takes 5 ms;
+    -- a look at all that were recorded in its week took 400 ms.
     ends_confirmed boolean NOT NULL DEFAULT false,
     PRIMARY KEY (detainee_id, published_from, recorded_from),
     CONSTRAINT person_status_is_superseded_after_it_was_recorded
@@ -72,7 +72,7 @@ END;
 -- people, and of those with each value of each property. A bucket covers the time after its beginning,
 -- up to and including its end. Its grain is total, year, month, day, 4 hours, hour, or quarter (of an
 -- hour). A count at a moment is the total less the later changes: a few rows of each grain, and the
--- person statuses within a quarter of an hour. The effort does not grow with the number of people.
+-- person statuses within a quarter of an hour. The work does not grow with the number of people.
 CREATE TABLE status_rollups (
     -- '' for all people, else the property by which they are grouped. `value` is '' if unknown.
     property text NOT NULL,
