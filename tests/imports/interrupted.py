@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -25,13 +25,34 @@ def send(service: Service, key: str, path: str, body: bytes, media_type: str) ->
     return status, content
 
 
-def kill_while_sending(service: Service, *request: Any, table: str) -> None:
-    """Send a request, and kill all processes when it has written 20 kB to the table."""
+def kill_during_preview(service: Service, *request: Any, table: str) -> None:
+    """Send a file, and kill all processes when 20 kB of the table are written, early in the
+    preview."""
     with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
         size = f"SELECT pg_relation_size('{table}') AS n"
         before = conn.execute(size).fetchone().n
         future = thread.submit(send, service, *request)
         wait_until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
         assert not future.done()
-        service.kill()
-        assert isinstance(future.exception(60), OSError | HTTPException | ValueError)
+        _kill(service, future)
+
+
+def kill_during_apply(service: Service, *request: Any) -> None:
+    """Send decisions, and kill all processes when people are written, and the last lock is not
+    taken."""
+    with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
+        conn.execute("BEGIN")
+        conn.execute("SELECT FROM ledger_head FOR UPDATE")
+        future = thread.submit(send, service, *request)
+        waiting = (
+            "SELECT FROM pg_locks people JOIN pg_locks last USING (pid) WHERE NOT last.granted "
+            "AND people.relation = 'detainees'::regclass AND people.mode = 'RowExclusiveLock'"
+        )
+        wait_until(lambda: conn.execute(waiting).fetchall(), "it waits for the ledger")
+        _kill(service, future)
+        conn.close()
+
+
+def _kill(service: Service, future: Future[Any]) -> None:
+    service.kill()
+    assert isinstance(future.exception(60), OSError | HTTPException | ValueError)

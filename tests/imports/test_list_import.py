@@ -20,7 +20,7 @@ from api.records import attestations
 from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.running import constancia, linux, run_and_measure, snapshot
 from tests.conftest import Api, cloned
-from tests.imports.interrupted import kill_while_sending, send
+from tests.imports.interrupted import kill_during_apply, kill_during_preview, send
 from tests.store_checks import check_store, check_verdicts, open_store
 from tests.support import COMMAND, Service, data_dir, environment, serving
 
@@ -1397,7 +1397,7 @@ def test_a_killed_import_writes_nothing(tmp_path: Path) -> None:
     with data_dir() as directory:
         with serving(directory) as service:
             key = service.key("contribute")
-            kill_while_sending(service, key, "/v1/imports", body, "text/csv", table="import_rows")
+            kill_during_preview(service, key, "/v1/imports", body, "text/csv", table="import_keys")
         with serving(directory) as service:
             assert count(service) == (0, 0)
             with open_store(service) as conn:
@@ -1405,7 +1405,7 @@ def test_a_killed_import_writes_nothing(tmp_path: Path) -> None:
             status, result = send(service, key, "/v1/imports", body, "text/csv")
             assert (status, result["totals"]["new"]) == (201, rows)
             apply_path = f"/v1/imports/{result['id']}/apply"
-            kill_while_sending(service, key, apply_path, *no_decisions, table="detainees")
+            kill_during_apply(service, key, apply_path, *no_decisions)
         with serving(directory) as service:
             assert count(service) == (0, 0)
             # The crash emptied the unlogged table of keys, so the preview cannot be applied.
