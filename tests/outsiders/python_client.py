@@ -15,9 +15,13 @@ from constancia_client.api.detainees import create_detainee, get_detainee, list_
 from constancia_client.api.detentions import create_detention
 from constancia_client.api.release_events import create_release_event
 from constancia_client.api.sources import create_source
+from httpx import Timeout
 
 address, key = sys.argv[1:]
-client = AuthenticatedClient(base_url=address, token=key, raise_on_unexpected_status=True)
+# A loaded machine may take longer than the five seconds that are the default.
+client = AuthenticatedClient(
+    base_url=address, token=key, timeout=Timeout(60), raise_on_unexpected_status=True
+)
 
 
 def expect(response: Any, kind: type) -> Any:

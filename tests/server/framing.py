@@ -118,7 +118,7 @@ class Response(NamedTuple):
 
 def exchange(port: int, content: bytes) -> tuple[list[Response], bool]:
     """Send these bytes; return all responses, and whether the server closed the connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         with contextlib.suppress(ConnectionError):  # refused before all of it was sent
             connection.sendall(content)
         received = b""

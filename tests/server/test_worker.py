@@ -124,7 +124,7 @@ def test_letters_of_a_request_line_are_encoded_in_the_problem(
 @pytest.mark.parametrize("server", ["service", "front"])
 def test_http_0_9_request_gets_a_problem(request: pytest.FixtureRequest, server: str) -> None:
     port = request.getfixturevalue(server).port
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET /healthz\r\n\r\n")
         response = connection.makefile("rb").read()
     assert b"malformed-request" in response
