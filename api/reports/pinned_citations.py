@@ -3,14 +3,15 @@
 The same question is asked with the publication times of the citation and with all that is recorded
 now. An answer still holds if its figures are the same. What the public may know of hidden people
 can move them between figures too, and that is no change: then the people who count otherwise
-decide, as in differences.
+decide, as in differences. If there are none, the answer changed where the public figures prove it:
+where no values of the undisclosed people make both answers the same. Else that is undecided.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from itertools import chain, pairwise
-from typing import Any
+from itertools import chain, islice, pairwise
+from typing import Any, cast
 from uuid import UUID
 
 from api.database import queries
@@ -22,7 +23,7 @@ from api.reports.citations import Moments
 from api.reports.cited_questions import CitedQuestion
 from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
 from api.reports.differences import ChangedRelease, Differences, Position
-from api.verification.counting import FIGURES
+from api.verification.counting import FIGURES, STATUSES
 
 _MAX_CHANGES = 10
 _MAX_CORRECTIONS = 240
@@ -34,8 +35,9 @@ _DOCUMENTED = ("confirmed", "disputed", "reported")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What became of a cited answer. `present` is the citation of today's, if there is one.
+    """What became of a cited answer. `present` is the citation of today's, if the figures differ.
 
+    If they differ and it is not `changed`, it is undecided whether the answer still holds.
     So many `people_changed`, `differences` is the path that lists them, and `changes` are some.
     """
 
@@ -98,10 +100,11 @@ def state(conn: queries.Connection, question: CitedQuestion, cited: Item) -> Sta
         return _of_release(conn, cited, present, replace(state, changed=True))
     state = _of_people(conn, question, cited, present, state)
     ids = _claims(cited) | _claims(present)
-    if not state.changed and not _depends_on_disclosure(question, cited):
+    if not state.changed and (
+        not _depends_on_disclosure(question, cited) or _contradicts(question, cited, present)
+    ):
         state = replace(state, changed=True)
-    state = _of_records(conn, cited, sorted(ids), state)
-    return state if state.changed else State()
+    return _of_records(conn, cited, sorted(ids), state)
 
 
 # The figures of an answer, which decide whether it holds. The reasons of a verdict can change
@@ -156,10 +159,58 @@ def _claims(answer: Item) -> set[str]:
 
 
 def _depends_on_disclosure(question: CitedQuestion, cited: Item) -> bool:
+    group_by = question.arguments.get("group_by")
+    return group_by in PROPERTIES_OF_PEOPLE or _filters_people(question, cited)
+
+
+def _filters_people(question: CitedQuestion, cited: Item) -> bool:
     asked = {**question.arguments, **cited.get("claim", {})}
-    return asked.get("group_by") in PROPERTIES_OF_PEOPLE or any(
-        asked.get(name) is not None for name in PROPERTIES_OF_PEOPLE
+    return any(asked.get(name) is not None for name in PROPERTIES_OF_PEOPLE)
+
+
+def _contradicts(question: CitedQuestion, cited: Item, present: Item) -> bool:
+    """Return whether no values of the undisclosed people make both answers the same."""
+    groups = _groups(cited.get("groups") or (), present.get("groups") or ())
+    is_filtered = _filters_people(question, cited)
+    before, after = (
+        _counted(answer, groups, is_filtered=is_filtered) for answer in (cited, present)
     )
+    return any(
+        least > most_now or least_now > most
+        for then, now in zip(before, after, strict=True)
+        for (least, most), (least_now, most_now) in zip(_bounds(then), _bounds(now), strict=True)
+    )
+
+
+def _counted(answer: Item, groups: Sequence[str], *, is_filtered: bool) -> Sequence[Item]:
+    """Return the figures of an answer, each with its undisclosed people: the total, and these
+    groups.
+    """
+    if "totals" in answer:
+        return [answer["totals"][name] for name in ("before", "after")]
+    if "items" in answer:
+        return cast(Sequence[Item], answer["items"])
+    undisclosed = answer["undisclosed"]
+    by_value = {group["value"]: group for group in answer.get("groups") or ()}
+    nobody = dict.fromkeys(FIGURES, 0)
+    return [
+        # Who is undisclosed only in groups is in the total.
+        {**answer, "undisclosed": undisclosed if is_filtered else None},
+        *({**by_value.get(group, nobody), "undisclosed": undisclosed} for group in groups),
+    ]
+
+
+def _bounds(figures: Item) -> Iterator[tuple[int, int]]:
+    """Yield, for each status, how many people at least and at most have it or a stronger one.
+
+    Who is undisclosed may have a weaker status among the figures.
+    """
+    least = undisclosed = 0
+    for status in STATUSES:
+        if status in figures:
+            least += figures[status]
+            undisclosed += (figures["undisclosed"] or {}).get(status, 0)
+            yield least, least + undisclosed
 
 
 # Why an answer changed.
@@ -172,10 +223,7 @@ def _of_people(
     recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
     arguments = question.arguments
     group_by = arguments.get("group_by")
-    for number, (as_of, filters) in enumerate(_questions(question, cited, present)):
-        if number == _MAX_QUESTIONS:
-            # None that was looked into tells why: that it holds cannot be said any more.
-            return replace(state, changed=True)
+    for as_of, filters in islice(_questions(question, cited, present), _MAX_QUESTIONS):
         position = Position(as_of, as_of, *recorded, None)
         differences = Differences(position, filters, arguments["min_sources"], None, group_by)
         everybody = differences.people(conn)

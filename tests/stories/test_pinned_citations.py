@@ -22,8 +22,12 @@ def read(api: Api, citation: Mapping[str, Any]) -> Any:
     return api.get(f"/v1/citations/{citation['id']}")
 
 
-def withhold(desk: Desk, person: str) -> None:
-    desk.editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+def page(api: Api, citation: Mapping[str, Any]) -> str:
+    return api.send("GET", f"/c/{citation['id']}", query_string={"lang": "en"}).text
+
+
+def withhold(desk: Desk, person: str, *, withheld: bool = True) -> None:
+    desk.editor.patch(f"/v1/detainees/{person}", {"withheld": withheld})
 
 
 def person_of(desk: Desk, event: str) -> str:
@@ -64,7 +68,13 @@ def test_every_citable_answer_can_be_pinned(population: Population) -> None:
         withhold(desk, person["id"])
     desk.editor.detainee("Nadie", age_group="minor")
     for citation in pinned:
-        assert read(desk.api, citation) == citation, citation["url"]
+        now = read(desk.api, citation)
+        assert {**now, "present": None} == citation, citation["url"]
+        answer = page(desk.api, citation)
+        # What the public may know moved figures of some: then nobody is assured that they hold.
+        assert ("Yes." in answer) == (now["present"] is None), citation["url"]
+        assert ("That cannot be decided." in answer) == (now["present"] is not None)
+    assert {read(desk.api, citation)["present"] is None for citation in pinned} == {True, False}
 
 
 def claimed(filters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,6 +195,57 @@ def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
     assert (now["people_changed"], now["since"]) == (3, moments[0])
     [item] = desk.api.get(now["differences"])["items"]
     assert item["release_event_id"] == events[2]
+
+
+def test_correction_of_a_person_who_was_withheld_later_is_told_where_it_is_public(
+    desk: Desk,
+) -> None:
+    """The figures of today, with all undisclosed people, may rule the pinned ones out."""
+    announcement = desk.claim(desk.sources[0], "announced", AT)["id"]
+    event = desk.release("Rocío Prueba", [AT, AT], sex="female", announcement=announcement)
+    person = person_of(desk, event)
+    asked = f"announcement_id={announcement}"
+    pinned = [
+        pin(desk.api, url)
+        for url in (
+            f"/v1/counts?{asked}&sex=female",
+            f"/v1/counts?{asked}&group_by=sex",
+            f"/v1/counts/timeline?from=2026-01-09&until=2026-01-10&{asked}&sex=female",
+            f"/v1/differences?from=2026-01-08&{asked}&sex=female",
+        )
+    ]
+
+    def assert_all(*, changed: bool, words: str) -> None:
+        for citation in pinned:
+            now = read(desk.api, citation)
+            today = desk.api.get(now["present"]["url"])["citation"]
+            assert (now["changed"], now["present"]) == (changed, today), citation["url"]
+            assert "Rocío" not in str(now)
+            if "group_by" not in citation["url"]:
+                assert (now["since"], now["people_changed"], now["changes"]) == (None, 0, [])
+            assert (now["figure"], now["sha256"]) == (citation["figure"], citation["sha256"])
+            for text in (
+                page(desk.api, citation),
+                desk.api.send(
+                    "GET", "/c", query_string={"url": citation["url"], "lang": "en"}
+                ).text,
+            ):
+                assert words in text, citation["url"]
+                assert "Yes." not in text
+                assert escape(today["sentence"]["en"]) in text
+
+    withhold(desk, person)
+    assert_all(changed=False, words="That cannot be decided.")
+    [attestation, _] = desk.editor.get("/v1/attestations", release_event_id=event)["items"]
+    desk.editor.post(f"/v1/attestations/{attestation['id']}/void", {"reason": "Wrong."}, 200)
+    assert_all(changed=True, words="Not any more.")
+    # Another person may be the woman who was counted.
+    desk.release("Oculta", [AT, AT], withheld=True, announcement=announcement)
+    assert not read(desk.api, pinned[0])["changed"]
+    assert "That cannot be decided." in page(desk.api, pinned[0])
+    withhold(desk, person, withheld=False)
+    now = read(desk.api, pinned[0])
+    assert (now["changed"], now["people_changed"]) == (True, 1)
 
 
 def test_release_of_another_kind_changes_groups_of_kinds(desk: Desk) -> None:
