@@ -12,6 +12,9 @@ GRANTS = {
     "admin": {"admin"},
 }
 
+ADULT_AGE = 18
+"""Who is younger is a minor, and hidden."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -135,9 +135,10 @@ class _PreviewedRow:
         for field_error in error.errors or [FieldError("", error.detail)]:
             name = field_error.pointer.removeprefix("/").partition("/")[0]
             columns = self.row.columns
-            column = columns.get(_COLUMN_OF_FIELD.get(name, name))
-            if column is None and name == "age_group":
-                column = columns.get("birth_date")  # which says what the age group must be
+            fields = [_COLUMN_OF_FIELD.get(name, name)]
+            if name in ("age_group", "birth_date"):
+                fields += ["birth_date", "birth_year", "age"]  # these say what the group must be
+            column = next((columns[field] for field in fields if field in columns), None)
             self.errors.append(RowError(column, field_error.detail))
 
     def as_stored(self, place: str) -> Mapping[str, Any]:

@@ -92,10 +92,12 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
         return row_plan
     row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
     row_plan.overwritten = _overwritten(stored.detainee, row_plan.detainee)
-    if row_plan.detainee:
-        updated = {**stored.detainee, **row_plan.detainee}
-        if error := detainees.birth_date_error(updated, now):
-            raise invalid(error)
+    updated = {**stored.detainee, **row_plan.detainee}
+    error = detainees.birth_date_error(updated, now) if row_plan.detainee else None
+    if error is None and "born" in content:
+        error = detainees.birth_error(content["born"], updated["age_group"], now)
+    if error is not None:
+        raise invalid(error)
     detentions = _plan_detention(row_plan, stored.detentions, content, now)
     if "release" in content:
         row_plan.release_event = _plan_release(detentions, content["release"]["occurred_on"], now)

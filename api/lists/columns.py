@@ -57,6 +57,8 @@ _COLUMN_NAMES: Mapping[str, str] = {
     "organismo de seguridad|detention authority",
     "charges": "charge|charges|cargos|delito|delitos|detention charges",
     "whereabouts": "whereabouts|paradero|detention whereabouts",
+    # Not stored: it only tells who is a minor.
+    "age": "age|age years|age in years|edad|edad anos|edad en anos|idade|idade anos|idade em anos",
     "external_ids": "external id|external ids",
     "id:cedula": "c i|ci|cedula|cedula identidad|n cedula|no cedula|nro cedula|numero cedula|"
     "documento identidad",
@@ -326,6 +328,20 @@ def _year(value: Any, _: Conventions) -> str:
     return text
 
 
+_AGE = re.compile(r"(\d{1,3})(?: (?:years?(?: old)?|anos?))?\Z", re.ASCII)
+_MAX_AGE = 120
+
+
+def _age(value: Any, _: Conventions) -> int:
+    text = str(value)
+    age = _AGE.match(folding.fold(text)) if text[:1].isdecimal() else None
+    if age is None or int(age[1]) > _MAX_AGE:
+        raise CellError(
+            f"{_quote(text)} is no age: write whole years, such as 34, or leave the cell empty."
+        )
+    return int(age[1])
+
+
 def _nationalities(value: Any, _: Conventions) -> list[str]:
     codes = []
     for word in _list(value, r"[,;/|]| y | and "):
@@ -376,6 +392,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "sex": _sex,
     "birth_date": _birth_date,
     "birth_year": _year,
+    "age": _age,
     "age_group": _choice(
         adult="adulto|adulta|mayor|mayor de edad",
         minor="menor|menor de edad|adolescente|niño|niña",

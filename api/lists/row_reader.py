@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import Schema, ValidationError
 
+from api.access import ADULT_AGE
 from api.contract import document, fields, schemas
 from api.lists import columns, list_file
 from api.lists.columns import CellError, Conventions
@@ -151,6 +152,13 @@ def _check_values(
     detainee = {field: values[field] for field in _properties("detainee") if field in values}
     # A missing name is an error already: the schema must not report it again.
     detainee["name"] = name or "-"
+    if values.get("age", ADULT_AGE) < ADULT_AGE:
+        if detainee.get("age_group") == "adult":
+            detail = (
+                f"{values['age']} is the age of a minor, and the age group is adult: correct one."
+            )
+            errors.append(RowError(column_of["age"], detail))
+        detainee["age_group"] = "minor"
     birth_date = values.get("birth_date", "")
     if len(birth_date) < len("1974-06-02"):
         detainee.pop("birth_date", None)
@@ -177,7 +185,10 @@ def _check_values(
             content["id"] = fields.uuid(values["id"])
         except ValidationError as error:
             errors.append(RowError(column_of["id"], str(error.messages[0])))
-    born = values.get("birth_year") or birth_date
+    born, year = birth_date or values.get("birth_year"), values.get("birth_year")
+    if born and year and not born.startswith(year):
+        detail = f"{year!r} contradicts the birth date {born}: correct one of the two."
+        errors.append(RowError(column_of["birth_year"], detail))
     if born and "birth_date" not in detainee:
         content["born"] = born
     if "facility" in values:

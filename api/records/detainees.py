@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from api import access
-from api.access import Caller
+from api.access import ADULT_AGE, Caller
 from api.database import clock, key_versions, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
@@ -20,7 +20,6 @@ from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
 
-_ADULT_YEARS = 18
 _PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 # With a digit, which no name of a person called Person has.
 _ALTERED_PSEUDONYM = re.compile(r"\s*person\W*(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{6}\s*", re.IGNORECASE)
@@ -163,14 +162,28 @@ def _name_errors(detainee: Body) -> Iterator[FieldError]:
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:
     """Return the error of a birth date in the future, or of a minor with another age group."""
-    born, today = detainee["birth_date"], now.date()
-    if born is None:
-        return None
-    if born > today:
+    born = detainee["birth_date"]
+    return None if born is None else birth_error(born.isoformat(), detainee["age_group"], now)
+
+
+def birth_error(born: str, age_group: str, now: datetime) -> FieldError | None:
+    """Return the error of a day, month or year of birth, in ISO 8601.
+
+    A person who may be a minor needs an age group: a name that was public cannot be called back.
+    """
+    today = now.date().isoformat()
+    # ISO 8601 sorts as text.
+    adult_since = f"{int(today[:4]) - ADULT_AGE:04}{today[4:]}"[: len(born)]
+    if born > today[: len(born)]:
         return FieldError("/birth_date", f"{born} is in the future.")
-    adult_since = (today.year - _ADULT_YEARS, today.month, today.day)
-    if adult_since < (born.year, born.month, born.day) and detainee["age_group"] != "minor":
+    if born > adult_since and age_group != "minor":
         detail = f"The age group must be minor: the birth date {born} is less than 18 years ago."
+        return FieldError("/age_group", detail)
+    if born == adult_since and len(born) < len(today) and age_group == "unknown":
+        detail = (
+            f"A person who was born in {born} may be a minor: write the age group (adult or minor) "
+            "or the day of birth."
+        )
         return FieldError("/age_group", detail)
     return None
 

@@ -333,6 +333,28 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "birth_date": "2020-01-31"},
         [("birth_date", "The age group must be minor: the birth date 2020-01-31")],
     ),
+    "a year of birth of a minor": (
+        {"name": "Ana", "birth_year": "2020"},
+        [("birth_year", "The age group must be minor: the birth date 2020 is less than 18")],
+    ),
+    "a month of birth of a minor": (
+        {"name": "Ana", "birth_date": "2020-03", "age_group": "adult"},
+        [("age_group", "must be minor: the birth date 2020-03 is")],
+    ),
+    "a year of birth in the future": (
+        {"name": "Ana", "birth_year": "2999"},
+        [("birth_year", "2999 is in the future")],
+    ),
+    "two years of birth": (
+        {"name": "Ana", "birth_date": "1974-06-02", "birth_year": "2020"},
+        [("birth_year", "'2020' contradicts the birth date 1974-06-02: correct one")],
+    ),
+    "a minor of an adult's age group": (
+        {"name": "Ana", "age": "17 años", "age_group": "adult"},
+        [("age", "17 is the age of a minor, and the age group is adult: correct one")],
+    ),
+    "an age in months": ({"name": "Ana", "age": "8 meses"}, [("age", "write whole years")]),
+    "an age over 120": ({"name": "Ana", "age": "121"}, [("age", "'121' is no age")]),
     "a birth year of two digits": (
         {"name": "Ana", "birth_year": "74"},
         [("birth_year", "'74' is not a year")],
@@ -981,6 +1003,27 @@ def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Conn
     assert outcomes(preview(other_key, table([MINOR]))) == ["new"]
     assert outcomes(preview(other_key, table([{**MINOR, "id": person}]))) == ["invalid"]
     assert outcomes(preview(editor, table([{"name": "Lucero Canario"}]))) == ["possible_duplicate"]
+
+
+def test_a_minor_by_age_or_year_of_birth_is_hidden(api: Api) -> None:
+    writer = api.scope("contribute")
+    ages = ("17", "17 años", "0", "18", "34 anos", "s/d", "")
+    cells = [
+        *({"EDAD": age} for age in ages),
+        {"EDAD": "17", "grupo de edad": "desconocido"},
+        {"año de nacimiento": "2020", "grupo de edad": "menor"},
+        {"año de nacimiento": "1974"},
+    ]
+    names = map(" ".join, zip(GIVEN_NAMES, SURNAMES, strict=False))
+    rows = [{"nombre": name, **more} for name, more in zip(names, cells, strict=False)]
+    result = preview(writer, table(rows))
+    assert outcomes(result) == ["new"] * len(cells)
+    applied = apply(writer, result["id"])["rows"]
+    shown = [writer.get(f"/v1/detainees/{row['detainee_id']}") for row in applied]
+    hidden = [False] * 3 + [True] * 4 + [False] * 2 + [True]
+    assert [person["is_named"] for person in shown] == hidden
+    (listed,) = preview(writer, b'{"name": "Canario", "idade": 17.5}', media_type=NDJSON)["rows"]
+    assert "'17.5' is no age" in listed["errors"][0]["detail"]
 
 
 WITHHELD = {"name": "Rosaura Canario Vega", "birth_date": "1987-03-17", "sex": "female"}
