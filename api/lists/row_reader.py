@@ -14,7 +14,12 @@ from api.contract import document, fields, schemas
 from api.lists import columns, list_file
 from api.lists.columns import CellError, Conventions
 from api.lists.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
-from api.matching.external_ids import external_id_key, is_placeholder, is_placeholder_name
+from api.matching.external_ids import (
+    external_id_key,
+    is_note,
+    is_placeholder,
+    is_placeholder_name,
+)
 from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
@@ -147,6 +152,12 @@ def _check_values(
     elif name and is_placeholder_name(name):
         detail = (
             f"{name[:_MAX_QUOTED]!r} names nobody: write the person's name, or leave the row out."
+        )
+        errors.append(RowError(name_column, detail))
+    elif name and is_note(name):
+        detail = (
+            f"{name[:_MAX_QUOTED]!r} is not the name of one person: write a name without numbers "
+            "and colons, or leave the row out."
         )
         errors.append(RowError(name_column, detail))
     detainee = {field: values[field] for field in _properties("detainee") if field in values}

@@ -91,6 +91,19 @@ _PLACEHOLDER_NAME = re.compile(
 _ABBREVIATION = re.compile(r"[ns] ?/ ?[acdin]", re.IGNORECASE)
 
 
+_COLON = re.compile("[:\uff1a]")
+
+
+def is_note(name: str) -> bool:
+    """Whether a text is not the name of one person: Fuente: familiares, 3 adolescentes.
+
+    It has a colon, or a word of digits without a letter. S/1 is a rank, Wi11iams a typing error.
+    """
+    return bool(_COLON.search(name)) or any(
+        any(map(str.isdigit, word)) and not any(map(str.isalpha, word)) for word in name.split()
+    )
+
+
 def is_placeholder_name(name: str) -> bool:
     """Whether a name names nobody: Total: 53, Sin nombre, N.N., S/N, 123, ???."""
     if not any(map(str.isalpha, name)):

@@ -316,6 +316,14 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         [("birth_date", "no month 13: write")],
     ),
     "a total": ({"name": "Total: 53"}, [("name", "'Total: 53' names nobody: write")]),
+    "a note": (
+        {"name": "Fuente: familiares"},
+        [("name", "'Fuente: familiares' is not the name of one person: write")],
+    ),
+    "several people": (
+        {"name": "Hnos. Pérez (2)"},
+        [("name", "'Hnos. Pérez (2)' is not the name of one person: write")],
+    ),
     "an unknown age group": (
         {"name": "Ana", "age_group": "x"},
         [("age_group", "minor (menor, menor de edad, adolescente, niño, niña)")],

@@ -228,7 +228,7 @@ def writes_of_new_records(ids: Mapping[str, str]) -> Sequence[Request]:
         rows,
         [{**row, "detained_on": "2023-01-05", "released_on": "2026-01-08"} for row in rows],
         [{**row, "facility": "Helicoide"} for row in rows],
-        [{"name": f"Persona nueva {n}", "external_id_una": "una"} for n in range(2)],
+        [{"name": f"Persona nueva {n}", "external_id_una": "una"} for n in "AB"],
     )
     claim = {"kind": "released", "value": 1, "as_of": AT, "published_at": AT}
     return (
