@@ -82,10 +82,11 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
         {"name": "Yusmery Génesis Ozores", "birth_date": "1990-01-31", "sex": "f"},
         {"name": "YUSMERY GENESIS OZORES", "birth_date": "1990-01-31", "sex": ""},
         {"name": "Wilmer Quintanar Bracho", "birth_date": "31/01/1980", "sex": "x"},
+        {"name": "Nelson Sanoja", "birth_date": "", "sex": ""},
     ]
     before = seq(conn)
     result = preview(writer, table(rows))
-    assert outcomes(result) == ["same", "same", "new", "same", "invalid"]
+    assert outcomes(result) == ["same", "same", "new", "same", "invalid", "new"]
     assert result["rows"][0]["detainee_id"] == person
     assert result["rows"][3]["same_as_row"] == 3
     assert result["rows"][4]["errors"] == [{"column": "sex", "pointer": None, "detail": SEXES}]
@@ -93,14 +94,15 @@ def test_a_list_is_previewed_and_applied(api: Api, conn: queries.Connection) -> 
     assert people(conn) == 1
     problem = apply(writer, result["id"], status=422)
     assert [error["pointer"] for error in problem["errors"]] == ["/rows/5"]
-    applied = apply(writer, result["id"], {"row": 5, "decision": "skip"})
+    skips = [{"row": row, "decision": "skip"} for row in (5, 6)]
+    applied = apply(writer, result["id"], *skips)
     assert applied["state"] == "applied"
     assert people(conn) == 2
     assert seq(conn) == before + 1
-    repeated = preview(writer, table(rows[:4]))
-    assert outcomes(repeated) == ["same"] * 4
+    repeated = preview(writer, table(rows))
+    assert outcomes(repeated) == [*["same"] * 4, "invalid", "new"]
     before = seq(conn)
-    apply(writer, repeated["id"])
+    apply(writer, repeated["id"], *skips)
     assert seq(conn) == before
 
 
