@@ -645,9 +645,11 @@ class Record:
 
     def _begins(self, detention: Entry) -> datetime:
         """Return the last moment at which a detention can have begun."""
-        last_day = min([_last_day(detention), *self._released_on(detention)])
-        created_at = datetime.fromisoformat(detention["created_at"])
-        return min(created_at, datetime.combine(last_day, time(), UTC))
+        days = list(self._released_on(detention))
+        if not detention["counts_from_entry"]:
+            days.append(_last_day(detention))
+        midnights = [datetime.combine(day, time(), UTC) for day in days]
+        return min([datetime.fromisoformat(detention["created_at"]), *midnights])
 
     def _released_on(self, detention: Entry) -> Sequence[date]:
         return [

@@ -91,7 +91,9 @@ def _entry(name: str) -> ZipInfo:
 
 
 def _table(name: str) -> Schema:
-    return {"properties": {"id": _ID, **entry_schema(name)["properties"]}}
+    properties = {"id": _ID, **entry_schema(name)["properties"]}
+    properties.pop("counts_from_entry", None)  # no public export has it
+    return {"properties": properties}
 
 
 def _descriptor(moment: str, license: str | None) -> Mapping[str, Any]:

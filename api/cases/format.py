@@ -82,8 +82,8 @@ def resource_schema(name: str) -> str:
 def entry_schema(name: str) -> Schema:
     """Return the schema of an entry of a list, by the contract's names, without id or key.
 
-    A detention also has `created_at` and `began_on`, which order the detentions of a person. They
-    cannot be derived from other fields.
+    A detention also has `created_at` and `began_on`, which order the detentions of a person, and
+    can have `counts_from_entry`. They cannot be derived from other fields.
     """
     contract = document.load()
     resource = resource_schema(name)
@@ -98,5 +98,6 @@ def entry_schema(name: str) -> Schema:
         properties[field] = all_properties[field]
     if name == "detentions":
         properties["began_on"] = contract.schema("Day")
+        properties["counts_from_entry"] = {"type": "boolean"}
         required.append("began_on")
     return {**schema, "properties": properties, "required": required}

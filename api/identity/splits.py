@@ -22,7 +22,8 @@ from api.records.writes import Body
 
 # The columns of a detention that its copy has, too.
 _COPIED = (
-    "facility_id", "detained_on", "began_on", "authority", "charges", "whereabouts", "created_at",
+    "facility_id", "detained_on", "began_on", "authority", "charges", "whereabouts",
+    "counts_from_entry", "created_at",
 )  # fmt: skip
 
 

@@ -55,12 +55,16 @@ def check_restored(conn: queries.Connection, body: Body) -> None:
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None, *, accepted: bool) -> UUID:
-    return writes.insert(conn, "detentions/insert", id, **body, accepted=accepted)
+    return writes.insert(conn, "detentions/insert", id, **_row(body, accepted))
 
 
 def insert_many(conn: queries.Connection, bodies: Sequence[Body], *, accepted: bool) -> list[UUID]:
-    rows = [{**body, "accepted": accepted} for body in bodies]
-    return writes.insert_many(conn, "detentions/insert", rows)
+    return writes.insert_many(conn, "detentions/insert", [_row(body, accepted) for body in bodies])
+
+
+def _row(body: Body, accepted: bool) -> Body:
+    # Whether it counts from its entry on depends on its person, unless an export says.
+    return {"counts_from_entry": None, **body, "accepted": accepted}
 
 
 def update(

@@ -168,10 +168,12 @@ END;
 
 -- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
-    RETURNS TABLE (id uuid, detained_on text, created_at timestamptz)
+    RETURNS TABLE (
+        id uuid, detained_on text, counts_from_entry boolean, created_at timestamptz
+    )
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT t.id, t.detained_on, t.created_at
+    SELECT t.id, t.detained_on, t.counts_from_entry, t.created_at
     FROM (
         SELECT d.id FROM detentions d WHERE d.detainee_id = $1
         UNION
@@ -180,7 +182,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
         id uuid, detainee_id uuid, merged_into uuid, voided_at timestamptz, detained_on text,
-        created_at timestamptz
+        counts_from_entry boolean, created_at timestamptz
     )
     WHERE t.detainee_id = $1 AND t.merged_into IS NULL AND t.voided_at IS NULL;
 END;

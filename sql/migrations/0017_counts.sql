@@ -271,7 +271,9 @@ CREATE FUNCTION detained_again_at(detainee_id uuid, detention_id uuid, released_
     RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, r.first, o.created_at))
+    SELECT min(detention_began_at(
+        CASE WHEN NOT o.counts_from_entry THEN o.detained_on END, r.first, o.created_at
+    ))
     FROM detentions o
     CROSS JOIN LATERAL (
         SELECT min(e.occurred_on) AS first
@@ -290,7 +292,9 @@ CREATE FUNCTION recorded_detained_again_at(
 ) RETURNS TABLE (began_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT min(detention_began_at(o.detained_on, r.first, o.created_at))
+    SELECT min(detention_began_at(
+        CASE WHEN NOT o.counts_from_entry THEN o.detained_on END, r.first, o.created_at
+    ))
     FROM recorded_detentions($1, $4) o
     CROSS JOIN LATERAL (
         SELECT min(e.occurred_on) AS first

@@ -29,6 +29,11 @@ CHANGES = [operation.id for operation in OPERATIONS.values() if operation.method
 AT = "2026-01-09T01:00:00Z"
 
 
+@pytest.fixture
+def editor(api: Api) -> Api:
+    return api.scope("edit")
+
+
 def add_event(editor: Api) -> str:
     person = editor.detainee("Ana")
     editor.detention(person, detained_on="2024")
@@ -242,24 +247,16 @@ def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
         ]
 
     def tags(text: str) -> str:
-        return "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
+        # A chart of the present changes with the clock, between two walks, too.
+        is_chart = "<svg" in text or "Content-Type: image/" in text
+        return "" if is_chart else "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
 
-    after = responses()
-    assert sum("ETag" in text for *_, text in after) > 100
-    changed = set(range(len(after)))
-    for name in ("Otra", "Una", "Alba", "Inés", "Lía", "Mar", "Nora", "Olga", "Paz", "Rita"):
-        editor.patch(
-            f"/v1/detainees/{hidden}", {"name": f"{name} Niña", "birth_date": "2012-02-02"}
-        )
-        editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": name})
-        editor.patch(f"/v1/sources/{source}", {"name": f"{name} secreta"})
-        before, after = after, responses()
-        # A hidden change would change the same responses each time; the clock changes one chart of
-        # the present or another.
-        changed = {n for n in changed if after[n] != before[n]}
-        if not changed:
-            break
-    assert [after[n] for n in sorted(changed)] == []
+    before = responses()
+    assert sum("ETag" in text for *_, text in before) > 100
+    editor.patch(f"/v1/detainees/{hidden}", {"name": "Otra Niña", "birth_date": "2012-02-02"})
+    editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": "Otra"})
+    editor.patch(f"/v1/sources/{source}", {"name": "Otra secreta"})
+    assert responses() == before
 
 
 # If-Match.

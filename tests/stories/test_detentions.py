@@ -195,6 +195,27 @@ def confirm(editor: Api, person: str, detention: str, day: str) -> None:
         editor.attest(event, editor.source(f"{source} {person} {day}"), at)
 
 
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_no_count_tells_the_day_of_a_hidden_persons_rearrest(api: Api, is_hidden: bool) -> None:
+    """It counts from its entry on. One entered before the person was hidden keeps its day."""
+    editor = api.scope("edit")
+    hides: dict[str, Any] = {"age_group": "minor"}
+    person = editor.detainee("Luz Vega", **(hides if is_hidden else {}))
+    confirm(editor, person, editor.detention(person, detained_on="2024"), "2026-01-08")
+    again = editor.detention(person, detained_on="2026-03-17")
+    editor.patch(f"/v1/detainees/{person}", hides)
+    for day, was_rearrested in (("2026-03-16", 0), ("2026-03-18", int(not is_hidden))):
+        assert rearrested_at(api, day) == was_rearrested
+        listed = api.get(f"/v1/counts/people?status=rearrested&as_of={day}T00:00:00Z")
+        assert len(listed["items"]) + listed["redacted"]["rearrested"] == was_rearrested
+    assert rearrested_at(api) == 1
+    query = {"from": "2026-03-14", "until": "2026-03-19", "bucket": "day"}
+    timeline = api.get("/v1/counts/timeline", **query)["items"]
+    assert {row["rearrested"] for row in timeline} == ({0} if is_hidden else {0, 1})
+    editor.patch(f"/v1/detentions/{again}", {"detained_on": "2026-03-16"})
+    assert rearrested_at(api, "2026-03-18") == int(not is_hidden)
+
+
 def rearrested_at(api: Api, day: str | None = None) -> int:
     """Return the figure now or on a day, which counts by other rows have as well."""
     query = {} if day is None else {"as_of": f"{day}T00:00:00Z"}

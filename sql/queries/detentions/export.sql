@@ -9,6 +9,7 @@ SELECT t.id, t.detainee_id, t.facility_id, t.detained_on, t.authority, t.charges
                 AND (o.began_on, o.created_at, o.id) < (k.began_on, k.created_at, k.id)
         )::integer
     END AS began_on,
+    CASE WHEN %(sees_hidden)s THEN k.counts_from_entry END AS counts_from_entry,
     t.created_at
 FROM visible_detentions(%(sees_hidden)s) t
 JOIN detentions k ON k.id = t.id
