@@ -22,4 +22,4 @@ def get_feed(
 ) -> Answer:
     rows = queries.rows(conn, "release_events/list_feed", limit=limit)
     write = feeds.atom if media_type == FORMATS["atom"] else feeds.json_feed
-    return Answer(write([Entry(*row) for row in rows], lang, base_url))
+    return Answer(write([Entry(*entry) for *entry, _recorded_at in rows], lang, base_url))

@@ -16,6 +16,7 @@ from api.operations import pages
 from api.pages import site, verified_releases
 from api.verification.counting import PROPERTIES
 from api.wording import catalogs
+from api.wording.words import in_language
 from tests.conftest import Api, api_on_clone
 from tests.pages.html import Html
 from tests.public_walk import records_of, values_of
@@ -343,6 +344,8 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     assert "since 9 January 2026, 12:00" in read(api, shown).text
     home = read(api, "/?lang=en")
     assert "at least one release was confirmed" in home.text
+    recorded = in_language("en").short_moment(api.get("/v1/counts")["recorded_as_of"], "UTC")
+    assert f"The latest change below was recorded: {recorded} ." in home.text
     # A site that takes the address of the page gets the card.
     [embedding] = [
         attributes["href"]

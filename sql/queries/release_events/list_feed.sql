@@ -17,7 +17,8 @@ SELECT f.release_event_id::text,
     rfc3339(greatest(f.recorded_at, c.recorded_at, m.recorded_at)) AS updated_at,
     e.occurred_on::text, d.name,
     coalesce(v.independent_sources, 0) AS independent_sources,
-    coalesce(v.independent_denials, 0) AS independent_denials
+    coalesce(v.independent_denials, 0) AS independent_denials,
+    rfc3339(f.recorded_at) AS recorded_at
 FROM latest f
 JOIN release_events e ON e.id = f.release_event_id
 LEFT JOIN visible_detainees(false) d ON d.id = e.detainee_id
