@@ -98,8 +98,9 @@ class _Edition:
         if entry.name is None:
             en, es = f"A release of {day_en}", f"Una excarcelación del {day_es}"
         else:
-            name = printable(entry.name)
-            en, es = f"The release of {name} on {day_en}", f"La excarcelación de {name} el {day_es}"
+            name_en, name_es = map(printable, vocabulary.person(entry.name))
+            en = f"The release of {name_en} on {day_en}"
+            es = f"La excarcelación de {name_es} el {day_es}"
         return (f"{en} {status_en}.", f"{es} {status_es}.")[self._place]
 
     def summary_of(self, entry: Entry) -> str:

@@ -113,6 +113,7 @@ def _environment(language: Language) -> Environment:
         "with_code": _with_code,
         "label": texts.label,
         "country": texts.country,
+        "person": texts.person,
         "number": texts.number,
         "figure": texts.figure,
         "steps": timeline.steps,

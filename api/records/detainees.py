@@ -19,10 +19,12 @@ from api.matching.external_ids import external_id_key, is_placeholder
 from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
+from api.wording import vocabulary
 
-_PSEUDONYM = re.compile(r"Person [0-9A-HJKMNP-TV-Z]{6}")
 # With a digit, which no name of a person called Person has.
-_ALTERED_PSEUDONYM = re.compile(r"\s*person\W*(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{6}\s*", re.IGNORECASE)
+_ALTERED_PSEUDONYM = re.compile(
+    r"\s*persona?\W*(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{6}\s*", re.IGNORECASE
+)
 
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
@@ -137,9 +139,10 @@ def hidden_among(conn: queries.Connection, ids: Collection[UUID]) -> Collection[
 def is_pseudonym(name: str) -> bool:
     """Return whether a name has the form of a pseudonym, as the SQL function pseudonym() has.
 
-    Also in other letters or with other spaces, as someone may have copied it.
+    Also as pages show it in Spanish, in other letters or with other spaces, as someone may have
+    copied it.
     """
-    return any(form.fullmatch(name) for form in (_PSEUDONYM, _ALTERED_PSEUDONYM))
+    return any(form.fullmatch(name) for form in (vocabulary.PSEUDONYM, _ALTERED_PSEUDONYM))
 
 
 def check_names(detainee: Body) -> None:

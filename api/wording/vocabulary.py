@@ -5,6 +5,7 @@ adjectives of countries. Its separators of digits are used from 1,000 on in both
 Spanish, the CLDR writes four digits without one, which Babel does not follow.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
@@ -35,6 +36,9 @@ SCOPE = frozenset(
         "occurred_until",
     }
 )
+
+PSEUDONYM = re.compile(r"Person ([0-9A-HJKMNP-TV-Z]{6})")
+"""The name by which the public knows a hidden person, as answers have it: nobody else has such."""
 
 # British English has the order of days and the clock of this service's contract. Both kinds of
 # Spanish that a Venezuelan reader meets write digits as `es` does; only `es` has a 24-hour clock.
@@ -183,6 +187,12 @@ def digits(value: int) -> Words:
 def form(value: int, zero: Words, singular: Words, plural: Words) -> Words:
     """The form that agrees with a number."""
     return (zero, singular, plural)[min(value, 2)]
+
+
+def person(name: str) -> Words:
+    """Return the name of a person: a pseudonym has a word of each language."""
+    pseudonym = PSEUDONYM.fullmatch(name)
+    return name, f"Persona {pseudonym[1]}" if pseudonym else name
 
 
 # Babel takes 40 µs for a day and 60 µs for a time. A page of 200 comparisons has 400 moments.

@@ -132,6 +132,9 @@ class Words:
     def country(self, code: str) -> str:
         return vocabulary.country(code)[self._place]
 
+    def person(self, name: str) -> str:
+        return vocabulary.person(name)[self._place]
+
     def number(self, value: int) -> str:
         return vocabulary.digits(value)[self._place]
 

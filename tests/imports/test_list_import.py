@@ -305,6 +305,7 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "M beside F and H": ({"name": "Ana", "sex": "M"}, [("sex", "send sex_letters")]),
     "a pseudonym": ({"name": "Person 7F3K2Q"}, [("name", "pseudonym of a hidden person")]),
     "a respelled pseudonym": ({"name": "PERSON  7f3k2q"}, [("name", "pseudonym")]),
+    "a pseudonym in Spanish": ({"name": "Persona 7F3K2Q"}, [("name", "pseudonym")]),
     "a pseudonym as alias": (
         {"name": "Ana", "aliases": "Anita; person-7f3k2q"},
         [("aliases", "'person-7f3k2q' is the pseudonym of a hidden person: leave it out")],

@@ -77,6 +77,12 @@ def test_feeds_list_confirmed_disputed_and_refuted_releases(releases: Releases) 
         title("Persona disputed", "is disputed"),
         title("Persona confirmed", "is confirmed"),
     ]
+    code = releases.pseudonym.removeprefix("Person ")
+    assert (
+        releases.atom(lang="es")
+        .entries[0]
+        .title.startswith(f"La excarcelación de Persona {code} el")
+    )
     updated = [entry.updated_parsed for entry in feed.entries]
     assert updated == sorted(updated, reverse=True)
     assert feed.feed.updated == feed.entries[0].updated

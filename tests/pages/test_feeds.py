@@ -145,11 +145,15 @@ def test_json_feed_equals_the_atom_feed() -> None:
 def test_titles_are_sentences_with_the_current_status(
     status: str, english: str, spanish: str
 ) -> None:
-    for name in (ENTRY.name, "Person 7F3K2Q", None):
+    for name, spanish_name in (
+        (ENTRY.name, ENTRY.name),
+        ("Person 7F3K2Q", "Persona 7F3K2Q"),
+        (None, None),
+    ):
         entry = replace(ENTRY, status=status, name=name)
         titles = {
             "en": f"The release of {name} on 8 January 2026 {english}.",
-            "es": f"La excarcelación de {name} el 8 de enero de 2026 {spanish}.",
+            "es": f"La excarcelación de {spanish_name} el 8 de enero de 2026 {spanish}.",
         }
         if name is None:
             titles = {

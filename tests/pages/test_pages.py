@@ -410,6 +410,28 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
+def test_page_of_a_hidden_person_does_not_tell_whether_a_day_is_recorded(api: Api) -> None:
+    """It has a pseudonym in the language of the page."""
+    editor = api.scope("edit")
+    texts = {"en": set[str](), "es": set[str]()}
+    for detained_on in ("2024-02-09", None):
+        person = editor.detainee("Graciela Reservada", withheld=True)
+        editor.detention(person, detained_on=detained_on)
+        event = editor.event(person, "2026-01-08")
+        code = api.get(f"/v1/detainees/{person}")["name"].removeprefix("Person ")
+        for language, word in (("en", "Person"), ("es", "Persona")):
+            for path in (f"/people/{person}", f"/releases/{event}", "/people"):
+                text = read(api, f"{path}?lang={language}").text
+                assert f"{word} {code}" in text, path
+                assert (f"Person {code}" in text) == (language == "en"), path
+            [line] = re.findall("Det[^.]*\\.", read(api, f"/people/{person}?lang={language}").text)
+            texts[language].add(line)
+    assert texts == {
+        "en": {"Detentions Detained on a day that is not shown."},
+        "es": {"Detenciones Detención en una fecha que no se muestra."},
+    }
+
+
 def test_people_are_listed_page_by_page_and_by_status(api: Api) -> None:
     editor = api.scope("edit")
     source = editor.source("Diario")
