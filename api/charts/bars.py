@@ -65,6 +65,8 @@ def draw_claims(
 
 def _claim(comparison: Answer, source: str, zone: str, style: Style) -> _Row:
     claim, claimed, confirmed = (comparison[name] for name in ("claim", "claimed", "confirmed"))
+    if claim["is_confidential"]:
+        source = style.text("A confidential source of %(name)s") % {"name": source}
     at = datetime.fromisoformat(claim["as_of"]).astimezone(ZoneInfo(zone))
     day = dates.format_date(at, "medium", locale=style.locale)
     figure = style.text("Claimed: %(figure)s") % {

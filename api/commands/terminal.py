@@ -109,14 +109,14 @@ def comparisons(
                 *("" if item[name] is None else f"{item[name]:,}" for name in figures),
                 item["verdict"] + (f" ({item['reason']})" if item["reason"] else ""),
                 _scope(settings, item["claim"], names),
-                _source(item["claim"], names),
+                _source(settings, item["claim"], names),
             ]
             for item in response["items"]
         ],
     )
 
 
-def _source(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _source(settings: Config, claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The source of a claim and the origins that it relays."""
     origins = [
         names[id]
@@ -126,7 +126,8 @@ def _source(claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
     ]
     relayed = f", relaying {' and '.join(origins)}" if origins else ""
     retracted = " (retracted)" if claim["retracted_at"] else ""
-    return names[claim["source_id"]] + relayed + retracted
+    source = vocabulary.speaker(names[claim["source_id"]], is_confidential=claim["is_confidential"])
+    return _in_language(settings, source) + relayed + retracted
 
 
 def _scope(settings: Config, claim: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -128,7 +128,11 @@ def _chains(
     for chain in chains:
         attestation = attestations.get(chain["attestation_ids"][-1])
         groups = [group["name"] for group in chain["groups"]]
-        name = groups[-1] if attestation is None else names[attestation["source_id"]]
+        name = groups[-1]
+        if attestation is not None:
+            name = words.speaker(
+                names[attestation["source_id"]], is_confidential=attestation["is_confidential"]
+            )
         if len(groups) == 1:
             text = words.text("%(source)s knows it first hand.")
         else:

@@ -78,6 +78,7 @@ def _of_claim(
     comparison: Mapping[str, Any], source: Mapping[str, Any], page: str, base: str, spoken: Words
 ) -> Mapping[str, Any]:
     claim = comparison["claim"]
+    author = spoken.speaker(source["name"], is_confidential=claim["is_confidential"])
     figure = spoken.figure(claim["value"], claim["qualifier"])
     scope = {
         "occurred_from": claim["window_start"],
@@ -97,7 +98,7 @@ def _of_claim(
             + only[catalogs.LANGUAGES.index(spoken.language)],
             "author": {
                 "@type": "Person" if source["kind"] in _PERSONS else "Organization",
-                "name": feeds.printable(source["name"]),
+                "name": feeds.printable(author),
             },
             "datePublished": claim["published_at"],
             **(appearance if claim["url"] else {}),

@@ -114,6 +114,7 @@ def _environment(language: Language) -> Environment:
         "label": texts.label,
         "country": texts.country,
         "person": texts.person,
+        "speaker": texts.speaker,
         "number": texts.number,
         "figure": texts.figure,
         "steps": timeline.steps,

@@ -108,12 +108,14 @@ def scope(conn: queries.Connection, filters: Mapping[str, Any], moments: Moments
 
 def names_of_filters(
     conn: queries.Connection, filters: Mapping[str, Any], moments: Moments
-) -> Mapping[UUID, str]:
-    """Return the recorded names of the facility and the announcement of filters, by id."""
+) -> Mapping[UUID, Any]:
+    """Return the recorded facility and the source of the announcement of filters, by id: the name,
+    and whether it vouches for a confidential source.
+    """
     ids = {name: [filters[name]] for name in _NAMED_FILTERS if name in filters}
     if not ids:
         return {}
-    return recorded_names(
+    return _recorded(
         conn,
         moments,
         facilities=ids.get("facility_id", ()),
@@ -121,12 +123,14 @@ def names_of_filters(
     )
 
 
-def named_scope(filters: Mapping[str, Any], names: Mapping[UUID, str]) -> Scope:
+def named_scope(filters: Mapping[str, Any], names: Mapping[UUID, Any]) -> Scope:
     """Return the filters for a sentence, with these names in place of ids."""
-    return {
-        _NAMED_FILTERS.get(name, name): names.get(value, str(value))
-        for name, value in filters.items()
-    }
+    scope = {}
+    for name, value in filters.items():
+        named = names.get(value)
+        prefix = "confidential_" if named and named.is_confidential else ""
+        scope[prefix + _NAMED_FILTERS.get(name, name)] = named.name if named else str(value)
+    return scope
 
 
 def recorded_names(
@@ -138,6 +142,18 @@ def recorded_names(
     claims: Sequence[UUID] = (),
 ) -> Mapping[UUID, str]:
     """Return recorded names of facilities, of sources, and of the sources of claims, by id."""
+    recorded = _recorded(conn, moments, facilities=facilities, sources=sources, claims=claims)
+    return {id: row.name for id, row in recorded.items()}
+
+
+def _recorded(
+    conn: queries.Connection,
+    moments: Moments,
+    *,
+    facilities: Sequence[UUID] = (),
+    sources: Sequence[UUID] = (),
+    claims: Sequence[UUID] = (),
+) -> Mapping[UUID, Any]:
     rows = queries.rows(
         conn,
         "counts/list_recorded_names",
@@ -146,7 +162,7 @@ def recorded_names(
         claim_ids=list(claims),
         recorded_as_of=moments.recorded_as_of,
     )
-    return {row.id: row.name for row in rows}
+    return {row.id: row for row in rows}
 
 
 def labels(

@@ -341,6 +341,7 @@ def _cite_comparison(
             figures["confirmed"],
             min_sources,
             citations.scope(conn, scope, moments),
+            is_confidential=claim["is_confidential"],
             undisclosed=sum(undisclosed.values()),
         ),
     )

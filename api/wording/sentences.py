@@ -20,6 +20,7 @@ from api.wording.vocabulary import (
     number,
     reasons,
     sources_and_denials,
+    speaker,
 )
 
 Sentence = dict[str, str]
@@ -236,6 +237,7 @@ def comparison(
     min_sources: int,
     scope: Scope,
     *,
+    is_confidential: bool = False,
     undisclosed: int = 0,
 ) -> Sentence:
     """The figure of a source and, if it counts releases, the confirmed number.
@@ -244,7 +246,8 @@ def comparison(
     """
     at_en, at_es = _as_of(as_of, zone)
     claimed_en, claimed_es = _claimed(kind, value, qualifier, scope)
-    en, es = f"{at_en}, {source} {claimed_en}", f"{at_es}, {source} {claimed_es}"
+    source_en, source_es = speaker(source, is_confidential=is_confidential)
+    en, es = f"{at_en}, {source_en} {claimed_en}", f"{at_es}, {source_es} {claimed_es}"
     if kind == "released":
         (by_en, by_es), (more_en, more_es) = confirmed_by(min_sources), _further(undisclosed)
         confirmed_en, confirmed_es = _confirmed(confirmed, undisclosed)
@@ -252,8 +255,8 @@ def comparison(
         es = f"{es}; {confirmed_es} {by_es}{more_es}"
     if was_retracted:
         claim_en, claim_es = ("statement", "declaración") if value is None else ("figure", "cifra")
-        en = f"{en}; {source} later withdrew its {claim_en}"
-        es = f"{es}; {source} retiró luego su {claim_es}"
+        en = f"{en}; {source_en} later withdrew its {claim_en}"
+        es = f"{es}; {source_es} retiró luego su {claim_es}"
     return {"en": f"{en}.", "es": f"{es}."}
 
 

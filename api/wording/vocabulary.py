@@ -20,7 +20,8 @@ Words = tuple[str, str]
 Scope = Mapping[str, str]
 """The filters of a count, by the names in SCOPE.
 
-A facility is given by its name, an announcement by the name of its source, a day as 2026-01-08.
+A facility is given by its name, an announcement by the name of its source or of who vouches for
+that, a day as 2026-01-08.
 """
 
 SCOPE = frozenset(
@@ -32,6 +33,7 @@ SCOPE = frozenset(
         "sex",
         "release_kind",
         "announcement",
+        "confidential_announcement",
         "occurred_from",
         "occurred_until",
     }
@@ -175,6 +177,13 @@ def country(code: str) -> Words:
 def number(value: int) -> Words:
     """Return a number of feminine things: from one to nine in words, otherwise in digits."""
     return _NUMBERS[value - 1] if 1 <= value <= len(_NUMBERS) else digits(value)
+
+
+def speaker(source: str, *, is_confidential: bool) -> Words:
+    """Return whose statement it is: that of a source, or of one for whom the source vouches."""
+    if is_confidential:
+        return f"a confidential source of {source}", f"una fuente confidencial de {source}"
+    return source, source
 
 
 @lru_cache
@@ -332,11 +341,12 @@ def _details(scope: Scope, of_releases: bool) -> list[Words]:
         details.append((f"on {first[0]} or later", f"el {first[1]} o después"))
     elif last:
         details.append((f"on {last[0]} or earlier", f"el {last[1]} o antes"))
-    if "announcement" in scope:
-        source = scope["announcement"]
-        details.append(
-            (f"as part of what {source} announced", f"como parte de lo que anunció {source}")
-        )
+    for name, is_confidential in (("announcement", False), ("confidential_announcement", True)):
+        if name in scope:
+            en, es = speaker(scope[name], is_confidential=is_confidential)
+            details.append(
+                (f"as part of what {en} announced", f"como parte de lo que anunció {es}")
+            )
     return details
 
 

@@ -135,6 +135,14 @@ class Words:
     def person(self, name: str) -> str:
         return vocabulary.person(name)[self._place]
 
+    def speaker(self, name: str, *, is_confidential: bool) -> str:
+        """Return whose statement it is: that of a source, or of one for whom the source vouches."""
+        return (
+            self.text("A confidential source of %(name)s") % {"name": name}
+            if is_confidential
+            else name
+        )
+
     def number(self, value: int) -> str:
         return vocabulary.digits(value)[self._place]
 

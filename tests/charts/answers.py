@@ -53,7 +53,12 @@ def at_random(length: int) -> list[tuple[int, int]]:
 
 def comparison(source: str, claimed: int | None, verdict: str, **more: object) -> Mapping:
     return {
-        "claim": {"source_id": source, "as_of": "2026-01-10T02:00:00Z", "qualifier": "exact"},
+        "claim": {
+            "source_id": source,
+            "is_confidential": False,
+            "as_of": "2026-01-10T02:00:00Z",
+            "qualifier": "exact",
+        },
         "claimed": claimed,
         "confirmed": 6,
         "reported": 4,

@@ -150,6 +150,7 @@ def test_figure_is_rated_by_its_comparison(verdict: str, rating: int | None, lab
         "nationality": None,
         "age_group": None,
         "facility_id": None,
+        "is_confidential": False,
         "retracted_at": None,
     }
     sentence = {"en": "As of then, 1.", "es": "Hasta entonces, 1."}

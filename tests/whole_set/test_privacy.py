@@ -349,6 +349,11 @@ def test_confidential_source_without_attestations_belongs_to_its_organisations_g
     assert sorted(group["name"] for group in groups) == ["Diario", "Puertas Abiertas"]
 
 
+def read_page(api: Api, path: str, language: str) -> str:
+    separator = "&" if "?" in path else "?"
+    return api.send("GET", f"{path}{separator}lang={language}").text
+
+
 def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> None:
     organisation = editor.source("Puertas Abiertas")
     properties = {"kind": "witness", "country": "CO", "url": "https://garganta.example/"}
@@ -388,6 +393,32 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
     assert verification["rests_on"] == [{"name": "Puertas Abiertas", "source_ids": [organisation]}]
     comparison = api.get(f"/v1/claims/{claim}/comparison")
     assert comparison["claim"]["source_id"] == organisation
+    # Its words are not those of the organisation.
+    sentence = comparison["citation"]["sentence"]
+    assert ", a confidential source of Puertas Abiertas counted one" in sentence["en"]
+    assert ", una fuente confidencial de Puertas Abiertas contabilizaba una" in sentence["es"]
+    announced = {"source_id": source, "kind": "announced", "as_of": AT, "published_at": AT}
+    announcement = editor.post("/v1/claims", announced)["id"]
+    counted = api.get("/v1/counts", announcement_id=announcement)["citation"]["sentence"]
+    assert "what a confidential source of Puertas Abiertas announced" in counted["en"]
+    assert "lo que anunció una fuente confidencial de Puertas Abiertas" in counted["es"]
+    pages = [
+        f"/sources/{organisation}",
+        f"/releases/{event}",
+        f"/announcements/{announcement}",
+        "/figures?kind=released",
+        "/charts/claims.svg",
+    ]
+    said_by = {
+        "en": "A confidential source of Puertas Abiertas",
+        "es": "Una fuente confidencial de Puertas Abiertas",
+    }
+    for page in pages:
+        for language, words in said_by.items():
+            assert words in read_page(api, page, language), page
+    assert read_page(api, pages[0], "en").count(said_by["en"]) == 3
+    assert f"{said_by['en']} knows it first hand." in read_page(api, pages[1], "en")
+    assert f'"name":"{said_by["en"]}"' in read_page(api, pages[3], "en")
     assert editor.get(f"/v1/attestations/{attestation['id']}")["source_id"] == source
     shown = editor.get("/v1/attestations", source_id=source)["items"][0]
     assert (shown["note"], shown["evidence"]) == ("Garganta", "report")

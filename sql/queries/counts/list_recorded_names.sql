@@ -1,14 +1,17 @@
 -- Lists the names of facilities and sources at a moment of record time.
 -- A claim has the name of its source, a confidential source that of the one that vouches for it.
 -- Each id is looked up in its own table, so that the id of a person never gets a name.
-SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name') AS name
+SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name') AS name,
+    n.is_confidential
 FROM (
-    SELECT f.id, f.id AS named_by FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
+    SELECT f.id, f.id AS named_by, false AS is_confidential
+    FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
     UNION ALL
-    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s)
+    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s), s.confidential
     FROM sources s WHERE s.id = ANY (%(source_ids)s)
     UNION ALL
-    SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s)
-    FROM claims c WHERE c.id = ANY (%(claim_ids)s)
+    SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s), s.confidential
+    FROM claims c JOIN sources s ON s.id = c.source_id
+    WHERE c.id = ANY (%(claim_ids)s)
 ) n
 CROSS JOIN LATERAL recorded(n.named_by, %(recorded_as_of)s::timestamptz) x
