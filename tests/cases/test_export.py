@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import auth
 from api.app import create_app
 from api.cases import case_file, loader
 from api.cases.format import LISTS
@@ -25,32 +24,32 @@ from api.database import connections
 from api.database.queries import Connection
 from api.verification.counting import PROPERTIES
 from tests.commands.running import linux, run_and_measure, snapshot
-from tests.conftest import CASES, Api, client_of, cloned
+from tests.conftest import CASES, Api, Store, client_of, cloned, empty_store
 from tests.support import open_pool
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
 
-def editor(url: str) -> Iterator[Api]:
-    """Yield the API of a database, with an editor's key."""
-    with connections.connect(url) as conn, open_pool(url, 2) as pool:
-        key = auth.create_key(conn, "editor", "edit")[1]
-        with client_of(pool) as client:
-            yield Api(client, lambda _: key, key)
+@contextmanager
+def editor_of(store: Store) -> Iterator[Api]:
+    """Yield the API of a store, with an editor's key."""
+    with client_of(store.pool) as client:
+        yield Api(client, store.keys).scope("edit")
 
 
 @contextmanager
 def new_store(server: str) -> Iterator[Api]:
-    with cloned(server) as url:
-        yield from editor(url)
+    with empty_store(server) as store, editor_of(store) as api:
+        yield api
 
 
 @contextmanager
 def loaded(server: str, text: bytes) -> Iterator[Api]:
     """Yield the API of a database into which only this file was loaded, with an editor's key."""
-    with cloned(server) as url:
-        load(url, text)
-        yield from editor(url)
+    with empty_store(server) as store:
+        load(store.url, text)
+        with editor_of(store) as api:
+            yield api
 
 
 @contextmanager
@@ -63,12 +62,12 @@ def loaded_case(server: str, text: bytes) -> Iterator[tuple[Api, Mapping[str, st
         if name in LISTS
         for entry in entries
     }
-    with cloned(server) as url:
-        load(url, text)
-        with connections.connect(url) as conn:
+    with empty_store(server) as store:
+        load(store.url, text)
+        with connections.connect(store.url) as conn:
             links = conn.execute("SELECT entry_id, record_id FROM case_entry_links").fetchall()
         ids = {entry_ids[link.entry_id]: str(link.record_id) for link in links}
-        for api in editor(url):
+        with editor_of(store) as api:
             yield api, ids
 
 
@@ -641,11 +640,11 @@ def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> Non
 @pytest.fixture(scope="module")
 def text(server: str) -> bytes:
     """An export of the example case."""
-    with cloned(server) as url, connections.connect(url) as conn:
-        loader.load(conn, EXAMPLE, lambda _: None)
-        for api in editor(url):
+    with empty_store(server) as store:
+        with connections.connect(store.url) as conn:
+            loader.load(conn, EXAMPLE, lambda _: None)
+        with editor_of(store) as api:
             return export(api)
-    raise AssertionError
 
 
 def errors_of(url: str, text: bytes) -> Mapping[str, str]:
@@ -798,7 +797,7 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
 # A later export.
 
 
-def test_a_later_export_adds_its_new_records(server: str, database: str, api: Api) -> None:
+def test_a_later_export_adds_its_new_records(server: str, api: Api) -> None:
     """A rearrest changes the counts although no source published anything."""
     api = api.scope("edit")
     person, sources = api.detainee("Ana Prueba"), [api.source("One"), api.source("Two")]
@@ -809,35 +808,35 @@ def test_a_later_export_adds_its_new_records(server: str, database: str, api: Ap
     earlier = export(api)
     api.detention(person, detained_on="2026-01-10")
     api.attest(event, sources[0], "2026-01-12T00:00:00Z")
-    with cloned(server) as url:
-        assert load(url, earlier)["detentions"] == 1
-        for other in editor(url):
+    with empty_store(server) as store:
+        assert load(store.url, earlier)["detentions"] == 1
+        with editor_of(store) as other:
             query = {"as_of": LATE}
             assert other.get("/v1/counts", **query)["rearrested"] == 0
-            new = load(url, export(api))
+            new = load(store.url, export(api))
             assert {name: n for name, n in new.items() if n} == {"detentions": 1, "attestations": 1}
             assert other.get("/v1/counts", **query)["rearrested"] == 1
             assert_equal(api, other)
 
 
 def test_a_later_export_cannot_say_whose_a_detention_is_after_a_split(
-    server: str, database: str, api: Api
+    server: str, api: Api
 ) -> None:
     """The other store does not know of the split. A release is of the holder of its detention."""
     api = api.scope("edit")
     person = api.detainee("Ana Prueba")
     detention = api.detention(person, detained_on="2024-02")
-    with cloned(server) as url:
-        load(url, export(api))
-        for other in editor(url):
+    with empty_store(server) as store:
+        load(store.url, export(api))
+        with editor_of(store) as other:
             body = {"name": "Ana Prueba", "detention_ids": [detention]}
             new = other.post(f"/v1/detainees/{person}/split", body)["new_detainee_id"]
             api.event(person, "2026-01-08", detention_id=detention)
-            assert load(url, export(api))["release_events"] == 1
+            assert load(store.url, export(api))["release_events"] == 1
             (event,) = other.get("/v1/release-events")["items"]
             assert event["detainee_id"] == new
             api.detention(person, detained_on="2026-02")
-            (detail,) = errors_of(url, export(api)).values()
+            (detail,) = errors_of(store.url, export(api)).values()
             assert all(id in detail for id in (person, new))
             assert "record it through the API" in detail
 

@@ -11,7 +11,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from api.wording import catalogs
-from tests.conftest import api_on_clone
+from tests.conftest import api_on_empty_store
 from tests.pages import browser
 from tests.pages.browser import Browser
 from tests.whole_set.operations import CONTRACT
@@ -45,7 +45,7 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shown(server: str) -> Iterator[Site]:
-    with api_on_clone(server) as api, browser.running() as tab:
+    with api_on_empty_store(server) as api, browser.running() as tab:
         session = Session(api)
         paths = []
         for page in PAGES:

@@ -17,7 +17,7 @@ from api.pages import site, verified_releases
 from api.verification.counting import PROPERTIES
 from api.wording import catalogs
 from api.wording.words import in_language
-from tests.conftest import Api, api_on_clone
+from tests.conftest import Api, api_on_empty_store
 from tests.pages.html import Html
 from tests.public_walk import records_of, values_of
 from tests.whole_set.operations import CONTRACT, UNKNOWN_ID
@@ -60,7 +60,7 @@ def read(api: Api, path: str, status: int = 200, **headers: str) -> Html:
 @pytest.fixture(scope="module")
 def full_api(server: str) -> Iterator[Api]:
     """The API on a store in which no page is empty, with hidden people and sources."""
-    with api_on_clone(server) as api:
+    with api_on_empty_store(server) as api:
         session = Session(api)
         for operation in PAGES:
             session.do(operation.id)

@@ -37,8 +37,8 @@ from tests.brute_force import (
     Record,
     assert_statuses_are_recounted,
 )
-from tests.conftest import Api, client_of, cloned
-from tests.support import open_pool, run_together
+from tests.conftest import Api, client_of, empty_store
+from tests.support import run_together
 
 TABLES = {
     "source": "sources",
@@ -304,10 +304,13 @@ class World:
 
 @contextmanager
 def new_world(server: str) -> Iterator[World]:
-    with cloned(server) as url, open_pool(url, 2) as pool, connections.connect(url) as conn:
-        _, key = auth.create_key(conn, "editor", "edit")
-        with client_of(pool) as client:
-            yield World(Api(client, lambda _: key, key), conn)
+    with (
+        empty_store(server) as store,
+        connections.connect(store.url) as conn,
+        client_of(store.pool) as client,
+    ):
+        key = store.keys("edit")
+        yield World(Api(client, lambda _: key, key), conn)
 
 
 class Chooser:
