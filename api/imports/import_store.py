@@ -244,7 +244,7 @@ def rows(
                 }
                 for candidate in (duplicates[row.row].candidates if row.row in duplicates else ())
             ],
-            "errors": [{"pointer": None, **error} for error in row.errors],
+            "errors": [{"pointer": None, **error} for error in _shown_errors(row, duplicates)],
             "ignored": [{"pointer": None, **cell} for cell in row.ignored],
             "decision": row.decision,
         }
@@ -332,6 +332,15 @@ def possible_duplicates(
         candidates.sort(key=lambda candidate: -candidate.match.score)
         duplicates[row.row] = PossibleDuplicate(row.row, person, candidates)
     return duplicates
+
+
+def _shown_errors(row: Any, duplicates: Mapping[int, PossibleDuplicate]) -> Sequence[Any]:
+    """Return the errors of a row. The void records of people are left out once one is hidden."""
+    if row.outcome != "possible_duplicate":
+        return cast(Sequence[Any], row.errors)
+    candidates = duplicates[row.row].candidates if row.row in duplicates else ()
+    shown = {candidate.detainee_id for candidate in candidates}
+    return row.errors if shown.issuperset(row.candidate_ids) else []
 
 
 def all_possible_duplicates(conn: queries.Connection, id: UUID) -> Iterator[PossibleDuplicate]:

@@ -26,7 +26,7 @@ from api.records import attestations, detainees
 from api.verification.bulk import Batch
 
 _NEEDS_DECISION = {
-    "possible_duplicate": "May be a recorded person: decide same, new or skip.",
+    "possible_duplicate": "May be recorded, or names a void record: decide same, new or skip.",
     "invalid": "Is invalid: correct the file, or decide skip.",
     "skipped": "Is the same person as a skipped row: decide new or skip.",
 }

@@ -5,7 +5,7 @@ It reads one snapshot, locks nothing, and writes only the preview, after deletin
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -25,7 +25,7 @@ from api.imports.row_plan import RowPlan, StoredPerson
 from api.lists import list_file, list_survey, row_reader
 from api.lists.columns import ColumnMapping, Conventions
 from api.lists.list_file import RowError
-from api.records import attestations, publications
+from api.records import attestations, publications, voids
 from api.verification import verdicts
 from api.verification.rule import Attestation
 
@@ -131,8 +131,17 @@ class _PreviewedRow:
         ]
 
     def add_errors(self, error: RequestError) -> None:
-        """Add the errors of a request, each to the column of its field."""
-        for field_error in error.errors or [FieldError("", error.detail)]:
+        """Add the errors of a request, each to the column of its field: the row is invalid."""
+        self.outcome = "invalid"
+        self._add(error.errors or [FieldError("", error.detail)])
+
+    def ask(self, errors: Sequence[FieldError]) -> None:
+        """Put the row up for decision; the errors are what a decision would overrule."""
+        self.outcome = "possible_duplicate"
+        self._add(errors)
+
+    def _add(self, errors: Sequence[FieldError]) -> None:
+        for field_error in errors:
             name = field_error.pointer.removeprefix("/").partition("/")[0]
             columns = self.row.columns
             fields = [_COLUMN_OF_FIELD.get(name, name)]
@@ -194,6 +203,8 @@ class _Preview:
         # A recorded release event -> the attestations that rows would add.
         self._attested: Counter[UUID] = Counter()
         self._block: list[_PreviewedRow] = []
+        # The void records of the people of the block, by person.
+        self._void: Mapping[UUID, Sequence[Any]] = {}
 
     def run(self, rows: Iterator[row_reader.Row]) -> None:
         """Insert the preview of these rows."""
@@ -228,9 +239,12 @@ class _Preview:
             self._check(row)
         valid = self._block = [row for row in block if not row.errors]
         listed = self._matcher.match([row.row._replace(content=row.content) for row in valid])
-        people = row_plan.read_people(
+        ids = [id for p in listed for id in (p.detainee_id, *p.candidate_ids) if id is not None]
+        people = row_plan.read_people(self._conn, ids, sees_hidden=self._sees_hidden)
+        self._void = voids.of_people(
             self._conn,
-            [person.detainee_id for person in listed if person.detainee_id],
+            ids,
+            None if self._attestation is None else self._attestation["source_id"],
             sees_hidden=self._sees_hidden,
         )
         plans = []
@@ -241,8 +255,6 @@ class _Preview:
                 plans.append((row, plan))
         self._foresee_statuses(plans)
         for row in block:
-            if row.errors:
-                row.outcome = "invalid"
             self._columns |= row.row.columns
         stored = [row.as_stored(self._place(row.number)) for row in block]
         import_store.insert_rows(self._conn, self._id, stored)
@@ -291,7 +303,10 @@ class _Preview:
             row.errors.append(RowError(row.row.columns["id"], detail))
             return None
         if listed.is_possible_duplicate:
-            row.outcome = "possible_duplicate"
+            row.ask([])
+            for id in listed.candidate_ids:
+                with suppress(RequestError):  # the application of the decision reports it
+                    row.ask(self._brought_back(row, id, people[id]))
             return None
         try:
             if listed.detainee_id is not None:
@@ -312,13 +327,30 @@ class _Preview:
             row.add_errors(error)
             return None
         row.changes = plan.changes
-        if plan.overwritten and listed.detainee_id is not None:
-            listed.candidate_ids, listed.detainee_id = [listed.detainee_id], None
-            self._leave_out_ids_of_others(row, listed)
-            row.outcome = "possible_duplicate"
-            return None
+        if listed.detainee_id is not None:
+            brought_back = self._brought_back(row, listed.detainee_id, person)
+            if brought_back or plan.overwritten:
+                row.ask(brought_back)
+                listed.candidate_ids, listed.detainee_id = [listed.detainee_id], None
+                self._leave_out_ids_of_others(row, listed)
+                return None
         row.outcome = "changed" if plan.changes else "same"
         return plan
+
+    def _brought_back(
+        self, row: _PreviewedRow, id: UUID, person: StoredPerson
+    ) -> Sequence[FieldError]:
+        """Return the void records that a row would bring back, for one of its candidates."""
+        if id not in self._void:
+            return []
+        content: Mapping[str, Any] = row.content
+        if "facility" in content:  # the decision on its name can add a detention
+            content = facility_decisions.with_facility(content, row_plan.NOT_INSERTED)
+        plan = row_plan.plan(person, content, self._now)
+        is_new = plan.detention_id is None
+        return list(
+            voids.brought_back(self._void[id], plan.detention, plan.release_event, is_new=is_new)
+        )
 
     def _leave_out_ids_of_others(self, row: _PreviewedRow, listed: ListedPerson) -> None:
         """Leave out the identifiers of others; a row that needs a decision only says so.

@@ -3,18 +3,23 @@
 A voided record stays in its table, so that past answers can be given again, and no later answer
 depends on it. A record is voided only while no other record refers to it, except a release event,
 whose attestations are void with it.
+
+A list that is sent again has what an editor voided. A row brings back a void detention of its day,
+a void release event within three days of its own, and a void attestation of its source unless that
+source confirms the release event otherwise.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change, Resource
-from api.errors import RequestError
+from api.errors import FieldError, RequestError
 from api.records import detention_order
-from api.records.detention_order import DetentionInterval, OrderError
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, DetentionInterval, OrderError
 
 MAX_LISTED = 10
 """The records that a refusal lists."""
@@ -93,6 +98,69 @@ def rearrange(conn: queries.Connection, detainee_id: UUID) -> list[Change]:
             conn, "detentions/update", id=interval.id, began_on=interval.began_on, accepted=False
         )
     return [Change("detention", interval.id, "updated") for interval in changed]
+
+
+def of_people(
+    conn: queries.Connection, people: Sequence[UUID], source_id: Any, *, sees_hidden: bool
+) -> Mapping[UUID, Sequence[Any]]:
+    """Read the void records of visible people, and void attestations of the source of a list."""
+    void: dict[UUID, list[Any]] = {}
+    for row in queries.rows(
+        conn,
+        "imports/list_void_records",
+        people=people,
+        source_id=source_id,
+        sees_hidden=sees_hidden,
+    ):
+        void.setdefault(row.detainee_id, []).append(row)
+    return void
+
+
+def brought_back(
+    void: Sequence[Any],
+    detention: Mapping[str, Any],
+    event: Mapping[str, Any] | None,
+    *,
+    is_new: bool,
+) -> Iterator[FieldError]:
+    """Yield an error for each void record of a person that a row brings back.
+
+    `detention` has the values of a new detention or the changes of a recorded one, `event` the
+    release event of the row, with its `id` if it is recorded.
+    """
+    for row in void:
+        if row.resource == "detention":
+            is_back = _is_detention_back(detention, row.day or "", is_new=is_new)
+            what = f"The detention of {row.day or 'unknown day'}"
+        elif row.resource == "release_event":
+            is_back = event is not None and "id" not in event and _are_near(event, row.day)
+            what = f"The release event of {row.day}"
+        else:
+            is_back = event is not None and event.get("id") == row.release_event_id
+            what = f"The attestation of this source to the release event of {row.day}"
+        if is_back:
+            path = f"/v1/{row.resource.replace('_', '-')}s/{row.id}"
+            field = "detained_on" if row.resource == "detention" else "occurred_on"
+            reason = "" if row.void_reason is None else f", {row.void_reason!r}"
+            detail = (
+                f"{what} is void{reason} ({path}). Decide skip to leave the row out, or same to "
+                "record it anew."
+            )
+            yield FieldError(f"/{field}", detail)
+
+
+def _is_detention_back(detention: Mapping[str, Any], day: str, *, is_new: bool) -> bool:
+    """Return whether a detention can be the void one of a day ("" if unknown)."""
+    listed = detention.get("detained_on") or ""
+    if not is_new:
+        return listed != "" and listed == day
+    is_same = day.startswith(listed) or (day != "" and listed.startswith(day))
+    return bool(detention) and is_same
+
+
+def _are_near(event: Mapping[str, Any], day: str) -> bool:
+    released_on: date = event["occurred_on"]
+    return abs(released_on - date.fromisoformat(day)) <= MAX_SAME_EVENT_DISTANCE
 
 
 def _name(resource: Resource) -> str:
