@@ -691,6 +691,7 @@ class Record:
                 _moment(a["valid_until"]),
             )
             for a in self.records["affiliation"].values()
+            if a["voided_at"] is None
         )
         vouched_by = tuple(
             (source["id"], self.surviving(source["vouched_by"]))

@@ -110,6 +110,8 @@ class RecordUpdater:
 
     def _update_affiliation(self, entry: Entry, id: UUID) -> Update:
         before = queries.row(self._conn, "affiliations/get", id=id)
+        if before.voided_at is not None:
+            return _left_out("affiliation")
         until = entry.body["valid_until"]
         if until is None or until == before.valid_until:
             return Update()

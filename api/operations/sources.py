@@ -124,6 +124,18 @@ def update_affiliation(
     return affiliation
 
 
+def void_affiliation(
+    conn: queries.Connection, caller: Caller, id: UUID, body: Mapping[str, Any]
+) -> Record:
+    sources.void_affiliation(conn, caller, id, body)
+    return get_affiliation(conn, id)
+
+
+def undo_void_affiliation(conn: queries.Connection, caller: Caller, id: UUID) -> Record:
+    sources.undo_void_affiliation(conn, caller, id)
+    return get_affiliation(conn, id)
+
+
 def _source(caller: Caller | None, id: UUID, reader: ledger.Reader | None = None) -> Record:
     parameters = {"id": id, "limit": 1, "sees_hidden": access.sees_hidden(caller)}
     return Record("source", "sources/list", parameters, reader)

@@ -38,6 +38,10 @@ _STATEMENTS: Mapping[tuple[str, str], str] = {
 _RECORDS: Mapping[tuple[str, str], str] = {
     ("affiliation", "affiliated"): mark("It was recorded that %(source)s belongs to a group."),
     ("affiliation", "updated"): mark("An affiliation of %(source)s was corrected."),
+    ("affiliation", "voided"): mark("An affiliation of %(source)s was entered by mistake."),
+    ("affiliation", "undone"): mark(
+        "An affiliation of %(source)s was not entered by mistake after all."
+    ),
     ("merge", "merged"): mark("Two records were found to be of one person, or of one source."),
     ("merge", "undone"): mark("Two records are not of one person or source any more."),
     ("split", "split"): mark("A record was found to be of two people."),

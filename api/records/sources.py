@@ -9,7 +9,7 @@ from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import source_merges, source_names
-from api.records import writes
+from api.records import voids, writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
 
@@ -203,8 +203,10 @@ def update_affiliation(
     """Update an affiliation and verify every release event it affects."""
 
     def lock() -> Any:
-        queries.run(conn, "affiliations/lock_exclusive")
-        return queries.row(conn, "affiliations/get", id=id)
+        row = _lock_affiliation(conn, id)
+        if row is not None:
+            voids.check_live("affiliation", row.voided_at)
+        return row
 
     def write(row: Any) -> Affected:
         before = row._asdict()
@@ -214,6 +216,48 @@ def update_affiliation(
         return _affected(conn, affiliation, before)
 
     writes.update(conn, caller, "affiliation", id, check_precondition, lock=lock, write=write)
+
+
+def void_affiliation(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None:
+    """Void an affiliation entered by mistake, and verify every release event it affects.
+
+    `body` gives a `reason`.
+    """
+    affiliation = _lock_affiliation(conn, id)
+    if affiliation is None:
+        raise not_found("affiliation")
+    voids.check_live("affiliation", affiliation.voided_at)
+    queries.run(conn, "affiliations/void", id=id, **body)
+    _verify_again(conn, caller, affiliation, Change("affiliation", id, "voided"))
+
+
+def undo_void_affiliation(conn: queries.Connection, caller: Caller, id: UUID) -> None:
+    """Undo the voiding of an affiliation, which then joins its sources again."""
+    affiliation = _lock_affiliation(conn, id)
+    if affiliation is None:
+        raise not_found("affiliation")
+    voids.check_void("affiliation", affiliation.voided_at)
+    queries.run(conn, "affiliations/undo_void", id=id)
+    _verify_again(conn, caller, affiliation, Change("affiliation", id, "undone"))
+
+
+def _lock_affiliation(conn: queries.Connection, id: UUID) -> Any:
+    queries.run(conn, "affiliations/lock_exclusive")
+    return queries.row(conn, "affiliations/get", id=id)
+
+
+def _verify_again(
+    conn: queries.Connection, caller: Caller, affiliation: Any, change: Change
+) -> None:
+    """Append a change by which an affiliation begins or ceases to count, and verify its events."""
+    affected = _affected(conn, affiliation._asdict())
+    verdicts.recompute(
+        conn,
+        caller,
+        [change],
+        release_events=affected.release_events,
+        people=affected.people,
+    )
 
 
 def _affected(

@@ -1,4 +1,4 @@
-"""Void a record that was entered by mistake: what release events, detentions and claims share.
+"""Void a record that was entered by mistake: what the resources that can be voided share.
 
 A voided record stays in its table, so that past answers can be given again, and no later answer
 depends on it. A record is voided only while no other record refers to it, except a release event,

@@ -133,6 +133,14 @@ _REASONS: Mapping[tuple[str, str], Words] = {
         "an affiliation of {} was corrected",
         "se corrigió un vínculo de {}",
     ),
+    ("affiliation", "voided"): (
+        "an affiliation of {} had been recorded by mistake",
+        "un vínculo de {} se había registrado por error",
+    ),
+    ("affiliation", "undone"): (
+        "an affiliation of {} had not been recorded by mistake after all",
+        "un vínculo de {} no se había registrado por error",
+    ),
     ("release_event", "voided"): (
         "a release had been recorded by mistake",
         "una excarcelación se había registrado por error",

@@ -43,6 +43,9 @@ CREATE TABLE affiliations (
     relation text NOT NULL,
     valid_from timestamptz,
     valid_until timestamptz,
+    -- Entered by mistake: no answer depends on it. Null again once the voiding is undone.
+    voided_at timestamptz,
+    void_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT affiliation_ends_after_it_begins CHECK (valid_from < valid_until),
@@ -83,10 +86,12 @@ BEGIN ATOMIC
 END;
 
 -- The affiliations with surviving sources, and with the sources as they were entered. One between two
--- sources that were merged since joins a source with itself, and means nothing.
+-- sources that were merged since joins a source with itself, and means nothing. The reason of a voiding
+-- may name people.
 CREATE VIEW surviving_affiliations AS
 SELECT a.id, coalesce(s.merged_into, s.id) AS source_id,
     coalesce(w.merged_into, w.id) AS with_source_id, a.relation, a.valid_from, a.valid_until,
+    a.voided_at, CASE WHEN NOT names_are_off() THEN a.void_reason END AS void_reason,
     a.created_at, a.updated_at, a.source_id AS entered_source_id,
     a.with_source_id AS entered_with_source_id,
     coalesce(s.merged_into, s.id) <> coalesce(w.merged_into, w.id) AS joins_two

@@ -262,12 +262,14 @@ def test_records_of_a_case_stay_void(editor: Api, conn: Connection) -> None:
     claim = {"kind": "released", "value": 2, "qualifier": "exact", "as_of": NOON}
     claims = [{"key": "two", "source": "foro", "published_at": NOON, **claim}]
     case = {**copy.deepcopy(CASE), "claims": claims}
+    case["affiliations"] = [{"source": "foro", "with": "monitor", "relation": "owned_by"}]
     store(editor, conn, "load", case)
     person = ids(editor, "detainees")["Carmen Otero"]
     (event,) = editor.get("/v1/release-events", detainee_id=person)["items"]
     attestations = editor.get("/v1/attestations", release_event_id=event["id"])["items"]
     void = [f"attestations/{item['id']}" for item in attestations]
-    void += [f"claims/{item['id']}" for item in editor.get("/v1/claims")["items"]]
+    for resource in ("claims", "affiliations"):
+        void += [f"{resource}/{item['id']}" for item in editor.get(f"/v1/{resource}")["items"]]
     void += [f"release-events/{event['id']}", f"detentions/{event['detention_id']}"]
     for path in void:
         editor.post(f"/v1/{path}/void", {"reason": "Another person."}, 200)
@@ -276,6 +278,7 @@ def test_records_of_a_case_stay_void(editor: Api, conn: Connection) -> None:
     assert len(ignored) == len(void)
     assert all(cell["detail"].endswith("is void: it is left out.") for cell in ignored)
     # The file can retract what it says, but brings nothing void back.
+    case["affiliations"][0]["until"] = "2026-01-10T12:00:00Z"
     case["claims"][0]["retracted_at"] = "2026-01-10T12:00:00Z"
     case["attestations"][2]["retracted_at"] = "2026-01-10T12:00:00Z"
     assert_changes_nothing(editor, conn, case)

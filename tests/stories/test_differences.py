@@ -161,6 +161,18 @@ def test_what_was_recorded_since_a_figure_was_cited(desk: Desk) -> None:
         "citation": unchanged["citation"],
     }
     assert figures(response["totals"]["before"]) == figures(before)
+    # The affiliation turns out to be a mistake, and then not to be one.
+    path = f"/v1/affiliations/{affiliation}/void"
+    editor.post(path, reason, 200)
+    voided = now(desk)
+    response = differences(desk.api, from_recorded=moments["Ana Doble"], until=DAYS[4])
+    assert changes(response) == {"Inés Afiliada": ("reported", "confirmed", voided)}
+    assert because(response) == {"Inés Afiliada": [("affiliation", "voided", "Fuente 4")]}
+    assert editor.send("DELETE", path).status_code == 200
+    response = differences(desk.api, from_recorded=voided, until=DAYS[4])
+    assert because(response) == {"Inés Afiliada": [("affiliation", "undone", "Fuente 4")]}
+    sentence = response["citation"]["sentence"]["en"]
+    assert "an affiliation of Fuente 4 had not been recorded by mistake after all" in sentence
 
 
 def test_filters_and_required_sources(desk: Desk) -> None:

@@ -267,6 +267,11 @@ class History:
         if one_of([True, False]):
             self._add_claim("mistaken_claim", kind="released", value=9)
             self._void("claim", "claims")
+        if one_of([True, False]):
+            body = {"with_source_id": f"$source_{one_of([1, 2])}", "relation": "related_to"}
+            path = "/v1/sources/$source_0/affiliations"
+            self._add("mistaken_affiliation", path, body, "affiliation")
+            self._void("affiliation", "affiliations")
 
     def _void(self, noun: str, path: str, resource: str | None = None) -> None:
         path = f"/v1/{path}/$mistaken_{noun}/void"

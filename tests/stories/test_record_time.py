@@ -71,6 +71,7 @@ VOIDABLE = [
     ("release_event", "release-events"),
     ("detention", "detentions"),
     ("claim", "claims"),
+    ("affiliation", "affiliations"),
 ]
 KINDS = ["full", "house_arrest", "conditional", "unknown"]
 CLAIM_KINDS = ["announced", "released", "detained", "whereabouts_unknown"]
@@ -411,11 +412,11 @@ def write_at_random(world: World, choose: Chooser) -> None:
         path = f"/v1/attestations/{choose.one_of(ids['attestation'])}/void"
         world.write("POST", path, {"reason": "Entered twice."}, "attestation")
     elif kind == "void record":
-        resource, path = choose.one_of(VOIDABLE)
+        resource, path = choose.one_of([(noun, path) for noun, path in VOIDABLE if ids[noun]])
         path = f"/v1/{path}/{choose.one_of(ids[resource])}/void"
         world.write("POST", path, {"reason": "Entered twice."}, resource)
     elif kind == "undo void":
-        resource, path = choose.one_of(VOIDABLE)
+        resource, path = choose.one_of([(noun, path) for noun, path in VOIDABLE if ids[noun]])
         world.write("DELETE", f"/v1/{path}/{choose.one_of(ids[resource])}/void", None, resource)
     elif kind == "claim":
         claim_at_random(world, choose)
@@ -1303,6 +1304,22 @@ def test_affiliation_verifies_all_events_of_its_group_again(api: Api, conn: Conn
     editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": "2026-02-09T12:00:00Z"})
     assert confirmed() == 30
     assert api.get("/v1/counts", recorded_as_of=recorded)["confirmed"] == 30
+    # As if it had never been recorded, until the voiding is undone.
+    editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": "2026-01-09T12:00:00Z"})
+    recorded = api.get("/v1/counts")["recorded_as_of"]
+    path = f"/v1/affiliations/{affiliation}/void"
+    void = editor.post(path, {"reason": "Of another owner."}, 200)
+    assert (void["void_reason"], void["voided_at"]) == ("Of another owner.", void["updated_at"])
+    assert confirmed() == 30
+    voided = api.get("/v1/counts")["recorded_as_of"]
+    assert api.get(f"/v1/affiliations/{affiliation}") == void
+    listed = api.get("/v1/affiliations")["items"]
+    assert affiliation not in {item["id"] for item in listed}
+    assert api.get(f"/v1/sources/{paper}")["affiliations"] == []
+    assert editor.send("DELETE", path).get_json()["voided_at"] is None
+    assert confirmed() == 18
+    assert api.get("/v1/counts", recorded_as_of=recorded)["confirmed"] == 18
+    assert api.get("/v1/counts", recorded_as_of=voided)["confirmed"] == 30
 
 
 def test_affiliation_of_relayed_sources_verifies_their_events_again(

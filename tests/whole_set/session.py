@@ -233,6 +233,12 @@ class Session:
             "body": {"valid_until": "2026-01-01T00:00:00.5Z"},
         }
 
+    def void_affiliation(self) -> Any:
+        return {"id": lambda: self.id("createAffiliation"), "body": {"reason": "Of another owner."}}
+
+    def undo_void_affiliation(self) -> Any:
+        return {"id": lambda: self.id("voidAffiliation")}
+
     def create_facility(self) -> Any:
         name = f"Place {next(NUMBERS)}"
         body = {"name": name, "aliases": [f"{name} bis"], "country": "VE", "region": "Lara"}

@@ -47,9 +47,11 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     WHERE s.source_id IS NOT NULL
     UNION
     SELECT f.other_id FROM related t CROSS JOIN LATERAL (
-        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        SELECT a.with_source_id AS other_id FROM affiliations a
+        WHERE a.source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
-        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+        SELECT a.source_id FROM affiliations a
+        WHERE a.with_source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
         SELECT s.vouched_by FROM visible_sources(%(sees_hidden)s) s WHERE s.id = t.source_id
         UNION ALL
@@ -74,7 +76,7 @@ SELECT 'sources' AS list, t.source_id AS id FROM related t
 UNION ALL
 SELECT 'affiliations', a.id
 FROM related t CROSS JOIN LATERAL (
-    SELECT b.id FROM affiliations b WHERE b.source_id = t.source_id OFFSET 0
+    SELECT b.id FROM affiliations b WHERE b.source_id = t.source_id AND b.voided_at IS NULL OFFSET 0
 ) a
 UNION ALL
 SELECT 'facilities', p.facility_id FROM placed p WHERE p.facility_id IS NOT NULL

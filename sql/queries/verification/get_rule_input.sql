@@ -26,9 +26,11 @@ WITH RECURSIVE named AS (
     ) b
     UNION
     SELECT f.other_id FROM affiliated t CROSS JOIN LATERAL (
-        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        SELECT a.with_source_id AS other_id FROM affiliations a
+        WHERE a.source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
-        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+        SELECT a.source_id FROM affiliations a
+        WHERE a.with_source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
         SELECT s.id FROM sources s WHERE s.merged_into = t.source_id
         UNION ALL
@@ -68,7 +70,7 @@ SELECT
             -- OFFSET 0: look up each source, whatever number of rows the planner expects.
             SELECT b.source_id, b.with_source_id, b.valid_from, b.valid_until
             FROM surviving_affiliations b
-            WHERE b.entered_source_id = t.source_id AND b.joins_two OFFSET 0
+            WHERE b.entered_source_id = t.source_id AND b.joins_two AND b.voided_at IS NULL OFFSET 0
         ) a
     ) AS affiliations,
     (SELECT coalesce(json_object_agg(v.id, v.vouched_by), '{}') FROM vouched_for v) AS vouched_by,

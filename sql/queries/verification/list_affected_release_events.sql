@@ -1,15 +1,18 @@
 -- Lists and locks the release events whose groups a change of an affiliation can change.
 -- Such an event has an attestation that names one of the two sources, or a source that is affiliated
 -- with one of them through others. At the moment that decides the groups of the event, the
--- affiliation is in force before the change or after it, but not both. People are locked in order, so
+-- affiliation is in force before the change or after it, but not both. Without a period before the
+-- change, it is recorded, voided or restored: all events at whose moment it is in force are listed. People are locked in order, so
 -- that two changes never deadlock.
 WITH RECURSIVE affiliated (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION
     SELECT f.other_id FROM affiliated t CROSS JOIN LATERAL (
-        SELECT a.with_source_id AS other_id FROM affiliations a WHERE a.source_id = t.source_id
+        SELECT a.with_source_id AS other_id FROM affiliations a
+        WHERE a.source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
-        SELECT a.source_id FROM affiliations a WHERE a.with_source_id = t.source_id
+        SELECT a.source_id FROM affiliations a
+        WHERE a.with_source_id = t.source_id AND a.voided_at IS NULL
         UNION ALL
         SELECT s.id FROM sources s WHERE s.vouched_by = t.source_id
         UNION ALL

@@ -189,9 +189,16 @@ for name, method, path, body in (
     ("an event voided twice", "POST", "/v1/release-events/$void_event/void", VOIDING),
     ("a detention voided twice", "POST", "/v1/detentions/$void_detention/void", VOIDING),
     ("a claim voided twice", "POST", "/v1/claims/$void_announcement/void", VOIDING),
+    ("an affiliation voided twice", "POST", "/v1/affiliations/$void_affiliation/void", VOIDING),
     ("a detention of a release event", "POST", "/v1/detentions/$detention/void", VOIDING),
     ("a void event changed", "PATCH", "/v1/release-events/$void_event", {"place": "Ana"}),
     ("a void detention changed", "PATCH", "/v1/detentions/$void_detention", {"charges": "None"}),
+    (
+        "a void affiliation changed",
+        "PATCH",
+        "/v1/affiliations/$void_affiliation",
+        {"relation": "member_of"},
+    ),
     (
         "a void claim retracted",
         "POST",
@@ -208,6 +215,7 @@ for name, method, path, body in (
     ("an event that is not void", "DELETE", "/v1/release-events/$event/void", None),
     ("a detention that is not void", "DELETE", "/v1/detentions/$detention/void", None),
     ("a claim that is not void", "DELETE", "/v1/claims/$claim/void", None),
+    ("an affiliation that is not void", "DELETE", "/v1/affiliations/$affiliation/void", None),
     (
         "retracted when void",
         "POST",

@@ -500,6 +500,7 @@ for path in (
     "release-events/$event",
     "detentions/$detention",
     "claims/$claim",
+    "affiliations/$affiliation",
 ):
     wrong_body("voided with an empty reason", f"/v1/{path}/void", {"reason": ""}, "/reason")
     wrong_body("voided without a reason", f"/v1/{path}/void", {}, "/reason")

@@ -24,6 +24,8 @@ WRITES = (
     ("DELETE", "/v1/release-events/$event/void", {}, "edit"),
     ("DELETE", "/v1/detentions/$detention/void", {}, "edit"),
     ("DELETE", "/v1/claims/$claim/void", {}, "edit"),
+    ("POST", "/v1/affiliations/$affiliation/void", {"reason": "Entered twice."}, "edit"),
+    ("DELETE", "/v1/affiliations/$affiliation/void", {}, "edit"),
     ("POST", "/v1/detainees/$detainee/merge", {"into": "$held"}, "edit"),
     ("POST", "/v1/sources/$source/merge", {"into": "$other_source"}, "edit"),
     ("POST", "/v1/sources/$source/distinct-from", {"source_id": "$other_source"}, "edit"),

@@ -61,7 +61,7 @@ for method, path, body in (
     ("POST", "/v1/attestations/$no/retraction", {"retracted_at": "2026-01-10T00:00:00Z"}),
     *(
         (method, f"/v1/{resource}/$no/void", body)
-        for resource in ("attestations", "release-events", "detentions", "claims")
+        for resource in ("attestations", "release-events", "detentions", "claims", "affiliations")
         for method, body in (("POST", {"reason": "Entered twice."}), ("DELETE", None))
         if (method, resource) != ("DELETE", "attestations")
     ),

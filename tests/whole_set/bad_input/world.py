@@ -181,13 +181,15 @@ def split_twice(api: Api, records: dict[str, str]) -> None:
 
 
 def void_one_of_each(api: Api, records: dict[str, str]) -> None:
-    """Record a release event, a detention and a claim that are void."""
+    """Record a release event, a detention, a claim and an affiliation that are void."""
     person = api.detainee("Vera Held")
     records["void_detention"] = api.detention(person, detained_on="2024-02")
     records["void_event"] = api.event(person, "2026-01-08")
     body = claim(source_id=records["source"], kind="announced")
     records["void_announcement"] = api.post("/v1/claims", body)["id"]
+    records["void_affiliation"] = api.affiliate(records["source"], records["other_source"])
     for path in (
+        f"affiliations/{records['void_affiliation']}",
         f"release-events/{records['void_event']}",
         f"detentions/{records['void_detention']}",
         f"claims/{records['void_announcement']}",
