@@ -140,18 +140,18 @@ class Operation:
     @property
     def takes_address(self) -> bool:
         """Whether its function takes the address of the request, for links of the page."""
-        return self.is_page and self.tag != "cards"
+        return self.is_page
 
     @property
     def takes_base_url(self) -> bool:
         """Whether its function takes the URL of the service, for absolute links.
 
-        Cards, feeds and claim reviews have such links, and pages by their address. A `url` that a
-        caller sends is compared with it.
+        Feeds and claim reviews have such links, and pages by their address. A `url` that a caller
+        sends is compared with it.
         """
         names = {p.name for p in self.parameters} | (self.body or {}).get("properties", {}).keys()
         takes_url = self.tag in ("cards", "citations") and "url" in names
-        return self.has_formats or takes_url or (self.is_page and not self.takes_address)
+        return self.has_formats or takes_url
 
     @property
     def read_only(self) -> Collection[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields as dataclass_fields
+from functools import cache
 from keyword import iskeyword
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
@@ -10,23 +10,15 @@ from urllib.parse import quote, urlsplit
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 
-from api.contract import binding, fields, query_strings, schemas, strict_json
+from api.contract import binding, document, fields, query_strings, schemas, strict_json
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.pages.site import Address
 from api.rendering import media_types
-from api.reports.counts import Filters
 
 BODY = "constancia.body"
 """The place of a JSON body in the WSGI environment, once it is read."""
 
-_OF_FIGURES = {
-    "as_of",
-    "recorded_as_of",
-    "min_sources",
-    *(f.name for f in dataclass_fields(Filters)),
-}
-"""The parameters of the API that choose a figure."""
 _FORMS = {"multipart/form-data", "application/x-www-form-urlencoded"}
 _CHUNK_BYTES = 1 << 16
 
@@ -143,10 +135,20 @@ def address(request: Request, names: Collection[str]) -> Address:
     """Return the address of a page, with those parameters that have these names."""
     sent = {name: value for name, value in request.args.items() if value and name != "lang"}
     query = {name: value for name, value in sent.items() if name in names}
-    ignored = {
-        name: value for name, value in sent.items() if name in _OF_FIGURES and name not in names
-    }
+    known = _names_of_api()
+    ignored = {name: value for name, value in sent.items() if name in known and name not in names}
     return Address(request.url_root, quote(request.path), query, ignored)
+
+
+@cache
+def _names_of_api() -> Collection[str]:
+    """Return the parameters that choose what an answer of the API contains.
+
+    Any other parameter was added by another site, or is for how an answer is shown.
+    """
+    reads = [o for o in document.load().operations if o.method == "get" and "/v1/" in o.path]
+    names = {p.name for o in reads for p in o.parameters if p.location == "query"}
+    return frozenset(names - {"lang", "time_zone"})
 
 
 def preferred_language(request: Request, languages: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ link. They keep copies of it, so it names nobody.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +23,7 @@ from api.errors import RequestError, not_found
 from api.identity import canonical_ids
 from api.operations.charts import AskedMoment, Period
 from api.pages import site
+from api.pages.site import Address
 from api.rendering.results import Answer, Item
 from api.reports import comparisons, counts, explanations
 from api.reports.counts import Filters, Question
@@ -41,25 +42,29 @@ _CARD_WIDTH = 480
 
 
 def get_figure_card(
-    conn: queries.Connection, filters: Filters, asked: AskedMoment, lang: Language, base_url: str
+    conn: queries.Connection,
+    filters: Filters,
+    asked: AskedMoment,
+    lang: Language,
+    address: Address,
 ) -> Answer:
     question = Question(asked.as_of, asked.recorded_as_of, filters)
     answer = counts.report(
         conn, question, asked.min_sources, None, asked.time_zone, sees_hidden=False
     )
     fall = _fall(conn, filters, asked)
-    return _card(answer, asked.time_zone, lang, base_url, fall=fall, figure=answer["confirmed"])
+    return _card(answer, asked.time_zone, lang, address, fall=fall, figure=answer["confirmed"])
 
 
 def get_timeline_card(
-    conn: queries.Connection, filters: Filters, period: Period, lang: Language, base_url: str
+    conn: queries.Connection, filters: Filters, period: Period, lang: Language, address: Address
 ) -> Answer:
     answer = counts.report_timeline(conn, filters, **asdict(period))
     zone_name = words.in_language(lang).zone(period.time_zone)
     drawing = timeline.draw(answer, zone_name, _style(lang))
     asked = AskedMoment(None, period.recorded_as_of, period.min_sources, period.time_zone)
     fall = None if period.until is not None else _fall(conn, filters, asked)
-    return _card(answer, period.time_zone, lang, base_url, fall=fall, drawing=drawing)
+    return _card(answer, period.time_zone, lang, address, fall=fall, drawing=drawing)
 
 
 def get_delivery_card(
@@ -67,12 +72,12 @@ def get_delivery_card(
     announcement_id: UUID,
     asked: AskedMoment,
     lang: Language,
-    base_url: str,
+    address: Address,
 ) -> Answer:
     answer = comparisons.delivery(conn, announcement_id, **asdict(asked))
     drawing = bars.draw_delivery(answer, _style(lang))
     fall = _fall(conn, Filters(announcement_id=announcement_id), asked)
-    return _card(answer, asked.time_zone, lang, base_url, fall=fall, drawing=drawing)
+    return _card(answer, asked.time_zone, lang, address, fall=fall, drawing=drawing)
 
 
 def get_figure_preview(
@@ -196,7 +201,7 @@ def _card(
     answer: Item,
     zone: str,
     lang: Language,
-    base_url: str,
+    address: Address,
     *,
     fall: Item | None,
     drawing: Drawing | None = None,
@@ -208,7 +213,7 @@ def _card(
     content = site.render(
         "card.html",
         lang,
-        site.Address(base_url, "/"),
+        replace(address, path="/", query={}),
         zone=zone,
         citation=citation,
         chart=chart,

@@ -38,12 +38,11 @@ from api.reports.differences import Span
 from api.verification.rule import REQUIRED, RULE
 from api.wording import words
 
-_CHANGES, _CLAIMS = 8, 5
+_CHANGES, _CLAIMS, _MAX_DETENTIONS = 8, 5, 50
 _CHARTED = timedelta(weeks=52)
 _PEOPLE, _FIGURES, _DIFFERENCES = 30, bars.MAX_ROWS, 50
 _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
-_MAX_DETENTIONS = 50
 
 
 def get_home_page(
@@ -82,6 +81,7 @@ def get_home_page(
         cited=[counted, year, prisons],
         volatile=[chart, prisons_chart],
         zone=time_zone,
+        explained=site.OF_FIGURES,
         counts=counted,
         chart=chart,
         weeks=year["items"],
@@ -117,7 +117,7 @@ def get_people_page(
     return _page(
         "people.html",
         lang,
-        address,
+        address.ignoring(status=q and status),
         zone=time_zone,
         q=q,
         status=status,
@@ -182,6 +182,7 @@ def get_release_page(
         address,
         cited=[release["verification"] for release in releases],
         zone=time_zone,
+        explained=site.OF_VERDICTS if releases else (),
         person=person,
         event=event,
         releases=releases,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,15 @@ from markupsafe import Markup, escape
 from api.charts import svg, timeline
 from api.charts.svg import Drawing, Style
 from api.config import Language
+from api.reports.counts import Filters
 from api.wording import words
 from api.wording.catalogs import translations
 
 _FOLDER = Path(__file__).parent
 _CHART_WIDTH = 340
+OF_VERDICTS = ("as_of", "recorded_as_of", "min_sources")
+OF_FIGURES = (*OF_VERDICTS, *(field.name for field in fields(Filters)))
+"""The parameters of another figure, to which a page of the present links."""
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 
@@ -31,7 +35,7 @@ class Address:
     """The address of a page: its path, and the parameters that it understands, but its language.
 
     The base is the URL of the service, with a slash at its end. `ignored` are parameters that the
-    API understands and the page does not: the page shows another figure than they ask for.
+    API understands and the page does not: the page does not show what they ask for.
     """
 
     base_url: str
@@ -42,6 +46,11 @@ class Address:
     def url(self, language: str, **others: Any) -> str:
         """Return the path and query in a language, with other values of some parameters."""
         return _url(self.path, language, {**self.query, **others})
+
+    def ignoring(self, **others: str | None) -> "Address":
+        """Return the address with further parameters that the page ignores, but for None."""
+        ignored = {name: value for name, value in others.items() if value}
+        return replace(self, ignored={**self.ignored, **ignored})
 
     def absolute(self, path: str) -> str:
         """Return the URL of a path of the service."""

@@ -386,6 +386,33 @@ def test_page_of_the_present_says_that_its_address_asks_for_another_figure(api: 
             assert note not in read(api, path + others).text
 
 
+def test_every_page_and_card_names_the_parameters_that_it_does_not_use(api: Api) -> None:
+    editor = api.scope("edit")
+    source, person = editor.source("Diario"), editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, source, AT)
+    claim = {"source_id": source, "kind": "announced", "as_of": AT, "published_at": AT}
+    announcement = editor.post("/v1/claims", claim)["id"]
+    cited = api.get("/v1/counts")["citation"]["url"]
+    ids = {"people": person, "releases": event, "sources": source, "announcements": announcement}
+    ids["c"] = editor.post("/v1/citations", {"url": cited})["id"]
+    required = {"url": cited, "announcement_id": announcement, "from": "2026-01-08"}
+    pages = [operation for operation in CONTRACT.operations if operation.is_page]
+    assert len(pages) > 15
+    for operation in pages:
+        path = operation.path.replace("{id}", ids.get(operation.path.split("/")[1], ""))
+        path = path.replace("{slug}", "conflict")
+        names = [p.name for p in operation.parameters if p.required and p.location == "query"]
+        query = {name: required[name] for name in names} | {"lang": "en"}
+        assert "does not use" not in read(api, f"{path}?{urlencode(query)}&utm_source=chat").text
+        page = read(api, f"{path}?{urlencode(query)}&group_by=sex&utm_source=chat").text
+        assert "does not use these parameters of its address: group_by." in page, path
+    assert "no usa estos parámetros" in read(api, "/embed/figure?status=reported&lang=es").text
+    searched = read(api, "/people?q=Ana&status=reported&lang=en").text
+    assert "does not use these parameters of its address: status." in searched
+
+
 def asked_by(link: str) -> dict[str, str]:
     """The parameters of the answer that a link to a citation's page names."""
     answer = parse_qs(urlsplit(link).query)["url"][0]
