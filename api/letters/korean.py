@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
 from anyascii import anyascii
@@ -23,6 +23,8 @@ _VOWEL_LETTER = re.compile("[aeiouwy]")
 _LATIN_WORD = re.compile("[^ ,]+")
 _MIN_JOINED_LETTERS = 9
 """A name in one word has at least so many: shorter ones are names of other languages (Jimena)."""
+_MIN_GIVEN_LETTERS = 5
+"""A given name without a hyphen has at least so many: Mina is a name of many languages."""
 
 # Latin letters -> the sound. Sounds that systems of romanization do not keep apart have one letter.
 _ONSETS = {
@@ -226,23 +228,28 @@ def beginnings(query: str) -> Sequence[Beginning]:
 
 @lru_cache(maxsize=1 << 6)
 def given_names(query: str) -> Sequence[KoreanName]:
-    """The ways to read a query as a given name alone, without a surname: Eun-hee, 은희.
+    """The ways to read a query as a given name alone, without a surname: Eun-hee, Eunhee, 은희.
 
-    None for a text that may be a whole name. A word without a hyphen is one of any language.
+    None for a text that may be a whole name, and for a short word without a hyphen.
     """
     if len(query) > _MAX_LETTERS or readings(query):
         return ()
     if hangul := _hangul(query):
-        syllables = [[(_syllable_of_hangul(character),)] for character in hangul]
         written = anyascii(hangul).lower()
+        divided = [tuple(map(_syllable_of_hangul, hangul))]
     else:
         words = _latin_words(query)
         pieces = words[0].split("-") if len(words) == 1 else []
-        syllables = [[s for s in _segmentations(piece) if len(s) == 1] for piece in pieces]
         written = "".join(pieces)
-    if len(syllables) != _MAX_GIVEN_SYLLABLES:
-        return ()
-    return [KoreanName("", _without_initial([*a, *b]), "", written) for a, b in product(*syllables)]
+        if len(pieces) != _MAX_GIVEN_SYLLABLES and len(written) < _MIN_GIVEN_LETTERS:
+            return ()
+        parts = product(*map(_segmentations, pieces[: _MAX_GIVEN_SYLLABLES + 1]))
+        divided = [tuple(chain.from_iterable(part)) for part in parts]
+    return [
+        KoreanName("", _without_initial(syllables), "", written)
+        for syllables in divided
+        if len(syllables) == _MAX_GIVEN_SYLLABLES
+    ]
 
 
 class Agreement(NamedTuple):
@@ -322,7 +329,7 @@ def _latin_readings(name: str) -> list[KoreanName]:
     if len(words) == 1:
         return list(_joined_readings(words[0]))
     orders = _orders(words)
-    return [reading for surname, given in orders for reading in _readings_of(surname, given)]
+    return [reading for surname, given in orders for reading in _dividedof(surname, given)]
 
 
 def _latin_words(name: str) -> Sequence[str]:
@@ -341,7 +348,7 @@ def _orders(words: Sequence[str]) -> Sequence[tuple[str, Sequence[str]]]:
     return [(words[0], words[1:]), (words[-1], words[:-1])]
 
 
-def _readings_of(surname: str, given: Sequence[str]) -> Iterator[KoreanName]:
+def _dividedof(surname: str, given: Sequence[str]) -> Iterator[KoreanName]:
     surnames = _surnames_of_word(surname)
     pieces = [piece for word in given for piece in word.split("-") if piece] if surnames else []
     if not 1 <= len(pieces) <= _MAX_GIVEN_SYLLABLES:
@@ -359,7 +366,7 @@ def _joined_readings(word: str) -> Iterator[KoreanName]:
         return
     for length in range(1, len(word)):
         surname, given = word[:length], word[length:]
-        for reading in _readings_of(surname, [given]) if len(surname) <= 5 else ():
+        for reading in _dividedof(surname, [given]) if len(surname) <= 5 else ():
             if len(reading.given) == _MAX_GIVEN_SYLLABLES:
                 yield reading
 

@@ -1,4 +1,4 @@
-"""Columns of lists of people: their names in English and Spanish, and their cells.
+"""Columns of lists of people: their names in English, Spanish and Portuguese, and their cells.
 
 Pure. A cell is text, or a JSON value from NDJSON, and becomes a value as the contract writes it. An
 ambiguous cell is an error; nothing is guessed.
@@ -37,22 +37,25 @@ class Conventions(NamedTuple):
 
 _COLUMN_NAMES: Mapping[str, str] = {
     "name": "name|full name|nombre|nombre completo|nombre y apellido|nombre y apellidos|"
-    "nombres y apellidos|apellidos y nombres|apellido y nombre",
-    "given_names": "given name|given names|first name|first names|nombres|nombres propios",
-    "surnames": "surname|surnames|last name|last names|family name|apellido|apellidos",
+    "nombres y apellidos|apellidos y nombres|apellido y nombre|nome|nome completo",
+    "given_names": "given name|given names|first name|first names|nombres|nombres propios|prenome|"
+    "prenomes",
+    "surnames": "surname|surnames|last name|last names|family name|apellido|apellidos|sobrenome|"
+    "sobrenomes",
     "aliases": "alias|aliases|other names|otros nombres|apodo|apodos",
     "sex": "sex|gender|sexo|genero",
-    "birth_date": "birth date|date of birth|born|born on|fecha de nacimiento|nacimiento",
-    "birth_year": "birth year|year of birth|ano de nacimiento",
+    "birth_date": "birth date|date of birth|born|born on|fecha de nacimiento|nacimiento|"
+    "data de nascimento|nascimento",
+    "birth_year": "birth year|year of birth|ano de nacimiento|ano de nascimento",
     "age_group": "age group|grupo de edad|grupo etario",
-    "nationalities": "nationality|nationalities|nacionalidad|nacionalidades",
-    "occupation": "occupation|profession|ocupacion|profesion|oficio",
+    "nationalities": "nationality|nationalities|nacionalidad|nacionalidades|nacionalidade",
+    "occupation": "occupation|profession|ocupacion|profesion|oficio|profissao|ocupacao",
     "facility": "facility|facility id|prison|place of detention|centro de reclusion|"
     "sitio de reclusion|lugar de reclusion|centro de detencion|centro|carcel|penal|"
-    "prision|recinto|detention facility id",
+    "prision|recinto|detention facility id|prisao|presidio|unidade prisional",
     "detained_on": "detained on|date of detention|detention date|arrested on|date of arrest|"
     "fecha de detencion|fecha de arresto|fecha de aprehension|detenido el|"
-    "detention detained on",
+    "data da prisao|data da detencao|detention detained on",
     "authority": "authority|detained by|autoridad|organismo|organismo aprehensor|"
     "organismo de seguridad|detention authority",
     "charges": "charge|charges|cargos|delito|delitos|detention charges",
@@ -65,7 +68,7 @@ _COLUMN_NAMES: Mapping[str, str] = {
     "id:pasaporte": "pasaporte|n pasaporte|no pasaporte|nro pasaporte|numero pasaporte|passport|"
     "passport number",
     "released_on": "released on|release date|date of release|fecha de excarcelacion|"
-    "fecha de liberacion|excarcelado el|excarcelacion",
+    "fecha de liberacion|excarcelado el|excarcelacion|data da soltura|data da libertacao",
     "release_kind": "release kind|kind of release|tipo de excarcelacion|tipo de liberacion",
     "url": "url|link|enlace|vinculo",
     "published_at": "published at|publicado|publicado el|fecha de publicacion",
@@ -91,7 +94,7 @@ _MAX_QUOTED = 50
 _SCHEME = re.compile(r"id:([a-z0-9_-]{1,50})\Z")
 
 
-_PARTICLES = frozenset(("de", "del", "el", "la", "of", "the"))
+_PARTICLES = frozenset(("da", "de", "del", "do", "el", "la", "of", "the"))
 
 
 def _fold(text: str) -> str:
@@ -200,7 +203,9 @@ def _choice(**labels_by_value: str) -> Callable[[Any, Conventions], str]:
 
 
 _read_sex = _choice(
-    female="f|fem|femenino|femenina|mujer", male="h|masc|masculino|hombre", other="otro|otra"
+    female="f|fem|femenino|femenina|mujer|feminino|mulher",
+    male="h|masc|masculino|hombre|homem",
+    other="otro|otra|outro",
 )
 
 

@@ -46,6 +46,25 @@ def test_totals_and_placeholders_are_no_names() -> None:
     assert {folding.fold(name) for name in nobody} == {"persona no identificada"}
 
 
+def test_portuguese_columns_and_sexes_are_read() -> None:
+    headers = {
+        "Nome completo": "name",
+        "NOME": "name",
+        "Sobrenomes": "surnames",
+        "Data de Nascimento": "birth_date",
+        "Nacionalidade": "nationalities",
+        "Profissão": "occupation",
+        "Unidade prisional": "facility",
+        "Data da prisão": "detained_on",
+        "data da soltura": "released_on",
+    }
+    assert {name: columns.field_of(name) for name in headers} == headers
+    no_letters = Conventions(None, None)
+    assert [columns.read("sex", sex, no_letters) for sex in ("Feminino", "homem")] == [
+        *("female", "male")
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "order", "expected"),
     [

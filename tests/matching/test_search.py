@@ -47,8 +47,12 @@ PEOPLE = {
 QUERIES = {
     "Eun-hee": "choe",
     "Ŭn-hŭi": "choe",
+    "Eunhee": "choe",
+    "Ŭnhŭi": "choe",
     "은희": "choe",
     "Moo-sung": "sung",
+    "Mooseong": "sung",
+    "Muhyun": "roh",
     "무현": "roh",
     "Min-ju": None,
     "Jean-Luc": None,
