@@ -213,6 +213,52 @@ def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> No
         assert "Canario" not in response.text
 
 
+def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
+    """No public response in any media type shows that a hidden record was changed."""
+    ids: dict[str, list[str]] = {
+        "facilities": [editor.post("/v1/facilities", {"name": "Prisión", "country": "VE"})["id"]],
+        "sources": [editor.source("Foro")],
+    }
+    source = editor.source("Secreta", confidential=True, vouched_by=ids["sources"][0])
+    ids["sources"].append(source)
+    hidden = editor.detainee("Niña", age_group="minor", birth_date="2012-01-01")
+    ids["detainees"] = [editor.detainee("Ana"), hidden]
+    ids["detentions"] = [
+        editor.detention(person, detained_on="2024") for person in ids["detainees"]
+    ]
+    ids["release-events"] = [editor.event(person, "2026-01-08") for person in ids["detainees"]]
+    ids["attestations"] = [editor.attest(ids["release-events"][0], source, AT)["id"]]
+    claim = {"source_id": ids["sources"][0], "kind": "announced", "as_of": AT, "published_at": AT}
+    ids["claims"] = [editor.post("/v1/claims", claim)["id"]]
+    ids |= {kind: [] for kind in ("affiliations", "merges", "splits", "distinctions", "imports")}
+    ids["proposals"] = []
+    url = f"/v1/release-events/{ids['release-events'][1]}/verification"
+    ids["citations"] = [editor.post("/v1/citations", {"url": url})["id"]]
+
+    def responses() -> list[tuple[str, int, str]]:
+        # With the entity tags, which `without_moments` removes.
+        return [
+            (
+                response.request,
+                response.status,
+                tags(response.text) + without_moments(response.text),
+            )
+            for response in public_walk.walk(api, ids, ["Ana", "Niña", "Otra"])
+        ]
+
+    def tags(text: str) -> str:
+        # A chart of the present changes with the clock, between two walks, too.
+        is_chart = "<svg" in text or "Content-Type: image/" in text
+        return "" if is_chart else "".join(re.findall(r"^ETag: .*$", text, re.MULTILINE))
+
+    before = responses()
+    assert sum("ETag" in text for *_, text in before) > 100
+    editor.patch(f"/v1/detainees/{hidden}", {"name": "Otra Niña", "birth_date": "2012-02-02"})
+    editor.patch(f"/v1/detentions/{ids['detentions'][1]}", {"charges": "Otra"})
+    editor.patch(f"/v1/sources/{source}", {"name": "Otra secreta"})
+    assert responses() == before
+
+
 # If-Match.
 
 
