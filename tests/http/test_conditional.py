@@ -29,11 +29,6 @@ CHANGES = [operation.id for operation in OPERATIONS.values() if operation.method
 AT = "2026-01-09T01:00:00Z"
 
 
-@pytest.fixture
-def editor(api: Api) -> Api:
-    return api.scope("edit")
-
-
 def add_event(editor: Api) -> str:
     person = editor.detainee("Ana")
     editor.detention(person, detained_on="2024")
