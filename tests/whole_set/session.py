@@ -359,11 +359,14 @@ class Session:
 
     def create_import(self) -> Any:
         """A list with new, recorded, doubtful and invalid people, one of them released."""
-        person = self.do("createDetention").json["detainee_id"]
-        name = self.api.get(f"/v1/detainees/{person}")["name"]
+        name, other = (
+            f"{str(next(NUMBERS) * 7919).translate(SYLLABLES).title()} {surname}"
+            for surname in ("Otero", "Quintanar")
+        )
+        person = self.id("createDetainee", body={"name": name, "aliases": []})
+        self.do("createDetention", id=person)
         event = self.id("createReleaseEvent", body={"detainee_id": person, "detention_id": None})
         self.do("createAttestation", body={"release_event_id": event})
-        other = f"{self.names.__next__()} Quintanar"
         self.do("createDetainee", body={"name": f"Belisario {other}", "aliases": []})
         lines = [
             "name,id,released_on,sex,facility",

@@ -2,8 +2,8 @@
 -- Such an event has an attestation that names one of the two sources, or a source that is affiliated
 -- with one of them through others. At the moment that decides the groups of the event, the
 -- affiliation is in force before the change or after it, but not both. Without a period before the
--- change, it is recorded, voided or restored: all events at whose moment it is in force are listed. People are locked in order, so
--- that two changes never deadlock.
+-- change, it is recorded, voided or restored: all events at whose moment it is in force are listed.
+-- People are locked in order, so that two changes never deadlock.
 WITH RECURSIVE affiliated (source_id) AS (
     SELECT s.source_id FROM unnest(ARRAY[%(source_id)s, %(with_source_id)s]::uuid[]) s (source_id)
     UNION
