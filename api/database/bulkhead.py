@@ -63,8 +63,8 @@ class Bulkhead:
 
         Each part of the work is done within a turn that the yielded function gives. So one caller
         keeps one processor busy for each worker, and a slow download holds no turn. Beside 50
-        greedy clients of one address p95 of writes was 1.0 to 1.5 times that without them; before
-        there were turns, 1.8 to 2.2 times (tests.bench.crowds through nginx, on a busy machine).
+        greedy clients of one address p95 of counts is 2.4 to 2.6 times and of writes 2.6 to 2.8
+        times that without them; without turns 3.5 and 4.1 to 4.9 (tests.bench.crowds, with nginx).
         """
         with self._lock:
             caller = self._callers.get(tag, _Caller())
