@@ -13,7 +13,7 @@ GRANTS = {
 }
 
 ADULT_AGE = 18
-"""Who is younger is a minor, and hidden."""
+"""A younger person is a minor, and hidden."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,13 +134,8 @@ class Operation:
 
     @property
     def is_page(self) -> bool:
-        """Whether it responds with HTML."""
+        """Whether it responds with HTML. Its function takes the address of the request."""
         return self.media_types[0] == "text/html"
-
-    @property
-    def takes_address(self) -> bool:
-        """Whether its function takes the address of the request, for links of the page."""
-        return self.is_page
 
     @property
     def takes_base_url(self) -> bool:

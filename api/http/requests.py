@@ -111,7 +111,7 @@ class Arguments:
             arguments["lang"] = preferred_language(request, self._languages)
         if operation.has_formats:
             arguments["media_type"] = media_type
-        if operation.takes_address:
+        if operation.is_page:
             arguments["address"] = address(request, self._schema.fields)
         if operation.takes_base_url:
             arguments["base_url"] = request.url_root

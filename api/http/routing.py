@@ -146,7 +146,7 @@ def _parameters(operation: Operation) -> set[str]:
         names.add("precondition")
     if operation.has_formats:
         names.add("media_type")
-    if operation.takes_address:
+    if operation.is_page:
         names.add("address")
     if operation.takes_base_url:
         names.add("base_url")

@@ -241,7 +241,7 @@ class _Preview:
         listed = self._matcher.match([row.row._replace(content=row.content) for row in valid])
         ids = [id for p in listed for id in (p.detainee_id, *p.candidate_ids) if id is not None]
         people = row_plan.read_people(self._conn, ids, sees_hidden=self._sees_hidden)
-        self._void = voids.of_people(
+        self._void = voids.read_for_people(
             self._conn,
             ids,
             None if self._attestation is None else self._attestation["source_id"],

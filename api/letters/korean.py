@@ -329,7 +329,7 @@ def _latin_readings(name: str) -> list[KoreanName]:
     if len(words) == 1:
         return list(_joined_readings(words[0]))
     orders = _orders(words)
-    return [reading for surname, given in orders for reading in _dividedof(surname, given)]
+    return [reading for surname, given in orders for reading in _readings_of(surname, given)]
 
 
 def _latin_words(name: str) -> Sequence[str]:
@@ -348,7 +348,7 @@ def _orders(words: Sequence[str]) -> Sequence[tuple[str, Sequence[str]]]:
     return [(words[0], words[1:]), (words[-1], words[:-1])]
 
 
-def _dividedof(surname: str, given: Sequence[str]) -> Iterator[KoreanName]:
+def _readings_of(surname: str, given: Sequence[str]) -> Iterator[KoreanName]:
     surnames = _surnames_of_word(surname)
     pieces = [piece for word in given for piece in word.split("-") if piece] if surnames else []
     if not 1 <= len(pieces) <= _MAX_GIVEN_SYLLABLES:
@@ -366,7 +366,7 @@ def _joined_readings(word: str) -> Iterator[KoreanName]:
         return
     for length in range(1, len(word)):
         surname, given = word[:length], word[length:]
-        for reading in _dividedof(surname, [given]) if len(surname) <= 5 else ():
+        for reading in _readings_of(surname, [given]) if len(surname) <= 5 else ():
             if len(reading.given) == _MAX_GIVEN_SYLLABLES:
                 yield reading
 

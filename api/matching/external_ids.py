@@ -89,8 +89,6 @@ _PLACEHOLDER_NAME = re.compile(
 )
 # With dots these may be the initials of a person.
 _ABBREVIATION = re.compile(r"[ns] ?/ ?[acdin]", re.IGNORECASE)
-
-
 _COLON = re.compile("[:\uff1a]")
 
 

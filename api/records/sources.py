@@ -147,14 +147,7 @@ def create_affiliation(
     affiliation = {"source_id": source_id, **body}
     check_affiliation(conn, affiliation)
     id = insert_affiliation(conn, affiliation)
-    affected = _affected(conn, affiliation)
-    verdicts.recompute(
-        conn,
-        caller,
-        [Change("affiliation", id, "created")],
-        release_events=affected.release_events,
-        people=affected.people,
-    )
+    _verify_again(conn, caller, affiliation, Change("affiliation", id, "created"))
     return id
 
 
@@ -228,7 +221,7 @@ def void_affiliation(conn: queries.Connection, caller: Caller, id: UUID, body: B
         raise not_found("affiliation")
     voids.check_live("affiliation", affiliation.voided_at)
     queries.run(conn, "affiliations/void", id=id, **body)
-    _verify_again(conn, caller, affiliation, Change("affiliation", id, "voided"))
+    _verify_again(conn, caller, affiliation._asdict(), Change("affiliation", id, "voided"))
 
 
 def undo_void_affiliation(conn: queries.Connection, caller: Caller, id: UUID) -> None:
@@ -238,7 +231,7 @@ def undo_void_affiliation(conn: queries.Connection, caller: Caller, id: UUID) ->
         raise not_found("affiliation")
     voids.check_void("affiliation", affiliation.voided_at)
     queries.run(conn, "affiliations/undo_void", id=id)
-    _verify_again(conn, caller, affiliation, Change("affiliation", id, "undone"))
+    _verify_again(conn, caller, affiliation._asdict(), Change("affiliation", id, "undone"))
 
 
 def _lock_affiliation(conn: queries.Connection, id: UUID) -> Any:
@@ -247,10 +240,10 @@ def _lock_affiliation(conn: queries.Connection, id: UUID) -> Any:
 
 
 def _verify_again(
-    conn: queries.Connection, caller: Caller, affiliation: Any, change: Change
+    conn: queries.Connection, caller: Caller, affiliation: Body, change: Change
 ) -> None:
     """Append a change by which an affiliation begins or ceases to count, and verify its events."""
-    affected = _affected(conn, affiliation._asdict())
+    affected = _affected(conn, affiliation)
     verdicts.recompute(
         conn,
         caller,

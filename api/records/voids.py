@@ -100,7 +100,7 @@ def rearrange(conn: queries.Connection, detainee_id: UUID) -> list[Change]:
     return [Change("detention", interval.id, "updated") for interval in changed]
 
 
-def of_people(
+def read_for_people(
     conn: queries.Connection, people: Sequence[UUID], source_id: Any, *, sees_hidden: bool
 ) -> Mapping[UUID, Sequence[Any]]:
     """Read the void records of visible people, and void attestations of the source of a list."""
@@ -144,7 +144,7 @@ def brought_back(
             reason = "" if row.void_reason is None else f", {row.void_reason!r}"
             detail = (
                 f"{what} is void{reason} ({path}). Decide skip to leave the row out, or same to "
-                "record it anew."
+                "record it again."
             )
             yield FieldError(f"/{field}", detail)
 

@@ -194,7 +194,7 @@ def _counted(answer: Item, groups: Sequence[str], *, is_filtered: bool) -> Seque
     by_value = {group["value"]: group for group in answer.get("groups") or ()}
     nobody = dict.fromkeys(FIGURES, 0)
     return [
-        # Who is undisclosed only in groups is in the total.
+        # A person who is undisclosed only in groups is in the total.
         {**answer, "undisclosed": undisclosed if is_filtered else None},
         *({**by_value.get(group, nobody), "undisclosed": undisclosed} for group in groups),
     ]
@@ -203,7 +203,7 @@ def _counted(answer: Item, groups: Sequence[str], *, is_filtered: bool) -> Seque
 def _bounds(figures: Item) -> Iterator[tuple[int, int]]:
     """Yield, for each status, how many people at least and at most have it or a stronger one.
 
-    Who is undisclosed may have a weaker status among the figures.
+    An undisclosed person may have a weaker status among the figures.
     """
     least = undisclosed = 0
     for status in STATUSES:

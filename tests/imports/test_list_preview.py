@@ -54,7 +54,7 @@ def test_what_an_editor_voided_needs_a_decision(api: Api, conn: Connection) -> N
         assert outcomes(result)[:3] == doubtful
         assert [c["detainee_id"] for row in result["rows"] for c in row["candidates"]] == people[:3]
         errors = [[e["detail"] for e in row["errors"]] for row in result["rows"]]
-        decision = "Decide skip to leave the row out, or same to record it anew."
+        decision = "Decide skip to leave the row out, or same to record it again."
         day = "release event of 2026-01-08"
         assert errors == [
             [f"The {day} is void, 'Of a namesake.' (/v1/release-events/{event['id']}). {decision}"],
@@ -80,7 +80,7 @@ def test_what_an_editor_voided_needs_a_decision(api: Api, conn: Connection) -> N
     result = preview(writer, table(rows), **attested_by(other, mapping=mapping))
     assert outcomes(result) == [*("possible_duplicate", "changed"), doubtful[0], *["changed"] * 2]
 
-    # Who decides `same` records it anew; the next list then asks nothing of that person.
+    # The decision `same` records it again; the next list then asks nothing about that person.
     result = preview(writer, table(rows), **next_week)
     decisions = [{"row": n, "decision": "same" if n == 1 else "skip"} for n in (1, 2, 3)]
     apply(writer, result["id"], *decisions)

@@ -23,7 +23,7 @@ import pytest
 from api.server import acl
 from api.server.cluster import Postgres, command_of
 from api.server.embedded import EmbeddedError, running
-from tests.support import wait_until
+from tests.support import have_ended, wait_until
 
 ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(
@@ -121,10 +121,6 @@ def postmaster_of(data_dir: Path) -> int:
     return int((data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
 
 
-def has_ended(pid: int) -> bool:
-    return not command_of(pid)
-
-
 def socket_dir(url: str) -> Path:
     (host,) = parse_qs(urlsplit(url).query)["host"]
     return Path(host)
@@ -135,7 +131,7 @@ def test_restart_keeps_data_and_safe_settings(place: Path) -> None:
     with running(data_dir, service=True) as url:
         write(url, 1)
         pid = postmaster_of(data_dir)
-    assert has_ended(pid)
+    assert have_ended([pid])
     assert not is_available(url)
     with running(data_dir, service=True) as url:
         assert ask(url, "SELECT value FROM kept") == 1
@@ -170,7 +166,9 @@ def test_commands_share_and_second_service_fails_while_either_supervisor_is_kill
         with running(data_dir) as shared:
             assert shared == url
             write(shared, 1)
-        wait_until(lambda: has_ended(active) and active_of(standby), "the active one is replaced")
+        wait_until(
+            lambda: have_ended([active]) and active_of(standby), "the active one is replaced"
+        )
         (active,) = active_of(standby)
         os.kill(standby, signal.SIGKILL)
         with running(data_dir) as shared:
@@ -184,7 +182,7 @@ def test_commands_share_and_second_service_fails_while_either_supervisor_is_kill
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: is_available(url), "PostgreSQL answers")
         pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
-    assert all(map(has_ended, [pid, *supervisors]))
+    assert have_ended([pid, *supervisors])
 
 
 @linux
@@ -203,10 +201,10 @@ def test_service_of_killed_supervisors_ends_and_its_postgres_is_stopped_first(
         for supervisor in pair_of(data_dir):
             os.kill(supervisor, signal.SIGKILL)
         with running(data_dir) as restarted:
-            assert has_ended(pid)
+            assert have_ended([pid])
             assert ask(restarted, "SELECT value FROM kept") == 1
             pid = postmaster_of(data_dir)
-        assert has_ended(pid)
+        assert have_ended([pid])
         wait_until(lambda: signals, "a signal")
         assert signals == [signal.SIGTERM]
 
@@ -240,7 +238,7 @@ def test_postgres_stops_with_a_killed_parent_but_not_with_its_worker(place: Path
         write(url, 1)
         pid, supervisors = postmaster_of(data_dir), pair_of(data_dir)
         parent.kill()
-    wait_until(lambda: all(map(has_ended, [pid, *supervisors])), "ended")
+    wait_until(lambda: have_ended([pid, *supervisors]), "ended")
     with running(data_dir) as url:
         assert ask(url, "SELECT value FROM kept") == 1
 
@@ -437,7 +435,7 @@ def test_supervisor_runs_as_another_user_than_root(place: Path) -> None:
         assert Path(f"/proc/{pid}").stat().st_uid == nobody.pw_uid
         parent.communicate("")
     assert parent.returncode == 0
-    assert has_ended(pid)
+    assert have_ended([pid])
 
 
 def copy(file: Path, to: Path) -> None:
