@@ -41,8 +41,8 @@ class Entry(NamedTuple):
     body: Mapping[str, Any]
     # The fields that the file has, by the contract's names and without defaults.
     file_fields: Mapping[str, Any]
-    # The list and key of each entry that it refers to.
-    references: Sequence[tuple[str, str]]
+    # List and key of each entry that it refers to -> the place of the reference.
+    references: dict[tuple[str, str], str]
 
 
 class Sink(Protocol):
@@ -183,9 +183,8 @@ class CaseLoader:
                 self._load_list(name)
             for key in list(self._waiting):
                 for entry in self._release_waiting(key):
-                    field = "relays" if entry.body.get("relays") else "announcement"
-                    detail = "Refers to itself through other entries."
-                    self._file.add_error(f"{entry.place}/{field}", detail)
+                    detail = "Leads into a circle of references: remove one of them."
+                    self._file.add_error(entry.references[entry.list, key], detail)
 
     def _load_list(self, name: str) -> None:
         entries, done, total = self._file.entries(name), 0, self._file.totals[name]
@@ -221,7 +220,7 @@ class CaseLoader:
         key_field = self._file.key_field
         if entry.list != "affiliations" and not isinstance(entry.key, str):
             self._file.add_error(f"{entry.place}/{key_field}", "Is required, a string.")
-        references: list[tuple[str, str]] = []
+        references: dict[tuple[str, str], str] = {}
         fields = self._translate(entry.list, entry.place, entry.fields, references)
         fields.pop(key_field, None)
         body = {}
@@ -245,7 +244,7 @@ class CaseLoader:
                 self._file.add_error(f"{part_place}/detained_on", detail)
 
     def _translate(
-        self, name: str, place: str, value: Any, references: list[tuple[str, str]]
+        self, name: str, place: str, value: Any, references: dict[tuple[str, str], str]
     ) -> Any:
         """Return a value with the contract's names, and with ids of entries instead of keys."""
         if isinstance(value, list):
@@ -268,7 +267,7 @@ class CaseLoader:
             elif target is None or part is None:
                 translated[contract_name] = self._translate(name, part_place, part, references)
             elif self._file.has_key(target, part):
-                references.append((target, part))
+                references.setdefault((target, part), part_place)
                 translated[contract_name] = str(self._file.entry_id(target, part))
             else:
                 key_field = self._file.key_field

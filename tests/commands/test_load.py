@@ -263,6 +263,11 @@ def longer_relay_circle(case: dict[str, Any]) -> None:
     case["attestations"].append(third)
 
 
+def voucher_circle(case: dict[str, Any]) -> None:
+    for source, voucher in ((0, "s2"), (1, "s1")):
+        case["sources"][source] |= {"confidential": True, "vouched_by": voucher}
+
+
 def relay_of_another_event(case: dict[str, Any]) -> None:
     case["attestations"][2] |= {"basis": "relayed", "relays": [{"attestation": "a1"}]}
 
@@ -340,15 +345,19 @@ INVALID: Mapping[str, tuple[Change, set[str]]] = {
     ),
     "relays in a circle": (
         relay_circle,
-        {"/attestations/0/relays", "/attestations/1/relays"},
+        {f"/attestations/{n}/relays/0/attestation" for n in (0, 1)},
     ),
     "relays in a longer circle": (
         longer_relay_circle,
-        {"/attestations/0/relays", "/attestations/1/relays", "/attestations/3/relays"},
+        {f"/attestations/{n}/relays/0/attestation" for n in (0, 1, 3)},
     ),
     "a relay of itself": (
         with_value("/attestations/1/relays/0/attestation", "a2"),
-        {"/attestations/1/relays"},
+        {"/attestations/1/relays/0/attestation"},
+    ),
+    "sources that vouch for each other": (
+        voucher_circle,
+        {"/sources/0/vouched_by", "/sources/1/vouched_by"},
     ),
     "a relay of another event": (relay_of_another_event, {"/attestations/2/relays/0/attestation"}),
     "a relay of the other stance": (

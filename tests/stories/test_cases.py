@@ -144,7 +144,7 @@ INVALID: Mapping[str, tuple[str, Any, set[str]]] = {
     "relays in a circle": (
         "/claims/3/relays",
         [{"claim": "copied"}],
-        {"/claims/0/relays", "/claims/1/relays", "/claims/3/relays"},
+        {f"/claims/{n}/relays/0/claim" for n in (0, 1, 3)},
     ),
     "an unknown facility": ("/claims/2/facility", "f9", {"/claims/2/facility"}),
     "an unknown source": ("/claims/2/source", "s9", {"/claims/2/source"}),
