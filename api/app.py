@@ -46,9 +46,9 @@ def create_app(
     """Return the application on a pool, which the server opens.
 
     Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
-    that name no time zone have `time_zone`, and those that prefer no language `language`. Without
-    a `bulkhead` and `rate_limits`, heavy requests are handled like the others. Absolute links begin
-    with `public_url`; without it, with the address of the request.
+    that name no time zone have `time_zone`, and those that prefer no language `language`. Unless
+    both `bulkhead` and `rate_limits` are given, heavy requests are handled like the others.
+    Absolute links begin with `public_url`; without it, with the address of the request.
     """
     contract = document.load().with_default("time_zone", time_zone).with_default("lang", language)
     app = _Application("constancia", static_folder=None)

@@ -50,7 +50,7 @@ _RECORDS: Mapping[tuple[str, str], str] = {
     ("release_event", "undone"): mark("The release was not entered by mistake after all."),
     ("detention", "recorded"): mark("A detention was recorded."),
     ("claim", "recorded"): mark("Another claim was recorded."),
-    ("claim", "retracted"): mark("A source withdrew its claim."),
+    ("claim", "retracted"): mark("A source retracted its claim."),
     ("claim", "voided"): mark("A claim was entered by mistake."),
 }
 """The words for other records, by resource and action."""

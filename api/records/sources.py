@@ -58,7 +58,10 @@ def _confidentiality_errors(conn: queries.Connection, source: Body) -> Iterator[
         else:
             yield from _voucher_errors(conn, voucher)
     if source["confidential"] and source.get("affiliated"):
-        detail = "Must be false: this source has affiliations. Create a confidential one instead."
+        detail = (
+            "Must be false: this source has affiliations, void ones included. Create a "
+            "confidential one instead."
+        )
         yield FieldError("/confidential", detail)
     if source["confidential"] and source.get("has_duplicates"):
         detail = "Must be false: another source was merged into this one. Create a new one instead."

@@ -120,17 +120,17 @@ def _figures_of_counts(answer: Item) -> Any:
 
 
 def _figures_of_comparison(answer: Item) -> Any:
-    return [answer[name] for name in (*_DOCUMENTED, "undisclosed", "verdict")], _withdrawn(
+    return [answer[name] for name in (*_DOCUMENTED, "undisclosed", "verdict")], _retractions(
         [answer["claim"]]
     )
 
 
 def _figures_of_delivery(answer: Item) -> Any:
     claims = [answer["announcement"], *(comparison["claim"] for comparison in answer["claims"])]
-    return [answer[name] for name in ("named", *_DOCUMENTED)], _withdrawn(claims)
+    return [answer[name] for name in ("named", *_DOCUMENTED)], _retractions(claims)
 
 
-def _withdrawn(claims: Sequence[Item]) -> Any:
+def _retractions(claims: Sequence[Item]) -> Any:
     return [(claim["id"], claim["retracted_at"]) for claim in claims]
 
 

@@ -255,7 +255,7 @@ def comparison(
         es = f"{es}; {confirmed_es} {by_es}{more_es}"
     if was_retracted:
         claim_en, claim_es = ("statement", "declaración") if value is None else ("figure", "cifra")
-        en = f"{en}; {source_en} later withdrew its {claim_en}"
+        en = f"{en}; {source_en} later retracted its {claim_en}"
         es = f"{es}; {source_es} retiró luego su {claim_es}"
     return {"en": f"{en}.", "es": f"{es}."}
 
@@ -277,7 +277,7 @@ def delivery(
     at_en, at_es = _as_of(as_of, zone)
     announced_en, announced_es = _announced(announced, qualifier)
     if was_retracted:
-        announced_en += ", an announcement that was later withdrawn"
+        announced_en += ", an announcement that was later retracted"
         announced_es += ", anuncio que luego fue retirado"
     named_en, named_es = _named(named, confirmed)
     by_en, by_es = confirmed_by(min_sources) if named else ("", "")

@@ -42,7 +42,7 @@ def test_merge_combines_every_column_of_detainees(conn: queries.Connection) -> N
             " WHERE table_schema = 'public' AND table_name = 'detainees'"
         )
     }
-    assert columns == DUPLICATE.keys() | EXCLUDED, "add the column to api/records/merge_plan.py"
+    assert columns == DUPLICATE.keys() | EXCLUDED, "add the column to api/identity/merge_plan.py"
 
     plan = MergePlan()
     plan.stored["detainee"] = {"a": DUPLICATE, "b": SURVIVING}

@@ -176,14 +176,14 @@ def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
     assert [response["citation"]["sentence"] for response in responses()] == [
         {
             "en": f"{moment}, Coalición counted 11 releases; no release was confirmed by two or "
-            "more independent sources; Coalición later withdrew its figure.",
+            "more independent sources; Coalición later retracted its figure.",
             "es": f"{momento}, Coalición contabilizaba 11 excarcelaciones; ninguna excarcelación "
             "estaba confirmada por dos o más fuentes independientes; Coalición retiró luego su "
             "cifra.",
         },
         {
             "en": f"{moment}, at least 116 releases had been announced, an announcement that was "
-            "later withdrawn; this record names nobody.",
+            "later retracted; this record names nobody.",
             "es": f"{momento}, se habían anunciado al menos 116 excarcelaciones, anuncio que luego "
             "fue retirado; este registro no nombra a nadie.",
         },

@@ -258,7 +258,7 @@ def test_release_of_another_kind_changes_groups_of_kinds(desk: Desk) -> None:
     assert attestation["id"] in [c["attestation_id"] for c in now["changes"][0]["because"]]
 
 
-def test_claim_or_release_that_was_withdrawn_changes_a_figure(desk: Desk) -> None:
+def test_retracted_claim_or_void_release_changes_a_figure(desk: Desk) -> None:
     editor = desk.editor
     announcement = desk.claim(desk.sources[0], "announced", AT, value=10)["id"]
     claims = [desk.claim(desk.sources[1], "released", AT, value=n) for n in (5, 6)]

@@ -1311,6 +1311,8 @@ def test_affiliation_verifies_all_events_of_its_group_again(api: Api, conn: Conn
     void = editor.post(path, {"reason": "Of another owner."}, 200)
     assert (void["void_reason"], void["voided_at"]) == ("Of another owner.", void["updated_at"])
     assert confirmed() == 30
+    # A confidential source has no affiliations, and this one comes back.
+    editor.patch(f"/v1/sources/{paper}", {"confidential": True, "vouched_by": holding}, 422)
     voided = api.get("/v1/counts")["recorded_as_of"]
     assert api.get(f"/v1/affiliations/{affiliation}") == void
     listed = api.get("/v1/affiliations")["items"]

@@ -191,13 +191,13 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
 # A list of pairs is computed, by bounded work.
 STORED_LISTS = [operation for operation in LISTS if operation.id != "listDuplicates"]
 
-# Parameters that change the presentation of a list, and not its items.
-SHOWN_BY = {"limit", "cursor", "format", "excel", "min_sources", "time_zone"}
+# Parameters that are no filters.
+NOT_FILTERS = {"limit", "cursor", "format", "excel", "min_sources", "time_zone"}
 
 
 def test_every_filter_of_every_list_is_tested() -> None:
     for operation in STORED_LISTS:
-        names = {p.name for p in operation.parameters if p.location == "query"} - SHOWN_BY
+        names = {p.name for p in operation.parameters if p.location == "query"} - NOT_FILTERS
         assert {name for filters in FILTERS[operation.id] for name in filters} == names, (
             operation.id
         )
@@ -209,8 +209,7 @@ PERIOD = {"from_recorded", "until_recorded"}
 # The parameters without which a list is refused.
 REQUIRED = {"listDifferences": {"from": "2025-12-31"}}
 
-# The statements of a page, if they are more than three: the clock, the moments, the items and their
-# causes, the totals, who counts otherwise, and the causes in the sentence.
+# At most this many statements for a page; three for any other list.
 STATEMENTS_OF_A_PAGE = {"listDifferences": 9}
 
 # The statements that each item of a list may cost.

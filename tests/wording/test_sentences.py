@@ -692,7 +692,7 @@ def test_claim_of_another_kind_is_not_compared(
         (False, "", ""),
         (
             True,
-            f"; Foro Penal later withdrew its {claim_en}",
+            f"; Foro Penal later retracted its {claim_en}",
             f"; Foro Penal retiró luego su {claim_es}",
         ),
     ):
@@ -707,7 +707,7 @@ def test_claim_of_another_kind_is_not_compared(
 def test_retracted_figure() -> None:
     assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
         "en": f"{EN}NTN24 counted 11 releases; at least one release was confirmed {BY_EN}; "
-        "NTN24 later withdrew its figure.",
+        "NTN24 later retracted its figure.",
         "es": f"{ES}NTN24 contabilizaba 11 excarcelaciones; al menos una excarcelación estaba "
         f"confirmada {BY_ES}; NTN24 retiró luego su cifra.",
     }
@@ -842,7 +842,7 @@ def test_qualifier_and_retraction_of_an_announcement(
     )
     for was_retracted, later_en, later_es in (
         (False, "", ""),
-        (True, ", an announcement that was later withdrawn", ", anuncio que luego fue retirado"),
+        (True, ", an announcement that was later retracted", ", anuncio que luego fue retirado"),
     ):
         for named, named_en, named_es in (
             (0, "this record names nobody", "este registro no nombra a nadie"),

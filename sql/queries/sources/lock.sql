@@ -1,5 +1,5 @@
 -- Locks a source, and tells whether it is affiliated, vouches for others or has duplicates.
--- A merged duplicate gives no row.
+-- A merged duplicate gives no row. Void affiliations count, because their voiding can be undone.
 SELECT s.id, s.name, s.url, s.confidential, surviving_source_id(s.vouched_by, NULL) AS vouched_by,
     EXISTS (
         SELECT FROM affiliations a WHERE a.source_id = s.id OR a.with_source_id = s.id
