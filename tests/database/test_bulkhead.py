@@ -1,9 +1,12 @@
 """Heavy requests: bounded in total and for each caller, on connections of their own."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from mmap import mmap
 from typing import Any
 
 import pytest
@@ -99,29 +102,52 @@ def test_caller_and_service_have_a_bound_of_heavy_requests(
 
 
 def test_heavy_requests_of_a_caller_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only one computes at a time. A response whose client reads it keeps no turn."""
+    """Only one computes at a time, in all workers. A response that is being read keeps no turn."""
     monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 600)
     heavy = Bulkhead(ConnectionPool(connection_class=Connection, open=False))
-    computing: list[bool] = []
+    computing = mmap(-1, 1)
     reading = threading.Barrier(SLOTS_PER_CALLER)
 
     def blocks() -> Iterator[bytes]:
         for _ in range(20):
-            assert computing == []
-            computing.append(True)
+            assert computing[0] == 0
+            computing[0] = 1
             time.sleep(0.001)
-            computing.pop()
+            computing[0] = 0
             yield b"block"
 
     def download() -> int:
         with heavy.slot(b"caller") as turn:
             return sum(reading.wait(60) >= 0 for _ in paced(blocks(), turn))
 
-    assert run_together(*[download] * SLOTS_PER_CALLER) == [20] * SLOTS_PER_CALLER
-    # A turn that lasts long keeps nobody from computing.
+    def download_together() -> bool:
+        return run_together(*[download] * SLOTS_PER_CALLER) == [20] * SLOTS_PER_CALLER
+
+    worker = os.fork()
+    if not worker:
+        with suppress(BaseException):
+            os._exit(not download_together())
+        os._exit(1)
+    assert download_together()
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 0
+    # Another caller has other turns, and one that lasts long keeps nobody from computing.
+    with heavy.slot(b"caller") as first, first():
+        with heavy.slot(b"other") as other, other():
+            pass
+        monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 0)
+        with heavy.slot(b"caller") as second, second(), second():
+            pass
+
+
+def test_killed_worker_leaks_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 0)
-    with heavy.slot(b"caller") as first, first(), heavy.slot(b"caller") as second, second():
-        pass
+    heavy = Bulkhead(ConnectionPool(connection_class=Connection, open=False))
+    worker = os.fork()
+    if not worker:
+        with heavy.slot(b"caller") as turn, turn():
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(worker, 0)
+    assert heavy._turns.wait(heavy._turns.place(b"caller"))
 
 
 def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Connection) -> None:

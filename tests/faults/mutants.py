@@ -211,7 +211,12 @@ def mutants() -> Sequence[Mutant]:
         ),
         Mutant(
             "heavy requests of one caller that compute at the same time",
-            [("api/database/bulkhead.py", "timeout=_TURN_SECONDS", "blocking=False")],
+            [("api/database/bulkhead.py", "monotonic() + _TURN_SECONDS", "monotonic()")],
+            "tests/database/test_bulkhead.py::test_heavy_requests_of_a_caller_take_turns",
+        ),
+        Mutant(
+            "turns that each worker gives by itself",
+            [("api/database/bulkhead.py", "fcntl.LOCK_EX | ", "fcntl.LOCK_SH | ")],
             "tests/database/test_bulkhead.py::test_heavy_requests_of_a_caller_take_turns",
         ),
         Mutant(
