@@ -40,6 +40,31 @@ def test_other_alternatives_are_refused(alternatives: Any) -> None:
         nullable(*alternatives)
 
 
+def test_copies_of_a_schema_have_its_properties() -> None:
+    """`additionalProperties: false` forbids a schema that adds properties to another."""
+    schemas = CONTRACT.document["components"]["schemas"]
+    copies = {
+        name: name.removeprefix(prefix)
+        for prefix in ("New", "Listed")
+        for name in schemas
+        if name.startswith(prefix) and "id" in schemas[name].get("properties", {})
+    }
+    assert copies.keys() >= {"NewDetainee", "ListedDetainee", "ListedReleaseEvent", "NewSource"}
+    for copy, original in copies.items():
+        assert schemas[copy]["properties"].items() >= schemas[original]["properties"].items(), copy
+        assert set(schemas[copy]["required"]) >= set(schemas[original]["required"]), copy
+
+
+def test_changes_and_proposals_take_the_fields_of_a_creation() -> None:
+    hides_people = {"birth_date", "age_group", "withheld"}  # for a key of scope `edit`
+    created, changed, proposed = (
+        CONTRACT.schema(name)["properties"].keys()
+        for name in ("DetaineeCreate", "DetaineeChange", "ProposedValues")
+    )
+    assert changed == created
+    assert proposed >= changed - hides_people
+
+
 def test_location_is_the_path_that_gets_the_new_record() -> None:
     locations = {operation.id: operation.location for operation in CONTRACT.operations}
     assert locations["createAffiliation"] == "/v1/affiliations/{id}"
