@@ -27,7 +27,7 @@ INVALID: dict[str, Callable[[str], str]] = {
 def test_every_invalid_key_costs_the_same(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each kind of invalid key costs one lookup and one comparison of hashes."""
+    """Each kind of invalid key costs one look-up and one comparison of hashes."""
     operations: list[Any] = []
     execute, compare = psycopg.Connection.execute, hmac.compare_digest
 

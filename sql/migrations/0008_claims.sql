@@ -85,7 +85,7 @@ BEGIN ATOMIC
         CASE WHEN NOT s.hides THEN ($1).void_reason END,
         ($1).created_at, ($1).updated_at
     FROM (
-        -- OFFSET 0 makes this a lookup per claim, so that a list of claims keeps its index order.
+        -- OFFSET 0 makes this a look-up for each claim, so that a list of claims keeps its index order.
         -- A text about a figure may name people.
         SELECT o.id, o.confidential, o.merged_into, (o.confidential OR names_are_off()) AND NOT $2 AS hides
         FROM sources o WHERE o.id = ($1).source_id OFFSET 0

@@ -8,8 +8,8 @@ CREATE TABLE release_events (
     announcement_id uuid CONSTRAINT release_event_announcement_exists REFERENCES claims,
     merged_into uuid
         CONSTRAINT release_event_was_merged_into_a_release_event REFERENCES release_events,
-    -- Entered by mistake, and void with its attestations: no answer depends on it. Null again once
-    -- the voiding is undone.
+    -- Set if entered by mistake: the event is then void with its attestations. Null again once the
+    -- voiding is undone.
     voided_at timestamptz,
     void_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -24,15 +24,17 @@ CREATE TABLE release_events (
 );
 
 CREATE INDEX release_events_of_detainee ON release_events (detainee_id, id);
--- Beside the index of the three days, whose look-ups are slower.
+-- In addition to the GiST index of the constraint, whose look-ups are slower. Where a query leaves out
+-- void events, the planner would take that one for `detention_id =`: 25,000 look-ups took 570 ms, and
+-- with IS NOT DISTINCT FROM, by the index of the person, 150 ms.
 CREATE INDEX release_events_of_detention ON release_events (detention_id);
 CREATE INDEX release_events_by_day ON release_events (occurred_on, id);
 CREATE INDEX release_events_of_announcement ON release_events (announcement_id, id);
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON release_events TO constancia_service;
 
--- The release events that a caller sees, without merged duplicates. That one was voided, and when, is
--- visible.
+-- The release events that a caller sees, without merged duplicates. Everybody sees whether and when one
+-- was voided.
 CREATE FUNCTION visible_release_events(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, detention_id uuid, occurred_on date, place text,
     announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
@@ -69,13 +71,13 @@ BEGIN ATOMIC
         e.created_at, e.updated_at, NOT d.is_named
     FROM visible_release_events($1) e
     CROSS JOIN LATERAL (
-        -- OFFSET 0 makes this a lookup per event, so that a list keeps its index order.
+        -- OFFSET 0 makes this a look-up for each event, so that a list keeps its index order.
         SELECT v.id, v.name, v.is_named FROM visible_detainees($1) v WHERE v.id = e.detainee_id
         OFFSET 0
     ) d;
 END;
 
--- One of them. OFFSET 0 keeps it a lookup, also where a filter follows.
+-- One of these, by id. OFFSET 0 keeps the look-up by id when a filter follows.
 CREATE FUNCTION release_event_with_person(id uuid, sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, detainee json, detention_id uuid, occurred_on date, place text,
     announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
@@ -90,7 +92,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 
--- The release events of the people who have one that refers to an announcement, and what these refer to.
+-- All release events of each person who has one for an announcement, with the announcement of each.
 CREATE FUNCTION release_events_of_announced_people(announcement_id uuid)
     RETURNS TABLE (id uuid, announcement_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -116,15 +118,14 @@ BEGIN ATOMIC
     FROM detentions_ever_at(ARRAY[$1], $2) i
     CROSS JOIN LATERAL (
         -- OFFSET 0, here and below: look up each record, whatever number the planner expects.
-        -- Not `=`, for which the planner takes the index of facilities.
+        -- Not `=`, so that the index of facilities is not taken.
         SELECT o.id, o.detainee_id FROM detentions o
         WHERE o.id = i.id AND o.facility_id IS NOT DISTINCT FROM $1 AND o.merged_into IS NULL
         OFFSET 0
     ) t
     CROSS JOIN LATERAL (
         SELECT o.id FROM release_events o
-        -- Not `=`, for which the planner takes the GiST index.
-        WHERE o.detainee_id = t.detainee_id AND o.detention_id IS NOT DISTINCT FROM t.id
+        WHERE o.detainee_id = t.detainee_id AND o.detention_id = t.id
         OFFSET 0
     ) e;
 END;

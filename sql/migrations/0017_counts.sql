@@ -278,7 +278,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (
         SELECT min(e.occurred_on) AS first
         FROM release_events e
-        -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
+        -- Not `=`: see 0009_release_events.sql.
         WHERE e.detainee_id = o.detainee_id AND e.detention_id IS NOT DISTINCT FROM o.id
             AND e.voided_at IS NULL
     ) r

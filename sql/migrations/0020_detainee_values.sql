@@ -1,12 +1,14 @@
 -- Custody, and detainee values: the index by which people are listed by custody, facility and
 -- nationality.
 
--- The people as a caller sees them, with their latest detention and their custody.
-CREATE FUNCTION detainees_with_custody(sees_hidden boolean) RETURNS TABLE (
+-- A person as a caller sees them, with the latest detention and the custody.
+CREATE TYPE listed_detainee AS (
     id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
     birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,
     detention json, custody text, created_at timestamptz, updated_at timestamptz
-)
+);
+
+CREATE FUNCTION detainees_with_custody(sees_hidden boolean) RETURNS SETOF listed_detainee
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
@@ -22,8 +24,7 @@ BEGIN ATOMIC
                     ORDER BY v.published_from DESC LIMIT 1
                 )
                 FROM release_events e
-                -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
-                WHERE e.detainee_id = d.id AND e.detention_id IS NOT DISTINCT FROM l.id
+                WHERE e.detainee_id = d.id AND e.detention_id = l.id
             ) THEN 'released'
             WHEN l.whereabouts = 'unknown' THEN 'whereabouts_unknown'
             ELSE 'detained'
@@ -37,12 +38,9 @@ BEGIN ATOMIC
     ) l ON true;
 END;
 
--- One of them. OFFSET 0 keeps it a lookup, also where a filter follows.
-CREATE FUNCTION detainee_with_custody(id uuid, sees_hidden boolean) RETURNS TABLE (
-    id uuid, name text, is_named boolean, withheld boolean, aliases text[], sex text,
-    birth_date date, age_group text, nationalities text[], occupation text, external_ids jsonb,
-    detention json, custody text, created_at timestamptz, updated_at timestamptz
-)
+-- One of these, by id. OFFSET 0 keeps the look-up by id when a filter follows.
+CREATE FUNCTION detainee_with_custody(id uuid, sees_hidden boolean)
+    RETURNS SETOF listed_detainee
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT d.id, d.name, d.is_named, d.withheld, d.aliases, d.sex, d.birth_date, d.age_group,
@@ -94,8 +92,7 @@ BEGIN ATOMIC
                 bool_or(s.status_codes NOT LIKE '_C%') AS can_be_unconfirmed
             FROM release_events o
             JOIN release_event_statuses s ON s.release_event_id = o.id AND s.is_current
-            -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
-            WHERE o.detainee_id = d.id AND o.detention_id IS NOT DISTINCT FROM l.id
+            WHERE o.detainee_id = d.id AND o.detention_id = l.id
             GROUP BY o.id
         ) e
     ) e

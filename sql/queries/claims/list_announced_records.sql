@@ -1,7 +1,7 @@
 -- Lists the ids of all records that an announcement and the releases of its people refer to.
 -- These are the claims that count its delivery, other announcements of these releases, the claims that they
 -- relay, the facilities, and the sources, with all sources affiliated with them, directly or through others.
--- With OFFSET 0 each join is a lookup, whatever number of rows the planner expects of the recursion.
+-- With OFFSET 0 each join is a look-up, whatever number of rows the planner expects of the recursion.
 WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS (
     SELECT c.id, c.source_id, c.facility_id, c.announcement_id, c.relays
     FROM claims k CROSS JOIN LATERAL visible_claim(k, %(sees_hidden)s, NULL) c

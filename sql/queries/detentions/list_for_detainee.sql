@@ -1,7 +1,7 @@
 -- Lists the detentions of a person in order, each with the days of its release events.
 SELECT t.id, t.detained_on, t.began_on, t.created_at, ARRAY(
     SELECT e.occurred_on FROM release_events e
-    -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
+    -- Not `=`: see 0009_release_events.sql.
     WHERE e.detainee_id = t.detainee_id AND e.detention_id IS NOT DISTINCT FROM t.id
         AND e.voided_at IS NULL
     ORDER BY e.occurred_on

@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(v.id ORDER BY v.occurred_on), '{}') AS event_ids,
         coalesce(array_agg(v.occurred_on ORDER BY v.occurred_on), '{}') AS released_on
     FROM release_events v
-    -- Not `=`, for which the planner takes the GiST index (0009_release_events.sql).
+    -- Not `=`: see 0009_release_events.sql.
     WHERE v.detainee_id = t.detainee_id AND v.detention_id IS NOT DISTINCT FROM t.id
         AND v.merged_into IS NULL AND v.voided_at IS NULL
 ) e
