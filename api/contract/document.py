@@ -198,12 +198,6 @@ class Contract:
         """Return a component schema, without references."""
         return cast(Schema, _resolved(self.document, self.document["components"]["schemas"][name]))
 
-    def defaults(self, name: str) -> Mapping[str, Any]:
-        """Return the default of each property of a schema, None for a property without one."""
-        return {
-            field: part.get("default") for field, part in self.schema(name)["properties"].items()
-        }
-
 
 @cache
 def load(file: Path = FILE) -> Contract:
@@ -223,6 +217,27 @@ def load(file: Path = FILE) -> Contract:
             slug: Problem(slug, **problem) for slug, problem in document["x-problems"].items()
         },
     )
+
+
+@cache
+def defaults(schema: str) -> Mapping[str, Any]:
+    """Return the default of each property of a schema, None for a property without one."""
+    properties = load().schema(schema)["properties"]
+    return {name: part.get("default") for name, part in properties.items()}
+
+
+@cache
+def nullable_properties(schema: str) -> Sequence[str]:
+    """Return the properties of a schema that can be null."""
+    properties = load().schema(schema)["properties"]
+    return [name for name, part in properties.items() if "null" in part["type"]]
+
+
+@cache
+def list_properties(schema: str) -> Sequence[str]:
+    """Return the properties of a schema that are lists."""
+    properties = load().schema(schema)["properties"]
+    return [name for name, part in properties.items() if part["type"] == "array"]
 
 
 def _operation(

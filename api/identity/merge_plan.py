@@ -20,8 +20,6 @@ Row = Mapping[str, Any]
 
 RESOURCES = ("detainee", "detention", "release_event", "attestation")
 
-_LISTS = ("aliases", "nationalities", "external_ids")
-
 
 @dataclass(slots=True)
 class MergePlan:
@@ -88,18 +86,23 @@ class MergePlan:
 
 
 def merge_people(
-    plan: MergePlan, duplicate_id: str, surviving_id: str, max_items: Mapping[str, int]
+    plan: MergePlan,
+    duplicate_id: str,
+    surviving_id: str,
+    nullable: Sequence[str],
+    max_items: Mapping[str, int],
 ) -> None:
     """Plan the surviving record: its own values, completed by those of the duplicate.
 
-    It is hidden if either record was. All names of the duplicate become aliases. Raises
-    RequestError if a list would be longer than `max_items` permits.
+    It is hidden if either record was. All names of the duplicate become aliases. `nullable` are the
+    columns of values that can be null, `max_items` those of lists with their greatest lengths.
+    Raises RequestError if a list would be longer.
     """
     surviving = plan.stored["detainee"][surviving_id]
     duplicate = plan.stored["detainee"][duplicate_id]
     changed: dict[str, Any] = {
         name: duplicate[name]
-        for name in ("sex", "birth_date", "occupation")
+        for name in nullable
         if surviving[name] is None and duplicate[name] is not None
     }
     if "minor" in (surviving["age_group"], duplicate["age_group"]):
@@ -108,7 +111,7 @@ def merge_people(
         changed["age_group"] = duplicate["age_group"]
     for name in ("withheld", "accepted"):
         changed[name] = surviving[name] or duplicate[name]
-    for name in _LISTS:
+    for name in max_items:
         items, other = surviving[name], duplicate[name]
         present = items
         if name == "aliases":

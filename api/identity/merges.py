@@ -43,9 +43,12 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
         )
     plan = load_plan(conn, [id, into])
     duplicate, surviving = str(id), str(into)
-    limits = document.load().schema("Detainee")["properties"]
-    max_items = {name: part["maxItems"] for name, part in limits.items() if "maxItems" in part}
-    merge_plan.merge_people(plan, duplicate, surviving, max_items)
+    properties = document.load().schema("DetaineeCreate")["properties"]
+    max_items = {
+        name: properties[name]["maxItems"] for name in document.list_properties("DetaineeCreate")
+    }
+    nullable = document.nullable_properties("DetaineeCreate")
+    merge_plan.merge_people(plan, duplicate, surviving, nullable, max_items)
     surviving_events = merge_plan.merge_detentions(plan, duplicate, surviving)
     attestations = _attestations(conn, list(surviving_events))
     _check_days(plan, attestations, surviving_events)

@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from api.access import Caller
+from api.contract import document
 from api.database import queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
@@ -113,15 +114,12 @@ class _Chosen:
         """Return the new person: of the other properties only those that hide a person."""
         is_minor = self._person["age_group"] == "minor"
         return {
+            **document.defaults("DetaineeCreate"),
             "name": self._body["name"],
             "aliases": self._body["aliases"],
             "external_ids": self._body["external_ids"],
             "age_group": "minor" if is_minor else "unknown",
             "withheld": self._person["withheld"],
-            "sex": None,
-            "birth_date": None,
-            "nationalities": [],
-            "occupation": None,
         }
 
     @property

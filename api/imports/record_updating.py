@@ -10,6 +10,7 @@ from uuid import UUID
 from api.cases.format import RESOURCES
 from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
+from api.contract import document
 from api.database import clock, queries
 from api.identity import canonical_ids, facility_names
 from api.imports import row_plan
@@ -191,12 +192,13 @@ class RecordUpdater:
         names = {this["name"], *this["aliases"]}
         for id, other in row_plan.read_people(self._conn, others, sees_hidden=True).items():
             that = other.detainee
+            # External ids of others are left out before (record_linking).
             theirs = {
                 "aliases": {that["name"], *that["aliases"]} - names,
                 "nationalities": {*that["nationalities"]} - {*this["nationalities"]},
                 **{
                     name: {that[name]} if this[name] is None else set()
-                    for name in ("sex", "birth_date", "occupation")
+                    for name in document.nullable_properties("DetaineeCreate")
                 },
             }
             left = [kept["name"]] if kept["name"] in theirs["aliases"] else []

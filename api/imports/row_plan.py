@@ -86,7 +86,7 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
     """Plan the changes of a row to a stored or a new person. Raises RequestError."""
     if stored is None:
         detainees.check_names(content["detainee"])
-        stored = StoredPerson({**_defaults("DetaineeCreate"), "name": ""})
+        stored = StoredPerson({**document.defaults("DetaineeCreate"), "name": ""})
     row_plan = RowPlan()
     if stored.is_hidden:
         return row_plan
@@ -135,21 +135,16 @@ def as_stored(
     release = row_plan.release_event
     detention = Detention(
         NOT_INSERTED,
-        **{**_defaults("DetentionCreate"), **row_plan.detention},
+        **{**document.defaults("DetentionCreate"), **row_plan.detention},
         event_ids=[NOT_INSERTED] if release else [],
         released_on=[release["occurred_on"]] if release else [],
     )
     return StoredPerson(detainee, [detention])
 
 
-@cache
-def _defaults(schema: str) -> Mapping[str, Any]:
-    return document.load().defaults(schema)
-
-
 def detention_fields() -> Collection[str]:
     """Return the fields of a detention that a list or a case can have."""
-    return _defaults("DetentionCreate").keys()
+    return document.defaults("DetentionCreate").keys()
 
 
 @cache
@@ -160,7 +155,7 @@ def _max_items(name: str) -> int:
 
 def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    for name in ("sex", "birth_date", "age_group", "occupation"):
+    for name in ("age_group", *document.nullable_properties("DetaineeCreate")):
         value = listed.get(name)
         # A list cannot disclose a minor: the error would be easily overlooked.
         stays = name == "age_group" and (value == "unknown" or stored[name] == "minor")
@@ -176,11 +171,12 @@ def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict
         if words not in names and not detainees.is_pseudonym(name):
             names.add(words)
             aliases.append(name)
-    for name, values in {
+    lists = {
+        **{name: listed.get(name, ()) for name in document.list_properties("DetaineeCreate")},
         "aliases": aliases,
-        "nationalities": listed.get("nationalities", ()),
         "external_ids": _other_ids(stored["external_ids"], listed.get("external_ids", ())),
-    }.items():
+    }
+    for name, values in lists.items():
         new = [value for value in values if value not in stored[name]]
         if added := new[: _max_items(name) - len(stored[name])]:
             changes[name] = [*stored[name], *added]
@@ -204,7 +200,7 @@ def _plan_detention(
         return detentions
     same = find_detention(detentions, listed.get("detained_on"))
     if same is None:
-        body = {**_defaults("DetentionCreate"), **listed}
+        body = {**document.defaults("DetentionCreate"), **listed}
         placed = detention_records.place_new(detentions, body, now)
         row_plan.detention = {k: v for k, v in placed.items() if k in listed or k == "began_on"}
         return sorted([*detentions, Detention(NOT_INSERTED, **placed)], key=lambda d: d.began_on)
@@ -316,7 +312,9 @@ def shared_attestation(source_id: UUID | None, **parameters: Any) -> Mapping[str
     ]:
         raise invalid(*errors)
     relayed = parameters.pop("relayed_source_id")
-    defaults = {n: v for n, v in _defaults("AttestationCreate").items() if n != "release_event_id"}
+    defaults = {
+        n: v for n, v in document.defaults("AttestationCreate").items() if n != "release_event_id"
+    }
     return {
         **defaults,
         "stance": "confirms",
@@ -404,7 +402,7 @@ def insert_detentions(
     conn: queries.Connection, batch: Batch, detentions: Sequence[Mapping[str, Any]]
 ) -> list[UUID]:
     """Insert planned detentions and add them to the batch; return their ids."""
-    defaults = {**_defaults("DetentionCreate"), "created_at": None}
+    defaults = {**document.defaults("DetentionCreate"), "created_at": None}
     bodies = [{**defaults, **detention} for detention in detentions]
     ids = detention_records.insert_many(conn, bodies, accepted=batch.accepts)
     for id in ids:

@@ -236,7 +236,7 @@ def from_json(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def new_detainee(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the detainee of a row, with the contract's defaults for missing fields."""
-    return {**_detainee_defaults(), **content["detainee"]}
+    return {**document.defaults("DetaineeCreate"), **content["detainee"]}
 
 
 def person_record(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -254,11 +254,6 @@ def person_record(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def person(content: Mapping[str, Any]) -> Person:
     """Return the person of a row, ready to be compared."""
     return Person.from_record(person_record(content))
-
-
-@cache
-def _detainee_defaults() -> Mapping[str, Any]:
-    return document.load().defaults("DetaineeCreate")
 
 
 @cache

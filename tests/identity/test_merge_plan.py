@@ -1,5 +1,6 @@
 """The columns of the surviving record after a merge."""
 
+from api.contract import document
 from api.database import queries
 from api.identity.merge_plan import MergePlan, merge_people
 
@@ -46,7 +47,9 @@ def test_merge_combines_every_column_of_detainees(conn: queries.Connection) -> N
 
     plan = MergePlan()
     plan.stored["detainee"] = {"a": DUPLICATE, "b": SURVIVING}
-    merge_people(plan, "a", "b", {"aliases": 50, "nationalities": 50, "external_ids": 50})
+    nullable = document.nullable_properties("DetaineeCreate")
+    max_items = dict.fromkeys(document.list_properties("DetaineeCreate"), 50)
+    merge_people(plan, "a", "b", nullable, max_items)
     surviving = plan.planned("detainee", "b")
     assert plan.planned("detainee", "a")["merged_into"] == "b"
     assert surviving["aliases"] == ["Ana Prueba Díaz", "Anita"]
