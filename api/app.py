@@ -5,7 +5,7 @@ from psycopg_pool import ConnectionPool
 from werkzeug.routing import MapAdapter
 
 from api import logs
-from api.config import DEFAULT_LANGUAGE, DEFAULT_TIME_ZONE, Language
+from api.config import Config
 from api.contract import document
 from api.database.bulkhead import Bulkhead
 from api.database.queries import Connection
@@ -17,6 +17,8 @@ from api.http.request_log import RequestLog, RequestMetrics
 from api.http.requests import PublicUrl
 from api.http.responses import SecurityHeaders
 from api.operations.service import Service
+
+_NO_SETTINGS = Config()
 
 
 class _Application(Flask):
@@ -35,29 +37,27 @@ class _Application(Flask):
 
 def create_app(
     pool: ConnectionPool[Connection],
+    settings: Config = _NO_SETTINGS,
+    *,
     metrics: RequestMetrics | None = None,
-    security_contact: str | None = None,
     rate_limits: RateLimits | None = None,
-    time_zone: str = DEFAULT_TIME_ZONE,
-    language: Language = DEFAULT_LANGUAGE,
     bulkhead: Bulkhead | None = None,
-    public_url: str | None = None,
 ) -> Flask:
     """Return the application on a pool, which the server opens.
 
-    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Requests
-    that name no time zone have `time_zone`, and those that prefer no language `language`. Unless
+    Without `metrics`, requests are only logged. Without `rate_limits`, no quota applies. Unless
     both `bulkhead` and `rate_limits` are given, heavy requests are handled like the others.
-    Absolute links begin with `public_url`; without it, with the address of the request.
     """
-    contract = document.load().with_default("time_zone", time_zone).with_default("lang", language)
+    public_url = settings.public_url
+    contract = document.load().with_default("time_zone", settings.time_zone)
+    contract = contract.with_default("lang", settings.language)
     app = _Application("constancia", static_folder=None)
     dependencies = Dependencies(pool, rate_limits, bulkhead, public_url)
-    routing.bind(app, contract, dependencies, Service(pool, security_contact, public_url))
+    routing.bind(app, contract, dependencies, Service(pool, settings))
     problems.register(
         app,
         contract,
-        language,
+        settings.language,
         routing.NearPaths(contract).find,
         rate_limits.count_failed_request if rate_limits else None,
     )

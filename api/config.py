@@ -33,22 +33,24 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    database_url: str | None
-    owner_database_url: str | None
-    data_dir: Path
-    threads: int
-    metrics_port: int | None
-    requests_per_address: int
-    requests_per_key: int
-    trusted_proxies: tuple[Network, ...]
-    allow_unsafe_durability: bool
-    security_contact: str | None
-    time_zone: str
-    language: Language
-    # Of the data: a name of the SPDX list, or the address of its text.
-    data_license: str | None
+    """The settings, with the value of each that is not set."""
+
+    database_url: str | None = None
+    owner_database_url: str | None = None
+    data_dir: Path = Path(".constancia")
+    threads: int = 8
+    metrics_port: int | None = None
+    requests_per_address: int = 1200
+    requests_per_key: int = 6000
+    trusted_proxies: tuple[Network, ...] = ()
+    allow_unsafe_durability: bool = False
+    security_contact: str | None = None
+    time_zone: str = DEFAULT_TIME_ZONE
+    language: Language = DEFAULT_LANGUAGE
+    # Of the data: an SPDX identifier, or the address of the text.
+    data_license: str | None = None
     # With a slash at its end.
-    public_url: str | None
+    public_url: str | None = None
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
@@ -58,17 +60,17 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     if owner_database_url and not database_url:
         raise ValueError("CONSTANCIA_OWNER_DATABASE_URL needs DATABASE_URL: set both or neither.")
 
-    def positive(name: str, maximum: int) -> int | None:
-        return _positive_integer(environ, name, maximum)
-
+    unset = Config()
     return Config(
         database_url=database_url,
         owner_database_url=owner_database_url,
-        data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or ".constancia"),
-        threads=positive("CONSTANCIA_THREADS", _MAX_THREADS) or 8,
-        metrics_port=positive("CONSTANCIA_METRICS_PORT", _MAX_PORT),
-        requests_per_address=positive("CONSTANCIA_REQUESTS_PER_ADDRESS", _MAX_REQUESTS) or 1200,
-        requests_per_key=positive("CONSTANCIA_REQUESTS_PER_KEY", _MAX_REQUESTS) or 6000,
+        data_dir=Path(environ.get("CONSTANCIA_DATA_DIR") or unset.data_dir),
+        threads=_positive(environ, "CONSTANCIA_THREADS", _MAX_THREADS) or unset.threads,
+        metrics_port=_positive(environ, "CONSTANCIA_METRICS_PORT", _MAX_PORT),
+        requests_per_address=_positive(environ, "CONSTANCIA_REQUESTS_PER_ADDRESS", _MAX_REQUESTS)
+        or unset.requests_per_address,
+        requests_per_key=_positive(environ, "CONSTANCIA_REQUESTS_PER_KEY", _MAX_REQUESTS)
+        or unset.requests_per_key,
         trusted_proxies=_networks(environ, "CONSTANCIA_TRUSTED_PROXIES"),
         allow_unsafe_durability=_flag(environ, "CONSTANCIA_ALLOW_UNSAFE_DURABILITY"),
         security_contact=_contact(environ, "CONSTANCIA_SECURITY_CONTACT"),
@@ -79,7 +81,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     )
 
 
-def _positive_integer(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
+def _positive(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
     value = environ.get(name)
     if not value:
         return None
@@ -103,7 +105,7 @@ def _license(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name) or None
     if value and not re.fullmatch(r"[A-Za-z0-9.+-]{1,100}|https://[!-~]{1,500}", value):
         raise ValueError(
-            f"{name} is {value[:100]!r}: use a name of the SPDX list such as CC-BY-4.0, "
+            f"{name} is {value[:100]!r}: use an SPDX identifier such as CC-BY-4.0, "
             "or the https address of the license."
         )
     return value

@@ -25,6 +25,7 @@ from xdist.scheduler import WorkStealingScheduling
 from api import app as application
 from api import auth
 from api.cases import loader
+from api.config import Config
 from api.database import connections
 from api.database.queries import Connection
 from api.http.conditional import NotModifiedCache
@@ -236,7 +237,9 @@ class _ReusedApplication:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(application, "NotModifiedCache", self._cache)
             contact = "mailto:security@example.org"
-            self.app: Flask = application.create_app(_PoolOf(self), security_contact=contact)
+            self.app: Flask = application.create_app(
+                _PoolOf(self), Config(security_contact=contact)
+            )
         assert self._caches
 
     def _cache(self, *arguments: Any) -> "_RenewableCache":

@@ -1,4 +1,4 @@
-"""Commands that serve the site, by processes or as files, that migrate, and run PostgreSQL."""
+"""The commands serve, migrate, postgres and site export."""
 
 import os
 import subprocess
@@ -34,13 +34,16 @@ from api.server import cluster, gunicorn
     help="Number of worker processes [one per processor].",
 )
 @click.option(
-    "--case", "case_file", type=options.CASE_FILE, help="Load this case first into an empty store."
+    "--case",
+    "case_file",
+    type=options.CASE_FILE,
+    help="Load this case before serving, if the store is empty.",
 )
 @click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Print the key of this file when ready. Without a valid key it gets a new one, of scope "
-    "contribute.",
+    help="Print the key in this file when ready. If the file has no valid key, write a new one of "
+    "scope contribute to it.",
 )
 @options.data_dir
 def serve(
@@ -81,18 +84,13 @@ def serve(
         )
         gunicorn.Server(
             service_url,
-            bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            settings,
+            bind=_address(host, port),
             workers=workers,
-            threads=settings.threads,
-            metrics_port=settings.metrics_port,
-            security_contact=settings.security_contact,
             rate_limits=RateLimits(
                 RequestCounts(settings.requests_per_address, settings.requests_per_key),
                 settings.trusted_proxies,
             ),
-            time_zone=settings.time_zone,
-            language=settings.language,
-            public_url=settings.public_url,
             ready=ready,
         ).run()
 
@@ -109,14 +107,19 @@ def _check_free(host: str, port: int, remedy: str) -> None:
         gunicorn.check_free(host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        raise click.ClickException(f"Cannot listen on {address}: {reason}. {remedy}") from None
+        raise click.ClickException(
+            f"Cannot listen on {_address(host, port)}: {reason}. {remedy}"
+        ) from None
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @click.command("migrate")
 @options.data_dir
 def migrate(data_dir: Path | None) -> None:
-    """Bring the database up to date. Safe to run twice, and at the same time."""
+    """Bring the database up to date. Safe to repeat, and to run in parallel."""
     with store.migrated(data_dir, creates=True):
         click.echo(f"The database is up to date: {len(migrations.migrations())} migrations.")
 
@@ -127,7 +130,7 @@ def migrate(data_dir: Path | None) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> None:
     """Run a PostgreSQL PROGRAM (pg_dump, pg_restore, psql) on the database."""
-    # A backup is restored into a new store.
+    # Creates the store, because a backup is restored into a new one.
     with store.database(data_dir, creates=True) as (_, url):
         try:
             done = subprocess.run(  # noqa: S603
@@ -149,15 +152,19 @@ def site() -> None:
 
 @site.command("export")
 @click.argument("target", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--with-names", is_flag=True, help="Name people as the service does [nobody].")
+@click.option(
+    "--with-names",
+    is_flag=True,
+    help="Name the people whom the service names. Without it every person has a pseudonym.",
+)
 @options.data_dir
 def export_site(target: Path, data_dir: Path | None, *, with_names: bool) -> None:
-    """Write all public pages, charts and data to DIR, for any host, or to be opened without one.
+    """Write all public pages, charts and data to DIR.
 
-    All are of one moment. A mirror in DIR is replaced once the new one is complete. A directory
-    with anything else is refused, also a mirror to which others added files (.git, CNAME): export
-    to another directory, and copy the mirror from there. Without --with-names every person has a
-    pseudonym.
+    Any host can serve them, and a browser can open them without one. All are of one moment. A
+    mirror in DIR is replaced once the new one is complete. A directory with anything else is
+    refused, even a mirror with files added to it (.git, CNAME): export to another directory, and
+    copy the mirror from there.
     """
     with (
         store.migrated(data_dir) as (settings, _, conn),

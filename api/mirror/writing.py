@@ -76,9 +76,7 @@ def write(
         _set(conn, **_SETTINGS, **({} if with_names else {"constancia.names": "off"}))
         app = create_app(
             cast(ConnectionPool[Connection], _Snapshot(conn)),
-            time_zone=settings.time_zone,
-            language=settings.language,
-            public_url=settings.public_url,
+            settings,
         )
         # Without the middleware, which logs and counts the requests of clients.
         client = Client(partial(Flask.wsgi_app, app), TestResponse)

@@ -9,7 +9,7 @@ import orjson
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
-from api.config import Language
+from api.config import Config, Language
 from api.contract import document
 from api.database import deadlines, migrations, queries
 from api.errors import RequestError, not_found
@@ -30,8 +30,7 @@ class Service:
     """The pool and the settings that these operations need."""
 
     pool: ConnectionPool[queries.Connection]
-    security_contact: str | None = None
-    public_url: str | None = None
+    settings: Config
 
 
 def get_health(service: Service) -> Answer:
@@ -100,16 +99,15 @@ def _docs_file(name: str) -> bytes:
 
 def get_security_contact(service: Service) -> Answer:
     """Return security.txt (RFC 9116), with `Canonical` if the service knows its URL."""
-    if service.security_contact is None:
+    contact, public_url = service.settings.security_contact, service.settings.public_url
+    if contact is None:
         raise RequestError(
             "not-found", "This service has no contact for security reports. Write to its operator."
         )
     expires = datetime.now(UTC) + _CONTACT_VALIDITY
-    canonical = (
-        f"Canonical: {service.public_url}.well-known/security.txt\n" if service.public_url else ""
-    )
+    canonical = f"Canonical: {public_url}.well-known/security.txt\n" if public_url else ""
     return Answer(
-        f"Contact: {service.security_contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
+        f"Contact: {contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
         f"Preferred-Languages: en, es\n{canonical}"
     )
 

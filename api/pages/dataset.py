@@ -14,7 +14,7 @@ def describe(
 ) -> Mapping[str, Any]:
     """Return the description of the data.
 
-    The license is a name of the SPDX list or an https address. The data cover the time from the
+    The license is an SPDX identifier or an https address. The data cover the time from the
     first day on.
     """
     files = (

@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from api import logs
 from api.app import create_app
-from api.config import DEFAULT_LANGUAGE, DEFAULT_TIME_ZONE, Language
+from api.config import Config
 from api.database import connections
 from api.database.bulkhead import SLOTS, Bulkhead
 from api.http.rate_limits import RateLimits
@@ -53,24 +53,23 @@ class Server(BaseApplication):
     def __init__(
         self,
         url: str,
+        settings: Config,
         *,
         bind: str,
         workers: int,
-        threads: int,
-        ready: Callable[[str], Any],
         rate_limits: RateLimits,
-        metrics_port: int | None = None,
-        security_contact: str | None = None,
-        time_zone: str = DEFAULT_TIME_ZONE,
-        language: Language = DEFAULT_LANGUAGE,
-        public_url: str | None = None,
+        ready: Callable[[str], Any],
     ) -> None:
-        self._pool = connections.pool(url, threads)
+        self._service_settings = settings
+        self._rate_limits = rate_limits
+        self._ready = ready
+        self._metrics: Metrics | None = None
+        self._pool = connections.pool(url, settings.threads)
         self._heavy_pool = connections.pool(url, SLOTS)
         # Extra threads, so that health checks and 503 responses are not queued behind requests
         # that wait for the pool, nor behind heavy ones.
-        threads += self._pool.max_waiting + SLOTS + 4
-        self._settings = {
+        threads = settings.threads + self._pool.max_waiting + SLOTS + 4
+        self._gunicorn_settings = {
             "bind": bind,
             "workers": workers,
             "threads": threads,
@@ -89,30 +88,19 @@ class Server(BaseApplication):
             "child_exit": self._forget_worker,
             "worker_exit": self._close_pools,
         }
-        self._ready = ready
-        self._metrics_port = metrics_port
-        self._security_contact = security_contact
-        self._rate_limits = rate_limits
-        self._time_zone = time_zone
-        self._language: Language = language
-        self._public_url = public_url
-        self._metrics: Metrics | None = None
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in self._settings.items():
+        for name, value in self._gunicorn_settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         app = create_app(
             self._pool,
-            self._metrics,
-            self._security_contact,
-            self._rate_limits,
-            self._time_zone,
-            self._language,
-            Bulkhead(self._heavy_pool),
-            self._public_url,
+            self._service_settings,
+            metrics=self._metrics,
+            rate_limits=self._rate_limits,
+            bulkhead=Bulkhead(self._heavy_pool),
         )
 
         def parse_error(error: Exception) -> Any:
@@ -130,13 +118,13 @@ class Server(BaseApplication):
     def run(self) -> None:
         logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
         with contextlib.ExitStack() as stack:
-            if self._metrics_port:
+            if self._service_settings.metrics_port:
                 self._metrics = stack.enter_context(metrics())
             super().run()
 
     def _start_metrics(self, server: Any) -> None:
-        if self._metrics and self._metrics_port:
-            self._metrics.serve(self._metrics_port)
+        if self._metrics and self._service_settings.metrics_port:
+            self._metrics.serve(self._service_settings.metrics_port)
 
     def _start_worker(self, worker: Any) -> None:
         """Open a worker's pools. The last worker reports that the service is ready.

@@ -20,6 +20,7 @@ import psycopg
 from flask import Flask
 
 from api.app import create_app
+from api.config import Config
 from api.database import connections, queries
 from api.http.rate_limits import RateLimits, RequestCounts
 from api.server import gunicorn
@@ -64,9 +65,9 @@ def _serve(url: str, port: int, parent: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     Server(
         url,
+        Config(threads=THREADS),
         bind=f"127.0.0.1:{port}",
         workers=WORKERS,
-        threads=THREADS,
         ready=parent.send,
         # The window never ends.
         rate_limits=RateLimits(RequestCounts(10**9, 10**9, clock=lambda: 0.0)),

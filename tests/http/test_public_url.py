@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from api import config
 from api.app import create_app
+from api.config import Config
 from tests.conftest import Api, client_of, cloned, keys_of
 from tests.support import open_pool
 from tests.whole_set.operations import READS, nodes
@@ -76,7 +77,9 @@ def twins(server: str) -> Iterator[Twins]:
     ):
         session = Session(Api(client, keys_of(database)))
         reads = [session.do(operation.id) for operation in LINKING]
-        known = create_app(pool, security_contact="mailto:a@b.example", public_url=PUBLIC_URL)
+        known = create_app(
+            pool, Config(security_contact="mailto:a@b.example", public_url=PUBLIC_URL)
+        )
         yield Twins(known.test_client(), client, reads)
 
 

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from api import auth, config
 from api.app import create_app
+from api.config import Config
 from api.database import connections
 from api.http.rate_limits import (
     STREAM_WEIGHT,
@@ -77,7 +78,7 @@ def limited_on(database: str, clock: Clock) -> Apis:
 
         with open_pool(database, 4) as pool:
             contact = "mailto:security@example.org"
-            app = create_app(pool, security_contact=contact, rate_limits=rate_limits)
+            app = create_app(pool, Config(security_contact=contact), rate_limits=rate_limits)
             yield Api(app.test_client(), key)
 
     return limited

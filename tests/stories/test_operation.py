@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from api import auth
 from api.app import create_app
+from api.config import Config
 from api.database import connections, deadlines, queries
 from api.database.queries import Connection
 from api.server import embedded
@@ -122,7 +123,7 @@ def test_conditional_read_waits_once_for_a_connection(
 
 def test_time_zone_of_the_settings_is_the_default(database: str) -> None:
     with open_pool(database, 1) as pool:
-        client = create_app(pool, time_zone="America/Caracas").test_client()
+        client = create_app(pool, Config(time_zone="America/Caracas")).test_client()
         at = "as_of=2026-01-09T12:30:00Z"
         for query, zone in ((at, "Caracas time"), (f"{at}&time_zone=UTC", "UTC")):
             sentence = client.get(f"/v1/counts?{query}").get_json()["citation"]["sentence"]["en"]
