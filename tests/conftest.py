@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -109,8 +110,9 @@ def server() -> Iterator[str]:
             conn.execute("SELECT pg_reload_conf()")
             conn.execute("ALTER DATABASE constancia RENAME TO template")
         yield maintenance
-        while _idle_stores:
-            _idle_stores.pop().close()
+        for stores in _idle_stores.values():
+            while stores:
+                stores.pop().close()
 
 
 @contextmanager
@@ -143,12 +145,9 @@ def example_case() -> Path:
 
 
 @pytest.fixture
-def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def database(reusable_store: "Store") -> str:
     """The URL of a migrated database: an empty one, or that of the example case."""
-    has_example = "example_case" in request.fixturenames
-    template = request.getfixturevalue("template_with_example") if has_example else "template"
-    with cloned(server, template) as url:
-        yield url
+    return reusable_store.url
 
 
 @pytest.fixture
@@ -311,7 +310,7 @@ def keys_of(database: str) -> Callable[[str], str]:
 
 
 class Store:
-    """A database that is emptied and used again.
+    """A database that is emptied and used again, or filled with the example case again.
 
     A test takes 0.1 s of CPU time less than on a new database, whose connections have to plan every
     statement.
@@ -320,13 +319,15 @@ class Store:
     _MAX_USES = 40
     """Emptied tables and indexes keep their dead rows."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, template: str) -> None:
         self._uses = 0
         with ExitStack() as stack:
-            self.url = stack.enter_context(cloned(server))
+            self.url = stack.enter_context(cloned(server, template))
             self._owner = stack.enter_context(connections.connect(self.url))
             self.pool = stack.enter_context(open_pool(self.url, 4))
             self.keys = keys_of(self.url)
+            self._owner.execute(_NOTE_CHANGES_OF_THE_SCHEMA)
+            self._state = self._owner.execute(_STATE).fetchone()
             self._emptying = self._statements()
             self.close = stack.pop_all().close
 
@@ -345,33 +346,77 @@ class Store:
             for (rows,) in self._owner.execute(query):
                 if rows is not None:
                     records = f"jsonb_populate_recordset(NULL::{name}, {Literal(rows).as_string()})"
-                    statements.append(f"INSERT INTO {name} SELECT r.* FROM {records} r")
-        statements.append("SELECT setval(seqrelid, seqstart, false) FROM pg_sequence")
+                    statements.append(
+                        f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT r.* FROM {records} r"
+                    )
+        for (sequence,) in self._owner.execute("SELECT seqrelid::regclass::text FROM pg_sequence"):
+            state = f"'{sequence}', last_value, is_called FROM {sequence}"
+            statements += [
+                f"SELECT setval('{name}', {value}, {is_called})"
+                for name, value, is_called in self._owner.execute(f"SELECT {state}")
+            ]
         return ";".join(statements)
 
+    def delete_keys(self) -> None:
+        self._owner.execute("DELETE FROM api_keys")
+        self.keys = keys_of(self.url)
+
     def empty(self) -> bool:
-        """Empty the store. Return false if it is worn out, or a request still has a connection."""
+        """Empty the store. Return false if it cannot be used again.
+
+        It is worn out, another process or a request still has a connection, or the test changed
+        more than rows.
+        """
         self._uses += 1
         stats = self.pool.get_stats()
         if self._uses == self._MAX_USES or stats["pool_available"] != stats["pool_size"]:
             return False
+        if self._state != self._owner.execute(_STATE).fetchone() or self._is_shared():
+            return False
         self._owner.execute(self._emptying, prepare=False)
         return True
 
+    def _is_shared(self) -> bool:
+        """Return whether others stay connected. A closed connection ends a moment later."""
+        for _ in range(20):
+            row = self._owner.execute(_CONNECTIONS).fetchone()
+            assert row is not None
+            if row.count <= self.pool.get_stats()["pool_size"] + 1:
+                return False
+            sleep(0.01)
+        return True
 
-_idle_stores: list[Store] = []
+
+_NOTE_CHANGES_OF_THE_SCHEMA = """
+    CREATE SCHEMA tests;
+    CREATE TABLE tests.changes ();
+    CREATE FUNCTION tests.note_change() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql
+        AS $$ BEGIN INSERT INTO tests.changes DEFAULT VALUES; END $$;
+    CREATE EVENT TRIGGER note_change ON ddl_command_end EXECUTE FUNCTION tests.note_change()
+"""
+_STATE = """
+    SELECT (SELECT count(*) FROM tests.changes) AS changes,
+        (SELECT coalesce(sum(xmin::text::bigint), 0) FROM pg_statistic) AS statistics,
+        (SELECT array_agg(setconfig) FROM pg_db_role_setting s JOIN pg_database d
+            ON d.oid = s.setdatabase WHERE datname = current_database()) AS settings,
+        (SELECT datacl FROM pg_database WHERE datname = current_database()) AS privileges
+"""
+_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+
+_idle_stores: dict[str, list[Store]] = {}
 
 
 @contextmanager
-def empty_store(server: str) -> Iterator[Store]:
-    """Yield an empty store, of which only the rows may be changed."""
-    store, is_empty = _idle_stores.pop() if _idle_stores else Store(server), False
+def empty_store(server: str, template: str = "template") -> Iterator[Store]:
+    """Yield an empty store, or one that is like another template."""
+    idle = _idle_stores.setdefault(template, [])
+    store, is_empty = idle.pop() if idle else Store(server, template), False
     try:
         yield store
         is_empty = store.empty()
     finally:
         if is_empty:
-            _idle_stores.append(store)
+            idle.append(store)
         else:
             store.close()
 
@@ -384,18 +429,24 @@ def api_on_empty_store(server: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def api(server: str, request: pytest.FixtureRequest) -> Iterator[Api]:
-    """The API on an empty database, for a caller without a key.
+def reusable_store(server: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store: empty, or with the example case."""
+    has_example = "example_case" in request.fixturenames
+    template = request.getfixturevalue("template_with_example") if has_example else "template"
+    with empty_store(server, template) as store:
+        if "database" not in request.fixturenames:
+            yield store
+            return
+        store.delete_keys()
+        yield store
+        store.delete_keys()
 
-    A test that uses the database in another way, too, has a new one.
-    """
-    if not {"database", "example_case"} & {*request.fixturenames}:
-        with api_on_empty_store(server) as api:
-            yield api
-        return
-    database = request.getfixturevalue("database")
-    with open_pool(database, 4) as pool, client_of(pool) as client:
-        yield Api(client, keys_of(database))
+
+@pytest.fixture
+def api(reusable_store: Store) -> Iterator[Api]:
+    """The API on that database, for a caller without a key."""
+    with client_of(reusable_store.pool) as client:
+        yield Api(client, reusable_store.keys)
 
 
 @pytest.fixture
