@@ -1,6 +1,7 @@
 """Every response is valid under the contract and safe, and every link leads to a success."""
 
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -27,15 +28,35 @@ def shared_session(shared_api: Api) -> Session:
     return Session(shared_api, fetches_new_records=True)
 
 
+@pytest.fixture
+def attempted(shared_session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The connections that the service tries to open. That of the database driver is not seen."""
+    attempts: list[Any] = []
+
+    def refuse(*arguments: Any, **_: Any) -> Any:
+        attempts.append(arguments)
+        raise OSError
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    return attempts
+
+
 @pytest.mark.parametrize(
     "operation", CONTRACT.operations, ids=operation_ids(list(CONTRACT.operations))
 )
 def test_every_response_meets_the_contract(
-    shared_session: Session, operation: document.Operation
+    shared_session: Session, attempted: Sequence[Any], operation: document.Operation
 ) -> None:
-    """The response has the media type, schema and ids of the contract, and the security headers."""
+    """The response has the media type, schema and ids of the contract, and the security headers.
+
+    No operation connects to a recorded URL.
+    """
     shared_session.exchanges.clear()
     shared_session.do(operation.id)
+    assert attempted == []
     for exchange in shared_session.exchanges:
         response = exchange.response
         assert response.mimetype == exchange.operation.media_types[0], exchange.operation.id
