@@ -343,7 +343,7 @@ ALLOWED = {name: allowed(body) for name, body in BODIES.items()}
 
 @pytest.mark.parametrize("name", BODIES)
 def test_allowed_bodies_are_accepted(name: str) -> None:
-    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(ALLOWED[name])
     def check(body: Any) -> None:
         assert VALIDATORS[name].is_valid(body)
@@ -392,7 +392,7 @@ def mutations(draw: st.DrawFn, name: str) -> Any:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_mutations_get_the_same_verdict(name: str) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(mutations(name))
     def check(body: Any) -> None:
         assert_same_verdict(name, body)

@@ -1177,7 +1177,7 @@ def test_attestation_is_accepted_while_the_merge_of_its_event_is_undone(
 
 
 @settings(
-    max_examples=10,
+    max_examples=6,
     phases=[Phase.generate],
     deadline=None,
     database=None,

@@ -30,7 +30,7 @@ from tests.stories.test_record_time import (
     text,
 )
 
-HISTORIES = int(os.environ.get("HISTORIES", "4"))
+HISTORIES = int(os.environ.get("HISTORIES", "3"))
 REFERENCE = re.compile(r"\$(\w+)")
 PEOPLE = ("Ana Alfaro", "Bruno Benítez", "Carla Cárdenas")
 SOURCES = ("Correo", "Faro", "Mirador", "Testigo")

@@ -1043,7 +1043,7 @@ def _now(conn: Connection) -> datetime:
 # The histories can share the fixture, since each has a cloned database. Long histories find more.
 # To shorten a failing history, which takes many minutes, add Phase.shrink.
 @settings(
-    max_examples=4,
+    max_examples=3,
     phases=[Phase.generate],
     deadline=None,
     database=None,

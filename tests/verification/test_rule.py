@@ -23,7 +23,7 @@ from api.verification.rule import Affiliation, Attestation, Part, missing, statu
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "verification.json").read_text("utf-8"))
 
-many_examples = settings(max_examples=120, deadline=None)
+many_examples = settings(max_examples=60)
 
 
 def hour(n: int) -> datetime:
