@@ -19,6 +19,7 @@ FAULTS: list[Callable[[], Row]] = [
     pools.late_database,
     vanishing.vanished_clients,
     greed.greedy_clients,
+    greed.greedy_holders,
     greed.trickling_clients,
     disks.full_disk,
     disks.full_wal_disk,

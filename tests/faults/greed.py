@@ -1,4 +1,4 @@
-"""Crowds of clients that want more than their share."""
+"""Crowds of clients that want more than their share, through nginx and without quotas."""
 
 import time
 
@@ -9,7 +9,7 @@ from tests.faults.table import Row
 from tests.faults.writers import fleet
 from tests.server.crowds import Behaviour, crowd, greedy, trickle
 from tests.store_checks import open_store
-from tests.support import NginxService, Service, data_dir, serving
+from tests.support import NginxService, data_dir, serving
 
 _MIN_SHARE = 0.99
 _MAX_RATIO = 3
@@ -17,13 +17,19 @@ _MAX_RATIO = 3
 
 
 def greedy_clients(size: int = 50, seconds: float = 20, events: int = 300) -> Row:
-    """Exports, whole lists and matches, one right after the other. Others are still served."""
-    return _beside(f"{size} greedy clients", greedy, size, seconds, events, Service)
+    """Exports and whole lists, one right after the other. Others are still served."""
+    return _beside(f"{size} greedy clients without a key", greedy, size, seconds, events)
+
+
+def greedy_holders(size: int = 50, seconds: float = 20, events: int = 300) -> Row:
+    """The same with a key, which matches people, too."""
+    fault = f"{size} greedy clients with a key"
+    return _beside(fault, greedy, size, seconds, events, scope="contribute")
 
 
 def trickling_clients(size: int = 8300, seconds: float = 20, events: int = 300) -> Row:
-    """Sockets that send one byte every four seconds, through nginx."""
-    return _beside(f"{size:,} sockets that trickle", trickle, size, seconds, events, NginxService)
+    """Sockets that send one byte every four seconds."""
+    return _beside(f"{size:,} sockets that trickle", trickle, size, seconds, events)
 
 
 def _beside(
@@ -32,18 +38,19 @@ def _beside(
     size: int,
     seconds: float,
     events: int,
-    kind: type[Service],
+    scope: str | None = None,
 ) -> Row:
     row = Row(fault)
     with data_dir() as directory:
         with embedded.running(directory) as url:
             stores.fill(url, events, lambda _: None)
-        with serving(directory, kind) as running:
+        with serving(directory, NginxService) as running:
             key = running.key("edit")
+            crowd_key = running.key(scope) if scope else ""
             plain = PlainClients(running.port, key)
-            alone = plain.run(seconds)
             with fleet(running.port, key, clients=2) as writers:
-                with crowd(behave, size, running.port, running.key("contribute")) as seen:
+                alone = plain.run(seconds)
+                with crowd(behave, size, running.port, crowd_key) as seen:
                     writers.more()
                     served = plain.run(seconds)
                 row.ready = [writers.ready_again(time.monotonic())]
