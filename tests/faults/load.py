@@ -1,8 +1,15 @@
-"""Long mixed load: memory, files and connections of the service must not grow."""
+"""Long mixed load: memory, files and connections of the service must not grow.
+
+This module also runs as the command `constancia`, for workers that count their blocks of memory.
+"""
 
 import contextlib
+import gc
 import os
 import random
+import re
+import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -11,11 +18,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from api.commands.main import main
 from tests.faults.kills import service
 from tests.faults.table import Row
 from tests.faults.writers import fleet
 from tests.store_checks import open_store
-from tests.support import Client, Service
+from tests.support import Client, Service, wait_until
 
 _MEBIBYTE = 1 << 20
 
@@ -25,12 +33,43 @@ class _Resources(NamedTuple):
 
     memory: float
     """Resident, in MiB."""
+    blocks: int
+    """That Python has allocated, without cyclic garbage."""
     files: int
     connections: int
     """To the database: its backends for the service."""
 
 
-def _resources(running: Service) -> _Resources:
+class _CountingService(Service):
+    """A service whose workers write the number of their blocks to the log when they get a signal.
+
+    What is resident hides a leak: malloc keeps most of what is freed. In 25,000 reads and some
+    thousand writes the blocks of a worker stayed at 480,000, and so did the 17 MiB that malloc had
+    in use, while it kept 1 MiB at first and 7 MiB at the end.
+    """
+
+    def serve(self, port: int) -> list[str]:
+        return [sys.executable, "-m", "tests.faults.load", *super().serve(port)[3:]]
+
+    def blocks(self) -> int:
+        read = len(self.log.read_text())
+        workers = self.workers()
+        for pid in workers:
+            os.kill(pid, signal.SIGRTMIN)
+
+        def counts() -> list[str]:
+            return re.findall(r"^(\d+) blocks$", self.log.read_text()[read:], re.MULTILINE)
+
+        wait_until(lambda: len(counts()) >= len(workers), "the workers counted their blocks")
+        return sum(map(int, counts()))
+
+
+def _write_blocks(*_: object) -> None:
+    gc.collect()
+    os.write(1, b"%d blocks\n" % sys.getallocatedblocks())
+
+
+def _resources(running: _CountingService) -> _Resources:
     memory = files = 0
     for pid in running.workers():
         with contextlib.suppress(OSError):
@@ -41,7 +80,7 @@ def _resources(running: Service) -> _Resources:
         connections = conn.execute(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'constancia_service'"
         ).fetchone()
-    return _Resources(memory / _MEBIBYTE, files, connections.n)
+    return _Resources(memory / _MEBIBYTE, running.blocks(), files, connections.n)
 
 
 class _Readers:
@@ -104,10 +143,11 @@ def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
     """Run readers and writers, and compare the resources of the workers.
 
     They are medians of ten samples, taken after `settled` seconds, when the caches of the workers
-    are full, and at the end.
+    are full, and at the end. Resident memory may grow by 10 per cent, since malloc keeps more the
+    longer the responses become (7 per cent were measured); the blocks may not.
     """
     row = Row(f"{seconds:.0f} s of mixed load")
-    with service() as running:
+    with service(kind=_CountingService) as running:
         key = running.key("edit")
         with fleet(running.port, key, clients=4, pause=0.2) as writers:
             readers = _Readers(running.port, key, 8)
@@ -125,23 +165,31 @@ def mixed_load(seconds: float = 300, settled: float = 150) -> Row:
     # The readers share an address and a key, which have few slots for exports: 429.
     expected = {200, 304, 404, 429}
     row.must({*readers.statuses} <= expected, f"statuses {dict(readers.statuses)}")
-    row.must(last.memory < first.memory * 1.05, "memory grows")
+    row.must(last.memory < first.memory * 1.1, "memory grows")
+    row.must(last.blocks < first.blocks * 1.03, "objects are kept")
     row.must(last.files <= first.files + 4, "files are left open")
     row.must(last.connections <= first.connections + 2, "connections are left open")
     row.remark = (
-        f"{read_count:,} reads; memory {first.memory:.0f} then {last.memory:.0f} MiB, open files "
-        f"{first.files} then {last.files}, connections {first.connections} then {last.connections}"
+        f"{read_count:,} reads; memory {first.memory:.0f} then {last.memory:.0f} MiB, "
+        f"{first.blocks:,} then {last.blocks:,} blocks, open files {first.files} then "
+        f"{last.files}, connections {first.connections} then {last.connections}"
     )
     return row
 
 
-def _median_resources(running: Service) -> _Resources:
+def _median_resources(running: _CountingService) -> _Resources:
     samples = []
     for _ in range(10):
         samples.append(_resources(running))
         time.sleep(0.5)
     return _Resources(
         median(sample.memory for sample in samples),
+        round(median(sample.blocks for sample in samples)),
         round(median(sample.files for sample in samples)),
         round(median(sample.connections for sample in samples)),
     )
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGRTMIN, _write_blocks)
+    main()
