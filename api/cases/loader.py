@@ -16,7 +16,7 @@ from uuid import UUID
 from marshmallow import Schema, ValidationError
 
 from api.cases import format
-from api.cases.case_file import CaseError, CaseFile, EntryFile, FileEntry, State
+from api.cases.case_file import CaseFile, EntryFile, FileEntry, State
 from api.cases.export_file import ExportFile, is_export
 from api.cases.format import LISTS, REFERENCES, RESOURCES
 from api.cases.record_writer import RecordWriter
@@ -24,8 +24,6 @@ from api.contract import document, schemas
 from api.database import queries
 from api.errors import FieldError, RequestError, invalid, pointer
 from api.records.detention_order import period
-
-__all__ = ["CaseError", "load"]
 
 _PROGRESS_ENTRIES = 5_000
 _MAX_WAITING_BYTES = 1 << 16
@@ -49,28 +47,29 @@ class Sink(Protocol):
     """Stores the entries of a file, and decides which of them are stored already."""
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
-        """Read what `state_before` and `note_id` need of a block of entries of one list."""
+        """Read what `state_before` and `take_id` need for a block of entries of one list."""
 
     def state_before(self, entry: FileEntry) -> State | None:
         """Return the state of an entry that needs no check, or None."""
 
-    def note_id(self, entry: FileEntry) -> bool:
-        """Note the id of an entry; return whether an earlier entry or a record has it."""
+    def take_id(self, entry: FileEntry) -> bool:
+        """Take the id of an entry; return whether an earlier entry or a record has it."""
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
-        """Note the valid entries of a block, before any of them is stored."""
+        """Take the valid entries of a block, before any of them is stored."""
 
     def is_undecided(self, entry: Entry) -> bool:
         """Return whether an entry needs a decision before it is stored."""
 
     def state_without(self, entry: Entry, states: Set[State]) -> State:
-        """Return the state of an entry that is left out: it refers to entries in these states."""
+        """Return the state of an entry that is not stored, because it refers to entries in these
+        states."""
 
     def store(self, entry: Entry) -> None:
         """Store an entry, all of whose references are stored. Raises RequestError."""
 
     def end_block(self) -> None:
-        """Write what was noted of the entries of a block."""
+        """Write what the methods above collected for the block."""
 
 
 def load(
@@ -105,9 +104,9 @@ class _NewRecords:
         self._conn = conn
         self._file = file
         self._writer = writer
-        # Entry -> the record that it became before.
+        # The id of an entry -> the record that it became in an earlier load or import.
         self._records: Mapping[UUID, UUID] = {}
-        # Ids of records, among them those of earlier blocks, and of the entries of this block.
+        # Ids that a record has (also one stored by an earlier block) or an entry of this block.
         self._taken_ids: set[UUID] = set()
 
     def begin_block(self, entries: Sequence[FileEntry]) -> None:
@@ -119,7 +118,7 @@ class _NewRecords:
     def state_before(self, entry: FileEntry) -> State | None:
         return State.STORED if entry.id in self._records else None
 
-    def note_id(self, entry: FileEntry) -> bool:
+    def take_id(self, entry: FileEntry) -> bool:
         is_taken = entry.id in self._taken_ids
         self._taken_ids.add(entry.id)
         return is_taken
@@ -142,17 +141,18 @@ class _NewRecords:
             self._writer.insert(entry.list, entry.id, body)
 
     def _check_person(self, entry: Entry) -> None:
-        """Refuse a new record of a person who was split since, unless its detention decides."""
+        """Refuse a new record of a person who was split after the file was made, unless it names
+        the detention."""
         person = entry.body.get("detainee_id")
-        if person in self._writer.parted and entry.body.get("detention_id") is None:
-            people = self._writer.parted[person]
+        if person in self._writer.split_since and entry.body.get("detention_id") is None:
+            people = self._writer.split_since[person]
             them = " or ".join(f"/v1/detainees/{id}" for id in people)
             remedy = (
-                "Leave it out and record it through the API."
+                "Leave this entry out and record it through the API."
                 if self._file.keeps_ids
-                else "Import the file (constancia import), which asks who it is."
+                else "Import the file (constancia import), which asks for a decision."
             )
-            detail = f"Was split since, or a merge of it was undone: is now {them}. {remedy}"
+            detail = f"This person was split, or a merge of it undone, and is now {them}. {remedy}"
             raise invalid(FieldError("/detainee_id", detail))
 
     def end_block(self) -> None:
@@ -201,7 +201,7 @@ class CaseLoader:
         checked = []
         for entry in block:
             state = self._sink.state_before(entry)
-            if state is None and self._sink.note_id(entry):
+            if state is None and self._sink.take_id(entry):
                 self._file.add_error(entry.place, "Is a repeated entry: leave it out.")
                 continue
             valid = self._check(entry) if state is None else None
@@ -283,7 +283,7 @@ class CaseLoader:
             self._file.add_error(place + "/".join(steps), error.detail)
 
     def _set_state(self, name: str, key: Any, state: State) -> None:
-        """Note the state of an entry, and store the entries that waited for it."""
+        """Set the state of an entry, and store the entries that waited for it."""
         pending = [(key, state)]
         while pending:
             key, state = pending.pop()
@@ -295,6 +295,7 @@ class CaseLoader:
 
     def _store(self, entry: Entry) -> State:
         """Store an entry, or let it wait for another of its list; return its state."""
+        # State of a referenced entry, with its list -> the key of the first one in it.
         states = {
             (name, self._file.state(name, key)): key for name, key in reversed(entry.references)
         }
@@ -318,7 +319,10 @@ class CaseLoader:
         """Return the detail of an error, with the key of a release event instead of its id."""
         event = error.existing.get("release_event_id")
         if event is not None and (key := self._file.key_of("release_events", event)):
-            return f"The release event {key!r} of this detention is within three days."
+            return (
+                f"The release event {key!r} of this detention is within three days, and so the "
+                "same: leave this one out."
+            )
         return error.detail
 
     def _wait(self, entry: Entry, awaited: str) -> None:

@@ -71,9 +71,9 @@ class RecordWriter:
         # about an entry that has a link already replaces that link.
         self._new_links: dict[UUID, UUID] = {}
         self._decided_links: set[UUID] = set()
-        # The entries of people who were split since, or of whom a merge was undone, with all whom
-        # they may be about now.
-        self.parted: dict[UUID, Sequence[UUID]] = {}
+        # The id of the entry of a person who was split since, or a merge of whom was undone -> the
+        # people that the entry may mean now.
+        self.split_since: dict[UUID, Sequence[UUID]] = {}
         # The day of each release event that is locked and verified, and the number of its
         # attestations that are not void.
         self._events: dict[bytes, tuple[date, int]] = {}
@@ -83,16 +83,16 @@ class RecordWriter:
         rows = queries.rows(self._conn, "imports/list_case_entry_links", ids=ids)
         records = {row.id: row.record_id for row in rows}
         if list_name == "detainees":
-            self.find_parted([(row.id, row.record_id, row.linked_at) for row in rows])
+            self.read_splits([(row.id, row.record_id, row.linked_at) for row in rows])
         if list_name != "attestations":
             for id, record in records.items():
                 if id != record:
                     self._links[id.bytes] = record.bytes
         return records
 
-    def find_parted(self, records: Sequence[tuple[UUID, UUID, datetime | None]]) -> None:
-        """Note which people of entries were split since; takes entries, people and moments."""
-        self.parted |= canonical_ids.people_since(self._conn, records)
+    def read_splits(self, records: Sequence[tuple[UUID, UUID, datetime | None]]) -> None:
+        """Read which people were split since; takes entries, their people and moments."""
+        self.split_since |= canonical_ids.people_since(self._conn, records)
 
     def link(
         self, list_name: str, entry_id: UUID, record_id: UUID, *, is_decided: bool = False
@@ -246,7 +246,7 @@ class RecordWriter:
         """Return the person of a release event: of its detention, if a split moved that."""
         person: UUID = body["detainee_id"]
         # An export has a detention for each event, and its people have the ids of their entries.
-        is_unsplit = self._keeps_ids and person not in self.parted
+        is_unsplit = self._keeps_ids and person not in self.split_since
         if body["detention_id"] is None or is_unsplit:
             return person
         detention = canonical_ids.resolve(self._conn, "detention", body["detention_id"])

@@ -11,7 +11,7 @@ import click
 import psycopg
 
 from api import config
-from api.cases import loader
+from api.cases.case_file import CaseError
 from api.database import connections, migrations, queries
 from api.errors import RequestError
 from api.identity import facility_names, source_names
@@ -77,7 +77,7 @@ def errors_as_messages() -> Iterator[None]:
     """End the command with a message instead of a traceback, for errors an operator can fix."""
     try:
         yield
-    except loader.CaseError as error:
+    except CaseError as error:
         for fault in error.errors:
             progress(f"{fault.pointer or '/'}: {fault.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None

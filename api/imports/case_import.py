@@ -166,7 +166,7 @@ class CaseImport:
         self._entered |= by_key
         if resource == "detainee":
             moment = self._source.recorded_as_of
-            self._writer.find_parted([(id, record, moment) for id, record in by_key.items()])
+            self._writer.read_splits([(id, record, moment) for id, record in by_key.items()])
         for entry in entries:
             if entry.id in self._entered:
                 record_id = self._entered[entry.id]
@@ -185,7 +185,7 @@ class CaseImport:
             self._decided.add((entry.list, entry.key))
         return State.INVALID if self._decision(outcome) == "skip" else None
 
-    def note_id(self, entry: FileEntry) -> bool:
+    def take_id(self, entry: FileEntry) -> bool:
         return False  # the file finds repeated keys
 
     def add_checked(self, entries: Sequence[Entry]) -> None:
@@ -225,9 +225,9 @@ class CaseImport:
             self._conn, [id for id in same_people if id is not None], sees_hidden=True
         )
         for (entry, outcome, content), same in zip(undecided, same_people, strict=True):
-            if entry.id in self._writer.parted:
+            if entry.id in self._writer.split_since:
                 outcome.outcome = "possible_duplicate"
-                outcome.people = [*self._writer.parted[entry.id]]
+                outcome.people = [*self._writer.split_since[entry.id]]
             elif same in recorded and row_plan.overwrites(recorded[same], content):
                 outcome.outcome, outcome.people = "possible_duplicate", [same]
 

@@ -36,7 +36,7 @@ _MAX_ROWS_PER_KEY = 100
 _MAX_SIMILAR_ROWS = 600
 _MIN_KEYS = 4
 _MIN_REPEATED_ROWS = 5
-"""Rows of an earlier list that are in a list again, and half of all, make it a version of that."""
+"""A list with at least this many rows of an earlier one, and half of all, is a version of it."""
 
 
 @dataclass(slots=True)
@@ -179,10 +179,10 @@ class RowMatcher:
         recorded = self._read_people(
             same_people.union(canonical.values(), *applied.values(), *repeated)
         )
-        parted = self._parted(
+        split_since = self._split_since(
             [p for p in people if p.recorded_id and canonical[p.recorded_id] in recorded]
         )
-        recorded |= self._read_people({id for ids in parted.values() for id in ids})
+        recorded |= self._read_people({id for ids in split_since.values() for id in ids})
         unseen = {id for id in canonical.values() if id not in recorded}
         hidden = detainees.hidden_among(self._conn, unseen)
         for i, person in enumerate(people):
@@ -191,16 +191,16 @@ class RowMatcher:
             same = identified.get(i, set())
             before = applied.get(person.digest, ())
             visible = by_id in recorded
-            now = parted.get(person.row) or before or repeated[i]
+            now = split_since.get(person.row) or before or repeated[i]
             of_several = [id for id in now if id in recorded]
-            is_parted = person.row in parted and len(of_several) > 1
-            if visible and not is_parted and _is_compatible(person.person, recorded[by_id]):
+            is_split = person.row in split_since and len(of_several) > 1
+            if visible and not is_split and _is_compatible(person.person, recorded[by_id]):
                 person.detainee_id = by_id
             elif len(before) == 1:
                 (person.detainee_id,) = before
-            elif is_parted and len(repeated[i]) == 1 and repeated[i][0] in of_several:
+            elif is_split and len(repeated[i]) == 1 and repeated[i][0] in of_several:
                 (person.detainee_id,) = repeated[i]
-            elif by_id is not None and visible and not is_parted:
+            elif by_id is not None and visible and not is_split:
                 person.candidate_ids = [by_id]
             elif len(of_several) > 1:
                 person.candidate_ids = of_several
@@ -211,14 +211,14 @@ class RowMatcher:
                 if _may_be(person.person, recorded.get(id)):
                     person.detainee_id = id
 
-    def _parted(self, people: Sequence[ListedPerson]) -> Mapping[int, Sequence[UUID]]:
+    def _split_since(self, people: Sequence[ListedPerson]) -> Mapping[int, Sequence[UUID]]:
         """Return, by row, the people whom the id of a row may mean since a split or an undo.
 
         A row of an export says how its record stood. Any other row may be older than every split.
         """
         ids = [person.recorded_id for person in people if person.recorded_id is not None]
         ever = canonical_ids.people_since(self._conn, [(id, id, None) for id in ids])
-        parted = {}
+        split_since = {}
         for person in people:
             id = person.recorded_id
             if id is None or id not in ever:
@@ -228,8 +228,8 @@ class RowMatcher:
             )
             since = canonical_ids.people_since(self._conn, [(id, id, version.recorded_at)])
             if id in since:
-                parted[person.row] = since[id]
-        return parted
+                split_since[person.row] = since[id]
+        return split_since
 
     def _people_by_identifier(self, people: Sequence[ListedPerson]) -> Mapping[int, set[UUID]]:
         """Return, by index, the people who alone have one of the identifiers; note all holders."""
@@ -349,7 +349,7 @@ def _mend(match: Match | None, a: Person, b: Person) -> Match | None:
 
 
 def _may_be(a: Person, b: Person | None) -> bool:
-    """Return whether a recorded person may be that of a row; no, if the person is not read."""
+    """Return whether a recorded person may be that of a row; False for one that was not read."""
     return b is not None and compare(a, b).decision != "none"
 
 

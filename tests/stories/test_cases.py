@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.cases import loader
+from api.cases.case_file import CaseError
 from api.database.queries import Connection
 from tests.conftest import Api
 
@@ -174,7 +175,7 @@ def test_case_with_an_invalid_claim_changes_nothing(
     for step in steps:
         parent = parent[step]
     parent[last] = value
-    with pytest.raises(loader.CaseError) as error:
+    with pytest.raises(CaseError) as error:
         load(conn, tmp_path, case)
     assert {entry_error.pointer for entry_error in error.value.errors} == places
     assert all(entry_error.detail for entry_error in error.value.errors)
@@ -189,7 +190,7 @@ def test_all_errors_of_a_claim_are_reported_at_once(conn: Connection, tmp_path: 
         "published_at": "2100-01-01T00:00:00Z",
         "as_of": "2100-01-01T00:00:00Z",
     }
-    with pytest.raises(loader.CaseError) as error:
+    with pytest.raises(CaseError) as error:
         load(conn, tmp_path, case)
     assert [entry_error.pointer for entry_error in error.value.errors] == [
         "/claims/1/relays/0/claim",
