@@ -14,7 +14,7 @@ from api.cases.format import RESOURCES
 from api.commands import options, store, terminal
 from api.contract import document, schemas
 from api.database import connections, queries
-from api.identity.source_similarity import name_key
+from api.identity.name_similarity import name_key
 from api.imports import case_import, import_store, list_apply, list_preview, row_plan
 from api.lists import columns
 from api.lists.columns import Conventions

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from api.database import queries
-from api.identity import source_names, source_similarity
+from api.identity import name_similarity, source_names
 from api.matching.scoring import Person, compare
 
 MAX_RECORDS = 500
@@ -150,7 +150,7 @@ class _Step(NamedTuple):
 _STEPS: Mapping[Resource, _Step] = {
     "source": _Step(
         "sources/list_pairs",
-        source_similarity.MAX_SOURCES_PER_KEY,
+        name_similarity.MAX_RECORDS_PER_KEY,
         "merges/list_distinctions_between_sources",
         _compare_sources,
     ),

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from api.database import key_versions, queries
 from api.errors import FieldError, RequestError, invalid
-from api.identity import source_similarity
-from api.identity.source_similarity import Hit, Match, SourceName, exact_key, name_key
+from api.identity import name_similarity
+from api.identity.name_similarity import Hit, Match, RecordName, exact_key, name_key
 
 MAX_POSSIBLE_DUPLICATES = 10
 
@@ -97,18 +97,18 @@ def reindex(conn: queries.Connection) -> None:
             for row in queries.rows(conn, "facilities/list_names"):
                 write_keys(conn, row.id, row.name, row.aliases)
 
-    key_versions.rebuild(conn, "facility", source_similarity.rules_digest(), write_all)
+    key_versions.rebuild(conn, "facility", name_similarity.rules_digest(), write_all)
 
 
 def possible_duplicates(
     conn: queries.Connection, id: UUID, distinct_from: Sequence[UUID]
 ) -> Sequence[Match]:
     """Return the facilities of the same country that may be this one, best first."""
-    max_facilities = source_similarity.MAX_SOURCES_PER_KEY
+    max_facilities = name_similarity.MAX_RECORDS_PER_KEY
     rows = queries.rows(conn, "facilities/list_similar", id=id, max_facilities=max_facilities)
     facilities = {row.id: _facility(row.id, row.name, row.aliases) for row in rows}
     others = (facility for facility in facilities.values() if facility.id not in distinct_from)
-    return source_similarity.similar(facilities[id], others)[:MAX_POSSIBLE_DUPLICATES]
+    return name_similarity.similar(facilities[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
 def search(conn: queries.Connection, name: str, country: str | None) -> Sequence[UUID]:
@@ -118,11 +118,11 @@ def search(conn: queries.Connection, name: str, country: str | None) -> Sequence
         conn,
         "facilities/find_by_name",
         keys=list(asked.keys),
-        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+        max_per_key=name_similarity.MAX_RECORDS_PER_KEY,
         **queries.drop_none(country=country),
     )
     facilities = (_facility(row.id, row.name, row.aliases) for row in rows)
-    return [hit.source.id for hit in source_similarity.ranked(asked, facilities)]
+    return [hit.record.id for hit in name_similarity.ranked(asked, facilities)]
 
 
 def alike(conn: queries.Connection, names: Sequence[str]) -> Sequence[Sequence[Hit]]:
@@ -134,13 +134,13 @@ def alike(conn: queries.Connection, names: Sequence[str]) -> Sequence[Sequence[H
         "facilities/find_by_names",
         indexes=[i for i, _ in keys],
         keys=[key for _, key in keys],
-        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+        max_per_key=name_similarity.MAX_RECORDS_PER_KEY,
     )
-    facilities: list[list[SourceName]] = [[] for _ in names]
+    facilities: list[list[RecordName]] = [[] for _ in names]
     for row in rows:
         facilities[row.index].append(_facility(row.id, row.name, row.aliases))
-    return [source_similarity.ranked(*pair) for pair in zip(asked, facilities, strict=True)]
+    return [name_similarity.ranked(*pair) for pair in zip(asked, facilities, strict=True)]
 
 
-def _facility(id: UUID, name: str, aliases: Sequence[str]) -> SourceName:
-    return SourceName(id, name, other_names=tuple(aliases), is_facility=True)
+def _facility(id: UUID, name: str, aliases: Sequence[str]) -> RecordName:
+    return RecordName(id, name, other_names=tuple(aliases), is_facility=True)

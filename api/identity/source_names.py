@@ -6,8 +6,8 @@ from uuid import UUID
 
 from api.database import key_versions, queries
 from api.errors import FieldError, RequestError, invalid
-from api.identity import source_similarity
-from api.identity.source_similarity import Match, SourceName, exact_key
+from api.identity import name_similarity
+from api.identity.name_similarity import Match, RecordName, exact_key
 
 MAX_POSSIBLE_DUPLICATES = 10
 
@@ -65,7 +65,7 @@ def distinctions(conn: queries.Connection, id: UUID) -> Mapping[UUID, UUID]:
 
 def write_keys(conn: queries.Connection, id: UUID, name: str, url: str | None) -> None:
     """Write the keys by which a source with this name and address is found."""
-    keys = list(SourceName(id, name, url).keys)
+    keys = list(RecordName(id, name, url).keys)
     queries.run(conn, "sources/delete_keys", id=id, keys=keys)
     queries.run(conn, "sources/insert_keys", id=id, keys=keys)
 
@@ -79,25 +79,25 @@ def reindex(conn: queries.Connection) -> None:
             for row in queries.rows(conn, "sources/list_names"):
                 write_keys(conn, row.id, row.name, row.url)
 
-    key_versions.rebuild(conn, "source", source_similarity.rules_digest(), write_all)
+    key_versions.rebuild(conn, "source", name_similarity.rules_digest(), write_all)
 
 
 def possible_duplicates(conn: queries.Connection, id: UUID) -> Sequence[Match]:
     """Return the possible duplicates of a source, best first."""
-    max_sources = source_similarity.MAX_SOURCES_PER_KEY
+    max_sources = name_similarity.MAX_RECORDS_PER_KEY
     sources = _surviving(queries.rows(conn, "sources/list_similar", id=id, max_sources=max_sources))
     if id not in sources:
         return []
     distinct = distinctions(conn, id)
     others = (source for source in sources.values() if source.id not in distinct)
-    return source_similarity.similar(sources[id], others)[:MAX_POSSIBLE_DUPLICATES]
+    return name_similarity.similar(sources[id], others)[:MAX_POSSIBLE_DUPLICATES]
 
 
 def compare_pairs(conn: queries.Connection, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Match]:
     """Return those of some pairs of sources that are possible duplicates."""
     ids = sorted({id for pair in pairs for id in pair})
     sources = _surviving(queries.rows(conn, "sources/list_with_duplicates", ids=ids))
-    return source_similarity.similar_pairs(
+    return name_similarity.similar_pairs(
         (sources[first_id], sources[second_id]) for first_id, second_id in pairs
     )
 
@@ -108,7 +108,7 @@ def confidential(conn: queries.Connection, ids: Sequence[UUID]) -> Set[UUID]:
     return {row.id for row in rows if row.confidential}
 
 
-def _surviving(rows: Iterable[Any]) -> Mapping[UUID, SourceName]:
+def _surviving(rows: Iterable[Any]) -> Mapping[UUID, RecordName]:
     """Return the surviving sources of rows, each with the names of its duplicates."""
     names: dict[UUID, list[str]] = {}
     urls: dict[UUID, str | None] = {}
@@ -118,21 +118,21 @@ def _surviving(rows: Iterable[Any]) -> Mapping[UUID, SourceName]:
             names.setdefault(row.id, []).insert(0, row.name)
         else:
             names.setdefault(row.surviving_id, []).append(row.name)
-    return {id: SourceName(id, names[id][0], url, tuple(names[id][1:])) for id, url in urls.items()}
+    return {id: RecordName(id, names[id][0], url, tuple(names[id][1:])) for id, url in urls.items()}
 
 
 def search(
     conn: queries.Connection, name: str, kind: str | None, *, sees_hidden: bool
 ) -> Sequence[UUID]:
     """Return the visible sources whose names are like a name, best first."""
-    asked = SourceName(UUID(int=0), name)
+    asked = RecordName(UUID(int=0), name)
     rows = queries.rows(
         conn,
         "sources/find_by_name",
         keys=list(asked.keys),
-        max_per_key=source_similarity.MAX_SOURCES_PER_KEY,
+        max_per_key=name_similarity.MAX_RECORDS_PER_KEY,
         sees_hidden=sees_hidden,
         **queries.drop_none(kind=kind),
     )
-    hits = source_similarity.ranked(asked, _surviving(rows).values())
-    return [hit.source.id for hit in hits]
+    hits = name_similarity.ranked(asked, _surviving(rows).values())
+    return [hit.record.id for hit in hits]

@@ -18,7 +18,7 @@ from api.contract import document, fields, schemas
 from api.database import queries
 from api.errors import FieldError, RequestError, pointer
 from api.identity import facility_names
-from api.identity.source_similarity import exact_key, name_key
+from api.identity.name_similarity import exact_key, name_key
 from api.records import facilities
 from api.verification.bulk import Batch
 
@@ -129,7 +129,7 @@ def described(
             "name": name["name"],
             "rows": name["rows"],
             "candidates": [
-                {"facility_id": hit.source.id, "name": hit.source.name, "score": hit.score}
+                {"facility_id": hit.record.id, "name": hit.record.name, "score": hit.score}
                 for hit in hits[:_MAX_CANDIDATES]
             ],
             "decision": name.get("decision"),

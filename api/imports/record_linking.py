@@ -14,7 +14,7 @@ from api.cases.loader import Entry
 from api.contract import document
 from api.database import queries
 from api.identity import canonical_ids, facility_names, source_names
-from api.identity.source_similarity import name_key
+from api.identity.name_similarity import name_key
 from api.imports import row_plan
 from api.matching.external_ids import external_id_key
 from api.matching.scoring import Person

@@ -23,7 +23,7 @@ CREATE INDEX sources_merged_into ON sources (merged_into) WHERE merged_into IS N
 
 GRANT SELECT, INSERT, UPDATE ON sources TO constancia_service;
 
--- The keys of each source's name and address (api/identity/source_similarity.py): only sources that
+-- The keys of each source's name and address (api/identity/name_similarity.py): only sources that
 -- share a key can be one.
 CREATE TABLE source_keys (
     key text NOT NULL,

@@ -44,7 +44,7 @@ CREATE INDEX name_word_variants_by_variant ON name_word_variants (variant, hidde
 GRANT SELECT, INSERT ON name_word_variants TO constancia_service;
 
 -- The SHA-256 of the rules that made the keys of people's names (api/matching), of sources and of
--- facilities (api/identity/source_similarity.py). When the rules change, `constancia migrate` makes the
+-- facilities (api/identity/name_similarity.py). When the rules change, `constancia migrate` makes the
 -- keys again.
 CREATE TABLE key_versions (
     resource text PRIMARY KEY

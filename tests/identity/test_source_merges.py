@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.database.queries import Connection
-from api.identity.source_similarity import MIN_SCORE, SourceName, compare, name_key, score, site
+from api.identity.name_similarity import MIN_SCORE, RecordName, compare, name_key, score, site
 from tests.brute_force import Ledger
 from tests.conftest import Api
 
@@ -155,7 +155,7 @@ def test_similar_sources_are_offered(
 
 def test_sources_that_share_no_key_are_not_similar() -> None:
     names = [
-        SourceName(number, name, url)  # type: ignore[arg-type]
+        RecordName(number, name, url)  # type: ignore[arg-type]
         for number, (name, url) in enumerate(
             (name, url)
             for name_of_first, other, url, other_url, _ in ALIKE

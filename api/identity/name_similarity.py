@@ -1,6 +1,6 @@
-"""Compare two sources by name and address: whether one could be the other, entered twice. Pure.
+"""Compare two sources, or two facilities: whether one could be the other, entered twice. Pure.
 
-Two facilities are compared in the same way, by their names.
+Facilities are compared by their names, sources also by their addresses.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from api.letters.folding import without_selectors
 
 MIN_SCORE = 0.6
 """Pairs below it are not offered as possible duplicates."""
-MAX_SOURCES_PER_KEY = 200
-"""A key of more sources distinguishes nothing and is ignored. It would compare all with all."""
+MAX_RECORDS_PER_KEY = 200
+"""A key of more records distinguishes nothing and is ignored. It would compare all with all."""
 
 _MAX_HITS = 100
-"""The names that a search finds at most."""
+"""A search finds at most this many records."""
 
 _EXACT = "= "
 _MIN_SPELLING = 0.92
@@ -66,13 +66,13 @@ def rules_digest() -> bytes:
 
     That is this file, the version of Unicode and that of the public suffixes.
     """
-    rules = (files("api.identity") / "source_similarity.py").read_bytes()
+    rules = (files("api.identity") / "name_similarity.py").read_bytes()
     versions = unicodedata.unidata_version, version("publicsuffixlist")
     return hashlib.sha256(rules + repr(versions).encode()).digest()
 
 
 class Feature(NamedTuple):
-    """What two sources have in common, how much it says (0 to 1), and a sentence."""
+    """What two records have in common, how much it says (0 to 1), and a sentence."""
 
     feature: str
     score: float
@@ -80,7 +80,7 @@ class Feature(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SourceName:
+class RecordName:
     """A source with its name and those of its merged duplicates, or a facility with its aliases."""
 
     id: UUID
@@ -95,8 +95,8 @@ class SourceName:
         names = (self.name, *self.other_names)
         return [_telling_words(name, is_facility=self.is_facility) for name in names]
 
-    def has_name_of(self, other: "SourceName") -> bool:
-        """Return whether two sources have one name, apart from case, accents and punctuation."""
+    def has_name_of(self, other: "RecordName") -> bool:
+        """Return whether two records have one name, apart from case, accents and punctuation."""
         return any(key.startswith(_EXACT) for key in self.keys & other.keys)
 
     @cached_property
@@ -115,7 +115,7 @@ class SourceName:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The keys of which two sources have one in common if they could be the same."""
+        """The keys of which two records have one in common if they could be the same."""
         keys = {exact_key(name) for name in (self.name, *self.other_names)}
         keys.update("joined " + name for name in self.joined_names)
         if self.site is not None:
@@ -128,17 +128,17 @@ class SourceName:
 
 
 def exact_key(name: str) -> str:
-    """Return the key that two sources with one name have in common."""
+    """Return the key that two records with one name have in common."""
     return _EXACT + name_key(name)
 
 
 def name_key(name: str) -> str:
-    """The words of a name without case and accents: two sources with one key have one name.
+    """The words of a name without case and accents: two records with one key have one name.
 
     The vowel signs of Indic and Burmese words and the voicing marks of kana are no accents. A name
     without letters and digits is its own key.
     """
-    if name.isascii():  # takes 3 us instead of 31, for each source that a new one resembles
+    if name.isascii():  # takes 3 us instead of 31, for each record that a new one resembles
         return " ".join(_ASCII_WORD.findall(name.casefold())) or name.casefold()
     folded = unicodedata.normalize("NFKC", without_selectors(name)).casefold()
     without_accents = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
@@ -178,8 +178,8 @@ def site(url: str) -> str | None:
     return domain  # type: ignore[no-any-return] # no stubs
 
 
-def compare(first: SourceName, second: SourceName) -> Sequence[Feature]:
-    """Return what two sources have in common, the most telling first."""
+def compare(first: RecordName, second: RecordName) -> Sequence[Feature]:
+    """Return what two records have in common, the most telling first."""
     features = []
     if best := max(_name_features(first, second), key=lambda feature: feature.score, default=None):
         features.append(best)
@@ -189,14 +189,14 @@ def compare(first: SourceName, second: SourceName) -> Sequence[Feature]:
 
 
 def score(features: Sequence[Feature]) -> float:
-    """Return how likely two sources are one, from 0 to 1, in thousandths."""
+    """Return how likely two records are one, from 0 to 1, in thousandths."""
     different = 1.0
     for feature in features:
         different *= 1 - feature.score
     return round(1 - different, 3)
 
 
-def _name_features(first: SourceName, second: SourceName) -> Iterator[Feature]:
+def _name_features(first: RecordName, second: RecordName) -> Iterator[Feature]:
     for joined in first.joined_names & second.joined_names:
         yield Feature("name", 0.95, f"The names agree without spaces: {joined}.")
     for a in first.spellings:
@@ -228,47 +228,47 @@ def _spelling_features(a: tuple[str, ...], b: tuple[str, ...]) -> Iterator[Featu
 
 
 class Match(NamedTuple):
-    """Two sources that are possible duplicates."""
+    """Two records that are possible duplicates."""
 
-    first: SourceName
-    second: SourceName
+    first: RecordName
+    second: RecordName
     score: float
     features: Sequence[Feature]
 
 
-def similar(source: SourceName, others: Iterable[SourceName]) -> list[Match]:
-    """Return the possible duplicates of a source, best first."""
-    matches = similar_pairs((source, other) for other in others if other.id != source.id)
+def similar(record: RecordName, others: Iterable[RecordName]) -> list[Match]:
+    """Return the possible duplicates of a record, best first."""
+    matches = similar_pairs((record, other) for other in others if other.id != record.id)
     return sorted(matches, key=lambda match: (-match.score, match.second.id))
 
 
-def similar_pairs(pairs: Iterable[tuple[SourceName, SourceName]]) -> list[Match]:
-    """Return those of some pairs of sources that are possible duplicates."""
+def similar_pairs(pairs: Iterable[tuple[RecordName, RecordName]]) -> list[Match]:
+    """Return those of some pairs of records that are possible duplicates."""
     matches = (_match(first, second) for first, second in pairs)
     return [match for match in matches if match.score >= MIN_SCORE]
 
 
-def _match(first: SourceName, second: SourceName) -> Match:
+def _match(first: RecordName, second: RecordName) -> Match:
     features = compare(first, second)
     return Match(first, second, score(features), features)
 
 
 class Hit(NamedTuple):
-    """A source that a search for a name finds, and how well it fits, from 0 to 1."""
+    """A record that a search for a name finds, and how well it fits, from 0 to 1."""
 
-    source: SourceName
+    record: RecordName
     score: float
 
 
-def ranked(name: SourceName, others: Iterable[SourceName]) -> list[Hit]:
-    """Return those of some sources that a search for a name finds, best first."""
+def ranked(name: RecordName, others: Iterable[RecordName]) -> list[Hit]:
+    """Return those of some records that a search for a name finds, best first."""
     hits = (Hit(other, _search_score(name, other)) for other in others)
     alike = (hit for hit in hits if hit.score >= MIN_SCORE)
-    return sorted(alike, key=lambda hit: (-hit.score, hit.source.id))[:_MAX_HITS]
+    return sorted(alike, key=lambda hit: (-hit.score, hit.record.id))[:_MAX_HITS]
 
 
-def _search_score(asked: SourceName, other: SourceName) -> float:
-    """Return how well a source is found by a name, which may be some of its words."""
+def _search_score(asked: RecordName, other: RecordName) -> float:
+    """Return how well a record is found by a name, which may be some of its words."""
     if asked.has_name_of(other):
         return 1.0
     words = {word for spelling in asked.spellings for word in spelling}
