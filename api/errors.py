@@ -44,6 +44,11 @@ def invalid(*errors: FieldError) -> RequestError:
     return RequestError("validation-error", f"The request is invalid in {places}. {where}", *listed)
 
 
+def future_moment(pointer: str) -> FieldError:
+    """Return the error of a moment in the future."""
+    return FieldError(pointer, "Is in the future: send an earlier one.")
+
+
 def not_found(resource: str) -> RequestError:
     """Return the error for an id that names no such resource."""
     return RequestError("not-found", f"There is no {resource} with this id.")

@@ -145,7 +145,7 @@ class Counts(NamedTuple):
 
 
 class Differences(NamedTuple):
-    """The people who count otherwise, and the figures of those who are not listed."""
+    """The changed people, and the figures of those who are not listed."""
 
     items: Sequence[Entry]
     redacted_before: Figures
@@ -407,7 +407,7 @@ class Record:
         *,
         sees_hidden: bool = False,
     ) -> Differences:
-        """Return the people who count otherwise in a later record, and those who are not listed."""
+        """Return the people who changed between two records, and those who are not listed."""
         if sees_hidden:
             with self._all_visible(), later._all_visible(), today._all_visible():
                 return self.differences(as_of, later, later_as_of, required, filters, today)

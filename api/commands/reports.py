@@ -97,7 +97,7 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
 @options.as_json
 @options.data_dir
 def differences(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
-    """Print who counts otherwise since --from or --from-recorded, and why."""
+    """Print the people who changed since --from or --from-recorded, and why."""
     with store.migrated(data_dir) as (settings, _, conn):
         response = _response(
             conn,

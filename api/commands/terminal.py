@@ -149,7 +149,7 @@ def country(settings: Config, code: str) -> str:
 
 
 def differences(settings: Config, response: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line per person who counts otherwise, and the sentence for citation."""
+    """Yield a line for each changed person, and the sentence for citation."""
     if response["items"]:
         yield from _table(
             ["name", "before", "after", f"since ({_zone(settings)})", "because"],

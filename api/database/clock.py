@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 from api.database import queries
-from api.errors import FieldError, invalid
+from api.errors import future_moment, invalid
 
 TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a caller's clock may be."""
@@ -46,9 +46,9 @@ def make_final(
     clock = queries.row(conn, "ledger/get_clock")
     errors = []
     if as_of is not None and as_of > clock.now + TOLERANCE:
-        errors.append(FieldError("/as_of", "Is in the future: send an earlier one."))
+        errors.append(future_moment("/as_of"))
     if recorded_as_of is not None and recorded_as_of > clock.now:
-        errors.append(FieldError("/recorded_as_of", "Is in the future: send an earlier one."))
+        errors.append(future_moment("/recorded_as_of"))
     if errors:
         raise invalid(*errors)
     # A moment before the last entry is final, and a snapshot is read only.

@@ -1,4 +1,4 @@
-"""The page of differences: the choices of its form, and why each person counts otherwise."""
+"""The page of differences: the choices of its form, and why each person changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

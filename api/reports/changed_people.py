@@ -1,4 +1,4 @@
-"""Who counts otherwise at a second pair of moments, and the figures of it."""
+"""Changed people: those who count differently at a second pair of moments, and their figures."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class ChangedPeople:
         return sum(map(len, self._selected(selects))) // _ID_BYTES
 
     def among(self, people: Iterable[UUID]) -> Sequence[UUID]:
-        """Return those of some people who count otherwise."""
+        """Return those of some people who changed."""
         asked = {person.bytes for person in people}
         return [
             UUID(bytes=id) for ids in self.groups.values() for id in asked.intersection(_split(ids))
@@ -75,7 +75,7 @@ def _after(ids: bytes, person: str | None, limit: int | None) -> Iterator[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The counts at both pairs of moments, and the people who count otherwise, by both statuses."""
+    """The counts at both pairs of moments, and the changed people, by both statuses."""
 
     before: counts.Counted
     after: counts.Counted

@@ -1,4 +1,4 @@
-"""What changed between two pairs of moments: who counts otherwise, since when, and why."""
+"""What changed between two pairs of moments: the changed people, since when, and why."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 from api import access
 from api.access import Caller
 from api.database import clock, ledger, queries
-from api.errors import FieldError, invalid
+from api.errors import FieldError, future_moment, invalid
 from api.rendering import pagination, streaming
 from api.rendering.results import Answer, Item, Stream
 from api.reports import citations, counts, people, time_buckets
@@ -33,7 +33,7 @@ from api.wording import sentences, vocabulary
 _LIST = "listDifferences"
 _PEOPLE_PER_BLOCK = 200
 _MAX_EXPLAINED = 3
-"""Of so many people who ceased to be confirmed, the sentence gives the causes."""
+"""The sentence gives the causes for at most this many people who ceased to be confirmed."""
 
 _MAX_PEOPLE_BYTES = 16 << 20
 _MAX_TOTALS = 256
@@ -87,7 +87,7 @@ def list_differences(
     min_sources: int,
     time_zone: str,
 ) -> Answer | Stream:
-    """The people who count otherwise, by id: a page, or without limit all.
+    """The changed people, by id: a page, or without limit all.
 
     The first page decides the moments of all, so that they are of one list.
     """
@@ -180,7 +180,7 @@ def _final_period(
     from_, until = time_buckets.period(span.from_, span.until, time_zone, now, clock.TOLERANCE)
     recorded = {"from_recorded": span.from_recorded, "until_recorded": span.until_recorded}
     errors = [
-        FieldError(f"/{name}", "Is in the future: send an earlier one.")
+        future_moment(f"/{name}")
         for name, moment in recorded.items()
         if moment is not None and moment > now
     ]
@@ -260,13 +260,13 @@ class Differences:
         lock=Lock(),
     )
     def people(self, conn: queries.Connection) -> ChangedPeople:
-        """Everybody who counts otherwise, also those who are not listed."""
+        """Return all changed people, also those who are not listed."""
         return ChangedPeople.find(conn, self._parameters(), is_filtered=self._is_filtered)
 
     def read(
         self, conn: queries.Connection, position: Position, limit: int
     ) -> tuple[Sequence[Item], Position | None]:
-        """The people after a position, and the position of the last one if there are more."""
+        """Return the people after a position, and the position of the last if there are more."""
         everybody = self.people(conn)
         rows: list[Any] = []
         last = position.person
@@ -282,25 +282,25 @@ class Differences:
         return people.blocks(pool, self.read, self.start, _PEOPLE_PER_BLOCK)
 
     def _rows(self, conn: queries.Connection, ids: Sequence[UUID], **parameters: Any) -> list[Any]:
-        """Those of these people who are listed."""
+        """Return those of these people who are listed."""
         parameters = {**self._parameters(), **parameters}
         return queries.rows(conn, "differences/list", **parameters, ids=ids)
 
     def since(self, conn: queries.Connection) -> str | None:
-        """Since when the first of them counts otherwise."""
+        """Return the moment at which the first of them changed."""
         ids = self.people(conn).following(None, None)
         first = queries.row(conn, "differences/get_first", **self._parameters(), ids=ids)
         return cast(str | None, first.at)
 
     def causes(self, conn: queries.Connection, changed: "ChangedRelease") -> Sequence[Item]:
-        """What changed the verdict on one release event."""
+        """Return what changed the verdict on one release event."""
         [causes] = self._causes(conn, [changed], sees_hidden=False)
         return [_cause(cause) for cause in causes]
 
     def _causes(
         self, conn: queries.Connection, rows: Sequence[Any], *, sees_hidden: bool
     ) -> Sequence[Sequence[Any]]:
-        """What made each of these people count otherwise."""
+        """Return what changed each of these people."""
         if not rows:
             return []
         causes: list[list[Any]] = [[] for _ in rows]

@@ -85,7 +85,7 @@ def list_people(
         items, following = people.read(conn, start, limit)
         redacted = dict.fromkeys(FIGURES, 0)
         if moments.has_changed and not sees_hidden:
-            for row in queries.rows(conn, "counts/count_redacted_people", **parameters):
+            for row in queries.rows(conn, "counts/count_redacted", **parameters):
                 redacted[row.status] = row.people
                 redacted["rearrested"] += row.rearrested
     return Answer(

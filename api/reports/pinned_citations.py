@@ -2,9 +2,9 @@
 
 The same question is asked with the publication times of the citation and with all that is recorded
 now. An answer still holds if its figures are the same. What the public may know of hidden people
-can move them between figures too, and that is no change: then the people who count otherwise
-decide, as in differences. If there are none, the answer changed where the public figures prove it:
-where no values of the undisclosed people make both answers the same. Else that is undecided.
+can move them between figures too, and that is no change: then the changed people decide, as in
+differences. If there are none, the answer changed where the public figures prove it: where no
+values of the undisclosed people make both answers the same. Else that is undecided.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from api.verification.counting import FIGURES, STATUSES
 _MAX_CHANGES = 10
 _MAX_CORRECTIONS = 240
 _MAX_QUESTIONS = 8
-"""Of the ends of a timeline that differ, so many are looked into: each takes as long as a list of
+"""At most this many ends of a timeline that differ are compared: each takes as long as a list of
 differences."""
 _DOCUMENTED = ("confirmed", "disputed", "reported")
 
@@ -38,7 +38,8 @@ class State:
     """What became of a cited answer. `present` is the citation of today's, if the figures differ.
 
     If they differ and it is not `changed`, it is undecided whether the answer still holds.
-    So many `people_changed`, `differences` is the path that lists them, and `changes` are some.
+    `people_changed` is the number of changed people, `differences` the path that lists them, and
+    `changes` has some of them.
     """
 
     changed: bool = False
@@ -219,7 +220,7 @@ def _bounds(figures: Item) -> Iterator[tuple[int, int]]:
 def _of_people(
     conn: queries.Connection, question: CitedQuestion, cited: Item, present: Item, state: State
 ) -> State:
-    """Add the people who count otherwise, where the answers differ."""
+    """Add the changed people, where the answers differ."""
     recorded = (cited["citation"]["recorded_as_of"], present["citation"]["recorded_as_of"])
     arguments = question.arguments
     group_by = arguments.get("group_by")
@@ -231,14 +232,14 @@ def _of_people(
         if not people_changed:
             continue
         items, _ = differences.read(conn, position, _MAX_CHANGES)
-        if not everybody.count(_counts_otherwise):
+        if not everybody.count(_has_other_status):
             # All of them are in another group. The figure of a group may differ for another reason:
             # a person was withheld.
             for group in _groups(cited["groups"], present["groups"]):
-                of_group = replace(filters, **_filter_of_group(arguments["group_by"], group))
-                in_group = Differences(position, of_group, arguments["min_sources"], None)
+                group_filters = replace(filters, **_filter_of_group(arguments["group_by"], group))
+                in_group = Differences(position, group_filters, arguments["min_sources"], None)
                 if in_group.people(conn).count(bool):
-                    filters = of_group
+                    filters = group_filters
                     break
         path = citations.url(
             "/v1/differences",
@@ -262,7 +263,7 @@ def _of_people(
     return state
 
 
-def _counts_otherwise(statuses: Statuses) -> bool:
+def _has_other_status(statuses: Statuses) -> bool:
     return statuses[:2] != statuses[2:]
 
 
@@ -273,7 +274,7 @@ _CHANGE = ("release_event_id", "before", "after", "at", "because")
 def _questions(
     question: CitedQuestion, cited: Item, present: Item
 ) -> Iterator[tuple[str, Filters]]:
-    """Yield the publication times and filters at which people may count otherwise."""
+    """Yield the publication times and filters at which people may have changed."""
     filters = question.filters
     if question.operation_id == "getTimeline":
         yield from ((at, filters) for at in _ends(cited["items"], present["items"]))

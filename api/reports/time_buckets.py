@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from api.errors import FieldError, invalid
+from api.errors import FieldError, future_moment, invalid
 
 MAX_BUCKETS = 1000
 """The most buckets that one timeline can have."""
@@ -76,12 +76,12 @@ def period(
 
     errors = []
     if is_ahead(from_):
-        errors.append(FieldError("/from", "Is in the future: send an earlier one."))
+        errors.append(future_moment("/from"))
     # In UTC or in the zone it may start in year 0, which Python lacks.
     elif from_ is not None and from_.year == 1:
         errors.append(FieldError("/from", "Is too far in the past: send a day after the year 1."))
     if is_ahead(until):
-        errors.append(FieldError("/until", "Is in the future: send an earlier one."))
+        errors.append(future_moment("/until"))
     if errors:
         raise invalid(*errors)
 

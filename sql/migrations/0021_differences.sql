@@ -1,4 +1,4 @@
--- Differences: who counts otherwise at a second pair of moments than at a first one, and why.
+-- Differences: the people who changed between two pairs of moments, and why.
 
 -- The two pairs of moments of a difference, with its filters, as one row.
 CREATE FUNCTION asked_difference(questions jsonb, required integer, sees_hidden boolean)
@@ -95,9 +95,8 @@ BEGIN ATOMIC
         AND l.recorded_at > $2 AND l.recorded_at <= $4;
 END;
 
--- The people who may count otherwise under filters at the second of two pairs of moments: those whose
--- status, release events or values changed. By indexes. Not those of whom a value that never changed
--- excludes it.
+-- The people who may have changed between two pairs of moments, under filters: those whose status, release
+-- events or values changed. By indexes. Not those of whom a value that never changed excludes it.
 CREATE FUNCTION people_perhaps_changed(
     as_of timestamptz, moment timestamptz, later_as_of timestamptz, later_moment timestamptz,
     filters count_filters

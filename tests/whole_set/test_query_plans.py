@@ -13,7 +13,7 @@ import pytest
 from api import auth
 from api.app import create_app
 from api.contract import document
-from api.database import connections
+from api.database import connections, queries
 from api.rendering import pagination
 from tests.conftest import Api, cloned
 from tests.support import open_pool
@@ -28,13 +28,13 @@ from tests.whole_set.test_lists import KEY_OF_ITEM
 SIZE_OF_BLOCKS = 2_500
 
 
-class Statements(list[tuple[Any, Any]]):
-    """All statements of all connections of this process, with their parameters."""
+Statements = list[tuple[Any, Any]]
+"""All statements of all connections of this process, with their parameters."""
 
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
-    run = Statements()
+    run: Statements = []
     execute = psycopg.Cursor.execute
 
     def recorded_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
@@ -47,7 +47,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
 @contextmanager
 def filled(server: str, size: int, listed: int) -> Iterator[Any]:
-    """The API with and without an editor's key on a store of a size, and a connection to it."""
+    """Yield the API with and without an editor's key on a large store, and a connection to it."""
     with cloned(server) as url, connections.connect(url) as conn:
         fill(conn, size, listed)
         keys = {scope: auth.create_key(conn, "large", scope)[1] for scope in ("contribute", "edit")}
@@ -64,10 +64,10 @@ def large(server: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def of_blocks(server: str) -> Iterator[Any]:
+def store_of_blocks(server: str) -> Iterator[Any]:
     """A store whose lists have several blocks."""
     with filled(server, SIZE_OF_BLOCKS, SIZE_OF_BLOCKS + 1) as store:
-        # A value under which everybody is listed, and that nobody has.
+        # An outdated index value: everybody is indexed under ES, and nobody has it.
         store.conn.execute(
             "INSERT INTO detainee_values SELECT 'nationality', 'ES', custody, hidden_group,"
             " detainee_id FROM detainee_values WHERE property = ''"
@@ -76,7 +76,7 @@ def of_blocks(server: str) -> Iterator[Any]:
 
 
 def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
-    """No filter, each filter, and all combinations of the sizes in `more`."""
+    """Return no filter, each filter, and all combinations of the sizes in `more`."""
     return [
         {name: filters[name] for name in names}
         for size in (0, 1, *more)
@@ -84,7 +84,7 @@ def each(filters: Mapping[str, Any], *more: int) -> list[Mapping[str, Any]]:
     ]
 
 
-OF_RELEASES = {
+RELEASE_FILTERS = {
     "status": "reported",
     "as_of": "2026-01-03T00:00:00Z",
     "recorded_as_of": "2026-01-04T00:00:00Z",
@@ -94,7 +94,7 @@ OF_RELEASES = {
     "occurred_from": "2025-02-01",
     "occurred_until": "2025-03-01",
 }
-OF_COUNTS = {
+COUNT_FILTERS = {
     "facility_id": record_id(1),
     "country": "CO",
     "nationality": "VE",
@@ -105,7 +105,7 @@ OF_COUNTS = {
     "occurred_from": "2025-02-01",
     "occurred_until": "2025-12-01",
 }
-# Of many records, and of few.
+# With many updated records, and with few.
 UPDATED_SINCE = {"updated_since": "2026-01-01T00:00:00Z"}
 UPDATED_LATELY = {"updated_since": "2026-01-03T00:00:00Z"}
 # Combinations of the filters of each list.
@@ -131,15 +131,15 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
     "listAllDetentions": [{}],
     "listDetentions": [{}],
     "listReleaseEvents": [
-        *each(OF_RELEASES, 2, len(OF_RELEASES)),
+        *each(RELEASE_FILTERS, 2, len(RELEASE_FILTERS)),
         *(
             {**UPDATED_SINCE, **chosen}
-            for chosen in each(OF_RELEASES)
+            for chosen in each(RELEASE_FILTERS)
             if "recorded_as_of" not in chosen
         ),
         UPDATED_LATELY,
         {"status": "reported", **UPDATED_LATELY},
-        # Many events have the days and the status of the past.
+        # A period too long for the index of days (list_of_status).
         {"occurred_from": "2025-01-01", "occurred_until": "2025-12-31", "status": "reported"},
     ],
     "listAttestations": [
@@ -169,7 +169,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
             "status": "reported",
             "as_of": "2026-01-03T00:00:00Z",
             "recorded_as_of": "2026-01-04T00:00:00Z",
-            **OF_COUNTS,
+            **COUNT_FILTERS,
         }
     ),
     "listDifferences": [
@@ -180,7 +180,7 @@ FILTERS: Mapping[str, list[Mapping[str, Any]]] = {
                 "until_recorded": "2026-01-02T00:07:30Z",
                 **filters,
             }
-            for filters in each(OF_COUNTS)
+            for filters in each(COUNT_FILTERS)
         ),
     ],
     "listProposals": [{}, {"state": "open"}],
@@ -203,7 +203,7 @@ def test_every_filter_of_every_list_is_tested() -> None:
         )
 
 
-# The parameters that each filter of the differences comes with.
+# Parameters of every filtered request for differences.
 PERIOD = {"from_recorded", "until_recorded"}
 
 # The parameters without which a list is refused.
@@ -212,7 +212,7 @@ REQUIRED = {"listDifferences": {"from": "2025-12-31"}}
 # At most this many statements for a page; three for any other list.
 STATEMENTS_OF_A_PAGE = {"listDifferences": 9}
 
-# The statements that each item of a list may cost.
+# At most this many statements for each item of a page.
 STATEMENTS_OF_AN_ITEM = {
     "listComparisons": 2,  # counts at the time of the claim, recorded until now and until then
 }
@@ -229,25 +229,28 @@ def test_statements_do_not_grow_with_the_page(
         page = large.editor.get(path, limit=limit, **REQUIRED.get(operation.id, {}))
         costs[limit] = len(statements)
         assert operation.id == "listDetentions" or len(page["items"]) == limit
-    of_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
+    per_item = STATEMENTS_OF_AN_ITEM.get(operation.id, 0)
     # One entry in the ledger for all hidden names of a page.
     names_people = {"listDetainees", "listReleaseEvents", "listCountedPeople", "listDifferences"}
     has_ledger_entry = operation.id in names_people
-    assert costs[50] <= costs[1] + 49 * of_item + has_ledger_entry
+    assert costs[50] <= costs[1] + 49 * per_item + has_ledger_entry
     # A page of one reads a second item, to know whether there is a next page.
-    assert costs[1] <= STATEMENTS_OF_A_PAGE.get(operation.id, 3) + 2 * of_item
+    assert costs[1] <= STATEMENTS_OF_A_PAGE.get(operation.id, 3) + 2 * per_item
 
 
 def read(caller: Api, path: str, query: Mapping[str, Any]) -> Any:
-    """Return a page. `Api.get` has a parameter of its own that is named `status`."""
+    """Return a page. `Api.get` takes its parameter `status` as the expected status code."""
     response = caller.send("GET", path, query_string=query)
     assert response.status_code == 200, response.text
     return response.get_json()
 
 
+LIST_OF_DIFFERENCES = queries.text("differences/list", frozenset())
+
+
 def is_of_a_page(statement: str) -> bool:
-    """Whether a statement reads the items of a page: up to its limit, or those of these ids."""
-    return "LIMIT %(limit)s" in statement or statement.startswith("-- Lists those of these people")
+    """Return whether a statement reads the items of a page: up to its limit, or by their ids."""
+    return "LIMIT %(limit)s" in statement or statement == LIST_OF_DIFFERENCES
 
 
 @pytest.mark.parametrize("operation", STORED_LISTS, ids=operation_ids(STORED_LISTS))
@@ -255,12 +258,12 @@ def test_lists_use_an_index_and_no_sort(
     large: Any, statements: Statements, operation: document.Operation
 ) -> None:
     path = operation.path.format(id=record_id(2))
-    for place, filters in enumerate(FILTERS[operation.id]):
-        # Every two of these are combined: the filters, the caller, and the first or a second page.
-        # More of them would not choose another query, and take four times as long.
+    for number, filters in enumerate(FILTERS[operation.id]):
+        # All pairs of filters, caller and page; triples would choose no other query and take four
+        # times as long.
         is_alone = len(filters.keys() - PERIOD) < 2
         for turn, caller in enumerate((large.editor, large.public_api)):
-            is_its_turn = turn == place % 2
+            is_its_turn = turn == number % 2
             if not is_alone and not is_its_turn:
                 continue
             for limit in (PAGE,) if filters else (1, PAGE):
@@ -273,8 +276,8 @@ def test_lists_use_an_index_and_no_sort(
                     read(caller, path, {**query, "cursor": following})
                 lists = [(q, p) for q, p in statements if is_of_a_page(str(q))]
                 # None if nobody differs; two if some of the first people may not be listed.
-                most = 2 if operation.id == "listDifferences" else 1
-                assert 2 - most <= len(lists) / (1 + reads_on) <= most
+                least, most = (0, 2) if operation.id == "listDifferences" else (1, 1)
+                assert least <= len(lists) / (1 + reads_on) <= most
                 for statement, parameters in lists:
                     for plan in explain_prepared(large.conn, statement, parameters):
                         nodes = [
@@ -286,7 +289,7 @@ def test_lists_use_an_index_and_no_sort(
                         assert "Index" in str(plan)
 
 
-# The kind of record in each list, by its place in the ids of the large store.
+# The number of the kind of record in each list, which the ids of the large store contain.
 KINDS = {
     "listSources": 0,
     "listFacilities": 1,
@@ -303,33 +306,35 @@ WHOLE_LISTS = [operation for operation in LISTS if "application/x-ndjson" in ope
 
 @pytest.mark.parametrize("operation", WHOLE_LISTS, ids=operation_ids(WHOLE_LISTS))
 def test_whole_list_is_read_in_blocks(
-    of_blocks: Any, statements: Statements, operation: document.Operation
+    store_of_blocks: Any, statements: Statements, operation: document.Operation
 ) -> None:
     """Each line is sent once and in order, and no statement reads more than a thousand of them."""
     path = operation.path.format(id=record_id(2))
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
 
-    def read(form: str) -> str:
+    def read_whole(form: str) -> str:
         query = {"format": form, **REQUIRED.get(operation.id, {})}
-        response = of_blocks.public_api.send("GET", path, query_string=query)
+        response = store_of_blocks.public_api.send("GET", path, query_string=query)
         sizes = [p.get("limit") or len(p["ids"]) for q, p in statements if is_of_a_page(str(q))]
         assert max(sizes) <= 1000
         return response.text
 
-    items = parse_ndjson(read("ndjson"))
+    items = parse_ndjson(read_whole("ndjson"))
     keys = [key(item) for item in items]
     if operation.id == "listComparisons":
         order = [(item["claim"]["as_of"], key(item)) for item in items]
         assert order == sorted(set(order), reverse=True)
-        ((size,),) = of_blocks.conn.execute("SELECT count(*) FROM claims WHERE kind = 'released'")
+        ((size,),) = store_of_blocks.conn.execute(
+            "SELECT count(*) FROM claims WHERE kind = 'released'"
+        )
         assert len(items) == size > 1000
         # All lists send their blocks through the same function, so one of them in CSV is enough.
-        assert [row["claim.id"] for row in parse_csv(read("csv"))] == keys
+        assert [row["claim.id"] for row in parse_csv(read_whole("csv"))] == keys
         return
     assert keys == sorted(set(keys))
     if operation.id in KINDS:
-        place = KINDS[operation.id]
-        assert set(keys) == {record_id(place, n + 1) for n in range(SIZE_OF_BLOCKS)}
+        kind = KINDS[operation.id]
+        assert set(keys) == {record_id(kind, n + 1) for n in range(SIZE_OF_BLOCKS)}
     elif operation.id == "listAffiliations":
         assert len(items) == SIZE_OF_BLOCKS / 2
     elif operation.id in {"listCountedPeople", "listDifferences"}:
@@ -341,60 +346,62 @@ def test_whole_list_is_read_in_blocks(
 
 
 @pytest.mark.parametrize("status", ["disputed", "refuted", "unverified", "rearrested"])
-def test_people_of_another_status_are_passed_over_by_their_stored_one(
-    of_blocks: Any, statements: Statements, status: str
+def test_people_of_another_status_are_skipped_by_their_stored_status(
+    store_of_blocks: Any, statements: Statements, status: str
 ) -> None:
-    """No verdict is read for a list of nobody."""
+    """An empty list reads no verdict."""
     statements.clear()
     query = {"status": status, "recorded_as_of": "2026-01-04T00:00:00Z"}
-    assert read(of_blocks.editor, "/v1/counts/people", query)["items"] == []
-    assert loops_of_list(of_blocks, statements, "verdicts") == {0}
+    assert read(store_of_blocks.editor, "/v1/counts/people", query)["items"] == []
+    assert loops_of_list(store_of_blocks, statements, "verdicts") == {0}
 
 
 @pytest.mark.parametrize("query", [{}, {"release_kind": "full"}])
-def test_live_card_looks_only_at_who_ceased_to_be_confirmed(
-    of_blocks: Any, statements: Statements, query: Mapping[str, str]
+def test_live_card_reads_only_people_who_ceased_to_be_confirmed(
+    store_of_blocks: Any, statements: Statements, query: Mapping[str, str]
 ) -> None:
-    """Nobody did, and so it reads no status or verdict of all that were recorded in its days."""
+    """Nobody ceased, so the card reads no status or verdict recorded in its period."""
     statements.clear()
-    card = of_blocks.public_api.send("GET", "/embed/figure", query_string=query)
+    card = store_of_blocks.public_api.send("GET", "/embed/figure", query_string=query)
     assert card.status_code == 200
     [(statement, parameters)] = [(q, p) for q, p in statements if "correction(" in str(q)]
     parameters = {**parameters, "after": "2026-01-01T12:00:00Z"}
-    nodes = [explain_analyzed(of_blocks.conn, statement, parameters, "Rows Removed by Filter")]
-    read = set()
-    while nodes:
-        (_, relation, _, rows, loops, removed), children = nodes.pop()
-        nodes += children
-        if relation in {"person_statuses", "verdicts"}:
-            read.add((rows + (removed or 0)) * loops)
-    assert read == {0}
+    plan = explain_analyzed(store_of_blocks.conn, statement, parameters, "Rows Removed by Filter")
+    rows_read = {
+        (rows + (removed or 0)) * loops
+        for _, relation, _, rows, loops, removed in nodes_of(plan)
+        if relation in {"person_statuses", "verdicts"}
+    }
+    assert rows_read == {0}
+
+
+def nodes_of(plan: Any) -> Iterator[Any]:
+    """Yield the nodes of an analyzed plan."""
+    node, children = plan
+    yield node
+    for child in children:
+        yield from nodes_of(child)
 
 
 def loops_of_list(store: Any, statements: Statements, table: str) -> set[int]:
     """Return how often the nodes of a list's plan scan a table."""
     [(statement, parameters)] = [(q, p) for q, p in statements if "LIMIT %(limit)s" in str(q)]
-    nodes = [explain_analyzed(store.conn, statement, parameters)]
-    loops = set()
-    while nodes:
-        (_, relation, _, _, times), children = nodes.pop()
-        nodes += children
-        loops |= {times} if relation == table else set()
-    return loops
+    plan = explain_analyzed(store.conn, statement, parameters)
+    return {loops for _, relation, _, _, loops in nodes_of(plan) if relation == table}
 
 
 @pytest.mark.parametrize("filters", [{}, {"status": "confirmed"}])
-def test_releases_that_were_entered_later_are_passed_over_by_their_row(
-    of_blocks: Any, statements: Statements, filters: Mapping[str, str]
+def test_releases_that_were_entered_later_are_skipped_by_their_row(
+    store_of_blocks: Any, statements: Statements, filters: Mapping[str, str]
 ) -> None:
-    """No ledger entry is read for a list of a moment before them."""
+    """A list of a moment before them reads no ledger entry."""
     statements.clear()
     query = {"recorded_as_of": "2026-01-01T00:00:00Z", **filters}
-    assert read(of_blocks.editor, "/v1/release-events", query)["items"] == []
-    assert loops_of_list(of_blocks, statements, "ledger") == {0}
+    assert read(store_of_blocks.editor, "/v1/release-events", query)["items"] == []
+    assert loops_of_list(store_of_blocks, statements, "ledger") == {0}
 
 
-# Lists of few or no records among many that are compared, and the table that is read for each.
+# The path of a list with few or no items, the table read for each record compared, and the filters.
 SCANS: list[tuple[str, str, Mapping[str, Any]]] = [
     ("/v1/release-events", "verdicts", {"status": "reported", "as_of": "2025-12-31T00:00:00Z"}),
     (
@@ -416,22 +423,24 @@ SCANS: list[tuple[str, str, Mapping[str, Any]]] = [
 
 @pytest.mark.parametrize(("path", "table", "filters"), SCANS)
 def test_a_page_compares_few_records_and_the_next_one_goes_on(
-    of_blocks: Any,
+    store_of_blocks: Any,
     statements: Statements,
     monkeypatch: pytest.MonkeyPatch,
     path: str,
     table: str,
     filters: Mapping[str, Any],
 ) -> None:
-    whole = of_blocks.editor.send("GET", path, query_string={**filters, "format": "ndjson"}).text
+    whole = store_of_blocks.editor.send(
+        "GET", path, query_string={**filters, "format": "ndjson"}
+    ).text
     monkeypatch.setattr(pagination, "MAX_SCANNED", 400)
     items: list[Any] = []
     query: Mapping[str, Any] | None = {**filters, "limit": PAGE}
     while query is not None:
         statements.clear()
-        page = read(of_blocks.editor, path, query)
+        page = read(store_of_blocks.editor, path, query)
         items += page["items"]
-        assert max(loops_of_list(of_blocks, statements, table)) <= 400
+        assert max(loops_of_list(store_of_blocks, statements, table)) <= 400
         query = {**query, "cursor": page["next"]} if page["next"] else None
     assert items == parse_ndjson(whole)
 

@@ -1,6 +1,7 @@
 -- Lists the people behind a count at a moment of record time, each with the event by which they count.
 -- Names are those of today. `detainee_id` and `release_event_id` are of the surviving records, and
--- `key` is the person as then recorded, who keeps a place in the list. So many people are compared.
+-- `key` is the person as then recorded, who keeps a place in the list.
+-- At most `max_scanned` people are compared.
 SELECT l.key, l.detainee_id, l.name, l.is_named, l.status, rfc3339(l.since) AS since,
     l.is_rearrested, l.release_event_id, l.occurred_on::text AS occurred_on, l.release_kind,
     l.facility_id, (
@@ -23,9 +24,9 @@ CROSS JOIN LATERAL (
         SELECT d.id AS key, row_number() OVER (ORDER BY d.id) = %(max_scanned)s AS ends_scan
         FROM detainees d
         CROSS JOIN LATERAL (
-            -- These few rows, and the conditions on the present record, pass over people who cannot match.
-            -- They may have values that people who were hidden later had: those are passed over whatever
-            -- the values, unless the public may know them today, so that no page or cursor tells them.
+            -- This status and the conditions on the present record skip people who cannot match. People who
+            -- were hidden later are skipped whatever their values then, unless the public may know them
+            -- today, so that no page or cursor tells these values.
             SELECT substr(o.status_codes, a.required, 1) AS code, o.groups
             FROM person_statuses o
             WHERE o.detainee_id = d.id AND o.published_from <= a.as_of

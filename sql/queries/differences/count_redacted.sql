@@ -1,5 +1,4 @@
--- Counts those of these people who count otherwise at the second of two pairs of moments and are not
--- listed.
+-- Counts those of the given people who changed and may not be listed, by status before and after.
 SELECT c.before, c.was_rearrested, c.after, c.is_rearrested, count(*) AS people
 FROM asked_difference(%(questions)s, %(min_sources)s, %(sees_hidden)s) a
 CROSS JOIN LATERAL differences_of_people(

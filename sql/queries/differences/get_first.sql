@@ -1,4 +1,4 @@
--- Gets since when the first of these people counts otherwise at the second of two record times.
+-- Gets the moment of record time at which the first of the given people changed.
 SELECT rfc3339(min(t.at)) AS at
 FROM asked_difference(%(questions)s, %(min_sources)s, %(sees_hidden)s) a
 CROSS JOIN LATERAL differences_of_people(

@@ -1,4 +1,4 @@
--- Lists those of these people who count otherwise at the second of two pairs of moments, by id.
+-- Lists those of the given people who changed between two pairs of moments, by id.
 -- Names are those of today. `detainee_id` and `release_event_id` are of the surviving records, and
 -- `key` is the person as recorded, who keeps a place in the list.
 SELECT l.key, l.detainee_id, l.name, l.is_named, l.is_redacted, l.release_event_id,

@@ -1,4 +1,4 @@
--- Lists what was published or recorded between two pairs of moments and made people count otherwise.
+-- Lists what was published or recorded between two pairs of moments and changed people.
 -- `effect` is that of an attestation: 1 for the release, -1 against it. `counts` if the attestation
 -- adds to the verdict.
 SELECT i.number, c.resource, c.attestation_id, c.affiliation_id, c.source_id, s.name AS source_name,

@@ -1,5 +1,4 @@
--- Lists the people who count otherwise at the second of two pairs of moments under filters or in groups,
--- by both statuses.
+-- Lists the people who changed between two pairs of moments under filters or in groups, by both statuses.
 SELECT c.before, c.was_rearrested, c.after, c.is_rearrested,
     string_agg(uuid_send(c.detainee_id), '' ORDER BY c.detainee_id) AS ids
 FROM asked_difference(%(questions)s, %(min_sources)s, %(sees_hidden)s) a
