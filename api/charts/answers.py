@@ -1,4 +1,4 @@
-"""The chart of an answer that has a citation, by the operation that it is of."""
+"""The chart of a citable answer, by its operation."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,8 +10,8 @@ Answer = Mapping[str, Any]
 Draw = Callable[[Style], Drawing]
 
 
-def drawing(operation_id: str, answer: Answer, group_by: str | None, zone_name: str) -> Draw | None:
-    """Return the function that draws an answer; None if it is better read than seen."""
+def drawer(operation_id: str, answer: Answer, group_by: str | None, zone_name: str) -> Draw | None:
+    """Return the function that draws an answer; None if the operation has no chart."""
     if operation_id == "getTimeline":
         return lambda style: timeline.draw(answer, zone_name, style)
     if operation_id == "getDelivery":

@@ -7,7 +7,7 @@ from api.charts import svg
 from api.charts.svg import LINE_HEIGHT, MARGIN, Drawing, Label, Shape, Style
 
 DASHES = {"reported": "6 4", "disputed": "2 3"}
-"""The dashes of the lines of a figure, which is solid otherwise."""
+"""The dash pattern of a figure's line. Other figures have solid lines."""
 
 _SAMPLE_WIDTH = 22
 _SAMPLE_MIDDLE = 9
@@ -62,7 +62,7 @@ def bar(figure: str, x: float, y: float, width: float, height: float) -> Shape:
     """Return the bar of a figure. Only the bar of `confirmed` is filled."""
     if figure == "confirmed":
         return Shape(svg.bar(x, y, width, height), figure, is_filled=True)
-    # The outline is drawn inside, so that its bar has the length of the figure.
+    # The outline is drawn inside, so that the bar is as long as the figure.
     inside = svg.bar(x + 1, y + 1, max(width - 2, 0.1), height - 2)
     return Shape(inside, figure, dash=DASHES.get(figure, ""))
 

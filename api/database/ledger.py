@@ -38,10 +38,10 @@ Action = Literal[
 
 
 MAX_LOOKED_UP = 5_000
-"""The public entries since a moment whose records are looked up for a list of updated ones.
+"""At most this many public entries are looked up for a list with `updated_since`.
 
-Each takes 3 to 10 microseconds. If there are more, the list reads all records in order, and looks
-for the entries of each.
+Each takes 3 to 10 microseconds. Beyond that, the list reads all records in order, and looks for the
+entries of each.
 """
 
 
@@ -57,13 +57,13 @@ def append(
     conn: queries.Connection,
     caller: Caller | None,
     *changes: Change,
-    changes_answers: bool = False,
+    affects_responses: bool = False,
 ) -> datetime:
     """Append an entry for each change; return the moment at which all of them were recorded.
 
     Locks the head of the ledger until the commit, so it must be the last lock that is taken.
     `caller` is None for a command of the operator. An entry is public if it changes the record as
-    the public sees it, or if it affects responses about other records (`changes_answers`).
+    the public sees it, or if it affects responses about other records (`affects_responses`).
     """
     entry = queries.row(
         conn,
@@ -72,7 +72,7 @@ def append(
         resources=[change.resource for change in changes],
         resource_ids=[change.resource_id for change in changes],
         actions=[change.action for change in changes],
-        changes_answers=changes_answers,
+        affects_responses=affects_responses,
     )
     return cast(datetime, entry.recorded_at)
 
@@ -80,7 +80,7 @@ def append(
 class Reader(NamedTuple):
     """A caller who sees hidden names, and the resource whose names are read.
 
-    `column` of a query has the id of the record of that resource.
+    `column` is the column of the query with the id of the record read.
     """
 
     caller: Caller
@@ -102,6 +102,6 @@ def note_reading(conn: queries.Connection, reader: Reader, ids: Sequence[UUID]) 
 
 
 def has_many_since(conn: queries.Connection, moment: datetime) -> bool:
-    """Return whether there are more public entries since a moment than are looked up."""
+    """Return whether more than MAX_LOOKED_UP public entries were recorded since a moment."""
     row = queries.row(conn, "ledger/get_public_entries_since", since=moment)
     return bool(row.entries > MAX_LOOKED_UP)

@@ -1,4 +1,4 @@
-"""Operations on exports: all that a caller may see, as `constancia load` reads it."""
+"""Operations on exports: the store, the data package, and the case of an announcement."""
 
 from uuid import UUID
 

@@ -385,7 +385,7 @@ def _citation_page(
     citation = _content(answer)
     question, spoken = citation["question"], words.in_language(lang)
     group_by = question.arguments.get("group_by")
-    draw = answers.drawing(question.operation_id, citation["answer"], group_by, spoken.zone(zone))
+    draw = answers.drawer(question.operation_id, citation["answer"], group_by, spoken.zone(zone))
     page = _page(
         "citation.html",
         lang,

@@ -43,10 +43,10 @@ def recompute(
         counted = list({*people, *(disclosed or ())})
         if counted:
             person_statuses.recompute(conn, counted, revision, lock=disclosed is None)
-    changes_answers = disclosed is not None or any(
+    affects_responses = disclosed is not None or any(
         revision.changes(table) for table in ("verdicts", "parts", "person_statuses")
     )
-    recorded_at = ledger.append(conn, caller, *changes, changes_answers=changes_answers)
+    recorded_at = ledger.append(conn, caller, *changes, affects_responses=affects_responses)
     if disclosed is not None:
         queries.run(conn, "verification/update_disclosed_groups", recorded_at=recorded_at)
     revision.apply(conn, recorded_at)

@@ -229,6 +229,7 @@ def comparison(
     as_of: datetime,
     zone: str,
     source: str,
+    *,
     kind: str,
     value: int | None,
     qualifier: str,
@@ -236,7 +237,6 @@ def comparison(
     confirmed: int,
     min_sources: int,
     scope: Scope,
-    *,
     is_confidential: bool = False,
     undisclosed: int = 0,
 ) -> Sentence:

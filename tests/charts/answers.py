@@ -79,8 +79,9 @@ CLAIMS = [
 ]
 
 
-def delivery(announced: int | None, named: int, *statuses: int) -> Mapping:
-    confirmed, reported, disputed = statuses
+def delivery(
+    announced: int | None, named: int, confirmed: int, reported: int, disputed: int
+) -> Mapping:
     return {
         "announcement": {"qualifier": "about"},
         "announced": announced,

@@ -213,7 +213,7 @@ def test_verdict_is_superseded_only_once_at_the_time_in_the_ledger(
     with service.transaction(force_rollback=True):
         moment = queries.row(
             service, "ledger/append", actor=None, resources=[], resource_ids=[], actions=[],
-            changes_answers=False,
+            affects_responses=False,
         ).recorded_at  # fmt: skip
         service.execute("UPDATE verdicts SET recorded_until = %s", [moment])
         with pytest.raises(pg.InsufficientPrivilege, match="final"):

@@ -1,7 +1,9 @@
 """The sentence of a citation: its exact wording in both languages, and its form for any input."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
@@ -31,6 +33,22 @@ ALL_FILTERS = {
     "occurred_from": "2026-01-08",
     "occurred_until": "2026-01-10",
 }
+
+
+def comparison(source: str, value: int | None, **values: Any) -> Sentence:
+    """Return the sentence on an exact claim of releases, nine of which are confirmed.
+
+    `values` are others than these.
+    """
+    usual: Mapping[str, Any] = {
+        "kind": "released",
+        "qualifier": "exact",
+        "was_retracted": False,
+        "confirmed": 9,
+        "min_sources": 2,
+        "scope": {},
+    }
+    return sentences.comparison(AS_OF, ZONE, source, value=value, **{**usual, **values})
 
 
 # --- Counts ---------------------------------------------------------------------------------------
@@ -96,9 +114,7 @@ def test_rearrested(rearrested: int, en: str, es: str) -> None:
 def test_required_number_of_sources_is_in_words(min_sources: int, en: str, es: str) -> None:
     for sentence in (
         sentences.counts(AS_OF, ZONE, 9, min_sources, {}),
-        sentences.comparison(
-            AS_OF, ZONE, "NTN24", "released", 11, "exact", False, 9, min_sources, {}
-        ),
+        comparison("NTN24", 11, min_sources=min_sources),
     ):
         assert sentence["en"].endswith(f" were confirmed {en}.")
         assert sentence["es"].endswith(f" estaban confirmadas {es}.")
@@ -238,7 +254,7 @@ def test_filters_follow_the_number(scope: dict[str, str], en: str, es: str) -> N
     }
 
 
-def test_filters_follow_each_number() -> None:
+def test_filters_follow_the_number_in_every_form() -> None:
     scope = {"age_group": "minor"}
     en, es = "(counting only minors)", "(contando solo personas menores de edad)"
     assert sentences.counts(AS_OF, ZONE, 0, 2, scope) == {
@@ -283,12 +299,9 @@ def test_undisclosed_people_follow_a_lower_bound(
         "en": f"{EN}{en} confirmed {BY_EN}{more_en}",
         "es": f"{ES}{es} {BY_ES}{more_es}",
     }
-    comparison = sentences.comparison(
-        *(AS_OF, ZONE, "NTN24", "released", 11, "exact", False, confirmed, 2, {}),
-        undisclosed=undisclosed,
-    )
-    assert comparison["en"].endswith(f"; {en} confirmed {BY_EN}{more_en}")
-    assert comparison["es"].endswith(f"; {es} {BY_ES}{more_es}")
+    compared = comparison("NTN24", 11, confirmed=confirmed, undisclosed=undisclosed)
+    assert compared["en"].endswith(f"; {en} confirmed {BY_EN}{more_en}")
+    assert compared["es"].endswith(f"; {es} {BY_ES}{more_es}")
 
 
 @pytest.mark.parametrize(
@@ -435,7 +448,7 @@ def test_differences(became: int, ceased: int, undisclosed: int, en: str, es: st
     }
 
 
-def test_differences_give_the_clock_and_the_reasons() -> None:
+def test_differences_name_the_moments_and_the_causes() -> None:
     causes = [
         vocabulary.Cause("attestation", "retracted", "El Nacional", effect=-1),
         vocabulary.Cause("attestation", "retracted", "El Nacional"),
@@ -629,9 +642,7 @@ def test_claim_of_releases_is_compared_with_confirmed_releases(
             "al menos nueve excarcelaciones estaban confirmadas",
         ),
     ):
-        assert sentences.comparison(
-            AS_OF, ZONE, source, "released", value, qualifier, False, confirmed, 2, {}
-        ) == {
+        assert comparison(source, value, qualifier=qualifier, confirmed=confirmed) == {
             "en": f"{EN}{source} {en}; {confirmed_en} {BY_EN}.",
             "es": f"{ES}{source} {es}; {confirmed_es} {BY_ES}.",
         }
@@ -696,16 +707,14 @@ def test_claim_of_another_kind_is_not_compared(
             f"; Foro Penal retiró luego su {claim_es}",
         ),
     ):
-        assert sentences.comparison(
-            AS_OF, ZONE, "Foro Penal", kind, value, "exact", was_retracted, 9, 2, {}
-        ) == {
+        assert comparison("Foro Penal", value, kind=kind, was_retracted=was_retracted) == {
             "en": f"{EN}Foro Penal {en}{later_en}.",
             "es": f"{ES}Foro Penal {es}{later_es}.",
         }
 
 
 def test_retracted_figure() -> None:
-    assert sentences.comparison(AS_OF, ZONE, "NTN24", "released", 11, "exact", True, 1, 2, {}) == {
+    assert comparison("NTN24", 11, confirmed=1, was_retracted=True) == {
         "en": f"{EN}NTN24 counted 11 releases; at least one release was confirmed {BY_EN}; "
         "NTN24 later retracted its figure.",
         "es": f"{ES}NTN24 contabilizaba 11 excarcelaciones; al menos una excarcelación estaba "
@@ -715,27 +724,15 @@ def test_retracted_figure() -> None:
 
 def test_filters_of_a_claim() -> None:
     scope = {"facility": "Rodeo I", "occurred_from": "2026-01-08"}
-    assert sentences.comparison(
-        AS_OF, ZONE, "Miliany Castillo", "released", 0, "exact", False, 0, 2, scope
-    ) == {
+    assert comparison("Miliany Castillo", 0, confirmed=0, scope=scope) == {
         "en": f"{EN}Miliany Castillo counted no release (counting only people released from "
         f"Rodeo I on 8 January 2026 or later); no release was confirmed {BY_EN}.",
         "es": f"{ES}Miliany Castillo no contabilizaba ninguna excarcelación (contando solo "
         "personas excarceladas de Rodeo I el 8 de enero de 2026 o después); "
         f"ninguna excarcelación estaba confirmada {BY_ES}.",
     }
-    assert sentences.comparison(
-        AS_OF,
-        ZONE,
-        "Foro Penal",
-        "detained",
-        12,
-        "about",
-        False,
-        0,
-        2,
-        {**scope, "age_group": "adult"},
-    ) == {
+    scope = {**scope, "age_group": "adult"}
+    assert comparison("Foro Penal", 12, kind="detained", qualifier="about", scope=scope) == {
         "en": f"{EN}Foro Penal counted about 12 people detained (counting only adults "
         "detained at Rodeo I on 8 January 2026 or later).",
         "es": f"{ES}Foro Penal contabilizaba alrededor de 12 personas detenidas (contando solo "
@@ -968,7 +965,7 @@ def test_digits_are_grouped_by_the_rules_of_the_language(number: int, en: str, e
         sentences.counts(AS_OF, ZONE, number, 2, {}),
         sentences.timeline(START, AS_OF, ZONE, 0, number, 2, {}),
         sentences.verification(AS_OF, ZONE, "confirmed", number, 0, 2),
-        sentences.comparison(AS_OF, ZONE, "NTN24", "detained", number, "about", False, 0, 2, {}),
+        comparison("NTN24", number, kind="detained", qualifier="about"),
         sentences.delivery(AS_OF, ZONE, number, "about", False, 0, 0, 2),
     ):
         assert f" {en}" in sentence["en"]
@@ -1069,13 +1066,13 @@ def test_comparison_is_always_one_sentence(
             as_of,
             zone,
             source,
-            kind,
-            value,
-            qualifier,
-            was_retracted,
-            confirmed,
-            min_sources,
-            scope,
+            kind=kind,
+            value=value,
+            qualifier=qualifier,
+            was_retracted=was_retracted,
+            confirmed=confirmed,
+            min_sources=min_sources,
+            scope=scope,
         )
     )
 

@@ -1,7 +1,7 @@
 -- Appends an entry to the ledger for each write, with the row after the write.
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
--- sees it, or if it affects responses about other records (changes_answers). A merge or a split affects
+-- sees it, or if it affects responses about other records (affects_responses). A merge or a split affects
 -- them by the entries of its people: its own entry is public only if the public sees it.
 -- r has the row of each record (`entry`) and the record as the public sees it (`visible`).
 WITH written AS (
@@ -64,7 +64,7 @@ WITH written AS (
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
         w.action <> 'read' AND (
-            %(changes_answers)s AND w.resource NOT IN ('merge', 'split') OR s.public_sha256 IS DISTINCT FROM (
+            %(affects_responses)s AND w.resource NOT IN ('merge', 'split') OR s.public_sha256 IS DISTINCT FROM (
                 SELECT l.public_sha256 FROM ledger l
                 WHERE l.resource_id = w.resource_id AND l.action <> 'read'
                 ORDER BY l.seq DESC LIMIT 1

@@ -1,6 +1,6 @@
 -- Lists release events as recorded at a moment, with their verdicts, by filters.
--- The events that a filter selected at any moment are looked up. Those that were entered later, or whose
--- other day never changed, are passed over by their row; five minutes, for a clock that was set back.
+-- The events that a filter selected at any moment are looked up. Those that were entered more than five
+-- minutes later (a clock may have been set back), or whose other day never changed, are skipped by their row.
 -- At most `max_scanned` of the others are compared, by their verdict first: a ledger entry takes ten
 -- times as long.
 SELECT k.id, NULL::uuid AS merged_into, e.detainee_id, e.detainee, e.detention_id, e.occurred_on,
