@@ -49,7 +49,7 @@ def postgresql(running: Service) -> list[int]:
 
 
 def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
-    """Repeat every write several times, in random order, for any client to send."""
+    """Send each write several times, in random order, from several clients."""
     row = Row(f"{writes * times:,} retries of {writes:,} writes, random kills")
     order = [number for number in range(writes) for _ in range(times)]
     random.shuffle(order)
@@ -65,7 +65,7 @@ def retries(writes: int = 1000, times: int = 10, clients: int = 32) -> Row:
                     kill(a_worker(running))
                     workers += 1
                 time.sleep(random.uniform(0.2, 0.8))
-        finished(row, running, writers, intervals)
+        fill_row(row, running, writers, intervals)
     row.must(len(writers.answers) == writes, "a write is missing")
     row.must(row.acknowledged == writes * times, "a retry was not acknowledged")
     row.remark = (
@@ -87,7 +87,7 @@ def killed_workers(seconds: float = 60) -> Row:
                 at = kill(a_worker(running))
                 intervals.append(writers.ready_again(at))
                 time.sleep(max(0.0, at + 1 - time.monotonic()))
-        finished(row, running, writers, intervals)
+        fill_row(row, running, writers, intervals)
     row.remark = f"{len(intervals)} killed; slowest write {writers.slowest:.1f} s"
     return row
 
@@ -101,7 +101,7 @@ def killed_postgresql(times: int = 5) -> Row:
                 writers.more(100)
                 pids = running.postgres()
                 intervals.append(writers.ready_again(kill(pids)))
-        finished(row, running, writers, intervals)
+        fill_row(row, running, writers, intervals)
     row.remark = f"{writers.statuses[503]} responses 503; slowest write {writers.slowest:.1f} s"
     return row
 
@@ -132,22 +132,25 @@ def _killed_service(fault: str, times: int, act: Callable[[Service], None]) -> R
     with data_dir() as directory:
         port = reserved_port()
         running = Service(directory, port)
-        wait_until(running.ready, "ready")
-        with fleet(port, running.key("edit")) as writers:
-            for _ in range(times):
-                writers.more()
-                at = time.monotonic()
-                act(running)
-                row.must(running.process.wait(120), "it ended as if stopped")
-                running = Service(directory, port)
-                intervals.append(writers.ready_again(at))
-        finished(row, running, writers, intervals)
-        running.stop()
+        try:
+            wait_until(running.ready, "ready")
+            with fleet(port, running.key("edit")) as writers:
+                for _ in range(times):
+                    writers.more()
+                    at = time.monotonic()
+                    act(running)
+                    row.must(running.process.wait(120), "it ended as if stopped")
+                    running = Service(directory, port)
+                    intervals.append(writers.ready_again(at))
+            fill_row(row, running, writers, intervals)
+            running.stop()
+        finally:
+            running.kill()
     row.remark = f"slowest write {writers.slowest:.1f} s"
     return row
 
 
-def finished(row: Row, running: Service, writers: Fleet, intervals: list[float]) -> None:
+def fill_row(row: Row, running: Service, writers: Fleet, intervals: list[float]) -> None:
     with open_store(running) as conn:
         writers.fill(row, conn)
     row.ready = intervals

@@ -47,7 +47,7 @@ def test_charts_have_the_figures_of_the_api(desk: Desk) -> None:
     ):
         query = {k: v for k, v in asked[name].items() if name != "delivery" or k == "time_zone"}
         sentence = desk.api.get(path, **query)["citation"]["sentence"]
-        # As of now, the two were asked at two moments.
+        # The sentences begin with the moment of the request, which differs.
         assert words[name]["es"].split("(")[-1].startswith(sentence["es"].split("(")[-1])
     assert words["timeline"]["en"].endswith(
         "Reported and not confirmed: 2 at the end, 2 at most. "
@@ -138,7 +138,7 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
               for p, q in paths}  # fmt: skip
 
     def corrections() -> set[str | None]:
-        """What the cards say of a correction, without its day."""
+        """Return what the cards say of a correction, without its day."""
         texts = [re.search("Corregido:</strong>(.*?)</p>", card(desk, *it), re.S) for it in paths]
         days = re.compile(r"\bel \d+ \w+ \d+, [\d:]+")
         return {text and " ".join(days.sub("", text[1]).split()) for text in texts}
@@ -147,10 +147,10 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
     # Published within a week.
     retract(events[0], days[1])
     assert corrections() == {"la cifra confirmada bajó de 4 a 3 ."}
-    # Recorded today about what was published before, by which the figure of then was too high.
+    # Recorded today about earlier publications: the earlier figure was too high.
     fewer = "se registró que hay {} menos."
     one_fewer = fewer.format("una excarcelación confirmada")
-    # Of the announcement alone.
+    # Only the card of the announcement counts one fewer.
     desk.editor.patch(f"/v1/release-events/{events[3]}", {"announcement_id": None})
     assert corrections() == {"la cifra confirmada bajó de 4 a 3 .", one_fewer}
     retract(events[1], days[8])
@@ -158,7 +158,7 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
     assert desk.counts()["confirmed"] == 2
     affiliation = desk.editor.affiliate(desk.sources[0], desk.sources[1])
     assert corrections() == {fewer.format("2 excarcelaciones confirmadas"), one_fewer}
-    # A mistake that was itself corrected is none any more.
+    # The affiliation no longer counts, and so its correction is gone.
     desk.editor.patch(f"/v1/affiliations/{affiliation}", {"valid_from": days[0]})
     assert desk.counts()["confirmed"] == 2
     assert corrections() == {one_fewer}

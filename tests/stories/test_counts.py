@@ -267,7 +267,7 @@ def test_people_behind_a_count_are_as_many(population: Population) -> None:
         assert len(response.get_json()["items"]) == number, figure
 
 
-def test_who_is_confirmed(desk: Desk) -> None:
+def test_list_of_people_has_the_confirmed_ones(desk: Desk) -> None:
     facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
     at = ["2026-01-09T10:00:00Z", "2026-01-09T12:00:00Z", "2026-01-09T14:00:00Z"]
     event = desk.release("Rocío Ánima", at, facility=facility, kind="full")
@@ -321,7 +321,8 @@ def test_list_of_people_stays_as_it_began(desk: Desk) -> None:
 def test_person_withheld_since_is_listed_where_the_public_may_know_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a list of the past by pseudonym; not by a value that is not public any more."""
+    """A list of the past has the person by pseudonym, but not under a filter by a value that is no
+    longer public."""
     api, at = desk.api, "2026-01-09T10:00:00Z"
     properties = {"sex": "female", "nationalities": ["VE"], "age_group": "adult"}
     event = desk.release("Graciela Reservada", [at, at], **properties)
@@ -340,7 +341,7 @@ def test_person_withheld_since_is_listed_where_the_public_may_know_it(
         assert desk.counts(**moments, **filter)["confirmed"] == 1
         assert people(api, **moments, **filter) == ([], {**NOBODY, "confirmed": 1})
         assert people(api, **filter) == ([], NOBODY)
-    # Nor is there a page that ends after this person only if the value is the recorded one.
+    # Nor does the end of a page tell whether the person has the value of the filter.
     with monkeypatch.context() as few:
         few.setattr(pagination, "MAX_SCANNED", 1)
         for filter in ({"sex": "female"}, {"nationality": "VE"}, {"age_group": "adult"}):
@@ -378,7 +379,7 @@ def test_records_merged_or_split_since(desk: Desk) -> None:
     assert item["detainee"]["name"] == "Ana Otero"
     editor.send("DELETE", f"/v1/merges/{merge}")
     assert names(people(desk.api, **moments)[0]) == {"Ana Otero", "Ana Ottero"}
-    # A second event, which a split gives to a person who is then withheld.
+    # A split moves a second event to a new person, who is then withheld.
     late = editor.event(person, "2026-02-08")
     editor.attest(late, desk.sources[1], "2026-02-09T10:00:00Z")
     counts = desk.counts()

@@ -197,7 +197,8 @@ def confirm(editor: Api, person: str, detention: str, day: str) -> None:
 
 @pytest.mark.parametrize("is_hidden", [False, True])
 def test_no_count_tells_the_day_of_a_hidden_persons_rearrest(api: Api, is_hidden: bool) -> None:
-    """It counts from its entry on. One entered before the person was hidden keeps its day."""
+    """The re-arrest of a hidden person counts from its entry on. One that was entered before the
+    person was hidden keeps its day."""
     editor = api.scope("edit")
     hides: dict[str, Any] = {"age_group": "minor"}
     person = editor.detainee("Luz Vega", **(hides if is_hidden else {}))
@@ -217,7 +218,7 @@ def test_no_count_tells_the_day_of_a_hidden_persons_rearrest(api: Api, is_hidden
 
 
 def rearrested_at(api: Api, day: str | None = None) -> int:
-    """Return the figure now or on a day, which counts by other rows have as well."""
+    """Return the figure now or on a day, after a check that all ways of counting agree on it."""
     query = {} if day is None else {"as_of": f"{day}T00:00:00Z"}
     recorded = api.get("/v1/counts")["recorded_as_of"]
     figures = {
@@ -230,7 +231,7 @@ def rearrested_at(api: Api, day: str | None = None) -> int:
 
 
 def test_detention_that_began_before_the_release_is_no_rearrest(api: Api) -> None:
-    """Although it began after another day of release that was claimed."""
+    """Even if it began after another reported day of release."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba")
     first = editor.detention(person, detained_on="2025-05-05")
@@ -241,7 +242,7 @@ def test_detention_that_began_before_the_release_is_no_rearrest(api: Api) -> Non
 
 
 def test_release_event_shows_when_its_detention_can_have_begun(api: Api) -> None:
-    """It needs no attestation."""
+    """The event needs no attestation for that."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba")
     first = editor.detention(person, detained_on="2025-05-05")
@@ -259,7 +260,7 @@ def test_release_event_shows_when_its_detention_can_have_begun(api: Api) -> None
 
 @pytest.mark.parametrize("is_entered_first", [False, True])
 def test_undated_detention_without_a_release_is_the_last(api: Api, is_entered_first: bool) -> None:
-    """Also if it was entered first, with a release event that is void now."""
+    """Even if it was entered first, with a release event that is void now."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Prueba")
     if is_entered_first:

@@ -1,4 +1,4 @@
-"""Differences: who counts otherwise at a second moment, since when and why."""
+"""Differences: the people who changed between two moments, since when and why."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -142,7 +142,7 @@ def test_what_was_recorded_since_a_figure_was_cited(desk: Desk) -> None:
         "Eva Anulada": ("confirmed", "reported", moments["Eva Anulada"]),
         "Ida Errada": ("confirmed", None, moments["Ida Errada"]),
         "Inés Afiliada": ("confirmed", "reported", moments["Inés Afiliada"]),
-        # The duplicate record, by the name of the surviving one.
+        # The duplicate record has the name of the surviving one.
         "Ana Doble": ("reported", None, moments["Ana Doble"]),
     }
     assert because(response) == {
@@ -266,13 +266,13 @@ def test_withholding_changes_no_citation_and_is_no_difference(desk: Desk) -> Non
         "before": {**NOBODY["before"], "reported": 1},
         "after": {**NOBODY["after"], "confirmed": 1},
     }
-    # By pseudonym without the filter, or with one whose value is public.
+    # Without the filter, or with one by a public value, she is listed by pseudonym.
     for filters in ({}, {"occurred_from": "2026-01-08"}):
         moments = {"from": DAYS[1], "until": DAYS[3], "from_recorded": recorded}
         names = changes(desk.api.get("/v1/differences", **moments, **filters)).keys()
         assert len(names) == 2
         assert "Graciela Reservada" not in names
-    # What the public may know of her is all that changed.
+    # Only what the public may know of her changed.
     since = desk.api.get("/v1/differences", from_recorded=recorded, until=DAYS[3], sex="female")
     assert (since["items"], since["redacted"]) == ([], NOBODY)
     assert since["totals"]["before"]["confirmed"] - since["totals"]["after"]["confirmed"] == 1

@@ -35,8 +35,8 @@ def person_of(desk: Desk, event: str) -> str:
 
 
 def test_every_citable_answer_can_be_pinned(population: Population) -> None:
-    """With both moments, once each, and as the public sees it. What the public may know of a person
-    changes nothing."""
+    """A pin has both moments and the public view, and pinning again gives the same pin. It does not
+    change with what the public may know of a person."""
     desk, filters = population
     desk.claim(desk.sources[1], "released", "2026-01-14T12:00:00Z", value=11, **claimed(filters))
     questions = [
@@ -71,7 +71,7 @@ def test_every_citable_answer_can_be_pinned(population: Population) -> None:
         now = read(desk.api, citation)
         assert {**now, "present": None} == citation, citation["url"]
         answer = page(desk.api, citation)
-        # What the public may know moved figures of some: then nobody is assured that they hold.
+        # Where only what the public may know moved the figure, the page cannot say that it holds.
         assert ("Yes." in answer) == (now["present"] is None), citation["url"]
         assert ("That cannot be decided." in answer) == (now["present"] is not None)
     assert {read(desk.api, citation)["present"] is None for citation in pinned} == {True, False}
@@ -122,16 +122,16 @@ def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
         if now["differences"]:
             [item] = desk.api.get(now["differences"])["items"]
             assert item["release_event_id"] == event
-        # The page of the answer tells it, too, without a pin.
+        # The page of the answer says so too, without a pin.
         asked = {"url": f"http://localhost{citation['url']}", "lang": "en"}
         text = desk.api.send("GET", "/c", query_string=asked).text
         assert "Not any more." in text
         assert escape(now["sentence"]["en"]) in text
         assert escape(now["present"]["sentence"]["en"]) in text
-        # A question of the present is another citation.
+        # The same url gives the same pin.
         assert pin(desk.api, citation["url"]) == now
     assert not read(desk.api, other)["changed"]
-    # The figure is right again, though by another source.
+    # Another source makes the figure right again.
     editor.attest(event, desk.sources[5], AT)
     assert not read(desk.api, pinned[0])["changed"]
 
@@ -148,13 +148,13 @@ def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     assert item["release_event_id"] == event
     assert not read(desk.api, hidden)["changed"]
     withhold(desk, person_of(desk, event))
-    # The public may not know any more which group the person is in.
+    # The public may no longer know the group of the person.
     assert not read(desk.api, grouped)["changed"]
     assert not read(desk.api, hidden)["changed"]
 
 
 def test_withholding_is_not_taken_for_the_reason_of_another_change(desk: Desk) -> None:
-    """It changes the figure of the first group, and leads to no list without an item."""
+    """Withholding changes the figure of the first group, and no link leads to an empty list."""
     editor, events = desk.editor, []
     places = [
         editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
@@ -175,7 +175,7 @@ def test_withholding_is_not_taken_for_the_reason_of_another_change(desk: Desk) -
 
 
 def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
-    """Each once, the first of them since when the figure changed."""
+    """Each counts once, and the figure changed when the first of them did."""
     names = ("Ana", "Eva", "Ida")
     events = [desk.release(f"{name} Prueba", [AT, AT], nationalities=["VE"]) for name in names]
     citation = pin(desk.api, "/v1/counts?group_by=nationality")
@@ -197,10 +197,10 @@ def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
     assert item["release_event_id"] == events[2]
 
 
-def test_correction_of_a_person_who_was_withheld_later_is_told_where_it_is_public(
+def test_correction_of_a_person_withheld_later_shows_in_public_figures(
     desk: Desk,
 ) -> None:
-    """The figures of today, with all undisclosed people, may rule the pinned ones out."""
+    """Even with all undisclosed people added, the figures of today may exclude the pinned ones."""
     announcement = desk.claim(desk.sources[0], "announced", AT)["id"]
     event = desk.release("Rocío Prueba", [AT, AT], sex="female", announcement=announcement)
     person = person_of(desk, event)

@@ -705,7 +705,7 @@ class Reader:
         filters: Mapping[str, str],
         limit: int,
     ) -> None:
-        """Read who counts otherwise at the later of two moments, as everybody and as an editor."""
+        """Read the people who changed between two moments, as everybody and as an editor."""
         now = _now(self._world.conn)
         from_, until = sorted(points, key=lambda at: at or now)
         moments = {"from": from_ or now, "until": until, "from_recorded": from_recorded}

@@ -14,13 +14,13 @@ from tests.conftest import Api
 from tests.whole_set.operations import OPERATIONS
 
 NUMBERS = count(1)
-"""Of all sessions, some of which share a store: external ids, and names of sources and facilities,
-are unique."""
+"""Numbers of external ids and of names of sources and facilities: unique, since sessions can share
+a store."""
 SYLLABLES = {
     ord(digit): f"{consonant}{vowel}"
     for digit, consonant, vowel in zip("0123456789", "bcdfglmnrt", "oiueaoiuea", strict=True)
 }
-"""Of digits, so that numbers become words of names."""
+"""Digit -> syllable, so that numbers become words of names."""
 
 
 @dataclass(frozen=True)

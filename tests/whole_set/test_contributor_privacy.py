@@ -319,7 +319,7 @@ def test_a_filter_reads_the_same_rows_whatever_values_hidden_people_have(
 
 def filtered_lists(facilities: Sequence[str]) -> Iterator[str]:
     """Return each list and figure of the API with each filter of people, also at a past record time
-    and as what was updated since."""
+    and with `updated_since`."""
     for operation in document.load().operations:
         names = {parameter.name for parameter in operation.parameters}
         if operation.method != "get" or not operation.path.startswith("/v1/"):

@@ -14,37 +14,29 @@ from tests.conftest import Api
 from tests.whole_set.operations import LISTS, operation_ids
 from tests.whole_set.session import Session
 
-# Functions that add to each list, and return the query that shows the additions.
-ADDED: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
-    "listSources": lambda s: s.do("createSource") and {},
-    "listFacilities": lambda s: s.do("createFacility") and {},
-    "listDetainees": lambda s: s.do("createDetainee") and {"q": "álias"},
-    "listAffiliations": lambda s: s.do("createAffiliation") and {},
-    "listAllDetentions": lambda s: s.do("createDetention") and {},
-    "listDetentions": lambda s: {"id": _add_detention(s)},
-    "listReleaseEvents": lambda s: s.do("createReleaseEvent") and {},
-    "listAttestations": lambda s: s.do("createAttestation") and {},
-    "listClaims": lambda s: s.do("createClaim") and {},
-    "listComparisons": lambda s: _add_claims(s) or {},
-    "listCountedPeople": lambda s: s.do("createAttestation") and {},
-    "listDifferences": lambda s: s.do("createAttestation") and {"from": "2026-01-01"},
-    "listProposals": lambda s: s.do("getProposal") and {},
-    "listChanges": lambda s: s.do("updateFacility") and {},
-    "listDuplicates": lambda s: s.do("listDuplicates") and {"resource": "detainee"},
-}
+
+def adds(operation: str, **parameters: Any) -> Callable[[Session], Mapping[str, Any]]:
+    """Return a function that sends an operation and returns these parameters."""
+
+    def add(session: Session) -> Mapping[str, Any]:
+        session.do(operation)
+        return parameters
+
+    return add
 
 
-def _add_claims(session: Session) -> None:
-    """Make a claim that is earlier than all others of the session, and one that is later."""
+def add_to_comparisons(session: Session) -> Mapping[str, Any]:
+    """Record a claim that is earlier than all others of the session, and one that is later."""
     count = sum(exchange.operation.id == "createClaim" for exchange in session.exchanges)
     noon = datetime(2026, 1, 9, 12, tzinfo=UTC)
     before, after = noon - timedelta(hours=count), noon + timedelta(seconds=count)
     for as_of in (before, after):
         body = {"kind": "released", "as_of": as_of.isoformat(), "window_start": None}
         session.do("createClaim", body=body)
+    return {}
 
 
-def _add_detention(session: Session) -> str:
+def add_to_detentions(session: Session) -> Mapping[str, Any]:
     """Detain and release one person of the session once more."""
     earlier = [v.json for v in session.exchanges if v.operation.id == "createReleaseEvent"]
     year = 1980 + len(earlier)
@@ -52,7 +44,27 @@ def _add_detention(session: Session) -> str:
     detention = session.do("createDetention", **path, body={"detained_on": f"{year}"}).json
     body = {"detainee_id": detention["detainee_id"], "detention_id": detention["id"]}
     session.do("createReleaseEvent", body={**body, "occurred_on": f"{year}-06-01"})
-    return detention["detainee_id"]
+    return {"id": detention["detainee_id"]}
+
+
+# A function for each list that adds to it and returns the parameters of the request that lists it.
+ADD_TO: Mapping[str, Callable[[Session], Mapping[str, Any]]] = {
+    "listSources": adds("createSource"),
+    "listFacilities": adds("createFacility"),
+    "listDetainees": adds("createDetainee", q="álias"),
+    "listAffiliations": adds("createAffiliation"),
+    "listAllDetentions": adds("createDetention"),
+    "listDetentions": add_to_detentions,
+    "listReleaseEvents": adds("createReleaseEvent"),
+    "listAttestations": adds("createAttestation"),
+    "listClaims": adds("createClaim"),
+    "listComparisons": add_to_comparisons,
+    "listCountedPeople": adds("createAttestation"),
+    "listDifferences": adds("createAttestation", **{"from": "2026-01-01"}),
+    "listProposals": adds("getProposal"),
+    "listChanges": adds("updateFacility"),
+    "listDuplicates": adds("listDuplicates", resource="detainee"),
+}
 
 
 # The key of the items of a list, if it is not their id.
@@ -71,13 +83,13 @@ def test_pagination_during_writes_neither_repeats_nor_skips(
 ) -> None:
     session = Session(api)
     for _ in range(5):
-        ADDED[operation.id](session)
+        ADD_TO[operation.id](session)
     for limit in (3, 2, 1):
         _walk_during_writes(session, operation, limit)
 
 
 def _walk_during_writes(session: Session, operation: document.Operation, limit: int) -> None:
-    parameters = ADDED[operation.id](session)
+    parameters = ADD_TO[operation.id](session)
     path = operation.path.format(**parameters)
     query = {k: v for k, v in parameters.items() if k in {"q", "resource", "from"}}
     key = KEY_OF_ITEM.get(operation.id, lambda item: item["id"])
@@ -102,7 +114,7 @@ def _walk_during_writes(session: Session, operation: document.Operation, limit: 
         assert target.path == path
         assert following == {**query, "limit": str(limit), name: str(page["next"])}
         if len(seen) < min(len(at_the_start), 6):
-            ADDED[operation.id](session)
+            ADD_TO[operation.id](session)
         response = session.api.send("GET", match[1])
     assert max(Counter(seen).values()) == 1
     # Ids are random, so an item added meanwhile may be on a page that was read before.
