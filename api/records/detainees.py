@@ -97,10 +97,10 @@ def _raise(*errors: FieldError) -> None:
 
 def _external_id_errors(external_ids: Sequence[Mapping[str, str]]) -> Iterator[FieldError]:
     """Yield an error for each external id that is a placeholder such as S/N."""
-    for place, id in enumerate(external_ids):
+    for number, id in enumerate(external_ids):
         if is_placeholder(id["value"]):
             yield FieldError(
-                f"/external_ids/{place}/value",
+                f"/external_ids/{number}/value",
                 f"{id['value']!r} is a placeholder, which identifies nobody: leave this id out.",
             )
 

@@ -23,8 +23,8 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
     numbers = f"generate_series(1, {size}) AS n"
     record_id = "(lpad(to_hex(n), 8, '0') || '-0000-4%s-8000-000000000000')::uuid"
     ids = {
-        table: record_id % f"{place:03}"
-        for place, table in enumerate(
+        table: record_id % f"{kind:03}"
+        for kind, table in enumerate(
             [
                 *("source", "facility", "detainee", "detention", "event", "attestation"),
                 *("affiliation", "claim", "proposal"),
@@ -132,5 +132,5 @@ def fill(conn: queries.Connection, size: int, listed: int) -> None:
     conn.execute("RESET default_statistics_target")
 
 
-def record_id(place: int, number: int = 5) -> str:
-    return f"{number:08x}-0000-4{place:03}-8000-000000000000"
+def record_id(kind: int, number: int = 5) -> str:
+    return f"{number:08x}-0000-4{kind:03}-8000-000000000000"

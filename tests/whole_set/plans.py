@@ -59,9 +59,9 @@ def costly_nodes(plan: Mapping[str, Any], within_item: bool = False) -> Iterator
         if not is_bounded:
             yield f"{kind} of {plan['Relation Name']}"
     children = plan.get("Plans", [])
-    for place, child in enumerate(children):
+    for number, child in enumerate(children):
         # The inner side of a nested loop runs once for each item.
-        inner = within_item or (kind == "Nested Loop" and place == 1)
+        inner = within_item or (kind == "Nested Loop" and number == 1)
         yield from costly_nodes(child, inner)
 
 
