@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from api import auth
 from api.app import create_app
@@ -496,6 +497,18 @@ def test_search_and_match_scan_no_table(large: Any, statements: Statements) -> N
     for statement, parameters in run:
         for plan in explain_prepared(large.conn, statement, parameters):
             assert [node for node in costly_nodes(plan) if "Scan" in node] == []
+
+
+def test_verdicts_are_stored_without_a_scan_of_a_small_store(store_of_blocks: Any) -> None:
+    """The planner expects a hundred verdicts, and scans a table of a few thousand rows."""
+    statement = queries.text("verification/apply", frozenset())
+    parameters = {name: Jsonb([]) for name in re.findall(r"%\((\w+)\)s", statement)}
+    parameters |= {"recorded_at": "2026-01-05T00:00:00Z"}
+    plan = explain(store_of_blocks.conn, statement, parameters)
+    # Nothing is scanned for rows to supersede if there are none, as for most writes.
+    superseded = {"Seq Scan of verdicts", "Seq Scan of verdict_parts"}
+    assert {node for node in costly_nodes(plan) if "Scan" in node} <= superseded
+    assert "hashed SubPlan" not in str(plan)
 
 
 @pytest.mark.parametrize(

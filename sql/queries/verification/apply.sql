@@ -1,7 +1,8 @@
 -- Supersedes and inserts verdicts, their parts and person statuses; updates the feed and rollups.
 -- Each INSERT reads from the UPDATE of its table, and so runs after it: the unique index of current
 -- rows permits no other order. A release event enters the feed when it is first confirmed, disputed
--- or refuted, and stays in it.
+-- or refuted, and stays in it. OFFSET 0: look up each event, whatever number of rows the planner
+-- expects. With 10,000 events the scans took 1.7 ms of a write; the lookups take 0.1 ms.
 WITH superseded_verdicts AS (
     UPDATE verdicts v SET recorded_until = %(recorded_at)s
     FROM jsonb_to_recordset(%(superseded_verdicts)s)
@@ -26,8 +27,10 @@ WITH superseded_verdicts AS (
     INSERT INTO first_verdicts (release_event_id, occurred_on, published_from)
     SELECT e.id, e.occurred_on, min(r.published_from)
     FROM jsonb_to_recordset(%(verdicts)s) AS r (release_event_id uuid, published_from timestamptz)
-    JOIN release_events e ON e.id = r.release_event_id
-    GROUP BY e.id
+    CROSS JOIN LATERAL (
+        SELECT id, occurred_on FROM release_events WHERE id = r.release_event_id OFFSET 0
+    ) e
+    GROUP BY e.id, e.occurred_on
     ON CONFLICT (release_event_id) DO UPDATE SET published_from = excluded.published_from
     WHERE excluded.published_from < first_verdicts.published_from
 ), superseded_parts AS (
@@ -72,7 +75,9 @@ WITH superseded_verdicts AS (
     FROM jsonb_to_recordset(%(superseded_verdicts)s || %(verdicts)s)
         AS r (release_event_id uuid, status text)
     WHERE r.status IN ('confirmed', 'disputed', 'refuted')
-        OR EXISTS (SELECT FROM feed_entries f WHERE f.release_event_id = r.release_event_id)
+        OR EXISTS (
+            SELECT FROM feed_entries f WHERE f.release_event_id = r.release_event_id OFFSET 0
+        )
     ON CONFLICT (release_event_id) DO UPDATE SET recorded_at = excluded.recorded_at
 )
 INSERT INTO status_rollups (property, value, grain, bucket, people)
