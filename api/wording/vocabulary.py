@@ -220,15 +220,21 @@ def day(value: date) -> Words:
     return en, es
 
 
-@lru_cache(1024)
 def moment(local: datetime) -> Words:
     """Return a moment: `9 January 2026, 16:00`, `las 16:00 del 9 de enero de 2026`.
 
     The last moment of a day is its end.
     """
-    day_en, day_es = day(local.date())
     if local.time() == time.max:
+        day_en, day_es = day(local.date())
         return f"the end of {day_en}", f"el final del {day_es}"
+    return _second(local.replace(microsecond=0))
+
+
+@lru_cache(1024)
+def _second(local: datetime) -> Words:
+    """Return the words of `moment`. No two counts of now have the same fraction of a second."""
+    day_en, day_es = day(local.date())
     style = "medium" if local.second else "short"
     en, es = (dates.format_time(local, style, locale=locale) for locale in LOCALES)
     article = "la" if local.hour == 1 else "las"
