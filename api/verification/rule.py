@@ -18,13 +18,15 @@ where the latest statement supersedes the earlier ones.
 """
 
 from bisect import bisect_left
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Literal, NamedTuple
+
+from api.verification.disjoint_pairs import DisjointPairs, Group
 
 RULE = "two-independent-sources/1"
 REQUIRED = 2
@@ -35,8 +37,6 @@ Status = Literal["confirmed", "disputed", "reported", "refuted", "unverified"]
 Reason = Literal[
     "superseded", "retracted", "unattributed", "origin_not_live", "same_group", "same_origin"
 ]
-Group = tuple[str, ...]
-"""The ids of the sources of a group, its head first."""
 Chain = tuple[Group, ...]
 """A group with knowledge of its own, or a silent origin and the group that relays it."""
 Part = Chain | Reason
@@ -329,41 +329,36 @@ class _Count:
         self.proofs: list[_Proof] = []
         self._counted: dict[str | Group, Times] = defaultdict(int)
         first_hand: dict[Group, int] = {}
-        relayed: set[int] = set()
-        pairs: set[int] = set()
-        matched: set[int] = set()
-        edges: dict[Group, dict[Group, int]] = {}
+        relayed: dict[Group, dict[int, Group]] = defaultdict(dict)
+        pairs = DisjointPairs()
         for n, numbers in enumerate(switched[:moments]):
+            changed: set[int] = set()
             for number in numbers:
                 _, (*origin, group), times = self._chains[number]
+                begins = times >> n & 1
                 if origin:
-                    relayed ^= {number}
-                elif times >> n & 1:
-                    first_hand[group] = number
-                elif first_hand[group] == number:
-                    del first_hand[group]
-            changed = {k for k in numbers if len(self._chains[k][1]) == 1}
-            before = pairs
-            if numbers:
-                pairs = {k for k in relayed if self._chains[k][1][-1] not in first_hand}
-            # The same pairs have the same matching.
-            if pairs != before:
-                edges = {}
-                for number in sorted(pairs):
-                    silent, relay = self._chains[number][1]
-                    edges.setdefault(silent, {})[relay] = number
-                changed |= matched
-                matched = {edges[o][p] for p, o in _largest_matching(edges).items()}
-                changed ^= matched
+                    if begins:
+                        relayed[group][number] = origin[0]
+                    else:
+                        del relayed[group][number]
+                else:
+                    changed.add(number)
+                    if begins:
+                        first_hand[group] = number
+                    elif first_hand[group] == number:
+                        del first_hand[group]
+            for group in {self._chains[number][1][-1] for number in numbers}:
+                pairs.replace(group, {} if group in first_hand else relayed[group])
+            changed |= pairs.match()
             begun: dict[str, Part] = {}
             for number in changed:
                 id, chain, _ = self._chains[number]
                 self._counted[id] ^= -1 << n
                 self._counted[chain[-1]] ^= -1 << n
-                if number in matched or first_hand.get(chain[-1]) == number:
+                if number in pairs.matched or first_hand.get(chain[-1]) == number:
                     begun[id] = chain
-            size = len(first_hand) + len(matched)
-            rests_on = (tuple(first_hand) or _common(edges)) if size == 1 else ()
+            size = len(first_hand) + len(pairs.matched)
+            rests_on = (tuple(first_hand) or pairs.common()) if size == 1 else ()
             self.proofs.append(_Proof(size, begun, rests_on))
 
     def reasons(self) -> dict[tuple[str, Reason], Times]:
@@ -408,43 +403,3 @@ def _numbers(times: Times) -> Iterator[int]:
         first = times & -times
         yield first.bit_length() - 1
         times ^= first
-
-
-def _common(edges: Mapping[Group, Iterable[Group]]) -> tuple[Group, ...]:
-    """Return the groups that every edge has, if no two edges share none: an origin, a relay."""
-    relays = {p for relays in edges.values() for p in relays}
-    return tuple(sorted(group for side in (edges, relays) if len(side) == 1 for group in side))
-
-
-def _largest_matching(edges: Mapping[Group, Iterable[Group]]) -> dict[Group, Group]:
-    """Pair relaying groups with origins, as many as possible (augmenting paths, Berge 1957).
-
-    `edges` maps each origin to the groups that relay it. The search is breadth first, since a long
-    chain of reports could exhaust a recursion.
-    """
-    origin_of: dict[Group, Group] = {}
-    relay_of: dict[Group, Group] = {}
-    # What a failed search has reached is on no later path (Papadimitriou and Steiglitz 1982).
-    closed: set[Group] = set()
-    for start in edges:
-        came_from: dict[Group, Group] = {}
-        queue = deque([start])
-        free: Group | None = None
-        while queue and free is None:
-            origin = queue.popleft()
-            for relay in edges[origin]:
-                if relay in came_from or relay in closed:
-                    continue
-                came_from[relay] = origin
-                if relay not in origin_of:
-                    free = relay
-                    break
-                queue.append(origin_of[relay])
-        if free is None:
-            closed |= came_from.keys()
-        while free is not None:
-            origin = came_from[free]
-            freed = relay_of.get(origin)
-            origin_of[free], relay_of[origin] = origin, free
-            free = freed
-    return origin_of

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from api.verification import rule
+from api.verification import disjoint_pairs, rule
 from api.verification.rule import Affiliation, Attestation, Part, missing, status
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "verification.json").read_text("utf-8"))
@@ -762,16 +762,20 @@ def test_long_chain_of_relays_is_one_source_and_needs_no_recursion():
     assert verdict.exclusions == {"r0": "retracted"} | {a.id: "origin_not_live" for a in relays}
 
 
-def test_work_grows_gently_with_the_attestations_of_an_event():
+@pytest.mark.parametrize("are_silent", [False, True])
+def test_work_grows_gently_with_the_attestations_of_an_event(are_silent):
     """Twice as many attestations at twice as many moments are less than three times the work."""
 
+    def attestation(n: int) -> Attestation:
+        if are_silent:
+            return relay(f"{n}", f"s{n}", n, sources=[f"o{n * k % 40}" for k in (1, 3, 7)])
+        if n % 3 == 2:
+            cited = {"attestations": [f"{n - 2}"], "sources": [f"s{n % 7}"]}
+            return relay(f"{n}", f"s{n % 9}", n, **cited)
+        return attest(f"{n}", f"s{n % 9}", n, retracted_at=hour(n + 30) if n % 5 == 0 else None)
+
     def work(size: int) -> int:
-        attestations = [
-            relay(f"{n}", f"s{n % 9}", n, attestations=[f"{n - 2}"], sources=[f"s{n % 7}"])
-            if n % 3 == 2
-            else attest(f"{n}", f"s{n % 9}", n, retracted_at=hour(n + 30) if n % 5 == 0 else None)
-            for n in range(size)
-        ]
+        attestations = [attestation(n) for n in range(size)]
         calls = 0
 
         def count(*_: object) -> None:
@@ -857,14 +861,16 @@ def test_exile_counts_only_attestations_that_assert_it():
 # --- Imports --------------------------------------------------------------------------------------
 
 
-def test_rule_imports_only_the_standard_library():
-    tree = ast.parse(Path(rule.__file__).read_text("utf-8"))
+@pytest.mark.parametrize("module", [rule, disjoint_pairs])
+def test_rule_imports_only_the_standard_library(module):
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add("." * node.level + (node.module or ""))
+    imported.discard("api.verification.disjoint_pairs")
     assert imported
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
