@@ -66,7 +66,8 @@ class _Turns:
     def wait(self, place: int) -> bool:
         """Wait for the turn, and return whether it is taken.
 
-        Who waits holds the right to the next turn, so that whoever has computed cannot take it.
+        A waiting request holds the right to the next turn, so that the request that has computed
+        cannot take it again.
         """
         until = monotonic() + _TURN_SECONDS
         if not self._wait(place + 1, until):
