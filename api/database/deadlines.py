@@ -6,12 +6,13 @@ time. The timeouts of the server do not run while it hangs. And they keep their 
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg._preparing import PrepareManager
+from psycopg._preparing import Key, Prepare, PrepareManager
 from psycopg.abc import PQGen
+from psycopg.pq.abc import PGresult
 
 
 class _KeptStatements(PrepareManager):
@@ -25,8 +26,17 @@ class _KeptStatements(PrepareManager):
     def clear(self) -> bool:
         return False
 
+    def validate(self, key: Key, prep: Prepare, name: bytes, results: Sequence[PGresult]) -> None:
+        """Keep or forget a statement. One that failed when it was new is closed, too."""
+        if prep is Prepare.SHOULD and not self._check_results(results):
+            self._to_flush.append(name)
+        super().validate(key, prep, name, results)
+
     def forget(self) -> None:
-        super().clear()
+        """Close all statements. Those that are prepared before the next flush stay."""
+        self._to_flush.extend(self._names.values())
+        self._names.clear()
+        self._counts.clear()
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
@@ -52,7 +62,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self.pgconn.finish()
             DeadlineConnection._last_response = float("-inf")
             raise psycopg.OperationalError("the server does not answer") from None
-        except psycopg.errors.FeatureNotSupported:
+        except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName):
             # A migration changed the columns of a prepared statement.
             self._prepared.forget()
             raise
