@@ -129,6 +129,8 @@ def snapshot(
         access = "READ ONLY" if read_only else "READ WRITE"
         conn.execute(cast(Any, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ {access}"))
         if timeout_minutes is not None:
+            # Between two blocks a client may pause for a minute, and the next waits for its turn.
+            conn.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
             conn.execute(cast(Any, f"SET LOCAL transaction_timeout = '{timeout_minutes}min'"))
         yield
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 from uuid import UUID
 
 from flask import Request, Response
@@ -78,19 +78,21 @@ class Dependencies:
             self.rate_limits.count_work(request)
 
     def respond_apart(
-        self, request: Request, caller: access.Caller | None, answer: Answer
+        self, request: Request, caller: access.Caller | None, receive: Callable[[], Answer]
     ) -> Response:
         """Return the response of a heavy request, which holds a slot until it has been sent.
 
-        Called without a connection. Raises `too-many-heavy-requests` or `busy`.
+        `receive` reads the rest of the request, within the slot and before the turn. Called without
+        a connection. Raises `too-many-heavy-requests` or `busy`.
         """
         if self.bulkhead is None or self.rate_limits is None:
             self.count_work(request)
-            return answer(self.pool)
+            return receive()(self.pool)
         tag = caller.key_id.bytes if caller else self.rate_limits.address(request.environ)
         with ExitStack() as stack:
             turn = stack.enter_context(self.bulkhead.slot(tag))
             self.count_work(request)
+            answer = receive()
             with turn():
                 response = answer(self.bulkhead.pool)
             if response.is_streamed:
@@ -182,7 +184,7 @@ class CallerRead:
                 self._dependencies.count_work(request)
                 content = read.content(conn)
         if content is None:
-            return self._dependencies.respond_apart(request, caller, read.answer)
+            return self._dependencies.respond_apart(request, caller, lambda: read.answer)
         return read.response(pool, content)
 
 
@@ -227,7 +229,7 @@ class Write:
             with queries.borrowed_connection(pool) as conn:
                 return self._write(conn, request, path, raw, caller)
 
-        return self._dependencies.respond_apart(request, caller, answer)
+        return self._dependencies.respond_apart(request, caller, lambda: answer)
 
     def _write(
         self,
@@ -308,9 +310,14 @@ class Upload:
         requests.check_length(request, operation)
         arguments, media_type = self._arguments.load(request, path)
         requests.check_media_type(request, operation.upload_media_types)
-        # Admitted before the body is read, so that a refusal costs little.
-        answer = partial(self._upload, request, caller, arguments, media_type)
-        return self._dependencies.respond_apart(request, caller, answer)
+        with TemporaryFile() as file:
+
+            def receive() -> Answer:
+                # Admitted before the body is read, so that a refusal costs little.
+                sha256 = requests.spool(request, operation, file)
+                return partial(self._upload, request, caller, arguments, media_type, file, sha256)
+
+            return self._dependencies.respond_apart(request, caller, receive)
 
     def _upload(
         self,
@@ -318,25 +325,25 @@ class Upload:
         caller: access.Caller,
         arguments: dict[str, Any],
         media_type: str,
+        file: BinaryIO,
+        sha256: bytes,
         pool: ConnectionPool[queries.Connection],
     ) -> Response:
         operation = self._operation
-        with TemporaryFile() as file:
-            sha256 = requests.spool(request, operation, file)
-            if self._body_schema is None:
-                arguments["body"] = strict_json.Upload(
-                    request.mimetype, file, requests.charset(request)
-                )
+        if self._body_schema is None:
+            arguments["body"] = strict_json.Upload(
+                request.mimetype, file, requests.charset(request)
+            )
+        else:
+            arguments["body"] = requests.load_body(request, self._body_schema, file.read())
+        attempt = self._attempts.read(request, caller, sha256)
+        with queries.borrowed_connection(pool) as conn, idempotency.session_lock(conn, attempt):
+            first = idempotency.find(conn, attempt)
+            if first:
+                result = self._read_back(conn=conn, caller=caller, id=first.resource_id)
             else:
-                arguments["body"] = requests.load_body(request, self._body_schema, file.read())
-            attempt = self._attempts.read(request, caller, sha256)
-            with queries.borrowed_connection(pool) as conn, idempotency.session_lock(conn, attempt):
-                first = idempotency.find(conn, attempt)
-                if first:
-                    result = self._read_back(conn=conn, caller=caller, id=first.resource_id)
-                else:
-                    result = self._function(conn=conn, caller=caller, **arguments)
-                    idempotency.store(conn, attempt, result.id, None)
+                result = self._function(conn=conn, caller=caller, **arguments)
+                idempotency.store(conn, attempt, result.id, None)
         response = responses.block_response(
             request,
             operation,

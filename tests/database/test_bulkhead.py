@@ -4,13 +4,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from io import BytesIO
 from mmap import mmap
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 from werkzeug.test import TestResponse
 
@@ -27,6 +29,7 @@ from api.database.bulkhead import (
 )
 from api.database.queries import Connection
 from api.http.rate_limits import RateLimits, RequestCounts
+from tests.conftest import Api, client_of
 from tests.support import open_pool, run_together
 from tests.whole_set.operations import LISTS, OPERATIONS, TABULAR, UNKNOWN_ID
 
@@ -144,10 +147,72 @@ def test_killed_worker_leaks_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     heavy = Bulkhead(ConnectionPool(connection_class=Connection, open=False))
     worker = os.fork()
     if not worker:
-        with heavy.slot(b"caller") as turn, turn():
+        with suppress(BaseException), heavy.slot(b"caller") as turn, turn():
             os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(worker, 0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == -signal.SIGKILL
     assert heavy._turns.wait(heavy._turns.place(b"caller"))
+
+
+class _SlowBody(BytesIO):
+    """A body whose reading calls a function first."""
+
+    def __init__(self, content: bytes, before: Callable[[], Any]) -> None:
+        super().__init__(content)
+        self._before = before
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._before()
+        return super().readinto(buffer)
+
+
+def test_slow_upload_holds_no_turn(
+    client: FlaskClient, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a list is received, its caller's other heavy requests compute."""
+    monkeypatch.setattr(bulkhead, "_TURN_SECONDS", 0)
+    headers = key(conn)
+    statuses: list[int] = []
+    are_taken: list[bool] = []
+    wait = bulkhead._Turns.wait
+
+    def observed_wait(turns: bulkhead._Turns, place: int) -> bool:
+        are_taken.append(wait(turns, place))
+        return are_taken[-1]
+
+    monkeypatch.setattr(bulkhead._Turns, "wait", observed_wait)
+
+    def match() -> None:
+        body = {"items": [{"name": "Ana Sosa"}]}
+        response = client.application.test_client().post(
+            "/v1/detainees/match", json=body, headers=headers
+        )
+        statuses.append(response.status_code)
+
+    body = b"name\nAna Sosa\n"
+    imported = client.post(
+        "/v1/imports",
+        input_stream=_SlowBody(body, match),
+        content_length=len(body),
+        content_type="text/csv",
+        headers=headers,
+    )
+    assert imported.status_code == 201, imported.text
+    assert set(statuses) == {200}
+    assert all(are_taken)
+
+
+def test_paused_export_is_complete(database: str, editor: Api) -> None:
+    """Its snapshot may be idle longer than other transactions, since a client may pause."""
+    editor.source("Foro")
+    impatient = make_conninfo(database, options="-c idle_in_transaction_session_timeout=200")
+    with open_pool(impatient, 1) as pool, client_of(pool) as client:
+        download = export(client)
+        blocks = download.iter_encoded()
+        first = next(blocks)
+        time.sleep(0.6)
+        *_, last = [first, *blocks]
+    assert b'"totals"' in last
 
 
 def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Connection) -> None:
