@@ -29,8 +29,8 @@ SLOTS_PER_CALLER = 2
 _TURN_SECONDS = 20.0
 """How long a request waits for a turn at most. Then it computes beside the others to its end.
 
-A turn lasts up to some seconds (a match of 500 people takes two of an idle processor), and longer
-only for an import, for which nobody needs to wait.
+A turn lasts up to some seconds (a match of 500 people takes two of an idle processor), that of an
+import up to minutes. Each other request of its caller then waits so long.
 """
 _POLL_SECONDS = 0.01
 MIN_BYTES_PER_SECOND = 4096

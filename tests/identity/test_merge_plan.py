@@ -43,7 +43,7 @@ def test_merge_combines_every_column_of_detainees(conn: queries.Connection) -> N
             " WHERE table_schema = 'public' AND table_name = 'detainees'"
         )
     }
-    assert columns == DUPLICATE.keys() | EXCLUDED, "add the column to api/identity/merge_plan.py"
+    assert columns == DUPLICATE.keys() | EXCLUDED, "add the column to DUPLICATE and SURVIVING"
 
     plan = MergePlan()
     plan.stored["detainee"] = {"a": DUPLICATE, "b": SURVIVING}

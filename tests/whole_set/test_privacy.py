@@ -600,11 +600,11 @@ _IN_CONFIDENCE = {"confidential": True, "vouched_by": "house"}
 
 
 class Canaries:
-    """A random store in which every hidden value contains a canary."""
+    """A store with so many hidden people, in which every hidden value contains a canary."""
 
-    def __init__(self, editor: Api, seed: str) -> None:
+    def __init__(self, editor: Api, hidden: int) -> None:
         self.editor = editor
-        self.choose = random.Random(seed).choice
+        self.choose = random.Random(hidden).choice
         self._numbers = count(1)
         self.canaries: list[str] = []
         self.ids: dict[str, list[str]] = {
@@ -626,7 +626,7 @@ class Canaries:
         ]
         self.announcement = self.claim(kind="announced")
         self.person(is_hidden=False)
-        for _ in range(5):
+        for _ in range(hidden - 1):
             self.person(is_hidden=True)
         for _ in range(3):
             self.merge_and_distinguish()
@@ -790,10 +790,11 @@ class Canaries:
                 attestations.pop()
 
 
-@pytest.mark.parametrize("scope", [None, "contribute"])
+@pytest.mark.parametrize(("scope", "hidden"), [(None, 3), (None, 5), ("contribute", 7)])
 def test_no_operation_discloses_a_hidden_value(
-    server: str, scope: str | None, caplog: pytest.LogCaptureFixture
+    server: str, scope: str | None, hidden: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """With fewer hidden people than the disclosure threshold, with as many, and with more."""
     with (
         cloned(server) as url,
         open_pool(url, 2) as pool,
@@ -801,7 +802,7 @@ def test_no_operation_discloses_a_hidden_value(
         client_of(pool) as client,
     ):
         keys = {name: auth.create_key(conn, name, name)[1] for name in ("edit", "contribute")}
-        store = Canaries(Api(client, keys.__getitem__, keys["edit"]), seed=str(scope))
+        store = Canaries(Api(client, keys.__getitem__, keys["edit"]), hidden)
         caller = Api(client, keys.__getitem__, keys[scope] if scope else None)
         caplog.clear()
         seen = set()

@@ -118,7 +118,7 @@ def operations_for(*scopes: str) -> list[document.Operation]:
 # key. The requests of the other phases are the same for each key, so that random ones are enough.
 RUNS = {
     "editor": ("edit", {"examples", "coverage", "fuzzing"}, CONTRACT.operations),
-    "contributor": ("contribute", {"fuzzing"}, operations_for("contribute")),
+    "contributor": ("contribute", {"examples", "fuzzing"}, operations_for("contribute")),
     "stranger": (None, {"fuzzing"}, operations_for()),
     "administrator": ("admin", {"fuzzing"}, operations_for("contribute", "edit")),
 }
