@@ -16,6 +16,8 @@ _CHUNK_BYTES = 1 << 18
 _TRICKLE_SECONDS = 4
 _HOLD_SECONDS = 20
 _MATCHED_PEOPLE = 500
+_ADDRESS = "127.0.0.2"
+"""Another than that of all other clients, since nginx limits the rate of an address."""
 
 Seen = Counter[int | str]
 """The number of responses by status, and of lost connections."""
@@ -32,6 +34,7 @@ async def _connect(port: int) -> socket.socket:
     connection = socket.socket()
     connection.setblocking(False)
     try:
+        connection.bind((_ADDRESS, 0))
         await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     except BaseException:
         connection.close()
