@@ -59,8 +59,12 @@ def wait_until(true: Callable[[], object], name: str) -> float:
 class Client:
     """A connection to the service, opened again when it is lost."""
 
-    def __init__(self, port: int, key: str | None = None, timeout: float = 60) -> None:
+    def __init__(
+        self, port: int, key: str | None = None, timeout: float = 60, address: str | None = None
+    ) -> None:
+        """`address` is the client's own, if it matters."""
         self._port, self._key, self._timeout = port, key, timeout
+        self._source = None if address is None else (address, 0)
         self._connection: HTTPConnection | None = None
         self._used = 0.0
 
@@ -76,7 +80,9 @@ class Client:
         if time.monotonic() > self._used + 0.5:
             self.close()  # the service closes an idle connection after two seconds
         if self._connection is None:
-            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
+            self._connection = HTTPConnection(
+                "127.0.0.1", self._port, self._timeout, source_address=self._source
+            )
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._key:
             sent["Authorization"] = f"Bearer {self._key}"
