@@ -18,7 +18,7 @@ from api.http.requests import PublicUrl
 from api.http.responses import SecurityHeaders
 from api.operations.service import Service
 
-_NO_SETTINGS = Config()
+_DEFAULT_SETTINGS = Config()
 
 
 class _Application(Flask):
@@ -37,7 +37,7 @@ class _Application(Flask):
 
 def create_app(
     pool: ConnectionPool[Connection],
-    settings: Config = _NO_SETTINGS,
+    settings: Config = _DEFAULT_SETTINGS,
     *,
     metrics: RequestMetrics | None = None,
     rate_limits: RateLimits | None = None,

@@ -234,10 +234,10 @@ def nullable_properties(schema: str) -> Sequence[str]:
 
 
 @cache
-def list_properties(schema: str) -> Sequence[str]:
-    """Return the properties of a schema that are lists."""
+def max_items(schema: str) -> Mapping[str, int]:
+    """Return the properties of a schema that are lists, with the most items of each."""
     properties = load().schema(schema)["properties"]
-    return [name for name, part in properties.items() if part["type"] == "array"]
+    return {name: part["maxItems"] for name, part in properties.items() if part["type"] == "array"}
 
 
 def _operation(

@@ -43,11 +43,8 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
         )
     plan = load_plan(conn, [id, into])
     duplicate, surviving = str(id), str(into)
-    properties = document.load().schema("DetaineeCreate")["properties"]
-    max_items = {
-        name: properties[name]["maxItems"] for name in document.list_properties("DetaineeCreate")
-    }
     nullable = document.nullable_properties("DetaineeCreate")
+    max_items = document.max_items("DetaineeCreate")
     merge_plan.merge_people(plan, duplicate, surviving, nullable, max_items)
     surviving_events = merge_plan.merge_detentions(plan, duplicate, surviving)
     attestations = _attestations(conn, list(surviving_events))

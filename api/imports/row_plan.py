@@ -8,7 +8,6 @@ identifiers are added. A less precise form of the recorded day is no change.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -147,12 +146,6 @@ def detention_fields() -> Collection[str]:
     return document.defaults("DetentionCreate").keys()
 
 
-@cache
-def _max_items(name: str) -> int:
-    max_items: int = document.load().schema("DetaineeCreate")["properties"][name]["maxItems"]
-    return max_items
-
-
 def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for name in ("age_group", *document.nullable_properties("DetaineeCreate")):
@@ -171,14 +164,15 @@ def _plan_detainee(stored: Mapping[str, Any], listed: Mapping[str, Any]) -> dict
         if words not in names and not detainees.is_pseudonym(name):
             names.add(words)
             aliases.append(name)
+    max_items = document.max_items("DetaineeCreate")
     lists = {
-        **{name: listed.get(name, ()) for name in document.list_properties("DetaineeCreate")},
+        **{name: listed.get(name, ()) for name in max_items},
         "aliases": aliases,
         "external_ids": _other_ids(stored["external_ids"], listed.get("external_ids", ())),
     }
     for name, values in lists.items():
         new = [value for value in values if value not in stored[name]]
-        if added := new[: _max_items(name) - len(stored[name])]:
+        if added := new[: max_items[name] - len(stored[name])]:
             changes[name] = [*stored[name], *added]
     return changes
 

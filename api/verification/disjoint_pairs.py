@@ -79,14 +79,10 @@ class DisjointPairs:
                 del self._pairs[group]
                 self._origins.discard(group)
                 self._relays.discard(group)
-        return [group for group in groups if self._leave(group, number)]
-
-    def _leave(self, group: Group, number: int) -> bool:
-        """End a pair of the stable matching for a group; return whether it had that pair."""
-        if self._stable.get(group) != number:
-            return False
-        del self._stable[group]
-        return True
+        left = [group for group in groups if self._stable.get(group) == number]
+        for group in left:
+            del self._stable[group]
+        return left
 
     def _settle(self, waiting: list[Group]) -> None:
         """Let groups look for the lowest number whose other group prefers it, too."""

@@ -205,12 +205,12 @@ def test_slow_upload_holds_no_turn(
 def test_paused_export_is_complete(database: str, editor: Api) -> None:
     """Its snapshot may be idle longer than other transactions, since a client may pause."""
     editor.source("Foro")
-    impatient = make_conninfo(database, options="-c idle_in_transaction_session_timeout=200")
+    impatient = make_conninfo(database, options="-c idle_in_transaction_session_timeout=4s")
     with open_pool(impatient, 1) as pool, client_of(pool) as client:
         download = export(client)
         blocks = download.iter_encoded()
         first = next(blocks)
-        time.sleep(0.6)
+        time.sleep(5)
         *_, last = [first, *blocks]
     assert b'"totals"' in last
 

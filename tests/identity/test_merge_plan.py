@@ -48,7 +48,7 @@ def test_merge_combines_every_column_of_detainees(conn: queries.Connection) -> N
     plan = MergePlan()
     plan.stored["detainee"] = {"a": DUPLICATE, "b": SURVIVING}
     nullable = document.nullable_properties("DetaineeCreate")
-    max_items = dict.fromkeys(document.list_properties("DetaineeCreate"), 50)
+    max_items = document.max_items("DetaineeCreate")
     merge_people(plan, "a", "b", nullable, max_items)
     surviving = plan.planned("detainee", "b")
     assert plan.planned("detainee", "a")["merged_into"] == "b"
