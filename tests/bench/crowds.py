@@ -17,7 +17,7 @@ from typing import Any
 
 from api.server import embedded
 from tests.bench import stores
-from tests.server.crowds import Behaviour, crowd, greedy, hold, trickle
+from tests.server.crowds import Behaviour, crowd, greedy, hold, preview, trickle
 from tests.support import Client, NginxService, Service, attestation_body, serving
 
 CLIENTS = 2
@@ -101,6 +101,7 @@ ATTACKS: dict[str, tuple[Behaviour, int, tuple[type[Service], ...]]] = {
     "16 greedy": (greedy, 16, (Service, NginxService)),
     "32 greedy": (greedy, 32, (Service, NginxService)),
     "50 greedy": (greedy, 50, (Service, NginxService)),
+    "20 previews": (preview, 20, (Service, NginxService)),
     "8,300 trickling": (trickle, 8300, (NginxService,)),
     "1 held a second": (hold, 1, (Service,)),
     "5 held a second": (hold, 5, (Service,)),

@@ -20,6 +20,7 @@ FAULTS: list[Callable[[], Row]] = [
     vanishing.vanished_clients,
     greed.greedy_clients,
     greed.greedy_holders,
+    greed.previewing_clients,
     greed.trickling_clients,
     disks.full_disk,
     disks.full_wal_disk,

@@ -7,7 +7,7 @@ from tests.bench import stores
 from tests.bench.crowds import PlainClients, Served
 from tests.faults.table import Row
 from tests.faults.writers import fleet
-from tests.server.crowds import Behaviour, crowd, greedy, trickle
+from tests.server.crowds import Behaviour, crowd, greedy, preview, trickle
 from tests.store_checks import open_store
 from tests.support import NginxService, data_dir, serving
 
@@ -25,6 +25,11 @@ def greedy_holders(size: int = 50, seconds: float = 20, events: int = 300) -> Ro
     """The same with a key, which matches people, too."""
     fault = f"{size} greedy clients with a key"
     return _beside(fault, greedy, size, seconds, events, scope="contribute")
+
+
+def previewing_clients(size: int = 20, seconds: float = 20, events: int = 300) -> Row:
+    """Previews of lists, some of which are too long to compare."""
+    return _beside(f"{size} previews at once", preview, size, seconds, events, scope="contribute")
 
 
 def trickling_clients(size: int = 8300, seconds: float = 20, events: int = 300) -> Row:

@@ -4,18 +4,32 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import random
 import resource
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 _CHUNK_BYTES = 1 << 18
 _TRICKLE_SECONDS = 4
 _HOLD_SECONDS = 20
 _MATCHED_PEOPLE = 500
+_FIRST = ["Ana", "Carlos", "José", "Juan", "Jorge", "Luis", "María", "Mario", "Pedro", "Rosa"]
+_LAST = [
+    "Díaz",
+    "García",
+    "González",
+    "Hernández",
+    "López",
+    "Martínez",
+    "Pérez",
+    "Ramírez",
+    "Rodríguez",
+    "Torres",
+]
 _ADDRESS = "127.0.0.2"
 """Another than that of all other clients, since nginx limits the rate of an address."""
 
@@ -46,29 +60,45 @@ async def greedy(port: int, key: str, n: int, seen: Seen) -> None:
     """Ask for exports, for all attestations as CSV, and for matches, one right after the other."""
     people = [{"name": f"Person {i} of the Invented"} for i in range(_MATCHED_PEOPLE)]
     body = json.dumps({"items": people}).encode()
-    match = _head(
-        "POST",
-        "/v1/detainees/match",
-        f"Authorization: Bearer {key}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-    )
     requests = [
         _head("GET", "/v1/export"),
         _head("GET", "/v1/attestations?format=csv"),
-        match + body,
+        _post("/v1/detainees/match", key, "application/json", body),
     ]
-    loop = asyncio.get_running_loop()
     for turn in count(n):
-        try:
-            with await _connect(port) as connection:
-                await loop.sock_sendall(connection, requests[turn % len(requests)])
-                start = await loop.sock_recv(connection, _CHUNK_BYTES)
-                while await loop.sock_recv(connection, _CHUNK_BYTES):
-                    pass
-                seen[int(start[9:12] or 0)] += 1
-        except (OSError, ValueError) as error:
-            seen[type(error).__name__] += 1
+        await _exchange(port, requests[turn % len(requests)], seen)
+
+
+async def preview(port: int, key: str, n: int, seen: Seen) -> None:
+    """Import lists: 24,300 similar names, too many to compare, or 1,000 different ones."""
+    similar = map(" ".join, product(_FIRST, _FIRST, _LAST, _LAST, ("", "Mora", "Vera")))
+    letters = random.Random(1)
+    different = ("".join(letters.choices("abdeilmnoprstu", k=14)) for _ in range(1000))
+    requests = [
+        _post("/v1/imports", key, "text/csv", "\n".join(["name", *names, ""]).encode())
+        for names in (similar, different)
+    ]
+    for turn in count(n):
+        await _exchange(port, requests[turn % len(requests)], seen)
+
+
+def _post(path: str, key: str, media_type: str, body: bytes) -> bytes:
+    lines = [f"Authorization: Bearer {key}", f"Content-Type: {media_type}"]
+    return _head("POST", path, *lines, f"Content-Length: {len(body)}") + body
+
+
+async def _exchange(port: int, request: bytes, seen: Seen) -> None:
+    """Send a request on a new connection, and read the response."""
+    loop = asyncio.get_running_loop()
+    try:
+        with await _connect(port) as connection:
+            await loop.sock_sendall(connection, request)
+            start = await loop.sock_recv(connection, _CHUNK_BYTES)
+            while await loop.sock_recv(connection, _CHUNK_BYTES):
+                pass
+            seen[int(start[9:12] or 0)] += 1
+    except (OSError, ValueError) as error:
+        seen[type(error).__name__] += 1
 
 
 async def trickle(port: int, key: str, n: int, seen: Seen) -> None:
