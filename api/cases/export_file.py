@@ -105,7 +105,7 @@ class ExportFile(EntryFile):
 
     def _read_line(self, place: str, raw: bytes) -> dict[str, Any] | None:
         try:
-            line = strict_json.read(raw, "line")
+            line = strict_json.read_line(raw)
         except RequestError as error:
             self.add_error(place, error.detail)
             return None
@@ -157,7 +157,7 @@ class ExportFile(EntryFile):
 def _read(raw: bytes) -> Any:
     """Return the JSON value of a line; None if it is not JSON."""
     try:
-        return strict_json.read(raw)
+        return strict_json.read_line(raw)
     except RequestError:
         return None
 

@@ -156,14 +156,16 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
         number = 0
         while True:
             number += 1
+            line = reader.line_num + 1
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
-                    line = table.header_line + number
-                    detail = f"A quote opened in the row of line {line} is never closed: close it."
+                    detail = (
+                        f"A quote in the row that begins on line {line} is never closed: close it."
+                    )
                     raise invalid(FieldError(f"/{number}", detail)) from None
                 yield number, [], [RowError(None, f"Is not a row of CSV: {error}.")]
                 continue
@@ -281,7 +283,7 @@ def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> NumberedCells:
         if not line.strip():
             continue
         try:
-            value = strict_json.read(line, "line")
+            value = strict_json.read_line(line)
         except RequestError as error:
             yield number, [], [RowError(None, error.detail)]
             continue

@@ -753,6 +753,19 @@ def test_unknown_references_are_refused(
     assert snapshot(conn) == before
 
 
+def test_error_of_syntax_names_the_column(database: str, conn: Connection, text: bytes) -> None:
+    before = snapshot(conn)
+    number, _ = first_of_list(lines(text), "claims")
+    raw = text.splitlines()
+    raw[number - 1] = raw[number - 1][:-1]
+    column = len(raw[number - 1]) + 1
+    errors = errors_of(database, b"\n".join(raw) + b"\n")
+    assert (
+        errors[f"line {number}"] == f"The line is not JSON, at column {column}: correct it there."
+    )
+    assert snapshot(conn) == before
+
+
 def test_all_errors_are_reported_in_file_order(
     database: str, conn: Connection, text: bytes
 ) -> None:

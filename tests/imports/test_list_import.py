@@ -531,6 +531,11 @@ def test_ndjson_keys_are_column_names(api: Api) -> None:
     assert [row["errors"][0]["column"] for row in result["rows"][2:]] == [
         *("shoe size", "name", None, "nombre", None, None, None)
     ]
+    # The number of the row is that of its line in the list.
+    assert [row["errors"][0]["detail"] for row in result["rows"][7:]] == [
+        "The line is not JSON, at column 10: correct it there.",
+        'Must be an object, such as {"name": "Ana"}.',
+    ]
 
 
 def test_lists_written_by_this_service_can_be_imported(api: Api, conn: queries.Connection) -> None:

@@ -303,3 +303,14 @@ def test_messages_quote_the_cell(writer: Api) -> None:
     assert set(quoted) <= set(errors)
     for column, value in quoted.items():
         assert repr(value) in errors[column]
+
+
+def test_unclosed_quote_is_named_by_the_line_of_the_file(writer: Api) -> None:
+    body = 'nombre,notas\nAna,"una\ndos\ntres"\nEva,"una\n'
+    problem = preview(writer, body.encode(), 422)
+    assert problem["errors"] == [
+        {
+            "pointer": "/2",
+            "detail": "A quote in the row that begins on line 5 is never closed: close it.",
+        }
+    ]
