@@ -1,15 +1,16 @@
-"""Cases: claims, their relays, retractions and announcements."""
+"""Invalid requests: claims, their relays, retractions and announcements."""
 
 import json
 
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, malformed, refused, wrong_body
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, malformed, refused, wrong_body
 from tests.whole_set.bad_input.valid_bodies import claim, release_event
 
 # Claims.
 for value in (1.5, "24", True, [], {}, -1, -0.5, 1_000_000_001, 2**31, 2**63, 10**300):
     wrong_body(f"{str(value)[:20]!r} for a figure", "/v1/claims", claim(value=value), "/value")
 for name in ("NaN", "1e400", "01", "0x18"):
-    malformed(f"the figure {name}", json.dumps(claim()).replace("24", name).encode(), "/v1/claims")
+    raw = json.dumps(claim(value="$figure")).replace('"$figure"', name)
+    malformed(f"the figure {name}", raw.encode(), "/v1/claims")
 for name, values in {
     "kind": (None, 1, "Released", "arrested", ""),
     "qualifier": (None, 1, "circa", ""),
@@ -53,12 +54,6 @@ wrong_body(
     "/retraction_note",
     "/created_at",
     "/verification",
-)
-wrong_body(
-    "a claim that relays itself",
-    "/v1/claims",
-    claim(id=UNKNOWN_ID, relays=[{"claim_id": UNKNOWN_ID}]),
-    "/id",
 )
 wrong_body(
     "every error of a claim at once",
@@ -141,13 +136,17 @@ for name, body, pointer in (
         claim(kind="announced", announcement_id="$announcement"),
         "/announcement_id",
     ),
-    ("an unknown claim", claim(relays=[{"claim_id": UNKNOWN_ID}]), "/relays/0/claim_id"),
+    ("a relay of an unknown claim", claim(relays=[{"claim_id": UNKNOWN_ID}]), "/relays/0/claim_id"),
     (
-        "an unknown source relayed",
+        "a relay of a claim and of an unknown source",
         claim(relays=[{"claim_id": "$claim"}, {"source_id": UNKNOWN_ID}]),
         "/relays/1/source_id",
     ),
-    ("an attestation", claim(relays=[{"claim_id": "$attestation"}]), "/relays/0/claim_id"),
+    (
+        "a relay of an attestation as a claim",
+        claim(relays=[{"claim_id": "$attestation"}]),
+        "/relays/0/claim_id",
+    ),
     ("a relay of nothing", claim(relays=[{}]), "/relays/0"),
     (
         "a relay of two",
@@ -176,8 +175,8 @@ for name, body, pointer in (
         claim(as_of="2026-01-11T12:00:00.000001Z", published_at="2026-01-10T12:00:00Z"),
         "/as_of",
     ),
-    ("since after it", claim(window_start="2026-01-11"), "/window_start"),
-    ("since the end of time", claim(window_start="9999-12-31"), "/window_start"),
+    ("a window that starts after as_of", claim(window_start="2026-01-11"), "/window_start"),
+    ("a window that starts at the end of time", claim(window_start="9999-12-31"), "/window_start"),
 ):
     wrong_body(f"a claim: {name}", "/v1/claims", body, pointer)
 wrong_body(
@@ -189,13 +188,13 @@ wrong_body(
 )
 for name, slug, body, pointer in (
     (
-        "of another kind",
+        "of released people that relays an announcement",
         "relay-elsewhere",
         claim(relays=[{"claim_id": "$announcement"}]),
         "/relays/0/claim_id",
     ),
     (
-        "of a figure of the same people",
+        "of detained people that relays one of released people",
         "relay-elsewhere",
         claim(kind="detained", relays=[{"source_id": "$source"}, {"claim_id": "$claim"}]),
         "/relays/1/claim_id",

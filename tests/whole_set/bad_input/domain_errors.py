@@ -1,6 +1,6 @@
-"""Cases: errors with a slug of their own, conflicts, merges and distinctions."""
+"""Invalid requests: errors with a slug of their own, conflicts, merges and distinctions."""
 
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_body
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, refused, wrong_body
 from tests.whole_set.bad_input.valid_bodies import (
     affiliation,
     attestation,

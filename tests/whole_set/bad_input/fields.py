@@ -1,6 +1,6 @@
-"""Cases: types, null, unknown fields, names, ids, days and moments in request bodies."""
+"""Invalid requests: types, null, unknown fields, names, ids, days and moments in request bodies."""
 
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, quoted, wrong_body, wrong_query
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, quoted, wrong_body, wrong_query
 from tests.whole_set.bad_input.valid_bodies import (
     affiliation,
     attestation,

@@ -1,6 +1,9 @@
-"""Cases: matching requests and imports; what is wrong with a list itself is tested in imports/."""
+"""Invalid requests: matching and imports.
 
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_body
+What is wrong with a list itself is tested in imports/.
+"""
+
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, refused, wrong_body
 
 # Lists to be matched.
 for name, body, pointers in (

@@ -1,9 +1,9 @@
-"""Cases: malformed JSON, media types, content negotiation and body size."""
+"""Invalid requests: malformed JSON, media types, content negotiation and body size."""
 
 import json
 
 from api.contract import document
-from tests.whole_set.bad_input.cases import malformed, refused
+from tests.whole_set.bad_input.invalid_requests import malformed, refused
 from tests.whole_set.bad_input.valid_bodies import source
 
 # JSON.

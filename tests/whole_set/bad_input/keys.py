@@ -1,6 +1,6 @@
-"""Cases: missing, wrong and insufficient keys."""
+"""Invalid requests: missing, wrong and insufficient keys."""
 
-from tests.whole_set.bad_input.cases import refused
+from tests.whole_set.bad_input.invalid_requests import refused
 from tests.whole_set.bad_input.valid_bodies import (
     affiliation,
     attestation,

@@ -1,6 +1,6 @@
-"""Cases: paths, ids in paths and methods."""
+"""Invalid requests: paths, ids in paths and methods."""
 
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, refused
 from tests.whole_set.bad_input.valid_bodies import affiliation, detention, source
 
 # Paths.

@@ -1,7 +1,7 @@
-"""Cases: query parameters of lists, counts, timelines and feeds."""
+"""Invalid requests: query parameters of lists, counts, timelines and feeds."""
 
 from api.rendering import pagination
-from tests.whole_set.bad_input.cases import UNKNOWN_ID, refused, wrong_query
+from tests.whole_set.bad_input.invalid_requests import UNKNOWN_ID, refused, wrong_query
 from tests.whole_set.bad_input.lists import LISTS, LISTS_WITH_CURSOR
 from tests.whole_set.bad_input.valid_bodies import source
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.problems import check_problem
-from tests.whole_set.bad_input.cases import Case
+from tests.whole_set.bad_input.invalid_requests import InvalidRequest
 from tests.whole_set.bad_input.keys import WRITES
 from tests.whole_set.bad_input.world import World, new_world
 
@@ -52,7 +52,7 @@ def test_arbitrary_bytes_cause_no_server_error(
     """A request that is refused changes nothing, and one that creates a record is noticed."""
     method, path, raw = request_
     before = changing_world.digest()
-    response = changing_world.send(Case("", method, path, "", raw=raw))
+    response = changing_world.send(InvalidRequest("", method, path, "", raw=raw))
     assert response.status_code < 500, response.get_data(as_text=True)
     if response.status_code >= 400:
         check_problem(response, response.get_json(force=True)["type"].removeprefix("/problems/"))

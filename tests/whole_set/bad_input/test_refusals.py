@@ -1,4 +1,4 @@
-"""Every case of bad input is refused with a problem document, and nothing is written."""
+"""Every invalid request is refused with a problem document, and nothing is written."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from api.database.queries import Connection
 from tests.conftest import Api, cloned
 from tests.problems import STATUS_BY_SLUG, check_problem
 from tests.support import open_pool
-from tests.whole_set.bad_input import (  # noqa: F401  (each adds its cases to CASES)
+from tests.whole_set.bad_input import (  # noqa: F401  (each adds its cases to INVALID_REQUESTS)
     claims,
     domain_errors,
     fields,
@@ -25,34 +25,34 @@ from tests.whole_set.bad_input import (  # noqa: F401  (each adds its cases to C
     paths_and_methods,
     query_parameters,
 )
-from tests.whole_set.bad_input.cases import CASES, Case
+from tests.whole_set.bad_input.invalid_requests import INVALID_REQUESTS, InvalidRequest
 from tests.whole_set.bad_input.valid_bodies import release_event, source
 from tests.whole_set.bad_input.world import World
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_bad_input_is_refused(nothing_written: World, case: Case) -> None:
-    response = nothing_written.send(case)
-    problem = check_problem(response, case.slug)
+@pytest.mark.parametrize("invalid", INVALID_REQUESTS, ids=str)
+def test_bad_input_is_refused(nothing_written: World, invalid: InvalidRequest) -> None:
+    response = nothing_written.send(invalid)
+    problem = check_problem(response, invalid.slug)
     pointers = [error["pointer"] for error in problem.get("errors", ())]
-    assert sorted(pointers) == sorted(case.pointers), problem
+    assert sorted(pointers) == sorted(invalid.pointers), problem
     details = [problem["detail"], *(error["detail"] for error in problem.get("errors", ()))]
-    assert any(case.message in detail for detail in details), details
+    assert any(invalid.message in detail for detail in details), details
     assert nothing_written.records["edit"] not in response.get_data(as_text=True)
     for error in problem.get("errors", ()):
-        value = sent_value(nothing_written, case, error["pointer"])
+        value = sent_value(nothing_written, invalid, error["pointer"])
         if isinstance(value, str | int | float) and not error["detail"].startswith(UNKNOWN):
             assert quoted(value).strip("'…") in error["detail"]
 
 
-def sent_value(world: World, case: Case, pointer: str) -> Any:
-    """The value at a place of the body of a case, or else of its query."""
-    value = orjson.loads(json.dumps(world.fill(case.body)))
+def sent_value(world: World, invalid: InvalidRequest, pointer: str) -> Any:
+    """The value at a place of the body of a request, or else of its query."""
+    value = orjson.loads(json.dumps(world.fill(invalid.body)))
     try:
         for step in pointer.split("/")[1:]:
             value = value[int(step)] if isinstance(value, list) else value[step]
     except (LookupError, TypeError, ValueError):
-        return dict(reversed(parse_qsl(world.fill(case.query), True))).get(pointer[1:])
+        return dict(reversed(parse_qsl(world.fill(invalid.query), True))).get(pointer[1:])
     return value
 
 
@@ -75,9 +75,9 @@ def test_no_error_quotes_a_key(world: World, place: str) -> None:
     assert "“constancia_aa51" not in page.text
 
 
-def test_case_names_are_unique() -> None:
-    """Cases with the same name could not be told apart in a report."""
-    names = [(c.slug, c.name, c.method, c.path, c.query) for c in CASES]
+def test_names_are_unique() -> None:
+    """Requests with the same name could not be told apart in a report."""
+    names = [(str(invalid), invalid.query) for invalid in INVALID_REQUESTS]
     assert len(names) == len(set(names))
 
 
@@ -102,15 +102,15 @@ def test_every_problem_of_the_contract_is_tested() -> None:
         "unanswered",
         "uri-too-long",
     }
-    reached = {case.slug for case in CASES}
+    reached = {invalid.slug for invalid in INVALID_REQUESTS}
     assert reached.isdisjoint(tested_elsewhere)
     assert reached | tested_elsewhere == set(document.load().problems) == set(STATUS_BY_SLUG)
 
 
 def test_existing_release_event_is_named(nothing_written: World) -> None:
     body = release_event(occurred_on="2026-01-10")
-    case = Case("", "POST", "/v1/release-events", "release-event-exists", body=body)
-    problem = check_problem(nothing_written.send(case), "release-event-exists")
+    invalid = InvalidRequest("", "POST", "/v1/release-events", "release-event-exists", body=body)
+    problem = check_problem(nothing_written.send(invalid), "release-event-exists")
     assert problem["release_event_id"] == nothing_written.records["event"]
     assert f"/v1/release-events/{nothing_written.records['event']}" in problem["detail"]
 

@@ -16,7 +16,7 @@ from api.database import connections
 from api.database.queries import Connection
 from tests.conftest import Api, client_of, cloned
 from tests.support import open_pool
-from tests.whole_set.bad_input.cases import Case
+from tests.whole_set.bad_input.invalid_requests import InvalidRequest
 from tests.whole_set.bad_input.valid_bodies import claim, facility
 
 
@@ -40,19 +40,19 @@ class World:
             return {name: self.fill(item) for name, item in value.items()}
         return value
 
-    def send(self, case: Case) -> TestResponse:
-        api = self.api if case.scope is None else self.api.scope(case.scope)
+    def send(self, request: InvalidRequest) -> TestResponse:
+        api = self.api if request.scope is None else self.api.scope(request.scope)
         options: dict[str, Any] = {
-            "headers": self.fill(dict(case.headers)),
-            "query_string": self.fill(case.query),
+            "headers": self.fill(dict(request.headers)),
+            "query_string": self.fill(request.query),
         }
-        if case.raw is not None:
-            options["data"] = case.raw
+        if request.raw is not None:
+            options["data"] = request.raw
             options["headers"].setdefault("Content-Type", "application/json")
-        elif case.body is not None:
-            options["data"] = json.dumps(self.fill(case.body))
+        elif request.body is not None:
+            options["data"] = json.dumps(self.fill(request.body))
             options["headers"].setdefault("Content-Type", "application/json")
-        return api.send(case.method, self.fill(case.path), **options)
+        return api.send(request.method, self.fill(request.path), **options)
 
     def digest(self) -> dict[str, str]:
         """The digest of all tables, read again only if a transaction has written since the last

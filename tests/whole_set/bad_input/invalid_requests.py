@@ -8,7 +8,7 @@ UNKNOWN_ID = "019b9f3e-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True)
-class Case:
+class InvalidRequest:
     """A request that is refused.
 
     `$name` is replaced by the id of a record of the register. `pointers` are all pointers of
@@ -29,15 +29,15 @@ class Case:
     message: str = ""
 
     def __str__(self) -> str:
-        return f"{self.slug}: {self.name}"
+        return f"{self.slug}: {self.name} ({self.method} {self.path})"
 
 
-CASES: list[Case] = []
+INVALID_REQUESTS: list[InvalidRequest] = []
 
 
 def refused(name: str, method: str, path: str, slug: str, *pointers: str, **options: Any) -> None:
-    """Add a case; `options` are the other fields of `Case`."""
-    CASES.append(Case(name, method, path, slug, pointers, **options))
+    """Add a request; `options` are the other fields of `InvalidRequest`."""
+    INVALID_REQUESTS.append(InvalidRequest(name, method, path, slug, pointers, **options))
 
 
 def wrong_body(
