@@ -20,7 +20,7 @@ from api.verification.rule import Affiliation, Attestation, Verdict
 
 STATUSES = ("confirmed", "disputed", "reported", "refuted", "unverified")
 FIGURES = (*STATUSES, "rearrested")
-WITHIN = ("confirmed", "disputed", "reported")
+DOCUMENTED = ("confirmed", "disputed", "reported")
 PROPERTIES = (
     "facility_id",
     "nationality",
@@ -87,7 +87,7 @@ class Ledger:
             return self.record(recorded_as_of).count(as_of, required, filters)
 
         total, _, undisclosed = counts(recorded_as_of)
-        now = {status: total[status] for status in WITHIN}
+        now = {status: total[status] for status in DOCUMENTED}
         then = counts(min(as_of, recorded_as_of)).total
         gap, verdict, reason = None, "not_comparable", None
         if claim["kind"] != "released":
@@ -96,7 +96,7 @@ class Ledger:
             reason = "no_figure"
         else:
             gap = claimed - now["confirmed"]
-            documented = sum(now[status] + undisclosed[status] for status in WITHIN)
+            documented = sum(now[status] + undisclosed[status] for status in DOCUMENTED)
             below = gap < 0 and claim["qualifier"] != "at_least"
             above = claimed > documented and claim["qualifier"] != "at_most"
             verdict = (
@@ -109,7 +109,7 @@ class Ledger:
             "gap": gap,
             "verdict": verdict,
             "reason": reason,
-            "recorded_then": {status: then[status] for status in WITHIN},
+            "recorded_then": {status: then[status] for status in DOCUMENTED},
         }
 
     def can_be_true(self, claim_id: str, recorded_as_of: datetime, required: int) -> bool:
@@ -123,7 +123,7 @@ class Ledger:
             {**filters, "occurred_from": claim["window_start"]},
             sees_hidden=True,
         )
-        documented = sum(total[status] for status in WITHIN)
+        documented = sum(total[status] for status in DOCUMENTED)
         return claim["qualifier"] == "at_most" or (claim["value"] or 0) <= documented
 
 
@@ -515,8 +515,8 @@ class Record:
         return {
             "announced": self.records["claim"][announcement_id]["value"],
             "named": len(named),
-            **{status: [*statuses.values()].count(status) for status in WITHIN},
-            "still_held": sum(statuses.get(person) not in WITHIN for person in named),
+            **{status: [*statuses.values()].count(status) for status in DOCUMENTED},
+            "still_held": sum(statuses.get(person) not in DOCUMENTED for person in named),
             "claims": [id for _, id in sorted(claims, reverse=True)],
         }
 

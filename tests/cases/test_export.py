@@ -184,7 +184,7 @@ def match(api: Api, people: Sequence[Any]) -> Any:
         return None
     names = ("name", "aliases", "birth_date", "nationalities", "sex", "external_ids")
     items = [{name: person[name] for name in names} for person in people[:20]]
-    for item, person in zip(items, people, strict=False):
+    for item, person in zip(items, people[:20], strict=True):
         item["detained_on"] = person["detention"] and person["detention"]["detained_on"]
     return api.post("/v1/detainees/match", {"items": items}, 200)
 

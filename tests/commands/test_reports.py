@@ -3,7 +3,11 @@
 import json
 from datetime import UTC, datetime
 
+from api import config
+from api.commands import terminal
 from tests.commands.running import EXAMPLE, check_error, constancia
+from tests.conftest import Api
+from tests.stories.newsroom import Desk
 
 
 def test_invalid_arguments_are_errors(database: str) -> None:
@@ -119,3 +123,37 @@ def test_differences_are_printed_with_their_reasons(database: str) -> None:
     check_error(
         constancia("differences", "--from", "2026-1-9", DATABASE_URL=database), "--from", code=2
     )
+
+
+def test_terminal_marks_retracted_claims(api: Api) -> None:
+    desk = Desk(api)
+    coalition = desk.editor.source("Coalición", "political_party")
+    paper = desk.editor.source("Correo", "news_outlet")
+    facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    scope = {"facility_id": facility, "window_start": "2026-01-08", "age_group": "adult"}
+    claim = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
+    relays = [{"claim_id": claim["id"]}]
+    relay = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
+    names = {
+        coalition: "Coalición",
+        paper: "Correo",
+        facility: "Rodeo I",
+        claim["id"]: "Coalición",
+        relay["id"]: "Correo",
+    }
+
+    def lines() -> list[str]:
+        return list(terminal.comparisons(config.read({}), desk.api.get("/v1/comparisons"), names))
+
+    head, newer, older = lines()
+    assert head.split() == [
+        *("as", "of", "(UTC)", "claimed", "confirmed", "disputed", "reported", "gap"),
+        *("verdict", "scope", "source"),
+    ]
+    assert newer.startswith("2026-01-09 13:00    1,100 ")
+    assert newer.endswith("  Correo, relaying Coalición")
+    assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
+    for id in (claim["id"], relay["id"]):
+        retraction = {"retracted_at": "2026-01-10T08:00:00Z"}
+        desk.editor.post(f"/v1/claims/{id}/retraction", retraction, 200)
+    assert lines() == [head, f"{newer} (retracted)", f"{older} (retracted)"]

@@ -1,4 +1,4 @@
-"""Security headers and CORS of every response: of operations and of Flask.
+"""Security headers and CORS of every response, also of errors that Flask raises.
 
 whole_set/test_responses.py checks the headers of successful responses, test_conditional.py of 304.
 """
@@ -61,30 +61,29 @@ def test_cors_preflight_allows_what_the_contract_takes(api: Api) -> None:
     methods: dict[str, set[str]] = {}
     for operation in CONTRACT.operations:
         methods.setdefault(operation.path, {"OPTIONS"}).add(operation.method.upper())
-    for path, allowed in methods.items():
+    taken = {p.name for o in CONTRACT.operations for p in o.parameters if p.location == "header"}
+    for operation in CONTRACT.operations:
         request_headers = {
             "Origin": "https://a.example",
-            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Method": operation.method.upper(),
             "Access-Control-Request-Headers": "authorization",
         }
-        response = api.send(
-            "OPTIONS", path.replace("{id}", public_walk.UNKNOWN_ID), headers=request_headers
-        )
+        path = operation.path.replace("{id}", public_walk.UNKNOWN_ID)
+        response = api.send("OPTIONS", path, headers=request_headers)
         assert response.status_code == 204
         assert response.data == b""
         assert "Content-Type" not in response.headers
+        allowed = methods[operation.path]
         expected = allowed | ({"HEAD"} if "GET" in allowed else set())
         assert header_values(response.headers["Allow"]) == expected
         assert header_values(response.headers["Access-Control-Allow-Methods"]) == expected
         assert response.headers["Access-Control-Max-Age"] == "7200"
         sent = header_values(response.headers["Access-Control-Allow-Headers"])
-        taken = {
-            p.name for o in CONTRACT.operations for p in o.parameters if p.location == "header"
-        }
         assert sent >= taken | {"Authorization", "Content-Type"}
 
 
 def test_cors_exposes_every_header_of_the_contract(api: Api) -> None:
+    # The headers of the components have names of their own, which responses refer to.
     named = {
         name
         for place, node in nodes(CONTRACT.document)

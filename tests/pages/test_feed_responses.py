@@ -44,7 +44,8 @@ class Releases:
         self.editor.detention(detainee, detained_on="2025")
         event = self.editor.event(detainee, "2026-01-08")
         stances = ["confirms"] * confirms + ["denies"] * denials
-        for n, (source, stance) in enumerate(zip(self.sources, stances, strict=False)):
+        sources = self.sources[: len(stances)]
+        for n, (source, stance) in enumerate(zip(sources, stances, strict=True)):
             self.editor.attest(event, source, f"2026-01-09T1{n}:00:00Z", stance=stance)
         return event
 

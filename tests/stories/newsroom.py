@@ -9,8 +9,7 @@ from tests.conftest import CASES, Api
 
 EXAMPLE = CASES / "venezuela-2026-01-08.json"
 
-
-WITHIN = ("confirmed", "disputed", "reported")
+DOCUMENTED = ("confirmed", "disputed", "reported")
 
 
 class Desk:
@@ -45,7 +44,8 @@ class Desk:
         self.editor.detention(detainee, detained_on="2020", facility_id=facility)
         event = self.editor.event(detainee, day, announcement_id=announcement)
         attestations = [("confirms", at) for at in confirmed] + [("denies", at) for at in denied]
-        for source, (stance, at) in zip(self.sources, attestations, strict=False):
+        sources = self.sources[: len(attestations)]
+        for source, (stance, at) in zip(sources, attestations, strict=True):
             self.editor.attest(event, source, at, stance=stance, release_kind=kind)
         return event
 

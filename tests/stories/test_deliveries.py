@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.stories.newsroom import WITHIN, Desk, after, figures
+from tests.stories.newsroom import DOCUMENTED, Desk, after, figures
 
 
 def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
@@ -50,7 +50,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     assert [
         (
             delivery["claimed"],
-            *(delivery[name] for name in WITHIN),
+            *(delivery[name] for name in DOCUMENTED),
             delivery["gap"],
             delivery["verdict"],
         )
@@ -66,18 +66,18 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     # Attestations published after the time of a claim do not change its comparison.
     for claim, earlier_comparison in comparisons.values():
         comparison = desk.comparison(claim)
-        assert figures(comparison, (*WITHIN, "gap")) == figures(
-            earlier_comparison, (*WITHIN, "gap")
+        assert figures(comparison, (*DOCUMENTED, "gap")) == figures(
+            earlier_comparison, (*DOCUMENTED, "gap")
         )
         counts_then = desk.counts(as_of=claim["as_of"])
-        assert figures(comparison, WITHIN) == figures(counts_then, WITHIN)
+        assert figures(comparison, DOCUMENTED) == figures(counts_then, DOCUMENTED)
         assert comparison["citation"]["as_of"] == claim["as_of"]
 
     delivery = desk.delivery(announcement)
     assert delivery["announcement"] == announcement
     assert (delivery["announced"], delivery["named"], delivery["still_held"]) == (116, 7, 2)
-    assert figures(delivery, WITHIN) == {"confirmed": 3, "disputed": 1, "reported": 1}
-    assert figures(delivery, WITHIN) == figures(desk.counts(announcement_id=id), WITHIN)
+    assert figures(delivery, DOCUMENTED) == {"confirmed": 3, "disputed": 1, "reported": 1}
+    assert figures(delivery, DOCUMENTED) == figures(desk.counts(announcement_id=id), DOCUMENTED)
     newest_first = [*reversed(comparisons)]
     assert [item["claim"]["id"] for item in delivery["claims"]] == newest_first
     assert delivery["claims"] == desk.comparisons(announcement_id=id)
@@ -96,7 +96,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     ):
         earlier = desk.delivery(announcement, as_of=as_of)
         assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[5 - published :]
-        assert tuple(earlier[name] for name in WITHIN) == counts
+        assert tuple(earlier[name] for name in DOCUMENTED) == counts
         assert earlier["named"] == sum(counts) + earlier["still_held"] == 7
 
     # At an earlier record time.
@@ -104,7 +104,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     earlier = desk.delivery(announcement, recorded_as_of=record_time)
     assert [item["claim"]["id"] for item in earlier["claims"]] == newest_first[3:]
     assert (earlier["named"], earlier["still_held"]) == (3, 0)
-    assert figures(earlier, WITHIN) == {"confirmed": 2, "disputed": 0, "reported": 1}
+    assert figures(earlier, DOCUMENTED) == {"confirmed": 2, "disputed": 0, "reported": 1}
 
 
 def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:

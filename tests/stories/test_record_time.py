@@ -27,12 +27,12 @@ from api.operations import attestations
 from api.rendering import pagination
 from api.verification import rule
 from tests.brute_force import (
+    DOCUMENTED,
     FIGURES,
     PROPERTIES,
     PROPERTIES_OF_PEOPLE,
     REQUIRED,
     STATUSES,
-    WITHIN,
     Ledger,
     Record,
     assert_statuses_are_recounted,
@@ -837,7 +837,7 @@ class Reader:
         claims = [item["claim"]["id"] for item in response["claims"]]
         assert {**{name: response[name] for name in expected}, "claims": claims} == expected
         assert expected["named"] == expected["still_held"] + sum(
-            expected[status] for status in WITHIN
+            expected[status] for status in DOCUMENTED
         )
         for item in response["claims"]:
             self._check_comparison(item, required)
