@@ -173,10 +173,10 @@ def _check_last(conn: queries.Connection, id: UUID, merge: Any) -> None:
 
 
 def load_plan(conn: queries.Connection, detainees: Sequence[UUID]) -> MergePlan:
-    """Read people and their children, without merged duplicates."""
+    """Read people, also merged duplicates, and their detentions and events that are not."""
     plan = MergePlan()
     for row in queries.rows(conn, "merges/list_records", detainee_ids=detainees):
-        plan.stored[row.resource][str(row.id)] = row.entry
+        plan.stored[row.resource][str(row.id)] = row.record
     return plan
 
 
@@ -199,7 +199,7 @@ def _check_days(
                 "conflict",
                 f"The attestation {attestation.id}, published at "
                 f"{clock.rfc3339(attestation.published_at)}, would confirm the release event "
-                f"{event} before its day, {day}, began anywhere on Earth (UTC+14). Merge the "
+                f"{event} before its day, {day}, began in any time zone (UTC+14). Merge the "
                 "other record into this one, so that the earlier day stays, or void the event "
                 "whose day is wrong.",
             )

@@ -1,5 +1,5 @@
--- Lists the records of people that are not merged duplicates, each with its row.
-SELECT 'detainee' AS resource, d.id, to_jsonb(d) AS entry
+-- Lists people, also merged duplicates, and their detentions and release events that are not merged, as JSON rows.
+SELECT 'detainee' AS resource, d.id, to_jsonb(d) AS record
 FROM detainees d WHERE d.id = ANY (%(detainee_ids)s)
 UNION ALL
 SELECT 'detention', t.id, to_jsonb(t)
