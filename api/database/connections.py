@@ -11,7 +11,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
 
 from api.config import SERVICE_ROLE
-from api.database.deadlines import DeadlineConnection
+from api.database.deadlines import MAX_TRANSACTION_MINUTES, DeadlineConnection
 from api.database.queries import Connection
 
 MINIMUM_VERSION = 18
@@ -24,7 +24,8 @@ DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 # detainees or attestations takes 1.5 ms, to run it 0.2 ms.
 _FOR_SERVING = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s "
-    "-c idle_in_transaction_session_timeout=60s -c transaction_timeout=30min "
+    "-c idle_in_transaction_session_timeout=60s "
+    f"-c transaction_timeout={MAX_TRANSACTION_MINUTES}min "
     "-c max_parallel_workers_per_gather=0 "
     f"-c plan_cache_mode=force_generic_plan -c role={SERVICE_ROLE}"
 )

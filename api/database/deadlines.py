@@ -1,7 +1,7 @@
-"""The connections that serve requests.
+"""The connections that serve requests: their deadlines, and their prepared statements.
 
-They have client-side statement timeouts: a connection is closed when the server does not answer in
-time. The timeouts of the server do not run while it hangs. And they keep their prepared statements.
+A connection is closed when the server does not answer in time, because the timeouts of the server
+do not run while it hangs. A connection keeps its prepared statements after a rollback.
 """
 
 import contextlib
@@ -14,9 +14,15 @@ from psycopg._preparing import Key, Prepare, PrepareManager
 from psycopg.abc import PQGen
 from psycopg.pq.abc import PGresult
 
+# A migration changed the columns of a prepared statement.
+_OUTDATED_STATEMENT = (
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InvalidSqlStatementName,
+)
+
 
 class _KeptStatements(PrepareManager):
-    """The prepared statements of a connection: a rollback keeps them, as it does in the server.
+    """The prepared statements of a connection. A rollback keeps them, as it does in the server.
 
     psycopg forgets them, because a rollback can undo the creation of a table. Requests create none,
     and each refused write is rolled back: the next attestation on its connection took 24 ms, and
@@ -33,10 +39,14 @@ class _KeptStatements(PrepareManager):
         super().validate(key, prep, name, results)
 
     def forget(self) -> None:
-        """Close all statements. Those that are prepared before the next flush stay."""
+        """Close all statements once the next one has run, which stays prepared."""
         self._to_flush.extend(self._names.values())
         self._names.clear()
         self._counts.clear()
+
+
+MAX_TRANSACTION_MINUTES = 30
+"""The `transaction_timeout` of these connections."""
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
@@ -62,29 +72,29 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self.pgconn.finish()
             DeadlineConnection._last_response = float("-inf")
             raise psycopg.OperationalError("the server does not answer") from None
-        except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName):
-            # A migration changed the columns of a prepared statement.
-            self._prepared.forget()
-            raise
-        except psycopg.OperationalError:
+        except psycopg.Error as error:
+            if isinstance(error, _OUTDATED_STATEMENT):
+                self._prepared.forget()
             if self.closed:
                 DeadlineConnection._last_response = float("-inf")
+            elif error.sqlstate:  # an error of the server, not of the driver
+                DeadlineConnection._last_response = time.monotonic()
             raise
         DeadlineConnection._last_response = time.monotonic()
         return result
 
 
 def seconds_since_response() -> float:
-    """Return how long ago the server answered on any connection of this process.
+    """Return how long ago the server last answered, on any connection of this process.
 
-    Infinite if a connection was lost since.
+    After the loss of a connection it is infinite, until the next response.
     """
     return time.monotonic() - DeadlineConnection._last_response
 
 
 @contextlib.contextmanager
-def statement_timeout(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-    """Give each statement another deadline, if the connection has one."""
+def statement_deadline(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Give each statement another deadline, if the connection is one that serves requests."""
     if not isinstance(conn, DeadlineConnection):
         yield
         return

@@ -1,4 +1,7 @@
-"""The ledger: one entry for each write, in its transaction, numbered without gaps."""
+"""The ledger: an entry for each write and each reading of a hidden name, numbered without gaps.
+
+An entry is appended in the transaction of its write.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +11,8 @@ from uuid import UUID
 from api.access import Caller
 from api.database import queries
 
-# Records that are written together get their entries in this order.
+# `verification.bulk` appends its entries in the order of Action, and for one action in that of
+# Resource.
 Resource = Literal[
     "source",
     "affiliation",
@@ -35,7 +39,6 @@ Action = Literal[
     "rejected",
     "read",
 ]
-
 
 MAX_LOOKED_UP = 5_000
 """At most this many public entries are looked up for a list with `updated_since`.
@@ -78,9 +81,10 @@ def append(
 
 
 class Reader(NamedTuple):
-    """A caller who sees hidden names, and the resource whose names are read.
+    """A caller who sees hidden names, so that each reading gets an entry.
 
-    `column` is the column of the query with the id of the record read.
+    `resource` is that of the names. `column`, in the rows of a query, has the id of the record
+    whose name is read.
     """
 
     caller: Caller

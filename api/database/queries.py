@@ -27,7 +27,8 @@ SQL = resources.path("sql")
 BLOCK_SIZE = 1000
 """Rows or records that are read or written at a time, where all at once could be too many."""
 
-_MAX_IMPORT_SECONDS = 31 * 60.0  # a minute more than the transaction timeout of the service
+# A minute more than the server allows a transaction.
+_MAX_IMPORT_SECONDS = (deadlines.MAX_TRANSACTION_MINUTES + 1) * 60.0
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
@@ -41,7 +42,7 @@ FIELD_ERRORS = {
         "This release event has 2,000 attestations, the most that one can have. "
         "Void those that were entered by mistake, or leave this one out.",
     ),
-    "api_key_ends_after_it_was_created": ("/until", "Must lie ahead."),
+    "api_key_ends_after_it_was_created": ("/until", "Is in the past: send a later moment."),
 }
 """(JSON pointer, detail) of the field error for a violated constraint, by its name."""
 
@@ -63,8 +64,8 @@ def text(name: str, parameters: frozenset[str]) -> str:
 def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
     """Yield the lines of a statement, without indentation, and comments only in the first line.
 
-    psycopg parses a statement of more than 4,096 characters for each request: 0.1 ms for a count
-    with two filters, or for what a write stores, which have fewer without both.
+    psycopg parses a statement of more than 4,096 characters anew for each request, which takes
+    0.1 ms. Without indentation and comments, a count with two filters has fewer.
     """
     first, *others = (line.lstrip() for line in file.splitlines())
     for line in (first, *(other for other in others if not other.startswith("--"))):
@@ -78,7 +79,7 @@ def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
 
 
 def drop_none(**parameters: Any) -> dict[str, Any]:
-    """Return the parameters that are passed: None stands for one that is not."""
+    """Return the parameters without those that are None."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
@@ -129,7 +130,8 @@ def snapshot(
         access = "READ ONLY" if read_only else "READ WRITE"
         conn.execute(cast(Any, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ {access}"))
         if timeout_minutes is not None:
-            # Between two blocks a client may pause for a minute, and the next waits for its turn.
+            # Between two blocks a client may pause for a minute, and the next block then waits for
+            # its turn.
             conn.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
             conn.execute(cast(Any, f"SET LOCAL transaction_timeout = '{timeout_minutes}min'"))
         yield
@@ -137,8 +139,12 @@ def snapshot(
 
 @contextmanager
 def long_transaction(conn: Connection) -> Iterator[None]:
-    """Run a transaction whose statements have no time limit of their own, for an import."""
-    with translated(), deadlines.statement_timeout(conn, _MAX_IMPORT_SECONDS), conn.transaction():
+    """Run a transaction whose statements take as long as the transaction may, for an import.
+
+    The server sets no limit to a statement. The client gives a hanging server up a minute after
+    the transaction's timeout.
+    """
+    with translated(), deadlines.statement_deadline(conn, _MAX_IMPORT_SECONDS), conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         yield
 

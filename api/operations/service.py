@@ -46,7 +46,7 @@ def get_readiness(service: Service) -> Answer:
     try:
         with (
             service.pool.connection(timeout=_MAX_POOL_SECONDS) as conn,
-            deadlines.statement_timeout(conn, _MAX_STATEMENT_SECONDS),
+            deadlines.statement_deadline(conn, _MAX_STATEMENT_SECONDS),
         ):
             return _readiness(conn)
     except (PoolTimeout, TooManyRequests):

@@ -23,8 +23,6 @@ from api.tables import encoders
 from api.tables.encoders import Encoder
 from api.tables.workbook_writer import Parts
 
-BLOCK_ROWS = 1000
-
 Block = TypeVar("Block")
 
 
@@ -74,7 +72,7 @@ def _list_blocks(
 ) -> Iterator[bytes]:
     def read(after: str | int | None) -> rows.Block:
         with queries.borrowed_connection(pool) as conn:
-            return rows.block(conn, operation, page, after, BLOCK_ROWS)
+            return rows.block(conn, operation, page, after, queries.BLOCK_SIZE)
 
     def blocks(block: rows.Block) -> Iterator[Sequence[bytes]]:
         yield block.items

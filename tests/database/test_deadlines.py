@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+from api.database import deadlines
 from api.database.queries import Connection
 from tests.conftest import Api, client_of, keys_of
 from tests.public_walk import UNKNOWN_ID
@@ -71,3 +72,17 @@ def test_statement_is_prepared_again_after_a_migration(pool: ConnectionPool[Conn
                 row = conn.execute(query, prepare=True).fetchone()
                 assert row is not None
                 assert row[-1] == 2
+
+
+def test_error_of_the_server_is_a_response(
+    pool: ConnectionPool[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While all connections are in use, readiness goes by the time of the last response."""
+    with pool.connection() as conn:
+        monkeypatch.setattr(deadlines.DeadlineConnection, "_last_response", float("-inf"))
+        with pytest.raises(psycopg.ProgrammingError):  # of the driver
+            conn.execute("SELECT %s", ())
+        assert deadlines.seconds_since_response() == float("inf")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            conn.execute("SELECT 1/0")
+        assert deadlines.seconds_since_response() < float("inf")

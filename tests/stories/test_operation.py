@@ -153,7 +153,7 @@ def test_import_has_no_deadline_of_one_statement(database: str) -> None:
     with (
         open_pool(database, 1) as pool,
         pool.connection() as conn,
-        deadlines.statement_timeout(conn, 0.1),
+        deadlines.statement_deadline(conn, 0.1),
     ):
         with queries.long_transaction(conn):
             conn.execute("SELECT pg_sleep(0.3)")
