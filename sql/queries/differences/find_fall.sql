@@ -1,5 +1,6 @@
--- Finds the last moment at which a correction left fewer people confirmed as of just before it, and by how
--- many there are still fewer.
+-- Finds the last moment of record time at which a correction lowered the confirmed count as of just before
+-- it, and by how many people at least, both then and now.
+-- The codes C and A are of confirmed people; A, of those who were arrested again.
 SELECT rfc3339(m.moment) AS at, f.people
 FROM (
     SELECT DISTINCT o.moment, o.moment - interval '1 microsecond' AS before
