@@ -8,8 +8,7 @@ operation's properties in the contract:
   requires a scope;
 - `Write`: a change with a JSON body, in one transaction;
 - `Upload`: a file, in transactions of its own;
-
-and `ServiceRead`: a read about the service itself.
+- `ServiceRead`: a read about the service itself, without a connection.
 """
 
 from collections.abc import Callable, Mapping

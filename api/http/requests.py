@@ -1,4 +1,7 @@
-"""Requests read into the arguments of an operation. An error lists every invalid field."""
+"""Requests read into the arguments of an operation, and the public URL of requests.
+
+An error lists all invalid fields of the query, or of the body.
+"""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -64,7 +67,7 @@ class Arguments:
         # marshmallow takes 16 to 80 µs to load an empty query, as long as the whole empty route.
         has_required = any(p.required for p in operation.parameters)
         self._defaults = None if has_required else self._schema.load({})
-        # A table of a chart has the items of the chart.
+        # A chart has tables but no JSON, and its tables always have all items: it is no list.
         self._is_list = (
             any(p.name == "limit" for p in operation.parameters)
             and media_types.JSON in operation.media_types
@@ -74,7 +77,7 @@ class Arguments:
             language
             for p in operation.parameters
             if p.name == "lang"
-            # The first is that of a request which accepts any.
+            # The first is the language of a request that accepts any.
             for language in sorted(p.schema["enum"], key=lambda it: it != p.schema.get("default"))
         ]
         self._keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
@@ -83,9 +86,10 @@ class Arguments:
         """Return the arguments of the operation's function, and the media type.
 
         A parameter with the name of a Python keyword gets an underscore at its end. A list as rows
-        of a table is complete without `limit`, which is None then. An operation with formats of
-        other kinds also takes the `media_type`, and like a page the `base_url` of the service. A
-        page also takes its `address`; without `lang`, it has the language that the request prefers.
+        of a table is complete without `limit`, which is None then. An operation with formats
+        besides JSON and tables also takes the `media_type`, and one with absolute links the
+        `base_url` of the service. A page also takes its `address`. Without `lang`, it has the
+        language that the request prefers.
 
         Raises `validation-error`, `not-found` for an id that is not a UUID, or `not-acceptable`.
         """
@@ -142,9 +146,9 @@ def address(request: Request, names: Collection[str]) -> Address:
 
 @cache
 def _names_of_api() -> Collection[str]:
-    """Return the parameters that choose what an answer of the API contains.
+    """Return the query parameters of the API, without those of its display: `lang`, `time_zone`.
 
-    Any other parameter was added by another site, or is for how an answer is shown.
+    A parameter that is no parameter of the API was added by another site.
     """
     reads = [o for o in document.load().operations if o.method == "get" and "/v1/" in o.path]
     names = {p.name for o in reads for p in o.parameters if p.location == "query"}
@@ -159,13 +163,16 @@ def preferred_language(request: Request, languages: Sequence[str]) -> str:
 def json_body(
     request: Request, schema: Schema, accepted: Sequence[str], raw: bytes
 ) -> Mapping[str, Any]:
-    """Return the value of a JSON body. Raises `unsupported-media-type` or `validation-error`."""
+    """Return the value of a JSON body.
+
+    Raises `unsupported-media-type`, `malformed-json` or `validation-error`.
+    """
     check_media_type(request, accepted)
     return load_body(request, schema, raw)
 
 
 def load_body(request: Request, schema: Schema, raw: bytes) -> Mapping[str, Any]:
-    """Return the value of a JSON body, of which errors can quote the parts."""
+    """Return the value of a JSON body, and keep it: errors quote its parts."""
     value = request.environ[BODY] = strict_json.read(raw)
     return schemas.load(schema, value)
 
