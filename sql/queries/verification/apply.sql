@@ -30,6 +30,11 @@ WITH superseded_verdicts AS (
     CROSS JOIN LATERAL (
         SELECT id, occurred_on FROM release_events WHERE id = r.release_event_id OFFSET 0
     ) e
+    WHERE NOT EXISTS (
+        SELECT FROM first_verdicts f
+        WHERE f.release_event_id = r.release_event_id AND f.published_from <= r.published_from
+        OFFSET 0
+    )
     GROUP BY e.id, e.occurred_on
     ON CONFLICT (release_event_id) DO UPDATE SET published_from = excluded.published_from
     WHERE excluded.published_from < first_verdicts.published_from
@@ -81,9 +86,9 @@ WITH superseded_verdicts AS (
     ON CONFLICT (release_event_id) DO UPDATE SET recorded_at = excluded.recorded_at
 )
 INSERT INTO status_rollups (property, value, grain, bucket, people)
-SELECT r.property, r.value, r.grain, coalesce(r.bucket, '-infinity'), r.people
-FROM jsonb_to_recordset(%(rollups)s) AS r (
-    property text, value text, grain text, bucket timestamptz, people integer[]
-)
+SELECT r.property, r.value, b.grain, coalesce(b.bucket, '-infinity'), r.people
+FROM jsonb_to_recordset(%(rollups)s)
+    AS r (property text, value text, people integer[], buckets jsonb)
+CROSS JOIN jsonb_to_recordset(r.buckets) AS b (grain text, bucket timestamptz)
 ON CONFLICT (property, grain, bucket, value)
 DO UPDATE SET people = people_added(status_rollups.people, excluded.people)
