@@ -139,6 +139,74 @@ CREATE TRIGGER ledger_entry_is_recorded_now AFTER INSERT ON ledger
 
 GRANT SELECT, INSERT ON ledger TO constancia_service;
 
+-- The row of a record as it is now, for its ledger entry, and the record as the public sees it. PL/pgSQL,
+-- so that only the statement of the resource is started: a UNION of all of them took 0.2 ms more of each
+-- write.
+CREATE FUNCTION written_record(resource text, id uuid, OUT entry jsonb, OUT visible jsonb)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    CASE $1
+    WHEN 'source' THEN
+        SELECT to_jsonb(s), (SELECT to_jsonb(v) FROM visible_sources(false) v WHERE v.id = s.id)
+        INTO entry, visible
+        FROM sources s WHERE s.id = $2;
+    WHEN 'affiliation' THEN
+        SELECT to_jsonb(a), to_jsonb(a) INTO entry, visible FROM affiliations a WHERE a.id = $2;
+    WHEN 'facility' THEN
+        SELECT to_jsonb(f), to_jsonb(f) INTO entry, visible FROM facilities f WHERE f.id = $2;
+    WHEN 'detainee' THEN
+        SELECT to_jsonb(d), (SELECT to_jsonb(v) FROM visible_detainees(false) v WHERE v.id = d.id)
+        INTO entry, visible
+        FROM detainees d WHERE d.id = $2;
+    WHEN 'detention' THEN
+        -- With the beginning if the person has several detentions: it decides whether the person was
+        -- detained again after a release.
+        SELECT to_jsonb(t), (
+            SELECT to_jsonb(v) || jsonb_build_object('began', CASE
+                WHEN EXISTS (
+                    SELECT FROM detentions o
+                    WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
+                ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
+            END)
+            FROM visible_detentions(false) v WHERE v.id = t.id
+        )
+        INTO entry, visible
+        FROM detentions t WHERE t.id = $2;
+    WHEN 'release_event' THEN
+        SELECT to_jsonb(e),
+            (SELECT to_jsonb(v) FROM visible_release_events(false) v WHERE v.id = e.id)
+        INTO entry, visible
+        FROM release_events e WHERE e.id = $2;
+    WHEN 'claim' THEN
+        SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false, NULL) v)
+        INTO entry, visible
+        FROM claims c WHERE c.id = $2;
+    WHEN 'attestation' THEN
+        SELECT attestation_entry(a),
+            (SELECT to_jsonb(v) FROM visible_attestations(false) v WHERE v.id = a.id)
+        INTO entry, visible
+        FROM attestations a WHERE a.id = $2;
+    WHEN 'merge' THEN
+        SELECT to_jsonb(m), (SELECT to_jsonb(v) FROM visible_merges(false) v WHERE v.id = m.id)
+        INTO entry, visible
+        FROM merges m WHERE m.id = $2;
+    WHEN 'split' THEN
+        SELECT to_jsonb(s), (SELECT to_jsonb(v) FROM visible_splits(false) v WHERE v.id = s.id)
+        INTO entry, visible
+        FROM splits s WHERE s.id = $2;
+    WHEN 'distinction' THEN
+        SELECT to_jsonb(x),
+            (SELECT to_jsonb(v) FROM visible_distinctions(false) v WHERE v.id = x.id)
+        INTO entry, visible
+        FROM distinctions x WHERE x.id = $2;
+    WHEN 'proposal' THEN
+        SELECT to_jsonb(p), NULL INTO entry, visible FROM proposals p WHERE p.id = $2;
+    END CASE;
+END;
+$$;
+
 -- The row of a record as it stood at a moment of record time; none if it was not recorded yet.
 CREATE FUNCTION recorded(id uuid, moment timestamptz) RETURNS TABLE (entry jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -3,64 +3,12 @@
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
 -- sees it, or if it affects responses about other records (affects_responses). A merge or a split affects
 -- them by the entries of its people: its own entry is public only if the public sees it.
--- r has the row of each record (`entry`) and the record as the public sees it (`visible`).
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
         CASE WHEN w.action = 'read' THEN '{}' ELSE r.entry END AS entry, r.visible
     FROM unnest(%(resources)s::text[], %(resource_ids)s::uuid[], %(actions)s::text[])
         WITH ORDINALITY AS w (resource, resource_id, action, position)
-    LEFT JOIN LATERAL (
-        SELECT to_jsonb(s) AS entry,
-            (SELECT to_jsonb(v) FROM visible_sources(false) v WHERE v.id = s.id) AS visible
-        FROM sources s WHERE w.resource = 'source' AND s.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(a), to_jsonb(a)
-        FROM affiliations a WHERE w.resource = 'affiliation' AND a.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(f), to_jsonb(f)
-        FROM facilities f WHERE w.resource = 'facility' AND f.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(d),
-            (SELECT to_jsonb(v) FROM visible_detainees(false) v WHERE v.id = d.id)
-        FROM detainees d WHERE w.resource = 'detainee' AND d.id = w.resource_id
-        UNION ALL
-        -- With the beginning if the person has several detentions: it decides whether the person was
-        -- detained again after a release.
-        SELECT to_jsonb(t), (
-            SELECT to_jsonb(v) || jsonb_build_object('began', CASE
-                WHEN EXISTS (
-                    SELECT FROM detentions o
-                    WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
-                ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
-            END)
-            FROM visible_detentions(false) v WHERE v.id = t.id
-        )
-        FROM detentions t WHERE w.resource = 'detention' AND t.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(e),
-            (SELECT to_jsonb(v) FROM visible_release_events(false) v WHERE v.id = e.id)
-        FROM release_events e WHERE w.resource = 'release_event' AND e.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(c), (SELECT to_jsonb(v) FROM visible_claim(c, false, NULL) v)
-        FROM claims c WHERE w.resource = 'claim' AND c.id = w.resource_id
-        UNION ALL
-        SELECT attestation_entry(a),
-            (SELECT to_jsonb(v) FROM visible_attestations(false) v WHERE v.id = a.id)
-        FROM attestations a WHERE w.resource = 'attestation' AND a.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(m), (SELECT to_jsonb(v) FROM visible_merges(false) v WHERE v.id = m.id)
-        FROM merges m WHERE w.resource = 'merge' AND m.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(s), (SELECT to_jsonb(v) FROM visible_splits(false) v WHERE v.id = s.id)
-        FROM splits s WHERE w.resource = 'split' AND s.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(x),
-            (SELECT to_jsonb(v) FROM visible_distinctions(false) v WHERE v.id = x.id)
-        FROM distinctions x WHERE w.resource = 'distinction' AND x.id = w.resource_id
-        UNION ALL
-        SELECT to_jsonb(p), NULL
-        FROM proposals p WHERE w.resource = 'proposal' AND p.id = w.resource_id
-    ) r ON true
+    CROSS JOIN LATERAL written_record(w.resource, w.resource_id) r
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
         w.action <> 'read' AND (
