@@ -66,7 +66,7 @@ def create_app(
 
     # The middleware, in the order from the application to the server.
     wsgi = app.wsgi_app
-    wsgi = NotModifiedCache(wsgi, pool, rate_limits)
+    wsgi = NotModifiedCache(wsgi, pool)
     if rate_limits:
         wsgi = rate_limits.middleware(problems.Refusals(wsgi, rate_limits))
     if public_url:

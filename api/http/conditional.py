@@ -16,7 +16,7 @@ from api import trace
 from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
-from api.http.rate_limits import RateLimits
+from api.http import rate_limits
 from api.rendering import bodies, etags, media_types
 from api.rendering.results import Record
 
@@ -128,11 +128,9 @@ class NotModifiedCache:
         self,
         app: Callable[..., Iterable[bytes]],
         pool: ConnectionPool[queries.Connection],
-        rate_limits: RateLimits | None = None,
     ) -> None:
         self._app = app
         self._pool = pool
-        self._rate_limits = rate_limits
         self._cached: dict[tuple[str | None, ...], _Cached] = {}
         self._lock = Lock()
 
@@ -147,7 +145,7 @@ class NotModifiedCache:
             or "HTTP_AUTHORIZATION" in environ
             or "HTTP_IF_MATCH" in environ
             # The application refuses the request, without the query below.
-            or (self._rate_limits and self._rate_limits.is_spent(environ))
+            or rate_limits.is_refused(environ)
             # Read before the response is made: a commit in between then has a later number.
             or (seq := self._public_seq()) is None
         ):
@@ -157,8 +155,6 @@ class NotModifiedCache:
         cached = self._cached.get(key)
         if cached is not None and cached.current_at == current_at and cached.etag == etag:
             trace.note_operation(cached.operation)
-            if self._rate_limits:
-                self._rate_limits.count_not_modified(environ)
             start_response("304 NOT MODIFIED", list(cached.headers))
             return ()
 
