@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
 
 from api.contract import schemas
 from api.contract.document import Operation
@@ -53,15 +53,35 @@ def load(schema: Schema, raw: bytes, *, ignores_unknown: bool = False) -> Mappin
         # A form sends an empty value for each field that a reader leaves out.
         if name != _IGNORED and (not ignores_unknown or (value and name in schema.fields))
     ]
+    values = dict(pairs)
+    if len(values) == len(pairs) and (loaded := _valid(schema, values)) is not None:
+        return loaded
     names = [name for name, _ in pairs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]
-    values = dict(pairs)
     try:
         return schemas.load(schema, values, *errors)
     except RequestError as error:
         error.errors = tuple(_with_hint(field, values, schema) for field in error.errors)
         raise
+
+
+def _valid(schema: Schema, values: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Return the parameters if all are valid, else None.
+
+    marshmallow visits those that are not sent, too: 25 to 39 µs for a query, instead of 4 to 10.
+    """
+    fields = schema.load_fields
+    try:
+        sent = {name: fields[name].deserialize(value) for name, value in values.items()}
+    except (KeyError, ValidationError):
+        return None
+    for name in fields.keys() - sent.keys():
+        default = fields[name].load_default
+        if fields[name].required:
+            return None
+        sent[name] = default() if callable(default) else default
+    return sent
 
 
 def _with_hint(error: FieldError, values: Mapping[str, str], schema: Schema) -> FieldError:
