@@ -16,7 +16,7 @@ from api.errors import FieldError, invalid
 from api.records import claims
 from api.reports import citations, time_buckets
 from api.reports.citations import Moments
-from api.verification.counting import FIGURES, STATUSES, UNDISCLOSED, Figures
+from api.verification.counting import FIGURES, STATUSES, UNDISCLOSED, Figures, by_name
 from api.wording import sentences
 
 
@@ -71,7 +71,7 @@ class Counted:
     def total(self) -> Mapping[str, int]:
         """The sum of all groups, by the names of FIGURES."""
         sums = map(sum, zip([0] * len(FIGURES), *(row for _, row in self.groups), strict=True))
-        return dict(zip(FIGURES, sums, strict=True))
+        return by_name(sums)
 
 
 def report(
@@ -97,9 +97,7 @@ def report(
     # The name of a facility tells that it exists. To look that up took a tenth of the time.
     names = {} if shows_hidden else citations.names_of_filters(conn, filters, moments)
     check(conn, question.filters, names.keys() - {question.filters.announcement_id})
-    groups = [
-        {"value": value, **dict(zip(FIGURES, row, strict=True))} for value, row in counted.groups
-    ]
+    groups = [{"value": value, **by_name(row)} for value, row in counted.groups]
     asked = {
         "as_of": moments.as_of,
         "recorded_as_of": moments.recorded_as_of,
@@ -167,9 +165,8 @@ def report_timeline(
         "min_sources": min_sources,
     }
     is_filtered = bool(filters.active())
-    names = ("at", *FIGURES, "undisclosed")
     items = [
-        dict(zip(names, (at, *row, _by_status(others) if is_filtered else None), strict=True))
+        {"at": at, **by_name(row), "undisclosed": _by_status(others) if is_filtered else None}
         for at, row, others in zip(ends, rows, undisclosed, strict=True)
     ]
     return citations.cited(
