@@ -53,9 +53,9 @@ def render(
         return replace(body, is_proposal=is_proposal)
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)
-    body = replace(
-        render_answer(operation, result, media_type, public_url), url_weight=result.url_weight
-    )
+    body = render_answer(operation, result, media_type, public_url)
+    if result.url_weight:
+        body = replace(body, url_weight=result.url_weight)
     if operation.location is not None and isinstance(result.content, Mapping):
         return replace(body, id=result.content["id"])
     return body
