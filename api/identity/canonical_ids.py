@@ -1,15 +1,11 @@
 """Canonical ids: the id of a duplicate record leads to the surviving record."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import cast
 from uuid import UUID
 
-from psycopg import Rollback
-
 from api.database import queries
-
-_Locked = TypeVar("_Locked")
 
 
 def surviving_id(
@@ -44,26 +40,3 @@ def people_since(
         conn, "merges/list_people_since", items=[*items], ids=[*ids], moments=[*moments]
     )
     return {row.item: row.people for row in rows}
-
-
-def lock(
-    conn: queries.Connection, resource: str, id: UUID, lock_row: Callable[[UUID], _Locked | None]
-) -> _Locked | None:
-    """Lock the record that an id leads to; None if the id is unknown.
-
-    A merge can be made or undone while the lock is waited for, so the id is resolved again until
-    the locked record is the one it leads to.
-    """
-    while (locked := lock_row(id)) is None:
-        into = surviving_id(conn, resource, id)
-        if into is not None:
-            # If this record proves to be the wrong one, roll back its lock: two writers that each
-            # hold one record and wait for the other would deadlock.
-            with conn.transaction() as attempt:
-                locked = lock_row(into)
-                if locked is not None and surviving_id(conn, resource, id) == into:
-                    return locked
-                raise Rollback(attempt)
-        elif queries.row(conn, "ledger/list_recorded_ids", resource=resource, ids=[id]) is None:
-            return None
-    return locked

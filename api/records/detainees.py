@@ -13,7 +13,6 @@ from api.access import ADULT_AGE, Caller
 from api.database import clock, key_versions, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid
-from api.identity import canonical_ids
 from api.matching import blocking_keys, candidates
 from api.matching.external_ids import external_id_key, is_placeholder
 from api.records import writes
@@ -262,7 +261,7 @@ def lock_canonical(conn: queries.Connection, id: UUID) -> UUID | None:
     def lock_row(id: UUID) -> UUID | None:
         return None if queries.row(conn, "detainees/lock", id=id) is None else id
 
-    return canonical_ids.lock(conn, "detainee", id, lock_row)
+    return writes.lock_canonical(conn, "detainee", id, lock_row)
 
 
 def reindex_names(conn: queries.Connection, progress: Callable[[str], Any]) -> None:

@@ -183,7 +183,7 @@ def _lock(conn: queries.Connection, id: UUID) -> Any:
 
 def lock_canonical(conn: queries.Connection, id: UUID) -> Any:
     """Lock the release event that an id leads to and return its row; None for an unknown id."""
-    return canonical_ids.lock(conn, "release_event", id, partial(lock, conn))
+    return writes.lock_canonical(conn, "release_event", id, partial(lock, conn))
 
 
 def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
