@@ -23,15 +23,15 @@ _NO_HASH = bytes(32)
 
 
 class UnauthenticatedError(RequestError):
-    """A request without a valid key. `fault` says what is wrong with the key that it has.
+    """A request without a valid key. `description` says what is wrong with the key that it has.
 
     Only the holder of a key learns that it has expired or was revoked.
     """
 
-    def __init__(self, fault: str | None) -> None:
-        self.fault = fault
+    def __init__(self, description: str | None) -> None:
+        self.description = description
         instead = "Send a valid key in the header: Authorization: Bearer <key>."
-        super().__init__("unauthenticated", f"{fault} {instead}" if fault else instead)
+        super().__init__("unauthenticated", f"{description} {instead}" if description else instead)
 
 
 def read_key(authorization: str | None) -> str:

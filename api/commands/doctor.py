@@ -1,4 +1,4 @@
-"""The `doctor` command: check the settings and the store, and name a remedy for each fault.
+"""The `doctor` command: check the settings and the store, and name a remedy for each defect.
 
 Reads only, in one snapshot of the database, so that concurrent writes do not disturb the checks.
 """
@@ -45,19 +45,19 @@ _WEIGHTS = [[SystemRandom().randrange(_PRIME) for _ in FIGURES] for _ in MIN_SOU
 @click.command("doctor")
 @options.data_dir
 def doctor(data_dir: Path | None) -> None:
-    """Check the settings and the store, and name a remedy for each fault. Changes nothing."""
-    faults = 0
+    """Check the settings and the store, and name a remedy for each defect. Changes nothing."""
+    defects = 0
     for finding in _findings(data_dir):
-        faults += finding.remedy is not None
-        label = "ok" if finding.remedy is None else "fault"
+        defects += finding.remedy is not None
+        label = "ok" if finding.remedy is None else "defect"
         remedy = "" if finding.remedy is None else f". {finding.remedy}"
         click.echo(f"{label:6} {finding.check:13} {finding.result}{remedy}")
-    if faults:
+    if defects:
         sys.exit(1)
 
 
 class Finding(NamedTuple):
-    """The result of one check. It has a remedy if there is a fault."""
+    """The result of one check. It has a remedy if there is a defect."""
 
     check: str
     result: str
@@ -147,14 +147,14 @@ def _login(service_url: str, settings: Config) -> Finding:
 
 
 def _privileges(conn: queries.Connection) -> Finding:
-    faults = [
+    defects = [
         row.finding
         for row in queries.rows(conn, "database/list_role_privileges", role=SERVICE_ROLE)
     ]
-    if faults:
+    if defects:
         return Finding(
             "privileges",
-            f"{SERVICE_ROLE} {_first_listed(faults)}",
+            f"{SERVICE_ROLE} {_first_listed(defects)}",
             _PRIVILEGES_REMEDY,
         )
     return Finding(
@@ -256,13 +256,13 @@ def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[
         cursor.execute(queries.text("verification/list_rollups", frozenset()).encode())
         for row in cursor:
             stored.add([((row.property, row.value, row.grain, row.bucket), row.people)])
-    for check, faulty_ids, kind in (
+    for check, wrong_ids, kind in (
         ("verdicts", events, "release events"),
         ("statuses", persons, "people"),
     ):
-        if faulty_ids:
+        if wrong_ids:
             yield Finding(
-                check, f"differ from the rule, for {kind} {_first_listed(faulty_ids)}", _TAMPERED
+                check, f"differ from the rule, for {kind} {_first_listed(wrong_ids)}", _TAMPERED
             )
         else:
             yield Finding(check, f"all agree with the rule, for {checked:,} people")

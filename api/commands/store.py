@@ -78,12 +78,12 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except CaseError as error:
-        for fault in error.errors:
-            progress(f"{fault.pointer or '/'}: {fault.detail}")
+        for field in error.errors:
+            progress(f"{field.pointer or '/'}: {field.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except RequestError as error:
-        faults = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
-        raise click.ClickException(with_options(f"{error.detail}{faults}")) from None
+        details = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
+        raise click.ClickException(with_options(f"{error.detail}{details}")) from None
     except (
         embedded.EmbeddedError,
         connections.UnfitServerError,

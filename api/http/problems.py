@@ -231,12 +231,11 @@ def _is_for_readers(request: Request, pages: Collection[str]) -> bool:
 
 
 def _challenge(error: RequestError) -> str:
-    """Return the challenge of a 401 (RFC 6750, section 3), with the fault of the key."""
-    fault = error.fault if isinstance(error, UnauthenticatedError) else None
+    """Return the challenge of a 401 (RFC 6750, section 3), with what is wrong with the key."""
     challenge = 'Bearer realm="constancia"'
-    return (
-        f'{challenge}, error="invalid_token", error_description="{fault}"' if fault else challenge
-    )
+    if not isinstance(error, UnauthenticatedError) or error.description is None:
+        return challenge
+    return f'{challenge}, error="invalid_token", error_description="{error.description}"'
 
 
 def explained(slug: str) -> RequestError:

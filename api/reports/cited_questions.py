@@ -219,8 +219,8 @@ def answer_of(conn: queries.Connection, url: str, question: CitedQuestion) -> It
         raise _explained(url, error) from None
 
 
-def refused(url: str, fault: str) -> RequestError:
-    return invalid(FieldError("/url", f"Is {fields.quoted(url)}: {fault}"))
+def refused(url: str, reason: str) -> RequestError:
+    return invalid(FieldError("/url", f"Is {fields.quoted(url)}: {reason}"))
 
 
 def _split(url: str) -> SplitResult:
@@ -256,8 +256,10 @@ def _explained(url: str, error: RequestError) -> RequestError:
         return refused(url, error.detail)
     if error.slug != "validation-error":
         return error
-    faults = (
+    reasons = (
         f"{field.pointer.removeprefix('/')}: {field.detail}" if field.pointer else field.detail
         for field in error.errors
     )
-    return invalid(*(FieldError("/url", f"Is {fields.quoted(url)}: {fault}") for fault in faults))
+    return invalid(
+        *(FieldError("/url", f"Is {fields.quoted(url)}: {reason}") for reason in reasons)
+    )

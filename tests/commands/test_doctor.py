@@ -1,4 +1,4 @@
-"""The command doctor finds each fault of a store, and no other."""
+"""The command doctor finds each defect of a store, and no other."""
 
 import shutil
 from pathlib import Path
@@ -23,15 +23,15 @@ CHECKS = [
 
 
 def examine_messages(url: str, **settings: str) -> dict[str, str]:
-    """Return the message of each check, which is empty without a fault."""
+    """Return the message of each check, which is empty without a defect."""
     result = constancia("doctor", DATABASE_URL=url, **settings)
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
-    assert {outcome for outcome, _, _ in lines} <= {"ok", "fault"}, result.output
-    assert result.exit_code == any(outcome == "fault" for outcome, _, _ in lines), result.output
-    return {check: message if outcome == "fault" else "" for outcome, check, message in lines}
+    assert {outcome for outcome, _, _ in lines} <= {"ok", "defect"}, result.output
+    assert result.exit_code == any(outcome == "defect" for outcome, _, _ in lines), result.output
+    return {check: message if outcome == "defect" else "" for outcome, check, message in lines}
 
 
-def faults(url: str, **settings: str) -> dict[str, str]:
+def defects(url: str, **settings: str) -> dict[str, str]:
     return {
         check: message for check, message in examine_messages(url, **settings).items() if message
     }
@@ -69,11 +69,11 @@ def test_store_with_merged_hidden_and_corrected_people_has_no_fault(
     editor.post(f"/v1/attestations/{attestations[1]}/void", {"reason": "entered wrongly"}, 200)
     editor.patch(f"/v1/detainees/{people[2]}", {"withheld": True})
     editor.affiliate(sources[0], sources[1])
-    assert faults(database) == {}
+    assert defects(database) == {}
     merge = editor.post(f"/v1/detainees/{people[0]}/merge", {"into": people[1]})["id"]
-    assert faults(database) == {}
+    assert defects(database) == {}
     assert editor.send("DELETE", f"/v1/merges/{merge}").status_code in (200, 204)
-    assert faults(database) == {}
+    assert defects(database) == {}
 
 
 TAMPERED = {
@@ -172,12 +172,12 @@ def test_change_outside_of_the_service_is_found(
     conn.execute("SET session_replication_role = replica")  # without the triggers
     result = conn.execute(cast(Any, change))
     assert result.rowcount != 0
-    assert set(faults(store)) == checks
+    assert set(defects(store)) == checks
 
 
 def test_missing_migration_is_found_and_not_applied(server: str) -> None:
     with cloned(server, "template1") as url:
-        messages = faults(url)
+        messages = defects(url)
         assert set(messages) == {"migrations"}
         assert "Run constancia migrate" in messages["migrations"]
         with connections.connect(url) as conn:
@@ -186,21 +186,21 @@ def test_missing_migration_is_found_and_not_applied(server: str) -> None:
 
 def test_database_of_a_later_version_is_found(store: str, conn: Connection) -> None:
     conn.execute("INSERT INTO migrations (number, name, sha256) VALUES (9999, 'later', 'x')")
-    assert "9999" in faults(store)["migrations"]
+    assert "9999" in defects(store)["migrations"]
 
 
 def test_unsafe_setting_is_found(store: str) -> None:
     allowed = {"CONSTANCIA_ALLOW_UNSAFE_DURABILITY": "1"}
-    assert "CONSTANCIA_ALLOW_UNSAFE_DURABILITY" in faults(store, **allowed)["database"]
+    assert "CONSTANCIA_ALLOW_UNSAFE_DURABILITY" in defects(store, **allowed)["database"]
     unsafe = psycopg.conninfo.make_conninfo(store, options="-c synchronous_commit=off")
     for settings in ({}, allowed):
-        assert "synchronous_commit off" in faults(unsafe, **settings)["database"]
+        assert "synchronous_commit off" in defects(unsafe, **settings)["database"]
 
 
 def test_invalid_setting_and_unreachable_database_are_faults() -> None:
     nowhere = "postgresql://127.0.0.1:1/nowhere"
-    assert set(faults(nowhere)) == {"database"}
-    assert "CONSTANCIA_THREADS" in faults(nowhere, CONSTANCIA_THREADS="many")["settings"]
+    assert set(defects(nowhere)) == {"database"}
+    assert "CONSTANCIA_THREADS" in defects(nowhere, CONSTANCIA_THREADS="many")["settings"]
 
 
 def test_login_without_the_service_role_is_found(store: str, server: str) -> None:
@@ -208,7 +208,7 @@ def test_login_without_the_service_role_is_found(store: str, server: str) -> Non
         conn.execute("CREATE ROLE test_doctor LOGIN")
         try:
             url = psycopg.conninfo.make_conninfo(store, user="test_doctor")
-            messages = faults(url, CONSTANCIA_OWNER_DATABASE_URL=store)
+            messages = defects(url, CONSTANCIA_OWNER_DATABASE_URL=store)
             assert set(messages) == {"login"}
             assert f"GRANT {SERVICE_ROLE}" in messages["login"]
         finally:

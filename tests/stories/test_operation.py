@@ -385,7 +385,7 @@ def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
         run(service.data_dir, "postgres", *restore)  # over the live database, which stays
     run(other_dir, "postgres", *restore)
     print(f"restored in {time.monotonic() - began:.2f} s")
-    assert "fault" not in run(other_dir, "doctor")
+    assert "defect" not in run(other_dir, "doctor")
     ledger = (
         "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s "
         "ORDER BY seq"

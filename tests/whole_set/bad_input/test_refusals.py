@@ -135,7 +135,7 @@ def test_only_the_holder_of_a_key_learns_that_it_has_ended(world: World, path: s
     """RFC 6750, section 3.1. A wrong key is refused on public reads, too."""
     records = world.records
     wrong = {name: f"{records[name][:-43]}{records['edit'][-43:]}" for name in ("revoked", "ended")}
-    for key, fault in {
+    for key, description in {
         records["revoked"]: "The key was revoked.",
         records["ended"]: "The key has expired.",
         wrong["revoked"]: "The key is unknown.",
@@ -145,9 +145,9 @@ def test_only_the_holder_of_a_key_learns_that_it_has_ended(world: World, path: s
     }.items():
         response = world.api.send("GET", path, headers={"Authorization": f"Bearer {key}"})
         problem = check_problem(response, "unauthenticated")
-        assert problem["detail"].startswith(fault)
+        assert problem["detail"].startswith(description)
         assert response.headers["WWW-Authenticate"] == (
-            f'Bearer realm="constancia", error="invalid_token", error_description="{fault}"'
+            f'Bearer realm="constancia", error="invalid_token", error_description="{description}"'
         )
     assert world.api.scope("admin").send("GET", path).status_code == 200
 
