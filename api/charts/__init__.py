@@ -1,1 +1,1 @@
-"""Charts of report answers, as SVG and PNG."""
+"""Charts of the figures of reports, as SVG and PNG."""

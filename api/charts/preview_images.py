@@ -35,7 +35,7 @@ def document(heading: str, sentence: str) -> str:
             heading_size=_HEADING_SIZE,
             size=size,
             lines=[(_TOP + size * (1 + _LINE * i), line) for i, line in enumerate(lines)],
-            number=svg.number,
+            pixels=svg.pixels,
         )
     )
 

@@ -57,15 +57,15 @@ class Label(NamedTuple):
     x: float
     y: float
     text: str
-    css: str = ""
+    css_class: str = ""
     anchor: str = "start"
 
 
 class Shape(NamedTuple):
-    """A path that is filled or, with `dash` or without, drawn as a line."""
+    """A path: filled, or drawn as a line. `dash` is the pattern of a line that is dashed."""
 
     d: str
-    css: str
+    css_class: str
     is_filled: bool = False
     dash: str = ""
 
@@ -86,7 +86,7 @@ class Drawing:
 
 def document(drawing: Drawing, style: Style) -> str:
     """Return the SVG document of a drawing."""
-    above, heading, footnotes = 0, [], []
+    above, heading, sentence_lines = 0, [], []
     height = drawing.height
     if style.stands_alone:
         lines = wrapped(drawing.title, style.width - 2 * MARGIN, _HEADING_SIZE)
@@ -94,7 +94,7 @@ def document(drawing: Drawing, style: Style) -> str:
         above = _HEADING_HEIGHT * len(lines) + 12
         end = above + drawing.height + 10
         notes = wrapped(drawing.sentence, style.width - 2 * MARGIN)
-        footnotes = [
+        sentence_lines = [
             Label(MARGIN, end + LINE_HEIGHT * (i + 1), line, "m") for i, line in enumerate(notes)
         ]
         height = end + LINE_HEIGHT * len(notes) + MARGIN
@@ -103,13 +103,13 @@ def document(drawing: Drawing, style: Style) -> str:
         drawing=drawing,
         words=" ".join(filter(None, [drawing.sentence, *drawing.words])),
         above=above,
-        height=number(height),
+        height=pixels(height),
         heading=heading,
-        footnotes=footnotes,
+        sentence_lines=sentence_lines,
         stylesheet=stylesheet() if style.stands_alone else "",
         shapes=[shape for shape in drawing.shapes if isinstance(shape, Shape)],
         labels=[label for label in drawing.shapes if isinstance(label, Label)],
-        number=number,
+        pixels=pixels,
     )
     return printable(rendered)
 
@@ -121,7 +121,7 @@ def printable(document: str) -> str:
 
 @cache
 def stylesheet() -> str:
-    """Return the colours of charts, light and dark, for the stylesheet of a page."""
+    """Return the colours of charts, light and dark, as a stylesheet on one line."""
     return (_FILES / "chart.css").read_text("utf-8").replace("\n", "")
 
 
@@ -142,44 +142,48 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def number(value: float) -> str:
-    """Return a coordinate, with a tenth of a pixel."""
+def pixels(value: float) -> str:
+    """Return pixels as text, with one decimal at most."""
     return f"{value:.1f}".removesuffix(".0")
 
 
-def line(x1: float, y1: float, x2: float, y2: float, css: str, dash: str = "") -> Shape:
-    """Return a line."""
-    return Shape(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}", css, dash=dash)
+def line(x1: float, y1: float, x2: float, y2: float, css_class: str, dash: str = "") -> Shape:
+    """Return a line between two points."""
+    return Shape(
+        f"M{pixels(x1)} {pixels(y1)}L{pixels(x2)} {pixels(y2)}",
+        css_class,
+        dash=dash,
+    )
 
 
 def bar(x: float, y: float, width: float, height: float) -> str:
-    """Return the path of a bar."""
-    return f"M{number(x)} {number(y)}h{number(width)}v{number(height)}h{number(-width)}z"
+    """Return the path of a bar, from its upper left corner."""
+    return f"M{pixels(x)} {pixels(y)}h{pixels(width)}v{pixels(height)}h{pixels(-width)}z"
 
 
 def circle(x: float, y: float, radius: float = 4) -> str:
-    """Return the path of a circle."""
-    arc = f"a{number(radius)} {number(radius)} 0 1 0 "
+    """Return the path of a circle around a point."""
+    arc = f"a{pixels(radius)} {pixels(radius)} 0 1 0 "
     return (
-        f"M{number(x - radius)} {number(y)}{arc}{number(2 * radius)} 0{arc}{number(-2 * radius)} 0"
+        f"M{pixels(x - radius)} {pixels(y)}{arc}{pixels(2 * radius)} 0{arc}{pixels(-2 * radius)} 0"
     )
 
 
 def diamond(x: float, y: float, radius: float = 5) -> str:
-    """Return the path of a diamond."""
-    r = number(radius)
-    return f"M{number(x)} {number(y - radius)}l{r} {r}l-{r} {r}l-{r} -{r}z"
+    """Return the path of a diamond around a point."""
+    r = pixels(radius)
+    return f"M{pixels(x)} {pixels(y - radius)}l{r} {r}l-{r} {r}l-{r} -{r}z"
 
 
 def triangle(x: float, y: float, radius: float = 5) -> str:
     """Return the path of a triangle that points down to a point."""
-    r = number(radius)
-    return f"M{number(x)} {number(y)}l-{r} -{number(2 * radius)}h{number(2 * radius)}z"
+    r = pixels(radius)
+    return f"M{pixels(x)} {pixels(y)}l-{r} -{pixels(2 * radius)}h{pixels(2 * radius)}z"
 
 
-def width_of(words: str, size: float = _FONT_SIZE) -> float:
+def width_of(text: str, size: float = _FONT_SIZE) -> float:
     """Return about the width of a text in pixels, rather too much than too little."""
-    return size * sum(map(_ems, unicodedata.normalize("NFC", words)))
+    return size * sum(map(_ems, unicodedata.normalize("NFC", text)))
 
 
 def _ems(character: str) -> float:
@@ -192,19 +196,19 @@ def _ems(character: str) -> float:
     return 0.73 if character.isupper() else 0.64
 
 
-def shortened(words: str, width: float, size: float = _FONT_SIZE) -> str:
+def shortened(text: str, width: float, size: float = _FONT_SIZE) -> str:
     """Return a text that fits, with an ellipsis in place of its end if it is too long."""
-    if width_of(words, size) <= width:
-        return words
-    while words and width_of(f"{words}…", size) > width:
-        words = words[:-1]
-    return f"{words.rstrip()}…"
+    if width_of(text, size) <= width:
+        return text
+    while text and width_of(f"{text}…", size) > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
 
 
-def wrapped(words: str, width: float, size: float = _FONT_SIZE) -> list[str]:
-    """Return the lines of a text that fit."""
+def wrapped(text: str, width: float, size: float = _FONT_SIZE) -> list[str]:
+    """Return the lines of a text, each no wider than `width` unless it is one long word."""
     lines: list[str] = []
-    for word in words.split():
+    for word in text.split():
         if lines and width_of(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
         else:

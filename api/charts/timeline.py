@@ -122,11 +122,11 @@ def _line(plot: _Plot, items: Sequence[Item], figure: str) -> list[Shape]:
     """
     columns = {round(plot.x(_at(item))): item[figure] for item in items}
     (x, value), *later = columns.items()
-    path = f"M{x} {svg.number(plot.y(value))}"
+    path = f"M{x} {svg.pixels(plot.y(value))}"
     drawn = x
     for column, after in later:
         if after != value:
-            path += f"h{column - drawn}V{svg.number(plot.y(after))}"
+            path += f"h{column - drawn}V{svg.pixels(plot.y(after))}"
             drawn, value = column, after
     last = next(reversed(columns))
     path += f"h{last - drawn}"

@@ -115,15 +115,15 @@ def test_a_line_has_the_exact_figures_at_the_exact_moments() -> None:
     figures = [(0, 4), (2, 4), (5, 1), (3, 0)]
     style = Style(LOCALES[0], TRANSLATIONS, 800)
     drawing = answers.drawn_timeline(figures)(style)
-    lines = {s.css: s.d for s in drawing.shapes if isinstance(s, svg.Shape) and "V" in s.d}
+    lines = {s.css_class: s.d for s in drawing.shapes if isinstance(s, svg.Shape) and "V" in s.d}
     baseline = max(
         float(s.d.split()[1].split("L")[0])
         for s in drawing.shapes
-        if isinstance(s, svg.Shape) and s.css == "axis" and "L" in s.d
+        if isinstance(s, svg.Shape) and s.css_class == "axis" and "L" in s.d
     )
-    for css, column in (("confirmed", 0), ("reported", 1)):
+    for css_class, column in (("confirmed", 0), ("reported", 1)):
         values = [figure[column] for figure in figures]
-        heights = [baseline - y for _, y in points(lines[css])]
+        heights = [baseline - y for _, y in points(lines[css_class])]
         steps = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
         unit = max(heights) / max(values)
         assert [round(h / unit, 2) for h in heights] == steps
@@ -161,10 +161,10 @@ def test_a_status_differs_in_form_and_not_in_colour_alone() -> None:
     for name in ("timeline", "facilities", "claims"):
         forms: dict[str, set[tuple[bool, str]]] = {}
         for shape in CHARTS[name](style).shapes:
-            if isinstance(shape, svg.Shape) and shape.css not in ("grid", "axis"):
+            if isinstance(shape, svg.Shape) and shape.css_class not in ("grid", "axis"):
                 is_line = "V" in shape.d or "v" in shape.d
                 if is_line:
-                    forms.setdefault(shape.css, set()).add((shape.is_filled, shape.dash))
+                    forms.setdefault(shape.css_class, set()).add((shape.is_filled, shape.dash))
         assert all(len(form) == 1 for form in forms.values())
         assert len({next(iter(form)) for form in forms.values()}) == len(forms)
 
