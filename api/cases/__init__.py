@@ -1,1 +1,1 @@
-"""Cases: the exchange format of this and other installations, read and written."""
+"""Cases: the exchange format, which this and other installations read and write."""

@@ -5,17 +5,27 @@ of the contract as one value. The fields of the dataclass have their names.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from inspect import signature
 from keyword import iskeyword
-from typing import Any, get_type_hints
+from typing import Any, BinaryIO, get_type_hints
 
 Combined = Mapping[str, Callable[..., Any]]
 """The combined parameters of a function, and the dataclass of each."""
 
 _NOT_COMBINED = {"caller", "body", "service", "address"}
 """Dataclasses that a function takes and that stand for no parameters of the contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """The `body` of an upload: the file to which a large body was spooled."""
+
+    media_type: str
+    file: BinaryIO
+    # The encoding that the Content-Type names.
+    charset: str | None
 
 
 def combined(function: Callable[..., Any]) -> Combined:
@@ -33,20 +43,21 @@ def python_name(name: str) -> str:
 def parameter_names(function: Callable[..., Any]) -> set[str]:
     """Return the names that a function takes, with the fields of its combined parameters."""
     names = set(signature(function).parameters)
-    for name, dataclass in combined(function).items():
+    for name, combined_type in combined(function).items():
         names.remove(name)
-        names |= _field_names(dataclass)
+        names |= _field_names(combined_type)
     return names
 
 
 def combine(combined: Combined, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments, with those of each combined parameter as one value."""
     bound = dict(arguments)
-    for name, dataclass in combined.items():
-        bound[name] = dataclass(**{field: bound.pop(field) for field in _field_names(dataclass)})
+    for name, combined_type in combined.items():
+        values = {field: bound.pop(field) for field in _field_names(combined_type)}
+        bound[name] = combined_type(**values)
     return bound
 
 
 @cache
-def _field_names(dataclass: Any) -> frozenset[str]:
-    return frozenset(field.name for field in fields(dataclass))
+def _field_names(combined_type: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(combined_type))

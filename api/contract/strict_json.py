@@ -1,22 +1,11 @@
 """JSON, parsed more strictly than RFC 8259 asks: in UTF-8, without a name twice in an object."""
 
 import json
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
 from api.errors import RequestError
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A large request body, spooled to a file."""
-
-    media_type: str
-    file: BinaryIO
-    # The encoding that the Content-Type names.
-    charset: str | None
 
 
 def read(raw: bytes, subject: str = "body") -> Any:

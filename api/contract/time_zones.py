@@ -3,11 +3,11 @@
 from functools import cache
 from zoneinfo import available_timezones, reset_tzpath
 
-# Ignore the zones of the machine, so that past days are the same on every machine.
+# Ignore the zones of the machine, so that a day has the same bounds on every machine.
 reset_tzpath(to=())
 
-# Files of the tzdata directory that are no time zones.
-_NOT_ZONES = {"localtime", "Factory"}
+# A file of the tzdata directory that is no time zone.
+_NOT_ZONES = {"Factory"}
 
 
 @cache

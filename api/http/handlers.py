@@ -23,7 +23,7 @@ from flask import Request, Response
 from psycopg_pool import ConnectionPool
 
 from api import access, auth
-from api.contract import schemas, strict_json
+from api.contract import binding, schemas
 from api.contract.document import ContractError, Operation
 from api.database import queries
 from api.database.bulkhead import Bulkhead, paced
@@ -330,7 +330,7 @@ class Upload:
     ) -> Response:
         operation = self._operation
         if self._body_schema is None:
-            arguments["body"] = strict_json.Upload(
+            arguments["body"] = binding.UploadedFile(
                 request.mimetype, file, requests.charset(request)
             )
         else:

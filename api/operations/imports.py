@@ -8,7 +8,7 @@ from uuid import UUID
 
 from api import access
 from api.access import Caller
-from api.contract.strict_json import Upload
+from api.contract.binding import UploadedFile
 from api.database import queries
 from api.errors import FieldError, invalid
 from api.identity import canonical_ids
@@ -22,7 +22,7 @@ from api.rendering.results import Stream
 def create_import(
     conn: queries.Connection,
     caller: Caller,
-    body: Upload,
+    body: UploadedFile,
     mapping: str | None,
     date_order: str | None,
     sex_letters: str | None,

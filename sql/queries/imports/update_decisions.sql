@@ -1,4 +1,4 @@
--- Updates the decisions on rows of an import, and the people of these rows.
+-- Updates the decisions on rows of an import: the person of each row, or another row of the same person.
 UPDATE import_rows r SET
     decision = d.decision, detainee_id = d.detainee_id, same_as_row = d.same_as_row
 FROM jsonb_to_recordset(%(decisions)s)
