@@ -282,8 +282,8 @@ def _counted_events(rows: Sequence[Any]) -> Counted:
 
 def _add(groups: dict[str | None, Figures], value: str | None, figures: Figures) -> None:
     key = None if value == UNDISCLOSED else value
-    before = groups.get(key, [0] * len(FIGURES))
-    groups[key] = [x + y for x, y in zip(before, figures, strict=True)]
+    before = groups.get(key)
+    groups[key] = [x + y for x, y in zip(before, figures, strict=True)] if before else figures
 
 
 def _counted(row: Any, groups: Mapping[str | None, Figures], undisclosed: Sequence[int]) -> Counted:

@@ -5,7 +5,11 @@ WITH asked AS (
         %(property)s::text AS property
 ), people AS (
     SELECT DISTINCT ON (s.detainee_id) substr(s.status_codes, a.required, 1) AS letter,
-        coalesce(group_value(s.groups, a.property, a.required), '') AS value
+        -- The total reads no groups: a tenth of the time.
+        CASE
+            WHEN a.property <> '' THEN coalesce(group_value(s.groups, a.property, a.required), '')
+            ELSE ''
+        END AS value
     FROM asked a JOIN person_statuses s ON s.published_from <= a.as_of
         AND s.recorded_from <= a.recorded_as_of AND a.recorded_as_of < s.recorded_until
     ORDER BY s.detainee_id, s.published_from DESC
