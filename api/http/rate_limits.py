@@ -298,7 +298,8 @@ class RateLimits:
         weight: Weight | None = environ.get(_WEIGHT)
         if quota and weight:
             query = request.args if weight.parameters and request.query_string else ()
-            more = weight.total(query, request.content_length or 0) - 1
+            length = request.content_length if weight.per_bytes else None
+            more = weight.total(query, length or 0) - 1
             if more:
                 environ[_QUOTA] = self._counts.charge(quota.account, more)
 

@@ -1,7 +1,7 @@
 """Operations on release events and their verification."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -38,6 +38,10 @@ class ReleaseFilters:
     occurred_from: date | None = None
     occurred_until: date | None = None
     updated_since: datetime | None = None
+
+    def active(self) -> dict[str, Any]:
+        """The filters that are not None, by name."""
+        return queries.drop_none(**{name: getattr(self, name) for name in self.__slots__})
 
 
 def list_release_events(
@@ -90,7 +94,7 @@ def _choose_query(
             occurred_until=filters.occurred_until,
         ),
     )
-    active = queries.drop_none(**asdict(filters))
+    active = filters.active()
     if filters.detainee_id is not None:
         active["detainee_id"] = canonical_ids.resolve(conn, "detainee", filters.detainee_id)
     selects_records = not active.keys().isdisjoint(
