@@ -1,5 +1,6 @@
 """Recompute how people count, from their detentions, release events and verdicts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -80,20 +81,21 @@ def _status_row(published_from: datetime, status: PersonStatus) -> Row:
 
 
 def _rollup_rows(rollups: Mapping[RollupKey, list[Figures]]) -> list[Row]:
-    """Return a row for each value and figures, with the buckets to which they are added.
+    """Return a row for each value and its figures, with the buckets to which they are added.
 
-    The figures of one write are the same in most buckets. To read them once for each value takes
-    0.4 ms less of a write with 63 rollups, which takes PostgreSQL 5 ms.
+    Most buckets share the figures of a change, as one list. To read them once for each value takes
+    PostgreSQL 0.4 ms less of a write with 63 rollups, which takes it 5 ms.
     """
-    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    buckets: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     for (name, value, grain, bucket), figures in rollups.items():
-        if any(map(any, figures)):
-            row = rows.setdefault(
-                (name, value, str(figures)),
-                {"property": name, "value": value, "people": figures, "buckets": []},
-            )
-            row["buckets"].append({"grain": grain, "bucket": bucket})
-    return list(rows.values())
+        key = name, value, id(figures)
+        buckets[key].append({"grain": grain, "bucket": bucket or "-infinity"})
+    people = {id(figures): figures for figures in rollups.values()}
+    return [
+        {"property": name, "value": value, "people": people[shared], "buckets": in_order}
+        for (name, value, shared), in_order in buckets.items()
+        if any(map(any, people[shared]))
+    ]
 
 
 def _ends_confirmed(former: Row, status: Row) -> bool:

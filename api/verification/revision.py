@@ -70,8 +70,8 @@ class Revision:
             verdicts=Jsonb(self.inserted["verdicts"]),
             superseded_parts=Jsonb(self.superseded["parts"]),
             parts=Jsonb(self.inserted["parts"]),
-            superseded_person_statuses=Jsonb(self.superseded["person_statuses"]),
-            person_statuses=Jsonb(self.inserted["person_statuses"]),
+            superseded_statuses=Jsonb(self.superseded["person_statuses"]),
+            statuses=Jsonb(self.inserted["person_statuses"]),
             rollups=Jsonb(self.rollups),
         )
 
