@@ -8,7 +8,6 @@ import fcntl
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -141,29 +140,22 @@ class RequestCounts:
 
     def _count(self, account: Account, weight: int, *, is_admitted: bool) -> Quota:
         tag, number = self._place(account.caller)
-        with self._locked(number):
-            now = self._clock()
-            offset, since, count = self._find(tag, number, account.limit, now)
-            is_exceeded = not is_admitted and count >= account.limit
-            if not is_exceeded:
-                count += weight
-                offset = self._free_row(number, now) if offset < 0 else offset
-                _ROW.pack_into(self._rows, offset, tag, since, count)
-        return self._quota(account, count, since, now, is_exceeded)
-
-    @contextmanager
-    def _locked(self, number: int) -> Iterator[None]:
-        """Hold the lock of a set. The kernel releases that of a killed worker.
-
-        Such locks belong to a process. A second lock excludes its other threads, so that a process
-        waits for one set at a time, and none deadlock.
-        """
+        # The kernel releases the lock of a set that a killed worker held. Such locks belong to a
+        # process: a second lock excludes its other threads, so that a process waits for one set at
+        # a time, and none deadlock.
         with self._threads:
             fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
             try:
-                yield
+                now = self._clock()
+                offset, since, count = self._find(tag, number, account.limit, now)
+                is_exceeded = not is_admitted and count >= account.limit
+                if not is_exceeded:
+                    count += weight
+                    offset = self._free_row(number, now) if offset < 0 else offset
+                    _ROW.pack_into(self._rows, offset, tag, since, count)
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+        return self._quota(account, count, since, now, is_exceeded)
 
     def _place(self, caller: bytes) -> tuple[bytes, int]:
         """Return the hash of a caller and the number of its set.

@@ -1,5 +1,6 @@
 """Rate limits by key and by address, which all workers share."""
 
+import fcntl
 import os
 import re
 import signal
@@ -503,8 +504,8 @@ def test_lock_of_a_killed_worker_blocks_no_request() -> None:
     _, number = limits._place(account.caller)
     worker = os.fork()
     if not worker:
-        with limits._locked(number):
-            os.kill(os.getpid(), signal.SIGKILL)
+        fcntl.lockf(limits._file, fcntl.LOCK_EX, 1, number)
+        os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(worker, 0)
     assert limits.admit(account).remaining == 1
     assert limits.admit(account).remaining == 0
