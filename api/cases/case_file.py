@@ -225,7 +225,7 @@ class CaseFile(EntryFile):
 
     def _read_outline(self, stream: BinaryIO) -> None:
         if line := _line_of_lone_surrogate(stream):
-            self.add_error("", f"Line {line} has a lone surrogate, which is not text.")
+            self.add_error("", f"Line {line} has a lone surrogate, which is not text: remove it.")
             return
         stream.seek(0)
         top, field = "", ""
@@ -234,7 +234,7 @@ class CaseFile(EntryFile):
                 self.add_error("", "Must be an object.")
                 return
             if depth > _MAX_DEPTH:
-                self.add_error("", f"Is nested more than {_MAX_DEPTH} deep.")
+                self.add_error("", f"Is nested more than {_MAX_DEPTH} deep: write fewer levels.")
                 return
             if depth == 1 and event == "map_key":
                 top = value
@@ -265,7 +265,7 @@ class CaseFile(EntryFile):
         if name not in {*LISTS, *_HEAD}:
             self.add_error(place, f"A case has no {name[:100]!r}: use {', '.join(LISTS)}.")
         if place in self._top_level:
-            self.add_error(place, "Is a repeated name.")
+            self.add_error(place, "Is a repeated name: leave one of the two out.")
         self._top_level.setdefault(place, len(self._top_level))
 
 

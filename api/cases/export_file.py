@@ -76,9 +76,8 @@ class ExportFile(EntryFile):
                     break
                 place = f"line {number}"
                 if len(raw) == _MAX_LINE_BYTES:
-                    self.add_error(
-                        place, f"Has more than {_MAX_LINE_BYTES:,} bytes; the rest was not read."
-                    )
+                    detail = f"Has more than {_MAX_LINE_BYTES:,} bytes; the rest was not read."
+                    self.add_error(place, f"{detail} Shorten its values.")
                     return
                 line = self._read_line(place, raw)
                 if line is not None and "totals" in line and stream.tell() == end:

@@ -255,14 +255,16 @@ class CaseLoader:
         if not isinstance(value, dict):
             return value
         if (repeated := getattr(value, "repeated", None)) is not None:
-            self._file.add_error(place + pointer(repeated), "Is a repeated name.")
+            self._file.add_error(
+                place + pointer(repeated), "Is a repeated name: leave one of the two out."
+            )
         translated = {}
         for field, part in value.items():
             part_place = place + pointer(field)
             contract_name = self._contract_names[name].get(field, field)
             target = REFERENCES.get(contract_name)
             if field in self._file_names[name]:
-                detail = f"Is named {self._file_names[name][field]!r} in a case."
+                detail = f"Is named {self._file_names[name][field]!r} in a case: use that name."
                 self._file.add_error(part_place, detail)
             elif target is None or part is None:
                 translated[contract_name] = self._translate(name, part_place, part, references)

@@ -169,12 +169,16 @@ class _Chosen:
                 row = self._plan.stored[resource].get(id)
                 if row is None or row["voided_at"] is not None:
                     noun = resource.replace("_", " ")
-                    yield FieldError(f"/{name}/{i}", f"This person has no {noun} with this id.")
+                    yield FieldError(
+                        f"/{name}/{i}", f"This person has no {noun} with this id: leave it out."
+                    )
         for name in ("aliases", "external_ids"):
             for i, item in enumerate(self._body[name]):
                 if item not in self._person[name]:
                     noun = "alias" if name == "aliases" else "external id"
-                    yield FieldError(f"/{name}/{i}", f"This person has no such {noun}.")
+                    yield FieldError(
+                        f"/{name}/{i}", f"This person has no such {noun}: leave it out."
+                    )
 
 
 def _copy(conn: queries.Connection, detention: Row, *, detainee_id: UUID) -> UUID:

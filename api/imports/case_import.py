@@ -261,7 +261,9 @@ class CaseImport:
             outcome.outcome = "possible_duplicate"
             return State.UNDECIDED
         if not outcome.is_decided:
-            self._source.add_error(entry.place, "Refers to an entry that is invalid.")
+            self._source.add_error(
+                entry.place, "Refers to an entry that is invalid: correct that one first."
+            )
         return State.INVALID
 
     def store(self, entry: Entry) -> None:

@@ -171,7 +171,7 @@ class _DecisionError(Exception):
 def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a decision with the person or the row that is `same`."""
     if row is None:
-        raise _DecisionError("row", f"The import has no row {decision['row']}.")
+        raise _DecisionError("row", f"The import has no row {decision['row']}: leave it out.")
     choice, person, other = decision["decision"], decision["detainee_id"], decision["same_as_row"]
     checked = {"row": row.row, "decision": choice, "detainee_id": None, "same_as_row": None}
     if choice != "same" and person is not None:
@@ -193,9 +193,9 @@ def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
     if person is not None and other is not None:
         raise _DecisionError("same_as_row", "Send either detainee_id or same_as_row.")
     if person is not None and person not in people:
-        raise _DecisionError("detainee_id", f"{person} is not a candidate of the row.")
+        raise _DecisionError("detainee_id", f"{person} is not a candidate of the row: send one.")
     if other is not None and other not in rows:
-        raise _DecisionError("same_as_row", f"{other} is not a candidate of the row.")
+        raise _DecisionError("same_as_row", f"{other} is not a candidate of the row: send one.")
     return {**checked, "detainee_id": person, "same_as_row": other}
 
 

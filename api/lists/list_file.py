@@ -167,7 +167,11 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                         f"A quote in the row that begins on line {line} is never closed: close it."
                     )
                     raise invalid(FieldError(f"/{number}", detail)) from None
-                yield number, [], [RowError(None, f"Is not a row of CSV: {error}.")]
+                yield (
+                    number,
+                    [],
+                    [RowError(None, f"Is not a row of CSV ({error}): correct its quotes.")],
+                )
                 continue
             if not any(cell and not cell.isspace() for cell in cells):
                 continue
@@ -213,7 +217,9 @@ def _read_header(
     try:
         header = [unescaped(cell).strip() for cell in next(reader, [])]
     except csv.Error as error:
-        raise invalid(FieldError("/header", f"Is not a row of CSV: {error}.")) from None
+        raise invalid(
+            FieldError("/header", f"Is not a row of CSV ({error}): correct its quotes.")
+        ) from None
     if not header:
         raise invalid(FieldError("/header", "The list is empty: send one with a header and rows."))
     if any(map(NOT_UTF_8.search, header)) or any("\0" in name for name in header):

@@ -148,7 +148,7 @@ def _check_values(
     name = columns.full_name(values)
     name_column = next((column_of[field] for field in NAME_FIELDS if field in column_of), None)
     if not name and name_column not in {error.column for error in errors}:
-        errors.append(RowError(name_column, "The name is missing."))
+        errors.append(RowError(name_column, "The name is missing: write it, or leave the row out."))
     elif name and is_placeholder_name(name):
         detail = (
             f"{name[:_MAX_QUOTED]!r} names nobody: write the person's name, or leave the row out."

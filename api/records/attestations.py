@@ -209,7 +209,9 @@ def _relay_errors(conn: queries.Connection, event: LockedEvent, body: Body) -> I
             yield "relay-elsewhere", FieldError(pointer, detail)
         elif origin.published_at > body["published_at"]:
             published_at = clock.rfc3339(origin.published_at)
-            detail = f"This attestation was published later, at {published_at}."
+            detail = (
+                f"This attestation was published later, at {published_at}: correct either moment."
+            )
             yield "relay-from-the-future", FieldError(pointer, detail)
 
 
@@ -226,8 +228,8 @@ def _day_errors(body: Body, occurred_on: date) -> Iterator[Error]:
     if confirms_early(body["stance"], body["published_at"], occurred_on):
         published_at = clock.rfc3339(body["published_at"])
         detail = (
-            f"{published_at} is earlier than the day of the release, {occurred_on}, began anywhere "
-            "on Earth (UTC+14). Correct the moment, or attest to a release event of the right day. "
-            "Record an announcement as a claim of the kind announced."
+            f"{published_at} is earlier than the day of the release, {occurred_on}, began in any "
+            "time zone (UTC+14). Correct the moment, or attest to a release event of the right "
+            "day. Record an announcement as a claim of the kind announced."
         )
         yield "published-before-release", FieldError("/published_at", detail)

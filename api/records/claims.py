@@ -140,7 +140,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     yield from publications.time_errors(body, now)
     start, as_of, published_at = body["window_start"], body["as_of"], body["published_at"]
     if as_of > now + clock.TOLERANCE:
-        detail = "Is more than five minutes in the future."
+        detail = "Is more than five minutes in the future: check the date and the offset."
         yield "validation-error", FieldError("/as_of", detail)
     # The end of the day of publication is at most a day away, in any time zone.
     elif as_of - published_at > timedelta(days=1):
@@ -168,5 +168,6 @@ def _relay_errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
             detail = f"Must be a claim of kind {body['kind']}; this one is of kind {origin.kind}."
             yield "relay-elsewhere", FieldError(pointer, detail)
         elif origin.published_at > body["published_at"]:
-            detail = f"This claim was published later, at {clock.rfc3339(origin.published_at)}."
+            published_at = clock.rfc3339(origin.published_at)
+            detail = f"This claim was published later, at {published_at}: correct either moment."
             yield "relay-from-the-future", FieldError(pointer, detail)

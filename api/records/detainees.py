@@ -177,7 +177,7 @@ def birth_error(born: str, age_group: str, now: datetime) -> FieldError | None:
     # ISO 8601 sorts as text.
     adult_since = f"{int(today[:4]) - ADULT_AGE:04}{today[4:]}"[: len(born)]
     if born > today[: len(born)]:
-        return FieldError("/birth_date", f"{born} is in the future.")
+        return FieldError("/birth_date", f"{born} is in the future: send an earlier day.")
     if born > adult_since and age_group != "minor":
         detail = f"The age group must be minor: the birth date {born} is less than 18 years ago."
         return FieldError("/age_group", detail)

@@ -43,10 +43,12 @@ def check_restored(conn: queries.Connection, body: Body) -> None:
     first, last = period(body["detained_on"])
     errors = []
     if not first <= body["began_on"] <= last:
-        detail = f"{body['began_on']} is not within detained_on, {body['detained_on']}."
+        detail = (
+            f"{body['began_on']} is not within detained_on, {body['detained_on']}: correct either."
+        )
         errors.append(FieldError("/began_on", detail))
     if body["created_at"] > now + clock.TOLERANCE:
-        errors.append(FieldError("/created_at", "Is more than five minutes in the future."))
+        errors.append(FieldError("/created_at", "Is in the future: check the date and the offset."))
     facility = body["facility_id"]
     if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
@@ -174,10 +176,14 @@ def place_updated(detentions: Sequence[Any], id: UUID, body: Body, now: datetime
     began_on = _began_on(before, body["detained_on"])
     # No recorded day is quoted: the person may be hidden from the caller.
     if any(day < began_on for day in detention.released_on):
-        detail = f"{body['detained_on']} is after a release event of this detention."
+        detail = (
+            f"{body['detained_on']} is after a release event of this detention: correct either day."
+        )
         raise invalid(FieldError("/detained_on", detail))
     if after and began_on > after[0].began_on:
-        detail = f"{body['detained_on']} is after the person's next detention began."
+        detail = (
+            f"{body['detained_on']} is after the person's next detention began: correct either day."
+        )
         raise invalid(FieldError("/detained_on", detail))
     return {**body, "began_on": began_on}
 
@@ -191,7 +197,9 @@ def check_detained_on(detained_on: str | None, now: datetime) -> None:
             FieldError("/detained_on", f"{detained_on} is not a day of the calendar.")
         ) from None
     if clock.is_day_ahead(first, now):
-        raise invalid(FieldError("/detained_on", f"{detained_on} is in the future."))
+        raise invalid(
+            FieldError("/detained_on", f"{detained_on} is in the future: send an earlier day.")
+        )
 
 
 def _began_on(before: Sequence[Any], detained_on: str | None) -> date:
@@ -201,11 +209,13 @@ def _began_on(before: Sequence[Any], detained_on: str | None) -> date:
         return first
     previous = before[-1]
     if last < previous.began_on:
-        detail = f"{detained_on} is before the person's previous detention began."
+        detail = (
+            f"{detained_on} is before the person's previous detention began: correct either day."
+        )
         raise invalid(FieldError("/detained_on", detail))
     ended = [day for day in previous.released_on if day <= last]
     if previous.released_on and not ended:
-        detail = f"{detained_on} is before the person's last release."
+        detail = f"{detained_on} is before the person's last release: correct either day."
         raise invalid(FieldError("/detained_on", detail))
     began_on: date = max([first, previous.began_on, *ended])
     return began_on

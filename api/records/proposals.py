@@ -186,7 +186,8 @@ def _check(conn: queries.Connection, resource: Resource, body: Body) -> None:
         claims.check_announcement(conn, body.get("announcement_id"))
         day = body.get("occurred_on")
         if day is not None and clock.is_day_ahead(day, clock.now(conn)):
-            raise invalid(FieldError("/occurred_on", f"{day} is in the future."))
+            detail = f"{day} is in the future: send an earlier day."
+            raise invalid(FieldError("/occurred_on", detail))
 
 
 def _lock_open(conn: queries.Connection, id: UUID) -> Any:

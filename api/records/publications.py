@@ -34,7 +34,7 @@ def relayed(publication: Body, name: str) -> Iterator[tuple[str, UUID]]:
 def time_errors(publication: Body, now: datetime) -> Iterator[Error]:
     """Yield an error for each impossible time: of the publication, and of its retraction."""
     if publication["published_at"] > now + clock.TOLERANCE:
-        detail = "Is more than five minutes in the future."
+        detail = "Is more than five minutes in the future: check the date and the offset."
         yield "published-in-the-future", FieldError("/published_at", detail)
     if (retracted_at := publication.get("retracted_at")) is not None:
         for error in _retraction_errors(retracted_at, publication["published_at"], now):
@@ -54,7 +54,10 @@ def _retraction_errors(
         detail = f"Must not be before published_at, {clock.rfc3339(published_at)}."
         yield FieldError("/retracted_at", detail)
     if retracted_at > now + clock.TOLERANCE:
-        yield FieldError("/retracted_at", "Is more than five minutes in the future.")
+        yield FieldError(
+            "/retracted_at",
+            "Is more than five minutes in the future: check the date and the offset.",
+        )
 
 
 def raise_errors(noun: str, errors: Sequence[Error]) -> None:

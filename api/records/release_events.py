@@ -202,7 +202,7 @@ def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     ]
     candidates = near or [row for row in detentions if row.began_on <= day]
     if not candidates:
-        detail = f"No detention of this person was open on {day}."
+        detail = f"No detention of this person was open on {day}: record it, or correct the day."
         raise invalid(FieldError("/occurred_on", detail))
     return cast(UUID, candidates[-1].id)
 
@@ -228,25 +228,26 @@ def check_occurred_on(
         raise invalid(*errors)
     # No recorded day is quoted: the person may be hidden from the caller.
     if day < detentions[indexes[0]].began_on:
-        raise invalid(FieldError("/occurred_on", f"{day} is before the detention began."))
+        detail = f"{day} is before the detention began: correct either day."
+        raise invalid(FieldError("/occurred_on", detail))
     if near is not None:
         raise _exists(near)
     later = [] if restored else detentions[indexes[0] + 1 :]
     if any(period(row.detained_on)[1] < day for row in later):
-        detail = f"{day} is after the person's next detention began."
+        detail = f"{day} is after the person's next detention began: correct either day."
         raise invalid(FieldError("/occurred_on", detail))
 
 
 def _future_errors(day: date, now: datetime) -> Iterator[FieldError]:
     if clock.is_day_ahead(day, now):
-        yield FieldError("/occurred_on", f"{day} is in the future.")
+        yield FieldError("/occurred_on", f"{day} is in the future: send an earlier day.")
 
 
 def _exists(near: UUID) -> RequestError:
     return RequestError(
         "release-event-exists",
         "Another release event of this detention lies within three days: "
-        f"/v1/release-events/{near}",
+        f"/v1/release-events/{near}. Use that one.",
         existing={"release_event_id": near},
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
-from api.errors import FieldError, invalid
+from api.errors import FieldError, RequestError, invalid
 
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -61,7 +61,7 @@ class CsvFile(NamedTuple):
                 next(reader)
             yield reader
         except UnicodeDecodeError:
-            raise invalid(FieldError("", f"Is not text in {self.encoding}.")) from None
+            raise _not_text(self.codec) from None
         finally:
             text.detach()
 
@@ -80,7 +80,7 @@ def opened(
     try:
         head = text.read(_HEAD_CHARACTERS)
     except UnicodeDecodeError:
-        raise invalid(FieldError("", f"Is not text in {_NAMES.get(codec, codec)}.")) from None
+        raise _not_text(codec) from None
     finally:
         text.detach()
     first_line = head.lstrip().partition("\n")[0]
@@ -169,3 +169,8 @@ def _sample(file: BinaryIO) -> bytes:
 
 def _text(file: BinaryIO, codec: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
+
+
+def _not_text(codec: str) -> RequestError:
+    detail = f"Is not text in {_NAMES.get(codec, codec)}: save the list as CSV in UTF-8."
+    return invalid(FieldError("", detail))
