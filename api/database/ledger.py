@@ -40,7 +40,7 @@ Action = Literal[
     "read",
 ]
 
-MAX_LOOKED_UP = 5_000
+MAX_PUBLIC_ENTRIES_LOOKED_UP = 5_000
 """At most this many public entries are looked up for a list with `updated_since`.
 
 Each takes 3 to 10 microseconds. Beyond that, the list reads all records in order, and looks for the
@@ -106,6 +106,6 @@ def note_reading(conn: queries.Connection, reader: Reader, ids: Sequence[UUID]) 
 
 
 def has_many_since(conn: queries.Connection, moment: datetime) -> bool:
-    """Return whether more than MAX_LOOKED_UP public entries were recorded since a moment."""
+    """Return whether too many public entries to look up were recorded since a moment."""
     row = queries.row(conn, "ledger/get_public_entries_since", since=moment)
-    return bool(row.entries > MAX_LOOKED_UP)
+    return bool(row.entries > MAX_PUBLIC_ENTRIES_LOOKED_UP)

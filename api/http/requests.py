@@ -151,7 +151,9 @@ def _names_of_api() -> Collection[str]:
 
     A parameter that is no parameter of the API was added by another site.
     """
-    reads = [o for o in document.load().operations if o.method == "get" and "/v1/" in o.path]
+    reads = [
+        o for o in document.load().operations if o.method == "get" and o.path.startswith("/v1/")
+    ]
     names = {p.name for o in reads for p in o.parameters if p.location == "query"}
     return frozenset(names - {"lang", "time_zone"})
 

@@ -141,11 +141,11 @@ def test_age_group_must_agree_with_the_birth_date(api: Api, age_group: str) -> N
     writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)
 
 
-@pytest.mark.parametrize("max_looked_up", [ledger.MAX_LOOKED_UP, -1])
+@pytest.mark.parametrize("max_looked_up", [ledger.MAX_PUBLIC_ENTRIES_LOOKED_UP, -1])
 def test_follower_learns_of_what_was_withheld_merged_or_voided(
     api: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch, max_looked_up: int
 ) -> None:
-    monkeypatch.setattr(ledger, "MAX_LOOKED_UP", max_looked_up)
+    monkeypatch.setattr(ledger, "MAX_PUBLIC_ENTRIES_LOOKED_UP", max_looked_up)
     editor = api.scope("edit")
     names = ("Ana Otero", "Eva Ñáñez", "Luz Valdivia", "Iris Rondón", "Mar Quintero", "Paz Ozores")
     people = {name.partition(" ")[0]: editor.detainee(name) for name in names}

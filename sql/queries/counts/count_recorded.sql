@@ -4,7 +4,7 @@ WITH asked AS (
         %(recorded_as_of)s::timestamptz AS recorded_as_of, %(min_sources)s::integer AS required,
         %(property)s::text AS property
 ), people AS (
-    SELECT DISTINCT ON (s.detainee_id) substr(s.status_codes, a.required, 1) AS letter,
+    SELECT DISTINCT ON (s.detainee_id) substr(s.status_codes, a.required, 1) AS code,
         -- The total reads no groups: a tenth of the time.
         CASE
             WHEN a.property <> '' THEN coalesce(group_value(s.groups, a.property, a.required), '')
@@ -20,12 +20,12 @@ SELECT rfc3339(a.as_of) AS as_of, rfc3339(a.recorded_as_of) AS recorded_as_of,
 FROM asked a
 LEFT JOIN (
     SELECT nullif(p.value, '') AS value,
-        count(*) FILTER (WHERE p.letter IN ('C', 'A')) AS confirmed,
-        count(*) FILTER (WHERE p.letter = 'D') AS disputed,
-        count(*) FILTER (WHERE p.letter = 'R') AS reported,
-        count(*) FILTER (WHERE p.letter = 'F') AS refuted,
-        count(*) FILTER (WHERE p.letter = 'U') AS unverified,
-        count(*) FILTER (WHERE p.letter = 'A') AS rearrested
+        count(*) FILTER (WHERE p.code IN ('C', 'A')) AS confirmed,
+        count(*) FILTER (WHERE p.code = 'D') AS disputed,
+        count(*) FILTER (WHERE p.code = 'R') AS reported,
+        count(*) FILTER (WHERE p.code = 'F') AS refuted,
+        count(*) FILTER (WHERE p.code = 'U') AS unverified,
+        count(*) FILTER (WHERE p.code = 'A') AS rearrested
     FROM people p
     WHERE p.value = ANY (%(values)s) -- if values
     GROUP BY p.value

@@ -87,14 +87,14 @@ WITH ends AS (
 ), rest AS (
     -- Only for moments that do not end a quarter of an hour.
     SELECT m.position,
-        (sum(m.sign) FILTER (WHERE m.letter IN ('C', 'A')))::integer AS confirmed,
-        (sum(m.sign) FILTER (WHERE m.letter = 'D'))::integer AS disputed,
-        (sum(m.sign) FILTER (WHERE m.letter = 'R'))::integer AS reported,
-        (sum(m.sign) FILTER (WHERE m.letter = 'F'))::integer AS refuted,
-        (sum(m.sign) FILTER (WHERE m.letter = 'U'))::integer AS unverified,
-        (sum(m.sign) FILTER (WHERE m.letter = 'A'))::integer AS rearrested
+        (sum(m.sign) FILTER (WHERE m.code IN ('C', 'A')))::integer AS confirmed,
+        (sum(m.sign) FILTER (WHERE m.code = 'D'))::integer AS disputed,
+        (sum(m.sign) FILTER (WHERE m.code = 'R'))::integer AS reported,
+        (sum(m.sign) FILTER (WHERE m.code = 'F'))::integer AS refuted,
+        (sum(m.sign) FILTER (WHERE m.code = 'U'))::integer AS unverified,
+        (sum(m.sign) FILTER (WHERE m.code = 'A'))::integer AS rearrested
     FROM (
-        SELECT e.position, v.sign, substr(v.codes, f.required, 1) AS letter
+        SELECT e.position, v.sign, substr(v.codes, f.required, 1) AS code
         FROM figures f CROSS JOIN ends e
         CROSS JOIN LATERAL status_changes(e.quarter, e.at) c
         CROSS JOIN LATERAL (

@@ -5,7 +5,7 @@ WITH asked AS (
 ), ends AS (
     SELECT e.at, e.position FROM asked a, unnest(a.ends) WITH ORDINALITY AS e (at, position)
 ), steps AS (
-    SELECT s.published_from, substr(s.status_codes, a.required, 1) AS letter,
+    SELECT s.published_from, substr(s.status_codes, a.required, 1) AS code,
         coalesce(group_value(s.groups, a.property, a.required), '') AS value,
         lag(substr(s.status_codes, a.required, 1)) OVER w AS former,
         lag(coalesce(group_value(s.groups, a.property, a.required), '')) OVER w AS former_value
@@ -13,7 +13,7 @@ WITH asked AS (
         AND s.recorded_from <= a.recorded_as_of AND a.recorded_as_of < s.recorded_until
     WINDOW w AS (PARTITION BY s.detainee_id ORDER BY s.published_from)
 ), moved AS (
-    SELECT s.published_from AS moment, NULL::bigint AS position, 1 AS sign, s.letter FROM steps s
+    SELECT s.published_from AS moment, NULL::bigint AS position, 1 AS sign, s.code FROM steps s
     WHERE s.value = %(value)s
     UNION ALL
     SELECT s.published_from, NULL, -1, s.former FROM steps s WHERE s.former_value = %(value)s
@@ -22,12 +22,12 @@ WITH asked AS (
 ), summed AS (
     -- A change at a moment counts at that moment.
     SELECT m.position,
-        sum(m.sign) FILTER (WHERE m.letter IN ('C', 'A')) OVER w AS confirmed,
-        sum(m.sign) FILTER (WHERE m.letter = 'D') OVER w AS disputed,
-        sum(m.sign) FILTER (WHERE m.letter = 'R') OVER w AS reported,
-        sum(m.sign) FILTER (WHERE m.letter = 'F') OVER w AS refuted,
-        sum(m.sign) FILTER (WHERE m.letter = 'U') OVER w AS unverified,
-        sum(m.sign) FILTER (WHERE m.letter = 'A') OVER w AS rearrested
+        sum(m.sign) FILTER (WHERE m.code IN ('C', 'A')) OVER w AS confirmed,
+        sum(m.sign) FILTER (WHERE m.code = 'D') OVER w AS disputed,
+        sum(m.sign) FILTER (WHERE m.code = 'R') OVER w AS reported,
+        sum(m.sign) FILTER (WHERE m.code = 'F') OVER w AS refuted,
+        sum(m.sign) FILTER (WHERE m.code = 'U') OVER w AS unverified,
+        sum(m.sign) FILTER (WHERE m.code = 'A') OVER w AS rearrested
     FROM moved m
     WINDOW w AS (ORDER BY m.moment RANGE UNBOUNDED PRECEDING)
 )

@@ -1,6 +1,7 @@
 -- Finds the last moment of record time at which a correction lowered the confirmed count as of just before
 -- it, and by how many people at least, both then and now.
--- The codes C and A are of confirmed people; A, of those who were arrested again.
+-- The codes C and A are of confirmed people; A, of those who were arrested again. By the inner ORDER BY the
+-- moments come latest first, so that no moment is counted beyond the first with a fall.
 SELECT rfc3339(m.moment) AS at, f.people
 FROM (
     SELECT DISTINCT o.moment, o.moment - interval '1 microsecond' AS before
