@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import Any, cast
 
 from tests.store_checks import open_store
 from tests.support import Service, wait_until
@@ -25,34 +25,34 @@ def send(service: Service, key: str, path: str, body: bytes, media_type: str) ->
     return status, content
 
 
-def kill_during_preview(service: Service, *request: Any, table: str) -> None:
-    """Send a file, and kill all processes when 20 kB of the table are written, early in the
-    preview."""
-    with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
-        size = f"SELECT pg_relation_size('{table}') AS n"
-        before = conn.execute(size).fetchone().n
-        future = thread.submit(send, service, *request)
-        wait_until(lambda: conn.execute(size).fetchone().n > before + 20_000, "it writes")
-        assert not future.done()
-        _kill(service, future)
+def kill_during_preview(service: Service, *request: Any) -> None:
+    """Send a list, and kill all processes when the keys of its first rows are written, and the
+    rows are not."""
+    _kill_while_waiting(
+        service, *request, lock="LOCK import_rows IN EXCLUSIVE MODE", written="import_keys"
+    )
 
 
-def kill_during_apply(service: Service, *request: Any) -> None:
-    """Send decisions, and kill all processes when people are written, and the last lock is not
-    taken."""
+def kill_during_write(service: Service, *request: Any) -> None:
+    """Send decisions or a case, and kill all processes when people are written, and the last lock
+    is not taken."""
+    _kill_while_waiting(
+        service, *request, lock="SELECT FROM ledger_head FOR UPDATE", written="detainees"
+    )
+
+
+def _kill_while_waiting(service: Service, *request: Any, lock: str, written: str) -> None:
+    """Hold a lock, send a request, and kill all processes when it waits for the lock and has
+    written to a table."""
     with open_store(service) as conn, ThreadPoolExecutor(1) as thread:
         conn.execute("BEGIN")
-        conn.execute("SELECT FROM ledger_head FOR UPDATE")
+        conn.execute(cast(Any, lock))
         future = thread.submit(send, service, *request)
         waiting = (
-            "SELECT FROM pg_locks people JOIN pg_locks last USING (pid) WHERE NOT last.granted "
-            "AND people.relation = 'detainees'::regclass AND people.mode = 'RowExclusiveLock'"
+            "SELECT FROM pg_locks written JOIN pg_locks last USING (pid) WHERE NOT last.granted "
+            "AND written.relation = %s::regclass AND written.mode = 'RowExclusiveLock'"
         )
-        wait_until(lambda: conn.execute(waiting).fetchall(), "it waits for the ledger")
-        _kill(service, future)
+        wait_until(lambda: conn.execute(waiting, [written]).fetchall(), "it waits")
+        service.kill()
+        assert isinstance(future.exception(60), OSError | HTTPException | ValueError)
         conn.close()
-
-
-def _kill(service: Service, future: Future[Any]) -> None:
-    service.kill()
-    assert isinstance(future.exception(60), OSError | HTTPException | ValueError)
