@@ -96,10 +96,10 @@ def shifted_service() -> Row:
         with serving(directory, **clock.environment) as running:
             with fleet(running.port, running.key("edit")) as writers:
                 for seconds in (-_HOUR, _HOUR):
-                    writers.more(40)
+                    writers.more()
                     clock.set(seconds)
                     seconds_until_ready.append(writers.ready_again(time.monotonic()))
-                    writers.more(40)
+                    writers.more()
             with open_store(running) as conn:
                 writers.fill(row, conn)
                 _check_order(row, conn)
@@ -143,13 +143,13 @@ def shifted_database() -> Row:
             with serving(directory, **urls) as running, open_store(running) as conn:
                 key = running.key("edit")
                 with fleet(running.port, key) as writers, Client(running.port, key) as editor:
-                    writers.more(40)
+                    writers.more()
                     before = editor.get("/v1/counts")
                     past = before["citation"]["url"]
                     cited_response = editor.get(past)
                     clock.set(-_HOUR)
                     row.ready = [writers.ready_again(time.monotonic())]
-                    writers.more(40)
+                    writers.more()
                     row.must(
                         editor.get(past) == cited_response,
                         "a response for a past record time changed",

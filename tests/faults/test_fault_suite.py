@@ -22,7 +22,7 @@ IN_SHORT = [
     partial(kills.retries, writes=30, times=5, clients=16),
     partial(kills.killed_master, times=1),
     partial(cuts.cut_connections, step=50),
-    partial(cuts.cut_off, times=3),
+    partial(cuts.cut_off, times=2),
     partial(pools.late_database, seconds=1),
     partial(vanishing.vanished_clients, clients=40),
     partial(orders.contradictory_writes, clients=6, writes=8, pairs=10),

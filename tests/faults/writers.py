@@ -44,7 +44,7 @@ class Fleet:
         writes: Iterable[int] | None = None,
         *,
         clients: int = 16,
-        pause: float = 0.02,
+        pause: float = 0.1,
     ) -> None:
         self._port, self._key, self._pause = port, key, pause
         with Client(port, key) as editor:
@@ -78,7 +78,7 @@ class Fleet:
             for number in self._next():
                 began = time.monotonic()
                 while not self._acknowledged(client, number):
-                    time.sleep(0.05)
+                    time.sleep(0.2)
                 self.slowest = max(self.slowest, time.monotonic() - began)
                 time.sleep(self._pause * random.random())
 

@@ -24,7 +24,8 @@ from api.config import Config
 from api.database import connections, deadlines, queries
 from api.database.queries import Connection
 from api.server import embedded
-from tests.conftest import CASES, Api, client_of
+from tests.commands.running import EXAMPLE, constancia
+from tests.conftest import Api, client_of
 from tests.store_checks import open_store
 from tests.support import (
     COMMAND,
@@ -323,7 +324,7 @@ class Load:
 def test_reload_under_load_fails_no_request(service: Service) -> None:
     load = Load(service)
     try:
-        for _ in range(3):
+        for _ in range(2):
             load.more()
             before = service.workers()
             os.kill(service.process.pid, signal.SIGHUP)
@@ -368,13 +369,14 @@ def run(directory: Path, *arguments: str) -> str:
 
 def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
     """The restored ledger, statuses and counts are equal, and `doctor` finds no fault."""
-    run(service.data_dir, "load", str(CASES / "venezuela-2026-01-08.json"))
-    load = Load(service, pause=0.1)
+    loaded = constancia("load", EXAMPLE, "--data-dir", service.data_dir)
+    assert loaded.exit_code == 0, loaded.output
+    load = Load(service, pause=0.4)
     try:
-        load.more()
+        load.more(16)
         dump = service.data_dir.with_suffix(".dump")
         run(service.data_dir, "postgres", "pg_dump", "-Fc", "-f", str(dump))
-        load.more()
+        load.more(16)
     finally:
         load.finish()
     other_dir = service.data_dir.with_name("elsewhere")
@@ -385,7 +387,9 @@ def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
         run(service.data_dir, "postgres", *restore)  # over the live database, which stays
     run(other_dir, "postgres", *restore)
     print(f"restored in {time.monotonic() - began:.2f} s")
-    assert "defect" not in run(other_dir, "doctor")
+    examined = constancia("doctor", "--data-dir", other_dir)
+    assert examined.exit_code == 0, examined.output
+    assert "defect" not in examined.output
     ledger = (
         "SELECT seq, public_seq, recorded_at, resource_id, entry FROM ledger WHERE seq <= %s "
         "ORDER BY seq"
