@@ -211,15 +211,6 @@ class Service:
         except (OSError, HTTPException, ValueError):
             return False
 
-    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command on the data directory of the service."""
-        return subprocess.run(
-            [*COMMAND, *arguments, "--data-dir", str(self.data_dir)],
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
-
     def key(self, scope: str) -> str:
         """Create a key in this process: the command `keys create` takes 0.7 s of CPU time."""
         with embedded.running(self.data_dir) as url, connections.connect(url) as conn:

@@ -103,14 +103,14 @@ def service() -> Iterator[Service]:
 
 @linux
 def test_revocation_takes_effect_in_a_running_service(service: Service) -> None:
-    key = service.key("edit")
-    listed = service.command("keys", "list").stdout.splitlines()
+    key, place = service.key("edit"), ["--data-dir", service.data_dir]
+    listed = constancia("keys", "list", *place).stdout.splitlines()
     with Client(service.port, key) as client:
         assert client.source("Antes")
-        revoked = service.command("keys", "revoke", listed[-1].split()[0])
-        assert revoked.returncode == 0, revoked.stderr
+        revoked = constancia("keys", "revoke", listed[-1].split()[0], *place)
+        assert revoked.exit_code == 0, revoked.stderr
         body = {"name": "Después", "kind": "ngo"}
         assert client.send("POST", "/v1/sources", body)[0] == 401
-    assert "revoked" in service.command("keys", "list").stdout.splitlines()[-1]
-    repeated = service.command("keys", "revoke", listed[-1].split()[0])
-    assert repeated.returncode == 0
+    assert "revoked" in constancia("keys", "list", *place).stdout.splitlines()[-1]
+    repeated = constancia("keys", "revoke", listed[-1].split()[0], *place)
+    assert repeated.exit_code == 0

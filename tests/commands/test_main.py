@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from api.commands.main import main
 from api.database import connections, queries
 from api.server import embedded
-from tests.commands.running import EXAMPLE, check_error, constancia, run_process, snapshot
+from tests.commands.running import EXAMPLE, check_error, constancia, snapshot
 from tests.conftest import cloned
 from tests.support import COMMAND, data_dir, environment
 
@@ -88,10 +88,10 @@ def test_database_of_another_version_is_an_error(
 def test_commands_work_without_a_service() -> None:
     with data_dir() as directory:
         place = ["--data-dir", directory]
-        loaded = run_process("load", EXAMPLE, CONSTANCIA_DATA_DIR=str(directory))
-        assert loaded.returncode == 0, loaded.stderr
+        loaded = constancia("load", EXAMPLE, CONSTANCIA_DATA_DIR=str(directory))
+        assert loaded.exit_code == 0, loaded.stderr
         other_directory = str(directory.with_name("elsewhere"))
-        counted = run_process("counts", *place, CONSTANCIA_DATA_DIR=other_directory)
+        counted = constancia("counts", *place, CONSTANCIA_DATA_DIR=other_directory)
         assert "unverified        1" in counted.stdout
         assert not Path(other_directory).exists()
 

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-import sys
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,9 +27,9 @@ def test_migrate_runs_concurrently_and_twice(server: str) -> None:
         def migrate(_: int) -> "subprocess.CompletedProcess[str]":
             return run_process("migrate", DATABASE_URL=url)
 
-        with ThreadPoolExecutor(4) as threads:
-            results = list(threads.map(migrate, range(4)))
-        assert [result.returncode for result in results] == [0] * 4, results
+        with ThreadPoolExecutor(3) as threads:
+            results = list(threads.map(migrate, range(3)))
+        assert [result.returncode for result in results] == [0] * 3, results
         # Each migration was applied by one process only.
         applied = [line for result in results for line in result.stderr.splitlines()]
         assert len(applied) == len(migrations.migrations())
@@ -44,19 +44,20 @@ def test_migrate_runs_concurrently_and_twice(server: str) -> None:
 
 @linux
 def test_commands_work_while_the_service_runs(service: Service) -> None:
-    loaded = service.command("load", str(EXAMPLE))
-    assert loaded.returncode == 0, loaded.stderr
+    place = ["--data-dir", service.data_dir]
+    loaded = constancia("load", EXAMPLE, *place)
+    assert loaded.exit_code == 0, loaded.stderr
     with Client(service.port) as client:
         as_of = "2026-01-09T16:00:00Z"
         assert client.get(f"/v1/counts?as_of={as_of}")["confirmed"] == 1
-        counted = service.command("counts", "--as-of", as_of)
+        counted = constancia("counts", "--as-of", as_of, *place)
         assert "confirmed         1" in counted.stdout
         events = client.get("/v1/release-events")["items"]
         (event,) = [e for e in events if e["verification"]["status"] == "confirmed"]
-        explained = service.command("explain", event["id"])
+        explained = constancia("explain", event["id"], *place)
         assert explained.stdout.startswith("confirmed since 2026-01-09 12:25 (UTC)")
         assert "NTN24" in explained.stdout
-    assert service.command("migrate").returncode == 0
+    assert constancia("migrate", *place).exit_code == 0
     assert service.ready()
 
 
@@ -108,17 +109,9 @@ def test_serve_prints_its_address(database: str, host: str) -> None:
                 break
         assert any("CONSTANCIA_PUBLIC_URL" in line for line in lines) == bool(proxies), lines
         address = lines[-1].split()[-1] if lines else ""
-        result = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)",
-                f"{address}/healthz",
-            ],
-            capture_output=True,
-            text=True,
-        )
-        assert result.stdout == "200\n", (lines, result.stderr[-300:])
+        assert address.startswith("http://"), lines
+        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as response:
+            assert response.status == 200
     finally:
         process.terminate()
         process.communicate(timeout=120)

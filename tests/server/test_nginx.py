@@ -22,7 +22,7 @@ import pytest
 from api.contract import document
 from api.server import nginx
 from api.server.gunicorn import MAX_HEADER_BYTES, MAX_REQUEST_LINE_BYTES
-from tests.conftest import CASES
+from tests.commands.running import EXAMPLE, constancia
 from tests.server.framing import exchange
 from tests.server.slow import SlowClients
 from tests.server.test_worker import check_problem
@@ -311,8 +311,8 @@ def test_hsts_is_sent_over_tls_only(echo: Echo, path: str) -> None:
 @pytest.fixture(scope="module")
 def key(front: NginxService) -> str:
     """A key of an editor, and a store with the example case."""
-    loaded = front.command("load", str(CASES / "venezuela-2026-01-08.json"))
-    assert loaded.returncode == 0, loaded.stderr
+    loaded = constancia("load", EXAMPLE, "--data-dir", front.data_dir)
+    assert loaded.exit_code == 0, loaded.stderr
     return front.key("edit")
 
 
