@@ -1,13 +1,36 @@
-"""Hooks of schemathesis: a serializer, fewer countries, and less garbage collection."""
+"""Hooks of schemathesis: a serializer, fewer countries, and less CPU time."""
 
 import gc
+import re
 from typing import Any
 
 import schemathesis
+from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies._internal import regex as regex_strategies
 
 # The collector passes over the modules, and collects less often.
 gc.freeze()
 gc.set_threshold(100_000, 20, 20)
+
+_build_strategy = regex_strategies.base_regex_strategy
+_strategies: dict[tuple[str, int, str, str], SearchStrategy[str]] = {}
+
+
+def _strategy(
+    regex: re.Pattern[str], *, parsed: object, alphabet: SearchStrategy[str] | None
+) -> SearchStrategy[str]:
+    """Return the strategy of a pattern, which is built once.
+
+    Hypothesis builds it anew for each field and each phase, eight times on average: 24 s of CPU
+    time for a contributor's run instead of 17 s.
+    """
+    key = (regex.pattern, regex.flags, str(parsed), repr(alphabet))
+    if key not in _strategies:
+        _strategies[key] = _build_strategy(regex, parsed=parsed, alphabet=alphabet)
+    return _strategies[key]
+
+
+regex_strategies.base_regex_strategy = _strategy
 
 
 @schemathesis.serializer("application/x-ndjson")
