@@ -37,7 +37,7 @@ _CONDITION = re.compile(r"^(?P<sql>.*) -- (?P<keyword>if|unless) (?P<parameter>\
 
 FIELD_ERRORS = {
     "detention_facility_exists": ("/facility_id", "There is no facility with this id."),
-    "release_event_has_few_attestations": (
+    "release_event_has_at_most_2000_attestations": (
         "/release_event_id",
         "This release event has 2,000 attestations, the most that one can have. "
         "Void those that were entered by mistake, or leave this one out.",

@@ -184,7 +184,7 @@ def _errors(
 
 def _live_errors(live: int) -> Iterator[Error]:
     if live >= MAX_LIVE:
-        error = FieldError(*queries.FIELD_ERRORS["release_event_has_few_attestations"])
+        error = FieldError(*queries.FIELD_ERRORS["release_event_has_at_most_2000_attestations"])
         yield "validation-error", error
 
 

@@ -54,7 +54,7 @@ BEGIN
 END;
 $$;
 
-CREATE CONSTRAINT TRIGGER release_event_has_few_attestations AFTER INSERT ON attestations
+CREATE CONSTRAINT TRIGGER release_event_has_at_most_2000_attestations AFTER INSERT ON attestations
     FOR EACH ROW EXECUTE FUNCTION refuse_too_many_attestations();
 
 CREATE TRIGGER retraction_is_final BEFORE UPDATE OF retracted_at, retraction_note ON attestations
