@@ -7,6 +7,7 @@ import re
 import sqlite3
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -116,24 +117,24 @@ def _check_keys(
     resources: Sequence[Mapping[str, Any]], tables: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> None:
     """Check that the keys are unique and lead to rows, in SQLite."""
-    db = sqlite3.connect(":memory:")
-    for resource in resources:
-        name, schema = resource["name"], resource["schema"]
-        columns = [field["name"] for field in schema["fields"]]
-        keys = [f"PRIMARY KEY ({', '.join(schema['primaryKey'])})"] + [
-            f"FOREIGN KEY ({key['fields'][0]}) REFERENCES "
-            f'"{key["reference"].get("resource", name)}" ({key["reference"]["fields"][0]})'
-            for key in schema.get("foreignKeys", ())
-        ]
-        db.execute(f'CREATE TABLE "{name}" ({", ".join([*columns, *keys])})')
-        db.executemany(
-            f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(columns))})',
-            [
-                [json.dumps(v) if isinstance(v, list) else v for v in r.values()]
-                for r in tables[name]
-            ],
-        )
-    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    with closing(sqlite3.connect(":memory:")) as db:
+        for resource in resources:
+            name, schema = resource["name"], resource["schema"]
+            columns = [field["name"] for field in schema["fields"]]
+            keys = [f"PRIMARY KEY ({', '.join(schema['primaryKey'])})"] + [
+                f"FOREIGN KEY ({key['fields'][0]}) REFERENCES "
+                f'"{key["reference"].get("resource", name)}" ({key["reference"]["fields"][0]})'
+                for key in schema.get("foreignKeys", ())
+            ]
+            db.execute(f'CREATE TABLE "{name}" ({", ".join([*columns, *keys])})')
+            db.executemany(
+                f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(columns))})',
+                [
+                    [json.dumps(v) if isinstance(v, list) else v for v in r.values()]
+                    for r in tables[name]
+                ],
+            )
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_license_of_the_data_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

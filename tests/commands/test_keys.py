@@ -78,7 +78,7 @@ def test_key_can_expire(database: str, conn: queries.Connection) -> None:
     assert "ended 2026-01-02 00:00" in line
     with pytest.raises(RequestError, match="valid key"):
         auth.authenticate(conn, key)
-    check_error(constancia(*command, "2026-01-09T12:00:00Z", DATABASE_URL=database), "ahead")
+    check_error(constancia(*command, "2026-01-09T12:00:00Z", DATABASE_URL=database), "in the past")
     check_error(constancia(*command, "tomorrow", DATABASE_URL=database), "--until", code=2)
 
 
