@@ -394,15 +394,16 @@ def test_directory_or_port_in_use_is_refused(shared: Service) -> None:
     wait_until(shared.ready, "ready")
 
 
-def test_sigint_leaves_no_process_and_loses_no_write(shared: Service) -> None:
-    """The last test: it ends the shared service."""
-    with Client(shared.port, shared.key("edit")) as client:
-        source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
-    processes, logged = shared.processes(), len(shared.log.read_text())
-    shared.process.send_signal(signal.SIGINT)
-    assert shared.process.wait(120) == 0
-    wait_until(lambda: have_ended(processes), "all processes ended")
-    assert shared.processes() == []
-    assert "Traceback" not in shared.log.read_text()[logged:]
-    with serving(shared.data_dir, port=shared.port) as restarted, Client(restarted.port) as reader:
-        assert reader.get(f"/v1/sources/{source['id']}") == source
+def test_sigint_leaves_no_process_and_loses_no_write() -> None:
+    with data_dir() as directory:
+        with serving(directory) as service:
+            with Client(service.port, service.key("edit")) as client:
+                source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
+            processes = service.processes()
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(120) == 0
+            wait_until(lambda: have_ended(processes), "all processes ended")
+            assert service.processes() == []
+            assert "Traceback" not in service.log.read_text()
+        with serving(directory, port=service.port) as restarted, Client(restarted.port) as reader:
+            assert reader.get(f"/v1/sources/{source['id']}") == source
