@@ -13,6 +13,7 @@ import pytest
 
 from tests.faults import clocks, cuts, kills, mutants, orders, pools, upgrades, vanishing
 from tests.faults.table import Row
+from tests.faults.writers import Fleet
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes of a service in /proc"
@@ -30,6 +31,14 @@ IN_SHORT = [
     partial(upgrades.upgraded),
 ]
 OF_CLOCKS = [partial(clocks.shifted_service), partial(clocks.shifted_database)]
+
+
+@pytest.fixture(autouse=True)
+def patient_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients send less often than in `make faults`: while a service starts or recovers, their
+    requests took most of the CPU time."""
+    monkeypatch.setattr(Fleet, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(Fleet, "RETRY_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize("fault", IN_SHORT, ids=lambda fault: fault.func.__name__)

@@ -120,7 +120,7 @@ def upgraded() -> Row:
         }
         old = stack.enter_context(serving(directory, **urls))
         key = old.key("edit")
-        with fleet(old.port, key, clients=8, pause=0.4) as writers:
+        with fleet(old.port, key, clients=8) as writers:
             writers.more(50)
             at = time.monotonic()
             new = stack.enter_context(serving(directory, folder=folder, **urls))

@@ -37,6 +37,11 @@ class Fleet:
     """Clients that send the writes of a sequence, each with its Idempotency-Key, until they are
     acknowledged. A repeated number is a retry of the same write."""
 
+    PAUSE_SECONDS = 0.02
+    """The longest pause of a client after a write."""
+
+    RETRY_SECONDS = 0.05
+
     def __init__(
         self,
         port: int,
@@ -44,9 +49,10 @@ class Fleet:
         writes: Iterable[int] | None = None,
         *,
         clients: int = 16,
-        pause: float = 0.1,
+        pause: float | None = None,
     ) -> None:
-        self._port, self._key, self._pause = port, key, pause
+        self._port, self._key = port, key
+        self._pause = self.PAUSE_SECONDS if pause is None else pause
         with Client(port, key) as editor:
             self._sources = [editor.source(f"Agencia {n}") for n in range(6)]
             self._events = [editor.event(f"Nombre {n}") for n in range(16)]
@@ -78,7 +84,7 @@ class Fleet:
             for number in self._next():
                 began = time.monotonic()
                 while not self._acknowledged(client, number):
-                    time.sleep(0.2)
+                    time.sleep(self.RETRY_SECONDS)
                 self.slowest = max(self.slowest, time.monotonic() - began)
                 time.sleep(self._pause * random.random())
 
