@@ -193,9 +193,9 @@ def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
     if person is not None and other is not None:
         raise _DecisionError("same_as_row", "Send either detainee_id or same_as_row.")
     if person is not None and person not in people:
-        raise _DecisionError("detainee_id", f"{person} is not a candidate of the row: send one.")
+        raise _DecisionError("detainee_id", f"{person} is no candidate of the row: send another.")
     if other is not None and other not in rows:
-        raise _DecisionError("same_as_row", f"{other} is not a candidate of the row: send one.")
+        raise _DecisionError("same_as_row", f"{other} is no candidate of the row: send another.")
     return {**checked, "detainee_id": person, "same_as_row": other}
 
 

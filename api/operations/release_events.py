@@ -41,7 +41,9 @@ class ReleaseFilters:
 
     def active(self) -> dict[str, Any]:
         """The filters that are not None, by name."""
-        return queries.drop_none(**{name: getattr(self, name) for name in self.__slots__})
+        return {
+            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
+        }
 
 
 def list_release_events(

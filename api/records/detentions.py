@@ -48,7 +48,8 @@ def check_restored(conn: queries.Connection, body: Body) -> None:
         )
         errors.append(FieldError("/began_on", detail))
     if body["created_at"] > now + clock.TOLERANCE:
-        errors.append(FieldError("/created_at", "Is in the future: check the date and the offset."))
+        detail = "Is more than five minutes in the future: check the date and the offset."
+        errors.append(FieldError("/created_at", detail))
     facility = body["facility_id"]
     if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))

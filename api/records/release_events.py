@@ -202,7 +202,7 @@ def detention_open_on(detentions: Sequence[Any], day: date) -> UUID:
     ]
     candidates = near or [row for row in detentions if row.began_on <= day]
     if not candidates:
-        detail = f"No detention of this person was open on {day}: record it, or correct the day."
+        detail = f"No detention of this person was open on {day}: record one, or correct the day."
         raise invalid(FieldError("/occurred_on", detail))
     return cast(UUID, candidates[-1].id)
 

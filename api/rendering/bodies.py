@@ -54,7 +54,7 @@ def render(
     if isinstance(result, Page):
         return _page(conn, operation, result, media_type)
     body = render_answer(operation, result, media_type, public_url)
-    if result.url_weight:
+    if result.url_weight:  # few have one, and a copy takes 2 to 3 µs
         body = replace(body, url_weight=result.url_weight)
     if operation.location is not None and isinstance(result.content, Mapping):
         return replace(body, id=result.content["id"])

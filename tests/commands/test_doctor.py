@@ -48,11 +48,11 @@ def restrict(conn: Connection) -> None:
     conn.execute(cast(Any, f"REVOKE TEMPORARY ON DATABASE {conn.info.dbname} FROM PUBLIC"))
 
 
-def test_consistent_store_has_no_fault(store: str) -> None:
+def test_consistent_store_has_no_defect(store: str) -> None:
     assert examine_messages(store) == dict.fromkeys(CHECKS, "")
 
 
-def test_store_with_merged_hidden_and_corrected_people_has_no_fault(
+def test_store_with_merged_hidden_and_corrected_people_has_no_defect(
     database: str, conn: Connection, api: Api
 ) -> None:
     restrict(conn)
@@ -197,7 +197,7 @@ def test_unsafe_setting_is_found(store: str) -> None:
         assert "synchronous_commit off" in defects(unsafe, **settings)["database"]
 
 
-def test_invalid_setting_and_unreachable_database_are_faults() -> None:
+def test_invalid_setting_and_unreachable_database_are_errors() -> None:
     nowhere = "postgresql://127.0.0.1:1/nowhere"
     assert set(defects(nowhere)) == {"database"}
     assert "CONSTANCIA_THREADS" in defects(nowhere, CONSTANCIA_THREADS="many")["settings"]

@@ -368,7 +368,7 @@ def run(directory: Path, *arguments: str) -> str:
 
 
 def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
-    """The restored ledger, statuses and counts are equal, and `doctor` finds no fault."""
+    """The restored ledger, statuses and counts are equal, and `doctor` finds no defect."""
     loaded = constancia("load", EXAMPLE, "--data-dir", service.data_dir)
     assert loaded.exit_code == 0, loaded.output
     load = Load(service, pause=0.4)
