@@ -142,7 +142,7 @@ class RequestCounts:
         tag, number = self._place(account.caller)
         # The kernel releases the lock of a set that a killed worker held. Such locks belong to a
         # process: a second lock excludes its other threads, so that a process waits for one set at
-        # a time, and none deadlock.
+        # a time, and none deadlock. A context manager for both took 12 µs more of a request.
         with self._threads:
             fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
             try:
@@ -213,13 +213,19 @@ class RateLimits:
         app.before_request(self._count_request)
 
     def middleware(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """Return a WSGI application that adds the remaining quota to the headers.
+        """Return a WSGI application that counts requests, with the remaining quota in headers.
 
-        Streamed responses spend more of it while they are sent.
+        A request with a key is counted once the key is looked up. Streamed responses spend more of
+        the quota while they are sent.
         """
 
         def limited(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             streamed: list[tuple[Quota, int]] = []
+            is_limited = environ["PATH_INFO"] not in self._unlimited_paths
+            if is_limited and "HTTP_AUTHORIZATION" not in environ:
+                # To look here whether the quota is spent, and to count the request once it is
+                # routed, took twice as long, 40 µs of a request.
+                environ[_QUOTA] = self._counts.admit(self._account(environ))
 
             def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
                 quota: Quota | None = environ.get(_QUOTA)
@@ -252,16 +258,6 @@ class RateLimits:
 
         return limited
 
-    def count_without_key(self, environ: dict[str, Any]) -> RequestError | None:
-        """Count a request without a key as one, and return the error if the quota is spent.
-
-        To look before routing and again to count took twice as long, 40 µs of a request.
-        """
-        if environ["PATH_INFO"] in self._unlimited_paths:
-            return None
-        quota = environ[_QUOTA] = self._counts.admit(self._account(environ))
-        return _exceeded(quota) if quota.is_exceeded else None
-
     def refusal(self, environ: dict[str, Any]) -> RequestError | None:
         """Return the error of a request whose caller's quota is spent, None for another.
 
@@ -269,6 +265,9 @@ class RateLimits:
         each guess would cost a query. A client that shares its address with a guesser goes on with
         such a key, and can begin to use another when the quota is full again.
         """
+        counted: Quota | None = environ.get(_QUOTA)
+        if counted is not None:
+            return _exceeded(counted) if counted.is_exceeded else None
         account = self._account(environ)
         if authorization := environ.get("HTTP_AUTHORIZATION"):
             key = self._counts.of_key(authorization.partition(" ")[2])
@@ -289,6 +288,7 @@ class RateLimits:
         quota: Quota | None = environ.get(_QUOTA)
         weight: Weight | None = environ.get(_WEIGHT)
         if quota and weight:
+            # To read a query and a length that do not count took 10 µs of a request.
             query = request.args if weight.parameters and request.query_string else ()
             length = request.content_length if weight.per_bytes else None
             more = weight.total(query, length or 0) - 1
