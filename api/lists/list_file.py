@@ -164,7 +164,8 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
                     detail = (
-                        f"A quote in the row that begins on line {line} is never closed: close it."
+                        f"A quote in the row that begins on line {line} of the file, as a text "
+                        "editor shows it, is never closed: close it."
                     )
                     raise invalid(FieldError(f"/{number}", detail)) from None
                 yield (

@@ -785,13 +785,17 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
     before = snapshot(conn)
     head, first, *rest = text.splitlines(keepends=True)
     for line, detail in (
-        (b"\n", "not JSON"),
+        (b"\n", "The line is empty: send a JSON object."),
         (b"7\n", "Must be an object"),
         (b'{"list": "sources"\n', "not JSON"),
         (b'{"list": "sources", "list": "sources"}\n', "twice"),
         (b'{"list": "sources", "name": "\\ud800"}\n', "not JSON"),
         (b'{"name": "%b"}\n' % (b"x" * (1 << 20)), "the rest was not read"),
-        (b"[" * 5000 + b"]" * 5000 + b"\n", "not JSON"),
+        (
+            b'{"name": "\xff"}\n',
+            "The line is not UTF-8, at column 11 (byte 0xFF): send it in UTF-8",
+        ),
+        (b"[" * 5000 + b"]" * 5000 + b"\n", "The line is nested too deeply: send fewer levels."),
     ):
         errors = errors_of(database, b"".join([head, first, line, *rest]))
         assert detail in errors["line 3"], line[:50]

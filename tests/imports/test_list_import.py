@@ -524,17 +524,21 @@ def test_ndjson_keys_are_column_names(api: Api) -> None:
         [],
         {"name": "Luz", "nombre": "Luz"},
     ]
-    body = "\n".join(map(json.dumps, lines)) + '\n{"name": 1, "name": 2}\n{"name": \n\n"x"'
-    result = preview(api.scope("contribute"), body.encode(), media_type="application/x-ndjson")
-    assert outcomes(result) == ["new", "new", *["invalid"] * 7]
-    assert [row["row"] for row in result["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+    body = "\n".join(map(json.dumps, lines)) + '\n{"name": 1, "name": 2}\n{"name": \n\n"x"\n'
+    content = body.encode() + b'{"name": "\xff"}\n' + b"[" * 1100 + b"]" * 1100
+    result = preview(api.scope("contribute"), content, media_type="application/x-ndjson")
+    assert outcomes(result) == ["new", "new", *["invalid"] * 9]
+    assert [row["row"] for row in result["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]
     assert [row["errors"][0]["column"] for row in result["rows"][2:]] == [
-        *("shoe size", "name", None, "nombre", None, None, None)
+        *("shoe size", "name", None, "nombre", None, None, None, None, None)
     ]
     # The number of the row is that of its line in the list.
     assert [row["errors"][0]["detail"] for row in result["rows"][7:]] == [
         "The line is not JSON, at column 10: correct it there.",
         'Must be an object, such as {"name": "Ana"}.',
+        "The line is not UTF-8, at column 11 (byte 0xFF): send it in UTF-8, without a byte order "
+        "mark.",
+        "The line is nested too deeply: send fewer levels.",
     ]
 
 

@@ -311,6 +311,7 @@ def test_unclosed_quote_is_named_by_the_line_of_the_file(writer: Api) -> None:
     assert problem["errors"] == [
         {
             "pointer": "/2",
-            "detail": "A quote in the row that begins on line 5 is never closed: close it.",
+            "detail": "A quote in the row that begins on line 5 of the file, as a text editor "
+            "shows it, is never closed: close it.",
         }
     ]

@@ -46,8 +46,8 @@ def wrong_body(
     refused(name, method, path, "validation-error", *pointers, body=body, message=message)
 
 
-def malformed(name: str, raw: bytes, path: str = "/v1/sources") -> None:
-    refused(name, "POST", path, "malformed-json", raw=raw)
+def malformed(name: str, raw: bytes, path: str = "/v1/sources", message: str = "") -> None:
+    refused(name, "POST", path, "malformed-json", raw=raw, message=message)
 
 
 def wrong_query(name: str, path: str, query: str, *pointers: str, message: str = "") -> None:

@@ -1,5 +1,6 @@
 """Invalid requests: malformed JSON, media types, content negotiation and body size."""
 
+import codecs
 import json
 
 from api.contract import document
@@ -7,9 +8,16 @@ from tests.whole_set.bad_input.invalid_requests import malformed, refused
 from tests.whole_set.bad_input.valid_bodies import source
 
 # JSON.
-malformed("nothing", b"")
-malformed("a space", b" ")
-malformed("half an object", b'{"name": "Ana"')
+EMPTY = "The body is empty: send a JSON object."
+TOO_DEEP = "The body is nested too deeply: send fewer levels."
+IN_UTF_8 = "send it in UTF-8, without a byte order mark."
+malformed("nothing", b"", message=EMPTY)
+malformed("a space", b" ", message=EMPTY)
+malformed(
+    "half an object",
+    b'{"name": "Ana"',
+    message="The body is not JSON, at column 15: correct it there.",
+)
 malformed("two values", b"{} {}")
 malformed("a comma too many", b'{"name": "Ana",}')
 malformed("single quotes", b"{'name': 'Ana'}")
@@ -25,14 +33,30 @@ malformed(
 malformed(
     "a name twice in an unknown field", b'{"name": "A", "kind": "ngo", "x": [{"y": 1, "y": 1}]}'
 )
-malformed("invalid UTF-8", b'{"name": "Ana \xff", "kind": "ngo"}')
-malformed("Latin-1", '{"name": "José", "kind": "ngo"}'.encode("latin-1"))
+malformed(
+    "invalid UTF-8",
+    '{"name": "José '.encode() + b'\xff", "kind": "ngo"}',
+    message=f"The body is not UTF-8, at column 16 (byte 0xFF): {IN_UTF_8}",
+)
+malformed(
+    "Latin-1",
+    '{"kind": "ngo",\n"name": "José"}'.encode("latin-1"),
+    message=f"The body is not UTF-8, at line 2 column 13 (byte 0xE9): {IN_UTF_8}",
+)
 malformed("overlong UTF-8", b'{"name": "Ana\xc0\xaf", "kind": "ngo"}')
 malformed("a surrogate in UTF-8", b'{"name": "Ana\xed\xa0\x80", "kind": "ngo"}')
-malformed("UTF-16", json.dumps(source()).encode("utf-16"))
+malformed(
+    "UTF-16",
+    codecs.BOM_UTF16_LE + json.dumps(source()).encode("utf-16-le"),
+    message=f"The body is not UTF-8, at column 1 (byte 0xFF): {IN_UTF_8}",
+)
 malformed("UTF-16 without its mark", json.dumps(source()).encode("utf-16-le"))
 malformed("UTF-32", json.dumps(source()).encode("utf-32-be"))
-malformed("a byte order mark", b"\xef\xbb\xbf" + json.dumps(source()).encode())
+malformed(
+    "a byte order mark",
+    codecs.BOM_UTF8 + json.dumps(source()).encode(),
+    message=f"The body begins with a byte order mark: {IN_UTF_8}",
+)
 malformed("a lone surrogate", b'{"name": "Ana \\ud800", "kind": "ngo"}')
 malformed("a lone low surrogate", b'{"name": "\\udc00 Ana", "kind": "ngo"}')
 malformed("surrogates the wrong way round", b'{"name": "\\udc00\\ud800", "kind": "ngo"}')
@@ -54,9 +78,14 @@ for number in (
 ):
     malformed(f"the number {number}", f'{{"name": {number}, "kind": "ngo"}}'.encode())
 malformed("an integer of 5,000 digits", b'{"name": ' + b"7" * 5000 + b', "kind": "ngo"}')
-malformed("10,000 arrays, one in the other", b"[" * 10_000 + b"]" * 10_000)
-malformed("10,000 objects, one in the other", b'{"a":' * 10_000 + b"1" + b"}" * 10_000)
-malformed("half a megabyte of brackets", b"[" * 500_000)
+for depth in (1010, 1100, 10_000):
+    malformed(f"{depth:,} arrays, one in the other", b"[" * depth + b"]" * depth, message=TOO_DEEP)
+malformed(
+    "10,000 objects, one in the other",
+    b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    message=TOO_DEEP,
+)
+malformed("half a megabyte of brackets", b"[" * 500_000, message=TOO_DEEP)
 for number in (2**31, 2**53, 2**63, 2**64, -(2**63) - 1, 10**300):
     refused(
         f"the number {number:.3g}",
