@@ -30,17 +30,32 @@ from tests.whole_set.bad_input.valid_bodies import release_event, source
 from tests.whole_set.bad_input.world import World
 
 
-@pytest.mark.parametrize("invalid", INVALID_REQUESTS, ids=str)
-def test_bad_input_is_refused(nothing_written: World, invalid: InvalidRequest) -> None:
-    response = nothing_written.send(invalid)
+@pytest.mark.parametrize(
+    "address", sorted({(i.method, i.path) for i in INVALID_REQUESTS}), ids=" ".join
+)
+def test_bad_input_is_refused(world: World, address: tuple[str, str]) -> None:
+    """A test for each of 2,700 requests would take as long again as the requests."""
+    before = world.digest()
+    for invalid in INVALID_REQUESTS:
+        if (invalid.method, invalid.path) == address:
+            try:
+                check_refusal(world, invalid)
+                assert world.digest() == before
+            except AssertionError as error:
+                error.add_note(str(invalid))
+                raise
+
+
+def check_refusal(world: World, invalid: InvalidRequest) -> None:
+    response = world.send(invalid)
     problem = check_problem(response, invalid.slug)
     pointers = [error["pointer"] for error in problem.get("errors", ())]
     assert sorted(pointers) == sorted(invalid.pointers), problem
     details = [problem["detail"], *(error["detail"] for error in problem.get("errors", ()))]
     assert any(invalid.message in detail for detail in details), details
-    assert nothing_written.records["edit"] not in response.get_data(as_text=True)
+    assert world.records["edit"] not in response.get_data(as_text=True)
     for error in problem.get("errors", ()):
-        value = sent_value(nothing_written, invalid, error["pointer"])
+        value = sent_value(world, invalid, error["pointer"])
         if isinstance(value, str | int | float) and not error["detail"].startswith(UNKNOWN):
             assert quoted(value).strip("'…") in error["detail"]
 
