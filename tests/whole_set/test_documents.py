@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from api.commands.main import main
 from tests.conftest import CASES
+from tests.support import data_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -56,7 +57,7 @@ def differences(expected: Any, actual: Any, place: str = "") -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+def tour() -> Iterator[list[str]]:
     """The output of each shell block of the README, all run in one shell against one service."""
     constancia = [sys.executable, "-c", "from api.commands.main import main; main()"]
     environment = {
@@ -64,12 +65,17 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         for name, value in os.environ.items()
         if name != "DATABASE_URL" and not name.startswith("CONSTANCIA_")
     }
-    environment["CONSTANCIA_DATA_DIR"] = str(tmp_path_factory.mktemp("tour") / "data")
+    with data_dir() as directory:
+        environment["CONSTANCIA_DATA_DIR"] = str(directory)
+        yield _outputs(constancia, environment)
+
+
+def _outputs(constancia: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     service = subprocess.Popen(
         [*constancia, "serve", "--port", "0", "--case", str(CASES / "venezuela-2026-01-08.json")],
         cwd=ROOT,
         # As `make run` sets it.
-        env=environment | {"CONSTANCIA_TIME_ZONE": "America/Caracas"},
+        env={**environment, "CONSTANCIA_TIME_ZONE": "America/Caracas"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -90,12 +96,12 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         result = subprocess.run(
             ["bash", "-e", "-c", script],
             cwd=ROOT,
-            env=environment | {"KEY": created.stdout.strip()},
+            env={**environment, "KEY": created.stdout.strip()},
             check=True,
             capture_output=True,
             text=True,
         )
-        yield result.stdout.split("\0")
+        return result.stdout.split("\0")
     finally:
         service.terminate()
         service.wait()
