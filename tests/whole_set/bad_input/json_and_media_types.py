@@ -78,7 +78,7 @@ for number in (
 ):
     malformed(f"the number {number}", f'{{"name": {number}, "kind": "ngo"}}'.encode())
 malformed("an integer of 5,000 digits", b'{"name": ' + b"7" * 5000 + b', "kind": "ngo"}')
-for depth in (1010, 1100, 10_000):
+for depth in (1100, 10_000):
     malformed(f"{depth:,} arrays, one in the other", b"[" * depth + b"]" * depth, message=TOO_DEEP)
 malformed(
     "10,000 objects, one in the other",
