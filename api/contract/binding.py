@@ -18,6 +18,18 @@ _NOT_COMBINED = {"caller", "body", "service", "address"}
 """Dataclasses that a function takes and that stand for no parameters of the contract."""
 
 
+class CombinedFilters:
+    """Base of a dataclass with slots for filters of the contract. None stands for no filter."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def active(self) -> dict[str, Any]:
+        """The filters that are not None, by name."""
+        return {
+            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
     """The `body` of an upload: the file to which a large body was spooled."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from api import access
 from api.access import Caller
+from api.contract.binding import CombinedFilters
 from api.database import ledger, queries
 from api.errors import FieldError, invalid
 from api.identity import merges, source_merges, splits
@@ -33,7 +34,7 @@ _CUSTODIES = ("", "detained", "whereabouts_unknown", "released")
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleFilters:
+class PeopleFilters(CombinedFilters):
     """The filters of the list. A filter that is None does not apply."""
 
     custody: str | None = None
@@ -76,7 +77,7 @@ def _choose_query(
     external id, and those who were updated, are looked up.
     """
     counts.check(conn, counts.Filters(facility_id=filters.facility_id))
-    asked: dict[str, Any] = {**queries.drop_none(**asdict(filters)), "sees_hidden": sees_hidden}
+    asked: dict[str, Any] = {**filters.active(), "sees_hidden": sees_hidden}
     external_id = asked.pop("external_id", None)
     if external_id is not None:
         scheme, _, value = external_id.partition(":")
@@ -100,7 +101,7 @@ def _choose_query(
 def _refuse_beside_search(filters: PeopleFilters) -> None:
     """Refuse filters beside a search, which ranks people by name alone."""
     detail = "Cannot be combined with q, whose list is ranked. Leave one of them out."
-    errors = [FieldError(f"/{name}", detail) for name in queries.drop_none(**asdict(filters))]
+    errors = [FieldError(f"/{name}", detail) for name in filters.active()]
     if errors:
         raise invalid(*errors)
 

@@ -11,6 +11,7 @@ import orjson
 
 from api import access
 from api.access import Caller
+from api.contract.binding import CombinedFilters
 from api.database import clock, ledger, queries
 from api.errors import FieldError, RequestError, invalid, not_found
 from api.identity import canonical_ids
@@ -28,7 +29,7 @@ the list is read in its order."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseFilters:
+class ReleaseFilters(CombinedFilters):
     """The filters of the list. A filter that is None does not apply."""
 
     status: str | None = None
@@ -38,12 +39,6 @@ class ReleaseFilters:
     occurred_from: date | None = None
     occurred_until: date | None = None
     updated_since: datetime | None = None
-
-    def active(self) -> dict[str, Any]:
-        """The filters that are not None, by name."""
-        return {
-            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
-        }
 
 
 def list_release_events(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from api.contract.binding import CombinedFilters
 from api.database import clock, queries
 from api.errors import FieldError, invalid
 from api.records import claims
@@ -21,7 +22,7 @@ from api.wording import sentences
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(CombinedFilters):
     """Which people and which release events count. A filter that is None does not apply."""
 
     facility_id: UUID | None = None
@@ -33,12 +34,6 @@ class Filters:
     announcement_id: UUID | None = None
     occurred_from: date | None = None
     occurred_until: date | None = None
-
-    def active(self) -> dict[str, Any]:
-        """The filters that are not None, by name."""
-        return {
-            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None
-        }
 
     @property
     def selects_facilities(self) -> bool:
