@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change, Resource
-from api.errors import FieldError, RequestError, invalid, not_found
+from api.errors import FieldError, RequestError, future_record, invalid, not_found
 from api.records import publications, voids, writes
 from api.records.publications import Error
 from api.records.writes import Body
@@ -140,8 +140,7 @@ def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
     yield from publications.time_errors(body, now)
     start, as_of, published_at = body["window_start"], body["as_of"], body["published_at"]
     if as_of > now + clock.TOLERANCE:
-        detail = "Is more than five minutes in the future: check the date and the offset."
-        yield "validation-error", FieldError("/as_of", detail)
+        yield "validation-error", future_record("/as_of")
     # The end of the day of publication is at most a day away, in any time zone.
     elif as_of - published_at > timedelta(days=1):
         detail = (

@@ -12,7 +12,7 @@ from api import access
 from api.access import ADULT_AGE, Caller
 from api.database import clock, key_versions, queries
 from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid
+from api.errors import FieldError, RequestError, future_day, invalid
 from api.matching import blocking_keys, candidates
 from api.matching.external_ids import external_id_key, is_placeholder
 from api.records import writes
@@ -177,7 +177,7 @@ def birth_error(born: str, age_group: str, now: datetime) -> FieldError | None:
     # ISO 8601 sorts as text.
     adult_since = f"{int(today[:4]) - ADULT_AGE:04}{today[4:]}"[: len(born)]
     if born > today[: len(born)]:
-        return FieldError("/birth_date", f"{born} is in the future: send an earlier day.")
+        return future_day("/birth_date", born)
     if born > adult_since and age_group != "minor":
         detail = f"The age group must be minor: the birth date {born} is less than 18 years ago."
         return FieldError("/age_group", detail)

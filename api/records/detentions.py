@@ -9,7 +9,7 @@ from api import access
 from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid, not_found
+from api.errors import FieldError, RequestError, future_day, future_record, invalid, not_found
 from api.records import voids, writes
 from api.records.detention_order import period
 from api.records.writes import Affected, Body
@@ -48,8 +48,7 @@ def check_restored(conn: queries.Connection, body: Body) -> None:
         )
         errors.append(FieldError("/began_on", detail))
     if body["created_at"] > now + clock.TOLERANCE:
-        detail = "Is more than five minutes in the future: check the date and the offset."
-        errors.append(FieldError("/created_at", detail))
+        errors.append(future_record("/created_at"))
     facility = body["facility_id"]
     if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
@@ -198,9 +197,7 @@ def check_detained_on(detained_on: str | None, now: datetime) -> None:
             FieldError("/detained_on", f"{detained_on} is not a day of the calendar.")
         ) from None
     if clock.is_day_ahead(first, now):
-        raise invalid(
-            FieldError("/detained_on", f"{detained_on} is in the future: send an earlier day.")
-        )
+        raise invalid(future_day("/detained_on", detained_on))
 
 
 def _began_on(before: Sequence[Any], detained_on: str | None) -> date:

@@ -17,7 +17,7 @@ from api.access import Caller
 from api.contract import document, schemas
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid, not_found
+from api.errors import FieldError, RequestError, future_day, invalid, not_found
 from api.identity import canonical_ids
 from api.records import claims, detainees, detentions, release_events, writes
 from api.records.writes import Body
@@ -186,8 +186,7 @@ def _check(conn: queries.Connection, resource: Resource, body: Body) -> None:
         claims.check_announcement(conn, body.get("announcement_id"))
         day = body.get("occurred_on")
         if day is not None and clock.is_day_ahead(day, clock.now(conn)):
-            detail = f"{day} is in the future: send an earlier day."
-            raise invalid(FieldError("/occurred_on", detail))
+            raise invalid(future_day("/occurred_on", day))
 
 
 def _lock_open(conn: queries.Connection, id: UUID) -> Any:

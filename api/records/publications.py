@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from api.database import clock, queries
-from api.errors import FieldError, RequestError, invalid
+from api.errors import FieldError, RequestError, future_record, invalid
 from api.records.writes import Body
 
 Error = tuple[str, FieldError]
@@ -34,8 +34,7 @@ def relayed(publication: Body, name: str) -> Iterator[tuple[str, UUID]]:
 def time_errors(publication: Body, now: datetime) -> Iterator[Error]:
     """Yield an error for each impossible time: of the publication, and of its retraction."""
     if publication["published_at"] > now + clock.TOLERANCE:
-        detail = "Is more than five minutes in the future: check the date and the offset."
-        yield "published-in-the-future", FieldError("/published_at", detail)
+        yield "published-in-the-future", future_record("/published_at")
     if (retracted_at := publication.get("retracted_at")) is not None:
         for error in _retraction_errors(retracted_at, publication["published_at"], now):
             yield "validation-error", error
@@ -54,10 +53,7 @@ def _retraction_errors(
         detail = f"Must not be before published_at, {clock.rfc3339(published_at)}."
         yield FieldError("/retracted_at", detail)
     if retracted_at > now + clock.TOLERANCE:
-        yield FieldError(
-            "/retracted_at",
-            "Is more than five minutes in the future: check the date and the offset.",
-        )
+        yield future_record("/retracted_at")
 
 
 def raise_errors(noun: str, errors: Sequence[Error]) -> None:

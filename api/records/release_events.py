@@ -9,7 +9,7 @@ from uuid import UUID
 from api.access import Caller
 from api.database import clock, queries
 from api.database.ledger import Change
-from api.errors import FieldError, RequestError, invalid, not_found
+from api.errors import FieldError, RequestError, future_day, invalid, not_found
 from api.identity import canonical_ids
 from api.records import claims, detainees, voids, writes
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
@@ -240,7 +240,7 @@ def check_occurred_on(
 
 def _future_errors(day: date, now: datetime) -> Iterator[FieldError]:
     if clock.is_day_ahead(day, now):
-        yield FieldError("/occurred_on", f"{day} is in the future: send an earlier day.")
+        yield future_day("/occurred_on", day)
 
 
 def _exists(near: UUID) -> RequestError:
