@@ -64,7 +64,7 @@ def text(name: str, parameters: frozenset[str]) -> str:
 def _lines(file: str, parameters: frozenset[str]) -> Iterator[str]:
     """Yield the lines of a statement, without indentation, and comments only in the first line.
 
-    psycopg parses a statement of more than 4,096 characters anew for each request, which takes
+    psycopg parses a statement of more than 4,096 characters again for each request, which takes
     0.1 ms. Without indentation and comments, a count with two filters has fewer.
     """
     first, *others = (line.lstrip() for line in file.splitlines())

@@ -315,14 +315,12 @@ class RateLimits:
             return
         operation = self._operation(request)
         takes_key = operation is not None and operation.tag != "service"
-        if takes_key and "HTTP_AUTHORIZATION" in request.environ:
-            if error := self.refusal(request.environ):
-                raise error
-        elif (quota := request.environ.get(_QUOTA)) is None:
+        has_key = takes_key and "HTTP_AUTHORIZATION" in request.environ
+        if not has_key and _QUOTA not in request.environ:
             self._count(request, self._account(request.environ))
-        elif quota.is_exceeded:
-            raise _exceeded(quota)
-        else:
+        elif error := self.refusal(request.environ):
+            raise error
+        elif not has_key:
             self._note_weight(request)
 
     def _operation(self, request: Request) -> Operation | None:

@@ -81,7 +81,6 @@ class Arguments:
             for language in sorted(p.schema["enum"], key=lambda it: it != p.schema.get("default"))
         ]
         self._keywords = [p.name for p in operation.arguments if iskeyword(p.name)]
-        self._takes_base_url = operation.takes_base_url
 
     def load(self, request: Request, path: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         """Return the arguments of the operation's function, and the media type.
@@ -118,7 +117,7 @@ class Arguments:
             arguments["media_type"] = media_type
         if operation.is_page:
             arguments["address"] = address(request, self._schema.fields)
-        if self._takes_base_url:
+        if operation.takes_base_url:
             arguments["base_url"] = request.url_root
         for name in self._keywords:
             arguments[f"{name}_"] = arguments.pop(name)

@@ -1,6 +1,5 @@
 """Recompute how people count, from their detentions, release events and verdicts."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -86,16 +85,13 @@ def _rollup_rows(rollups: Mapping[RollupKey, list[Figures]]) -> list[Row]:
     Most buckets share the figures of a change, as one list. To read them once for each value takes
     PostgreSQL 0.4 ms less of a write with 63 rollups, which takes it 5 ms.
     """
-    buckets: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    rows: dict[tuple[str, str, int], Row] = {}
     for (name, value, grain, bucket), figures in rollups.items():
-        key = name, value, id(figures)
-        buckets[key].append({"grain": grain, "bucket": bucket or "-infinity"})
-    people = {id(figures): figures for figures in rollups.values()}
-    return [
-        {"property": name, "value": value, "people": people[shared], "buckets": in_order}
-        for (name, value, shared), in_order in buckets.items()
-        if any(map(any, people[shared]))
-    ]
+        if any(map(any, figures)):
+            new = {"property": name, "value": value, "people": figures, "buckets": []}
+            row = rows.setdefault((name, value, id(figures)), new)
+            row["buckets"].append({"grain": grain, "bucket": bucket or "-infinity"})
+    return [*rows.values()]
 
 
 def _ends_confirmed(former: Row, status: Row) -> bool:

@@ -84,7 +84,7 @@ for url, *arguments in json.loads(sys.argv[1]):
     os.environ["DATABASE_URL"] = url
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = memory("VmRSS")
     main(arguments, standalone_mode=False)
 print()

@@ -21,7 +21,7 @@ def _strategy(
 ) -> SearchStrategy[str]:
     """Return the strategy of a pattern, which is built once.
 
-    Hypothesis builds it anew for each field and each phase, eight times on average: 24 s of CPU
+    Hypothesis builds it again for each field and each phase, eight times on average: 24 s of CPU
     time for a contributor's run instead of 17 s.
     """
     key = (regex.pattern, regex.flags, str(parsed), repr(alphabet))

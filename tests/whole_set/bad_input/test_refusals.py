@@ -91,7 +91,7 @@ def test_no_error_quotes_a_key(world: World, place: str) -> None:
 
 
 def test_names_are_unique() -> None:
-    """Requests with the same name could not be told apart in a report."""
+    """A report of a failure names one request."""
     names = [(str(invalid), invalid.query) for invalid in INVALID_REQUESTS]
     assert len(names) == len(set(names))
 
