@@ -64,7 +64,7 @@ class Batch:
         return [UUID(bytes=event) for event in self._person_by_event]
 
     def recount(self, person: UUID) -> None:
-        """Add a locked person to count again even if no verdict changes."""
+        """Add a person to count again even if no verdict changes: locked, or with the ledger."""
         self._recounted.add(person.bytes)
 
     def count(self, resource: Resource, action: Action = "created") -> int:
@@ -80,7 +80,8 @@ class Batch:
         for (action, resource), ids in self._written.items():
             for block in _blocks(ids):
                 changes = [Change(resource, id, action) for id in block]
-                verdicts.recompute(self._conn, self._caller, changes)
+                for person in verdicts.append(self._conn, self._caller, changes):
+                    self.recount(person)
         # A new detention or release event can decide whether a person was detained again.
         created = self._written["created", "detention"] + self._written["created", "release_event"]
         for block in _blocks(created):

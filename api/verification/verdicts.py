@@ -46,10 +46,35 @@ def recompute(
     affects_responses = disclosed is not None or any(
         revision.changes(table) for table in ("verdicts", "parts", "person_statuses")
     )
+    recorded_at = _append(conn, caller, changes, disclosed, affects_responses=affects_responses)
+    revision.apply(conn, recorded_at)
+
+
+def append(
+    conn: queries.Connection, caller: Caller | None, changes: Sequence[ledger.Change]
+) -> Sequence[UUID]:
+    """Append changes to the ledger; return the people of groups that they disclose.
+
+    The caller counts these again in the same transaction, with all others: the statuses of a person
+    cannot change twice at one moment.
+    """
+    disclosed = _disclose_groups(conn, changes)
+    _append(conn, caller, changes, disclosed, affects_responses=disclosed is not None)
+    return disclosed or ()
+
+
+def _append(
+    conn: queries.Connection,
+    caller: Caller | None,
+    changes: Sequence[ledger.Change],
+    disclosed: Sequence[UUID] | None,
+    *,
+    affects_responses: bool,
+) -> datetime:
     recorded_at = ledger.append(conn, caller, *changes, affects_responses=affects_responses)
     if disclosed is not None:
         queries.run(conn, "verification/update_disclosed_groups", recorded_at=recorded_at)
-    revision.apply(conn, recorded_at)
+    return recorded_at
 
 
 def _disclose_groups(

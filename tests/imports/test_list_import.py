@@ -1147,6 +1147,31 @@ def test_a_list_does_not_disclose_a_minor(api: Api) -> None:
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
 
 
+def test_a_list_discloses_a_group_and_confirms_one_of_its_people(
+    api: Api, conn: queries.Connection
+) -> None:
+    """The statuses of that person are stored once, although both change them."""
+    editor = api.scope("edit")
+    source = editor.source("Puertas")
+    names = ("Ana Alfaro", "Bruno Benítez", "Carla Cárdenas", "Dora Delgado", "Elena Estrada")
+    born = [f"2012-0{month}-11" for month in range(1, 6)]
+    for name, birth_date in zip(names[:4], born[:4], strict=True):
+        person = editor.detainee(name, birth_date=birth_date, age_group="minor")
+        editor.detention(person, detained_on="2024-02")
+        editor.attest(editor.event(person, "2026-01-08"), source, "2026-01-10T12:00:00Z")
+    rows = [
+        {"name": name, "birth_date": day, "age_group": "minor", "released_on": "2026-01-08"}
+        for name, day in ((names[0], born[0]), (names[4], born[4]))
+    ]
+    result = preview(editor, table(rows), **attested_by(editor.source("Casa Abierta")))
+    assert outcomes(result) == ["changed", "new"]
+    apply(editor, result["id"])
+    counts = api.get("/v1/counts", group_by="age_group")
+    (group,) = counts["groups"]
+    assert (group["value"], group["confirmed"], group["reported"]) == ("minor", 1, 4)
+    check_store(conn)
+
+
 def test_a_person_hidden_after_the_preview_is_no_candidate(api: Api) -> None:
     editor, writer = api.scope("edit"), api.scope("contribute")
     person = editor.detainee("Lucero Canario Paz")
