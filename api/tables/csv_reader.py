@@ -24,6 +24,8 @@ _NAMES = {"cp1252": "windows-1252", "mac_roman": "macintosh", "utf-8-sig": "utf-
 _CODECS = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "iso-8859-1": "cp1252"}
 # A letter of Latin script with an accent, in UTF-8.
 _UTF_8_LETTER = re.compile(rb"[\xc3-\xc5][\x80-\xbf]")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_MIN_OTHER_LETTERS = 3
 _DELIMITERS = ",;\t"
 _HEAD_CHARACTERS = 1 << 16
 _HEAD_ROWS = 20
@@ -144,12 +146,28 @@ def _find_encoding(file: BinaryIO) -> tuple[str, bool]:
     if _UTF_8_LETTER.search(sample):
         # A few broken characters: each is an error of its row.
         return "utf-8", False
-    return max(_GUESSED, key=lambda codec: _count_letters(sample, codec)), True
+    codec = max(_GUESSED, key=lambda codec: _count_letters(sample, codec))
+    if _is_of_other_letters(sample.decode(codec, "replace")):
+        detail = "Is not in an encoding that can be found: save the list as CSV in UTF-8."
+        raise invalid(FieldError("", detail))
+    return codec, True
 
 
 def _is_utf_16(sample: bytes) -> bool:
     """Return whether a sample has the zeros of Latin script in UTF-16, one in each character."""
     return sample.count(0) * 3 > len(sample)
+
+
+def _is_of_other_letters(text: str) -> bool:
+    """Return whether most words look like Russian, Arabic or Chinese read as Western European.
+
+    Words of Western Europe with an accent are mostly ASCII letters: at most 3 of the 5 of Ñáñez are
+    others.
+    """
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    letters = "".join(words)
+    others = sum(not letter.isascii() for letter in letters)
+    return others > _MIN_OTHER_LETTERS and others * 4 > len(letters) * 3
 
 
 def _count_letters(sample: bytes, codec: str) -> int:

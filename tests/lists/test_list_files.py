@@ -151,6 +151,30 @@ def test_sheet_is_chosen_by_name(writer: Api) -> None:
     assert problem["errors"][0]["pointer"] == "/sheet"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        *((encoding, "Иван Сидоров") for encoding in ("cp1251", "koi8-r")),
+        ("cp1256", "محمد الأنصاري"),
+        ("gbk", "李娜"),
+        ("big5", "陳水扁 蔡英文 李登輝"),
+    ],
+)
+def test_letters_of_other_scripts_are_not_read_as_accents(
+    writer: Api, encoding: str, names: str
+) -> None:
+    """A list must not record people under names such as Èâàí Ñèäîðîâ."""
+    problem = preview(writer, f"name;sex\n{names};male\n".encode(encoding), 422)
+    assert "save the list as CSV in UTF-8" in problem["errors"][0]["detail"]
+
+
+def test_names_with_many_accents_are_read(writer: Api) -> None:
+    for encoding in ("cp1252", "mac_roman", "cp850"):
+        body = "name;—\nÁ. Ñáñez;\nÍñigo Ñáñez;\n".replace("—", "Nº").encode(encoding)
+        result = preview(writer, body, mapping='{"Nº": null}')
+        assert outcomes(result) == ["new", "new"]
+
+
 def test_command_takes_sheet_columns_and_encoding(
     writer: Api, database: str, conn: Connection, tmp_path: Path
 ) -> None:
