@@ -92,7 +92,7 @@ def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:
     type=click.Choice(media_types.CHARSETS, case_sensitive=False),
     help="Encoding of a CSV [found, and printed].",
 )
-@click.option("--sheet", help="Worksheet of a workbook [the first].")
+@click.option("--sheet", help="Worksheet of a workbook [the first that is not hidden].")
 @click.option(
     "--date-order",
     type=click.Choice(["day_first", "month_first"]),

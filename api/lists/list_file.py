@@ -152,7 +152,7 @@ def cells(list_file: ListFile) -> NumberedCells:
 
 def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
     with table.reader() as reader:
-        header, column_fields = _read_header(reader, mapping)
+        header, column_fields = _read_header(reader, mapping, table.sheet)
         number = 0
         while True:
             number += 1
@@ -212,7 +212,7 @@ def _is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
 
 
 def _read_header(
-    reader: Iterator[list[str]], mapping: ColumnMapping
+    reader: Iterator[list[str]], mapping: ColumnMapping, sheet: str | None
 ) -> tuple[list[str], list[str]]:
     """Return the names of the columns and their fields, "" for an ignored column."""
     try:
@@ -222,7 +222,8 @@ def _read_header(
             FieldError("/header", f"Is not a row of CSV ({error}): correct its quotes.")
         ) from None
     if not header:
-        raise invalid(FieldError("/header", "The list is empty: send one with a header and rows."))
+        detail = "The list is empty: send one with a header and rows."
+        raise invalid(FieldError("/header", detail + _other_sheet(sheet)))
     if any(map(NOT_UTF_8.search, header)) or any("\0" in name for name in header):
         raise invalid(FieldError("/header", "Is not UTF-8: save the list as CSV in UTF-8."))
     errors = [
@@ -245,7 +246,7 @@ def _read_header(
         column_fields.append(field)
     if not set(NAME_FIELDS) & set(column_fields):
         errors = [error for error in errors if error.pointer.startswith("/mapping/")]
-        errors.append(FieldError("/header", _no_header(header)))
+        errors.append(FieldError("/header", _no_header(header) + _other_sheet(sheet)))
     if errors:
         raise invalid(*errors)
     return header, column_fields
@@ -262,6 +263,13 @@ def _no_header(first_line: Sequence[str]) -> str:
         f"{shown}. Put a line with the names of the columns above the rows, such as `nombre`. "
         "If there is one, give the field of the name's column in `mapping`."
     )
+
+
+def _other_sheet(sheet: str | None) -> str:
+    """Return what to do if the list is in another worksheet than the one that was read."""
+    if sheet is None:
+        return ""
+    return f" The worksheet {sheet!r} was read: if the list is in another, name that in `sheet`."
 
 
 def _field(column: str, mapping: ColumnMapping) -> tuple[str, str]:

@@ -89,7 +89,9 @@ def _check_length(length: int, limit: int) -> None:
 
 @contextmanager
 def as_csv(file: BinaryIO, name: str | None, max_rows: int) -> Iterator[tuple[BinaryIO, str]]:
-    """Yield a CSV file in UTF-8 of a worksheet, the first by default, and the worksheet's name.
+    """Yield a CSV file in UTF-8 of a worksheet, and the worksheet's name.
+
+    The default is the first worksheet that is not hidden.
 
     Raises `validation-error`, also for a row below `max_rows` that has a value.
     """
@@ -120,7 +122,8 @@ def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max
     reader.archive = archive
     reader.read()
     sheets = {sheet.title: sheet for sheet in reader.wb.worksheets}
-    title = next(iter(sheets)) if name is None else name
+    shown = (title for title, sheet in sheets.items() if sheet.sheet_state == "visible")
+    title = next(shown, next(iter(sheets))) if name is None else name
     if title not in sheets:
         names = ", ".join(repr(sheet) for sheet in list(sheets)[:20])
         detail = f"The workbook has no sheet {title!r}. Send the name of one that it has: {names}."

@@ -151,6 +151,25 @@ def test_sheet_is_chosen_by_name(writer: Api) -> None:
     assert problem["errors"][0]["pointer"] == "/sheet"
 
 
+def test_first_shown_sheet_is_read_and_named(writer: Api) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook()))
+    book["Presos políticos"].sheet_state = "hidden"
+    book["Notas"].append(["Ana Prueba"])
+    file = io.BytesIO()
+    book.save(file)
+    result = preview(writer, file.getvalue(), media_type=XLSX)
+    assert (result["reading"]["sheet"], outcomes(result)) == ("Notas", ["new"])
+    for cells in ([], ["Informe mensual"]):
+        book["Notas"].delete_rows(1, 2)
+        book["Notas"].append(cells)
+        file = io.BytesIO()
+        book.save(file)
+        problem = preview(writer, file.getvalue(), 422, media_type=XLSX)
+        assert problem["errors"][0]["detail"].endswith(
+            "The worksheet 'Notas' was read: if the list is in another, name that in `sheet`."
+        )
+
+
 @pytest.mark.parametrize(
     ("encoding", "names"),
     [
