@@ -147,7 +147,7 @@ def check_mapping(mapping: Mapping[str, Any]) -> None:
 
 def read(field: str, value: Any, conventions: Conventions) -> Any:
     """Return the contract's value of a cell, or raise CellError."""
-    reader = _READERS.get(field)
+    reader = _READERS.get("id:" if field.startswith("id:") else field)
     if reader is None:
         return _text(value)
     return reader(value, conventions)
@@ -249,6 +249,7 @@ _NUMERIC_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/.-](\d{4})\Z", re.ASCII)
 _WORD_DATE = re.compile(
     r"(?:(\d{1,2}) ?(?:de )?)?([a-z]{3,10}) ?(?:del? )?(\d{4}|\d\d)\Z", re.ASCII
 )
+_DAY_OR_MONTH = re.compile(r"[^\W\d]+\.? \d\d\Z")
 # The first three letters of each month, in Spanish and English.
 _MONTH_NAMES = "ene jan|feb|mar|abr apr|may|jun|jul|ago aug|sep set|oct|nov|dic dec"
 _MONTHS = {
@@ -256,7 +257,7 @@ _MONTHS = {
     for number, months in enumerate(_MONTH_NAMES.split("|"), 1)
     for letters in months.split()
 }
-_ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?\Z", re.ASCII)
+_ISO_DATE = re.compile(r"[12]\d{3}(-(?:0[1-9]|1[0-2])(-\d\d)?)?\Z", re.ASCII)
 
 
 def _date(value: Any, conventions: Conventions) -> str:
@@ -264,12 +265,17 @@ def _date(value: Any, conventions: Conventions) -> str:
     text = _text(value)
     order = conventions.date_order
     # Spreadsheets export a day as midnight.
-    text = re.sub(r"[ T]00:00(:00(\.0+)?)?\Z", "", text)
+    text = re.sub(r"[ T]0?0:00(:00(\.0+)?)?\Z", "", text)
     if _ISO_DATE.match(text):
         return text
     # Excel in Spanish shows a month as feb-24.
     if words := _WORD_DATE.match(folding.fold(text)):
         day, month = words[1], _MONTHS.get(words[2][:3])
+        if month is not None and _DAY_OR_MONTH.match(text):
+            raise CellError(
+                f"{_quote(text)} may be a day of a month or a month of a year: write 2024-02-09, "
+                "or 2024-02 for a month."
+            )
         if month is not None:
             day_part = f"-{int(day):02}" if day else ""
             return f"{_four_digits(words[3])}-{month:02}{day_part}"
@@ -282,7 +288,7 @@ def _date(value: Any, conventions: Conventions) -> str:
         )
     first, second = int(numbers[1]), int(numbers[2])
     year = _four_digits(numbers[3])
-    if order is None and first <= 12 and second <= 12 and first != second:
+    if order is None and 0 < first <= 12 and 0 < second <= 12 and first != second:
         raise CellError(
             f"{_quote(text)} may be {year}-{second:02}-{first:02} or "
             f"{year}-{first:02}-{second:02}: send date_order (day_first or month_first)."
@@ -359,6 +365,19 @@ def _nationalities(value: Any, _: Conventions) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+\Z", re.IGNORECASE | re.ASCII)
+
+
+def _external_id(value: Any, _: Conventions) -> str:
+    text = _text(value)
+    if _ROUNDED.match(text):
+        raise CellError(
+            f"{_quote(text)} is a number that a spreadsheet has rounded: format the column as "
+            "text, and write all its digits."
+        )
+    return text
+
+
 def read_external_ids(value: Any) -> list[Any]:
     """Read the array of objects that this service writes; the objects are not checked."""
     if isinstance(value, str):
@@ -407,6 +426,7 @@ _READERS: Mapping[str, Callable[[Any, Conventions], Any]] = {
     "detained_on": _detained_on,
     "whereabouts": _choice(known="conocido", unknown="desconocido"),
     "external_ids": lambda value, _: read_external_ids(value),
+    "id:": _external_id,
     "updated_at": _updated_at,
     "is_named": _is_named,
     "withheld": _not_withheld,

@@ -1,6 +1,7 @@
 """The cells of a list of people -> its rows, each by the contract's names and checked."""
 
 import hashlib
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
 from datetime import datetime
@@ -23,6 +24,10 @@ from api.matching.external_ids import (
 from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
+# As in #REF!, #¿NOMBRE?, #DIV/0!.
+_FORMULA_ERROR = re.compile(
+    r"#(?:N/[AD]|[¡¿]?(?:DIV/0|N[AO]ME|NOMBRE|NUL[LO]|N[UÚ]M|REF|VALOR|VALUE)[!?])\Z"
+)
 _PARTS = ("detainee", "detention", "release")
 _DETENTION_FIELDS = ("detained_on", "authority", "charges", "whereabouts")
 _RELEASE_FIELDS = ("release_kind", "url", "published_at", "note")
@@ -113,6 +118,10 @@ def _read_row(
             detail = f"{value!r} says that the value is unknown: the cell is left out."
             unknown.append(RowError(column, detail))
             continue
+        if isinstance(value, str) and _FORMULA_ERROR.match(value):
+            detail = f"{value!r} is the error of a formula: correct it, or empty the cell."
+            errors.append(RowError(column, detail))
+            continue
         try:
             values[field] = columns.read(field, value, conventions)
         except CellError as error:
@@ -135,7 +144,8 @@ def cells_digest(cells: Cells) -> bytes:
 def _with_value(error: RowError, cells: Cells) -> RowError:
     """Return an error that quotes the value of its cell."""
     value = next((str(cell) for column, _, cell in cells if column == error.column), "")
-    if not value or value.strip()[:_MAX_QUOTED] in error.detail:
+    begun = value.strip()[:_MAX_QUOTED]
+    if not value or begun in error.detail or repr(begun)[1:-1] in error.detail:
         return error
     shown = value if len(value) <= _MAX_QUOTED else value[:_MAX_QUOTED] + "..."
     return error._replace(detail=f"{error.detail} The cell has {shown!r}.")

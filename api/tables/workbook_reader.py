@@ -33,6 +33,8 @@ _MAX_RATIO, _MIN_BYTES = 100, 2 << 20
 """A part of more than these bytes may have at most so many times its compressed bytes. The rows of
 lists have 5 to 30 times as many."""
 _MAX_MERGES = 100_000
+_MAX_DIGITS = 15
+"""The digits that spreadsheets keep of a number."""
 _CHUNK_BYTES = 1 << 16
 _MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
 _TOO_LARGE = "Is too large to be read: delete its pictures and other sheets, or save it as CSV."
@@ -161,6 +163,8 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int | float) and abs(value) >= 10**_MAX_DIGITS:
+        return f"{value:.{_MAX_DIGITS - 1}E}"  # as spreadsheets show a number that they round
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, datetime):

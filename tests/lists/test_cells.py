@@ -73,6 +73,8 @@ def test_portuguese_columns_and_sexes_are_read() -> None:
         ("04/04/2025", None, "2025-04-04"),
         ("06/2025", None, "2025-06"),
         ("6.2025", "month_first", "2025-06"),
+        ("13/4/2025 0:00", None, "2025-04-13"),
+        ("1990-01", None, "1990-01"),
     ],
 )
 def test_dates_that_can_be_read_one_way_are_read(
@@ -88,6 +90,8 @@ def test_dates_that_can_be_read_one_way_are_read(
         ("04/13/2025", "day_first", "no month 13: send the other date_order, or write"),
         ("13/14/2025", None, "no month 13: write"),
         ("13/14/2025", "day_first", "no month 14: write"),
+        ("1990-13", None, "'1990-13' is not a date"),
+        ("0000", None, "'0000' is not a date"),
         ("13/2025", None, "'13/2025' is not a date: write 2024-02-09 or 09/02/2024, or 2024-02 "),
     ],
 )

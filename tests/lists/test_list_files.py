@@ -170,6 +170,36 @@ def test_first_shown_sheet_is_read_and_named(writer: Api) -> None:
         )
 
 
+def test_errors_of_formulas_and_rounded_numbers_are_no_values(writer: Api) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Nombre", "C.I.", "Organismo", "Delitos"])
+    sheet.append(["#¿NOMBRE?", 123456789012345, "#N/A", "#REF!"])
+    sheet.append(["Ana Prueba", 1234567890123456, None, "#DIV/0!"])
+    file = io.BytesIO()
+    book.save(file)
+    result = preview(writer, file.getvalue(), media_type=XLSX)
+    table = b"Nombre;C.I.\nAna Prueba;1,23457E+15\nEva Prueba;3E12\n"
+    rows = [*result["rows"], *preview(writer, table)["rows"]]
+    details = [{e["column"]: e["detail"] for e in row["errors"]} for row in rows]
+    assert details == [
+        {
+            "Nombre": "'#¿NOMBRE?' is the error of a formula: correct it, or empty the cell.",
+            "Delitos": "'#REF!' is the error of a formula: correct it, or empty the cell.",
+        },
+        {
+            "C.I.": "'1.23456789012346E+15' is a number that a spreadsheet has rounded: format "
+            "the column as text, and write all its digits.",
+            "Delitos": "'#DIV/0!' is the error of a formula: correct it, or empty the cell.",
+        },
+        {
+            "C.I.": "'1,23457E+15' is a number that a spreadsheet has rounded: format the column "
+            "as text, and write all its digits.",
+        },
+        {},
+    ]
+
+
 @pytest.mark.parametrize(
     ("encoding", "names"),
     [
