@@ -29,6 +29,7 @@ _DATE_TIME = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 # Lone surrogates, tag characters, which are invisible, and private use. JavaScript without the `u`
 # flag cannot express them in a pattern, so the contract's patterns leave them out.
@@ -138,6 +139,9 @@ class String(fields.Field[Any]):
     def _wrong_form(self, value: str) -> ValidationError:
         if value != value.strip() and self.pattern and self.pattern.search(value.strip()):
             return ValidationError(f"{quoted(value)} has white space around it. Remove it.")
+        one_line = _LINE_BREAK.sub(" ", value)
+        if value != one_line and self.pattern and self.pattern.search(one_line):
+            return ValidationError(f"{quoted(value)} has a line break. Write it on one line.")
         expected = f" Expected: {self.form}" if self.form else ""
         return ValidationError(f"{quoted(value)} is not of the right form.{expected}")
 

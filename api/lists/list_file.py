@@ -181,11 +181,16 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                 cells += [""] * (len(header) - len(cells))
                 header += [""] * (len(cells) - len(header))
                 column_fields += [""] * (len(cells) - len(column_fields))
+            while len(cells) > len(header) and not cells[-1]:
+                cells.pop()
             if len(cells) != len(header):
-                detail = (
-                    f"Has {len(cells)} cells, but the header has {len(header)}: put quotes around "
-                    "a cell that contains the separator."
+                remedy = (
+                    "put quotes around a cell that contains the separator."
+                    if len(cells) > len(header)
+                    else "Excel leaves out empty cells at the end of a row: save the list as "
+                    ".xlsx. A cell with a line break needs quotes."
                 )
+                detail = f"Has {len(cells)} cells, but the header has {len(header)}: {remedy}"
                 yield number, [], [RowError(None, detail)]
                 continue
             if index := next((i for i, cell in enumerate(cells) if cell and not header[i]), None):

@@ -298,7 +298,14 @@ def test_an_ambiguous_date_is_an_error(api: Api, order: str, expected: str) -> N
 INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, str]]]] = {
     "no name": ({"sex": "f"}, [("name", "is missing")]),
     "a name with a control character": ({"name": "Ana\x07Prueba"}, [("name", "right form")]),
-    "a name with two lines": ({"name": "Ana\nPrueba"}, [("name", "right form")]),
+    "a name with two lines": (
+        {"name": "Ana\nPrueba"},
+        [("name", "'Ana\\nPrueba' has a line break. Write it on one line.")],
+    ),
+    "a month that does not exist": (
+        {"name": "Ana", "birth_date": "1974-13"},
+        [("birth_date", "'1974-13' is not a date")],
+    ),
     "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
     "a long name": ({"name": "a" * 201}, [("name", "1 to 200")]),
     "an unknown sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
@@ -391,6 +398,14 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "detained_on": "30/02/2024"},
         [("detained_on", "'30/02/2024' is not a day of the calendar")],
     ),
+    "detained on day 0": (
+        {"name": "Ana", "detained_on": "00/02/2024"},
+        [("detained_on", "'00/02/2024' is not a day of the calendar")],
+    ),
+    "detained on a day or in a month": (
+        {"name": "Ana", "detained_on": "Martes 24"},
+        [("detained_on", "'Martes 24' may be a day of a month or a month of a year: write")],
+    ),
     "an invalid external id": (
         {"name": "Ana", "id:registro": "\x07"},
         [("id:registro", "right form")],
@@ -447,7 +462,7 @@ def test_every_error_of_a_row_has_row_and_column(api: Api, conn: queries.Connect
     ("row", "detail"),
     [
         (b"Ana,f,x", "Has 3 cells, but the header has 2:"),
-        (b"Ana", "Has 1 cells, but the header has 2:"),
+        (b"Ana", "Has 1 cells, but the header has 2: Excel leaves out empty cells"),
         (b'"Ana" Prueba,f', "Is not a row of CSV"),
         (b"Ana " + b"x" * 140_000 + b",f", "Is not a row of CSV"),
     ],
@@ -461,11 +476,11 @@ def test_a_malformed_row_is_one_error(api: Api, row: bytes, detail: str) -> None
 
 
 def test_a_column_without_a_name_must_be_empty(api: Api) -> None:
-    """Spreadsheets add empty columns."""
-    body = b"name,sex,,\r\nAna Prueba,f,,\r\nEva Prueba,f,,note\r\n"
+    """Spreadsheets add empty columns, perhaps not to the header."""
+    body = b"name,sex,,\r\nAna Prueba,f,,\r\nRosa Prueba,f,,,,\r\nEva Prueba,f,,note\r\n"
     result = preview(api.scope("contribute"), body)
-    assert outcomes(result) == ["new", "invalid"]
-    (error,) = result["rows"][1]["errors"]
+    assert outcomes(result) == ["new", "new", "invalid"]
+    (error,) = result["rows"][2]["errors"]
     assert error["detail"].startswith("Column 4 has the value 'note' and no name.")
 
 
