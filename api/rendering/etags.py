@@ -25,9 +25,12 @@ def at_moments(answer: Mapping[str, Any], as_of: str, recorded_as_of: str, media
     An answer as of now contains the current moment, which is later than the last entry of the
     ledger. Until something is recorded or published, later answers differ in that moment only, as
     do their citations and cursors. All of them have the same weak entity tag, which leaves these
-    out.
+    out, but for the names in the sentence: a source can become confidential.
     """
     parts = {name: part for name, part in answer.items() if name not in ("citation", "next")}
+    if citation := answer.get("citation"):
+        # A sentence begins with the moments of the answer, and the place of their time.
+        parts["sentence"] = citation["sentence"]["en"].partition("), ")[2]
     content = orjson.dumps(parts)
     if datetime.fromisoformat(as_of) <= datetime.fromisoformat(recorded_as_of):
         return strong(media_type.encode(), content)

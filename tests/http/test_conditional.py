@@ -208,6 +208,24 @@ def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> No
         assert "Canario" not in response.text
 
 
+def test_source_that_became_confidential_leaves_every_cached_sentence(
+    api: Api, editor: Api
+) -> None:
+    source, organisation = editor.source("Garganta Profunda"), editor.source("Foro")
+    body = {"source_id": source, "kind": "announced", "as_of": AT, "published_at": AT}
+    query = urlencode({"announcement_id": editor.post("/v1/claims", body)["id"]})
+    asked = [f"/v1/{path}&{query}" for path in ("counts?", "counts/timeline?from=2026-01-01")]
+    paths = [*asked, *(get(api, path).json["citation"]["url"] for path in asked)]
+    etags = {path: get(api, path).headers["ETag"] for path in paths}
+    for path in paths:
+        assert get(api, path, etags[path]).status_code == 304
+    editor.patch(f"/v1/sources/{source}", {"confidential": True, "vouched_by": organisation})
+    for path in paths:
+        response = get(api, path, etags[path])
+        assert response.status_code == 200
+        assert "Garganta" not in response.text
+
+
 def test_hidden_change_changes_no_entity_tag(api: Api, editor: Api) -> None:
     """No public response in any media type shows that a hidden record was changed."""
     ids: dict[str, list[str]] = {
