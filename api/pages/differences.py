@@ -74,8 +74,14 @@ def _cause(cause: Item, attestations: Mapping[str, Item], words: Words) -> Cause
         text = _RECORDS.get((resource, action), _CORRECTION)
     else:
         text = _STATEMENTS[action, attestation["stance"]]
-    before, source, after = words.text(text).partition(_SOURCE)
-    return Cause(before, cause["source"] if source else None, after, attestation)
+    before, named, after = words.text(text).partition(_SOURCE)
+    source = cause["source"] if named else None
+    if source and attestation:
+        name = words.speaker(
+            source["name"], is_confidential=attestation["is_confidential"], begins=not before
+        )
+        source = {**source, "name": name}
+    return Cause(before, source, after, attestation)
 
 
 def explain(

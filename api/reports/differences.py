@@ -390,7 +390,13 @@ class Differences:
             # Without those of a redacted person they would explain less than the sentence says.
             if len(rows) == figures.no_longer_confirmed:
                 causes = [
-                    vocabulary.Cause(cause.resource, cause.action, cause.source_name, cause.effect)
+                    vocabulary.Cause(
+                        cause.resource,
+                        cause.action,
+                        cause.source_name,
+                        cause.effect,
+                        cause.is_vouched_for,
+                    )
                     for of_person in self._causes(conn, rows, sees_hidden=False)
                     for cause in of_person
                 ]

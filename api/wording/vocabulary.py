@@ -158,13 +158,15 @@ _DENIALS: Mapping[str, Words] = {
 class Cause(NamedTuple):
     """What was published or recorded, of which resource, and by which source.
 
-    `effect` is that of an attestation: 1 for the release, -1 against it.
+    `effect` is that of an attestation: 1 for the release, -1 against it. It `is_confidential` if it
+    is by a source for which this one vouches.
     """
 
     resource: str
     action: str
     source: str | None
     effect: int = 0
+    is_confidential: bool = False
 
 
 def nationality(code: str) -> Words:
@@ -389,9 +391,12 @@ def sources_and_denials(independent_sources: int, independent_denials: int) -> W
 def reasons(causes: Sequence[Cause]) -> Words:
     """Return what ended confirmations, each cause for which there are words once."""
     words = dict.fromkeys(
-        (en.format(cause.source), es.format(cause.source))
+        (en.format(source_en), es.format(source_es))
         for cause in causes
         for en, es in [_reason(cause)]
+        for source_en, source_es in [
+            speaker(cause.source or "", is_confidential=cause.is_confidential)
+        ]
         if en
     )
     if not words:

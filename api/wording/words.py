@@ -135,8 +135,13 @@ class Words:
     def person(self, name: str) -> str:
         return vocabulary.person(name)[self._place]
 
-    def speaker(self, name: str, *, is_confidential: bool) -> str:
-        """Return whose statement it is: that of a source, or of one for whom the source vouches."""
+    def speaker(self, name: str, *, is_confidential: bool, begins: bool = True) -> str:
+        """Return whose statement it is: that of a source, or of one for whom the source vouches.
+
+        The first letter is that of a sentence that it `begins`.
+        """
+        if not begins:
+            return vocabulary.speaker(name, is_confidential=is_confidential)[self._place]
         return (
             self.text("A confidential source of %(name)s") % {"name": name}
             if is_confidential

@@ -305,8 +305,16 @@ def test_confidential_source_is_named_by_its_organisation(desk: Desk) -> None:
     body = {"name": "Testigo Secreto", "kind": "witness", "confidential": True}
     secret = editor.post("/v1/sources", {**body, "vouched_by": organisation})["id"]
     event = desk.release("Ana Otero", [DAYS[0]])
-    editor.attest(event, secret, DAYS[2])
+    statement = editor.attest(event, secret, DAYS[2])["id"]
     query = {"from": DAYS[1], "until": DAYS[3]}
     for api, name in ((desk.api, "Fuente 5"), (editor, "Testigo Secreto")):
         response = differences(api, **query)
         assert because(response) == {"Ana Otero": [("attestation", "published", name)]}
+    # Its words are not those of the organisation.
+    body = {"retracted_at": DAYS[3]}
+    editor.post(f"/v1/attestations/{statement}/retraction", body, 200)
+    query = {"from": DAYS[2], "until": DAYS[3]}
+    for api in (desk.api, editor):
+        sentence = differences(api, **query)["citation"]["sentence"]
+        assert ": a confidential source of Fuente 5 retracted its statement." in sentence["en"]
+        assert ": una fuente confidencial de Fuente 5 retiró su declaración." in sentence["es"]
