@@ -133,12 +133,15 @@ def _chains(
             name = words.speaker(
                 names[attestation["source_id"]], is_confidential=attestation["is_confidential"]
             )
-        if len(groups) == 1:
-            text = words.text("%(source)s knows it first hand.")
-        else:
+        if len(groups) > 1:
             text = words.text(
                 "%(source)s repeats %(origin)s, from whom no statement on this release is recorded."
             )
+        elif attestation is not None and attestation["basis"] == "relayed":
+            # Its group has the knowledge, of which no first-hand statement came before.
+            text = words.text("%(source)s has it from a source of its own group.")
+        else:
+            text = words.text("%(source)s knows it first hand.")
         sentences.append(text % {"source": name, "origin": groups[0]})
     return sentences
 

@@ -10,6 +10,7 @@ from api.rendering.results import Item, Page
 from api.reports import explanations
 from api.verification.rule import REQUIRED
 from api.wording import words
+from api.wording.words import Words
 
 _MAX_ATTESTATIONS = 100
 
@@ -30,7 +31,7 @@ def read(
         {
             "event": event,
             "verification": verification,
-            "attestations": _with_origins(listed, verification, names),
+            "attestations": _with_origins(listed, verification, names, language),
             "has_more": has_more,
             "reasons": reasons.explain(verification, listed, has_more, names, language),
         }
@@ -53,18 +54,27 @@ def _verified(
 
 
 def _with_origins(
-    listed: Sequence[Item], verification: Item, names: Mapping[str, str]
+    listed: Sequence[Item], verification: Item, names: Mapping[str, str], spoken: Words
 ) -> Sequence[Item]:
     """Return attestations with the names of what they relay, and why they do not count."""
-    source_of = {attestation["id"]: attestation["source_id"] for attestation in listed}
+    speakers = {
+        attestation["id"]: spoken.speaker(
+            names[attestation["source_id"]],
+            is_confidential=attestation["is_confidential"],
+            begins=False,
+        )
+        for attestation in listed
+    }
+    # Of a relayed source, the record does not tell whether it is confidential.
+    origins = {**names, **speakers}
     excluded = {item["attestation_id"]: item["reason"] for item in verification["not_counted"]}
     return [
         {
             **attestation,
             "origins": [
-                names[source]
+                origins[id]
                 for relay in attestation["relays"]
-                if (source := relay["source_id"] or source_of.get(relay["attestation_id"]))
+                if (id := relay["source_id"] or relay["attestation_id"]) in origins
             ],
             "reason": excluded.get(attestation["id"]),
         }

@@ -437,6 +437,32 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
+def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
+    """A group has the knowledge of a source in it; an organisation said nothing for its source."""
+    editor = api.scope("edit")
+    owner, radio, daily = (editor.source(name) for name in ("Dueño", "Radio", "Diario"))
+    editor.affiliate(radio, owner)
+    secret = editor.source("Garganta", confidential=True, vouched_by=daily)
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, radio, AT, basis="relayed", relays=[{"source_id": owner}])
+    statement = editor.attest(event, secret, AT)["id"]
+    relays = [{"attestation_id": statement}]
+    editor.attest(event, editor.source("Foro"), AT, basis="relayed", relays=relays)
+    page = read(api, f"/releases/{event}?lang=en").text
+    assert "Radio has it from a source of its own group." in page
+    assert "A confidential source of Diario knows it first hand." in page
+    assert "Foro confirms it, repeating a confidential source of Diario." in page
+    changes = read(api, "/differences?from=2026-01-08&lang=en").text
+    assert "A confidential source of Diario reported the release." in changes
+    editor.post(f"/v1/attestations/{statement}/void", {"reason": "Of another person."}, 200)
+    then = api.get("/v1/counts")["recorded_as_of"]
+    editor.attest(event, secret, AT)
+    changes = read(api, f"/differences?from_recorded={then}&lang=es").text
+    assert "Se registró que una fuente confidencial de Diario había reportado" in changes
+
+
 def test_page_of_a_hidden_person_does_not_tell_whether_a_day_is_recorded(api: Api) -> None:
     """It has a pseudonym in the language of the page."""
     editor = api.scope("edit")
