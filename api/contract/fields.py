@@ -7,7 +7,7 @@ JSON type of the contract. Parameters are text, so their integers are read from 
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -137,13 +137,22 @@ class String(fields.Field[Any]):
             raise self._wrong_form(value)
 
     def _wrong_form(self, value: str) -> ValidationError:
-        if value != value.strip() and self.pattern and self.pattern.search(value.strip()):
-            return ValidationError(f"{quoted(value)} has white space around it. Remove it.")
-        one_line = _LINE_BREAK.sub(" ", value)
-        if value != one_line and self.pattern and self.pattern.search(one_line):
-            return ValidationError(f"{quoted(value)} has a line break. Write it on one line.")
+        if self.pattern is not None:
+            for problem, without_it in _problems(value):
+                if value != without_it and self.pattern.search(without_it):
+                    return ValidationError(f"{quoted(value)} {problem}")
         expected = f" Expected: {self.form}" if self.form else ""
         return ValidationError(f"{quoted(value)} is not of the right form.{expected}")
+
+
+def _problems(value: str) -> Iterator[tuple[str, str]]:
+    """Yield what a reader of a text may not see in it, and the text without that."""
+    yield "has white space around it. Remove it.", value.strip()
+    yield "has a line break. Write it on one line.", _LINE_BREAK.sub(" ", value)
+    for character in dict.fromkeys("" if value.isascii() else value):
+        if unicodedata.category(character) == "Cf":
+            without_it = value.replace(character, "")
+            yield f"has the invisible character U+{ord(character):04X}. Remove it.", without_it
 
 
 def without_keys(text: str) -> str:

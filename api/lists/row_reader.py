@@ -102,7 +102,7 @@ def _read_row(
     values: dict[str, Any] = {}
     column_of: dict[str, str] = {}
     for column, field, cell in cells:
-        value = cell.strip() if isinstance(cell, str) else cell
+        value = cell.strip().replace("\r\n", "\n") if isinstance(cell, str) else cell
         column_of[field] = column
         if field.startswith("id:"):
             column_of["external_ids"] = column

@@ -215,7 +215,7 @@ def test_spanish_columns_and_informal_cells_are_read(api: Api) -> None:
         "\ufeffNOMBRE;Apellidos;Alias;Género;Fecha_de_Nacimiento;Nacionalidad;Ocupación;"
         "Cárcel;Fecha de detención;Organismo;Delitos;Paradero;id:foro-penal;Grupo de edad\r\n"
         '"José ""Pepe"" Gregorio";Ñáñez Guerra;Goyo Ñáñez|Goyo;masculino;31-12-1974;'
-        'venezolana, España;Abogado;el rodeo uno;02/2024;SEBIN;"Uno;\nDos";conocido;FP-77;'
+        'venezolana, España;Abogado;el rodeo uno;02/2024;SEBIN;"Uno;\r\nDos";conocido;FP-77;'
         "adulto\r\n"
     ).replace("02/2024", "2024-02")
     writer = api.scope("contribute")
@@ -301,6 +301,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "a name with two lines": (
         {"name": "Ana\nPrueba"},
         [("name", "'Ana\\nPrueba' has a line break. Write it on one line.")],
+    ),
+    "a name with an invisible character": (
+        {"name": "\u200fمحمد"},
+        [("name", "has the invisible character U+200F. Remove it.")],
     ),
     "a month that does not exist": (
         {"name": "Ana", "birth_date": "1974-13"},
@@ -578,6 +582,11 @@ def test_lists_written_by_this_service_can_be_imported(api: Api, conn: queries.C
         assert outcomes(preview(writer, filtered.get_data(), media_type=media_type)) == ["same"]
         assert {row["detainee_id"] for row in result["rows"]} == {person, other}
         apply(writer, result["id"])
+    for true, false in (("TRUE", "FALSE"), ("VERDADERO", "FALSO")):
+        body = api.send("GET", "/v1/detainees", query_string={"format": "csv"}).get_data()
+        saved = body.replace(b",true,", b",%b," % true.encode())
+        saved = saved.replace(b",false,", b",%b," % false.encode())
+        assert outcomes(preview(writer, saved)) == ["same", "same"]
     assert seq(conn) == before
     result = preview(writer, b"name\n'Abd al-Karim\n")
     (row,) = apply(writer, result["id"])["rows"]
