@@ -398,7 +398,8 @@ def _updated_at(value: Any, _: Conventions) -> datetime | None:
 
 
 def _is_named(value: Any, _: Conventions) -> bool:
-    if value not in (True, "true"):
+    # Excel shows and saves true in its own language.
+    if _fold(str(value)) not in ("true", "verdadero", "verdadeiro"):
         raise CellError(
             "Must be true: this row may have a pseudonym instead of a name. Leave the row out."
         )
@@ -406,7 +407,7 @@ def _is_named(value: Any, _: Conventions) -> bool:
 
 
 def _not_withheld(value: Any, _: Conventions) -> bool:
-    if value not in (False, "false"):
+    if _fold(str(value)) not in ("false", "falso"):
         raise CellError("Must be false: a list cannot set withheld. Update the detainee instead.")
     return False
 
