@@ -94,6 +94,19 @@ def test_no_page_is_wider_than_a_small_screen(shown: Site) -> None:
             assert shown.browser.evaluate(wider) == 0, (path, language)
 
 
+def test_printed_page_has_its_figures_and_what_is_closed_on_the_screen(shown: Site) -> None:
+    seen = "[...document.querySelectorAll(%r)].map(element => element.checkVisibility())"
+    for path, hidden in (("/", "nav"), ("/people", ".figures")):
+        shown.browser.open(f"{shown.address}{path}?lang=es")
+        shown.browser.call("Emulation.setEmulatedMedia", media="print")
+        assert shown.browser.evaluate(seen % hidden) == [False], path
+        if path == "/":
+            assert shown.browser.evaluate(seen % ".figures strong") == [True] * 5
+            tables = shown.browser.evaluate(seen % "details table")
+            assert tables
+            assert all(tables)
+
+
 def test_keyboard_leads_from_the_figure_to_a_citation(shown: Site) -> None:
     tab = shown.browser
     tab.open(f"{shown.address}/?lang=es")
