@@ -52,6 +52,7 @@ _RECORDS: Mapping[tuple[str, str], str] = {
     ("claim", "recorded"): mark("Another claim was recorded."),
     ("claim", "retracted"): mark("A source retracted its claim."),
     ("claim", "voided"): mark("A claim was entered by mistake."),
+    ("claim", "undone"): mark("A claim was not entered by mistake after all."),
 }
 """The words for other records, by resource and action."""
 _CORRECTION = mark("Something that was recorded of the person or of the release was corrected.")

@@ -376,7 +376,13 @@ def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], state
     return replace(state, changed=True, since=since, changes=[*corrections, *state.changes])
 
 
-_ACTIONS = {"created": "recorded", "moved": "merged", "retracted": "retracted", "voided": "voided"}
+_ACTIONS = {
+    "created": "recorded",
+    "moved": "merged",
+    "retracted": "retracted",
+    "voided": "voided",
+    "undone": "undone",
+}
 
 
 def _correction(row: Any) -> Item:

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import rfc8785
 from markupsafe import escape
 
+from api.reports import pinned_citations
 from tests.conftest import Api
 from tests.stories.newsroom import Desk, Population
 from tests.stories.test_citations import paths
@@ -284,9 +286,32 @@ def test_retracted_claim_or_void_release_changes_a_figure(desk: Desk) -> None:
     assert not read(desk.api, delivery)["changed"]
     desk.claim(desk.sources[2], "released", AT, value=1, announcement_id=announcement)
     assert because(delivery) == [("claim", "recorded")]
+    counted = {"announcement_id": announcement, "value": 2}
+    restored = desk.claim(desk.sources[3], "released", AT, **counted)["id"]
+    editor.post(f"/v1/claims/{restored}/void", {"reason": "Entered twice."}, 200)
+    without = pin(desk.api, f"/v1/claims/{announcement}/delivery")
+    editor.send("DELETE", f"/v1/claims/{restored}/void")
+    assert because(without) == [("claim", "undone")]
+    editor.post(f"/v1/claims/{restored}/void", {"reason": "Entered twice."}, 200)
     editor.post(f"/v1/release-events/{event}/void", {"reason": "Of another."}, 200)
     assert because(verification) == [("release_event", "voided")]
     assert ("release_event", "voided") in because(delivery)
+
+
+def test_page_says_how_many_people_changed_beside_a_retraction(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinned_citations, "_MAX_CHANGES", 1)
+    events = [desk.release(name, [AT]) for name in ("Ana Prueba", "Eva Prueba")]
+    claim = desk.claim(desk.sources[5], "released", AT, value=2)["id"]
+    citation = pin(desk.api, f"/v1/claims/{claim}/comparison")
+    for event in events:
+        desk.editor.attest(event, desk.sources[1], AT)
+    retraction = {"retracted_at": "2026-01-10T00:00:00Z"}
+    desk.editor.post(f"/v1/claims/{claim}/retraction", retraction, 200)
+    text = page(desk.api, citation)
+    assert "A source retracted its claim." in text
+    assert "2 people count differently now than then." in text
 
 
 def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
