@@ -174,6 +174,8 @@ def rank(groups: Sequence[Answer]) -> Sequence[Answer]:
 def _group(group: Answer, group_by: str, style: Style) -> str:
     """Return the name of a group. The group without a value also has those not disclosed."""
     value: str | None = group["value"]
+    if value is None and group_by == "announcement_id":
+        return style.text("Not part of an announcement")
     if value is None:
         return style.text("Unknown or not disclosed")
     if group_by == "occurred_on":
