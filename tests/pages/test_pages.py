@@ -409,8 +409,9 @@ def test_every_page_and_card_names_the_parameters_that_it_does_not_use(api: Api)
         page = read(api, f"{path}?{urlencode(query)}&group_by=sex&utm_source=chat").text
         assert "does not use these parameters of its address: group_by." in page, path
     assert "no usa estos parámetros" in read(api, "/embed/figure?status=reported&lang=es").text
-    searched = read(api, "/people?q=Ana&status=reported&lang=en").text
-    assert "does not use these parameters of its address: status." in searched
+    searched = read(api, "/people?q=Ana&status=reported&lang=en")
+    assert "does not use these parameters of its address: status." in searched.text
+    assert "true" not in searched.values("a", "aria-current")
 
 
 def asked_by(link: str) -> dict[str, str]:
