@@ -45,18 +45,18 @@ def invalid(*errors: FieldError) -> RequestError:
 
 
 def future_moment(pointer: str) -> FieldError:
-    """Return the error of a moment in the future, of which an answer is asked for."""
+    """Return the error for a question about a future moment."""
     return FieldError(pointer, "Is in the future: send an earlier one.")
 
 
 def future_record(pointer: str) -> FieldError:
-    """Return the error of a record with a moment in the future (`clock.TOLERANCE`)."""
+    """Return the error for a record with a moment in the future (`clock.TOLERANCE`)."""
     detail = "Is more than five minutes in the future: check the date and the offset."
     return FieldError(pointer, detail)
 
 
 def future_day(pointer: str, day: object) -> FieldError:
-    """Return the error of a record with a day in the future."""
+    """Return the error for a record with a day in the future."""
     return FieldError(pointer, f"{day} is in the future: send an earlier day.")
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
 
-_MAX_FIGURE_TICKS = 5
+_MAX_FIGURE_STEPS = 5
 
 Unit = Literal["minute", "hour", "day", "month", "year"]
 
@@ -21,7 +21,7 @@ _STEPS: dict[Unit, tuple[int, ...]] = {
     "year": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 }
 _SHORTEST = {"minute": 60, "hour": 3600, "day": 86_400, "month": 28 * 86_400, "year": 365 * 86_400}
-"""The least seconds of each unit. A clock that is changed makes a day an hour shorter."""
+"""The least seconds of each unit, leaving aside the day that a clock change shortens."""
 # The skeletons (CLDR) of a tick's label, and of the period that is named where it begins.
 _LABELS: dict[Unit, tuple[str, str | None]] = {
     "minute": ("Hm", "MMMd"),
@@ -35,7 +35,7 @@ _LABELS: dict[Unit, tuple[str, str | None]] = {
 def figure_ticks(highest: int) -> range:
     """Return round whole numbers from zero to at least the highest figure, at most six."""
     step = 1
-    while step * _MAX_FIGURE_TICKS < highest:
+    while step * _MAX_FIGURE_STEPS < highest:
         # 1, 2, 5, 10, 20, 50, and so on.
         step = step * 5 // 2 if str(step)[0] == "2" else step * 2
     last = max(-(-highest // step), 1) * step

@@ -209,9 +209,9 @@ def _records(conn: queries.Connection) -> Finding:
 
 
 def _sources(conn: queries.Connection) -> Finding:
-    """Count the possible duplicates of sources. Two sources with one name are an error."""
+    """Count the possible duplicates of sources. Two sources with one name are a defect."""
     pairs = [pair for block in duplicates.blocks(conn, "source") for pair in block.pairs]
-    result = _possible_duplicates(len(pairs), is_complete=True)
+    result = _possible_duplicates("source", len(pairs), is_complete=True)
     same = [f"{pair.first.id} and {pair.second.id}" for pair in pairs if pair.has_same_name]
     if same:
         return Finding(
@@ -223,17 +223,20 @@ def _sources(conn: queries.Connection) -> Finding:
 
 
 def _people(conn: queries.Connection) -> Finding:
-    """Count the possible duplicates of people. They are not an error."""
+    """Count the possible duplicates of people. They are not a defect."""
     count, is_complete = 0, False
     for block in islice(duplicates.blocks(conn, "detainee"), _MAX_BLOCKS):
         count += len(block.pairs)
         is_complete = block.is_last
-    return Finding("people", _possible_duplicates(count, is_complete=is_complete))
+    return Finding("people", _possible_duplicates("detainee", count, is_complete=is_complete))
 
 
-def _possible_duplicates(count: int, *, is_complete: bool) -> str:
+def _possible_duplicates(resource: str, count: int, *, is_complete: bool) -> str:
+    if is_complete and not count:
+        return "no possible duplicates"
     least = "" if is_complete else "at least "
-    return f"{least}{count:,} possible duplicates: see GET /v1/duplicates"
+    pairs = "1 possible duplicate" if count == 1 else f"{count:,} possible duplicates"
+    return f"{least}{pairs}: see GET /v1/duplicates?resource={resource}"
 
 
 def _rule(conn: queries.Connection, progress: Callable[[str], Any]) -> Iterator[Finding]:

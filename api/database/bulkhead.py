@@ -29,14 +29,14 @@ SLOTS_PER_CALLER = 2
 _TURN_SECONDS = 20.0
 """How long a request waits for a turn at most. Then it computes beside the others to its end.
 
-A turn lasts up to some seconds (a match of 500 people takes two of an idle processor), that of an
-import up to minutes. Each other request of its caller then waits so long.
+A turn can last seconds (a match of 500 people takes two on an idle processor), and in an import
+minutes.
 """
 _POLL_SECONDS = 0.01
 MIN_BYTES_PER_SECOND = 4096
 """How fast a client must read a heavy response on average. A slower one would keep its slot."""
 PATIENCE_SECONDS = 60
-"""The seconds that a client may pause more than that."""
+"""How many seconds more than at that rate a client may take."""
 _PART_BYTES = 1 << 16
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -47,8 +47,8 @@ class _Turns:
     """The turns of callers, in all workers that are forked after this is made.
 
     A turn is a lock of the kernel on a byte of a file, which the keyed hash of the caller chooses.
-    So a killed worker leaks no turn. Such locks belong to a process; a set excludes its other
-    threads.
+    So a killed worker leaks no turn. Such locks belong to a process; among its threads, the set of
+    taken turns decides.
     """
 
     def __init__(self) -> None:
@@ -117,9 +117,9 @@ class Bulkhead:
 
         Each part of the work is done within a turn that the yielded function gives. So one caller
         keeps one processor busy, and a slow download holds no turn. Beside 50 greedy clients with
-        a key p95 of counts is 2.0 and of writes 1.6 times that without them; if each worker gives
-        turns by itself 3.1 and 4.6. Medians of three, with nginx and two workers, on two cores
-        that other work used, too: 1.9 to 4.4 and 1.4 to 7.0, before 2.4 to 9.6 and 2.6 to 6.7.
+        a key, p95 rises to 2.0 times for counts and 1.6 times for writes. With turns for each
+        worker alone it was 3.1 and 4.6 times (medians of three runs, nginx, two workers, two
+        cores).
         """
         with self._lock:
             if self._slots[tag] >= SLOTS_PER_CALLER:
@@ -165,8 +165,8 @@ def paced(
 
     Each block is computed within a turn.
 
-    Only the time in which the client is waited for counts: at most a minute for each part, by
-    `server.worker`. Raises ConnectionResetError, which ends the connection, for a slow client.
+    Only waiting for the client counts. `server.worker` ends each wait after a minute. Raises
+    ConnectionResetError, which ends the connection, for a slow client.
     """
     waited, sent = 0.0, 0
     try:

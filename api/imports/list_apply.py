@@ -106,6 +106,7 @@ def _are_repeated(
     return before.keys() == repeated.keys() and all(
         decision["decision"] == before[row].decision
         and decision["detainee_id"] in (None, before[row].detainee_id)
+        and decision["same_as_row"] in (None, before[row].same_as_row)
         for row, decision in repeated.items()
     )
 
@@ -169,15 +170,14 @@ class _DecisionError(Exception):
 
 
 def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a decision with the person or the row that is `same`."""
+    """Return a decision, if it is `same` with the person or the earlier row of that person."""
     if row is None:
         raise _DecisionError("row", f"The import has no row {decision['row']}: leave it out.")
     choice, person, other = decision["decision"], decision["detainee_id"], decision["same_as_row"]
     checked = {"row": row.row, "decision": choice, "detainee_id": None, "same_as_row": None}
-    if choice != "same" and person is not None:
-        raise _DecisionError("detainee_id", "Is for the decision same: leave it out.")
-    if choice != "same" and other is not None:
-        raise _DecisionError("same_as_row", "Is for the decision same: leave it out.")
+    for field in ("detainee_id", "same_as_row"):
+        if choice != "same" and decision[field] is not None:
+            raise _DecisionError(field, "Is for the decision same: leave it out.")
     if choice == "skip":
         return checked
     if row.outcome == "invalid":
@@ -186,6 +186,8 @@ def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
         return checked
     people = {*row.candidate_ids, *filter(None, [row.detainee_id])}
     rows = {*row.candidate_rows, *filter(None, [row.same_as_row])}
+    if not people and not rows:
+        raise _DecisionError("decision", "The row has no candidate: decide new or skip.")
     if person is None and other is None:
         if len(people) + len(rows) != 1:
             raise _DecisionError("detainee_id", "Is required: there are several candidates.")

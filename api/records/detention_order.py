@@ -75,14 +75,14 @@ def pair(
     return pairs[::-1]
 
 
-def _is_over(interval: DetentionInterval, before: DetentionInterval) -> bool:
+def _is_over(interval: DetentionInterval, later: DetentionInterval) -> bool:
     """Return whether a detention was over before another one began."""
     if not interval.released_on:
         return False
     ended = interval.released_on[-1]
-    _, latest = period(before.detained_on)
-    begins_first = period(interval.detained_on)[1] < before.began_on
-    return ended <= before.began_on or (begins_first and ended <= latest)
+    _, latest = period(later.detained_on)
+    begins_first = period(interval.detained_on)[1] < later.began_on
+    return ended <= later.began_on or (begins_first and ended <= latest)
 
 
 def arrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]:
@@ -117,9 +117,9 @@ def rearrange(intervals: Sequence[DetentionInterval]) -> list[DetentionInterval]
 
 
 def check_order(intervals: Sequence[DetentionInterval]) -> None:
-    """Check the order of detentions, and that each has its release events within it and apart.
+    """Check the order of detentions, and that the release events of each fit.
 
-    Raises OrderError.
+    They lie within their detention, more than three days apart. Raises OrderError.
     """
     for problem in _problems(intervals):
         raise OrderError(problem)
@@ -133,8 +133,8 @@ def _problems(intervals: Sequence[DetentionInterval]) -> Iterator[str]:
         for day in interval.released_on:
             if day < interval.began_on:
                 yield f"a release on {day} would be before {name} began"
-        # Check the first claimed day only. A new detention is accepted even if a later day is
-        # claimed for the earlier one.
+        # Check the first release day only, so that a later release event of this detention cannot
+        # block a new detention.
         for later in intervals[i + 1 :]:
             if interval.released_on and period(later.detained_on)[1] < interval.released_on[0]:
                 day = interval.released_on[0]

@@ -1228,7 +1228,7 @@ def test_wrong_decisions_are_refused(api: Api, conn: queries.Connection) -> None
         ([{"row": 3, "decision": "same"}], ["/decisions/0/decision"]),
         ([{"row": 9, "decision": "new"}], ["/decisions/0/row"]),
         ([{"row": 2, "decision": "new"}] * 2, ["/decisions/1/row"]),
-        ([{"row": 2, "decision": "same"}], ["/decisions/0/detainee_id"]),
+        ([{"row": 2, "decision": "same"}], ["/decisions/0/decision"]),
         ([{"row": 1, "decision": "maybe"}], ["/decisions/0/decision"]),
         ([{"row": 0, "decision": "new"}], ["/decisions/0/row"]),
     ):
@@ -1268,7 +1268,10 @@ def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> N
     skip = {"row": 1, "decision": "skip"}
     problem = apply(writer, result["id"], skip, {"row": 3, "decision": "same"}, status=422)
     assert [error["pointer"] for error in problem["errors"]] == ["/rows/2", "/rows/3"]
-    applied = apply(writer, result["id"], {"row": 3, "decision": "same", "same_as_row": 1})
+    same = {"row": 3, "decision": "same"}
+    applied = apply(writer, result["id"], {**same, "same_as_row": 1})
+    apply(writer, result["id"], same)
+    apply(writer, result["id"], {**same, "same_as_row": 2}, status=409)
     assert people(conn) == 2
     (person,) = {row["detainee_id"] for row in applied["rows"][:3]}
     record = api.get(f"/v1/detainees/{person}")

@@ -1,4 +1,4 @@
--- Gets since when, in record time, a release event has had its verdict at a pair of moments.
+-- Gets the record time from which a release event has its verdict at a pair of moments.
 SELECT rfc3339(v.recorded_from) AS at
 FROM verdicts v
 WHERE v.release_event_id = %(id)s AND v.published_from <= %(as_of)s
