@@ -32,6 +32,20 @@ def external_id_key(scheme: str, value: str) -> str:
     return f"{{{scheme}}}{key.casefold()}"
 
 
+_BEFORE_DIGITS = re.compile(r"(\{.*?\})([^\W\d_]*)0*(\d.*)", re.DOTALL)
+
+
+def are_alike(key: str, other: str) -> bool:
+    """Whether two keys differ by letters or zeros before the digits only: V-12.345.678, 12345678.
+
+    Lists leave out the letter of a cédula, and spreadsheets the zeros. V-1 and E-1 are not alike.
+    """
+    first, second = _BEFORE_DIGITS.fullmatch(key), _BEFORE_DIGITS.fullmatch(other)
+    if first is None or second is None or first.group(1, 3) != second.group(1, 3):
+        return False
+    return first[2].endswith(second[2]) or second[2].endswith(first[2])
+
+
 # In English, Spanish and Portuguese, and some in Russian and Belarusian: folded words.
 _PLACEHOLDER = re.compile(
     r"""

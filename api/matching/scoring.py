@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, Self
 from rapidfuzz.distance import OSA
 
 from api.matching import name_comparison
-from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.external_ids import are_alike, external_id_key, is_placeholder
 from api.matching.name_comparison import Feature
 
 Decision = Literal["same", "possible", "none"]
@@ -35,8 +35,8 @@ _SAME_DAY, _DAY_WITH_ERROR, _SAME_YEAR = 14.0, 7.0, 5.6
 DAY_WITH_ERROR_SCORE = 0.6
 """The score of birth dates that differ by a likely typing error, which rules out `same`."""
 
-# The weight of a shared identifier that something contradicts.
-_SHARED_ID = 10.0
+# The weight of a shared identifier that something contradicts, and of two that are alike.
+_SHARED_ID, _ALIKE_ID = 10.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def _external_ids(a: Person, b: Person) -> _Evidence | None:
     """Compare identifiers of the same scheme; placeholders are none.
 
     A shared one decides unless name, sex or birth date contradict it. Different ones are only a
-    doubt: lists with errors give one person two.
+    doubt: lists with errors give one person two. Two that are alike may be one.
     """
     a_ids, b_ids = identifying(a), identifying(b)
     shared = sorted(a_ids.keys() & b_ids.keys())
@@ -244,6 +244,11 @@ def _external_ids(a: Person, b: Person) -> _Evidence | None:
         scheme, value = min(a_ids[shared[0]], b_ids[shared[0]])
         detail = f"Both have the identifier {value} in {scheme}"
         return _Evidence(Feature("external_ids", 1.0, detail), _SHARED_ID)
+    alike = sorted(sorted((a_ids[a], b_ids[b])) for a in a_ids for b in b_ids if are_alike(a, b))
+    if alike:
+        (scheme, first), (_, second) = alike[0]
+        detail = f"The identifiers {first} and {second} in {scheme} have the same digits"
+        return _Evidence(Feature("external_ids", 0.6, detail), _ALIKE_ID, True)
     schemes = sorted(
         {scheme for scheme, _ in a_ids.values()} & {scheme for scheme, _ in b_ids.values()}
     )

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from api.database import queries
-from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.external_ids import are_alike, external_id_key, is_placeholder
 
 # The spellings of one external id in each row; those of two rows are of two ids.
 EXTERNAL_IDS = (
@@ -46,6 +46,22 @@ def test_a_separator_between_digits_distinguishes_external_ids(conn: queries.Con
     keys = [{in_python[value] for value in values} for values in EXTERNAL_IDS]
     assert [len(row) for row in keys] == [1] * len(keys)
     assert len(set().union(*keys)) == len(keys)
+
+
+def test_numbers_without_their_letter_or_zeros_are_alike() -> None:
+    for a, b, expected in (
+        ("V-12.345.678", "12345678", True),
+        ("C.I. V-12.345.678", "v12345678", True),
+        ("01020312345", "1020312345", True),
+        ("V-012.345", "12345", True),
+        ("V-12.345.678", "E-12.345.678", False),
+        ("12345678", "2345678", False),
+        ("12345678-A", "12345678", False),
+        ("S/N", "N", False),
+    ):
+        keys = external_id_key("r", a), external_id_key("r", b)
+        assert (are_alike(*keys), are_alike(*reversed(keys))) == (expected, expected), (a, b)
+    assert not are_alike(external_id_key("r", "V-1"), external_id_key("s", "1"))
 
 
 def test_both_make_the_same_key_of_every_character(conn: queries.Connection) -> None:

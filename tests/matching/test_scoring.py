@@ -214,6 +214,11 @@ def test_shared_identifier_decides_unless_it_is_contradicted() -> None:
     ):
         match = compare(a, contradiction)
         assert (match.decision, match.features[0].score) == ("possible", 1.0)
+    a, b = (person("José Pérez", external_ids=[("ci", id)]) for id in ("V-12.345.678", "12345678"))
+    assert compare(a, b).decision == "possible"
+    assert compare(a, b).features[0].detail == (
+        "The identifiers 12345678 and V-12.345.678 in ci have the same digits"
+    )
     a, b = (person("Fermín Otero", external_ids=[("lista", id)]) for id in ("S/N", "s/n"))
     assert [feature.feature for feature in compare(a, b).features] == ["given_names", "surnames"]
 
