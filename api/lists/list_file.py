@@ -245,7 +245,8 @@ def _read_header(
         field, detail = _field(name, mapping) if name else ("", "")
         if field and field in column_fields:
             same = header[column_fields.index(field)]
-            detail = f"Is the same field as the column {same!r}: map one of them to null."
+            remedy = "rename one of them" if same == name else "map one of them to null"
+            detail = f"Is the same field as the column {same!r}: {remedy}."
         if detail:
             errors.append(FieldError(pointer("header", name), detail))
         column_fields.append(field)

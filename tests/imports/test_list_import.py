@@ -523,6 +523,14 @@ def test_malformed_lists_are_refused(api: Api, body: bytes, places: list[str]) -
     assert [error["pointer"] for error in problem["errors"]] == places
 
 
+def test_a_repeated_column_is_renamed_or_mapped(api: Api) -> None:
+    problem = preview(api.scope("contribute"), b"name,nota,nota,notas\n", 422)
+    assert [error["detail"] for error in problem["errors"]] == [
+        "Is the same field as the column 'nota': rename one of them.",
+        "Is the same field as the column 'nota': map one of them to null.",
+    ]
+
+
 def test_a_list_without_a_header_is_refused_with_a_remedy(api: Api) -> None:
     writer = api.scope("contribute")
     for body, texts in (
