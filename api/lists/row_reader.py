@@ -20,6 +20,7 @@ from api.matching.external_ids import (
     is_note,
     is_placeholder,
     is_placeholder_name,
+    names_minor,
 )
 from api.matching.scoring import Person
 
@@ -180,6 +181,12 @@ def _check_values(
             )
             errors.append(RowError(column_of["age"], detail))
         detainee["age_group"] = "minor"
+    if detainee.get("age_group") != "minor" and names_minor(name):
+        detail = (
+            f"{name[:_MAX_QUOTED]!r} says that the person is a minor: write the name alone, and "
+            "minor in the column of the age group."
+        )
+        errors.append(RowError(name_column, detail))
     birth_date = values.get("birth_date", "")
     if len(birth_date) < len("1974-06-02"):
         detainee.pop("birth_date", None)

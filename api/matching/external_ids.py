@@ -116,6 +116,15 @@ def is_note(name: str) -> bool:
     )
 
 
+_MINOR = re.compile(r"\b(?:menor de (?:edad|idade)|adolescente)\b")
+_MINOR_IN_BRACKETS = re.compile(r"[(\[]\W*(?:menor|minor|niñ[oa])\b", re.IGNORECASE)
+
+
+def names_minor(name: str) -> bool:
+    """Whether a name says that the person is a minor: Ana Ruiz (menor). Menor is also a surname."""
+    return bool(_MINOR.search(folding.fold(name)) or _MINOR_IN_BRACKETS.search(name))
+
+
 def is_placeholder_name(name: str) -> bool:
     """Whether a name names nobody: Total: 53, Sin nombre, N.N., S/N, 123, ???."""
     if not any(map(str.isalpha, name)):

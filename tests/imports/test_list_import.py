@@ -338,6 +338,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Hnos. Pérez (2)"},
         [("name", "'Hnos. Pérez (2)' is not the name of one person: write")],
     ),
+    "a minor by the name": (
+        {"name": "Ana Ruiz (menor de edad)", "age": "34"},
+        [("name", "'Ana Ruiz (menor de edad)' says that the person is a minor: write the name")],
+    ),
     "an unknown age group": (
         {"name": "Ana", "age_group": "x"},
         [("age_group", "minor (menor, menor de edad, adolescente, niño, niña)")],

@@ -8,7 +8,7 @@ import pytest
 from api.letters import folding
 from api.lists import columns
 from api.lists.columns import CellError, Conventions
-from api.matching.external_ids import is_note, is_placeholder_name
+from api.matching.external_ids import is_note, is_placeholder_name, names_minor
 
 PAIRS = Path(__file__).parents[1] / "matching" / "pairs"
 
@@ -25,23 +25,29 @@ NOTES = (
     *("Actualizado el 3 de marzo", "+ 3 personas más", "3 adolescentes", "Subtotal mujeres: 2"),
     *("Hnos. Pérez (2)", "Pérez 1/2"),
 )
+MINORS = (
+    *("Ana Ruiz (menor)", "Ana Ruiz, menor de edad", "Adolescente Ana Ruiz", "Ana Ruiz [Minor]"),
+    *("Ana Ruiz (niña)", "Ana Ruiz (Adolescente)", "Ana Ruiz - menor de idade"),
+)
 PEOPLE = (
     *("No Moo-hyun", "Sin Ming", "Nada Al-Ansari", "Por Pol", "Sem Dias", "A. Total", "N. A."),
     *("Ce1ia Otero", "WI11IAMS", "S/1 Otero", "Luis Otero 3rd", "Juan Pérez II"),
     *("Total, Antoine", "Desconocido Pérez", "Ana", "S.D.", "U Nu", "李娜", "မနန်း", "Ан Нет"),
+    *("Ana Menor", "Lilia Menor Ruiz", "Ana Ruiz (Nina)"),
 )
 
 
 def test_totals_and_placeholders_are_no_names() -> None:
     assert [name for name in NOBODY if not is_placeholder_name(name)] == []
     assert [name for name in NOTES if not is_note(name)] == []
+    assert [name for name in MINORS if not names_minor(name)] == []
     names = [*PEOPLE]
     for file in PAIRS.glob("*.csv"):
         with file.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
                 names += (row["a"] + " / " + row["b"]).split(" / ")
     assert len(names) > 2000
-    assert [name for name in names if is_note(name)] == []
+    assert [name for name in names if is_note(name) or names_minor(name)] == []
     nobody = {name for name in names if is_placeholder_name(name)}
     assert {folding.fold(name) for name in nobody} == {"persona no identificada"}
 
