@@ -8,7 +8,7 @@ from api.access import Caller
 from api.database import clock, ledger, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, invalid, not_found
-from api.identity import source_merges, source_names
+from api.identity import canonical_ids, source_merges, source_names
 from api.records import voids, writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
@@ -149,6 +149,7 @@ def create_affiliation(
     queries.run(conn, "affiliations/lock_exclusive")
     affiliation = {"source_id": source_id, **body}
     check_affiliation(conn, affiliation)
+    _check_not_merged(conn, affiliation)
     id = insert_affiliation(conn, affiliation)
     _verify_again(conn, caller, affiliation, Change("affiliation", id, "created"))
     return id
@@ -171,6 +172,15 @@ def check_affiliation(conn: queries.Connection, affiliation: Body) -> None:
         )
 
 
+def _check_not_merged(conn: queries.Connection, affiliation: Body) -> None:
+    """Check that the two sources of an affiliation are not records of one source."""
+    ids = {affiliation["source_id"], affiliation["with_source_id"]}
+    surviving = {canonical_ids.resolve(conn, "source", id) for id in ids}
+    if len(surviving) == 1:
+        detail = f"Must be another source: a merge made both /v1/sources/{surviving.pop()}."
+        raise _wrong_affiliation(FieldError("/with_source_id", detail))
+
+
 def check_affiliation_period(affiliation: Body) -> None:
     """Check that an affiliation is between two sources and ends after it begins."""
     errors = []
@@ -182,7 +192,11 @@ def check_affiliation_period(affiliation: Body) -> None:
         detail = f"Must be after valid_from, {clock.rfc3339(begins)}."
         errors.append(FieldError("/valid_until", detail))
     if errors:
-        raise RequestError("affiliation-period", "The affiliation is invalid. See errors.", *errors)
+        raise _wrong_affiliation(*errors)
+
+
+def _wrong_affiliation(*errors: FieldError) -> RequestError:
+    return RequestError("affiliation-period", "The affiliation is invalid. See errors.", *errors)
 
 
 def insert_affiliation(conn: queries.Connection, affiliation: Body, id: UUID | None = None) -> UUID:

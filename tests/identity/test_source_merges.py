@@ -251,6 +251,14 @@ def test_affiliations_and_relays_follow_a_merge(api: Api, editor: Api, conn: Con
     assert second not in json.dumps(now)
     (affiliation,) = api.get(f"/v1/sources/{first}")["affiliations"]
     assert (affiliation["source_id"], affiliation["with_source_id"]) == (first, owner)
+    body = {"with_source_id": second, "relation": "related_to"}
+    problem = editor.post(f"/v1/sources/{first}/affiliations", body, 422)
+    (error,) = problem["errors"]
+    assert (problem["type"], error["pointer"]) == (
+        "/problems/affiliation-period",
+        "/with_source_id",
+    )
+    assert f"a merge made both /v1/sources/{first}." in error["detail"]
     assert verification(api, relayed)["independent_sources"] == 1
     assert second not in json.dumps(api.get("/v1/attestations", release_event_id=relayed))
     check_counts(api, conn)
