@@ -20,6 +20,8 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     `distinct_from` of the body names sources that it is not, whatever they share.
     """
     distinct_from, row = _split(body)
+    if row["confidential"]:
+        queries.run(conn, "affiliations/lock_shared")  # the voucher must not become confidential
     check(conn, row)
     source_names.lock(conn)
     distinct_from = source_names.check(conn, row["name"], distinct_from)

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count, permutations
 from pathlib import Path
@@ -16,14 +17,15 @@ import pytest
 from api import auth
 from api.app import create_app
 from api.cases import loader
-from api.database import connections
+from api.database import connections, queries
 from api.database.queries import Connection
 from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from api.records import writes
 from api.rendering import media_types
 from tests import public_walk
 from tests.conftest import Api, client_of, cloned
-from tests.support import open_pool
+from tests.stories.test_record_time import waits_for_a_lock
+from tests.support import open_pool, wait_until
 
 AT = "2026-01-09T10:00:00Z"
 
@@ -591,6 +593,21 @@ def test_confidential_source_cannot_be_disclosed(editor: Api) -> None:
         body = {"confidential": True, "vouched_by": editor.source("Otra")}
         problem = editor.patch(f"/v1/sources/{organisation}", body, 422)
         assert {error["pointer"] for error in problem["errors"]} == {"/confidential"}
+
+
+def test_voucher_that_becomes_confidential_meanwhile_is_refused(
+    editor: Api, database: str, conn: Connection
+) -> None:
+    """Otherwise the public would see a confidential source as the one that vouches for another."""
+    first, second = editor.source("Foro"), editor.source("Puertas Abiertas")
+    body = {"name": "Voz", "kind": "witness", "confidential": True, "vouched_by": first}
+    with ThreadPoolExecutor(1) as thread:
+        with connections.connect(database) as writer, writer.transaction():
+            queries.run(writer, "affiliations/lock_exclusive")
+            queries.run(writer, "sources/update", id=first, confidential=True, vouched_by=second)
+            response = thread.submit(editor.post, "/v1/sources", body, 422)
+            wait_until(lambda: response.done() or waits_for_a_lock(conn), "the source is checked")
+        assert response.result()["errors"][0]["pointer"] == "/vouched_by"
 
 
 # Canaries: unique strings in hidden fields, which no response may contain.
