@@ -339,6 +339,11 @@ def test_figure_of_hidden_people_is_the_public_one(desk: Desk) -> None:
     citation = desk.editor.post("/v1/citations", {"url": url})
     figure = citation["figure"]
     assert (figure["confirmed"], figure["undisclosed"]["confirmed"]) == (0, 1)
+    assert "People who may match the filters: it is not public" in page(desk.api, citation)
+    # Without a filter they are in the figure.
+    citation = desk.editor.post("/v1/citations", {"url": "/v1/counts?group_by=sex"})
+    assert citation["figure"]["confirmed"] == 1
+    assert "People whose group is not public" in page(desk.api, citation)
 
 
 def test_source_that_became_confidential_is_in_no_citation(desk: Desk) -> None:
