@@ -80,6 +80,7 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
         moves,
         is_written_since=is_written_since,
     )
+    _check_announcements(conn, plan)
     surviving_events = {
         str(move.id): move.after["merged_into"]
         for move in moves
@@ -227,6 +228,26 @@ def _check_live(
                 f"{most:,}. Void those that were entered by mistake first, or one of the two "
                 "release events.",
             )
+
+
+def _check_announcements(conn: queries.Connection, plan: MergePlan) -> None:
+    """Check that no release event that is no duplicate any more refers to a void claim.
+
+    A duplicate keeps none from being voided. Locks the claims.
+    """
+    planned = [plan.planned("release_event", id) for id in plan.changes["release_event"]]
+    events = {
+        UUID(row["announcement_id"]): row["id"]
+        for row in planned
+        if row["announcement_id"] and row["merged_into"] is None and row["voided_at"] is None
+    }
+    rows = queries.rows(conn, "claims/lock_referenced", ids=list(events))
+    for claim in events.keys() - {row.id for row in rows}:
+        raise RequestError(
+            "conflict",
+            f"The release event {events[claim]} would refer to /v1/claims/{claim} again, which is "
+            "void. Undo that voiding first.",
+        )
 
 
 def write_plan(

@@ -862,6 +862,27 @@ def test_undo_that_would_leave_two_events_within_three_days_is_refused(
     undo(editor, merged)
 
 
+def test_undo_that_would_refer_to_a_void_announcement_is_refused(
+    api: Api, editor: Api, conn: Connection
+) -> None:
+    """The release event would count for an announcement that no export has."""
+    duplicate, _, duplicate_event = person(editor, "Una", "2024", DAY)
+    surviving, _, surviving_event = person(editor, "Otra", "2024", DAY)
+    claim = {"source_id": editor.source("Una"), "kind": "announced", "as_of": AT}
+    announcement = editor.post("/v1/claims", {**claim, "published_at": AT})["id"]
+    editor.patch(f"/v1/release-events/{duplicate_event}", {"announcement_id": announcement})
+    merged = merge(editor, duplicate, surviving)["id"]
+    editor.patch(f"/v1/release-events/{surviving_event}", {"announcement_id": None})
+    editor.post(f"/v1/claims/{announcement}/void", {"reason": "Entered twice."}, 200)
+    detail = undo(editor, merged, 409)["detail"]
+    assert f"{duplicate_event} would refer to /v1/claims/{announcement}" in detail
+    editor._json(editor.send("DELETE", f"/v1/claims/{announcement}/void"), 200)
+    undo(editor, merged)
+    shown = api.get(f"/v1/release-events/{duplicate_event}")
+    assert shown["announcement_id"] == announcement
+    assert_store_is_consistent(conn)
+
+
 def test_merge_confirms_no_release_before_the_day_of_its_event(
     api: Api, editor: Api, conn: Connection
 ) -> None:
