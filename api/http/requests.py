@@ -219,31 +219,44 @@ def check_length(request: Request, operation: Operation) -> None:
 
 
 def read(request: Request, operation: Operation) -> bytes:
-    """Return the body. Raises `body-too-large`."""
+    """Return the body. Raises `body-too-large`, or `malformed-request` if it ends early."""
     raw = request.get_data(cache=False)
-    _note_length(request, len(raw))
+    _check_received(request, len(raw))
     if len(raw) > operation.max_bytes:
         raise _too_large(operation)
     return raw
 
 
 def spool(request: Request, operation: Operation, file: BinaryIO) -> bytes:
-    """Write the body to a file, rewind it, and return its SHA-256. Raises `body-too-large`."""
+    """Write the body to a file, rewind it, and return its SHA-256.
+
+    Raises `body-too-large`, or `malformed-request` if it ends early.
+    """
     size, sha256 = 0, hashlib.sha256()
     while size <= operation.max_bytes and (chunk := request.stream.read(_CHUNK_BYTES)):
         size += len(chunk)
         sha256.update(chunk)
         file.write(chunk)
-    _note_length(request, size)
+    _check_received(request, size)
     if size > operation.max_bytes:
         raise _too_large(operation)
     file.seek(0)
     return sha256.digest()
 
 
-def _note_length(request: Request, size: int) -> None:
-    """Note the length of a chunked body, on which the weight of the request depends."""
+def _check_received(request: Request, size: int) -> None:
+    """Note the length of a chunked body, on which the weight of the request depends.
+
+    Raises `malformed-request` for a body that ends early, as when its client is killed (RFC 9112,
+    section 8): gunicorn passes on what it got.
+    """
     request.environ.setdefault("CONTENT_LENGTH", str(size))
+    length = request.content_length or 0
+    if size < length:
+        raise RequestError(
+            "malformed-request",
+            f"The body ended after {size:,} of {length:,} bytes (Content-Length). Send it again.",
+        )
 
 
 def _too_large(operation: Operation) -> RequestError:

@@ -10,7 +10,7 @@ import pytest
 from api.contract import document
 from api.server.gunicorn import MAX_REQUEST_LINE_BYTES
 from tests.problems import STATUS_BY_SLUG
-from tests.server.framing import PROBES, Response, exchange
+from tests.server.framing import PROBES, Response, exchange, responses
 from tests.support import Client, NginxService, Service, data_dir, serving
 
 SECURITY_HEADERS = {
@@ -59,6 +59,27 @@ def test_malformed_request_gets_one_problem_and_the_connection_closes(
     assert response.status in statuses
     assert closed
     check_problem(response)
+
+
+@pytest.mark.parametrize("path", ["sources", "imports"])
+def test_body_that_ends_early_is_no_request(service: Service, path: str) -> None:
+    """A client that is killed ends its body like this. A part of a list was previewed as the list,
+    so that a retry with the same Idempotency-Key got 422."""
+    media_type, body = {
+        "sources": ("application/json", b'{"name": "Foro", "kind": "ngo"}'),
+        "imports": ("text/csv", b"name\nAna Prueba\n"),
+    }[path]
+    head = (
+        f"POST /v1/{path} HTTP/1.1\r\nHost: a.example\r\nContent-Type: {media_type}\r\n"
+        f"Authorization: Bearer {service.key('edit')}\r\nContent-Length: {len(body) + 9}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        (response,) = responses(connection.makefile("rb").read())
+    check_problem(response)
+    assert response.problem()["type"] == "/problems/malformed-request"
+    assert f"after {len(body)} of {len(body) + 9} bytes" in response.problem()["detail"]
 
 
 @pytest.mark.parametrize(
