@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 import click
@@ -48,19 +48,23 @@ def load(file: Path, dry_run: bool, data_dir: Path | None) -> None:
 
 
 @click.command("export")
-@click.argument("file", type=click.File("wb", atomic=True))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--package", is_flag=True, help="Write a data package (.zip of CSV) [NDJSON].")
 @options.data_dir
-def export_(file: IO[bytes], package: bool, data_dir: Path | None) -> None:
+def export_(file: Path, package: bool, data_dir: Path | None) -> None:
     """Write what the public may see to FILE, or to standard output with -.
 
     NDJSON can be loaded into another installation; a data package is for spreadsheets and
     statistics. A complete export takes a key: GET /v1/export.
     """
-    with store.migrated(data_dir) as (_, url, _), connections.pool(url, 1) as pool:
+    with (
+        store.migrated(data_dir) as (_, url, _),
+        connections.pool(url, 1) as pool,
+        store.replaced(file) as written,
+    ):
         stream = data_package.stream() if package else export.stream(None)
         for part in stream.blocks(pool):
-            file.write(cast(bytes, part))
+            written.write(cast(bytes, part))
 
 
 def load_case(conn: queries.Connection, file: Path, *, dry_run: bool) -> None:

@@ -1,11 +1,15 @@
-"""Open the store for a command, and end the command with a message if that fails."""
+"""Open the store and the file of a command, and end the command with a message if that fails."""
 
 import contextlib
+import errno
 import os
 import re
+import secrets
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import click
 import psycopg
@@ -73,6 +77,35 @@ def progress(line: str) -> None:
 
 
 @contextlib.contextmanager
+def replaced(file: Path) -> Iterator[IO[bytes]]:
+    """Yield a new file, which replaces a file if nothing is raised. `-` is standard output.
+
+    click's atomic files replace it in any case, with a part of what was to be written, and they
+    replace devices.
+    """
+    if str(file) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    is_device = file.exists() and not file.is_file()
+    target = file.resolve()
+    new = file if is_device else target.with_name(f".constancia-{secrets.token_hex(4)}")
+    try:
+        with new.open("wb") if is_device else new.open("xb") as written:
+            if not is_device and target.exists():
+                os.fchmod(written.fileno(), target.stat().st_mode & 0o777)
+            yield written
+        if not is_device:
+            new.replace(target)
+    except OSError as error:
+        error.filename = str(file)
+        raise
+    finally:
+        if not is_device:
+            new.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def errors_as_messages() -> Iterator[None]:
     """End the command with a message instead of a traceback, for errors an operator can fix."""
     try:
@@ -94,6 +127,10 @@ def errors_as_messages() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except psycopg.Error as error:
         raise click.ClickException(_without_secrets(error)) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # click ends the command
+            raise
+        raise click.ClickException(_of_system(error)) from None
 
 
 def with_options(text: str) -> str:
@@ -119,3 +156,10 @@ def _without_secrets(error: psycopg.Error) -> str:
     reason = re.search(r'("|port \d+) failed: (.+)', str(error))
     cause = f": {reason[2]}" if reason else ""
     return f"Cannot connect to the database{cause}. Start PostgreSQL or correct DATABASE_URL."
+
+
+def _of_system(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    place = f" {str(error.filename)!r}" if error.filename is not None else ""
+    remedy = "Correct the path or its permissions, or free some space."
+    return f"Cannot read or write{place}: {reason}. {remedy}"

@@ -1,6 +1,7 @@
 """The command load: the example, valid and invalid cases, large files, repeated loads."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from api.cases import loader
+from api.cases import export, loader
 from api.database import connections, queries
+from api.errors import RequestError
+from api.rendering.results import Stream
 from tests.commands.running import (
     EXAMPLE,
     check_error,
@@ -844,3 +847,30 @@ def test_export_of_the_command_is_loaded_into_another_store(
         assert loaded.exit_code == 0, loaded.stderr
         results = [constancia("counts", DATABASE_URL=url).stdout for url in (database, other)]
     assert results[0].splitlines()[1:-1] == results[1].splitlines()[1:-1] != []
+
+
+def test_export_that_fails_leaves_the_file_as_it_is(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be the last good export. A device is written to, and stays a device."""
+    file, pipe, missing = tmp_path / "export.ndjson", tmp_path / "pipe", tmp_path / "none" / "file"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    assert constancia("export", pipe, DATABASE_URL=database).exit_code == 0
+    assert (pipe.is_fifo(), os.read(reader, 1 << 16)[:10]) == (True, b'{"export":')
+    os.close(reader)
+    check_error(constancia("export", missing, DATABASE_URL=database), repr(str(missing)))
+    file.write_text("the last export")
+    file.chmod(0o640)
+
+    def blocks(_: Any) -> Iterator[bytes]:
+        yield b"part"
+        raise RequestError("busy", "The connection was lost.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "stream", lambda _: Stream(blocks))
+        check_error(constancia("export", file, DATABASE_URL=database), "connection was lost")
+    assert file.read_text() == "the last export"
+    assert sorted(tmp_path.iterdir()) == [file, pipe]
+    assert constancia("export", file, DATABASE_URL=database).exit_code == 0
+    assert (file.read_text()[:10], file.stat().st_mode & 0o777) == ('{"export":', 0o640)
