@@ -1,6 +1,9 @@
 """The commands serve, migrate, postgres and site export."""
 
+import errno
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +20,11 @@ from api.http.rate_limits import RateLimits, RequestCounts
 from api.mirror import directory, writing
 from api.server import cluster, gunicorn
 
+# The errors of an address that no interface has, or of one without its interface (fe80::1).
+_UNKNOWN_ADDRESS = {errno.EADDRNOTAVAIL, errno.EINVAL}
+_MAX_DEFAULT_WORKERS = 8
+"""With eight threads each they fit the 100 connections that PostgreSQL accepts by default."""
+
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -30,8 +38,8 @@ from api.server import cluster, gunicorn
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    default=os.cpu_count() or 1,
-    help="Number of worker processes [one per processor].",
+    default=min(os.cpu_count() or 1, _MAX_DEFAULT_WORKERS),
+    help=f"Number of worker processes [one per processor, at most {_MAX_DEFAULT_WORKERS}].",
 )
 @click.option(
     "--case",
@@ -58,6 +66,10 @@ def serve(
     _check_free(host, port, "Choose another with --port.")
     with store.migrated(data_dir, creates=True, service=True) as (settings, url, conn):
         if settings.metrics_port:
+            if settings.metrics_port == port:
+                raise click.ClickException(
+                    f"CONSTANCIA_METRICS_PORT is {port}, the port of the service: choose another."
+                )
             _check_free(
                 "127.0.0.1", settings.metrics_port, "Choose another in CONSTANCIA_METRICS_PORT."
             )
@@ -65,6 +77,13 @@ def serve(
             store.progress(
                 "CONSTANCIA_PUBLIC_URL is not set: links in feeds and on pages have the host that "
                 "each request names. Set it to the address of the service for its readers."
+            )
+        opened = workers * gunicorn.connections_per_worker(settings)
+        if opened > (accepted := connections.accepted(conn)):
+            store.progress(
+                f"The workers open up to {opened} connections, and PostgreSQL accepts {accepted}: "
+                "under load, requests get 503. Lower --workers or CONSTANCIA_THREADS, or raise "
+                "max_connections of PostgreSQL."
             )
         if case_file and not queries.row(conn, "ledger/exist").empty:
             store.progress("The database is not empty: --case was ignored.")
@@ -107,6 +126,8 @@ def _check_free(host: str, port: int, remedy: str) -> None:
         gunicorn.check_free(host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        if isinstance(error, socket.gaierror) or error.errno in _UNKNOWN_ADDRESS:
+            remedy = "Name an address of this machine with --host."
         raise click.ClickException(
             f"Cannot listen on {_address(host, port)}: {reason}. {remedy}"
         ) from None
@@ -132,6 +153,8 @@ def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> N
     """Run a PostgreSQL PROGRAM (pg_dump, pg_restore, psql) on the database."""
     # Creates the store, because a backup is restored into a new one.
     with store.database(data_dir, creates=True) as (_, url):
+        # Ctrl-C is for the program: psql cancels a statement with it, and goes on.
+        interrupted = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             done = subprocess.run(  # noqa: S603
                 [cluster.program(program), *arguments],
@@ -142,6 +165,8 @@ def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> N
             raise click.ClickException(
                 f"Cannot run {program!r}: {reason}. Name a program of PostgreSQL, such as pg_dump."
             ) from None
+        finally:
+            signal.signal(signal.SIGINT, interrupted)
     sys.exit(done.returncode)
 
 

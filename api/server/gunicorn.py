@@ -39,6 +39,11 @@ def check_free(host: str, port: int) -> None:
         probe.bind((host, port))
 
 
+def connections_per_worker(settings: Config) -> int:
+    """Return how many database connections a worker opens at most."""
+    return settings.threads + SLOTS
+
+
 class _Logger(Logger):
     """Writes gunicorn's log as JSON lines. The application logs the requests."""
 

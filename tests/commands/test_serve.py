@@ -1,10 +1,11 @@
-"""The commands serve and migrate."""
+"""The commands serve, migrate and postgres."""
 
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,15 @@ from api.database import connections, migrations
 from api.server import embedded
 from tests.commands.running import EXAMPLE, check_error, constancia, linux, run_process, snapshot
 from tests.conftest import cloned
-from tests.support import COMMAND, Client, Service, data_dir, environment, serving
+from tests.support import (
+    COMMAND,
+    Client,
+    Service,
+    data_dir,
+    environment,
+    reserved_port,
+    serving,
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +135,23 @@ def test_invalid_options_of_serve_are_errors(database: str, options: list[str]) 
     check_error(constancia("serve", *options, DATABASE_URL=database), options[0], code=2)
 
 
+def ending(folder: Path) -> list[object]:
+    """Return options of `serve` with which it ends before it serves: the file is no key file."""
+    file = folder / "binary"
+    file.write_bytes(b"\xff")
+    return ["--key-file", file]
+
+
+def test_workers_that_open_too_many_connections_are_named(database: str, tmp_path: Path) -> None:
+    """With 100 connections, a worker for each of 49 processors got 503 for most requests."""
+    arguments = ["--port", 0, *ending(tmp_path)]
+    default = constancia("serve", *arguments, DATABASE_URL=database)
+    check_error(default, "something else than a key")
+    assert "connections" not in default.stderr
+    more = constancia("serve", *arguments, "--workers", 9, DATABASE_URL=database)
+    check_error(more, "open up to 108 connections, and PostgreSQL accepts 97", "--workers")
+
+
 def test_occupied_port_is_an_error_with_a_remedy(database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -134,3 +160,26 @@ def test_occupied_port_is_an_error_with_a_remedy(database: str) -> None:
             f"Cannot listen on 127.0.0.1:{port}: address already in use. "
             "Choose another with --port.",
         )
+
+
+def test_address_of_another_machine_is_an_error_with_a_remedy(database: str) -> None:
+    check_error(
+        constancia("serve", "--host", "192.0.2.1", DATABASE_URL=database),
+        "Cannot listen on 192.0.2.1:8000: cannot assign requested address. "
+        "Name an address of this machine with --host.",
+    )
+
+
+def test_port_of_the_service_is_an_error_for_metrics(database: str, tmp_path: Path) -> None:
+    port = reserved_port()
+    settings = {"DATABASE_URL": database, "CONSTANCIA_METRICS_PORT": str(port)}
+    check_error(
+        constancia("serve", "--port", port, *ending(tmp_path), **settings),
+        f"CONSTANCIA_METRICS_PORT is {port}, the port of the service: choose another.",
+    )
+
+
+def test_interrupt_is_left_to_the_program_of_postgresql(database: str) -> None:
+    """With Ctrl-C psql cancels a statement, and its session goes on."""
+    interrupt = ["postgres", "sh", "-c", "kill -INT $PPID; sleep 0.5; exit 7"]
+    assert run_process(*interrupt, DATABASE_URL=database).returncode == 7
