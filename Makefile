@@ -11,7 +11,7 @@ help: ## List the targets
 run: $(READY) ## Serve the example case, on port 8000 or PORT=8100, and print a contributor's key
 	@CONSTANCIA_TIME_ZONE=$${CONSTANCIA_TIME_ZONE:-America/Caracas} \
 		$(BIN)/constancia serve --port $(PORT) --case tests/cases/venezuela-2026-01-08.json \
-		--key-file $${CONSTANCIA_DATA_DIR:-.constancia}/contribute.key
+		--key-file "$${CONSTANCIA_DATA_DIR:-.constancia}/contribute.key"
 
 test: $(READY) ## Run the tests
 	@$(BIN)/pytest -n auto

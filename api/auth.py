@@ -63,6 +63,11 @@ def authenticate(conn: queries.Connection, key: str) -> Caller:
     return Caller(row.id, row.scope)
 
 
+def is_key(text: str) -> bool:
+    """Return whether a text has the form of a key, which may be unknown."""
+    return _KEY.fullmatch(text) is not None
+
+
 def create_key(
     conn: queries.Connection, name: str, scope: str, valid_until: datetime | None = None
 ) -> tuple[UUID, str]:

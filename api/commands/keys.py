@@ -41,15 +41,15 @@ def kept_key(conn: queries.Connection, file: Path) -> str:
 
     A store that is served again so keeps its key.
     """
-    try:
-        key = file.read_text("utf-8").strip()
-        auth.authenticate(conn, key)
-    except UnicodeDecodeError:
+    key = file.read_text("utf-8", errors="replace").strip() if file.exists() else ""
+    if key and not auth.is_key(key):
         raise click.ClickException(
-            f"The key file {str(file)!r} is not UTF-8 text, so it holds no key. Name another file, "
+            f"The file {str(file)!r} holds something else than a key. Name another file, "
             "or delete this one to get a new key."
-        ) from None
-    except (FileNotFoundError, RequestError):
+        )
+    try:
+        auth.authenticate(conn, key)
+    except RequestError:
         _, key = auth.create_key(conn, file.name, "contribute")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)

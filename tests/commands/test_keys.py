@@ -48,10 +48,11 @@ def test_kept_key_is_made_once(conn: queries.Connection, tmp_path: Path) -> None
     file.chmod(0o644)
     assert kept_key(conn, file) == file.read_text().strip() != key
     assert file.stat().st_mode & 0o777 == 0o600
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ClickException, match=f"{str(file)!r} is not UTF-8"):
-        kept_key(conn, file)
-    assert file.read_bytes() == b"\xff\xfe"
+    for other in (b"\xff\xfe", b"notes\n"):
+        file.write_bytes(other)
+        with pytest.raises(ClickException, match=f"{str(file)!r} holds something else"):
+            kept_key(conn, file)
+        assert file.read_bytes() == other
 
 
 def test_keys_have_distinct_secrets(database: str) -> None:
