@@ -44,11 +44,12 @@ def not_modified(
 
 
 def check_if_match(request: Request, etag: str) -> None:
-    """Raise `precondition-failed` unless If-Match is absent or names a strong entity tag."""
+    """Raise `precondition-failed` unless If-Match is absent, `*`, or names a strong entity tag."""
     if "HTTP_IF_MATCH" not in request.environ:
         return
     opaque, is_weak = unquote_etag(etag)
-    if is_weak or not request.if_match.contains(opaque):
+    expected = request.if_match
+    if not expected.star_tag and (is_weak or not expected.contains(opaque)):
         raise RequestError(
             "precondition-failed",
             "The record has changed since you read it (If-Match). Fetch it again and retry.",
