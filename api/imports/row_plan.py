@@ -19,11 +19,13 @@ from api.letters import folding
 from api.matching.external_ids import external_id_key
 from api.records import detainees, release_events
 from api.records import detentions as detention_records
-from api.records.detention_order import MAX_SAME_EVENT_DISTANCE
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
 from api.verification.bulk import Batch
 
 NOT_INSERTED = UUID(int=0)
 """The id of a detention or a release event that is not inserted yet."""
+_OF_EARLIER_ROW = UUID(int=1)
+"""The id of a detention that an earlier row inserts."""
 
 
 class Detention(NamedTuple):
@@ -133,7 +135,7 @@ def as_stored(
         return StoredPerson(detainee)
     release = row_plan.release_event
     detention = Detention(
-        NOT_INSERTED,
+        _OF_EARLIER_ROW,
         **{**document.defaults("DetentionCreate"), **row_plan.detention},
         event_ids=[NOT_INSERTED] if release else [],
         released_on=[release["occurred_on"]] if release else [],
@@ -192,7 +194,8 @@ def _plan_detention(
     listed = content.get("detention", {})
     if not listed and (detentions or "release" not in content):
         return detentions
-    same = find_detention(detentions, listed.get("detained_on"))
+    released_on = content.get("release", {}).get("occurred_on")
+    same = find_detention(detentions, listed.get("detained_on"), released_on)
     if same is None:
         body = {**document.defaults("DetentionCreate"), **listed}
         placed = detention_records.place_new(detentions, body, now)
@@ -223,15 +226,26 @@ def detention_changes(
     return dict(detention_records.place_updated(detentions, detention.id, changes, now))
 
 
-def find_detention(detentions: Sequence[Detention], detained_on: str | None) -> Detention | None:
-    """Return the detention that can have begun on a day, or None for a new detention."""
-    if not detentions or detained_on is None:
-        return detentions[-1] if detentions else None
+def find_detention(
+    detentions: Sequence[Detention], detained_on: str | None, released_on: date | None = None
+) -> Detention | None:
+    """Return the detention that can have begun on a day, or None for a new detention.
+
+    `released_on` is the release of the same row, which can be of an earlier detention.
+    """
+    if not detentions:
+        return None
+    if detained_on is None and released_on is not None:
+        open_then = release_events.detention_open_on(detentions, released_on)
+        return next(d for d in detentions if d.id == open_then)
+    if detained_on is None:
+        return detentions[-1]
     if (same := detention_since(detentions, detained_on)) is not None:
         return same
     last = detentions[-1]
     ended = any(day.isoformat()[: len(detained_on)] <= detained_on for day in last.released_on)
-    return None if ended else last
+    began_later = released_on is not None and released_on < period(last.detained_on)[0]
+    return None if ended or began_later else last
 
 
 def detention_since(detentions: Sequence[Detention], detained_on: str) -> Detention | None:

@@ -821,6 +821,39 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     ]
 
 
+def test_a_row_of_an_earlier_detention_leaves_the_last_one(api: Api) -> None:
+    """The person is held again: an older list must not release them from the new detention."""
+    editor = api.scope("edit")
+    source = editor.source("Casa Abierta")
+    older = {"detained_on": "2024-02-09", "authority": "Uno", "released_on": "2024-05-01"}
+    newer = {"detained_on": "2025-03-01", "authority": "Dos", "released_on": ""}
+    for number, rows in enumerate(([newer, older], [older, newer], [newer], [older])):
+        # The last two are of one person, recorded by the first of them.
+        cells = {"name": ("Fermín Otero", "Nelson Sanoja", "Rosalba Guédez")[min(number, 2)]}
+        cells |= {"birth_date": "1974-06-02"}
+        result = preview(editor, table([{**cells, **row} for row in rows]), **attested_by(source))
+        assert not {"invalid", "possible_duplicate"} & set(outcomes(result)), result
+        person = apply(editor, result["id"])["rows"][0]["detainee_id"]
+        if number != 2:
+            detentions = api.get(f"/v1/detainees/{person}/detentions")["items"]
+            assert sorted((d["detained_on"], d["authority"]) for d in detentions) == [
+                ("2024-02-09", "Uno"),
+                ("2025-03-01", "Dos"),
+            ]
+            assert api.get(f"/v1/detainees/{person}")["custody"] == "detained"
+            assert set(
+                outcomes(
+                    preview(
+                        editor, table([{**cells, **row} for row in rows]), **attested_by(source)
+                    )
+                )
+            ) == {"same"}
+    cells |= {"authority": "Tres", "detained_on": "", "released_on": "2024-05-01"}
+    apply(editor, preview(editor, table([cells]), **attested_by(source))["id"])
+    detentions = api.get(f"/v1/detainees/{person}/detentions")["items"]
+    assert sorted(d["authority"] for d in detentions) == ["Dos", "Tres"]
+
+
 @pytest.mark.parametrize(
     ("query", "slug", "pointers"),
     [
