@@ -1,8 +1,9 @@
 """The command doctor finds each defect of a store, and no other."""
 
+import re
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import psycopg
 import pytest
@@ -11,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 from api import config
 from api.commands import doctor
 from api.config import SERVICE_ROLE
-from api.database import connections, migrations
+from api.database import connections, migrations, queries
+from api.database.ledger import Resource
 from api.database.queries import Connection
 from tests.commands.running import constancia
 from tests.conftest import Api, cloned
@@ -69,6 +71,8 @@ def test_store_with_merged_hidden_and_corrected_people_has_no_defect(
     editor.post(f"/v1/attestations/{attestations[1]}/void", {"reason": "entered wrongly"}, 200)
     editor.patch(f"/v1/detainees/{people[2]}", {"withheld": True})
     editor.affiliate(sources[0], sources[1])
+    split = {"name": "Carla Prueba", "release_event_ids": [event]}
+    editor.post(f"/v1/detainees/{people[2]}/split", split)
     assert defects(database) == {}
     merge = editor.post(f"/v1/detainees/{people[0]}/merge", {"into": people[1]})["id"]
     assert defects(database) == {}
@@ -173,6 +177,11 @@ def test_change_outside_of_the_service_is_found(
     result = conn.execute(cast(Any, change))
     assert result.rowcount != 0
     assert set(defects(store)) == checks
+
+
+def test_records_of_every_resource_are_compared_with_the_ledger() -> None:
+    statement = queries.text("ledger/list_mismatches", frozenset())
+    assert sorted(re.findall(r"SELECT '(\w+)'", statement)) == sorted(get_args(Resource))
 
 
 def test_missing_migration_is_found_and_not_applied(server: str) -> None:

@@ -20,6 +20,8 @@ FROM (
     UNION ALL
     SELECT 'merge', m.id, to_jsonb(m) FROM merges m
     UNION ALL
+    SELECT 'split', s.id, to_jsonb(s) FROM splits s
+    UNION ALL
     SELECT 'distinction', x.id, to_jsonb(x) FROM distinctions x
     UNION ALL
     SELECT 'proposal', p.id, to_jsonb(p) FROM proposals p
