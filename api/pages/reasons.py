@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from api.wording.words import Words
@@ -35,7 +36,15 @@ def explain(
         for item in verification["not_counted"]
         if item["reason"] in ("superseded", "retracted")
     }
-    live = {a["id"]: a for a in attestations if a["id"] not in excluded and not a["voided_at"]}
+    as_of = datetime.fromisoformat(verification["as_of"])
+    # One may be recorded some minutes before it is published.
+    live = {
+        a["id"]: a
+        for a in attestations
+        if a["id"] not in excluded
+        and not a["voided_at"]
+        and datetime.fromisoformat(a["published_at"]) <= as_of
+    }
     return Reasons(
         [_independent(verification, words)] if has_more else _counted(verification, live, words),
         _chains(verification["proof"], live, names, words),

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -428,7 +428,11 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     outlet, body = editor.source("Diario"), editor.source("Ministerio", "state_body")
     editor.attest(event, outlet, AT)
     editor.attest(event, body, AT, stance="denies", denial_reason="transferred")
+    # The verdict does not count what is published in a few minutes.
+    soon = datetime.now(UTC) + timedelta(minutes=4)
+    editor.attest(event, editor.source("Foro"), soon.isoformat())
     page = read(api, f"/releases/{event}?lang=en")
+    assert "One source reports it." in page.text
     assert "One source denies it." in page.text
     assert "Ministerio denies it (it was a transfer), first hand." in page.text
     editor.post(f"/v1/release-events/{event}/void", {"reason": "Of another person."}, 200)
