@@ -52,6 +52,31 @@ BEGIN ATOMIC
     ) e;
 END;
 
+-- The hidden people of the groups that were disclosed since a moment. Their values are shown from then
+-- on, and most of them have no entry of the ledger for it.
+CREATE FUNCTION people_disclosed_since(since timestamptz) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT p.id
+    FROM disclosed_groups g
+    CROSS JOIN LATERAL (
+        SELECT d.id FROM detainees d
+        WHERE d.age_group = g.age_group AND is_hidden(d.age_group, d.withheld)
+        OFFSET 0
+    ) p
+    WHERE g.facility_id IS NULL AND g.disclosed_from >= $1
+    UNION ALL
+    SELECT t.detainee_id
+    FROM disclosed_groups g
+    JOIN facility_detentions f ON f.facility_id = g.facility_id AND f.hidden_group = g.age_group
+    CROSS JOIN LATERAL (
+        SELECT o.detainee_id FROM detentions o
+        WHERE o.id = f.detention_id AND o.facility_id = f.facility_id AND o.voided_at IS NULL
+        OFFSET 0
+    ) t
+    WHERE g.disclosed_from >= $1;
+END;
+
 -- The people who show something else since a moment: their own values, their latest detention, or
 -- their custody.
 CREATE FUNCTION detainees_updated_since(since timestamptz) RETURNS TABLE (id uuid)
@@ -69,7 +94,9 @@ BEGIN ATOMIC
     FROM release_events_judged_since($1) j
     CROSS JOIN LATERAL (
         SELECT o.detainee_id FROM release_events o WHERE o.id = j.id OFFSET 0
-    ) e;
+    ) e
+    UNION ALL
+    SELECT p.id FROM people_disclosed_since($1) p;
 END;
 
 -- The same for one record: if there is a row, the set has it. For a page of a list of most records.
@@ -114,7 +141,15 @@ BEGIN ATOMIC
     UNION ALL
     SELECT j.judged_at
     FROM release_events e CROSS JOIN LATERAL judgements_of_release_event(e.id, $2) j
-    WHERE e.detainee_id = $1;
+    WHERE e.detainee_id = $1
+    UNION ALL
+    SELECT g.disclosed_from
+    FROM detainees d JOIN disclosed_groups g ON g.age_group = d.age_group
+    WHERE d.id = $1 AND is_hidden(d.age_group, d.withheld) AND g.disclosed_from >= $2
+        AND (g.facility_id IS NULL OR EXISTS (
+            SELECT FROM detentions t
+            WHERE t.detainee_id = $1 AND t.facility_id = g.facility_id AND t.voided_at IS NULL
+        ));
 END;
 
 -- The surviving record of a person or a release event.

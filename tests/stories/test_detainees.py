@@ -192,3 +192,35 @@ def test_follower_learns_of_what_was_withheld_merged_or_voided(
     assert listed[events["Mar"]]["verification"]["status"] == "reported"
     assert updated("release-events", status="reported").keys() == {events["Mar"]}
     assert updated("detainees", nationality="VE") == {}
+
+
+@pytest.mark.parametrize("max_looked_up", [ledger.MAX_PUBLIC_ENTRIES_LOOKED_UP, -1])
+def test_follower_learns_of_what_was_disclosed(
+    api: Api, monkeypatch: pytest.MonkeyPatch, max_looked_up: int
+) -> None:
+    monkeypatch.setattr(ledger, "MAX_PUBLIC_ENTRIES_LOOKED_UP", max_looked_up)
+    editor = api.scope("edit")
+    facility = editor.post("/v1/facilities", {"name": "Tocuyito", "country": "VE"})["id"]
+
+    def shown(**query: str) -> dict[str, Any]:
+        items = api.get("/v1/detainees", **query)["items"]
+        return {item["id"]: (item["age_group"], item["detention"]) for item in items}
+
+    def minor(n: int) -> str:
+        return editor.detainee(f"Menor {'ABCDE'[n]} Oculta", age_group="minor")
+
+    minors = [minor(n) for n in range(4)]
+    for person in minors:
+        editor.detention(person, facility_id=facility)
+    editor.detention(editor.detainee("Ana Oculta", withheld=True), facility_id=facility)
+    editor.detention(editor.detainee("Luz Valdivia"), facility_id=facility)
+    editor.source("Fuente")  # The last entry before `since`, which belongs to it.
+    for disclose in (
+        lambda: minors.append(minor(4)),
+        lambda: editor.detention(minors[4], facility_id=facility),
+    ):
+        before, since = shown(), api.get("/v1/counts")["recorded_as_of"]
+        disclose()
+        changed = {id: value for id, value in shown().items() if before.get(id) != value}
+        assert changed.keys() == set(minors)
+        assert shown(updated_since=since) == changed
