@@ -53,9 +53,9 @@ def replaced(directory: Path) -> Iterator[Path]:
             beside.mkdir(mode=0o700)
             try:
                 (beside / _OF_AN_EXPORT).touch()
-                new.mkdir()
-                new.chmod(0o755)
-                yield new
+                with _readable_by_all():
+                    new.mkdir()
+                    yield new
                 _check_entries(directory)  # what was added meanwhile
                 if not _exchange(new, directory):
                     _replace(directory, beside)
@@ -67,6 +67,16 @@ def replaced(directory: Path) -> Iterator[Path]:
         raise MirrorError(
             f"Cannot write {error.filename or directory}: {error.strerror}.{remedy}"
         ) from None
+
+
+@contextmanager
+def _readable_by_all() -> Iterator[None]:
+    """Let a host that runs as another user read new files and folders."""
+    mask = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(mask)
 
 
 def _check_entries(directory: Path) -> None:

@@ -74,9 +74,17 @@ def test_killed_or_second_export_leaves_a_whole_mirror(
     with pytest.raises(KeyError), replaced(mirror):
         raise KeyError
     assert content(mirror) == {"third"}
+    mask = os.umask(0o077)
+    try:
+        with replaced(mirror) as folder:
+            write(folder, "readable by all")
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(mask)
     # Only the lock is left of all.
     assert {path.name for path in tmp_path.iterdir()} == {"mirror", ".mirror.lock"}
     assert mirror.stat().st_mode & 0o777 == 0o755
+    assert {file.stat().st_mode & 0o777 for file in mirror.iterdir()} == {0o644}
 
 
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
