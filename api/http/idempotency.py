@@ -20,6 +20,7 @@ from api.contract import schemas
 from api.contract.document import Operation
 from api.database import queries
 from api.errors import RequestError
+from api.http import requests
 
 _HEADER = "Idempotency-Key"
 EXPIRY_SHARE = 0.01
@@ -64,7 +65,9 @@ class Attempts:
         key = schemas.load(self._schema, {_HEADER: header})[_HEADER]
         if key.startswith('"'):
             key = key[1:-1]  # A string of RFC 9651; the quotes are optional.
-        digest = hashlib.sha256(request.query_string + b"\0" + content).digest()
+        # The same bytes can be another list in another media type or encoding.
+        form = f"{request.mimetype} {requests.charset(request)}".encode()
+        digest = hashlib.sha256(b"\0".join((request.query_string, form, content))).digest()
         return Attempt(caller.key_id, request.path, key, digest)
 
 
@@ -108,7 +111,8 @@ def find(conn: queries.Connection, attempt: Attempt | None) -> Any:
     if first is not None and first.request_sha256 != attempt.sha256:
         raise RequestError(
             "idempotency-key-reused",
-            "This Idempotency-Key was used with another body or query. Send a new key.",
+            "This Idempotency-Key was used with another body, Content-Type or query. "
+            "Send a new key.",
         )
     return first
 

@@ -238,20 +238,23 @@ def test_without_a_key_each_request_is_a_write(editor: Api) -> None:
 
 
 def test_retried_preview_is_the_same_import(editor: Api, conn: Connection) -> None:
-    def preview(text: str, key: str = KEY, **query: str) -> TestResponse:
+    def preview(text: str, content_type: str = "text/csv", **query: str) -> TestResponse:
         return editor.send(
             "POST",
             "/v1/imports",
             data=text.encode(),
-            content_type="text/csv",
+            content_type=content_type,
             query_string=query,
-            headers={"Idempotency-Key": key},
+            headers={"Idempotency-Key": KEY},
         )
 
     first = preview("name\nAna\n")
     check_replayed(first, preview("name\nAna\n"))
     check_problem(preview("name\nEva\n"), "idempotency-key-reused")
     check_problem(preview("name\nAna\n", date_order="day_first"), "idempotency-key-reused")
+    # In another encoding the same bytes are other names.
+    for other in ("text/csv; charset=windows-1252", "application/x-ndjson"):
+        check_problem(preview("name\nAna\n", other), "idempotency-key-reused")
     applied = [
         editor.send(
             "POST",
