@@ -418,11 +418,11 @@ _MIN_CERTAIN_SCORE = 0.83
 def is_reordered(pairs: Sequence[WordPair]) -> bool:
     """Whether given names or surnames are in another order.
 
-    María José is not José María, and Quispe Condori can be a cousin of Condori Quispe.
+    María José is not José María, nor Ahmad Hassan his father, and Quispe Condori can be a cousin.
     """
     if len(pairs) < 2:
         return False
-    for parts in ({"given"}, {"surname", "unknown"}):
+    for parts in ({"given", "unknown"}, {"surname", "unknown"}):
         places = [pair.j for pair in pairs if {pair.a.part, pair.b.part} <= parts]
         if places != sorted(places):
             return True
