@@ -83,7 +83,9 @@ def _disclose_groups(
     """Disclose the groups that a fifth person has joined; return their hidden people.
 
     The public may know more of these people from now on. So this locks the head of the ledger: no
-    other transaction records anything until the commit. Returns None if no group is disclosed.
+    other transaction records anything until the commit. It does so before it counts the people of
+    a group, so that of two who join at one time the second is counted with the first. Returns None
+    if no group is disclosed.
     """
     ids: dict[str, list[UUID]] = {"detainee": [], "detention": []}
     for change in changes:
@@ -92,10 +94,11 @@ def _disclose_groups(
     if not any(ids.values()):
         return None
     written = {"detainee_ids": ids["detainee"], "detention_ids": ids["detention"]}
-    if not queries.row(conn, "verification/exist_disclosable_groups", **written).exist:
+    if not queries.row(conn, "verification/exist_accepted_hidden_people", **written).exist:
         return None
     queries.run(conn, "ledger/lock")
-    return [row.id for row in queries.rows(conn, "verification/insert_disclosed_groups", **written)]
+    people = queries.rows(conn, "verification/insert_disclosed_groups", **written)
+    return [row.id for row in people] or None
 
 
 class Audit(NamedTuple):

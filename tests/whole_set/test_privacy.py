@@ -15,12 +15,14 @@ from uuid import UUID
 import pytest
 
 from api import auth
+from api.access import Caller
 from api.app import create_app
 from api.cases import loader
+from api.contract import document
 from api.database import connections, queries
 from api.database.queries import Connection
 from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
-from api.records import writes
+from api.records import detainees, writes
 from api.rendering import media_types
 from tests import public_walk
 from tests.conftest import Api, client_of, cloned
@@ -103,6 +105,22 @@ def test_properties_below_the_disclosure_threshold_are_redacted(api: Api, editor
     assert get_person(api, people[2])["detention"]["facility_id"] == prison
     assert get_person(api, people[0])["detention"]["facility_id"] is None
     assert get_person(editor, fifth)["detention"]["charges"] == "Ninguno"
+
+
+def test_two_people_who_join_a_group_at_one_time_both_count_for_its_threshold(
+    api: Api, editor: Api, database: str, conn: Connection
+) -> None:
+    minor = {"age_group": "minor"}
+    first, *_ = (editor.detainee(f"Menor {n}", **minor) for n in range(3))
+    with ThreadPoolExecutor(1) as thread:
+        with connections.connect(database) as writer, writer.transaction():
+            key, _ = auth.create_key(writer, "in progress", "edit")
+            body = {**document.defaults("DetaineeCreate"), **minor, "name": "Menor 4"}
+            detainees.create(writer, Caller(key, "edit"), body)
+            fifth = thread.submit(editor.detainee, "Menor 5", **minor)
+            wait_until(lambda: waits_for_a_lock(conn), "the fifth waits for the fourth")
+        fifth.result()
+    assert get_person(api, first)["age_group"] == "minor"
 
 
 def test_counts_use_disclosed_properties(api: Api, editor: Api) -> None:
