@@ -106,8 +106,8 @@ def _descriptor(moment: str, license: str | None) -> Mapping[str, Any]:
         "name": "constancia",
         "title": "Releases of political prisoners, and who attests to them",
         "description": (
-            "All public records of a Constancia service. Hidden people have a pseudonym, and none "
-            "of their other values."
+            "All public records of a Constancia service. Hidden people have a pseudonym, and no "
+            "other values but an age group and a facility that are disclosed."
         ),
         "created": moment,
         **licenses,
@@ -185,11 +185,14 @@ Cite the service, the moment above and the number of the ledger's entry: "Consta
 
 ## To read it
 
-- Moments are in UTC with six digits of fraction. An empty cell is an unknown value. Several values
-  are a JSON array.
+- Moments are in UTC with six digits of fraction. An empty cell is no value, or an unknown or hidden
+  one. Several values are a JSON array.
 - A text that a spreadsheet could run as a formula has one apostrophe in front: remove it.
-- A hidden person (a minor, or one who is withheld) has a pseudonym, and no other values. An
+- A hidden person (a minor, or one who is withheld) has a pseudonym, and no other values but an age
+  group and a facility that are disclosed: each once five accepted hidden people share it. An
   attestation of a confidential source is one of the organisation that vouches for it.
+- Count time in custody from `detained_on` of a detention, not from `began_on`, which only orders
+  the detentions of a person (`0001-01-01` if no day is known).
 - The tables have what sources attest. Whether a release is confirmed follows from it by the rule
   that the service explains; `/v1/counts/people?format=csv` has the statuses.
 """

@@ -66,6 +66,10 @@ CASE_NAMES: Mapping[str, str] = {
 }
 # Fields that the body of a creation lacks: they are in its path, or are set by the service.
 _REQUIRED_FIELDS = {"affiliations": ("source_id",), "detentions": ("detainee_id", "created_at")}
+_BEGAN_ON = (
+    "The first possible day of the detention, by which the detentions of a person are in order. "
+    "`0001-01-01` if no day is known; for a hidden person it gives the order only."
+)
 # Fields that a later operation sets.
 _RETRACTION_FIELDS = {
     "claims": ("retracted_at", "retraction_note"),
@@ -97,7 +101,7 @@ def entry_schema(name: str) -> Schema:
     for field in _RETRACTION_FIELDS.get(name, ()):
         properties[field] = all_properties[field]
     if name == "detentions":
-        properties["began_on"] = contract.schema("Day")
+        properties["began_on"] = {**contract.schema("Day"), "description": _BEGAN_ON}
         properties["counts_from_entry"] = {"type": "boolean"}
         required.append("began_on")
     return {**schema, "properties": properties, "required": required}

@@ -15,6 +15,7 @@ import pytest
 
 from api.cases import loader
 from api.cases.format import LISTS
+from api.contract import document
 from api.database.queries import Connection
 from tests.cases.test_export import lines, memory_peaks
 from tests.conftest import CASES, Api
@@ -96,6 +97,19 @@ def test_tables_are_those_of_the_public_export(example: Api) -> None:
         assert "Lucero" not in texts
         assert "2011-05-04" not in texts
         _check_keys(descriptor["resources"], tables)
+
+
+def test_each_column_has_a_meaning_of_its_own(api: Api) -> None:
+    """Not the form of any id, name, day or moment, which tells nothing of the values."""
+    forms = {
+        " ".join(document.load().schema(name)["description"].split())
+        for name in ("Id", "Name", "Day", "Moment", "Text", "Url", "PartialDate")
+    }
+    for resource in json.loads(package(api).read("datapackage.json"))["resources"]:
+        for field in resource["schema"]["fields"]:
+            meaning = field.get("description")
+            assert meaning, (resource["name"], field["name"])
+            assert meaning not in forms, (resource["name"], field["name"])
 
 
 def _without_nulls(value: Any) -> Any:
