@@ -103,6 +103,19 @@ def test_accepted_proposal_is_a_write_of_the_editor(api: Api, editor: Api) -> No
     )
     # A new record of a named person needs no decision.
     contributor.detention(editor.detainee("Ana"))
+    # What was proposed of records that were merged since is written to the surviving ones.
+    duplicate = editor.detainee("Niña Reservada", age_group="minor")
+    editor.detention(duplicate, detained_on="2024")
+    twin = editor.event(duplicate, "2026-01-08")
+    of_duplicate = f"/v1/detainees/{duplicate}"
+    occupation = contributor.patch(of_duplicate, {"occupation": "Estudiante"}, 202)
+    place = contributor.patch(f"/v1/release-events/{twin}", {"place": "Tercera puerta"}, 202)
+    rearrest = contributor.post(f"{of_duplicate}/detentions", {"detained_on": "2026-02"}, 202)
+    editor.post(f"{of_duplicate}/merge", {"into": person})
+    assert [accept(proposal)["record_id"] for proposal in (occupation, place)] == [person, event]
+    rearrested = editor.get(f"/v1/detentions/{accept(rearrest)['record_id']}")
+    assert rearrested["detainee_id"] == person
+    assert editor.get(f"/v1/release-events/{event}")["place"] == "Tercera puerta"
 
 
 def test_change_of_a_hidden_person_is_a_proposal(editor: Api, contributor: Api) -> None:
