@@ -1,8 +1,9 @@
 """A worksheet of a workbook (.xlsx) as CSV, row by row.
 
-A number that is whole is written without a fraction, and a day as 2024-02-09. The cells of a merged
-range, one below the other, all have its value, as a reader sees it. A formula has the value that
-was stored with it.
+A number that is whole is written without a fraction, and a day as 2024-02-09. A month that is shown
+as feb-24 is stored as its first day, and is written as 2024-02. The cells of a merged range, one
+below the other, all have its value, as a reader sees it. A formula has the value that was stored
+with it.
 
 The file comes from a caller: it may be broken, or expand to a multiple of its length. openpyxl
 reads the parts of a workbook whole, except for rows and texts, which it reads one after the other.
@@ -11,11 +12,12 @@ reads the parts of a workbook whole, except for rows and texts, which it reads o
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from functools import lru_cache
 from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from api.errors import FieldError, RequestError, invalid
@@ -35,6 +37,10 @@ lists have 5 to 30 times as many."""
 _MAX_MERGES = 100_000
 _MAX_DIGITS = 15
 """The digits that spreadsheets keep of a number."""
+_MONTH_FORMAT = 17
+"""The number of the format mmm-yy, which is built in."""
+# In a format: texts, colours and languages, and escaped characters.
+_NOT_OF_DATE = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
 _CHUNK_BYTES = 1 << 16
 _MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
 _TOO_LARGE = "Is too large to be read: delete its pictures and other sheets, or save it as CSV."
@@ -132,9 +138,8 @@ def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max
         raise invalid(FieldError("/sheet", detail))
     sheet: Any = sheets[title]
     merged = _Merged(_merges(archive, sheet._worksheet_path))
-    lines = sheet.iter_rows(max_row=MAX_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
     blank = 0
-    for number, values in enumerate(lines, 1):
+    for number, values in enumerate(_lines(sheet), 1):
         # A sheet may have a million empty rows. As cells they took 120 s.
         if values.count(None) == len(values):
             blank += 1
@@ -156,6 +161,38 @@ def _write(archive: _Archive, file: BinaryIO, name: str | None, writer: Any, max
         writer.writerow(cells)
         blank = 0
     return title
+
+
+def _lines(sheet: Any) -> Iterator[Sequence[Any]]:
+    """Yield the values of each row; cells, which take longer, only if a format has no day."""
+    bounds = {"max_row": MAX_LINES, "max_col": MAX_COLUMNS + 1}
+    book = sheet.parent
+    has_months = any(style.numFmtId == _MONTH_FORMAT for style in book._cell_styles)
+    if not has_months and not any(map(_shown_part, book._number_formats)):
+        return cast(Iterator[Sequence[Any]], sheet.iter_rows(values_only=True, **bounds))
+    # All empty cells are one object.
+    return (
+        tuple(map(_shown_value, row)) if len({*map(id, row)}) > 1 else ()
+        for row in sheet.iter_rows(**bounds)
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _shown_part(number_format: str) -> str | None:
+    """Return the part of a date that a format without a day shows, for strftime; else None."""
+    letters = _NOT_OF_DATE.sub("", number_format).lower()
+    if "y" not in letters or "d" in letters or "h" in letters:
+        return None
+    return "%Y-%m" if "m" in letters else "%Y"
+
+
+def _shown_value(cell: Any) -> Any:
+    """Return the value of a cell; the month or the year if it shows no more of a first day."""
+    value = cell.value
+    if not isinstance(value, datetime) or (value.day, value.time()) != (1, time()):
+        return value
+    part = _shown_part(cell.number_format)
+    return value.strftime(part) if part == "%Y-%m" or (part and value.month == 1) else value
 
 
 def _text(value: Any) -> str:

@@ -170,6 +170,31 @@ def test_first_shown_sheet_is_read_and_named(writer: Api) -> None:
         )
 
 
+def test_months_and_years_of_a_workbook_are_no_days() -> None:
+    """Excel stores feb-24 as 1 February, and shows the month."""
+    cells = {
+        date(2024, 2, 1): ("mmm-yy", "2024-02"),
+        date(2024, 3, 1): ('[$-340A]mmmm" de "yyyy', "2024-03"),
+        date(2023, 1, 1): ("yyyy", "2023"),
+        date(2024, 4, 9): ("mmm-yy", "2024-04-09"),
+        date(2024, 5, 1): ("dd/mm/yyyy", "2024-05-01"),
+    }
+    for part in (cells, dict([*cells.items()][-1:])):
+        book = openpyxl.Workbook()
+        sheet = book.worksheets[0]
+        sheet.append(["Nombre", None, "Fecha de detención"])
+        for number, (day, (form, text)) in enumerate(part.items(), 2):
+            sheet.append([text, None, day])
+            sheet.cell(number, 3).number_format = form
+        file = io.BytesIO()
+        book.save(file)
+        with workbook_reader.as_csv(file, None, 100) as (table, _):
+            rows = [*csv.reader(table.read().decode().splitlines())]
+        assert [[name, day] for name, _, day in rows[1:]] == [
+            [text, text] for _, text in part.values()
+        ]
+
+
 def test_errors_of_formulas_and_rounded_numbers_are_no_values(writer: Api) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
