@@ -127,9 +127,7 @@ def _migrations(conn: queries.Connection) -> Finding:
     try:
         missing = migrations.pending(conn)
     except migrations.MigrationError as error:
-        return Finding(
-            "migrations", str(error), "Run the version of Constancia that wrote this database."
-        )
+        return Finding("migrations", "do not fit this version", str(error))
     if missing:
         return Finding("migrations", f"missing: {len(missing)}", "Run constancia migrate.")
     return Finding("migrations", f"all {len(migrations.migrations())} are applied")

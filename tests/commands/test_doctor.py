@@ -27,6 +27,7 @@ CHECKS = [
 def examine_messages(url: str, **settings: str) -> dict[str, str]:
     """Return the message of each check, which is empty without a defect."""
     result = constancia("doctor", DATABASE_URL=url, **settings)
+    assert ".." not in result.stdout.replace(", ...", "")
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
     assert {outcome for outcome, _, _ in lines} <= {"ok", "defect"}, result.output
     assert result.exit_code == any(outcome == "defect" for outcome, _, _ in lines), result.output
