@@ -13,8 +13,8 @@ CREATE TABLE ledger_head (
     public_seq bigint NOT NULL,
     public_recorded_at timestamptz NOT NULL,
     -- Before this moment responses can change without a new entry: the `published_at` of an attestation
-    -- may be some minutes ahead of the database's clock, and a detention may begin on a day that has
-    -- begun in UTC+14 but not in UTC. After it, a response stays the same until the next entry.
+    -- or a claim may be some minutes ahead of the database's clock, and a detention may begin on a day
+    -- that has begun in UTC+14 but not in UTC. After it, a response stays the same until the next entry.
     volatile_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 

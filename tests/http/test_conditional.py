@@ -196,6 +196,26 @@ def test_attestation_published_in_the_future_counts_from_then(editor: Api, other
     assert [item["id"] for item in get(others, paths[4]).json["items"]] == [updated["detainee_id"]]
 
 
+def test_claim_published_in_the_future_is_in_a_delivery_from_then(editor: Api, others: Api) -> None:
+    claim = {"source_id": editor.source("Una"), "kind": "announced", "as_of": AT}
+    announcement = editor.post("/v1/claims", {**claim, "published_at": AT})["id"]
+    path = f"/v1/claims/{announcement}/delivery"
+    for seconds in (2, 20, 60):
+        published = datetime.now(UTC) + timedelta(seconds=seconds)
+        claim |= {"kind": "released", "as_of": published.isoformat()}
+        claim |= {"published_at": published.isoformat(), "announcement_id": announcement}
+        id = editor.post("/v1/claims", claim)["id"]
+        before = get(others, path)
+        if datetime.now(UTC) < published:
+            break
+    etag = before.headers["ETag"]
+    assert id not in before.text
+    while datetime.now(UTC) < published + timedelta(milliseconds=50):
+        get(others, path, etag)
+        time.sleep(0.2)
+    assert id in get(others, path, etag).text
+
+
 def test_withheld_name_leaves_every_cached_response(api: Api, editor: Api) -> None:
     person = editor.detainee("Ana Canario")
     paths = [f"/v1/detainees/{person}", "/v1/detainees", "/v1/detainees?format=ndjson"]

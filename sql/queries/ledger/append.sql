@@ -47,6 +47,9 @@ WITH written AS (
                     (w.entry ->> 'published_at')::timestamptz,
                     (w.entry ->> 'retracted_at')::timestamptz
                 )
+                WHEN 'claim' THEN greatest(
+                    (w.entry ->> 'published_at')::timestamptz, (w.entry ->> 'as_of')::timestamptz
+                )
                 WHEN 'detention' THEN detention_began_at(
                     w.entry ->> 'detained_on', NULL, (w.entry ->> 'created_at')::timestamptz
                 )
