@@ -1,9 +1,7 @@
 """The commands serve, migrate, postgres and site export."""
 
-import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,8 +18,6 @@ from api.http.rate_limits import RateLimits, RequestCounts
 from api.mirror import directory, writing
 from api.server import cluster, gunicorn
 
-# The errors of an address that no interface has, or of one without its interface (fe80::1).
-_UNKNOWN_ADDRESS = {errno.EADDRNOTAVAIL, errno.EINVAL}
 _MAX_DEFAULT_WORKERS = 8
 """With eight threads each they fit the 100 connections that PostgreSQL accepts by default."""
 
@@ -126,7 +122,7 @@ def _check_free(host: str, port: int, remedy: str) -> None:
         gunicorn.check_free(host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        if isinstance(error, socket.gaierror) or error.errno in _UNKNOWN_ADDRESS:
+        if gunicorn.is_unknown_address(error):
             remedy = "Name an address of this machine with --host."
         raise click.ClickException(
             f"Cannot listen on {_address(host, port)}: {reason}. {remedy}"

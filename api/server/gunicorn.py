@@ -1,6 +1,7 @@
 """gunicorn, configured: one master process that loads the application, and forked workers."""
 
 import contextlib
+import errno
 import gc
 import logging
 import socket
@@ -25,6 +26,9 @@ from api.server.worker import PARSE_ERRORS, Worker, request_error
 # Three round trips beside two such threads took 48 ms (median), now 19 ms.
 _SWITCH_SECONDS = 0.0005
 
+# The errors of an address that no interface has, or of one without its interface (fe80::1).
+_UNKNOWN_ADDRESS = {errno.EADDRNOTAVAIL, errno.EINVAL}
+
 MAX_REQUEST_LINE_BYTES = 8190
 """Long enough for any list of filters with a cursor."""
 MAX_HEADERS = 100
@@ -42,6 +46,11 @@ def check_free(host: str, port: int) -> None:
 def connections_per_worker(settings: Config) -> int:
     """Return how many database connections a worker opens at most."""
     return settings.threads + SLOTS
+
+
+def is_unknown_address(error: OSError) -> bool:
+    """Return whether an error of `check_free` is of an address that this machine does not have."""
+    return isinstance(error, socket.gaierror) or error.errno in _UNKNOWN_ADDRESS
 
 
 class _Logger(Logger):

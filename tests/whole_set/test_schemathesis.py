@@ -26,12 +26,11 @@ CONFIG = Path(__file__).parent / "schemathesis.toml"
 CONTRACT = document.load()
 
 # The links that an editor's run must follow to a success: with 100 walks each of these is followed
-# many times. Of random changes of a source seven in eight are refused, most of them for a random
-# If-Match. test_responses.py follows every link once.
+# several times. Changes are left out: most random ones are refused, for a random If-Match.
+# test_responses.py follows every link once.
 FOLLOWED = {
     "POST /v1/sources -> [201] getSource -> GET /v1/sources/{id}",
     "POST /v1/facilities -> [201] getFacility -> GET /v1/facilities/{id}",
-    "POST /v1/facilities -> [201] updateFacility -> PATCH /v1/facilities/{id}",
     "POST /v1/detainees -> [201] getDetainee -> GET /v1/detainees/{id}",
     "POST /v1/detainees -> [201] createDetention -> POST /v1/detainees/{id}/detentions",
 }
