@@ -40,7 +40,7 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     count(ngo, 53, "2026-01-09T21:00:00Z")
     desk.release("Cinco", ["2026-01-10T09:00:00Z"], ["2026-01-10T12:00:00Z"], announcement=id)
     count(paper, 65, "2026-01-10T10:00:00Z")
-    count(committee, 73, "2026-01-10T18:00:00Z")
+    count(committee, 73, "2026-01-10T18:00:00Z", "2026-01-10T09:30:00Z")
     desk.release("Tres", ["2026-01-11T10:00:00Z"] * 2, announcement=id)
     desk.release("Seis", [], ["2026-01-11T11:00:00Z"] * 2, announcement=id)
     desk.release("Siete", announcement=id)
@@ -87,7 +87,8 @@ def test_delivery_compares_five_claims_each_at_its_own_time(desk: Desk) -> None:
     claims = desk.api.get("/v1/claims", announcement_id=id)["items"]
     assert {item["id"] for item in claims} == set(comparisons)
 
-    # The count of the ministry is of midnight, and was published in the afternoon.
+    # The count of the ministry is of midnight, and was published in the afternoon. That of the
+    # committee is of the evening, and was published in the morning.
     for as_of, published, counts in (
         ("2026-01-09T09:59:59Z", 0, (1, 0, 1)),
         ("2026-01-10T10:00:00Z", 3, (2, 0, 2)),
@@ -111,7 +112,10 @@ def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
     announcement = desk.claim(desk.sources[5], "announced", "2026-01-08T22:00:00Z", value=116)
     for n in range(1, 5):
         at = ["2026-01-09T10:00:00Z"] * n
-        desk.release(f"Persona {n}", at, announcement=announcement["id"])
+        event = desk.release(f"Persona {n}", at, announcement=announcement["id"])
+    # Whoever has a second release event is named once.
+    person = desk.api.get(f"/v1/release-events/{event}")["detainee_id"]
+    desk.editor.event(person, "2026-02-08", announcement_id=announcement["id"])
     deliveries = [desk.delivery(announcement, min_sources=n) for n in range(1, 6)]
     assert [delivery["confirmed"] for delivery in deliveries] == [4, 3, 2, 1, 0]
     assert [delivery["reported"] for delivery in deliveries] == [0, 1, 2, 3, 4]
