@@ -1363,6 +1363,8 @@ def test_attestation_published_in_the_near_future_is_not_counted_yet(
             page = api.get(f"/v1/release-events{path}status={listed}")
             assert [item["id"] for item in page["items"]] == [event] * (listed == status)
     assert api.get(f"/v1/detainees/{person}")["custody"] == "detained"
+    review = {"Accept": "application/ld+json"}
+    assert api.send("GET", f"/v1/release-events/{event}", headers=review).status_code == 404
     assert_store_is_consistent(conn)
 
 
