@@ -186,6 +186,14 @@ def test_key_of_scope_contribute_does_not_disclose_a_group(desk: Desk) -> None:
         assert disclosed(minor) == ("minor", None)
         editor.post(f"/v1/proposals/{proposal}/accept", None, 200)
     assert disclosed(minor) == ("minor", prison)
+    # Nor do detentions that it moved to a facility before their people were hidden.
+    other = editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    for n in range(5):
+        moved = enter(editor, f"Trasladada {n}")
+        detention = desk.api.get(f"/v1/detainees/{moved}")["detention"]["id"]
+        writer.patch(f"/v1/detentions/{detention}", {"facility_id": other})
+        editor.patch(f"/v1/detainees/{moved}", {"age_group": "minor"})
+    assert disclosed(moved) == ("minor", None)
 
 
 def _now(desk: Desk) -> str:
