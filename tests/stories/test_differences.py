@@ -122,6 +122,10 @@ def test_what_was_recorded_since_a_figure_was_cited(desk: Desk) -> None:
     query = {"from_recorded": before["recorded_as_of"], "until": DAYS[4]}
     unchanged = differences(desk.api, **query)
     assert (unchanged["items"], unchanged["totals"]["before"]) == ([], unchanged["totals"]["after"])
+    # Nothing was recorded since a moment after the last entry, either.
+    later = desk.counts()["as_of"]
+    since_then = differences(desk.api, from_recorded=later, until=DAYS[4])
+    assert (since_then["items"], since_then["until_recorded"]) == ([], later)
     moments = {}
     editor.attest(events["Ana Tardía"], desk.sources[1], DAYS[1])
     moments["Ana Tardía"] = now(desk)

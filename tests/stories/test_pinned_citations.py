@@ -115,6 +115,7 @@ def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
         )
         [cause] = change["because"]
         assert (cause["attestation_id"], cause["action"]) == (attestation["id"], "retracted")
+        assert now["present"]["url"] == citation["url"].replace(before, moment)
         assert now["present"]["recorded_as_of"] == moment
         assert now["present"]["sentence"] != now["sentence"]
         assert now["figure"] == citation["figure"]
@@ -140,7 +141,9 @@ def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
 
 def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     event = desk.release("Rocío Prueba", [AT, AT], nationalities=["VE"])
-    grouped, hidden = (pin(desk.api, f"/v1/counts?group_by={g}") for g in ("nationality", "sex"))
+    grouped, placed, hidden = (
+        pin(desk.api, f"/v1/counts?group_by={g}") for g in ("nationality", "facility_id", "sex")
+    )
     moved = {"nationalities": ["CO"]}
     desk.editor.patch(f"/v1/detainees/{person_of(desk, event)}", moved)
     now = read(desk.api, grouped)
@@ -149,6 +152,12 @@ def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     [item] = desk.api.get(now["differences"])["items"]
     assert item["release_event_id"] == event
     assert not read(desk.api, hidden)["changed"]
+    # From the group whose value is unknown.
+    facility = desk.editor.post("/v1/facilities", {"name": "La Torre", "country": "VE"})["id"]
+    detention = desk.editor.get(f"/v1/release-events/{event}")["detention_id"]
+    desk.editor.patch(f"/v1/detentions/{detention}", {"facility_id": facility})
+    [item] = desk.api.get(read(desk.api, placed)["differences"])["items"]
+    assert item["release_event_id"] == event
     withhold(desk, person_of(desk, event))
     # The public may no longer know the group of the person.
     assert not read(desk.api, grouped)["changed"]
@@ -248,6 +257,13 @@ def test_correction_of_a_person_withheld_later_shows_in_public_figures(
     withhold(desk, person, withheld=False)
     now = read(desk.api, pinned[0])
     assert (now["changed"], now["people_changed"]) == (True, 1)
+    # Nor may the pinned figures, with all undisclosed people added, reach those of today.
+    event = desk.release("Ida", [AT], day="2026-01-05", sex="female", withheld=True)
+    citation = pin(desk.api, "/v1/counts?sex=female&occurred_until=2026-01-06")
+    desk.editor.attest(event, desk.sources[5], AT)
+    withhold(desk, person_of(desk, event), withheld=False)
+    now = read(desk.api, citation)
+    assert (now["changed"], now["people_changed"]) == (True, 0)
 
 
 def test_release_of_another_kind_changes_groups_of_kinds(desk: Desk) -> None:
