@@ -391,6 +391,13 @@ def test_sources_are_found_by_any_spelling(api: Api, editor: Api) -> None:
     assert [item["id"] for item in listed] == [twin]
     merge(editor, twin, paper)
     assert hits(api, "Cocuyo Efecto Noticias") == [paper]
+    # A surviving source is offered by its own name, also if the duplicate is older.
+    renewed = editor.source("Efecto Cocuyo Digital", kind="news_outlet")
+    merge(editor, paper, renewed)
+    offered = editor.post("/v1/sources", {"name": "Efecto Cocuio", "kind": "ngo"})
+    assert [(d["source_id"], d["name"]) for d in offered["possible_duplicates"]] == [
+        (renewed, "Efecto Cocuyo Digital")
+    ]
     assert hits(api, "Tal Cual") == []
 
 
