@@ -7,10 +7,10 @@ have conditions.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, cast
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg import errors as pg
@@ -30,6 +30,7 @@ BLOCK_SIZE = 1000
 # A minute more than the server allows a transaction.
 _MAX_IMPORT_SECONDS = (deadlines.MAX_TRANSACTION_MINUTES + 1) * 60.0
 
+Result = TypeVar("Result")
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 
@@ -135,6 +136,18 @@ def snapshot(
             conn.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
             conn.execute(cast(Any, f"SET LOCAL transaction_timeout = '{timeout_minutes}min'"))
         yield
+
+
+def of_one_moment(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Run a function of several queries in a snapshot: an import between two of them could give a
+    reader two figures."""
+
+    @wraps(function)
+    def in_snapshot(conn: Connection, **arguments: Any) -> Result:
+        with snapshot(conn):
+            return function(conn, **arguments)
+
+    return in_snapshot
 
 
 @contextmanager

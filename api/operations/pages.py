@@ -45,6 +45,7 @@ _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
 
 
+@queries.of_one_moment
 def get_home_page(
     conn: queries.Connection, lang: Language, time_zone: str, address: Address
 ) -> Answer:
@@ -127,12 +128,9 @@ def get_people_page(
     )
 
 
+@queries.of_one_moment
 def get_person_page(
-    conn: queries.Connection,
-    id: UUID,
-    lang: Language,
-    time_zone: str,
-    address: Address,
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
     person = records.record(conn, "getDetainee", detainees.get_detainee(conn, None, id))
     held, _ = records.items(
@@ -161,12 +159,9 @@ def get_person_page(
     )
 
 
+@queries.of_one_moment
 def get_release_page(
-    conn: queries.Connection,
-    id: UUID,
-    lang: Language,
-    time_zone: str,
-    address: Address,
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
     record = release_events.get_release_event(conn, None, id, media_types.JSON, address.base_url)
     event = records.record(conn, "getReleaseEvent", cast(Record, record))
@@ -223,6 +218,7 @@ def get_certificate(
     )
 
 
+@queries.of_one_moment
 def get_source_page(
     conn: queries.Connection,
     id: UUID,
@@ -264,6 +260,7 @@ def get_source_page(
     )
 
 
+@queries.of_one_moment
 def get_figures_page(
     conn: queries.Connection,
     kind: str,
@@ -294,12 +291,9 @@ def get_figures_page(
     )
 
 
+@queries.of_one_moment
 def get_announcement_page(
-    conn: queries.Connection,
-    id: UUID,
-    lang: Language,
-    time_zone: str,
-    address: Address,
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
     delivery = _content(claims.get_delivery(conn, id, None, None, REQUIRED, time_zone))
     announcement = delivery["announcement"]
@@ -358,11 +352,7 @@ def get_differences_page(
 
 
 def get_citation_page(
-    conn: queries.Connection,
-    id: UUID,
-    lang: Language,
-    time_zone: str,
-    address: Address,
+    conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
     """Return the page of a pinned citation. It names no detainee."""
     return _citation_page(conn, citations.get_citation(conn, id), lang, time_zone, address)

@@ -442,6 +442,36 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
+def test_figures_of_a_page_are_of_one_moment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is recorded between two of its statements."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    editor.attest(event, editor.source("Diario"), AT)
+
+    def read_meanwhile(path: str, module: Any, name: str) -> str:
+        """Read a page while another source confirms the release, after a function has read."""
+        original = getattr(module, name)
+
+        def run(*arguments: Any) -> Any:
+            patch.undo()
+            result = original(*arguments)
+            editor.attest(event, editor.source(f"Foro que leyó {path}"), AT)
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, run)
+            return read(api, f"{path}?lang=en").text
+
+    home = read_meanwhile("/", pages.counts, "get_counts")
+    assert "0 confirmed releases" in home
+    assert "Confirmed: 1" not in home
+    for sources, path in ((2, f"/releases/{event}"), (3, f"/people/{person}")):
+        page = read_meanwhile(path, verified_releases.explanations, "explain")
+        assert f"{sources} sources report it, independently of one another." in page, path
+
+
 def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     """A group has the knowledge of a source in it; an organisation said nothing for its source."""
     editor = api.scope("edit")
