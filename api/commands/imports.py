@@ -252,6 +252,8 @@ def _review(
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
     facilities = _decide_facilities(conn, id, preview, facilities, interactive=interactive)
     decisions += _decide_duplicates(conn, id, preview, choices, interactive=interactive)
+    decided = {decision["row"]: decision["decision"] for decision in decisions}
+    decisions += _skip_rows_of_skipped(conn, id, preview, decided)
     if interactive and not choices["yes"]:
         click.confirm("Apply this import?", abort=True, err=True)
     complete = [{"detainee_id": None, "same_as_row": None, **decision} for decision in decisions]
@@ -408,6 +410,18 @@ def _decide_duplicates(
             f"{rows} a decision, and nothing was changed. "
             "Run the command in a terminal or use --skip-doubtful."
         )
+
+
+def _skip_rows_of_skipped(
+    conn: queries.Connection, id: UUID, preview: Mapping[str, Any], decided: Mapping[int, str]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield decisions that skip the further rows of people whose first row is skipped."""
+    for block in import_store.blocks(conn, id):
+        for row in block:
+            if decided.get(row.same_as_row) == "skip" and row.row not in decided:
+                first = _place(preview, row.same_as_row)
+                store.progress(f"{row.pointer} is the same person as {first}: it is skipped too.")
+                yield {"row": row.row, "decision": "skip"}
 
 
 def _title(preview: Mapping[str, Any], candidate: import_store.RowCandidate) -> str:

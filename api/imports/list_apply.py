@@ -28,7 +28,7 @@ from api.verification.bulk import Batch
 _NEEDS_DECISION = {
     "possible_duplicate": "May be recorded, or names a void record: decide same, new or skip.",
     "invalid": "Is invalid: correct the file, or decide skip.",
-    "skipped": "Is the same person as a skipped row: decide new or skip.",
+    "skipped": "Is the same person as a skipped row: decide new, skip, or same as an earlier one.",
 }
 
 
@@ -125,11 +125,12 @@ def _decide(
             detail = f"Row {decision['row']} has another decision: send one."
             errors.append(FieldError(pointer("decisions", i, "row"), detail))
         by_row.setdefault(decision["row"], (i, decision))
-    rows = {row.row: row for row in import_store.rows_by_number(conn, id, set(by_row))}
+    numbers = {*by_row, *filter(None, (decision["same_as_row"] for decision in decisions))}
+    rows = {row.row: row for row in import_store.rows_by_number(conn, id, numbers)}
     checked = []
-    for number, (i, decision) in by_row.items():
+    for i, decision in by_row.values():
         try:
-            checked.append(_check_decision(rows.get(number), decision))
+            checked.append(_check_decision(decision, rows))
         except _DecisionError as error:
             errors.append(FieldError(pointer("decisions", i, error.field), error.detail))
     errors += facilities.errors()
@@ -169,8 +170,9 @@ class _DecisionError(Exception):
         self.detail = detail
 
 
-def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a decision, if it is `same` with the person or the earlier row of that person."""
+def _check_decision(decision: Mapping[str, Any], stored: Mapping[int, Any]) -> Mapping[str, Any]:
+    """Return a decision, if it is `same` with a candidate or another row of that candidate."""
+    row, earlier = stored.get(decision["row"]), stored.get(decision["same_as_row"])
     if row is None:
         raise _DecisionError("row", f"The import has no row {decision['row']}: leave it out.")
     choice, person, other = decision["decision"], decision["detainee_id"], decision["same_as_row"]
@@ -178,14 +180,14 @@ def _check_decision(row: Any, decision: Mapping[str, Any]) -> Mapping[str, Any]:
     for field in ("detainee_id", "same_as_row"):
         if choice != "same" and decision[field] is not None:
             raise _DecisionError(field, "Is for the decision same: leave it out.")
-    if choice == "skip":
-        return checked
-    if row.outcome == "invalid":
+    if row.outcome == "invalid" and choice != "skip":
         raise _DecisionError("decision", "The row is invalid: correct the file, or decide skip.")
-    if choice == "new":
+    if choice != "same":
         return checked
     people = {*row.candidate_ids, *filter(None, [row.detainee_id])}
     rows = {*row.candidate_rows, *filter(None, [row.same_as_row])}
+    if earlier is not None and earlier.row < row.row and earlier.same_as_row in rows:
+        rows.add(earlier.row)  # takes the place of a first row that is skipped
     if not people and not rows:
         raise _DecisionError("decision", "The row has no candidate: decide new or skip.")
     if person is None and other is None:
@@ -321,13 +323,11 @@ class _ListWriter:
 
     def _write_block(self, block: Sequence[Any]) -> None:
         included = [row for row in block if row.decision != "skip"]
-        # A row that was `same` still is: the records that it rests on have not changed.
+        # A row that was `same` still is, undecided: what it rests on has not changed.
         changing = [
             row
             for row in included
-            if row.outcome != "same"
-            or row.decision == "new"
-            or self._facilities.add_to(row.content)
+            if row.outcome != "same" or row.decision or self._facilities.add_to(row.content)
         ]
         contents = {
             row.row: self._facilities.completed(row_reader.from_json(row.content))

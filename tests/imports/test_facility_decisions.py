@@ -85,6 +85,7 @@ def test_each_name_is_decided_once(editor: Api, prisons: dict[str, str], conn: C
     missing = errors(apply(editor, result["id"], [], status=422))
     assert missing.keys() == {"/rows/1", *(f"/facilities/{i}" for i in range(4))}
     assert "in 3 rows: decide same, new or skip in facility_decisions" in missing["/facilities/0"]
+    assert "named 'Rodeo Uno', in 1 row: decide" in missing["/facilities/1"]
     decisions: list[dict[str, Any]] = [
         {"name": "La Roca", "decision": "new", "country": "VE", "region": "Miranda"},
         {"name": "rodeo uno", "decision": "same", "facility_id": prisons["Rodeo I"]},

@@ -1324,6 +1324,34 @@ def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> N
     assert outcomes(preview(writer, table(rows))) == ["same"] * 4
 
 
+def test_another_row_takes_the_place_of_a_skipped_first_row(
+    api: Api, conn: queries.Connection
+) -> None:
+    editor = api.scope("edit")
+    person = {"name": "Belisario Quintanar Ozores", "birth_date": "1974-06-02", "released_on": ""}
+    other = {**person, "name": "Belisario Quintanar", "birth_date": ""}
+    released = {**person, "released_on": "2026-01-08"}
+    attested = attested_by(editor.source("Casa Abierta"))
+    result = preview(editor, table([released, person, released, other]), **attested)
+    assert outcomes(result) == ["new", "same", "same", "possible_duplicate"]
+    skip, new = {"row": 1, "decision": "skip"}, {"row": 2, "decision": "new"}
+    same = [{"row": row, "decision": "same", "same_as_row": 2} for row in (3, 4)]
+    refused = [[skip, {"row": 2, "decision": "skip"}, *same], [skip, new, same[1]]]
+    for decisions in (*refused, [skip, {**new, "decision": "same", "same_as_row": 3}, *same]):
+        problem = apply(editor, result["id"], *decisions, status=422)
+        assert all(
+            "is no candidate" in e["detail"] or "or same as" in e["detail"]
+            for e in problem["errors"]
+        )
+    applied = apply(editor, result["id"], skip, new, *same)
+    assert people(conn) == 1
+    (id,) = {row["detainee_id"] for row in applied["rows"][1:]}
+    # A row that adds nothing to the skipped one can add something to the other.
+    (event,) = editor.get("/v1/release-events", detainee_id=id)["items"]
+    assert event["occurred_on"] == "2026-01-08"
+    assert apply(editor, result["id"], skip, new, *same) == applied
+
+
 def test_apply_takes_decisions_and_no_parameters(api: Api) -> None:
     writer = api.scope("contribute")
     path = f"/v1/imports/{preview(writer, table(PAIR))['id']}/apply"
@@ -1455,6 +1483,17 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     skips = ("--yes", "--skip-invalid", "--skip-doubtful")
     result = constancia("import", list_file, *skips, DATABASE_URL=database)
     assert (result.exit_code, people(conn)) == (0, 3)
+
+
+def test_the_command_skips_further_rows_of_a_skipped_person(
+    list_file: Path, database: str, conn: queries.Connection
+) -> None:
+    before = people(conn)
+    first, *others = list_file.read_text().splitlines()
+    list_file.write_text("\n".join([first, others[0], others[0]]))
+    result = constancia("import", list_file, "--yes", "--skip-doubtful", DATABASE_URL=database)
+    assert (result.exit_code, people(conn)) == (0, before), result.stderr
+    assert "line 3 is the same person as line 2: it is skipped too" in result.stderr
 
 
 @linux
