@@ -75,6 +75,8 @@ def get_home_page(
         lang, "prisons", lambda style: bars.draw_groups(prisons, "facility_id", style)
     )
     changes = queries.rows(conn, "release_events/list_feed", limit=_CHANGES)
+    comparisons = _content(compared)["items"]
+    claimants = _claimants(conn, comparisons)
     return _page(
         "home.html",
         lang,
@@ -90,7 +92,10 @@ def get_home_page(
         prisons_chart=prisons_chart,
         further_prisons=max(len(prisons["groups"]) - bars.MAX_ROWS, 0),
         changes=changes,
-        comparisons=_content(compared)["items"],
+        has_claims=bool(comparisons),
+        comparisons=[
+            it for it in comparisons if reviews.may_list([claimants[it["claim"]["source_id"]]])
+        ],
     )
 
 
@@ -281,6 +286,7 @@ def get_figures_page(
         address,
         zone=time_zone,
         claim_reviews=_claim_reviews(comparisons, claimants, address, lang),
+        may_list=reviews.may_list(claimants.values()),
         kind=kind,
         comparisons=comparisons,
         chart=site.chart(
@@ -297,6 +303,8 @@ def get_announcement_page(
 ) -> Answer:
     delivery = _content(claims.get_delivery(conn, id, None, None, REQUIRED, time_zone))
     announcement = delivery["announcement"]
+    source = records.by_id(conn, "sources/list", "Source", {announcement["source_id"]})
+    claimants = _claimants(conn, delivery["claims"])
     chart = site.chart(lang, "delivery", lambda style: bars.draw_delivery(delivery, style))
     return _page(
         "announcement.html",
@@ -304,13 +312,12 @@ def get_announcement_page(
         address,
         cited=[delivery],
         volatile=[chart],
-        claim_reviews=_claim_reviews(
-            delivery["claims"], _claimants(conn, delivery["claims"]), address, lang
-        ),
+        claim_reviews=_claim_reviews(delivery["claims"], claimants, address, lang),
+        may_list=reviews.may_list([*source.values(), *claimants.values()]),
         zone=time_zone,
         delivery=delivery,
         chart=chart,
-        source=records.names(conn, "sources/list", "Source", {announcement["source_id"]}),
+        source=source[announcement["source_id"]],
         days=_days(announcement["published_at"], delivery["citation"]["as_of"]),
     )
 
@@ -375,6 +382,7 @@ def _citation_page(
     citation = _content(answer)
     question, spoken = citation["question"], words.in_language(lang)
     group_by = question.arguments.get("group_by")
+    changes = differences.explain(conn, citation["changes"], spoken)
     draw = answers.drawer(question.operation_id, citation["answer"], group_by, spoken.zone(zone))
     page = _page(
         "citation.html",
@@ -384,7 +392,8 @@ def _citation_page(
         citation=citation,
         group_by=group_by,
         chart=draw and site.chart(lang, "figures", draw),
-        changes=differences.explain(conn, citation["changes"], spoken),
+        changes=changes,
+        may_list=reviews.may_list_citation(conn, citation, changes),
     )
     return replace(page, url_weight=answer.url_weight)
 

@@ -1,14 +1,15 @@
-"""Claim reviews for fact-checkers and search engines: schema.org's ClaimReview (JSON-LD).
+"""What search engines may list, and claim reviews for them: schema.org's ClaimReview (JSON-LD).
 
 Google requires `claimReviewed`, `url`, `reviewRating` and its `alternateName`. `base` is the
 service's URL, with a slash at its end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from api.pages import feeds
+from api.database import queries
+from api.pages import feeds, records
 from api.verification.rule import RULE
 from api.wording import catalogs, vocabulary
 from api.wording.words import Words
@@ -29,6 +30,26 @@ _CLAIM_RATINGS = {"within_documented": 4, "above_documented": 3, "below_confirme
 _PERSONS = {"journalist", "lawyer", "person"}
 # Their names could say who was held, and search engines keep them.
 _UNNAMED = {"relative", "released_person", "witness"}
+
+
+def may_list(sources: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether search engines may list a page that names these sources."""
+    return all(source["kind"] not in _UNNAMED for source in sources)
+
+
+def may_list_citation(
+    conn: queries.Connection, citation: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]
+) -> bool:
+    """Return whether search engines may list the page of a citation, and of these changes."""
+    question, answer = citation["question"], citation["answer"]
+    by = {question.arguments.get("group_by"), *question.filters.active()}
+    if question.operation_id == "listDifferences" or "announcement_id" in by:
+        return False  # The sentence or a group may name any source.
+    compared = [answer] if "claim" in answer else answer.get("claims", ())
+    causes = (cause for change in changes for cause in change["causes"])
+    named = {cause.source["id"] for cause in causes if cause.source}
+    named |= {comparison["claim"]["source_id"] for comparison in compared}
+    return may_list(records.by_id(conn, "sources/list", "Source", named).values())
 
 
 def of_release(event: Mapping[str, Any], base: str) -> Mapping[str, Any]:
@@ -70,7 +91,7 @@ def of_claims(
         if comparison["verdict"] in _CLAIM_RATINGS
         and comparison["claim"]["retracted_at"] is None
         and comparison["claim"]["facility_id"] is None
-        and sources[comparison["claim"]["source_id"]]["kind"] not in _UNNAMED
+        and may_list([sources[comparison["claim"]["source_id"]]])
     ]
 
 
