@@ -205,8 +205,14 @@ def _claims_on_delivery(
 def _claim(conn: queries.Connection, id: UUID, recorded_as_of: datetime | None) -> Item:
     if recorded_as_of is None:
         claims = rows.read(conn, "claims/list", "Claim", id=id, limit=1, sees_hidden=False)
-        if not claims or claims[0]["voided_at"] is not None:
+        if not claims:
             raise not_found("claim")
+        if (voided_at := claims[0]["voided_at"]) is not None:
+            raise RequestError(
+                "not-found",
+                f"This claim has no comparison or delivery: it was voided at {voided_at}, as a "
+                f"mistake in recording. /v1/claims/{id} still shows it.",
+            )
         return claims[0]
     claims = rows.read(
         conn,

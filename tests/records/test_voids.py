@@ -178,9 +178,9 @@ def test_voided_claim_is_compared_no_more(api: Api, editor: Api) -> None:
     for id in (relayed, figure, announcement):
         assert void(editor, f"claims/{id}") == api.get(f"/v1/claims/{id}")
     assert api.get("/v1/claims")["items"] == api.get("/v1/comparisons")["items"] == []
-    for path in ("comparison", "delivery", "case"):
-        api.get(f"/v1/claims/{announcement}/{path}", 404)
-    api.get(f"/v1/claims/{figure}/comparison", 404)
+    api.get(f"/v1/claims/{announcement}/case", 404)
+    for path in (f"{announcement}/comparison", f"{announcement}/delivery", f"{figure}/comparison"):
+        assert "it was voided at" in api.get(f"/v1/claims/{path}", 404)["detail"]
     assert api.get(f"/v1/claims/{figure}/comparison", recorded_as_of=moment) == past
     assert api.get("/v1/comparisons", recorded_as_of=moment)["items"] != []
     assert api.get("/v1/counts", announcement_id=announcement)["confirmed"] == 0
