@@ -24,7 +24,8 @@ _NAMES = {"cp1252": "windows-1252", "mac_roman": "macintosh", "utf-8-sig": "utf-
 _CODECS = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "iso-8859-1": "cp1252"}
 # A letter of Latin script with an accent, in UTF-8.
 _UTF_8_LETTER = re.compile(rb"[\xc3-\xc5][\x80-\xbf]")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+# Letters, and signs beyond ASCII that stand in no word of Western European languages.
+_WORD = re.compile(r"(?:[^\W\d_]|[^\w\s\0-\x7f´·•€°¿¡«»–—“”‘’…]){2,}")  # noqa: RUF001
 _MIN_OTHER_LETTERS = 3
 _DELIMITERS = ",;\t"
 _HEAD_CHARACTERS = 1 << 16
@@ -162,12 +163,12 @@ def _is_of_other_letters(text: str) -> bool:
     """Return whether most words look like Russian, Arabic or Chinese read as Western European.
 
     Words of Western Europe with an accent are mostly ASCII letters: at most 3 of the 5 of Ñáñez are
-    others.
+    others. Of those of Chinese or Japanese, every second byte can be one.
     """
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     letters = "".join(words)
     others = sum(not letter.isascii() for letter in letters)
-    return others > _MIN_OTHER_LETTERS and others * 4 > len(letters) * 3
+    return others > _MIN_OTHER_LETTERS and others * 5 > len(letters) * 3
 
 
 def _count_letters(sample: bytes, codec: str) -> int:

@@ -229,9 +229,12 @@ def test_errors_of_formulas_and_rounded_numbers_are_no_values(writer: Api) -> No
     ("encoding", "names"),
     [
         *((encoding, "Иван Сидоров") for encoding in ("cp1251", "koi8-r")),
+        ("cp866", "Ольга Щукина"),
         ("cp1256", "محمد الأنصاري"),
         ("gbk", "李娜"),
-        ("big5", "陳水扁 蔡英文 李登輝"),
+        ("big5", "王小明"),
+        ("cp932", "山田太郎 佐藤花子"),
+        ("cp949", "이영희"),
     ],
 )
 def test_letters_of_other_scripts_are_not_read_as_accents(
