@@ -57,7 +57,8 @@ def load(schema: Schema, raw: bytes, *, ignores_unknown: bool = False) -> Mappin
     if len(values) == len(pairs) and (loaded := _valid(schema, values)) is not None:
         return loaded
     names = [name for name, _ in pairs]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    # An unknown parameter has an error of its own, which shows no key in its name.
+    repeated = sorted({name for name in names if names.count(name) > 1 and name in schema.fields})
     errors = [FieldError(f"/{name}", "Must be given once.") for name in repeated]
     try:
         return schemas.load(schema, values, *errors)

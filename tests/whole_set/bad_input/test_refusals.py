@@ -78,6 +78,7 @@ def test_no_error_quotes_a_key(world: World, place: str) -> None:
         world.api.scope("edit").send("POST", "/v1/sources", json=source(**{place: f" {key}"})),
         world.api.send("GET", "/v1/detainees", query_string={"cursor": key, place: f"\n{key}"}),
         world.api.send("GET", "/v1/detainees", query_string={key: place}),
+        world.api.send("GET", "/v1/detainees", query_string={key: [place, key]}),
     ):
         problem = check_problem(response, "validation-error")
         assert problem["errors"]
