@@ -118,7 +118,10 @@ class Server(BaseApplication):
         )
 
         def parse_error(error: Exception) -> Any:
-            return app.handle_user_exception(request_error(error))
+            response = app.make_response(app.handle_user_exception(request_error(error)))
+            # The worker closes the connection: where the next request begins is unknown.
+            response.headers["Connection"] = "close"
+            return response
 
         # gunicorn parses the chunks of a body while the application reads it.
         for kind in PARSE_ERRORS:

@@ -70,6 +70,12 @@ class _Response(wsgi.Response):
 
     _head = b""
 
+    def process_headers(self, headers: Any) -> None:
+        """Set the headers. gunicorn itself ignores a Connection header."""
+        super().process_headers(headers)
+        if ("Connection", "close") in headers:
+            self.force_close()
+
     def send_headers(self) -> None:
         if not self.headers_sent:
             lines = [*self.default_headers(), *(f"{n}: {v}\r\n" for n, v in self.headers), "\r\n"]

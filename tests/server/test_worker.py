@@ -58,6 +58,7 @@ def test_malformed_request_gets_one_problem_and_the_connection_closes(
     (response,), closed = exchange(request.getfixturevalue(server).port, content)
     assert response.status in statuses
     assert closed
+    assert response.headers["connection"] == "close"
     check_problem(response)
 
 
