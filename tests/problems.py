@@ -91,4 +91,8 @@ def check_problem(response: TestResponse, slug: str) -> Any:
     ]
     assert ("WWW-Authenticate" in response.headers) == (slug == "unauthenticated")
     assert ("Allow" in response.headers) == (slug == "method-not-allowed")
+    is_unsupported = slug == "unsupported-media-type"
+    assert ("Accept" in response.headers) == is_unsupported
+    is_encoded = "Content-Encoding" in response.request.headers
+    assert ("Accept-Encoding" in response.headers) == (is_unsupported and is_encoded)
     return problem

@@ -114,9 +114,8 @@ class _ProblemResponses:
         self, contract: Contract, language: Language, near_path: Callable[[str], str | None]
     ) -> None:
         self._problems = contract.problems
-        self._pages = {
-            operation.id: operation for operation in contract.operations if operation.is_page
-        }
+        self._operations = {operation.id: operation for operation in contract.operations}
+        self._pages = {id: page for id, page in self._operations.items() if page.is_page}
         self._languages = sorted(catalogs.LANGUAGES, key=lambda it: it != language)
         self._near_path = near_path
 
@@ -158,6 +157,8 @@ class _ProblemResponses:
             response = Response(document(problem, error), problem.status, content_type=MEDIA_TYPE)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = _challenge(error)
+        if problem.status == 415:
+            responses.name_accepted(response, request, self._operations[str(request.endpoint)])
         if error.slug in _RETRY_AFTER_SECONDS:
             response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS[error.slug])
         response.headers["Cache-Control"] = "no-store"

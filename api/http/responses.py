@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 from flask import Request, Response
 
 from api.charts import svg
+from api.contract import document
 from api.contract.document import Operation
 from api.http import conditional, rate_limits
 from api.pages import site
@@ -52,8 +54,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 """The security headers of every response. An HTML page has another Content-Security-Policy."""
 _EXPOSED_HEADERS = (
-    "Allow, Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit, "
-    "RateLimit-Policy, Request-Id, Retry-After, traceparent, WWW-Authenticate"
+    "Accept, Accept-Encoding, Accept-Patch, Allow, Content-Disposition, ETag, Idempotent-Replayed, "
+    "Link, Location, RateLimit, RateLimit-Policy, Request-Id, Retry-After, traceparent, "
+    "WWW-Authenticate"
 )
 # `*` does not include Authorization (Fetch standard, section 3.3.3).
 _PREFLIGHT_HEADERS = (
@@ -153,10 +156,33 @@ def redirect(request: Request, operation: Operation, surviving_id: str) -> Respo
     return response
 
 
+def name_accepted(response: Response, request: Request, operation: Operation) -> None:
+    """Name the bodies that an operation takes, in a 415 (RFC 9110, section 15.5.16)."""
+    response.headers["Accept"] = ", ".join(operation.body_media_types)
+    if operation.method == "patch":
+        response.headers["Accept-Patch"] = _patch_media_types()
+    # Only if an encoding is the reason (RFC 9110, section 12.5.3).
+    if "Content-Encoding" in request.headers:
+        response.headers["Accept-Encoding"] = "identity"
+
+
+@cache
+def _patch_media_types() -> str:
+    """Return the media types that every PATCH takes (RFC 5789, section 3.1)."""
+    ((*media_types,),) = {
+        tuple(operation.body_media_types)
+        for operation in document.load().operations
+        if operation.method == "patch"
+    }
+    return ", ".join(media_types)
+
+
 def preflight(response: Response) -> Response:
     """Make the response to OPTIONS a response to a CORS preflight request."""
     response.status_code = 204
     del response.headers["Content-Type"]
+    if "PATCH" in response.allow:
+        response.headers["Accept-Patch"] = _patch_media_types()
     response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]
     response.headers["Access-Control-Allow-Headers"] = _PREFLIGHT_HEADERS
     response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)

@@ -77,6 +77,7 @@ def test_cors_preflight_allows_what_the_contract_takes(api: Api) -> None:
         expected = allowed | ({"HEAD"} if "GET" in allowed else set())
         assert header_values(response.headers["Allow"]) == expected
         assert header_values(response.headers["Access-Control-Allow-Methods"]) == expected
+        assert ("Accept-Patch" in response.headers) == ("PATCH" in allowed)
         assert response.headers["Access-Control-Max-Age"] == "7200"
         sent = header_values(response.headers["Access-Control-Allow-Headers"])
         assert sent >= taken | {"Authorization", "Content-Type"}

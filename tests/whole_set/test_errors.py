@@ -88,6 +88,11 @@ def test_every_error_is_a_problem_of_a_known_kind(shared_api: Api, operation: Op
         kind = CONTRACT.problems[problem["type"].removeprefix("/problems/")]
         assert (kind.status, kind.title) == (response.status_code, problem["title"])
         assert problem["status"] == response.status_code
+        if response.status_code == 415:
+            accepted = ", ".join(operation.body_media_types)
+            assert response.headers["Accept"] == accepted
+            assert response.headers.get("Accept-Patch", accepted) == accepted
+            assert ("Accept-Patch" in response.headers) == (operation.method == "patch")
     expected = {405}
     if operation.scope:
         expected |= {401, 403}
