@@ -520,6 +520,69 @@ def test_a_source_of_the_same_name_is_counted_once(editor: Api) -> None:
     assert editor.get(f"/v1/detainees/{person}")["custody"] == "released"
 
 
+def test_entry_that_differs_in_one_value_is_another_record(editor: Api) -> None:
+    """Each variant comes before the record itself, which would otherwise be taken."""
+    record_person(editor)
+    case: dict[str, Any] = case_of_one()
+    case["sources"] = [
+        {"key": key, "name": key, "kind": "news_outlet"} for key in ("one", "other", "third")
+    ]
+    case["facilities"] = [{"key": "place", "name": "La Torre", "country": "VE"}]
+    announced = {"key": "announced", "kind": "announced"}
+    at = {"source": "one", "as_of": MORNING, "published_at": NOON}
+    claim = {**at, "kind": "released", "value": 7, "qualifier": "exact"}
+    affiliation = {"source": "one", "with": "other", "relation": "owned_by", "from": MORNING}
+    word = attestation("word", "out", "one")
+    variants: Mapping[str, tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = {
+        "claims": (
+            claim,
+            [
+                {"source": "other"},
+                {"kind": "detained"},
+                {"value": 8},
+                {"value": None},
+                {"qualifier": "about"},
+                {"as_of": NOON},
+                {"published_at": MORNING},
+                {"window_start": "2026-01-08"},
+                {"facility": "place"},
+                {"age_group": "adult"},
+                {"nationality": "VE"},
+                {"announcement": "announced"},
+            ],
+        ),
+        "affiliations": (
+            affiliation,
+            [{"source": "third"}, {"with": "third"}, {"relation": "member_of"}, {"from": None}],
+        ),
+        "attestations": (
+            word,
+            [
+                {"source": "other"},
+                {"stance": "denies"},
+                {"basis": "unattributed"},
+                {"published_at": "2026-01-09T12:00:01Z"},
+                {"release_kind": "full"},
+            ],
+        ),
+    }
+    with_all = {**case, "claims": [{**at, **announced}, {"key": "7", **claim}]}
+    with_all |= {"affiliations": [affiliation], "attestations": [word]}
+    apply(editor, preview(editor, with_all)["id"])
+    for name, (entry, others) in variants.items():
+        entries = [
+            {**entry, **other, **({} if name == "affiliations" else {"key": str(n)})}
+            for n, other in enumerate(others)
+        ]
+        varied = {**with_all, name: [*with_all[name][: name == "claims"], *entries]}
+        result = preview(editor, {**varied, "case": name})
+        rows = [row for row in result["rows"] if row["place"].startswith(f"/{name}/")]
+        outcomes_of_variants = [row["outcome"] for row in rows[-len(others) :]]
+        assert outcomes_of_variants == ["new"] * len(others), rows
+        result = preview(editor, {**with_all, "case": f"{name} again"})
+        assert {row["outcome"] for row in result["rows"]} == {"same"}
+
+
 def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
     person = editor.detainee("Ana Prueba")
     editor.detention(person)
