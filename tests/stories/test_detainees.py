@@ -148,10 +148,14 @@ def test_follower_learns_of_what_was_withheld_merged_or_voided(
     monkeypatch.setattr(ledger, "MAX_PUBLIC_ENTRIES_LOOKED_UP", max_looked_up)
     editor = api.scope("edit")
     names = ("Ana Otero", "Eva Ñáñez", "Luz Valdivia", "Iris Rondón", "Mar Quintero", "Paz Ozores")
+    names += ("Sol Medina",)
     people = {name.partition(" ")[0]: editor.detainee(name) for name in names}
     for person in people.values():
         editor.detention(person, detained_on="2024")
     events = {name: editor.event(person, "2026-01-08") for name, person in people.items()}
+    sources = [editor.source(name) for name in ("Una", "Otra")]
+    for source in sources:
+        editor.attest(events["Paz"], source, "2026-01-09T10:00:00Z")
     row = conn.execute("SELECT rfc3339(clock_timestamp()) AS now").fetchone()
     assert row is not None
 
@@ -171,15 +175,16 @@ def test_follower_learns_of_what_was_withheld_merged_or_voided(
     editor.post(f"/v1/detainees/{people['Eva']}/merge", {"into": people["Luz"]})
     editor.post(f"/v1/release-events/{events['Iris']}/void", {"reason": "Nobody."}, 200)
     editor.attest(events["Mar"], editor.source("Fuente"), "2026-01-09T10:00:00Z")
+    editor.affiliate(*sources)
     # Nothing that the public sees has changed.
     editor.get(f"/v1/detainees/{people['Ana']}")
     listed = updated("detainees")
-    assert listed.keys() == {people[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar")}
+    assert listed.keys() == {people[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar", "Paz")}
     ana, eva, luz = (listed[people[name]] for name in ("Ana", "Eva", "Luz"))
     assert (ana["is_named"], ana["merged_into"]) == (False, None)
     assert eva == {**luz, "id": people["Eva"], "merged_into": people["Luz"]}
     listed = updated("release-events")
-    assert listed.keys() == {events[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar")}
+    assert listed.keys() == {events[name] for name in ("Ana", "Eva", "Luz", "Iris", "Mar", "Paz")}
     assert listed[events["Ana"]]["detainee"] == {
         name: ana[name] for name in ("id", "name", "is_named")
     }
@@ -190,7 +195,8 @@ def test_follower_learns_of_what_was_withheld_merged_or_voided(
     }
     assert listed[events["Iris"]]["voided_at"] is not None
     assert listed[events["Mar"]]["verification"]["status"] == "reported"
-    assert updated("release-events", status="reported").keys() == {events["Mar"]}
+    reported = updated("release-events", status="reported")
+    assert reported.keys() == {events["Mar"], events["Paz"]}
     assert updated("detainees", nationality="VE") == {}
 
 
