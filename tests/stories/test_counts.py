@@ -295,6 +295,12 @@ def test_list_of_people_has_the_confirmed_ones(desk: Desk) -> None:
     assert (item["status"], item["since"]) == ("confirmed", at[2])
     [item] = people(desk.api, as_of=at[0], occurred_from="2026-01-08", release_kind="full")[0]
     assert (item["status"], item["since"]) == ("reported", at[0])
+    for required, since in enumerate(at, 1):
+        for query in ({}, {"recorded_as_of": response.get_json()["recorded_as_of"]}):
+            query |= {"status": "confirmed", "facility_id": facility, "min_sources": required}
+            page = desk.api.send("GET", "/v1/release-events", query_string=query).get_json()
+            [listed] = page["items"]
+            assert (listed["id"], listed["verification"]["since"]) == (event, since)
     csv = desk.api.send("GET", "/v1/counts/people?status=confirmed&format=csv").text
     assert "Rocío Ánima,true,confirmed,2026-01-09T12:00:00.000000Z" in csv
     assert "Rodeo I" in csv
@@ -392,6 +398,11 @@ def test_records_merged_or_split_since(desk: Desk) -> None:
     items, redacted = people(desk.api, **moments)
     assert (names(items), redacted) == ({"Ana Ottero"}, {**NOBODY, "reported": 1})
     assert len(people(editor, **moments)[0]) == 2
+    # Nor does it see one that was moved from a hidden person.
+    editor.patch(f"/v1/detainees/{new}", {"withheld": False})
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    items, redacted = people(desk.api, **moments)
+    assert (names(items), redacted) == ({"Ana Ottero"}, {**NOBODY, "reported": 1})
 
 
 def test_merge_of_hidden_people_since_is_redacted(desk: Desk) -> None:
