@@ -26,6 +26,11 @@ def test_new_detention_requires_a_release_from_the_last(api: Api) -> None:
     assert writer.get(f"/v1/detainees/{person}")["detention"]["id"] == rearrest
     detentions = api.get(f"/v1/detainees/{person}/detentions")["items"]
     assert {d["id"] for d in detentions} == {first, rearrest, earlier}
+    # Released and detained again within a day.
+    writer.event(person, "2019-03-02", detention_id=earlier)
+    writer.detention(person, detained_on="2019-03-02")
+    for day in ("2019-03", "2019-03-02"):
+        writer.patch(f"/v1/detentions/{earlier}", {"detained_on": day})
 
 
 def test_custody_follows_the_latest_detention(api: Api) -> None:
