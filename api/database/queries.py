@@ -138,16 +138,16 @@ def snapshot(
         yield
 
 
-def of_one_moment(function: Callable[..., Result]) -> Callable[..., Result]:
+def in_snapshot(function: Callable[..., Result]) -> Callable[..., Result]:
     """Run a function of several queries in a snapshot: an import between two of them could give a
     reader two figures."""
 
     @wraps(function)
-    def in_snapshot(conn: Connection, **arguments: Any) -> Result:
+    def run_in_snapshot(conn: Connection, **arguments: Any) -> Result:
         with snapshot(conn):
             return function(conn, **arguments)
 
-    return in_snapshot
+    return run_in_snapshot
 
 
 @contextmanager

@@ -45,7 +45,7 @@ _MAX_RELEASES = 5
 """The releases of a person that a page explains. Its weight must not depend on the person."""
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_home_page(
     conn: queries.Connection, lang: Language, time_zone: str, address: Address
 ) -> Answer:
@@ -133,7 +133,7 @@ def get_people_page(
     )
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_person_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
@@ -164,7 +164,7 @@ def get_person_page(
     )
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_release_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
@@ -223,7 +223,7 @@ def get_certificate(
     )
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_source_page(
     conn: queries.Connection,
     id: UUID,
@@ -265,7 +265,7 @@ def get_source_page(
     )
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_figures_page(
     conn: queries.Connection,
     kind: str,
@@ -297,7 +297,7 @@ def get_figures_page(
     )
 
 
-@queries.of_one_moment
+@queries.in_snapshot
 def get_announcement_page(
     conn: queries.Connection, id: UUID, lang: Language, time_zone: str, address: Address
 ) -> Answer:
