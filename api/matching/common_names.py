@@ -21,6 +21,7 @@ class CommonNames(NamedTuple):
     class_by_given_name: dict[str, str]
     commonest: frozenset[str]
     surnames: frozenset[str]
+    frequent: frozenset[str]
     titles: frozenset[str]
     particles: frozenset[str]
 
@@ -32,7 +33,7 @@ def load() -> CommonNames:
     given_name_by_spelling: dict[str, str] = {}
     commonest: set[str] = set()
     sections: dict[str, set[str]] = {
-        name: set() for name in ("[surnames]", "[titles]", "[particles]")
+        name: set() for name in ("[surnames]", "[frequent]", "[titles]", "[particles]")
     }
     section = ""
     text = (files("api.matching") / "common_names.txt").read_text(encoding="utf-8")
@@ -60,6 +61,7 @@ def load() -> CommonNames:
         _classes(given_names_by_word),
         frozenset(commonest),
         frozenset(sections["[surnames]"]),
+        frozenset(sections["[frequent]"]),
         frozenset(sections["[titles]"]),
         frozenset(sections["[particles]"]),
     )
@@ -116,6 +118,8 @@ def rarity_bits(word: str) -> float:
         return 1.5
     if word in load().commonest:
         return 4.3
+    if word in load().frequent:
+        return 5
     if is_surname(word) or len(word) == 2:
         return 6
     return 6.6 if given_names(word) else 10

@@ -264,6 +264,13 @@ def test_common_name_alone_is_not_the_same() -> None:
     assert decide("José Pérez", "José Pérez") == "possible"
     assert decide("José Luis Pérez García", "José Luis Pérez García") == "possible"
     assert decide("Yolanda Beatriz Guaramato Sulbarán", "Guaramato Sulbarán, Yolanda B.") == "same"
+    # Mass arrests: many with these names were taken to one prison on one day.
+    arrest = {"facility_id": "insein", "detained_on": "2021-02-28", "nationalities": ["MM"]}
+    for name in ("Zaw Win", "Abebe Kebede", "Nguyễn Văn Hùng", "Budi Santoso", "Ram Kumar"):
+        assert decide(name, name, **arrest) == "possible"
+        assert decide(name, f"{name} Htut", **arrest) == "possible"
+        assert decide(name, f"{name} Htut", birth_date="1990-05-04") == "possible"
+        assert decide(name, name, birth_date="1990-05-04", **arrest) == "same"
     assert decide("El Gordo", "El Gordo") == "none"
     assert decide("Persona no identificada", "Persona no identificada") == "none"
 
