@@ -39,7 +39,7 @@ def counts(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
         response = _response(
             conn, settings, "getCounts", counts_operations.get_counts, caller=None, **arguments
         )
-    labels = _labels(settings, response, arguments["group_by"])
+        labels = _labels(conn, settings, response, arguments["group_by"])
     _print(response, partial(terminal.counts, settings, labels=labels), as_json=as_json)
 
 
@@ -155,12 +155,13 @@ def find(data_dir: Path | None, as_json: bool, name: str, limit: int) -> None:
     _print(response, partial(terminal.people, names=names), as_json=as_json)
 
 
-def _labels(settings: Config, response: Any, group_by: str | None) -> Mapping[str, str]:
-    """Return the names of groups by value: of countries in the language of the settings."""
-    groups = [group for group in response["groups"] or () if group["label"] is not None]
-    if group_by == "nationality":
-        return {group["value"]: terminal.country(settings, group["value"]) for group in groups}
-    return {group["value"]: group["label"] for group in groups}
+def _labels(
+    conn: queries.Connection, settings: Config, response: Any, group_by: str | None
+) -> Mapping[str, str]:
+    """Return the names of groups by value, in the language of the settings."""
+    zone, language = settings.time_zone, settings.language
+    answer = citations.labelled(conn, response, group_by, zone, language)
+    return {it["value"]: it["label"] for it in answer["groups"] or () if it["label"] is not None}
 
 
 def _moments(response: Any) -> Moments:

@@ -121,7 +121,9 @@ def get_delivery_csv(conn: queries.Connection, announcement_id: UUID, asked: Ask
 def get_groups_svg(
     conn: queries.Connection, filters: Filters, asked: AskedMoment, group_by: str, look: Look
 ) -> Answer:
-    answer = _groups(conn, filters, asked, group_by)
+    answer = citations.labelled(
+        conn, _groups(conn, filters, asked, group_by), group_by, asked.time_zone, look.lang
+    )
     drawing = bars.draw_groups(answer, group_by, _style(look))
     return _image(drawing, look, [answer], asked.time_zone)
 

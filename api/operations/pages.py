@@ -32,6 +32,7 @@ from api.pages.site import Address
 from api.rendering import media_types
 from api.rendering.results import Answer, Item, Record, Stream
 from api.reports import cited_questions, pinned_citations
+from api.reports.citations import labelled
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters
 from api.reports.differences import Span
@@ -371,8 +372,7 @@ def get_cited_page(conn: queries.Connection, url: str, lang: Language, address: 
     if not question.has_all_moments:
         raise cited_questions.refused(url, "it leaves out a moment. Send the `url` of a citation.")
     cited = cited_questions.answer_of(conn, url, question)
-    described = pinned_citations.describe(conn, question, cited)
-    answer = Answer(described, url_weight=question.weight)
+    answer = Answer(pinned_citations.describe(conn, question, cited), url_weight=question.weight)
     return _citation_page(conn, answer, lang, question.arguments["time_zone"], address)
 
 
@@ -383,13 +383,14 @@ def _citation_page(
     question, spoken = citation["question"], words.in_language(lang)
     group_by = question.arguments.get("group_by")
     changes = differences.explain(conn, citation["changes"], spoken)
-    draw = answers.drawer(question.operation_id, citation["answer"], group_by, spoken.zone(zone))
+    cited = labelled(conn, citation["answer"], group_by, zone, lang)
+    draw = answers.drawer(question.operation_id, cited, group_by, spoken.zone(zone))
     page = _page(
         "citation.html",
         lang,
         address,
         zone=zone,
-        citation=citation,
+        citation={**citation, "answer": cited},
         group_by=group_by,
         chart=draw and site.chart(lang, "figures", draw),
         changes=changes,

@@ -15,9 +15,10 @@ from uuid import UUID
 
 import orjson
 
+from api.config import Language
 from api.database import queries
 from api.verification.rule import RULE
-from api.wording import vocabulary
+from api.wording import catalogs, words
 from api.wording.sentences import Sentence
 from api.wording.vocabulary import Scope
 
@@ -179,20 +180,53 @@ def _array(ids: Sequence[UUID]) -> str:
 
 
 def labels(
-    conn: queries.Connection, group_by: str | None, values: Sequence[str | None], moments: Moments
+    conn: queries.Connection,
+    group_by: str | None,
+    values: Sequence[str | None],
+    moments: Moments,
+    time_zone: str,
+    language: Language = catalogs.SOURCE,
 ) -> Sequence[str | None]:
-    """Return the recorded names of groups by facility or by announcement, and those of countries.
-
-    None for all other groups.
+    """Return the recorded names of groups by facility, who announced what on which day, and the
+    names of countries. None for all other groups.
     """
+    spoken = words.in_language(language)
     if group_by == "nationality":
-        return [None if value is None else vocabulary.country(value)[0] for value in values]
+        return [None if value is None else spoken.country(value) for value in values]
     name = {"facility_id": "facilities", "announcement_id": "claims"}.get(group_by or "")
     if name is None:
         return [None] * len(values)
     ids = {value: UUID(value) for value in values if value is not None}
-    names = recorded_names(conn, moments, **{name: list(ids.values())})
-    return [None if value is None else names.get(ids[value]) for value in values]
+    recorded = _recorded(conn, moments, **{name: list(ids.values())})
+
+    def label(named: Any) -> str:
+        speaker = spoken.speaker(named.name, is_confidential=named.is_confidential)
+        if named.published_at is None:
+            return speaker
+        return f"{speaker}, {spoken.day_of(named.published_at.isoformat(), time_zone)}"
+
+    return [
+        None if value is None or ids[value] not in recorded else label(recorded[ids[value]])
+        for value in values
+    ]
+
+
+def labelled(
+    conn: queries.Connection,
+    answer: Mapping[str, Any],
+    group_by: str | None,
+    time_zone: str,
+    language: Language,
+) -> Mapping[str, Any]:
+    """Return an answer with the labels of its groups, if it has any, in a language."""
+    groups, citation = answer.get("groups") or (), answer["citation"]
+    if not groups:
+        return answer
+    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+    values = [group["value"] for group in groups]
+    names = labels(conn, group_by, values, moments, time_zone, language)
+    labelled = zip(groups, names, strict=True)
+    return {**answer, "groups": [{**group, "label": name} for group, name in labelled]}
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:

@@ -117,6 +117,26 @@ def described(desk: Desk, name: str, query: dict[str, str]) -> dict[str, str]:
     return words
 
 
+def test_announcements_are_told_apart_and_have_their_speaker(desk: Desk) -> None:
+    """An organisation did not announce what its confidential source did."""
+    hidden = desk.editor.source("Garganta", confidential=True, vouched_by=desk.sources[0])
+    for name, source, day in (("A", hidden, 8), ("B", hidden, 9), ("C", desk.sources[0], 9)):
+        at = f"2026-01-{day:02}T10:00:00Z"
+        announcement = desk.claim(source, "announced", at, value=5)["id"]
+        desk.release(f"Persona {name}", [at], announcement=announcement)
+    grouped = {"group_by": "announcement_id"}
+    charts = described(desk, "groups", grouped)
+    page = desk.counts(**grouped)["citation"]["page"]
+    for language, of_source, days in (
+        ("en", "A confidential source of Fuente 0", ("8 January 2026", "9 January 2026")),
+        ("es", "Una fuente confidencial de Fuente 0", ("8 de enero de 2026", "9 de enero de 2026")),
+    ):
+        text = desk.api.send("GET", f"{page}&lang={language}").text
+        for label in (*(f"{of_source}, {day}" for day in days), f"Fuente 0, {days[1]}"):
+            assert label in charts[language], label
+            assert label in text, label
+
+
 def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -> None:
     days = [(datetime.now(UTC) - timedelta(days=n)).isoformat() for n in range(12)]
     announcement = desk.claim(desk.sources[0], "announced", days[11], value=5)["id"]

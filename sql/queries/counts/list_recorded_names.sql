@@ -1,16 +1,18 @@
 -- Lists the names of facilities and sources at a moment of record time.
--- A claim has the name of its source, a confidential source that of the one that vouches for it.
+-- A claim has the name of its source, a confidential source that of the one that vouches for it. Only
+-- a claim has been published.
 -- Each id is looked up in its own table, so that the id of a person never gets a name.
 SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name') AS name,
-    n.is_confidential
+    n.is_confidential, n.published_at
 FROM (
-    SELECT f.id, f.id AS named_by, false AS is_confidential
+    SELECT f.id, f.id AS named_by, false AS is_confidential, NULL::timestamptz AS published_at
     FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
     UNION ALL
-    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s), s.confidential
+    SELECT s.id, visible_source_id(s.id, false, %(recorded_as_of)s), s.confidential, NULL
     FROM sources s WHERE s.id = ANY (%(source_ids)s)
     UNION ALL
-    SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s), s.confidential
+    SELECT c.id, visible_source_id(c.source_id, false, %(recorded_as_of)s), s.confidential,
+        c.published_at
     FROM claims c JOIN sources s ON s.id = c.source_id
     WHERE c.id = ANY (%(claim_ids)s)
 ) n
