@@ -18,13 +18,15 @@ trap 'stopping=yes; kill -QUIT ${nginx:-} 2>/dev/null' TERM INT
 ulimit -n "$(ulimit -H -n)"
 
 trusted=
+proxies=
 for proxy in $(tr , ' ' <<< "${CONSTANCIA_TRUSTED_PROXIES:-}"); do
     trusted+="set_real_ip_from $proxy; "
+    proxies+="$proxy 1; "
 done
 connections=${CONSTANCIA_CONNECTIONS_PER_ADDRESS:-500}
 rate=${CONSTANCIA_RATE_PER_ADDRESS:-100}
 sed -e "s|@CONNECTIONS@|$connections|; s|@RATE@|$rate|; s|@BURST@|$((5 * rate))|" -e "s|@PORT@|$port|; s|@SERVICE@|127.0.0.1:$service_port|; s|@FOLDER@|$folder|" \
-    -e "s|@HERE@|$here|; s|@TRUSTED@|$trusted|" "$here/nginx.conf" > "$folder/nginx.conf"
+    -e "s|@HERE@|$here|; s|@TRUSTED@|$trusted|; s|@PROXIES@|$proxies|" "$here/nginx.conf" > "$folder/nginx.conf"
 
 # nginx resolves the client's address; the service trusts nginx alone.
 CONSTANCIA_TRUSTED_PROXIES=127.0.0.1 constancia serve --port "$service_port" "$@" &

@@ -190,7 +190,7 @@ def test_body_size_is_limited_by_the_contract(front: NginxService) -> None:
 FORGED = {
     "X_Forwarded_For": "198.51.100.7, 203.0.113.7",
     "Forwarded": "for=203.0.113.7",
-    "X_Forwarded_Proto": "gopher",
+    "X_Forwarded_Proto": "https",
 }
 
 
@@ -219,6 +219,7 @@ def proxied() -> Iterator[Echo]:
 def test_forwarded_address_of_a_trusted_proxy_is_used(proxied: Echo) -> None:
     received = json.loads(send(proxied.port, "/", **FORGED)[1])
     assert received["x-forwarded-for"] == "203.0.113.7"
+    assert received["x-forwarded-proto"] == "https"
     assert received["its trusted proxies"] == "127.0.0.1"
     # Proxies append: the last address that is not of a trusted proxy is the client's.
     chain = "192.0.2.1, 203.0.113.7, 10.1.2.3"
@@ -299,10 +300,15 @@ def test_host_is_passed_on(echo: Echo) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/cut"])
-def test_hsts_is_sent_over_tls_only(echo: Echo, path: str) -> None:
-    response, _ = send(echo.port, path, X_Forwarded_Proto="https")
-    assert response.getheader("Strict-Transport-Security") == "max-age=31536000"
-    assert send(echo.port, path)[0].getheader("Strict-Transport-Security") is None
+def test_hsts_is_sent_over_tls_only(proxied: Echo, echo: Echo, path: str) -> None:
+    """A client of nginx itself cannot say that it has TLS; a trusted proxy can."""
+    for server, scheme, policy in (
+        (proxied, "https", "max-age=31536000"),
+        (proxied, "http", None),
+        (echo, "https", None),
+    ):
+        response, _ = send(server.port, path, X_Forwarded_Proto=scheme)
+        assert response.getheader("Strict-Transport-Security") == policy
 
 
 # Compression.
