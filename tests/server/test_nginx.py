@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -97,6 +98,27 @@ def test_generated_configuration_is_current() -> None:
 def test_line_limits_are_those_of_the_service() -> None:
     assert MAX_REQUEST_LINE_BYTES == MAX_HEADER_BYTES == (8 << 10) - len("\r\n")
     assert "large_client_header_buffers 4 8k;" in CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("CONNECTIONS_PER_ADDRESS", "65536", "65536"),
+        ("RATE_PER_ADDRESS", "fast", "fast"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, *", "*"),
+    ],
+)
+def test_wrong_setting_of_nginx_is_named(name: str, value: str, wrong: str) -> None:
+    """The service, which would start and stop with nginx, does not read these settings."""
+    done = subprocess.run(
+        [nginx.FILE.with_name("nginx.sh"), "0", "0"],
+        env={**os.environ, f"CONSTANCIA_{name}": value},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: CONSTANCIA_{name} is '{wrong}': use ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 # Errors of nginx itself.
