@@ -89,6 +89,8 @@ def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
     attestations = _attestations(conn, list(surviving_events.values()))
     of_two_events = merge_plan.return_attestations(plan, attestations, moves)
     queries.run(conn, "merges/undo", id=id)
+    # Stored too, because they include release events that the person got since the merge.
+    queries.run(conn, "merges/insert_changes", merge_id=id, rows=Jsonb(plan.moves()))
     events = [*surviving_events, *surviving_events.values()]
     write_plan(conn, caller, [Change("merge", id, "undone")], plan, people, events, of_two_events)
 

@@ -44,7 +44,7 @@ CREATE INDEX merges_into_source ON merges (into_source_id) WHERE into_source_id 
 
 GRANT SELECT, INSERT, UPDATE (undone_at, updated_at) ON merges TO constancia_service;
 
--- For each record that a merge changed, the changed columns before and after.
+-- For each record that a merge or its undo changed, the changed columns before and after.
 CREATE TABLE merge_changes (
     merge_id uuid NOT NULL CONSTRAINT merge_change_is_of_a_merge REFERENCES merges,
     resource text NOT NULL,

@@ -797,8 +797,17 @@ def test_undo_moves_later_events_with_their_detention(
     }
     counts = api.send("GET", "/v1/counts", query_string=query).get_data()
     assert json.loads(counts)["confirmed"] == 1
+    people = [
+        api.get("/v1/counts/people", **query, occurred_until=day)["items"]
+        for day in ("2021-12-31", DAY)
+    ]
+    assert [item["release_event_id"] for [item] in people] == [earlier, later]
     undo(editor, merged)
     assert api.send("GET", "/v1/counts", query_string=query).get_data() == counts
+    assert people == [
+        api.get("/v1/counts/people", **query, occurred_until=day)["items"]
+        for day in ("2021-12-31", DAY)
+    ]
     assert api.get(f"/v1/release-events/{earlier}")["detainee_id"] == duplicate
     assert api.get(f"/v1/release-events/{later}")["detainee_id"] == surviving
     assert_store_is_consistent(conn)
