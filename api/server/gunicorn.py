@@ -136,7 +136,7 @@ class Server(BaseApplication):
         logging.basicConfig(level=logging.WARNING, handlers=[logs.Lines()], force=True)
         with contextlib.ExitStack() as stack:
             if self._service_settings.metrics_port:
-                self._metrics = stack.enter_context(metrics())
+                self._metrics = stack.enter_context(metrics(self._service_settings.metrics_port))
             super().run()
 
     def _start_metrics(self, server: Any) -> None:

@@ -28,10 +28,14 @@ _LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
-def metrics() -> Iterator["Metrics"]:
+def metrics(port: int) -> Iterator["Metrics"]:
     """Yield metrics that start at zero, in a new directory that the master process removes."""
     master = os.getpid()
-    folder = tempfile.mkdtemp(prefix="constancia-metrics-")
+    prefix = f"constancia-metrics-{port}-"
+    # Remove that of a master that was killed: only one at a time has the port.
+    for stale in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=prefix)
     # prometheus_client reads this variable when it is first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:

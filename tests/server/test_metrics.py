@@ -114,6 +114,21 @@ def test_metrics_start_at_zero_after_a_restart() -> None:
                 wait_until(lambda: scrape(port).get(requests) == 1, "counted")
 
 
+def test_folder_of_a_killed_master_is_removed() -> None:
+    port = reserved_port()
+    with data_dir() as directory:
+        temporary = directory.with_name("temporary")
+        temporary.mkdir()
+        settings = {"CONSTANCIA_METRICS_PORT": str(port), "TMPDIR": str(temporary)}
+        with serving(directory, workers=1, **settings) as service:
+            service.process.kill()
+            service.process.wait()
+        assert list(temporary.glob("constancia-metrics-*"))
+        with serving(directory, workers=1, **settings):
+            pass
+        assert not list(temporary.glob("constancia-metrics-*"))
+
+
 def test_metrics_are_served_on_the_loopback_interface_only(
     monitored: tuple[Service, int],
 ) -> None:
