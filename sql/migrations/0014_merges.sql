@@ -143,6 +143,18 @@ BEGIN ATOMIC
     SELECT s.detainee_id FROM splits s WHERE s.new_detainee_id = $1;
 END;
 
+-- A person, and the duplicate records merged into theirs, directly or through others.
+CREATE FUNCTION person_with_duplicates(detainee_id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE records (id) AS (
+        SELECT $1
+        UNION ALL
+        SELECT d.id FROM records r JOIN detainees d ON d.merged_into = r.id
+    )
+    SELECT r.id FROM records r;
+END;
+
 -- The records of a kind that merges and splits of a person have moved.
 CREATE FUNCTION records_moved_with(detainee_id uuid, resource text) RETURNS TABLE (id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -164,6 +164,22 @@ def test_merges_and_splits_are_undone_in_reverse_order(api: Api, editor: Api) ->
     assert len(api.get("/v1/release-events", detainee_id=person)["items"]) == 2
 
 
+def test_person_as_recorded_keeps_a_split_event_after_a_merge(api: Api, editor: Api) -> None:
+    """The list of a person then has the event by the id of each record that is the person's now."""
+    person, first_event, _, event = two_in_one(editor)
+    recorded = api.get("/v1/counts")["recorded_as_of"]
+    split(editor, person, release_event_ids=[event])
+    surviving, last = editor.detainee("Fermin Otero"), editor.detainee("F. Otero")
+    editor.post(f"/v1/detainees/{person}/merge", {"into": surviving})
+    editor.post(f"/v1/detainees/{surviving}/merge", {"into": last})
+    for query in ({}, {"detainee_id": person}, {"detainee_id": surviving}, {"detainee_id": last}):
+        items = api.get("/v1/release-events", recorded_as_of=recorded, **query)["items"]
+        assert {item["id"]: item["detainee_id"] for item in items} == {
+            first_event: last,
+            event: last,
+        }
+
+
 @pytest.mark.parametrize("known", [{"age_group": "minor"}, {"withheld": True}])
 def test_split_of_a_hidden_person_gives_a_hidden_person(api: Api, editor: Api, known: Any) -> None:
     person, _, detention, _ = two_in_one(editor, **known)

@@ -14,7 +14,7 @@ FROM (
     SELECT k.id, row_number() OVER (ORDER BY k.id) = %(max_scanned)s AS ends_scan
     FROM release_events k
     WHERE k.created_at <= %(moment)s::timestamptz + interval '5 minutes'
-        AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_perhaps_of(%(detainee_id)s, NULL, NULL, NULL) r)) -- if detainee_id
+        AND k.id = ANY (ARRAY(SELECT r.id FROM person_with_duplicates(%(detainee_id)s) p CROSS JOIN LATERAL release_events_perhaps_of(p.id, NULL, NULL, NULL) r)) -- if detainee_id
         AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_of(%(announcement_id)s) r)) -- if announcement_id
         AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_at(ARRAY[%(facility_id)s::uuid], %(sees_hidden)s) r)) -- if facility_id
         AND k.id = ANY (ARRAY(SELECT r.id FROM release_events_ever_on(%(first_day)s, %(last_day)s) r)) -- if first_day
