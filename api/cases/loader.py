@@ -15,7 +15,7 @@ from uuid import UUID
 
 from marshmallow import Schema, ValidationError
 
-from api.cases import format
+from api.cases import format, record_writer
 from api.cases.case_file import CaseFile, EntryFile, FileEntry, State
 from api.cases.export_file import ExportFile, is_export
 from api.cases.format import LISTS, REFERENCES, RESOURCES
@@ -89,7 +89,7 @@ def load(
         writer = RecordWriter(
             conn, None, progress, keeps_ids=file.keeps_ids, restored=file.is_export
         )
-        queries.run(conn, "affiliations/lock_exclusive")
+        record_writer.lock(conn)
         CaseLoader(file, _NewRecords(conn, file, writer), progress).run()
         file.raise_errors()
         file.forget_states()

@@ -40,8 +40,17 @@ class Inserted(NamedTuple):
     detention_id: UUID | None = None
 
 
+def lock(conn: queries.Connection) -> None:
+    """Lock affiliations and all names, in the lock order: a case may add some."""
+    queries.run(conn, "affiliations/lock_exclusive")
+    source_names.lock(conn)
+    facility_names.lock(conn)
+
+
 class RecordWriter:
     """Writes records in the caller's transaction; the batch verifies what they affect.
+
+    The transaction holds the locks of `lock`, since people are locked here.
 
     With `keeps_ids` a record has the id of its entry, else a random one. A `restored` record was
     checked by the store that exported it. The caller is None for the operator's command.
@@ -167,11 +176,10 @@ class RecordWriter:
     def find_recorded(self, name: str, body: Mapping[str, Any]) -> UUID | None:
         """Take the first recorded source or facility with this name that no entry has taken.
 
-        Returns its id, or None. Locks the names. A source must have the same voucher.
+        Returns its id, or None. A source must have the same voucher.
         """
         same: Iterator[UUID] = iter(())
         if name == "sources":
-            source_names.lock(self._conn)
             recorded = source_names.with_name(self._conn, body["name"])
             voucher = canonical_ids.resolve(self._conn, "source", body["vouched_by"])
             same = (row.named_id for row in recorded if row.vouched_by == voucher)
@@ -183,12 +191,10 @@ class RecordWriter:
         return id
 
     def _facilities_with_name(self, body: Mapping[str, Any]) -> Sequence[UUID]:
-        facility_names.lock(self._conn)
         return facility_names.with_name(self._conn, body["name"], body["country"], body["region"])
 
     def _insert_source(self, body: dict[str, Any], id: UUID | None) -> Inserted:
         sources.check(self._conn, {**body, "id": id})
-        source_names.lock(self._conn)
         same_name = [row.id for row in source_names.with_name(self._conn, body["name"])]
         if same_name and not self._is_distinct:
             detail = "Another source has this name. Use the key of that one, or another name."

@@ -5,6 +5,7 @@ from tempfile import TemporaryFile
 from uuid import UUID
 
 from api.access import Caller
+from api.cases import record_writer
 from api.cases.case_file import CaseFile
 from api.database import queries
 from api.errors import FieldError, invalid
@@ -26,8 +27,8 @@ class CaseWriter:
         self._case_import: CaseImport
 
     def begin(self) -> None:
-        """Lock all affiliations: the case may add some."""
-        queries.run(self._conn, "affiliations/lock_exclusive")
+        """Lock affiliations and names: the case may add some."""
+        record_writer.lock(self._conn)
 
     def write(self) -> None:
         """Store all entries. Raise import-outdated if an outcome differs."""

@@ -16,6 +16,7 @@ from marshmallow import ValidationError
 from psycopg.types.json import Jsonb
 
 from api.access import Caller
+from api.cases import record_writer
 from api.cases.case_file import CaseError, CaseFile, FileEntry, State
 from api.cases.format import LISTS, RESOURCES
 from api.cases.loader import CaseLoader, Entry
@@ -347,7 +348,7 @@ def preview(
             raise invalid(FieldError("", detail))
         id = import_store.begin(conn, caller, import_store.digest(file), None)
         with conn.transaction(force_rollback=True):
-            queries.run(conn, "affiliations/lock_exclusive")
+            record_writer.lock(conn)
             case_import = CaseImport(conn, source, caller, progress, {})
             if errors := case_import.run():
                 raise invalid(*errors)

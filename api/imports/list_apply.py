@@ -85,7 +85,7 @@ class _Writer(Protocol):
     """Writes the rows of a list or of a case."""
 
     def begin(self) -> None:
-        """Lock the affiliations on which the verdicts rest, and write the facilities of a list."""
+        """Lock affiliations and the names that may be added, and write the facilities of a list."""
 
     def write(self) -> None:
         """Write all rows but the skipped ones."""

@@ -12,7 +12,7 @@ from api.cases.loader import Entry
 from api.cases.record_writer import RecordWriter
 from api.contract import document
 from api.database import clock, queries
-from api.identity import canonical_ids, facility_names
+from api.identity import canonical_ids
 from api.imports import row_plan
 from api.imports.record_linking import RecordLinker
 from api.imports.row_plan import RowPlan
@@ -99,11 +99,7 @@ class RecordUpdater:
         return Update(list(changes))
 
     def _update_facility(self, entry: Entry, id: UUID) -> Update:
-        if not self._linker.facility_changes(entry.body, self._linker.facility(id)):
-            return Update()
-        # Another writer may have changed the names since the linker read them.
-        facility_names.lock(self._conn)
-        row = queries.row(self._conn, "facilities/lock", id=id)
+        row = self._linker.facility(id)
         if changes := self._linker.facility_changes(entry.body, row):
             facilities.write_update(self._conn, row, changes)
             self._writer.batch.add("facility", id, "updated")

@@ -30,7 +30,9 @@ from tests.imports.test_list_import import (
     respelled_name,
     run_on_a_terminal,
     seq,
+    table,
 )
+from tests.imports.test_list_import import preview as preview_list
 from tests.store_checks import check_store, open_store
 from tests.support import Service, data_dir, serving
 
@@ -678,6 +680,47 @@ def test_an_import_keeps_an_alias_that_is_added_meanwhile(
             conn.execute("UPDATE facilities SET aliases = '{Sebin,Roca Tarpeya}'")
         application.result()
     assert editor.get(path)["aliases"] == ["Sebin", "Roca Tarpeya", "La Espiral"]
+
+
+def test_a_case_and_a_list_of_its_people_are_applied_at_once(
+    editor: Api, conn: queries.Connection
+) -> None:
+    """Both lock the names of facilities before people: none waits for the other in a circle."""
+    editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})
+    case = case_of_one()
+    name = case["detainees"][0]["name"]
+    record_person(editor, name)
+    case["facilities"] = [{"key": "here", "name": "Rodeo", "country": "VE"}]
+    place = {"name": "La Roca", "decision": "new", "country": "VE"}
+    rows = [
+        {"name": name, "birth_date": "1974-06-02", "sex": "male"},
+        {"name": "Milagros Arráiz Tovar", "facility": place["name"]},
+    ]
+    listed = preview_list(editor, table(rows))
+    assert outcomes(listed) == ["same", "new"]
+    result = preview(editor, case)
+    path = f"/v1/imports/{listed['id']}/apply"
+    body = {"decisions": [], "facility_decisions": [place]}
+    with ThreadPoolExecutor(2) as threads:
+        with conn.transaction():
+            # The case waits for the names of sources, and the list for nothing.
+            queries.run(conn, "sources/lock_names")
+            applications = [threads.submit(apply, editor, result["id"])]
+            wait_for_locks(conn, 1, applications)
+            applications.append(threads.submit(editor.post, path, body, 200))
+            wait_for_locks(conn, 2, applications)
+        for application in applications:
+            application.result()
+
+
+def wait_for_locks(conn: queries.Connection, number: int, applications: Sequence[Any]) -> None:
+    """Wait until so many of the applications wait for a lock, or fewer are left."""
+    waiting = "SELECT count(DISTINCT pid) AS number FROM pg_locks WHERE NOT granted"
+    while (
+        sum(not application.done() for application in applications) >= number
+        and conn.execute(waiting).fetchone().number < number
+    ):
+        time.sleep(0.01)
 
 
 def test_unrelated_writes_do_not_make_a_preview_outdated(editor: Api) -> None:
