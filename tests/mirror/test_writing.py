@@ -205,7 +205,7 @@ def test_nobody_is_named_unless_asked(mirrors: Mirrors) -> None:
     assert rows[0] == rows[1]
 
 
-def test_answers_are_in_snapshot_and_can_be_verified(mirrors: Mirrors) -> None:
+def test_answers_are_of_one_moment_and_can_be_verified(mirrors: Mirrors) -> None:
     for mirror in (mirrors.unnamed, mirrors.named):
         files = files_of(mirror)
         mark = json.loads(files["constancia-mirror.json"])

@@ -452,7 +452,7 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
-def test_figures_of_a_page_are_in_snapshot(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_a_page_are_of_one_moment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is recorded between two of its statements."""
     editor = api.scope("edit")
     person = editor.detainee("Ana Visible")
