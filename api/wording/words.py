@@ -20,8 +20,10 @@ _LABELS: Mapping[str, Mapping[str | None, str]] = {
         "voided": mark("Entered by mistake"),
     },
     "custody": {
-        "detained": mark("In custody, as far as is confirmed"),
-        "whereabouts_unknown": mark("In custody at an unknown place, as far as is confirmed"),
+        "detained": mark("No release from the latest detention is confirmed"),
+        "whereabouts_unknown": mark(
+            "No release from the latest detention, at an unknown place, is confirmed"
+        ),
         "released": mark("Out of custody: the release is confirmed"),
     },
     "stance": {"confirms": mark("confirms it"), "denies": mark("denies it")},

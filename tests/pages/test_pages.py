@@ -452,6 +452,26 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
 
 
+def test_page_of_a_person_says_that_they_died(api: Api) -> None:
+    """Nobody reads of a person who died that they are in custody."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event = editor.event(person, "2026-01-08")
+    statements = [
+        editor.attest(event, source, AT, stance="denies", denial_reason="died_in_custody")["id"]
+        for source in (editor.source("Familia", "relative"), editor.source("Foro"))
+    ]
+    for path in (f"/people/{person}", "/people?q=ana"):
+        page = read(api, f"{path}{'&' if '?' in path else '?'}lang=en").text
+        assert "No release from the latest detention is confirmed" in page, path
+    died = "2 sources say that the person died in custody."
+    assert died in read(api, f"/people/{person}?lang=en").text
+    for statement in statements:
+        editor.post(f"/v1/attestations/{statement}/void", {"reason": "Of another person."}, 200)
+    assert "died" not in read(api, f"/people/{person}?lang=en").text.partition("Who says so")[0]
+
+
 def test_figures_of_a_page_are_of_one_moment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is recorded between two of its statements."""
     editor = api.scope("edit")
