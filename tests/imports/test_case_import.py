@@ -522,7 +522,7 @@ def test_a_source_of_the_same_name_is_counted_once(editor: Api) -> None:
     assert editor.get(f"/v1/detainees/{person}")["custody"] == "released"
 
 
-def test_entry_that_differs_in_one_value_is_another_record(editor: Api) -> None:
+def test_entry_that_differs_in_one_value_is_another_record(api: Api, editor: Api) -> None:
     """Each variant comes before the record itself, which would otherwise be taken."""
     record_person(editor)
     case: dict[str, Any] = case_of_one()
@@ -583,6 +583,12 @@ def test_entry_that_differs_in_one_value_is_another_record(editor: Api) -> None:
         assert outcomes_of_variants == ["new"] * len(others), rows
         result = preview(editor, {**with_all, "case": f"{name} again"})
         assert {row["outcome"] for row in result["rows"]} == {"same"}
+    # A value that the record lacks completes it, and its person is counted again.
+    (event,) = case["release_events"]
+    completed = {**with_all, "release_events": [{**event, "announcement": "announced"}]}
+    apply(editor, preview(editor, {**completed, "case": "completed"})["id"])
+    (group,) = api.get("/v1/counts", group_by="announcement_id")["groups"]
+    assert group["value"] == editor.get("/v1/claims", kind="announced")["items"][0]["id"]
 
 
 def test_affiliations_of_a_case_change_recorded_statuses(editor: Api) -> None:
@@ -659,6 +665,19 @@ def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -
         pointers = {error["pointer"] for error in problem["errors"]}
         assert {f"/rows/{row}" for row in rows} <= pointers, name
         assert snapshot(conn) == before, name
+
+
+def test_an_affiliation_recorded_meanwhile_makes_a_preview_outdated(editor: Api) -> None:
+    _, event = record_person(editor)
+    (attested,) = editor.get("/v1/attestations", release_event_id=event)["items"]
+    monitor = editor.source("El Monitor", "news_outlet")
+    result = preview(editor, case_of_one())
+    assert [flip["to"] for flip in result["flips"]] == ["confirmed"]
+    editor.affiliate(monitor, attested["source_id"])
+    problem = apply(editor, result["id"], status=409)
+    assert problem["type"] == "/problems/import-outdated"
+    result = preview(editor, case_of_one())
+    assert result["flips"] == []
 
 
 def test_an_import_keeps_an_alias_that_is_added_meanwhile(
