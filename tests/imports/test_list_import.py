@@ -779,9 +779,10 @@ def test_foreseen_statuses_consider_affiliations(api: Api) -> None:
     owner, paper = editor.source("Casa Abierta"), editor.source("El Correo")
     person = editor.detainee("Fermín Otero Valdivia")
     editor.detention(person)
-    event = editor.event(person, "2026-01-08")
+    # The day of the row is within three days of both, and nearer to the second.
+    _, event = (editor.event(person, day) for day in ("2026-01-03", "2026-01-08"))
     editor.attest(event, owner, "2026-01-09T10:00:00Z")
-    body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-08"}])
+    body = table([{"name": "Fermín Otero Valdivia", "id": person, "released_on": "2026-01-06"}])
     result = preview(editor, body, **attested_by(paper))
     assert [flip["to"] for flip in result["flips"]] == ["confirmed"]
     editor.affiliate(paper, owner)
@@ -792,6 +793,7 @@ def test_foreseen_statuses_consider_affiliations(api: Api) -> None:
 
 
 def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
+    """Also if only the month is known, and it is that of the release."""
     editor = api.scope("edit")
     source = editor.source("Casa Abierta")
     person = editor.detainee("Fermín Otero Valdivia")
@@ -799,7 +801,7 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     editor.attest(editor.event(person, "2025-06-01"), source, "2025-06-02T00:00:00Z")
     person_cells = {"name": "Fermín Otero Valdivia", "id": person}
     rows = [
-        {**person_cells, "detained_on": "2025-11", "authority": "Dos", "released_on": "2026-01-08"},
+        {**person_cells, "detained_on": "2025-06", "authority": "Dos", "released_on": "2026-01-08"},
         {**person_cells, "detained_on": "2024", "authority": "Uno", "released_on": ""},
     ]
     result = preview(editor, table(rows), **attested_by(source))
@@ -812,7 +814,7 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     detentions.sort(key=lambda detention: detention["detained_on"])
     assert [(detention["detained_on"], detention["authority"]) for detention in detentions] == [
         ("2024-02", "Uno"),
-        ("2025-11", "Dos"),
+        ("2025-06", "Dos"),
     ]
     events = api.get("/v1/release-events", detainee_id=person)["items"]
     events.sort(key=lambda event: event["occurred_on"])

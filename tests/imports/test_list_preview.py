@@ -92,6 +92,12 @@ def test_what_an_editor_voided_needs_a_decision(api: Api, conn: Connection) -> N
     before = seq(conn)
     apply(writer, result["id"], *({"row": n, "decision": "skip"} for n in (2, 3)))
     assert seq(conn) == before
+    # So does an attestation, published at the same moment as the void one.
+    result = preview(writer, table(rows), **week)
+    decisions = [{"row": 2, "decision": "same"}, {"row": 3, "decision": "skip"}]
+    apply(writer, result["id"], *decisions)
+    (event,) = editor.get("/v1/release-events", detainee_id=people[1])["items"]
+    assert event["verification"]["status"] == "reported"
     # A reason can name a person who is hidden since.
     editor.patch(f"/v1/detainees/{people[1]}", {"withheld": True})
     hidden = writer.get(f"/v1/imports/{result['id']}")["rows"][1]
