@@ -290,6 +290,21 @@ def test_withholding_changes_no_citation_and_is_no_difference(desk: Desk) -> Non
     assert (entry["action"], entry["resource_id"]) == ("read", person_of(desk, event))
 
 
+def test_pages_go_on_after_people_who_are_not_listed(desk: Desk) -> None:
+    names = ("Ana Visible", "Eva Visible", "Ida Visible")
+    events = [desk.release(name, [DAYS[0], DAYS[2]], sex="female") for name in names]
+    first, *others = sorted(person_of(desk, event) for event in events)
+    query = {"from": DAYS[1], "until": DAYS[3], "sex": "female"}
+    query["until_recorded"] = query["from_recorded"] = now(desk)
+    desk.editor.patch(f"/v1/detainees/{first}", {"withheld": True})
+    page = desk.api.get("/v1/differences", limit=1, **query)
+    seen = [item["detainee"]["id"] for item in page["items"]]
+    while page["next"] is not None:
+        page = desk.api.get("/v1/differences", limit=1, cursor=page["next"], **query)
+        seen += [item["detainee"]["id"] for item in page["items"]]
+    assert seen == others
+
+
 def test_confirmation_that_ends_another_is_no_denial(desk: Desk) -> None:
     """A statement without a basis by the source that another one repeats leaves one chain fewer."""
     event = desk.release("Ana Repetida", [DAYS[0]])
