@@ -129,8 +129,15 @@ def test_cache_control_allows_copies_of_public_responses_only(api: Api, editor: 
 
 
 def test_response_about_the_present_is_current_until_a_write(api: Api, editor: Api) -> None:
-    event = add_event(editor)
-    for path in ("/v1/counts", "/v1/counts?format=csv", f"/v1/release-events/{event}/verification"):
+    event, source = add_event(editor), editor.source("Una")
+    for attested in (event, add_event(editor)):
+        editor.attest(attested, source, AT)
+    for path in (
+        "/v1/counts",
+        "/v1/counts?format=csv",
+        "/v1/counts/people?limit=1",  # its cursor has the moment
+        f"/v1/release-events/{event}/verification",
+    ):
         first, second = get(api, path), get(api, path)
         assert first.data != second.data
         assert first.headers["ETag"] == second.headers["ETag"]
