@@ -207,6 +207,47 @@ BEGIN
 END;
 $$;
 
+-- What the public sees today of the record of a hidden person, if it has this row; null for any other
+-- record. The hash of its last entry does not tell: since then the person may have been withheld, or a
+-- group disclosed, without an entry of the record. A later change of hidden values would be public, and
+-- one that the public sees would not.
+CREATE FUNCTION shown_of_hidden(resource text, entry jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE $1
+        WHEN 'detainee' THEN (
+            SELECT to_jsonb(disclosed_age_group(p.age_group, p.withheld, 'infinity'))
+            FROM jsonb_to_record($2) AS p (age_group text, withheld boolean)
+            WHERE is_hidden(p.age_group, p.withheld)
+        )
+        WHEN 'detention' THEN (
+            SELECT jsonb_build_array(
+                disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity'),
+                t.whereabouts,
+                -- As in written_record.
+                CASE
+                    WHEN EXISTS (
+                        SELECT FROM detentions o
+                        WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
+                    ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
+                END
+            )
+            FROM jsonb_to_record($2) AS t (
+                id uuid, detainee_id uuid, facility_id uuid, whereabouts text, detained_on text,
+                began_on date
+            )
+            JOIN detainees d ON d.id = t.detainee_id
+            WHERE is_hidden(d.age_group, d.withheld)
+        )
+        WHEN 'release_event' THEN (
+            SELECT jsonb_build_array(e.detention_id, e.occurred_on, e.announcement_id)
+            FROM jsonb_to_record($2) AS e (
+                detainee_id uuid, detention_id uuid, occurred_on date, announcement_id uuid
+            )
+            JOIN detainees d ON d.id = e.detainee_id
+            WHERE is_hidden(d.age_group, d.withheld)
+        )
+    END;
+
 -- The row of a record as it stood at a moment of record time; none if it was not recorded yet.
 CREATE FUNCTION recorded(id uuid, moment timestamptz) RETURNS TABLE (entry jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE

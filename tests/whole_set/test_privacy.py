@@ -300,6 +300,46 @@ def test_public_changes_have_no_gap(api: Api, editor: Api) -> None:
     assert len(entries) > 6
 
 
+def test_hidden_change_is_not_public_after_the_public_sees_more_or_less(
+    api: Api, editor: Api
+) -> None:
+    """It sees less of a person withheld later, and more of a disclosed group, without an entry of
+    each of their records. A later one would tell when an editor changed a hidden value."""
+
+    def public_entries() -> list[tuple[str, str]]:
+        items = api.get("/v1/changes", limit=200)["items"]
+        return [(item["resource_id"], item["action"]) for item in items]
+
+    prison = editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})["id"]
+    withheld, relative = editor.detainee("Ana Visible"), editor.detainee("Eva Visible")
+    detention = editor.detention(withheld, detained_on="2025-01-05")
+    event = editor.event(withheld, "2026-01-08", place="Caracas")
+    body = {"detainee_id": relative}
+    distinction = editor.post(f"/v1/detainees/{withheld}/distinct-from", body)["id"]
+    editor.patch(f"/v1/detainees/{withheld}", {"withheld": True})
+    minors = [editor.detainee(f"Menor {n}", age_group="minor") for n in range(5)]
+    detentions = [editor.detention(minor, facility_id=prison) for minor in minors]
+    editor.event(minors[0], "2026-01-08")
+    editor.detention(minors[0], detained_on="2026-02-01", facility_id=prison)
+    assert api.get(f"/v1/detainees/{minors[0]}")["detention"]["facility_id"] == prison
+    before = public_entries()
+    for path, change in (
+        (f"/v1/detentions/{detention}", {"charges": "Ninguno", "detained_on": "2025"}),
+        (f"/v1/release-events/{event}", {"place": "Maracay"}),
+        (f"/v1/detainees/{minors[0]}", {"birth_date": "2012-01-01", "sex": "female"}),
+        (f"/v1/detentions/{detentions[0]}", {"charges": "Ninguno"}),
+    ):
+        editor.patch(path, change)
+    assert editor.send("DELETE", f"/v1/distinctions/{distinction}").status_code == 200
+    assert public_entries() == before
+    # What the public sees of them is public.
+    editor.patch(f"/v1/detentions/{detention}", {"whereabouts": "unknown"})
+    editor.patch(f"/v1/detentions/{detentions[1]}", {"facility_id": None})
+    editor.patch(f"/v1/detainees/{minors[1]}", {"age_group": "adult", "withheld": True})
+    changed = [detention, detentions[1], minors[1]]
+    assert public_entries() == [*before, *((id, "updated") for id in changed)]
+
+
 def test_merges_and_distinctions_of_hidden_people_are_not_public(api: Api, editor: Api) -> None:
     """A public entry would point at a relative of the hidden person, or at the person."""
     visible = [editor.detainee(f"Ana Visible {n}") for n in range(3)]

@@ -12,14 +12,25 @@ WITH written AS (
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
         w.action <> 'read' AND (
-            %(affects_responses)s AND w.resource NOT IN ('merge', 'split') OR s.public_sha256 IS DISTINCT FROM (
-                SELECT l.public_sha256 FROM ledger l
-                WHERE l.resource_id = w.resource_id AND l.action <> 'read'
-                ORDER BY l.seq DESC LIMIT 1
-            )
+            %(affects_responses)s AND w.resource NOT IN ('merge', 'split')
+            OR CASE
+                WHEN w.action = 'updated' AND h.shown IS NOT NULL AND h.shown_before IS NOT NULL
+                    THEN h.shown <> h.shown_before
+                WHEN w.resource IN ('merge', 'split', 'distinction') AND w.visible IS NULL THEN false
+                ELSE s.public_sha256 IS DISTINCT FROM l.public_sha256
+            END
         ) AS is_public
     FROM written w
     CROSS JOIN LATERAL (SELECT sha256(convert_to(w.visible::text, 'UTF8')) AS public_sha256) s
+    LEFT JOIN LATERAL (
+        SELECT o.public_sha256, o.entry FROM ledger o
+        WHERE o.resource_id = w.resource_id AND o.action <> 'read'
+        ORDER BY o.seq DESC LIMIT 1
+    ) l ON true
+    CROSS JOIN LATERAL (
+        SELECT shown_of_hidden(w.resource, w.entry) AS shown,
+            shown_of_hidden(w.resource, l.entry) AS shown_before
+    ) h
 ), head AS (
     UPDATE ledger_head SET
         seq = seq + cardinality(%(resource_ids)s::uuid[]),
