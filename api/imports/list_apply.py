@@ -208,11 +208,10 @@ def _check_decision(decision: Mapping[str, Any], stored: Mapping[int, Any]) -> M
 
 def _check_current(conn: queries.Connection, id: UUID, after: int, *, sees_hidden: bool) -> None:
     """Raise import-outdated if people that matter were written after a sequence number."""
-    people = [
-        row.id
-        for row in queries.rows(conn, "ledger/list_people_written_since", after=after)
-        if row.id is not None
-    ]
+    written = queries.rows(
+        conn, "ledger/list_people_written_since", after=after, sees_hidden=sees_hidden
+    )
+    people = [row.id for row in written if row.id is not None]
     if not people:
         return
     errors = [

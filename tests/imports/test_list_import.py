@@ -1179,6 +1179,9 @@ def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
         (shown,) = result["rows"]
         assert (shown["outcome"], shown["detainee_id"]) == ("same", person)
         assert {cell["column"] for cell in shown["ignored"]} == {"facility", "detained_on"}
+        # That an editor changed what the key does not see makes no preview outdated.
+        editor.patch(f"/v1/detainees/{person}", {"sex": "female"})
+        editor.patch(f"/v1/detentions/{detention}", {"charges": day})
         apply(writer, result["id"])
     # Nor does a release, of whatever day: before the detention, in it, or near a recorded release.
     editor.event(person, "2026-01-08")

@@ -1,5 +1,6 @@
 -- Lists the people of whom anything was written after a ledger entry: the person, a detention, a
 -- release event or an attestation.
+-- To a caller who does not see hidden people, a change of hidden values alone was not written.
 SELECT DISTINCT coalesce(
     CASE l.resource WHEN 'detainee' THEN l.resource_id END,
     (l.entry ->> 'detainee_id')::uuid,
@@ -9,6 +10,6 @@ SELECT DISTINCT coalesce(
     )
 ) AS id
 FROM ledger l
-WHERE l.seq > %(after)s AND l.action <> 'read'
+WHERE l.seq > %(after)s AND l.action <> 'read' AND (l.public_seq IS NOT NULL OR %(sees_hidden)s)
     AND l.resource IN ('detainee', 'detention', 'release_event', 'attestation')
 ORDER BY id
