@@ -500,7 +500,7 @@ END;
 CREATE FUNCTION moment_of_difference(
     detainee_id uuid, earlier_event_id uuid, later_event_id uuid, as_of timestamptz,
     moment timestamptz, later_as_of timestamptz, later_moment timestamptz, required integer,
-    kind text, before text, after text
+    kind text, before text, after text, sees_hidden boolean
 ) RETURNS TABLE (at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -531,6 +531,7 @@ BEGIN ATOMIC
             ) i
             JOIN ledger l ON l.resource_id = i.id
             WHERE l.action <> 'read' AND l.recorded_at > $5 AND l.recorded_at <= $7
+                AND (l.public_seq IS NOT NULL OR $12)
         ),
         -- A merge or a split.
         (SELECT max(c.moment) FROM moments_of_change($1, ARRAY[$2, $3], $5, $7) c)

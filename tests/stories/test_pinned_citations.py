@@ -362,6 +362,29 @@ def test_figure_of_hidden_people_is_the_public_one(desk: Desk) -> None:
     assert "People whose group is not public" in page(desk.api, citation)
 
 
+def test_hidden_change_does_not_move_the_moment_of_a_public_one(desk: Desk) -> None:
+    editor = desk.editor
+    prisons = [
+        editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
+        for name in ("El Helicoide", "Rodeo I")
+    ]
+    # Five minors of each, so that the public knows where they are.
+    events = [
+        desk.release(f"Oculta {n}", [AT, AT], facility=prison, age_group="minor")
+        for n, prison in enumerate(prisons * 5)
+    ]
+    citation = pin(desk.api, f"/v1/counts?facility_id={prisons[0]}")
+    detention = editor.get(f"/v1/release-events/{events[0]}")["detention_id"]
+    editor.patch(f"/v1/detentions/{detention}", {"facility_id": prisons[1]})
+    editor.source("Otra fuente")
+    since = read(desk.api, citation)["since"]
+    assert since is not None
+    editor.patch(f"/v1/detentions/{detention}", {"charges": "Ninguno"})
+    editor.patch(f"/v1/detainees/{person_of(desk, events[0])}", {"occupation": "estudiante"})
+    editor.source("Una más")
+    assert read(desk.api, citation)["since"] == since
+
+
 def test_source_that_became_confidential_is_in_no_citation(desk: Desk) -> None:
     source, organisation = desk.editor.source("Garganta Profunda"), desk.sources[5]
     event = desk.release("Rocío Prueba", [AT])

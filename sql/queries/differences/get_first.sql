@@ -7,5 +7,6 @@ CROSS JOIN LATERAL differences_of_people(
 ) c
 CROSS JOIN LATERAL moment_of_difference(
     c.detainee_id, c.earlier_event_id, c.later_event_id, a.as_of, a.moment, a.later_as_of,
-    a.later_moment, a.required, (a.filters).release_kind, c.before, c.after
+    a.later_moment, a.required, (a.filters).release_kind, c.before, c.after,
+    a.sees_hidden
 ) t

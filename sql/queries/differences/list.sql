@@ -25,7 +25,8 @@ CROSS JOIN LATERAL (
     ) v
     CROSS JOIN LATERAL moment_of_difference(
         c.detainee_id, c.earlier_event_id, c.later_event_id, a.as_of, a.moment, a.later_as_of,
-        a.later_moment, a.required, (a.filters).release_kind, c.before, c.after
+        a.later_moment, a.required, (a.filters).release_kind, c.before, c.after,
+        a.sees_hidden
     ) t
     WHERE p.is_listed
         -- The group of a hidden person.
