@@ -78,7 +78,7 @@ def preview(
             closing(row_reader.rows(source, conventions, survey)) as rows,
         ):
             if attestation is not None:
-                _check_attestation(conn, attestation)
+                _check_shared(conn, attestation, caller is None or caller.sees_hidden)
             id = import_store.begin(conn, caller, sha256, attestation, source.reading)
             source_id = None if attestation is None else attestation["source_id"]
             matcher = RowMatcher(conn, caller, id, sha256, source_id, digests)
@@ -89,9 +89,9 @@ def preview(
     return id
 
 
-def _check_attestation(conn: queries.Connection, attestation: Mapping[str, Any]) -> None:
+def _check_shared(conn: queries.Connection, body: Mapping[str, Any], sees_hidden: bool) -> None:
     try:
-        attestations.check_shared(conn, attestation, clock.now(conn))
+        attestations.check_shared(conn, body, clock.now(conn), sees_hidden=sees_hidden)
     except RequestError as error:
         errors = [
             FieldError("/relayed_source_id", e.detail) if e.pointer.startswith("/relays") else e

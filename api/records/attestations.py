@@ -43,14 +43,19 @@ def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     if event is None:
         detail = "There is no release event with this id."
         raise invalid(FieldError("/release_event_id", detail))
-    check(conn, event, body)
+    check(conn, event, body, sees_hidden=caller.sees_hidden)
     id = insert(conn, {**body, "release_event_id": event.id})
     _recompute(conn, caller, event, Change("attestation", id, "created"), body["published_at"])
     return id
 
 
 def check(
-    conn: queries.Connection, event: LockedEvent, body: Body, *, restored: bool = False
+    conn: queries.Connection,
+    event: LockedEvent,
+    body: Body,
+    *,
+    sees_hidden: bool = True,
+    restored: bool = False,
 ) -> None:
     """Check an attestation against its release event, its sources and its relays.
 
@@ -58,13 +63,14 @@ def check(
     attestations.
     Raises RequestError with every error.
     """
-    publications.raise_errors("attestation", list(_errors(conn, event, body, restored)))
+    errors = list(_errors(conn, event, body, sees_hidden, restored))
+    publications.raise_errors("attestation", errors)
 
 
-def check_shared(conn: queries.Connection, body: Body, now: datetime) -> None:
+def check_shared(conn: queries.Connection, body: Body, now: datetime, *, sees_hidden: bool) -> None:
     """Check the fields that all attestations of an imported list share. Raises as `check` does."""
     errors = [
-        *publications.source_errors(conn, body),
+        *publications.source_errors(conn, body, sees_hidden=sees_hidden),
         *_basis_errors(body),
         *publications.time_errors(body, now),
     ]
@@ -169,9 +175,13 @@ def _row(body: Body) -> Mapping[str, Any]:
 
 
 def _errors(
-    conn: queries.Connection, event: LockedEvent, body: Body, restored: bool
+    conn: queries.Connection,
+    event: LockedEvent,
+    body: Body,
+    sees_hidden: bool,
+    restored: bool,
 ) -> Iterator[Error]:
-    yield from publications.source_errors(conn, body)
+    yield from publications.source_errors(conn, body, sees_hidden=sees_hidden)
     yield from _relay_errors(conn, event, body)
     yield from _basis_errors(body, restored)
     yield from publications.time_errors(body, event.now)

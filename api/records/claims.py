@@ -23,18 +23,18 @@ _NO_ANNOUNCEMENT = FieldError(
 
 def create(conn: queries.Connection, caller: Caller, body: Body) -> UUID:
     """Check and insert a claim; return its id."""
-    check(conn, body)
+    check(conn, body, sees_hidden=caller.sees_hidden)
     id = insert(conn, body)
     ledger.append(conn, caller, Change("claim", id, "created"))
     return id
 
 
-def check(conn: queries.Connection, body: Body) -> None:
+def check(conn: queries.Connection, body: Body, *, sees_hidden: bool = True) -> None:
     """Check a claim against its sources, the claims it relays, and the clock.
 
     Raises RequestError with every error.
     """
-    publications.raise_errors("claim", list(_errors(conn, body)))
+    publications.raise_errors("claim", list(_errors(conn, body, sees_hidden)))
 
 
 def insert(conn: queries.Connection, body: Body, id: UUID | None = None) -> UUID:
@@ -124,8 +124,8 @@ def _are_announced(rows: Sequence[Any]) -> bool:
     return [row.kind for row in rows] == ["announced"]
 
 
-def _errors(conn: queries.Connection, body: Body) -> Iterator[Error]:
-    yield from publications.source_errors(conn, body)
+def _errors(conn: queries.Connection, body: Body, sees_hidden: bool) -> Iterator[Error]:
+    yield from publications.source_errors(conn, body, sees_hidden=sees_hidden)
     yield from _relay_errors(conn, body)
     facility = body["facility_id"]
     if facility is not None and queries.row(conn, "facilities/exist", id=facility) is None:

@@ -14,11 +14,17 @@ Error = tuple[str, FieldError]
 NOT_RETRACTED = {"retracted_at": None, "retraction_note": None}
 
 
-def source_errors(conn: queries.Connection, publication: Body) -> Iterator[Error]:
-    """Yield an error for each unknown source: the publication's own, and relayed ones."""
+def source_errors(
+    conn: queries.Connection, publication: Body, *, sees_hidden: bool
+) -> Iterator[Error]:
+    """Yield an error for each unknown source: the publication's own, and relayed ones.
+
+    A caller who does not see confidential sources does not know any. The id of one may have been
+    public before: the answer would give its organisation, and a preview what it attested to.
+    """
     sources = {"/source_id": publication["source_id"], **dict(relayed(publication, "source_id"))}
     rows = queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))
-    existing = {row.id for row in rows}
+    existing = {row.id for row in rows if sees_hidden or not row.confidential}
     for pointer, id in sources.items():
         if id not in existing:
             yield "validation-error", FieldError(pointer, "There is no source with this id.")

@@ -604,6 +604,42 @@ def test_source_hidden_later_is_hidden_in_earlier_proofs(api: Api, editor: Api) 
         assert after["status"] == "confirmed"
 
 
+def test_source_hidden_later_is_unknown_to_contributors(api: Api, editor: Api) -> None:
+    """Its id was public. A response would give its organisation, a preview what it attested to."""
+    organisation, paper = editor.source("Foro"), editor.source("Diario")
+    source = editor.source("Garganta")
+    event, _ = attested_event(editor, source)
+    person = api.get(f"/v1/release-events/{event}")["detainee_id"]
+    row = json.dumps({"id": person, "name": "Ana Visible", "released_on": "2026-01-08"})
+    editor.patch(f"/v1/sources/{source}", {"confidential": True, "vouched_by": organisation})
+    first_hand = {"published_at": AT, "basis": "first_hand", "evidence": "list"}
+    claim = {"kind": "released", "value": 1, "as_of": AT, "published_at": AT}
+    attestation = {
+        **first_hand,
+        "release_event_id": event,
+        "stance": "confirms",
+        "source_id": paper,
+    }
+    listed = {"data": row, "content_type": "application/x-ndjson"}
+    relays = {"relays": [{"source_id": source}]}
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("attestations", {"json": {**attestation, "source_id": source}}),
+        ("attestations", {"json": {**attestation, "basis": "relayed", **relays}}),
+        ("claims", {"json": {**claim, "source_id": source}}),
+        ("claims", {"json": {**claim, "source_id": paper, **relays}}),
+        ("imports", {**listed, "query_string": {**first_hand, "source_id": source}}),
+    ]
+    unknown = "019b9f3e-0000-4000-8000-000000000000"
+    for kind, request in requests:
+        problem, expected = (
+            api.scope("contribute").send("POST", f"/v1/{kind}", **body)
+            for body in (request, json.loads(json.dumps(request).replace(source, unknown)))
+        )
+        assert (problem.status_code, expected.status_code) == (422, 422), kind
+        assert problem.text.replace(source, unknown) == expected.text
+        assert editor.send("POST", f"/v1/{kind}", **request).status_code == 201, kind
+
+
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [
