@@ -356,3 +356,10 @@ def outdated(*errors: FieldError) -> RequestError:
         "Records that the preview rests on have changed. Preview the file again.",
         *errors[:MAX_ERRORS],
     )
+
+
+def error_of_row(row: int, error: RequestError) -> RequestError:
+    """Return an error of a single request as that of a row."""
+    details = [field_error.detail for field_error in error.errors] or [error.detail]
+    errors = (FieldError(f"/rows/{row}", detail) for detail in details)
+    return RequestError(error.slug, error.detail, *errors)

@@ -341,9 +341,9 @@ class _ListWriter:
                 people[row.row] = person
                 if row.row in contents:
                     try:
-                        self._update_person(person, contents[row.row])
+                        self._update_person(person, contents[row.row], is_new=row.is_of_new)
                     except RequestError as error:
-                        raise _of_row(row.row, error) from None
+                        raise import_store.error_of_row(row.row, error) from None
         queries.run(
             self._conn,
             "imports/update_row_people",
@@ -411,12 +411,17 @@ class _ListWriter:
             batch.verify(event_id, event["detainee_id"])
         return {number: person for (number, _), person in zip(new, people, strict=True)}
 
-    def _update_person(self, person: UUID, content: Mapping[str, Any]) -> None:
-        """Write the changes of a row to a recorded person, and its attestation."""
+    def _update_person(self, person: UUID, content: Mapping[str, Any], *, is_new: bool) -> None:
+        """Write the changes of a row to a person, and its attestation.
+
+        A new person, of an earlier row, may be a minor: the caller knows all of that person.
+        """
         conn, batch = self._conn, self._batch
-        stored = row_plan.read_people(conn, [person], sees_hidden=self._sees_hidden)[person]
+        sees_hidden = self._sees_hidden or is_new
+        stored = row_plan.read_people(conn, [person], sees_hidden=sees_hidden)[person]
         plan = row_plan.plan(stored, content, self._now)
-        row_plan.check_may_hide(self._caller, plan)
+        if not is_new:
+            row_plan.check_may_hide(self._caller, plan)
         new_detention = row_plan.write(conn, batch, person, stored, plan)
         event = plan.release_event
         if event is None:
@@ -440,10 +445,3 @@ class _ListWriter:
     def _attest(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         for id in attestations.insert_many(self._conn, bodies):
             self._batch.add("attestation", id)
-
-
-def _of_row(row: int, error: RequestError) -> RequestError:
-    """Return an error of a single request as that of a row."""
-    details = [field_error.detail for field_error in error.errors] or [error.detail]
-    errors = (FieldError(f"/rows/{row}", detail) for detail in details)
-    return RequestError(error.slug, error.detail, *errors)

@@ -321,7 +321,8 @@ class _Preview:
                 row.outcome = "new"
                 return row_plan.plan(None, row.content, self._now)
             plan = row_plan.plan(person, row.content, self._now)
-            row_plan.check_may_hide(self._caller, plan)
+            if listed.same_as_row is None:
+                row_plan.check_may_hide(self._caller, plan)
             self._check_day(row, plan)
         except RequestError as error:
             row.add_errors(error)

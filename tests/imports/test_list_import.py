@@ -1096,6 +1096,28 @@ def test_a_listed_minor_is_hidden_and_inserted_once(api: Api, conn: queries.Conn
     assert outcomes(preview(editor, table([{"name": "Lucero Canario"}]))) == ["possible_duplicate"]
 
 
+def test_rows_of_a_listed_minor_are_all_of_the_minor(api: Api) -> None:
+    """The row that says it may be the second one, and every row adds to the hidden person."""
+    source = api.scope("edit").source("Casa Abierta")
+    person = {"name": "Belisario Quintanar Ozores", "id:r": "R-7"}
+    rows = [
+        {**person, "age_group": "", "released_on": ""},
+        {**person, "age_group": "menor", "released_on": ""},
+        {**person, "age_group": "", "released_on": "2026-01-08"},
+    ]
+    writer = api.scope("contribute")
+    for order in ([0, 1, 2], [1, 0, 2], [2, 0, 1]):
+        for row in rows:
+            row["name"], row["id:r"] = row["name"] + "a", row["id:r"] + "a"
+        result = preview(writer, table([rows[i] for i in order]), **attested_by(source))
+        assert [row["errors"] for row in result["rows"]] == [[]] * 3
+        apply(writer, result["id"])
+    public = api.get("/v1/detainees")["items"]
+    assert [person["is_named"] for person in public] == [False] * 3
+    assert api.get("/v1/detainees", q="Quintanar")["items"] == []
+    assert api.get("/v1/counts")["reported"] == 3
+
+
 def test_a_minor_by_age_or_year_of_birth_is_hidden(api: Api) -> None:
     writer = api.scope("contribute")
     ages = ("17", "17 años", "0", "18", "34 anos", "s/d", "")
