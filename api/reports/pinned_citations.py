@@ -280,7 +280,9 @@ def _questions(
         yield from ((at, filters) for at in _ends(cited["items"], present["items"]))
     elif question.operation_id == "listDifferences":
         yield cited["until"], filters
-        yield cited["from"], filters
+        # Of two record times, the first one stays.
+        if cited["from_recorded"] == cited["until_recorded"]:
+            yield cited["from"], filters
     elif "claim" in cited:
         yield cited["claim"]["as_of"], comparisons.scope_of(cited["claim"])
     elif "announcement" in cited:

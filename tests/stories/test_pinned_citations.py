@@ -185,6 +185,22 @@ def test_withholding_is_not_taken_for_the_reason_of_another_change(desk: Desk) -
     assert item["release_event_id"] == events[2]
 
 
+def test_record_that_no_pinned_difference_saw_is_not_its_reason(desk: Desk) -> None:
+    """Between two record times, only the later one moves on."""
+    first = desk.release("Rocío Prueba", [AT, AT], sex="female")
+    second = desk.release("Ana Prueba", ["2026-01-10T12:00:00Z"], sex="female")
+    before = desk.counts()["recorded_as_of"]
+    desk.editor.attest(first, desk.sources[2], AT)
+    asked = f"sex=female&from={AT}&until=2026-01-12T12:00:00Z"
+    citation = pin(desk.api, f"/v1/differences?{asked}&from_recorded={before}")
+    withhold(desk, person_of(desk, first))
+    late = desk.editor.attest(second, desk.sources[3], AT)["id"]
+    body = {"retracted_at": "2026-01-11T12:00:00Z"}
+    desk.editor.post(f"/v1/attestations/{late}/retraction", body, 200)
+    now = read(desk.api, citation)
+    assert (now["changed"], now["changes"]) == (False, [])
+
+
 def test_people_changed_are_those_of_all_groups(desk: Desk) -> None:
     """Each counts once, and the figure changed when the first of them did."""
     names = ("Ana", "Eva", "Ida")
