@@ -15,10 +15,12 @@ from api.contract import binding, document
 from api.database import queries
 from api.operations import claims, detainees, release_events
 from api.operations import counts as counts_operations
+from api.pages import records
 from api.rendering import bodies, media_types
 from api.reports import citations
 from api.reports.citations import Moments
 from api.verification.counting import PROPERTIES
+from api.wording import words
 
 _ALL = 2**31
 """The limit of a list that is printed whole. Each page would compute the figures again."""
@@ -63,7 +65,7 @@ def compare(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
                 **arguments,
             )
             items += page["items"]
-            names |= _names(conn, page["items"])
+            names |= _names(conn, settings, page["items"])
             if (cursor := page["next"]) is None:
                 break
     response = {"items": items, "next": None}
@@ -108,7 +110,12 @@ def differences(data_dir: Path | None, as_json: bool, **arguments: Any) -> None:
             limit=_ALL,
             **arguments,
         )
-    _print(response, partial(terminal.differences, settings), as_json=as_json)
+        causes = (cause for item in response["items"] for cause in item["because"])
+        ids = {cause["attestation_id"] for cause in causes} - {None}
+        statements = records.by_id(conn, "attestations/list", "Attestation", ids)
+    confidential = {id for id, statement in statements.items() if statement["is_confidential"]}
+    as_text = partial(terminal.differences, settings, confidential=confidential)
+    _print(response, as_text, as_json=as_json)
 
 
 @click.command("explain")
@@ -169,8 +176,9 @@ def _moments(response: Any) -> Moments:
     return Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
 
 
-def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
-    """Return the names of the sources and facilities in these comparisons, by id."""
+def _names(conn: queries.Connection, settings: Config, items: Sequence[Any]) -> Mapping[str, str]:
+    """Return the names of the sources and facilities in these comparisons, and those who made the
+    claims that are relayed, by id."""
     if not items:
         return {}
     compared = [item["claim"] for item in items]
@@ -183,7 +191,13 @@ def _names(conn: queries.Connection, items: Sequence[Any]) -> Mapping[str, str]:
         sources=[UUID(id) for id in sources if id is not None],
         claims=[UUID(o["claim_id"]) for o in origins if o["claim_id"] is not None],
     )
-    return {str(id): name for id, name in recorded.items()}
+    names = {str(id): name for id, name in recorded.items()}
+    relayed = {o["claim_id"] for o in origins} - {None}
+    spoken = words.in_language(settings.language)
+    for id, claim in records.by_id(conn, "claims/list", "Claim", relayed).items():
+        is_confidential = claim["is_confidential"]
+        names[id] = spoken.speaker(names[id], is_confidential=is_confidential, begins=False)
+    return names
 
 
 def _print(response: Any, as_text: Callable[[Any], Iterator[str]], *, as_json: bool) -> None:

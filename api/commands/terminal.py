@@ -1,6 +1,6 @@
 """Responses of the API as plain text for a terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
@@ -148,8 +148,13 @@ def country(settings: Config, code: str) -> str:
     return _in_language(settings, vocabulary.country(code))
 
 
-def differences(settings: Config, response: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each changed person, and the sentence for citation."""
+def differences(
+    settings: Config, response: Mapping[str, Any], confidential: Container[str]
+) -> Iterator[str]:
+    """Yield a line for each changed person, and the sentence for citation.
+
+    `confidential` are the ids of attestations by sources for which another one vouches.
+    """
     if response["items"]:
         yield from _table(
             ["name", "before", "after", f"since ({_zone(settings)})", "because"],
@@ -158,7 +163,10 @@ def differences(settings: Config, response: Mapping[str, Any]) -> Iterator[str]:
                     item["detainee"]["name"],
                     *(_status(item, moment) for moment in ("before", "after")),
                     _local(settings, item["at"]) if item["at"] else "",
-                    "; ".join(map(_cause, item["because"])),
+                    "; ".join(
+                        _cause(settings, cause, cause["attestation_id"] in confidential)
+                        for cause in item["because"]
+                    ),
                 ]
                 for item in response["items"]
             ],
@@ -171,8 +179,11 @@ def _status(item: Mapping[str, Any], moment: str) -> str:
     return (item[moment] or "not counted") + again
 
 
-def _cause(cause: Mapping[str, Any]) -> str:
-    source = f", {cause['source']['name']}" if cause["source"] else ""
+def _cause(settings: Config, cause: Mapping[str, Any], is_confidential: bool) -> str:
+    source = ""
+    if cause["source"]:
+        name = vocabulary.speaker(cause["source"]["name"], is_confidential=is_confidential)
+        source = f", {_in_language(settings, name)}"
     return f"{cause['resource'].replace('_', ' ')} {cause['action']}{source}"
 
 

@@ -125,6 +125,23 @@ def test_differences_are_printed_with_their_reasons(database: str) -> None:
     )
 
 
+def test_terminal_has_no_words_of_a_confidential_source_for_its_organisation(
+    api: Api, database: str
+) -> None:
+    desk = Desk(api)
+    secret = desk.editor.source("Garganta", confidential=True, vouched_by=desk.sources[0])
+    event = desk.release("Ana Visible")
+    desk.editor.attest(event, secret, "2026-01-09T10:00:00Z")
+    claim = desk.claim(secret, "released", "2026-01-09T10:00:00Z", value=1)["id"]
+    relays = [{"claim_id": claim}]
+    desk.claim(desk.sources[1], "released", "2026-01-09T12:00:00Z", value=1, relays=relays)
+    result = constancia("differences", "--from", "2026-01-08", DATABASE_URL=database)
+    [_, line, _] = result.stdout.splitlines()
+    assert "attestation published, a confidential source of Fuente 0" in line
+    result = constancia("compare", DATABASE_URL=database, CONSTANCIA_LANGUAGE="es")
+    assert "Fuente 1, relaying una fuente confidencial de Fuente 0" in result.stdout
+
+
 def test_terminal_marks_retracted_claims(api: Api) -> None:
     desk = Desk(api)
     coalition = desk.editor.source("Coalición", "political_party")
