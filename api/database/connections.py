@@ -117,11 +117,21 @@ def check_service(url: str, *, allow_unsafe_durability: bool = False) -> None:
 
 
 def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
-    """Check the version, and that committed writes survive a crash. Raises UnfitServerError."""
+    """Check the version, the encoding, and that committed writes survive a crash.
+
+    Raises UnfitServerError.
+    """
     version = conn.info.server_version // 10000
     if version < MINIMUM_VERSION:
         raise UnfitServerError(
             f"The server is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
+        )
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise UnfitServerError(
+            f"The database {conn.info.dbname} has the encoding {encoding}; Constancia needs UTF8. "
+            "Create another: CREATE DATABASE constancia TEMPLATE template0 ENCODING 'UTF8' LOCALE "
+            "'C' OWNER …"
         )
     if not allow_unsafe_durability:
         _check_durability(conn)

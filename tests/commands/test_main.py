@@ -164,6 +164,20 @@ def test_older_server_is_an_error(version: int) -> None:
         connections.check_server(cast(Any, old), allow_unsafe_durability=True)
 
 
+def test_database_of_another_encoding_is_an_error() -> None:
+    """That of a server without a locale. The migrations failed at the sixth."""
+    with data_dir() as directory, embedded.running(directory) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("CREATE DATABASE test TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'")
+        test = make_conninfo(url, dbname="test")
+        check_error(
+            constancia("migrate", DATABASE_URL=test),
+            "The database test has the encoding SQL_ASCII; Constancia needs UTF8.",
+        )
+        with psycopg.connect(test) as conn:
+            assert conn.execute("SELECT to_regclass('migrations')").fetchone() == (None,)
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", " 8", "٣", "9" * 5000])
 def test_invalid_number_of_threads_is_an_error(database: str, value: str) -> None:
     check_error(
