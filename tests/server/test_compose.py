@@ -42,6 +42,11 @@ def test_every_service_is_checked_and_restarted() -> None:
             assert dependency["condition"] == "service_healthy"
 
 
+def test_database_is_not_healthy_before_it_is_created() -> None:
+    """The server that runs the roles script listens on its socket only, and stops after it."""
+    assert "--host=127.0.0.1" in SERVICES["database"]["healthcheck"]["test"]
+
+
 def test_image_is_checked_for_liveness() -> None:
     _, _, check = (ROOT / "Dockerfile").read_text("utf-8").partition("HEALTHCHECK")
     assert "/healthz" in check
