@@ -159,7 +159,8 @@ def postgres(data_dir: Path | None, program: str, arguments: Sequence[str]) -> N
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise click.ClickException(
-                f"Cannot run {program!r}: {reason}. Name a program of PostgreSQL, such as pg_dump."
+                f"Cannot run {program!r}: {reason}. Name a program of PostgreSQL, such as pg_dump, "
+                "and install PostgreSQL's client programs."
             ) from None
         finally:
             signal.signal(signal.SIGINT, interrupted)

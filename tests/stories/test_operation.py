@@ -20,11 +20,11 @@ from psycopg.conninfo import make_conninfo
 
 from api import auth
 from api.app import create_app
-from api.config import Config
+from api.config import SERVICE_ROLE, Config
 from api.database import connections, deadlines, queries
 from api.database.queries import Connection
 from api.server import embedded
-from tests.commands.running import EXAMPLE, constancia
+from tests.commands.running import EXAMPLE, constancia, run_process
 from tests.conftest import Api, client_of
 from tests.store_checks import open_store
 from tests.support import (
@@ -408,3 +408,20 @@ def test_backup_taken_under_load_can_be_restored(service: Service) -> None:
             assert original.get(path) == restored_client.get(path)
         with Client(other.port, other.key("edit")) as writer:
             writer.source("Puertas de otra parte")
+    check_move(other_dir, dump)
+
+
+def check_move(directory: Path, dump: Path) -> None:
+    """Check that a backup can be restored in a database of another name and owner."""
+    with embedded.running(directory) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("CREATE ROLE test_owner LOGIN")
+            conn.execute(f"GRANT {SERVICE_ROLE} TO test_owner".encode())
+            conn.execute("CREATE DATABASE test OWNER test_owner")
+        settings = {"DATABASE_URL": make_conninfo(url, user="test_owner", dbname="test")}
+        assert constancia("migrate", **settings).exit_code == 0
+        options = ["-e", "--clean", "--if-exists", "--no-owner", "-d", "test"]
+        restored = run_process("postgres", "pg_restore", *options, dump, **settings)
+        assert restored.returncode == 0, restored.stderr
+        examined = constancia("doctor", **settings)
+        assert examined.exit_code == 0, examined.output
