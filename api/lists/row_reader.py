@@ -211,8 +211,12 @@ def _check_values(
     if "id" in values:
         try:
             content["id"] = fields.uuid(values["id"])
-        except ValidationError as error:
-            errors.append(RowError(column_of["id"], str(error.messages[0])))
+        except ValidationError:
+            detail = (
+                f"{values['id'][:_MAX_QUOTED]!r} is not the id of a detainee of this service: map "
+                "the column to null in `mapping`, or to id:SCHEME if it is of a register."
+            )
+            errors.append(RowError(column_of["id"], detail))
     born, year = birth_date or values.get("birth_year"), values.get("birth_year")
     if born and year and not born.startswith(year):
         detail = f"{year!r} contradicts the birth date {born}: correct one of the two."

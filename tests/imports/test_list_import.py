@@ -418,7 +418,7 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "id:registro": "\x07"},
         [("id:registro", "right form")],
     ),
-    "an invalid id": ({"name": "Ana", "id": "7"}, [("id", "UUID")]),
+    "an invalid id": ({"name": "Ana", "id": "7"}, [("id", "map the column to null in `mapping`")]),
     "released without a source": (
         {"name": "Ana", "released_on": "2026-01-08"},
         [("released_on", "Needs a source")],
