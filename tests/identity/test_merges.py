@@ -552,9 +552,9 @@ def test_merged_records_count_once_for_the_disclosure_threshold(
     body = {"name": "El Helicoide", "country": "VE"}
     prison = editor.post("/v1/facilities", body)["id"]
 
-    def add_minor(name: str) -> str:
+    def add_minor(name: str, at: str = prison) -> str:
         id = editor.detainee(name, age_group="minor")
-        editor.detention(id, facility_id=prison)
+        editor.detention(id, facility_id=at)
         return id
 
     def disclosed(id: str) -> tuple[str, str | None]:
@@ -573,6 +573,17 @@ def test_merged_records_count_once_for_the_disclosure_threshold(
     # Disclosed properties stay disclosed.
     merge(editor, third, fourth)
     assert disclosed(fourth) == disclosed(first) == ("minor", prison)
+    assert_store_is_consistent(conn)
+    # A facility that a merge completes is accepted if that of the duplicate is.
+    other = editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
+    *_, duplicate = (add_minor(f"Otra {n}", other) for n in range(4))
+    surviving = api.scope("contribute").detainee("Otra Más")
+    api.scope("contribute").detention(surviving)
+    editor.patch(f"/v1/detainees/{surviving}", {"age_group": "minor"})
+    merge(editor, duplicate, surviving)
+    assert disclosed(surviving) == ("minor", None)
+    add_minor("Otra 5", other)
+    assert disclosed(surviving) == ("minor", other)
     assert_store_is_consistent(conn)
 
 
