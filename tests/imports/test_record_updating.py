@@ -258,6 +258,17 @@ def test_an_exported_case_knows_the_splits_before_it(editor: Api, conn: Connecti
     )
 
 
+def test_a_detention_in_an_impossible_order_is_invalid(editor: Api, conn: Connection) -> None:
+    """It begins within another one, which was recorded before."""
+    store(editor, conn, "load", CASE)
+    case: dict[str, Any] = copy.deepcopy(CASE)
+    within = {"detained_on": "2024-03-01", "began_on": "2024-03-01", "created_at": NOON}
+    case["detentions"].append({"key": "within", "detainee": "he", **within})
+    row = row_of(preview(editor, case), "/detentions/1")
+    assert row["outcome"] == "invalid"
+    assert "cannot be put in order" in row["errors"][0]["detail"]
+
+
 def test_records_of_a_case_stay_void(editor: Api, conn: Connection) -> None:
     claim = {"kind": "released", "value": 2, "qualifier": "exact", "as_of": NOON}
     claims = [{"key": "two", "source": "foro", "published_at": NOON, **claim}]
