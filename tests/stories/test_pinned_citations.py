@@ -401,19 +401,34 @@ def test_hidden_change_does_not_move_the_moment_of_a_public_one(desk: Desk) -> N
     assert read(desk.api, citation)["since"] == since
 
 
-def test_source_that_became_confidential_is_in_no_citation(desk: Desk) -> None:
+@pytest.mark.parametrize("is_recorded_later", [False, True])
+def test_source_that_became_confidential_is_in_no_citation(
+    desk: Desk, is_recorded_later: bool
+) -> None:
+    """The organisation that vouches for it may not have been recorded yet when it was pinned."""
     source, organisation = desk.editor.source("Garganta Profunda"), desk.sources[5]
-    event = desk.release("Rocío Prueba", [AT])
-    desk.editor.attest(event, source, AT)
     claim = desk.claim(source, "released", AT, value=3)
+    announcement = desk.claim(source, "announced", AT)["id"]
+    event = desk.release("Rocío Prueba", [AT], announcement=announcement)
+    desk.editor.attest(event, source, AT)
     pinned = [
         pin(desk.api, f"/v1/release-events/{event}/verification"),
         pin(desk.api, f"/v1/claims/{claim['id']}/comparison"),
+        pin(desk.api, f"/v1/claims/{announcement}/delivery"),
+    ]
+    unchanged = [
+        pin(desk.api, f"/v1/counts?announcement_id={announcement}"),
+        pin(desk.api, "/v1/counts?group_by=announcement_id"),
     ]
     assert "Garganta" in str(pinned[1])
+    if is_recorded_later:
+        organisation = desk.editor.source("Puertas Abiertas")
     desk.editor.patch(f"/v1/sources/{source}", {"confidential": True, "vouched_by": organisation})
-    for citation in pinned:
+    for citation in (*pinned, *unchanged):
         now = read(desk.api, citation)
         assert "Garganta" not in str(now)
         assert source not in str(now)
-        assert (now["sha256"], now["verified"]) == (citation["sha256"], False)
+        assert (now["sha256"], now["verified"]) == (citation["sha256"], citation in unchanged)
+    name = desk.api.get(f"/v1/sources/{organisation}")["name"]
+    (group,) = desk.api.get(unchanged[1]["url"])["groups"]
+    assert group["label"] == f"A confidential source of {name}, 9 January 2026"

@@ -2,8 +2,7 @@
 -- A claim has the name of its source, a confidential source that of the one that vouches for it. Only
 -- a claim has been published.
 -- Each id is looked up in its own table, so that the id of a person never gets a name.
-SELECT n.id, shown_source_name(n.named_by, x.entry ->> 'kind', x.entry ->> 'name') AS name,
-    n.is_confidential, n.published_at
+SELECT n.id, x.name, n.is_confidential, n.published_at
 FROM (
     SELECT f.id, f.id AS named_by, false AS is_confidential, NULL::timestamptz AS published_at
     FROM facilities f WHERE f.id = ANY (%(facility_ids)s)
@@ -16,4 +15,14 @@ FROM (
     FROM claims c JOIN sources s ON s.id = c.source_id
     WHERE c.id = ANY (%(claim_ids)s)
 ) n
-CROSS JOIN LATERAL recorded(n.named_by, %(recorded_as_of)s::timestamptz) x
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        (
+            SELECT shown_source_name(n.named_by, r.entry ->> 'kind', r.entry ->> 'name')
+            FROM recorded(n.named_by, %(recorded_as_of)s::timestamptz) r
+        ),
+        -- The source that vouches for a confidential one may have been recorded later.
+        (SELECT shown_source_name(s.id, s.kind, s.name) FROM sources s WHERE s.id = n.named_by)
+    ) AS name
+) x
+WHERE x.name IS NOT NULL
