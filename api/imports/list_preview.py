@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -26,8 +27,8 @@ from api.lists import list_file, list_survey, row_reader
 from api.lists.columns import ColumnMapping, Conventions
 from api.lists.list_file import RowError
 from api.records import attestations, publications, voids
+from api.records.detention_order import MAX_SAME_EVENT_DISTANCE
 from api.verification import verdicts
-from api.verification.rule import Attestation
 
 _PROGRESS_ROWS = 2_000
 # The contract's name of a field -> the column that holds it, where they differ.
@@ -202,6 +203,8 @@ class _Preview:
         self._columns: dict[str, str] = {}
         # A recorded release event -> the attestations that rows would add.
         self._attested: Counter[UUID] = Counter()
+        # A recorded person, or event, and the moment of an attestation -> the day of a release.
+        self._released: dict[tuple[UUID | int, datetime], date] = {}
         self._block: list[_PreviewedRow] = []
         # The void records of the people of the block, by person.
         self._void: Mapping[UUID, Sequence[Any]] = {}
@@ -430,21 +433,18 @@ class _Preview:
             if row.outcome != "new":
                 row.changes.append("attestation")
                 row.outcome = "changed"
+            if row.outcome == "changed" and self._is_repeated(row, event, attestation):
+                continue
             row.release_event_id = id
             row.status_from, row.status_to = verdicts.foresee(
-                self._conn, id, _rule_attestation(attestation), self._now
+                self._conn, id, row_plan.rule_attestation(attestation), self._now
             )
 
-
-def _rule_attestation(attestation: Mapping[str, Any]) -> Attestation:
-    return Attestation(
-        id="",
-        source=str(attestation["source_id"]),
-        stance="confirms",
-        basis=attestation["basis"],
-        published_at=attestation["published_at"],
-        relayed_sources=[str(relay["source_id"]) for relay in attestation["relays"]],
-        release_kind=attestation["release_kind"],
-        # Recorded after every other attestation of the same moment.
-        recorded=1 << 62,
-    )
+    def _is_repeated(
+        self, row: _PreviewedRow, event: Mapping[str, Any], attestation: Mapping[str, Any]
+    ) -> bool:
+        """Return whether an earlier row makes the attestation of a row already, and note it."""
+        record = event.get("id") or cast(ListedPerson, row.listed).canonical
+        day, key = event["occurred_on"], (record, attestation["published_at"])
+        before, self._released[key] = self._released.get(key), day
+        return before is not None and abs(before - day) <= MAX_SAME_EVENT_DISTANCE

@@ -21,6 +21,7 @@ from api.records import detainees, release_events
 from api.records import detentions as detention_records
 from api.records.detention_order import MAX_SAME_EVENT_DISTANCE, period
 from api.verification.bulk import Batch
+from api.verification.rule import Attestation
 
 NOT_INSERTED = UUID(int=0)
 """The id of a detention or a release event that is not inserted yet."""
@@ -341,6 +342,21 @@ def row_attestation(shared: Mapping[str, Any], release: Mapping[str, Any]) -> di
     if isinstance(attestation["published_at"], str):
         attestation["published_at"] = fields.moment(attestation["published_at"])
     return attestation
+
+
+def rule_attestation(attestation: Mapping[str, Any]) -> Attestation:
+    """Return an attestation of a row as the rule takes it."""
+    return Attestation(
+        id="",
+        source=str(attestation["source_id"]),
+        stance="confirms",
+        basis=attestation["basis"],
+        published_at=attestation["published_at"],
+        relayed_sources=[str(relay["source_id"]) for relay in attestation["relays"]],
+        release_kind=attestation["release_kind"],
+        # Recorded after every other attestation of the same moment.
+        recorded=1 << 62,
+    )
 
 
 def confirmed_before(

@@ -727,6 +727,27 @@ def test_released_people_are_attested_by_the_source(api: Api, conn: queries.Conn
     assert seq(conn) == before
 
 
+def test_a_person_listed_twice_is_released_once(api: Api, conn: queries.Connection) -> None:
+    editor = api.scope("edit")
+    recorded, other = {"name": "Fermín Otero Valdivia"}, {"name": "Yusmery Génesis Ozores"}
+    for person in (recorded, other):
+        person["birth_date"] = "1974-06-02"
+    editor.detainee(**recorded)
+    days = ("", "2026-01-08", "2026-01-09", "2026-01-08")
+    rows = [{**person, "released_on": day} for day in days for person in (recorded, other)]
+    attested = attested_by(editor.source("Casa Abierta"))
+    for expected in ((1, 2, 2), (0, 0, 0)):
+        result = preview(editor, table(rows), **attested)
+        foreseen = [result[name] for name in ("people", "release_events", "attestations")]
+        assert tuple(foreseen) == expected
+        assert [flip["row"] for flip in result["flips"]] == [3, 4][: expected[1]]
+        apply(editor, result["id"])
+        counts = (
+            "SELECT count(*) AS n FROM release_events UNION ALL SELECT count(*) FROM attestations"
+        )
+        assert [row.n for row in conn.execute(counts)] == [2, 2]
+
+
 def test_a_list_does_not_confirm_a_release_before_its_day(api: Api) -> None:
     """A row names the day, and the recorded release event within three days of it another one."""
     editor = api.scope("edit")
