@@ -43,8 +43,11 @@ def recompute(
         counted = list({*people, *(disclosed or ())})
         if counted:
             person_statuses.recompute(conn, counted, revision, lock=disclosed is None)
-    affects_responses = disclosed is not None or any(
-        revision.changes(table) for table in ("verdicts", "parts", "person_statuses")
+    # A detention that moves is the latest one, and the custody, of another person.
+    affects_responses = (
+        disclosed is not None
+        or any(revision.changes(table) for table in ("verdicts", "parts", "person_statuses"))
+        or any(change.resource == "detention" and change.action == "moved" for change in changes)
     )
     recorded_at = _append(conn, caller, changes, disclosed, affects_responses=affects_responses)
     revision.apply(conn, recorded_at)

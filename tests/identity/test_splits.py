@@ -180,6 +180,25 @@ def test_person_as_recorded_keeps_a_split_event_after_a_merge(api: Api, editor: 
         }
 
 
+@pytest.mark.parametrize("known", [{}, {"age_group": "minor"}])
+def test_follower_learns_whose_detention_a_split_and_its_undoing_move(
+    api: Api, editor: Api, known: Any
+) -> None:
+    """Also without a release event, so that no count changes."""
+    person = editor.detainee("Fermín Otero", **known)
+    detention = editor.detention(person)
+    result: Any = {}
+    for move in (
+        lambda: result.update(split(editor, person, detention_ids=[detention])),
+        lambda: undo(editor, result["id"]),
+    ):
+        editor.source("Fuente")  # The last entry before `since`, which belongs to it.
+        since = api.get("/v1/counts")["recorded_as_of"]
+        move()
+        items = api.get("/v1/detainees", updated_since=since)["items"]
+        assert person in {item["id"] for item in items}
+
+
 @pytest.mark.parametrize("known", [{"age_group": "minor"}, {"withheld": True}])
 def test_split_of_a_hidden_person_gives_a_hidden_person(api: Api, editor: Api, known: Any) -> None:
     person, _, detention, _ = two_in_one(editor, **known)
@@ -189,6 +208,8 @@ def test_split_of_a_hidden_person_gives_a_hidden_person(api: Api, editor: Api, k
     assert (shown["is_named"], shown["aliases"], shown["external_ids"]) == (False, [], [])
     assert editor.get(f"/v1/splits/{result['id']}") == result
     api.get(f"/v1/splits/{result['id']}", 404)
+    resources = {item["resource"] for item in api.get("/v1/changes", limit=200)["items"]}
+    assert not resources & {"split", "distinction"}
     # Made public by mistake, the new person is hidden again with the first one.
     editor.patch(f"/v1/detainees/{new}", {"age_group": "adult", "withheld": False})
     api.get(f"/v1/splits/{result['id']}", 404)

@@ -1,8 +1,9 @@
 -- Appends an entry to the ledger for each write, with the row after the write.
 -- Updates the head, which numbers the entries. The moment comes from the database's clock and never
 -- goes back. An entry is public, and gets a public number, if it changes the record as the public
--- sees it, or if it affects responses about other records (affects_responses). A merge or a split affects
--- them by the entries of its people: its own entry is public only if the public sees it.
+-- sees it, or if it affects responses about other records (affects_responses). A merge or a split, with
+-- its distinction, affects them by the entries of its people: its own entry is public only if the public
+-- sees it.
 WITH written AS (
     SELECT w.resource, w.resource_id, w.action, w.position,
         CASE WHEN w.action = 'read' THEN '{}' ELSE r.entry END AS entry, r.visible
@@ -12,7 +13,7 @@ WITH written AS (
 ), compared AS (
     SELECT w.resource, w.resource_id, w.action, w.position, w.entry, s.public_sha256,
         w.action <> 'read' AND (
-            %(affects_responses)s AND w.resource NOT IN ('merge', 'split')
+            %(affects_responses)s AND w.resource NOT IN ('merge', 'split', 'distinction')
             OR CASE
                 WHEN w.action = 'updated' AND h.shown IS NOT NULL AND h.shown_before IS NOT NULL
                     THEN h.shown <> h.shown_before
