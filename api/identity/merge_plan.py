@@ -185,8 +185,10 @@ def _merge_detention(plan: MergePlan, duplicate_id: str, surviving_id: str) -> N
     if surviving["facility_id"] is None and duplicate["facility_id"] is not None:
         changed |= {name: duplicate[name] for name in ("facility_id", "whereabouts", "accepted")}
     # The more exact beginning: the day of a known month, or the month of a known year.
-    if (duplicate["detained_on"] or "").startswith(surviving["detained_on"] or ""):
-        changed["detained_on"] = duplicate["detained_on"]
+    if (duplicate["detained_on"] or "").startswith(surviving["detained_on"] or "") and (
+        duplicate["detained_on"] != surviving["detained_on"]
+    ):
+        changed |= {name: duplicate[name] for name in ("detained_on", "counts_from_entry")}
     plan.change("detention", surviving_id, **changed)
     plan.change("detention", duplicate_id, merged_into=surviving_id)
 

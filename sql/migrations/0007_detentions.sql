@@ -11,7 +11,7 @@ CREATE TABLE detentions (
     authority text,
     charges text,
     whereabouts text NOT NULL,
-    -- Whether a re-arrest counts from `created_at` on: the person was hidden when it was entered, and
+    -- Whether a re-arrest counts from `created_at` on: the person was hidden when its day was recorded, and
     -- counts at two moments would tell the day. It stays, so that no count changes with a withholding.
     counts_from_entry boolean NOT NULL DEFAULT false,
     -- Whether a key of scope edit, or the operator, entered or accepted the detention at this facility.

@@ -203,7 +203,7 @@ def confirm(editor: Api, person: str, detention: str, day: str) -> None:
 @pytest.mark.parametrize("is_hidden", [False, True])
 def test_no_count_tells_the_day_of_a_hidden_persons_rearrest(api: Api, is_hidden: bool) -> None:
     """The re-arrest of a hidden person counts from its entry on. One that was entered before the
-    person was hidden keeps its day."""
+    person was hidden keeps its day, until the day is corrected."""
     editor = api.scope("edit")
     hides: dict[str, Any] = {"age_group": "minor"}
     person = editor.detainee("Luz Vega", **(hides if is_hidden else {}))
@@ -218,8 +218,24 @@ def test_no_count_tells_the_day_of_a_hidden_persons_rearrest(api: Api, is_hidden
     query = {"from": "2026-03-14", "until": "2026-03-19", "bucket": "day"}
     timeline = api.get("/v1/counts/timeline", **query)["items"]
     assert {row["rearrested"] for row in timeline} == ({0} if is_hidden else {0, 1})
-    editor.patch(f"/v1/detentions/{again}", {"detained_on": "2026-03-16"})
+    editor.patch(f"/v1/detentions/{again}", {"detained_on": "2026-03-17", "charges": "Ninguno"})
     assert rearrested_at(api, "2026-03-18") == int(not is_hidden)
+    editor.patch(f"/v1/detentions/{again}", {"detained_on": "2026-03-16"})
+    assert (rearrested_at(api, "2026-03-18"), rearrested_at(api)) == (0, 1)
+
+
+def test_merge_tells_no_day_of_a_hidden_persons_rearrest(api: Api) -> None:
+    editor = api.scope("edit")
+    person, hidden = editor.detainee("Luz Vega"), editor.detainee("Luz Vega", age_group="minor")
+    confirm(editor, person, editor.detention(person, detained_on="2024"), "2026-01-08")
+    again = editor.detention(person, detained_on="2026-03")
+    editor.detention(hidden, detained_on="2026-03-17")
+    merge = editor.post(f"/v1/detainees/{hidden}/merge", {"into": person})["id"]
+    shown = editor.get(f"/v1/detainees/{person}")["detention"]
+    assert (shown["id"], shown["detained_on"]) == (again, "2026-03-17")
+    assert [rearrested_at(api, day) for day in ("2026-03-18", "2026-04-02", None)] == [0, 0, 1]
+    editor.send("DELETE", f"/v1/merges/{merge}")
+    assert [rearrested_at(api, day) for day in ("2026-03-18", "2026-04-02", None)] == [0, 1, 1]
 
 
 def rearrested_at(api: Api, day: str | None = None) -> int:

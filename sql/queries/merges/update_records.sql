@@ -18,10 +18,10 @@ WITH changed AS (
     UPDATE detentions t SET updated_at = now(),
         (
             detainee_id, facility_id, detained_on, began_on, authority, charges, whereabouts,
-            accepted, merged_into
+            counts_from_entry, accepted, merged_into
         ) = (
             SELECT n.detainee_id, n.facility_id, n.detained_on, n.began_on, n.authority, n.charges,
-                n.whereabouts, n.accepted, n.merged_into
+                n.whereabouts, n.counts_from_entry, n.accepted, n.merged_into
             FROM jsonb_populate_record(t, c.changes) n
         )
     FROM changed c WHERE c.resource = 'detention' AND t.id = c.id
