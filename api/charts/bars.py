@@ -120,7 +120,7 @@ def draw_delivery(delivery: Answer, style: Style) -> Drawing:
                 ("people", style.text("Named in this record"), delivery["named"]),
                 (
                     "reported",
-                    style.text("Out, by at least one report"),
+                    style.text("Confirmed, reported or in dispute"),
                     sum(delivery[name] for name in _DOCUMENTED),
                 ),
                 ("confirmed", style.text("Confirmed as out"), delivery["confirmed"]),

@@ -652,13 +652,17 @@ def test_reader_follows_a_source_and_an_announcement(
     assert len(api.get(others)["items"]) == 2
     page = read(api, f"/announcements/{announcement}?lang=en")
     assert "at least 116" in page.text
-    assert "Named in this record 1 Out, by at least one report 0 Confirmed as out 0" in page.text
+    assert "1 Confirmed, reported or in dispute 0 Confirmed as out 0" in page.text
     assert "Announcement of 9 January 2026" in page.text
     wrong = read(api, f"/announcements/{announcement}?lang=en&time_zone=Caracas", 422)
     assert not any("time_zone" in link for link in wrong.values("a", "href"))
     there = read(api, f"/announcements/{announcement}?lang=en&time_zone=Pacific/Kiritimati")
     assert "Announcement of 10 January 2026" in there.text
     assert page.values("svg", "class") == ["chart"]
+    # A release that is only denied is in dispute, and no source reports that the person is out.
+    editor.attest(event, outlet, "2026-01-12T00:00:00Z", stance="denies")
+    page = read(api, f"/announcements/{announcement}?lang=en")
+    assert "1 Confirmed, reported or in dispute 1 Confirmed as out 0" in page.text
     figures = read(api, "/figures?kind=announced&lang=en")
     assert figures.values("svg", "class") == ["chart"]
     assert "Diario 9 Jan 2026, 10:00 at least 117" in figures.text

@@ -59,7 +59,7 @@ def test_charts_have_the_figures_of_the_api(desk: Desk) -> None:
         "por encima de lo documentado.",
     }
     assert words["delivery"]["en"].endswith(
-        "Announced: 116. Named in this record: 1. Out, by at least one report: 1. "
+        "Announced: 116. Named in this record: 1. Confirmed, reported or in dispute: 1. "
         "Confirmed as out: 0."
     )
     assert "El Rodeo <I>: Confirmadas: 0 · Reportadas: 2 · En disputa: 0." in words["groups"]["es"]
