@@ -98,10 +98,10 @@ def _confirmations(verification: Item, sources: int, words: Words) -> str:
     elif independent == 1 and rests_on:
         values["group"] = _listed([group["name"] for group in rests_on], words)
         text = words.plural(
-            "%(n)s sources report it, which count as one. Without %(group)s, no independent "
-            "source would remain.",
-            "%(n)s sources report it, which count as one. Without either of these, no independent "
-            "source would remain: %(group)s.",
+            "%(n)s sources report it, which count as one. Without the group of %(group)s, no "
+            "independent source would remain.",
+            "%(n)s sources report it, which count as one. Without either of these groups, no "
+            "independent source would remain: %(group)s.",
             len(rests_on),
         )
     else:
@@ -151,8 +151,20 @@ def _chains(
             text = words.text("%(source)s has it from a source of its own group.")
         else:
             text = words.text("%(source)s knows it first hand.")
-        sentences.append(text % {"source": name, "origin": groups[0]})
+        origin = _origin(chain, attestations, names, words) if len(groups) > 1 else name
+        sentences.append(text % {"source": name, "origin": origin})
     return sentences
+
+
+def _origin(
+    chain: Item, attestations: Mapping[str, Item], names: Mapping[str, str], words: Words
+) -> str:
+    """Return the source that a chain repeats. Its group may have the name of another source."""
+    group = chain["groups"][0]
+    attestation = attestations.get(chain["attestation_ids"][0])
+    relayed = [relay["source_id"] for relay in attestation["relays"]] if attestation else []
+    origins = [names[id] for id in relayed if id in group["source_ids"]]
+    return _listed(origins or [group["name"]], words)
 
 
 def _missing(verification: Item, words: Words) -> str | None:

@@ -316,7 +316,10 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     for number in range(5):
         if number == 1:
             page = read(api, f"/people/{person}?lang=en")
-            assert "2 sources report it, which count as one. Without either of these" in page.text
+            assert (
+                "2 sources report it, which count as one. Without either of these groups"
+                in page.text
+            )
             assert re.search("remain: (Familia and Medio 0|Medio 0 and Familia)\\.", page.text)
         editor.attest(
             event,
@@ -329,7 +332,10 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     results = read(api, "/people?q=rosio+sanmiguel&utm_source=chat")
     assert f"/people/{person}?lang=en" in results.values("a", "href")
     page = read(api, f"/people/{person}", **SPANISH)
-    assert "6 fuentes la reportan, pero cuentan como una. Sin Familia no quedaría" in page.text
+    assert (
+        "6 fuentes la reportan, pero cuentan como una. Sin el grupo de Familia no quedaría"
+        in page.text
+    )
     assert "repite a Familia, de la que no consta ninguna declaración" in page.text
     assert (
         "Lo que falta para confirmarla: Una fuente independiente más la confirmaría." in page.text
@@ -509,7 +515,7 @@ def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     editor.affiliate(radio, owner)
     secret = editor.source("Garganta", confidential=True, vouched_by=daily)
     person = editor.detainee("Ana Visible")
-    editor.detention(person)
+    detention = editor.detention(person)
     event = editor.event(person, "2026-01-08")
     editor.attest(event, radio, AT, basis="relayed", relays=[{"source_id": owner}])
     statement = editor.attest(event, secret, AT)["id"]
@@ -519,6 +525,14 @@ def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     assert "Radio has it from a source of its own group." in page
     assert "A confidential source of Diario knows it first hand." in page
     assert "Foro confirms it, repeating a confidential source of Diario." in page
+    # Of a silent group it is known which source is repeated, and perhaps another one denies it.
+    for day, origin, name in (("2025-01-08", radio, "Radio"), ("2025-03-08", owner, "Dueño")):
+        other = editor.event(person, day, detention_id=detention)
+        editor.attest(other, daily, AT, basis="relayed", relays=[{"source_id": origin}])
+        page = read(api, f"/releases/{other}?lang=en").text
+        assert f"Diario repeats {name}, from whom no statement on this release is" in page
+    certificate = read(api, f"/releases/{other}/certificate?lang=es").text
+    assert "La prueba se apoya en los grupos de" in certificate
     changes = read(api, "/differences?from=2026-01-08&lang=en").text
     assert "A confidential source of Diario reported the release." in changes
     editor.post(f"/v1/attestations/{statement}/void", {"reason": "Of another person."}, 200)
