@@ -1344,6 +1344,14 @@ def test_a_matched_row_can_be_decided_as_new(api: Api, conn: queries.Connection)
     changed = {**same, "detainee_id": result["id"]}
     apply(writer, result["id"], {"row": 1, "decision": "new"}, same)
     apply(writer, result["id"], {"row": 1, "decision": "new"}, changed, status=409)
+    # When a list is sent once more, the last decision on a row counts.
+    once = table([{"name": "Yusmery Quintanar Bello"}])
+    first, last = (
+        apply(writer, preview(writer, once)["id"], *decisions)["rows"][0]["detainee_id"]
+        for decisions in ((), ({"row": 1, "decision": "new"},))
+    )
+    assert first != last
+    assert preview(writer, once)["rows"][0]["detainee_id"] == last
 
 
 def test_rows_of_one_person_are_matched(api: Api, conn: queries.Connection) -> None:
