@@ -271,6 +271,23 @@ def test_connections_of_an_address_are_limited(proxied: Echo) -> None:
         assert send(proxied.port, "/", X_Forwarded_For="203.0.113.10")[0].status == 200
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_long_bodies_of_an_address_are_limited(echo: Echo, framing: str) -> None:
+    """500 connections of a client without a key could write 16 GB to the disk."""
+    head = f"POST /v1/imports HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{framing}\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            unfinished = stack.enter_context(socket.create_connection(("127.0.0.1", echo.port)))
+            unfinished.sendall(head.encode())
+        assert send(echo.port, "/")[0].status == 200
+
+        def is_limited() -> bool:
+            refusals, _ = exchange(echo.port, head.encode())
+            return [r.problem()["type"] for r in refusals] == ["/problems/too-many-connections"]
+
+        wait_until(is_limited, "nginx has read the heads")
+
+
 @pytest.mark.parametrize(
     ("address", "other"),
     [("203.0.113.11", "203.0.113.12"), ("2001:db8:1:2::{:x}", "2001:db8:1:3::1")],
