@@ -36,6 +36,11 @@ def database(
     with errors_as_messages():
         settings = config.read()
         if settings.database_url:
+            if data_dir is not None:
+                progress(
+                    "--data-dir was ignored, since DATABASE_URL is set. Unset it to use the "
+                    "directory."
+                )
             yield settings, settings.owner_database_url or settings.database_url
         else:
             directory = data_dir or settings.data_dir

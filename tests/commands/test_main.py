@@ -164,6 +164,14 @@ def test_older_server_is_an_error(version: int) -> None:
         connections.check_server(cast(Any, old), allow_unsafe_durability=True)
 
 
+def test_directory_beside_a_database_is_ignored_with_a_message(
+    database: str, tmp_path: Path
+) -> None:
+    result = constancia("counts", "--data-dir", tmp_path / "other", DATABASE_URL=database)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("--data-dir was ignored, since DATABASE_URL is set.")
+
+
 def test_database_of_another_encoding_is_an_error() -> None:
     """That of a server without a locale. The migrations failed at the sixth."""
     with data_dir() as directory, embedded.running(directory) as url:
