@@ -862,7 +862,9 @@ def test_same_address_in_another_language_is_another_page(api: Api) -> None:
 
 def test_crawlers_and_browsers_find_their_files(api: Api) -> None:
     robots = api.send("GET", "/robots.txt")
-    assert (robots.mimetype, "Disallow: /v1/" in robots.text) == ("text/plain", True)
+    assert robots.mimetype == "text/plain"
+    for folder in ("v1", "charts"):
+        assert f"\nDisallow: /{folder}/\n" in robots.text
     assert api.send("GET", "/favicon.svg").mimetype == "image/svg+xml"
     style = api.send("GET", "/style.css")
     assert style.mimetype == "text/css"
