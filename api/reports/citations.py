@@ -184,11 +184,13 @@ def labels(
     group_by: str | None,
     values: Sequence[str | None],
     moments: Moments,
-    time_zone: str,
     language: Language = catalogs.SOURCE,
+    time_zone: str | None = None,
 ) -> Sequence[str | None]:
-    """Return the recorded names of groups by facility, who announced what on which day, and the
-    names of countries. None for all other groups.
+    """Return the recorded names of groups by facility, the sources of announcements, and the names
+    of countries. None for all other groups.
+
+    With a time zone, an announcement also has its day, which tells it from others of its source.
     """
     spoken = words.in_language(language)
     if group_by == "nationality":
@@ -201,7 +203,7 @@ def labels(
 
     def label(named: Any) -> str:
         speaker = spoken.speaker(named.name, is_confidential=named.is_confidential)
-        if named.published_at is None:
+        if time_zone is None or named.published_at is None:
             return speaker
         return f"{speaker}, {spoken.day_of(named.published_at.isoformat(), time_zone)}"
 
@@ -218,13 +220,13 @@ def labelled(
     time_zone: str,
     language: Language,
 ) -> Mapping[str, Any]:
-    """Return an answer with the labels of its groups, if it has any, in a language."""
+    """Return an answer with the labels of its groups, if it has any, for readers of a language."""
     groups, citation = answer.get("groups") or (), answer["citation"]
     if not groups:
         return answer
     moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
     values = [group["value"] for group in groups]
-    names = labels(conn, group_by, values, moments, time_zone, language)
+    names = labels(conn, group_by, values, moments, language, time_zone)
     labelled = zip(groups, names, strict=True)
     return {**answer, "groups": [{**group, "label": name} for group, name in labelled]}
 

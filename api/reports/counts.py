@@ -105,8 +105,7 @@ def report(
         "groups": groups if group_by else None,
     }
     # Neither is covered by the digest of the citation.
-    values = [value for value, _ in counted.groups]
-    labels = citations.labels(conn, group_by, values, moments, time_zone)
+    labels = citations.labels(conn, group_by, [value for value, _ in counted.groups], moments)
     uncited = {
         "people": citations.url("/v1/counts/people", {**asked, **filters}),
         "groups": [{**group, "label": label} for group, label in zip(groups, labels, strict=True)]

@@ -37,7 +37,7 @@ for url, message in (
     (f"/v1/release-events/{UNKNOWN_ID}/verification", "There is no release event"),
     ("/v1/release-events/$void_event/verification", "voided"),
     ("/v1/claims/$claim/delivery", "There is no announcement"),
-    ("/v1/claims/$void_announcement/comparison", "There is no claim"),
+    ("/v1/claims/$void_announcement/comparison", "as a mistake in recording"),
 ):
     wrong_body(f"url={url}", "/v1/citations", {"url": url}, "/url", message=message)
 wrong_body(
