@@ -178,6 +178,15 @@ BEGIN ATOMIC
     WHERE c.resource = $2;
 END;
 
+-- The detentions that a person may have had at a moment of record time.
+CREATE FUNCTION detentions_perhaps_of(detainee_id uuid) RETURNS TABLE (id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.id FROM detentions d WHERE d.detainee_id = $1
+    UNION
+    SELECT c.id FROM records_moved_with($1, 'detention') c;
+END;
+
 -- A person's detentions at a moment of record time, with those that a merge or a split has moved since.
 CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
     RETURNS TABLE (

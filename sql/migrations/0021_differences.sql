@@ -527,10 +527,11 @@ BEGIN ATOMIC
             FROM (
                 SELECT unnest(ARRAY[$1, $2, $3]) AS id
                 UNION ALL
-                SELECT t.id FROM detentions t WHERE t.detainee_id = $1
+                SELECT t.id FROM detentions_perhaps_of($1) t
             ) i
             JOIN ledger l ON l.resource_id = i.id
             WHERE l.action <> 'read' AND l.recorded_at > $5 AND l.recorded_at <= $7
+                AND (l.resource <> 'detention' OR l.entry ->> 'detainee_id' = $1::text)
                 AND (l.public_seq IS NOT NULL OR $12)
         ),
         -- A merge or a split.
@@ -684,7 +685,7 @@ BEGIN ATOMIC
         SELECT unnest($2), ARRAY['updated'] WHERE $6
         UNION ALL
         SELECT t.id, ARRAY['created', 'updated', 'voided', 'undone']
-        FROM detentions t WHERE $5 AND t.detainee_id = $1
+        FROM detentions_perhaps_of($1) t WHERE $5
         UNION ALL
         SELECT $1, ARRAY['updated'] WHERE $6
     ) i
@@ -692,6 +693,8 @@ BEGIN ATOMIC
         SELECT l.resource, l.action FROM ledger l
         WHERE l.resource_id = i.id AND l.recorded_at > $3 AND l.recorded_at <= $4
             AND l.action = ANY (i.actions) AND (l.public_seq IS NOT NULL OR $7)
+            -- A merge or a split may have moved a detention to the person, or from the person.
+            AND (l.resource <> 'detention' OR l.entry ->> 'detainee_id' = $1::text)
     ) l
     GROUP BY l.resource, l.action;
 END;

@@ -207,6 +207,15 @@ def test_filters_and_required_sources(desk: Desk) -> None:
         response = differences(desk.api, from_recorded=cited, **filters)
         assert changes(response) == {"Ana Otero": (None, "confirmed", now(desk))}
         assert because(response) == {"Ana Otero": [("detention", "updated", None)]}
+    # That answer stays when the detention is moved to another person.
+    response = differences(desk.api, from_recorded=cited, country="VE")
+    body = {"name": "Ana Otra", "detention_ids": [detention["id"]]}
+    desk.editor.post(f"/v1/detainees/{person}/split", body)
+    moments = {name: response[name] for name in ("from", "until", "from_recorded")}
+    later = differences(
+        desk.api, **moments, until_recorded=response["until_recorded"], country="VE"
+    )
+    assert (changes(later), because(later)) == (changes(response), because(response))
 
 
 def test_rearrest_is_a_difference(desk: Desk) -> None:
