@@ -1,6 +1,7 @@
 """Releases with all that a page shows of them: verification, attestations, and why, in words."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from api.config import Language
@@ -49,7 +50,11 @@ def _verified(
         "attestations/list", _MAX_ATTESTATIONS, {"release_event_id": id, "sees_hidden": False}
     )
     listed, following = records.items(conn, "listAttestations", attestations)
-    by_time = sorted(listed, key=lambda attestation: str(attestation["published_at"]))
+    # Of two that were published at one moment, the one recorded later is the later statement.
+    by_time = sorted(
+        listed,
+        key=lambda it: [datetime.fromisoformat(it[at]) for at in ("published_at", "created_at")],
+    )
     return verification, by_time, following is not None
 
 

@@ -508,6 +508,19 @@ def test_figures_of_a_page_are_of_one_moment(api: Api, monkeypatch: pytest.Monke
         assert f"{sources} sources report it, independently of one another." in page, path
 
 
+def test_later_statement_is_below_an_earlier_one(api: Api) -> None:
+    """Of the same moment, and of the same second."""
+    editor = api.scope("edit")
+    person = editor.detainee("Ana Visible")
+    editor.detention(person)
+    event, outlet = editor.event(person, "2026-01-08"), editor.source("Diario")
+    stances = ["confirms", "denies"] * 3
+    for stance, second in zip(stances, ("00", "00", "00", "00.5", "00.5", "01"), strict=True):
+        editor.attest(event, outlet, f"2026-01-09T10:00:{second}Z", stance=stance)
+    page = read(api, f"/releases/{event}?lang=en").text
+    assert re.findall("Diario (confirms|denies) it,", page) == stances
+
+
 def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     """A group has the knowledge of a source in it; an organisation said nothing for its source."""
     editor = api.scope("edit")
