@@ -120,7 +120,8 @@ def errors_as_messages() -> Iterator[None]:
             progress(f"{field.pointer or '/'}: {field.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except RequestError as error:
-        details = "".join(f" {field.pointer}: {field.detail}" for field in error.errors)
+        places = ((f"{field.pointer}: " if field.pointer else "", field) for field in error.errors)
+        details = "".join(f" {place}{field.detail}" for place, field in places)
         raise click.ClickException(with_options(f"{error.detail}{details}")) from None
     except (
         embedded.EmbeddedError,

@@ -218,7 +218,9 @@ def preview(summary: Mapping[str, Any], places: Mapping[str, Sequence[str]]) -> 
             yield f"  skipped above the header: {title}"
     for outcome, rows in summary["totals"].items():
         if rows:
-            yield f"  {outcome.replace('_', ' '):20}{rows:>8,} rows"
+            yield f"  {outcome.replace('_', ' '):20}{rows:>8,} {'row' if rows == 1 else 'rows'}"
+    if not any(summary["totals"].values()):
+        yield "  no rows"
     for name in ("people", "release_events", "attestations"):
         if summary[name]:
             yield f"  new {name.replace('_', ' '):16}{summary[name]:>8,}"

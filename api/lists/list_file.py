@@ -311,6 +311,9 @@ def _ndjson_rows(file: BinaryIO, mapping: ColumnMapping) -> NumberedCells:
         if not isinstance(value, dict):
             yield number, [], [RowError(None, 'Must be an object, such as {"name": "Ana"}.')]
             continue
+        if number == 1 and value.get("export") == "constancia":
+            detail = "Is an export, not a list of people: load it with `constancia load`."
+            raise invalid(FieldError("/1", detail))
         yield number, *_read_object(value, mapping)
 
 

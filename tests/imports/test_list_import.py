@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -1531,6 +1532,7 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     assert result.exit_code == 1
     assert "4 rows read" in result.stderr
     assert "1 row is invalid. Correct the file or use --skip-invalid." in result.stderr
+    assert re.search(r"^  invalid +1 row$", result.stdout, re.MULTILINE)
     options = ["--dry-run", "--skip-invalid"]
     result = constancia("import", list_file, *options, DATABASE_URL=database)
     assert result.exit_code == 0
@@ -1539,6 +1541,23 @@ def test_without_a_terminal_possible_duplicates_are_printed_only(
     skips = ("--yes", "--skip-invalid", "--skip-doubtful")
     result = constancia("import", list_file, *skips, DATABASE_URL=database)
     assert (result.exit_code, people(conn)) == (0, 3)
+
+
+def test_the_command_says_what_is_no_list(
+    database: str, conn: queries.Connection, tmp_path: Path
+) -> None:
+    file = tmp_path / "export.ndjson"
+    assert constancia("export", file, DATABASE_URL=database).exit_code == 0
+    empty, case = tmp_path / "empty.csv", tmp_path / "list.json"
+    empty.write_text("name\n")
+    case.write_text('[{"name": "Ana Prueba"}]')
+    for path, exit_code, text in (
+        (file, 1, "Is an export, not a list of people: load it with `constancia load`."),
+        (empty, 0, "  no rows\n"),
+        (case, 1, "See errors. Must be an object."),
+    ):
+        result = constancia("import", path, "--dry-run", DATABASE_URL=database)
+        assert (result.exit_code, text in result.stdout + result.stderr) == (exit_code, True)
 
 
 def test_the_command_skips_further_rows_of_a_skipped_person(
