@@ -134,7 +134,8 @@ class Supervisor:
                 return
             _, status = os.waitpid(self.active, 0)
             self.active = 0
-            if not os.WIFSIGNALED(status):
+            # A stop signal ends only a process that exits already, and has stopped PostgreSQL.
+            if not os.WIFSIGNALED(status) or os.WTERMSIG(status) in _STOP_SIGNALS:
                 os._exit(os.waitstatus_to_exitcode(status))
             warn("the supervisor of PostgreSQL was killed; its standby replaces it")
             time.sleep(_RESTART_DELAY_SECONDS)  # in case each child is killed at once

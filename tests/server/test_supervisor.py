@@ -272,6 +272,16 @@ def test_service_waits_while_a_killed_one_stops_its_postgres(place: Path) -> Non
         second.stdin.close()
 
 
+def test_failed_start_has_one_message(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The supervisor that reports it ends then. Its standby said that it had been killed."""
+    pgdata = place / "data" / "pgdata"
+    pgdata.mkdir(parents=True)
+    for _ in range(3):
+        with pytest.raises(EmbeddedError, match="not a database cluster"), running(pgdata.parent):
+            pass
+    assert capfd.readouterr().err == ""
+
+
 @linux
 def test_incomplete_initdb_is_removed(place: Path) -> None:
     data_dir = place / "data"
