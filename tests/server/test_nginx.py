@@ -33,6 +33,7 @@ from tests.support import (
     data_dir,
     have_ended,
     processes_of_session,
+    reserved_port,
     serving,
     wait_until,
 )
@@ -119,6 +120,24 @@ def test_wrong_setting_of_nginx_is_named(name: str, value: str, wrong: str) -> N
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: CONSTANCIA_{name} is '{wrong}': use ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_paths_may_have_spaces(tmp_path: Path) -> None:
+    """Of the checkout, and of the temporary directory. The stand-in of the service ends at once."""
+    folder = tmp_path / "our own" / "server"
+    commands = folder / "commands"
+    commands.mkdir(parents=True)
+    for name in ("nginx.sh", "nginx.conf", "nginx.contract.conf"):
+        shutil.copy(nginx.FILE.with_name(name), folder)
+    (commands / "constancia").write_text("#!/bin/sh\nsleep 1\n")
+    (commands / "constancia").chmod(0o755)
+    done = subprocess.run(
+        [folder / "nginx.sh", str(reserved_port()), "1"],
+        env={**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
 
 
 # Errors of nginx itself.
