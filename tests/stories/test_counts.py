@@ -304,6 +304,15 @@ def test_list_of_people_has_the_confirmed_ones(desk: Desk) -> None:
     csv = desk.api.send("GET", "/v1/counts/people?status=confirmed&format=csv").text
     assert "Rocío Ánima,true,confirmed,2026-01-09T12:00:00.000000Z" in csv
     assert "Rodeo I" in csv
+    # Of somebody who was withheld since, the public may no longer know the facility.
+    person = item["detainee"]["id"]
+    desk.editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+    moments = {name: response.get_json()[name] for name in ("as_of", "recorded_as_of")}
+    for caller, shown in ((desk.api, None), (desk.editor, facility)):
+        [place] = [
+            i["facility"] for i in people(caller, **moments)[0] if i["status"] == "confirmed"
+        ]
+        assert (place and place["id"]) == shown
 
 
 def test_list_of_people_stays_as_it_began(desk: Desk) -> None:

@@ -232,6 +232,12 @@ def test_rearrest_is_a_difference(desk: Desk) -> None:
         assert item["rearrested"] == {"before": False, "after": True}
         assert (response["became_confirmed"], response["no_longer_confirmed"]) == (0, 0)
     assert because(response) == {"Ana Retenida": [("detention", "recorded", None)]}
+    # Of a hidden person the moment would tell the day.
+    desk.editor.patch(f"/v1/detainees/{person_of(desk, event)}", {"withheld": True})
+    query = {"from": DAYS[0], "until": DAYS[4]}
+    for caller, at in ((desk.api, None), (desk.editor, "2026-01-11T00:00:00Z")):
+        [item] = differences(caller, **query)["items"]
+        assert (item["rearrested"]["after"], item["at"]) == (True, at)
 
 
 def test_later_changes_do_not_move_the_moment_of_a_difference(desk: Desk) -> None:
