@@ -186,9 +186,9 @@ class Words:
             citation = answer["citation"]
             moments = (citation["as_of"], citation["recorded_as_of"])
             parts += map(to_second, moments)
-            # The words of both: within a second they are the same.
-            in_words = (self.moment(moment, zone) for moment in moments)
-            parts += [*moments, citation["sha256"], *in_words, self.short_moment(moments[0], zone)]
+            # The words of both: within a second, and in short within a minute, they are the same.
+            parts += [*moments, citation["sha256"], *(self.moment(it, zone) for it in moments)]
+            parts += [self.short_moment(moment, zone) for moment in moments]
         return parts
 
 
