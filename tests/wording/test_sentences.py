@@ -1007,6 +1007,10 @@ def assert_one_sentence(sentence: Sentence) -> None:
         assert text.count("(") == text.count(")")
         for defect in ("{", "}", "None", " ,", " )", "( ", " .", " ;", ",,", ", )"):
             assert defect not in text
+        # An entity tag leaves out the moments, and has what follows them.
+        moments, _, rest = text.partition("), ")
+        assert re.search(r"\d.*\(", moments)
+        assert rest
 
 
 @given(moments, zones, numbers, required, scopes)
