@@ -75,7 +75,7 @@ def serve(
                 "each request names. Set it to the address of the service for its readers."
             )
         opened = workers * gunicorn.connections_per_worker(settings)
-        if opened > (accepted := connections.accepted(conn)):
+        if opened > (accepted := connections.max_connections(conn)):
             store.progress(
                 f"The workers open up to {opened} connections, and PostgreSQL accepts {accepted}: "
                 "under load, requests get 503. Lower --workers or CONSTANCIA_THREADS, or raise "

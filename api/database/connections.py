@@ -137,14 +137,14 @@ def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
         _check_durability(conn)
 
 
-def accepted(conn: Connection) -> int:
+def max_connections(conn: Connection) -> int:
     """Return how many connections the server accepts in all, of logins that are no superusers."""
     row = conn.execute(
         "SELECT current_setting('max_connections')::integer"
         " - current_setting('superuser_reserved_connections')::integer"
-        " - current_setting('reserved_connections')::integer AS accepted"
+        " - current_setting('reserved_connections')::integer AS number"
     ).fetchone()
-    return int(row.accepted) if row else 0
+    return int(row.number) if row else 0
 
 
 def _check_durability(conn: Connection) -> None:

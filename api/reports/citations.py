@@ -227,8 +227,8 @@ def labelled(
     moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
     values = [group["value"] for group in groups]
     names = labels(conn, group_by, values, moments, language, time_zone)
-    labelled = zip(groups, names, strict=True)
-    return {**answer, "groups": [{**group, "label": name} for group, name in labelled]}
+    named = [{**group, "label": name} for group, name in zip(groups, names, strict=True)]
+    return {**answer, "groups": named}
 
 
 def canonical(answer: Mapping[str, Any]) -> bytes:
