@@ -195,11 +195,7 @@ CREATE FUNCTION recorded_detentions(detainee_id uuid, moment timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.id, t.detained_on, t.counts_from_entry, t.created_at
-    FROM (
-        SELECT d.id FROM detentions d WHERE d.detainee_id = $1
-        UNION
-        SELECT c.id FROM records_moved_with($1, 'detention') c
-    ) i
+    FROM detentions_perhaps_of($1) i
     CROSS JOIN LATERAL recorded(i.id, $2) r
     CROSS JOIN LATERAL jsonb_to_record(r.entry) AS t (
         id uuid, detainee_id uuid, merged_into uuid, voided_at timestamptz, detained_on text,
