@@ -12,9 +12,10 @@ CREATE TABLE ledger_head (
     -- Number and moment of the last public entry.
     public_seq bigint NOT NULL,
     public_recorded_at timestamptz NOT NULL,
-    -- Before this moment responses can change without a new entry: the `published_at` of an attestation
-    -- or a claim may be some minutes ahead of the database's clock, and a detention may begin on a day
-    -- that has begun in UTC+14 but not in UTC. After it, a response stays the same until the next entry.
+    -- Before this moment responses can change without a new entry: the `published_at` or `retracted_at` of
+    -- an attestation or a claim may be some minutes ahead of the database's clock, and so may the
+    -- `created_at` of a detention of an export, from which on it counts as a re-arrest at the latest. After
+    -- it, a response stays the same until the next entry.
     volatile_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 

@@ -7,7 +7,7 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -659,6 +659,20 @@ def test_a_second_load_changes_nothing(database: str, conn: Connection, text: by
     before = snapshot(conn)
     assert set(load(database, text).values()) == {0}
     assert snapshot(conn) == before
+
+
+def test_responses_are_volatile_until_a_loaded_detention_counts(
+    database: str, conn: Connection, text: bytes
+) -> None:
+    """It counts from `created_at` on, and the clock of the other store may be ahead."""
+    all_lines = lines(text)
+    ahead = datetime.now(UTC) + timedelta(minutes=4)
+    _, detention = first_of_list(all_lines, "detentions")
+    detention |= {"created_at": ahead.isoformat(), "counts_from_entry": True}
+    load(database, to_ndjson(all_lines))
+    head = conn.execute("SELECT volatile_until FROM ledger_head").fetchone()
+    assert head is not None
+    assert head.volatile_until == ahead
 
 
 def test_a_truncated_export_is_refused(database: str, conn: Connection, text: bytes) -> None:

@@ -62,9 +62,7 @@ WITH written AS (
                 WHEN 'claim' THEN greatest(
                     (w.entry ->> 'published_at')::timestamptz, (w.entry ->> 'as_of')::timestamptz
                 )
-                WHEN 'detention' THEN detention_began_at(
-                    w.entry ->> 'detained_on', NULL, (w.entry ->> 'created_at')::timestamptz
-                )
+                WHEN 'detention' THEN (w.entry ->> 'created_at')::timestamptz
             END))
             FROM written w
         )
