@@ -1035,6 +1035,15 @@ def test_a_public_export_hides_what_the_public_cannot_see(server: str, writes: A
                 assert hidden_people(api) == hidden_people(other)
 
 
+def test_a_group_of_fewer_than_five_is_not_disclosed_again(server: str, api: Api) -> None:
+    editor = api.scope("edit")
+    first, *others = (editor.detainee(f"Menor {n}", age_group="minor") for n in range(5))
+    editor.patch(f"/v1/detainees/{first}", {"age_group": "adult"})
+    with loaded(server, export(editor)) as copy:
+        for store, age_group in ((api, "minor"), (public(copy), "unknown")):
+            assert {store.get(f"/v1/detainees/{id}")["age_group"] for id in others} == {age_group}
+
+
 def test_hidden_names_in_an_export_are_logged(api: Api, conn: Connection) -> None:
     def new_reads() -> list[str]:
         """Return the ids in ledger entries of reads since the last call."""
