@@ -147,7 +147,11 @@ def _lock(conn: queries.Connection, id: UUID) -> tuple[Any, Any]:
         attestation = queries.row(conn, "attestations/get", id=id)
     if attestation.voided_at is not None:
         voided_at = clock.rfc3339(attestation.voided_at)
-        raise RequestError("conflict", f"This attestation is already void, since {voided_at}.")
+        raise RequestError(
+            "conflict",
+            f"This attestation is already void, since {voided_at}. Its voiding is final: record it "
+            "again if it was right.",
+        )
     return event, attestation
 
 

@@ -51,7 +51,7 @@ def retract(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> N
     claim = queries.row(conn, "claims/lock", id=id)
     if claim is None:
         raise not_found("claim")
-    voids.check_live("claim", claim.voided_at)
+    voids.check_live("claim", id, claim.voided_at)
     if claim.retracted_at is not None:
         raise RequestError(
             "conflict", f"This claim is already retracted, at {clock.rfc3339(claim.retracted_at)}."
@@ -66,7 +66,7 @@ def void(conn: queries.Connection, caller: Caller, id: UUID, body: Body) -> None
     claim = queries.row(conn, "claims/lock", id=id)
     if claim is None:
         raise not_found("claim")
-    voids.check_live("claim", claim.voided_at)
+    voids.check_live("claim", id, claim.voided_at)
     voids.check_caller(conn, caller, "claim", id)
     referring = queries.rows(conn, "claims/list_referring", id=id, limit=voids.MAX_LISTED + 1)
     voids.check_unused("claim", [row.path for row in referring])

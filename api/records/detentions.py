@@ -103,7 +103,7 @@ def lock(conn: queries.Connection, id: UUID) -> UUID | None:
     detention = _lock(conn, id)
     if detention is None:
         return None
-    voids.check_live("detention", detention.voided_at)
+    voids.check_live("detention", id, detention.voided_at)
     return cast(UUID, detention.detainee_id)
 
 

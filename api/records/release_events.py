@@ -169,7 +169,7 @@ def lock(conn: queries.Connection, id: UUID) -> Any:
     """
     event = _lock(conn, id)
     if event is not None:
-        voids.check_live("release_event", event.voided_at)
+        voids.check_live("release_event", id, event.voided_at)
     return event
 
 

@@ -217,7 +217,7 @@ def update_affiliation(
     def lock() -> Any:
         row = _lock_affiliation(conn, id)
         if row is not None:
-            voids.check_live("affiliation", row.voided_at)
+            voids.check_live("affiliation", id, row.voided_at)
         return row
 
     def write(row: Any) -> Affected:
@@ -238,7 +238,7 @@ def void_affiliation(conn: queries.Connection, caller: Caller, id: UUID, body: B
     affiliation = _lock_affiliation(conn, id)
     if affiliation is None:
         raise not_found("affiliation")
-    voids.check_live("affiliation", affiliation.voided_at)
+    voids.check_live("affiliation", id, affiliation.voided_at)
     queries.run(conn, "affiliations/void", id=id, **body)
     _verify_again(conn, caller, affiliation._asdict(), Change("affiliation", id, "voided"))
 

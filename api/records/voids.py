@@ -25,12 +25,13 @@ MAX_LISTED = 10
 """The records that a refusal lists."""
 
 
-def check_live(resource: Resource, voided_at: datetime | None) -> None:
+def check_live(resource: Resource, id: UUID, voided_at: datetime | None) -> None:
     """Check that a record is not void."""
     if voided_at is not None:
         raise RequestError(
             "conflict",
-            f"This {_name(resource)} is already void, since {clock.rfc3339(voided_at)}.",
+            f"This {_name(resource)} is already void, since {clock.rfc3339(voided_at)}. To use it "
+            f"again, undo the voiding: DELETE {_path(resource, id)}/void.",
         )
 
 
@@ -139,7 +140,7 @@ def brought_back(
             is_back = event is not None and event.get("id") == row.release_event_id
             what = f"The attestation of this source to the release event of {row.day}"
         if is_back:
-            path = f"/v1/{row.resource.replace('_', '-')}s/{row.id}"
+            path = _path(row.resource, row.id)
             field = "detained_on" if row.resource == "detention" else "occurred_on"
             reason = "" if row.void_reason is None else f", {row.void_reason!r}"
             detail = (
@@ -165,3 +166,7 @@ def _are_near(event: Mapping[str, Any], day: str) -> bool:
 
 def _name(resource: Resource) -> str:
     return resource.replace("_", " ")
+
+
+def _path(resource: Resource, id: UUID) -> str:
+    return f"/v1/{resource.replace('_', '-')}s/{id}"

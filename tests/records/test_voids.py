@@ -112,7 +112,10 @@ def test_attestation_voided_on_its_own_stays_void(editor: Api) -> None:
     _, _, event = confirmed_release(editor)
     first = editor.get("/v1/attestations", release_event_id=event)["items"][0]["id"]
     void(editor, f"attestations/{first}")
+    assert "record it again" in void(editor, f"attestations/{first}", 409)["detail"]
     void(editor, f"release-events/{event}")
+    remedy = f"undo the voiding: DELETE /v1/release-events/{event}/void."
+    assert void(editor, f"release-events/{event}", 409)["detail"].endswith(remedy)
     assert undo(editor, f"release-events/{event}")["verification"]["status"] == "reported"
 
 
@@ -177,6 +180,7 @@ def test_voided_claim_is_compared_no_more(api: Api, editor: Api) -> None:
     assert f"/v1/claims/{relayed}" in void(editor, f"claims/{figure}", 409)["detail"]
     for id in (relayed, figure, announcement):
         assert void(editor, f"claims/{id}") == api.get(f"/v1/claims/{id}")
+        assert f"DELETE /v1/claims/{id}/void" in void(editor, f"claims/{id}", 409)["detail"]
     assert api.get("/v1/claims")["items"] == api.get("/v1/comparisons")["items"] == []
     api.get(f"/v1/claims/{announcement}/case", 404)
     for path in (f"{announcement}/comparison", f"{announcement}/delivery", f"{figure}/comparison"):
