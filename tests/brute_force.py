@@ -245,13 +245,14 @@ class Record:
         groups: dict[str | None, Counter[str]] = {}
         used_filters = {name: value for name, value in filters.items() if value is not None}
         matching = self._matching(as_of, required, used_filters)
-        for events in matching.values():
+        without_group: set[str] = set()
+        for person, events in matching.items():
             status, rearrested = _strongest(events)
             group: Counter[str] = Counter()
             if group_by is not None:
                 value = self._value(group_by, _decisive(events), required, used_filters)
                 if value == UNDISCLOSED:
-                    undisclosed[status] += 1
+                    without_group.add(person)
                     value = None
                 group = groups.setdefault(value, group)
             for figures in (total, group):
@@ -259,7 +260,8 @@ class Record:
                 figures["rearrested"] += rearrested
         for person, events in self._matching(as_of, required, used_filters, perhaps=True).items():
             status, _ = _strongest(events)
-            if person not in matching or _strongest(matching[person])[0] != status:
+            certain, _ = _strongest(matching[person]) if person in matching else (None, False)
+            if person in without_group or certain != status:
                 undisclosed[status] += 1
         return Counts(
             _figures(total),

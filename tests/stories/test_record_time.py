@@ -1085,6 +1085,32 @@ def test_person_who_no_longer_matches_leaves_the_timeline(api: Api) -> None:
         assert {name: counts[name] for name in FIGURES} == {name: item[name] for name in FIGURES}
 
 
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_person_who_may_count_otherwise_and_in_a_group_is_undisclosed_once(
+    editor: Api, conn: Connection, is_recorded: bool
+) -> None:
+    """By the status that the release from an undisclosed facility may give."""
+    disclosed, other = (
+        editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
+        for name in ("Rodeo I", "La Torre")
+    )
+    *_, minor = (editor.detainee(f"Menor {n}", age_group="minor") for n in range(5))
+    for person in editor.get("/v1/detainees")["items"]:
+        editor.detention(person["id"], detained_on="2024", facility_id=disclosed)
+    events = [editor.event(minor, "2025-01-08")]
+    editor.detention(minor, detained_on="2025-06", facility_id=other)
+    events.append(editor.event(minor, "2026-01-08"))
+    first, second = editor.source("Una"), editor.source("Otra")
+    for event in events:
+        editor.attest(event, first, "2026-01-09T01:00:00Z")
+    editor.attest(events[1], second, "2026-01-09T01:00:00Z", stance="denies")
+    filters = {"country": "VE", "age_group": "minor"}
+    reader = Reader(World(editor, conn), _now(conn) if is_recorded else None)
+    response = reader.counts(None, 2, filters, "nationality")
+    assert (response["reported"], response["disputed"]) == (1, 0)
+    assert {name: n for name, n in response["undisclosed"].items() if n} == {"disputed": 1}
+
+
 # Record time.
 
 
