@@ -128,6 +128,23 @@ def test_cache_control_allows_copies_of_public_responses_only(api: Api, editor: 
         assert get(api, path).headers["Cache-Control"] == "no-store"
 
 
+def test_streams_of_one_version_have_an_entity_tag_by_path_and_audience(
+    api: Api, editor: Api, conn: Connection
+) -> None:
+    editor.detainee("Ana")
+    paths = [
+        "/v1/detainees?format=csv",
+        "/v1/detainees?format=ndjson",
+        "/v1/detainees?format=csv&q=Ana",
+        "/v1/sources?format=csv",
+    ]
+    etags = {get(caller, path).headers["ETag"] for caller in (api, editor) for path in paths}
+    head = conn.execute("SELECT seq, public_seq FROM ledger_head").fetchone()
+    assert head is not None
+    assert head.seq == head.public_seq
+    assert len(etags) == 2 * len(paths)
+
+
 def test_response_about_the_present_is_current_until_a_write(api: Api, editor: Api) -> None:
     event, source = add_event(editor), editor.source("Una")
     for attested in (event, add_event(editor)):
@@ -201,6 +218,12 @@ def test_attestation_published_in_the_future_counts_from_then(editor: Api, other
     (updated,) = get(others, paths[3]).json["items"]
     assert (updated["id"], updated["verification"]["status"]) == (event, "reported")
     assert [item["id"] for item in get(others, paths[4]).json["items"]] == [updated["detainee_id"]]
+    # So it is until a retraction that is ahead of the clock.
+    assert "ETag" in get(others, paths[2]).headers
+    (attestation,) = get(others, f"/v1/attestations?release_event_id={event}").json["items"]
+    retraction = {"retracted_at": (datetime.now(UTC) + timedelta(minutes=4)).isoformat()}
+    editor.post(f"/v1/attestations/{attestation['id']}/retraction", retraction, 200)
+    assert "ETag" not in get(others, paths[2]).headers
 
 
 def test_claim_published_in_the_future_is_in_a_delivery_from_then(editor: Api, others: Api) -> None:

@@ -16,14 +16,14 @@ import pytest
 
 from api import auth
 from api.database import connections, queries
-from api.imports import import_store, list_preview
+from api.imports import import_store, list_apply, list_preview
 from api.records import attestations
 from tests.brute_force import Ledger, assert_statuses_are_recounted
 from tests.commands.running import constancia, linux, run_and_measure, snapshot
 from tests.conftest import Api, cloned
 from tests.imports.interrupted import kill_during_preview, kill_during_write, send
 from tests.store_checks import check_store, check_verdicts, open_store
-from tests.support import COMMAND, Service, data_dir, environment, serving
+from tests.support import COMMAND, Service, data_dir, environment, run_together, serving
 
 NDJSON = "application/x-ndjson"
 
@@ -936,17 +936,35 @@ def test_unrelated_writes_do_not_make_a_preview_outdated(
     assert people(conn) == 3
 
 
+@pytest.mark.parametrize("is_recorded_meanwhile", [False, True])
 def test_a_person_recorded_after_the_preview_makes_it_outdated(
-    api: Api, conn: queries.Connection
+    api: Api,
+    conn: queries.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    is_recorded_meanwhile: bool,
 ) -> None:
+    """Also while its rows are written."""
     writer = api.scope("contribute")
     result = preview(writer, table(PAIR))
-    person = writer.detainee("Otero Valdivia, Fermin")
-    before = seq(conn)
-    problem = apply(writer, result["id"], status=409)
+    recorded: list[str] = []
+    write = list_apply._ListWriter.write
+
+    def record() -> None:
+        recorded.append(writer.detainee("Otero Valdivia, Fermin"))
+
+    def write_and_record(list_writer: Any) -> None:
+        write(list_writer)
+        run_together(record)
+
+    with monkeypatch.context() as interrupted:
+        if is_recorded_meanwhile:
+            interrupted.setattr(list_apply._ListWriter, "write", write_and_record)
+        else:
+            record()
+        problem = apply(writer, result["id"], status=409)
     assert outdated_rows(problem) == ["/rows/1"]
-    assert person in problem["errors"][0]["detail"]
-    assert (people(conn), seq(conn)) == (1, before)
+    assert recorded[0] in problem["errors"][0]["detail"]
+    assert (people(conn), seq(conn)) == (1, 1)
     result = preview(writer, table(PAIR))
     decisions = [
         {"row": row["row"], "decision": "same"}

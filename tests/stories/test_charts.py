@@ -192,6 +192,22 @@ def test_a_live_card_says_for_a_week_that_its_figure_was_corrected(desk: Desk) -
         assert card(desk, path, asked) == before[path]
 
 
+def test_a_card_of_an_announcement_says_that_one_of_two_releases_was_corrected(desk: Desk) -> None:
+    """The person is confirmed by the other release, so that the figure of all people stays."""
+    days = [(datetime.now(UTC) - timedelta(days=n)).isoformat() for n in range(12)]
+    announcement = desk.claim(desk.sources[0], "announced", days[11], value=5)["id"]
+    event = desk.release("Persona A", [days[10], days[9]], announcement=announcement)
+    person = desk.api.get(f"/v1/release-events/{event}")["detainee_id"]
+    other = desk.editor.event(person, "2025-01-08")
+    for source in desk.sources[:2]:
+        desk.editor.attest(other, source, days[10])
+    first = desk.api.get("/v1/attestations", release_event_id=event)["items"][0]["id"]
+    desk.editor.post(f"/v1/attestations/{first}/retraction", {"retracted_at": days[8]}, 200)
+    text = card(desk, "/embed/delivery", {"announcement_id": announcement})
+    assert "se registró que hay una excarcelación confirmada menos." in " ".join(text.split())
+    assert "Corregido" not in card(desk, "/embed/figure", {})
+
+
 def test_previews_are_images_of_the_sentence(desk: Desk) -> None:
     announcement = desk.claim(desk.sources[0], "announced", "2026-01-08T22:00:00Z", value=116)["id"]
     times = ["2026-01-08T12:00:00Z", "2026-01-09T12:00:00Z"]

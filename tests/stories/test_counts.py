@@ -345,6 +345,10 @@ def test_person_withheld_since_is_listed_where_the_public_may_know_it(
     before = desk.counts()
     moments = {name: before[name] for name in ("as_of", "recorded_as_of")}
     assert names(people(api, **moments)[0]) == {"Graciela Reservada"}
+    # The values are those of that record.
+    desk.editor.patch(f"/v1/detainees/{person}", {"nationalities": ["CO"]})
+    for query, listed in ((moments, {"Graciela Reservada"}), ({}, set())):
+        assert names(people(api, nationality="VE", **query)[0]) == listed
     desk.editor.patch(f"/v1/detainees/{person}", {"withheld": True})
     assert desk.counts(**moments) == before
     for query in (moments, {}):

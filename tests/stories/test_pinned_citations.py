@@ -8,6 +8,8 @@ import pytest
 import rfc8785
 from markupsafe import escape
 
+from api.database import queries
+from api.database.queries import Connection
 from api.reports import pinned_citations
 from tests.conftest import Api
 from tests.stories.newsroom import Desk, Population
@@ -34,6 +36,11 @@ def withhold(desk: Desk, person: str, *, withheld: bool = True) -> None:
 
 def person_of(desk: Desk, event: str) -> str:
     return str(desk.editor.get(f"/v1/release-events/{event}")["detainee_id"])
+
+
+def corrections(conn: Connection, id: str, after: str) -> list[Any]:
+    """Return the last public entry of a record after a moment."""
+    return queries.rows(conn, "citations/list_corrections", ids=[id], after=after)
 
 
 def test_every_citable_answer_can_be_pinned(population: Population) -> None:
@@ -378,7 +385,9 @@ def test_figure_of_hidden_people_is_the_public_one(desk: Desk) -> None:
     assert "People whose group is not public" in page(desk.api, citation)
 
 
-def test_hidden_change_does_not_move_the_moment_of_a_public_one(desk: Desk) -> None:
+def test_hidden_change_does_not_move_the_moment_of_a_public_one(
+    desk: Desk, conn: Connection
+) -> None:
     editor = desk.editor
     prisons = [
         editor.post("/v1/facilities", {"name": name, "country": "VE"})["id"]
@@ -390,15 +399,23 @@ def test_hidden_change_does_not_move_the_moment_of_a_public_one(desk: Desk) -> N
         for n, prison in enumerate(prisons * 5)
     ]
     citation = pin(desk.api, f"/v1/counts?facility_id={prisons[0]}")
+    grouped = pin(desk.api, "/v1/counts?group_by=facility_id")
+    pinned_at = desk.counts()["recorded_as_of"]
     detention = editor.get(f"/v1/release-events/{events[0]}")["detention_id"]
     editor.patch(f"/v1/detentions/{detention}", {"facility_id": prisons[1]})
     editor.source("Otra fuente")
     since = read(desk.api, citation)["since"]
     assert since is not None
+    # Nor does the citation of the groups say whose group changed.
+    now = read(desk.api, grouped)
+    assert (now["present"] is None, now["changes"]) == (False, [])
+    corrected = corrections(conn, detention, pinned_at)
+    assert [row.action for row in corrected] == ["updated"]
     editor.patch(f"/v1/detentions/{detention}", {"charges": "Ninguno"})
     editor.patch(f"/v1/detainees/{person_of(desk, events[0])}", {"occupation": "estudiante"})
     editor.source("Una más")
     assert read(desk.api, citation)["since"] == since
+    assert corrections(conn, detention, pinned_at) == corrected
 
 
 @pytest.mark.parametrize("is_recorded_later", [False, True])
