@@ -196,13 +196,13 @@ def _ems(character: str) -> float:
     return 0.73 if character.isupper() else 0.64
 
 
-def shortened(text: str, width: float, size: float = _FONT_SIZE) -> str:
-    """Return a text that fits, with an ellipsis in place of its end if it is too long."""
-    if width_of(text, size) <= width:
-        return text
-    while text and width_of(f"{text}…", size) > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+def shortened(label: str, width: float, size: float = _FONT_SIZE) -> str:
+    """Return a label that fits, with an ellipsis in place of its end if it is too long."""
+    if width_of(label, size) <= width:
+        return label
+    while label and width_of(f"{label}…", size) > width:
+        label = label[:-1]
+    return f"{label.rstrip()}…"
 
 
 def wrapped(text: str, width: float, size: float = _FONT_SIZE) -> list[str]:

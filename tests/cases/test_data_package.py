@@ -122,7 +122,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _as_csv(line: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: six_digits(value) if isinstance(value, str) and "T" in value[10:11] else value
+        name: six_digits(value) if isinstance(value, str) and re.match(f"{DAY}T", value) else value
         for name, value in line.items()
     }
 
