@@ -92,22 +92,24 @@ def replaced(file: Path) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    is_device = file.exists() and not file.is_file()
-    target = file.resolve()
-    new = file if is_device else target.with_name(f".constancia-{secrets.token_hex(4)}")
     try:
-        with new.open("wb") if is_device else new.open("xb") as written:
-            if not is_device and target.exists():
-                os.fchmod(written.fileno(), target.stat().st_mode & 0o777)
-            yield written
-        if not is_device:
+        if file.exists() and not file.is_file():  # a device or a pipe
+            with file.open("wb") as written:
+                yield written
+            return
+        target = file.resolve()
+        new = target.with_name(f".constancia-{secrets.token_hex(4)}")
+        try:
+            with new.open("xb") as written:
+                if target.exists():
+                    os.fchmod(written.fileno(), target.stat().st_mode & 0o777)
+                yield written
             new.replace(target)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         error.filename = str(file)
         raise
-    finally:
-        if not is_device:
-            new.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
