@@ -222,8 +222,8 @@ def labelled(
 ) -> Mapping[str, Any]:
     """Return an answer with the labels of its groups, if it has any, for readers of a language."""
     groups, citation = answer.get("groups") or (), answer["citation"]
-    if not groups:
-        return answer
+    if not groups or group_by not in ("nationality", "announcement_id"):
+        return answer  # All other labels are the same for all readers.
     moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
     values = [group["value"] for group in groups]
     names = labels(conn, group_by, values, moments, language, time_zone)
