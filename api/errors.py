@@ -60,6 +60,11 @@ def future_day(pointer: str, day: object) -> FieldError:
     return FieldError(pointer, f"{day} is in the future: send an earlier day.")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count of things in words for a message: `1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def not_found(resource: str) -> RequestError:
     """Return the error for an id that names no such resource."""
     return RequestError("not-found", f"There is no {resource} with this id.")

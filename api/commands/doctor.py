@@ -20,6 +20,7 @@ from api import config
 from api.commands import options, store
 from api.config import SERVICE_ROLE, Config
 from api.database import connections, migrations, queries
+from api.errors import counted
 from api.identity import duplicates
 from api.verification import person_statuses, verdicts
 from api.verification.counting import FIGURES, MIN_SOURCES, RollupKey, rollup_changes
@@ -233,7 +234,7 @@ def _possible_duplicates(resource: str, count: int, *, is_complete: bool) -> str
     if is_complete and not count:
         return "no possible duplicates"
     least = "" if is_complete else "at least "
-    pairs = "1 possible duplicate" if count == 1 else f"{count:,} possible duplicates"
+    pairs = counted(count, "possible duplicate")
     return f"{least}{pairs}: see GET /v1/duplicates?resource={resource}"
 
 

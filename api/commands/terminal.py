@@ -5,6 +5,7 @@ from datetime import datetime, time
 from typing import Any
 
 from api.config import Config
+from api.errors import counted
 from api.matching.scoring import Person
 from api.verification.counting import FIGURES
 from api.wording import vocabulary
@@ -230,7 +231,7 @@ def preview(summary: Mapping[str, Any], places: Mapping[str, Sequence[str]]) -> 
 
 def listed_facility(name: Mapping[str, Any], places: Sequence[str]) -> Iterator[str]:
     """A name that no facility of the record has, or several, and the numbered candidates."""
-    rows = "1 row" if name["rows"] == 1 else f"{name['rows']:,} rows"
+    rows = counted(name["rows"], "row")
     more = ", ..." if name["rows"] > len(places) else ""
     where = f"{', '.join(places)}{more}"
     yield f"  {name['name']!r}, the facility of {rows} ({where}), needs a decision"

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from api.access import Caller
 from api.contract import document, fields, schemas
 from api.database import queries
-from api.errors import FieldError, RequestError, pointer
+from api.errors import FieldError, RequestError, counted, pointer
 from api.identity import facility_names
 from api.identity.name_similarity import exact_key, name_key
 from api.records import facilities
@@ -225,7 +225,8 @@ class FacilityDecisions:
             FieldError(
                 pointer("facilities", i),
                 f"No facility or several are named {name['name'][:100]!r}, in "
-                f"{_rows(needed[key]['rows'])}: decide same, new or skip in facility_decisions.",
+                f"{counted(needed[key]['rows'], 'row')}: decide same, new or skip in "
+                "facility_decisions.",
             )
             for i, name in enumerate(self._stored)
             if (key := name_key(name["name"])) in needed and key not in self._first_indexes
@@ -308,10 +309,6 @@ class FacilityDecisions:
     def add_to(self, content: Content) -> bool:
         """Return whether the row with this content has a facility by a decision."""
         return "facility" in content and self._ids[name_key(content["facility"])] is not None
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 @cache
