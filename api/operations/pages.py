@@ -142,9 +142,8 @@ def get_person_page(
     held, _ = records.items(
         conn, "listDetentions", detentions.list_detentions(conn, None, id, _MAX_DETENTIONS, None)
     )
-    of_person = ReleaseFilters(detainee_id=id)
     listed = release_events.list_release_events(
-        conn, None, _MAX_DETENTIONS, None, of_person, None, None, REQUIRED
+        conn, None, _MAX_DETENTIONS, None, ReleaseFilters(detainee_id=id), None, None, REQUIRED
     )
     events, _ = records.items(conn, "listReleaseEvents", listed)
     events = sorted(events, key=lambda event: str(event["occurred_on"]), reverse=True)
@@ -157,6 +156,7 @@ def get_person_page(
         cited=[release["verification"] for release in releases],
         zone=time_zone,
         person=person,
+        deaths=verified_releases.count_deaths(releases, person["detention"]),
         detentions=sorted(held, key=lambda it: str(it["detained_on"] or ""), reverse=True),
         facilities=records.names(conn, "facilities/list", "Facility", facility_ids),
         releases=releases,

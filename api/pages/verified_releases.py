@@ -14,6 +14,7 @@ from api.wording import words
 from api.wording.words import Words
 
 _MAX_ATTESTATIONS = 100
+_NOT_LIVE = ("superseded", "retracted", "origin_not_live")
 
 
 def read(
@@ -38,6 +39,20 @@ def read(
         }
         for event, (verification, listed, has_more) in zip(events, verified, strict=True)
     ], names
+
+
+def count_deaths(releases: Sequence[Item], detention: Item | None) -> int:
+    """Return how many sources say that the person died in a detention."""
+    sources = {
+        attestation["source_id"]
+        for release in releases
+        if detention and release["event"]["detention_id"] == detention["id"]
+        for attestation in release["attestations"]
+        if attestation["denial_reason"] == "died_in_custody"
+        and not attestation["voided_at"]
+        and attestation["reason"] not in _NOT_LIVE
+    }
+    return len(sources)
 
 
 def _verified(
