@@ -140,6 +140,18 @@ CREATE TRIGGER ledger_entry_is_recorded_now AFTER INSERT ON ledger
 
 GRANT SELECT, INSERT ON ledger TO constancia_service;
 
+-- The first and the last day on which a detention can have begun, if the person has several: they decide
+-- whether the person was detained again after a release. Null otherwise.
+CREATE FUNCTION beginning_among_others(
+    detention_id uuid, detainee_id uuid, began_on date, detained_on text
+) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN EXISTS (
+            SELECT FROM detentions o WHERE o.detainee_id = $2 AND o.id <> $1 AND o.voided_at IS NULL
+        ) THEN jsonb_build_array($3, last_day($4))
+    END;
+
 -- The row of a record as it is now, for its ledger entry, and the record as the public sees it. PL/pgSQL,
 -- so that only the statement of the resource is started: a UNION of all of them took 0.2 ms more of each
 -- write.
@@ -162,15 +174,10 @@ BEGIN
         INTO entry, visible
         FROM detainees d WHERE d.id = $2;
     WHEN 'detention' THEN
-        -- With the beginning if the person has several detentions: it decides whether the person was
-        -- detained again after a release.
         SELECT to_jsonb(t), (
-            SELECT to_jsonb(v) || jsonb_build_object('began', CASE
-                WHEN EXISTS (
-                    SELECT FROM detentions o
-                    WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
-                ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
-            END)
+            SELECT to_jsonb(v) || jsonb_build_object(
+                'began', beginning_among_others(t.id, t.detainee_id, t.began_on, t.detained_on)
+            )
             FROM visible_detentions(false) v WHERE v.id = t.id
         )
         INTO entry, visible
@@ -224,13 +231,7 @@ CREATE FUNCTION shown_of_hidden(resource text, entry jsonb) RETURNS jsonb
             SELECT jsonb_build_array(
                 disclosed_facility(d.age_group, d.withheld, t.facility_id, 'infinity'),
                 t.whereabouts,
-                -- As in written_record.
-                CASE
-                    WHEN EXISTS (
-                        SELECT FROM detentions o
-                        WHERE o.detainee_id = t.detainee_id AND o.id <> t.id AND o.voided_at IS NULL
-                    ) THEN jsonb_build_array(t.began_on, last_day(t.detained_on))
-                END
+                beginning_among_others(t.id, t.detainee_id, t.began_on, t.detained_on)
             )
             FROM jsonb_to_record($2) AS t (
                 id uuid, detainee_id uuid, facility_id uuid, whereabouts text, detained_on text,
