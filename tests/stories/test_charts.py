@@ -63,7 +63,7 @@ def test_charts_have_the_figures_of_the_api(desk: Desk) -> None:
         "Confirmed as out: 0."
     )
     assert "El Rodeo <I>: Confirmadas: 0 · Reportadas: 2 · En disputa: 0." in words["groups"]["es"]
-    # Who is part of no announcement is known.
+    # It is known which people are part of no announcement.
     grouped = described(desk, "groups", {"group_by": "announcement_id"})
     assert "Not part of an announcement: Confirmed: 0 · Reported: 1" in grouped["en"]
     assert "Sin anuncio: Confirmadas: 0 · Reportadas: 1" in grouped["es"]

@@ -113,7 +113,7 @@ def test_delivery_states_the_required_number_of_sources(desk: Desk) -> None:
     for n in range(1, 5):
         at = ["2026-01-09T10:00:00Z"] * n
         event = desk.release(f"Persona {n}", at, announcement=announcement["id"])
-    # Whoever has a second release event is named once.
+    # A person with a second release event is named once.
     person = desk.api.get(f"/v1/release-events/{event}")["detainee_id"]
     desk.editor.event(person, "2026-02-08", announcement_id=announcement["id"])
     deliveries = [desk.delivery(announcement, min_sources=n) for n in range(1, 6)]
