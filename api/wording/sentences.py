@@ -1,8 +1,8 @@
 """The sentence of a citation, in English and in Spanish, ready for print.
 
 Pure. A sentence states a number of confirmed releases as a lower bound, together with the filters
-of the number, and names no detainee. Where that is 0 and undisclosed people may match, it says
-that none is known, never that there is none.
+of the number, and names no detainee. Where that is 0 and others may match, it
+says that none is known, never that there is none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from api.wording.vocabulary import (
     local,
     moment,
     number,
+    others_may_match,
     reasons,
     sources_and_denials,
     speaker,
@@ -69,10 +70,9 @@ def counts(
 
     `undisclosed` people may match the scope; the public may not know.
     """
-    (at_en, at_es), (only_en, only_es) = _as_of(as_of, zone), filters(scope)
-    (by_en, by_es), (more_en, more_es) = confirmed_by(min_sources), _further(undisclosed)
-    en, es = _confirmed(confirmed, undisclosed, only_en, only_es)
-    again_en, again_es = _rearrested(rearrested)
+    (at_en, at_es), (by_en, by_es) = _as_of(as_of, zone), confirmed_by(min_sources)
+    (again_en, again_es), (more_en, more_es) = _rearrested(rearrested), _further(undisclosed)
+    en, es = _confirmed(confirmed, others_may_match(scope, undisclosed), filters(scope))
     return {
         "en": f"{at_en}, {en} confirmed {by_en}{again_en}{more_en}.",
         "es": f"{at_es}, {es} {by_es}{again_es}{more_es}.",
@@ -100,7 +100,8 @@ def timeline(
     (start_en, start_es), (end_en, end_es) = moment(start), moment(end)
     (only_en, only_es), (by_en, by_es) = filters(scope), confirmed_by(min_sources)
     confirmed_en, confirmed_es = "confirmed", "confirmadas"
-    if (before == 0 and undisclosed[0]) or (after == 0 and undisclosed[1]):
+    may_match = [others_may_match(scope, others) for others in undisclosed]
+    if (before == 0 and may_match[0]) or (after == 0 and may_match[1]):
         confirmed_en, confirmed_es = "known to be confirmed", "que constaban como confirmadas"
         (before_en, before_es), (after_en, after_es) = digits(before), digits(after)
     else:
@@ -151,8 +152,8 @@ def differences(
         when_en += f", with what was recorded by {first_en} and by {last_en}"
         when_es += f", con lo registrado hasta {first_es} y hasta {last_es}"
     (only_en, only_es), (by_en, by_es) = filters(scope), confirmed_by(min_sources)
-    became_en, became_es = _became(became, undisclosed, only_en, only_es)
-    ceased_en, ceased_es = _ceased(ceased, undisclosed, became)
+    became_en, became_es = _became(became, others_may_match(scope, undisclosed), only_en, only_es)
+    ceased_en, ceased_es = _ceased(ceased, others_may_match(scope, undisclosed), became)
     (why_en, why_es), (more_en, more_es) = reasons(causes), _further(undisclosed)
     return {
         "en": f"{when_en}, {became_en} confirmed {by_en} {ceased_en}{why_en}{more_en}.",
@@ -160,10 +161,10 @@ def differences(
     }
 
 
-def _became(became: int, undisclosed: int, only_en: str, only_es: str) -> Words:
-    n_en, n_es = _some(became, undisclosed)
+def _became(became: int, is_least: bool, only_en: str, only_es: str) -> Words:
+    n_en, n_es = _some(became, is_least)
     one_en, one_es = f"release{only_en} became", f"excarcelación{only_es} pasó a estar confirmada"
-    if became == 0 and undisclosed:
+    if became == 0 and is_least:
         return (
             f"no release{only_en} is known to have become",
             f"no consta que ninguna excarcelación{only_es} pasara a estar confirmada",
@@ -176,22 +177,22 @@ def _became(became: int, undisclosed: int, only_en: str, only_es: str) -> Words:
     return f"{n_en} releases{only_en} became", f"{n_es} {many_es}"
 
 
-def _ceased(ceased: int, undisclosed: int, became: int) -> Words:
+def _ceased(ceased: int, is_least: bool, became: int) -> Words:
     """The second half of a sentence whose first half says how many became confirmed."""
-    if ceased == 0 and undisclosed:
+    if ceased == 0 and is_least:
         that_es = "y no consta que" if became else "ni que"
         return "and none is known to have ceased to be", f"{that_es} ninguna dejara de estarlo"
     if ceased == 0:
         return "and none ceased to be", "y ninguna dejó de estarlo"
-    n_en, n_es = _some(ceased, undisclosed)
+    n_en, n_es = _some(ceased, is_least)
     verb_es = "dejó" if ceased == 1 else "dejaron"
     return f"and {n_en} ceased to be", f"y {n_es} {verb_es} de estarlo"
 
 
-def _some(value: int, undisclosed: int) -> Words:
-    """A number, as a lower bound if there are undisclosed people."""
+def _some(value: int, is_least: bool) -> Words:
+    """A number, as a lower bound if others may match."""
     en, es = number(value)
-    return (f"at least {en}", f"al menos {es}") if undisclosed else (en, es)
+    return (f"at least {en}", f"al menos {es}") if is_least else (en, es)
 
 
 def verification(
@@ -250,7 +251,7 @@ def comparison(
     en, es = f"{at_en}, {source_en} {claimed_en}", f"{at_es}, {source_es} {claimed_es}"
     if kind == "released":
         (by_en, by_es), (more_en, more_es) = confirmed_by(min_sources), _further(undisclosed)
-        confirmed_en, confirmed_es = _confirmed(confirmed, undisclosed)
+        confirmed_en, confirmed_es = _confirmed(confirmed, others_may_match(scope, undisclosed))
         en = f"{en}; {confirmed_en} confirmed {by_en}{more_en}"
         es = f"{es}; {confirmed_es} {by_es}{more_es}"
     if was_retracted:
@@ -338,16 +339,16 @@ def _as_of(as_of: datetime, zone: str) -> Words:
     return f"As of {en} ({place_en})", f"Hasta {es} ({place_es})"
 
 
-def _confirmed(confirmed: int, undisclosed: int, only_en: str = "", only_es: str = "") -> Words:
-    """The number of confirmed releases as a lower bound. "None" only if nobody is undisclosed."""
-    if confirmed == 0 and undisclosed:
+def _confirmed(confirmed: int, is_least: bool, only: Words = ("", "")) -> Words:
+    """The number of confirmed releases as a lower bound. "None" only if no others may match."""
+    (only_en, only_es), (n_en, n_es) = only, number(confirmed)
+    if confirmed == 0 and is_least:
         return (
             f"no release{only_en} was known to be",
             f"no constaba ninguna excarcelación{only_es} confirmada",
         )
     if confirmed == 0:
         return f"no release{only_en} was", f"ninguna excarcelación{only_es} estaba confirmada"
-    n_en, n_es = number(confirmed)
     if confirmed == 1:
         return (
             f"at least {n_en} release{only_en} was",

@@ -39,6 +39,9 @@ SCOPE = frozenset(
     }
 )
 
+_ALWAYS_RECORDED = {"occurred_from", "occurred_until"}
+"""The filters by a value that no release event is without."""
+
 PSEUDONYM = re.compile(r"Person ([0-9A-HJKMNP-TV-Z]{6})")
 """The name by which the public knows a hidden person, as answers have it: nobody else has such."""
 
@@ -329,6 +332,12 @@ def filters(scope: Scope, of_releases: bool = True) -> Words:
     people_en = f"{people} {', '.join(en)}" if en else people
     people_es = f"{personas} {', '.join(es)}" if es else personas
     return f" (counting only {people_en})", f" (contando solo {people_es})"
+
+
+def others_may_match(scope: Scope, undisclosed: int) -> bool:
+    """Return whether people who are not counted may match: those whose value is not disclosed, or
+    not recorded."""
+    return undisclosed > 0 or not scope.keys() <= _ALWAYS_RECORDED
 
 
 def _details(scope: Scope, of_releases: bool) -> list[Words]:

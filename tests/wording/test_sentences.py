@@ -258,8 +258,8 @@ def test_filters_follow_the_number_in_every_form() -> None:
     scope = {"age_group": "minor"}
     en, es = "(counting only minors)", "(contando solo personas menores de edad)"
     assert sentences.counts(AS_OF, ZONE, 0, 2, scope) == {
-        "en": f"{EN}no release {en} was confirmed {BY_EN}.",
-        "es": f"{ES}ninguna excarcelación {es} estaba confirmada {BY_ES}.",
+        "en": f"{EN}no release {en} was known to be confirmed {BY_EN}.",
+        "es": f"{ES}no constaba ninguna excarcelación {es} confirmada {BY_ES}.",
     }
     assert sentences.counts(AS_OF, ZONE, 9, 2, scope) == {
         "en": f"{EN}at least nine releases {en} were confirmed {BY_EN}.",
@@ -267,10 +267,19 @@ def test_filters_follow_the_number_in_every_form() -> None:
     }
     assert sentences.timeline(START, AS_OF, ZONE, 0, 9, 2, scope) == {
         "en": "Between 1 January 2026, 00:00 and 9 January 2026, 08:30 (Caracas time), "
-        f"the number of releases {en} confirmed {BY_EN} went from 0 to 9.",
+        f"the number of releases {en} known to be confirmed {BY_EN} went from 0 to 9.",
         "es": "Entre las 0:00 del 1 de enero de 2026 y las 8:30 del 9 de enero de 2026 "
-        f"(hora de Caracas), el número de excarcelaciones {es} confirmadas {BY_ES} pasó de 0 a 9.",
+        f"(hora de Caracas), el número de excarcelaciones {es} que constaban como confirmadas "
+        f"{BY_ES} pasó de 0 a 9.",
     }
+    moments = ((START, AS_OF), (AS_OF, AS_OF))
+    assert (
+        f", no release {en} is known to have become confirmed {BY_EN} and none is known to have "
+        "ceased to be."
+    ) in sentences.differences(*moments, ZONE, 0, 0, 2, scope)["en"]
+    # A release event has a day, so this filter leaves out no release that may match.
+    scope = {"occurred_from": "2026-01-08"}
+    assert ") was confirmed by two" in sentences.counts(AS_OF, ZONE, 0, 2, scope)["en"]
 
 
 @pytest.mark.parametrize(
@@ -726,10 +735,11 @@ def test_filters_of_a_claim() -> None:
     scope = {"facility": "Rodeo I", "occurred_from": "2026-01-08"}
     assert comparison("Miliany Castillo", 0, confirmed=0, scope=scope) == {
         "en": f"{EN}Miliany Castillo counted no release (counting only people released from "
-        f"Rodeo I on 8 January 2026 or later); no release was confirmed {BY_EN}.",
+        f"Rodeo I on 8 January 2026 or later); no release was known to be "
+        f"confirmed {BY_EN}.",
         "es": f"{ES}Miliany Castillo no contabilizaba ninguna excarcelación (contando solo "
         "personas excarceladas de Rodeo I el 8 de enero de 2026 o después); "
-        f"ninguna excarcelación estaba confirmada {BY_ES}.",
+        f"no constaba ninguna excarcelación confirmada {BY_ES}.",
     }
     scope = {**scope, "age_group": "adult"}
     assert comparison("Foro Penal", 12, kind="detained", qualifier="about", scope=scope) == {
