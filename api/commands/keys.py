@@ -66,13 +66,13 @@ def list_(data_dir: Path | None) -> None:
     with store.migrated(data_dir) as (_, _, conn):
         for key in queries.rows(conn, "api_keys/list"):
             if key.revoked_at:
-                state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+                state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
             elif key.valid_until:
                 label = "ended" if key.has_ended else "valid until"
-                state = f"{label} {key.valid_until:%Y-%m-%d %H:%M}"
+                state = f"{label} {key.valid_until:%Y-%m-%d %H:%M} UTC"
             else:
                 state = "valid"
-            click.echo(f"{key.id}  {key.prefix}  {key.scope:10}  {state:28}  {key.name}")
+            click.echo(f"{key.id}  {key.prefix}  {key.scope:10}  {state:32}  {key.name}")
 
 
 @keys.command("revoke")

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from api import config
 from api.contract import document, fields, schemas
+from api.errors import future_day
 from api.verification.counting import MIN_SOURCES
 from api.verification.rule import REQUIRED
 
@@ -20,7 +21,8 @@ CASE_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 class Moment(click.ParamType[datetime]):
     """A moment with a time zone, as the API takes it, or a day, which is its end.
 
-    A day is one of the setting CONSTANCIA_TIME_ZONE. If `is_past`, a day that has not ended is now.
+    A day is one of the setting CONSTANCIA_TIME_ZONE. If `is_past`, today is now, and a later day is
+    an error.
     """
 
     name = "moment"
@@ -32,13 +34,19 @@ class Moment(click.ParamType[datetime]):
         try:
             if len(value) != len("2026-01-09"):
                 return fields.moment(value)
-            zone = ZoneInfo(config.read().time_zone)
-            end = datetime.combine(fields.day(value), time.max, zone).astimezone(UTC)
+            day, zone = fields.day(value), ZoneInfo(config.read().time_zone)
+            now = datetime.now(UTC)
+            if self._is_past and day > now.astimezone(zone).date():
+                self.fail(future_day("", day).detail, param, ctx)
+            end = datetime.combine(day, time.max, zone).astimezone(UTC)
         except ValidationError as error:
             self.fail(str(error.messages[0]), param, ctx)
-        except (ValueError, OverflowError) as error:
+        except OverflowError:
+            detail = f"{value} ends after the last moment of the calendar: send an earlier day."
+            self.fail(detail, param, ctx)
+        except ValueError as error:
             self.fail(str(error), param, ctx)
-        return min(end, datetime.now(UTC)) if self._is_past else end
+        return min(end, now) if self._is_past else end
 
 
 class DayOrMoment(click.ParamType[date | datetime]):

@@ -74,7 +74,7 @@ def _in_language(settings: Config, words: vocabulary.Words) -> str:
 def people(response: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
     """Yield a line per person that a search found. `names` maps ids of facilities to names."""
     if not response["items"]:
-        yield "Nobody with a name like this is recorded."
+        yield "Nobody was found. Try only a part of the name."
         return
     yield from _table(
         ["name", "custody", "detained on", "facility", "id"],

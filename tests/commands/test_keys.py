@@ -72,11 +72,11 @@ def test_key_can_expire(database: str, conn: queries.Connection) -> None:
     assert created.exit_code == 0
     key = created.stdout.strip()
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
-    assert "valid until 2126-01-09 16:00" in line
+    assert "valid until 2126-01-09 16:00 UTC" in line
     assert auth.authenticate(conn, key).scope == "edit"
     conn.execute("UPDATE api_keys SET created_at = '2026-01-01', valid_until = '2026-01-02'")
     (line,) = constancia("keys", "list", DATABASE_URL=database).stdout.splitlines()
-    assert "ended 2026-01-02 00:00" in line
+    assert "ended 2026-01-02 00:00 UTC" in line
     with pytest.raises(RequestError, match="valid key"):
         auth.authenticate(conn, key)
     check_error(constancia(*command, "2026-01-09T12:00:00Z", DATABASE_URL=database), "in the past")

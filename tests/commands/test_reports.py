@@ -68,6 +68,20 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
     # A day that has not ended.
     today = datetime.now(UTC).date().isoformat()
     assert constancia("counts", "--as-of", today, DATABASE_URL=database).exit_code == 0
+    # A later day is a mistake, such as another year: it must not become now.
+    for command in (
+        ("counts", "--as-of", "9999-12-31"),
+        ("counts", "--recorded-as-of", "9999-12-31"),
+        ("differences", "--from-recorded", "9999-12-31"),
+        ("import", EXAMPLE, "--published-at", "9999-12-31"),
+    ):
+        result = constancia(*command, DATABASE_URL=database)
+        check_error(
+            result, f"{command[-2]}': 9999-12-31 is in the future: send an earlier ", code=2
+        )
+    create = ("keys", "create", "--name", "Ana", "--scope", "edit", "--until", "9999-12-31")
+    result = constancia(*create, **caracas)
+    check_error(result, "9999-12-31 ends after the last moment of the calendar: send an ", code=2)
     for setting, value in (("CONSTANCIA_TIME_ZONE", "Caracas"), ("CONSTANCIA_LANGUAGE", "fr")):
         result = constancia("counts", DATABASE_URL=database, **{setting: value})
         check_error(result, f"{setting} is {value!r}: use ")
@@ -98,8 +112,12 @@ def test_people_are_found_by_any_spelling(database: str) -> None:
         constancia("find", *command[1].split(), DATABASE_URL=database).stdout
         == f"{heads}\n{person}\n"
     )
+    # The people who are not found may be recorded and hidden.
     nobody = constancia("find", "Zzyzx", DATABASE_URL=database)
-    assert (nobody.exit_code, nobody.stdout) == (0, "Nobody with a name like this is recorded.\n")
+    assert (nobody.exit_code, nobody.stdout) == (
+        0,
+        "Nobody was found. Try only a part of the name.\n",
+    )
     check_error(constancia("find", "", DATABASE_URL=database), "NAME", code=2)
 
 
