@@ -35,7 +35,7 @@ _STATUSES: Mapping[str, Words] = {
     "voided": ("was recorded by mistake", "se registró por error"),
 }
 _WITHOUT_VERDICT: Mapping[str, Words] = {
-    "merged": ("Its record was merged into another one.", "Su registro se unió a otro."),
+    "merged": ("Its record was merged into another one.", "Su registro se fusionó con otro."),
     "voided": ("Its record is void.", "Su registro está anulado."),
 }
 _NEVER = "1970-01-01T00:00:00Z"

@@ -144,7 +144,7 @@ def _chains(
             )
         if len(groups) > 1:
             text = words.text(
-                "%(source)s repeats %(origin)s, from whom no statement on this release is recorded."
+                "%(source)s repeats %(origin)s, from whose group no such statement stands."
             )
         elif attestation is not None and attestation["basis"] == "relayed":
             # Its group has the knowledge, of which no first-hand statement came before.

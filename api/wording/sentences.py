@@ -373,7 +373,7 @@ def _rearrested(rearrested: int) -> Words:
 
 
 def _at_least(value: int, undisclosed: int) -> Words:
-    """A number in digits: two that are compared are not one in words, one in digits."""
+    """Return a number in digits, so that both numbers of a comparison have the same form."""
     en, es = digits(value)
     return (f"at least {en}", f"al menos {es}") if undisclosed else (en, es)
 

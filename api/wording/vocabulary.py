@@ -43,7 +43,7 @@ _ALWAYS_RECORDED = {"occurred_from", "occurred_until"}
 """The filters by a value that no release event is without."""
 
 PSEUDONYM = re.compile(r"Person ([0-9A-HJKMNP-TV-Z]{6})")
-"""The name by which the public knows a hidden person, as answers have it: nobody else has such."""
+"""The name by which the public knows a hidden person. No other name has this form."""
 
 # British English has the order of days and the clock of this service's contract. Both kinds of
 # Spanish that a Venezuelan reader meets write digits as `es` does; only `es` has a 24-hour clock.
@@ -142,7 +142,7 @@ _REASONS: Mapping[tuple[str, str], Words] = {
     ),
     ("affiliation", "undone"): (
         "an affiliation of {} had not been recorded by mistake after all",
-        "un vínculo de {} no se había registrado por error",
+        "el registro de un vínculo de {} resultó no ser un error",
     ),
     ("release_event", "voided"): (
         "a release had been recorded by mistake",

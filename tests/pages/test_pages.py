@@ -336,7 +336,7 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
         "6 fuentes la reportan, pero cuentan como una. Sin el grupo de Familia no quedaría"
         in page.text
     )
-    assert "repite a Familia, de la que no consta ninguna declaración" in page.text
+    assert "repite a Familia, de cuyo grupo no consta ninguna declaración vigente" in page.text
     assert (
         "Lo que falta para confirmarla: Una fuente independiente más la confirmaría." in page.text
     )
@@ -538,12 +538,13 @@ def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     assert "Radio has it from a source of its own group." in page
     assert "A confidential source of Diario knows it first hand." in page
     assert "Foro confirms it, repeating a confidential source of Diario." in page
-    # Of a silent group it is known which source is repeated, and perhaps another one denies it.
+    # The page names the source that is repeated, which itself denies the release.
     for day, origin, name in (("2025-01-08", radio, "Radio"), ("2025-03-08", owner, "Dueño")):
         other = editor.event(person, day, detention_id=detention)
         editor.attest(other, daily, AT, basis="relayed", relays=[{"source_id": origin}])
+        editor.attest(other, origin, AT, stance="denies")
         page = read(api, f"/releases/{other}?lang=en").text
-        assert f"Diario repeats {name}, from whom no statement on this release is" in page
+        assert f"Diario repeats {name}, from whose group no such statement stands." in page
     certificate = read(api, f"/releases/{other}/certificate?lang=es").text
     assert "La prueba se apoya en los grupos de" in certificate
     changes = read(api, "/differences?from=2026-01-08&lang=en").text
