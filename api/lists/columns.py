@@ -355,7 +355,8 @@ def _age(value: Any, _: Conventions) -> int:
 
 def _nationalities(value: Any, _: Conventions) -> list[str]:
     codes = []
-    for word in _list(value, r"[,;/|]| y | and "):
+    # Trinidad y Tobago is one country.
+    for word in _list(value, r"(?i)[,;/|]| (?:y|and) (?!tobago)"):
         code = countries.code(word)
         if code is None:
             raise CellError(

@@ -193,7 +193,8 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                 detail = f"Has {len(cells)} cells, but the header has {len(header)}: {remedy}"
                 yield number, [], [RowError(None, detail)]
                 continue
-            if index := next((i for i, cell in enumerate(cells) if cell and not header[i]), None):
+            unnamed = (i for i, cell in enumerate(cells) if cell and not header[i])
+            if (index := next(unnamed, None)) is not None:
                 detail = f"Column {index + 1} has the value {cells[index][:100]!r} and no name."
                 yield number, [], [RowError(None, f"{detail} Name the column, or empty it.")]
                 continue

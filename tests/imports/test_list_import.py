@@ -491,6 +491,10 @@ def test_a_column_without_a_name_must_be_empty(api: Api) -> None:
     assert outcomes(result) == ["new", "new", "invalid"]
     (error,) = result["rows"][2]["errors"]
     assert error["detail"].startswith("Column 4 has the value 'note' and no name.")
+    result = preview(api.scope("contribute"), b",name\r\nV-1,Ana Prueba\r\n,Eva Prueba\r\n")
+    assert outcomes(result) == ["invalid", "new"]
+    (error,) = result["rows"][0]["errors"]
+    assert error["detail"].startswith("Column 1 has the value 'V-1' and no name.")
 
 
 def test_a_broken_cell_among_utf_8_is_an_error(api: Api) -> None:

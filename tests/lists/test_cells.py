@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.letters import folding
-from api.lists import columns
+from api.lists import columns, countries
 from api.lists.columns import CellError, Conventions
 from api.matching.external_ids import is_note, is_placeholder_name, names_minor
 
@@ -107,6 +107,14 @@ def test_other_dates_are_errors_that_say_what_to_write(
     with pytest.raises(CellError) as raised:
         columns.read("birth_date", text, Conventions(order, None))
     assert expected in str(raised.value)
+
+
+def test_every_country_is_read_as_a_nationality() -> None:
+    for code, names in countries._COUNTRY_NAMES.items():
+        for name in (code, *names.split("|"), *names.upper().split("|")):
+            assert columns.read("nationalities", name, Conventions(None, None)) == [code]
+    for text in ("venezolano y español", "VENEZOLANA Y ESPAÑOLA", "VE / Spanish", '["VE", "ES"]'):
+        assert columns.read("nationalities", text, Conventions(None, None)) == ["VE", "ES"]
 
 
 def test_words_for_age_groups_are_read_as_lists_write_them() -> None:
