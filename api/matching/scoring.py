@@ -29,7 +29,7 @@ Decision = Literal["same", "possible", "none"]
 _SAME = 25.0
 _POSSIBLE = 7.0
 
-# The weights of birth dates: the same day, a typing error in a day, the same year.
+# The weights of birth dates: the same day, a typing error in a day, the same year or month.
 _SAME_DAY, _DAY_WITH_ERROR, _SAME_YEAR = 14.0, 7.0, 5.6
 
 DAY_WITH_ERROR_SCORE = 0.6
@@ -43,7 +43,7 @@ _SHARED_ID, _ALIKE_ID = 10.0, 4.0
 class Person:
     """The properties of a record that are compared. The first of the names is the main one.
 
-    Dates are ISO 8601; a birth date may be a year, the day of detention a year or a month.
+    Dates are ISO 8601; a birth date and a day of detention may be a year or a month.
     """
 
     names: Sequence[str]
@@ -164,7 +164,7 @@ def _share(bits: float, low: float, high: float) -> float:
 def _birth_date(a: str | None, b: str | None) -> _Evidence | None:
     if not a or not b or not (a[:4].isdecimal() and b[:4].isdecimal()):
         return None
-    are_days = len(a) > 4 and len(b) > 4
+    are_days = len(a) == len(b) == len("1971-05-04")
     years_apart = abs(int(a[:4]) - int(b[:4]))
     # One wrong digit, two swapped ones, or the day and the month swapped.
     has_error = are_days and (OSA.distance(a, b) == 1 or a[:5] + a[8:] + a[4:7] == b)
@@ -175,8 +175,8 @@ def _birth_date(a: str | None, b: str | None) -> _Evidence | None:
 
     if a == b and are_days:
         return evidence(1.0, _SAME_DAY, f"Both were born on {a}")
-    if years_apart == 0 and not are_days:
-        return evidence(0.9, _SAME_YEAR, f"Both were born in {a[:4]}")
+    if second.startswith(first):
+        return evidence(0.9, _SAME_YEAR, f"Both were born in {first}")
     if has_error and years_apart <= 1:
         return evidence(
             DAY_WITH_ERROR_SCORE,

@@ -239,6 +239,10 @@ def test_shared_identifier_decides_unless_it_is_contradicted() -> None:
     [
         ("1971-05-04", "1971-05-04", "same"),
         ("1971-05-04", "1971", "same"),
+        ("1971-05-04", "1971-05", "same"),
+        ("1971-05", "1971", "same"),
+        ("1971-05-04", "1971-06", "possible"),
+        ("1971-05", "1971-06", "possible"),
         ("1971-05-04", "1971-04-05", "possible"),
         ("1971-05-04", "1971-05-14", "possible"),
         ("1971-05-04", "1970-05-04", "possible"),
@@ -252,6 +256,8 @@ def test_birth_dates_that_differ(a: str, b: str, decision: str) -> None:
     name = "José Luis Otero Valdivia"
     match = compare(person(name, birth_date=a), person(name, birth_date=b))
     assert match.decision == decision
+    agree = [feature.detail.startswith("Both") for feature in match.features[-1:]]
+    assert agree == [a.startswith(b)]
 
 
 def test_different_sex_rules_out_same() -> None:
