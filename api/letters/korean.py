@@ -84,7 +84,7 @@ _VOWELS = {
     }.items()
     for letters in spellings.split()
 }
-# The vowels that one spelling can have have one letter in the codes by which names are found.
+# Vowels that share a spelling have one letter in the codes by which names are found.
 _VOWEL_CODES = {
     vowel: code
     for code, vowels in {

@@ -1,1 +1,1 @@
-"""Citable answers: counts, comparisons, sentences, feeds."""
+"""Citable answers: counts, the people behind them, differences, comparisons, explanations."""

@@ -33,7 +33,7 @@ class ChangedPeople:
 
     @property
     def size(self) -> int:
-        """The bytes of all ids and, about, of what holds them."""
+        """About how many bytes the ids and their containers take."""
         return 2048 + sum(map(len, self.groups.values()))
 
     def count(self, selects: Callable[[Statuses], bool]) -> int:

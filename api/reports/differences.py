@@ -42,7 +42,7 @@ _MAX_TOTALS = 256
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Two moments of publication time, and two of record time. None is the other one, or now."""
+    """Two moments of each clock. A first one of None is the second one, a second one is now."""
 
     from_: date | datetime | None = None
     until: date | datetime | None = None

@@ -35,7 +35,7 @@ _DOCUMENTED = ("confirmed", "disputed", "reported")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What became of a cited answer. `present` is the citation of today's, if the figures differ.
+    """What became of a cited answer. `present` is today's citation, if the figures differ.
 
     If they differ and it is not `changed`, it is undecided whether the answer still holds.
     `people_changed` is the number of changed people, `differences` the path that lists them, and
@@ -302,9 +302,7 @@ def _filter_of_group(group_by: str, value: str) -> Mapping[str, Any]:
 
 
 def _ends(cited: Sequence[Item], present: Sequence[Item]) -> Sequence[str]:
-    """Return the ends of a timeline at which the two begin to differ otherwise than before, the
-    last of them first.
-    """
+    """Return the ends of a timeline at which the difference of the two changes, the last first."""
     distances = [
         [now - then for then, now in zip(_row(before), _row(after), strict=True)]
         for before, after in zip(cited, present, strict=True)

@@ -119,7 +119,7 @@ class Event:
     id: str = ""
 
     def precedence(self, step: Step) -> tuple[str, int, str]:
-        """Return the key of which the greatest decides a person's groups, of equal statuses.
+        """Return a sort key: of events of equal status, the greatest decides a person's groups.
 
         The latest day, then the most independent sources. Ties are broken by the id. The time of
         entry is not used, because an export omits it.

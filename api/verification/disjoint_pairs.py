@@ -60,7 +60,7 @@ class DisjointPairs:
         return before ^ self.matched
 
     def common(self) -> tuple[Group, ...]:
-        """Return the groups that every pair has, if no two share none: an origin, a relay."""
+        """Return the groups that every pair has, if any two pairs share one: an origin, a relay."""
         sides = (self._origins, self._relays)
         return tuple(sorted(group for side in sides if len(side) == 1 for group in side))
 

@@ -42,7 +42,7 @@ Chain = tuple[Group, ...]
 Part = Chain | Reason
 """The part of an attestation in a verdict: its chain in the proof, or why it adds nothing."""
 Speaker = tuple[str, bool]
-"""What is equal for the confidential sources of one organisation, and only for them."""
+"""One value for all confidential sources of an organisation; for any other source its own."""
 Times = int
 """A set of moments of a history: bit n stands for its moment n.
 

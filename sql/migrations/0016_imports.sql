@@ -22,7 +22,7 @@ CREATE TABLE imports (
     people integer NOT NULL,
     release_events integer NOT NULL,
     attestations integer NOT NULL,
-    -- What the preview takes in the database, about.
+    -- About how many bytes the preview takes in the database.
     stored_bytes bigint NOT NULL DEFAULT 0,
     applied_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()

@@ -1,5 +1,5 @@
--- What counts with filters and groups ask: the values of a person and a detention that a caller may
--- know, whether these meet filters, and since when a person is detained again.
+-- Functions for counts with filters and groups: the values of a person and a detention that a caller
+-- may know, whether these meet filters, and since when a person is detained again.
 
 -- The facilities that a facility and a country select; null if neither is given. A facility where
 -- anybody was held keeps its country, so this holds at any moment. With the nil UUID it is never

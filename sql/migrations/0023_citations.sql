@@ -2,7 +2,7 @@
 
 -- A citation states nothing about releases and changes no answer, so the ledger has no entry of it. It
 -- holds the question, with all its moments, and the digest of the answer, but not the answer: that is
--- the same whenever it is asked for, and a name that became hidden is in it no more.
+-- the same whenever it is asked for, except that it then lacks a name that became hidden.
 CREATE TABLE citations (
     id uuid PRIMARY KEY,
     url text NOT NULL,

@@ -1,4 +1,4 @@
--- Counts the attestations of release events that are not void.
+-- Counts the attestations that are not void, by release event.
 SELECT a.release_event_id, count(*) AS attestations
 FROM attestations a
 WHERE a.release_event_id = ANY (%(release_event_ids)s) AND a.voided_at IS NULL

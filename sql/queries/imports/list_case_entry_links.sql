@@ -1,4 +1,4 @@
--- Lists the record of each case entry that was loaded or imported before, and since when it is that.
+-- Lists the record of each case entry that was loaded or imported before, and when both were linked.
 -- An entry with a link has the linked record, even if another record has the id of the entry.
 SELECT DISTINCT ON (x.id) x.id, x.record_id, x.linked_at
 FROM (

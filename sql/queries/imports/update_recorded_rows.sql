@@ -1,4 +1,4 @@
--- Updates the rows of an applied import: deletes their content, which has names, and their keys.
+-- Updates the rows of an applied import: deletes their content, keys and file, which have names.
 WITH emptied AS (
     UPDATE import_rows SET content = NULL WHERE import_id = %(import_id)s
 ), deleted_files AS (

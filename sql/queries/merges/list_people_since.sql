@@ -1,4 +1,4 @@
--- Lists those records of people of whom several people have had records since a moment, with these.
+-- Lists the items whose person may be any of several people since a moment, with these people.
 -- To look for splits and merges first spares most records the walk of `people_since`.
 SELECT r.item, n.people
 FROM unnest(%(items)s::uuid[], %(ids)s::uuid[], %(moments)s::timestamptz[]) AS r (item, id, moment)

@@ -1,4 +1,4 @@
--- Lists the people whose person status some new detentions and release events, by their ids, can change.
+-- Lists the people whose person status can change by these new detentions and release events.
 SELECT t.detainee_id AS id
 FROM detentions t
 WHERE t.id = ANY (%(ids)s)
