@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -29,6 +30,11 @@ _ORIGIN = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PREFIX = "CONSTANCIA_"
+# Of nginx.sh, which passes its environment on.
+_SETTINGS_OF_NGINX = ("CONNECTIONS_PER_ADDRESS", "RATE_PER_ADDRESS")
+# Kubernetes sets names such as CONSTANCIA_SERVICE_PORT: these are no misspelled settings.
+_MIN_SIMILARITY = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Config:
 
 def read(environ: Mapping[str, str] = os.environ) -> Config:
     """Return the settings. Raises ValueError with a message for the operator."""
+    _check_names(environ)
     database_url = environ.get("DATABASE_URL") or None
     owner_database_url = environ.get("CONSTANCIA_OWNER_DATABASE_URL") or None
     if owner_database_url and not database_url:
@@ -79,6 +86,20 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         data_license=_license(environ, "CONSTANCIA_DATA_LICENSE"),
         public_url=_public_url(environ, "CONSTANCIA_PUBLIC_URL"),
     )
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    """Raise ValueError for a misspelled setting, which would be left at its default unnoticed."""
+    endings = [field.name.upper() for field in fields(Config)]
+    names = {ending: f"{_PREFIX}{ending}" for ending in (*endings, *_SETTINGS_OF_NGINX)}
+    names["DATABASE_URL"] = "DATABASE_URL"
+    for name in environ:
+        if name.upper().startswith(_PREFIX) and name not in names.values():
+            ending = name.upper().removeprefix(_PREFIX)
+            if near := get_close_matches(ending, names, 1, _MIN_SIMILARITY):
+                raise ValueError(
+                    f"{name[:100]} is not a setting: use {names[near[0]]}, or unset it."
+                )
 
 
 def _positive(environ: Mapping[str, str], name: str, maximum: int) -> int | None:

@@ -85,6 +85,17 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
     for setting, value in (("CONSTANCIA_TIME_ZONE", "Caracas"), ("CONSTANCIA_LANGUAGE", "fr")):
         result = constancia("counts", DATABASE_URL=database, **{setting: value})
         check_error(result, f"{setting} is {value!r}: use ")
+    for misspelled, setting in (
+        ("CONSTANCIA_TIMEZONE", "CONSTANCIA_TIME_ZONE"),
+        ("CONSTANCIA_DATABASE_URL", "DATABASE_URL"),
+        ("constancia_language", "CONSTANCIA_LANGUAGE"),
+    ):
+        result = constancia("counts", DATABASE_URL=database, **{misspelled: "x"})
+        check_error(result, f"{misspelled} is not a setting: use {setting}, or unset it.")
+    # Of nginx.sh, of compose.yaml and of Kubernetes.
+    others = ("RATE_PER_ADDRESS", "CONNECTIONS_PER_ADDRESS", "HOST", "PORT", "SERVICE_PORT")
+    foreign = {f"CONSTANCIA_{name}": "1" for name in others}
+    assert constancia("counts", DATABASE_URL=database, **foreign).exit_code == 0
 
 
 def test_groups_are_printed_by_name(database: str) -> None:
