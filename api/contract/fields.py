@@ -34,6 +34,7 @@ _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 # Lone surrogates, tag characters, which are invisible, and private use. JavaScript without the `u`
 # flag cannot express them in a pattern, so the contract's patterns leave them out.
 _NOT_TEXT = re.compile("[\ud800-\udfff\U000e0000-\U000e007f\U000f0000-\U0010ffff]")
+_JOINERS = "\u200c\u200d"
 # Names in Hebrew, Arabic and Vietnamese need two or three. A higher stack covers other lines.
 _MAX_COMBINING_MARKS = 3
 # Burmese and Tibetan syllables have up to five marks of any kind.
@@ -149,10 +150,19 @@ def _problems(value: str) -> Iterator[tuple[str, str]]:
     """Yield what a reader of a text may not see in it, and the text without that."""
     yield "has white space around it. Remove it.", value.strip()
     yield "has a line break. Write it on one line.", _LINE_BREAK.sub(" ", value)
-    for character in dict.fromkeys("" if value.isascii() else value):
-        if unicodedata.category(character) == "Cf":
-            without_it = value.replace(character, "")
-            yield f"has the invisible character U+{ord(character):04X}. Remove it.", without_it
+    invisible = [
+        character
+        for character in dict.fromkeys("" if value.isascii() else value)
+        if unicodedata.category(character) == "Cf"
+    ]
+    for character in invisible:
+        without_it = value.replace(character, "")
+        yield f"has the invisible character U+{ord(character):04X}. Remove it.", without_it
+    # Most patterns accept the joiners.
+    for removed in ([c for c in invisible if c not in _JOINERS], invisible):
+        points = ", ".join(f"U+{ord(character):04X}" for character in removed)
+        without_them = value.translate(dict.fromkeys(map(ord, removed)))
+        yield f"has the invisible characters {points}. Remove them.", without_them
 
 
 def without_keys(text: str) -> str:
@@ -178,7 +188,7 @@ def _stacks_marks(value: str) -> bool:
     """
     combining = marks = 0
     for character in () if value.isascii() else value:
-        if character in "\u200c\u200d":  # the joiners: they do not end a stack
+        if character in _JOINERS:  # they do not end a stack
             continue
         category = unicodedata.category(character)
         is_combining = category == "Me" or unicodedata.combining(character)
