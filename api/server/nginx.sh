@@ -48,6 +48,8 @@ CONSTANCIA_TRUSTED_PROXIES=127.0.0.1 constancia serve --port "$service_port" "$@
 service=$!
 nginx -e stderr -c "$folder/nginx.conf" &
 nginx=$!
+# The service announces its own port only.
+echo "Connect to nginx on port $port. Behind it, the service listens on port $service_port."
 [ "$stopping" ] || wait -n "$nginx" "$service"
 
 # Signal the group, since the workers of a killed nginx master continue.

@@ -131,13 +131,15 @@ def test_paths_may_have_spaces(tmp_path: Path) -> None:
         shutil.copy(nginx.FILE.with_name(name), folder)
     (commands / "constancia").write_text("#!/bin/sh\nsleep 1\n")
     (commands / "constancia").chmod(0o755)
+    port = reserved_port()
     done = subprocess.run(
-        [folder / "nginx.sh", str(reserved_port()), "1"],
+        [folder / "nginx.sh", str(port), "1"],
         env={**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
     )
     assert done.stderr == ""
+    assert done.stdout.startswith(f"Connect to nginx on port {port}. ")
 
 
 # Errors of nginx itself.
